@@ -1,0 +1,103 @@
+// Every error that a user can meet: a stable code, the exit code it leads to, and what to do next.
+// docs/errors.md explains each; a test keeps the two lists equal.
+
+/** Exit codes of the command line, documented in docs/errors.md. */
+export const exitCodes = { ok: 0, bug: 1, input: 2, environment: 3, training: 4, interrupted: 130 } as const;
+
+interface ErrorKind {
+  readonly exit: number;
+  readonly next: string;
+}
+
+const input = (next: string): ErrorKind => ({ exit: exitCodes.input, next });
+const environment = (next: string): ErrorKind => ({ exit: exitCodes.environment, next });
+const training = (next: string): ErrorKind => ({ exit: exitCodes.training, next });
+
+export const errorKinds = {
+  USAGE: input('Run the command with --help for its options and examples.'),
+  RECIPE_NOT_FOUND: input('Check the path of the recipe.'),
+  RECIPE_SYNTAX: input('Mend the file at the place named.'),
+  RECIPE_UNKNOWN_KEY: input('Rename or remove the key; `stillhouse schema` prints every key that exists.'),
+  RECIPE_INVALID: input('Change the value; `stillhouse schema` prints what each key accepts.'),
+  DATA_NOT_FOUND: input('Check the path, or set STILLHOUSE_DATA; `stillhouse data fetch mnist` downloads MNIST.'),
+  DATA_TRUNCATED: input('Fetch or export the file again: it is shorter than its own header says.'),
+  DATA_FORMAT: input('Check that the file is of the format that the recipe names.'),
+  DATA_CELL: input('Correct the cell, or declare the column as a category in data.table.columns.'),
+  DATA_COLUMN: input('Compare the column names in the recipe with the header of the file.'),
+  DATA_EMPTY: input('Give the set at least one row.'),
+  DATA_LABEL: input('Correct the label, or the number of outputs of the model.'),
+  DATA_CHECKSUM: environment('Download the file again; if it fails again, use another mirror with --mirror.'),
+  DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),
+  MODEL_INVALID: input('Correct the model in the recipe at the layer named.'),
+  MODEL_SHAPE: input('Make the model fit the rows: the first layer their shape, the last one the number of outputs.'),
+  MODEL_MODULE: input('Mend the module: it must export a function that returns a tf.LayersModel.'),
+  BACKEND_UNAVAILABLE: environment('Choose another one with --backend, for example wasm or cpu.'),
+  BACKEND_KERNEL: environment('Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.'),
+  PORT_IN_USE: environment('Choose another port with --listen HOST:PORT, or 0 for any free one.'),
+  LISTEN_FAILED: environment('Choose an address of this machine with --listen HOST:PORT.'),
+  OUT_EXISTS: input('Choose another folder with --out, or remove this one.'),
+  OUT_UNWRITABLE: environment('Choose a folder that you may write to with --out.'),
+  RUN_NOT_FOUND: input('Give the folder that `stillhouse run` wrote: it holds run.json.'),
+  RUN_INCOMPLETE: input('Let the run finish first: this folder holds no trained model.'),
+  COORDINATOR_UNREACHABLE: environment('Check the address, and that the coordinator is running.'),
+  COORDINATOR_LOST: environment("Look at the coordinator's log for why it ended."),
+  PROTOCOL_VERSION: environment('Install the same version of stillhouse on every machine.'),
+  TOKEN_REJECTED: environment('Give the worker the token that the coordinator printed, in STILLHOUSE_TOKEN or with --token.'),
+  FINGERPRINT_MISMATCH: environment('Use the same backend on every worker, or allow a mix with --allow-mixed (the result then depends on the cluster).'),
+  RUN_STARTED: environment('Start the worker before the run begins: this version does not admit workers later.'),
+  WORKERS_MISSING: environment("Look at the workers' logs for why they did not join."),
+  WORKER_LOST: environment("Look at the log of the worker named, then run again: this version does not continue without it."),
+  WORKER_FAILED: environment("Look at the log of the worker named: it holds the stack."),
+  PROTOCOL_VIOLATION: environment('Report this as a bug, with the logs of the run folder.'),
+  BLOCK_CORRUPT: environment('Run again; if it happens again, check the memory and disks of both machines.'),
+  MODEL_DIVERGED: training('Every worker must build the same model: remove unseeded randomness from the model module.'),
+  LEDGER_BROKEN: training('Report this as a bug, with the run folder.'),
+  LOSS_NOT_FINITE: training('Lower the learning rate, clip gradients with optimizer.clipNorm, or look for extreme values in the data. The last good weights are in the run folder.'),
+  PREDICT_ROW: input('Give one row per line, as CSV cells or a JSON array, with as many values as the model has inputs.'),
+  INTERRUPTED: { exit: exitCodes.interrupted, next: 'Run again when you are ready.' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorKinds;
+
+/** An operating error: something the user can mend. Anything else that is thrown is a bug. */
+export class StillhouseError extends Error {
+  readonly code: ErrorCode;
+  /** What to do next, one sentence. */
+  readonly next: string;
+
+  constructor(code: ErrorCode, message: string, options: { next?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'StillhouseError';
+    this.code = code;
+    this.next = options.next ?? errorKinds[code].next;
+  }
+
+  get exitCode(): number {
+    return errorKinds[this.code].exit;
+  }
+}
+
+/** What crosses a socket or a thread in place of an Error. */
+export interface ErrorRecord {
+  readonly code: ErrorCode | 'BUG';
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export function toErrorRecord(error: unknown): ErrorRecord {
+  if (error instanceof StillhouseError) return { code: error.code, message: error.message };
+  if (error instanceof Error) return { code: 'BUG', message: error.message, ...(error.stack ? { stack: error.stack } : {}) };
+  return { code: 'BUG', message: String(error) };
+}
+
+export function fromErrorRecord(record: ErrorRecord): Error {
+  if (record.code !== 'BUG' && record.code in errorKinds) return new StillhouseError(record.code, record.message);
+  const error = new Error(record.message);
+  if (record.stack) error.stack = record.stack;
+  return error;
+}
+
+/** Asserts what only a programmer can get wrong. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant: ${message}`);
+}

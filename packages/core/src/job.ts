@@ -1,0 +1,97 @@
+// What every process of a run knows: the recipe, the shape of the data, and the phases that follow from them.
+import { hashName, hashWords } from './random.js';
+import type { Recipe, EarlyStoppingConfig, LearningRateSchedule, LossName, TrainingConfig } from './recipe/schema.js';
+import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
+import { learningRateAt } from './learning-rate.js';
+
+export type SetName = 'large' | 'largeValidation' | 'small' | 'smallValidation' | 'test';
+
+/** A set of rows, cut into content-hashed blocks of `blockRows` rows (the last may be shorter). */
+export interface SetManifest {
+  readonly rowCount: number;
+  readonly blockRows: number;
+  /** SHA-256 of each block. */
+  readonly blocks: readonly string[];
+}
+
+export interface DatasetManifest {
+  /** Shape of one row's input. */
+  readonly inputShape: readonly number[];
+  /** How inputs lie in the blocks; `scale` is multiplied in when they are read. */
+  readonly dtype: 'U8' | 'F32';
+  readonly scale: number;
+  /** Outputs that a model needs: classes, or targets. */
+  readonly outputs: number;
+  /** Numbers per label in a block: 1 class index, or one per target. */
+  readonly labelCount: number;
+  readonly sets: Partial<Record<SetName, SetManifest>>;
+}
+
+/** Files that the recipe's models name, read by the coordinator so that workers need no file of its machine. */
+export interface ModelAssets {
+  /** Topology JSON, or source of the module. */
+  readonly teacher?: string;
+  readonly student?: string;
+}
+
+export interface Job {
+  readonly runId: string;
+  readonly recipe: Recipe;
+  readonly dataset: DatasetManifest;
+  readonly assets: ModelAssets;
+}
+
+/** teacher: all workers. student: distilled, on one node. alone: the same student without a teacher. */
+export type PhaseName = 'teacher' | 'student' | 'alone';
+
+export function phasesOf(recipe: Recipe): PhaseName[] {
+  return recipe.student ? ['teacher', 'student', 'alone'] : ['teacher'];
+}
+
+export interface Phase {
+  readonly name: PhaseName;
+  readonly config: TrainingConfig;
+  readonly loss: LossName;
+  readonly schedule: Schedule;
+  readonly learningRateSchedule: LearningRateSchedule;
+  readonly trainSet: SetName;
+  readonly validationSet: SetName | undefined;
+  readonly earlyStopping: EarlyStoppingConfig | undefined;
+}
+
+export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): Phase {
+  const { recipe, dataset } = job;
+  const isTeacher = name === 'teacher';
+  const config = isTeacher ? recipe.teacher : recipe.student!;
+  const trainSet: SetName = isTeacher ? 'large' : 'small';
+  const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';
+  return {
+    name,
+    config,
+    loss: recipe.loss,
+    schedule: {
+      rowCount: dataset.sets[trainSet]!.rowCount,
+      batch: config.batch,
+      ranks: isTeacher ? recipe.ranks : 1,
+      epochs: config.epochs,
+      seed: phaseSeed(recipe, name),
+    },
+    learningRateSchedule: config.schedule,
+    trainSet,
+    validationSet: dataset.sets[validationSet] ? validationSet : undefined,
+    earlyStopping: config.earlyStopping,
+  };
+}
+
+/** Student and baseline share their seed: the same start, the same order of rows. */
+export function phaseSeed(recipe: Pick<Recipe, 'seed'>, name: PhaseName): number {
+  return hashWords(recipe.seed, hashName(name === 'teacher' ? 'teacher' : 'student'));
+}
+
+export function phaseLearningRate(phase: Phase, step: number): number {
+  return learningRateAt(phase.config.optimizer.learningRate, phase.learningRateSchedule, {
+    step,
+    stepsPerEpoch: stepsPerEpoch(phase.schedule),
+    totalSteps: totalSteps(phase.schedule),
+  });
+}

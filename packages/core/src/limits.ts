@@ -1,0 +1,30 @@
+// Every bound of the system in one place; units last in the names.
+
+export const limits = {
+  /** Largest control message (a trained model travels in one). */
+  controlFrameBytes: 1024 * 1024 * 1024,
+  /** Largest frame between workers: one gradient segment. */
+  meshFrameBytes: 1024 * 1024 * 1024,
+  /** Rows of a data block are chosen so that it stays near this size. */
+  blockTargetBytes: 1024 * 1024,
+  rankCount: 4096,
+  workerCount: 1024,
+  layerCount: 1000,
+  rowCount: 2 ** 40,
+  /** A worker says that it lives this often. */
+  heartbeatIntervalMs: 1_000,
+  /** A worker that said nothing for so long is lost. */
+  heartbeatTimeoutMs: 15_000,
+  /** How long `run` waits for its own workers to join. */
+  joinTimeoutMs: 60_000,
+  /** How long a connection attempt may take. */
+  connectTimeoutMs: 10_000,
+  /** How long processes get to end by themselves before they are killed. */
+  shutdownGraceMs: 2_000,
+  /** Progress messages of a worker are at least this far apart. */
+  progressIntervalMs: 200,
+  /** Block requests of a worker that may be under way at once. */
+  blockRequestCount: 8,
+  /** Rows evaluated at once. */
+  evaluationBatchRows: 256,
+} as const;

@@ -1,0 +1,97 @@
+// Metrics from a model's outputs, as sums that add up over rows and ranks. Doubles; no engine involved.
+import type { LossName, MetricName } from './recipe/schema.js';
+
+/** The Huber loss's transition point, as in the recipe's `huber`. */
+export const huberDelta = 1;
+
+/** Sums over rows: [rows, loss, correct, squared error, absolute error, then per output Σy and Σy²]. */
+export type MetricSums = Float64Array;
+const fixedSums = 5;
+
+export function emptySums(outputs: number): MetricSums {
+  return new Float64Array(fixedSums + 2 * outputs);
+}
+
+/** log Σ exp(z/T), shifted by the maximum. */
+function logSumExp(logits: Float32Array, offset: number, outputs: number): number {
+  let max = -Infinity;
+  for (let k = 0; k < outputs; k++) max = Math.max(max, logits[offset + k]);
+  let sum = 0;
+  for (let k = 0; k < outputs; k++) sum += Math.exp(logits[offset + k] - max);
+  return max + Math.log(sum);
+}
+
+export function isClassification(loss: LossName): boolean {
+  return loss === 'softmaxCrossEntropy' || loss === 'binaryCrossEntropy';
+}
+
+/** Loss of one row, mean over its outputs; outputs are logits for classification. */
+export function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number }): number {
+  const { outputs, outputOffset, outputCount, labels, labelOffset } = row;
+  if (loss === 'softmaxCrossEntropy') return logSumExp(outputs, outputOffset, outputCount) - outputs[outputOffset + labels[labelOffset]];
+  let sum = 0;
+  for (let k = 0; k < outputCount; k++) {
+    const z = outputs[outputOffset + k];
+    const y = labels[labelOffset + k];
+    const error = Math.abs(z - y);
+    if (loss === 'binaryCrossEntropy') sum += Math.max(z, 0) - z * y + Math.log1p(Math.exp(-Math.abs(z)));
+    else if (loss === 'mse') sum += error * error;
+    else if (loss === 'mae') sum += error;
+    else sum += error <= huberDelta ? 0.5 * error * error : huberDelta * (error - 0.5 * huberDelta);
+  }
+  return sum / outputCount;
+}
+
+/**
+ * Adds rows to `sums`.
+ * @param outputs model outputs [rows, outputCount]
+ * @param labels class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount]
+ */
+export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array }): void {
+  const { rows, outputs, outputCount, labels } = batch;
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputCount;
+  for (let i = 0; i < rows; i++) {
+    const outputOffset = i * outputCount;
+    const labelOffset = i * labelCount;
+    sums[0] += 1;
+    sums[1] += rowLoss(loss, { outputs, outputOffset, outputCount, labels, labelOffset });
+    if (loss === 'softmaxCrossEntropy') {
+      let best = 0;
+      for (let k = 1; k < outputCount; k++) if (outputs[outputOffset + k] > outputs[outputOffset + best]) best = k;
+      sums[2] += best === labels[labelOffset] ? 1 : 0;
+      continue;
+    }
+    let correct = 1;
+    for (let k = 0; k < outputCount; k++) {
+      const y = labels[labelOffset + k];
+      const error = outputs[outputOffset + k] - y;
+      if (outputs[outputOffset + k] > 0 !== y > 0.5) correct = 0;
+      sums[3] += (error * error) / outputCount;
+      sums[4] += Math.abs(error) / outputCount;
+      sums[fixedSums + 2 * k] += y;
+      sums[fixedSums + 2 * k + 1] += y * y;
+    }
+    sums[2] += loss === 'binaryCrossEntropy' ? correct : 0;
+  }
+}
+
+export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows: number };
+
+/** The metrics that make sense for a loss; `r2` is 1 − Σ(f−y)²/Σ(y−ȳ)², pooled over outputs. */
+export function finishMetrics(loss: LossName, sums: MetricSums): Metrics {
+  const rows = sums[0];
+  const common = { loss: sums[1] / rows, rows };
+  if (isClassification(loss)) return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2] };
+  const outputs = (sums.length - fixedSums) / 2;
+  let total = 0;
+  for (let k = 0; k < outputs; k++) {
+    const sum = sums[fixedSums + 2 * k];
+    total += (sums[fixedSums + 2 * k + 1] - (sum * sum) / rows) / outputs;
+  }
+  return { ...common, rmse: Math.sqrt(sums[3] / rows), mae: sums[4] / rows, r2: 1 - sums[3] / total };
+}
+
+/** Whether a smaller value of the metric is better. */
+export function smallerIsBetter(metric: MetricName): boolean {
+  return metric !== 'accuracy' && metric !== 'r2';
+}

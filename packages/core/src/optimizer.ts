@@ -1,0 +1,94 @@
+// Optimisers on the flat parameter buffer. Arithmetic in double, stored as fp32: the same bits on every machine.
+// SGD with momentum follows Sutskever et al. 2013 in PyTorch's form, Adam Kingma and Ba 2015, AdamW Loshchilov and Hutter 2019.
+import type { OptimizerConfig } from './recipe/schema.js';
+
+export interface FlatOptimizer {
+  /** State buffers, each as long as the parameters; every worker holds them all. */
+  readonly state: readonly Float32Array[];
+  /**
+   * One step in place.
+   * @param gradient gradient of the mean loss over the global batch, as long as `parameters`; clipping scales it in place
+   * @param at learning rate of this step, and the step counted from 0
+   */
+  apply(parameters: Float32Array, gradient: Float32Array, at: { learningRate: number; step: number }): void;
+}
+
+/** base^exponent for a natural exponent by squaring: plain multiplications, so the same bits everywhere. */
+export function powerOf(base: number, exponent: number): number {
+  let result = 1;
+  let factor = base;
+  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result *= factor;
+    factor *= factor;
+  }
+  return result;
+}
+
+/** Scales the gradient so that its Euclidean norm is at most `limit`. Returns the norm before. */
+export function clipByGlobalNorm(gradient: Float32Array, limit: number): number {
+  let squares = 0;
+  for (let i = 0; i < gradient.length; i++) squares += gradient[i] * gradient[i];
+  const norm = Math.sqrt(squares);
+  if (norm > limit) {
+    const factor = limit / norm;
+    for (let i = 0; i < gradient.length; i++) gradient[i] *= factor;
+  }
+  return norm;
+}
+
+function sgd(config: OptimizerConfig & { name: 'sgd' }, length: number): FlatOptimizer {
+  const { momentum, nesterov, weightDecay } = config;
+  const velocity = momentum > 0 ? new Float32Array(length) : new Float32Array(0);
+  return {
+    state: momentum > 0 ? [velocity] : [],
+    apply(parameters, gradient, { learningRate }) {
+      for (let i = 0; i < length; i++) {
+        let g = gradient[i] + weightDecay * parameters[i];
+        if (momentum > 0) {
+          const v = momentum * velocity[i] + g;
+          velocity[i] = v;
+          g = nesterov ? g + momentum * v : v;
+        }
+        parameters[i] -= learningRate * g;
+      }
+    },
+  };
+}
+
+function adam(config: OptimizerConfig & { name: 'adam' | 'adamw' }, length: number): FlatOptimizer {
+  const { beta1, beta2, epsilon, weightDecay } = config;
+  const decoupled = config.name === 'adamw';
+  const first = new Float32Array(length);
+  const second = new Float32Array(length);
+  return {
+    state: [first, second],
+    apply(parameters, gradient, { learningRate, step }) {
+      const rate = learningRate / (1 - powerOf(beta1, step + 1));
+      const secondScale = 1 / (1 - powerOf(beta2, step + 1));
+      const shrink = decoupled ? 1 - learningRate * weightDecay : 1;
+      const coupled = decoupled ? 0 : weightDecay;
+      for (let i = 0; i < length; i++) {
+        const g = gradient[i] + coupled * parameters[i];
+        const m = beta1 * first[i] + (1 - beta1) * g;
+        const v = beta2 * second[i] + (1 - beta2) * g * g;
+        first[i] = m;
+        second[i] = v;
+        parameters[i] = shrink * parameters[i] - (rate * m) / (Math.sqrt(v * secondScale) + epsilon);
+      }
+    },
+  };
+}
+
+/** @param length number of trainable parameters */
+export function createOptimizer(config: OptimizerConfig, length: number): FlatOptimizer {
+  const inner = config.name === 'sgd' ? sgd(config, length) : adam(config, length);
+  const clipNorm = config.clipNorm;
+  if (clipNorm === undefined) return inner;
+  return {
+    state: inner.state,
+    apply(parameters, gradient, at) {
+      clipByGlobalNorm(gradient, clipNorm);
+      inner.apply(parameters, gradient, at);
+    },
+  };
+}

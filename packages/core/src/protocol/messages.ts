@@ -1,0 +1,78 @@
+// The control plane: messages between coordinator and workers, their schemas and their encoding (MessagePack).
+// docs/protocol.md describes each; a frame that does not fit its schema is a protocol violation.
+import { pack, unpack } from 'msgpackr';
+import { z } from 'zod';
+import { StillhouseError } from '../errors.js';
+import { limits } from '../limits.js';
+import type { Job } from '../job.js';
+
+/** Raised whenever a message changes its meaning; both sides must speak the same. */
+export const protocolVersion = 1;
+
+const index = z.int().min(0).max(2 ** 40);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const errorRecord = z.object({ code: z.string(), message: z.string().max(100_000), stack: z.string().max(100_000).optional() });
+/** Any double: a diverging model's loss may be infinite. */
+const real = z.custom<number>((value) => typeof value === 'number');
+const metrics = z.record(z.string(), real).and(z.object({ loss: real, rows: index }));
+const ledger = z.object({ rows: index, sumA: index, sumB: index });
+const phaseName = z.enum(['teacher', 'student', 'alone']);
+const member = z.object({ workerId: z.string(), meshAddress: z.string(), ranks: z.object({ lo: index, hi: index }) });
+
+/** A trained model as it travels: TFJS topology, weight specs in the model's order, and their bytes. */
+export const exportedModel = z.object({
+  topology: z.string(),
+  weights: z.array(z.object({ name: z.string(), shape: z.array(index), trainable: z.boolean() })),
+  data: bytes,
+  parameters: index,
+});
+export type ExportedModel = z.infer<typeof exportedModel>;
+
+const toCoordinator = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hello'), protocol: z.int(), version: z.string(), token: z.string(), host: z.string().max(1000) }),
+  z.object({ type: z.literal('join'), fingerprint: z.string().max(1000), meshAddress: z.string().max(1000) }),
+  z.object({ type: z.literal('ready'), generation: index, step: index, parameters: index, weightsSha256: sha256 }),
+  z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
+  z.object({ type: z.literal('epoch'), generation: index, epoch: index, ledger, weightsSha256: sha256, trainLoss: real, learningRate: z.number(), validation: metrics.optional() }),
+  z.object({ type: z.literal('done'), generation: index, steps: index, samples: index, weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
+  z.object({ type: z.literal('getBlock'), hash: sha256 }),
+  z.object({ type: z.literal('failed'), error: errorRecord, step: index.optional(), rank: index.optional(), lastGood: exportedModel.optional() }),
+  z.object({ type: z.literal('heartbeat') }),
+]);
+
+const toWorker = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), workerId: z.string(), meshToken: z.string(), job: z.custom<Job>((value) => typeof value === 'object' && value !== null && 'recipe' in value) }),
+  z.object({ type: z.literal('rejected'), error: errorRecord }),
+  z.object({ type: z.literal('assign'), generation: index, phase: phaseName, members: z.array(member).min(1).max(limits.workerCount) }),
+  z.object({ type: z.literal('start'), generation: index, step: index }),
+  z.object({ type: z.literal('block'), hash: sha256, bytes }),
+  z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
+]);
+
+export type ToCoordinator = z.infer<typeof toCoordinator>;
+export type ToWorker = z.infer<typeof toWorker>;
+export type Member = z.infer<typeof member>;
+
+export function encodeMessage(message: ToCoordinator | ToWorker): Uint8Array {
+  return pack(message);
+}
+
+function decode<T>(schema: z.ZodType<T>, frame: Uint8Array): T {
+  let value: unknown;
+  try {
+    value = unpack(frame);
+  } catch (cause) {
+    throw new StillhouseError('PROTOCOL_VIOLATION', 'a message is not MessagePack', { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const type = typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : 'without a type';
+  throw new StillhouseError('PROTOCOL_VIOLATION', `a message ${type} does not fit: ${issue.path.join('.')} ${issue.message}`);
+}
+
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeToCoordinator = (frame: Uint8Array): ToCoordinator => decode(toCoordinator, frame);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeToWorker = (frame: Uint8Array): ToWorker => decode(toWorker, frame);

@@ -1,0 +1,81 @@
+// From an unknown value to a recipe, or to one clear sentence that names the path of what is wrong.
+import { closest } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { StillhouseError } from '../errors.js';
+import { recipeSchema, type Recipe } from './schema.js';
+
+type Issue = z.core.$ZodIssue;
+type JsonSchema = { properties?: Record<string, JsonSchema>; anyOf?: JsonSchema[]; oneOf?: JsonSchema[]; items?: JsonSchema; $ref?: string; const?: unknown };
+
+const pathText = (path: readonly PropertyKey[]): string => path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('');
+
+/** Keys that the schema knows at a path, over all the alternatives there. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let nodes: JsonSchema[] = [z.toJSONSchema(recipeSchema, { io: 'input' }) as JsonSchema];
+  const widen = (list: JsonSchema[]): JsonSchema[] => list.flatMap((node) => [node, ...widen([...(node.anyOf ?? []), ...(node.oneOf ?? [])])]);
+  for (const part of path) {
+    nodes = widen(nodes).flatMap((node) => (typeof part === 'number' ? [node.items] : [node.properties?.[String(part)]]).filter((next) => next !== undefined));
+  }
+  return [...new Set(widen(nodes).flatMap((node) => Object.keys(node.properties ?? {})))];
+}
+
+/** Of a union's failed alternatives, the one that came nearest: fewest problems, deepest first problem. */
+function nearestAlternative(alternatives: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
+  const keys = value && typeof value === 'object' ? Object.keys(value) : [];
+  const cost = (issues: readonly Issue[]): number => {
+    const first = issues[0];
+    const unknown = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : [])).length;
+    const missing = issues.filter((issue) => issue.code === 'invalid_type' && issue.path.length === 1 && !keys.includes(String(issue.path[0]))).length;
+    const wrongKind = issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys') ? 100 : 0;
+    return wrongKind + 10 * missing + 5 * unknown + issues.length - (first ? first.path.length / 10 : 0);
+  };
+  return [...alternatives].sort((a, b) => cost(a) - cost(b))[0] ?? [];
+}
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown => path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], value);
+
+function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] = []): StillhouseError {
+  const path = [...prefix, ...issue.path];
+  const where = pathText(path) || 'the recipe';
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0];
+    const known = knownKeys(path);
+    const full = pathText([...path, key]);
+    return new StillhouseError('RECIPE_UNKNOWN_KEY', `${full} is not a key that exists here${known.length ? `; the nearest is ${closest(key, known)}` : ''}`);
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const inner = nearestAlternative(issue.errors, valueAt(input, path));
+    if (inner[0] && (inner[0].path.length > 0 || inner[0].code === 'unrecognized_keys')) return describe(inner[0], input, path);
+  }
+  const value = valueAt(input, path);
+  if (value === undefined) return new StillhouseError('RECIPE_INVALID', `${where} is missing`);
+  const shown = JSON.stringify(value) ?? String(value);
+  return new StillhouseError('RECIPE_INVALID', `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ${issue.message.toLowerCase()}`);
+}
+
+/**
+ * Validates a recipe and fills in its defaults.
+ * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
+ */
+export function parseRecipe(input: unknown): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (!result.success) {
+    const unknown = result.error.issues.find((issue) => issue.code === 'unrecognized_keys');
+    throw describe(unknown ?? result.error.issues[0], input);
+  }
+  const recipe = result.data;
+  const fail = (message: string): never => {
+    throw new StillhouseError('RECIPE_INVALID', message);
+  };
+  const sources = Object.entries(recipe.data).filter(([name]) => name !== 'table');
+  const csv = sources.find(([, source]) => source && 'csv' in source);
+  if (csv && !recipe.data.table) fail(`data.table is missing: data.${csv[0]} is a CSV file, so the target column must be named`);
+  if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
+  if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
+  for (const name of ['teacher', 'student'] as const) {
+    const part = recipe[name];
+    if (part?.earlyStopping && part.validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
+  }
+  if (recipe.teacher.batch < recipe.ranks) fail(`teacher.batch is ${recipe.teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
+  return recipe;
+}

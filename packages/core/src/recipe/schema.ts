@@ -1,0 +1,145 @@
+// The recipe: what a user writes. One zod schema gives the types, the validation and the published JSON Schema.
+import { z } from 'zod';
+import { limits } from '../limits.js';
+
+const count = (max: number) => z.int().min(1).max(max);
+const fraction = z.number().min(0).lt(1);
+const positive = z.number().positive();
+
+const activation = z
+  .enum(['linear', 'relu', 'relu6', 'elu', 'selu', 'gelu', 'sigmoid', 'tanh', 'softplus', 'softsign', 'swish', 'mish', 'softmax'])
+  .describe('Activation function. Leave the last layer linear: losses for classes expect logits.');
+const size2d = z.union([count(1024), z.tuple([count(1024), count(1024)])]);
+const padding = z.enum(['valid', 'same']);
+
+const layer = z.union([
+  z.literal('flatten'),
+  z.literal('batchNormalization'),
+  z.literal('layerNormalization'),
+  z.literal('globalAveragePooling2d'),
+  z.strictObject({ dense: count(1e7).describe('Units.'), activation: activation.optional(), bias: z.boolean().optional() }),
+  z.strictObject({ conv2d: count(1e5).describe('Filters.'), kernel: size2d, strides: size2d.optional(), padding: padding.optional(), activation: activation.optional(), bias: z.boolean().optional() }),
+  z.strictObject({ depthwiseConv2d: size2d.describe('Kernel size.'), strides: size2d.optional(), padding: padding.optional(), activation: activation.optional() }),
+  z.strictObject({ maxPooling2d: size2d, strides: size2d.optional(), padding: padding.optional() }),
+  z.strictObject({ averagePooling2d: size2d, strides: size2d.optional(), padding: padding.optional() }),
+  z.strictObject({ dropout: fraction.describe('Share of units dropped.') }),
+  z.strictObject({ gaussianNoise: positive.describe('Standard deviation.') }),
+  z.strictObject({ activation }),
+  z.strictObject({ reshape: z.array(count(1e7)).min(1) }),
+]);
+
+const model = z.union([
+  z.strictObject({ layers: z.array(layer).min(1).max(limits.layerCount) }).describe('A short list of layers.'),
+  z.strictObject({ topology: z.string().min(1) }).describe("Path of a TFJS model.json, or of a file that holds its topology alone. Its weights are not read: training starts afresh."),
+  z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') }).describe('A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must stand alone: no imports of its own.'),
+]);
+
+const optimizerCommon = {
+  learningRate: positive,
+  weightDecay: z.number().min(0).default(0),
+  clipNorm: positive.optional().describe('Clips the gradient of the global batch to this Euclidean norm.'),
+};
+const adamFields = { beta1: fraction.default(0.9), beta2: fraction.default(0.999), epsilon: positive.default(1e-7) };
+const optimizer = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('sgd'), momentum: fraction.default(0), nesterov: z.boolean().default(false), ...optimizerCommon, learningRate: positive.default(0.01) }),
+  z.strictObject({ name: z.literal('adam'), ...optimizerCommon, ...adamFields, learningRate: positive.default(0.001) }).describe('weightDecay is added to the gradient (L2).'),
+  z.strictObject({ name: z.literal('adamw'), ...optimizerCommon, ...adamFields, learningRate: positive.default(0.001) }).describe('weightDecay is decoupled from the gradient.'),
+]);
+
+const warmupSteps = z.int().min(0).max(1e9).default(0).describe('Steps over which the rate rises linearly to its full value.');
+const schedule = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('constant'), warmupSteps }),
+  z.strictObject({ name: z.literal('step'), everyEpochs: count(1e6), factor: z.number().positive().lt(1), warmupSteps }),
+  z.strictObject({ name: z.literal('cosine'), finalFactor: fraction.default(0).describe('Rate at the end, as a share of the full one.'), warmupSteps }),
+]);
+
+const metricNames = ['loss', 'accuracy', 'errors', 'rmse', 'mae', 'r2'] as const;
+const earlyStopping = z.strictObject({
+  metric: z.enum(metricNames).default('loss').describe('A metric of the validation rows.'),
+  patience: count(1e6).describe('Epochs without improvement after which training stops.'),
+  minDelta: z.number().min(0).default(0),
+  restoreBest: z.boolean().default(true).describe('Goes back to the weights of the best epoch.'),
+});
+
+const training = {
+  model,
+  optimizer: optimizer.prefault({ name: 'adam' }),
+  schedule: schedule.prefault({ name: 'constant' }).describe('Learning-rate schedule.'),
+  batch: count(1e9).default(32).describe('Global batch: rows of one step over all ranks.'),
+  epochs: count(1e6).default(10),
+  validation: fraction.default(0).describe('Share of the training rows that is held out; its metrics are reported each epoch.'),
+  earlyStopping: earlyStopping.optional(),
+};
+
+const sampling = {
+  take: count(limits.rowCount).optional().describe('Uses so many rows, drawn by the seed.'),
+  perClass: count(limits.rowCount).optional().describe('Uses so many rows of each class, drawn by the seed (stratified).'),
+};
+const seed = z.int().min(0).max(2 ** 32 - 1);
+const source = z.union([
+  z.strictObject({ generator: z.enum(['friedman1', 'noise']), rows: count(1e8), noise: z.number().min(0).default(1), seed: seed.default(0), ...sampling }).describe('Generated rows.'),
+  z.strictObject({ csv: z.string().min(1), ...sampling }).describe('Path of a CSV file with a header.'),
+  z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
+]);
+
+const table = z.strictObject({
+  target: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('Column, or columns, to predict.'),
+  columns: z.record(z.string(), z.enum(['number', 'category', 'ignore'])).default({}).describe('Types of columns; the others are found out from the large set.'),
+  missing: z.enum(['error', 'mean', 'drop']).default('error').describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.'),
+  standardize: z.boolean().default(true).describe('Scales number columns to mean 0 and deviation 1, fitted on the training rows of the large set.'),
+  delimiter: z.string().length(1).default(','),
+});
+
+const data = z.strictObject({
+  large: source.describe('The set that the teacher is trained on.'),
+  small: source.optional().describe('The set that the student is trained on.'),
+  test: source.describe('Held-out rows; never used for training.'),
+  table: table.optional().describe('How CSV files are read; needed when a set is one.'),
+});
+
+const distill = z.strictObject({
+  alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
+  beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
+  mixup: z.strictObject({ rows: z.number().positive().max(100).default(1).describe('Mixed rows per row of a batch.'), concentration: positive.default(1).describe('a of the mixing weight’s Beta(a, a).') }).optional()
+    .describe('Adds mixtures of the small set’s rows, labelled by the teacher.'),
+});
+
+export const recipeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().regex(/^[\w][\w .-]{0,99}$/).default('run'),
+  seed: seed.default(0),
+  ranks: count(limits.rankCount).default(4).describe('Logical ranks of teacher training. They belong to the job: the number of workers does not change the result.'),
+  threads: count(1024).default(1).describe('Engine threads per rank; they change the engine’s bits, so they belong to the job.'),
+  data,
+  loss: z.enum(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy']),
+  metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json holds all that make sense for the loss.'),
+  teacher: z.strictObject({ ...training, temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).') }),
+  student: z.strictObject(training).optional(),
+  distill: distill.optional(),
+});
+
+/** A recipe as a user writes it: defaults left out. */
+export type RecipeInput = z.input<typeof recipeSchema>;
+/** A recipe with its defaults filled in. */
+export type Recipe = z.output<typeof recipeSchema>;
+export type ModelConfig = Recipe['teacher']['model'];
+export type LayerConfig = z.output<typeof layer>;
+export type OptimizerConfig = z.output<typeof optimizer>;
+export type LearningRateSchedule = z.output<typeof schedule>;
+export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
+export type LossName = Recipe['loss'];
+export type MetricName = (typeof metricNames)[number];
+export type SourceConfig = z.output<typeof source>;
+export type TableConfig = z.output<typeof table>;
+export type DistillConfig = z.output<typeof distill>;
+export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
+
+/** The published JSON Schema (draft 2020-12) of a recipe file. */
+export function recipeJsonSchema(): Record<string, unknown> {
+  return { title: 'Stillhouse recipe', ...z.toJSONSchema(recipeSchema, { io: 'input' }) };
+}
+
+/** Types a recipe in TypeScript; returns it unchanged. */
+export function defineRecipe(recipe: RecipeInput): RecipeInput {
+  return recipe;
+}

@@ -1,0 +1,47 @@
+// run.json: what a run did, as a published schema.
+import { z } from 'zod';
+
+const metrics = z.looseObject({ loss: z.number().nullable(), rows: z.int() });
+const phase = z.object({
+  phase: z.enum(['teacher', 'student', 'alone']),
+  workers: z.int().describe('Workers that held ranks.'),
+  steps: z.int(),
+  samples: z.int().describe('Rows seen, over all epochs.'),
+  seconds: z.number(),
+  samplesPerSecond: z.number(),
+  stopped: z.string().describe('Why training ended.'),
+  expectedRowsDigest: z.string().describe('Digest of an epoch that uses every row once.'),
+  epochs: z.array(z.object({
+    epoch: z.int(), rows: z.int().describe('Rows used in this epoch.'), rowsDigest: z.string().describe('Order-independent digest of their ids.'),
+    trainLoss: z.number().nullable(), learningRate: z.number(), validation: metrics.optional(), seconds: z.number(),
+  })),
+  test: metrics.describe('Metrics on the test set.'),
+  parameters: z.int().describe('Trainable parameters.'),
+  bytes: z.int().describe('Size of the weights in bytes.'),
+  weightsSha256: z.string().describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
+});
+
+export const runRecordSchema = z.object({
+  runId: z.string(),
+  name: z.string(),
+  status: z.enum(['running', 'done', 'failed']),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  startedAt: z.string(),
+  endedAt: z.string().optional(),
+  recipe: z.record(z.string(), z.unknown()),
+  recipeSha256: z.string(),
+  seed: z.int(),
+  versions: z.object({ stillhouse: z.string(), node: z.string(), protocol: z.int() }),
+  dataset: z.record(z.string(), z.unknown()).describe('Shapes and sizes of the sets.'),
+  workers: z.array(z.object({ workerId: z.string(), host: z.string(), fingerprint: z.string(), ranks: z.object({ lo: z.int(), hi: z.int() }).optional() })),
+  teacher: phase.optional(),
+  student: phase.optional(),
+  alone: phase.optional(),
+});
+
+export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** The published JSON Schema (draft 2020-12) of run.json. */
+export function runJsonSchema(): Record<string, unknown> {
+  return { title: 'Stillhouse run.json', ...z.toJSONSchema(runRecordSchema) };
+}

@@ -1,0 +1,68 @@
+// The safetensors format: an 8-byte little-endian header length, a JSON header, then raw little-endian tensors.
+import { StillhouseError } from './errors.js';
+
+export type TensorType = 'F32' | 'U8' | 'I32';
+export interface NamedTensor {
+  readonly name: string;
+  readonly dtype: TensorType;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+const bytesPer: Record<TensorType, number> = { F32: 4, U8: 1, I32: 4 };
+
+export function encodeSafetensors(tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const tensor of tensors) {
+    header[tensor.name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, offset + tensor.data.byteLength] };
+    offset += tensor.data.byteLength;
+  }
+  const text = JSON.stringify(header);
+  const json = new TextEncoder().encode(text.padEnd(text.length + ((8 - (new TextEncoder().encode(text).length % 8)) % 8)));
+  const out = new Uint8Array(8 + json.length + offset);
+  new DataView(out.buffer).setBigUint64(0, BigInt(json.length), true);
+  out.set(json, 8);
+  let position = 8 + json.length;
+  for (const tensor of tensors) {
+    out.set(tensor.data, position);
+    position += tensor.data.byteLength;
+  }
+  return out;
+}
+
+/** @throws StillhouseError DATA_FORMAT if the bytes are not whole safetensors; `what` names them */
+export function decodeSafetensors(bytes: Uint8Array, what = 'the file'): NamedTensor[] {
+  const bad = (why: string): never => {
+    throw new StillhouseError('DATA_FORMAT', `${what} is not a safetensors file: ${why}`);
+  };
+  if (bytes.byteLength < 8) return bad('shorter than its header');
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  if (!(length <= bytes.byteLength - 8)) return bad('its header is cut off');
+  let header: Record<string, { dtype: TensorType; shape: number[]; data_offsets: [number, number] }>;
+  try {
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  } catch {
+    return bad('its header is not JSON');
+  }
+  const body = bytes.subarray(8 + length);
+  return Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => {
+      const [from, to] = entry.data_offsets;
+      const expected = entry.shape.reduce((product, size) => product * size, bytesPer[entry.dtype]);
+      if (!(from >= 0 && to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);
+      return { name, dtype: entry.dtype, shape: entry.shape, data: body.subarray(from, to) };
+    });
+}
+
+/** The bytes of a float array, without copying. */
+export function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Floats of bytes; copies only where they are not aligned. */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  if (bytes.byteOffset % 4 !== 0) bytes = bytes.slice();
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}

@@ -1,0 +1,29 @@
+// The ports through which the shells meet the world: links that carry whole frames in order, and a clock.
+
+export interface Link {
+  /** Sends one frame, given in parts that the receiver gets joined. Parts must not change until the frame is away. */
+  send(...parts: Uint8Array[]): void;
+  /** At most one listener each; frames that arrive before are kept for it. */
+  onFrame(listener: (frame: Uint8Array) => void): void;
+  onClose(listener: (reason: string) => void): void;
+  close(reason?: string): void;
+}
+
+export interface Listener {
+  /** Where peers connect to. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export interface Transport {
+  /** @throws StillhouseError PORT_IN_USE or LISTEN_FAILED */
+  listen(address: string, onLink: (link: Link) => void): Promise<Listener>;
+  /** @throws StillhouseError COORDINATOR_UNREACHABLE */
+  connect(address: string): Promise<Link>;
+}
+
+export interface Clock {
+  now(): number;
+  /** Runs the callback once after a delay; the returned function cancels it. */
+  after(delayMs: number, callback: () => void): () => void;
+}

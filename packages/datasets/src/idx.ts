@@ -1,0 +1,40 @@
+// IDX files (LeCun's MNIST format): two zero bytes, type, rank, big-endian sizes, data. Gzipped or not.
+import { gunzipSync } from 'node:zlib';
+import { StillhouseError } from '@stillhouse/core';
+
+export interface IdxTensor {
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+const unsignedByte = 0x08;
+
+/**
+ * Reads unsigned bytes, which is what all the well-known sets hold.
+ * @param file names the bytes in errors
+ * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED
+ */
+export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
+  let raw = bytes;
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      raw = gunzipSync(bytes);
+    } catch (cause) {
+      throw new StillhouseError('DATA_TRUNCATED', `${file} is not a whole gzip file`, { cause });
+    }
+  }
+  if (raw.byteLength < 4) throw new StillhouseError('DATA_TRUNCATED', `${file} has ${raw.byteLength} bytes, less than an IDX header`);
+  if (raw[0] !== 0 || raw[1] !== 0 || raw[2] !== unsignedByte || raw[3] < 1 || raw[3] > 8) {
+    throw new StillhouseError('DATA_FORMAT', `${file} is not an IDX file of unsigned bytes`);
+  }
+  const rank = raw[3];
+  const headerBytes = 4 + 4 * rank;
+  if (raw.byteLength < headerBytes) throw new StillhouseError('DATA_TRUNCATED', `${file} ends inside its header`);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
+  const expected = shape.reduce((product, size) => product * size, 1);
+  if (raw.byteLength - headerBytes < expected) {
+    throw new StillhouseError('DATA_TRUNCATED', `${file} holds ${raw.byteLength - headerBytes} of the ${expected} bytes that its header announces`);
+  }
+  return { shape, data: raw.subarray(headerBytes, headerBytes + expected) };
+}
