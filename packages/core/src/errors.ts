@@ -77,6 +77,11 @@ export class StillhouseError extends Error {
   }
 }
 
+/** Whether a code blames what the user wrote, which is the same on every machine. */
+export function isInputError(code: string): boolean {
+  return code in errorKinds && errorKinds[code as ErrorCode].exit === exitCodes.input;
+}
+
 /** What crosses a socket or a thread in place of an Error. */
 export interface ErrorRecord {
   readonly code: ErrorCode | 'BUG';

@@ -52,7 +52,18 @@ export interface NetworkOptions {
   readonly maxDelayMs: number;
 }
 
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    frame.set(part, offset);
+    offset += part.byteLength;
+  }
+  return frame;
+}
+
 class MemoryLink implements Link {
+  readonly localHost = 'memory';
   peer!: MemoryLink;
   #frameListener: ((frame: Uint8Array) => void) | undefined;
   #closeListener: ((reason: string) => void) | undefined;
@@ -72,13 +83,8 @@ class MemoryLink implements Link {
 
   send(...parts: Uint8Array[]): void {
     if (this.#closedBecause !== undefined) return;
-    const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-    let offset = 0;
-    for (const part of parts) {
-      frame.set(part, offset);
-      offset += part.byteLength;
-    }
-    this.#deliver(() => this.peer.#arrive(frame));
+    // Joined on arrival only: like a full socket, this link shows what became of memory that a sender reused too early.
+    this.#deliver(() => this.peer.#arrive(joined(parts)));
   }
 
   #arrive(frame: Uint8Array): void {

@@ -25,6 +25,11 @@ export function isClassification(loss: LossName): boolean {
   return loss === 'softmaxCrossEntropy' || loss === 'binaryCrossEntropy';
 }
 
+/** The metrics that a loss has, the headline one first. */
+export function metricsOf(loss: LossName): MetricName[] {
+  return isClassification(loss) ? ['errors', 'accuracy', 'loss'] : ['r2', 'rmse', 'mae', 'loss'];
+}
+
 /** Loss of one row, mean over its outputs; outputs are logits for classification. */
 export function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number }): number {
   const { outputs, outputOffset, outputCount, labels, labelOffset } = row;

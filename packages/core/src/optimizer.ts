@@ -7,7 +7,8 @@ export interface FlatOptimizer {
   readonly state: readonly Float32Array[];
   /**
    * One step in place.
-   * @param gradient gradient of the mean loss over the global batch, as long as `parameters`; clipping scales it in place
+   * @param gradient gradient of the mean loss over the global batch, as long as `parameters`; left as it is, since
+   *   parts of it may still be on their way to other workers
    * @param at learning rate of this step, and the step counted from 0
    */
   apply(parameters: Float32Array, gradient: Float32Array, at: { learningRate: number; step: number }): void;
@@ -24,16 +25,13 @@ export function powerOf(base: number, exponent: number): number {
   return result;
 }
 
-/** Scales the gradient so that its Euclidean norm is at most `limit`. Returns the norm before. */
-export function clipByGlobalNorm(gradient: Float32Array, limit: number): number {
+/** The factor that brings the gradient's Euclidean norm down to at most `limit` (Pascanu et al. 2013); 1 without a limit. */
+export function clipFactor(gradient: Float32Array, limit: number | undefined): number {
+  if (limit === undefined) return 1;
   let squares = 0;
   for (let i = 0; i < gradient.length; i++) squares += gradient[i] * gradient[i];
   const norm = Math.sqrt(squares);
-  if (norm > limit) {
-    const factor = limit / norm;
-    for (let i = 0; i < gradient.length; i++) gradient[i] *= factor;
-  }
-  return norm;
+  return norm > limit ? limit / norm : 1;
 }
 
 function sgd(config: OptimizerConfig & { name: 'sgd' }, length: number): FlatOptimizer {
@@ -42,8 +40,9 @@ function sgd(config: OptimizerConfig & { name: 'sgd' }, length: number): FlatOpt
   return {
     state: momentum > 0 ? [velocity] : [],
     apply(parameters, gradient, { learningRate }) {
+      const clip = clipFactor(gradient, config.clipNorm);
       for (let i = 0; i < length; i++) {
-        let g = gradient[i] + weightDecay * parameters[i];
+        let g = clip * gradient[i] + weightDecay * parameters[i];
         if (momentum > 0) {
           const v = momentum * velocity[i] + g;
           velocity[i] = v;
@@ -67,8 +66,9 @@ function adam(config: OptimizerConfig & { name: 'adam' | 'adamw' }, length: numb
       const secondScale = 1 / (1 - powerOf(beta2, step + 1));
       const shrink = decoupled ? 1 - learningRate * weightDecay : 1;
       const coupled = decoupled ? 0 : weightDecay;
+      const clip = clipFactor(gradient, config.clipNorm);
       for (let i = 0; i < length; i++) {
-        const g = gradient[i] + coupled * parameters[i];
+        const g = clip * gradient[i] + coupled * parameters[i];
         const m = beta1 * first[i] + (1 - beta1) * g;
         const v = beta2 * second[i] + (1 - beta2) * g * g;
         first[i] = m;
@@ -81,14 +81,5 @@ function adam(config: OptimizerConfig & { name: 'adam' | 'adamw' }, length: numb
 
 /** @param length number of trainable parameters */
 export function createOptimizer(config: OptimizerConfig, length: number): FlatOptimizer {
-  const inner = config.name === 'sgd' ? sgd(config, length) : adam(config, length);
-  const clipNorm = config.clipNorm;
-  if (clipNorm === undefined) return inner;
-  return {
-    state: inner.state,
-    apply(parameters, gradient, at) {
-      clipByGlobalNorm(gradient, clipNorm);
-      inner.apply(parameters, gradient, at);
-    },
-  };
+  return config.name === 'sgd' ? sgd(config, length) : adam(config, length);
 }

@@ -54,3 +54,22 @@ export function gaussian(next: RandomStream): number {
   const radius = Math.sqrt(-2 * Math.log(1 - next()));
   return radius * Math.cos(2 * Math.PI * next());
 }
+
+/** One Gamma(shape, 1) number (Marsaglia and Tsang, 2000; for shapes below 1 with their boost). */
+function gamma(shape: number, next: RandomStream): number {
+  if (shape < 1) return gamma(shape + 1, next) * (1 - next()) ** (1 / shape);
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = gaussian(next);
+    const v = (1 + c * x) ** 3;
+    if (v > 0 && Math.log(1 - next()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
+  }
+}
+
+/** One Beta(a, a) number. */
+export function symmetricBeta(a: number, next: RandomStream): number {
+  if (a === 1) return next();
+  const first = gamma(a, next);
+  return first / (first + gamma(a, next));
+}

@@ -63,6 +63,7 @@ export function bytesOf(values: Float32Array): Uint8Array {
 
 /** Floats of bytes; copies only where they are not aligned. */
 export function floatsOf(bytes: Uint8Array): Float32Array {
-  if (bytes.byteOffset % 4 !== 0) bytes = bytes.slice();
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  // Not slice(): a Buffer's shares the memory, and with it the offset.
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }

@@ -1,6 +1,8 @@
 // The ports through which the shells meet the world: links that carry whole frames in order, and a clock.
 
 export interface Link {
+  /** Host name of this end: where this machine is reached from the other end's. */
+  readonly localHost: string;
   /** Sends one frame, given in parts that the receiver gets joined. Parts must not change until the frame is away. */
   send(...parts: Uint8Array[]): void;
   /** At most one listener each; frames that arrive before are kept for it. */

@@ -1,5 +1,5 @@
 // @stillhouse/transport: links over WebSocket. Decides nothing; frames go in and out whole and in order.
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limits, StillhouseError, type Clock, type Link, type Listener, type Transport } from '@stillhouse/core';
 
@@ -12,7 +12,10 @@ class WebSocketLink implements Link {
   #closed: string | undefined;
   #error = '';
 
-  constructor(private readonly socket: WebSocket) {
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly request: () => IncomingMessage | undefined,
+  ) {
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: Buffer) => (this.#onFrame ? this.#onFrame(data) : this.#kept.push(data)));
     socket.on('error', (error) => (this.#error = error.message));
@@ -20,6 +23,11 @@ class WebSocketLink implements Link {
       this.#closed = reason.toString() || this.#error;
       this.#onClose?.(this.#closed);
     });
+  }
+
+  get localHost(): string {
+    // An IPv4 address may be dressed up as an IPv6 one.
+    return (this.request()?.socket.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '');
   }
 
   send(...parts: Uint8Array[]): void {
@@ -66,7 +74,7 @@ export const webSocketTransport: Transport = {
       server.on('error', (error) => reject(listenError(error, address)));
       http.listen({ host, port }, resolve);
     });
-    server.on('connection', (socket) => onLink(new WebSocketLink(socket)));
+    server.on('connection', (socket, request) => onLink(new WebSocketLink(socket, () => request)));
     const bound = http.address();
     const boundPort = typeof bound === 'object' && bound ? bound.port : port;
     return {
@@ -88,7 +96,9 @@ export const webSocketTransport: Transport = {
       } catch (error) {
         return reject(unreachable(error instanceof Error ? error.message : String(error)));
       }
-      const link = new WebSocketLink(socket);
+      let upgrade: IncomingMessage | undefined;
+      socket.once('upgrade', (response) => (upgrade = response));
+      const link = new WebSocketLink(socket, () => upgrade);
       socket.once('open', () => resolve(link));
       socket.once('error', (error: NodeJS.ErrnoException) => reject(unreachable(error.message || error.code || 'refused')));
     });

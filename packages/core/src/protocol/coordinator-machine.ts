@@ -1,7 +1,7 @@
 // What the coordinator decides: rendezvous, generations, rank assignment, phases, the checks at their ends. A pure machine.
 // It is not on the step path: between `start` and `done` workers need it for data blocks only.
 import { assignRanks } from '../assignment.js';
-import { StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
+import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
 import { phaseOf, phasesOf, type Job, type PhaseName } from '../job.js';
 import { addLedgers, emptyLedger, ledgerDigest, wholeLedger } from '../ledger.js';
 import { limits } from '../limits.js';
@@ -314,7 +314,7 @@ function onFailed(state: CoordinatorState, worker: Worker, message: ToCoordinato
   const record: ErrorRecord =
     error.code === 'BUG'
       ? { code: 'WORKER_FAILED', message: `${place}: ${error.message}`, ...(error.stack ? { stack: error.stack } : {}) }
-      : { code: error.code as ErrorRecord['code'], message: message.lastGood ? error.message : `${place}: ${error.message}` };
+      : { code: error.code as ErrorRecord['code'], message: message.lastGood || isInputError(error.code) ? error.message : `${place}: ${error.message}` };
   const save: CoordinatorEffect[] = lastGood && state.phase ? [{ type: 'saveModel', phase: state.phase.name, model: lastGood, lastGood: true }] : [];
   return end(state, record, save);
 }

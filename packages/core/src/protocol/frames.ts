@@ -30,7 +30,8 @@ export function decodeFrame(bytes: Uint8Array): MeshFrame {
     throw new StillhouseError('PROTOCOL_VIOLATION', `a frame between workers is not valid: ${why}`);
   };
   if (bytes.byteLength < headerBytes) return bad(`${bytes.byteLength} bytes`);
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  // Not slice(): a Buffer's shares the memory, and with it the offset.
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   const [found, kindIndex, generation, op, place, lo, hi, count] = new Uint32Array(aligned.buffer, aligned.byteOffset, headerBytes / 4);
   const kind = kinds[kindIndex];
   if (found !== magic || kind === undefined) return bad('unknown kind');

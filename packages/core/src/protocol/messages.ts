@@ -50,11 +50,15 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 
+/** First frame on a link between workers: who connects, for which generation. */
+const meshHello = z.object({ token: z.string().max(1000), generation: index, index: index });
+
+export type MeshHello = z.infer<typeof meshHello>;
 export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
 
-export function encodeMessage(message: ToCoordinator | ToWorker): Uint8Array {
+export function encodeMessage(message: ToCoordinator | ToWorker | MeshHello): Uint8Array {
   return pack(message);
 }
 
@@ -76,3 +80,5 @@ function decode<T>(schema: z.ZodType<T>, frame: Uint8Array): T {
 export const decodeToCoordinator = (frame: Uint8Array): ToCoordinator => decode(toCoordinator, frame);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
 export const decodeToWorker = (frame: Uint8Array): ToWorker => decode(toWorker, frame);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeMeshHello = (frame: Uint8Array): MeshHello => decode(meshHello, frame);

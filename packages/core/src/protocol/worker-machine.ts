@@ -33,7 +33,9 @@ export type WorkerEvent =
   | { readonly type: 'frame'; readonly from: number; readonly frame: MeshFrame }
   | { readonly type: 'evaluated'; readonly values: ReadonlyMap<number, MetricSums>; readonly weightsSha256: string }
   | { readonly type: 'exported'; readonly model: ExportedModel }
-  | { readonly type: 'failed'; readonly error: ErrorRecord; readonly rank?: number }
+  | { readonly type: 'failed'; readonly error: ErrorRecord }
+  /** The link with another member broke, rather than being closed at the end of a phase. */
+  | { readonly type: 'peerLost'; readonly from: number; readonly reason: string }
   | { readonly type: 'coordinatorLost'; readonly reason: string }
   | { readonly type: 'heartbeatDue' };
 
@@ -122,7 +124,9 @@ export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number
     case 'exported':
       return onExported(state, event.model);
     case 'failed':
-      return onFailed(state, event.error, event.rank);
+      return onFailed(state, event.error);
+    case 'peerLost':
+      return withRun(state, (run) => onFailed(state, { code: 'WORKER_LOST', message: `the link with worker ${run.members[event.from].workerId} broke: ${event.reason || 'no reason given'}` }));
     case 'coordinatorLost':
       return stop(state, { code: 'COORDINATOR_LOST', message: `the connection to the coordinator closed: ${event.reason || 'no reason given'}` });
     case 'heartbeatDue':
@@ -280,6 +284,7 @@ function failNotFinite(state: WorkerState, run: PhaseRun, effects: WorkerEffect[
   return { state: { ...state, stage: 'failing', run: next }, effects: run.self === 0 ? [...effects, { type: 'export' }] : effects };
 }
 
-function onFailed(state: WorkerState, error: ErrorRecord, rank: number | undefined): WorkerStep {
-  return { state: { ...state, stage: 'failing' }, effects: [send({ type: 'failed', error, ...(state.run ? { step: state.run.step } : {}), ...(rank === undefined ? {} : { rank }) })] };
+function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
+  if (state.stage === 'failing') return { state, effects: [] };
+  return { state: { ...state, stage: 'failing' }, effects: [send({ type: 'failed', error, ...(state.run ? { step: state.run.step } : {}) })] };
 }

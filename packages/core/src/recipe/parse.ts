@@ -2,7 +2,8 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { StillhouseError } from '../errors.js';
-import { recipeSchema, type Recipe } from './schema.js';
+import { isClassification, metricsOf } from '../metrics.js';
+import { distillSchema, recipeSchema, type Recipe } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
 type JsonSchema = { properties?: Record<string, JsonSchema>; anyOf?: JsonSchema[]; oneOf?: JsonSchema[]; items?: JsonSchema; $ref?: string; const?: unknown };
@@ -72,10 +73,15 @@ export function parseRecipe(input: unknown): Recipe {
   if (csv && !recipe.data.table) fail(`data.table is missing: data.${csv[0]} is a CSV file, so the target column must be named`);
   if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
+  if (recipe.teacher.temperature !== 1 && !isClassification(recipe.loss)) fail(`teacher.temperature is ${recipe.teacher.temperature}: it divides logits, and ${recipe.loss} has none`);
   for (const name of ['teacher', 'student'] as const) {
     const part = recipe[name];
     if (part?.earlyStopping && part.validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
   }
   if (recipe.teacher.batch < recipe.ranks) fail(`teacher.batch is ${recipe.teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
-  return recipe;
+  const early = [recipe.teacher, recipe.student].find((part) => part?.earlyStopping && !metricsOf(recipe.loss).includes(part.earlyStopping.metric));
+  if (early) fail(`earlyStopping.metric is ${early.earlyStopping!.metric}, which ${recipe.loss} does not have; it has ${metricsOf(recipe.loss).join(', ')}`);
+  const wrong = recipe.metrics?.find((name) => !metricsOf(recipe.loss).includes(name));
+  if (wrong) fail(`metrics names ${wrong}, which ${recipe.loss} does not have; it has ${metricsOf(recipe.loss).join(', ')}`);
+  return recipe.student && !recipe.distill ? { ...recipe, distill: distillSchema.parse({}) } : recipe;
 }

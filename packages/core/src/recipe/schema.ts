@@ -97,7 +97,7 @@ const data = z.strictObject({
   table: table.optional().describe('How CSV files are read; needed when a set is one.'),
 });
 
-const distill = z.strictObject({
+export const distillSchema = z.strictObject({
   alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
   beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
   mixup: z.strictObject({ rows: z.number().positive().max(100).default(1).describe('Mixed rows per row of a batch.'), concentration: positive.default(1).describe('a of the mixing weight’s Beta(a, a).') }).optional()
@@ -115,7 +115,7 @@ export const recipeSchema = z.strictObject({
   metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json holds all that make sense for the loss.'),
   teacher: z.strictObject({ ...training, temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).') }),
   student: z.strictObject(training).optional(),
-  distill: distill.optional(),
+  distill: distillSchema.optional(),
 });
 
 /** A recipe as a user writes it: defaults left out. */
@@ -131,7 +131,7 @@ export type LossName = Recipe['loss'];
 export type MetricName = (typeof metricNames)[number];
 export type SourceConfig = z.output<typeof source>;
 export type TableConfig = z.output<typeof table>;
-export type DistillConfig = z.output<typeof distill>;
+export type DistillConfig = z.output<typeof distillSchema>;
 export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
 
 /** The published JSON Schema (draft 2020-12) of a recipe file. */

@@ -1,0 +1,37 @@
+// stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
+import { Option, type Command } from 'commander';
+import { assembleJob } from '@stillhouse/coordinator';
+import { finishMetrics, type Metrics, type PhaseName } from '@stillhouse/core';
+import { BlockReader, dataFolders } from '@stillhouse/datasets';
+import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
+import { alignColumns, formatMetric, shownMetrics } from '../summary.js';
+import { modelNames, openModel, readRun } from '../trained-run.js';
+import { backendOption, jsonOption } from './options.js';
+import { printLine } from './terminal.js';
+
+export function addEvaluate(program: Command): void {
+  program
+    .command('evaluate <folder>')
+    .description("Compute the test metrics of a run's models from their files.")
+    .addOption(backendOption())
+    .addOption(new Option('--recipe-folder <folder>', 'folder that the paths in the recipe are relative to, if it has moved'))
+    .addOption(jsonOption('the metrics'))
+    .addHelpText('after', `
+Example:
+  stillhouse evaluate runs/friedman-20260101-120000-a1b2`)
+    .action(async (folder: string, options: { backend: BackendName; recipeFolder?: string; json?: true }) => {
+      const run = readRun(folder);
+      await openInferenceBackend(options.backend);
+      const places = { recipeFolder: options.recipeFolder ?? run.record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
+      const { job, dataset } = assembleJob(run.recipe, run.record.runId, places);
+      const reader = new BlockReader(job.dataset, async (hash) => dataset.blocks.get(hash)!);
+      const results = new Map<PhaseName, Metrics>();
+      for (const name of modelNames(run)) {
+        const { model } = await openModel(run, name);
+        results.set(name, finishMetrics(run.recipe.loss, await evaluateRows(model, { job, reader, set: 'test', first: 0, end: job.dataset.sets.test!.rowCount })));
+      }
+      if (options.json) return printLine(JSON.stringify(Object.fromEntries(results)));
+      const shown = shownMetrics(run.recipe);
+      printLine(alignColumns([['', ...shown.map((name) => `test ${name}`)], ...[...results].map(([name, metrics]) => [name, ...shown.map((metric) => formatMetric(metric, metrics[metric]))])]));
+    });
+}

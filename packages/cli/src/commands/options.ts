@@ -1,0 +1,16 @@
+// Options that several commands share, and how their values are read.
+import { InvalidArgumentError, Option } from 'commander';
+import { backendNames } from '@stillhouse/worker';
+
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return value;
+}
+
+export const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
+export const backendOption = (): Option => new Option('--backend <name>', 'engine backend; auto takes the fastest one that trains every model of the recipe').choices(backendNames).default('auto');
+export const setOption = (): Option => new Option('--set <key=value>', 'change a value of the recipe, e.g. teacher.epochs=3; may be repeated').argParser(collect).default([], 'none');
+export const outOption = (): Option => new Option('--out <folder>', 'run folder, which must not exist (default: runs/NAME-TIME)');
+export const jsonOption = (what: string): Option => new Option('--json', `print ${what} as JSON`);

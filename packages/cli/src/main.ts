@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// The command line. A user's error prints a code, a sentence and what to do next; a bug prints a stack.
+import { Command, CommanderError } from 'commander';
+import { exitCodes, StillhouseError } from '@stillhouse/core';
+import { addCoordinator } from './commands/coordinator.js';
+import { addData } from './commands/data.js';
+import { addEvaluate } from './commands/evaluate.js';
+import { addPredict } from './commands/predict.js';
+import { addRun } from './commands/run.js';
+import { addSchema } from './commands/schema.js';
+import { tellLine } from './commands/terminal.js';
+import { addWorker } from './commands/worker.js';
+import { version } from './version.js';
+
+function createProgram(): Command {
+  const program = new Command('stillhouse')
+    .description('Train a teacher on many workers, bit-identical for any number of them, and distil it into a small student.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', `
+Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
+4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`);
+  for (const add of [addRun, addCoordinator, addWorker, addEvaluate, addPredict, addSchema, addData]) add(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;
+  if (error instanceof StillhouseError) {
+    tellLine(`stillhouse: ${error.code}: ${error.message}\n  ${error.next}`);
+    return error.exitCode;
+  }
+  tellLine(`stillhouse: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return exitCodes.bug;
+}
+
+try {
+  await createProgram().parseAsync();
+  process.exitCode = exitCodes.ok;
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+// Sockets of a run that failed must not keep the process.
+process.exit();

@@ -1,0 +1,83 @@
+// Rows as text, and predictions as text. Tables come as CSV with a header, other rows as numbers, one row a line.
+import { encodeTable, parseTable } from '@stillhouse/datasets';
+import { StillhouseError } from '@stillhouse/core';
+import type { TrainedModel } from './trained-run.js';
+
+export interface InputRows {
+  readonly rowCount: number;
+  /** [rowCount, …inputShape]. */
+  readonly inputs: Float32Array;
+}
+
+type Metadata = TrainedModel['metadata'];
+
+function numbersOf(line: string, lineNumber: number, width: number): number[] {
+  const bad = (why: string): never => {
+    throw new StillhouseError('PREDICT_ROW', `line ${lineNumber} ${why}`);
+  };
+  let values: unknown[];
+  try {
+    values = line.startsWith('[') ? (JSON.parse(line) as unknown[]).flat(Infinity) : line.split(',').map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
+  } catch {
+    return bad('is not a JSON array');
+  }
+  const wrong = values.findIndex((value) => typeof value !== 'number' || !Number.isFinite(value));
+  if (wrong >= 0) return bad(`has no number as value ${wrong + 1}`);
+  if (values.length !== width) return bad(`has ${values.length} values; the model takes ${width}`);
+  return values as number[];
+}
+
+/** @throws StillhouseError PREDICT_ROW, DATA_… naming the line */
+export function parseRows(text: string, metadata: Metadata): InputRows {
+  if (text.trim() === '') throw new StillhouseError('DATA_EMPTY', 'standard input holds no rows');
+  if (metadata.preprocessing) {
+    const table = parseTable(text, 'standard input', ',');
+    // A row to predict is never dropped.
+    const { preprocessing } = metadata;
+    const strict = { ...preprocessing, missing: preprocessing.missing === 'drop' ? ('error' as const) : preprocessing.missing };
+    const { rows } = encodeTable(table, table.records.map((_, i) => i), strict, false);
+    return { rowCount: rows.rowCount, inputs: rows.inputs as Float32Array };
+  }
+  const width = metadata.inputShape.reduce((product, size) => product * size, 1);
+  const lines = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [numbersOf(line.trim(), i + 1, width)]));
+  return { rowCount: lines.length, inputs: Float32Array.from(lines.flat(), (value) => value * metadata.scale) };
+}
+
+const softmax = (logits: readonly number[]): number[] => {
+  const max = Math.max(...logits);
+  const powers = logits.map((z) => Math.exp(z - max));
+  const sum = powers.reduce((total, value) => total + value, 0);
+  return powers.map((value) => value / sum);
+};
+
+export interface Prediction {
+  /** Values, for regression. */
+  readonly values?: readonly number[];
+  /** Most probable class, for classes that exclude each other, or each output's, for those that do not. */
+  readonly class?: string | readonly string[];
+  readonly probabilities?: readonly number[];
+}
+
+/** @param outputs of one row */
+export function predictionOf(outputs: readonly number[], { loss, classes }: Metadata): Prediction {
+  if (loss === 'softmaxCrossEntropy') {
+    const probabilities = softmax(outputs);
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    return { class: classes?.[best] ?? String(best), probabilities };
+  }
+  if (loss === 'binaryCrossEntropy') {
+    const probabilities = outputs.map((z) => 1 / (1 + Math.exp(-z)));
+    const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
+    return { class: named.length === 1 ? named[0] : named, probabilities };
+  }
+  return { values: outputs };
+}
+
+const digits = (value: number): string => String(Number(value.toPrecision(7)));
+
+/** One line of CSV: values, or class and probability. */
+export function predictionLine({ values, class: named, probabilities }: Prediction): string {
+  if (values) return values.map(digits).join(',');
+  if (typeof named === 'string' && probabilities) return `${named},${digits(Math.max(...probabilities))}`;
+  return [...(named as readonly string[]), ...probabilities!.map(digits)].join(',');
+}

@@ -1,0 +1,117 @@
+// How a run is told: a bar with rate and time left on a terminal, plain lines elsewhere. Both go to standard error.
+import { SingleBar } from 'cli-progress';
+import { phaseOf, stepsPerEpoch, totalSteps, type CoordinatorNotice, type Job, type Phase, type PhaseName } from '@stillhouse/core';
+import { formatMetric, shownMetrics } from './summary.js';
+
+export interface Progress {
+  onNotice(notice: CoordinatorNotice): void;
+  stop(): void;
+}
+
+export interface ProgressTarget {
+  readonly isTerminal: boolean;
+  readonly line: (text: string) => void;
+  /** For the bar. */
+  readonly stream: NodeJS.WritableStream;
+}
+
+const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', alone: 'student alone' };
+
+/** Lines that are worth telling anywhere. */
+function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
+  switch (notice.type) {
+    case 'joined':
+      return `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} (${notice.joined} of ${notice.wanted})`;
+    case 'refused':
+      return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
+    case 'left':
+      return `worker ${notice.workerId} left: ${notice.reason || 'its connection closed'}`;
+    case 'phaseAssigned': {
+      const { schedule } = phaseOf(job, notice.phase);
+      const idle = notice.idle.length && notice.phase === 'teacher' ? `; ${notice.idle.join(', ')} without a rank` : '';
+      const where = notice.phase === 'teacher' ? `${schedule.ranks} ranks on ${notice.workers.length} ${notice.workers.length === 1 ? 'worker' : 'workers'}${idle}` : 'on one node';
+      return `${titles[notice.phase]}: ${schedule.rowCount.toLocaleString('en-US')} rows, ${schedule.epochs} epochs of ${stepsPerEpoch(schedule)} steps, ${where}`;
+    }
+    case 'phaseDone':
+      return `${titles[notice.record.phase]}: ${notice.record.stopped}, ${Math.round(notice.record.samplesPerSecond).toLocaleString('en-US')} rows/s, weights ${notice.record.weightsSha256.slice(0, 16)}`;
+    default:
+      return undefined;
+  }
+}
+
+function epochLine(notice: CoordinatorNotice & { type: 'epoch' }, job: Job): string {
+  const { record, phase } = notice;
+  const { epochs } = phaseOf(job, phase).schedule;
+  const watched = record.validation && shownMetrics(job.recipe).map((name) => `validation ${name} ${formatMetric(name, record.validation![name])}`);
+  const rate = Math.round(record.rows / Math.max(record.seconds, 1e-3)).toLocaleString('en-US');
+  return [`${titles[phase]}: epoch ${record.epoch + 1}/${epochs}`, `loss ${record.trainLoss.toFixed(5)}`, ...(watched ?? []), `${rate} rows/s`].join('  ');
+}
+
+class PlainProgress implements Progress {
+  #shownMs = -Infinity;
+
+  constructor(
+    private readonly job: Job,
+    private readonly line: (text: string) => void,
+    private readonly now: () => number,
+  ) {}
+
+  onNotice(notice: CoordinatorNotice): void {
+    const text = lineOf(notice, this.job);
+    if (text) this.line(text);
+    if (notice.type !== 'epoch') return;
+    // Epochs of a small set fly by: one line a second is enough, and the last one always.
+    const last = notice.record.epoch + 1 === phaseOf(this.job, notice.phase).schedule.epochs;
+    if (!last && this.now() - this.#shownMs < 1000) return;
+    this.#shownMs = this.now();
+    this.line(epochLine(notice, this.job));
+  }
+
+  stop(): void {}
+}
+
+class BarProgress implements Progress {
+  #bar: SingleBar | undefined;
+  #phase: Phase | undefined;
+  #loss = '';
+
+  constructor(
+    private readonly job: Job,
+    private readonly target: ProgressTarget,
+  ) {}
+
+  onNotice(notice: CoordinatorNotice): void {
+    if (notice.type === 'phaseStarted') this.#start(notice.phase);
+    if (notice.type === 'progress') this.#update(notice.step, notice.loss);
+    if (notice.type === 'epoch' && this.#phase) this.#update((notice.record.epoch + 1) * stepsPerEpoch(this.#phase.schedule), notice.record.trainLoss);
+    if (notice.type === 'phaseDone') this.stop();
+    const text = lineOf(notice, this.job);
+    if (text) this.target.line(text);
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  #start(name: PhaseName): void {
+    this.#phase = phaseOf(this.job, name);
+    this.#bar = new SingleBar({ format: `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA {eta_formatted}`, stream: this.target.stream, hideCursor: true, etaBuffer: 50 });
+    this.#startedMs = performance.now();
+    this.#bar.start(totalSteps(this.#phase.schedule), 0, { rows: 0, rate: '-', loss: '-' });
+  }
+
+  #startedMs = 0;
+
+  #update(step: number, loss: number): void {
+    if (!this.#bar || !this.#phase) return;
+    const rows = step * this.#phase.schedule.batch;
+    const seconds = Math.max(1e-3, (performance.now() - this.#startedMs) / 1000);
+    this.#loss = Number.isFinite(loss) ? loss.toFixed(5) : 'not finite';
+    this.#bar.update(step, { rows: rows.toLocaleString('en-US'), rate: Math.round(rows / seconds).toLocaleString('en-US'), loss: this.#loss });
+  }
+}
+
+export function createProgress(job: Job, target: ProgressTarget): Progress {
+  return target.isTerminal ? new BarProgress(job, target) : new PlainProgress(job, target.line, () => performance.now());
+}

@@ -1,0 +1,43 @@
+// The table at the end of a run: teacher, student, and the same student trained without a teacher.
+import { isClassification, metricsOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
+
+const labels = { teacher: 'teacher', student: 'student (distilled)', alone: 'student (alone)' } as const;
+const names = ['teacher', 'student', 'alone'] as const;
+
+const grouped = (value: number): string => value.toLocaleString('en-US');
+
+export function formatMetric(name: MetricName, value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
+  if (name === 'errors') return grouped(value);
+  if (name === 'accuracy') return `${(100 * value).toFixed(2)} %`;
+  return value.toFixed(4);
+}
+
+/** Rows of cells as aligned lines: the first column to the left, the others to the right. */
+export function alignColumns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+}
+
+export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] => recipe.metrics ?? metricsOf(recipe.loss).slice(0, 3);
+
+export function summaryTable(record: RunRecord, recipe: Recipe): string {
+  const metrics = shownMetrics(recipe);
+  const header = ['', 'parameters', 'bytes', ...metrics.map((name) => `test ${name}`), 'time'];
+  const rows = names.flatMap((name) => {
+    const phase = record[name];
+    if (!phase) return [];
+    const test = phase.test as Metrics;
+    return [[labels[name], grouped(phase.parameters), grouped(phase.bytes), ...metrics.map((metric) => formatMetric(metric, test[metric])), `${phase.seconds.toFixed(1)} s`]];
+  });
+  return alignColumns([header, ...rows]);
+}
+
+/** What the numbers mean where they could be mistaken. */
+export function verdicts(record: RunRecord, recipe: Recipe): string[] {
+  const r2 = record.teacher?.test['r2'];
+  if (!isClassification(recipe.loss) && typeof r2 === 'number' && r2 <= 0) {
+    return [`The teacher's test R² is ${r2.toFixed(4)}, not above 0: the labels carry no signal that it could learn from these inputs.`];
+  }
+  return [];
+}

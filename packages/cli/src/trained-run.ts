@@ -1,0 +1,48 @@
+// A run folder read back: its record, and its models ready for inference.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
+import type { ModelMetadata } from '@stillhouse/coordinator';
+import { parseRecipe, runRecordSchema, StillhouseError, type PhaseName, type Recipe, type RunRecord } from '@stillhouse/core';
+import { loadModel } from '@stillhouse/worker';
+
+export interface TrainedRun {
+  readonly folder: string;
+  readonly record: RunRecord;
+  readonly recipe: Recipe;
+}
+
+export interface TrainedModel {
+  readonly model: tf.LayersModel;
+  readonly metadata: ModelMetadata['stillhouse'];
+}
+
+/** @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE */
+export function readRun(folder: string): TrainedRun {
+  const file = join(folder, 'run.json');
+  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} holds no run.json`);
+  try {
+    const record = runRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return { folder, record, recipe: parseRecipe(record.recipe) };
+  } catch (cause) {
+    throw new StillhouseError('RUN_NOT_FOUND', `${file} is not the run.json of this version: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause });
+  }
+}
+
+/** The models of a run, in the order teacher, student, alone. */
+export function modelNames({ folder }: TrainedRun): PhaseName[] {
+  return (['teacher', 'student', 'alone'] as const).filter((name) => existsSync(join(folder, name, 'model.json')));
+}
+
+/** @throws StillhouseError RUN_INCOMPLETE, DATA_FORMAT */
+export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
+  const folder = join(run.folder, name);
+  if (!existsSync(join(folder, 'model.json'))) throw new StillhouseError('RUN_INCOMPLETE', `${run.folder} holds no model ${name} (the run is ${run.record.status})`);
+  try {
+    const json = readFileSync(join(folder, 'model.json'), 'utf8');
+    const { userDefinedMetadata } = JSON.parse(json) as { userDefinedMetadata: ModelMetadata };
+    return { model: await loadModel(json, readFileSync(join(folder, 'weights.bin'))), metadata: userDefinedMetadata.stillhouse };
+  } catch (cause) {
+    throw new StillhouseError('DATA_FORMAT', `${folder} holds no whole model: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Run again, or restore the folder from a copy.' });
+  }
+}

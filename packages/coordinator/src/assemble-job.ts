@@ -1,0 +1,24 @@
+// Everything that a run needs, from a recipe: its data as blocks and the files that its models name.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { StillhouseError, type Job, type ModelAssets, type ModelConfig, type Recipe } from '@stillhouse/core';
+import { loadDataset, type Dataset, type DataPlaces } from '@stillhouse/datasets';
+
+function readAsset(config: ModelConfig | undefined, folder: string): string | undefined {
+  if (!config || 'layers' in config) return undefined;
+  const [path, code] = 'topology' in config ? [config.topology, 'MODEL_INVALID' as const] : [config.module, 'MODEL_MODULE' as const];
+  try {
+    return readFileSync(resolve(folder, path), 'utf8');
+  } catch (cause) {
+    throw new StillhouseError(code, `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, next: 'Check the path: it is relative to the folder of the recipe.' });
+  }
+}
+
+/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE */
+export function assembleJob(recipe: Recipe, runId: string, places: DataPlaces): { job: Job; dataset: Dataset } {
+  const dataset = loadDataset(recipe, places);
+  const teacher = readAsset(recipe.teacher.model, places.recipeFolder);
+  const student = readAsset(recipe.student?.model, places.recipeFolder);
+  const assets: ModelAssets = { ...(teacher === undefined ? {} : { teacher }), ...(student === undefined ? {} : { student }) };
+  return { job: { runId, recipe, dataset: dataset.manifest, assets }, dataset };
+}

@@ -1,0 +1,6 @@
+// @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
+export { assembleJob } from './assemble-job.js';
+export { endRecord, recordNotice, startRecord } from './record.js';
+export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
+export { RunFolder } from './run-folder.js';
+export { modelMetadata, type ModelMetadata } from './metadata.js';

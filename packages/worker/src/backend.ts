@@ -1,0 +1,80 @@
+// The engine's backend, chosen through one door. A probe trains one zero row of each of the job's models, so that a
+// missing kernel is found before the run and `auto` can pick the fastest backend that trains everything.
+import * as tf from '@tensorflow/tfjs';
+import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
+import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+
+export const backendNames = ['auto', 'wasm', 'cpu', 'tensorflow'] as const;
+export type BackendName = (typeof backendNames)[number];
+type ConcreteName = Exclude<BackendName, 'auto'>;
+
+export interface Backend {
+  readonly name: ConcreteName;
+  /** Equal fingerprints promise equal bits: engine, version, device, threads, and the V8 that computes Math functions. */
+  readonly fingerprint: string;
+  /** Why this one. */
+  readonly reason: string;
+}
+
+/** Trains one row of every model of the job; throws where it cannot. */
+export type Probe = () => Promise<void>;
+
+const nativePackage = '@tensorflow/tfjs-node-gpu';
+
+async function loadNative(threads: number): Promise<string> {
+  // TensorFlow reads it when it is loaded, never again.
+  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  try {
+    const native = (await import(nativePackage)) as { version?: { 'tfjs-node'?: string } };
+    return `tensorflow ${native.version?.['tfjs-node'] ?? ''}`.trim();
+  } catch (cause) {
+    throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend cannot be loaded: ${toErrorRecord(cause).message.split('\n')[0]}`, { cause });
+  }
+}
+
+async function activate(name: ConcreteName, threads: number): Promise<string> {
+  tf.enableProdMode();
+  let engine = `cpu ${tf.version_core}`;
+  if (name === 'tensorflow') engine = await loadNative(threads);
+  if (name === 'wasm') {
+    // One thread whatever the machine has: threads would change the order of additions.
+    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+    setThreadsCount(1);
+    engine = `wasm ${version_wasm}`;
+  }
+  if (!(await tf.setBackend(name))) throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
+  return `${engine} ${name === 'tensorflow' ? `threads=${threads}` : 'threads=1'} v8=${process.versions.v8}`;
+}
+
+/** The kernel that a backend turned out not to have, from TFJS's own message. */
+function missingKernel(error: unknown): string | undefined {
+  return error instanceof Error ? /Kernel '(\w+)' not registered/.exec(error.message)?.[1] : undefined;
+}
+
+/**
+ * @param options.threads engine threads per rank, which are the job's
+ * @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, and what the probe throws
+ */
+export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
+  const candidates: ConcreteName[] = wanted === 'auto' ? ['wasm', 'cpu'] : [wanted];
+  const reasons: string[] = [];
+  for (const name of candidates) {
+    const fingerprint = await activate(name, options.threads);
+    try {
+      await options.probe();
+    } catch (error) {
+      const kernel = missingKernel(error);
+      if (!kernel) throw error;
+      reasons.push(`${name} has no kernel ${kernel}`);
+      continue;
+    }
+    return { name, fingerprint, reason: wanted === 'auto' ? [...reasons, `${name} trains every model of the recipe`].join('; ') : 'asked for' };
+  }
+  throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${reasons.join('; ')}`);
+}
+
+/** A backend for inference alone, without a job to probe. */
+export async function openInferenceBackend(wanted: BackendName): Promise<void> {
+  await activate(wanted === 'auto' ? 'wasm' : wanted, 1);
+}

@@ -1,0 +1,6 @@
+// @stillhouse/worker: engines, training step, peer mesh.
+export { backendNames, openInferenceBackend, type BackendName } from './backend.js';
+export type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+export { loadModel } from './model-file.js';
+export { runWorker, type WorkerOptions } from './run-worker.js';
+export { evaluateRows, predictRows, tfjsEngine } from './tfjs-engine.js';

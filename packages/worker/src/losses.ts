@@ -1,0 +1,61 @@
+// Losses per row: the hard term against labels and the soft term against a teacher. docs/distillation.md derives them.
+import * as tf from '@tensorflow/tfjs';
+import { huberDelta, type LossName } from '@stillhouse/core';
+
+/** Error [rows, outputs] → loss per row [rows] of a regression loss. */
+function regressionLoss(loss: 'mse' | 'mae' | 'huber', error: tf.Tensor2D): tf.Tensor1D {
+  if (loss === 'mse') return tf.mean(tf.square(error), 1);
+  const size = tf.abs(error);
+  if (loss === 'mae') return tf.mean(size, 1);
+  const inner = tf.minimum(size, huberDelta);
+  return tf.mean(tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner))), 1);
+}
+
+/**
+ * Loss of each row against its label.
+ * @param outputs [rows, outputs]; logits for classification
+ * @param labels class indices [rows, 1] for softmaxCrossEntropy, else targets [rows, outputs]
+ * @param temperature divides the logits (classification only)
+ * @returns [rows]
+ */
+export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor2D, temperature = 1): tf.Tensor1D {
+  if (loss === 'softmaxCrossEntropy') {
+    const classes = tf.oneHot(tf.cast(tf.reshape(labels, [labels.shape[0]]), 'int32'), outputs.shape[1]);
+    return tf.neg(tf.sum(tf.mul(tf.cast(classes, 'float32'), tf.logSoftmax(tf.div(outputs, temperature))), 1));
+  }
+  if (loss === 'binaryCrossEntropy') {
+    const logits = tf.div(outputs, temperature);
+    return tf.mean(tf.sub(tf.softplus(logits), tf.mul(logits, labels)), 1);
+  }
+  return regressionLoss(loss, tf.sub(outputs, labels));
+}
+
+/**
+ * The teacher's pull on each row, on the scale of the hard loss.
+ * - softmaxCrossEntropy: T²·KL(softmax(t/T) ‖ softmax(s/T)) (Hinton et al. 2015, section 2)
+ * - binaryCrossEntropy: the same for Bernoulli(σ(z/T)), mean over outputs
+ * - mse: T·KL of Gaussians of variance T/2 = (t − s)²; mae: T·KL of Laplace densities of scale T = |d| − T(1 − e^{−|d|/T})
+ * - huber: the loss itself of t − s (its density's KL has no closed form)
+ * @param student outputs [rows, outputs]
+ * @param teacher outputs [rows, outputs]
+ * @returns [rows]
+ */
+export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: number): tf.Tensor1D {
+  if (loss === 'softmaxCrossEntropy') {
+    const logTeacher = tf.logSoftmax(tf.div(teacher, temperature));
+    const logStudent = tf.logSoftmax(tf.div(student, temperature));
+    return tf.mul(temperature ** 2, tf.sum(tf.mul(tf.exp(logTeacher), tf.sub(logTeacher, logStudent)), 1));
+  }
+  if (loss === 'binaryCrossEntropy') {
+    const t = tf.div(teacher, temperature);
+    const s = tf.div(student, temperature);
+    // log σ(z) = −softplus(−z), log(1 − σ(z)) = −softplus(z)
+    const on = tf.mul(tf.sigmoid(t), tf.sub(tf.softplus(tf.neg(s)), tf.softplus(tf.neg(t))));
+    const off = tf.mul(tf.sigmoid(tf.neg(t)), tf.sub(tf.softplus(s), tf.softplus(t)));
+    return tf.mul(temperature ** 2, tf.mean(tf.add(on, off), 1));
+  }
+  const difference = tf.sub(student, teacher);
+  if (loss !== 'mae') return regressionLoss(loss, difference as tf.Tensor2D);
+  const size = tf.abs(difference);
+  return tf.mean(tf.sub(size, tf.mul(temperature, tf.sub(1, tf.exp(tf.div(tf.neg(size), temperature))))), 1);
+}

@@ -1,0 +1,216 @@
+// The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
+import * as tf from '@tensorflow/tfjs';
+import {
+  addRows, bytesOf, createOptimizer, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, sumSubtree,
+  type FlatLayout, type FlatOptimizer, type Job, type MetricSums, type Phase, type PhaseName, type SetName,
+} from '@stillhouse/core';
+import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
+import { openBackend, type BackendName } from './backend.js';
+import type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+import { FlatModel } from './flat-model.js';
+import { exportModel } from './model-file.js';
+import { buildModel } from './model.js';
+import { distillation, supervised, type Objective } from './objective.js';
+import { withSeededRandom } from './seeded-random.js';
+
+interface PhaseModel {
+  readonly phase: Phase;
+  readonly flat: FlatModel;
+  readonly optimizer: FlatOptimizer;
+  readonly objective: Objective;
+  readonly layout: FlatLayout;
+  readonly sum: Float32Array;
+  /** One buffer per own subtree, and one per depth of the tree. */
+  readonly partials: Float32Array[];
+  readonly spares: Float32Array[];
+}
+
+/** The part of the recipe that describes a phase's model. */
+const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
+
+function buildPhaseModel(job: Job, name: PhaseName): Promise<tf.LayersModel> {
+  const part = partOf(name);
+  const { inputShape, outputs } = job.dataset;
+  return buildModel({ part, config: phaseOf(job, name).config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
+}
+
+/** A micro-batch as tensors. */
+const tensorsOf = (batch: Batch, job: Job): { x: tf.Tensor; y: tf.Tensor2D } => ({
+  x: tf.tensor(batch.x, [batch.rows, ...job.dataset.inputShape]),
+  y: tf.tensor2d(batch.y, [batch.rows, job.dataset.labelCount]),
+});
+
+/** Trains one zero row of each model, to find out whether the backend has every kernel. */
+async function probe(job: Job): Promise<void> {
+  const names = phasesOf(job.recipe).filter((name) => name !== 'alone');
+  const models = new Map<PhaseName, tf.LayersModel>();
+  const width = job.dataset.inputShape.reduce((product, size) => product * size, 1);
+  const zeros: Batch = { rows: 1, x: new Float32Array(width), y: new Float32Array(job.dataset.labelCount) };
+  try {
+    for (const name of names) {
+      const model = await buildPhaseModel(job, name);
+      models.set(name, model);
+      const objective = objectiveOf(job, name, models.get('teacher'));
+      tf.tidy(() => tf.variableGrads(objective({ ...tensorsOf(zeros, job), model, random: randomStream(0) }), model.trainableWeights.map((weight) => weight.read() as tf.Variable)));
+    }
+  } finally {
+    for (const model of models.values()) model.dispose();
+  }
+}
+
+function objectiveOf(job: Job, name: PhaseName, teacher: tf.LayersModel | undefined): Objective {
+  const { loss, distill } = job.recipe;
+  if (name !== 'student') return supervised(loss, name === 'teacher' ? job.recipe.teacher.temperature : 1);
+  invariant(teacher && distill, 'the student phase has a teacher');
+  return distillation(loss, teacher, distill);
+}
+
+/** Whether every number is finite: 0·x is NaN for those that are not. */
+function allFinite(values: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < values.length; i++) zero += values[i] * 0;
+  return zero === 0;
+}
+
+class TfjsEngine implements Engine {
+  #current: PhaseModel | undefined;
+  #teacher: tf.LayersModel | undefined;
+  #kept: { parameters: Float32Array; others: Float32Array } | undefined;
+
+  constructor(
+    readonly fingerprint: string,
+    private readonly job: Job,
+    private readonly reader: BlockReader,
+  ) {}
+
+  async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
+    this.#retire();
+    const flat = await FlatModel.of(await buildPhaseModel(this.job, phase.name));
+    const layout = { gradients: flat.parameters.length, otherWeights: flat.others.length };
+    const sum = new Float32Array(layout.gradients + layout.otherWeights + phase.schedule.ranks);
+    const optimizer = createOptimizer(phase.config.optimizer, layout.gradients);
+    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher), layout, sum, partials: [], spares: [] };
+    return { layout, sum, weightsSha256: this.#hash() };
+  }
+
+  async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
+    const { sum, partials, spares } = this.#phase;
+    const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(sum.length));
+    for (const [i, span] of task.subtrees.entries()) {
+      await sumSubtree(span, buffer(partials, i), (rank, out) => this.#rank(task, rank, out), (depth) => buffer(spares, depth));
+    }
+    return partials.slice(0, task.subtrees.length);
+  }
+
+  async apply(step: number, learningRate: number): Promise<void> {
+    const { flat, layout, optimizer, sum } = this.#phase;
+    optimizer.apply(flat.parameters, sum.subarray(0, layout.gradients), { learningRate, step });
+    flat.others.set(sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
+    await flat.write();
+  }
+
+  async evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }> {
+    const values = new Map<number, MetricSums>();
+    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.reader, set: task.set, first, end }));
+    return { values, weightsSha256: this.#hash() };
+  }
+
+  snapshot(): void {
+    const { parameters, others } = this.#phase.flat;
+    this.#kept = { parameters: parameters.slice(), others: others.slice() };
+  }
+
+  async restore(): Promise<void> {
+    if (!this.#kept) return;
+    const { flat } = this.#phase;
+    flat.parameters.set(this.#kept.parameters);
+    flat.others.set(this.#kept.others);
+    await flat.write();
+  }
+
+  exportModel(): ReturnType<Engine['exportModel']> {
+    return exportModel(this.#phase.flat);
+  }
+
+  get #phase(): PhaseModel {
+    invariant(this.#current, 'a phase is prepared');
+    return this.#current;
+  }
+
+  #hash(): string {
+    return sha256(bytesOf(this.#phase.flat.parameters));
+  }
+
+  /** The teacher stays for the student; any other model has done its duty. */
+  #retire(): void {
+    if (this.#current?.phase.name === 'teacher') this.#teacher = this.#current.flat.model;
+    else this.#current?.flat.model.dispose();
+    this.#current = undefined;
+    this.#kept = undefined;
+  }
+
+  /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
+  async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
+    const { flat, layout, objective, phase } = this.#phase;
+    out.fill(0);
+    const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
+    if (rows.length === 0) return;
+    const share = rows.length / task.batch;
+    const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
+    const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
+    if (layout.otherWeights > 0) flat.writeOthers();
+    const { value, gradients } = tf.tidy(() => {
+      const { model, variables } = flat;
+      const loss = objective({ ...tensorsOf(batch, this.job), model, random: randomStream(...key('augmentation')) });
+      const whole = (): tf.Scalar => tf.mul(share, tf.addN([loss(), ...(model.calculateLosses() as tf.Scalar[])]));
+      const { value, grads } = withSeededRandom(key('noise'), () => tf.variableGrads(whole, variables));
+      return { value, gradients: variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)) };
+    });
+    let offset = 0;
+    for (const gradient of gradients) {
+      const numbers = await gradient.data();
+      out.set(numbers, offset);
+      offset += numbers.length;
+    }
+    const loss = (await value.data())[0];
+    tf.dispose([value, ...gradients]);
+    if (layout.otherWeights > 0) {
+      const others = out.subarray(layout.gradients, layout.gradients + layout.otherWeights);
+      await flat.readOthers(others);
+      for (let i = 0; i < others.length; i++) others[i] *= share;
+    }
+    out[layout.gradients + layout.otherWeights + rank] = allFinite(out.subarray(0, layout.gradients)) ? loss : NaN;
+  }
+}
+
+/** Metric sums of rows [first, end) of a set; none without a set. */
+export async function evaluateRows(model: tf.LayersModel, what: { job: Pick<Job, 'dataset' | 'recipe'>; reader: BlockReader; set: SetName | undefined; first: number; end: number }): Promise<MetricSums> {
+  const { job, reader, set, end } = what;
+  const { inputShape, outputs } = job.dataset;
+  const sums = emptySums(outputs);
+  if (!set) return sums;
+  for (let first = what.first; first < end; first += limits.evaluationBatchRows) {
+    const count = Math.min(limits.evaluationBatchRows, end - first);
+    const batch = await reader.read(job.dataset.sets[set]!, Array.from({ length: count }, (_, i) => first + i));
+    const predicted = await predictRows(model, batch.x, [count, ...inputShape]);
+    addRows(sums, job.recipe.loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
+  }
+  return sums;
+}
+
+/** Outputs [rows, outputs] of a model in inference. */
+export async function predictRows(model: tf.LayersModel, x: Float32Array, shape: readonly number[]): Promise<Float32Array> {
+  const outputs = tf.tidy(() => model.apply(tf.tensor(x, [...shape]), { training: false }) as tf.Tensor);
+  const values = (await outputs.data()) as Float32Array;
+  outputs.dispose();
+  return values;
+}
+
+/** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
+export function tfjsEngine(backendName: BackendName, onReason: (reason: string) => void = () => {}): EngineFactory {
+  return async (job, fetchBlock) => {
+    const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
+    onReason(`backend ${backend.name}: ${backend.reason}`);
+    return new TfjsEngine(backend.fingerprint, job, new BlockReader(job.dataset, fetchBlock));
+  };
+}
