@@ -29,7 +29,7 @@ function readText(path: string): unknown {
   return document.toJS() as unknown;
 }
 
-/** Changes one value: `teacher.epochs=3`, `student.model.layers.0.dense=8`. The value is YAML. */
+/** Changes one value: `teacher.epochs=3`, `student.model.layers.0.dense=8`. The value is YAML; null removes the key. */
 function applySetting(recipe: unknown, setting: string): void {
   const equals = setting.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--set ${setting} is not key=value`);
@@ -41,7 +41,8 @@ function applySetting(recipe: unknown, setting: string): void {
     if (typeof node[key] !== 'object' || node[key] === null) throw new StillhouseError('RECIPE_INVALID', `--set ${setting}: ${path.slice(0, i + 1).join('.')} is not an object or list`);
     node = node[key] as Record<string, unknown>;
   });
-  node[path.at(-1)!] = value;
+  if (value === null) delete node[path.at(-1)!];
+  else node[path.at(-1)!] = value;
 }
 
 export interface RecipeFile {

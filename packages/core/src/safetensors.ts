@@ -41,7 +41,7 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the file'): NamedTe
   if (!(length <= bytes.byteLength - 8)) return bad('its header is cut off');
   let header: Record<string, { dtype: TensorType; shape: number[]; data_offsets: [number, number] }>;
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as typeof header;
   } catch {
     return bad('its header is not JSON');
   }

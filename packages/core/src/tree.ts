@@ -62,15 +62,22 @@ export function finishTree(ranks: number, partial: (span: Span) => Float32Array 
   reduceInto({ lo: 0, hi: ranks }, out);
 }
 
-/**
- * Sums the leaves of one subtree into `out`, left to right, with one spare buffer per level.
- * @param leaf writes the contribution of a rank into the buffer that it is given
- */
-export async function sumSubtree(span: Span, out: Float32Array, leaf: (rank: number, out: Float32Array) => Promise<void>, spare: (depth: number) => Float32Array, depth = 0): Promise<void> {
-  if (span.hi - span.lo === 1) return leaf(span.lo, out);
-  const mid = midOf(span);
-  await sumSubtree({ lo: span.lo, hi: mid }, out, leaf, spare, depth + 1);
-  const right = spare(depth);
-  await sumSubtree({ lo: mid, hi: span.hi }, right, leaf, spare, depth + 1);
-  addInto(out, right);
+export interface Leaves {
+  /** Writes the contribution of a rank into the buffer that it is given. */
+  readonly write: (rank: number, out: Float32Array) => Promise<void>;
+  /** A spare buffer for each depth of the tree. */
+  readonly spare: (depth: number) => Float32Array;
+}
+
+/** Sums the leaves of one subtree into `out`, from left to right. */
+export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promise<void> {
+  const visit = async (node: Span, target: Float32Array, depth: number): Promise<void> => {
+    if (node.hi - node.lo === 1) return leaves.write(node.lo, target);
+    const mid = midOf(node);
+    await visit({ lo: node.lo, hi: mid }, target, depth + 1);
+    const right = leaves.spare(depth);
+    await visit({ lo: mid, hi: node.hi }, right, depth + 1);
+    addInto(target, right);
+  };
+  return visit(span, out, 0);
 }

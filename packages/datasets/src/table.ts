@@ -105,11 +105,19 @@ export const columnWidth = (column: FittedColumn): number => (column.type === 'n
 
 export const inputWidth = (preprocessing: Preprocessing): number => preprocessing.columns.reduce((sum, column) => sum + columnWidth(column), 0);
 
+/** Where a row's cells are, and how they become numbers. */
+interface Encoding {
+  readonly table: Table;
+  readonly columns: readonly FittedColumn[];
+  /** Position of each column in the table. */
+  readonly indices: readonly number[];
+}
+
 /** Writes the inputs of one record; returns the columns whose category was not among the training rows. */
-function encodeInputs(table: Table, row: number, preprocessing: Preprocessing, indices: readonly number[], out: Float32Array): string[] {
+function encodeInputs({ table, columns, indices }: Encoding, row: number, out: Float32Array): string[] {
   const unseen: string[] = [];
   let offset = 0;
-  preprocessing.columns.forEach((column, i) => {
+  columns.forEach((column, i) => {
     const cell = table.records[row][indices[i]];
     if (column.type === 'category') {
       const index = column.categories.indexOf(cell);
@@ -133,10 +141,10 @@ function encodeLabel(table: Table, row: number, column: number, classes: readonl
 }
 
 /** Whether a row can be used, by the rule for missing cells. A missing target is always an error. */
-function usable(table: Table, row: number, preprocessing: Preprocessing, indices: readonly number[]): boolean {
-  for (const [i, column] of preprocessing.columns.entries()) {
-    if (column.type !== 'number' || preprocessing.missing === 'mean' || !isMissing(table.records[row][indices[i]])) continue;
-    if (preprocessing.missing === 'drop') return false;
+function usable({ table, columns, indices }: Encoding, row: number, missing: Preprocessing['missing']): boolean {
+  for (const [i, column] of columns.entries()) {
+    if (column.type !== 'number' || missing === 'mean' || !isMissing(table.records[row][indices[i]])) continue;
+    if (missing === 'drop') return false;
     throw new StillhouseError('DATA_CELL', `${table.file}, line ${table.lines[row]}, column ${column.name}: the cell is empty`, { next: 'Fill in the cell, or set data.table.missing to mean or drop.' });
   }
   return true;
@@ -149,15 +157,15 @@ export interface EncodedTable {
 
 /** @param withLabels false for rows to predict */
 export function encodeTable(table: Table, rowIndices: readonly number[], preprocessing: Preprocessing, withLabels = true): EncodedTable {
-  const indices = preprocessing.columns.map((column) => columnIndex(table, column.name));
+  const encoding = { table, columns: preprocessing.columns, indices: preprocessing.columns.map((column) => columnIndex(table, column.name)) };
   const targets = withLabels ? preprocessing.targets.map((name) => columnIndex(table, name)) : [];
-  const kept = rowIndices.filter((row) => usable(table, row, preprocessing, indices));
+  const kept = rowIndices.filter((row) => usable(encoding, row, preprocessing.missing));
   const width = inputWidth(preprocessing);
   const inputs = new Float32Array(kept.length * width);
   const labels = new Float32Array(kept.length * targets.length);
   const unseen = new Map<string, number>();
   kept.forEach((row, i) => {
-    for (const name of encodeInputs(table, row, preprocessing, indices, inputs.subarray(i * width, (i + 1) * width))) unseen.set(name, (unseen.get(name) ?? 0) + 1);
+    for (const name of encodeInputs(encoding, row, inputs.subarray(i * width, (i + 1) * width))) unseen.set(name, (unseen.get(name) ?? 0) + 1);
     targets.forEach((column, k) => (labels[i * targets.length + k] = encodeLabel(table, row, column, preprocessing.classes)));
   });
   const warnings = [...unseen].map(([name, count]) => `${table.file}: in ${count} rows the category in column ${name} does not occur among the training rows; it is encoded as none of them`);

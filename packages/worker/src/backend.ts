@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { transposeBeforeMatMul } from './wasm-matmul.js';
 
 export const backendNames = ['auto', 'wasm', 'cpu', 'tensorflow'] as const;
 export type BackendName = (typeof backendNames)[number];
@@ -41,6 +42,7 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
     // One thread whatever the machine has: threads would change the order of additions.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     setThreadsCount(1);
+    transposeBeforeMatMul();
     engine = `wasm ${version_wasm}`;
   }
   if (!(await tf.setBackend(name))) throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);

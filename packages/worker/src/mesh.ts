@@ -45,10 +45,7 @@ export class Mesh {
   /** Resolves when this worker is linked both ways with every other member. */
   async join({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
-    const heard = peers.map(({ index }) => {
-      const key = `${generation}:${index}`;
-      return this.#outgoing.has(key) ? undefined : new Promise<void>((arrived) => this.#awaited.push({ key, arrived }));
-    });
+    const heard = peers.map(({ index }) => this.#heardBy(`${generation}:${index}`));
     await Promise.all(peers.map(async ({ meshAddress, index }) => {
       const link = await this.transport.connect(meshAddress);
       this.#incoming.push(link);
@@ -76,6 +73,11 @@ export class Mesh {
     this.leave();
     for (const link of this.#incoming) link.close(phaseOver);
     await this.#listener?.close();
+  }
+
+  /** Resolves when the peer of a key listens. */
+  async #heardBy(key: string): Promise<void> {
+    if (!this.#outgoing.has(key)) await new Promise<void>((arrived) => this.#awaited.push({ key, arrived }));
   }
 
   #accept(link: Link): void {

@@ -97,7 +97,7 @@ class TfjsEngine implements Engine {
     const { sum, partials, spares } = this.#phase;
     const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(sum.length));
     for (const [i, span] of task.subtrees.entries()) {
-      await sumSubtree(span, buffer(partials, i), (rank, out) => this.#rank(task, rank, out), (depth) => buffer(spares, depth));
+      await sumSubtree(span, buffer(partials, i), { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
     }
     return partials.slice(0, task.subtrees.length);
   }
@@ -162,7 +162,7 @@ class TfjsEngine implements Engine {
     const { value, gradients } = tf.tidy(() => {
       const { model, variables } = flat;
       const loss = objective({ ...tensorsOf(batch, this.job), model, random: randomStream(...key('augmentation')) });
-      const whole = (): tf.Scalar => tf.mul(share, tf.addN([loss(), ...(model.calculateLosses() as tf.Scalar[])]));
+      const whole = (): tf.Scalar => tf.mul(share, tf.addN([loss(), ...(model.calculateLosses())]));
       const { value, grads } = withSeededRandom(key('noise'), () => tf.variableGrads(whole, variables));
       return { value, gradients: variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)) };
     });

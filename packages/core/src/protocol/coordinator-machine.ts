@@ -287,7 +287,7 @@ function onEpoch(state: CoordinatorState, phase: PhaseProgress, nowMs: number): 
   }
   const record: EpochRecord = {
     epoch: lead.epoch, rows: ledger.rows, rowsDigest: digest, trainLoss: lead.trainLoss, learningRate: lead.learningRate,
-    ...(lead.validation ? { validation: lead.validation as Metrics } : {}), seconds: (nowMs - phase.epochStartedMs) / 1000,
+    ...(lead.validation ? { validation: lead.validation } : {}), seconds: (nowMs - phase.epochStartedMs) / 1000,
   };
   const next = { ...phase, epochReports: new Map(), epochs: [...phase.epochs, record], epochStartedMs: nowMs };
   return { state: { ...state, phase: next }, effects: [notify({ type: 'epoch', phase: phase.name, record })] };
@@ -302,7 +302,7 @@ function onDone(state: CoordinatorState, phase: PhaseProgress, nowMs: number): C
   const seconds = (nowMs - phase.startedMs) / 1000;
   const record: PhaseRecord = {
     phase: phase.name, workers: phase.members.length, steps: lead.steps, samples: lead.samples, seconds, samplesPerSecond: lead.samples / seconds, stopped: lead.stopped,
-    expectedRowsDigest: phase.expectedRowsDigest, epochs: phase.epochs, test: lead.test as Metrics, parameters: lead.model.parameters, weightsSha256: lead.weightsSha256,
+    expectedRowsDigest: phase.expectedRowsDigest, epochs: phase.epochs, test: lead.test, parameters: lead.model.parameters, weightsSha256: lead.weightsSha256,
   };
   const effects: CoordinatorEffect[] = [{ type: 'saveModel', phase: phase.name, model: lead.model, lastGood: false }, notify({ type: 'phaseDone', record })];
   return assignNextPhase({ ...state, phase: undefined }, effects, nowMs);

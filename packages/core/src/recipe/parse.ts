@@ -50,7 +50,7 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
   }
   const value = valueAt(input, path);
   if (value === undefined) return new StillhouseError('RECIPE_INVALID', `${where} is missing`);
-  const shown = JSON.stringify(value) ?? String(value);
+  const shown = JSON.stringify(value) ?? typeof value;
   return new StillhouseError('RECIPE_INVALID', `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ${issue.message.toLowerCase()}`);
 }
 

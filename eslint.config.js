@@ -1,0 +1,44 @@
+// Architecture as lint: who may import whom, and what the pure parts must not touch. Each rule says why.
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const impure = 'Decisions are pure: clock, transport and randomness are arguments (docs/architecture.md).';
+const globals = ['Date', 'performance', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'fetch', 'console', 'Buffer'];
+
+/** Forbids imports, with the reason. */
+const forbid = (files, patterns) => ({ files, rules: { 'no-restricted-imports': ['error', { patterns }] } });
+const deep = { group: ['@stillhouse/*/*', 'stillhouse/*'], message: 'One door per package: import from its name alone.' };
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', 'runs/**', '**/out/**'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['vitest.config.ts'] }, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+      'max-params': ['error', 4],
+      eqeqeq: 'error',
+    },
+  },
+  forbid(['packages/*/src/**/*.ts'], [deep]),
+  {
+    files: ['packages/core/src/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...globals.map((name) => ({ name, message: impure }))],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: impure }],
+      'no-restricted-imports': ['error', { patterns: [deep, { group: ['node:*', 'ws', 'pino', '@tensorflow/*', '@stillhouse/*'], message: impure }] }],
+    },
+  },
+  forbid(['packages/transport/src/**/*.ts', 'packages/datasets/src/**/*.ts'], [deep, { group: ['@stillhouse/*', '!@stillhouse/core'], message: 'cli → coordinator, worker → datasets, transport → core.' }]),
+  forbid(['packages/coordinator/src/**/*.ts'], [deep, { group: ['@stillhouse/worker', 'stillhouse', '@tensorflow/*', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
+  forbid(['packages/worker/src/**/*.ts'], [deep, { group: ['@stillhouse/coordinator', 'stillhouse', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
+  { files: ['**/*.test.ts', 'test/**/*.ts'], rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off' } },
+  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } } },
+);
