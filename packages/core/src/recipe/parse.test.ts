@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { parseRecipe } from './parse.js';
+import { recipeJsonSchema, type RecipeInput } from './schema.js';
+
+const base = (): RecipeInput => ({
+  data: { large: { generator: 'friedman1', rows: 100 }, small: { generator: 'friedman1', rows: 20 }, test: { generator: 'friedman1', rows: 20 } },
+  loss: 'mse',
+  teacher: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] } },
+  student: { model: { layers: [{ dense: 1 }] } },
+});
+
+function errorOf(change: (recipe: Record<string, any>) => void): { code: string; message: string } {
+  const recipe = structuredClone(base()) as Record<string, any>;
+  change(recipe);
+  try {
+    parseRecipe(recipe);
+  } catch (error) {
+    return error as { code: string; message: string };
+  }
+  throw new Error('the recipe was taken');
+}
+
+test('defaults are filled in', () => {
+  const recipe = parseRecipe(base());
+  expect(recipe).toMatchObject({ ranks: 4, threads: 1, seed: 0, teacher: { batch: 32, epochs: 10, temperature: 1, optimizer: { name: 'adam', learningRate: 0.001, beta1: 0.9 }, schedule: { name: 'constant', warmupSteps: 0 } }, distill: { alpha: 0, beta: 1 } });
+  expect(parseRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+});
+
+test('an unknown key is named with its path and the nearest right one', () => {
+  expect(errorOf((recipe) => (recipe['teachr'] = {}))).toMatchObject({ code: 'RECIPE_UNKNOWN_KEY', message: expect.stringContaining('teachr is not a key that exists here; the nearest is teacher') });
+  expect(errorOf((recipe) => (recipe['teacher'].epoch = 3))).toMatchObject({ code: 'RECIPE_UNKNOWN_KEY', message: expect.stringContaining('teacher.epoch is not a key that exists here; the nearest is epochs') });
+  expect(errorOf((recipe) => (recipe['teacher'].model.layers[0].activaton = 'relu'))).toMatchObject({ message: expect.stringContaining('teacher.model.layers[0].activaton') });
+  expect(errorOf((recipe) => (recipe['teacher'].optimizer = { name: 'adam', momentum: 0.9 }))).toMatchObject({ code: 'RECIPE_UNKNOWN_KEY', message: expect.stringContaining('teacher.optimizer.momentum') });
+});
+
+test('a wrong value is named with its path', () => {
+  expect(errorOf((recipe) => (recipe['teacher'].epochs = 0))).toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining('teacher.epochs is 0') });
+  expect(errorOf((recipe) => (recipe['loss'] = 'mean'))).toMatchObject({ message: expect.stringContaining('loss is "mean"') });
+  expect(errorOf((recipe) => delete recipe['data'].test)).toMatchObject({ message: expect.stringContaining('data.test is missing') });
+  expect(errorOf((recipe) => (recipe['teacher'].model.layers[1] = { dense: 'many' }))).toMatchObject({ message: expect.stringContaining('teacher.model.layers[1].dense is "many"') });
+});
+
+test('what the schema cannot say is said', () => {
+  expect(errorOf((recipe) => delete recipe['data'].small).message).toContain('data.small is missing');
+  expect(errorOf((recipe) => (recipe['ranks'] = 64)).message).toContain('less than ranks');
+  expect(errorOf((recipe) => (recipe['data'].large = { csv: 'a.csv' })).message).toContain('data.table is missing');
+  expect(errorOf((recipe) => (recipe['teacher'].earlyStopping = { patience: 3 })).message).toContain('teacher.validation is 0');
+  expect(errorOf((recipe) => (recipe['teacher'].temperature = 4)).message).toContain('mse has none');
+  expect(errorOf((recipe) => (recipe['metrics'] = ['accuracy'])).message).toContain('metrics names accuracy');
+  expect(errorOf((recipe) => { recipe['distill'] = {}; delete recipe['student']; }).message).toContain('student is missing');
+});
+
+test('the published JSON Schema describes every section', () => {
+  const schema = recipeJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
+  expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(['data', 'teacher', 'student', 'distill', 'loss', 'ranks', 'seed']));
+  expect(schema.additionalProperties).toBe(false);
+});

@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { assignRanks, segmentsOf } from './assignment.js';
+import { countRows, addLedgers, emptyLedger, ledgerDigest, wholeLedger } from './ledger.js';
+import { keyedPermutation } from './permutation.js';
+import { batchRows, epochPermutation, rankRows, stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
+
+const scheduleArbitrary = fc.record({
+  rowCount: fc.integer({ min: 1, max: 400 }), batch: fc.integer({ min: 1, max: 64 }), ranks: fc.integer({ min: 1, max: 12 }), epochs: fc.integer({ min: 1, max: 3 }), seed: fc.nat(),
+});
+
+/** Row ids of each rank at each step of an epoch. */
+function epochRows(schedule: Schedule, epoch: number): number[][][] {
+  const permutation = epochPermutation(schedule, epoch);
+  return Array.from({ length: stepsPerEpoch(schedule) }, (_, i) => Array.from({ length: schedule.ranks }, (_, rank) => rankRows(schedule, permutation, { step: epoch * stepsPerEpoch(schedule) + i, rank })));
+}
+
+test('every row is used exactly once an epoch, whatever divides what', () => {
+  fc.assert(fc.property(scheduleArbitrary, (schedule) => {
+    const steps = epochRows(schedule, 1);
+    expect(steps.flat(2).sort((a, b) => a - b)).toEqual(Array.from({ length: schedule.rowCount }, (_, i) => i));
+    steps.forEach((ranks, step) => expect(ranks.flat()).toHaveLength(batchRows(schedule, step)));
+    expect(totalSteps(schedule)).toBe(stepsPerEpoch(schedule) * schedule.epochs);
+  }));
+});
+
+test('epochs and seeds give different orders', () => {
+  const schedule = { rowCount: 1000, batch: 32, ranks: 4, epochs: 2, seed: 7 };
+  const orders = [epochRows(schedule, 0), epochRows(schedule, 1), epochRows({ ...schedule, seed: 8 }, 0)].map((steps) => steps.flat(2).join());
+  expect(new Set(orders).size).toBe(3);
+});
+
+test('a keyed permutation is a bijection', () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 3000 }), fc.nat(), (size, key) => {
+    const permutation = keyedPermutation(size, key);
+    expect(new Set(Array.from({ length: size }, (_, i) => permutation.at(i))).size).toBe(size);
+  }), { numRuns: 50 });
+});
+
+test('a keyed permutation reaches beyond 32 bits', () => {
+  const size = 2 ** 40;
+  const permutation = keyedPermutation(size, 3);
+  const values = Array.from({ length: 1000 }, (_, i) => permutation.at(size - 1 - i));
+  expect(new Set(values).size).toBe(1000);
+  expect(values.every((value) => Number.isSafeInteger(value) && value >= 0 && value < size)).toBe(true);
+  expect(values.some((value) => value > 2 ** 32)).toBe(true);
+});
+
+test('a permutation shuffles evenly: the mean displacement is that of a random one', () => {
+  const size = 10_000;
+  const permutation = keyedPermutation(size, 11);
+  let displacement = 0;
+  for (let i = 0; i < size; i++) displacement += Math.abs(permutation.at(i) - i);
+  // E|i − π(i)| = (n² − 1)/(3n).
+  expect(displacement / size / (size / 3)).toBeGreaterThan(0.97);
+  expect(displacement / size / (size / 3)).toBeLessThan(1.03);
+});
+
+test('the ledger does not depend on order or on who counted, and sees a row lost, repeated or swapped', () => {
+  fc.assert(fc.property(fc.integer({ min: 2, max: 200 }), fc.nat(), (rows, seed) => {
+    const order = keyedPermutation(rows, seed);
+    const ids = Array.from({ length: rows }, (_, i) => order.at(i));
+    const half = Math.floor(rows / 2);
+    const split = addLedgers(countRows(emptyLedger, ids.slice(0, half)), countRows(emptyLedger, ids.slice(half)));
+    expect(split).toEqual(wholeLedger(rows));
+    expect(ledgerDigest(countRows(emptyLedger, ids.slice(1)))).not.toBe(ledgerDigest(wholeLedger(rows)));
+    expect(ledgerDigest(countRows(emptyLedger, [ids[1], ...ids.slice(1)]))).not.toBe(ledgerDigest(wholeLedger(rows)));
+  }));
+});
+
+test('ranks are dealt in contiguous runs that cover them; more workers than ranks leave some without', () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), (ranks, workers) => {
+    const runs = assignRanks(ranks, workers);
+    expect(runs).toHaveLength(workers);
+    expect(runs.flatMap(({ lo, hi }) => Array.from({ length: hi - lo }, (_, i) => lo + i))).toEqual(Array.from({ length: ranks }, (_, i) => i));
+    const sizes = runs.filter(({ lo, hi }) => hi > lo).map(({ lo, hi }) => hi - lo);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+  }));
+});
+
+test('segments cover the flat gradient', () => {
+  fc.assert(fc.property(fc.nat(5000), fc.integer({ min: 1, max: 40 }), (length, owners) => {
+    const segments = segmentsOf(length, owners);
+    expect(segments[0].lo).toBe(0);
+    expect(segments.at(-1)!.hi).toBe(length);
+    segments.slice(1).forEach((segment, i) => expect(segment.lo).toBe(segments[i].hi));
+  }));
+});

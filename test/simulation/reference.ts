@@ -1,0 +1,52 @@
+// What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
+import {
+  batchRows, createOptimizer, decideEarlyStopping, emptySums, epochPermutation, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankRows, rankShare, stepsPerEpoch,
+  type Job, type Metrics, type PhaseName,
+} from '@stillhouse/core';
+import { hashWeights, startWeight, toyContribution, toyEvaluation, type ToyModel } from './toy-engine.js';
+
+/** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32. */
+function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): Float32Array {
+  if (hi - lo === 1) return leaves[lo];
+  const mid = lo + Math.floor((hi - lo) / 2);
+  const right = treeSum(leaves, mid, hi);
+  return treeSum(leaves, lo, mid).map((value, i) => Math.fround(value + right[i]));
+}
+
+function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSha256: string; steps: number } {
+  const phase = phaseOf(job, name);
+  const { schedule, earlyStopping, validationSet } = phase;
+  let weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
+  let others = new Float32Array(model.otherWeights);
+  const optimizer = createOptimizer(phase.config.optimizer, model.parameters);
+  const history: Metrics[] = [];
+  let best: Float32Array | undefined;
+  let steps = 0;
+  for (let epoch = 0; epoch < schedule.epochs; epoch++) {
+    const permutation = epochPermutation(schedule, epoch);
+    for (let i = 0; i < stepsPerEpoch(schedule); i++, steps++) {
+      const leaves = Array.from({ length: schedule.ranks }, (_, rank) => {
+        const out = new Float32Array(model.parameters + model.otherWeights + schedule.ranks);
+        toyContribution({ weights, others, rows: rankRows(schedule, permutation, { step: steps, rank }), batch: batchRows(schedule, steps), rank, out });
+        return out;
+      });
+      const sum = treeSum(leaves);
+      optimizer.apply(weights, sum.subarray(0, model.parameters), { learningRate: phaseLearningRate(phase, steps), step: steps });
+      others = sum.slice(model.parameters, model.parameters + model.otherWeights);
+    }
+    if (!earlyStopping || !validationSet) continue;
+    const rows = job.dataset.sets[validationSet]!.rowCount;
+    const total = emptySums(1);
+    for (let rank = 0; rank < schedule.ranks; rank++) toyEvaluation(weights, ...rankShare(rows, schedule.ranks, rank)).forEach((value, i) => (total[i] += value));
+    history.push(finishMetrics(job.recipe.loss, total));
+    const decision = decideEarlyStopping(earlyStopping, history);
+    if (decision.improved) best = weights.slice();
+    if (decision.stop) break;
+  }
+  if (earlyStopping?.restoreBest && best) weights = best;
+  return { weightsSha256: hashWeights(weights), steps };
+}
+
+export function referenceRun(job: Job, model: ToyModel): Map<PhaseName, { weightsSha256: string; steps: number }> {
+  return new Map(phasesOf(job.recipe).map((name) => [name, referencePhase(job, name, model)]));
+}

@@ -1,0 +1,121 @@
+// An engine without a neural network: gradients are cheap numbers whose fp32 sums depend on the order of addition, so
+// that a wrong order, a row too many or a stale weight shows in the bits.
+import { createHash } from 'node:crypto';
+import {
+  bytesOf, createOptimizer, emptySums, hashWords, sumSubtree,
+  type Clock, type FlatLayout, type FlatOptimizer, type Job, type MetricSums, type Phase, type RandomStream,
+} from '@stillhouse/core';
+import type { ComputeTask, Engine, EvaluateTask } from '@stillhouse/worker';
+
+export interface ToyModel {
+  readonly parameters: number;
+  readonly otherWeights: number;
+}
+
+/** A number in [−1, 1) that looks random but is a function of its words. */
+const numberOf = (...words: number[]): number => hashWords(...words) / 2 ** 31 - 1;
+
+export const startWeight = (seed: number, i: number): number => Math.fround(numberOf(seed, 1, i));
+
+/** A rank's contribution, written down once for engine and reference. */
+export function toyContribution(at: { weights: Float32Array; others: Float32Array; rows: readonly number[]; batch: number; rank: number; out: Float32Array }): void {
+  const { weights, others, rows, batch, rank, out } = at;
+  out.fill(0);
+  if (rows.length === 0) return;
+  for (let i = 0; i < weights.length; i++) for (const row of rows) out[i] += (weights[i] - 3 * numberOf(row, i)) / batch;
+  const share = rows.length / batch;
+  for (let i = 0; i < others.length; i++) out[weights.length + i] = share * (0.9 * others[i] + 0.1 * numberOf(rows[0], 77, i));
+  out[weights.length + others.length + rank] = share * (1 + Math.abs(numberOf(rows[0], 99)));
+}
+
+/** Sums of a rank's rows; the loss falls and rises with the weights. */
+export function toyEvaluation(weights: Float32Array, first: number, end: number): MetricSums {
+  const sums = emptySums(1);
+  for (let row = first; row < end; row++) {
+    const error = Math.abs(weights[row % weights.length] - numberOf(row, 5));
+    sums.set([sums[0] + 1, sums[1] + error, 0, sums[3] + error * error, sums[4] + error, sums[5] + row, sums[6] + row * row]);
+  }
+  return sums;
+}
+
+export const hashWeights = (weights: Float32Array): string => createHash('sha256').update(bytesOf(weights)).digest('hex');
+
+export interface ToyObserver {
+  onCompute(phase: Phase, task: ComputeTask): void;
+}
+
+export class ToyEngine implements Engine {
+  readonly fingerprint = 'toy';
+  #phase!: Phase;
+  #weights = new Float32Array(0);
+  #others = new Float32Array(0);
+  #sum = new Float32Array(0);
+  #optimizer!: FlatOptimizer;
+  #kept: { weights: Float32Array; others: Float32Array } | undefined;
+
+  constructor(
+    private readonly job: Job,
+    private readonly model: ToyModel,
+    private readonly options: { clock: Clock; speedMs: number; random: RandomStream; observer: ToyObserver; fetchBlock: (hash: string) => Promise<Uint8Array> },
+  ) {}
+
+  async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
+    await this.#takeTime();
+    const { parameters, otherWeights } = this.model;
+    this.#phase = phase;
+    this.#kept = undefined;
+    this.#weights = Float32Array.from({ length: parameters }, (_, i) => startWeight(phase.schedule.seed, i));
+    this.#others = new Float32Array(otherWeights);
+    this.#sum = new Float32Array(parameters + otherWeights + phase.schedule.ranks);
+    this.#optimizer = createOptimizer(phase.config.optimizer, parameters);
+    return { layout: { gradients: parameters, otherWeights }, sum: this.#sum, weightsSha256: hashWeights(this.#weights) };
+  }
+
+  async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
+    this.options.observer.onCompute(this.#phase, task);
+    if (task.step === 0) await this.options.fetchBlock(this.job.dataset.sets[task.set]!.blocks[0]);
+    await this.#takeTime();
+    const partials: Float32Array[] = [];
+    for (const span of task.subtrees) {
+      const out = new Float32Array(this.#sum.length);
+      const spares: Float32Array[] = [];
+      await sumSubtree(span, out, {
+        write: async (rank, target) => toyContribution({ weights: this.#weights, others: this.#others, rows: task.ranks.find((entry) => entry.rank === rank)!.rows, batch: task.batch, rank, out: target }),
+        spare: (depth) => (spares[depth] ??= new Float32Array(this.#sum.length)),
+      });
+      partials.push(out);
+    }
+    return partials;
+  }
+
+  async apply(step: number, learningRate: number): Promise<void> {
+    const { parameters, otherWeights } = this.model;
+    this.#optimizer.apply(this.#weights, this.#sum.subarray(0, parameters), { learningRate, step });
+    this.#others.set(this.#sum.subarray(parameters, parameters + otherWeights));
+  }
+
+  async evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }> {
+    await this.#takeTime();
+    return { values: new Map([...task.shares].map(([rank, [first, end]]) => [rank, toyEvaluation(this.#weights, first, end)])), weightsSha256: hashWeights(this.#weights) };
+  }
+
+  snapshot(): void {
+    this.#kept = { weights: this.#weights.slice(), others: this.#others.slice() };
+  }
+
+  async restore(): Promise<void> {
+    if (!this.#kept) return;
+    this.#weights.set(this.#kept.weights);
+    this.#others.set(this.#kept.others);
+  }
+
+  async exportModel(): ReturnType<Engine['exportModel']> {
+    const data = bytesOf(this.#weights.slice());
+    return { topology: '{}', weights: [{ name: 'w', shape: [this.#weights.length], trainable: true }], data, parameters: this.#weights.length };
+  }
+
+  #takeTime(): Promise<void> {
+    const { clock, speedMs, random } = this.options;
+    return new Promise((resolve) => void clock.after(speedMs * (0.5 + random()), resolve));
+  }
+}
