@@ -1,0 +1,222 @@
+// The engine on real models: data-parallel gradients against TFJS's own, noise, normalisation, repeatability, memory.
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  hashName, hashWords, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
+  type DatasetManifest, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
+} from '@stillhouse/core';
+import { cutBlocks } from '@stillhouse/datasets';
+import type { Engine } from './engine.js';
+import { hardLoss } from './losses.js';
+import { buildModel } from './model.js';
+import { withSeededRandom } from './seeded-random.js';
+import { tfjsEngine } from './tfjs-engine.js';
+import type { BackendName } from './backend.js';
+
+const rowCount = 23;
+
+interface Case {
+  readonly layers: LayerConfig[];
+  readonly inputShape: readonly number[];
+  readonly loss?: LossName;
+  readonly outputs?: number;
+  readonly ranks?: number;
+  readonly backend?: BackendName;
+  readonly training?: object;
+}
+
+interface Setup {
+  readonly engine: Engine;
+  readonly job: Job;
+  readonly phase: Phase;
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+}
+
+async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5, backend = 'cpu', training = {} }: Case): Promise<Setup> {
+  const source = { generator: 'noise', rows: 1 } as const;
+  const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, test: source }, teacher: { model: { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
+  const next = randomStream(hashName('rows'));
+  const width = inputShape.reduce((product, size) => product * size, 1);
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs;
+  const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
+  const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
+  const blocks = new Map<string, Uint8Array>();
+  const large: SetManifest = cutBlocks({ rowCount, inputs: x, labels: y }, { inputShape, labelCount }, blocks);
+  const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, sets: { large, test: large } };
+  const job: Job = { runId: 'r', recipe, dataset, assets: {} };
+  const engine = await tfjsEngine(backend)(job, async (hash) => blocks.get(hash)!);
+  return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
+}
+
+const allRows = Array.from({ length: rowCount }, (_, i) => i);
+
+function rankRowsOf(ranks: number): RankRows[] {
+  return Array.from({ length: ranks }, (_, rank) => ({ rank, rows: allRows.slice(...rankShare(rowCount, ranks, rank)) }));
+}
+
+/** The sum over all ranks, as one worker that holds them all computes it. */
+async function engineGradient({ engine, job }: Setup, step = 0): Promise<Float32Array> {
+  const { ranks } = job.recipe;
+  const [sum] = await engine.compute({ type: 'compute', step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: ranks }], ranks: rankRowsOf(ranks), set: 'large' });
+  return sum.slice();
+}
+
+/** TFJS's own gradient of the whole batch, flat, and the loss. */
+async function wholeGradient({ job, phase, x, y }: Setup): Promise<{ gradient: number[]; loss: number; model: tf.LayersModel }> {
+  const { inputShape, outputs, labelCount } = job.dataset;
+  const model = await buildModel({ part: 'teacher', config: phase.config.model, asset: undefined, inputShape, outputs, loss: phase.loss, seed: hashWords(phaseSeed(job.recipe, 'teacher'), hashName('start weights')) });
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const inputs = tf.tensor(x, [rowCount, ...inputShape]);
+  const { value, grads } = withSeededRandom([phase.schedule.seed, hashName('noise'), 0, 0, 0], () =>
+    tf.variableGrads(() => tf.mean(hardLoss(phase.loss, model.apply(inputs, { training: true }) as tf.Tensor2D, tf.tensor2d(y, [rowCount, labelCount]))), variables));
+  return { gradient: variables.flatMap((variable) => [...grads[variable.name].dataSync()]), loss: value.dataSync()[0], model };
+}
+
+function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length);
+  const scale = Math.max(...expected.map(Math.abs), 1e-3);
+  const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
+  expect(worst / scale).toBeLessThan(2e-6 * 5);
+}
+
+afterEach(() => {
+  tf.disposeVariables();
+});
+
+const image = [6, 6, 2];
+const head: LayerConfig[] = ['flatten', { dense: 1 }];
+const perLayer: Record<string, Case> = {
+  ...Object.fromEntries((['linear', 'relu', 'relu6', 'elu', 'selu', 'gelu', 'sigmoid', 'tanh', 'softplus', 'softsign', 'swish', 'mish', 'softmax'] as const).map((activation) => [`dense, ${activation}`, { layers: [{ dense: 7, activation }, { dense: 1 }], inputShape: [10] }])),
+  'dense without bias': { layers: [{ dense: 7, bias: false }, { dense: 1 }], inputShape: [10] },
+  conv2d: { layers: [{ conv2d: 3, kernel: 3, activation: 'relu' }, ...head], inputShape: image },
+  'conv2d, strides and same padding': { layers: [{ conv2d: 3, kernel: [3, 2], strides: 2, padding: 'same' }, ...head], inputShape: image },
+  depthwiseConv2d: { layers: [{ depthwiseConv2d: 3 }, ...head], inputShape: image },
+  maxPooling2d: { layers: [{ conv2d: 3, kernel: 3 }, { maxPooling2d: 2 }, ...head], inputShape: image },
+  averagePooling2d: { layers: [{ conv2d: 3, kernel: 3 }, { averagePooling2d: 2 }, ...head], inputShape: image },
+  globalAveragePooling2d: { layers: [{ conv2d: 3, kernel: 3 }, 'globalAveragePooling2d', { dense: 1 }], inputShape: image },
+  layerNormalization: { layers: [{ dense: 7 }, 'layerNormalization', { dense: 1 }], inputShape: [10] },
+  'activation and reshape': { layers: [{ dense: 6 }, { activation: 'tanh' }, { reshape: [3, 2] }, ...head], inputShape: [10] },
+  mae: { layers: [{ dense: 3, activation: 'relu' }, { dense: 1 }], inputShape: [10], loss: 'mae' },
+  huber: { layers: [{ dense: 3, activation: 'relu' }, { dense: 1 }], inputShape: [10], loss: 'huber' },
+  softmaxCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 4 }], inputShape: [10], loss: 'softmaxCrossEntropy', outputs: 4 },
+  binaryCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 2 }], inputShape: [10], loss: 'binaryCrossEntropy', outputs: 2 },
+};
+
+describe('the data-parallel gradient equals TFJS’s gradient of the whole batch within fp32 rounding', () => {
+  test.each(Object.entries(perLayer))('%s', async (_, it) => {
+    const setup = await setUp(it);
+    const { layout } = await setup.engine.prepare(setup.phase);
+    const sum = await engineGradient(setup);
+    const { gradient, loss } = await wholeGradient(setup);
+    expectClose(sum.subarray(0, layout.gradients), gradient);
+    expect(sum.subarray(layout.gradients).reduce((total, value) => total + value, 0)).toBeCloseTo(loss, 4);
+  });
+
+  const onWasm = Object.entries(perLayer).filter(([name]) => !/conv|Pooling/i.test(name));
+  test.each(onWasm)('wasm: %s', async (_, it) => {
+    const setup = await setUp({ ...it, backend: 'wasm' });
+    const { layout } = await setup.engine.prepare(setup.phase);
+    const sum = await engineGradient(setup);
+    expectClose(sum.subarray(0, layout.gradients), (await wholeGradient(setup)).gradient);
+  });
+});
+
+test('a rank’s noise is a function of (seed, epoch, step, rank): one rank gives TFJS’s gradient under the same draw', async () => {
+  for (const noise of [{ dropout: 0.5 }, { gaussianNoise: 0.3 }] as LayerConfig[]) {
+    const setup = await setUp({ layers: [{ dense: 8 }, noise, { dense: 1 }], inputShape: [10], ranks: 1 });
+    const { layout } = await setup.engine.prepare(setup.phase);
+    const sum = await engineGradient(setup);
+    expectClose(sum.subarray(0, layout.gradients), (await wholeGradient(setup)).gradient);
+    expect(await engineGradient(setup)).toEqual(sum);
+    expect(await engineGradient(setup, 1)).not.toEqual(sum);
+  }
+});
+
+test('batch normalisation takes each rank’s own statistics; moving averages are the weighted mean over ranks', async () => {
+  const layers: LayerConfig[] = [{ dense: 4 }, 'batchNormalization', { dense: 1 }];
+  const one = await setUp({ layers, inputShape: [10], ranks: 1 });
+  const { layout } = await one.engine.prepare(one.phase);
+  expect(layout.otherWeights).toBe(8);
+  const sum = await engineGradient(one);
+  const { gradient, model } = await wholeGradient(one);
+  expectClose(sum.subarray(0, layout.gradients), gradient);
+  const moving = model.nonTrainableWeights.flatMap((weight) => [...weight.read().dataSync()]);
+  expectClose(sum.subarray(layout.gradients, layout.gradients + 8), moving);
+
+  const two = await setUp({ layers, inputShape: [10], ranks: 2 });
+  await two.engine.prepare(two.phase);
+  const both = await engineGradient(two);
+  // The mean of means is the mean of the whole; nothing of the first rank leaks into the second.
+  expectClose(both.subarray(layout.gradients, layout.gradients + 4), moving.slice(0, 4));
+  expect(await engineGradient(two)).toEqual(both);
+});
+
+test('the sum does not depend on how ranks are split over workers', async () => {
+  const setup = await setUp({ layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.3 }, { dense: 1 }], inputShape: [10], ranks: 4 });
+  await setup.engine.prepare(setup.phase);
+  const whole = await engineGradient(setup);
+  const parts = (await setup.engine.compute({ type: 'compute', step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 2 }, { lo: 2, hi: 3 }, { lo: 3, hi: 4 }], ranks: rankRowsOf(4), set: 'large' })).map((part) => part.slice());
+  expect(whole).toEqual(whole.map((_, i) => Math.fround(parts[0][i] + Math.fround(parts[1][i] + parts[2][i]))));
+});
+
+test('a micro-batch without rows contributes nothing, and one with a number that is not finite names its rank', async () => {
+  const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3 });
+  const { layout } = await setup.engine.prepare(setup.phase);
+  const ranks = [{ rank: 0, rows: [] }, { rank: 1, rows: allRows }, { rank: 2, rows: [] }];
+  const [sum] = await setup.engine.compute({ type: 'compute', step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 3 }], ranks, set: 'large' });
+  expect([...sum.subarray(layout.gradients)].map((value) => value > 0)).toEqual([false, true, false]);
+  setup.x.fill(3e38);
+  const broken = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3, training: { optimizer: { name: 'sgd', learningRate: 1e38 } } });
+  await broken.engine.prepare(broken.phase);
+  const prepared = await broken.engine.prepare(broken.phase);
+  prepared.sum.set(await engineGradient(broken));
+  await broken.engine.apply(0, 1e38);
+  await broken.engine.apply(1, 1e38);
+  const after = await engineGradient(broken);
+  expect([...after.subarray(prepared.layout.gradients)].every((value) => Number.isNaN(value) || value === Infinity)).toBe(true);
+});
+
+test('weights go back to a snapshot', async () => {
+  const setup = await setUp({ layers: [{ dense: 4 }, 'batchNormalization', { dense: 1 }], inputShape: [10] });
+  const { sum, weightsSha256 } = await setup.engine.prepare(setup.phase);
+  const hash = async (): Promise<string> => (await setup.engine.evaluate({ type: 'evaluate', set: undefined, shares: new Map() })).weightsSha256;
+  setup.engine.snapshot();
+  sum.set(await engineGradient(setup));
+  await setup.engine.apply(0, 0.1);
+  expect(await hash()).not.toBe(weightsSha256);
+  await setup.engine.restore();
+  expect(await hash()).toBe(weightsSha256);
+});
+
+test.each(['cpu', 'wasm'] as const)('%s: no tensor is left behind by a step or an evaluation', async (backend) => {
+  const setup = await setUp({ layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.2 }, 'batchNormalization', { dense: 1 }], inputShape: [10], backend });
+  const { sum } = await setup.engine.prepare(setup.phase);
+  const once = async (step: number): Promise<void> => {
+    sum.set(await engineGradient(setup, step));
+    await setup.engine.apply(step, 0.01);
+    await setup.engine.evaluate({ type: 'evaluate', set: 'test', shares: new Map([[0, [0, rowCount]]]) });
+  };
+  await once(0);
+  const before = tf.memory();
+  for (let step = 1; step < 30; step++) await once(step);
+  expect(tf.memory().numTensors).toBe(before.numTensors);
+  expect(tf.memory().numDataBuffers).toBe(before.numDataBuffers);
+});
+
+test('auto takes wasm for dense models and cpu where wasm lacks a kernel, and says why; asking for wasm then fails', async () => {
+  const reasons: string[] = [];
+  const convolutional: Case = { layers: [{ conv2d: 2, kernel: 3 }, ...head], inputShape: image };
+  const dense = await setUp({ layers: [{ dense: 1 }], inputShape: [10], backend: 'auto' });
+  expect(dense.engine.fingerprint).toMatch(/^wasm /);
+  const { job } = await setUp(convolutional);
+  const engine = await tfjsEngine('auto', (reason) => reasons.push(reason))(job, async () => new Uint8Array());
+  expect(engine.fingerprint).toMatch(/^cpu /);
+  expect(reasons).toEqual(['backend cpu: wasm has no kernel Conv2DBackpropFilter; cpu trains every model of the recipe']);
+  await expect(tfjsEngine('wasm')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('Conv2DBackpropFilter') });
+});
+
+test('a backend that is not installed says so', async () => {
+  const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10] });
+  await expect(tfjsEngine('tensorflow')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+});
