@@ -7,7 +7,7 @@ import { webSocketTransport } from '@stillhouse/transport';
 interface Subject {
   readonly name: string;
   readonly address: string;
-  open(): { transport: Transport; pass: <T>(work: Promise<T>) => Promise<T> };
+  readonly open: () => { transport: Transport; pass: <T>(work: Promise<T>) => Promise<T> };
 }
 
 /** Runs the virtual clock until a promise settles. */

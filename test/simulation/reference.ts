@@ -16,8 +16,8 @@ function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): F
 function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSha256: string; steps: number } {
   const phase = phaseOf(job, name);
   const { schedule, earlyStopping, validationSet } = phase;
-  let weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
-  let others = new Float32Array(model.otherWeights);
+  const weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
+  const others = new Float32Array(model.otherWeights);
   const optimizer = createOptimizer(phase.config.optimizer, model.parameters);
   const history: Metrics[] = [];
   let best: Float32Array | undefined;
@@ -32,7 +32,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
       });
       const sum = treeSum(leaves);
       optimizer.apply(weights, sum.subarray(0, model.parameters), { learningRate: phaseLearningRate(phase, steps), step: steps });
-      others = sum.slice(model.parameters, model.parameters + model.otherWeights);
+      others.set(sum.subarray(model.parameters, model.parameters + model.otherWeights));
     }
     if (!earlyStopping || !validationSet) continue;
     const rows = job.dataset.sets[validationSet]!.rowCount;
@@ -43,7 +43,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
     if (decision.improved) best = weights.slice();
     if (decision.stop) break;
   }
-  if (earlyStopping?.restoreBest && best) weights = best;
+  if (earlyStopping?.restoreBest && best) weights.set(best);
   return { weightsSha256: hashWeights(weights), steps };
 }
 

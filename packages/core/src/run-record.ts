@@ -33,7 +33,7 @@ export const runRecordSchema = z.object({
   recipeSha256: z.string().describe('SHA-256 of the recipe as JSON with its defaults filled in.'),
   seed: z.int(),
   versions: z.object({ stillhouse: z.string(), node: z.string(), protocol: z.int() }),
-  dataset: z.record(z.string(), z.unknown()).describe('Shapes and sizes of the sets.'),
+  dataset: z.looseObject({ rows: z.record(z.string(), z.int()), sha256: z.string() }).describe('Shapes of the rows, the row count of each set, and a hash of all blocks.'),
   workers: z.array(z.object({ workerId: z.string(), host: z.string(), fingerprint: z.string(), ranks: z.object({ lo: z.int(), hi: z.int() }).optional() })),
   teacher: phase.optional(),
   student: phase.optional(),

@@ -110,7 +110,8 @@ function checkLabels(rows: RowSet, loss: LossName, classCount: number | undefine
 
 /** @throws StillhouseError with a DATA_ code that names file, row and column */
 export function loadDataset(recipe: Recipe, places: DataPlaces): Dataset {
-  const configs = sourceNames.flatMap((name) => (recipe.data[name] ? [[name, recipe.data[name]] as const] : []));
+  const unused = recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : [];
+  const configs = sourceNames.flatMap((name) => (recipe.data[name] && (name !== 'small' || recipe.student) ? [[name, recipe.data[name]] as const] : []));
   // One file may serve several sets: it is read once.
   const cache = new Map<string, Loaded>();
   const loaded = new Map<SourceName, Loaded>();
@@ -128,7 +129,8 @@ export function loadDataset(recipe: Recipe, places: DataPlaces): Dataset {
     parts.set(name, { from, indices: training });
     if (validation.length) parts.set(name === 'large' ? 'largeValidation' : 'smallValidation', { from, indices: validation });
   }
-  return assemble(recipe, loaded.get('large')!, parts);
+  const dataset = assemble(recipe, loaded.get('large')!, parts);
+  return { ...dataset, warnings: [...unused, ...dataset.warnings] };
 }
 
 function assemble(recipe: Recipe, large: Loaded, parts: ReadonlyMap<SetName, { from: Loaded; indices: number[] }>): Dataset {

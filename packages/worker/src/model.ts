@@ -69,7 +69,8 @@ async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersMod
     throw new StillhouseError('MODEL_INVALID', `${file} is not JSON: ${messageOf(cause)}`, { cause });
   }
   try {
-    const root = 'modelTopology' in topology ? topology : { modelTopology: topology };
+    // Of a whole model.json only the topology counts: its weights are another training's.
+    const root = { modelTopology: topology['modelTopology'] ?? topology };
     return await withSeededRandom([spec.seed], () => tf.models.modelFromJSON(root as unknown as Parameters<typeof tf.models.modelFromJSON>[0]));
   } catch (cause) {
     throw new StillhouseError('MODEL_INVALID', `${file} is not the topology of a TFJS LayersModel: ${messageOf(cause)}`, { cause });

@@ -29,7 +29,7 @@ test.each([
   for (let step = 0; step < 30; step++) {
     const gradient = Float32Array.from({ length }, () => next() - 0.5);
     ours.apply(parameters, gradient, { learningRate: optimizer.learningRate, step });
-    reference.applyGradients({ [variable.name]: tf.tensor1d(gradient) });
+    reference.applyGradients([{ name: variable.name, tensor: tf.tensor1d(gradient) }]);
   }
   const expected = variable.dataSync();
   parameters.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 4));

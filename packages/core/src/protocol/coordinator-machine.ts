@@ -122,7 +122,11 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
 const notify = (notice: CoordinatorNotice): CoordinatorEffect => ({ type: 'notify', notice });
 
 export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent, nowMs: number): CoordinatorStep {
-  if (state.ended) return { state, effects: [] };
+  if (state.ended) {
+    if (event.type !== 'message' || event.message.type !== 'hello') return { state, effects: [] };
+    // Whoever comes late is sent away rather than left waiting.
+    return reject(state, event.link, event.message.host, new StillhouseError('RUN_STARTED', 'the run is over'));
+  }
   switch (event.type) {
     case 'connected':
       return { state, effects: [] };

@@ -136,7 +136,9 @@ test('what cannot be decoded ends a member’s run, and is refused from a strang
 test('after its end a run does nothing any more', () => {
   const over = new Coordinator(1).join(1).on({ type: 'interrupt', error: { code: 'INTERRUPTED', message: 'stop' } });
   expect(over.ended).toBe('INTERRUPTED');
-  expect(over.join(2).effects).toEqual([]);
+  expect(over.message(1, { type: 'heartbeat' }).effects).toEqual([]);
+  // Whoever comes late is sent away.
+  expect(over.hello(2).sent(2)).toEqual([expect.objectContaining({ type: 'rejected' })]);
 });
 
 test('messages survive their encoding; what does not fit its schema is a protocol violation', () => {

@@ -1,0 +1,111 @@
+// Starts the built command line as a user does, in a scratch folder of its own.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { RecipeInput, RunRecord } from '@stillhouse/core';
+import { dataFolders } from '@stillhouse/datasets';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+const mainFile = join(root, 'packages/cli/dist/main.js');
+
+/** MNIST's folder, or undefined: tests that need it are skipped and say so. */
+export const mnistFolder = dataFolders(process.env, root).map((folder) => join(folder, 'mnist')).find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));
+
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly result: Promise<Result>;
+  /** Resolves once standard error holds the text. */
+  told(text: string | RegExp): Promise<string>;
+}
+
+export class Scratch {
+  readonly folder = mkdtempSync(join(tmpdir(), 'stillhouse-e2e-'));
+  #count = 0;
+  readonly #running = new Set<ChildProcess>();
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  write(name: string, content: string | Uint8Array): string {
+    writeFileSync(this.path(name), content);
+    return this.path(name);
+  }
+
+  recipe(recipe: object): string {
+    return this.write(`recipe-${this.#count++}.yaml`, stringify(recipe));
+  }
+
+  /** A run folder that does not exist yet. */
+  out(): string {
+    return this.path(`out-${this.#count++}`);
+  }
+
+  start(args: readonly string[], options: { stdin?: string; env?: Record<string, string> } = {}): Running {
+    const child = spawn(process.execPath, [mainFile, ...args], { cwd: this.folder, env: { ...process.env, ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
+    this.#running.add(child);
+    let stdout = '';
+    let stderr = '';
+    const waiting: { text: string | RegExp; found: (all: string) => void }[] = [];
+    const isTold = (text: string | RegExp): boolean => (typeof text === 'string' ? stderr.includes(text) : text.test(stderr));
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      for (const { text, found } of waiting) if (isTold(text)) found(stderr);
+    });
+    child.stdin.end(options.stdin ?? '');
+    const result = new Promise<Result>((resolve) => child.on('close', (code) => {
+      this.#running.delete(child);
+      resolve({ code, stdout, stderr });
+    }));
+    const told = (text: string | RegExp): Promise<string> => new Promise((resolve, reject) => {
+      if (isTold(text)) return resolve(stderr);
+      waiting.push({ text, found: resolve });
+      void result.then(() => reject(new Error(`ended without saying ${text}: ${stderr}`)));
+    });
+    return { child, result, told };
+  }
+
+  run(args: readonly string[], options: { stdin?: string; env?: Record<string, string> } = {}): Promise<Result> {
+    return this.start(args, options).result;
+  }
+
+  /** Runs a recipe to its end; throws what it said otherwise. */
+  async train(recipe: object | string, args: readonly string[] = []): Promise<{ record: RunRecord; folder: string; stderr: string }> {
+    const folder = this.out();
+    const { code, stdout, stderr } = await this.run(['run', typeof recipe === 'string' ? recipe : this.recipe(recipe), '--out', folder, '--json', ...args]);
+    if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
+    return { record: JSON.parse(stdout) as RunRecord, folder, stderr };
+  }
+
+  readRecord(folder: string): RunRecord {
+    return JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunRecord;
+  }
+
+  clean(): void {
+    for (const child of this.#running) child.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A small job that trains in a second or two: dropout, a row count that no batch divides, a student. */
+export function smallRecipe(change: Partial<RecipeInput> = {}): RecipeInput {
+  return {
+    name: 'small', seed: 3, ranks: 2,
+    data: { large: { generator: 'friedman1', rows: 203 }, small: { generator: 'friedman1', rows: 30, seed: 1 }, test: { generator: 'friedman1', rows: 50, seed: 2 } },
+    loss: 'mse',
+    teacher: { model: { layers: [{ dense: 16, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 2 },
+    student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 2, batch: 8 },
+    distill: { alpha: 0.5, beta: 0.1, mixup: { rows: 1 } },
+    ...change,
+  };
+}

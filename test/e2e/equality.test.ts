@@ -1,0 +1,48 @@
+// The cluster cannot change the result: real processes, any number of them, the same bits.
+import { afterAll, describe, expect, test } from 'vitest';
+import type { LayerConfig, RecipeInput } from '@stillhouse/core';
+import { Scratch, smallRecipe } from './cli.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clean());
+
+const convolutional: LayerConfig[] = [{ reshape: [5, 2, 1] }, { conv2d: 4, kernel: 2, activation: 'relu' }, 'batchNormalization', { dropout: 0.3 }, 'flatten', { dense: 1 }];
+
+const models: Record<string, Partial<RecipeInput>> = {
+  dense: {},
+  convolutional: {
+    teacher: { model: { layers: convolutional }, epochs: 2, validation: 0.1, optimizer: { name: 'adamw', clipNorm: 0.1, weightDecay: 0.01 }, schedule: { name: 'cosine', warmupSteps: 3 }, earlyStopping: { patience: 1 } },
+    student: { model: { layers: convolutional }, epochs: 2, batch: 7 },
+  },
+};
+const clusters = [{ ranks: 5, counts: [1, 2, 3, 4, 5] }, { ranks: 8, counts: [1, 2, 3, 4, 8] }];
+
+describe.each(Object.entries(models))('%s', (_, change) => {
+  test.each(clusters)('ranks $ranks on $counts workers', async ({ ranks, counts }) => {
+    const hashes = [];
+    for (const workers of counts) {
+      const { record } = await scratch.train(smallRecipe({ ...change, ranks }), ['--workers', String(workers)]);
+      expect(record.workers).toHaveLength(workers);
+      const { teacher, student, alone } = record;
+      hashes.push({ teacher: teacher!.weightsSha256, student: student!.weightsSha256, alone: alone!.weightsSha256, test: teacher!.test });
+      // Every row exactly once an epoch.
+      for (const phase of [teacher!, student!, alone!]) {
+        for (const epoch of phase.epochs) expect([epoch.rows, epoch.rowsDigest]).toEqual([phase === teacher ? record.dataset.rows['large'] : 30, phase.expectedRowsDigest]);
+      }
+    }
+    for (const hash of hashes) expect(hash).toEqual(hashes[0]);
+    expect(hashes[0].student).not.toBe(hashes[0].alone);
+  });
+});
+
+test('ranks and seed are the job’s: changing them changes the bits', async () => {
+  const hash = async (args: string[]): Promise<string> => (await scratch.train(smallRecipe(), args)).record.teacher!.weightsSha256;
+  const hashes = [await hash([]), await hash(['--set', 'ranks=3']), await hash(['--set', 'seed=4'])];
+  expect(new Set(hashes).size).toBe(3);
+});
+
+test('more workers than ranks: those without one wait, and the result is the same', async () => {
+  const [few, many] = [await scratch.train(smallRecipe(), ['--workers', '1']), await scratch.train(smallRecipe(), ['--workers', '3'])];
+  expect(many.record.teacher!.weightsSha256).toBe(few.record.teacher!.weightsSha256);
+  expect(many.record.workers.map((worker) => worker.ranks)).toEqual([{ lo: 0, hi: 1 }, { lo: 1, hi: 2 }, undefined]);
+});

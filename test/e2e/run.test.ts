@@ -1,0 +1,155 @@
+// What a run leaves: run.json to its published schema, models that can be read back, and the commands that use them.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeSafetensors, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
+import { mnistFolder, root, Scratch, smallRecipe } from './cli.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clean());
+
+const validate = (schema: object, value: unknown): unknown => {
+  const check = new Ajv2020({ strict: false }).compile(schema);
+  return check(value) ? [] : check.errors;
+};
+
+describe('a run folder', () => {
+  let folder: string;
+  let record: RunRecord;
+  let stderr: string;
+  beforeAll(async () => void ({ folder, record, stderr } = await scratch.train(smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } }))));
+
+  test('run.json fits the schema that `stillhouse schema run` prints, and holds what was printed', async () => {
+    const { stdout } = await scratch.run(['schema', 'run']);
+    expect(validate(JSON.parse(stdout) as object, scratch.readRecord(folder))).toEqual([]);
+    expect(record).toMatchObject({ status: 'done', name: 'small', seed: 3, versions: { stillhouse: '0.1.0', protocol: 1 } });
+    expect(record.recipeSha256).toBe(createHash('sha256').update(JSON.stringify(record.recipe)).digest('hex'));
+    expect(record.teacher).toMatchObject({ workers: 2, steps: 12, samples: 366, parameters: 193, bytes: 772 });
+    expect(record.teacher!.epochs.map((epoch) => epoch.validation!.rows)).toEqual([20, 20]);
+    expect(record.dataset.rows).toEqual({ large: 183, largeValidation: 20, small: 30, test: 50 });
+  });
+
+  test.each(['teacher', 'student', 'alone'] as const)('%s: weightsSha256 is the hash of the trainable weights as little-endian fp32', (name) => {
+    const tensors = decodeSafetensors(readFileSync(join(folder, name, 'model.safetensors')));
+    const hash = createHash('sha256');
+    for (const { data } of tensors) hash.update(data);
+    expect(hash.digest('hex')).toBe(record[name]!.weightsSha256);
+    expect(readFileSync(join(folder, name, 'weights.bin')).byteLength).toBe(record[name]!.bytes);
+  });
+
+  test('events.jsonl and the logs tell the story', () => {
+    const events = readFileSync(join(folder, 'events.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { at: string; type: string });
+    expect(events.map((event) => event.type)).toEqual(expect.arrayContaining(['joined', 'phaseAssigned', 'phaseStarted', 'epoch', 'phaseDone']));
+    expect(events.every((event) => !Number.isNaN(Date.parse(event.at)))).toBe(true);
+    for (const log of ['coordinator.log', 'worker-1.log', 'worker-2.log']) {
+      const lines = readFileSync(join(folder, 'logs', log), 'utf8').trim().split('\n');
+      expect(lines.map((line) => JSON.parse(line) as object).length).toBeGreaterThan(0);
+    }
+  });
+
+  test('elsewhere than on a terminal, progress is plain lines', () => {
+    expect(stderr).toMatch(/^teacher: epoch 2\/2 {2}loss [\d.]+ {2}validation r2 [-\d.]+.* rows\/s$/m);
+    // eslint-disable-next-line no-control-regex
+    expect(stderr).not.toMatch(/\u001b/);
+  });
+
+  test('evaluate gives the metrics of run.json from the files alone', async () => {
+    const { stdout } = await scratch.run(['evaluate', folder, '--json']);
+    const metrics = JSON.parse(stdout) as Record<string, { rmse: number }>;
+    for (const name of ['teacher', 'student', 'alone'] as const) expect(metrics[name].rmse).toBeCloseTo(record[name]!.test['rmse'] as number, 6);
+    expect((await scratch.run(['evaluate', folder])).stdout).toMatch(/teacher +[-\d.]+ +[-\d.]+/);
+  });
+
+  test('predict reads rows and prints one line each', async () => {
+    const row = Array.from({ length: 10 }, (_, i) => i / 10);
+    const { stdout, code } = await scratch.run(['predict', folder, '--model', 'teacher'], { stdin: `${row.join(',')}\n${JSON.stringify(row)}\n` });
+    expect(code).toBe(0);
+    const lines = stdout.trim().split('\n');
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toBe(lines[1]);
+    expect(Number.isFinite(Number(lines[0]))).toBe(true);
+    const bad = await scratch.run(['predict', folder], { stdin: '1,2,3\n' });
+    expect(bad).toMatchObject({ code: 2, stderr: expect.stringContaining('PREDICT_ROW: line 1 has 3 values; the model takes 10') });
+  });
+
+  test('without --json a table ends the run, with the path of what it wrote', async () => {
+    const out = scratch.out();
+    const { stdout } = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', out]);
+    expect(stdout).toMatch(/parameters +bytes +test r2 +test rmse +test mae +time/);
+    expect(stdout).toMatch(/^teacher +193 +772 /m);
+    expect(stdout).toMatch(/^student \(distilled\) +49 +196 /m);
+    expect(stdout).toMatch(/^student \(alone\) +49 +196 /m);
+    expect(stdout).toContain(`Written to ${out}`);
+  });
+});
+
+describe('recipes', () => {
+  test('YAML, JSON and TypeScript give the same run; TypeScript is typed by defineRecipe', async () => {
+    const recipe = smallRecipe({ student: undefined, distill: undefined });
+    const json = scratch.write('recipe.json', JSON.stringify(recipe));
+    const ts = scratch.write('recipe.ts', `import { defineRecipe } from 'stillhouse';\nexport default defineRecipe(${JSON.stringify(recipe)});\n`);
+    const hashes = [];
+    for (const file of [scratch.recipe(JSON.parse(JSON.stringify(recipe)) as object), json, ts]) hashes.push((await scratch.train(file)).record.recipeSha256);
+    expect(new Set(hashes).size).toBe(1);
+  });
+
+  test('every example fits the schema that `stillhouse schema` prints', async () => {
+    const { parse } = await import('yaml');
+    const schema = JSON.parse((await scratch.run(['schema'])).stdout) as object;
+    expect(schema).toEqual(JSON.parse(JSON.stringify(recipeJsonSchema())));
+    for (const name of ['friedman', 'noise', 'mnist']) expect(validate(schema, parse(readFileSync(join(root, 'examples', name, 'recipe.yaml'), 'utf8')))).toEqual([]);
+  });
+
+  test('models from a topology file and from a module train to the same bits on any number of workers', async () => {
+    const { folder } = await scratch.train(smallRecipe());
+    scratch.write('model.mjs', 'export const small = ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape, activation: "tanh" }), tf.layers.dropout({ rate: 0.1 }), tf.layers.dense({ units: outputs })] });');
+    const recipe = smallRecipe({ teacher: { model: { topology: join(folder, 'teacher', 'model.json') }, epochs: 1 }, student: { model: { module: 'model.mjs', export: 'small' }, epochs: 1 } });
+    const [one, two] = [await scratch.train(recipe, ['--workers', '1']), await scratch.train(recipe, ['--workers', '2'])];
+    expect([two.record.teacher!.weightsSha256, two.record.student!.weightsSha256]).toEqual([one.record.teacher!.weightsSha256, one.record.student!.weightsSha256]);
+    expect(one.record.student!.parameters).toBe(61);
+  });
+
+  test('a CSV with classes and categories: trained, evaluated, predicted by name', async () => {
+    const rows = Array.from({ length: 120 }, (_, i) => `${i % 7},${i % 2 ? 'red' : 'blue'},${i % 2 ? 'yes' : 'no'}`);
+    const file = scratch.write('classes.csv', `size,colour,answer\n${rows.join('\n')}\n`);
+    const model = { layers: [{ dense: 8, activation: 'relu' as const }, { dense: 2 }] };
+    const { folder, record } = await scratch.train({ data: { large: { csv: file }, test: { csv: file }, table: { target: 'answer' } }, loss: 'softmaxCrossEntropy', teacher: { model, epochs: 15, optimizer: { name: 'adam', learningRate: 0.02 } } });
+    expect(record.teacher!.test['errors']).toBe(0);
+    const { stdout } = await scratch.run(['predict', folder], { stdin: 'colour,size\nred,3\nblue,2\ngreen,1\n' });
+    expect(stdout.trim().split('\n').map((line) => line.split(',')[0]).slice(0, 2)).toEqual(['yes', 'no']);
+    const first = JSON.parse((await scratch.run(['predict', folder, '--json'], { stdin: 'colour,size\nred,3\n' })).stdout) as { class: string; probabilities: number[] };
+    expect(first.class).toBe('yes');
+    expect(first.probabilities[0] + first.probabilities[1]).toBeCloseTo(1, 6);
+  });
+
+  test('early stopping ends a phase and says why', async () => {
+    const { record } = await scratch.train(smallRecipe({ teacher: { ...smallRecipe().teacher, epochs: 50, validation: 0.2, optimizer: { name: 'sgd', learningRate: 1e-9 }, earlyStopping: { patience: 2, minDelta: 0.1 } }, student: undefined, distill: undefined }));
+    expect(record.teacher!.stopped).toBe('stopped after epoch 2: loss has not improved for 2 epochs');
+    expect(record.teacher!.epochs).toHaveLength(3);
+  });
+});
+
+describe('examples', () => {
+  test('noise: the run says that the labels carry no signal', async () => {
+    const { stdout } = await scratch.run(['run', join(root, 'examples/noise/recipe.yaml'), '--out', scratch.out(), '--set', 'teacher.epochs=3']);
+    expect(stdout).toMatch(/The teacher's test R² is -\d\.\d+, not above 0: the labels carry no signal/);
+  });
+
+  test('friedman: the teacher learns the function, and its student beats itself trained alone', async () => {
+    const { record } = await scratch.train(join(root, 'examples/friedman/recipe.yaml'));
+    expect(record.teacher!.test['r2']).toBeGreaterThan(0.97);
+    expect(record.student!.test['r2']).toBeGreaterThan(record.alone!.test['r2'] as number);
+  });
+
+  test.skipIf(!mnistFolder)('mnist: errors on the 10,000 test digits; the small set is 100 per class (skipped without MNIST: set STILLHOUSE_DATA, or `stillhouse data fetch mnist`)', async () => {
+    const settings = ['teacher.epochs=1', 'student.epochs=15'].flatMap((setting) => ['--set', setting]);
+    const { record, folder } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), [...settings, '--workers', '2']);
+    expect(record.dataset.rows).toEqual({ large: 60_000, small: 1_000, test: 10_000 });
+    expect(record.teacher!.test).toMatchObject({ rows: 10_000 });
+    expect(record.teacher!.test['errors']).toBeLessThan(600);
+    expect(record.student!.test['errors']).toBeLessThan(record.alone!.test['errors'] as number);
+    expect(existsSync(join(folder, 'student', 'model.json'))).toBe(true);
+  });
+});
