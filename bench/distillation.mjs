@@ -27,7 +27,10 @@ const variants = {
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { seeds: { type: 'string', default: '5' }, set: { type: 'string', multiple: true, default: [] }, variant: { type: 'string' } } });
 const name = positionals.at(-1);
 const example = examples[name];
-if (!example) throw new Error(`name one of ${Object.keys(examples).join(', ')}`);
+if (!example) {
+  console.error(`usage: npm run bench -- distillation ${Object.keys(examples).join(' | ')} [--seeds 5] [--set key=value …]`);
+  process.exit(2);
+}
 
 function runOnce(settings) {
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-bench-'));

@@ -9,7 +9,7 @@ import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import { dataFolders } from '@stillhouse/datasets';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-const mainFile = join(root, 'packages/cli/dist/main.js');
+export const mainFile = join(root, 'packages/cli/dist/main.js');
 
 /** MNIST's folder, or undefined: tests that need it are skipped and say so. */
 export const mnistFolder = dataFolders(process.env, root).map((folder) => join(folder, 'mnist')).find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));

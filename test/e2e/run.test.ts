@@ -1,11 +1,12 @@
 // What a run leaves: run.json to its published schema, models that can be read back, and the commands that use them.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeSafetensors, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
-import { mnistFolder, root, Scratch, smallRecipe } from './cli.js';
+import { mainFile, mnistFolder, root, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
@@ -53,6 +54,14 @@ describe('a run folder', () => {
     expect(stderr).toMatch(/^teacher: epoch 2\/2 {2}loss [\d.]+ {2}validation r2 [-\d.]+.* rows\/s$/m);
     // eslint-disable-next-line no-control-regex
     expect(stderr).not.toMatch(/\u001b/);
+  });
+
+  test.skipIf(process.platform !== 'linux')('on a terminal, a bar shows rows, rate and time left (skipped where `script` cannot give one)', () => {
+    const command = [process.execPath, mainFile, 'run', scratch.recipe(smallRecipe()), '--out', scratch.out()].join(' ');
+    const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/teacher .*100% {2}\d+ rows {2}[\d,]+ rows\/s {2}loss [\d.]+ {2}ETA/);
+    expect(stdout).toMatch(/student alone .*100%/);
   });
 
   test('evaluate gives the metrics of run.json from the files alone', async () => {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import {
   hashName, MemoryNetwork, parseRecipe, phaseOf, randomStream, VirtualClock,
-  type CoordinatorNotice, type ErrorRecord, type Job, type Link, type Phase, type PhaseRecord, type SetManifest, type Transport,
+  type Clock, type CoordinatorNotice, type ErrorRecord, type Job, type Link, type Phase, type PhaseRecord, type SetManifest, type Transport,
 } from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
 import { runWorker, type ComputeTask } from '@stillhouse/worker';
@@ -99,7 +99,6 @@ export interface Outcome {
   readonly problems: readonly string[];
   readonly error: ErrorRecord | undefined;
   readonly transcript: readonly string[];
-  readonly virtualMs: number;
 }
 
 const maxTasks = 400_000;
@@ -121,19 +120,41 @@ const describeNotice = (notice: CoordinatorNotice): string => {
   }
 };
 
-export async function simulate(scenario: Scenario): Promise<Outcome> {
-  const { seed, job, model, workers, speedsMs, maxDelayMs, crash } = scenario;
+/** What a cluster runs on, and how its time passes. */
+export interface World {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** HOST:PORT of the coordinator, and of each worker for its peers. */
+  readonly address: string;
+  readonly meshAddress: (worker: number) => string;
+  /** Lets time pass until `isOver`, or until it has waited long enough. */
+  readonly pass: (isOver: () => boolean) => Promise<void>;
+}
+
+/** A network and a clock derived from the scenario's seed. */
+function virtualWorld({ seed, maxDelayMs }: Scenario): World {
   const clock = new VirtualClock();
-  const network = new MemoryNetwork(clock, { seed, minDelayMs: 0.1, maxDelayMs });
+  return {
+    clock, transport: new MemoryNetwork(clock, { seed, minDelayMs: 0.1, maxDelayMs }), address: 'coordinator:1', meshAddress: (worker) => `mesh${worker}:0`,
+    async pass(isOver) {
+      for (let tasks = 0; !isOver() && tasks < maxTasks && clock.now() < maxVirtualMs && clock.runNext(); tasks++) await settle();
+      await settle();
+    },
+  };
+}
+
+export const simulate = (scenario: Scenario): Promise<Outcome> => runCluster(scenario, virtualWorld(scenario));
+
+/** Runs coordinator and workers in a world, and judges what they did. */
+export async function runCluster(scenario: Scenario, { transport, clock, address, meshAddress, pass }: World): Promise<Outcome> {
+  const { seed, job, model, workers, speedsMs, crash } = scenario;
   const checker = new RowChecker();
   const transcript: string[] = [];
   const tell = (text: string): void => void transcript.push(`${clock.now().toFixed(1).padStart(9)} ms  ${text}`);
   const phases: PhaseRecord[] = [];
   let generation = 0;
-  let over = false;
-  let error: ErrorRecord | undefined;
   const coordinator = await startCoordinator({
-    machine: { job, token: 't', meshToken: 'm', workers, allowMixed: false, joinTimeoutMs: 60_000 }, listen: 'coordinator:1', blocks: new Map([[block, blockBytes]]), transport: network, clock,
+    machine: { job, token: 't', meshToken: 'm', workers, allowMixed: false, joinTimeoutMs: 60_000 }, listen: address, blocks: new Map([[block, blockBytes]]), transport, clock,
     onNotice(notice) {
       tell(describeNotice(notice));
       if (notice.type === 'phaseDone') phases.push(notice.record);
@@ -143,27 +164,22 @@ export async function simulate(scenario: Scenario): Promise<Outcome> {
     },
     onModel: (phase, _model, lastGood) => tell(`${phase}: ${lastGood ? 'last good ' : ''}model saved`),
   });
-  void coordinator.ended.then((reason) => {
-    over = true;
-    error = reason;
-  });
   const exits = Array.from({ length: workers }, (_, index) => {
-    const own = breakable(network);
+    const own = breakable(transport);
     if (crash?.worker === index) clock.after(crash.atMs, () => { tell(`worker process ${index} crashes`); own.break(); });
     const random = randomStream(hashName('worker'), seed, index);
     return runWorker({
-      coordinator: 'coordinator:1', token: 't', host: `host${index}`, version: '0', meshAddress: `mesh${index}:0`, transport: own.transport, clock, log: (message) => tell(`process ${index}: ${message}`),
+      coordinator: coordinator.address, token: 't', host: `host${index}`, version: '0', meshAddress: meshAddress(index), transport: own.transport, clock, log: (message) => tell(`process ${index}: ${message}`),
       createEngine: async (itsJob, fetchBlock) => new ToyEngine(itsJob, model, { clock, speedMs: speedsMs[index], random, fetchBlock, observer: { onCompute: (phase, task) => checker.onCompute(index, phase, task) } }),
     }).then(() => undefined, (reason: unknown) => reason);
   });
-  const ended = Promise.all(exits).then(() => coordinator.ended);
-  let everybodyOut = false;
-  void ended.then(() => (everybodyOut = true));
-  for (let tasks = 0; !everybodyOut && tasks < maxTasks && clock.now() < maxVirtualMs && clock.runNext(); tasks++) await settle();
-  await settle();
-  if (!over || !everybodyOut) checker.problems.push(`the run did not end: coordinator ${over ? 'out' : 'still in'}, workers ${everybodyOut ? 'out' : 'still in'} at ${clock.now().toFixed(0)} ms`);
-  judge(scenario, { checker, phases, error });
-  return { problems: checker.problems, error, transcript, virtualMs: clock.now() };
+  const seen = { over: false, error: undefined as ErrorRecord | undefined, everybodyOut: false };
+  void coordinator.ended.then((reason) => Object.assign(seen, { over: true, error: reason }));
+  void Promise.all([coordinator.ended, ...exits]).then(() => (seen.everybodyOut = true));
+  await pass(() => seen.everybodyOut);
+  if (!seen.everybodyOut) checker.problems.push(`the run did not end: coordinator ${seen.over ? 'out, workers not' : 'still in'} at ${clock.now().toFixed(0)} ms`);
+  judge(scenario, { checker, phases, error: seen.error });
+  return { problems: checker.problems, error: seen.error, transcript };
 }
 
 function judge({ job, model, crash }: Scenario, seen: { checker: RowChecker; phases: readonly PhaseRecord[]; error: ErrorRecord | undefined }): void {

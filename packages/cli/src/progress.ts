@@ -73,7 +73,7 @@ class PlainProgress implements Progress {
 class BarProgress implements Progress {
   #bar: SingleBar | undefined;
   #phase: Phase | undefined;
-  #loss = '';
+  #startedMs = 0;
 
   constructor(
     private readonly job: Job,
@@ -101,14 +101,11 @@ class BarProgress implements Progress {
     this.#bar.start(totalSteps(this.#phase.schedule), 0, { rows: 0, rate: '-', loss: '-' });
   }
 
-  #startedMs = 0;
-
   #update(step: number, loss: number): void {
     if (!this.#bar || !this.#phase) return;
     const rows = step * this.#phase.schedule.batch;
     const seconds = Math.max(1e-3, (performance.now() - this.#startedMs) / 1000);
-    this.#loss = Number.isFinite(loss) ? loss.toFixed(5) : 'not finite';
-    this.#bar.update(step, { rows: rows.toLocaleString('en-US'), rate: Math.round(rows / seconds).toLocaleString('en-US'), loss: this.#loss });
+    this.#bar.update(step, { rows: rows.toLocaleString('en-US'), rate: Math.round(rows / seconds).toLocaleString('en-US'), loss: Number.isFinite(loss) ? loss.toFixed(5) : 'not finite' });
   }
 }
 

@@ -1,10 +1,8 @@
 // Every bound of the system in one place; units last in the names.
 
 export const limits = {
-  /** Largest control message (a trained model travels in one). */
-  controlFrameBytes: 1024 * 1024 * 1024,
-  /** Largest frame between workers: one gradient segment. */
-  meshFrameBytes: 1024 * 1024 * 1024,
+  /** Largest frame of any link: a trained model, or a segment of a gradient. */
+  frameBytes: 1024 * 1024 * 1024,
   /** Rows of a data block are chosen so that it stays near this size. */
   blockTargetBytes: 1024 * 1024,
   rankCount: 4096,

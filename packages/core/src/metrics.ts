@@ -31,7 +31,7 @@ export function metricsOf(loss: LossName): MetricName[] {
 }
 
 /** Loss of one row, mean over its outputs; outputs are logits for classification. */
-export function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number }): number {
+function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number }): number {
   const { outputs, outputOffset, outputCount, labels, labelOffset } = row;
   if (loss === 'softmaxCrossEntropy') return logSumExp(outputs, outputOffset, outputCount) - outputs[outputOffset + labels[labelOffset]];
   let sum = 0;

@@ -23,7 +23,7 @@ export const knownDatasets = {
     },
   },
   'fashion-mnist': {
-    mirrors: ['https://fashion-mnist.s3-website.eu-central-1.amazonaws.com/', 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
+    mirrors: ['https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/', 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
     files: {
       'train-images-idx3-ubyte.gz': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
       'train-labels-idx1-ubyte.gz': 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',

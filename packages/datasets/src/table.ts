@@ -101,7 +101,7 @@ export function fitTable(table: Table, trainingRows: readonly number[], config: 
 }
 
 /** Numbers that a column becomes. */
-export const columnWidth = (column: FittedColumn): number => (column.type === 'number' ? 1 : column.categories.length);
+const columnWidth = (column: FittedColumn): number => (column.type === 'number' ? 1 : column.categories.length);
 
 export const inputWidth = (preprocessing: Preprocessing): number => preprocessing.columns.reduce((sum, column) => sum + columnWidth(column), 0);
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limits, StillhouseError, type Clock, type Link, type Listener, type Transport } from '@stillhouse/core';
 
-const socketOptions = { perMessageDeflate: false, maxPayload: limits.meshFrameBytes, skipUTF8Validation: true } as const;
+const socketOptions = { perMessageDeflate: false, maxPayload: limits.frameBytes, skipUTF8Validation: true } as const;
 
 class WebSocketLink implements Link {
   #kept: Uint8Array[] = [];

@@ -102,7 +102,7 @@ test('mixed rows have the soft term only, and are mixtures of the batch', () => 
   const spy = identity();
   const apply = spy.apply.bind(spy);
   spy.apply = (input, kwargs) => {
-    seen.push(...((input as tf.Tensor2D).arraySync() as number[][]));
+    seen.push(...((input as tf.Tensor2D).arraySync()));
     return apply(input, kwargs);
   };
   const teacherModel = constant([0, 0, 0]);

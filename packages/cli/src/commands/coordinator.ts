@@ -1,4 +1,5 @@
 // stillhouse coordinator: a run whose workers come from other machines.
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { loadRecipe } from '../recipe-file.js';
 import { startSession } from '../session.js';
@@ -42,7 +43,9 @@ Examples:
         joinTimeoutMs: (options.joinTimeout ?? Infinity) * 1000, onNotice: teller.onNotice, onWarning: teller.onWarning,
       });
       tellLine(`listening at ${session.address}, waiting for ${options.workers} worker${options.workers === 1 ? '' : 's'}`);
-      if (given === undefined) tellLine(`on each machine: STILLHOUSE_TOKEN=${session.token} stillhouse worker --coordinator ${session.address}`);
+      // An address that means all of this machine's means nothing elsewhere.
+      const reachable = session.address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
+      if (given === undefined) tellLine(`on each machine: STILLHOUSE_TOKEN=${session.token} stillhouse worker --coordinator ${reachable}`);
       const record = await withInterrupt(
         () => session.interrupt({ code: 'INTERRUPTED', message: 'the run was interrupted' }),
         () => session.finished.finally(() => teller.stop()),
