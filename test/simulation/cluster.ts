@@ -193,7 +193,7 @@ function judge({ job, model, crash }: Scenario, seen: { checker: RowChecker; pha
     checker.finish(job);
     if (error) checker.problems.push(`the run failed: ${error.code}: ${error.message}`);
     else if (phases.length !== reference.size) checker.problems.push(`${phases.length} phases of ${reference.size}`);
-  } else if (!['WORKER_LOST', 'WORKERS_MISSING'].includes(error.code)) {
+  } else if (!['WORKER_LOST', 'WORKERS_MISSING', 'PEER_UNREACHABLE'].includes(error.code)) {
     checker.problems.push(`a crash was reported as ${error.code}: ${error.message}`);
   }
 }

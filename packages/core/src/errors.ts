@@ -47,6 +47,7 @@ export const errorKinds = {
   RUN_STARTED: environment('Start the worker before the run begins: this version does not admit workers later.'),
   WORKERS_MISSING: environment("Look at the workers' logs for why they did not join."),
   WORKER_LOST: environment("Look at the log of the worker named, then run again: this version does not continue without it."),
+  PEER_UNREACHABLE: environment("Look at the log of the worker named; if it lives, give it an address that the others reach with --mesh HOST:PORT."),
   WORKER_FAILED: environment("Look at the log of the worker named: it holds the stack."),
   PROTOCOL_VIOLATION: environment('Report this as a bug, with the logs of the run folder.'),
   BLOCK_CORRUPT: environment('Run again; if it happens again, check the memory and disks of both machines.'),

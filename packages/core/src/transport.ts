@@ -20,7 +20,7 @@ export interface Listener {
 export interface Transport {
   /** @throws StillhouseError PORT_IN_USE or LISTEN_FAILED */
   listen(address: string, onLink: (link: Link) => void): Promise<Listener>;
-  /** @throws StillhouseError COORDINATOR_UNREACHABLE */
+  /** @throws StillhouseError COORDINATOR_UNREACHABLE: nobody listens at the address, or not in time */
   connect(address: string): Promise<Link>;
 }
 

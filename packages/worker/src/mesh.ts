@@ -1,7 +1,7 @@
 // Links between workers. For each ordered pair the receiver connects to the sender, since WebSocket masks what clients
 // send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
 import {
-  decodeMeshHello, encodeFrame, encodeMessage, StillhouseError,
+  decodeMeshHello, encodeFrame, encodeMessage, StillhouseError, toErrorRecord,
   type Link, type Listener, type Member, type MeshHello, type Outgoing, type Transport,
 } from '@stillhouse/core';
 
@@ -46,8 +46,10 @@ export class Mesh {
   async join({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
     const heard = peers.map(({ index }) => this.#heardBy(`${generation}:${index}`));
-    await Promise.all(peers.map(async ({ meshAddress, index }) => {
-      const link = await this.transport.connect(meshAddress);
+    await Promise.all(peers.map(async ({ workerId, meshAddress, index }) => {
+      const link = await this.transport.connect(meshAddress).catch((cause: unknown) => {
+        throw new StillhouseError('PEER_UNREACHABLE', `no connection with worker ${workerId} at ${meshAddress}: ${toErrorRecord(cause).message}`, { cause });
+      });
       this.#incoming.push(link);
       link.onFrame((frame) => events.onFrame(index, frame));
       link.onClose((reason) => {

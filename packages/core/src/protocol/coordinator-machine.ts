@@ -125,7 +125,8 @@ export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent
   if (state.ended) {
     if (event.type !== 'message' || event.message.type !== 'hello') return { state, effects: [] };
     // Whoever comes late is sent away rather than left waiting.
-    return reject(state, event.link, event.message.host, new StillhouseError('RUN_STARTED', 'the run is over'));
+    const error = { code: 'RUN_STARTED', message: 'the run is over' } as const;
+    return { state, effects: [{ type: 'send', link: event.link, message: { type: 'rejected', error } }, { type: 'close', link: event.link }] };
   }
   switch (event.type) {
     case 'connected':
