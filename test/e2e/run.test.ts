@@ -5,7 +5,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeSafetensors, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
+import { parse } from 'yaml';
+import { decodeSafetensors, parseRecipe, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
 import { mainFile, mnistFolder, root, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
@@ -105,10 +106,14 @@ describe('recipes', () => {
   });
 
   test('every example fits the schema that `stillhouse schema` prints', async () => {
-    const { parse } = await import('yaml');
     const schema = JSON.parse((await scratch.run(['schema'])).stdout) as object;
     expect(schema).toEqual(JSON.parse(JSON.stringify(recipeJsonSchema())));
     for (const name of ['friedman', 'noise', 'mnist']) expect(validate(schema, parse(readFileSync(join(root, 'examples', name, 'recipe.yaml'), 'utf8')))).toEqual([]);
+  });
+
+  test('the README’s recipe is one', () => {
+    const [, text] = /```yaml\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+    expect(parseRecipe(parse(text))).toMatchObject({ ranks: 4, teacher: { batch: 256 } });
   });
 
   test('models from a topology file and from a module train to the same bits on any number of workers', async () => {

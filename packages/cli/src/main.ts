@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The command line. A user's error prints a code, a sentence and what to do next; a bug prints a stack.
 import { Command, CommanderError } from 'commander';
 import { exitCodes, StillhouseError } from '@stillhouse/core';
