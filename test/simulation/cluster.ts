@@ -44,7 +44,7 @@ export function scenarioOf(seed: number): Scenario {
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
   const sets = { large: setOf(rows), small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
-  const job: Job = { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], dtype: 'F32', scale: 1, outputs: 1, labelCount: 1, sets } };
+  const job: Job = { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], dtype: 'F32', scale: 1, outputs: 1, labelCount: 1, targets: [], sets } };
   const workers = upTo(10);
   return {
     seed, job, workers,

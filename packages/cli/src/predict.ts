@@ -59,7 +59,7 @@ export interface Prediction {
 }
 
 /** @param outputs of one row */
-export function predictionOf(outputs: readonly number[], { loss, classes }: Metadata): Prediction {
+export function predictionOf(outputs: readonly number[], { loss, classes, targets }: Metadata): Prediction {
   if (loss === 'softmaxCrossEntropy') {
     const probabilities = softmax(outputs);
     const best = probabilities.indexOf(Math.max(...probabilities));
@@ -70,7 +70,7 @@ export function predictionOf(outputs: readonly number[], { loss, classes }: Meta
     const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
     return { class: named.length === 1 ? named[0] : named, probabilities };
   }
-  return { values: outputs };
+  return { values: outputs.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value)) };
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(7)));

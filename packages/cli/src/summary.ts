@@ -37,7 +37,7 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
 export function verdicts(record: RunRecord, recipe: Recipe): string[] {
   const r2 = record.teacher?.test['r2'];
   if (!isClassification(recipe.loss) && typeof r2 === 'number' && r2 <= 0) {
-    return [`The teacher's test R² is ${r2.toFixed(4)}, not above 0: the labels carry no signal that it could learn from these inputs.`];
+    return [`The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`];
   }
   return [];
 }

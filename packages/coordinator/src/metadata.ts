@@ -1,5 +1,5 @@
 // What goes with a model so that others can feed it and read its outputs: stored in model.json as userDefinedMetadata.
-import type { Job, LossName } from '@stillhouse/core';
+import type { Job, LossName, TargetScale } from '@stillhouse/core';
 import type { Preprocessing } from '@stillhouse/datasets';
 
 export interface ModelMetadata {
@@ -9,6 +9,8 @@ export interface ModelMetadata {
     readonly inputShape: readonly number[];
     readonly scale: number;
     readonly outputs: number;
+    /** A prediction of regression is output · deviation + mean; empty where the targets were not scaled. */
+    readonly targets: readonly TargetScale[];
     /** Names of the classes in the order of the outputs; numbers count from 0 where the data has no names. */
     readonly classes: readonly string[] | null;
     /** How the columns of a table become inputs; null where rows are numbers already. */
@@ -17,6 +19,6 @@ export interface ModelMetadata {
 }
 
 export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined): ModelMetadata {
-  const { inputShape, scale, outputs } = job.dataset;
-  return { stillhouse: { loss: job.recipe.loss, inputShape, scale, outputs, classes: preprocessing?.classes ?? null, preprocessing: preprocessing ?? null } };
+  const { inputShape, scale, outputs, targets } = job.dataset;
+  return { stillhouse: { loss: job.recipe.loss, inputShape, scale, outputs, targets, classes: preprocessing?.classes ?? null, preprocessing: preprocessing ?? null } };
 }

@@ -14,6 +14,12 @@ export interface SetManifest {
   readonly blocks: readonly string[];
 }
 
+/** A target y was trained on as (y − mean) / deviation. */
+export interface TargetScale {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
 export interface DatasetManifest {
   /** Shape of one row's input. */
   readonly inputShape: readonly number[];
@@ -24,6 +30,8 @@ export interface DatasetManifest {
   readonly outputs: number;
   /** Numbers per label in a block: 1 class index, or one per target. */
   readonly labelCount: number;
+  /** How the targets of regression were scaled; empty where they were not. */
+  readonly targets: readonly TargetScale[];
   readonly sets: Partial<Record<SetName, SetManifest>>;
 }
 

@@ -16,6 +16,15 @@ test('regression metrics, by hand', () => {
   expect(metricsOfRows('huber', 1, [{ outputs: [0.5], labels: [0] }, { outputs: [2], labels: [4] }]).loss).toBe((0.125 + 1.5) / 2);
 });
 
+test('regression metrics of several outputs are means over them, in the targets’ own units', () => {
+  const rows = [{ outputs: [1, 0], labels: [0, 1] }, { outputs: [2, 2], labels: [4, 2] }];
+  const sums = emptySums(2);
+  for (const { outputs, labels } of rows) addRows(sums, 'mse', { rows: 1, outputs: Float32Array.from(outputs), outputCount: 2, labels: Float32Array.from(labels) });
+  const metrics = finishMetrics('mse', sums, [{ mean: 5, deviation: 10 }, { mean: 0, deviation: 1 }]);
+  // Squared errors 5 and 1, absolute errors 3 and 1; sums of squares around the mean 8 and 1/2.
+  expect(metrics).toMatchObject({ rmse: Math.sqrt((100 * 5 + 1) / 4), mae: (10 * 3 + 1) / 4, r2: (1 - 5 / 8 + (1 - 1 / 0.5)) / 2, loss: 1.5 });
+});
+
 test('softmax cross-entropy, accuracy and errors; huge logits do not overflow', () => {
   const metrics = metricsOfRows('softmaxCrossEntropy', 3, [{ outputs: [1, 2, 3], labels: [2] }, { outputs: [5, 0, 0], labels: [1] }]);
   const row = (z: number[], k: number): number => Math.log(z.reduce((sum, value) => sum + Math.exp(value), 0)) - z[k];

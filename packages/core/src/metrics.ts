@@ -1,15 +1,17 @@
 // Metrics from a model's outputs, as sums that add up over rows and ranks. Doubles; no engine involved.
+import type { TargetScale } from './job.js';
 import type { LossName, MetricName } from './recipe/schema.js';
 
 /** The Huber loss's transition point, as in the recipe's `huber`. */
 export const huberDelta = 1;
 
-/** Sums over rows: [rows, loss, correct, squared error, absolute error, then per output Σy and Σy²]. */
+/** Sums over rows: [rows, loss, correct, then for each output: squared error, absolute error, y, y²]. */
 export type MetricSums = Float64Array;
-const fixedSums = 5;
+const fixedSums = 3;
+const sumsPerOutput = 4;
 
 export function emptySums(outputs: number): MetricSums {
-  return new Float64Array(fixedSums + 2 * outputs);
+  return new Float64Array(fixedSums + sumsPerOutput * outputs);
 }
 
 /** log Σ exp(z/T), shifted by the maximum. */
@@ -71,10 +73,11 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
       const y = labels[labelOffset + k];
       const error = outputs[outputOffset + k] - y;
       if (outputs[outputOffset + k] > 0 !== y > 0.5) correct = 0;
-      sums[3] += (error * error) / outputCount;
-      sums[4] += Math.abs(error) / outputCount;
-      sums[fixedSums + 2 * k] += y;
-      sums[fixedSums + 2 * k + 1] += y * y;
+      const at = fixedSums + sumsPerOutput * k;
+      sums[at] += error * error;
+      sums[at + 1] += Math.abs(error);
+      sums[at + 2] += y;
+      sums[at + 3] += y * y;
     }
     sums[2] += loss === 'binaryCrossEntropy' ? correct : 0;
   }
@@ -82,18 +85,25 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
 
 export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows: number };
 
-/** The metrics that make sense for a loss; `r2` is 1 − Σ(f−y)²/Σ(y−ȳ)², pooled over outputs. */
-export function finishMetrics(loss: LossName, sums: MetricSums): Metrics {
+/**
+ * The metrics that make sense for a loss. Those of regression are means over outputs: `r2` of 1 − Σ(f−y)²/Σ(y−ȳ)²,
+ * `rmse` (before the root) and `mae` in the units of the targets; `loss` is on the scale that was trained on.
+ * @param targets how each output was scaled, where it was
+ */
+export function finishMetrics(loss: LossName, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
   const rows = sums[0];
   const common = { loss: sums[1] / rows, rows };
   if (isClassification(loss)) return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2] };
-  const outputs = (sums.length - fixedSums) / 2;
-  let total = 0;
+  const outputs = (sums.length - fixedSums) / sumsPerOutput;
+  let [squared, absolute, r2] = [0, 0, 0];
   for (let k = 0; k < outputs; k++) {
-    const sum = sums[fixedSums + 2 * k];
-    total += (sums[fixedSums + 2 * k + 1] - (sum * sum) / rows) / outputs;
+    const [squares, sizes, y, ySquares] = sums.subarray(fixedSums + sumsPerOutput * k);
+    const deviation = targets[k]?.deviation ?? 1;
+    squared += (deviation ** 2 * squares) / rows / outputs;
+    absolute += (deviation * sizes) / rows / outputs;
+    r2 += (1 - squares / (ySquares - (y * y) / rows)) / outputs;
   }
-  return { ...common, rmse: Math.sqrt(sums[3] / rows), mae: sums[4] / rows, r2: 1 - sums[3] / total };
+  return { ...common, rmse: Math.sqrt(squared), mae: absolute, r2 };
 }
 
 /** Whether a smaller value of the metric is better. */

@@ -61,7 +61,9 @@ describe('CSV', () => {
     const test = csv('y,colour,a\n1,blue,3\n2,green,7\n');
     const dataset = load({ large, test, table: { target: 'y' } });
     const deviation = Math.sqrt(8 / 3);
-    expect(dataset.preprocessing).toMatchObject({ columns: [{ name: 'a', type: 'number', mean: 3, deviation: expect.closeTo(deviation, 12) }, { name: 'colour', type: 'category', categories: ['blue', 'red'] }], targets: ['y'] });
+    expect(dataset.preprocessing).toMatchObject({ columns: [{ name: 'a', type: 'number', mean: 3, deviation: expect.closeTo(deviation, 12) }, { name: 'colour', type: 'category', categories: ['blue', 'red'] }], targets: [{ name: 'y', mean: 20, deviation: expect.closeTo(Math.sqrt(200 / 3), 12) }] });
+    expect([...(await rowsOf(dataset, 'test')).y]).toEqual([-19, -18].map((value) => expect.closeTo(value / Math.sqrt(200 / 3), 6)));
+    expect(dataset.manifest.targets).toHaveLength(1);
     expect([...(await rowsOf(dataset, 'large')).x]).toEqual([-2 / deviation, 0, 1, 0, 1, 0, 2 / deviation, 0, 1].map((value) => expect.closeTo(value, 6)));
     // Columns are found by name; a category that training did not know is none of them, and said.
     expect([...(await rowsOf(dataset, 'test')).x]).toEqual([0, 1, 0, 4 / deviation, 0, 0].map((value) => expect.closeTo(value, 6)));

@@ -1,5 +1,5 @@
 // From the recipe's data section to a dataset: load, sample, split, encode, cut into blocks.
-import { hashName, keyedPermutation, StillhouseError, type DatasetManifest, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig } from '@stillhouse/core';
+import { hashName, isClassification, keyedPermutation, StillhouseError, type DatasetManifest, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig } from '@stillhouse/core';
 import { generate } from './generators.js';
 import { parseIdx } from './idx.js';
 import { readBytes, type DataPlaces } from './locate.js';
@@ -159,6 +159,6 @@ function assemble(recipe: Recipe, large: Loaded, parts: ReadonlyMap<SetName, { f
   const labelCount = training.labels.length / training.rowCount;
   const blocks = new Map<string, Uint8Array>();
   const sets = Object.fromEntries([...encoded].map(([name, rows]) => [name, cutBlocks(rows, { inputShape, labelCount }, blocks)])) as Partial<Record<SetName, SetManifest>>;
-  const manifest: DatasetManifest = { inputShape, dtype: training.inputs instanceof Uint8Array ? 'U8' : 'F32', scale: large.scale, outputs: classCount ?? labelCount, labelCount, sets };
+  const manifest: DatasetManifest = { inputShape, dtype: training.inputs instanceof Uint8Array ? 'U8' : 'F32', scale: large.scale, outputs: classCount ?? labelCount, labelCount, targets: preprocessing && !isClassification(loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets };
   return { manifest, blocks, preprocessing, warnings };
 }

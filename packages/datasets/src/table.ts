@@ -1,7 +1,7 @@
 // CSV files as tables: types of columns, missing values, categories, standardisation. What is fitted is fitted on the
 // training rows of the large set and kept as `Preprocessing`, so that prediction applies the same.
 import { parse } from 'csv-parse/sync';
-import { StillhouseError, type LossName, type TableConfig } from '@stillhouse/core';
+import { isClassification, StillhouseError, type LossName, type TableConfig, type TargetScale } from '@stillhouse/core';
 import type { RowSet } from './row-set.js';
 
 export interface Table {
@@ -17,10 +17,13 @@ export type FittedColumn =
   | { readonly name: string; readonly type: 'number'; readonly fill: number; readonly mean: number; readonly deviation: number }
   | { readonly name: string; readonly type: 'category'; readonly categories: readonly string[] };
 
+/** A column to predict; for regression it is trained on as (y − mean) / deviation. */
+export type FittedTarget = TargetScale & { readonly name: string };
+
 /** How cells become numbers; stored beside the model. */
 export interface Preprocessing {
   readonly columns: readonly FittedColumn[];
-  readonly targets: readonly string[];
+  readonly targets: readonly FittedTarget[];
   /** Names of the classes in the order of their indices, for classification. */
   readonly classes: readonly string[] | undefined;
   readonly missing: TableConfig['missing'];
@@ -76,27 +79,36 @@ function fitColumn(table: Table, column: number, options: { type: 'number' | 'ca
   if (type === 'category') {
     return { name, type, categories: [...new Set(rows.map((row) => table.records[row][column]).filter((cell) => !isMissing(cell)))].sort() };
   }
-  const values = rows.filter((row) => !isMissing(table.records[row][column])).map((row) => numberCell(table, row, column));
+  const scale = scaleOf(rows.filter((row) => !isMissing(table.records[row][column])).map((row) => numberCell(table, row, column)));
+  return { name, type, fill: scale.mean, ...(config.standardize ? scale : unscaled) };
+}
+
+const unscaled: TargetScale = { mean: 0, deviation: 1 };
+
+/** Mean and standard deviation; a deviation of 0 counts as 1. */
+function scaleOf(values: readonly number[]): TargetScale {
   const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length);
-  return config.standardize ? { name, type, fill: mean, mean, deviation: Math.sqrt(variance) || 1 } : { name, type, fill: mean, mean: 0, deviation: 1 };
+  return { mean, deviation: Math.sqrt(variance) || 1 };
 }
 
 /** @param trainingRows rows of the large set that are used for training: nothing else may be looked at */
 export function fitTable(table: Table, trainingRows: readonly number[], config: TableConfig, loss: LossName): Preprocessing {
-  const targets = targetsOf(config);
-  const targetColumns = targets.map((name) => columnIndex(table, name));
+  const names = targetsOf(config);
+  const targetColumns = names.map((name) => columnIndex(table, name));
   for (const name of Object.keys(config.columns)) columnIndex(table, name);
-  if (loss === 'softmaxCrossEntropy' && targets.length > 1) throw new StillhouseError('RECIPE_INVALID', 'data.table.target names several columns: softmaxCrossEntropy needs one column of classes');
+  if (loss === 'softmaxCrossEntropy' && names.length > 1) throw new StillhouseError('RECIPE_INVALID', 'data.table.target names several columns: softmaxCrossEntropy needs one column of classes');
   const columns = table.header.flatMap((_, column) => {
     if (targetColumns.includes(column)) return [];
     const type = typeOf(table, column, config);
     return type === 'ignore' ? [] : [fitColumn(table, column, { type, rows: trainingRows, config })];
   });
   const labels = trainingRows.map((row) => table.records[row][targetColumns[0]].trim());
-  const named = loss === 'softmaxCrossEntropy' || (loss === 'binaryCrossEntropy' && targets.length === 1 && labels.some((label) => !isNumeric(label)));
+  const named = loss === 'softmaxCrossEntropy' || (loss === 'binaryCrossEntropy' && names.length === 1 && labels.some((label) => !isNumeric(label)));
   const distinct = [...new Set(labels)];
   const classes = named ? (distinct.every(isNumeric) ? distinct.sort((a, b) => Number(a) - Number(b)) : distinct.sort()) : undefined;
+  const isScaled = config.standardize && !isClassification(loss);
+  const targets = names.map((name, i) => ({ name, ...(isScaled ? scaleOf(trainingRows.map((row) => numberCell(table, row, targetColumns[i]))) : unscaled) }));
   return { columns, targets, classes, missing: config.missing };
 }
 
@@ -158,7 +170,7 @@ export interface EncodedTable {
 /** @param withLabels false for rows to predict */
 export function encodeTable(table: Table, rowIndices: readonly number[], preprocessing: Preprocessing, withLabels = true): EncodedTable {
   const encoding = { table, columns: preprocessing.columns, indices: preprocessing.columns.map((column) => columnIndex(table, column.name)) };
-  const targets = withLabels ? preprocessing.targets.map((name) => columnIndex(table, name)) : [];
+  const targets = withLabels ? preprocessing.targets.map(({ name }) => columnIndex(table, name)) : [];
   const kept = rowIndices.filter((row) => usable(encoding, row, preprocessing.missing));
   const width = inputWidth(preprocessing);
   const inputs = new Float32Array(kept.length * width);
@@ -166,7 +178,10 @@ export function encodeTable(table: Table, rowIndices: readonly number[], preproc
   const unseen = new Map<string, number>();
   kept.forEach((row, i) => {
     for (const name of encodeInputs(encoding, row, inputs.subarray(i * width, (i + 1) * width))) unseen.set(name, (unseen.get(name) ?? 0) + 1);
-    targets.forEach((column, k) => (labels[i * targets.length + k] = encodeLabel(table, row, column, preprocessing.classes)));
+    targets.forEach((column, k) => {
+      const { mean, deviation } = preprocessing.targets[k];
+      labels[i * targets.length + k] = (encodeLabel(table, row, column, preprocessing.classes) - mean) / deviation;
+    });
   });
   const warnings = [...unseen].map(([name, count]) => `${table.file}: in ${count} rows the category in column ${name} does not occur among the training rows; it is encoded as none of them`);
   if (kept.length < rowIndices.length) warnings.push(`${table.file}: ${rowIndices.length - kept.length} rows with an empty cell were dropped`);

@@ -43,7 +43,7 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
   const blocks = new Map<string, Uint8Array>();
   const large: SetManifest = cutBlocks({ rowCount, inputs: x, labels: y }, { inputShape, labelCount }, blocks);
-  const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, sets: { large, test: large } };
+  const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, targets: [], sets: { large, test: large } };
   const job: Job = { runId: 'r', recipe, dataset, assets: {} };
   const engine = await tfjsEngine(backend)(job, async (hash) => blocks.get(hash)!);
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };

@@ -28,7 +28,7 @@ Example:
       const results = new Map<PhaseName, Metrics>();
       for (const name of modelNames(run)) {
         const { model } = await openModel(run, name);
-        results.set(name, finishMetrics(run.recipe.loss, await evaluateRows(model, { job, reader, set: 'test', first: 0, end: job.dataset.sets.test!.rowCount })));
+        results.set(name, finishMetrics(run.recipe.loss, await evaluateRows(model, { job, reader, set: 'test', first: 0, end: job.dataset.sets.test!.rowCount }), job.dataset.targets));
       }
       if (options.json) return printLine(JSON.stringify(Object.fromEntries(results)));
       const shown = shownMetrics(run.recipe);

@@ -232,17 +232,17 @@ function beginEvaluation(state: WorkerState, run: PhaseRun, set: SetName | undef
 }
 
 /** Adds up the sums of all ranks, in rank order. */
-function totalMetrics(run: PhaseRun, values: readonly Float64Array[]): Metrics {
+function totalMetrics(job: Job, run: PhaseRun, values: readonly Float64Array[]): Metrics {
   const total = new Float64Array(values[0].length);
   for (const sums of values) for (let i = 0; i < total.length; i++) total[i] += sums[i];
-  return finishMetrics(run.phase.loss, total);
+  return finishMetrics(run.phase.loss, total, job.dataset.targets);
 }
 
 function finishEpoch(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], values: readonly Float64Array[]): WorkerStep {
   const { schedule, earlyStopping, validationSet } = run.phase;
   run.collective.advance();
   const epoch = Math.floor(run.step / stepsPerEpoch(schedule));
-  const validation = validationSet ? totalMetrics(run, values) : undefined;
+  const validation = validationSet ? totalMetrics(state.job!, run, values) : undefined;
   const history = validation ? [...run.history, validation] : run.history;
   effects.push(send({
     type: 'epoch', generation: run.generation, epoch, ledger: run.ledger, weightsSha256: run.weightsSha256,
@@ -260,7 +260,7 @@ function finishEpoch(state: WorkerState, run: PhaseRun, effects: WorkerEffect[],
 
 function finishTest(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], values: readonly Float64Array[]): WorkerStep {
   run.collective.advance();
-  const next = { ...run, test: totalMetrics(run, values) };
+  const next = { ...run, test: totalMetrics(state.job!, run, values) };
   if (run.self === 0) return { state: { ...state, stage: 'exporting', run: next }, effects: [...effects, { type: 'export' }] };
   return { state: { ...state, stage: 'idle', run: undefined }, effects: [...effects, { type: 'leaveMesh' }, doneMessage(next)] };
 }

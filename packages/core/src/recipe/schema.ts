@@ -86,7 +86,7 @@ const table = z.strictObject({
   target: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('Column, or columns, to predict.'),
   columns: z.record(z.string(), z.enum(['number', 'category', 'ignore'])).default({}).describe('Types of columns; the others are found out from the large set.'),
   missing: z.enum(['error', 'mean', 'drop']).default('error').describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.'),
-  standardize: z.boolean().default(true).describe('Scales number columns to mean 0 and deviation 1, fitted on the training rows of the large set.'),
+  standardize: z.boolean().default(true).describe('Scales number columns, and the targets of regression, to mean 0 and deviation 1, fitted on the training rows of the large set. Metrics and predictions are in the targets’ own units.'),
   delimiter: z.string().length(1).default(','),
 });
 
