@@ -115,11 +115,23 @@ describe('a loss that is not finite', () => {
     expectRefusal(result, { exit: 4, code: 'LOSS_NOT_FINITE', text: /the loss or gradient of the teacher is not a finite number at step [1-9]\d*, rank [01]/ });
   });
 
+  test('also where the weights themselves overflow', async () => {
+    const folder = scratch.out();
+    const overflow = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', folder, '--set', 'teacher.optimizer={name: sgd, learningRate: 1e300}']);
+    expectRefusal(overflow, { exit: 4, code: 'LOSS_NOT_FINITE', text: /the weights of the teacher overflow in the optimiser's step 0/ });
+    const tensors = decodeSafetensors(readFileSync(join(folder, 'teacher-last-good', 'model.safetensors')));
+    for (const { data } of tensors) expect(new Float32Array(Uint8Array.from(data).buffer).every(Number.isFinite)).toBe(true);
+  });
+
   test('leaves the last good weights, all of them finite, and says so in run.json', () => {
     const tensors = decodeSafetensors(readFileSync(join(out, 'teacher-last-good', 'model.safetensors')));
     for (const { data } of tensors) expect(new Float32Array(Uint8Array.from(data).buffer).every(Number.isFinite)).toBe(true);
     expect(scratch.readRecord(out)).toMatchObject({ status: 'failed', error: { code: 'LOSS_NOT_FINITE' } });
     expect(existsSync(join(out, 'teacher'))).toBe(false);
+  });
+
+  test('is no run to evaluate', async () => {
+    expectRefusal(await scratch.run(['evaluate', out]), { exit: 2, code: 'RUN_INCOMPLETE', text: /holds no model \(the run is failed\)/ });
   });
 });
 

@@ -10,7 +10,10 @@ export interface Engine {
   prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }>;
   /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */
   compute(task: ComputeTask): Promise<readonly Float32Array[]>;
-  /** Steps the optimiser with the gradient in `sum`. */
+  /**
+   * Steps the optimiser with the gradient in `sum`.
+   * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the step before
+   */
   apply(step: number, learningRate: number): Promise<void>;
   evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }>;
   /** Keeps a copy of the weights, or goes back to it. */

@@ -1,7 +1,7 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, createOptimizer, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, sumSubtree,
+  addRows, bytesOf, createOptimizer, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, StillhouseError, sumSubtree,
   type FlatLayout, type FlatOptimizer, type Job, type MetricSums, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
@@ -103,8 +103,10 @@ class TfjsEngine implements Engine {
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
-    const { flat, layout, optimizer, sum } = this.#phase;
+    const { flat, layout, optimizer, phase, sum } = this.#phase;
     optimizer.apply(flat.parameters, sum.subarray(0, layout.gradients), { learningRate, step });
+    // The model keeps the weights of the step before.
+    if (!allFinite(flat.parameters)) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
     flat.others.set(sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
     await flat.write();
   }

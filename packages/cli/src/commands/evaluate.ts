@@ -1,7 +1,7 @@
 // stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
 import { Option, type Command } from 'commander';
 import { assembleJob } from '@stillhouse/coordinator';
-import { finishMetrics, type Metrics, type PhaseName } from '@stillhouse/core';
+import { finishMetrics, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader, dataFolders } from '@stillhouse/datasets';
 import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
 import { alignColumns, formatMetric, shownMetrics } from '../summary.js';
@@ -26,7 +26,9 @@ Example:
       const { job, dataset } = assembleJob(run.recipe, run.record.runId, places);
       const reader = new BlockReader(job.dataset, async (hash) => dataset.blocks.get(hash)!);
       const results = new Map<PhaseName, Metrics>();
-      for (const name of modelNames(run)) {
+      const names = modelNames(run);
+      if (names.length === 0) throw new StillhouseError('RUN_INCOMPLETE', `${folder} holds no model (the run is ${run.record.status})`);
+      for (const name of names) {
         const { model } = await openModel(run, name);
         results.set(name, finishMetrics(run.recipe.loss, await evaluateRows(model, { job, reader, set: 'test', first: 0, end: job.dataset.sets.test!.rowCount }), job.dataset.targets));
       }

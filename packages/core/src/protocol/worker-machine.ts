@@ -48,7 +48,7 @@ export type WorkerEffect =
   | { readonly type: 'prepare'; readonly job: Job; readonly phase: Phase; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
   /** Sum the gradients of each subtree. Answer: computed. */
   | { readonly type: 'compute'; readonly step: number; readonly epoch: number; readonly batch: number; readonly subtrees: readonly Span[]; readonly ranks: readonly RankRows[]; readonly set: SetName }
-  /** Take an optimiser step with the summed gradient. No answer. */
+  /** Take an optimiser step with the summed gradient. No answer, but failed with LOSS_NOT_FINITE if weights overflow. */
   | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
   /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
   | { readonly type: 'evaluate'; readonly set: SetName | undefined; readonly shares: ReadonlyMap<number, readonly [number, number]> }
@@ -207,7 +207,11 @@ function finishStep(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], 
   const { schedule } = run.phase;
   const losses = run.sum.subarray(run.layout.gradients + run.layout.otherWeights);
   const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (badRank >= 0) return failNotFinite(state, run, effects, badRank);
+  if (badRank >= 0) {
+    const error = { code: 'LOSS_NOT_FINITE', message: `the loss or gradient of the ${run.phase.name} is not a finite number at step ${run.step}, rank ${badRank}` } as const;
+    const failed = failNotFinite(state, run, { error, rank: badRank });
+    return { ...failed, effects: [...effects, ...failed.effects] };
+  }
   // Every rank's loss is already weighted by its share of the batch.
   const loss = losses.reduce((sum, value) => sum + value, 0);
   const batch = batchRows(schedule, run.step);
@@ -273,18 +277,17 @@ function doneMessage(run: PhaseRun, model?: ExportedModel): WorkerEffect {
 function onExported(state: WorkerState, model: ExportedModel): WorkerStep {
   return withRun(state, (run) => {
     if (!run.failure) return { state: { ...state, stage: 'idle', run: undefined }, effects: [{ type: 'leaveMesh' }, doneMessage(run, model)] };
-    return { state, effects: [send({ type: 'failed', error: run.failure.error, step: run.step, rank: run.failure.rank, lastGood: model })] };
+    return { state, effects: [send({ type: 'failed', ...run.failure, step: run.step, lastGood: model })] };
   });
 }
 
-/** The summed gradient is not applied, so the weights are the last good ones: they are handed out before the run ends. */
-function failNotFinite(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], rank: number): WorkerStep {
-  const error = { code: 'LOSS_NOT_FINITE', message: `the loss or gradient of the ${run.phase.name} is not a finite number at step ${run.step}, rank ${rank}` } as const;
-  const next = { ...run, failure: { error, rank } };
-  return { state: { ...state, stage: 'failing', run: next }, effects: run.self === 0 ? [...effects, { type: 'export' }] : effects };
+/** The engine's model still holds the weights of the step before, the last good ones: they are handed out before the run ends. */
+function failNotFinite(state: WorkerState, run: PhaseRun, failure: PhaseRun['failure']): WorkerStep {
+  return { state: { ...state, stage: 'failing', run: { ...run, failure } }, effects: run.self === 0 ? [{ type: 'export' }] : [] };
 }
 
 function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
   if (state.stage === 'failing') return { state, effects: [] };
+  if (error.code === 'LOSS_NOT_FINITE' && state.run) return failNotFinite(state, state.run, { error });
   return { state: { ...state, stage: 'failing' }, effects: [send({ type: 'failed', error, ...(state.run ? { step: state.run.step } : {}) })] };
 }
