@@ -109,7 +109,7 @@ export const recipeSchema = z.strictObject({
   name: z.string().regex(/^[\w][\w .-]{0,99}$/).default('run'),
   seed: seed.default(0),
   ranks: count(limits.rankCount).default(4).describe('Logical ranks of teacher training. They belong to the job: the number of workers does not change the result.'),
-  threads: count(1024).default(1).describe('Engine threads per rank; they change the engine’s bits, so they belong to the job.'),
+  threads: count(1024).default(1).describe('Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so they belong to the job.'),
   data,
   loss: z.enum(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy']),
   metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json holds all that make sense for the loss.'),
