@@ -36,7 +36,7 @@ export default tseslint.config(
       'no-restricted-imports': ['error', { patterns: [deep, { group: ['node:*', 'ws', 'pino', '@tensorflow/*', '@stillhouse/*'], message: impure }] }],
     },
   },
-  forbid(['packages/transport/src/**/*.ts', 'packages/datasets/src/**/*.ts'], [deep, { group: ['@stillhouse/*', '!@stillhouse/core'], message: 'cli → coordinator, worker → datasets, transport → core.' }]),
+  forbid(['packages/transport/src/**/*.ts', 'packages/datasets/src/**/*.ts', 'packages/native/src/**/*.ts'], [deep, { group: ['@stillhouse/*', '!@stillhouse/core'], message: 'cli → coordinator, worker → datasets, transport, native → core.' }]),
   forbid(['packages/coordinator/src/**/*.ts'], [deep, { group: ['@stillhouse/worker', 'stillhouse', '@tensorflow/*', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
   forbid(['packages/worker/src/**/*.ts'], [deep, { group: ['@stillhouse/coordinator', 'stillhouse', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
   { files: ['**/*.test.ts', 'test/**/*.ts'], rules: { 'max-lines-per-function': 'off', 'max-params': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-explicit-any': 'off' } },

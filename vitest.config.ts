@@ -7,20 +7,22 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 // Packages are tested from their sources, without a build; end-to-end tests start what was built.
 const conditions = ['@stillhouse/source', 'node', 'import'];
 const common = { resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
+// An engine that a user has installed must not change what is tested.
+const env = { STILLHOUSE_CACHE: `${root}node_modules/.cache/stillhouse-tests` };
 
 const packages = readdirSync(`${root}packages`).map((name) => ({
   ...common,
-  test: { name, root, include: [`packages/${name}/src/**/*.test.ts`], testTimeout: 60_000 },
+  test: { name, root, env, include: [`packages/${name}/src/**/*.test.ts`], testTimeout: 60_000 },
 }));
 
 export default defineConfig({
   test: {
     projects: [
       ...packages,
-      { ...common, test: { name: 'simulation', root, include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 } },
-      { ...common, test: { name: 'contract', root, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 } },
+      { ...common, test: { name: 'simulation', root, env, include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 } },
+      { ...common, test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 } },
       // Real processes share two cores: one file at a time.
-      { ...common, test: { name: 'e2e', root, include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false } },
+      { ...common, test: { name: 'e2e', root, env, include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false } },
     ],
   },
 });

@@ -13,10 +13,10 @@ export function formatMetric(name: MetricName, value: number | null | undefined)
   return value.toFixed(4);
 }
 
-/** Rows of cells as aligned lines: the first column to the left, the others to the right. */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
+/** Rows of cells as aligned lines: the first column to the left, and the others to the right unless `sides` says otherwise. */
+export function alignColumns(rows: readonly (readonly string[])[], sides: readonly ('left' | 'right')[] = ['left']): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+  return rows.map((row) => row.map((cell, column) => (sides[column] === 'left' ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
 }
 
 export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] => recipe.metrics ?? metricsOf(recipe.loss).slice(0, 3);

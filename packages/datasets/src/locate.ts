@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { StillhouseError } from '@stillhouse/core';
+import { cacheFolder, StillhouseError } from '@stillhouse/core';
 
 /** Where `stillhouse data fetch` puts files unless STILLHOUSE_DATA says otherwise. */
 export function dataCacheFolder(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stillhouse', 'data');
+  return join(cacheFolder(env, homedir()), 'data');
 }
 
 /** Folders that "data:" may stand for, in the order in which they are looked at. */

@@ -2,7 +2,8 @@
 // missing kernel is found before the run and `auto` can pick the fastest backend that trains everything.
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
-import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { StillhouseError } from '@stillhouse/core';
+import { installedEngines, loadTensorflow } from '@stillhouse/native';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 
 export const backendNames = ['auto', 'wasm', 'cpu', 'tensorflow'] as const;
@@ -20,24 +21,11 @@ export interface Backend {
 /** Trains one row of every model of the job; throws where it cannot. */
 export type Probe = () => Promise<void>;
 
-const nativePackage = '@tensorflow/tfjs-node-gpu';
-
-async function loadNative(threads: number): Promise<string> {
-  // TensorFlow reads it when it is loaded, never again.
-  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  try {
-    const native = (await import(nativePackage)) as { version?: { 'tfjs-node'?: string } };
-    return `tensorflow ${native.version?.['tfjs-node'] ?? ''}`.trim();
-  } catch (cause) {
-    throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend cannot be loaded: ${toErrorRecord(cause).message.split('\n')[0]}`, { cause });
-  }
-}
-
+/** Makes a backend the one that TFJS uses; returns what it is. */
 async function activate(name: ConcreteName, threads: number): Promise<string> {
   tf.enableProdMode();
   let engine = `cpu ${tf.version_core}`;
-  if (name === 'tensorflow') engine = await loadNative(threads);
+  if (name === 'tensorflow') engine = loadTensorflow(threads);
   if (name === 'wasm') {
     // One thread whatever the machine has: threads would change the order of additions.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
@@ -46,7 +34,7 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
     engine = `wasm ${version_wasm}`;
   }
   if (!(await tf.setBackend(name))) throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
-  return `${engine} ${name === 'tensorflow' ? `threads=${threads}` : 'threads=1'} v8=${process.versions.v8}`;
+  return `${engine} v8=${process.versions.v8}`;
 }
 
 /** The kernel that a backend turned out not to have, from TFJS's own message. */
@@ -54,12 +42,15 @@ function missingKernel(error: unknown): string | undefined {
   return error instanceof Error ? /Kernel '(\w+)' not registered/.exec(error.message)?.[1] : undefined;
 }
 
+/** The order in which `auto` tries backends, fastest first. */
+const automatic = (): ConcreteName[] => [...(installedEngines(process.env).length ? (['tensorflow'] as const) : []), 'wasm', 'cpu'];
+
 /**
  * @param options.threads engine threads per rank, which are the job's
  * @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, and what the probe throws
  */
 export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
-  const candidates: ConcreteName[] = wanted === 'auto' ? ['wasm', 'cpu'] : [wanted];
+  const candidates: ConcreteName[] = wanted === 'auto' ? automatic() : [wanted];
   const reasons: string[] = [];
   for (const name of candidates) {
     const fingerprint = await activate(name, options.threads);

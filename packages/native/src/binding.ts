@@ -1,0 +1,59 @@
+// tfjs-node-gpu's own binding, compiled against libtensorflow's C API and Node-API, which is stable over Node's versions.
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { include_dir as nodeApiHeaders } from 'node-api-headers';
+import { StillhouseError } from '@stillhouse/core';
+import { librariesIn } from './sources.js';
+import { findTool, run } from './tools.js';
+import type { Progress } from './wheel.js';
+
+export const bindingPackage = '@tensorflow/tfjs-node-gpu';
+export const bindingVersion = '4.22.0';
+export const bindingFile = 'tfjs_binding.node';
+const packageFolder = 'tfjs-node-gpu';
+
+/** The package's JavaScript in an engine's folder. */
+export const packageOf = (folder: string): string => join(folder, packageFolder);
+
+/** The package beside stillhouse, if the user installed it. */
+function installedPackage(): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(`${bindingPackage}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Puts the package's sources into the engine's folder, without running its scripts.
+ * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
+ */
+export function placePackage(folder: string, tell: Progress): void {
+  const npm = findTool('npm');
+  const source = installedPackage() ?? `${bindingPackage}@${bindingVersion}`;
+  tell(`fetching the sources of ${bindingPackage} ${bindingVersion}`);
+  const packed = run(npm, ['pack', source, '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: folder });
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  if (packed.status !== 0 || !tarball) throw new StillhouseError('BACKEND_DOWNLOAD', `npm could not fetch ${bindingPackage} ${bindingVersion}: ${packed.stderr.trim().split('\n').at(-1) ?? ''}`);
+  const unpacked = run('tar', ['-xzf', tarball], { cwd: folder });
+  if (unpacked.status !== 0) throw new StillhouseError('BACKEND_SOURCE', `${tarball} cannot be unpacked: ${unpacked.stderr.trim()}`);
+  renameSync(join(folder, 'package'), packageOf(folder));
+}
+
+/** @throws StillhouseError BACKEND_TOOL, BACKEND_BUILD */
+export function compileBinding(folder: string, tell: Progress): void {
+  const compiler = findTool('compiler', process.env['CXX']);
+  const sources = join(packageOf(folder), 'binding');
+  if (!existsSync(sources)) throw new StillhouseError('BACKEND_BUILD', `${bindingPackage} has no binding to compile in ${sources}`);
+  tell(`compiling the binding with ${compiler}`);
+  mkdirSync(folder, { recursive: true });
+  const isMac = process.platform === 'darwin';
+  const { status, stderr } = run(compiler, [
+    '-shared', '-fPIC', '-O2', '-std=c++17', '-w', '-DNAPI_VERSION=8', ...(isMac ? ['-undefined', 'dynamic_lookup'] : []),
+    '-I', sources, '-I', nodeApiHeaders, '-I', join(folder, 'include'),
+    '-o', join(folder, bindingFile), ...readdirSync(sources).filter((name) => name.endsWith('.cc')).map((name) => join(sources, name)),
+    ...librariesIn(folder).map((name) => join(folder, name)), `-Wl,-rpath,${isMac ? '@loader_path' : '$ORIGIN'}`,
+  ]);
+  if (status !== 0) throw new StillhouseError('BACKEND_BUILD', `the binding does not compile: ${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`);
+}

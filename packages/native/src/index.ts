@@ -1,0 +1,4 @@
+// @stillhouse/native: TensorFlow's native engine.
+export { installedEngines, type NativeEngine } from './home.js';
+export { installTensorflow, type InstallOptions, type InstallResult } from './install.js';
+export { loadTensorflow } from './load.js';

@@ -1,0 +1,68 @@
+// Loads an installed engine into this process and registers it as TFJS's backend "tensorflow".
+import Module, { createRequire } from 'node:module';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import util from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+import { StillhouseError } from '@stillhouse/core';
+import { bindingFile, packageOf } from './binding.js';
+import { installedEngines, type NativeEngine } from './home.js';
+
+const require = createRequire(import.meta.url);
+
+interface Binding {
+  readonly TF_Version: string;
+  isUsingGpuDevice(): boolean;
+}
+
+type Resolver = (request: string, parent: { filename?: string } | undefined, ...rest: unknown[]) => string;
+
+/** The package lies in the cache, away from its dependencies: it gets ours, so that there is one TFJS in the process. */
+function lendDependencies(packageFolder: string): void {
+  const loader = Module as unknown as { _resolveFilename: Resolver };
+  const original = loader._resolveFilename;
+  loader._resolveFilename = function (request, parent, ...rest) {
+    const isForeign = parent?.filename?.startsWith(packageFolder) && /^[@\w]/.test(request) && !Module.isBuiltin(request);
+    return isForeign ? require.resolve(request) : original.call(this, request, parent, ...rest);
+  };
+}
+
+/** Functions of node:util that the package calls and Node 23 dropped. */
+function restoreUtil(): void {
+  const old = util as unknown as Record<string, unknown>;
+  old['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
+  old['isArray'] ??= Array.isArray;
+}
+
+let loaded: { engine: NativeEngine; fingerprint: string; threads: number } | undefined;
+
+/**
+ * Registers the newest installed engine, once per process.
+ * @param threads intra-op threads, which TensorFlow reads when it is loaded, never again
+ * @returns what equal bits depend on: version, device, threads
+ * @throws StillhouseError BACKEND_UNAVAILABLE
+ */
+export function loadTensorflow(threads: number, env: NodeJS.ProcessEnv = process.env): string {
+  if (loaded) {
+    if (loaded.threads !== threads) throw new StillhouseError('BACKEND_UNAVAILABLE', `TensorFlow was loaded with ${loaded.threads} threads in this process and cannot have ${threads}`);
+    return loaded.fingerprint;
+  }
+  const [engine] = installedEngines(env);
+  if (!engine) throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', { next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.' });
+  env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  lendDependencies(packageOf(engine.folder));
+  restoreUtil();
+  try {
+    const binding = require(join(engine.folder, bindingFile)) as Binding;
+    require(join(packageOf(engine.folder), 'dist', 'register_all_kernels.js'));
+    const { NodeJSKernelBackend } = require(join(packageOf(engine.folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
+    tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
+    // Kernels choose their instructions, and so their bits, by the processor.
+    const device = binding.isUsingGpuDevice() ? 'gpu' : (cpus()[0]?.model.trim() ?? process.arch);
+    loaded = { engine, threads, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
+    return loaded.fingerprint;
+  } catch (cause) {
+    throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${engine.folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
+  }
+}

@@ -1,0 +1,34 @@
+// The tools of the system that an install needs, and what to do where one is missing.
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { StillhouseError } from '@stillhouse/core';
+
+interface Tool {
+  readonly names: readonly string[];
+  readonly what: string;
+  /** Packages by system. */
+  readonly install: string;
+}
+
+const tools = {
+  python: { names: ['python3', 'python'], what: 'Python with pip', install: 'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python. Or give a wheel with --from PATH.' },
+  compiler: { names: ['g++', 'clang++', 'c++'], what: 'a C++ compiler', install: 'Debian/Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install.' },
+  npm: { names: ['npm'], what: 'npm', install: 'npm comes with Node.js; or install @tensorflow/tfjs-node-gpu beside stillhouse with --ignore-scripts.' },
+} as const satisfies Record<string, Tool>;
+
+export function run(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): SpawnSyncReturns<string> {
+  return spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26, ...options });
+}
+
+/**
+ * The command of a tool.
+ * @param override a command to use instead of looking, such as CXX
+ * @throws StillhouseError BACKEND_TOOL, naming what to install
+ */
+export function findTool(name: keyof typeof tools, override?: string): string {
+  const { names, what } = tools[name];
+  const found = (override ? [override] : names).find((candidate) => run(candidate, ['--version']).status === 0);
+  if (found) return found;
+  throw missingTool(name, `${what} is missing (looked for ${(override ? [override] : names).join(', ')})`);
+}
+
+export const missingTool = (name: keyof typeof tools, message: string): StillhouseError => new StillhouseError('BACKEND_TOOL', message, { next: tools[name].install });
