@@ -27,6 +27,13 @@ export interface Running {
   told(text: string | RegExp): Promise<string>;
 }
 
+export interface StartOptions {
+  readonly stdin?: string;
+  readonly env?: Record<string, string>;
+  /** Another Node than this one. */
+  readonly node?: string;
+}
+
 export class Scratch {
   readonly folder = mkdtempSync(join(tmpdir(), 'stillhouse-e2e-'));
   #count = 0;
@@ -50,8 +57,8 @@ export class Scratch {
     return this.path(`out-${this.#count++}`);
   }
 
-  start(args: readonly string[], options: { stdin?: string; env?: Record<string, string> } = {}): Running {
-    const child = spawn(process.execPath, [mainFile, ...args], { cwd: this.folder, env: { ...process.env, ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
+  start(args: readonly string[], options: StartOptions = {}): Running {
+    const child = spawn(options.node ?? process.execPath, [mainFile, ...args], { cwd: this.folder, env: { ...process.env, ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
     this.#running.add(child);
     let stdout = '';
     let stderr = '';
@@ -75,14 +82,14 @@ export class Scratch {
     return { child, result, told };
   }
 
-  run(args: readonly string[], options: { stdin?: string; env?: Record<string, string> } = {}): Promise<Result> {
+  run(args: readonly string[], options: StartOptions = {}): Promise<Result> {
     return this.start(args, options).result;
   }
 
   /** Runs a recipe to its end; throws what it said otherwise. */
-  async train(recipe: object | string, args: readonly string[] = []): Promise<{ record: RunRecord; folder: string; stderr: string }> {
+  async train(recipe: object | string, args: readonly string[] = [], options: StartOptions = {}): Promise<{ record: RunRecord; folder: string; stderr: string }> {
     const folder = this.out();
-    const { code, stdout, stderr } = await this.run(['run', typeof recipe === 'string' ? recipe : this.recipe(recipe), '--out', folder, '--json', ...args]);
+    const { code, stdout, stderr } = await this.run(['run', typeof recipe === 'string' ? recipe : this.recipe(recipe), '--out', folder, '--json', ...args], options);
     if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
     return { record: JSON.parse(stdout) as RunRecord, folder, stderr };
   }

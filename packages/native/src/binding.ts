@@ -2,11 +2,13 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { include_dir as nodeApiHeaders } from 'node-api-headers';
 import { StillhouseError } from '@stillhouse/core';
 import { librariesIn } from './sources.js';
 import { findTool, run } from './tools.js';
 import type { Progress } from './wheel.js';
+
+const require = createRequire(import.meta.url);
+const { include_dir: nodeApiHeaders } = require('node-api-headers') as { include_dir: string };
 
 export const bindingPackage = '@tensorflow/tfjs-node-gpu';
 export const bindingVersion = '4.22.0';
@@ -19,7 +21,7 @@ export const packageOf = (folder: string): string => join(folder, packageFolder)
 /** The package beside stillhouse, if the user installed it. */
 function installedPackage(): string | undefined {
   try {
-    return dirname(createRequire(import.meta.url).resolve(`${bindingPackage}/package.json`));
+    return dirname(require.resolve(`${bindingPackage}/package.json`));
   } catch {
     return undefined;
   }

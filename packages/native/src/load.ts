@@ -5,15 +5,12 @@ import { join } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
+import type { Binding, NativeBackend } from './binding-api.js';
 import { bindingFile, packageOf } from './binding.js';
+import type { Messages } from './graph-def.js';
 import { installedEngines, type NativeEngine } from './home.js';
 
 const require = createRequire(import.meta.url);
-
-interface Binding {
-  readonly TF_Version: string;
-  isUsingGpuDevice(): boolean;
-}
 
 type Resolver = (request: string, parent: { filename?: string } | undefined, ...rest: unknown[]) => string;
 
@@ -34,7 +31,7 @@ function restoreUtil(): void {
   old['isArray'] ??= Array.isArray;
 }
 
-let loaded: { engine: NativeEngine; fingerprint: string; threads: number } | undefined;
+let loaded: { engine: NativeEngine; fingerprint: string; threads: number; messages: Messages } | undefined;
 
 /**
  * Registers the newest installed engine, once per process.
@@ -60,9 +57,15 @@ export function loadTensorflow(threads: number, env: NodeJS.ProcessEnv = process
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels choose their instructions, and so their bits, by the processor.
     const device = binding.isUsingGpuDevice() ? 'gpu' : (cpus()[0]?.model.trim() ?? process.arch);
-    loaded = { engine, threads, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
+    const messages = require(join(packageOf(engine.folder), 'dist', 'proto', 'api_pb.js')) as Messages;
+    loaded = { engine, threads, messages, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
     return loaded.fingerprint;
   } catch (cause) {
     throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${engine.folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
   }
+}
+
+/** What recording graphs takes, while the native backend is the one in use. */
+export function nativeTracing(): { backend: NativeBackend; messages: Messages } | undefined {
+  return loaded && tf.getBackend() === 'tensorflow' ? { backend: tf.backend() as NativeBackend, messages: loaded.messages } : undefined;
 }

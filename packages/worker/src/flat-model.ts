@@ -22,12 +22,17 @@ export class FlatModel {
   static async of(model: tf.LayersModel): Promise<FlatModel> {
     const flat = new FlatModel(model);
     await flat.#read(flat.#trainable, flat.parameters);
-    await flat.readOthers(flat.others);
+    await flat.#read(flat.#nonTrainable, flat.others);
     return flat;
   }
 
   get variables(): tf.Variable[] {
     return this.#trainable.map((weight) => weight.read() as tf.Variable);
+  }
+
+  /** The non-trainable weights as the last forward pass left them. */
+  get otherTensors(): tf.Tensor[] {
+    return this.#nonTrainable.map((weight) => weight.read());
   }
 
   /** Puts the flat buffers into the model. Where a layer constrains its weights, the constrained values come back. */
@@ -39,11 +44,6 @@ export class FlatModel {
 
   writeOthers(): void {
     this.#write(this.#nonTrainable, this.others);
-  }
-
-  /** Copies the non-trainable weights, as the last forward pass left them, to `out`. */
-  async readOthers(out: Float32Array): Promise<void> {
-    await this.#read(this.#nonTrainable, out);
   }
 
   #write(weights: readonly Weight[], from: Float32Array): void {

@@ -3,4 +3,4 @@ export { backendNames, openInferenceBackend, type BackendName } from './backend.
 export type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
 export { loadModel } from './model-file.js';
 export { runWorker, type WorkerOptions } from './run-worker.js';
-export { evaluateRows, predictRows, tfjsEngine } from './tfjs-engine.js';
+export { evaluateRows, predictRows, tfjsEngine, type EngineOptions } from './tfjs-engine.js';

@@ -84,15 +84,15 @@ test('pressure: (hard + P·soft)/(1 + P) with P = e^α', () => {
   const [alpha, T] = [0.5, 10];
   const P = Math.exp(alpha);
   const objective = distillation('softmaxCrossEntropy', constant(teacher[0]), { alpha, beta: 1 / T });
-  const loss = objective({ x: tf.tensor2d(student), y: tf.tensor2d([[2], [0]]), model: identity(), random: randomStream(0) })().dataSync()[0];
+  const loss = objective({ x: tf.tensor2d(student), y: tf.tensor2d([[2], [0]]), model: identity(), random: randomStream(0) }).loss().dataSync()[0];
   const rows = student.map((s, i) => (-Math.log(softmax(s)[[2, 0][i]]) + P * T * T * kl(softmax(teacher[0], T), softmax(s, T))) / (1 + P));
   expect(loss).toBeCloseTo((rows[0] + rows[1]) / 2, 4);
 });
 
 test('α → −∞ is plain training, α → ∞ is pure distillation', () => {
   const batch = { x: tf.tensor2d(student), y: tf.tensor2d([[2], [0]]), model: identity(), random: randomStream(0) };
-  const at = (alpha: number): number => distillation('softmaxCrossEntropy', constant(teacher[0]), { alpha, beta: 0.5 })(batch)().dataSync()[0];
-  expect(at(-50)).toBeCloseTo(supervised('softmaxCrossEntropy')(batch)().dataSync()[0], 5);
+  const at = (alpha: number): number => distillation('softmaxCrossEntropy', constant(teacher[0]), { alpha, beta: 0.5 })(batch).loss().dataSync()[0];
+  expect(at(-50)).toBeCloseTo(supervised('softmaxCrossEntropy')(batch).loss().dataSync()[0], 5);
   expect(at(50)).toBeCloseTo(student.reduce((sum, s) => sum + 4 * kl(softmax(teacher[0], 2), softmax(s, 2)), 0) / 2, 4);
 });
 
@@ -107,7 +107,7 @@ test('mixed rows have the soft term only, and are mixtures of the batch', () => 
   };
   const teacherModel = constant([0, 0, 0]);
   const config = { alpha: 0, beta: 1, mixup: { rows: 2, concentration: 1 } };
-  const loss = distillation('mse', teacherModel, config)({ x, y: tf.tensor2d([[1, 1, 1], [1, 1, 1]]), model: spy, random: randomStream(3) })().dataSync()[0];
+  const loss = distillation('mse', teacherModel, config)({ x, y: tf.tensor2d([[1, 1, 1], [1, 1, 1]]), model: spy, random: randomStream(3) }).loss().dataSync()[0];
   expect(seen).toHaveLength(6);
   for (const row of seen.slice(2)) {
     const w = row[0];
@@ -122,6 +122,6 @@ test('mixed rows have the soft term only, and are mixtures of the batch', () => 
 });
 
 test('a teacher at temperature T is trained on softmax(z/T)', () => {
-  const loss = supervised('softmaxCrossEntropy', 5)({ x: tf.tensor2d(student), y: tf.tensor2d([[2], [0]]), model: identity(), random: randomStream(0) })().dataSync()[0];
+  const loss = supervised('softmaxCrossEntropy', 5)({ x: tf.tensor2d(student), y: tf.tensor2d([[2], [0]]), model: identity(), random: randomStream(0) }).loss().dataSync()[0];
   expect(loss).toBeCloseTo(-(Math.log(softmax(student[0], 5)[2]) + Math.log(softmax(student[1], 5)[0])) / 2, 5);
 });

@@ -14,14 +14,21 @@ export interface MicroBatch {
   readonly random: RandomStream;
 }
 
-/** The returned function gives the mean loss of the micro-batch, a scalar; everything that needs no gradient is done before. */
-export type Objective = (batch: MicroBatch) => () => tf.Scalar;
+export interface PreparedBatch {
+  /** The tensors that `loss` reads beside the model's weights. */
+  readonly inputs: readonly tf.Tensor[];
+  /** Mean loss of the micro-batch, a scalar. */
+  readonly loss: () => tf.Scalar;
+}
+
+/** Does first what needs no gradient. */
+export type Objective = (batch: MicroBatch) => PreparedBatch;
 
 const outputsOf = (model: tf.LayersModel, x: tf.Tensor, training: boolean): tf.Tensor2D => model.apply(x, { training }) as tf.Tensor2D;
 
 /** Mean loss against the labels. */
 export function supervised(loss: LossName, temperature = 1): Objective {
-  return ({ x, y, model }) => () => tf.mean(hardLoss(loss, outputsOf(model, x, true), y, temperature));
+  return ({ x, y, model }) => ({ inputs: [x, y], loss: () => tf.mean(hardLoss(loss, outputsOf(model, x, true), y, temperature)) });
 }
 
 /** Mixes each row with another of the batch: w·x_i + (1 − w)·x_j, w ~ Beta(a, a) (Zhang et al. 2018). */
@@ -46,7 +53,7 @@ export function distillation(loss: LossName, teacher: tf.LayersModel, config: Di
     const mixedRows = config.mixup ? Math.round(rows * config.mixup.rows) : 0;
     const inputs = mixedRows > 0 ? tf.concat([x, mixRows(x, mixedRows, config.mixup!.concentration, random)]) : x;
     const taught = outputsOf(teacher, inputs, false);
-    return () => {
+    const batchLoss = (): tf.Scalar => {
       const outputs = outputsOf(model, inputs, true);
       const soft = softLoss(loss, outputs, taught, temperature);
       const hard = hardLoss(loss, tf.slice(outputs, 0, rows), y);
@@ -54,5 +61,6 @@ export function distillation(loss: LossName, teacher: tf.LayersModel, config: Di
       if (mixedRows === 0) return tf.mean(own);
       return tf.div(tf.add(tf.sum(own), tf.sum(tf.slice(soft, rows, mixedRows))), rows + mixedRows);
     };
+    return { inputs: [inputs, y, taught], loss: batchLoss };
   };
 }

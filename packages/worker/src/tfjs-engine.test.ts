@@ -1,16 +1,17 @@
 // The engine on real models: data-parallel gradients against TFJS's own, noise, normalisation, repeatability, memory.
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   hashName, hashWords, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
   type DatasetManifest, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
 } from '@stillhouse/core';
 import { cutBlocks } from '@stillhouse/datasets';
+import { installedEngines } from '@stillhouse/native';
 import type { Engine } from './engine.js';
 import { hardLoss } from './losses.js';
 import { buildModel } from './model.js';
 import { withSeededRandom } from './seeded-random.js';
-import { tfjsEngine } from './tfjs-engine.js';
+import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 import type { BackendName } from './backend.js';
 
 const rowCount = 23;
@@ -23,6 +24,9 @@ interface Case {
   readonly ranks?: number;
   readonly backend?: BackendName;
   readonly training?: object;
+  readonly options?: EngineOptions;
+  /** Source of a module to use instead of the layers. */
+  readonly asset?: string;
 }
 
 interface Setup {
@@ -33,9 +37,9 @@ interface Setup {
   readonly y: Float32Array;
 }
 
-async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5, backend = 'cpu', training = {} }: Case): Promise<Setup> {
+async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5, backend = 'cpu', training = {}, options = {}, asset }: Case): Promise<Setup> {
   const source = { generator: 'noise', rows: 1 } as const;
-  const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, test: source }, teacher: { model: { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
+  const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, test: source }, teacher: { model: asset ? { module: 'model.mjs' } : { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
   const next = randomStream(hashName('rows'));
   const width = inputShape.reduce((product, size) => product * size, 1);
   const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs;
@@ -44,8 +48,8 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   const blocks = new Map<string, Uint8Array>();
   const large: SetManifest = cutBlocks({ rowCount, inputs: x, labels: y }, { inputShape, labelCount }, blocks);
   const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, targets: [], sets: { large, test: large } };
-  const job: Job = { runId: 'r', recipe, dataset, assets: {} };
-  const engine = await tfjsEngine(backend)(job, async (hash) => blocks.get(hash)!);
+  const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
+  const engine = await tfjsEngine(backend, options)(job, async (hash) => blocks.get(hash)!);
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
 }
 
@@ -81,6 +85,7 @@ function expectClose(actual: ArrayLike<number>, expected: readonly number[]): vo
 }
 
 afterEach(() => {
+  vi.unstubAllEnvs();
   tf.disposeVariables();
 });
 
@@ -103,22 +108,75 @@ const perLayer: Record<string, Case> = {
   binaryCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 2 }], inputShape: [10], loss: 'binaryCrossEntropy', outputs: 2 },
 };
 
-describe('the data-parallel gradient equals TFJS’s gradient of the whole batch within fp32 rounding', () => {
-  test.each(Object.entries(perLayer))('%s', async (_, it) => {
-    const setup = await setUp(it);
+const hasNative = installedEngines(process.env).length > 0;
+/** Layers that a backend cannot train. */
+const untrained: Record<string, RegExp> = { wasm: /conv|Pooling/i };
+const backends = ['cpu', 'wasm', 'tensorflow'] as const;
+const skipped = 'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
+
+describe.each(backends)('%s', (backend) => {
+  const title = backend === 'tensorflow' ? `(${skipped})` : '';
+  const cases = Object.entries(perLayer).filter(([name]) => !untrained[backend]?.test(name));
+
+  test.skipIf(backend === 'tensorflow' && !hasNative).each(cases)(`the data-parallel gradient equals TFJS’s gradient of the whole batch on cpu within fp32 rounding: %s ${title}`, async (_, it) => {
+    const setup = await setUp({ ...it, backend });
     const { layout } = await setup.engine.prepare(setup.phase);
     const sum = await engineGradient(setup);
+    // The same bits again: a rank's gradient repeats on a backend.
+    expect(await engineGradient(setup)).toEqual(sum);
+    await tf.setBackend('cpu');
     const { gradient, loss } = await wholeGradient(setup);
     expectClose(sum.subarray(0, layout.gradients), gradient);
     expect(sum.subarray(layout.gradients).reduce((total, value) => total + value, 0)).toBeCloseTo(loss, 4);
   });
+});
 
-  const onWasm = Object.entries(perLayer).filter(([name]) => !/conv|Pooling/i.test(name));
-  test.each(onWasm)('wasm: %s', async (_, it) => {
-    const setup = await setUp({ ...it, backend: 'wasm' });
-    const { layout } = await setup.engine.prepare(setup.phase);
-    const sum = await engineGradient(setup);
-    expectClose(sum.subarray(0, layout.gradients), (await wholeGradient(setup)).gradient);
+describe('a recorded step on tensorflow', () => {
+  const noisy: Record<string, Case> = {
+    dropout: { layers: [{ dense: 7, activation: 'relu' }, { dropout: 0.4 }, { dense: 1 }], inputShape: [10] },
+    gaussianNoise: { layers: [{ dense: 7 }, { gaussianNoise: 0.2 }, { dense: 1 }], inputShape: [10] },
+    'dropout between convolutions': { layers: [{ conv2d: 3, kernel: 3, activation: 'relu' }, { dropout: 0.4 }, { conv2d: 2, kernel: 2 }, ...head], inputShape: image },
+  };
+  const rounded: Record<string, Case> = { batchNormalization: { layers: [{ dense: 4 }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }], inputShape: [10] }, layerNormalization: perLayer['layerNormalization'], gelu: perLayer['dense, gelu'] };
+  const exact = Object.entries({ ...perLayer, ...noisy }).filter(([name]) => name !== 'layerNormalization' && name !== 'dense, gelu');
+
+  /** The sums of two steps, recorded and eager. */
+  async function both(it: Case): Promise<{ traced: Float32Array[]; eager: Float32Array[]; told: string[] }> {
+    const told: string[] = [];
+    const steps = async (trace: boolean): Promise<Float32Array[]> => {
+      const setup = await setUp({ ...it, backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } });
+      await setup.engine.prepare(setup.phase);
+      return [await engineGradient(setup, 0), await engineGradient(setup, 1)];
+    };
+    return { traced: await steps(true), eager: await steps(false), told: told.filter((text) => text.includes('eager')) };
+  }
+
+  test.skipIf(!hasNative).each(exact)(`gives the bits of an eager one: %s (${skipped})`, async (_name, it) => {
+    const { traced, eager, told } = await both(it);
+    expect(told).toEqual([]);
+    expect(traced).toEqual(eager);
+  });
+
+  test.skipIf(!hasNative).each(Object.entries(rounded))(`differs by rounding where the graph's optimiser rewrites arithmetic: %s (${skipped})`, async (_name, it) => {
+    const { traced, eager, told } = await both(it);
+    expect(told).toEqual([]);
+    traced.forEach((sum, i) => expectClose(sum, [...eager[i]]));
+  });
+
+  test.skipIf(!hasNative)(`falls back, saying why once, where a model reads values in the middle of a step (${skipped})`, async () => {
+    const told: string[] = [];
+    const asset = `export default ({ tf, inputShape, outputs }) => {
+      class Peek extends tf.layers.Layer {
+        call(inputs) { const x = Array.isArray(inputs) ? inputs[0] : inputs; return tf.mul(x, x.abs().max().dataSync()[0] > 0 ? 1 : 2); }
+        static get className() { return 'Peek'; }
+      }
+      return tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape }), new Peek({}), tf.layers.dense({ units: outputs })] });
+    };`;
+    const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], backend: 'tensorflow', asset, options: { tell: (text) => told.push(text) } });
+    await setup.engine.prepare(setup.phase);
+    const first = await engineGradient(setup);
+    expect(await engineGradient(setup)).toEqual(first);
+    expect(told.filter((text) => text.includes('eager'))).toEqual(['teacher: steps stay eager: the model reads a value in the middle of a step']);
   });
 });
 
@@ -192,7 +250,7 @@ test('weights go back to a snapshot', async () => {
   expect(await hash()).toBe(weightsSha256);
 });
 
-test.each(['cpu', 'wasm'] as const)('%s: no tensor is left behind by a step or an evaluation', async (backend) => {
+test.each(hasNative ? backends : (['cpu', 'wasm'] as const))('%s: no tensor is left behind by a step or an evaluation', async (backend) => {
   const setup = await setUp({ layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.2 }, 'batchNormalization', { dense: 1 }], inputShape: [10], backend });
   const { sum } = await setup.engine.prepare(setup.phase);
   const once = async (step: number): Promise<void> => {
@@ -208,18 +266,22 @@ test.each(['cpu', 'wasm'] as const)('%s: no tensor is left behind by a step or a
 });
 
 test('auto takes wasm for dense models and cpu where wasm lacks a kernel, and says why; asking for wasm then fails', async () => {
+  vi.stubEnv('STILLHOUSE_CACHE', '/nowhere');
   const reasons: string[] = [];
   const convolutional: Case = { layers: [{ conv2d: 2, kernel: 3 }, ...head], inputShape: image };
   const dense = await setUp({ layers: [{ dense: 1 }], inputShape: [10], backend: 'auto' });
   expect(dense.engine.fingerprint).toMatch(/^wasm /);
   const { job } = await setUp(convolutional);
-  const engine = await tfjsEngine('auto', (reason) => reasons.push(reason))(job, async () => new Uint8Array());
+  const engine = await tfjsEngine('auto', { tell: (reason) => reasons.push(reason) })(job, async () => new Uint8Array());
   expect(engine.fingerprint).toMatch(/^cpu /);
   expect(reasons).toEqual(['backend cpu: wasm has no kernel Conv2DBackpropFilter; cpu trains every model of the recipe']);
   await expect(tfjsEngine('wasm')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('Conv2DBackpropFilter') });
 });
 
 test('a backend that is not installed says so', async () => {
+  vi.stubEnv('STILLHOUSE_CACHE', '/nowhere');
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10] });
-  await expect(tfjsEngine('tensorflow')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+  if (!hasNative) await expect(tfjsEngine('tensorflow')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', next: expect.stringContaining('backend install tensorflow') });
+  // One that is loaded has its threads for good.
+  else await expect(tfjsEngine('tensorflow')({ ...job, recipe: { ...job.recipe, threads: 2 } }, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
 });

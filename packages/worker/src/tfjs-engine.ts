@@ -11,13 +11,14 @@ import { FlatModel } from './flat-model.js';
 import { exportModel } from './model-file.js';
 import { buildModel } from './model.js';
 import { distillation, supervised, type Objective } from './objective.js';
-import { withSeededRandom } from './seeded-random.js';
+import { RankStep } from './rank-step.js';
 
 interface PhaseModel {
   readonly phase: Phase;
   readonly flat: FlatModel;
   readonly optimizer: FlatOptimizer;
   readonly objective: Objective;
+  readonly step: RankStep;
   readonly layout: FlatLayout;
   readonly sum: Float32Array;
   /** One buffer per own subtree, and one per depth of the tree. */
@@ -51,7 +52,7 @@ async function probe(job: Job): Promise<void> {
       const model = await buildPhaseModel(job, name);
       models.set(name, model);
       const objective = objectiveOf(job, name, models.get('teacher'));
-      tf.tidy(() => tf.variableGrads(objective({ ...tensorsOf(zeros, job), model, random: randomStream(0) }), model.trainableWeights.map((weight) => weight.read() as tf.Variable)));
+      tf.tidy(() => tf.variableGrads(objective({ ...tensorsOf(zeros, job), model, random: randomStream(0) }).loss, model.trainableWeights.map((weight) => weight.read() as tf.Variable)));
     }
   } finally {
     for (const model of models.values()) model.dispose();
@@ -72,6 +73,13 @@ function allFinite(values: Float32Array): boolean {
   return zero === 0;
 }
 
+export interface EngineOptions {
+  /** What a user should know: the backend and why, and steps that stay eager. */
+  readonly tell?: (text: string) => void;
+  /** Whether steps may be recorded as graphs; true by default. */
+  readonly trace?: boolean;
+}
+
 class TfjsEngine implements Engine {
   #current: PhaseModel | undefined;
   #teacher: tf.LayersModel | undefined;
@@ -81,6 +89,7 @@ class TfjsEngine implements Engine {
     readonly fingerprint: string,
     private readonly job: Job,
     private readonly reader: BlockReader,
+    private readonly options: EngineOptions,
   ) {}
 
   async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
@@ -89,7 +98,7 @@ class TfjsEngine implements Engine {
     const layout = { gradients: flat.parameters.length, otherWeights: flat.others.length };
     const sum = new Float32Array(layout.gradients + layout.otherWeights + phase.schedule.ranks);
     const optimizer = createOptimizer(phase.config.optimizer, layout.gradients);
-    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher), layout, sum, partials: [], spares: [] };
+    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, sum, partials: [], spares: [] };
     return { layout, sum, weightsSha256: this.#hash() };
   }
 
@@ -131,7 +140,10 @@ class TfjsEngine implements Engine {
   }
 
   exportModel(): ReturnType<Engine['exportModel']> {
-    return exportModel(this.#phase.flat);
+    const { flat } = this.#phase;
+    // The last pass may have left others in the model.
+    flat.writeOthers();
+    return exportModel(flat);
   }
 
   get #phase(): PhaseModel {
@@ -145,6 +157,7 @@ class TfjsEngine implements Engine {
 
   /** The teacher stays for the student; any other model has done its duty. */
   #retire(): void {
+    this.#current?.step.dispose();
     if (this.#current?.phase.name === 'teacher') this.#teacher = this.#current.flat.model;
     else this.#current?.flat.model.dispose();
     this.#current = undefined;
@@ -153,7 +166,7 @@ class TfjsEngine implements Engine {
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
   async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
-    const { flat, layout, objective, phase } = this.#phase;
+    const { flat, layout, objective, phase, step } = this.#phase;
     out.fill(0);
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return;
@@ -161,27 +174,18 @@ class TfjsEngine implements Engine {
     const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
     if (layout.otherWeights > 0) flat.writeOthers();
-    const { value, gradients } = tf.tidy(() => {
-      const { model, variables } = flat;
-      const loss = objective({ ...tensorsOf(batch, this.job), model, random: randomStream(...key('augmentation')) });
-      const whole = (): tf.Scalar => tf.mul(share, tf.addN([loss(), ...(model.calculateLosses())]));
-      const { value, grads } = withSeededRandom(key('noise'), () => tf.variableGrads(whole, variables));
-      return { value, gradients: variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)) };
+    const outputs = tf.tidy(() => {
+      const prepared = objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) });
+      return step.run(prepared, key('noise'));
     });
+    const [loss, ...rest] = await Promise.all(outputs.map((tensor) => tensor.data()));
+    tf.dispose(outputs);
     let offset = 0;
-    for (const gradient of gradients) {
-      const numbers = await gradient.data();
-      out.set(numbers, offset);
-      offset += numbers.length;
+    for (const values of rest) {
+      for (let i = 0; i < values.length; i++) out[offset + i] = share * values[i];
+      offset += values.length;
     }
-    const loss = (await value.data())[0];
-    tf.dispose([value, ...gradients]);
-    if (layout.otherWeights > 0) {
-      const others = out.subarray(layout.gradients, layout.gradients + layout.otherWeights);
-      await flat.readOthers(others);
-      for (let i = 0; i < others.length; i++) others[i] *= share;
-    }
-    out[layout.gradients + layout.otherWeights + rank] = allFinite(out.subarray(0, layout.gradients)) ? loss : NaN;
+    out[offset + rank] = allFinite(out.subarray(0, layout.gradients)) ? share * loss[0] : NaN;
   }
 }
 
@@ -209,10 +213,10 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 }
 
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
-export function tfjsEngine(backendName: BackendName, onReason: (reason: string) => void = () => {}): EngineFactory {
+export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    onReason(`backend ${backend.name}: ${backend.reason}`);
-    return new TfjsEngine(backend.fingerprint, job, new BlockReader(job.dataset, fetchBlock));
+    options.tell?.(`backend ${backend.name}: ${backend.reason}`);
+    return new TfjsEngine(backend.fingerprint, job, new BlockReader(job.dataset, fetchBlock), options);
   };
 }

@@ -44,7 +44,7 @@ Example:
       const log = logOf(options);
       const work = (): Promise<void> => runWorker({
         coordinator: options.coordinator, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '', host: hostname(), version,
-        ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, log), log,
+        ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }), log,
       });
       // The parent of a managed worker handles Ctrl-C, and says through the coordinator that the run is over.
       let interrupt = (): void => {};

@@ -1,3 +1,0 @@
-declare module 'node-api-headers' {
-  export const include_dir: string;
-}
