@@ -36,7 +36,7 @@ function backends(): BackendState[] {
     engine
       ? { name: 'tensorflow', usable: true, detail: `TensorFlow ${engine.manifest.tensorflow} in ${engine.folder}` }
       : { name: 'tensorflow', usable: false, detail: 'not installed: run `stillhouse backend install tensorflow`' },
-    { name: 'wasm', usable: true, detail: 'embedded, one thread per worker; no gradient of convolutions' },
+    { name: 'wasm', usable: true, detail: 'embedded, one thread per worker' },
     { name: 'cpu', usable: true, detail: 'embedded, plain JavaScript; slow' },
   ];
 }

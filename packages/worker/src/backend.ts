@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError } from '@stillhouse/core';
 import { installedEngines, loadTensorflow } from '@stillhouse/native';
+import { registerGradients } from './wasm-gradients.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 
 export const backendNames = ['auto', 'wasm', 'cpu', 'tensorflow'] as const;
@@ -31,6 +32,7 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     setThreadsCount(1);
     transposeBeforeMatMul();
+    registerGradients();
     engine = `wasm ${version_wasm}`;
   }
   if (!(await tf.setBackend(name))) throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);

@@ -96,8 +96,12 @@ const perLayer: Record<string, Case> = {
   'dense without bias': { layers: [{ dense: 7, bias: false }, { dense: 1 }], inputShape: [10] },
   conv2d: { layers: [{ conv2d: 3, kernel: 3, activation: 'relu' }, ...head], inputShape: image },
   'conv2d, strides and same padding': { layers: [{ conv2d: 3, kernel: [3, 2], strides: 2, padding: 'same' }, ...head], inputShape: image },
+  'conv2d, larger strides, on what is left over': { layers: [{ conv2d: 3, kernel: 2, strides: [3, 2] }, { conv2d: 2, kernel: [2, 1], padding: 'same' }, ...head], inputShape: [9, 6, 2] },
   depthwiseConv2d: { layers: [{ depthwiseConv2d: 3 }, ...head], inputShape: image },
+  'depthwiseConv2d between convolutions, strides and same padding': { layers: [{ conv2d: 3, kernel: 2 }, { depthwiseConv2d: [3, 2], strides: 2, padding: 'same' }, { depthwiseConv2d: 2 }, ...head], inputShape: [9, 8, 2] },
+  'depthwiseConv2d, strides on what is left over': { layers: [{ conv2d: 3, kernel: 2 }, { depthwiseConv2d: 2, strides: 3 }, ...head], inputShape: [9, 8, 2] },
   maxPooling2d: { layers: [{ conv2d: 3, kernel: 3 }, { maxPooling2d: 2 }, ...head], inputShape: image },
+  'maxPooling2d of negative numbers, overlapping': { layers: [{ conv2d: 3, kernel: 3, activation: 'linear' }, { activation: 'sigmoid' }, { conv2d: 2, kernel: 1 }, { maxPooling2d: 3, strides: 1, padding: 'same' }, ...head], inputShape: image },
   averagePooling2d: { layers: [{ conv2d: 3, kernel: 3 }, { averagePooling2d: 2 }, ...head], inputShape: image },
   globalAveragePooling2d: { layers: [{ conv2d: 3, kernel: 3 }, 'globalAveragePooling2d', { dense: 1 }], inputShape: image },
   layerNormalization: { layers: [{ dense: 7 }, 'layerNormalization', { dense: 1 }], inputShape: [10] },
@@ -109,16 +113,12 @@ const perLayer: Record<string, Case> = {
 };
 
 const hasNative = installedEngines(process.env).length > 0;
-/** Layers that a backend cannot train. */
-const untrained: Record<string, RegExp> = { wasm: /conv|Pooling/i };
 const backends = ['cpu', 'wasm', 'tensorflow'] as const;
 const skipped = 'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
 
 describe.each(backends)('%s', (backend) => {
   const title = backend === 'tensorflow' ? `(${skipped})` : '';
-  const cases = Object.entries(perLayer).filter(([name]) => !untrained[backend]?.test(name));
-
-  test.skipIf(backend === 'tensorflow' && !hasNative).each(cases)(`the data-parallel gradient equals TFJS’s gradient of the whole batch on cpu within fp32 rounding: %s ${title}`, async (_, it) => {
+  test.skipIf(backend === 'tensorflow' && !hasNative).each(Object.entries(perLayer))(`the data-parallel gradient equals TFJS’s gradient of the whole batch on cpu within fp32 rounding: %s ${title}`, async (_, it) => {
     const setup = await setUp({ ...it, backend });
     const { layout } = await setup.engine.prepare(setup.phase);
     const sum = await engineGradient(setup);
@@ -251,7 +251,7 @@ test('weights go back to a snapshot', async () => {
 });
 
 test.each(hasNative ? backends : (['cpu', 'wasm'] as const))('%s: no tensor is left behind by a step or an evaluation', async (backend) => {
-  const setup = await setUp({ layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.2 }, 'batchNormalization', { dense: 1 }], inputShape: [10], backend });
+  const setup = await setUp({ layers: [{ conv2d: 2, kernel: 3, strides: 2 }, { depthwiseConv2d: 2 }, { maxPooling2d: 1 }, 'flatten', { dense: 8, activation: 'relu' }, { dropout: 0.2 }, 'batchNormalization', { dense: 1 }], inputShape: [9, 6, 2], backend });
   const { sum } = await setup.engine.prepare(setup.phase);
   const once = async (step: number): Promise<void> => {
     sum.set(await engineGradient(setup, step));
@@ -265,17 +265,24 @@ test.each(hasNative ? backends : (['cpu', 'wasm'] as const))('%s: no tensor is l
   expect(tf.memory().numDataBuffers).toBe(before.numDataBuffers);
 });
 
-test('auto takes wasm for dense models and cpu where wasm lacks a kernel, and says why; asking for wasm then fails', async () => {
+test('auto takes wasm, or cpu where wasm lacks a kernel, and says why; asking for wasm then fails', async () => {
   vi.stubEnv('STILLHOUSE_CACHE', '/nowhere');
   const reasons: string[] = [];
-  const convolutional: Case = { layers: [{ conv2d: 2, kernel: 3 }, ...head], inputShape: image };
-  const dense = await setUp({ layers: [{ dense: 1 }], inputShape: [10], backend: 'auto' });
-  expect(dense.engine.fingerprint).toMatch(/^wasm /);
-  const { job } = await setUp(convolutional);
+  const convolutional = await setUp({ layers: [{ conv2d: 2, kernel: 3 }, ...head], inputShape: image, backend: 'auto' });
+  expect(convolutional.engine.fingerprint).toMatch(/^wasm /);
+  const asset = `export default ({ tf, inputShape, outputs }) => {
+    class Pick extends tf.layers.Layer {
+      computeOutputShape() { return [null, 2]; }
+      call(inputs) { return tf.gather(Array.isArray(inputs) ? inputs[0] : inputs, tf.tensor1d([2, 0], 'int32'), 1); }
+      static get className() { return 'Pick'; }
+    }
+    return tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({}), tf.layers.dense({ units: outputs })] });
+  };`;
+  const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10], asset });
   const engine = await tfjsEngine('auto', { tell: (reason) => reasons.push(reason) })(job, async () => new Uint8Array());
   expect(engine.fingerprint).toMatch(/^cpu /);
-  expect(reasons).toEqual(['backend cpu: wasm has no kernel Conv2DBackpropFilter; cpu trains every model of the recipe']);
-  await expect(tfjsEngine('wasm')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('Conv2DBackpropFilter') });
+  expect(reasons).toEqual(['backend cpu: wasm has no kernel UnsortedSegmentSum; cpu trains every model of the recipe']);
+  await expect(tfjsEngine('wasm')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('UnsortedSegmentSum') });
 });
 
 test('a backend that is not installed says so', async () => {

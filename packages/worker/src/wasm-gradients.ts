@@ -1,0 +1,147 @@
+// Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, which are missing, and that of
+// max pooling, which is wrong where all values of a window are negative.
+import * as tf from '@tensorflow/tfjs';
+
+type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
+type Rounding = Parameters<typeof tf.backend_util.computeConv2DInfo>[5];
+
+interface Attributes {
+  readonly strides: number | [number, number];
+  readonly dilations?: number | [number, number];
+  readonly pad: Pad;
+  readonly dimRoundingMode: Rounding;
+}
+
+type Shape4D = [number, number, number, number];
+
+/** Sizes of a convolution, and how its input is padded. */
+function geometryOf(inputShape: Shape4D, filterShape: Shape4D, { strides, dilations = 1, pad, dimRoundingMode }: Attributes, depthwise: boolean): tf.backend_util.Conv2DInfo {
+  return tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode, depthwise);
+}
+
+/** Rows and columns of the padded input that some output looks at. */
+function usedSize(info: tf.backend_util.Conv2DInfo): [height: number, width: number] {
+  return [(info.outHeight - 1) * info.strideHeight + info.effectiveFilterHeight, (info.outWidth - 1) * info.strideWidth + info.effectiveFilterWidth];
+}
+
+/** The input, padded as the convolution pads it and cut to what it looks at: [batch, used height, used width, channels]. */
+function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): tf.Tensor4D {
+  const { top, left, bottom, right } = info.padInfo;
+  const whole = top + left + bottom + right > 0 ? tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]], filling) : x;
+  const [height, width] = usedSize(info);
+  return tf.slice(whole, [0, 0, 0, 0], [info.batchSize, height, width, info.inChannels]);
+}
+
+/**
+ * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: a convolution itself, with channels as the batch, the
+ * batch as the channels, dy as the filter, and the strides as its dilation.
+ */
+function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const images = tf.transpose(padded(x, info), [3, 1, 2, 0]);
+  const filter = tf.transpose(dy, [1, 2, 0, 3]);
+  const product = tf.conv2d(images as tf.Tensor4D, filter as tf.Tensor4D, 1, 'valid', 'NHWC', [info.strideHeight, info.strideWidth]);
+  return tf.transpose(product, [1, 2, 0, 3]);
+}
+
+/** A place of a filter or window, with its offset in the padded input. */
+interface Place {
+  readonly i: number;
+  readonly j: number;
+  readonly top: number;
+  readonly left: number;
+}
+
+function places(info: tf.backend_util.Conv2DInfo): Place[] {
+  const { filterHeight, filterWidth, dilationHeight, dilationWidth } = info;
+  return Array.from({ length: filterHeight * filterWidth }, (_, place) => {
+    const [i, j] = [Math.floor(place / filterWidth), place % filterWidth];
+    return { i, j, top: i * dilationHeight, left: j * dilationWidth };
+  });
+}
+
+/** What each output sees at a place: [batch, out height, out width, channels]. */
+function seenFrom({ top, left }: Place, images: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const { batchSize, inChannels, outHeight, outWidth, strideHeight, strideWidth } = info;
+  const end = [batchSize, top + (outHeight - 1) * strideHeight + 1, left + (outWidth - 1) * strideWidth + 1, inChannels];
+  return tf.stridedSlice(images, [0, top, left, 0], end, [1, strideHeight, strideWidth, 1]) as tf.Tensor4D;
+}
+
+/** dy as [batch, out height, out width, channels, multiplier]. */
+const byChannel = (dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor5D => tf.reshape(dy, [info.batchSize, info.outHeight, info.outWidth, info.inChannels, info.outChannels / info.inChannels]);
+
+/** dW[i, j, c, m] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, c·m]. */
+function depthwiseFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const { batchSize, inChannels, outHeight, outWidth } = info;
+  const images = padded(x, info);
+  const outer = byChannel(dy, info);
+  const rows = places(info).map((place) => tf.sum(tf.mul(tf.reshape(seenFrom(place, images, info), [batchSize, outHeight, outWidth, inChannels, 1]), outer), [0, 1, 2]));
+  return tf.reshape(tf.stack(rows), info.filterShape as Shape4D);
+}
+
+/** Puts zeros between the rows and columns of an image, so that they stand `stride` apart. */
+function spread(image: tf.Tensor4D, strideHeight: number, strideWidth: number): tf.Tensor4D {
+  if (strideHeight === 1 && strideWidth === 1) return image;
+  const [batch, height, width, channels] = image.shape;
+  const apart = tf.pad(tf.reshape(image, [batch, height, 1, width, 1, channels]), [[0, 0], [0, 0], [0, strideHeight - 1], [0, 0], [0, strideWidth - 1], [0, 0]]);
+  return tf.slice(tf.reshape(apart, [batch, height * strideHeight, width * strideWidth, channels]) as tf.Tensor4D, [0, 0, 0, 0], [batch, (height - 1) * strideHeight + 1, (width - 1) * strideWidth + 1, channels]);
+}
+
+/** Adds up, per place, what each output [batch, out height, out width, channels] gives to the input that it sees there. */
+function gather(shares: readonly { place: Place; share: tf.Tensor4D }[], info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const [height, width] = usedSize(info);
+  const { inHeight, inWidth, inChannels, batchSize, padInfo } = info;
+  const canvases = shares.map(({ place: { top, left }, share }) => {
+    const wide = spread(share, info.strideHeight, info.strideWidth);
+    return tf.pad(wide, [[0, 0], [top, height - top - wide.shape[1]], [left, width - left - wide.shape[2]], [0, 0]]);
+  });
+  // Rows and columns that no output looks at have no gradient.
+  const whole = tf.pad(tf.addN(canvases), [[0, 0], [0, Math.max(0, inHeight + padInfo.top - height)], [0, Math.max(0, inWidth + padInfo.left - width)], [0, 0]]);
+  return tf.slice(whole, [0, padInfo.top, padInfo.left, 0], [batchSize, inHeight, inWidth, inChannels]);
+}
+
+/** dx[b, s·y + i, s·z + j, c] = Σ_m dy[b, y, z, c·m] · w[i, j, c, m], summed over the filter's places. */
+function depthwiseInputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const outer = byChannel(dy, info);
+  const multiplier = info.outChannels / info.inChannels;
+  return gather(places(info).map((place) => {
+    const weights = tf.reshape(tf.slice(filter, [place.i, place.j, 0, 0], [1, 1, info.inChannels, multiplier]), [1, 1, 1, info.inChannels, multiplier]);
+    return { place, share: tf.sum(tf.mul(outer, weights), 4) };
+  }), info);
+}
+
+const lowest = -3.4e38;
+
+/** dx is dy at the first place of each window, row by row, that holds its maximum. */
+function maxPoolGradient(dy: tf.Tensor4D, x: tf.Tensor4D, maximum: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const images = padded(x, info, lowest);
+  let open = tf.onesLike(dy);
+  return gather(places(info).map((place) => {
+    const chosen = tf.mul(open, tf.cast(tf.equal(seenFrom(place, images, info), maximum), 'float32'));
+    open = tf.sub(open, chosen);
+    return { place, share: tf.mul(dy, chosen) };
+  }), info);
+}
+
+type Kernel = (args: { inputs: Record<string, tf.Tensor4D>; attrs: Attributes & { filterShape: Shape4D; inputShape: Shape4D; filterSize: number | [number, number] } }) => tf.Tensor;
+
+const kernels: Record<string, Kernel> = {
+  Conv2DBackpropFilter: ({ inputs: { x, dy }, attrs }) => filterGradient(x, dy, geometryOf(x.shape, attrs.filterShape, attrs, false)),
+  DepthwiseConv2dNativeBackpropFilter: ({ inputs: { x, dy }, attrs }) => depthwiseFilterGradient(x, dy, geometryOf(x.shape, attrs.filterShape, attrs, true)),
+  DepthwiseConv2dNativeBackpropInput: ({ inputs: { dy, filter }, attrs }) => depthwiseInputGradient(dy, filter, geometryOf(attrs.inputShape, filter.shape, attrs, true)),
+  MaxPoolGrad: ({ inputs: { dy, input, output }, attrs: { filterSize, strides, pad, dimRoundingMode } }) =>
+    maxPoolGradient(dy, input, output, tf.backend_util.computePool2DInfo(input.shape, filterSize, strides, 1, pad, dimRoundingMode)),
+};
+
+const registered = new WeakSet<tf.KernelFunc>();
+
+/** Registers them, once. */
+export function registerGradients(): void {
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    const present = tf.getKernel(kernelName, 'wasm');
+    if (present && registered.has(present.kernelFunc)) continue;
+    const kernelFunc = ((args: Parameters<Kernel>[0]) => tf.tidy(() => kernel(args))) as unknown as tf.KernelFunc;
+    registered.add(kernelFunc);
+    if (present) tf.unregisterKernel(kernelName, 'wasm');
+    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
+  }
+}
