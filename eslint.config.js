@@ -40,5 +40,5 @@ export default tseslint.config(
   forbid(['packages/coordinator/src/**/*.ts'], [deep, { group: ['@stillhouse/worker', 'stillhouse', '@tensorflow/*', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
   forbid(['packages/worker/src/**/*.ts'], [deep, { group: ['@stillhouse/coordinator', 'stillhouse', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
   { files: ['**/*.test.ts', 'test/**/*.ts'], rules: { 'max-lines-per-function': 'off', 'max-params': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-explicit-any': 'off' } },
-  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } } },
+  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' } } },
 );

@@ -39,7 +39,7 @@ function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): 
 function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const images = tf.transpose(padded(x, info), [3, 1, 2, 0]);
   const filter = tf.transpose(dy, [1, 2, 0, 3]);
-  const product = tf.conv2d(images as tf.Tensor4D, filter as tf.Tensor4D, 1, 'valid', 'NHWC', [info.strideHeight, info.strideWidth]);
+  const product = tf.conv2d(images, filter, 1, 'valid', 'NHWC', [info.strideHeight, info.strideWidth]);
   return tf.transpose(product, [1, 2, 0, 3]);
 }
 
@@ -75,7 +75,7 @@ function depthwiseFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backe
   const images = padded(x, info);
   const outer = byChannel(dy, info);
   const rows = places(info).map((place) => tf.sum(tf.mul(tf.reshape(seenFrom(place, images, info), [batchSize, outHeight, outWidth, inChannels, 1]), outer), [0, 1, 2]));
-  return tf.reshape(tf.stack(rows), info.filterShape as Shape4D);
+  return tf.reshape(tf.stack(rows), info.filterShape);
 }
 
 /** Puts zeros between the rows and columns of an image, so that they stand `stride` apart. */
@@ -83,7 +83,8 @@ function spread(image: tf.Tensor4D, strideHeight: number, strideWidth: number): 
   if (strideHeight === 1 && strideWidth === 1) return image;
   const [batch, height, width, channels] = image.shape;
   const apart = tf.pad(tf.reshape(image, [batch, height, 1, width, 1, channels]), [[0, 0], [0, 0], [0, strideHeight - 1], [0, 0], [0, strideWidth - 1], [0, 0]]);
-  return tf.slice(tf.reshape(apart, [batch, height * strideHeight, width * strideWidth, channels]) as tf.Tensor4D, [0, 0, 0, 0], [batch, (height - 1) * strideHeight + 1, (width - 1) * strideWidth + 1, channels]);
+  const rows = tf.reshape<tf.Rank.R4>(apart, [batch, height * strideHeight, width * strideWidth, channels]);
+  return tf.slice(rows, [0, 0, 0, 0], [batch, (height - 1) * strideHeight + 1, (width - 1) * strideWidth + 1, channels]);
 }
 
 /** Adds up, per place, what each output [batch, out height, out width, channels] gives to the input that it sees there. */
