@@ -57,6 +57,6 @@ for (const model of values.models.split(',')) {
   console.log('| | ms | ratio |\n| --- | --- | --- |');
   for (const { name, rounds, child } of field) {
     console.log(`| ${name} | ${median(rounds).toFixed(2)} | ${(median(rounds) / best).toFixed(2)} |`);
-    child.stdin.end();
+    child.stdin.end('stop\n');
   }
 }

@@ -72,7 +72,9 @@ step = torch_step() if how == "torch" else tf_step()
 for _ in range(3):
     step()
 print("ready", flush=True)
-for _ in sys.stdin:
+for line in sys.stdin:
+    if line.strip() == "stop":
+        break
     times = []
     for _ in range(spec["steps"]):
         start = time.perf_counter()

@@ -47,7 +47,8 @@ const once = how === 'fit' ? fitStep() : stillhouseStep;
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 for (let i = 0; i < 3; i++) await once();
 console.log('ready');
-for await (const _ of createInterface({ input: process.stdin })) {
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line === 'stop') break;
   const times = [];
   for (let i = 0; i < steps; i++) {
     const start = performance.now();

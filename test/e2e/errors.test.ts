@@ -55,12 +55,17 @@ describe('what a user got wrong', () => {
     ['outputs that do not fit', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model.layers.2.dense=3'] }), { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data needs \[1\]/ }],
     ['a layer that does not fit', () => ({ recipe: smallRecipe(), args: ['--set', 'student.model.layers.0={conv2d: 4, kernel: 3}'] }), { exit: 2, code: 'MODEL_INVALID', text: /student\.model\.layers\[0\] \(conv2d\)/ }],
     ['a topology file that does not exist', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model={topology: none.json}'] }), { exit: 2, code: 'MODEL_INVALID', text: /none\.json cannot be read/ }],
-    ['a backend that is not there', () => ({ recipe: smallRecipe(), args: ['--backend', 'tensorflow'] }), { exit: 3, code: 'BACKEND_UNAVAILABLE', text: /the tensorflow backend cannot be loaded/ }],
+    ['a backend that is not there', () => ({ recipe: smallRecipe(), args: ['--backend', 'tensorflow'] }), { exit: 3, code: 'BACKEND_UNAVAILABLE', text: /the tensorflow backend is not installed/ }],
   ];
 
   test.each(cases)('%s', async (_, make, expected) => {
     const { recipe, args = [] } = make();
     expectRefusal(await scratch.run(['run', scratch.recipe(recipe), '--out', scratch.out(), ...args]), expected);
+  });
+
+  test('what to do next crosses the wire, too', async () => {
+    const { stderr } = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', scratch.out(), '--backend', 'tensorflow']);
+    expect(stderr).toMatch(/^ {2}Run `stillhouse backend install tensorflow`/m);
   });
 
   test('a recipe that does not exist, or is no YAML, with line and column', async () => {

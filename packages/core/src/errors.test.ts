@@ -17,6 +17,8 @@ test('every code says what to do next, in a sentence', () => {
 test('an error crosses a socket with its code; a bug with its stack', () => {
   const error = new StillhouseError('DATA_CELL', 'line 3');
   expect(fromErrorRecord(toErrorRecord(error))).toMatchObject({ code: 'DATA_CELL', message: 'line 3', exitCode: 2 });
+  const advised = new StillhouseError('DATA_CELL', 'line 3', { next: 'Do this.' });
+  expect(fromErrorRecord(toErrorRecord(advised))).toMatchObject({ next: 'Do this.' });
   const bug = fromErrorRecord(toErrorRecord(new TypeError('x')));
   expect(bug).not.toBeInstanceOf(StillhouseError);
   expect(bug.stack).toContain('TypeError: x');

@@ -92,17 +92,19 @@ export function isInputError(code: string): boolean {
 export interface ErrorRecord {
   readonly code: ErrorCode | 'BUG';
   readonly message: string;
+  /** What to do next, where it is not what the code always says. */
+  readonly next?: string;
   readonly stack?: string;
 }
 
 export function toErrorRecord(error: unknown): ErrorRecord {
-  if (error instanceof StillhouseError) return { code: error.code, message: error.message };
+  if (error instanceof StillhouseError) return { code: error.code, message: error.message, ...(error.next === errorKinds[error.code].next ? {} : { next: error.next }) };
   if (error instanceof Error) return { code: 'BUG', message: error.message, ...(error.stack ? { stack: error.stack } : {}) };
   return { code: 'BUG', message: String(error) };
 }
 
 export function fromErrorRecord(record: ErrorRecord): Error {
-  if (record.code !== 'BUG' && record.code in errorKinds) return new StillhouseError(record.code, record.message);
+  if (record.code !== 'BUG' && record.code in errorKinds) return new StillhouseError(record.code, record.message, record.next === undefined ? {} : { next: record.next });
   const error = new Error(record.message);
   if (record.stack) error.stack = record.stack;
   return error;

@@ -319,7 +319,7 @@ function onFailed(state: CoordinatorState, worker: Worker, message: ToCoordinato
   const record: ErrorRecord =
     error.code === 'BUG'
       ? { code: 'WORKER_FAILED', message: `${place}: ${error.message}`, ...(error.stack ? { stack: error.stack } : {}) }
-      : { code: error.code as ErrorRecord['code'], message: message.lastGood || isInputError(error.code) ? error.message : `${place}: ${error.message}` };
+      : { code: error.code as ErrorRecord['code'], message: message.lastGood || isInputError(error.code) ? error.message : `${place}: ${error.message}`, ...(error.next === undefined ? {} : { next: error.next }) };
   const save: CoordinatorEffect[] = lastGood && state.phase ? [{ type: 'saveModel', phase: state.phase.name, model: lastGood, lastGood: true }] : [];
   return end(state, record, save);
 }

@@ -12,7 +12,7 @@ export const protocolVersion = 1;
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
-const errorRecord = z.object({ code: z.string(), message: z.string().max(100_000), stack: z.string().max(100_000).optional() });
+const errorRecord = z.object({ code: z.string(), message: z.string().max(100_000), next: z.string().max(10_000).optional(), stack: z.string().max(100_000).optional() });
 /** Any double: a diverging model's loss may be infinite. */
 const real = z.custom<number>((value) => typeof value === 'number');
 const metrics = z.record(z.string(), real).and(z.object({ loss: real, rows: index }));
