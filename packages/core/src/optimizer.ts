@@ -10,8 +10,9 @@ export interface FlatOptimizer {
    * @param gradient gradient of the mean loss over the global batch, as long as `parameters`; left as it is, since
    *   parts of it may still be on their way to other workers
    * @param at learning rate of this step, and the step counted from 0
+   * @returns whether all parameters are finite after it
    */
-  apply(parameters: Float32Array, gradient: Float32Array, at: { learningRate: number; step: number }): void;
+  apply(parameters: Float32Array, gradient: Float32Array, at: { learningRate: number; step: number }): boolean;
 }
 
 /** base^exponent for a natural exponent by squaring: plain multiplications, so the same bits everywhere. */
@@ -41,6 +42,7 @@ function sgd(config: OptimizerConfig & { name: 'sgd' }, length: number): FlatOpt
     state: momentum > 0 ? [velocity] : [],
     apply(parameters, gradient, { learningRate }) {
       const clip = clipFactor(gradient, config.clipNorm);
+      let zero = 0;
       for (let i = 0; i < length; i++) {
         let g = clip * gradient[i] + weightDecay * parameters[i];
         if (momentum > 0) {
@@ -48,8 +50,12 @@ function sgd(config: OptimizerConfig & { name: 'sgd' }, length: number): FlatOpt
           velocity[i] = v;
           g = nesterov ? g + momentum * v : v;
         }
-        parameters[i] -= learningRate * g;
+        const next = Math.fround(parameters[i] - learningRate * g);
+        parameters[i] = next;
+        // 0·x is NaN for an x that is not finite.
+        zero += next * 0;
       }
+      return zero === 0;
     },
   };
 }
@@ -67,14 +73,18 @@ function adam(config: OptimizerConfig & { name: 'adam' | 'adamw' }, length: numb
       const shrink = decoupled ? 1 - learningRate * weightDecay : 1;
       const coupled = decoupled ? 0 : weightDecay;
       const clip = clipFactor(gradient, config.clipNorm);
+      let zero = 0;
       for (let i = 0; i < length; i++) {
         const g = clip * gradient[i] + coupled * parameters[i];
         const m = beta1 * first[i] + (1 - beta1) * g;
         const v = beta2 * second[i] + (1 - beta2) * g * g;
         first[i] = m;
         second[i] = v;
-        parameters[i] = shrink * parameters[i] - (rate * m) / (Math.sqrt(v * secondScale) + epsilon);
+        const next = Math.fround(shrink * parameters[i] - (rate * m) / (Math.sqrt(v * secondScale) + epsilon));
+        parameters[i] = next;
+        zero += next * 0;
       }
+      return zero === 0;
     },
   };
 }

@@ -66,10 +66,14 @@ function objectiveOf(job: Job, name: PhaseName, teacher: tf.LayersModel | undefi
   return distillation(loss, teacher, distill);
 }
 
-/** Whether every number is finite: 0·x is NaN for those that are not. */
-function allFinite(values: Float32Array): boolean {
+/** out[i] = factor · values[i]; returns whether every value is finite, since 0·x is NaN for those that are not. */
+function copyScaled(values: Float32Array, factor: number, out: Float32Array): boolean {
   let zero = 0;
-  for (let i = 0; i < values.length; i++) zero += values[i] * 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    out[i] = factor * value;
+    zero += value * 0;
+  }
   return zero === 0;
 }
 
@@ -113,9 +117,9 @@ class TfjsEngine implements Engine {
 
   async apply(step: number, learningRate: number): Promise<void> {
     const { flat, layout, optimizer, phase, sum } = this.#phase;
-    optimizer.apply(flat.parameters, sum.subarray(0, layout.gradients), { learningRate, step });
+    const isFinite = optimizer.apply(flat.parameters, sum.subarray(0, layout.gradients), { learningRate, step });
     // The model keeps the weights of the step before.
-    if (!allFinite(flat.parameters)) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
+    if (!isFinite) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
     flat.others.set(sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
     await flat.write();
   }
@@ -167,9 +171,9 @@ class TfjsEngine implements Engine {
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
   async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
     const { flat, layout, objective, phase, step } = this.#phase;
-    out.fill(0);
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
-    if (rows.length === 0) return;
+    if (rows.length === 0) return void out.fill(0);
+    const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0);
     const share = rows.length / task.batch;
     const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
@@ -181,11 +185,12 @@ class TfjsEngine implements Engine {
     const [loss, ...rest] = await Promise.all(outputs.map((tensor) => tensor.data()));
     tf.dispose(outputs);
     let offset = 0;
+    let areFinite = true;
     for (const values of rest) {
-      for (let i = 0; i < values.length; i++) out[offset + i] = share * values[i];
+      areFinite = copyScaled(values as Float32Array, share, out.subarray(offset, offset + values.length)) && areFinite;
       offset += values.length;
     }
-    out[offset + rank] = allFinite(out.subarray(0, layout.gradients)) ? share * loss[0] : NaN;
+    losses[rank] = areFinite ? share * loss[0] : NaN;
   }
 }
 
