@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -49,6 +50,14 @@ describe('a run folder', () => {
       const lines = readFileSync(join(folder, 'logs', log), 'utf8').trim().split('\n');
       expect(lines.map((line) => JSON.parse(line) as object).length).toBeGreaterThan(0);
     }
+  });
+
+  test('--workers auto takes what the cores allow, with the same result', async () => {
+    const recipe = smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } });
+    const { record: auto } = await scratch.train(recipe, ['--workers', 'auto']);
+    expect(auto.workers).toHaveLength(Math.min(2, availableParallelism()));
+    expect(auto.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
+    expect((await scratch.run(['run', 'x.yaml', '--workers', 'many'])).code).toBe(2);
   });
 
   test('elsewhere than on a terminal, progress is plain lines', () => {

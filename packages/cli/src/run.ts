@@ -1,13 +1,17 @@
 // The main job in one call: an embedded coordinator and worker processes on this machine.
-import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { availableParallelism } from 'node:os';
+import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RecipeInput, type RunRecord } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { LocalWorkers } from './local-workers.js';
 import { loadRecipe, type RecipeFile } from './recipe-file.js';
 import { startSession } from './session.js';
 
 export interface RunOptions {
-  /** Worker processes; 2 by default. Their number does not change the result. */
-  readonly workers?: number;
+  /**
+   * Worker processes; 2 by default. `auto` takes as many as this machine's cores allow with the recipe's threads per rank,
+   * at most one per rank. Their number does not change the result.
+   */
+  readonly workers?: number | 'auto';
   readonly backend?: BackendName;
   /** Run folder; runs/NAME-TIME by default. */
   readonly out?: string;
@@ -37,7 +41,7 @@ export async function run(recipe: string | RecipeInput, options: RunOptions = {}
 }
 
 export async function runFile(file: RecipeFile, options: RunOptions): Promise<RunResult> {
-  const workers = options.workers ?? defaultWorkers;
+  const workers = options.workers === 'auto' ? workersFor(file.recipe, availableParallelism()) : (options.workers ?? defaultWorkers);
   const session = await startSession({
     recipe: file.recipe, recipeFolder: file.folder, out: options.out, workers, listen: '127.0.0.1:0', token: undefined, allowMixed: false,
     joinTimeoutMs: limits.joinTimeoutMs, onNotice: options.onNotice ?? (() => {}), onWarning: options.onWarning ?? (() => {}),
@@ -56,3 +60,6 @@ export async function runFile(file: RecipeFile, options: RunOptions): Promise<Ru
 }
 
 export const defaultWorkers = 2;
+
+/** As many workers as the cores allow, between one and the number of ranks. */
+export const workersFor = ({ ranks, threads }: Pick<Recipe, 'ranks' | 'threads'>, cores: number): number => Math.max(1, Math.min(ranks, Math.floor(cores / threads)));

@@ -2,6 +2,9 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { backendNames } from '@stillhouse/worker';
 
+/** A count, or auto. */
+export const parseWorkers = (text: string): number | 'auto' => (text === 'auto' ? text : parseCount(text));
+
 export function parseCount(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.');

@@ -5,7 +5,7 @@ import type { BackendName } from '@stillhouse/worker';
 import { loadRecipe } from '../recipe-file.js';
 import { defaultWorkers, runFile, type RunResult } from '../run.js';
 import { summaryTable, verdicts } from '../summary.js';
-import { backendOption, jsonOption, outOption, parseCount, setOption } from './options.js';
+import { backendOption, jsonOption, outOption, parseWorkers, setOption } from './options.js';
 import { printLine, RunTeller, withInterrupt } from './terminal.js';
 
 export function printResult(result: RunResult, recipe: Recipe, json: boolean): void {
@@ -19,7 +19,7 @@ export function addRun(program: Command): void {
   program
     .command('run <recipe>')
     .description('Train a recipe on this machine: a coordinator and worker processes, then the student.')
-    .option('--workers <count>', 'worker processes; their number does not change the result', parseCount, defaultWorkers)
+    .option('--workers <count>', 'worker processes, or auto for as many as the cores allow; their number does not change the result', parseWorkers, defaultWorkers)
     .addOption(backendOption())
     .addOption(outOption())
     .addOption(setOption())
@@ -29,7 +29,7 @@ Examples:
   stillhouse run examples/friedman/recipe.yaml
   stillhouse run recipe.yaml --workers 4 --out results/first --set teacher.epochs=20
   stillhouse run recipe.yaml --json > run.json`)
-    .action(async (path: string, options: { workers: number; backend: BackendName; out?: string; set: string[]; json?: true }) => {
+    .action(async (path: string, options: { workers: number | 'auto'; backend: BackendName; out?: string; set: string[]; json?: true }) => {
       const file = await loadRecipe(path, options.set);
       const teller = new RunTeller();
       const abort = new AbortController();
