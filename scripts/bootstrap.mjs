@@ -1,7 +1,7 @@
 // The two commands on a fresh machine, with Node's own modules only: install what is missing, build, then run.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -48,12 +48,12 @@ function build() {
   mustCall('The build', process.execPath, nx('run-many', '-t', 'build', '--outputStyle=static'));
 }
 
+const resultFiles = () => ['test', ...readdirSync(join(root, 'packages')).map((name) => join('packages', name))].map((project) => join(root, project, 'test-results.json'));
+
 /** Adds up the result files that the test runs of all projects wrote. */
 function countTests() {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const project of ['test', ...readdirSync(join(root, 'packages')).map((name) => join('packages', name))]) {
-    const file = join(root, project, 'test-results.json');
-    if (!existsSync(file)) continue;
+  for (const file of resultFiles().filter(existsSync)) {
     const results = JSON.parse(readFileSync(file, 'utf8'));
     counts.passed += results.numPassedTests;
     counts.failed += results.numFailedTests + results.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
@@ -63,6 +63,8 @@ function countTests() {
 }
 
 function test() {
+  // Counts are of this run alone; nx puts those of cached tests back.
+  for (const file of resultFiles()) rmSync(file, { force: true });
   const status = call(process.execPath, nx('run-many', '-t', 'build', 'lint', 'test', '--parallel=1', '--outputStyle=static', ...args));
   const { passed, failed, skipped } = countTests();
   console.log(`\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);

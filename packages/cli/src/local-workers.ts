@@ -40,7 +40,7 @@ export class LocalWorkers {
   async stop(): Promise<void> {
     const running = (): ChildProcess[] => this.#children.filter((child) => child.pid !== undefined && child.exitCode === null && child.signalCode === null);
     const exits = Promise.all(running().map((child) => new Promise((resolve) => child.once('exit', resolve))));
-    await Promise.race([exits, delay(limits.shutdownGraceMs)]);
+    await Promise.race([exits, delay(limits.shutdownGraceMs, undefined, { ref: false })]);
     for (const child of running()) child.kill('SIGKILL');
     await exits;
   }

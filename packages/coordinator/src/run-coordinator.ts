@@ -119,9 +119,12 @@ class CoordinatorShell implements RunningCoordinator {
   async #end(error: ErrorRecord | undefined): Promise<void> {
     this.#stopTicking();
     await new Promise<void>((resolve) => {
-      this.#lastLinkGone = resolve;
-      if (this.#links.size === 0) resolve();
-      this.options.clock.after(limits.shutdownGraceMs, resolve);
+      if (this.#links.size === 0) return resolve();
+      const stopWaiting = this.options.clock.after(limits.shutdownGraceMs, resolve);
+      this.#lastLinkGone = () => {
+        stopWaiting();
+        resolve();
+      };
     });
     await this.#listener?.close();
     this.#resolveEnded(error);

@@ -25,7 +25,9 @@ test('an engine counts once its manifest is there; the newest version comes firs
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'engine.json'), JSON.stringify({ tensorflow: version, source: '', installedAt: '', bytes: 0 }));
   }
+  // An install that is under way, even at its last moment.
   mkdirSync(join(cache, 'tensorflow', '3.0.0.partial'));
+  writeFileSync(join(cache, 'tensorflow', '3.0.0.partial', 'engine.json'), '{}');
   expect(installedEngines(env).map(({ manifest }) => manifest.tensorflow)).toEqual(['2.21.0', '2.20.1', '2.9.1']);
 });
 

@@ -23,6 +23,8 @@ export interface NativeEngine {
 export const downloadsFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'downloads');
 export const enginesFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'tensorflow');
 export const manifestFile = 'engine.json';
+/** Of the folder of an install that is under way. */
+export const partialEnding = '.partial';
 
 /** The engines that are installed whole, newest version first. */
 export function installedEngines(env: Env): NativeEngine[] {
@@ -30,7 +32,7 @@ export function installedEngines(env: Env): NativeEngine[] {
   if (!existsSync(root)) return [];
   return readdirSync(root)
     .map((name) => join(root, name))
-    .filter((folder) => existsSync(join(folder, manifestFile)))
+    .filter((folder) => !folder.endsWith(partialEnding) && existsSync(join(folder, manifestFile)))
     .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, manifestFile), 'utf8')) as NativeManifest }))
     .sort((a, b) => b.manifest.tensorflow.localeCompare(a.manifest.tensorflow, 'en', { numeric: true }));
 }

@@ -1,11 +1,11 @@
 // Installs the native engine: libtensorflow, the binding's sources, a compiler's run, and a training to prove it.
 // Everything happens in a folder of its own that takes its name last, so that an interrupted install leaves no half engine.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StillhouseError } from '@stillhouse/core';
 import { bindingPackage, bindingVersion, compileBinding, placePackage } from './binding.js';
-import { downloadsFolder, enginesFolder, installedEngines, manifestFile, type NativeEngine, type NativeManifest } from './home.js';
+import { downloadsFolder, enginesFolder, installedEngines, manifestFile, partialEnding, type NativeEngine, type NativeManifest } from './home.js';
 import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
 import { run } from './tools.js';
 import type { Progress } from './wheel.js';
@@ -36,9 +36,9 @@ function checkSpace(folder: string): void {
 }
 
 /** Trains a small model in a process of its own. */
-function verify(env: NodeJS.ProcessEnv): string {
+function verify(folder: string, env: NodeJS.ProcessEnv): string {
   const script = fileURLToPath(new URL('./verify.js', import.meta.url));
-  const { status, signal, stdout, stderr } = run(process.execPath, [script], { env });
+  const { status, signal, stdout, stderr } = run(process.execPath, [script, folder], { env });
   if (status === 0) return (JSON.parse(stdout) as { fingerprint: string }).fingerprint;
   throw new StillhouseError('BACKEND_BUILD', `the engine was built but does not train (${signal ?? `exit code ${status}`}): ${(stderr || stdout).trim().split('\n').at(-1) ?? ''}`);
 }
@@ -65,31 +65,29 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   const [present] = installedEngines(env);
   if (present && !options.force && options.from === undefined) {
     tell(`TensorFlow ${present.manifest.tensorflow} is installed in ${present.folder}`);
-    return { engine: present, fresh: false, fingerprint: verify(env) };
+    return { engine: present, fresh: false, fingerprint: verify(present.folder, env) };
   }
   const root = enginesFolder(env);
   mkdirSync(root, { recursive: true });
   // What an interrupted install left behind.
-  for (const name of readdirSync(root).filter((entry) => entry.endsWith('.partial'))) rmSync(join(root, name), { recursive: true, force: true });
+  for (const name of readdirSync(root).filter((entry) => entry.endsWith(partialEnding))) rmSync(join(root, name), { recursive: true, force: true });
   const source = chooseSource(options);
   if (source.kind === 'wheel') checkSpace(root);
   const folder = join(root, `${source.version}-${bindingPackage.split('/')[1]}-${bindingVersion}`);
-  const partial = `${folder}.partial`;
+  const partial = `${folder}${partialEnding}`;
   mkdirSync(partial);
   try {
     const manifest = await build(source, partial, options);
-    writeFileSync(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
-    if (existsSync(folder)) rmSync(folder, { recursive: true });
-    renameSync(partial, folder);
     tell('verifying: a small model is trained');
-    const fingerprint = verify(env);
+    const fingerprint = verify(partial, env);
+    writeFileSync(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
+    // Only now does an engine that was there before give way.
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
     rmSync(downloadsFolder(env), { recursive: true, force: true });
     return { engine: { folder, manifest }, fresh: true, fingerprint };
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
-    if (!(error instanceof StillhouseError)) throw error;
-    // An engine that does not train is none.
-    if (error.code === 'BACKEND_BUILD') rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }

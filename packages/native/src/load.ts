@@ -8,7 +8,7 @@ import { StillhouseError } from '@stillhouse/core';
 import type { Binding, NativeBackend } from './binding-api.js';
 import { bindingFile, packageOf } from './binding.js';
 import type { Messages } from './graph-def.js';
-import { installedEngines, type NativeEngine } from './home.js';
+import { installedEngines } from './home.js';
 
 const require = createRequire(import.meta.url);
 
@@ -31,37 +31,37 @@ function restoreUtil(): void {
   old['isArray'] ??= Array.isArray;
 }
 
-let loaded: { engine: NativeEngine; fingerprint: string; threads: number; messages: Messages } | undefined;
+let loaded: { fingerprint: string; threads: number; messages: Messages } | undefined;
 
 /**
- * Registers the newest installed engine, once per process.
+ * Registers an engine, once per process.
  * @param threads intra-op threads, which TensorFlow reads when it is loaded, never again
+ * @param folder of the engine; the newest installed one by default
  * @returns what equal bits depend on: version, device, threads
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
-export function loadTensorflow(threads: number, env: NodeJS.ProcessEnv = process.env): string {
+export function loadTensorflow(threads: number, folder: string | undefined = installedEngines(process.env)[0]?.folder): string {
   if (loaded) {
     if (loaded.threads !== threads) throw new StillhouseError('BACKEND_UNAVAILABLE', `TensorFlow was loaded with ${loaded.threads} threads in this process and cannot have ${threads}`);
     return loaded.fingerprint;
   }
-  const [engine] = installedEngines(env);
-  if (!engine) throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', { next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.' });
-  env['TF_NUM_INTRAOP_THREADS'] = String(threads);
-  env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  lendDependencies(packageOf(engine.folder));
+  if (folder === undefined) throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', { next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.' });
+  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  lendDependencies(packageOf(folder));
   restoreUtil();
   try {
-    const binding = require(join(engine.folder, bindingFile)) as Binding;
-    require(join(packageOf(engine.folder), 'dist', 'register_all_kernels.js'));
-    const { NodeJSKernelBackend } = require(join(packageOf(engine.folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
+    const binding = require(join(folder, bindingFile)) as Binding;
+    require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));
+    const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels choose their instructions, and so their bits, by the processor.
     const device = binding.isUsingGpuDevice() ? 'gpu' : (cpus()[0]?.model.trim() ?? process.arch);
-    const messages = require(join(packageOf(engine.folder), 'dist', 'proto', 'api_pb.js')) as Messages;
-    loaded = { engine, threads, messages, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
+    const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
+    loaded = { threads, messages, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
     return loaded.fingerprint;
   } catch (cause) {
-    throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${engine.folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
+    throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
   }
 }
 

@@ -1,9 +1,9 @@
-// A process of its own that loads the engine of STILLHOUSE_CACHE, trains a small model, and prints what it is as JSON.
+// A process of its own that loads the engine of a folder, trains a small model, and prints what it is as JSON.
 import * as tf from '@tensorflow/tfjs';
 import { loadTensorflow } from './load.js';
 
 tf.enableProdMode();
-const fingerprint = loadTensorflow(1);
+const fingerprint = loadTensorflow(1, process.argv[2]);
 await tf.setBackend('tensorflow');
 const x = tf.tensor2d([[0, 0], [0, 1], [1, 0], [1, 1]]);
 const y = tf.tensor2d([[0], [1], [1], [0]]);

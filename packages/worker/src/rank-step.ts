@@ -10,8 +10,10 @@ import { withSeededRandom } from './seeded-random.js';
 function passOf(flat: FlatModel, batch: PreparedBatch): tf.Tensor[] {
   const { model, variables } = flat;
   const total = (): tf.Scalar => {
+    // First, so that a forward pass is how a recorded pass begins.
+    const loss = batch.loss();
     const regularisation = model.calculateLosses();
-    return regularisation.length ? tf.addN([batch.loss(), ...regularisation]) : batch.loss();
+    return regularisation.length ? tf.addN([loss, ...regularisation]) : loss;
   };
   const { value, grads } = tf.variableGrads(total, variables);
   // The weights are the model's own: what leaves a pass are copies.
@@ -67,7 +69,6 @@ export class RankStep {
       this.#graphs.set(shapes, graph);
       // Recording ran the pass, which moves the averages of normalisation layers.
       flat.writeOthers();
-      return graph.run({ ...computation, inputs: [...flat.variables, ...flat.otherTensors, ...batch.inputs] }, key);
     }
     return graph.run(computation, key);
   }

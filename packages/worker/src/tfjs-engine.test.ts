@@ -135,6 +135,7 @@ describe('a recorded step on tensorflow', () => {
   const noisy: Record<string, Case> = {
     dropout: { layers: [{ dense: 7, activation: 'relu' }, { dropout: 0.4 }, { dense: 1 }], inputShape: [10] },
     gaussianNoise: { layers: [{ dense: 7 }, { gaussianNoise: 0.2 }, { dense: 1 }], inputShape: [10] },
+    'dropout in a model with regularisers': { layers: [{ dense: 1 }], inputShape: [10], asset: 'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 7, inputShape, kernelRegularizer: "l1l2" }), tf.layers.dropout({ rate: 0.4 }), tf.layers.dense({ units: outputs, kernelRegularizer: "l1l2" })] });' },
     'dropout between convolutions': { layers: [{ conv2d: 3, kernel: 3, activation: 'relu' }, { dropout: 0.4 }, { conv2d: 2, kernel: 2 }, ...head], inputShape: image },
   };
   const rounded: Record<string, Case> = { batchNormalization: { layers: [{ dense: 4 }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }], inputShape: [10] }, layerNormalization: perLayer['layerNormalization'], gelu: perLayer['dense, gelu'] };

@@ -1,6 +1,7 @@
 // Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, which are missing, and that of
 // max pooling, which is wrong where all values of a window are negative.
 import * as tf from '@tensorflow/tfjs';
+import { replaceWasmKernel } from './wasm-kernels.js';
 
 type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
 type Rounding = Parameters<typeof tf.backend_util.computeConv2DInfo>[5];
@@ -133,16 +134,6 @@ const kernels: Record<string, Kernel> = {
     maxPoolGradient(dy, input, output, tf.backend_util.computePool2DInfo(input.shape, filterSize, strides, 1, pad, dimRoundingMode)),
 };
 
-const registered = new WeakSet<tf.KernelFunc>();
-
-/** Registers them, once. */
 export function registerGradients(): void {
-  for (const [kernelName, kernel] of Object.entries(kernels)) {
-    const present = tf.getKernel(kernelName, 'wasm');
-    if (present && registered.has(present.kernelFunc)) continue;
-    const kernelFunc = ((args: Parameters<Kernel>[0]) => tf.tidy(() => kernel(args))) as unknown as tf.KernelFunc;
-    registered.add(kernelFunc);
-    if (present) tf.unregisterKernel(kernelName, 'wasm');
-    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
-  }
+  for (const [name, kernel] of Object.entries(kernels)) replaceWasmKernel(name, () => kernel as unknown as tf.KernelFunc);
 }
