@@ -34,10 +34,9 @@ export function scenarioOf(seed: number): Scenario {
   const ranks = upTo(9);
   const rows = upTo(60);
   const validation = chance(0.5);
-  const optimizers = [{ name: 'sgd', learningRate: 0.1, momentum: 0.9 }, { name: 'adam', learningRate: 0.05 }, { name: 'adamw', learningRate: 0.05, weightDecay: 0.1 }];
   const training = {
     model: { layers: [{ dense: 1 }] }, epochs: upTo(4), batch: ranks + Math.floor(next() * 20),
-    optimizer: { ...optimizers[Math.floor(next() * 3)], ...(chance(0.5) ? { clipNorm: 0.5 } : {}) },
+    optimizer: { name: 'sgd', learningRate: chance(0.5) ? 0.1 : 0.05 },
     schedule: chance(0.5) ? { name: 'cosine', warmupSteps: 2 } : { name: 'constant' },
     ...(validation ? { validation: 0.2, ...(chance(0.6) ? { earlyStopping: { patience: 1, restoreBest: chance(0.8) } } : {}) } : {}),
   };

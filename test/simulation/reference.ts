@@ -1,9 +1,9 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
 import {
-  batchRows, createOptimizer, decideEarlyStopping, emptySums, epochPermutation, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankRows, rankShare, stepsPerEpoch,
+  batchRows, decideEarlyStopping, emptySums, epochPermutation, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankRows, rankShare, stepsPerEpoch,
   type Job, type Metrics, type PhaseName,
 } from '@stillhouse/core';
-import { hashWeights, startWeight, toyContribution, toyEvaluation, type ToyModel } from './toy-engine.js';
+import { hashWeights, startWeight, toyContribution, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
 
 /** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32. */
 function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): Float32Array {
@@ -18,7 +18,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
   const { schedule, earlyStopping, validationSet } = phase;
   const weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
   const others = new Float32Array(model.otherWeights);
-  const optimizer = createOptimizer(phase.config.optimizer, model.parameters);
+  const velocity = new Float32Array(model.parameters);
   const history: Metrics[] = [];
   let best: Float32Array | undefined;
   let steps = 0;
@@ -31,7 +31,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
         return out;
       });
       const sum = treeSum(leaves);
-      optimizer.apply(weights, sum.subarray(0, model.parameters), { learningRate: phaseLearningRate(phase, steps), step: steps });
+      toyStep(weights, velocity, sum, phaseLearningRate(phase, steps));
       others.set(sum.subarray(model.parameters, model.parameters + model.otherWeights));
     }
     if (!earlyStopping || !validationSet) continue;

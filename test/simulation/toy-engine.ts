@@ -2,8 +2,8 @@
 // that a wrong order, a row too many or a stale weight shows in the bits.
 import { createHash } from 'node:crypto';
 import {
-  bytesOf, createOptimizer, emptySums, hashWords, sumSubtree,
-  type Clock, type FlatLayout, type FlatOptimizer, type Job, type MetricSums, type Phase, type RandomStream,
+  bytesOf, emptySums, hashWords, sumSubtree,
+  type Clock, type FlatLayout, type Job, type MetricSums, type Phase, type RandomStream,
 } from '@stillhouse/core';
 import type { ComputeTask, Engine, EvaluateTask } from '@stillhouse/worker';
 
@@ -28,6 +28,14 @@ export function toyContribution(at: { weights: Float32Array; others: Float32Arra
   out[weights.length + others.length + rank] = share * (1 + Math.abs(numberOf(rows[0], 99)));
 }
 
+/** Momentum in the weights' own bits: a step taken twice, left out or out of order shows. */
+export function toyStep(weights: Float32Array, velocity: Float32Array, gradient: Float32Array, learningRate: number): void {
+  for (let i = 0; i < weights.length; i++) {
+    velocity[i] = 0.9 * velocity[i] + gradient[i];
+    weights[i] -= learningRate * velocity[i];
+  }
+}
+
 /** Sums of a rank's rows; the loss falls and rises with the weights. */
 export function toyEvaluation(weights: Float32Array, first: number, end: number): MetricSums {
   const sums = emptySums(1);
@@ -50,7 +58,7 @@ export class ToyEngine implements Engine {
   #weights = new Float32Array(0);
   #others = new Float32Array(0);
   #sum = new Float32Array(0);
-  #optimizer!: FlatOptimizer;
+  #velocity = new Float32Array(0);
   #kept: { weights: Float32Array; others: Float32Array } | undefined;
 
   constructor(
@@ -67,7 +75,7 @@ export class ToyEngine implements Engine {
     this.#weights = Float32Array.from({ length: parameters }, (_, i) => startWeight(phase.schedule.seed, i));
     this.#others = new Float32Array(otherWeights);
     this.#sum = new Float32Array(parameters + otherWeights + phase.schedule.ranks);
-    this.#optimizer = createOptimizer(phase.config.optimizer, parameters);
+    this.#velocity = new Float32Array(parameters);
     return { layout: { gradients: parameters, otherWeights }, sum: this.#sum, weightsSha256: hashWeights(this.#weights) };
   }
 
@@ -88,9 +96,9 @@ export class ToyEngine implements Engine {
     return partials;
   }
 
-  async apply(step: number, learningRate: number): Promise<void> {
+  async apply(_step: number, learningRate: number): Promise<void> {
     const { parameters, otherWeights } = this.model;
-    this.#optimizer.apply(this.#weights, this.#sum.subarray(0, parameters), { learningRate, step });
+    toyStep(this.#weights, this.#velocity, this.#sum, learningRate);
     this.#others.set(this.#sum.subarray(parameters, parameters + otherWeights));
   }
 

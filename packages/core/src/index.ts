@@ -10,7 +10,6 @@ export * from './limits.js';
 export * from './memory-transport.js';
 export * from './metrics.js';
 export * from './model-files.js';
-export * from './optimizer.js';
 export * from './permutation.js';
 export * from './protocol/collective.js';
 export * from './protocol/coordinator-machine.js';

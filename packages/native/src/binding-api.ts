@@ -1,4 +1,4 @@
-// The parts of tfjs-node-gpu's binding and backend that are used here.
+// The bindings: the parts of tfjs-node-gpu's that are used here, and Stillhouse's own.
 import type * as tf from '@tensorflow/tfjs';
 
 export interface OpAttribute {
@@ -23,9 +23,18 @@ export interface Binding {
   deleteTensor(id: number): void;
   tensorDataSync(id: number): TensorValues;
   executeOp(name: string, attributes: OpAttribute[], inputIds: number[], outputCount: number): TensorMetadata[];
-  loadSavedModel(folder: string, tags: string): number;
-  deleteSavedModel(id: number): void;
-  runSavedModel(id: number, inputIds: number[], inputNames: string, outputNames: string): TensorMetadata[];
+}
+
+/** A graph that TensorFlow holds, until it is collected. */
+export interface GraphSession {
+  readonly __brand: 'GraphSession';
+}
+
+/** Stillhouse's own binding (binding/graph_session.cc): runs graphs on memory of JavaScript. */
+export interface GraphSessions {
+  open(graphDef: Uint8Array, config: Uint8Array, inputs: readonly { name: string; dtype: number; shape: readonly number[] }[], outputs: readonly string[]): GraphSession;
+  /** outputs[i] = factor · value; returns whether all values are finite. */
+  run(session: GraphSession, inputs: readonly TensorValues[], outputs: readonly Float32Array[], factor: number): boolean;
 }
 
 export interface NativeBackend extends tf.KernelBackend {

@@ -1,6 +1,4 @@
-// What was recorded of a computation, written as the GraphDef of a SavedModel. The message classes are tfjs-node-gpu's own.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// What was recorded of a computation, as a GraphDef. The message classes are tfjs-node-gpu's own.
 import type { OpAttribute } from './binding-api.js';
 
 /** Setters of the generated protobuf classes that are used here. */
@@ -74,20 +72,9 @@ function nodeMessage(messages: Messages, node: GraphNode): Message {
   return proto;
 }
 
-export const graphTag = 'step';
-
-/** Writes saved_model.pb into a folder. */
-export function writeSavedModel(messages: Messages, nodes: readonly GraphNode[], folder: string): void {
+/** The graph as a serialised GraphDef. */
+export function graphDefOf(messages: Messages, nodes: readonly GraphNode[]): Uint8Array {
   const graph = new messages['GraphDef']();
   graph['setNodeList'](nodes.map((node) => nodeMessage(messages, node)));
-  const info = new messages['MetaGraphDef']['MetaInfoDef']();
-  (info)['addTags'](graphTag);
-  const meta = new messages['MetaGraphDef']();
-  meta['setMetaInfoDef'](info);
-  meta['setGraphDef'](graph);
-  const model = new messages['SavedModel']();
-  model['setSavedModelSchemaVersion'](1);
-  model['addMetaGraphs'](meta);
-  mkdirSync(join(folder, 'variables'), { recursive: true });
-  writeFileSync(join(folder, 'saved_model.pb'), model.serializeBinary());
+  return graph.serializeBinary();
 }

@@ -8,6 +8,7 @@ type Env = NodeJS.ProcessEnv;
 
 /** What an install wrote, last of all. */
 export interface NativeManifest {
+  readonly revision: number;
   readonly tensorflow: string;
   /** Where libtensorflow came from. */
   readonly source: string;
@@ -23,10 +24,12 @@ export interface NativeEngine {
 export const downloadsFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'downloads');
 export const enginesFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'tensorflow');
 export const manifestFile = 'engine.json';
+/** Of what an engine consists of: one of another revision is built anew. */
+export const engineRevision = 2;
 /** Of the folder of an install that is under way. */
 export const partialEnding = '.partial';
 
-/** The engines that are installed whole, newest version first. */
+/** The engines of this revision that are installed whole, newest version first. */
 export function installedEngines(env: Env): NativeEngine[] {
   const root = enginesFolder(env);
   if (!existsSync(root)) return [];
@@ -34,5 +37,6 @@ export function installedEngines(env: Env): NativeEngine[] {
     .map((name) => join(root, name))
     .filter((folder) => !folder.endsWith(partialEnding) && existsSync(join(folder, manifestFile)))
     .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, manifestFile), 'utf8')) as NativeManifest }))
+    .filter(({ manifest }) => manifest.revision === engineRevision)
     .sort((a, b) => b.manifest.tensorflow.localeCompare(a.manifest.tensorflow, 'en', { numeric: true }));
 }

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync }
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StillhouseError } from '@stillhouse/core';
-import { bindingPackage, bindingVersion, compileBinding, placePackage } from './binding.js';
-import { downloadsFolder, enginesFolder, installedEngines, manifestFile, partialEnding, type NativeEngine, type NativeManifest } from './home.js';
+import { bindingPackage, bindingVersion, compileBindings, placePackage } from './binding.js';
+import { downloadsFolder, engineRevision, enginesFolder, installedEngines, manifestFile, partialEnding, type NativeEngine, type NativeManifest } from './home.js';
 import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
 import { run } from './tools.js';
 import type { Progress } from './wheel.js';
@@ -54,9 +54,9 @@ async function build(source: Source, folder: string, options: InstallOptions): P
   const { tell } = options;
   const bytes = await placeLibraries(source, folder, tell);
   placePackage(folder, tell);
-  compileBinding(folder, tell);
+  compileBindings(folder, tell);
   for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.tgz'))) rmSync(join(folder, name));
-  return { tensorflow: source.version, source: source.path, installedAt: new Date().toISOString(), bytes };
+  return { revision: engineRevision, tensorflow: source.version, source: source.path, installedAt: new Date().toISOString(), bytes };
 }
 
 /** @throws StillhouseError BACKEND_SOURCE, BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */

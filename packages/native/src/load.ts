@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
-import type { Binding, NativeBackend } from './binding-api.js';
-import { bindingFile, packageOf } from './binding.js';
+import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
+import { bindingFile, packageOf, sessionsFile } from './binding.js';
 import type { Messages } from './graph-def.js';
 import { installedEngines } from './home.js';
+import type { NativeTools } from './trace.js';
 
 const require = createRequire(import.meta.url);
 
@@ -31,7 +32,7 @@ function restoreUtil(): void {
   old['isArray'] ??= Array.isArray;
 }
 
-let loaded: { fingerprint: string; threads: number; messages: Messages } | undefined;
+let loaded: { fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
 
 /**
  * Registers an engine, once per process.
@@ -58,7 +59,8 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
     // Kernels choose their instructions, and so their bits, by the processor.
     const device = binding.isUsingGpuDevice() ? 'gpu' : (cpus()[0]?.model.trim() ?? process.arch);
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
-    loaded = { threads, messages, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
+    const sessions = require(join(folder, sessionsFile)) as GraphSessions;
+    loaded = { threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
     return loaded.fingerprint;
   } catch (cause) {
     throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
@@ -66,6 +68,6 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
 }
 
 /** What recording graphs takes, while the native backend is the one in use. */
-export function nativeTracing(): { backend: NativeBackend; messages: Messages } | undefined {
-  return loaded && tf.getBackend() === 'tensorflow' ? { backend: tf.backend() as NativeBackend, messages: loaded.messages } : undefined;
+export function nativeTracing(): NativeTools | undefined {
+  return loaded && tf.getBackend() === 'tensorflow' ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions } : undefined;
 }

@@ -1,14 +1,14 @@
 // A computation recorded once as a graph, and run as one call from then on. The backend's binding is wrapped while the
 // computation runs eagerly; every op becomes a node. What was drawn at random is fed as input, found by drawing twice.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import type { Binding, NativeBackend, OpAttribute, TensorMetadata, TensorValues } from './binding-api.js';
-import { attributeKinds, graphTag, writeSavedModel, type GraphNode, type Messages } from './graph-def.js';
+import type { Binding, GraphSession, GraphSessions, NativeBackend, OpAttribute, TensorMetadata, TensorValues } from './binding-api.js';
+import { attributeKinds, graphDefOf, type GraphNode, type Messages } from './graph-def.js';
 
 /** Why a computation cannot be recorded; it then stays eager. */
 export class TraceError extends Error {}
+
+/** TF_FLOAT or TF_INT32. */
+const dtypeOf = (tensor: tf.Tensor): number => (tensor.dtype === 'float32' ? 1 : 3);
 
 /** What the binding was asked for, in order. */
 interface Recording {
@@ -33,6 +33,8 @@ function withBinding<T>(backend: NativeBackend, replacement: Partial<Binding>, w
   }
 }
 
+const placeholderOf = (name: string, shape: readonly number[], dtype: number): GraphNode => ({ name, op: 'Placeholder', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }, { name: 'shape', type: attributeKinds.shape, value: shape }] });
+
 function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]): Recording {
   const original = backend.binding;
   const nodes: GraphNode[] = [];
@@ -47,8 +49,8 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   };
   const constant = (dtype: number, shape: readonly number[], values: TensorValues): string => add({ op: 'Const', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }], value: { dtype, shape, bytes: bytesOf(values) } });
   backend.getInputTensorIds(inputs).forEach((id, i) => {
-    const dtype = inputs[i].dtype === 'float32' ? 1 : 3;
-    origin.set(id, add({ op: 'Placeholder', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }, { name: 'shape', type: attributeKinds.shape, value: inputs[i].shape }] }));
+    const { op, inputs: sources, attributes } = placeholderOf('', inputs[i].shape, dtypeOf(inputs[i]));
+    origin.set(id, add({ op, inputs: sources, attributes }));
   });
   const originOf = (id: number): string => {
     const known = origin.get(id);
@@ -102,104 +104,89 @@ function noisePositions(first: Recording, second: Recording): number[] {
 }
 
 export interface Computation {
-  /** What changes from run to run; each must be on the device. */
+  /** What changes from run to run. */
   readonly inputs: readonly tf.Tensor[];
   /** Everything, eagerly. */
   readonly compute: () => readonly tf.Tensor[];
-  /** A part of `compute` from its start that makes all draws. */
-  readonly forward: () => unknown;
   /** Runs work with the draws of a key. */
   readonly withDraws: <T>(key: readonly number[], work: () => T) => T;
 }
 
-interface Drawn {
-  readonly shape: number[];
-  readonly dtype: number;
-  readonly values: TensorValues;
+export interface GraphRun {
+  /** Numbers of the inputs, in the order in which they were recorded; read where they lie if they begin at a multiple of 64 bytes. */
+  readonly inputs: readonly TensorValues[];
+  /** Where each output is written, multiplied by `factor` in fp32. */
+  readonly outputs: readonly Float32Array[];
+  readonly factor: number;
+  /** A part of the computation from its start that makes all draws. */
+  readonly forward: () => unknown;
+  readonly withDraws: (work: () => void) => void;
 }
 
-export class TracedGraph {
-  readonly #model: number;
-  readonly #outputNames: string;
-  readonly #inputNames: string;
+export interface NativeTools {
+  readonly backend: NativeBackend;
+  readonly sessions: GraphSessions;
+  readonly messages: Messages;
+}
 
+/**
+ * ConfigProto.graph_options.rewrite_options.arithmetic_optimization = OFF: that rewriting changes the order of
+ * operations, and with it the bits.
+ */
+const sessionConfig = Uint8Array.of(0x52, 4, 0x52, 2, 0x38, 2);
+
+export class TracedGraph {
   private constructor(
-    private readonly backend: NativeBackend,
+    private readonly tools: NativeTools,
     private readonly recording: Recording,
-    private readonly noise: readonly number[],
-    names: { inputs: readonly string[]; model: number },
-  ) {
-    this.#model = names.model;
-    this.#inputNames = names.inputs.map((name) => `${name}:0`).join();
-    this.#outputNames = recording.outputs.map((name) => (name.includes(':') ? name : `${name}:0`)).join();
-  }
+    private readonly noise: ReadonlySet<number>,
+    private readonly session: GraphSession,
+  ) {}
 
   /** @throws TraceError if it cannot be recorded */
-  static record(backend: NativeBackend, messages: Messages, computation: Computation): TracedGraph {
-    const { inputs, compute, withDraws } = computation;
+  static record(tools: NativeTools, { inputs, compute, withDraws }: Computation): TracedGraph {
     const draw = (key: number): Recording => {
       let recording!: Recording;
       tf.tidy(() => {
-        recording = withDraws([key], () => record(backend, inputs, compute));
+        recording = withDraws([key], () => record(tools.backend, inputs, compute));
       });
       return recording;
     };
-    const first = draw(1);
-    const noise = noisePositions(first, draw(2));
-    const nodes = [...first.nodes];
+    const recording = draw(1);
+    const noise = noisePositions(recording, draw(2));
+    const nodes = [...recording.nodes];
+    const places = inputs.map((tensor, i) => ({ name: nodes[i].name, dtype: dtypeOf(tensor), shape: tensor.shape }));
     for (const position of noise) {
-      const { node, shape, dtype } = first.created[position];
-      nodes[node] = { name: nodes[node].name, op: 'Placeholder', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }, { name: 'shape', type: attributeKinds.shape, value: shape }] };
+      const { node, shape, dtype } = recording.created[position];
+      nodes[node] = placeholderOf(nodes[node].name, shape, dtype);
+      places.push({ name: nodes[node].name, dtype, shape });
     }
-    const folder = mkdtempSync(join(tmpdir(), 'stillhouse-graph-'));
     try {
-      writeSavedModel(messages, nodes, folder);
-      const model = backend.binding.loadSavedModel(folder, graphTag);
-      return new TracedGraph(backend, { ...first, nodes }, noise, { model, inputs: [...inputs.map((_, i) => nodes[i].name), ...noise.map((position) => nodes[first.created[position].node].name)] });
+      return new TracedGraph(tools, recording, new Set(noise), tools.sessions.open(graphDefOf(tools.messages, nodes), sessionConfig, places, recording.outputs));
     } catch (cause) {
       throw new TraceError((cause instanceof Error ? cause.message : String(cause)).split('\n')[0]);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   }
 
-  /** Whether a run needs draws. */
-  get isNoisy(): boolean {
-    return this.noise.length > 0;
+  /** Runs the graph on other numbers; returns whether all outputs are finite. */
+  run({ inputs, outputs, factor, forward, withDraws }: GraphRun): boolean {
+    const noise = this.noise.size > 0 ? this.#draw(forward, withDraws) : [];
+    return this.tools.sessions.run(this.session, [...inputs, ...noise], outputs, factor);
   }
 
-  /** The outputs for other inputs of the same shapes, under the draws of `key`. */
-  run({ inputs, forward, withDraws }: Omit<Computation, 'compute'>, key: readonly number[]): tf.Tensor[] {
-    const { binding } = this.backend;
-    // First, since it puts numbers that wait in JavaScript onto the device.
-    const inputIds = this.backend.getInputTensorIds(inputs);
-    const { drawn, released } = this.isNoisy ? this.#draw(forward, (work) => withDraws(key, work)) : { drawn: [], released: [] };
-    const noiseIds = drawn.map(({ shape, dtype, values }) => binding.createTensor(shape, dtype, values));
-    const outputs = binding.runSavedModel(this.#model, [...inputIds, ...noiseIds], this.#inputNames, this.#outputNames);
-    for (const id of [...noiseIds, ...released]) binding.deleteTensor(id);
-    return outputs.map((metadata) => this.backend.createOutputTensor(metadata));
-  }
-
-  dispose(): void {
-    this.backend.binding.deleteSavedModel(this.#model);
-  }
-
-  /**
-   * Goes through the forward pass without computing, for the numbers that it draws. Weights that the pass replaces are
-   * hollow after it; the tensors that they held are `released`, to be deleted once they have been fed.
-   */
-  #draw(forward: () => unknown, withDraws: (work: () => void) => void): { drawn: Drawn[]; released: number[] } {
+  /** Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are hollow after it. */
+  #draw(forward: () => unknown, withDraws: (work: () => void) => void): TensorValues[] {
+    const { backend } = this.tools;
     const { created, results } = this.recording;
-    const drawn: Drawn[] = [];
+    const drawn: TensorValues[] = [];
     const released: number[] = [];
     let createdCount = 0;
     let opCount = 0;
     // Negative ids: the backend deletes no such tensor.
     let fakeId = -1;
     const hollow: Partial<Binding> = {
-      createTensor: (shape, dtype, values) => {
-        if (this.noise.includes(createdCount)) drawn.push({ shape, dtype, values });
-        createdCount += 1;
+      createTensor: (_shape, _dtype, values) => {
+        if (this.noise.has(createdCount++)) drawn.push(values);
         return --fakeId;
       },
       executeOp: (op) => {
@@ -209,8 +196,9 @@ export class TracedGraph {
       },
       deleteTensor: (id) => void released.push(id),
     };
-    withBinding(this.backend, hollow, () => onTape(() => tf.tidy(() => withDraws(() => void forward()))));
-    if (drawn.length !== this.noise.length || createdCount > created.length) throw new TraceError('the model draws other numbers than were recorded');
-    return { drawn, released };
+    withBinding(backend, hollow, () => onTape(() => tf.tidy(() => withDraws(() => void forward()))));
+    for (const id of released) backend.binding.deleteTensor(id);
+    if (drawn.length !== this.noise.size || createdCount > created.length) throw new TraceError('the model draws other numbers than were recorded');
+    return drawn;
   }
 }

@@ -6,24 +6,51 @@ type Weight = tf.LayersModel['trainableWeights'][number];
 
 const sizeOf = (weights: readonly Weight[]): number => weights.reduce((sum, weight) => sum + weight.shape.reduce((product: number, size) => product * size!, 1), 0);
 
+/** The parts of a flat buffer that belong to each weight. */
+function viewsOf(weights: readonly Weight[], flat: Float32Array): Float32Array[] {
+  let offset = 0;
+  return weights.map((weight) => {
+    const view = flat.subarray(offset, offset + weight.read().size);
+    offset += view.length;
+    return view;
+  });
+}
+
+export interface FlatSizes {
+  readonly parameters: number;
+  readonly others: number;
+}
+
+export const flatSizes = (model: tf.LayersModel): FlatSizes => ({ parameters: sizeOf(model.trainableWeights), others: sizeOf(model.nonTrainableWeights) });
+
 export class FlatModel {
-  readonly parameters: Float32Array;
   readonly others: Float32Array;
   readonly #trainable: readonly Weight[];
   readonly #nonTrainable: readonly Weight[];
+  readonly #isConstrained: boolean;
+  /** Whether the buffers are newer than the model's own weights. */
+  #isStale = false;
 
-  private constructor(readonly model: tf.LayersModel) {
+  private constructor(
+    readonly model: tf.LayersModel,
+    private readonly holder: { readonly parameters: Float32Array },
+  ) {
     this.#trainable = model.trainableWeights;
     this.#nonTrainable = model.nonTrainableWeights;
-    this.parameters = new Float32Array(sizeOf(this.#trainable));
+    this.#isConstrained = this.#trainable.some((weight) => (weight as unknown as { constraint: unknown }).constraint);
     this.others = new Float32Array(sizeOf(this.#nonTrainable));
   }
 
-  static async of(model: tf.LayersModel): Promise<FlatModel> {
-    const flat = new FlatModel(model);
+  /** @param holder who has the parameters' buffer, which then gets the model's weights */
+  static async of(model: tf.LayersModel, holder: { readonly parameters: Float32Array }): Promise<FlatModel> {
+    const flat = new FlatModel(model, holder);
     await flat.#read(flat.#trainable, flat.parameters);
     await flat.#read(flat.#nonTrainable, flat.others);
     return flat;
+  }
+
+  get parameters(): Float32Array {
+    return this.holder.parameters;
   }
 
   get variables(): tf.Variable[] {
@@ -35,35 +62,43 @@ export class FlatModel {
     return this.#nonTrainable.map((weight) => weight.read());
   }
 
-  /** Puts the flat buffers into the model. Where a layer constrains its weights, the constrained values come back. */
-  async write(): Promise<void> {
-    this.#write(this.#trainable, this.parameters);
-    this.writeOthers();
-    if (this.#trainable.some((weight) => (weight as unknown as { constraint: unknown }).constraint)) await this.#read(this.#trainable, this.parameters);
+  /** The numbers of each weight, the trainable ones first: as they are, or of another buffer of the same order. */
+  views(buffer?: Float32Array): Float32Array[] {
+    const { parameters } = this;
+    const trainable = viewsOf(this.#trainable, buffer ?? parameters);
+    return [...trainable, ...viewsOf(this.#nonTrainable, buffer ? buffer.subarray(parameters.length) : this.others)];
   }
 
-  writeOthers(): void {
+  /** The buffers have other numbers. Where a layer constrains its weights, the constrained values come back. */
+  async changed(): Promise<void> {
+    this.#isStale = true;
+    if (!this.#isConstrained) return;
+    this.load();
+    await this.#read(this.#trainable, this.parameters);
+  }
+
+  /** Puts the buffers into the model, if they are newer: for whoever computes with the model itself. */
+  load(): void {
+    if (this.#isStale) this.#write(this.#trainable, this.parameters);
+    this.loadOthers();
+    this.#isStale = false;
+  }
+
+  /** A pass in training leaves other non-trainable weights in the model than it began with. */
+  loadOthers(): void {
     this.#write(this.#nonTrainable, this.others);
   }
 
   #write(weights: readonly Weight[], from: Float32Array): void {
-    let offset = 0;
-    for (const weight of weights) {
-      const size = weight.read().size;
+    for (const [i, view] of viewsOf(weights, from).entries()) {
       // The engine may keep the array that it is given, so it gets its own.
-      const value = tf.tensor(from.slice(offset, offset + size), weight.shape as number[]);
-      weight.write(value);
+      const value = tf.tensor(view.slice(), weights[i].shape as number[]);
+      weights[i].write(value);
       value.dispose();
-      offset += size;
     }
   }
 
   async #read(weights: readonly Weight[], out: Float32Array): Promise<void> {
-    let offset = 0;
-    for (const weight of weights) {
-      const values = await weight.read().data();
-      out.set(values, offset);
-      offset += values.length;
-    }
+    for (const [i, view] of viewsOf(weights, out).entries()) view.set(await weights[i].read().data());
   }
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { modelFiles } from '@stillhouse/core';
-import { FlatModel } from './flat-model.js';
+import { FlatModel, flatSizes } from './flat-model.js';
 import { exportModel, loadModel } from './model-file.js';
 import { buildModel, type ModelSpec } from './model.js';
 
@@ -11,7 +11,8 @@ beforeAll(async () => {
 });
 
 const specOf = (spec: Partial<ModelSpec>): ModelSpec => ({ part: 'teacher', config: { layers: [{ dense: 3, activation: 'relu' }, { dense: 1 }] }, asset: undefined, inputShape: [4], outputs: 1, loss: 'mse', seed: 7, ...spec });
-const weightsOf = async (model: tf.LayersModel): Promise<number[]> => [...(await FlatModel.of(model)).parameters];
+const flatOf = (model: tf.LayersModel): Promise<FlatModel> => FlatModel.of(model, { parameters: new Float32Array(flatSizes(model).parameters) });
+const weightsOf = async (model: tf.LayersModel): Promise<number[]> => [...(await flatOf(model)).parameters];
 
 const moduleSource = 'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: outputs, inputShape })] });';
 const moduleSpec = (asset: string): ModelSpec => specOf({ config: { module: 'model.mjs', export: 'default' }, asset });
@@ -53,7 +54,7 @@ test('an error in the short list names the layer', async () => {
 
 test('a model comes back from its files with the same outputs', async () => {
   const model = await buildModel(specOf({ inputShape: [6, 6, 1], config: { layers: [{ conv2d: 2, kernel: 3 }, 'batchNormalization', 'flatten', { dense: 1 }] } }));
-  const files = modelFiles(await exportModel(await FlatModel.of(model)), { stillhouse: { loss: 'mse' } });
+  const files = modelFiles(await exportModel(await flatOf(model)), { stillhouse: { loss: 'mse' } });
   const again = await loadModel(files.json, files.weights);
   const x = tf.randomUniform([3, 6, 6, 1]);
   expect([...(again.predict(x) as tf.Tensor).dataSync()]).toEqual([...(model.predict(x) as tf.Tensor).dataSync()]);
@@ -61,8 +62,8 @@ test('a model comes back from its files with the same outputs', async () => {
 
 test('constrained weights come back constrained', async () => {
   const asset = "export default ({ tf, inputShape }) => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape, kernelConstraint: tf.constraints.maxNorm({ maxValue: 0.1 }) })] });";
-  const flat = await FlatModel.of(await buildModel(moduleSpec(asset)));
+  const flat = await flatOf(await buildModel(moduleSpec(asset)));
   flat.parameters.fill(5);
-  await flat.write();
+  await flat.changed();
   expect(Math.hypot(...flat.parameters.subarray(0, 4))).toBeCloseTo(0.1, 3);
 });

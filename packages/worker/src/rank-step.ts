@@ -20,6 +20,27 @@ function passOf(flat: FlatModel, batch: PreparedBatch): tf.Tensor[] {
   return [value, ...variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)), ...flat.otherTensors.map((weight) => tf.clone(weight))];
 }
 
+/** out[i] = factor · values[i] in fp32; returns whether every value is finite, since 0·x is NaN for those that are not. */
+function copyScaled(values: Float32Array, factor: number, out: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    out[i] = factor * value;
+    zero += value * 0;
+  }
+  return zero === 0;
+}
+
+export interface StepTask {
+  readonly batch: PreparedBatch;
+  /** Of the draws of dropout and noise. */
+  readonly key: readonly number[];
+  /** Loss, gradient and the rest are multiplied by it, in fp32. */
+  readonly share: number;
+  /** One number; then one buffer for each trainable weight's gradient, and for each other weight. */
+  readonly outputs: readonly Float32Array[];
+}
+
 export class RankStep {
   readonly #graphs = new Map<string, TracedGraph>();
   #isEager: boolean;
@@ -35,41 +56,42 @@ export class RankStep {
     this.#isEager = !options.trace || nativeTracing() === undefined;
   }
 
-  /**
-   * @param key draws of dropout and noise
-   * @returns tensors that the caller disposes of
-   */
-  run(batch: PreparedBatch, key: readonly number[]): tf.Tensor[] {
+  /** Writes the outputs; returns whether all of them are finite. */
+  async run(task: StepTask): Promise<boolean> {
     if (!this.#isEager) {
       try {
-        return this.#runTraced(batch, key);
+        return this.#runTraced(task);
       } catch (error) {
         if (!(error instanceof TraceError)) throw error;
         this.#isEager = true;
         this.options.onEager(error.message);
-        this.flat.writeOthers();
       }
     }
-    return tf.tidy(() => withSeededRandom(key, () => passOf(this.flat, batch)));
+    return this.#runEagerly(task);
   }
 
   dispose(): void {
-    for (const graph of this.#graphs.values()) graph.dispose();
     this.#graphs.clear();
   }
 
-  #runTraced(batch: PreparedBatch, key: readonly number[]): tf.Tensor[] {
-    const { backend, messages } = nativeTracing()!;
+  async #runEagerly({ batch, key, share, outputs }: StepTask): Promise<boolean> {
+    this.flat.load();
+    const tensors = tf.tidy(() => withSeededRandom(key, () => passOf(this.flat, batch)));
+    const values = await Promise.all(tensors.map((tensor) => tensor.data()));
+    tf.dispose(tensors);
+    return values.map((numbers, i) => copyScaled(numbers as Float32Array, share, outputs[i])).every(Boolean);
+  }
+
+  #runTraced({ batch, key, share, outputs }: StepTask): boolean {
     const { flat } = this;
-    const computation = { inputs: [...flat.variables, ...flat.otherTensors, ...batch.inputs], compute: () => passOf(flat, batch), forward: batch.loss, withDraws: withSeededRandom };
     const shapes = batch.inputs.map((tensor) => tensor.shape.join()).join(';');
     let graph = this.#graphs.get(shapes);
     if (!graph) {
-      graph = TracedGraph.record(backend, messages, computation);
+      flat.load();
+      graph = TracedGraph.record(nativeTracing()!, { inputs: [...flat.variables, ...flat.otherTensors, ...batch.inputs], compute: () => passOf(flat, batch), withDraws: withSeededRandom });
       this.#graphs.set(shapes, graph);
-      // Recording ran the pass, which moves the averages of normalisation layers.
-      flat.writeOthers();
     }
-    return graph.run(computation, key);
+    const inputs = [...flat.views(), ...batch.inputs.map((tensor) => tensor.dataSync())];
+    return graph.run({ inputs, outputs, factor: share, forward: batch.loss, withDraws: (work) => withSeededRandom(key, work) });
   }
 }

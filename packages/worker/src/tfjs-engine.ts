@@ -1,16 +1,17 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, createOptimizer, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, StillhouseError, sumSubtree,
-  type FlatLayout, type FlatOptimizer, type Job, type MetricSums, type Phase, type PhaseName, type SetName,
+  addRows, bytesOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, StillhouseError, sumSubtree,
+  type FlatLayout, type Job, type MetricSums, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
 import { openBackend, type BackendName } from './backend.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
-import { FlatModel } from './flat-model.js';
+import { FlatModel, flatSizes } from './flat-model.js';
+import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel } from './model-file.js';
 import { buildModel } from './model.js';
-import { distillation, supervised, type Objective } from './objective.js';
+import { distillation, supervised, type Objective, type PreparedBatch } from './objective.js';
 import { RankStep } from './rank-step.js';
 
 interface PhaseModel {
@@ -20,7 +21,6 @@ interface PhaseModel {
   readonly objective: Objective;
   readonly step: RankStep;
   readonly layout: FlatLayout;
-  readonly sum: Float32Array;
   /** One buffer per own subtree, and one per depth of the tree. */
   readonly partials: Float32Array[];
   readonly spares: Float32Array[];
@@ -66,17 +66,6 @@ function objectiveOf(job: Job, name: PhaseName, teacher: tf.LayersModel | undefi
   return distillation(loss, teacher, distill);
 }
 
-/** out[i] = factor · values[i]; returns whether every value is finite, since 0·x is NaN for those that are not. */
-function copyScaled(values: Float32Array, factor: number, out: Float32Array): boolean {
-  let zero = 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    out[i] = factor * value;
-    zero += value * 0;
-  }
-  return zero === 0;
-}
-
 export interface EngineOptions {
   /** What a user should know: the backend and why, and steps that stay eager. */
   readonly tell?: (text: string) => void;
@@ -98,17 +87,18 @@ class TfjsEngine implements Engine {
 
   async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
     this.#retire();
-    const flat = await FlatModel.of(await buildPhaseModel(this.job, phase.name));
-    const layout = { gradients: flat.parameters.length, otherWeights: flat.others.length };
-    const sum = new Float32Array(layout.gradients + layout.otherWeights + phase.schedule.ranks);
-    const optimizer = createOptimizer(phase.config.optimizer, layout.gradients);
-    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, sum, partials: [], spares: [] };
-    return { layout, sum, weightsSha256: this.#hash() };
+    const model = await buildPhaseModel(this.job, phase.name);
+    const { parameters, others } = flatSizes(model);
+    const layout = { gradients: parameters, otherWeights: others };
+    const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks });
+    const flat = await FlatModel.of(model, optimizer);
+    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [] };
+    return { layout, sum: optimizer.sum, weightsSha256: this.#hash() };
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
-    const { sum, partials, spares } = this.#phase;
-    const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(sum.length));
+    const { optimizer, partials, spares } = this.#phase;
+    const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
     for (const [i, span] of task.subtrees.entries()) {
       await sumSubtree(span, buffer(partials, i), { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
     }
@@ -116,16 +106,15 @@ class TfjsEngine implements Engine {
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
-    const { flat, layout, optimizer, phase, sum } = this.#phase;
-    const isFinite = optimizer.apply(flat.parameters, sum.subarray(0, layout.gradients), { learningRate, step });
-    // The model keeps the weights of the step before.
-    if (!isFinite) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
-    flat.others.set(sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
-    await flat.write();
+    const { flat, layout, optimizer, phase } = this.#phase;
+    if (!optimizer.apply({ learningRate, step })) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
+    flat.others.set(optimizer.sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
+    await flat.changed();
   }
 
   async evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }> {
     const values = new Map<number, MetricSums>();
+    this.#phase.flat.load();
     for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.reader, set: task.set, first, end }));
     return { values, weightsSha256: this.#hash() };
   }
@@ -140,13 +129,12 @@ class TfjsEngine implements Engine {
     const { flat } = this.#phase;
     flat.parameters.set(this.#kept.parameters);
     flat.others.set(this.#kept.others);
-    await flat.write();
+    await flat.changed();
   }
 
   exportModel(): ReturnType<Engine['exportModel']> {
     const { flat } = this.#phase;
-    // The last pass may have left others in the model.
-    flat.writeOthers();
+    flat.load();
     return exportModel(flat);
   }
 
@@ -177,20 +165,10 @@ class TfjsEngine implements Engine {
     const share = rows.length / task.batch;
     const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
-    if (layout.otherWeights > 0) flat.writeOthers();
-    const outputs = tf.tidy(() => {
-      const prepared = objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) });
-      return step.run(prepared, key('noise'));
-    });
-    const [loss, ...rest] = await Promise.all(outputs.map((tensor) => tensor.data()));
-    tf.dispose(outputs);
-    let offset = 0;
-    let areFinite = true;
-    for (const values of rest) {
-      areFinite = copyScaled(values as Float32Array, share, out.subarray(offset, offset + values.length)) && areFinite;
-      offset += values.length;
-    }
-    losses[rank] = areFinite ? share * loss[0] : NaN;
+    const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
+    const isFinite = await step.run({ batch: prepared, key: key('noise'), share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
+    tf.dispose([...prepared.inputs]);
+    if (!isFinite) losses[rank] = NaN;
   }
 }
 
