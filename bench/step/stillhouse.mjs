@@ -28,7 +28,7 @@ const ranks = [{ rank: 0, rows: Array.from({ length: batch }, (_, i) => i) }];
 let step = 0;
 async function stillhouseStep() {
   const [gradient] = await engine.compute({ type: 'compute', step, epoch: 0, batch, subtrees: [{ lo: 0, hi: 1 }], ranks, set: 'large' });
-  sum.set(gradient);
+  if (gradient !== sum) sum.set(gradient);
   await engine.apply(step++, 0.001);
 }
 

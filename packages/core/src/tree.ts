@@ -45,7 +45,8 @@ export function finishTree(ranks: number, partial: (span: Span) => Float32Array 
   const reduceInto = (span: Span, target: Float32Array): void => {
     const known = partial(span);
     if (known) {
-      target.set(known);
+      // One worker's own sum over all ranks lies where it belongs already.
+      if (known.buffer !== target.buffer || known.byteOffset !== target.byteOffset) target.set(known);
       return;
     }
     invariant(span.hi - span.lo > 1, `no partial sum for rank ${span.lo}`);

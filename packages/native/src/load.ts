@@ -9,6 +9,7 @@ import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
 import { bindingFile, packageOf, sessionsFile } from './binding.js';
 import type { Messages } from './graph-def.js';
 import { installedEngines } from './home.js';
+import { registerReluGradient } from './relu-gradient.js';
 import type { NativeTools } from './trace.js';
 
 const require = createRequire(import.meta.url);
@@ -55,6 +56,7 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
     const binding = require(join(folder, bindingFile)) as Binding;
     require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));
     const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
+    registerReluGradient();
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels choose their instructions, and so their bits, by the processor.
     const device = binding.isUsingGpuDevice() ? 'gpu' : (cpus()[0]?.model.trim() ?? process.arch);

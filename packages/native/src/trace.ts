@@ -118,8 +118,9 @@ export interface GraphRun {
   /** Where each output is written, multiplied by `factor` in fp32. */
   readonly outputs: readonly Float32Array[];
   readonly factor: number;
-  /** A part of the computation from its start that makes all draws. */
+  /** A part of the computation from its start that makes all draws; `tensors` are the inputs as it sees them. */
   readonly forward: () => unknown;
+  readonly tensors: readonly tf.Tensor[];
   readonly withDraws: (work: () => void) => void;
 }
 
@@ -130,10 +131,10 @@ export interface NativeTools {
 }
 
 /**
- * ConfigProto.graph_options.rewrite_options.arithmetic_optimization = OFF: that rewriting changes the order of
- * operations, and with it the bits.
+ * ConfigProto.graph_options.rewrite_options.disable_meta_optimizer = true: rewritten arithmetic gives other bits than
+ * eager ops, and what it could save here was not measurable.
  */
-const sessionConfig = Uint8Array.of(0x52, 4, 0x52, 2, 0x38, 2);
+const sessionConfig = Uint8Array.of(0x52, 5, 0x52, 3, 0x98, 1, 1);
 
 export class TracedGraph {
   private constructor(
@@ -169,14 +170,16 @@ export class TracedGraph {
   }
 
   /** Runs the graph on other numbers; returns whether all outputs are finite. */
-  run({ inputs, outputs, factor, forward, withDraws }: GraphRun): boolean {
-    const noise = this.noise.size > 0 ? this.#draw(forward, withDraws) : [];
-    return this.tools.sessions.run(this.session, [...inputs, ...noise], outputs, factor);
+  run(run: GraphRun): boolean {
+    const noise = this.noise.size > 0 ? this.#draw(run) : [];
+    return this.tools.sessions.run(this.session, [...run.inputs, ...noise], run.outputs, run.factor);
   }
 
   /** Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are hollow after it. */
-  #draw(forward: () => unknown, withDraws: (work: () => void) => void): TensorValues[] {
+  #draw({ forward, tensors, withDraws }: GraphRun): TensorValues[] {
     const { backend } = this.tools;
+    // What waits in JavaScript goes onto the device first, as it had when the pass was recorded.
+    backend.getInputTensorIds(tensors);
     const { created, results } = this.recording;
     const drawn: TensorValues[] = [];
     const released: number[] = [];

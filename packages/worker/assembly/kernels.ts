@@ -7,7 +7,6 @@ const scratch: usize = 0;
 const lane: usize = 64;
 
 /** SGD of one block: v ← μv + g, next ← p − η·(g + μv or v). */
-// @ts-expect-error decorators of AssemblyScript
 @inline
 function sgdBlock(p: usize, next: usize, g: usize, v: usize, clip: v128, decay: v128, momentum: v128, nesterov: bool, rate: v128): v128 {
   const weight = v128.load(p);
@@ -23,7 +22,6 @@ function sgdBlock(p: usize, next: usize, g: usize, v: usize, clip: v128, decay: 
 }
 
 /** Adam of one block: m, v are moving averages of g and g², next ← p − λ′p − η′m / (√(v·scale) + ε). */
-// @ts-expect-error decorators of AssemblyScript
 @inline
 function adamBlock(p: usize, next: usize, g: usize, m: usize, v: usize, clip: v128, coupled: v128, beta1: v128, rest1: v128, beta2: v128, rest2: v128, rate: v128, scale: v128, epsilon: v128, decay: v128): v128 {
   const weight = v128.load(p);
@@ -39,13 +37,11 @@ function adamBlock(p: usize, next: usize, g: usize, m: usize, v: usize, clip: v1
 }
 
 /** Four lanes of zero, or of NaN where a value is not finite. */
-// @ts-expect-error decorators of AssemblyScript
 @inline
 function zeroOf(values: v128): v128 {
   return f32x4.mul(values, f32x4.splat(0));
 }
 
-// @ts-expect-error decorators of AssemblyScript
 @inline
 function isZero(lanes: v128): bool {
   return v128.all_true<i32>(f32x4.eq(lanes, f32x4.splat(0)));

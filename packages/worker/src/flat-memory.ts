@@ -1,8 +1,8 @@
 // Flat fp32 buffers in one WebAssembly memory: the kernels of assembly/kernels.ts work on them where they lie, and
 // TensorFlow reads them without a copy, since each begins at a multiple of 64 bytes.
-/// <reference path="./webassembly.d.ts" />
 import { readFileSync } from 'node:fs';
 import { StillhouseError } from '@stillhouse/core';
+import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
 
 /** Addresses and counts are in bytes and floats; docs at each kernel in assembly/kernels.ts. */
 export interface Kernels {
@@ -22,9 +22,9 @@ const maximumPages = 65_536;
 
 const padded = (floats: number): number => Math.ceil((floats * 4) / alignment) * alignment;
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: WasmModule | undefined;
 // The kernels are built from assembly/ beside src/ and dist/ alike.
-const kernelModule = (): WebAssembly.Module => (compiled ??= new WebAssembly.Module(readFileSync(new URL('../dist/kernels.wasm', import.meta.url))));
+const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(new URL('../dist/kernels.wasm', import.meta.url))));
 
 /**
  * Buffers of the given lengths (floats), zeroed, with the kernels that work on them.
@@ -34,12 +34,12 @@ export function allocateFlat(lengths: readonly number[]): { buffers: Float32Arra
   const bytes = lengths.reduce((sum, length) => sum + padded(length), scratchBytes);
   const pages = Math.ceil(bytes / pageBytes);
   if (pages > maximumPages) throw new StillhouseError('MODEL_INVALID', `weights, gradients and optimiser state take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 4 GiB fit`);
-  const memory = new WebAssembly.Memory({ initial: pages });
+  const memory = new Memory({ initial: pages });
   let offset = scratchBytes;
   const buffers = lengths.map((length) => {
     const buffer = new Float32Array(memory.buffer, offset, length);
     offset += padded(length);
     return buffer;
   });
-  return { buffers, kernels: new WebAssembly.Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels };
+  return { buffers, kernels: new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels };
 }

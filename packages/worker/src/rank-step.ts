@@ -84,14 +84,15 @@ export class RankStep {
 
   #runTraced({ batch, key, share, outputs }: StepTask): boolean {
     const { flat } = this;
+    const tensors = [...flat.variables, ...flat.otherTensors, ...batch.inputs];
     const shapes = batch.inputs.map((tensor) => tensor.shape.join()).join(';');
     let graph = this.#graphs.get(shapes);
     if (!graph) {
       flat.load();
-      graph = TracedGraph.record(nativeTracing()!, { inputs: [...flat.variables, ...flat.otherTensors, ...batch.inputs], compute: () => passOf(flat, batch), withDraws: withSeededRandom });
+      graph = TracedGraph.record(nativeTracing()!, { inputs: tensors, compute: () => passOf(flat, batch), withDraws: withSeededRandom });
       this.#graphs.set(shapes, graph);
     }
     const inputs = [...flat.views(), ...batch.inputs.map((tensor) => tensor.dataSync())];
-    return graph.run({ inputs, outputs, factor: share, forward: batch.loss, withDraws: (work) => withSeededRandom(key, work) });
+    return graph.run({ inputs, outputs, factor: share, forward: batch.loss, tensors, withDraws: (work) => withSeededRandom(key, work) });
   }
 }

@@ -138,8 +138,7 @@ describe('a recorded step on tensorflow', () => {
     'dropout in a model with regularisers': { layers: [{ dense: 1 }], inputShape: [10], asset: 'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 7, inputShape, kernelRegularizer: "l1l2" }), tf.layers.dropout({ rate: 0.4 }), tf.layers.dense({ units: outputs, kernelRegularizer: "l1l2" })] });' },
     'dropout between convolutions': { layers: [{ conv2d: 3, kernel: 3, activation: 'relu' }, { dropout: 0.4 }, { conv2d: 2, kernel: 2 }, ...head], inputShape: image },
   };
-  const rounded: Record<string, Case> = { batchNormalization: { layers: [{ dense: 4 }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }], inputShape: [10] }, layerNormalization: perLayer['layerNormalization'], gelu: perLayer['dense, gelu'] };
-  const exact = Object.entries({ ...perLayer, ...noisy }).filter(([name]) => name !== 'layerNormalization' && name !== 'dense, gelu');
+  const batchNormalization: Case = { layers: [{ dense: 4 }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }], inputShape: [10] };
 
   /** The sums of two steps, recorded and eager. */
   async function both(it: Case): Promise<{ traced: Float32Array[]; eager: Float32Array[]; told: string[] }> {
@@ -152,16 +151,10 @@ describe('a recorded step on tensorflow', () => {
     return { traced: await steps(true), eager: await steps(false), told: told.filter((text) => text.includes('eager')) };
   }
 
-  test.skipIf(!hasNative).each(exact)(`gives the bits of an eager one: %s (${skipped})`, async (_name, it) => {
+  test.skipIf(!hasNative).each(Object.entries({ ...perLayer, ...noisy, batchNormalization }))(`gives the bits of an eager one: %s (${skipped})`, async (_name, it) => {
     const { traced, eager, told } = await both(it);
     expect(told).toEqual([]);
     expect(traced).toEqual(eager);
-  });
-
-  test.skipIf(!hasNative).each(Object.entries(rounded))(`differs by rounding where the graph's optimiser rewrites arithmetic: %s (${skipped})`, async (_name, it) => {
-    const { traced, eager, told } = await both(it);
-    expect(told).toEqual([]);
-    traced.forEach((sum, i) => expectClose(sum, [...eager[i]]));
   });
 
   test.skipIf(!hasNative)(`falls back, saying why once, where a model reads values in the middle of a step (${skipped})`, async () => {

@@ -97,9 +97,11 @@ class TfjsEngine implements Engine {
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
-    const { optimizer, partials, spares } = this.#phase;
+    const { optimizer, partials, phase, spares } = this.#phase;
     const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
     for (const [i, span] of task.subtrees.entries()) {
+      // The sum of one's own over all ranks is the sum of all.
+      if (span.hi - span.lo === phase.schedule.ranks) partials[i] = optimizer.sum;
       await sumSubtree(span, buffer(partials, i), { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
     }
     return partials.slice(0, task.subtrees.length);

@@ -1,0 +1,12 @@
+// The part of the WebAssembly interface that is used here: Node has it, the types of Node 20 don't.
+interface Interface {
+  readonly Module: new (bytes: Uint8Array) => WasmModule;
+  readonly Memory: new (options: { initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Instance: new (module: WasmModule, imports: Record<string, Record<string, unknown>>) => { readonly exports: object };
+}
+
+export interface WasmModule {
+  readonly __brand: 'WebAssembly.Module';
+}
+
+export const { Module, Memory, Instance } = (globalThis as unknown as { WebAssembly: Interface }).WebAssembly;
