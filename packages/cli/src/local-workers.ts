@@ -12,12 +12,12 @@ const mainFile = fileURLToPath(new URL('./main.js', import.meta.url));
 /** Leaves the coordinator time to hear of a loss over the wire, where the reason is better known. */
 const exitNoticeDelayMs = 500;
 
-function startWorker(session: Session, index: number, backend: BackendName): ChildProcess {
+function startWorker(session: Session, index: number, worker: { backend: BackendName; env: NodeJS.ProcessEnv }): ChildProcess {
   const logFile = session.folder.logFile(`worker-${index + 1}`);
   const descriptor = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [mainFile, 'worker', '--coordinator', session.address, '--backend', backend, '--managed'], {
+  const child = spawn(process.execPath, [mainFile, 'worker', '--coordinator', session.address, '--backend', worker.backend, '--managed'], {
     stdio: ['ignore', descriptor, descriptor],
-    env: { ...process.env, STILLHOUSE_TOKEN: session.token },
+    env: { ...process.env, ...worker.env, STILLHOUSE_TOKEN: session.token },
   });
   closeSync(descriptor);
   const lost = (how: string): void => {
@@ -32,8 +32,9 @@ function startWorker(session: Session, index: number, backend: BackendName): Chi
 export class LocalWorkers {
   readonly #children: ChildProcess[];
 
-  constructor(session: Session, count: number, backend: BackendName) {
-    this.#children = Array.from({ length: count }, (_, index) => startWorker(session, index, backend));
+  /** @param environments what each worker's environment has beyond this one's */
+  constructor(session: Session, environments: readonly NodeJS.ProcessEnv[], backend: BackendName) {
+    this.#children = environments.map((env, index) => startWorker(session, index, { backend, env }));
   }
 
   /** Waits until all have ended; those that take too long are killed. */

@@ -21,7 +21,7 @@ const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'studen
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
     case 'joined':
-      return `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} (${notice.joined} of ${notice.wanted})`;
+      return `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} (${notice.joined} of ${notice.wanted})${notice.joined === 1 ? `\nbackend ${notice.worker.choice}` : ''}`;
     case 'refused':
       return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
     case 'left':

@@ -1,15 +1,15 @@
 // The main job in one call: an embedded coordinator and worker processes on this machine.
-import { availableParallelism } from 'node:os';
-import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type RecipeInput, type RunRecord } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { LocalWorkers } from './local-workers.js';
 import { loadRecipe, type RecipeFile } from './recipe-file.js';
 import { startSession } from './session.js';
+import { defaultWorkers, placeWorkers, roomFor } from './worker-places.js';
 
 export interface RunOptions {
   /**
-   * Worker processes; 2 by default. `auto` takes as many as this machine's cores allow with the recipe's threads per rank,
-   * at most one per rank. Their number does not change the result.
+   * Worker processes; 2 by default. `auto` takes one per GPU, or as many as this machine's cores allow with the recipe's
+   * threads per rank, at most one per rank. Their number does not change the result.
    */
   readonly workers?: number | 'auto';
   readonly backend?: BackendName;
@@ -41,15 +41,16 @@ export async function run(recipe: string | RecipeInput, options: RunOptions = {}
 }
 
 export async function runFile(file: RecipeFile, options: RunOptions): Promise<RunResult> {
-  const workers = options.workers === 'auto' ? workersFor(file.recipe, availableParallelism()) : (options.workers ?? defaultWorkers);
+  const backend = options.backend ?? 'auto';
+  const places = placeWorkers(options.workers ?? defaultWorkers, file.recipe, roomFor(backend, process.env));
   const session = await startSession({
-    recipe: file.recipe, recipeFolder: file.folder, out: options.out, workers, listen: '127.0.0.1:0', token: undefined, allowMixed: false,
+    recipe: file.recipe, recipeFolder: file.folder, out: options.out, workers: places.length, listen: '127.0.0.1:0', token: undefined, allowMixed: false,
     joinTimeoutMs: limits.joinTimeoutMs, onNotice: options.onNotice ?? (() => {}), onWarning: options.onWarning ?? (() => {}),
   });
   const interrupt = (): void => session.interrupt(interrupted);
   options.signal?.addEventListener('abort', interrupt);
   if (options.signal?.aborted) interrupt();
-  const local = new LocalWorkers(session, workers, options.backend ?? 'auto');
+  const local = new LocalWorkers(session, places, backend);
   try {
     const record = await session.finished;
     return { record, folder: session.folder.path };
@@ -58,8 +59,3 @@ export async function runFile(file: RecipeFile, options: RunOptions): Promise<Ru
     await local.stop();
   }
 }
-
-export const defaultWorkers = 2;
-
-/** As many workers as the cores allow, between one and the number of ranks. */
-export const workersFor = ({ ranks, threads }: Pick<Recipe, 'ranks' | 'threads'>, cores: number): number => Math.max(1, Math.min(ranks, Math.floor(cores / threads)));

@@ -1,42 +1,104 @@
-// Where a native engine lies: one folder per TensorFlow version in the user's cache, complete once its manifest is there.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+// Where engines lie: one folder per kind and version in the user's cache, complete once its manifest is there.
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '@stillhouse/core';
 
 type Env = NodeJS.ProcessEnv;
 
+export const engineKinds = ['tensorflow', 'webgpu'] as const;
+export type EngineKind = (typeof engineKinds)[number];
+
+/** Of what an engine consists: one of another revision is installed anew. */
+const revision = 3;
+
 /** What an install wrote, last of all. */
-export interface NativeManifest {
+export interface EngineManifest {
   readonly revision: number;
-  readonly tensorflow: string;
-  /** Where libtensorflow came from. */
+  readonly kind: EngineKind;
+  /** Of the library: TensorFlow's, or that of npm's webgpu. */
+  readonly version: string;
+  /** Where the library came from. */
   readonly source: string;
   readonly installedAt: string;
+  /** Room that it takes. */
   readonly bytes: number;
+  /** Whether NVIDIA's libraries are with it. */
+  readonly cuda: boolean;
 }
 
-export interface NativeEngine {
+export interface InstalledEngine {
   readonly folder: string;
-  readonly manifest: NativeManifest;
+  readonly manifest: EngineManifest;
 }
+
+const manifestFile = 'engine.json';
+/** Of the folder of an install that is under way: NAME.PID.partial. */
+const partialPattern = /\.(\d+)\.partial$/;
 
 export const downloadsFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'downloads');
-export const enginesFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'tensorflow');
-export const manifestFile = 'engine.json';
-/** Of what an engine consists of: one of another revision is built anew. */
-export const engineRevision = 2;
-/** Of the folder of an install that is under way. */
-export const partialEnding = '.partial';
+export const enginesFolder = (env: Env, kind: EngineKind): string => join(cacheFolder(env, homedir()), kind);
 
-/** The engines of this revision that are installed whole, newest version first. */
-export function installedEngines(env: Env): NativeEngine[] {
-  const root = enginesFolder(env);
+function readManifest(folder: string): EngineManifest | undefined {
+  const file = join(folder, manifestFile);
+  if (!existsSync(file)) return undefined;
+  const manifest = JSON.parse(readFileSync(file, 'utf8')) as EngineManifest;
+  return manifest.revision === revision ? manifest : undefined;
+}
+
+/** The engines of a kind that are installed whole: newest version first, with CUDA before without. */
+export function installedEngines(env: Env, kind: EngineKind): InstalledEngine[] {
+  const root = enginesFolder(env, kind);
   if (!existsSync(root)) return [];
   return readdirSync(root)
-    .map((name) => join(root, name))
-    .filter((folder) => !folder.endsWith(partialEnding) && existsSync(join(folder, manifestFile)))
-    .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, manifestFile), 'utf8')) as NativeManifest }))
-    .filter(({ manifest }) => manifest.revision === engineRevision)
-    .sort((a, b) => b.manifest.tensorflow.localeCompare(a.manifest.tensorflow, 'en', { numeric: true }));
+    .filter((name) => !partialPattern.test(name))
+    .flatMap((name) => {
+      const folder = join(root, name);
+      const manifest = readManifest(folder);
+      return manifest ? [{ folder, manifest }] : [];
+    })
+    .sort((a, b) => Number(b.manifest.cuda) - Number(a.manifest.cuda) || b.manifest.version.localeCompare(a.manifest.version, 'en', { numeric: true }));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Removes what interrupted installs left behind, not those that are under way. */
+function removeRemains(root: string): void {
+  for (const name of readdirSync(root)) {
+    const pid = partialPattern.exec(name)?.[1];
+    if (pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid)))) rmSync(join(root, name), { recursive: true, force: true });
+  }
+}
+
+export type ManifestDetails = Pick<EngineManifest, 'version' | 'source' | 'bytes' | 'cuda'>;
+
+/**
+ * Has an engine built in a folder of its own, which takes its name last of all: an interrupted install leaves no half
+ * engine, one engine gives way to the next only when that is whole, and installs side by side don't meet.
+ * @param build fills the folder that it is given, and verifies it
+ */
+export async function placeEngine(at: { env: Env; kind: EngineKind; name: string }, build: (folder: string) => Promise<ManifestDetails>): Promise<InstalledEngine> {
+  const root = enginesFolder(at.env, at.kind);
+  mkdirSync(root, { recursive: true });
+  removeRemains(root);
+  const folder = join(root, at.name);
+  const partial = `${folder}.${process.pid}.partial`;
+  mkdirSync(partial);
+  try {
+    const manifest: EngineManifest = { revision, kind: at.kind, installedAt: new Date().toISOString(), ...(await build(partial)) };
+    writeFileSync(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
+    return { folder, manifest };
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw error;
+  }
 }

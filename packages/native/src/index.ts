@@ -1,5 +1,8 @@
-// @stillhouse/native: TensorFlow's native engine.
-export { installedEngines, type NativeEngine } from './home.js';
-export { installTensorflow, type InstallOptions, type InstallResult } from './install.js';
+// @stillhouse/native: engines that are installed into the user's cache, TensorFlow's library and WebGPU.
+export { visibleGpus, type Gpu } from './gpus.js';
+export { engineKinds, installedEngines, type EngineKind, type InstalledEngine } from './home.js';
+export { installTensorflow, installWebgpu, type InstallOptions, type InstallResult } from './install.js';
 export { loadTensorflow, nativeTracing } from './load.js';
 export { TracedGraph, TraceError } from './trace.js';
+export { tryEngine } from './try-engine.js';
+export { loadWebgpu, type WebgpuDevice } from './webgpu.js';

@@ -1,18 +1,20 @@
-// Installs the native engine: libtensorflow, the binding's sources, a compiler's run, and a training to prove it.
-// Everything happens in a folder of its own that takes its name last, so that an interrupted install leaves no half engine.
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+// Installs engines: a library from where it is at hand, what lies between it and TFJS, and a training to prove it.
+import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { StillhouseError } from '@stillhouse/core';
 import { bindingPackage, bindingVersion, compileBindings, placePackage } from './binding.js';
-import { downloadsFolder, engineRevision, enginesFolder, installedEngines, manifestFile, partialEnding, type NativeEngine, type NativeManifest } from './home.js';
+import { downloadNvidia } from './cuda.js';
+import { downloadsFolder, enginesFolder, installedEngines, placeEngine, type EngineKind, type InstalledEngine } from './home.js';
 import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
-import { run } from './tools.js';
-import type { Progress } from './wheel.js';
+import type { Progress } from './tools.js';
+import { tryEngine } from './try-engine.js';
+import { placeWebgpu, webgpuVersion, webgpuBackendVersion } from './webgpu-packages.js';
 
 export interface InstallOptions {
-  /** A wheel, or a folder that holds libtensorflow and its headers. */
+  /** Of TensorFlow: a wheel, or a folder that holds libtensorflow and its headers. */
   readonly from?: string;
+  /** Of TensorFlow: with NVIDIA's libraries. */
+  readonly cuda?: boolean;
   /** Install again what is there already. */
   readonly force?: boolean;
   readonly env: NodeJS.ProcessEnv;
@@ -20,74 +22,83 @@ export interface InstallOptions {
 }
 
 export interface InstallResult {
-  readonly engine: NativeEngine;
+  readonly engine: InstalledEngine;
   readonly fresh: boolean;
   readonly fingerprint: string;
 }
 
-/** What a wheel takes: itself, and its libraries unpacked. */
-const neededBytes = 1.3e9;
+/** What an install takes at most, downloads and all. */
+const neededBytes = { tensorflow: 1.3e9, cuda: 8e9, webgpu: 0.4e9 };
 
-function checkSpace(folder: string): void {
+function checkSpace(folder: string, needed: number): void {
+  mkdirSync(folder, { recursive: true });
   const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < neededBytes) {
-    throw new StillhouseError('BACKEND_SPACE', `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(neededBytes / 1e9).toFixed(1)} GB while it is installed`);
+  if (bavail * bsize < needed) {
+    throw new StillhouseError('BACKEND_SPACE', `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(needed / 1e9).toFixed(1)} GB while it is installed`);
   }
 }
 
-/** Trains a small model in a process of its own. */
-function verify(folder: string, env: NodeJS.ProcessEnv): string {
-  const script = fileURLToPath(new URL('./verify.js', import.meta.url));
-  const { status, signal, stdout, stderr } = run(process.execPath, [script, folder], { env });
-  if (status === 0) return (JSON.parse(stdout) as { fingerprint: string }).fingerprint;
-  throw new StillhouseError('BACKEND_BUILD', `the engine was built but does not train (${signal ?? `exit code ${status}`}): ${(stderr || stdout).trim().split('\n').at(-1) ?? ''}`);
+/** @throws StillhouseError BACKEND_BUILD */
+function verify(kind: EngineKind, folder: string, { env, tell }: InstallOptions): string {
+  tell('verifying: a small model is trained');
+  const tried = tryEngine(kind, folder, env);
+  if ('fingerprint' in tried) return tried.fingerprint;
+  throw new StillhouseError('BACKEND_BUILD', `the ${kind} engine is there but does not train: ${tried.reason}`);
 }
 
-function chooseSource({ from, env, tell }: InstallOptions): Source {
+/** Bytes of a folder's own files; what is linked is elsewhere. */
+function sizeOf(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0), 0);
+}
+
+async function install(kind: EngineKind, options: InstallOptions, prepare: () => { name: string; version: string; source: string; build: (folder: string) => Promise<void> }): Promise<InstallResult> {
+  const { env, tell, force, from, cuda = false } = options;
+  const present = installedEngines(env, kind).find(({ manifest }) => !cuda || manifest.cuda);
+  if (present && !force && from === undefined) {
+    tell(`${kind} ${present.manifest.version} is installed in ${present.folder}`);
+    return { engine: present, fresh: false, fingerprint: verify(kind, present.folder, options) };
+  }
+  const { name, version, source, build } = prepare();
+  let fingerprint = '';
+  const engine = await placeEngine({ env, kind, name }, async (folder) => {
+    await build(folder);
+    fingerprint = verify(kind, folder, options);
+    return { version, source, cuda, bytes: sizeOf(folder) };
+  });
+  tell(`${kind} ${version} takes ${(engine.manifest.bytes / 1e6).toFixed(0)} MB in ${engine.folder}`);
+  return { engine, fresh: true, fingerprint };
+}
+
+function chooseSource({ from, cuda, env, tell }: InstallOptions): Source {
   if (from !== undefined) return sourceFromPath(from);
-  const python = sourceFromPython();
+  // A TensorFlow that is there may be built without CUDA; its wheel for CUDA is certain to have it.
+  const python = cuda ? undefined : sourceFromPython();
   if (python) tell(`found TensorFlow ${python.version} in ${python.path}`);
-  return python ?? sourceFromPip(downloadsFolder(env), tell);
-}
-
-async function build(source: Source, folder: string, options: InstallOptions): Promise<NativeManifest> {
-  const { tell } = options;
-  const bytes = await placeLibraries(source, folder, tell);
-  placePackage(folder, tell);
-  compileBindings(folder, tell);
-  for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.tgz'))) rmSync(join(folder, name));
-  return { revision: engineRevision, tensorflow: source.version, source: source.path, installedAt: new Date().toISOString(), bytes };
+  return python ?? sourceFromPip({ downloads: downloadsFolder(env), cuda: cuda ?? false, tell });
 }
 
 /** @throws StillhouseError BACKEND_SOURCE, BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
 export async function installTensorflow(options: InstallOptions): Promise<InstallResult> {
-  const { env, tell } = options;
-  const [present] = installedEngines(env);
-  if (present && !options.force && options.from === undefined) {
-    tell(`TensorFlow ${present.manifest.tensorflow} is installed in ${present.folder}`);
-    return { engine: present, fresh: false, fingerprint: verify(present.folder, env) };
-  }
-  const root = enginesFolder(env);
-  mkdirSync(root, { recursive: true });
-  // What an interrupted install left behind.
-  for (const name of readdirSync(root).filter((entry) => entry.endsWith(partialEnding))) rmSync(join(root, name), { recursive: true, force: true });
-  const source = chooseSource(options);
-  if (source.kind === 'wheel') checkSpace(root);
-  const folder = join(root, `${source.version}-${bindingPackage.split('/')[1]}-${bindingVersion}`);
-  const partial = `${folder}${partialEnding}`;
-  mkdirSync(partial);
-  try {
-    const manifest = await build(source, partial, options);
-    tell('verifying: a small model is trained');
-    const fingerprint = verify(partial, env);
-    writeFileSync(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
-    // Only now does an engine that was there before give way.
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(partial, folder);
-    rmSync(downloadsFolder(env), { recursive: true, force: true });
-    return { engine: { folder, manifest }, fresh: true, fingerprint };
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    throw error;
-  }
+  const { env, tell, cuda } = options;
+  const result = await install('tensorflow', options, () => {
+    const source = chooseSource(options);
+    if (source.kind === 'wheel') checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
+    const build = async (folder: string): Promise<void> => {
+      await placeLibraries(source, folder, tell);
+      if (cuda) await downloadNvidia(source, { folder, downloads: downloadsFolder(env), tell });
+      placePackage(folder, tell);
+      compileBindings(folder, tell);
+    };
+    return { name: `${source.version}${cuda ? '-cuda' : ''}-${bindingPackage.split('/')[1]}-${bindingVersion}`, version: source.version, source: source.path, build };
+  });
+  rmSync(downloadsFolder(env), { recursive: true, force: true });
+  return result;
+}
+
+/** @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
+export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
+  return install('webgpu', options, () => {
+    checkSpace(enginesFolder(options.env, 'webgpu'), neededBytes.webgpu);
+    return { name: `${webgpuVersion}-tfjs-${webgpuBackendVersion}`, version: webgpuVersion, source: 'npm', build: async (folder) => placeWebgpu(folder, options.tell) };
+  });
 }

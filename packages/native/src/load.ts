@@ -1,5 +1,5 @@
 // Loads an installed engine into this process and registers it as TFJS's backend "tensorflow".
-import Module, { createRequire } from 'node:module';
+import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import util from 'node:util';
@@ -8,23 +8,13 @@ import { StillhouseError } from '@stillhouse/core';
 import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
 import { bindingFile, packageOf, sessionsFile } from './binding.js';
 import type { Messages } from './graph-def.js';
+import { visibleGpus } from './gpus.js';
 import { installedEngines } from './home.js';
+import { lendDependencies } from './lend-dependencies.js';
 import { registerReluGradient } from './relu-gradient.js';
 import type { NativeTools } from './trace.js';
 
 const require = createRequire(import.meta.url);
-
-type Resolver = (request: string, parent: { filename?: string } | undefined, ...rest: unknown[]) => string;
-
-/** The package lies in the cache, away from its dependencies: it gets ours, so that there is one TFJS in the process. */
-function lendDependencies(packageFolder: string): void {
-  const loader = Module as unknown as { _resolveFilename: Resolver };
-  const original = loader._resolveFilename;
-  loader._resolveFilename = function (request, parent, ...rest) {
-    const isForeign = parent?.filename?.startsWith(packageFolder) && /^[@\w]/.test(request) && !Module.isBuiltin(request);
-    return isForeign ? require.resolve(request) : original.call(this, request, parent, ...rest);
-  };
-}
 
 /** Functions of node:util that the package calls and Node 23 dropped. */
 function restoreUtil(): void {
@@ -42,7 +32,7 @@ let loaded: { fingerprint: string; threads: number; messages: Messages; sessions
  * @returns what equal bits depend on: version, device, threads
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
-export function loadTensorflow(threads: number, folder: string | undefined = installedEngines(process.env)[0]?.folder): string {
+export function loadTensorflow(threads: number, folder: string | undefined = installedEngines(process.env, 'tensorflow')[0]?.folder): string {
   if (loaded) {
     if (loaded.threads !== threads) throw new StillhouseError('BACKEND_UNAVAILABLE', `TensorFlow was loaded with ${loaded.threads} threads in this process and cannot have ${threads}`);
     return loaded.fingerprint;
@@ -50,6 +40,10 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
   if (folder === undefined) throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', { next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.' });
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // On GPUs: kernels that add in a fixed order, fp32 as fp32, and no more memory than is needed.
+  process.env['TF_DETERMINISTIC_OPS'] = '1';
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   lendDependencies(packageOf(folder));
   restoreUtil();
   try {
@@ -59,7 +53,7 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
     registerReluGradient();
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels choose their instructions, and so their bits, by the processor.
-    const device = binding.isUsingGpuDevice() ? 'gpu' : (cpus()[0]?.model.trim() ?? process.arch);
+    const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : (cpus()[0]?.model.trim() ?? process.arch);
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
     loaded = { threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };

@@ -2,20 +2,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
-import { findTool, missingTool, run } from './tools.js';
-import { extractWheel, type Progress } from './wheel.js';
+import { findTool, missingTool, run, type Progress } from './tools.js';
+import { extractEntries, placeOf } from './wheel.js';
 
 /** The version that was tried with the binding. */
 export const pinnedVersion = '2.21.0';
 
 export type Source =
   | { readonly kind: 'wheel'; readonly path: string; readonly version: string }
-  /** A folder with the libraries and, in include/, the headers. */
-  | { readonly kind: 'folder'; readonly path: string; readonly version: string };
+  /** A folder with include/ and, in `libraries`, libtensorflow. */
+  | { readonly kind: 'folder'; readonly path: string; readonly libraries: string; readonly version: string };
 
-const libraries = ['libtensorflow_cc', 'libtensorflow_framework'];
+const libraryNames = ['libtensorflow_cc', 'libtensorflow_framework'];
 /** Names of TensorFlow's libraries in a folder. */
-export const librariesIn = (folder: string): string[] => readdirSync(folder).filter((name) => libraries.some((library) => name.startsWith(`${library}.`)));
+export const librariesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []).filter((name) => libraryNames.some((library) => name.startsWith(`${library}.`)));
 
 /** @throws StillhouseError BACKEND_SOURCE */
 export function sourceFromPath(path: string): Source {
@@ -26,10 +26,11 @@ export function sourceFromPath(path: string): Source {
     if (!full.endsWith('.whl') || !version) throw new StillhouseError('BACKEND_SOURCE', `${path} is not named like a TensorFlow wheel`);
     return { kind: 'wheel', path: full, version };
   }
-  if (librariesIn(full).length < 2 || !existsSync(join(full, 'include', 'tensorflow', 'c', 'c_api.h'))) {
+  const libraries = [full, join(full, 'lib')].find((folder) => librariesIn(folder).length >= 2);
+  if (libraries === undefined || !existsSync(join(full, 'include', 'tensorflow', 'c', 'c_api.h'))) {
     throw new StillhouseError('BACKEND_SOURCE', `${path} holds no libtensorflow_cc, libtensorflow_framework and include/tensorflow/c/c_api.h`);
   }
-  return { kind: 'folder', path: full, version: versionOfHeaders(full) };
+  return { kind: 'folder', path: full, libraries, version: versionOfHeaders(full) };
 }
 
 /** The version that the headers state, or 'unknown'. */
@@ -45,41 +46,59 @@ const findScript = "import importlib.util as u, importlib.metadata as m, os; s =
 export function sourceFromPython(): Source | undefined {
   for (const python of ['python3', 'python']) {
     const [path, version] = run(python, ['-c', findScript]).stdout?.trim().split(' ') ?? [];
-    if (path && version && existsSync(path) && librariesIn(path).length >= 2) return { kind: 'folder', path, version };
+    if (path && version && existsSync(path) && librariesIn(path).length >= 2) return { kind: 'folder', path, libraries: path, version };
   }
   return undefined;
 }
 
 /**
- * Fetches the pinned wheel with pip into `downloads`; one that is there already is taken.
+ * Fetches wheels into `downloads`; pip's own bar is shown where standard error is a terminal.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
  */
-export function sourceFromPip(downloads: string, tell: Progress): Source {
-  const wheelIn = (): string | undefined => (existsSync(downloads) ? readdirSync(downloads).find((name) => name.endsWith('.whl') && name.includes(`-${pinnedVersion}-`)) : undefined);
-  const kept = wheelIn();
-  if (kept) {
-    tell(`found ${kept}, downloaded before`);
-    return { kind: 'wheel', path: join(downloads, kept), version: pinnedVersion };
-  }
+export function downloadWithPip(requirements: readonly string[], { downloads, tell }: { downloads: string; tell: Progress }): void {
   const python = findTool('python');
   if (run(python, ['-m', 'pip', '--version']).status !== 0) throw missingTool('python', 'Python is there without pip');
-  const name = process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
-  tell(`downloading ${name} ${pinnedVersion} with pip (about 270 MB)`);
   mkdirSync(downloads, { recursive: true });
-  // pip puts the file there once it is whole.
-  const { status, stderr } = run(python, ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--quiet', '--disable-pip-version-check', '--dest', downloads, `${name}==${pinnedVersion}`]);
-  const wheel = wheelIn();
-  if (status !== 0 || !wheel) throw new StillhouseError('BACKEND_DOWNLOAD', `pip could not fetch ${name} ${pinnedVersion}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
+  const isTerminal = process.stderr.isTTY;
+  const before = Date.now();
+  tell(`downloading ${requirements.join(', ')} with pip`);
+  // pip puts a file there once it is whole.
+  const { status, stderr } = run(python, ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', ...(isTerminal ? [] : ['--quiet']), '--dest', downloads, ...requirements], { stdio: ['ignore', isTerminal ? 2 : 'ignore', 'pipe'] });
+  if (status !== 0) throw new StillhouseError('BACKEND_DOWNLOAD', `pip could not fetch ${requirements.join(', ')}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
+  const bytes = readdirSync(downloads, { withFileTypes: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(join(downloads, entry.name)).size : 0), 0);
+  tell(`${(bytes / 1e6).toFixed(0)} MB are there after ${((Date.now() - before) / 1000).toFixed(0)} s`);
+}
+
+/**
+ * The pinned wheel, fetched into `downloads` if it is not there already.
+ * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
+ */
+export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cuda: boolean; tell: Progress }): Source {
+  const name = !cuda && process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
+  const wheelIn = (): string | undefined => (existsSync(downloads) ? readdirSync(downloads).find((file) => file.endsWith('.whl') && file.startsWith(`${name.replace('-', '_')}-${pinnedVersion}-`)) : undefined);
+  const kept = wheelIn();
+  if (kept) tell(`found ${kept}, downloaded before`);
+  else downloadWithPip([`${name}==${pinnedVersion}`], { downloads, tell });
+  const wheel = kept ?? wheelIn();
+  if (wheel === undefined) throw new StillhouseError('BACKEND_DOWNLOAD', `pip fetched no wheel of ${name} ${pinnedVersion}`);
   return { kind: 'wheel', path: join(downloads, wheel), version: pinnedVersion };
 }
 
-/** Puts libraries and headers of a source into an engine's folder; a folder's are linked. Returns the bytes that it took. */
-export async function placeLibraries(source: Source, folder: string, tell: Progress): Promise<number> {
-  if (source.kind === 'wheel') return extractWheel(source.path, folder, tell);
-  for (const name of librariesIn(source.path)) {
-    tell(`linking ${name} of ${source.path}`);
-    symlinkSync(join(source.path, name), join(folder, name));
+/**
+ * Puts libraries (lib/) and headers (include/) of a source into an engine's folder; a folder's are linked.
+ * @throws StillhouseError BACKEND_SOURCE, BACKEND_SPACE
+ */
+export async function placeLibraries(source: Source, folder: string, tell: Progress): Promise<void> {
+  if (source.kind === 'wheel') {
+    await extractEntries(source.path, folder, placeOf, tell);
+    const lib = join(folder, 'lib');
+    if (!existsSync(lib) || librariesIn(lib).length < 2) throw new StillhouseError('BACKEND_SOURCE', `${source.path} holds no libtensorflow_cc and libtensorflow_framework`);
+    return;
+  }
+  mkdirSync(join(folder, 'lib'));
+  for (const name of librariesIn(source.libraries)) {
+    tell(`linking ${name} of ${source.libraries}`);
+    symlinkSync(join(source.libraries, name), join(folder, 'lib', name));
   }
   symlinkSync(join(source.path, 'include'), join(folder, 'include'));
-  return 0;
 }

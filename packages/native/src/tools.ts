@@ -1,6 +1,9 @@
 // The tools of the system that an install needs, and what to do where one is missing.
-import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawnSync, type SpawnSyncOptions, type SpawnSyncReturns } from 'node:child_process';
 import { StillhouseError } from '@stillhouse/core';
+
+/** Says what is being done. */
+export type Progress = (text: string) => void;
 
 interface Tool {
   readonly names: readonly string[];
@@ -15,7 +18,7 @@ const tools = {
   npm: { names: ['npm'], what: 'npm', install: 'npm comes with Node.js; or install @tensorflow/tfjs-node-gpu beside stillhouse with --ignore-scripts.' },
 } as const satisfies Record<string, Tool>;
 
-export function run(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): SpawnSyncReturns<string> {
+export function run(command: string, args: readonly string[], options: Pick<SpawnSyncOptions, 'cwd' | 'env' | 'stdio' | 'timeout'> = {}): SpawnSyncReturns<string> {
   return spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26, ...options });
 }
 

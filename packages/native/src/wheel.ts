@@ -1,52 +1,60 @@
-// The part of a TensorFlow wheel (a zip file) that the binding needs: its two libraries and a few headers of the C API.
+// Files out of a wheel, which is a zip file.
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { openPromise, type Entry, type ZipFile } from 'yauzl';
 import { StillhouseError } from '@stillhouse/core';
+import type { Progress } from './tools.js';
 
 const libraryPattern = /^tensorflow\/(libtensorflow_(?:cc|framework)\.(?:so\.2|2\.dylib))$/;
 const headerPattern = /^tensorflow\/include\/((?:tensorflow\/c|xla\/tsl\/c|tsl\/platform|tensorflow\/core\/platform)\/[\w/]+\.h)$/;
 
-export type Progress = (text: string) => void;
-
-/** The path of an entry below the engine's folder, or undefined if it is not needed. */
+/** The path of an entry of TensorFlow's wheel below the engine's folder, or undefined if it is not needed. */
 export function placeOf(name: string): string | undefined {
   const library = libraryPattern.exec(name)?.[1];
-  if (library) return library;
+  if (library) return join('lib', library);
   const header = headerPattern.exec(name)?.[1];
   return header && join('include', header);
 }
 
-async function extractEntry(zip: ZipFile, entry: Entry, target: string): Promise<void> {
-  mkdirSync(dirname(target), { recursive: true });
-  await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target, { mode: 0o755 }));
+async function eachEntry(wheel: string, visit: (zip: ZipFile, entry: Entry) => Promise<void>): Promise<void> {
+  try {
+    const zip = await openPromise(wheel, { lazyEntries: true });
+    for await (const entry of zip.eachEntry()) await visit(zip, entry);
+  } catch (cause) {
+    const error = cause as NodeJS.ErrnoException;
+    if (error.code === 'ENOSPC') throw new StillhouseError('BACKEND_SPACE', `the disk is full: ${error.message}`, { cause });
+    throw new StillhouseError('BACKEND_SOURCE', `${wheel} cannot be read as a wheel: ${error.message}`, { cause });
+  }
 }
 
 /**
- * Extracts what is needed into `folder`; returns the bytes written.
- * @throws StillhouseError BACKEND_SOURCE if the file is no TensorFlow wheel, BACKEND_SPACE if the disk is full
+ * Extracts the entries that have a place below `folder`; tells of large ones. Returns how many.
+ * @throws StillhouseError BACKEND_SOURCE if the file is no wheel, BACKEND_SPACE if the disk is full
  */
-export async function extractWheel(wheel: string, folder: string, tell: Progress): Promise<number> {
-  let bytes = 0;
-  let libraries = 0;
-  try {
-    const zip = await openPromise(wheel, { lazyEntries: true });
-    for await (const entry of zip.eachEntry()) {
-      const place = placeOf(entry.fileName);
-      if (place === undefined) continue;
-      if (!place.startsWith('include')) {
-        tell(`extracting ${place} (${(entry.uncompressedSize / 1e6).toFixed(0)} MB)`);
-        libraries += 1;
-      }
-      await extractEntry(zip, entry, join(folder, place));
-      bytes += entry.uncompressedSize;
-    }
-  } catch (cause) {
-    const error = cause as NodeJS.ErrnoException;
-    if (error.code === 'ENOSPC') throw new StillhouseError('BACKEND_SPACE', `the disk of ${folder} is full`, { cause });
-    throw new StillhouseError('BACKEND_SOURCE', `${wheel} cannot be read as a wheel: ${error.message}`, { cause });
-  }
-  if (libraries < 2) throw new StillhouseError('BACKEND_SOURCE', `${wheel} holds no libtensorflow_cc and libtensorflow_framework`);
-  return bytes;
+export async function extractEntries(wheel: string, folder: string, placeOfEntry: (name: string) => string | undefined, tell: Progress = () => {}): Promise<number> {
+  let count = 0;
+  await eachEntry(wheel, async (zip, entry) => {
+    const place = placeOfEntry(entry.fileName);
+    if (place === undefined) return;
+    if (entry.uncompressedSize > 1e6) tell(`extracting ${place} (${(entry.uncompressedSize / 1e6).toFixed(0)} MB)`);
+    const target = join(folder, place);
+    mkdirSync(dirname(target), { recursive: true });
+    await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target, { mode: 0o755 }));
+    count += 1;
+  });
+  return count;
+}
+
+/**
+ * The text of the first entry of that name; empty if there is none.
+ * @throws StillhouseError BACKEND_SOURCE
+ */
+export async function readEntry(wheel: string, name: RegExp): Promise<string> {
+  let found: string | undefined;
+  await eachEntry(wheel, async (zip, entry) => {
+    if (name.test(entry.fileName)) found ??= await text(await zip.openReadStreamPromise(entry));
+  });
+  return found ?? '';
 }

@@ -3,11 +3,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError } from '@stillhouse/core';
-import { installedEngines, loadTensorflow } from '@stillhouse/native';
+import { installedEngines, loadTensorflow, loadWebgpu } from '@stillhouse/native';
 import { registerGradients } from './wasm-gradients.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 
-export const backendNames = ['auto', 'wasm', 'cpu', 'tensorflow'] as const;
+export const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 type ConcreteName = Exclude<BackendName, 'auto'>;
 
@@ -27,6 +27,7 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
   tf.enableProdMode();
   let engine = `cpu ${tf.version_core}`;
   if (name === 'tensorflow') engine = loadTensorflow(threads);
+  if (name === 'webgpu') engine = (await loadWebgpu()).fingerprint;
   if (name === 'wasm') {
     // One thread whatever the machine has: threads would change the order of additions.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
@@ -44,29 +45,63 @@ function missingKernel(error: unknown): string | undefined {
   return error instanceof Error ? /Kernel '(\w+)' not registered/.exec(error.message)?.[1] : undefined;
 }
 
-/** The order in which `auto` tries backends, fastest first. */
-const automatic = (): ConcreteName[] => [...(installedEngines(process.env).length ? (['tensorflow'] as const) : []), 'wasm', 'cpu'];
+interface Candidate {
+  readonly name: ConcreteName;
+  /** Why it is out of the question; undefined if it is not. */
+  readonly obstacle: () => Promise<string | undefined>;
+}
+
+const none = (): Promise<undefined> => Promise.resolve(undefined);
+
+async function webgpuObstacle(): Promise<string | undefined> {
+  if (installedEngines(process.env, 'webgpu').length === 0) return 'webgpu is not installed';
+  const device = await loadWebgpu();
+  return device.isSoftware ? `webgpu has no GPU here, only ${device.name}` : undefined;
+}
+
+/** What `auto` tries, fastest first. */
+const automatic: readonly Candidate[] = [
+  { name: 'tensorflow', obstacle: async () => (installedEngines(process.env, 'tensorflow').length ? undefined : 'tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`)') },
+  { name: 'webgpu', obstacle: webgpuObstacle },
+  { name: 'wasm', obstacle: none },
+  { name: 'cpu', obstacle: none },
+];
 
 /**
  * @param options.threads engine threads per rank, which are the job's
  * @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, and what the probe throws
  */
 export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
-  const candidates: ConcreteName[] = wanted === 'auto' ? automatic() : [wanted];
-  const reasons: string[] = [];
-  for (const name of candidates) {
-    const fingerprint = await activate(name, options.threads);
-    try {
-      await options.probe();
-    } catch (error) {
-      const kernel = missingKernel(error);
-      if (!kernel) throw error;
-      reasons.push(`${name} has no kernel ${kernel}`);
-      continue;
-    }
-    return { name, fingerprint, reason: wanted === 'auto' ? [...reasons, `${name} trains every model of the recipe`].join('; ') : 'asked for' };
+  if (wanted !== 'auto') {
+    const opened = await openCandidate({ name: wanted, obstacle: none }, options);
+    if (typeof opened === 'string') throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${opened}`);
+    return { ...opened, reason: 'asked for' };
   }
-  throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${reasons.join('; ')}`);
+  const obstacles: string[] = [];
+  for (const candidate of automatic) {
+    const opened = await openCandidate(candidate, options).catch((error: unknown) => {
+      if (error instanceof StillhouseError && error.code === 'BACKEND_UNAVAILABLE') return error.message;
+      throw error;
+    });
+    if (typeof opened !== 'string') return { ...opened, reason: [`the fastest here that trains every model of the recipe`, ...obstacles].join('; ') };
+    obstacles.push(opened);
+  }
+  throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${obstacles.join('; ')}`);
+}
+
+/** The backend, or why it cannot train the job. */
+async function openCandidate({ name, obstacle }: Candidate, { threads, probe }: { threads: number; probe: Probe }): Promise<Omit<Backend, 'reason'> | string> {
+  const reason = await obstacle();
+  if (reason !== undefined) return reason;
+  const fingerprint = await activate(name, threads);
+  try {
+    await probe();
+    return { name, fingerprint };
+  } catch (error) {
+    const kernel = missingKernel(error);
+    if (kernel === undefined) throw error;
+    return `${name} has no kernel ${kernel}`;
+  }
 }
 
 /** A backend for inference alone, without a job to probe. */

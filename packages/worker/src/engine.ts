@@ -6,6 +6,8 @@ export type EvaluateTask = Extract<WorkerEffect, { type: 'evaluate' }>;
 
 export interface Engine {
   readonly fingerprint: string;
+  /** Which backend it computes on, and why: one line for people. */
+  readonly choice: string;
   /** Builds the phase's model; `sum` is the buffer into which gradients are summed over all ranks. */
   prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }>;
   /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */

@@ -152,8 +152,9 @@ class WorkerShell {
     this.#engine = await createEngine(job, (hash) => this.#blocks.fetch(hash));
     const host = this.link.localHost;
     this.#mesh = await Mesh.open(transport, meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, meshToken);
-    this.options.log(`engine ${this.#engine.fingerprint}, mesh at ${this.#mesh.address}`);
-    return { type: 'loaded', fingerprint: this.#engine.fingerprint, meshAddress: this.#mesh.address };
+    const { fingerprint, choice } = this.#engine;
+    this.options.log(`engine ${fingerprint}, mesh at ${this.#mesh.address}; backend ${choice}`);
+    return { type: 'loaded', fingerprint, choice, meshAddress: this.#mesh.address };
   }
 
   async #prepare(effect: WorkerEffect & { type: 'prepare' }): Promise<WorkerEvent> {

@@ -112,7 +112,7 @@ const perLayer: Record<string, Case> = {
   binaryCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 2 }], inputShape: [10], loss: 'binaryCrossEntropy', outputs: 2 },
 };
 
-const hasNative = installedEngines(process.env).length > 0;
+const hasNative = installedEngines(process.env, 'tensorflow').length > 0;
 const backends = ['cpu', 'wasm', 'tensorflow'] as const;
 const skipped = 'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
 

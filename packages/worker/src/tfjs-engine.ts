@@ -67,7 +67,7 @@ function objectiveOf(job: Job, name: PhaseName, teacher: tf.LayersModel | undefi
 }
 
 export interface EngineOptions {
-  /** What a user should know: the backend and why, and steps that stay eager. */
+  /** What a user should know: steps that stay eager. */
   readonly tell?: (text: string) => void;
   /** Whether steps may be recorded as graphs; true by default. */
   readonly trace?: boolean;
@@ -80,6 +80,7 @@ class TfjsEngine implements Engine {
 
   constructor(
     readonly fingerprint: string,
+    readonly choice: string,
     private readonly job: Job,
     private readonly reader: BlockReader,
     private readonly options: EngineOptions,
@@ -201,7 +202,6 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    options.tell?.(`backend ${backend.name}: ${backend.reason}`);
-    return new TfjsEngine(backend.fingerprint, job, new BlockReader(job.dataset, fetchBlock), options);
+    return new TfjsEngine(backend.fingerprint, `${backend.name}: ${backend.reason}`, job, new BlockReader(job.dataset, fetchBlock), options);
   };
 }

@@ -1,20 +1,29 @@
 // stillhouse backend: installs and lists engines.  stillhouse doctor: what this machine has.
 import { Argument, Option, type Command } from 'commander';
-import { installTensorflow } from '@stillhouse/native';
-import { inspectMachine, type BackendState } from '../machine.js';
+import { StillhouseError } from '@stillhouse/core';
+import { engineKinds, installTensorflow, installWebgpu, type EngineKind } from '@stillhouse/native';
+import { inspectBackends, inspectMachine, type BackendState } from '../machine.js';
 import { alignColumns } from '../summary.js';
 import { jsonOption } from './options.js';
 import { printLine, tellLine } from './terminal.js';
 
 const backendTable = (backends: readonly BackendState[]): string => alignColumns(backends.map(({ name, usable, detail }) => [name, usable ? 'usable' : 'not usable', detail]), ['left', 'left', 'left']);
 
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
+
+function clockNote(synchronised: boolean | undefined): string {
+  if (synchronised === undefined) return 'whether it is synchronised is not known; logs of several machines are compared by it, training is not';
+  return synchronised ? 'synchronised' : 'not synchronised: times in the logs of several machines will not agree';
+}
+
 export function addBackend(program: Command): void {
   const backend = program.command('backend').description('Engines on this machine.');
   backend
     .command('install')
-    .description("Install TensorFlow's native engine into the user's cache: needs a C++ compiler, npm, and pip or a wheel. Safe to interrupt and to repeat.")
-    .addArgument(new Argument('<name>', 'engine').choices(['tensorflow']))
-    .addOption(new Option('--from <path>', 'a TensorFlow wheel, or a folder with libtensorflow and include/, instead of pip'))
+    .description("Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm. Safe to interrupt and to repeat.")
+    .addArgument(new Argument('<name>', 'engine').choices(engineKinds))
+    .addOption(new Option('--from <path>', 'for tensorflow: a TensorFlow wheel, or a folder with libtensorflow and include/, instead of pip'))
+    .addOption(new Option('--cuda', "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download)"))
     .addOption(new Option('--force', 'install again what is there'))
     .addOption(jsonOption('what was installed'))
     .addHelpText('after', `
@@ -22,9 +31,13 @@ The folder is STILLHOUSE_CACHE, else stillhouse in the user's cache folder.
 
 Examples:
   stillhouse backend install tensorflow
+  stillhouse backend install tensorflow --cuda
+  stillhouse backend install webgpu
   stillhouse backend install tensorflow --from tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl`)
-    .action(async (_name: string, options: { from?: string; force?: true; json?: true }) => {
-      const { engine, fresh, fingerprint } = await installTensorflow({ ...options, env: process.env, tell: tellLine });
+    .action(async (name: EngineKind, options: { from?: string; cuda?: true; force?: true; json?: true }) => {
+      if (name === 'webgpu' && (options.from !== undefined || options.cuda)) throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
+      const install = { tensorflow: installTensorflow, webgpu: installWebgpu }[name];
+      const { engine, fresh, fingerprint } = await install({ ...options, env: process.env, tell: tellLine });
       if (options.json) return printLine(JSON.stringify({ folder: engine.folder, ...engine.manifest, fresh, fingerprint }));
       printLine(`${fresh ? 'installed' : 'works'}: ${fingerprint}\n${engine.folder}`);
     });
@@ -33,7 +46,7 @@ Examples:
     .description('List the backends and whether this machine can use them, in the order in which `--backend auto` tries them.')
     .addOption(jsonOption('the list'))
     .action((options: { json?: true }) => {
-      const { backends } = inspectMachine();
+      const backends = inspectBackends();
       printLine(options.json ? JSON.stringify(backends) : backendTable(backends));
     });
 }
@@ -41,15 +54,17 @@ Examples:
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('Say what this machine has: processor, memory, GPUs, Node, backends.')
+    .description('Say what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.')
     .addOption(jsonOption('it'))
-    .action((options: { json?: true }) => {
-      const machine = inspectMachine();
+    .action(async (options: { json?: true }) => {
+      const machine = await inspectMachine();
       if (options.json) return printLine(JSON.stringify(machine));
-      const gpus = machine.gpus.length ? machine.gpus.map((gpu) => `${gpu.name}, ${gpu.memory}, driver ${gpu.driver}`).join('; ') : 'none that nvidia-smi knows';
+      const gpus = machine.gpus.length ? machine.gpus.map((gpu) => `${gpu.name}, ${gpu.memory}, driver ${gpu.driver}`).join('; ') : 'none of NVIDIA (nvidia-smi does not answer); others show as webgpu';
       printLine(alignColumns([
         ['system', machine.platform], ['node', machine.node], ['processor', `${machine.cpu.model}, ${machine.cpu.cores} cores`],
-        ['memory', `${(machine.memoryBytes / 1e9).toFixed(1)} GB`], ['gpus', gpus],
+        ['memory', `${gigabytes(machine.memory.bytes)} GB, ${gigabytes(machine.memory.freeBytes)} GB free`], ['gpus', gpus],
+        ['ports', machine.ports.usable ? `a worker can listen on ${machine.ports.addresses.join(', ')}` : `cannot listen: ${machine.ports.reason}`],
+        ['clock', `${machine.clock.now}, ${machine.clock.timeZone}; ${clockNote(machine.clock.synchronised)}`],
       ], ['left', 'left']));
       printLine(`\n${backendTable(machine.backends)}`);
     });

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { Recipe } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { loadRecipe } from '../recipe-file.js';
-import { defaultWorkers, runFile, type RunResult } from '../run.js';
+import { runFile, type RunResult } from '../run.js';
 import { summaryTable, verdicts } from '../summary.js';
+import { defaultWorkers } from '../worker-places.js';
 import { backendOption, jsonOption, outOption, parseWorkers, setOption } from './options.js';
 import { printLine, RunTeller, withInterrupt } from './terminal.js';
 
@@ -19,7 +20,7 @@ export function addRun(program: Command): void {
   program
     .command('run <recipe>')
     .description('Train a recipe on this machine: a coordinator and worker processes, then the student.')
-    .option('--workers <count>', 'worker processes, or auto for as many as the cores allow; their number does not change the result', parseWorkers, defaultWorkers)
+    .option('--workers <count>', 'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change the result', parseWorkers, defaultWorkers)
     .addOption(backendOption())
     .addOption(outOption())
     .addOption(setOption())

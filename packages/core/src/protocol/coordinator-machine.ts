@@ -23,6 +23,8 @@ export interface WorkerInfo {
   readonly workerId: string;
   readonly host: string;
   readonly fingerprint: string;
+  /** Its backend and why, for people. */
+  readonly choice: string;
   readonly meshAddress: string;
   readonly ranks: { readonly lo: number; readonly hi: number } | undefined;
 }
@@ -205,7 +207,7 @@ function onJoin(state: CoordinatorState, worker: Worker, message: ToCoordinator 
   if (other && !state.options.allowMixed) {
     return reject(state, worker.link, worker.host, new StillhouseError('FINGERPRINT_MISMATCH', `the worker's engine is ${message.fingerprint}, that of ${other.workerId} ${other.fingerprint}: equal bits cannot be promised`));
   }
-  const info: WorkerInfo = { workerId: worker.workerId, host: worker.host, fingerprint: message.fingerprint, meshAddress: message.meshAddress, ranks: undefined };
+  const info: WorkerInfo = { workerId: worker.workerId, host: worker.host, fingerprint: message.fingerprint, choice: message.choice, meshAddress: message.meshAddress, ranks: undefined };
   const next = { ...state, workers: new Map(state.workers).set(worker.link, { ...worker, joined: info }) };
   const joined = joinedWorkers(next).length;
   const effects = [notify({ type: 'joined', worker: info, joined, wanted: state.options.workers })];

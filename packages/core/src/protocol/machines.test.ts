@@ -39,7 +39,7 @@ class Coordinator {
   }
 
   join(link: number, fingerprint = 'engine'): this {
-    return this.hello(link).message(link, { type: 'join', fingerprint, meshAddress: `mesh${link}` });
+    return this.hello(link).message(link, { type: 'join', fingerprint, choice: 'toy: asked for', meshAddress: `mesh${link}` });
   }
 
   ready(link: number, weights = sha('1')): this {

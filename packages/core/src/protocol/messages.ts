@@ -7,7 +7,7 @@ import { limits } from '../limits.js';
 import type { Job } from '../job.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -31,7 +31,7 @@ export type ExportedModel = z.infer<typeof exportedModel>;
 
 const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), protocol: z.int(), version: z.string(), token: z.string(), host: z.string().max(1000) }),
-  z.object({ type: z.literal('join'), fingerprint: z.string().max(1000), meshAddress: z.string().max(1000) }),
+  z.object({ type: z.literal('join'), fingerprint: z.string().max(1000), choice: z.string().max(10_000), meshAddress: z.string().max(1000) }),
   z.object({ type: z.literal('ready'), generation: index, step: index, parameters: index, weightsSha256: sha256 }),
   z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
   z.object({ type: z.literal('epoch'), generation: index, epoch: index, ledger, weightsSha256: sha256, trainLoss: real, learningRate: z.number(), validation: metrics.optional() }),

@@ -27,7 +27,7 @@ export interface RankRows {
 export type WorkerEvent =
   | { readonly type: 'opened'; readonly version: string; readonly token: string; readonly host: string }
   | { readonly type: 'message'; readonly message: ToWorker }
-  | { readonly type: 'loaded'; readonly fingerprint: string; readonly meshAddress: string }
+  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
   | { readonly type: 'prepared'; readonly layout: FlatLayout; readonly sum: Float32Array; readonly weightsSha256: string }
   | { readonly type: 'computed'; readonly partials: readonly Float32Array[] }
   | { readonly type: 'frame'; readonly from: number; readonly frame: MeshFrame }
@@ -112,7 +112,7 @@ export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number
     case 'message':
       return onMessage(state, event.message);
     case 'loaded':
-      return { state: { ...state, stage: 'idle' }, effects: [send({ type: 'join', fingerprint: event.fingerprint, meshAddress: event.meshAddress })] };
+      return { state: { ...state, stage: 'idle' }, effects: [send({ type: 'join', fingerprint: event.fingerprint, choice: event.choice, meshAddress: event.meshAddress })] };
     case 'prepared':
       return onPrepared(state, event);
     case 'computed':

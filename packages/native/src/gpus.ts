@@ -1,0 +1,33 @@
+// The GPUs that NVIDIA's driver knows, by its own tool.
+import { run } from './tools.js';
+
+export interface Gpu {
+  /** Stays the same when others come or go; CUDA_VISIBLE_DEVICES takes it. */
+  readonly uuid: string;
+  readonly name: string;
+  readonly memory: string;
+  readonly driver: string;
+}
+
+/**
+ * Those that a process of this environment may use, in the driver's order; none without a driver.
+ * CUDA_VISIBLE_DEVICES narrows them, as it does for CUDA.
+ */
+export function visibleGpus(env: NodeJS.ProcessEnv): Gpu[] {
+  const { status, stdout } = run('nvidia-smi', ['--query-gpu=uuid,name,memory.total,driver_version', '--format=csv,noheader'], { env, timeout: 10_000 });
+  if (status !== 0) return [];
+  const all = stdout.trim().split('\n').filter(Boolean).map((line) => {
+    const [uuid, name, memory, driver] = line.split(',').map((cell) => cell.trim());
+    return { uuid, name, memory, driver };
+  });
+  const wanted = env['CUDA_VISIBLE_DEVICES'];
+  if (wanted === undefined) return all;
+  const chosen: Gpu[] = [];
+  for (const entry of wanted.split(',').map((cell) => cell.trim())) {
+    const gpu = /^\d+$/.test(entry) ? all[Number(entry)] : all.find(({ uuid }) => entry !== '' && uuid.startsWith(entry));
+    // CUDA stops at the first that does not exist.
+    if (!gpu) break;
+    chosen.push(gpu);
+  }
+  return chosen;
+}
