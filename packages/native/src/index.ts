@@ -3,6 +3,7 @@ export { visibleGpus, type Gpu } from './gpus.js';
 export { engineKinds, installedEngines, type EngineKind, type InstalledEngine } from './home.js';
 export { installTensorflow, installWebgpu, type InstallOptions, type InstallResult } from './install.js';
 export { loadTensorflow, nativeTracing } from './load.js';
+export { registerReluGradient } from './relu-gradient.js';
 export { TracedGraph, TraceError } from './trace.js';
 export { tryEngine } from './try-engine.js';
 export { loadWebgpu, type WebgpuDevice } from './webgpu.js';

@@ -11,7 +11,6 @@ import type { Messages } from './graph-def.js';
 import { visibleGpus } from './gpus.js';
 import { installedEngines } from './home.js';
 import { lendDependencies } from './lend-dependencies.js';
-import { registerReluGradient } from './relu-gradient.js';
 import type { NativeTools } from './trace.js';
 
 const require = createRequire(import.meta.url);
@@ -50,7 +49,6 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
     const binding = require(join(folder, bindingFile)) as Binding;
     require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));
     const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
-    registerReluGradient();
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels choose their instructions, and so their bits, by the processor.
     const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : (cpus()[0]?.model.trim() ?? process.arch);

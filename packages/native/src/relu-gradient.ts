@@ -7,7 +7,9 @@ import type { NativeBackend } from './binding-api.js';
 const kernelName = 'ReluGrad';
 const floatType = 1;
 
+/** Once per process; other backends keep TFJS's gradient. */
 export function registerReluGradient(): void {
+  if (tf.getKernel(kernelName, 'tensorflow')) return;
   tf.registerKernel({
     kernelName,
     backendName: 'tensorflow',

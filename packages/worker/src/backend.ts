@@ -3,8 +3,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError } from '@stillhouse/core';
-import { installedEngines, loadTensorflow, loadWebgpu } from '@stillhouse/native';
-import { registerGradients } from './wasm-gradients.js';
+import { installedEngines, loadTensorflow, loadWebgpu, registerReluGradient } from '@stillhouse/native';
+import { registerWasmGradients } from './wasm-gradients.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 
 export const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
@@ -26,14 +26,17 @@ export type Probe = () => Promise<void>;
 async function activate(name: ConcreteName, threads: number): Promise<string> {
   tf.enableProdMode();
   let engine = `cpu ${tf.version_core}`;
-  if (name === 'tensorflow') engine = loadTensorflow(threads);
+  if (name === 'tensorflow') {
+    engine = loadTensorflow(threads);
+    registerReluGradient();
+  }
   if (name === 'webgpu') engine = (await loadWebgpu()).fingerprint;
   if (name === 'wasm') {
     // One thread whatever the machine has: threads would change the order of additions.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     setThreadsCount(1);
     transposeBeforeMatMul();
-    registerGradients();
+    registerWasmGradients();
     engine = `wasm ${version_wasm}`;
   }
   if (!(await tf.setBackend(name))) throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);

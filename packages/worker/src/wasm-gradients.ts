@@ -1,5 +1,5 @@
-// Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, which are missing, and that of
-// max pooling, which is wrong where all values of a window are negative.
+// Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, of which some are missing and
+// one is slow, and that of max pooling, which is wrong where all values of a window are negative.
 import * as tf from '@tensorflow/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 
@@ -33,17 +33,6 @@ function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): 
   return tf.slice(whole, [0, 0, 0, 0], [info.batchSize, height, width, info.inChannels]);
 }
 
-/**
- * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: a convolution itself, with channels as the batch, the
- * batch as the channels, dy as the filter, and the strides as its dilation.
- */
-function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
-  const images = tf.transpose(padded(x, info), [3, 1, 2, 0]);
-  const filter = tf.transpose(dy, [1, 2, 0, 3]);
-  const product = tf.conv2d(images, filter, 1, 'valid', 'NHWC', [info.strideHeight, info.strideWidth]);
-  return tf.transpose(product, [1, 2, 0, 3]);
-}
-
 /** A place of a filter or window, with its offset in the padded input. */
 interface Place {
   readonly i: number;
@@ -60,11 +49,34 @@ function places(info: tf.backend_util.Conv2DInfo): Place[] {
   });
 }
 
-/** What each output sees at a place: [batch, out height, out width, channels]. */
-function seenFrom({ top, left }: Place, images: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
-  const { batchSize, inChannels, outHeight, outWidth, strideHeight, strideWidth } = info;
-  const end = [batchSize, top + (outHeight - 1) * strideHeight + 1, left + (outWidth - 1) * strideWidth + 1, inChannels];
-  return tf.stridedSlice(images, [0, top, left, 0], end, [1, strideHeight, strideWidth, 1]) as tf.Tensor4D;
+/** The first of every `step` entries of an axis, `count` of them, by a slice of a matrix: strided slices are slow. */
+function everyNth(x: tf.Tensor, axis: number, { step, count }: { step: number; count: number }): tf.Tensor {
+  if (step === 1) return x;
+  const whole = tf.pad(x, x.shape.map((size, i) => [0, i === axis ? step * count - size : 0]));
+  const inner = x.shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const outer = x.shape.slice(0, axis).reduce((product, size) => product * size, 1);
+  const matrix = tf.reshape<tf.Rank.R2>(whole, [outer * count, step * inner]);
+  return tf.reshape(tf.slice(matrix, [0, 0], [outer * count, inner]), x.shape.map((size, i) => (i === axis ? count : size)));
+}
+
+/** What each output sees at a place: `images` with the out height and width on the two axes from `axis` on. */
+function seenFrom({ top, left }: Place, images: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, axis = 1): tf.Tensor4D {
+  const { outHeight, outWidth, strideHeight, strideWidth } = info;
+  const along = (rest: readonly number[], height: number, width: number): Shape4D => rest.map((value, i) => (i === axis ? height : i === axis + 1 ? width : value)) as Shape4D;
+  const part = tf.slice(images, along([0, 0, 0, 0], top, left), along(images.shape, (outHeight - 1) * strideHeight + 1, (outWidth - 1) * strideWidth + 1));
+  return everyNth(everyNth(part, axis, { step: strideHeight, count: outHeight }), axis + 1, { step: strideWidth, count: outWidth }) as tf.Tensor4D;
+}
+
+/**
+ * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: for each place of the filter a product of matrices, whose
+ * left one is taken out of the transposed images, so that it lies as the product is fast.
+ */
+function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const { batchSize, inChannels, outChannels, outHeight, outWidth } = info;
+  const images = tf.transpose(padded(x, info), [3, 0, 1, 2]);
+  const outer = tf.reshape(dy, [batchSize * outHeight * outWidth, outChannels]);
+  const rows = places(info).map((place) => tf.matMul(tf.reshape(seenFrom(place, images, info, 2), [inChannels, batchSize * outHeight * outWidth]), outer));
+  return tf.reshape(tf.stack(rows), info.filterShape);
 }
 
 /** dy as [batch, out height, out width, channels, multiplier]. */
@@ -88,17 +100,33 @@ function spread(image: tf.Tensor4D, strideHeight: number, strideWidth: number): 
   return tf.slice(rows, [0, 0, 0, 0], [batch, (height - 1) * strideHeight + 1, (width - 1) * strideWidth + 1, channels]);
 }
 
+/** From the padded and cut input back to the input itself: rows and columns that no output looks at have no gradient. */
+function unpadded(canvas: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const [height, width] = usedSize(info);
+  const { inHeight, inWidth, inChannels, batchSize, padInfo } = info;
+  const whole = tf.pad(canvas, [[0, 0], [0, Math.max(0, inHeight + padInfo.top - height)], [0, Math.max(0, inWidth + padInfo.left - width)], [0, 0]]);
+  return tf.slice(whole, [0, padInfo.top, padInfo.left, 0], [batchSize, inHeight, inWidth, inChannels]);
+}
+
 /** Adds up, per place, what each output [batch, out height, out width, channels] gives to the input that it sees there. */
 function gather(shares: readonly { place: Place; share: tf.Tensor4D }[], info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const [height, width] = usedSize(info);
-  const { inHeight, inWidth, inChannels, batchSize, padInfo } = info;
   const canvases = shares.map(({ place: { top, left }, share }) => {
     const wide = spread(share, info.strideHeight, info.strideWidth);
     return tf.pad(wide, [[0, 0], [top, height - top - wide.shape[1]], [left, width - left - wide.shape[2]], [0, 0]]);
   });
-  // Rows and columns that no output looks at have no gradient.
-  const whole = tf.pad(tf.addN(canvases), [[0, 0], [0, Math.max(0, inHeight + padInfo.top - height)], [0, Math.max(0, inWidth + padInfo.left - width)], [0, 0]]);
-  return tf.slice(whole, [0, padInfo.top, padInfo.left, 0], [batchSize, inHeight, inWidth, inChannels]);
+  return unpadded(tf.addN(canvases), info);
+}
+
+/**
+ * dx[b, s·y + i, s·z + j, c] = Σ_k dy[b, y, z, k] · w[i, j, c, k]: a convolution of dy, spread by the strides, with the
+ * filter turned around.
+ */
+function inputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
+  const [rows, columns] = [info.effectiveFilterHeight - 1, info.effectiveFilterWidth - 1];
+  const wide = tf.pad(spread(dy, info.strideHeight, info.strideWidth), [[0, 0], [rows, rows], [columns, columns], [0, 0]]);
+  const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]);
+  return unpadded(tf.conv2d(wide, turned, 1, 'valid', 'NHWC', [info.dilationHeight, info.dilationWidth]), info);
 }
 
 /** dx[b, s·y + i, s·z + j, c] = Σ_m dy[b, y, z, c·m] · w[i, j, c, m], summed over the filter's places. */
@@ -128,12 +156,13 @@ type Kernel = (args: { inputs: Record<string, tf.Tensor4D>; attrs: Attributes & 
 
 const kernels: Record<string, Kernel> = {
   Conv2DBackpropFilter: ({ inputs: { x, dy }, attrs }) => filterGradient(x, dy, geometryOf(x.shape, attrs.filterShape, attrs, false)),
+  Conv2DBackpropInput: ({ inputs: { dy, filter }, attrs }) => inputGradient(dy, filter, geometryOf(attrs.inputShape, filter.shape, attrs, false)),
   DepthwiseConv2dNativeBackpropFilter: ({ inputs: { x, dy }, attrs }) => depthwiseFilterGradient(x, dy, geometryOf(x.shape, attrs.filterShape, attrs, true)),
   DepthwiseConv2dNativeBackpropInput: ({ inputs: { dy, filter }, attrs }) => depthwiseInputGradient(dy, filter, geometryOf(attrs.inputShape, filter.shape, attrs, true)),
   MaxPoolGrad: ({ inputs: { dy, input, output }, attrs: { filterSize, strides, pad, dimRoundingMode } }) =>
     maxPoolGradient(dy, input, output, tf.backend_util.computePool2DInfo(input.shape, filterSize, strides, 1, pad, dimRoundingMode)),
 };
 
-export function registerGradients(): void {
+export function registerWasmGradients(): void {
   for (const [name, kernel] of Object.entries(kernels)) replaceWasmKernel(name, () => kernel as unknown as tf.KernelFunc);
 }
