@@ -1,5 +1,5 @@
 // One training step, optimiser and all, beside its peers: interleaved rounds in one run, medians of medians.
-//   npm run bench -- step [--rounds 7] [--models mlp,cnn,tabular]
+//   npm run bench -- step [--rounds 7] [--models mlp,cnn,tabular,attention]
 // Needs the native engine (stillhouse backend install tensorflow); peers that .venv lacks are left out.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({ args: process.argv.slice(3), options: { rounds: { type: 'string', default: '7' }, models: { type: 'string', default: 'mlp,cnn,tabular' } } });
+const { values } = parseArgs({ args: process.argv.slice(3), options: { rounds: { type: 'string', default: '7' }, models: { type: 'string', default: 'mlp,cnn,tabular,attention' } } });
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const models = JSON.parse(readFileSync(path('step/models.json'), 'utf8'));
 const python = path('../.venv/bin/python');
@@ -18,6 +18,7 @@ const contestants = {
   'stillhouse, eager': (model) => [process.execPath, path('step/stillhouse.mjs'), model, 'eager'],
   'tfjs-node model.fit': (model) => [process.execPath, path('step/stillhouse.mjs'), model, 'fit'],
   'stillhouse on wasm': (model) => [process.execPath, path('step/stillhouse.mjs'), model, 'eager', 'wasm'],
+  'tfjs wasm model.fit': (model) => [process.execPath, path('step/stillhouse.mjs'), model, 'fit', 'wasm'],
   ...(has('torch') ? { 'PyTorch, fused Adam': (model) => [python, path('step/peers.py'), model, 'torch'] } : {}),
   ...(has('tensorflow') ? { 'tf.function': (model) => [python, path('step/peers.py'), model, 'tf'] } : {}),
 };
@@ -26,14 +27,27 @@ class Contestant {
   constructor(name, [command, ...args]) {
     this.name = name;
     this.rounds = [];
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.errors = '';
+    this.child.stderr.on('data', (text) => (this.errors += text));
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 
   async line() {
     const { value, done } = await this.lines.next();
-    if (done) throw new Error(`${this.name} ended early`);
+    if (done) throw new Error(`${this.name} ended early: ${this.errors.trim().split('\n').find((line) => line.includes('Error')) ?? ''}`);
     return value;
+  }
+
+  /** Whether it can train the model at all; says why not. */
+  async isReady() {
+    try {
+      await this.line();
+      return true;
+    } catch (error) {
+      console.error(error.message);
+      return false;
+    }
   }
 
   async round() {
@@ -48,8 +62,7 @@ for (const model of values.models.split(',')) {
   const field = [];
   for (const [name, command] of Object.entries(contestants)) {
     const contestant = new Contestant(name, command(model));
-    await contestant.line();
-    field.push(contestant);
+    if (await contestant.isReady()) field.push(contestant);
   }
   for (let round = 0; round < Number(values.rounds); round++) for (const contestant of field) await contestant.round();
   const best = median(field[0].rounds);

@@ -7,9 +7,25 @@ spec = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "
 batch, shape, classes = spec["batch"], spec["input"], spec["loss"] == "softmaxCrossEntropy"
 
 
-def torch_step():
+def torch_attention():
     import torch
-    torch.set_num_threads(1)
+    length, width = shape
+
+    class Block(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project = torch.nn.ModuleList([torch.nn.Linear(width, width) for _ in range(4)])
+            self.hidden, self.head = torch.nn.Linear(width, 128), torch.nn.Linear(128, spec["outputs"])
+
+        def forward(self, x):
+            q, k, v = (project(x).reshape(-1, length, 4, width // 4).transpose(1, 2) for project in self.project[:3])
+            mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, length, width)
+            return self.head(torch.relu(self.hidden(x + self.project[3](mixed))).mean(1))
+    return Block()
+
+
+def torch_layers():
+    import torch
     layers, channels, size = [], shape[-1], shape[:-1]
     width = channels
     for layer in spec["layers"]:
@@ -24,9 +40,15 @@ def torch_step():
             layers.append(torch.nn.MaxPool2d(layer["maxPooling2d"])); size = [side // layer["maxPooling2d"] for side in size]
         if isinstance(layer, dict) and layer.get("activation") == "relu":
             layers.append(torch.nn.ReLU())
-    model = torch.nn.Sequential(*layers)
+    return torch.nn.Sequential(*layers)
+
+
+def torch_step():
+    import torch
+    torch.set_num_threads(1)
+    model = torch_attention() if "module" in spec else torch_layers()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
-    x = torch.randn(batch, *([shape[-1]] + shape[:-1] if len(shape) == 3 else shape))
+    x = torch.randn(batch, *([shape[-1]] + shape[:-1] if len(shape) == 3 else shape))  # images with channels first
     y = torch.randint(0, spec["outputs"], (batch,)) if classes else torch.randn(batch, 1)
     loss_of = torch.nn.CrossEntropyLoss() if classes else torch.nn.MSELoss()
 
@@ -39,10 +61,24 @@ def torch_step():
     return step
 
 
-def tf_step():
+def tf_attention():
     import tensorflow as tf
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    length, width = shape
+    inputs = tf.keras.layers.Input(shape)
+    split = lambda x: tf.transpose(tf.reshape(x, [-1, length, 4, width // 4]), [0, 2, 1, 3])
+
+    class Attend(tf.keras.layers.Layer):
+        def call(self, q, k, v):
+            scores = tf.nn.softmax(tf.matmul(split(q), split(k), transpose_b=True) * (4 / width) ** 0.5)
+            return tf.reshape(tf.transpose(tf.matmul(scores, split(v)), [0, 2, 1, 3]), [-1, length, width])
+    q, k, v = (tf.keras.layers.Dense(width)(inputs) for _ in range(3))
+    attended = inputs + tf.keras.layers.Dense(width)(Attend()(q, k, v))
+    hidden = tf.keras.layers.Dense(128, activation="relu")(attended)
+    return tf.keras.Model(inputs, tf.keras.layers.Dense(spec["outputs"])(tf.keras.layers.GlobalAveragePooling1D()(hidden)))
+
+
+def tf_layers():
+    import tensorflow as tf
     layers = [tf.keras.layers.Input(shape)]
     for layer in spec["layers"]:
         if layer == "flatten":
@@ -53,7 +89,14 @@ def tf_step():
             layers.append(tf.keras.layers.Conv2D(layer["conv2d"], layer["kernel"], activation=layer.get("activation")))
         else:
             layers.append(tf.keras.layers.MaxPooling2D(layer["maxPooling2d"]))
-    model = tf.keras.Sequential(layers)
+    return tf.keras.Sequential(layers)
+
+
+def tf_step():
+    import tensorflow as tf
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model = tf_attention() if "module" in spec else tf_layers()
     optimizer = tf.keras.optimizers.Adam(0.001)
     x = tf.random.normal([batch] + shape)
     y = tf.random.uniform([batch], 0, spec["outputs"], tf.int32) if classes else tf.random.normal([batch, 1])

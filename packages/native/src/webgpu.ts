@@ -38,14 +38,14 @@ export interface WebgpuDevice {
 let loaded: Promise<WebgpuDevice> | undefined;
 
 async function load(folder: string): Promise<WebgpuDevice> {
-  const { create, globals } = require(dawnFile(folder)) as { create(flags: string[]): Gpu; globals: object };
-  const gpu = create([]);
+  const dawn = require(dawnFile(folder)) as { create(flags: string[]): Gpu; globals: object };
+  const gpu = dawn.create([]);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
     throw new StillhouseError('BACKEND_UNAVAILABLE', 'Dawn finds no GPU on this machine', { next: 'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.' });
   }
   const scope = globalThis as { navigator?: object };
-  Object.assign(scope, globals);
+  Object.assign(scope, dawn.globals);
   // Node 20 has no navigator, later ones a read-only one.
   if (!scope.navigator) Object.defineProperty(scope, 'navigator', { value: {}, configurable: true });
   Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true });

@@ -5,7 +5,7 @@ import {
   type FlatLayout, type Job, type MetricSums, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
-import { openBackend, type BackendName } from './backend.js';
+import { openBackend, type Backend, type BackendName } from './backend.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
@@ -79,12 +79,19 @@ class TfjsEngine implements Engine {
   #kept: { parameters: Float32Array; others: Float32Array } | undefined;
 
   constructor(
-    readonly fingerprint: string,
-    readonly choice: string,
+    private readonly backend: Backend,
     private readonly job: Job,
     private readonly reader: BlockReader,
     private readonly options: EngineOptions,
   ) {}
+
+  get fingerprint(): string {
+    return this.backend.fingerprint;
+  }
+
+  get choice(): string {
+    return `${this.backend.name}: ${this.backend.reason}`;
+  }
 
   async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
     this.#retire();
@@ -202,6 +209,6 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    return new TfjsEngine(backend.fingerprint, `${backend.name}: ${backend.reason}`, job, new BlockReader(job.dataset, fetchBlock), options);
+    return new TfjsEngine(backend, job, new BlockReader(job.dataset, fetchBlock), options);
   };
 }
