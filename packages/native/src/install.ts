@@ -1,6 +1,6 @@
 // Installs engines: a library from where it is at hand, what lies between it and TFJS, and a training to prove it.
 import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
 import { bindingPackage, bindingVersion, compileBindings, placePackage } from './binding.js';
 import { downloadNvidia } from './cuda.js';
@@ -70,6 +70,7 @@ async function install(kind: EngineKind, options: InstallOptions, prepare: () =>
 }
 
 function chooseSource({ from, cuda, env, tell }: InstallOptions): Source {
+  if (cuda && from !== undefined && basename(from).startsWith('tensorflow_cpu')) throw new StillhouseError('BACKEND_SOURCE', `${from} is built without CUDA`, { next: 'Give the wheel named tensorflow-VERSION for Linux, or leave out --from.' });
   if (from !== undefined) return sourceFromPath(from);
   // A TensorFlow that is there may be built without CUDA; its wheel for CUDA is certain to have it.
   const python = cuda ? undefined : sourceFromPython();
