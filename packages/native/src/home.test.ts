@@ -51,7 +51,7 @@ describe('engines in their folders', () => {
 
   test('what an install that ended left behind is removed; one that is under way in another process is left alone', async () => {
     const root = enginesFolder(env, 'tensorflow');
-    const ended = spawnSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).stdout.trim();
+    const ended = spawnSync(process.execPath, ['-e', 'process.stdout.write(String(process.pid))'], { encoding: 'utf8' }).stdout;
     mkdirSync(join(root, `1.0.0.${ended}.partial`), { recursive: true });
     mkdirSync(join(root, `1.0.0.${process.ppid}.partial`));
     writeFileSync(join(root, `1.0.0.${process.ppid}.partial`, 'engine.json'), '{}');
