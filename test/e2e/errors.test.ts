@@ -34,7 +34,7 @@ const idxRecipe = (images: string, labels: string): object => changed((recipe) =
 
 /** Exactly one sentence with a code, and one that says what to do next. */
 function expectRefusal({ code, stderr, stdout }: Result, expected: { exit: number; code: string; text: string | RegExp }): void {
-  const lines = stderr.trimEnd().split('\n').filter((line) => !/^(worker w\d|teacher:|warning:)/.test(line));
+  const lines = stderr.trimEnd().split('\n').filter((line) => !/^(backend|worker w\d|teacher:|warning:)/.test(line));
   expect(lines).toHaveLength(2);
   expect(lines[0]).toMatch(new RegExp(`^stillhouse: ${expected.code}: `));
   expect(lines[0]).toMatch(expected.text);
