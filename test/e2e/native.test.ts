@@ -1,5 +1,5 @@
 // The native engine: installed from what is at hand, interrupted, repeated, and the same bits for any number of workers.
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -44,6 +44,15 @@ describe('without an engine', () => {
   test('--backend auto says in one line what it took, why, and how to get a faster one', async () => {
     const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1']);
     expect(stderr).toMatch(/^backend wasm: the fastest here that trains every model of the recipe; tensorflow is not installed \(several times faster: `stillhouse backend install tensorflow`\); webgpu is not installed$/m);
+  });
+
+  test('auto says of a GPU that nothing uses how to use it', async () => {
+    const bin = scratch.path('gpu-bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\n', { mode: 0o755 });
+    const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], { env: { PATH: `${bin}:${process.env['PATH']}` } });
+    expect(stderr).toMatch(/^backend wasm: .*; the NVIDIA H100 is not used \(`stillhouse backend install tensorflow --cuda`\)$/m);
+    expect((await scratch.run(['doctor'], { env: { PATH: `${bin}:${process.env['PATH']}` } })).stdout).toMatch(/gpus +NVIDIA H100, 81559 MiB, driver 550\.54/);
   });
 
   test('--cuda and --from are for tensorflow; a wheel without CUDA is refused', async () => {

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError } from '@stillhouse/core';
-import { installedEngines, loadTensorflow, loadWebgpu, registerReluGradient } from '@stillhouse/native';
+import { installedEngines, loadTensorflow, loadWebgpu, registerReluGradient, visibleGpus } from '@stillhouse/native';
 import { registerWasmGradients } from './wasm-gradients.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 
@@ -86,10 +86,17 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
       if (error instanceof StillhouseError && error.code === 'BACKEND_UNAVAILABLE') return error.message;
       throw error;
     });
-    if (typeof opened !== 'string') return { ...opened, reason: [`the fastest here that trains every model of the recipe`, ...obstacles].join('; ') };
+    if (typeof opened !== 'string') return { ...opened, reason: ['the fastest here that trains every model of the recipe', ...obstacles, ...unusedGpu(opened.name)].join('; ') };
     obstacles.push(opened);
   }
   throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${obstacles.join('; ')}`);
+}
+
+/** What would make an idle GPU of NVIDIA compute. */
+function unusedGpu(name: ConcreteName): string[] {
+  if (name === 'webgpu' || (name === 'tensorflow' && installedEngines(process.env, 'tensorflow')[0].manifest.cuda)) return [];
+  const [gpu] = visibleGpus(process.env);
+  return gpu ? [`the ${gpu.name} is not used (\`stillhouse backend install tensorflow --cuda\`)`] : [];
 }
 
 /** The backend, or why it cannot train the job. */
