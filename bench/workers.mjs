@@ -31,6 +31,6 @@ for (const backend of values.backends.split(',')) {
     }
   }
   if (hashes.size !== 1) throw new Error(`${backend}: the weights differ between numbers of workers`);
-  console.log(`| ${backend} | ${rates.map((rate, i) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} |`);
+  console.log(`| ${backend} | ${rates.map((rate) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} |`);
 }
 rmSync(out, { recursive: true });
