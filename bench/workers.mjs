@@ -14,11 +14,11 @@ const out = mkdtempSync(join(tmpdir(), 'stillhouse-bench-'));
 
 const ranks = counts.length * 2;
 const recipe = {
-  ranks, loss: 'mse', data: { large: { generator: 'friedman', rows: 64 * ranks * 40 }, test: { generator: 'friedman', rows: 64 } },
-  teacher: { model: { layers: [{ dense: 1024, activation: 'relu' }, { dense: 1024, activation: 'relu' }, { dense: 1 }] }, epochs: 1, batch: 64 * ranks, optimizer: { name: 'adam' } },
+  ranks, loss: 'mse', data: { large: { generator: 'friedman1', rows: 256 * ranks * 20 }, test: { generator: 'friedman1', rows: 64 } },
+  teacher: { model: { layers: [{ dense: 1024, activation: 'relu' }, { dense: 1024, activation: 'relu' }, { dense: 1 }] }, epochs: 1, batch: 256 * ranks, optimizer: { name: 'adam' } },
 };
 
-console.log(`Friedman, MLP 10-1024-1024-1, ${ranks} ranks of 64 rows: rows per second, median of ${values.rounds} rounds\n`);
+console.log(`Friedman, MLP 10-1024-1024-1, ${ranks} ranks of 256 rows: rows per second, median of ${values.rounds} rounds\n`);
 console.log(`| backend | ${counts.map((count) => `${count} ${count === 1 ? 'worker' : 'workers'}`).join(' | ')} |\n| --- |${' --- |'.repeat(counts.length)}`);
 for (const backend of values.backends.split(',')) {
   const rates = counts.map(() => []);

@@ -8,6 +8,7 @@ import { downloadsFolder, enginesFolder, installedEngines, placeEngine, type Eng
 import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
 import type { Progress } from './tools.js';
 import { tryEngine } from './try-engine.js';
+import { noGpuHint } from './webgpu.js';
 import { placeWebgpu, webgpuVersion, webgpuBackendVersion } from './webgpu-packages.js';
 
 export interface InstallOptions {
@@ -43,7 +44,7 @@ function verify(kind: EngineKind, folder: string, { env, tell }: InstallOptions)
   tell('verifying: a small model is trained');
   const tried = tryEngine(kind, folder, env);
   if ('fingerprint' in tried) return tried.fingerprint;
-  throw new StillhouseError('BACKEND_BUILD', `the ${kind} engine is there but does not train: ${tried.reason}`);
+  throw new StillhouseError('BACKEND_BUILD', `the ${kind} engine is there but does not train: ${tried.reason}`, kind === 'webgpu' ? { next: noGpuHint } : {});
 }
 
 /** Bytes of a folder's own files; what is linked is elsewhere. */

@@ -21,6 +21,9 @@ interface Gpu {
   requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{ readonly info: AdapterInfo } | null>;
 }
 
+/** What to do where Dawn cannot compute. */
+export const noGpuHint = 'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
+
 /** Kernels of TFJS that add with atomics, in whatever order threads come: the sums would not repeat. */
 const racing = ['UnsortedSegmentSum', 'Bincount', 'DenseBincount', 'Dilation2DBackpropFilter', 'Dilation2DBackpropInput', 'ScatterNd', 'SparseSegmentMean', 'SparseSegmentSum', 'TensorScatterUpdate'];
 
@@ -42,7 +45,7 @@ async function load(folder: string): Promise<WebgpuDevice> {
   const gpu = dawn.create([]);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
-    throw new StillhouseError('BACKEND_UNAVAILABLE', 'Dawn finds no GPU on this machine', { next: 'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.' });
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'Dawn finds no GPU on this machine', { next: noGpuHint });
   }
   const scope = globalThis as { navigator?: object };
   Object.assign(scope, dawn.globals);
