@@ -77,15 +77,11 @@ export class FlatModel {
     await this.#read(this.#trainable, this.parameters);
   }
 
-  /** Puts the buffers into the model, if they are newer: for whoever computes with the model itself. */
+  /** Puts the buffers into the model: for whoever computes with the model itself. */
   load(): void {
     if (this.#isStale) this.#write(this.#trainable, this.parameters);
-    this.loadOthers();
     this.#isStale = false;
-  }
-
-  /** A pass in training leaves other non-trainable weights in the model than it began with. */
-  loadOthers(): void {
+    // Always: a pass in training leaves other non-trainable weights in the model than it began with.
     this.#write(this.#nonTrainable, this.others);
   }
 
