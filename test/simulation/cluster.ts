@@ -1,140 +1,57 @@
-// A whole cluster in one process: the real shells and machines on a virtual clock and a memory network, derived from one
-// seed. The checkers are outside the product.
-import { createHash } from 'node:crypto';
-import {
-  hashName, MemoryNetwork, parseRecipe, phaseOf, randomStream, VirtualClock,
-  type Clock, type CoordinatorNotice, type ErrorRecord, type Job, type Link, type Phase, type PhaseRecord, type SetManifest, type Transport,
-} from '@stillhouse/core';
+// A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by checkers.
+import { hashName, randomStream, replayJournal, type Clock, type CoordinatorNotice, type ErrorRecord, type Transport } from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
-import { runWorker, type ComputeTask } from '@stillhouse/worker';
-import { referenceRun } from './reference.js';
-import { ToyEngine, type ToyModel } from './toy-engine.js';
-
-const blockBytes = new Uint8Array([1, 2, 3]);
-const block = createHash('sha256').update(blockBytes).digest('hex');
-const setOf = (rowCount: number): SetManifest => ({ rowCount, blockRows: rowCount, blocks: [block] });
-
-export interface Scenario {
-  readonly seed: number;
-  readonly job: Job;
-  readonly model: ToyModel;
-  readonly workers: number;
-  /** Mean time of a step of each worker. */
-  readonly speedsMs: readonly number[];
-  readonly maxDelayMs: number;
-  /** A worker whose links all break at a time, if any. */
-  readonly crash: { readonly worker: number; readonly atMs: number } | undefined;
-}
-
-/** Everything about a cluster, from its seed. */
-export function scenarioOf(seed: number): Scenario {
-  const next = randomStream(hashName('scenario'), seed);
-  const upTo = (max: number): number => 1 + Math.floor(next() * max);
-  const chance = (p: number): boolean => next() < p;
-  const ranks = upTo(9);
-  const rows = upTo(60);
-  const validation = chance(0.5);
-  const training = {
-    model: { layers: [{ dense: 1 }] }, epochs: upTo(4), batch: ranks + Math.floor(next() * 20),
-    optimizer: { name: 'sgd', learningRate: chance(0.5) ? 0.1 : 0.05 },
-    schedule: chance(0.5) ? { name: 'cosine', warmupSteps: 2 } : { name: 'constant' },
-    ...(validation ? { validation: 0.2, ...(chance(0.6) ? { earlyStopping: { patience: 1, restoreBest: chance(0.8) } } : {}) } : {}),
-  };
-  const source = { generator: 'noise', rows: 1 };
-  const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
-  const sets = { large: setOf(rows), small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
-  const job: Job = { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], dtype: 'F32', scale: 1, outputs: 1, labelCount: 1, targets: [], sets } };
-  const workers = upTo(10);
-  return {
-    seed, job, workers,
-    model: { parameters: upTo(50), otherWeights: chance(0.3) ? upTo(5) : 0 },
-    speedsMs: Array.from({ length: workers }, () => (chance(0.2) ? 200 : 10)),
-    maxDelayMs: chance(0.5) ? 2 : 150,
-    crash: chance(0.2) ? { worker: Math.floor(next() * workers), atMs: next() * 4000 } : undefined,
-  };
-}
-
-/** Checks what no worker alone can know: rows exactly once an epoch, and nobody more than a step ahead. */
-class RowChecker {
-  readonly #rows = new Map<string, number[]>();
-  readonly #steps = new Map<string, Map<number, number>>();
-  readonly problems: string[] = [];
-
-  onCompute(worker: number, phase: Phase, task: ComputeTask): void {
-    const key = `${phase.name} epoch ${task.epoch}`;
-    this.#rows.set(key, [...(this.#rows.get(key) ?? []), ...task.ranks.flatMap(({ rows }) => rows)]);
-    const steps = this.#steps.get(phase.name) ?? new Map<number, number>();
-    this.#steps.set(phase.name, steps.set(worker, task.step));
-    const all = [...steps.values()];
-    if (Math.max(...all) - Math.min(...all) > 1) this.problems.push(`${phase.name}: workers at steps ${all.join(', ')}`);
-  }
-
-  finish(job: Job): void {
-    for (const [key, rows] of this.#rows) {
-      const expected = phaseOf(job, key.split(' ')[0] as Phase['name']).schedule.rowCount;
-      const distinct = new Set(rows);
-      if (rows.length !== expected || distinct.size !== expected) this.problems.push(`${key}: ${rows.length} rows used, ${distinct.size} distinct, of ${expected}`);
-    }
-  }
-}
-
-/** A transport whose links can all be broken at once, as when a machine dies. */
-function breakable(transport: Transport): { transport: Transport; break: () => void } {
-  const links: Link[] = [];
-  const track = (link: Link): Link => {
-    links.push(link);
-    return link;
-  };
-  return {
-    transport: {
-      listen: (address, onLink) => transport.listen(address, (link) => onLink(track(link))),
-      connect: async (address) => track(await transport.connect(address)),
-    },
-    break: () => links.forEach((link) => link.close('crashed')),
-  };
-}
+import { startWorker, type RunningWorker } from '@stillhouse/worker';
+import { Checkers } from './checkers.js';
+import { SimDisk } from './disk.js';
+import { Network, SimProcess, VirtualClock } from './network.js';
+import { block, blockBytes, type Fault, type Scenario } from './scenario.js';
+import { ToyEngine } from './toy-engine.js';
 
 export interface Outcome {
   readonly problems: readonly string[];
-  readonly error: ErrorRecord | undefined;
+  readonly seen: Checkers['seen'];
   readonly transcript: readonly string[];
 }
 
-const maxTasks = 400_000;
-const maxVirtualMs = 1_200_000;
+/** What one process has of its world. */
+export interface WorldProcess {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly isAlive: boolean;
+}
+
+/** What a cluster runs in, and how its time passes. */
+export interface World {
+  readonly clock: Clock;
+  /** HOST:PORT of a coordinator, and of each worker for its peers. */
+  readonly coordinatorAddresses: readonly string[];
+  readonly meshAddress: (name: string) => string;
+  start(name: string, place: number): WorldProcess;
+  crash(process: WorldProcess, isNoticed: boolean): void;
+  /** Lets time pass until `isOver`, or until it has waited long enough. */
+  pass(isOver: () => boolean): Promise<void>;
+  /** For faults that only a simulated world knows. */
+  readonly network?: Network;
+}
+
+const maxTasks = 2_000_000;
+const maxVirtualMs = 400_000;
+/** No link ever holds more frames than this. */
+const maxQueuedFrames = 5_000;
 
 /** Lets everything that has happened take its effect: promises settle before the next macrotask. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-const describeNotice = (notice: CoordinatorNotice): string => {
-  switch (notice.type) {
-    case 'joined': return `${notice.worker.workerId} joined`;
-    case 'left': return `${notice.workerId} left: ${notice.reason}`;
-    case 'phaseAssigned': return `${notice.phase}: generation ${notice.generation} on ${notice.workers.map(({ workerId, ranks }) => `${workerId}[${ranks!.lo},${ranks!.hi})`).join(' ')}`;
-    case 'epoch': return `${notice.phase}: epoch ${notice.record.epoch} whole, ${notice.record.rows} rows, digest ${notice.record.rowsDigest}`;
-    case 'phaseDone': return `${notice.record.phase}: done after ${notice.record.steps} steps, ${notice.record.stopped}, weights ${notice.record.weightsSha256.slice(0, 12)}`;
-    case 'progress': return `${notice.phase}: step ${notice.step}`;
-    case 'phaseStarted': return `${notice.phase}: started`;
-    case 'refused': return `refused: ${notice.error.code}`;
-  }
-};
-
-/** What a cluster runs on, and how its time passes. */
-export interface World {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  /** HOST:PORT of the coordinator, and of each worker for its peers. */
-  readonly address: string;
-  readonly meshAddress: (worker: number) => string;
-  /** Lets time pass until `isOver`, or until it has waited long enough. */
-  readonly pass: (isOver: () => boolean) => Promise<void>;
-}
-
 /** A network and a clock derived from the scenario's seed. */
-function virtualWorld({ seed, maxDelayMs }: Scenario): World {
+export function virtualWorld({ seed, minDelayMs, maxDelayMs, duplicates, losses, skews }: Scenario): World & { network: Network } {
   const clock = new VirtualClock();
+  const network = new Network(clock, seed, { minDelayMs, maxDelayMs, duplicates, losses });
   return {
-    clock, transport: new MemoryNetwork(clock, { seed, minDelayMs: 0.1, maxDelayMs }), address: 'coordinator:1', meshAddress: (worker) => `mesh${worker}:0`,
+    clock, network, coordinatorAddresses: ['coordinator:1', 'coordinator:2'], meshAddress: (name) => `${name}:0`,
+    start: (name, place) => new SimProcess(name, network, skews[place % skews.length]),
+    crash: (process, isNoticed) => network.crash(process as SimProcess, isNoticed),
     async pass(isOver) {
       for (let tasks = 0; !isOver() && tasks < maxTasks && clock.now() < maxVirtualMs && clock.runNext(); tasks++) await settle();
       await settle();
@@ -142,59 +59,269 @@ function virtualWorld({ seed, maxDelayMs }: Scenario): World {
   };
 }
 
+interface PlacedWorker {
+  process: WorldProcess;
+  running: RunningWorker;
+  generation: number;
+  factor: number;
+  isOver: boolean;
+}
+
+class Cluster {
+  readonly checkers: Checkers;
+  readonly transcript: string[] = [];
+  readonly disk: SimDisk;
+  readonly #workers: (PlacedWorker | undefined)[] = [];
+  #coordinators: { process: WorldProcess; term: number; address: string }[] = [];
+  #started = 0;
+  #addresses: string[] = [];
+  /** The run is over: the coordinator said so, and was not fenced. */
+  isDone = false;
+  #isCalm = false;
+
+  constructor(
+    private readonly scenario: Scenario,
+    private readonly world: World,
+  ) {
+    this.checkers = new Checkers(scenario.job, scenario.model);
+    this.disk = new SimDisk(randomStream(scenario.seed, hashName('disk')));
+  }
+
+  tell(text: string): void {
+    this.transcript.push(`${this.world.clock.now().toFixed(1).padStart(9)} ms  ${text}`);
+  }
+
+  get isOver(): boolean {
+    return this.isDone && this.#workers.every((worker) => !worker || worker.isOver || !worker.process.isAlive) && this.#coordinators.length === 0;
+  }
+
+  async startCoordinator(addressIndex = 0): Promise<void> {
+    const { job, workers, minWorkers, checkpointEveryMs, heartbeatTimeoutMs } = this.scenario;
+    const history = replayJournal(this.disk.journal());
+    // The last coordinator died right after it had ended the run.
+    if (history.ended) this.isDone = true;
+    if (this.isDone) return;
+    const term = history.term + 1;
+    const process = this.world.start(`coordinator#${term}`, workers);
+    const store = this.disk.storeOf(process as SimProcess);
+    const listen = this.world.coordinatorAddresses[addressIndex % this.world.coordinatorAddresses.length];
+    const entry = { process, term, address: listen };
+    this.#coordinators.push(entry);
+    try {
+      const coordinator = await startCoordinator({
+        machine: { job, token: 't', meshToken: 'm', workers: Math.max(workers, 1), minWorkers, allowMixed: false, joinTimeoutMs: Infinity, heartbeatTimeoutMs, checkpointEveryMs, term, history },
+        listen, blocks: new Map([[block, blockBytes]]), store, transport: process.transport, clock: process.clock,
+        onNotice: (notice) => {
+          if (notice.type !== 'progress' || notice.step % 10 === 0) this.tell(`coordinator ${term}: ${describeNotice(notice)}`);
+          this.checkers.onNotice(term, notice);
+        },
+      });
+      this.#addresses = [...new Set([coordinator.address, ...this.#addresses])];
+      this.tell(`coordinator ${term} listens at ${coordinator.address}`);
+      void coordinator.ended.then((error) => this.#coordinatorEnded(entry, error));
+    } catch (error) {
+      this.#coordinators = this.#coordinators.filter((each) => each !== entry);
+      this.tell(`coordinator ${term} did not start: ${String(error)}`);
+      if (process.isAlive) this.world.crash(process, true);
+      this.world.clock.after(1000, () => void this.startCoordinator(addressIndex + 1));
+    }
+  }
+
+  #coordinatorEnded(entry: { process: WorldProcess; term: number }, error: ErrorRecord | undefined): void {
+    if (!entry.process.isAlive) return;
+    this.#coordinators = this.#coordinators.filter((each) => each !== entry);
+    this.tell(`coordinator ${entry.term} ended${error ? `: ${error.code}: ${error.message}` : ''}`);
+    if (error?.code === 'COORDINATOR_FENCED') return;
+    this.isDone = true;
+    if (error) this.checkers.problem(`the run failed: ${error.code}: ${error.message}`);
+  }
+
+  startWorker(place: number): void {
+    const { job, model, seed, speedsMs, heartbeatTimeoutMs } = this.scenario;
+    const number = this.#started++;
+    const name = `worker${place}#${number}`;
+    const process = this.world.start(name, place);
+    const random = randomStream(hashName('worker'), seed, number);
+    const placed: PlacedWorker = { process, running: undefined!, generation: 0, factor: 1, isOver: false };
+    const { clock, transport } = process;
+    placed.running = startWorker({
+      coordinators: [...new Set([...this.#addresses, ...this.world.coordinatorAddresses])],
+      identity: { instance: name, token: 't', host: `host${place}`, version: '0', patienceMs: 60_000, heartbeatTimeoutMs },
+      meshAddress: this.world.meshAddress(name), transport, clock,
+      log: (message) => {
+        const linked = /^generation (\d+):/.exec(message);
+        if (linked) placed.generation = Number(linked[1]);
+        this.tell(`${name}: ${message}`);
+      },
+      createEngine: async (itsJob, fetchBlock) => new ToyEngine(itsJob, model, {
+        clock, random, fetchBlock, speedMs: () => (speedsMs[place] ?? 10) * placed.factor,
+        observer: { onCompute: (phase, task) => this.checkers.onCompute(name, placed.generation, { phase, task }) },
+      }),
+    });
+    void placed.running.finished.then(() => this.#workerEnded(place, placed, undefined), (error: unknown) => this.#workerEnded(place, placed, error));
+    this.#workers[place] = placed;
+    void job;
+  }
+
+  #workerEnded(place: number, placed: PlacedWorker, error: unknown): void {
+    placed.isOver = true;
+    if (!placed.process.isAlive) return;
+    this.tell(`${placed.process.name} ended${error ? `: ${String(error)}` : ''}`);
+    const code = (error as { code?: string } | undefined)?.code;
+    if (error && code !== 'RUN_OVER' && code !== 'COORDINATOR_UNREACHABLE' && !this.isDone) this.checkers.problem(`${placed.process.name} ended with ${String(error)}`);
+    // One that came before its coordinator is started again, as by an operator.
+    if (code === 'COORDINATOR_UNREACHABLE' && !this.isDone) this.world.clock.after(500, () => this.startWorker(place));
+  }
+
+  #crashWorker(place: number, isNoticed: boolean): void {
+    const placed = this.#workers[place];
+    if (!placed?.process.isAlive) return;
+    this.world.crash(placed.process, isNoticed);
+  }
+
+  #crashCoordinators(isNoticed: boolean): void {
+    for (const { process } of this.#coordinators) this.world.crash(process, isNoticed);
+    this.#coordinators = [];
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.world.clock.after(ms, () => {
+      if (!this.isDone) run();
+    });
+  }
+
+  #processOf(who: number | 'coordinator'): WorldProcess | undefined {
+    return who === 'coordinator' ? this.#coordinators.at(-1)?.process : this.#workers[who]?.process;
+  }
+
+  inflict(fault: Fault): void {
+    if (this.isDone) return;
+    const { network } = this.world;
+    this.tell(`FAULT ${Object.entries(fault).map(([key, value]) => (key === 'kind' ? value : `${key} ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}`)).join(', ')}`);
+    switch (fault.kind) {
+      case 'a worker crashes':
+        this.#crashWorker(fault.worker, fault.isNoticed);
+        if (fault.backAfterMs !== undefined) this.#later(fault.backAfterMs, () => this.#restart(fault.worker));
+        return;
+      case 'a worker is told to leave':
+        this.#workers[fault.worker]?.running.leave();
+        if (fault.backAfterMs !== undefined) this.#later(fault.backAfterMs, () => this.#restart(fault.worker));
+        return;
+      case 'a worker joins':
+        return this.startWorker(this.#workers.length);
+      case 'a worker becomes slow': {
+        const placed = this.#workers[fault.worker];
+        if (placed) placed.factor = fault.factor;
+        return;
+      }
+      case 'the coordinator crashes':
+        if (fault.isTorn && !this.#isCalm) this.disk.tearNext = () => this.#crashCoordinators(fault.isNoticed);
+        this.#later(fault.isTorn ? 300 : 0, () => {
+          this.disk.tearNext = undefined;
+          this.#crashCoordinators(fault.isNoticed);
+          if (fault.losesRecords) this.disk.loseRecords();
+        });
+        return this.#later(fault.backAfterMs + 301, () => void this.#ensureCoordinator());
+      case 'everything crashes':
+        this.#crashCoordinators(true);
+        this.#workers.forEach((_, place) => this.#crashWorker(place, true));
+        this.#later(fault.backAfterMs, () => void this.#ensureCoordinator());
+        return this.#later(fault.backAfterMs, () => this.#workers.forEach((_, place) => this.#restart(place)));
+      case 'the disk is full':
+        this.disk.isFull = true;
+        return this.#later(fault.forMs, () => (this.disk.isFull = false));
+      case 'a checkpoint is spoiled':
+        return void this.disk.spoilNewestCheckpoint();
+      default:
+        if (network) this.#inflictOnNetwork(fault, network);
+    }
+  }
+
+  #inflictOnNetwork(fault: Extract<Fault, { kind: 'a worker freezes' | 'a link breaks' | 'a partition' | 'the coordinator freezes' }>, network: Network): void {
+    const freeze = (process: WorldProcess | undefined, forMs: number): void => {
+      if (process) (process as SimProcess).frozenUntilMs = network.clock.now() + forMs;
+    };
+    switch (fault.kind) {
+      case 'a worker freezes':
+        return freeze(this.#processOf(fault.worker), fault.forMs);
+      case 'a link breaks': {
+        const process = this.#processOf(fault.worker);
+        if (process?.isAlive) network.breakLink(process as SimProcess);
+        return;
+      }
+      case 'the coordinator freezes':
+        freeze(this.#processOf('coordinator'), fault.forMs);
+        if (fault.isReplaced) void this.startCoordinator(1);
+        return;
+      case 'a partition': {
+        const [from, to] = [this.#processOf(fault.from), this.#processOf(fault.to)];
+        if (!from || !to || from === to) return;
+        const pairs = fault.bothWays ? [[from.name, to.name], [to.name, from.name]] : [[from.name, to.name]];
+        for (const [a, b] of pairs) network.block(a, b);
+        this.#later(fault.forMs, () => {
+          for (const [a, b] of pairs) network.unblock(a, b);
+        });
+      }
+    }
+  }
+
+  #restart(place: number): void {
+    const placed = this.#workers[place];
+    if (!placed || !placed.process.isAlive || placed.isOver) this.startWorker(place);
+  }
+
+  async #ensureCoordinator(): Promise<void> {
+    if (this.#coordinators.some(({ process }) => process.isAlive)) return;
+    await this.startCoordinator(0);
+  }
+
+  /** Nothing goes wrong any more; whoever is needed is there. From here the run must end. */
+  calmDown(): void {
+    if (this.isDone) return;
+    this.#isCalm = true;
+    this.tell('CALM');
+    this.disk.isFull = false;
+    this.disk.tearNext = undefined;
+    const { network } = this.world;
+    if (network) {
+      network.isCalm = true;
+      network.unblockAll();
+    }
+    for (const placed of this.#workers) if (placed) placed.factor = 1;
+    void this.#ensureCoordinator();
+    for (let place = 0; place < this.scenario.workers; place++) this.#restart(place);
+  }
+}
+
+const describeNotice = (notice: CoordinatorNotice): string => {
+  const { type, ...fields } = notice;
+  switch (notice.type) {
+    case 'joined': return `${notice.worker.workerId} on ${notice.worker.host} joined`;
+    case 'pausing': return `generation ${notice.generation} pauses${notice.boundary ? ' at the end of a step' : ''}: ${notice.reason}`;
+    case 'phaseAssigned': return `generation ${notice.generation}: ${notice.phase} ${notice.reason} on ${notice.members.map(({ workerId, ranks }) => `${workerId}[${ranks.lo},${ranks.hi})`).join(' ')}`;
+    case 'resumed': return `generation ${notice.generation} goes`;
+    case 'epoch': return `${notice.phase}: epoch ${notice.record.epoch} whole, ${notice.record.rows} rows`;
+    case 'phaseDone': return `${notice.record.phase}: done after ${notice.record.steps} steps, ${notice.record.stopped}, weights ${notice.record.weightsSha256.slice(0, 12)}`;
+    case 'checkpoint': return `checkpoint of the ${notice.record.phase} at operation ${notice.record.ops}`;
+    default: return `${type} ${JSON.stringify(fields)}`;
+  }
+};
+
 export const simulate = (scenario: Scenario): Promise<Outcome> => runCluster(scenario, virtualWorld(scenario));
 
 /** Runs coordinator and workers in a world, and judges what they did. */
-export async function runCluster(scenario: Scenario, { transport, clock, address, meshAddress, pass }: World): Promise<Outcome> {
-  const { seed, job, model, workers, speedsMs, crash } = scenario;
-  const checker = new RowChecker();
-  const transcript: string[] = [];
-  const tell = (text: string): void => void transcript.push(`${clock.now().toFixed(1).padStart(9)} ms  ${text}`);
-  const phases: PhaseRecord[] = [];
-  let generation = 0;
-  const coordinator = await startCoordinator({
-    machine: { job, token: 't', meshToken: 'm', workers, allowMixed: false, joinTimeoutMs: 60_000 }, listen: address, blocks: new Map([[block, blockBytes]]), transport, clock,
-    onNotice(notice) {
-      tell(describeNotice(notice));
-      if (notice.type === 'phaseDone') phases.push(notice.record);
-      if (notice.type !== 'phaseAssigned') return;
-      if (notice.generation <= generation) checker.problems.push(`generation ${notice.generation} after ${generation}`);
-      generation = notice.generation;
-    },
-    onModel: (phase, _model, lastGood) => tell(`${phase}: ${lastGood ? 'last good ' : ''}model saved`),
-  });
-  const exits = Array.from({ length: workers }, (_, index) => {
-    const own = breakable(transport);
-    if (crash?.worker === index) clock.after(crash.atMs, () => { tell(`worker process ${index} crashes`); own.break(); });
-    const random = randomStream(hashName('worker'), seed, index);
-    return runWorker({
-      coordinator: coordinator.address, token: 't', host: `host${index}`, version: '0', meshAddress: meshAddress(index), transport: own.transport, clock, log: (message) => tell(`process ${index}: ${message}`),
-      createEngine: async (itsJob, fetchBlock) => new ToyEngine(itsJob, model, { clock, speedMs: speedsMs[index], random, fetchBlock, observer: { onCompute: (phase, task) => checker.onCompute(index, phase, task) } }),
-    }).then(() => undefined, (reason: unknown) => reason);
-  });
-  const seen = { over: false, error: undefined as ErrorRecord | undefined, everybodyOut: false };
-  void coordinator.ended.then((reason) => Object.assign(seen, { over: true, error: reason }));
-  void Promise.all([coordinator.ended, ...exits]).then(() => (seen.everybodyOut = true));
-  await pass(() => seen.everybodyOut);
-  if (!seen.everybodyOut) checker.problems.push(`the run did not end: coordinator ${seen.over ? 'out, workers not' : 'still in'} at ${clock.now().toFixed(0)} ms`);
-  judge(scenario, { checker, phases, error: seen.error });
-  return { problems: checker.problems, error: seen.error, transcript };
-}
-
-function judge({ job, model, crash }: Scenario, seen: { checker: RowChecker; phases: readonly PhaseRecord[]; error: ErrorRecord | undefined }): void {
-  const { checker, phases, error } = seen;
-  const reference = referenceRun(job, model);
-  for (const { phase, weightsSha256, steps } of phases) {
-    const expected = reference.get(phase)!;
-    if (weightsSha256 !== expected.weightsSha256 || steps !== expected.steps) checker.problems.push(`${phase}: ${steps} steps to ${weightsSha256.slice(0, 12)}, the reference ${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`);
-  }
-  if (!crash || !error) {
-    checker.finish(job);
-    if (error) checker.problems.push(`the run failed: ${error.code}: ${error.message}`);
-    else if (phases.length !== reference.size) checker.problems.push(`${phases.length} phases of ${reference.size}`);
-  } else if (!['WORKER_LOST', 'WORKERS_MISSING', 'PEER_UNREACHABLE'].includes(error.code)) {
-    checker.problems.push(`a crash was reported as ${error.code}: ${error.message}`);
-  }
+export async function runCluster(scenario: Scenario, world: World): Promise<Outcome> {
+  const cluster = new Cluster(scenario, world);
+  await cluster.startCoordinator();
+  for (let place = 0; place < scenario.workers; place++) cluster.startWorker(place);
+  for (const fault of scenario.faults) world.clock.after(fault.atMs, () => cluster.inflict(fault));
+  world.clock.after(scenario.calmAtMs, () => cluster.calmDown());
+  await world.pass(() => cluster.isOver);
+  const { checkers } = cluster;
+  if (!cluster.isOver) checkers.problem(`I7: the run did not end: coordinator ${cluster.isDone ? 'out, workers not' : 'still in'} at ${world.clock.now().toFixed(0)} ms`);
+  else checkers.finish(cluster.disk.models);
+  if (world.network && world.network.mostQueued > maxQueuedFrames) checkers.problem(`I6: ${world.network.mostQueued} frames in one queue`);
+  return { problems: checkers.problems, seen: checkers.seen, transcript: cluster.transcript };
 }
 
 /** The command that replays a seed. */

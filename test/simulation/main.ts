@@ -1,13 +1,16 @@
 // npm run sim -- --seeds 10000 [--from 0]: many clusters.  npm run sim -- --seed 7: one, with its transcript.
 import { parseArgs } from 'node:util';
-import { replayCommand, scenarioOf, simulate } from './cluster.js';
+import { replayCommand, simulate } from './cluster.js';
+import { scenarioOf } from './scenario.js';
 
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '0' }, seed: { type: 'string' } } });
 
 if (values.seed !== undefined) {
-  const outcome = await simulate(scenarioOf(Number(values.seed)));
+  const scenario = scenarioOf(Number(values.seed));
+  const outcome = await simulate(scenario);
+  console.log(`${scenario.job.recipe.ranks} ranks on ${scenario.workers} workers, at least ${scenario.minWorkers}; delays up to ${scenario.maxDelayMs} ms, ${scenario.duplicates * 100} % of frames twice, ${scenario.losses * 100} % lost`);
   console.log(outcome.transcript.join('\n'));
-  console.log(outcome.problems.length ? `PROBLEMS\n${outcome.problems.join('\n')}` : `held; ${outcome.error ? `ended with ${outcome.error.code}: ${outcome.error.message}` : 'done'}`);
+  console.log(outcome.problems.length ? `PROBLEMS\n${outcome.problems.join('\n')}` : 'held');
   process.exitCode = outcome.problems.length ? 1 : 0;
 } else {
   let failed = 0;

@@ -2,10 +2,10 @@
 // that a wrong order, a row too many or a stale weight shows in the bits.
 import { createHash } from 'node:crypto';
 import {
-  bytesOf, emptySums, hashWords, sumSubtree,
-  type Clock, type FlatLayout, type Job, type MetricSums, type Phase, type RandomStream,
+  bytesOf, emptySums, hashWords, slotsPerRank, sumSubtree,
+  type Clock, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type RandomStream,
 } from '@stillhouse/core';
-import type { ComputeTask, Engine, EvaluateTask } from '@stillhouse/worker';
+import type { ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
 export interface ToyModel {
   readonly parameters: number;
@@ -60,41 +60,47 @@ export class ToyEngine implements Engine {
   #others = new Float32Array(0);
   #sum = new Float32Array(0);
   #velocity = new Float32Array(0);
+  #partials: Float32Array[] = [];
   #kept: { weights: Float32Array; others: Float32Array } | undefined;
 
   constructor(
     private readonly job: Job,
     private readonly model: ToyModel,
-    private readonly options: { clock: Clock; speedMs: number; random: RandomStream; observer: ToyObserver; fetchBlock: (hash: string) => Promise<Uint8Array> },
+    private readonly options: { clock: Clock; speedMs: () => number; random: RandomStream; observer: ToyObserver; fetchBlock: FetchBlock },
   ) {}
 
-  async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
+  async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
+    if (teacher !== undefined) {
+      // The toy's teacher teaches nothing, but must come.
+      await this.options.fetchBlock(teacher);
+    }
     await this.#takeTime();
     const { parameters, otherWeights } = this.model;
     this.#phase = phase;
     this.#kept = undefined;
     this.#weights = Float32Array.from({ length: parameters }, (_, i) => startWeight(phase.schedule.seed, i));
     this.#others = new Float32Array(otherWeights);
-    this.#sum = new Float32Array(parameters + otherWeights + phase.schedule.ranks);
+    this.#sum = new Float32Array(parameters + otherWeights + phase.schedule.ranks * slotsPerRank);
     this.#velocity = new Float32Array(parameters);
-    return { layout: { gradients: parameters, otherWeights }, sum: this.#sum, weightsSha256: hashWeights(this.#weights) };
+    this.#partials = [];
+    return { layout: { gradients: parameters, otherWeights }, sum: this.#sum };
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
     this.options.observer.onCompute(this.#phase, task);
     if (task.step === 0) await this.options.fetchBlock(this.job.dataset.sets[task.set]!.blocks[0]);
     await this.#takeTime();
-    const partials: Float32Array[] = [];
-    for (const span of task.subtrees) {
-      const out = new Float32Array(this.#sum.length);
+    // As with a real engine, the buffers of the step before are used again, and a sum over all ranks is put where it belongs.
+    const outputs = task.subtrees.map((span, i) => (span.hi - span.lo === this.#phase.schedule.ranks ? this.#sum : (this.#partials[i] ??= new Float32Array(this.#sum.length))));
+    for (const [i, span] of task.subtrees.entries()) {
+      const out = outputs[i];
       const spares: Float32Array[] = [];
       await sumSubtree(span, out, {
         write: async (rank, target) => toyContribution({ weights: this.#weights, others: this.#others, rows: task.ranks.find((entry) => entry.rank === rank)!.rows, batch: task.batch, rank, out: target }),
         spare: (depth) => (spares[depth] ??= new Float32Array(this.#sum.length)),
       });
-      partials.push(out);
     }
-    return partials;
+    return outputs;
   }
 
   async apply(_step: number, learningRate: number): Promise<void> {
@@ -103,19 +109,38 @@ export class ToyEngine implements Engine {
     this.#others.set(this.#sum.subarray(parameters, parameters + otherWeights));
   }
 
-  async evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }> {
+  async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     await this.#takeTime();
-    return { values: new Map([...task.shares].map(([rank, [first, end]]) => [rank, toyEvaluation(this.#weights, first, end)])), weightsSha256: hashWeights(this.#weights) };
+    return new Map([...task.shares].map(([rank, [first, end]]) => [rank, toyEvaluation(this.#weights, first, end)]));
   }
 
-  snapshot(): void {
+  weightsSha256(): string {
+    return hashWeights(this.#weights);
+  }
+
+  keepBest(): void {
     this.#kept = { weights: this.#weights.slice(), others: this.#others.slice() };
   }
 
-  async restore(): Promise<void> {
+  async restoreBest(): Promise<void> {
     if (!this.#kept) return;
     this.#weights.set(this.#kept.weights);
     this.#others.set(this.#kept.others);
+  }
+
+  stateBuffers(): NamedBuffer[] {
+    const kept = this.#kept ? [{ name: 'best.weights', data: this.#kept.weights }, { name: 'best.others', data: this.#kept.others }] : [];
+    return [{ name: 'weights', data: this.#weights }, { name: 'others', data: this.#others }, { name: 'velocity', data: this.#velocity }, ...kept];
+  }
+
+  async adoptState(buffers: readonly NamedBuffer[]): Promise<void> {
+    await this.#takeTime();
+    const named = new Map(buffers.map(({ name, data }) => [name, data]));
+    this.#weights.set(named.get('weights')!);
+    this.#others.set(named.get('others')!);
+    this.#velocity.set(named.get('velocity')!);
+    const best = named.get('best.weights');
+    this.#kept = best && { weights: best.slice(), others: named.get('best.others')!.slice() };
   }
 
   async exportModel(): ReturnType<Engine['exportModel']> {
@@ -125,6 +150,6 @@ export class ToyEngine implements Engine {
 
   #takeTime(): Promise<void> {
     const { clock, speedMs, random } = this.options;
-    return new Promise((resolve) => void clock.after(speedMs * (0.5 + random()), resolve));
+    return new Promise((resolve) => void clock.after(speedMs() * (0.5 + random()), resolve));
   }
 }

@@ -2,5 +2,6 @@
 export { assembleJob } from './assemble-job.js';
 export { endRecord, recordNotice, startRecord } from './record.js';
 export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
+export type { CheckpointSink, RunStore } from './run-store.js';
 export { RunFolder } from './run-folder.js';
 export { modelMetadata, type ModelMetadata } from './metadata.js';

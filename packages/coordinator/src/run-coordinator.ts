@@ -1,19 +1,24 @@
 // The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
+import { createHash } from 'node:crypto';
 import {
   coordinatorStep, decodeToCoordinator, encodeMessage, initialCoordinatorState, limits, toErrorRecord,
   type Clock, type CoordinatorEvent, type CoordinatorEffect, type CoordinatorNotice, type CoordinatorOptions, type CoordinatorState,
-  type ErrorRecord, type ExportedModel, type Link, type Listener, type PhaseName, type Transport,
+  type ErrorRecord, type JournalRecord, type Link, type Listener, type Transport,
 } from '@stillhouse/core';
+import { CheckpointTaker } from './checkpoint-taker.js';
+import type { RunStore } from './run-store.js';
 
 export interface CoordinatorShellOptions {
   readonly machine: CoordinatorOptions;
   /** HOST:PORT to listen at. */
   readonly listen: string;
   readonly blocks: ReadonlyMap<string, Uint8Array>;
+  readonly store: RunStore;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly onNotice: (notice: CoordinatorNotice) => void;
-  readonly onModel: (phase: PhaseName, model: ExportedModel, lastGood: boolean) => void;
+  /** What the coordinator knows, after every tick. */
+  readonly onState?: (state: CoordinatorState) => void;
 }
 
 export interface RunningCoordinator {
@@ -29,13 +34,20 @@ class CoordinatorShell implements RunningCoordinator {
   #listener: Listener | undefined;
   #nextLink = 1;
   readonly #links = new Map<number, Link>();
+  readonly #checkpoints: CheckpointTaker;
+  /** Records that the disk did not take. */
+  #unwritten: JournalRecord[] = [];
+  #tickedMs: number;
   #stopTicking = (): void => {};
   #resolveEnded!: (error: ErrorRecord | undefined) => void;
   readonly ended = new Promise<ErrorRecord | undefined>((resolve) => (this.#resolveEnded = resolve));
   #lastLinkGone: (() => void) | undefined;
 
   constructor(private readonly options: CoordinatorShellOptions) {
-    this.#state = initialCoordinatorState(options.machine, options.clock.now());
+    const { clock, machine, store } = options;
+    this.#tickedMs = clock.now();
+    this.#state = initialCoordinatorState(machine, clock.now());
+    this.#checkpoints = new CheckpointTaker(store, clock, (event) => this.#dispatch(event));
   }
 
   async listen(): Promise<void> {
@@ -52,17 +64,14 @@ class CoordinatorShell implements RunningCoordinator {
   }
 
   #dispatch(event: CoordinatorEvent): void {
+    // A process that has slept may find that another has taken its place.
+    if (this.options.clock.now() - this.#tickedMs > 2 * limits.tickIntervalMs && event.type !== 'fenced') {
+      this.#tickedMs = this.options.clock.now();
+      if (this.#isFenced()) return;
+    }
     const { state, effects } = coordinatorStep(this.#state, event, this.options.clock.now());
     this.#state = state;
-    for (const effect of effects) {
-      try {
-        this.#perform(effect);
-      } catch (error) {
-        // A disk that is full ends the run; the workers are told.
-        this.interrupt(toErrorRecord(error));
-        return;
-      }
-    }
+    for (const effect of effects) this.#perform(effect);
   }
 
   #accept(link: Link): void {
@@ -88,36 +97,96 @@ class CoordinatorShell implements RunningCoordinator {
   #tick(): void {
     this.#stopTicking = this.options.clock.after(limits.tickIntervalMs, () => {
       this.#tick();
+      this.#tickedMs = this.options.clock.now();
+      if (this.#isFenced()) return;
+      this.#writeJournal([]);
       this.#dispatch({ type: 'tick' });
+      this.options.onState?.(this.#state);
     });
+  }
+
+  /** Whether another coordinator has taken over the folder; this one then writes nothing more. */
+  #isFenced(): boolean {
+    const term = this.options.store.newestTerm();
+    if (term > this.options.machine.term) this.#dispatch({ type: 'fenced', term });
+    return term > this.options.machine.term;
   }
 
   #perform(effect: CoordinatorEffect): void {
     switch (effect.type) {
       case 'send':
-        this.#links.get(effect.link)?.send(encodeMessage(effect.message));
-        return;
-      case 'sendBlock': {
-        const bytes = this.options.blocks.get(effect.hash);
-        if (bytes) this.#links.get(effect.link)?.send(encodeMessage({ type: 'block', hash: effect.hash, bytes }));
-        else this.#dispatch({ type: 'broken', link: effect.link, error: { code: 'PROTOCOL_VIOLATION', message: `it asked for block ${effect.hash.slice(0, 12)}, which is not of this run` } });
-        return;
-      }
+        return this.#links.get(effect.link)?.send(encodeMessage(effect.message));
+      case 'sendBlock':
+        return this.#sendBlock(effect.link, effect.hash);
       case 'close':
-        this.#links.get(effect.link)?.close();
-        return;
+        return this.#links.get(effect.link)?.close();
       case 'notify':
         return this.options.onNotice(effect.notice);
+      case 'journal':
+        return this.#writeJournal([effect.record]);
       case 'saveModel':
-        return this.options.onModel(effect.phase, effect.model, effect.lastGood);
+        return this.#saveModel(effect);
+      case 'takeCheckpoint':
+        return this.#checkpoints.begin(effect.id, (message) => this.#links.get(effect.link)?.send(encodeMessage(message)));
+      case 'receivePart':
+        return this.#checkpoints.receive(effect.part);
+      case 'dropCheckpoint':
+        return this.#trying('an old checkpoint', () => this.options.store.dropCheckpoint(effect.record));
       case 'end':
         void this.#end(effect.error);
     }
   }
 
+  /** The disk may be full: training goes on, and the user is told. */
+  #trying(what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.options.onNotice({ type: 'notSaved', what, reason: toErrorRecord(error).message });
+    }
+  }
+
+  /** Writes records behind those that wait already, in their order. */
+  #writeJournal(records: readonly JournalRecord[]): void {
+    if (this.#unwritten.length + records.length === 0 || this.#isFenced()) return;
+    this.#unwritten.push(...records);
+    const waited = this.#unwritten.length - records.length;
+    this.#trying('the journal', () => {
+      for (; this.#unwritten.length > 0; this.#unwritten.shift()) this.options.store.append(this.#unwritten[0]);
+      if (waited > 0) this.options.onNotice({ type: 'savedAgain', what: 'the journal' });
+    });
+  }
+
+  #saveModel({ phase, model, lastGood }: CoordinatorEffect & { type: 'saveModel' }): void {
+    if (this.#isFenced()) return;
+    let blob: string;
+    try {
+      blob = this.options.store.saveModel(phase, model, lastGood);
+    } catch (error) {
+      return this.#dispatch({ type: 'modelNotSaved', reason: toErrorRecord(error).message });
+    }
+    if (!lastGood) this.#dispatch({ type: 'modelSaved', phase, blob });
+  }
+
+  /** Blocks of data, weights of a phase that is done, and checkpoints. */
+  #sendBlock(link: number, hash: string): void {
+    const { history } = this.#state;
+    const { blocks, store } = this.options;
+    const checkpoint = history.checkpoints.find(({ sha256 }) => sha256 === hash);
+    const done = history.done.find(({ blob }) => blob === hash);
+    const bytes = blocks.get(hash) ?? (checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase));
+    if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {
+      return this.#dispatch({ type: 'checkpointUnusable', sha256: hash, reason: bytes ? 'its bytes are not those that were written' : 'it cannot be read' });
+    }
+    if (bytes) return this.#links.get(link)?.send(encodeMessage({ type: 'block', hash, bytes }));
+    // A checkpoint of before: whoever asks for it will be told of another one.
+    if (!this.#state.retired.has(hash)) this.#dispatch({ type: 'broken', link, error: { code: 'PROTOCOL_VIOLATION', message: `it asked for block ${hash.slice(0, 12)}, which is not of this run` } });
+  }
+
   /** Workers close their links once they have heard that the run is over; those that do not are cut off. */
   async #end(error: ErrorRecord | undefined): Promise<void> {
     this.#stopTicking();
+    this.#checkpoints.abandon();
     await new Promise<void>((resolve) => {
       if (this.#links.size === 0) return resolve();
       const stopWaiting = this.options.clock.after(limits.shutdownGraceMs, resolve);
@@ -131,9 +200,10 @@ class CoordinatorShell implements RunningCoordinator {
   }
 }
 
-/** @throws StillhouseError PORT_IN_USE, LISTEN_FAILED */
+/** @throws StillhouseError PORT_IN_USE, LISTEN_FAILED, and what the store throws where not even the term can be written */
 export async function startCoordinator(options: CoordinatorShellOptions): Promise<RunningCoordinator> {
   const shell = new CoordinatorShell(options);
   await shell.listen();
+  options.store.append({ type: 'term', term: options.machine.term });
   return shell;
 }

@@ -1,18 +1,59 @@
-// The folder that a run leaves: run.json, events.jsonl, logs/, and one folder per model.
-import { accessSync, appendFileSync, constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// The folder that a run leaves: run.json, events.jsonl, logs/, one folder per model; and what a coordinator that is
+// started again needs: the journal, checkpoints/, and coordinator.json with its secrets.
+import { createHash } from 'node:crypto';
+import { accessSync, appendFileSync, closeSync, constants, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { modelFiles, StillhouseError, type ExportedModel, type RunRecord } from '@stillhouse/core';
+import { modelFiles, StillhouseError, type CheckpointRecord, type ExportedModel, type JournalRecord, type PhaseName, type RunRecord } from '@stillhouse/core';
+import type { CheckpointSink, RunStore } from './run-store.js';
+
+type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Written beside the file and renamed, so that a reader never sees half of it. Numbers that are not finite become null. */
-function writeJson(path: string, value: unknown): void {
-  writeFileSync(`${path}.part`, `${JSON.stringify(value, null, 2)}\n`);
-  renameSync(`${path}.part`, path);
+/** Makes a rename, or a new file, last. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
-export class RunFolder {
-  private constructor(readonly path: string) {}
+/** Written beside the file, synced and renamed: whoever reads, and whatever fails, finds the old content or the new. */
+function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): void {
+  const part = `${path}.part`;
+  const file = openSync(part, 'w', mode);
+  try {
+    // A write may take less than it is given.
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let written = 0; written < bytes.byteLength; ) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(part, path);
+  syncFolder(dirname(path));
+}
+
+/** Numbers that are not finite become null. */
+const writeJson = (path: string, value: unknown, mode?: number): void => writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode);
+
+/** What a coordinator must know of the one before it; readable by its user alone. */
+export interface CoordinatorSecrets {
+  readonly term: number;
+  readonly runId: string;
+  readonly token: string;
+  readonly meshToken: string;
+  /** HOST:PORT at which it listened. */
+  readonly listen: string;
+}
+
+export class RunFolder implements RunStore {
+  private constructor(
+    readonly path: string,
+    private readonly modelMetadata: Record<string, unknown> = {},
+  ) {}
 
   /**
    * Makes a new folder.
@@ -23,6 +64,7 @@ export class RunFolder {
     try {
       if (existsSync(full) && readdirSync(full).length > 0) throw new StillhouseError('OUT_EXISTS', `${full} exists already`);
       mkdirSync(join(full, 'logs'), { recursive: true });
+      mkdirSync(join(full, 'checkpoints'), { recursive: true });
       accessSync(full, constants.W_OK);
     } catch (cause) {
       if (cause instanceof StillhouseError) throw cause;
@@ -30,6 +72,21 @@ export class RunFolder {
       throw new StillhouseError(code, `${full} cannot be made: ${reasonOf(cause)}`, { cause });
     }
     return new RunFolder(full);
+  }
+
+  /**
+   * Opens the folder of a run that is to be continued.
+   * @throws StillhouseError RUN_NOT_FOUND
+   */
+  static open(path: string): RunFolder {
+    const full = resolve(path);
+    if (!existsSync(join(full, 'run.json')) || !existsSync(join(full, 'coordinator.json'))) throw new StillhouseError('RUN_NOT_FOUND', `${full} holds no run that can be continued`);
+    return new RunFolder(full);
+  }
+
+  /** The same folder, with what goes into the files of its models. */
+  withModelMetadata(metadata: Record<string, unknown>): RunFolder {
+    return new RunFolder(this.path, metadata);
   }
 
   /** Takes the folder back, for a run that did not begin. */
@@ -46,28 +103,165 @@ export class RunFolder {
     this.#write(() => writeJson(join(this.path, 'run.json'), record));
   }
 
-  /** One line of events.jsonl. */
+  /** @throws StillhouseError RUN_NOT_FOUND */
+  readRecord(): RunRecord {
+    return this.#readJson('run.json') as RunRecord;
+  }
+
+  /** @throws StillhouseError OUT_UNWRITABLE */
+  writeSecrets(secrets: CoordinatorSecrets): void {
+    this.#write(() => writeJson(join(this.path, 'coordinator.json'), secrets, 0o600));
+  }
+
+  /** @throws StillhouseError RUN_NOT_FOUND */
+  readSecrets(): CoordinatorSecrets {
+    return this.#readJson('coordinator.json') as CoordinatorSecrets;
+  }
+
+  /** What `stillhouse status` shows. @throws StillhouseError OUT_UNWRITABLE */
+  writeStatus(status: object): void {
+    this.#write(() => {
+      const path = join(this.path, 'status.json');
+      writeFileSync(`${path}.part`, `${JSON.stringify(status)}\n`);
+      renameSync(`${path}.part`, path);
+    });
+  }
+
+  /** One line of events.jsonl. @throws StillhouseError OUT_UNWRITABLE */
   appendEvent(event: object): void {
     this.#write(() => appendFileSync(join(this.path, 'events.jsonl'), `${JSON.stringify(event)}\n`));
   }
 
-  /** Writes a model as a TFJS LayersModel and as safetensors. */
-  saveModel(name: string, model: ExportedModel, metadata: Record<string, unknown>): void {
-    const { json, weights, safetensors } = modelFiles(model, metadata);
-    const folder = join(this.path, name);
+  /** The journal's text; a record that was being written when a process died is cut off for good. */
+  readJournal(): string {
+    const path = this.#journalPath;
+    if (!existsSync(path)) return '';
+    const bytes = readFileSync(path);
+    const whole = bytes.lastIndexOf(0x0a) + 1;
+    if (whole < bytes.length) {
+      const file = openSync(path, 'r+');
+      try {
+        ftruncateSync(file, whole);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    }
+    return bytes.subarray(0, whole).toString('utf8');
+  }
+
+  append(record: JournalRecord): void {
     this.#write(() => {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, 'weights.bin'), weights);
-      writeFileSync(join(folder, 'model.safetensors'), safetensors);
-      writeFileSync(join(folder, 'model.json'), json);
+      const path = this.#journalPath;
+      const isNew = !existsSync(path);
+      const file = openSync(path, 'a');
+      try {
+        const line = Buffer.from(`${JSON.stringify(record)}\n`);
+        const { size } = fstatSync(file);
+        try {
+          for (let written = 0; written < line.length; ) written += writeSync(file, line, written);
+          fsyncSync(file);
+        } catch (error) {
+          // Half a record would spoil the next one.
+          ftruncateSync(file, size);
+          throw error;
+        }
+      } finally {
+        closeSync(file);
+      }
+      if (isNew) syncFolder(this.path);
     });
   }
 
-  #write(work: () => void): void {
+  newestTerm(): number {
     try {
-      work();
+      return this.readSecrets().term;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Writes a model as a TFJS LayersModel and as safetensors. */
+  saveModel(phase: PhaseName, model: ExportedModel, lastGood: boolean): string {
+    const { json, weights, safetensors } = modelFiles(model, this.modelMetadata);
+    const folder = join(this.path, lastGood ? `${phase}-last-good` : phase);
+    this.#write(() => {
+      mkdirSync(folder, { recursive: true });
+      writeWhole(join(folder, 'weights.bin'), weights);
+      writeWhole(join(folder, 'model.safetensors'), safetensors);
+      writeWhole(join(folder, 'model.json'), json);
+    });
+    return createHash('sha256').update(weights).digest('hex');
+  }
+
+  readModel(phase: PhaseName): Uint8Array | undefined {
+    return readIfThere(join(this.path, phase, 'weights.bin'));
+  }
+
+  beginCheckpoint(): CheckpointSink {
+    const part = join(this.path, 'checkpoints', 'checkpoint.part');
+    const file = this.#write(() => openSync(part, 'w'));
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) closeSync(file);
+      isOpen = false;
+    };
+    return {
+      write: (bytes) => this.#write(() => {
+        for (let written = 0; written < bytes.byteLength; ) written += writeSync(file, bytes, written);
+      }),
+      commit: (record) => this.#write(() => {
+        fsyncSync(file);
+        close();
+        renameSync(part, this.#checkpointPath(record));
+        syncFolder(dirname(part));
+      }),
+      abandon: () => {
+        close();
+        rmSync(part, { force: true });
+      },
+    };
+  }
+
+  readCheckpoint(record: CheckpointKey): Uint8Array | undefined {
+    return readIfThere(this.#checkpointPath(record));
+  }
+
+  dropCheckpoint(record: CheckpointKey): void {
+    this.#write(() => {
+      if (existsSync(this.#checkpointPath(record))) unlinkSync(this.#checkpointPath(record));
+    });
+  }
+
+  get #journalPath(): string {
+    return join(this.path, 'journal.jsonl');
+  }
+
+  #checkpointPath({ phase, ops, sha256 }: CheckpointKey): string {
+    return join(this.path, 'checkpoints', `${phase}-${String(ops).padStart(9, '0')}-${sha256.slice(0, 16)}.safetensors`);
+  }
+
+  #readJson(name: string): unknown {
+    try {
+      return JSON.parse(readFileSync(join(this.path, name), 'utf8'));
+    } catch (cause) {
+      throw new StillhouseError('RUN_NOT_FOUND', `${join(this.path, name)} cannot be read: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  #write<T>(work: () => T): T {
+    try {
+      return work();
     } catch (cause) {
       throw new StillhouseError('OUT_UNWRITABLE', `${this.path} cannot be written: ${reasonOf(cause)}`, { cause, next: `Make room in ${dirname(this.path)}, or choose another folder with --out.` });
     }
+  }
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
   }
 }

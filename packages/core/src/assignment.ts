@@ -1,16 +1,37 @@
 // Who hosts which ranks, and who owns which segment of the flat gradient. Neither can change the result.
 import type { Span } from './tree.js';
-import { rankShare } from './schedule.js';
 
-/** Deals ranks to workers in contiguous, nearly even runs. Workers beyond the rank count get an empty run. */
-export function assignRanks(ranks: number, workerCount: number): Span[] {
-  const hosts = Math.min(ranks, workerCount);
-  return Array.from({ length: workerCount }, (_, index) => {
-    if (index >= hosts) return { lo: ranks, hi: ranks };
-    const [lo, hi] = rankShare(ranks, hosts, index);
-    return { lo, hi };
+/** The time that one rank takes each worker; one of which nothing is known counts as one of the middle. */
+export function costsOf(rankMs: readonly (number | undefined)[]): number[] {
+  const known = rankMs.filter((ms) => ms !== undefined && ms > 0) as number[];
+  const typical = known.length ? known.toSorted((a, b) => a - b)[known.length >> 1] : 1;
+  return rankMs.map((ms) => (ms !== undefined && ms > 0 ? ms : typical));
+}
+
+/**
+ * Deals ranks to workers in contiguous runs, so that the slowest is done as early as possible: nearly even runs where
+ * all are as fast. A worker may get an empty run: it is a spare.
+ * @param costs for each worker, the time that one rank's micro-batch takes it
+ */
+export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
+  const counts = costs.map(() => 0);
+  for (let dealt = 0; dealt < ranks; dealt++) {
+    let best = 0;
+    costs.forEach((cost, index) => {
+      if ((counts[index] + 1) * cost < (counts[best] + 1) * costs[best]) best = index;
+    });
+    counts[best] += 1;
+  }
+  let lo = 0;
+  return counts.map((count) => {
+    const span = { lo, hi: lo + count };
+    lo += count;
+    return span;
   });
 }
+
+/** How long a step takes with ranks dealt so. */
+export const stepCost = (spans: readonly Span[], costs: readonly number[]): number => Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]));
 
 /** Cuts [0, length) into one segment per owner, aligned to 64 bytes; late segments may be empty. */
 export function segmentsOf(length: number, owners: number): Span[] {

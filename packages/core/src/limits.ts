@@ -11,16 +11,43 @@ export const limits = {
   rowCount: 2 ** 40,
   /** A worker says that it lives this often. */
   heartbeatIntervalMs: 1_000,
-  /** A worker that said nothing for so long is lost. Longer than any one micro-batch keeps its thread busy. */
-  heartbeatTimeoutMs: 60_000,
+  /** A worker, or a coordinator, that said nothing for so long is lost, unless the user says otherwise. */
+  heartbeatTimeoutMs: 10_000,
+  /** A worker that said nothing for so long is named, before it counts as lost. */
+  silenceNoticeMs: 3_000,
+  /** Members that all wait, and have come no further for so long, are linked anew. */
+  stallTimeoutMs: 5_000,
+  /** How long reports of peers that cannot be reached are collected before one of them is left out. */
+  accusationMs: 1_000,
+  /** A worker that others cannot reach is left out for so long before it is tried again. */
+  quarantineMs: 30_000,
+  /** A message that seems to have been lost is sent again after so long. */
+  resendMs: 2_000,
+  /** How long a coordinator that was started again waits for the workers of before. */
+  adoptionMs: 3_000,
+  /** How long a worker goes on without its coordinator before it gives up. */
+  coordinatorPatienceMs: 600_000,
+  /** Bytes of training state in one message or frame. */
+  statePartBytes: 4 * 1024 * 1024,
+  /** A checkpoint whose next part does not come for so long is given up. */
+  checkpointTimeoutMs: 20_000,
+  /** So many of the newest checkpoints are kept, besides the best one. */
+  checkpointsKept: 3,
+  /** A block that does not come for so long is asked for again. */
+  blockRetryMs: 5_000,
+  /** Ranks move only if that makes a step shorter by this share, and not more often than this. */
+  rebalanceGain: 0.15,
+  rebalanceIntervalMs: 5_000,
+  /** How long a worker's speed counts after it has computed last. */
+  measurementKeptMs: 60_000,
   /** How often a coordinator looks whether somebody is silent or late. */
   tickIntervalMs: 500,
   /** How long `run` waits for its own workers to join. */
   joinTimeoutMs: 60_000,
   /** How long a connection attempt may take. */
   connectTimeoutMs: 10_000,
-  /** A worker tries so often to reach its coordinator, with a pause in between. */
-  connectTries: 20,
+  /** How long a worker looks for a coordinator that it has not met yet, and how long it waits between attempts. */
+  connectPatienceMs: 10_000,
   connectPauseMs: 500,
   /** How long processes get to end by themselves before they are killed. */
   shutdownGraceMs: 2_000,

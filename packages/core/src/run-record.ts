@@ -1,5 +1,33 @@
 // run.json: what a run did, as a published schema.
 import { z } from 'zod';
+import type { PhaseName } from './job.js';
+import type { Metrics } from './metrics.js';
+
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly rows: number;
+  readonly rowsDigest: string;
+  readonly trainLoss: number;
+  readonly learningRate: number;
+  readonly validation?: Metrics;
+  readonly seconds: number;
+}
+
+export interface PhaseRecord {
+  readonly phase: PhaseName;
+  readonly workers: number;
+  readonly steps: number;
+  readonly samples: number;
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  readonly stopped: string;
+  readonly expectedRowsDigest: string;
+  readonly epochs: readonly EpochRecord[];
+  readonly test: Metrics;
+  readonly parameters: number;
+  readonly weightsSha256: string;
+}
+
 
 const metrics = z.looseObject({ loss: z.number().nullable(), rows: z.int() });
 const phase = z.object({

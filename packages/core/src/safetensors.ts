@@ -11,7 +11,8 @@ export interface NamedTensor {
 
 const bytesPer: Record<TensorType, number> = { F32: 4, U8: 1, I32: 4 };
 
-export function encodeSafetensors(tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array {
+/** A file's header and its tensors' bytes, in order, none of them copied. */
+export function safetensorsParts(tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const tensor of tensors) {
@@ -20,19 +21,33 @@ export function encodeSafetensors(tensors: readonly NamedTensor[], metadata: Rec
   }
   const text = JSON.stringify(header);
   const json = new TextEncoder().encode(text.padEnd(text.length + ((8 - (new TextEncoder().encode(text).length % 8)) % 8)));
-  const out = new Uint8Array(8 + json.length + offset);
-  new DataView(out.buffer).setBigUint64(0, BigInt(json.length), true);
-  out.set(json, 8);
-  let position = 8 + json.length;
-  for (const tensor of tensors) {
-    out.set(tensor.data, position);
-    position += tensor.data.byteLength;
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(json.length), true);
+  return [joinBytes([length, json]), ...tensors.map(({ data }) => data)];
+}
+
+export const encodeSafetensors = (tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array => joinBytes(safetensorsParts(tensors, metadata));
+
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    out.set(part, offset);
+    offset += part.byteLength;
   }
   return out;
 }
 
+export interface SafetensorsFile {
+  readonly tensors: NamedTensor[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** @throws StillhouseError DATA_FORMAT if the bytes are not whole safetensors; `what` names them */
-export function decodeSafetensors(bytes: Uint8Array, what = 'the file'): NamedTensor[] {
+export const decodeSafetensors = (bytes: Uint8Array, what = 'the file'): NamedTensor[] => readSafetensors(bytes, what).tensors;
+
+/** @throws StillhouseError DATA_FORMAT if the bytes are not whole safetensors; `what` names them */
+export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFile {
   const bad = (why: string): never => {
     throw new StillhouseError('DATA_FORMAT', `${what} is not a safetensors file: ${why}`);
   };
@@ -46,7 +61,7 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the file'): NamedTe
     return bad('its header is not JSON');
   }
   const body = bytes.subarray(8 + length);
-  return Object.entries(header)
+  const tensors = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, entry]) => {
       const [from, to] = entry.data_offsets;
@@ -54,6 +69,7 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the file'): NamedTe
       if (!(from >= 0 && to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);
       return { name, dtype: entry.dtype, shape: entry.shape, data: body.subarray(from, to) };
     });
+  return { tensors, metadata: (header['__metadata__'] ?? {}) as unknown as Record<string, string> };
 }
 
 /** The bytes of a float array, without copying. */

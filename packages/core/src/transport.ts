@@ -8,7 +8,10 @@ export interface Link {
   /** At most one listener each; frames that arrive before are kept for it. */
   onFrame(listener: (frame: Uint8Array) => void): void;
   onClose(listener: (reason: string) => void): void;
+  /** Closes behind the frames that were sent. */
   close(reason?: string): void;
+  /** Closes at once; frames that have not gone yet never go, and nothing reads their memory any more. */
+  abort(): void;
 }
 
 export interface Listener {

@@ -50,6 +50,10 @@ class WebSocketLink implements Link {
     // A close frame carries at most 123 bytes of reason.
     this.socket.close(1000, Buffer.from(reason).subarray(0, 120).toString('utf8').replace(/\uFFFD+$/, ''));
   }
+
+  abort(): void {
+    this.socket.terminate();
+  }
 }
 
 function parseAddress(address: string): { host: string; port: number } {

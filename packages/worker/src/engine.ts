@@ -1,15 +1,21 @@
 // What the worker's loop needs of an engine. One implementation computes with TFJS; simulations bring their own.
-import type { ExportedModel, FlatLayout, Job, MetricSums, Phase, WorkerEffect } from '@stillhouse/core';
+import type { ExportedModel, FlatLayout, Job, MetricSums, NamedBuffer, Phase, WorkerEffect } from '@stillhouse/core';
 
-export type ComputeTask = Extract<WorkerEffect, { type: 'compute' }>;
-export type EvaluateTask = Extract<WorkerEffect, { type: 'evaluate' }>;
+export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
+export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
+
+/** Gets bytes of the run by their SHA-256: blocks of data, checkpoints, weights of a teacher. */
+export type FetchBlock = (hash: string) => Promise<Uint8Array>;
 
 export interface Engine {
   readonly fingerprint: string;
   /** Which backend it computes on, and why: one line for people. */
   readonly choice: string;
-  /** Builds the phase's model; `sum` is the buffer into which gradients are summed over all ranks. */
-  prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }>;
+  /**
+   * Builds the phase's model with its start weights; `sum` is the buffer into which gradients are summed over all ranks.
+   * @param teacher SHA-256 of the weights of the teacher that a student learns from
+   */
+  build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }>;
   /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */
   compute(task: ComputeTask): Promise<readonly Float32Array[]>;
   /**
@@ -17,11 +23,20 @@ export interface Engine {
    * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the step before
    */
   apply(step: number, learningRate: number): Promise<void>;
-  evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }>;
+  evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>>;
+  /** SHA-256 of the trainable weights. */
+  weightsSha256(): string;
   /** Keeps a copy of the weights, or goes back to it. */
-  snapshot(): void;
-  restore(): Promise<void>;
+  keepBest(): void;
+  restoreBest(): Promise<void>;
+  /** Everything that a phase's training changes: views that hold until the next step. */
+  stateBuffers(): NamedBuffer[];
+  /**
+   * Takes over what another engine's stateBuffers() were.
+   * @throws StillhouseError CHECKPOINT_CORRUPT if they do not fit the model
+   */
+  adoptState(buffers: readonly NamedBuffer[]): Promise<void>;
   exportModel(): Promise<ExportedModel>;
 }
 
-export type EngineFactory = (job: Job, fetchBlock: (hash: string) => Promise<Uint8Array>) => Promise<Engine>;
+export type EngineFactory = (job: Job, fetchBlock: FetchBlock) => Promise<Engine>;

@@ -1,6 +1,6 @@
 // @stillhouse/worker: engines, training step, peer mesh.
 export { backendNames, openInferenceBackend, type BackendName } from './backend.js';
-export type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+export type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 export { loadModel } from './model-file.js';
-export { runWorker, type WorkerOptions } from './run-worker.js';
+export { startWorker, type RunningWorker, type WorkerOptions } from './run-worker.js';
 export { evaluateRows, predictRows, tfjsEngine, type EngineOptions } from './tfjs-engine.js';

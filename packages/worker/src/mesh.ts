@@ -2,29 +2,43 @@
 // send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
 import {
   decodeMeshHello, encodeFrame, encodeMessage, StillhouseError, toErrorRecord,
-  type Link, type Listener, type Member, type MeshHello, type Outgoing, type Transport,
+  type Link, type Listener, type Membership, type MeshHello, type Outgoing, type Transport,
 } from '@stillhouse/core';
-
-/** Why a member closes its links when a phase is over; any other reason means that it is lost. */
-const phaseOver = 'phase over';
 
 export interface MeshEvents {
   readonly onFrame: (from: number, frame: Uint8Array) => void;
-  readonly onLost: (from: number, reason: string) => void;
+  /** A link broke, or (linking) could not be made. */
+  readonly onLost: (from: number, what: { linking: boolean; reason: string }) => void;
 }
 
-export interface Membership {
-  readonly generation: number;
-  readonly members: readonly Member[];
-  readonly self: number;
+/** The links of one generation. */
+class Generation {
+  /** By which peers hear this worker, by their index. */
+  readonly outgoing = new Map<number, Link>();
+  readonly incoming: Link[] = [];
+  readonly #awaited = new Map<number, () => void>();
+  isCut = false;
+
+  /** Resolves when the peer listens. */
+  heardBy(index: number): Promise<void> {
+    return this.outgoing.has(index) ? Promise.resolve() : new Promise((arrived) => this.#awaited.set(index, arrived));
+  }
+
+  arrived(index: number, link: Link): void {
+    this.outgoing.set(index, link);
+    this.#awaited.get(index)?.();
+  }
+
+  cut(): void {
+    this.isCut = true;
+    for (const link of [...this.outgoing.values(), ...this.incoming]) link.abort();
+  }
 }
 
 export class Mesh {
   #listener: Listener | undefined;
-  /** Links by which peers hear this worker, by generation and member. */
-  readonly #outgoing = new Map<string, Link>();
-  #incoming: Link[] = [];
-  #awaited: { key: string; arrived: () => void }[] = [];
+  readonly #generations = new Map<number, Generation>();
+  #oldest = 0;
 
   private constructor(
     private readonly transport: Transport,
@@ -43,43 +57,55 @@ export class Mesh {
   }
 
   /** Resolves when this worker is linked both ways with every other member. */
-  async join({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
+  async link({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
+    const links = this.#generation(generation);
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
-    const heard = peers.map(({ index }) => this.#heardBy(`${generation}:${index}`));
-    await Promise.all(peers.map(async ({ workerId, meshAddress, index }) => {
-      const link = await this.transport.connect(meshAddress).catch((cause: unknown) => {
-        throw new StillhouseError('PEER_UNREACHABLE', `no connection with worker ${workerId} at ${meshAddress}: ${toErrorRecord(cause).message}`, { cause });
-      });
-      this.#incoming.push(link);
-      link.onFrame((frame) => events.onFrame(index, frame));
-      link.onClose((reason) => {
-        if (reason !== phaseOver) events.onLost(index, reason);
-      });
-      link.send(encodeMessage({ token: this.token, generation, index: self }));
-    }));
-    await Promise.all(heard);
+    await Promise.all(peers.flatMap(({ meshAddress, index }) => [links.heardBy(index), this.#connect(links, { address: meshAddress, index, hello: { token: this.token, generation, index: self } }, events)]));
+  }
+
+  /** Resolves when this worker hears the peer; never, if it cannot be reached, which is told. */
+  async #connect(links: Generation, peer: { address: string; index: number; hello: MeshHello }, events: MeshEvents): Promise<void> {
+    const { address, index, hello } = peer;
+    const lost = (linking: boolean, reason: string): void => {
+      if (!links.isCut) events.onLost(index, { linking, reason });
+    };
+    let link: Link;
+    try {
+      link = await this.transport.connect(address);
+    } catch (cause) {
+      lost(true, toErrorRecord(cause).message);
+      return new Promise(() => {});
+    }
+    links.incoming.push(link);
+    if (links.isCut) return link.abort();
+    link.onFrame((frame) => !links.isCut && events.onFrame(index, frame));
+    link.onClose((reason) => lost(false, reason || 'its connection closed'));
+    link.send(encodeMessage(hello));
   }
 
   send(generation: number, outgoing: readonly Outgoing[]): void {
-    for (const { to, frame } of outgoing) this.#outgoing.get(`${generation}:${to}`)?.send(...encodeFrame(frame));
+    for (const { to, frame } of outgoing) this.#generations.get(generation)?.outgoing.get(to)?.send(...encodeFrame(frame));
   }
 
-  /** Closes the links of a phase. Frames that were sent still arrive: they are ahead of the closing. */
-  leave(): void {
-    for (const link of this.#outgoing.values()) link.close(phaseOver);
-    this.#outgoing.clear();
-    this.#awaited = [];
+  /** Cuts the links of all generations before this one. */
+  unlink(before: number): void {
+    this.#oldest = Math.max(this.#oldest, before);
+    for (const [generation, links] of this.#generations) {
+      if (generation >= before) continue;
+      links.cut();
+      this.#generations.delete(generation);
+    }
   }
 
   async close(): Promise<void> {
-    this.leave();
-    for (const link of this.#incoming) link.close(phaseOver);
+    this.unlink(Infinity);
     await this.#listener?.close();
   }
 
-  /** Resolves when the peer of a key listens. */
-  async #heardBy(key: string): Promise<void> {
-    if (!this.#outgoing.has(key)) await new Promise<void>((arrived) => this.#awaited.push({ key, arrived }));
+  #generation(generation: number): Generation {
+    let links = this.#generations.get(generation);
+    if (!links) this.#generations.set(generation, (links = new Generation()));
+    return links;
   }
 
   #accept(link: Link): void {
@@ -92,9 +118,9 @@ export class Mesh {
         link.close(error instanceof Error ? error.message : String(error));
         return;
       }
-      const key = `${hello.generation}:${hello.index}`;
-      this.#outgoing.set(key, link);
-      for (const waiter of this.#awaited) if (waiter.key === key) waiter.arrived();
+      // A peer may be ahead of this worker, but one that is behind has nothing to hear.
+      if (hello.generation < this.#oldest) link.abort();
+      else this.#generation(hello.generation).arrived(hello.index, link);
     });
   }
 }

@@ -1,19 +1,34 @@
 // A model on its way out of an engine and back in.
 import * as tf from '@tensorflow/tfjs';
-import { bytesOf, type ExportedModel } from '@stillhouse/core';
+import { bytesOf, floatsOf, type ExportedModel } from '@stillhouse/core';
 import type { FlatModel } from './flat-model.js';
 
-/** The model as one message; weights in the order of model.weights, as little-endian fp32. */
+/** The weights in the order of model.weights, as little-endian fp32. */
+export async function weightBytes(model: tf.LayersModel): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (const weight of model.weights) parts.push(bytesOf((await weight.read().data()) as Float32Array));
+  return Buffer.concat(parts);
+}
+
+/** Puts in what weightBytes() of the same model gave. */
+export function setWeights(model: tf.LayersModel, bytes: Uint8Array): void {
+  const floats = floatsOf(bytes);
+  let offset = 0;
+  for (const weight of model.weights) {
+    const { size } = weight.read();
+    const value = tf.tensor(floats.slice(offset, offset + size), weight.shape as number[]);
+    weight.write(value);
+    value.dispose();
+    offset += size;
+  }
+}
+
+/** The model as one message. */
 export async function exportModel(flat: FlatModel): Promise<ExportedModel> {
   const { model } = flat;
   const trainable = new Set(model.trainableWeights);
-  const weights: ExportedModel['weights'] = [];
-  const parts: Uint8Array[] = [];
-  for (const weight of model.weights) {
-    weights.push({ name: weight.originalName, shape: weight.shape as number[], trainable: trainable.has(weight) });
-    parts.push(bytesOf((await weight.read().data()) as Float32Array));
-  }
-  return { topology: JSON.stringify(model.toJSON(undefined, false)), weights, data: Buffer.concat(parts), parameters: flat.parameters.length };
+  const weights = model.weights.map((weight) => ({ name: weight.originalName, shape: weight.shape as number[], trainable: trainable.has(weight) }));
+  return { topology: JSON.stringify(model.toJSON(undefined, false)), weights, data: await weightBytes(model), parameters: flat.parameters.length };
 }
 
 /** Loads the model.json and weights.bin that modelFiles of core made. */

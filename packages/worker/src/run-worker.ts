@@ -1,18 +1,18 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
+import { createHash } from 'node:crypto';
 import {
-  decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, limits, toErrorRecord, workerStep,
-  type Clock, type Link, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerState,
+  decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, lengthOf, limits, partAt, readTraining, stateFrames, StillhouseError, toErrorRecord, trainingParts, workerStep,
+  type Clock, type Held, type Link, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerIdentity, type WorkerState,
 } from '@stillhouse/core';
+import { BlockClient } from './block-client.js';
 import type { Engine, EngineFactory } from './engine.js';
 import { Mesh } from './mesh.js';
 
 export interface WorkerOptions {
-  /** Address of the coordinator, as its transport understands it. */
-  readonly coordinator: string;
-  readonly token: string;
-  /** Name of this machine, for people. */
-  readonly host: string;
-  readonly version: string;
+  /** Addresses at which a coordinator of the run may be, as its transport understands them. */
+  readonly coordinators: readonly string[];
+  /** Who this worker is, and how patient. */
+  readonly identity: WorkerIdentity;
   /** HOST:PORT at which other workers reach this one; by default the address that the coordinator is reached from. */
   readonly meshAddress?: string;
   readonly transport: Transport;
@@ -21,62 +21,43 @@ export interface WorkerOptions {
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
 
-/** Asks the coordinator for blocks, each once at a time. */
-class BlockClient {
-  readonly #waiting = new Map<string, (bytes: Uint8Array) => void>();
+type Effect<Type extends WorkerEffect['type']> = WorkerEffect & { type: Type };
 
-  constructor(private readonly send: (message: ToCoordinator) => void) {}
+const hashOf = (parts: readonly Uint8Array[]): Buffer => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+};
 
-  fetch(hash: string): Promise<Uint8Array> {
-    return new Promise((resolve) => {
-      this.#waiting.set(hash, resolve);
-      this.send({ type: 'getBlock', hash });
-    });
-  }
-
-  deliver(hash: string, bytes: Uint8Array): void {
-    this.#waiting.get(hash)?.(bytes);
-    this.#waiting.delete(hash);
-  }
-}
-
-/** Tries for a while, since coordinator and workers are often started together. */
-async function connect({ coordinator, transport, clock, log }: WorkerOptions): Promise<Link> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await transport.connect(coordinator);
-    } catch (error) {
-      if (tries >= limits.connectTries) throw error;
-      if (tries === 1) log(`no coordinator at ${coordinator} yet, trying for ${(limits.connectTries * limits.connectPauseMs) / 1000} s`);
-      await new Promise<void>((resolve) => void clock.after(limits.connectPauseMs, resolve));
-    }
-  }
-}
+const digestBytes = 32;
 
 class WorkerShell {
-  #state: WorkerState = initialWorkerState;
+  #state: WorkerState;
+  #link: Link | undefined;
+  #connections = 0;
+  #localHost = '127.0.0.1';
   #engine: Engine | undefined;
   #mesh: Mesh | undefined;
+  #captured: { id: number; held: Held; parts: Uint8Array[] } | undefined;
   readonly #blocks: BlockClient;
-  /** Effects that take time are performed one after the other. */
+  /** Effects that take the engine are performed one after the other. */
   #work: Promise<void> = Promise.resolve();
   #stopHeartbeat = (): void => {};
   #exit!: (error: Error | undefined) => void;
   readonly exited = new Promise<Error | undefined>((resolve) => (this.#exit = resolve));
 
-  constructor(
-    private readonly options: WorkerOptions,
-    private readonly link: Link,
-  ) {
-    this.#blocks = new BlockClient((message) => link.send(encodeMessage(message)));
+  constructor(private readonly options: WorkerOptions) {
+    this.#state = initialWorkerState(options.identity, options.clock.now());
+    this.#blocks = new BlockClient(options.clock, (hash) => this.#send({ type: 'getBlock', hash }));
   }
 
   start(): void {
-    const { version, token, host } = this.options;
-    this.link.onFrame((frame) => this.#guard(() => this.#onControlFrame(frame)));
-    this.link.onClose((reason) => this.dispatch({ type: 'coordinatorLost', reason }));
     this.#beat();
-    this.dispatch({ type: 'opened', version, token, host });
+    this.#connect({ type: 'connect', delayMs: 0 });
+  }
+
+  leave(): void {
+    this.dispatch({ type: 'leave' });
   }
 
   dispatch(event: WorkerEvent): void {
@@ -102,87 +83,188 @@ class WorkerShell {
 
   #beat(): void {
     this.#stopHeartbeat = this.options.clock.after(limits.heartbeatIntervalMs, () => {
-      this.dispatch({ type: 'heartbeatDue' });
       this.#beat();
+      this.dispatch({ type: 'heartbeatDue' });
     });
+  }
+
+  #send(message: ToCoordinator): void {
+    this.#link?.send(encodeMessage(message));
+  }
+
+  #connect({ delayMs }: Effect<'connect'>): void {
+    const { clock, coordinators, transport } = this.options;
+    const address = coordinators[this.#connections++ % coordinators.length];
+    clock.after(delayMs, () => {
+      transport.connect(address).then((link) => this.#opened(link), (error: unknown) => {
+        if (this.#connections <= coordinators.length) this.options.log(`no coordinator at ${address} yet`);
+        this.dispatch({ type: 'unreachable', error: toErrorRecord(error) });
+      });
+    });
+  }
+
+  #opened(link: Link): void {
+    this.#link = link;
+    this.#localHost = link.localHost;
+    link.onFrame((frame) => this.#link === link && this.#guard(() => this.#onControlFrame(frame)));
+    link.onClose((reason) => {
+      if (this.#link !== link) return;
+      this.#link = undefined;
+      this.dispatch({ type: 'coordinatorLost', reason });
+    });
+    this.dispatch({ type: 'opened' });
+  }
+
+  #disconnect(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.abort();
   }
 
   #onControlFrame(frame: Uint8Array): void {
     const message = decodeToWorker(frame);
     if (message.type === 'block') this.#blocks.deliver(message.hash, message.bytes);
-    else this.dispatch({ type: 'message', message });
+    this.dispatch({ type: 'message', message });
   }
 
+  /** Performs after what was asked before; an answer that throws is a failure. */
   #later(work: () => Promise<WorkerEvent | undefined>): void {
     this.#work = this.#work.then(work).then((event) => event && this.dispatch(event)).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** As #later, unless the generation is over by then. */
+  #laterIn(generation: number, work: () => Promise<WorkerEvent | undefined>): void {
+    this.#later(async () => {
+      const { activity } = this.#state;
+      return 'generation' in activity && activity.generation === generation ? work() : undefined;
+    });
   }
 
   #perform(effect: WorkerEffect): void {
     const engine = (): Engine => this.#engine!;
     switch (effect.type) {
+      case 'connect':
+        return this.#connect(effect);
+      case 'disconnect':
+        return this.#disconnect();
       case 'send':
-        return this.link.send(encodeMessage(effect.message));
+        return this.#send(effect.message);
       case 'sendFrames':
-        return this.#mesh!.send(this.#state.assigned!.generation, effect.frames);
+        return this.#mesh!.send(effect.generation, effect.frames);
       case 'load':
         return this.#later(() => this.#load(effect));
-      case 'prepare':
-        return this.#later(() => this.#prepare(effect));
+      case 'build':
+        return this.#later(async () => ({ type: 'built', phase: effect.phase, ...(await engine().build(effect.phase, effect.teacher)) }));
+      case 'link':
+        return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
+      case 'unlink':
+        return this.#mesh?.unlink(effect.before);
+      case 'fetchState':
+        return void this.#blocks.fetch(effect.hash).then((bytes) => this.dispatch({ type: 'fetched', generation: effect.generation, bytes }));
+      case 'sendState':
+        return this.#laterIn(effect.generation, async () => this.#sendState(effect));
+      case 'adopt':
+        return this.#later(() => this.#adopt(effect));
+      case 'hash':
+        return this.#laterIn(effect.generation, async () => ({
+          type: 'hashed', generation: effect.generation, stateSha256: hashOf(trainingParts(effect.training, engine().stateBuffers())).toString('hex'), weightsSha256: engine().weightsSha256(),
+        }));
       case 'compute':
-        return this.#later(async () => ({ type: 'computed', partials: await engine().compute(effect) }));
+        return this.#laterIn(effect.generation, async () => {
+          const startedMs = this.options.clock.now();
+          const partials = await engine().compute(effect);
+          return { type: 'computed', generation: effect.generation, partials, ms: this.options.clock.now() - startedMs };
+        });
       case 'apply':
         return this.#later(async () => void (await engine().apply(effect.step, effect.learningRate)));
       case 'evaluate':
-        return this.#later(async () => ({ type: 'evaluated', ...(await engine().evaluate(effect)) }));
-      case 'snapshot':
-        return this.#later(async () => void engine().snapshot());
-      case 'restore':
-        return this.#later(async () => void (await engine().restore()));
+        return this.#laterIn(effect.generation, async () => ({ type: 'evaluated', generation: effect.generation, values: await engine().evaluate(effect), weightsSha256: engine().weightsSha256() }));
+      case 'keepBest':
+        return this.#later(async () => void engine().keepBest());
+      case 'restoreBest':
+        return this.#later(async () => void (await engine().restoreBest()));
       case 'export':
-        return this.#later(async () => ({ type: 'exported', model: await engine().exportModel() }));
-      case 'leaveMesh':
-        return this.#mesh?.leave();
+        return this.#later(async () => ({ type: 'exported', generation: effect.generation, model: await engine().exportModel() }));
+      case 'captureState':
+        return this.#later(async () => this.#capture(effect));
+      case 'sendCaptured':
+        return this.#later(async () => this.#sendCaptured(effect));
       case 'exit':
         return void this.#end(effect.error && fromErrorRecord(effect.error));
     }
   }
 
-  async #load({ job, meshToken }: WorkerEffect & { type: 'load' }): Promise<WorkerEvent> {
+  async #load({ job, meshToken }: Effect<'load'>): Promise<WorkerEvent> {
     const { createEngine, meshAddress, transport } = this.options;
     this.#engine = await createEngine(job, (hash) => this.#blocks.fetch(hash));
-    const host = this.link.localHost;
+    const host = this.#localHost;
     this.#mesh = await Mesh.open(transport, meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, meshToken);
     const { fingerprint, choice } = this.#engine;
     this.options.log(`engine ${fingerprint}, mesh at ${this.#mesh.address}; backend ${choice}`);
     return { type: 'loaded', fingerprint, choice, meshAddress: this.#mesh.address };
   }
 
-  async #prepare(effect: WorkerEffect & { type: 'prepare' }): Promise<WorkerEvent> {
-    const prepared = await this.#engine!.prepare(effect.phase);
-    await this.#mesh!.join(effect, {
-      onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', from, frame: decodeFrame(frame) })),
-      onLost: (from, reason) => this.dispatch({ type: 'peerLost', from, reason }),
+  async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
+    this.options.log(`generation ${generation}: member ${self} of ${members.length}, ranks ${members[self].ranks.lo} to ${members[self].ranks.hi - 1}`);
+    await this.#mesh!.link({ generation, members, self }, {
+      onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame: decodeFrame(frame) })),
+      onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
     });
-    this.options.log(`${effect.phase.name}: generation ${effect.generation}, member ${effect.self} of ${effect.members.length}`);
-    return { type: 'prepared', ...prepared };
+    this.dispatch({ type: 'linked', generation });
+  }
+
+  #sendState({ generation, training, to }: Effect<'sendState'>): undefined {
+    const parts = trainingParts(training, this.#engine!.stateBuffers());
+    const frames = stateFrames(generation, [...parts, hashOf(parts)]);
+    this.#mesh!.send(generation, to.flatMap((index) => frames.map((frame) => ({ to: index, frame }))));
+  }
+
+  async #adopt({ generation, bytes, isSealed }: Effect<'adopt'>): Promise<WorkerEvent> {
+    const state = isSealed ? bytes.subarray(0, bytes.byteLength - digestBytes) : bytes;
+    if (isSealed && !hashOf([state]).equals(bytes.subarray(bytes.byteLength - digestBytes))) return { type: 'notAdopted', generation, reason: 'the training state arrived with other bytes than it was sent with' };
+    const { training, buffers } = readTraining(state, 'the training state');
+    await this.#engine!.adoptState(buffers);
+    this.options.log(`took over the ${training.phase} at step ${training.step}, ${bytes.byteLength} bytes`);
+    return { type: 'adopted', generation, training };
+  }
+
+  #capture({ id, training }: Effect<'captureState'>): undefined {
+    const parts = trainingParts(training, this.#engine!.stateBuffers()).map((part) => part.slice());
+    this.#captured = { id, held: { phase: training.phase, ops: training.ops }, parts };
+  }
+
+  #sendCaptured({ id, offset }: Effect<'sendCaptured'>): undefined {
+    if (this.#captured?.id !== id) return;
+    const { held, parts } = this.#captured;
+    const total = lengthOf(parts);
+    const bytes = partAt(parts, offset);
+    this.#send({ type: 'statePart', id, held, offset, total, bytes });
+    if (offset + bytes.byteLength >= total) this.#captured = undefined;
   }
 
   async #end(error: Error | undefined): Promise<void> {
     this.#stopHeartbeat();
+    this.#blocks.close();
     await this.#mesh?.close();
-    this.link.close();
+    this.#link?.close();
     this.#exit(error);
   }
 }
 
-/**
- * Takes part in one run, until the coordinator says that it is over.
- * @throws StillhouseError with the reason if the run failed or this worker was refused
- */
-export async function runWorker(options: WorkerOptions): Promise<void> {
-  const link = await connect(options);
-  const shell = new WorkerShell(options, link);
+export interface RunningWorker {
+  /** Resolves when the run is over, or this worker has left it. Rejects with the reason if the run failed or refused it. */
+  readonly finished: Promise<void>;
+  /** Hands over and goes, as when this machine is about to be taken away. */
+  leave(): void;
+}
+
+/** Takes part in one run. */
+export function startWorker(options: WorkerOptions): RunningWorker {
+  if (options.coordinators.length === 0) throw new StillhouseError('USAGE', 'no address of a coordinator is given');
+  const shell = new WorkerShell(options);
   shell.start();
-  const error = await shell.exited;
-  if (error) throw error;
+  const finished = shell.exited.then((error) => {
+    if (error) throw error;
+  });
+  return { finished, leave: () => shell.leave() };
 }

@@ -1,15 +1,15 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, StillhouseError, sumSubtree,
-  type FlatLayout, type Job, type MetricSums, type Phase, type PhaseName, type SetName,
+  addRows, bytesOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
+  type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
 import { openBackend, type Backend, type BackendName } from './backend.js';
-import type { ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
-import { exportModel } from './model-file.js';
+import { exportModel, setWeights, weightBytes } from './model-file.js';
 import { buildModel } from './model.js';
 import { distillation, supervised, type Objective, type PreparedBatch } from './objective.js';
 import { RankStep } from './rank-step.js';
@@ -75,13 +75,15 @@ export interface EngineOptions {
 
 class TfjsEngine implements Engine {
   #current: PhaseModel | undefined;
-  #teacher: tf.LayersModel | undefined;
+  /** With the SHA-256 of its weights. */
+  #teacher: { model: tf.LayersModel; sha256: string } | undefined;
   #kept: { parameters: Float32Array; others: Float32Array } | undefined;
 
   constructor(
     private readonly backend: Backend,
     private readonly job: Job,
     private readonly reader: BlockReader,
+    private readonly fetchBlock: FetchBlock,
     private readonly options: EngineOptions,
   ) {}
 
@@ -93,26 +95,27 @@ class TfjsEngine implements Engine {
     return `${this.backend.name}: ${this.backend.reason}`;
   }
 
-  async prepare(phase: Phase): Promise<{ layout: FlatLayout; sum: Float32Array; weightsSha256: string }> {
-    this.#retire();
+  async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
+    await this.#retire(phase.name);
+    if (teacher !== undefined && this.#teacher?.sha256 !== teacher) await this.#fetchTeacher(teacher);
     const model = await buildPhaseModel(this.job, phase.name);
     const { parameters, others } = flatSizes(model);
     const layout = { gradients: parameters, otherWeights: others };
-    const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks });
+    const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
     const flat = await FlatModel.of(model, optimizer);
-    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [] };
-    return { layout, sum: optimizer.sum, weightsSha256: this.#hash() };
+    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher?.model), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [] };
+    return { layout, sum: optimizer.sum };
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
     const { optimizer, partials, phase, spares } = this.#phase;
     const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
+    // The sum of one's own over all ranks is the sum of all.
+    const outputs = task.subtrees.map((span, i) => (span.hi - span.lo === phase.schedule.ranks ? optimizer.sum : buffer(partials, i)));
     for (const [i, span] of task.subtrees.entries()) {
-      // The sum of one's own over all ranks is the sum of all.
-      if (span.hi - span.lo === phase.schedule.ranks) partials[i] = optimizer.sum;
-      await sumSubtree(span, buffer(partials, i), { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
+      await sumSubtree(span, outputs[i], { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
     }
-    return partials.slice(0, task.subtrees.length);
+    return outputs;
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
@@ -122,23 +125,47 @@ class TfjsEngine implements Engine {
     await flat.changed();
   }
 
-  async evaluate(task: EvaluateTask): Promise<{ values: Map<number, MetricSums>; weightsSha256: string }> {
+  async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
     this.#phase.flat.load();
     for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.reader, set: task.set, first, end }));
-    return { values, weightsSha256: this.#hash() };
+    return values;
   }
 
-  snapshot(): void {
+  weightsSha256(): string {
+    return sha256(bytesOf(this.#phase.flat.parameters));
+  }
+
+  keepBest(): void {
     const { parameters, others } = this.#phase.flat;
     this.#kept = { parameters: parameters.slice(), others: others.slice() };
   }
 
-  async restore(): Promise<void> {
+  async restoreBest(): Promise<void> {
     if (!this.#kept) return;
     const { flat } = this.#phase;
     flat.parameters.set(this.#kept.parameters);
     flat.others.set(this.#kept.others);
+    await flat.changed();
+  }
+
+  stateBuffers(): NamedBuffer[] {
+    const { flat, optimizer } = this.#phase;
+    const best = this.#kept ? [{ name: 'best.parameters', data: this.#kept.parameters }, { name: 'best.others', data: this.#kept.others }] : [];
+    return [{ name: 'parameters', data: flat.parameters }, { name: 'others', data: flat.others }, ...optimizer.state.map((data, i) => ({ name: `optimizer.${i}`, data })), ...best];
+  }
+
+  async adoptState(buffers: readonly NamedBuffer[]): Promise<void> {
+    const named = new Map(buffers.map(({ name, data }) => [name, data]));
+    const { flat } = this.#phase;
+    const { parameters, others } = flat;
+    const of = (name: string, length: number): Float32Array => {
+      const data = named.get(name);
+      if (data?.length !== length) throw new StillhouseError('CHECKPOINT_CORRUPT', `the training state has ${data ? `${data.length} numbers` : 'nothing'} for ${name}, the model ${length}`);
+      return data;
+    };
+    this.#kept = named.has('best.parameters') ? { parameters: of('best.parameters', parameters.length).slice(), others: of('best.others', others.length).slice() } : undefined;
+    this.stateBuffers().filter(({ name }) => !name.startsWith('best.')).forEach(({ name, data }) => data.set(of(name, data.length)));
     await flat.changed();
   }
 
@@ -153,17 +180,33 @@ class TfjsEngine implements Engine {
     return this.#current;
   }
 
-  #hash(): string {
-    return sha256(bytesOf(this.#phase.flat.parameters));
-  }
-
   /** The teacher stays for the student; any other model has done its duty. */
-  #retire(): void {
-    this.#current?.step.dispose();
-    if (this.#current?.phase.name === 'teacher') this.#teacher = this.#current.flat.model;
-    else this.#current?.flat.model.dispose();
+  async #retire(next: PhaseName): Promise<void> {
+    const current = this.#current;
+    current?.step.dispose();
     this.#current = undefined;
     this.#kept = undefined;
+    if (current?.phase.name === 'teacher' && next === 'student') {
+      current.flat.load();
+      this.#replaceTeacher({ model: current.flat.model, sha256: sha256(await weightBytes(current.flat.model)) });
+    } else {
+      current?.flat.model.dispose();
+      if (next !== 'student') this.#replaceTeacher(undefined);
+    }
+  }
+
+  #replaceTeacher(teacher: { model: tf.LayersModel; sha256: string } | undefined): void {
+    this.#teacher?.model.dispose();
+    this.#teacher = teacher;
+  }
+
+  /** For a worker that did not train the teacher to its end. */
+  async #fetchTeacher(hash: string): Promise<void> {
+    const bytes = await this.fetchBlock(hash);
+    if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
+    const model = await buildPhaseModel(this.job, 'teacher');
+    setWeights(model, bytes);
+    this.#replaceTeacher({ model, sha256: hash });
   }
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
@@ -171,7 +214,7 @@ class TfjsEngine implements Engine {
     const { flat, layout, objective, phase, step } = this.#phase;
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
-    const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0);
+    const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0).subarray(0, phase.schedule.ranks);
     const share = rows.length / task.batch;
     const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
@@ -209,6 +252,6 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    return new TfjsEngine(backend, job, new BlockReader(job.dataset, fetchBlock), options);
+    return new TfjsEngine(backend, job, new BlockReader(job.dataset, fetchBlock), fetchBlock, options);
   };
 }

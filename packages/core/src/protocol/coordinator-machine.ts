@@ -1,318 +1,209 @@
-// What the coordinator decides: rendezvous, generations, rank assignment, phases, the checks at their ends. A pure machine.
+// What the coordinator decides: who may take part, and what follows from what it hears. A pure machine.
 // It is not on the step path: between `start` and `done` workers need it for data blocks only.
-import { assignRanks } from '../assignment.js';
 import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
-import { phaseOf, phasesOf, type Job, type PhaseName } from '../job.js';
-import { addLedgers, emptyLedger, ledgerDigest, wholeLedger } from '../ledger.js';
 import { limits } from '../limits.js';
-import type { Metrics } from '../metrics.js';
-import { protocolVersion, type ExportedModel, type Member, type ToCoordinator, type ToWorker } from './messages.js';
-
-export interface CoordinatorOptions {
-  readonly job: Job;
-  readonly token: string;
-  readonly meshToken: string;
-  /** The run starts when so many workers have joined. */
-  readonly workers: number;
-  readonly allowMixed: boolean;
-  /** How long to wait for the workers; Infinity waits for ever. */
-  readonly joinTimeoutMs: number;
-}
-
-export interface WorkerInfo {
-  readonly workerId: string;
-  readonly host: string;
-  readonly fingerprint: string;
-  /** Its backend and why, for people. */
-  readonly choice: string;
-  readonly meshAddress: string;
-  readonly ranks: { readonly lo: number; readonly hi: number } | undefined;
-}
-
-export interface EpochRecord {
-  readonly epoch: number;
-  readonly rows: number;
-  readonly rowsDigest: string;
-  readonly trainLoss: number;
-  readonly learningRate: number;
-  readonly validation?: Metrics;
-  readonly seconds: number;
-}
-
-export interface PhaseRecord {
-  readonly phase: PhaseName;
-  readonly workers: number;
-  readonly steps: number;
-  readonly samples: number;
-  readonly seconds: number;
-  readonly samplesPerSecond: number;
-  readonly stopped: string;
-  readonly expectedRowsDigest: string;
-  readonly epochs: readonly EpochRecord[];
-  readonly test: Metrics;
-  readonly parameters: number;
-  readonly weightsSha256: string;
-}
-
-export type CoordinatorEvent =
-  | { readonly type: 'connected'; readonly link: number }
-  | { readonly type: 'message'; readonly link: number; readonly message: ToCoordinator }
-  | { readonly type: 'broken'; readonly link: number; readonly error: ErrorRecord }
-  | { readonly type: 'closed'; readonly link: number; readonly reason: string }
-  | { readonly type: 'interrupt'; readonly error: ErrorRecord }
-  | { readonly type: 'tick' };
-
-/** What happened, for events.jsonl, progress bars and logs. */
-export type CoordinatorNotice =
-  | { readonly type: 'joined'; readonly worker: WorkerInfo; readonly joined: number; readonly wanted: number }
-  | { readonly type: 'refused'; readonly host: string; readonly error: ErrorRecord }
-  | { readonly type: 'left'; readonly workerId: string; readonly reason: string }
-  | { readonly type: 'phaseAssigned'; readonly phase: PhaseName; readonly generation: number; readonly workers: readonly WorkerInfo[]; readonly idle: readonly string[] }
-  | { readonly type: 'phaseStarted'; readonly phase: PhaseName; readonly generation: number; readonly parameters: number; readonly initialWeightsSha256: string }
-  | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
-  | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }
-  | { readonly type: 'phaseDone'; readonly record: PhaseRecord };
-
-export type CoordinatorEffect =
-  | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }
-  | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string }
-  | { readonly type: 'close'; readonly link: number }
-  | { readonly type: 'notify'; readonly notice: CoordinatorNotice }
-  | { readonly type: 'saveModel'; readonly phase: PhaseName; readonly model: ExportedModel; readonly lastGood: boolean }
-  | { readonly type: 'end'; readonly error: ErrorRecord | undefined };
-
-interface Worker {
-  readonly link: number;
-  readonly workerId: string;
-  readonly host: string;
-  readonly joined: WorkerInfo | undefined;
-  readonly heardMs: number;
-}
-
-interface PhaseProgress {
-  readonly name: PhaseName;
-  readonly members: readonly Member[];
-  readonly expectedRowsDigest: string;
-  readonly ready: ReadonlyMap<string, ToCoordinator & { type: 'ready' }>;
-  readonly epochReports: ReadonlyMap<string, ToCoordinator & { type: 'epoch' }>;
-  readonly epochs: readonly EpochRecord[];
-  readonly done: ReadonlyMap<string, ToCoordinator & { type: 'done' }>;
-  readonly startedMs: number;
-  readonly epochStartedMs: number;
-}
-
-export interface CoordinatorState {
-  readonly options: CoordinatorOptions;
-  readonly startedMs: number;
-  readonly nextWorker: number;
-  readonly workers: ReadonlyMap<number, Worker>;
-  readonly generation: number;
-  readonly phaseIndex: number;
-  readonly phase: PhaseProgress | undefined;
-  readonly ended: boolean;
-}
-
-export interface CoordinatorStep {
-  readonly state: CoordinatorState;
-  readonly effects: readonly CoordinatorEffect[];
-}
+import { end, joinedWorkers, membersOf, nameOf, notify, tell, then, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
+import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseWhileWaiting, relinkIfStalled, remind, requestChange } from './membership-change.js';
+import { protocolVersion, type ToCoordinator } from './messages.js';
+import { checkpointIfDue, finishIfDone, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable, onDone, onEpoch, onModelSaved } from './phase-reports.js';
 
 export function initialCoordinatorState(options: CoordinatorOptions, nowMs: number): CoordinatorState {
-  return { options, startedMs: nowMs, nextWorker: 1, workers: new Map(), generation: 0, phaseIndex: -1, phase: undefined, ended: false };
+  const membership: MembershipState = options.history.term > 0 ? { kind: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() } : { kind: 'gathering' };
+  return {
+    options, startedMs: nowMs, nextWorker: 1, names: new Map(), workers: new Map(), generation: 0, membership,
+    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, retired: new Set(), accusations: [], dealtMs: nowMs, ended: false,
+  };
 }
 
-const notify = (notice: CoordinatorNotice): CoordinatorEffect => ({ type: 'notify', notice });
-
 export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent, nowMs: number): CoordinatorStep {
-  if (state.ended) {
-    if (event.type !== 'message' || event.message.type !== 'hello') return { state, effects: [] };
-    // Whoever comes late is sent away rather than left waiting.
-    const error = { code: 'RUN_STARTED', message: 'the run is over' } as const;
-    return { state, effects: [{ type: 'send', link: event.link, message: { type: 'rejected', error } }, { type: 'close', link: event.link }] };
-  }
+  if (state.ended) return onEventAfterEnd(state, event);
   switch (event.type) {
-    case 'connected':
-      return { state, effects: [] };
     case 'message':
       return onMessage(state, event.link, event.message, nowMs);
     case 'broken': {
       const worker = state.workers.get(event.link);
-      if (!worker) return { state, effects: [{ type: 'send', link: event.link, message: { type: 'rejected', error: event.error } }, { type: 'close', link: event.link }] };
+      if (!worker) return { state, effects: [tell(event.link, { type: 'rejected', error: event.error }), { type: 'close', link: event.link }] };
       return end(state, { code: 'PROTOCOL_VIOLATION', message: `${nameOf(worker)}: ${event.error.message}` });
     }
     case 'closed':
-      return onClosed(state, event.link, event.reason);
+      return onLost(state, event.link, event.reason || 'its connection closed', nowMs);
     case 'interrupt':
       return end(state, event.error);
+    case 'modelSaved':
+      return then(onModelSaved(state, event.blob, nowMs), (saved) => requestChange(saved, { reason: 'the phase is done', boundary: false }, nowMs));
+    case 'modelNotSaved':
+      return { state, effects: [notify({ type: 'notSaved', what: 'the model', reason: event.reason })] };
+    case 'checkpointTaken':
+      return then(onCheckpointTaken(state, event), releaseWhileWaiting);
+    case 'checkpointFailed':
+      return onCheckpointFailed(state, event);
+    case 'checkpointUnusable':
+      return then(onCheckpointUnusable(state, event), (next) => requestChange(next, { reason: 'a checkpoint cannot be used', boundary: false }, nowMs));
+    case 'fenced':
+      return onFenced(state, event.term);
     case 'tick':
       return onTick(state, nowMs);
   }
 }
 
-const nameOf = (worker: Worker): string => `worker ${worker.workerId} (${worker.host})`;
-
-function end(state: CoordinatorState, error: ErrorRecord | undefined, before: readonly CoordinatorEffect[] = []): CoordinatorStep {
-  const stops = [...state.workers.keys()].map((link): CoordinatorEffect => ({ type: 'send', link, message: error ? { type: 'stop', error } : { type: 'stop' } }));
-  return { state: { ...state, ended: true }, effects: [...before, ...stops, { type: 'end', error }] };
+function onEventAfterEnd(state: CoordinatorState, event: CoordinatorEvent): CoordinatorStep {
+  if (event.type !== 'message' || event.message.type !== 'hello') return { state, effects: [] };
+  // Whoever comes late is sent away rather than left waiting.
+  const error = { code: 'RUN_OVER', message: 'the run is over' } as const;
+  return { state, effects: [tell(event.link, { type: 'rejected', error }), { type: 'close', link: event.link }] };
 }
 
 function reject(state: CoordinatorState, link: number, host: string, error: StillhouseError): CoordinatorStep {
   const record = toErrorRecord(error);
   const workers = new Map(state.workers);
   workers.delete(link);
-  return {
-    state: { ...state, workers },
-    effects: [notify({ type: 'refused', host, error: record }), { type: 'send', link, message: { type: 'rejected', error: record } }, { type: 'close', link }],
-  };
+  return { state: { ...state, workers }, effects: [notify({ type: 'refused', host, error: record }), tell(link, { type: 'rejected', error: record }), { type: 'close', link }] };
 }
 
 function onMessage(state: CoordinatorState, link: number, message: ToCoordinator, nowMs: number): CoordinatorStep {
   if (message.type === 'hello') return onHello(state, link, message, nowMs);
+  if (message.type === 'fenced') return onFenced(state, message.term);
   const known = state.workers.get(link);
   if (!known) return { state, effects: [{ type: 'close', link }] };
-  const worker = { ...known, heardMs: nowMs };
+  const worker: Worker = { ...known, heardMs: nowMs, silenceNoted: false };
   const heard = { ...state, workers: new Map(state.workers).set(link, worker) };
   switch (message.type) {
     case 'heartbeat':
-      return { state: heard, effects: [] };
+      return onHeartbeat(heard, worker, message, nowMs);
     case 'getBlock':
       return { state: heard, effects: [{ type: 'sendBlock', link, hash: message.hash }] };
+    case 'statePart':
+      return { state: heard, effects: [{ type: 'receivePart', part: message }] };
     case 'join':
       return onJoin(heard, worker, message, nowMs);
+    case 'leaving':
+      return changeIfWanted({ ...heard, workers: new Map(heard.workers).set(link, { ...worker, leaving: true }) }, nowMs);
     case 'failed':
       return onFailed(heard, worker, message);
-    default:
-      return onPhaseMessage(heard, worker, message, nowMs);
+    case 'paused':
+      return onPaused(heard, worker, message, nowMs);
+    case 'ready':
+      return then(onReady(heard, worker, message, nowMs), (next) => (next.ended ? { state: next, effects: [] } : changeIfWanted(next, nowMs)));
+    case 'unreachable':
+      return onUnreachable(heard, worker, message, nowMs);
+    case 'progress':
+      return { state: heard, effects: heard.phase && message.generation === heard.generation ? [notify({ type: 'progress', phase: heard.phase.name, step: message.step, loss: message.loss })] : [] };
+    case 'epoch':
+      return then(onEpoch(heard, worker, message, nowMs), (next) => finishIfDone(next, nowMs));
+    case 'done':
+      return then(onDone(heard, worker, message), (next) => finishIfDone(next, nowMs));
   }
 }
 
-function onHello(state: CoordinatorState, link: number, message: ToCoordinator & { type: 'hello' }, nowMs: number): CoordinatorStep {
-  const { job, token, meshToken } = state.options;
-  const refuse = (code: 'PROTOCOL_VERSION' | 'TOKEN_REJECTED' | 'RUN_STARTED', why: string): CoordinatorStep => reject(state, link, message.host, new StillhouseError(code, why));
-  if (message.protocol !== protocolVersion) return refuse('PROTOCOL_VERSION', `the worker speaks protocol ${message.protocol} (stillhouse ${message.version}), this coordinator ${protocolVersion}`);
-  if (message.token !== token) return refuse('TOKEN_REJECTED', 'the token of the worker is not the one of this run');
-  if (state.phaseIndex >= 0) return refuse('RUN_STARTED', 'the run has started');
-  const worker: Worker = { link, workerId: `w${state.nextWorker}`, host: message.host, joined: undefined, heardMs: nowMs };
-  return {
-    state: { ...state, nextWorker: state.nextWorker + 1, workers: new Map(state.workers).set(link, worker) },
-    effects: [{ type: 'send', link, message: { type: 'welcome', workerId: worker.workerId, meshToken, job } }],
-  };
+/** A worker knows a coordinator that came after this one. */
+function onFenced(state: CoordinatorState, term: number): CoordinatorStep {
+  return term > state.options.term ? fence(state, term) : { state, effects: [] };
 }
 
-const joinedWorkers = (state: CoordinatorState): WorkerInfo[] => [...state.workers.values()].flatMap((worker) => worker.joined ?? []);
+/** Ends without a word to anybody: workers and journal belong to another coordinator. */
+function fence(state: CoordinatorState, term: number): CoordinatorStep {
+  const error = { code: 'COORDINATOR_FENCED', message: `coordinator ${term} of this run has taken over from this one, coordinator ${state.options.term}` } as const;
+  return { state: { ...state, ended: true }, effects: [...[...state.workers.keys()].map((link): CoordinatorEffect => ({ type: 'close', link })), { type: 'end', error }] };
+}
+
+// Rendezvous.
+
+function onHello(state: CoordinatorState, link: number, message: ToCoordinator & { type: 'hello' }, nowMs: number): CoordinatorStep {
+  const { job, token, term } = state.options;
+  const refuse = (code: 'PROTOCOL_VERSION' | 'TOKEN_REJECTED' | 'RUN_OVER' | 'RUN_FULL', why: string): CoordinatorStep => reject(state, link, message.host, new StillhouseError(code, why));
+  if (message.protocol !== protocolVersion) return refuse('PROTOCOL_VERSION', `the worker speaks protocol ${message.protocol} (stillhouse ${message.version}), this coordinator ${protocolVersion}`);
+  if (message.token !== token) return refuse('TOKEN_REJECTED', 'the token of the worker is not the one of this run');
+  if (message.runId !== undefined && message.runId !== job.runId) return refuse('RUN_OVER', 'the run that the worker took part in is not the one of this coordinator');
+  if (message.term > term) return fence(state, message.term);
+  if (state.workers.size >= limits.workerCount) return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
+  const known = state.workers.get(link);
+  if (known) return welcome(state, known);
+  // The same process over a new link: the old one is dead.
+  const before = [...state.workers.values()].find(({ instance }) => instance === message.instance);
+  const forgotten: CoordinatorStep = before ? then({ state, effects: [{ type: 'close', link: before.link }] }, (next) => onLost(next, before.link, 'it came back over another connection', nowMs)) : { state, effects: [] };
+  return then(forgotten, (next) => admit(next, link, message, nowMs));
+}
+
+function admit(state: CoordinatorState, link: number, message: ToCoordinator & { type: 'hello' }, nowMs: number): CoordinatorStep {
+  const { instance, host } = message;
+  // A worker keeps the name that a coordinator before this one gave it.
+  const isFree = (workerId: string): boolean => ![...state.names.values()].includes(workerId);
+  const named = state.names.get(instance) ?? (message.workerId !== undefined && isFree(message.workerId) ? message.workerId : undefined);
+  const workerId = named ?? `w${state.nextWorker}`;
+  const worker: Worker = {
+    link, instance, workerId, host, info: undefined, held: undefined, leaving: false, heardMs: nowMs, beat: undefined, advancedMs: nowMs, toldMs: nowMs,
+    silenceNoted: false, slownessNoted: false, quarantinedUntilMs: 0,
+  };
+  const next: CoordinatorState = {
+    ...state, nextWorker: Math.max(state.nextWorker, Number(workerId.slice(1)) + 1), names: new Map(state.names).set(instance, workerId), workers: new Map(state.workers).set(link, worker),
+  };
+  return welcome(next, worker);
+}
+
+function welcome(state: CoordinatorState, worker: Worker): CoordinatorStep {
+  const { job, meshToken, term } = state.options;
+  const phase = state.phase?.name === 'teacher' && state.phase.isStarted ? state.phase.name : undefined;
+  return { state, effects: [tell(worker.link, { type: 'welcome', workerId: worker.workerId, term, meshToken, job, ...(phase ? { phase } : {}) })] };
+}
 
 function onJoin(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'join' }, nowMs: number): CoordinatorStep {
-  if (state.phaseIndex >= 0) return reject(state, worker.link, worker.host, new StillhouseError('RUN_STARTED', 'the run has started'));
-  const other = joinedWorkers(state).find((info) => info.fingerprint !== message.fingerprint);
+  const other = joinedWorkers(state).find(({ info }) => info!.fingerprint !== message.fingerprint)?.info;
   if (other && !state.options.allowMixed) {
     return reject(state, worker.link, worker.host, new StillhouseError('FINGERPRINT_MISMATCH', `the worker's engine is ${message.fingerprint}, that of ${other.workerId} ${other.fingerprint}: equal bits cannot be promised`));
   }
-  const info: WorkerInfo = { workerId: worker.workerId, host: worker.host, fingerprint: message.fingerprint, choice: message.choice, meshAddress: message.meshAddress, ranks: undefined };
-  const next = { ...state, workers: new Map(state.workers).set(worker.link, { ...worker, joined: info }) };
-  const joined = joinedWorkers(next).length;
-  const effects = [notify({ type: 'joined', worker: info, joined, wanted: state.options.workers })];
-  return joined < state.options.workers ? { state: next, effects } : assignNextPhase(next, effects, nowMs);
+  if (worker.info) return { state, effects: [] };
+  const { fingerprint, choice, meshAddress, held, leaving } = message;
+  const info: WorkerInfo = { workerId: worker.workerId, host: worker.host, fingerprint, choice, meshAddress };
+  const joined: Worker = { ...worker, info, held, leaving };
+  const next: CoordinatorState = { ...state, workers: new Map(state.workers).set(worker.link, joined), generation: Math.max(state.generation, message.generation) };
+  const effects = [notify({ type: 'joined', worker: info, joined: joinedWorkers(next).length, wanted: state.options.workers }), ...askNewcomer(next, joined)];
+  return then({ state: next, effects }, (after) => beginIfReady(adopt(after, joined, message, nowMs), nowMs));
 }
 
-function assignNextPhase(state: CoordinatorState, effects: readonly CoordinatorEffect[], nowMs: number): CoordinatorStep {
-  const { job } = state.options;
-  const name = phasesOf(job.recipe)[state.phaseIndex + 1];
-  if (!name) return end(state, undefined, effects);
-  const { schedule } = phaseOf(job, name);
-  const generation = state.generation + 1;
-  const workers = [...state.workers.values()].filter((worker) => worker.joined);
-  const runs = assignRanks(schedule.ranks, workers.length);
-  const assigned = workers.map((worker, i) => ({ worker, ranks: runs[i] })).filter(({ ranks }) => ranks.hi > ranks.lo);
-  const members = assigned.map(({ worker, ranks }) => ({ workerId: worker.workerId, meshAddress: worker.joined!.meshAddress, ranks }));
-  const idle = workers.slice(assigned.length).map((worker) => worker.workerId);
-  const phase: PhaseProgress = {
-    name, members, expectedRowsDigest: ledgerDigest(wholeLedger(schedule.rowCount)), ready: new Map(), epochReports: new Map(), epochs: [], done: new Map(),
-    startedMs: nowMs, epochStartedMs: nowMs,
-  };
-  const infos = assigned.map(({ worker, ranks }) => ({ ...worker.joined!, ranks }));
-  return {
-    state: { ...state, generation, phaseIndex: state.phaseIndex + 1, phase },
-    effects: [
-      ...effects,
-      notify({ type: 'phaseAssigned', phase: name, generation, workers: infos, idle }),
-      ...assigned.map(({ worker }): CoordinatorEffect => ({ type: 'send', link: worker.link, message: { type: 'assign', generation, phase: name, members } })),
-    ],
-  };
+/** After a restart: takes over a generation whose members are all back and have not stopped, without disturbing it. */
+function adopt(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'join' }, nowMs: number): CoordinatorState {
+  const { membership } = state;
+  if (membership.kind !== 'adopting' || !message.running) return state;
+  const reports = new Map(membership.reports).set(worker.workerId, { generation: message.generation, members: message.running });
+  const generation = Math.max(...[...reports.values()].map((each) => each.generation));
+  const newest = [...reports].filter(([, each]) => each.generation === generation);
+  const [[, { members }]] = newest;
+  const phase = phaseNow(state, nowMs);
+  const ids = new Set(newest.map(([workerId]) => workerId));
+  const isWhole = phase && members.every(({ workerId }) => ids.has(workerId)) && joinedWorkers(state).every(({ workerId, held }) => !ids.has(workerId) || held?.phase === phase.name);
+  if (!isWhole) return { ...state, membership: { ...membership, reports } };
+  return { ...state, generation, phase: { ...phase, isStarted: true }, membership: { kind: 'running', members, sinceMs: nowMs } };
 }
 
-type PhaseMessage = Extract<ToCoordinator, { generation: number }>;
-
-function onPhaseMessage(state: CoordinatorState, worker: Worker, message: PhaseMessage, nowMs: number): CoordinatorStep {
-  const phase = state.phase;
-  if (!phase || message.generation !== state.generation) return { state, effects: [] };
-  const lead = phase.members[0].workerId === worker.workerId;
-  switch (message.type) {
-    case 'progress':
-      return { state, effects: lead ? [notify({ type: 'progress', phase: phase.name, step: message.step, loss: message.loss })] : [] };
-    case 'ready':
-      return onReady(state, { ...phase, ready: new Map(phase.ready).set(worker.workerId, message) }, nowMs);
-    case 'epoch':
-      return onEpoch(state, { ...phase, epochReports: new Map(phase.epochReports).set(worker.workerId, message) }, nowMs);
-    case 'done':
-      return onDone(state, { ...phase, done: new Map(phase.done).set(worker.workerId, message) }, nowMs);
+/** Begins, or goes on, once enough workers are there. */
+function beginIfReady(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  const joined = joinedWorkers(state);
+  switch (state.membership.kind) {
+    case 'gathering':
+      if (joined.some(({ leaving }) => leaving)) return releaseWhileWaiting(state);
+      return joined.filter(({ leaving }) => !leaving).length < state.options.workers ? { state, effects: [] } : pauseAll(state, { reason: 'all workers are there', boundary: false }, nowMs);
+    case 'adopting':
+      if (state.membership.untilMs > nowMs) return { state, effects: [] };
+      if (joined.some(({ held }) => held)) return pauseAll(state, { reason: 'the coordinator was started again', boundary: false }, nowMs);
+      return beginIfReady({ ...state, membership: { kind: 'gathering' }, startedMs: nowMs }, nowMs);
+    default:
+      return changeIfWanted(state, nowMs);
   }
 }
 
-/** The worker whose weights differ from the lead's, if any: every worker must hold the same bits. */
-function diverged(phase: PhaseProgress, reports: ReadonlyMap<string, { readonly weightsSha256: string }>): ErrorRecord | undefined {
-  const lead = phase.members[0].workerId;
-  const expected = reports.get(lead)!.weightsSha256;
-  const other = [...reports].find(([, report]) => report.weightsSha256 !== expected);
-  return other && { code: 'MODEL_DIVERGED', message: `the weights of the ${phase.name} differ between ${lead} (${expected.slice(0, 12)}) and ${other[0]} (${other[1].weightsSha256.slice(0, 12)})` };
-}
+// What is heard, and not heard, of workers.
 
-function onReady(state: CoordinatorState, phase: PhaseProgress, nowMs: number): CoordinatorStep {
-  if (phase.ready.size < phase.members.length) return { state: { ...state, phase }, effects: [] };
-  const mixed = state.options.allowMixed ? undefined : diverged(phase, phase.ready);
-  if (mixed) return end(state, mixed);
-  const first = phase.ready.get(phase.members[0].workerId)!;
-  const links = [...state.workers.values()].filter((worker) => phase.members.some((member) => member.workerId === worker.workerId)).map((worker) => worker.link);
-  return {
-    state: { ...state, phase: { ...phase, startedMs: nowMs, epochStartedMs: nowMs } },
-    effects: [
-      notify({ type: 'phaseStarted', phase: phase.name, generation: state.generation, parameters: first.parameters, initialWeightsSha256: first.weightsSha256 }),
-      ...links.map((link): CoordinatorEffect => ({ type: 'send', link, message: { type: 'start', generation: state.generation, step: 0 } })),
-    ],
-  };
-}
-
-function onEpoch(state: CoordinatorState, phase: PhaseProgress, nowMs: number): CoordinatorStep {
-  if (phase.epochReports.size < phase.members.length) return { state: { ...state, phase }, effects: [] };
-  const different = diverged(phase, phase.epochReports);
-  if (different) return end(state, different);
-  const lead = phase.epochReports.get(phase.members[0].workerId)!;
-  const ledger = [...phase.epochReports.values()].reduce((sum, report) => addLedgers(sum, report.ledger), emptyLedger);
-  const { rowCount } = phaseOf(state.options.job, phase.name).schedule;
-  const digest = ledgerDigest(ledger);
-  if (ledger.rows !== rowCount || digest !== phase.expectedRowsDigest) {
-    return end(state, { code: 'LEDGER_BROKEN', message: `epoch ${lead.epoch} of the ${phase.name} did not use each of ${rowCount} rows once: ${ledger.rows} rows, digest ${digest}, expected ${phase.expectedRowsDigest}` });
-  }
-  const record: EpochRecord = {
-    epoch: lead.epoch, rows: ledger.rows, rowsDigest: digest, trainLoss: lead.trainLoss, learningRate: lead.learningRate,
-    ...(lead.validation ? { validation: lead.validation } : {}), seconds: (nowMs - phase.epochStartedMs) / 1000,
-  };
-  const next = { ...phase, epochReports: new Map(), epochs: [...phase.epochs, record], epochStartedMs: nowMs };
-  return { state: { ...state, phase: next }, effects: [notify({ type: 'epoch', phase: phase.name, record })] };
-}
-
-function onDone(state: CoordinatorState, phase: PhaseProgress, nowMs: number): CoordinatorStep {
-  if (phase.done.size < phase.members.length) return { state: { ...state, phase }, effects: [] };
-  const different = diverged(phase, phase.done);
-  if (different) return end(state, different);
-  const lead = phase.done.get(phase.members[0].workerId)!;
-  if (!lead.model) return end(state, { code: 'PROTOCOL_VIOLATION', message: `the lead of the ${phase.name} sent no model` });
-  const seconds = (nowMs - phase.startedMs) / 1000;
-  const record: PhaseRecord = {
-    phase: phase.name, workers: phase.members.length, steps: lead.steps, samples: lead.samples, seconds, samplesPerSecond: lead.samples / seconds, stopped: lead.stopped,
-    expectedRowsDigest: phase.expectedRowsDigest, epochs: phase.epochs, test: lead.test, parameters: lead.model.parameters, weightsSha256: lead.weightsSha256,
-  };
-  const effects: CoordinatorEffect[] = [{ type: 'saveModel', phase: phase.name, model: lead.model, lastGood: false }, notify({ type: 'phaseDone', record })];
-  return assignNextPhase({ ...state, phase: undefined }, effects, nowMs);
+function onHeartbeat(state: CoordinatorState, worker: Worker, beat: Heartbeat, nowMs: number): CoordinatorStep {
+  const { beat: last } = worker;
+  const advanced = !last || beat.busy || last.progress !== beat.progress || last.stage !== beat.stage || last.generation !== beat.generation;
+  const next: Worker = { ...worker, beat, advancedMs: advanced ? nowMs : worker.advancedMs };
+  const heard: CoordinatorState = { ...state, workers: new Map(state.workers).set(worker.link, next) };
+  const { phase } = state;
+  const answer = tell(worker.link, { type: 'heartbeat', epochs: phase?.epochs.length ?? 0, done: phase?.done.has(worker.workerId) ?? false, ...(phase ? { phase: phase.name } : {}) });
+  const step: CoordinatorStep = { state: heard, effects: [answer] };
+  // It has an engine but has not joined: its message, or the welcome, was lost.
+  if (!next.info && !beat.busy && nowMs - next.toldMs > limits.resendMs) return then(step, (after) => welcome(after, next));
+  return then(step, (after) => remind(after, next, nowMs));
 }
 
 function onFailed(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'failed' }): CoordinatorStep {
@@ -321,27 +212,68 @@ function onFailed(state: CoordinatorState, worker: Worker, message: ToCoordinato
   const record: ErrorRecord =
     error.code === 'BUG'
       ? { code: 'WORKER_FAILED', message: `${place}: ${error.message}`, ...(error.stack ? { stack: error.stack } : {}) }
-      : { code: error.code as ErrorRecord['code'], message: message.lastGood || isInputError(error.code) ? error.message : `${place}: ${error.message}`, ...(error.next === undefined ? {} : { next: error.next }) };
+      : { code: error.code as ErrorRecord['code'], message: message.lastGood || isInputError(error.code) ? error.message : `${place}: ${error.message}`, ...(error.next === undefined ? {} : { next: error.next }), ...(error.stack ? { stack: error.stack } : {}) };
   const save: CoordinatorEffect[] = lastGood && state.phase ? [{ type: 'saveModel', phase: state.phase.name, model: lastGood, lastGood: true }] : [];
   return end(state, record, save);
 }
 
-function onClosed(state: CoordinatorState, link: number, reason: string): CoordinatorStep {
+function onLost(state: CoordinatorState, link: number, reason: string, nowMs: number): CoordinatorStep {
   const worker = state.workers.get(link);
   if (!worker) return { state, effects: [] };
   const workers = new Map(state.workers);
   workers.delete(link);
-  const next = { ...state, workers };
-  const left = notify({ type: 'left', workerId: worker.workerId, reason });
-  if (state.phaseIndex < 0) return { state: next, effects: [left] };
-  return end(next, { code: 'WORKER_LOST', message: `${nameOf(worker)} is gone: ${reason || 'its connection closed'}` }, [left]);
+  const { checkpoint, membership } = state;
+  const next: CoordinatorState = { ...state, workers, checkpoint: checkpoint.pending?.link === link ? { ...checkpoint, pending: undefined } : checkpoint };
+  const left: CoordinatorStep = { state: next, effects: [notify({ type: 'left', workerId: worker.workerId, reason })] };
+  const wasMember = membersOf(membership).some(({ workerId }) => workerId === worker.workerId);
+  if (wasMember) return then(left, (after) => requestChange(after, { reason: `${nameOf(worker)} is gone: ${reason}`, boundary: false }, nowMs));
+  return then(left, (after) => decideWhenAllAcknowledged(after, nowMs));
 }
 
 function onTick(state: CoordinatorState, nowMs: number): CoordinatorStep {
-  const silent = [...state.workers.values()].find((worker) => nowMs - worker.heardMs > limits.heartbeatTimeoutMs);
-  if (silent) return onClosed(state, silent.link, `it said nothing for ${limits.heartbeatTimeoutMs / 1000} s`);
-  if (state.phaseIndex < 0 && nowMs - state.startedMs > state.options.joinTimeoutMs) {
-    return end(state, { code: 'WORKERS_MISSING', message: `${joinedWorkers(state).length} of ${state.options.workers} workers joined within ${state.options.joinTimeoutMs / 1000} s` });
+  const { membership, options } = state;
+  if (membership.kind === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
+    return end(state, { code: 'WORKERS_MISSING', message: `${joinedWorkers(state).length} of ${options.workers} workers joined within ${options.joinTimeoutMs / 1000} s` });
   }
-  return { state, effects: [] };
+  // The disk had no room for the model: perhaps it has now.
+  if (membership.kind === 'saving') return { state, effects: [{ type: 'saveModel', phase: membership.record.phase, model: membership.model, lastGood: false }] };
+  const duties = [dropSilent, beginIfReady, decideWhenAllAcknowledged, judgeAccusations, relinkIfStalled, rebalance, noteSlow, checkpointIfDue];
+  return duties.reduce<CoordinatorStep>((step, duty) => (step.state.ended ? step : then(step, (next) => duty(next, nowMs))), { state, effects: [] });
+}
+
+/** Names who says nothing; after a while it counts as lost. */
+function dropSilent(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  const silent = [...state.workers.values()].filter(({ heardMs }) => nowMs - heardMs > limits.silenceNoticeMs);
+  return silent.reduce<CoordinatorStep>((step, worker) => then(step, (next) => onSilent(next, worker, nowMs)), { state, effects: [] });
+}
+
+function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): CoordinatorStep {
+  const { heartbeatTimeoutMs } = state.options;
+  const silentMs = nowMs - worker.heardMs;
+  if (silentMs > heartbeatTimeoutMs) {
+    return then({ state, effects: [{ type: 'close', link: worker.link }] }, (next) => onLost(next, worker.link, `it said nothing for ${heartbeatTimeoutMs / 1000} s`, nowMs));
+  }
+  if (worker.silenceNoted) return { state, effects: [] };
+  return { state: { ...state, workers: new Map(state.workers).set(worker.link, { ...worker, silenceNoted: true }) }, effects: [notify({ type: 'silent', workerId: worker.workerId, silentMs })] };
+}
+
+/** A member that takes so many times as long as the middle one holds up the others. */
+const slownessFactor = 2;
+
+function noteSlow(state: CoordinatorState): CoordinatorStep {
+  if (state.membership.kind !== 'running') return { state, effects: [] };
+  const ids = new Set(state.membership.members.map(({ workerId }) => workerId));
+  const timed = [...state.workers.values()].filter(({ workerId, beat }) => ids.has(workerId) && beat?.rankMs !== undefined);
+  if (timed.length < 2) return { state, effects: [] };
+  const times = timed.map(({ beat }) => beat!.rankMs!).toSorted((a, b) => a - b);
+  const typicalMs = times[(times.length - 1) >> 1];
+  const workers = new Map(state.workers);
+  const effects: CoordinatorEffect[] = [];
+  for (const worker of timed) {
+    const rankMs = worker.beat!.rankMs!;
+    const isSlow = rankMs > slownessFactor * typicalMs;
+    if (isSlow !== worker.slownessNoted) workers.set(worker.link, { ...worker, slownessNoted: isSlow });
+    if (isSlow && !worker.slownessNoted) effects.push(notify({ type: 'slow', workerId: worker.workerId, rankMs, typicalMs }));
+  }
+  return { state: { ...state, workers }, effects };
 }

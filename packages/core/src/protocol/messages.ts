@@ -7,7 +7,7 @@ import { limits } from '../limits.js';
 import type { Job } from '../job.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -29,24 +29,53 @@ export const exportedModel = z.object({
 });
 export type ExportedModel = z.infer<typeof exportedModel>;
 
+const epochReport = z.object({ epoch: index, ledger, trainLoss: real, learningRate: z.number(), weightsSha256: sha256, validation: metrics.optional() });
+const test = z.object({ metrics, weightsSha256: sha256 });
+/** TrainingState as it travels: exactly what training-state.ts declares. */
+export const trainingState = z.object({
+  phase: phaseName, ops: index, step: index, ledger, lossSum: real, samples: index, epochs: z.array(epochReport), stopped: z.string().optional(), test: test.optional(),
+});
+/** How far a worker's weights and optimiser state are. */
+const held = z.object({ phase: phaseName, ops: index });
+export type Held = z.infer<typeof held>;
+const members = z.array(member).min(1).max(limits.workerCount);
+const stage = z.enum(['idle', 'paused', 'preparing', 'ready', 'running', 'finished', 'failing']);
+
 const toCoordinator = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), protocol: z.int(), version: z.string(), token: z.string(), host: z.string().max(1000) }),
-  z.object({ type: z.literal('join'), fingerprint: z.string().max(1000), choice: z.string().max(10_000), meshAddress: z.string().max(1000) }),
-  z.object({ type: z.literal('ready'), generation: index, step: index, parameters: index, weightsSha256: sha256 }),
+  z.object({ type: z.literal('hello'), protocol: z.int(), version: z.string(), token: z.string(), host: z.string().max(1000), instance: z.string().min(1).max(100), term: index, runId: z.string().optional(), workerId: z.string().regex(/^w\d{1,9}$/).optional() }),
+  z.object({ type: z.literal('fenced'), term: index }),
+  z.object({
+    type: z.literal('join'), fingerprint: z.string().max(1000), choice: z.string().max(10_000), meshAddress: z.string().max(1000),
+    generation: index, held: held.optional(), running: members.optional(), leaving: z.boolean(),
+  }),
+  z.object({ type: z.literal('paused'), generation: index, held: held.optional() }),
+  z.object({ type: z.literal('ready'), generation: index, ops: index, parameters: index, stateSha256: sha256, weightsSha256: sha256 }),
   z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
-  z.object({ type: z.literal('epoch'), generation: index, epoch: index, ledger, weightsSha256: sha256, trainLoss: real, learningRate: z.number(), validation: metrics.optional() }),
-  z.object({ type: z.literal('done'), generation: index, steps: index, samples: index, weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
+  z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
+  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
+  z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
   z.object({ type: z.literal('getBlock'), hash: sha256 }),
+  z.object({ type: z.literal('statePart'), id: index, held, offset: index, total: index, bytes }),
   z.object({ type: z.literal('failed'), error: errorRecord, step: index.optional(), rank: index.optional(), lastGood: exportedModel.optional() }),
-  z.object({ type: z.literal('heartbeat') }),
+  z.object({ type: z.literal('leaving') }),
+  z.object({ type: z.literal('heartbeat'), generation: index, stage, busy: z.boolean(), progress: index, waitingFor: z.array(index).max(limits.workerCount), rankMs: z.number().min(0).optional() }),
 ]);
 
 const toWorker = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('welcome'), workerId: z.string(), meshToken: z.string(), job: z.custom<Job>((value) => typeof value === 'object' && value !== null && 'recipe' in value) }),
+  z.object({
+    type: z.literal('welcome'), workerId: z.string(), term: index, meshToken: z.string(), phase: phaseName.optional(),
+    job: z.custom<Job>((value) => typeof value === 'object' && value !== null && 'recipe' in value),
+  }),
   z.object({ type: z.literal('rejected'), error: errorRecord }),
-  z.object({ type: z.literal('assign'), generation: index, phase: phaseName, members: z.array(member).min(1).max(limits.workerCount) }),
-  z.object({ type: z.literal('start'), generation: index, step: index }),
+  z.object({ type: z.literal('pause'), generation: index, boundary: z.boolean() }),
+  z.object({
+    type: z.literal('resume'), generation: index, phase: phaseName, ops: index, members, heals: z.array(z.object({ to: index, from: index })),
+    checkpoint: sha256.optional(), teacher: sha256.optional(),
+  }),
+  z.object({ type: z.literal('start'), generation: index }),
   z.object({ type: z.literal('block'), hash: sha256, bytes }),
+  z.object({ type: z.literal('getState'), id: index, offset: index }),
+  z.object({ type: z.literal('heartbeat'), phase: phaseName.optional(), epochs: index, done: z.boolean() }),
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 

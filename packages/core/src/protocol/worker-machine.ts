@@ -1,293 +1,331 @@
 // What a worker decides: a pure machine. An event goes in, the next state and the effects to perform come out.
 // The shell (packages/worker) performs effects and decides nothing. docs/protocol.md draws the states.
-import { decideEarlyStopping } from '../early-stopping.js';
 import { invariant, StillhouseError, type ErrorRecord } from '../errors.js';
-import { phaseLearningRate, phaseOf, type Job, type Phase, type SetName } from '../job.js';
-import { countRows, emptyLedger, type Ledger } from '../ledger.js';
+import { phaseOf, type PhaseName } from '../job.js';
 import { limits } from '../limits.js';
-import { finishMetrics, type Metrics, type MetricSums } from '../metrics.js';
-import { batchRows, epochPermutation, rankRows, rankShare, stepsPerEpoch, totalSteps } from '../schedule.js';
-import type { Permutation } from '../permutation.js';
-import type { Span } from '../tree.js';
-import { Collective, type Outgoing } from './collective.js';
-import type { MeshFrame } from './frames.js';
-import { protocolVersion, type ExportedModel, type Member, type ToCoordinator, type ToWorker } from './messages.js';
+import { Collective } from './collective.js';
+import { slotsPerRank } from './flat-layout.js';
+import { protocolVersion, type ToWorker } from './messages.js';
+import { StateAssembly } from './training-file.js';
+import { initialTraining } from './training-state.js';
+import { acknowledge, beginTask, doneMessage, failNotFinite, onComputed, onEvaluated, onOpFrame, park, report, send } from './worker-running.js';
+import type { Activity, Preparing, Running, WorkerEffect, WorkerEvent, WorkerIdentity, WorkerState, WorkerStep } from './worker-state.js';
 
-/** The parts of the flat buffer that is summed over ranks: gradients, then other weights, then one loss per rank. */
-export interface FlatLayout {
-  readonly gradients: number;
-  readonly otherWeights: number;
+export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
+  return {
+    identity, link: 'down', heardMs: nowMs, awaySinceMs: nowMs, workerId: '', term: 0, job: undefined, loaded: undefined, building: undefined, built: undefined, training: undefined,
+    generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, computedMs: -Infinity,
+  };
 }
 
-export interface RankRows {
-  readonly rank: number;
-  readonly rows: readonly number[];
-}
-
-export type WorkerEvent =
-  | { readonly type: 'opened'; readonly version: string; readonly token: string; readonly host: string }
-  | { readonly type: 'message'; readonly message: ToWorker }
-  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
-  | { readonly type: 'prepared'; readonly layout: FlatLayout; readonly sum: Float32Array; readonly weightsSha256: string }
-  | { readonly type: 'computed'; readonly partials: readonly Float32Array[] }
-  | { readonly type: 'frame'; readonly from: number; readonly frame: MeshFrame }
-  | { readonly type: 'evaluated'; readonly values: ReadonlyMap<number, MetricSums>; readonly weightsSha256: string }
-  | { readonly type: 'exported'; readonly model: ExportedModel }
-  | { readonly type: 'failed'; readonly error: ErrorRecord }
-  /** The link with another member broke, rather than being closed at the end of a phase. */
-  | { readonly type: 'peerLost'; readonly from: number; readonly reason: string }
-  | { readonly type: 'coordinatorLost'; readonly reason: string }
-  | { readonly type: 'heartbeatDue' };
-
-export type WorkerEffect =
-  | { readonly type: 'send'; readonly message: ToCoordinator }
-  | { readonly type: 'sendFrames'; readonly frames: readonly Outgoing[] }
-  /** Load the engine that fits the job, and listen for peers. Answer: loaded. */
-  | { readonly type: 'load'; readonly job: Job; readonly meshToken: string }
-  /** Build the phase's model and connect with the other members. Answer: prepared. */
-  | { readonly type: 'prepare'; readonly job: Job; readonly phase: Phase; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
-  /** Sum the gradients of each subtree. Answer: computed. */
-  | { readonly type: 'compute'; readonly step: number; readonly epoch: number; readonly batch: number; readonly subtrees: readonly Span[]; readonly ranks: readonly RankRows[]; readonly set: SetName }
-  /** Take an optimiser step with the summed gradient. No answer, but failed with LOSS_NOT_FINITE if weights overflow. */
-  | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
-  /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
-  | { readonly type: 'evaluate'; readonly set: SetName | undefined; readonly shares: ReadonlyMap<number, readonly [number, number]> }
-  /** Keep a copy of the weights, or go back to it. No answer. */
-  | { readonly type: 'snapshot' | 'restore' }
-  /** Hand out the model. Answer: exported. */
-  | { readonly type: 'export' }
-  | { readonly type: 'leaveMesh' }
-  | { readonly type: 'exit'; readonly error: ErrorRecord | undefined };
-
-type Stage = 'joining' | 'loading' | 'idle' | 'preparing' | 'ready' | 'training' | 'evaluating' | 'testing' | 'exporting' | 'failing' | 'stopped';
-
-interface PhaseRun {
-  readonly generation: number;
-  readonly phase: Phase;
-  readonly self: number;
-  readonly members: readonly Member[];
-  readonly layout: FlatLayout;
-  readonly sum: Float32Array;
-  readonly collective: Collective;
-  readonly step: number;
-  readonly permutation: Permutation;
-  readonly ranks: readonly RankRows[];
-  readonly ledger: Ledger;
-  readonly lossSum: number;
-  readonly samples: number;
-  readonly history: readonly Metrics[];
-  readonly weightsSha256: string;
-  readonly stopped: string;
-  readonly test: Metrics | undefined;
-  /** Why the phase cannot go on, while the last good weights are exported. */
-  readonly failure: { readonly error: ErrorRecord; readonly rank?: number } | undefined;
-}
-
-export interface WorkerState {
-  readonly stage: Stage;
-  readonly workerId: string;
-  readonly job: Job | undefined;
-  readonly assigned: { readonly generation: number; readonly phase: Phase; readonly members: readonly Member[]; readonly self: number } | undefined;
-  readonly run: PhaseRun | undefined;
-  readonly lastProgressMs: number;
-}
-
-export interface WorkerStep {
-  readonly state: WorkerState;
-  readonly effects: readonly WorkerEffect[];
-}
-
-export const initialWorkerState: WorkerState = { stage: 'joining', workerId: '', job: undefined, assigned: undefined, run: undefined, lastProgressMs: -Infinity };
-
-const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });
-const frames = (outgoing: readonly Outgoing[]): WorkerEffect[] => (outgoing.length ? [{ type: 'sendFrames', frames: outgoing }] : []);
 const violation = (message: string): StillhouseError => new StillhouseError('PROTOCOL_VIOLATION', message);
 
-/** @param nowMs the clock, for pacing only: it cannot change what is computed */
+/** @param nowMs the clock, for pacing and patience only: it cannot change what is computed */
 export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number): WorkerStep {
-  if (state.stage === 'stopped') return { state, effects: [] };
+  if (state.activity.stage === 'stopped') return { state, effects: [] };
   switch (event.type) {
     case 'opened':
-      return { state, effects: [send({ type: 'hello', protocol: protocolVersion, version: event.version, token: event.token, host: event.host })] };
+      return greet({ ...state, link: 'greeting', heardMs: nowMs });
+    case 'unreachable':
+      return onUnreachable(state, event.error, nowMs);
+    case 'coordinatorLost':
+      return onCoordinatorLost(state, event.reason, nowMs);
     case 'message':
-      return onMessage(state, event.message);
-    case 'loaded':
-      return { state: { ...state, stage: 'idle' }, effects: [send({ type: 'join', fingerprint: event.fingerprint, choice: event.choice, meshAddress: event.meshAddress })] };
-    case 'prepared':
-      return onPrepared(state, event);
-    case 'computed':
-      return withRun(state, (run) => settle(state, run, frames(run.collective.contributePartials(event.partials)), nowMs));
-    case 'frame':
-      return withRun(state, (run) => settle(state, run, frames(run.collective.receive(event.from, event.frame)), nowMs));
-    case 'evaluated':
-      return withRun(state, (run) => settle(state, { ...run, weightsSha256: event.weightsSha256 }, frames(run.collective.contributeValues(event.values)), nowMs));
-    case 'exported':
-      return onExported(state, event.model);
+      return onMessage({ ...state, heardMs: nowMs }, event.message, nowMs);
+    case 'heartbeatDue':
+      return onHeartbeatDue(state, nowMs);
+    case 'leave':
+      return onLeave(state);
     case 'failed':
       return onFailed(state, event.error);
-    case 'peerLost':
-      return withRun(state, (run) => onFailed(state, { code: 'WORKER_LOST', message: `the link with worker ${run.members[event.from].workerId} broke: ${event.reason || 'no reason given'}` }));
-    case 'coordinatorLost':
-      return stop(state, { code: 'COORDINATOR_LOST', message: `the connection to the coordinator closed: ${event.reason || 'no reason given'}` });
-    case 'heartbeatDue':
-      return { state, effects: [send({ type: 'heartbeat' })] };
+    case 'loaded':
+      return onLoaded({ ...state, loaded: event });
+    case 'built':
+      return onBuilt({ ...state, building: undefined, built: event, training: initialTraining(event.phase.name), progress: state.progress + 1 });
+    case 'adopted':
+      return onAdopted({ ...state, training: event.training, progress: state.progress + 1 }, event);
+    default:
+      return onResult({ ...state, progress: state.progress + 1 }, event, nowMs);
   }
 }
 
-function withRun(state: WorkerState, then: (run: PhaseRun) => WorkerStep): WorkerStep {
-  // Between phases a late frame or answer has nobody to go to.
-  return state.run ? then(state.run) : { state, effects: [] };
+type Result = Exclude<WorkerEvent, { type: 'opened' | 'unreachable' | 'coordinatorLost' | 'message' | 'heartbeatDue' | 'leave' | 'failed' | 'loaded' | 'built' | 'adopted' }>;
+
+/** Answers to effects, and frames: they belong to a generation. */
+function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep {
+  const { activity } = state;
+  const isMember = activity.stage === 'preparing' || activity.stage === 'ready' || activity.stage === 'running' || activity.stage === 'finished';
+  if (activity.stage === 'failing' && event.type === 'exported') return sendFailure(state, { ...activity.message, lastGood: event.model });
+  if (!isMember || event.generation !== activity.generation) return { state, effects: [] };
+  if (event.type === 'peerLost') {
+    const { generation, from, linking, reason } = event;
+    return park(state, `the link with worker ${activity.members[from].workerId} broke`, [send({ type: 'unreachable', generation, peer: from, linking, reason })]);
+  }
+  if (activity.stage === 'preparing') return onPreparing(state, activity, event);
+  switch (event.type) {
+    case 'computed':
+      return onComputed(state, activity, event, nowMs);
+    case 'evaluated':
+      return onEvaluated(state, activity, event, nowMs);
+    case 'frame':
+      return onOpFrame(state, activity, event, nowMs);
+    case 'exported':
+      return { state, effects: [send({ ...doneMessage(state.training!), model: event.model })] };
+    default:
+      return { state, effects: [] };
+  }
+}
+
+// The link with the coordinator.
+
+function greet(state: WorkerState): WorkerStep {
+  const { version, token, host, instance } = state.identity;
+  return { state, effects: [send({ type: 'hello', protocol: protocolVersion, version, token, host, instance, term: state.term, ...(state.job ? { runId: state.job.runId, workerId: state.workerId } : {}) })] };
 }
 
 function stop(state: WorkerState, error: ErrorRecord | undefined): WorkerStep {
-  return { state: { ...state, stage: 'stopped', run: undefined }, effects: [{ type: 'leaveMesh' }, { type: 'exit', error }] };
+  return { state: { ...state, activity: { stage: 'stopped' } }, effects: [{ type: 'unlink', before: Infinity }, { type: 'exit', error }] };
 }
 
-function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
+function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): WorkerStep {
+  const awayMs = nowMs - state.awaySinceMs;
+  // Coordinator and workers are often started together; who has trained already is worth more patience.
+  const patienceMs = state.job ? state.identity.patienceMs : limits.connectPatienceMs;
+  if (awayMs < patienceMs && !state.leaving) return { state, effects: [{ type: 'connect', delayMs: limits.connectPauseMs }] };
+  return stop(state, state.job ? { code: 'COORDINATOR_LOST', message: `the coordinator has been away for ${Math.round(awayMs / 1000)} s: ${error.message}` } : error);
+}
+
+function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): WorkerStep {
+  const lost: WorkerState = { ...state, link: 'down', awaySinceMs: nowMs };
+  if (state.leaving) return stop(lost, undefined);
+  if (state.identity.patienceMs > 0) return { state: lost, effects: [{ type: 'connect', delayMs: state.job ? 0 : limits.connectPauseMs }] };
+  return stop(lost, { code: 'COORDINATOR_LOST', message: `the connection to the coordinator closed: ${reason || 'no reason given'}` });
+}
+
+function onHeartbeatDue(state: WorkerState, nowMs: number): WorkerStep {
+  if (state.link === 'down') return { state, effects: [] };
+  if (nowMs - state.heardMs > state.identity.heartbeatTimeoutMs) {
+    const lost = onCoordinatorLost(state, `it said nothing for ${state.identity.heartbeatTimeoutMs / 1000} s`, nowMs);
+    return { ...lost, effects: [{ type: 'disconnect' }, ...lost.effects] };
+  }
+  if (state.link === 'greeting') return greet(state);
+  const { activity, generation, progress } = state;
+  // An old measurement says nothing: a spare is tried again some time.
+  const rankMs = nowMs - state.computedMs > limits.measurementKeptMs ? undefined : state.rankMs;
+  if (activity.stage === 'stopped') return { state, effects: [] };
+  const { busy, waitingFor } = occupation(state);
+  return { state, effects: [send({ type: 'heartbeat', generation, stage: activity.stage, busy, progress, waitingFor, ...(rankMs === undefined ? {} : { rankMs }) })] };
+}
+
+/** Whether this worker works, or else whom it waits for. */
+function occupation({ activity, building, loaded }: WorkerState): { busy: boolean; waitingFor: number[] } {
+  switch (activity.stage) {
+    case 'idle':
+      return { busy: !loaded || building !== undefined, waitingFor: [] };
+    case 'preparing':
+      return { busy: building !== undefined || activity.asked === 'adopt' || activity.asked === 'hash', waitingFor: [] };
+    case 'running':
+      return activity.contributed ? { busy: false, waitingFor: activity.collective.waitingFor(activity.task === 'step' ? 'gradients' : 'values') } : { busy: true, waitingFor: [] };
+    default:
+      return { busy: false, waitingFor: [] };
+  }
+}
+
+function onLeave(state: WorkerState): WorkerStep {
+  if (state.link !== 'up' || !state.loaded) return stop(state, undefined);
+  return { state: { ...state, leaving: true }, effects: [send({ type: 'leaving' })] };
+}
+
+/** The newest failure is told again to a coordinator that comes back. */
+function sendFailure(state: WorkerState, message: (Activity & { stage: 'failing' })['message']): WorkerStep {
+  return { state: { ...state, activity: { stage: 'failing', message } }, effects: [send(message)] };
+}
+
+function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
+  const { activity } = state;
+  if (activity.stage === 'failing') return { state, effects: [] };
+  if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished')) return failNotFinite(state, activity, { error });
+  const rank = activity.stage === 'running' && activity.ranks.length === 1 ? activity.ranks[0].rank : undefined;
+  return sendFailure(state, { type: 'failed', error, ...(state.training ? { step: state.training.step } : {}), ...(rank === undefined ? {} : { rank }) });
+}
+
+// Messages of the coordinator. Each may come twice, or late.
+
+function onMessage(state: WorkerState, message: ToWorker, nowMs: number): WorkerStep {
   switch (message.type) {
     case 'welcome':
-      if (state.stage !== 'joining') throw violation(`welcome in stage ${state.stage}`);
-      return { state: { ...state, stage: 'loading', workerId: message.workerId, job: message.job }, effects: [{ type: 'load', job: message.job, meshToken: message.meshToken }] };
-    case 'assign': {
-      if (state.stage !== 'idle' || !state.job) throw violation(`assign in stage ${state.stage}`);
-      const self = message.members.findIndex((member) => member.workerId === state.workerId);
-      if (self < 0) throw violation('assigned to a phase without being a member');
-      const phase = phaseOf(state.job, message.phase);
-      const assigned = { generation: message.generation, phase, members: message.members, self };
-      return { state: { ...state, stage: 'preparing', assigned, run: undefined }, effects: [{ type: 'prepare', job: state.job, ...assigned }] };
-    }
-    case 'start': {
-      const run = state.run;
-      if (state.stage !== 'ready' || !run || run.generation !== message.generation) throw violation(`start of generation ${message.generation} in stage ${state.stage}`);
-      return beginStep({ ...state, stage: 'training' }, run, message.step, []);
-    }
+      return onWelcome(state, message);
+    case 'pause':
+      return onPause(state, message);
+    case 'resume':
+      return onResume(state, message);
+    case 'start':
+      return onStart(state, message.generation);
+    case 'heartbeat':
+      return { state, effects: missing(state, message) };
+    case 'getState':
+      return { state, effects: capture(state, message) };
     case 'rejected':
+      // A coordinator that ended while this worker was away has nothing more to say.
+      return stop(state, message.error as ErrorRecord);
     case 'stop':
-      return stop(state, message.error as ErrorRecord | undefined);
+      return stop({ ...state, lastProgressMs: nowMs }, message.error as ErrorRecord | undefined);
     case 'block':
       return { state, effects: [] };
   }
 }
 
-function onPrepared(state: WorkerState, event: WorkerEvent & { type: 'prepared' }): WorkerStep {
-  const assigned = state.assigned;
-  invariant(state.stage === 'preparing' && assigned, `prepared in stage ${state.stage}`);
-  const { generation, phase, members, self } = assigned;
-  const { ranks } = phase.schedule;
-  invariant(event.sum.length === event.layout.gradients + event.layout.otherWeights + ranks, 'the flat buffer fits its layout');
-  const collective = new Collective({ generation, ranks, members: members.map((member) => member.ranks), self, out: event.sum });
-  const run: PhaseRun = {
-    generation, phase, self, members, layout: event.layout, sum: event.sum, collective,
-    step: 0, permutation: epochPermutation(phase.schedule, 0), ranks: [], ledger: emptyLedger, lossSum: 0, samples: 0,
-    history: [], weightsSha256: event.weightsSha256, stopped: 'all epochs done', test: undefined, failure: undefined,
-  };
-  const ready = send({ type: 'ready', generation, step: 0, parameters: event.layout.gradients, weightsSha256: event.weightsSha256 });
-  return { state: { ...state, stage: 'ready', run }, effects: [ready] };
-}
-
-/** Goes on as far as what has arrived allows. */
-function settle(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], nowMs: number): WorkerStep {
-  if (state.stage === 'training' && run.collective.gradientsWhole) return finishStep(state, run, effects, nowMs);
-  if (state.stage === 'evaluating' && run.collective.values) return finishEpoch(state, run, effects, run.collective.values);
-  if (state.stage === 'testing' && run.collective.values) return finishTest(state, run, effects, run.collective.values);
-  return { state: { ...state, run }, effects };
-}
-
-function beginStep(state: WorkerState, run: PhaseRun, step: number, effects: WorkerEffect[]): WorkerStep {
-  const { schedule, trainSet } = run.phase;
-  const epoch = Math.floor(step / stepsPerEpoch(schedule));
-  const permutation = step % stepsPerEpoch(schedule) === 0 ? epochPermutation(schedule, epoch) : run.permutation;
-  const owned = run.members[run.self].ranks;
-  const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({ rank: owned.lo + i, rows: rankRows(schedule, permutation, { step, rank: owned.lo + i }) }));
-  const compute: WorkerEffect = { type: 'compute', step, epoch, batch: batchRows(schedule, step), subtrees: run.collective.ownSubtrees, ranks, set: trainSet };
-  return { state: { ...state, stage: 'training', run: { ...run, step, permutation, ranks } }, effects: [...effects, compute] };
-}
-
-function finishStep(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], nowMs: number): WorkerStep {
-  const { schedule } = run.phase;
-  const losses = run.sum.subarray(run.layout.gradients + run.layout.otherWeights);
-  const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (badRank >= 0) {
-    const error = { code: 'LOSS_NOT_FINITE', message: `the loss or gradient of the ${run.phase.name} is not a finite number at step ${run.step}, rank ${badRank}` } as const;
-    const failed = failNotFinite(state, run, { error, rank: badRank });
-    return { ...failed, effects: [...effects, ...failed.effects] };
+function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }): WorkerStep {
+  if (message.term < state.term) {
+    const lost = { ...state, link: 'down' } as const;
+    return { state: lost, effects: [send({ type: 'fenced', term: state.term }), { type: 'disconnect' }, { type: 'connect', delayMs: limits.connectPauseMs }] };
   }
-  // Every rank's loss is already weighted by its share of the batch.
-  const loss = losses.reduce((sum, value) => sum + value, 0);
-  const batch = batchRows(schedule, run.step);
-  const ledger = run.ranks.reduce((sum, { rows }) => countRows(sum, rows), run.ledger);
-  run.collective.advance();
-  const next = { ...run, ledger, lossSum: run.lossSum + loss * batch, samples: run.samples + batch };
-  const learningRate = phaseLearningRate(run.phase, run.step);
-  effects.push({ type: 'apply', step: run.step, learningRate });
-  const due = run.self === 0 && nowMs - state.lastProgressMs >= limits.progressIntervalMs;
-  if (due) effects.push(send({ type: 'progress', generation: run.generation, step: run.step + 1, loss }));
-  const paced = due ? { ...state, lastProgressMs: nowMs } : state;
-  if ((run.step + 1) % stepsPerEpoch(schedule) !== 0) return beginStep(paced, next, run.step + 1, effects);
-  return beginEvaluation({ ...paced, stage: 'evaluating' }, next, run.phase.validationSet, effects);
+  const { workerId, term, job, meshToken, phase } = message;
+  const welcomed: WorkerState = { ...state, link: 'up', workerId, term };
+  if (state.loaded) return join(welcomed);
+  if (state.job) return { state: welcomed, effects: [] };
+  return { state: { ...welcomed, job, building: phase }, effects: [{ type: 'load', job, meshToken }] };
 }
 
-function beginEvaluation(state: WorkerState, run: PhaseRun, set: SetName | undefined, effects: WorkerEffect[]): WorkerStep {
-  const owned = run.members[run.self].ranks;
-  const rowCount = set ? state.job!.dataset.sets[set]!.rowCount : 0;
-  const shares = new Map<number, [number, number]>();
-  for (let rank = owned.lo; rank < owned.hi; rank++) shares.set(rank, rankShare(rowCount, run.phase.schedule.ranks, rank));
-  return { state: { ...state, run }, effects: [...effects, { type: 'evaluate', set, shares }] };
+function onLoaded(state: WorkerState): WorkerStep {
+  // A run that is under way does not wait while this worker builds its model.
+  if (state.building !== undefined) return { state, effects: [{ type: 'build', phase: phaseOf(state.job!, state.building as PhaseName), teacher: undefined }] };
+  return state.link === 'up' ? join(state) : { state, effects: [] };
 }
 
-/** Adds up the sums of all ranks, in rank order. */
-function totalMetrics(job: Job, run: PhaseRun, values: readonly Float64Array[]): Metrics {
-  const total = new Float64Array(values[0].length);
-  for (const sums of values) for (let i = 0; i < total.length; i++) total[i] += sums[i];
-  return finishMetrics(run.phase.loss, total, job.dataset.targets);
+function join(state: WorkerState): WorkerStep {
+  if (state.building !== undefined && state.activity.stage === 'idle') return { state, effects: [] };
+  const { fingerprint, choice, meshAddress } = state.loaded!;
+  const { activity, generation, training, leaving } = state;
+  const running = activity.stage === 'running' || activity.stage === 'finished' ? activity.members : undefined;
+  const held = training && { phase: training.phase, ops: training.ops };
+  const joined = send({ type: 'join', fingerprint, choice, meshAddress, generation, leaving, ...(held ? { held } : {}), ...(running ? { running: [...running] } : {}) });
+  if (activity.stage === 'failing') return { state, effects: [joined, send(activity.message)] };
+  return { state, effects: [joined, ...(activity.stage === 'finished' ? report(activity, training!) : [])] };
 }
 
-function finishEpoch(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], values: readonly Float64Array[]): WorkerStep {
-  const { schedule, earlyStopping, validationSet } = run.phase;
-  run.collective.advance();
-  const epoch = Math.floor(run.step / stepsPerEpoch(schedule));
-  const validation = validationSet ? totalMetrics(state.job!, run, values) : undefined;
-  const history = validation ? [...run.history, validation] : run.history;
-  effects.push(send({
-    type: 'epoch', generation: run.generation, epoch, ledger: run.ledger, weightsSha256: run.weightsSha256,
-    trainLoss: run.lossSum / schedule.rowCount, learningRate: phaseLearningRate(run.phase, run.step), ...(validation ? { validation } : {}),
-  }));
-  const next = { ...run, history, ledger: emptyLedger, lossSum: 0 };
-  const decision = earlyStopping && decideEarlyStopping(earlyStopping, history);
-  if (earlyStopping?.restoreBest && decision?.improved) effects.push({ type: 'snapshot' });
-  const last = run.step + 1 >= totalSteps(schedule);
-  if (!last && !decision?.stop) return beginStep(state, next, run.step + 1, effects);
-  if (earlyStopping?.restoreBest) effects.push({ type: 'restore' });
-  const stopped = decision?.stop && !last ? `stopped after epoch ${epoch}: ${decision.reason}` : run.stopped;
-  return beginEvaluation({ ...state, stage: 'testing' }, { ...next, stopped }, 'test', effects);
+/** Reports that the coordinator does not have. */
+function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): WorkerEffect[] {
+  const { activity, training } = state;
+  if (!training || training.phase !== known.phase) return [];
+  const epochs = training.epochs.slice(known.epochs).map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
+  return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, training) : [])];
 }
 
-function finishTest(state: WorkerState, run: PhaseRun, effects: WorkerEffect[], values: readonly Float64Array[]): WorkerStep {
-  run.collective.advance();
-  const next = { ...run, test: totalMetrics(state.job!, run, values) };
-  if (run.self === 0) return { state: { ...state, stage: 'exporting', run: next }, effects: [...effects, { type: 'export' }] };
-  return { state: { ...state, stage: 'idle', run: undefined }, effects: [...effects, { type: 'leaveMesh' }, doneMessage(next)] };
+function capture(state: WorkerState, { id, offset }: ToWorker & { type: 'getState' }): WorkerEffect[] {
+  if (offset > 0) return [{ type: 'sendCaptured', id, offset }];
+  if (!state.training || state.activity.stage === 'preparing') return [];
+  return [{ type: 'captureState', id, training: state.training }, { type: 'sendCaptured', id, offset: 0 }];
 }
 
-function doneMessage(run: PhaseRun, model?: ExportedModel): WorkerEffect {
-  const { generation, step, samples, weightsSha256, stopped } = run;
-  return send({ type: 'done', generation, steps: step + 1, samples, weightsSha256, test: run.test!, stopped, ...(model ? { model } : {}) });
+// A change of membership: pause, resume, start.
+
+function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): WorkerStep {
+  if (generation < state.generation || state.activity.stage === 'failing') return { state, effects: [] };
+  const { stage } = state.activity;
+  const isAtWork = stage === 'running' || stage === 'ready' || stage === 'preparing' || stage === 'finished';
+  // The pause of the generation that this worker is in already is an old one; one that it waits in is asked for again.
+  if (generation === state.generation && isAtWork) return { state, effects: [] };
+  if (boundary && stage === 'running') return { state: { ...state, boundary: generation }, effects: [] };
+  const isAdopting = isAdoptingState(state.activity);
+  const paused: WorkerState = { ...state, generation, boundary: undefined, activity: { stage: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) } };
+  // Nothing that is still on its way to a peer may be seen once its memory is used again.
+  const unlink: WorkerEffect[] = boundary ? [] : [{ type: 'unlink', before: generation }];
+  // Between two states a worker has nothing to tell.
+  return isAdopting ? { state: paused, effects: unlink } : acknowledge(paused, unlink);
 }
 
-function onExported(state: WorkerState, model: ExportedModel): WorkerStep {
-  return withRun(state, (run) => {
-    if (!run.failure) return { state: { ...state, stage: 'idle', run: undefined }, effects: [{ type: 'leaveMesh' }, doneMessage(run, model)] };
-    return { state, effects: [send({ type: 'failed', ...run.failure, step: run.step, lastGood: model })] };
-  });
+const isAdoptingState = (activity: Activity): boolean => (activity.stage === 'preparing' && activity.asked === 'adopt') || (activity.stage === 'paused' && activity.isAdopting === true);
+
+/** Weights and optimiser are other ones now, whatever has been decided meanwhile. */
+function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): WorkerStep {
+  const { activity } = state;
+  if (activity.stage === 'paused' && activity.isAdopting) return acknowledge({ ...state, activity: { stage: 'paused', reason: activity.reason } });
+  if (activity.stage !== 'preparing' || activity.generation !== event.generation) return { state, effects: [] };
+  return proceed(state, { ...activity, assembly: undefined, bytes: undefined, asked: 'nothing' });
 }
 
-/** The engine's model still holds the weights of the step before, the last good ones: they are handed out before the run ends. */
-function failNotFinite(state: WorkerState, run: PhaseRun, failure: PhaseRun['failure']): WorkerStep {
-  return { state: { ...state, stage: 'failing', run: { ...run, failure } }, effects: run.self === 0 ? [{ type: 'export' }] : [] };
+function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): WorkerStep {
+  const { generation, members, heals, ops, checkpoint, teacher } = message;
+  const { activity, training } = state;
+  if (generation !== state.generation) return { state, effects: [] };
+  if (activity.stage === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
+  if (activity.stage !== 'paused' || activity.isAdopting) return { state, effects: [] };
+  const self = members.findIndex((member) => member.workerId === state.workerId);
+  if (self < 0 || !state.job) throw violation('resumed without being a member');
+  const phase = phaseOf(state.job, message.phase);
+  const healedBy = heals.find((heal) => heal.to === self)?.from;
+  const isBehind = healedBy !== undefined || checkpoint !== undefined;
+  const isBuilt = (state.built?.phase.name === phase.name && training !== undefined && (isBehind || training.ops === ops)) || state.building === phase.name;
+  const preparing: Preparing = {
+    generation, members, self, phase, ops, isLinked: false, bytes: undefined, asked: 'nothing',
+    donatesTo: heals.filter((heal) => heal.from === self).map((heal) => heal.to), healedBy, assembly: isBehind ? new StateAssembly() : undefined,
+  };
+  const build: WorkerEffect[] = isBuilt ? [] : [{ type: 'build', phase, teacher }];
+  const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
+  return {
+    state: { ...state, ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }), activity: { ...preparing, stage: 'preparing' } },
+    effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
+  };
 }
 
-function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
-  if (state.stage === 'failing') return { state, effects: [] };
-  if (error.code === 'LOSS_NOT_FINITE' && state.run) return failNotFinite(state, state.run, { error });
-  return { state: { ...state, stage: 'failing' }, effects: [send({ type: 'failed', error, ...(state.run ? { step: state.run.step } : {}) })] };
+function onBuilt(state: WorkerState): WorkerStep {
+  const { activity } = state;
+  if (activity.stage === 'preparing') return proceed(state, activity);
+  return activity.stage === 'idle' && state.link === 'up' ? join(state) : { state, effects: [] };
+}
+
+function onPreparing(state: WorkerState, preparing: Preparing, event: Result): WorkerStep {
+  switch (event.type) {
+    case 'linked':
+      return proceed(state, { ...preparing, isLinked: true });
+    case 'fetched':
+      return proceed(state, { ...preparing, bytes: event.bytes });
+    case 'frame': {
+      if (event.frame.kind !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
+      return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
+    }
+    case 'notAdopted':
+      return park(state, event.reason, preparing.healedBy === undefined ? [] : [send({ type: 'unreachable', generation: event.generation, peer: preparing.healedBy, linking: false, reason: event.reason })]);
+    case 'hashed':
+      return becomeReady(state, preparing, event);
+    default:
+      return { state, effects: [] };
+  }
+}
+
+/** Does the next thing that is possible on the way into the generation. */
+function proceed(state: WorkerState, preparing: Preparing): WorkerStep {
+  const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
+  const wait = (next: Preparing, effects: WorkerEffect[] = []): WorkerStep => ({ state: { ...state, activity: { ...next, stage: 'preparing' } }, effects });
+  if (state.built?.phase.name !== phase.name || !state.training) return wait(preparing);
+  if (assembly) return bytes && asked === 'nothing' ? wait({ ...preparing, asked: 'adopt' }, [{ type: 'adopt', generation, bytes, isSealed: preparing.healedBy !== undefined }]) : wait(preparing);
+  invariant(state.training.ops === preparing.ops, `the state stands at operation ${state.training.ops}, not ${preparing.ops}`);
+  const { training } = state;
+  if (!isLinked || asked === 'hash') return wait(preparing);
+  const donate: WorkerEffect[] = donatesTo.length ? [{ type: 'sendState', generation, training, to: donatesTo }] : [];
+  return wait({ ...preparing, asked: 'hash' }, [...donate, { type: 'hash', generation, training }]);
+}
+
+function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): WorkerStep {
+  const { generation, members, self, phase, ops } = preparing;
+  const { layout, sum } = state.built!;
+  const { ranks } = phase.schedule;
+  invariant(sum.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank, 'the flat buffer fits its layout');
+  const collective = new Collective({ generation, ranks, members: members.map((member) => member.ranks), self, out: sum, op: ops });
+  const { stateSha256, weightsSha256 } = event;
+  const run: Running = { generation, members, self, phase, layout, sum, collective, task: 'step', permutation: undefined, ranks: [], contributed: false, weightsSha256 };
+  const hashes = { stateSha256, weightsSha256 };
+  return { state: { ...state, activity: { ...run, stage: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
+}
+
+function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256: string }): WorkerEffect {
+  return send({ type: 'ready', generation: run.generation, ops: run.collective.op, parameters: run.layout.gradients, ...hashes });
+}
+
+function onStart(state: WorkerState, generation: number): WorkerStep {
+  const { activity } = state;
+  if (activity.stage !== 'ready' || activity.generation !== generation) return { state, effects: [] };
+  const { hashes: _, ...run } = activity;
+  return beginTask({ ...state, activity: { ...run, stage: 'running' } }, run, []);
 }

@@ -1,0 +1,105 @@
+// Judges of a run, outside the product: each watches one invariant of docs/protocol.md.
+import { createHash } from 'node:crypto';
+import { phaseOf, wholeLedger, ledgerDigest, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord } from '@stillhouse/core';
+import type { ComputeTask } from '@stillhouse/worker';
+import { referenceRun } from './reference.js';
+import type { ToyModel } from './toy-engine.js';
+
+export class Checkers {
+  readonly problems: string[] = [];
+  /** What the seed reached, to see that the seeds reach enough. */
+  readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0 };
+  readonly #rows = new Map<string, readonly number[]>();
+  readonly #stepsOf = new Map<number, Map<string, number>>();
+  readonly #phases = new Map<PhaseName, PhaseRecord>();
+  #generation = 0;
+  #resumedBy = 0;
+  readonly #resumed = new Set<number>();
+  #epochs = new Map<PhaseName, number>();
+
+  constructor(
+    private readonly job: Job,
+    private readonly model: ToyModel,
+  ) {}
+
+  problem(text: string): void {
+    if (this.problems.length < 20) this.problems.push(text);
+  }
+
+  /** I2: rows are a function of step and rank. I4: members of a generation are within one step of each other. */
+  onCompute(worker: string, generation: number, at: { phase: Phase; task: ComputeTask }): void {
+    const { phase, task } = at;
+    for (const { rank, rows } of task.ranks) {
+      const key = `${phase.name} ${task.epoch} ${task.step} ${rank}`;
+      const before = this.#rows.get(key);
+      if (before) this.seen.redone += 1;
+      if (before && before.join() !== rows.join()) this.problem(`I2: ${key} used rows ${rows.join()} and before ${before.join()}`);
+      this.#rows.set(key, rows);
+    }
+    const steps = this.#stepsOf.get(generation) ?? new Map<string, number>();
+    this.#stepsOf.set(generation, steps.set(worker, task.step));
+    const all = [...steps.values()];
+    if (Math.max(...all) - Math.min(...all) > 1) this.problem(`I4: in generation ${generation} workers are at steps ${all.join(', ')}`);
+  }
+
+  onNotice(term: number, notice: CoordinatorNotice): void {
+    switch (notice.type) {
+      case 'pausing':
+        // I3. A fenced coordinator may still speak, but nobody resumes for it.
+        if (term >= this.#resumedBy && notice.generation <= this.#generation) this.problem(`I3: generation ${notice.generation} after ${this.#generation}`);
+        if (term >= this.#resumedBy) this.#generation = Math.max(this.#generation, notice.generation);
+        return;
+      case 'resumed':
+        // I5: one coordinator at a time.
+        if (term < this.#resumedBy) this.problem(`I5: coordinator ${term} resumed generation ${notice.generation} after coordinator ${this.#resumedBy} had taken over`);
+        if (this.#resumed.has(notice.generation)) this.problem(`I5: generation ${notice.generation} was resumed twice`);
+        this.#resumed.add(notice.generation);
+        this.#resumedBy = Math.max(this.#resumedBy, term);
+        this.seen.generations += 1;
+        if (notice.members.some(({ ranks }) => ranks.lo === ranks.hi)) this.seen.spares += 1;
+        return;
+      case 'phaseAssigned':
+        if (notice.reason.includes('healed')) this.seen.healed += 1;
+        if (notice.reason.includes('checkpoint')) this.seen.fromCheckpoint += 1;
+        return;
+      case 'epoch': {
+        const { rowCount } = phaseOf(this.job, notice.phase).schedule;
+        const { record } = notice;
+        if (record.rows !== rowCount || record.rowsDigest !== ledgerDigest(wholeLedger(rowCount))) this.problem(`I2: epoch ${record.epoch} of the ${notice.phase} used ${record.rows} rows`);
+        return void this.#epochs.set(notice.phase, record.epoch + 1);
+      }
+      case 'phaseDone':
+        return void this.#phases.set(notice.record.phase, notice.record);
+      case 'checkpoint': return void (this.seen.checkpoints += 1);
+      case 'excluded': return void (this.seen.excluded += 1);
+      case 'waiting': return void (this.seen.waited += 1);
+      case 'notSaved': return void (this.seen.notSaved += 1);
+      case 'checkpointUnusable': return void (this.seen.unusable += 1);
+    }
+  }
+
+  /** I1: the bits are those of one worker. I2: every row once an epoch. */
+  finish(models: ReadonlyMap<PhaseName, Uint8Array>): void {
+    const reference = referenceRun(this.job, this.model);
+    for (const [phase, expected] of reference) {
+      const record = this.#phases.get(phase);
+      if (!record) {
+        this.problem(`I7: the ${phase} was not finished`);
+        continue;
+      }
+      if (record.weightsSha256 !== expected.weightsSha256 || record.steps !== expected.steps) this.problem(`I1: ${phase}: ${record.steps} steps to ${record.weightsSha256.slice(0, 12)}, the reference ${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`);
+      const saved = models.get(phase);
+      if (!saved || createHash('sha256').update(saved).digest('hex') !== expected.weightsSha256) this.problem(`I1: the ${phase} on disk is not the reference's`);
+      if (record.epochs.some((epoch, i) => epoch.epoch !== i)) this.problem(`I2: epochs of the ${phase} are ${record.epochs.map(({ epoch }) => epoch).join()}`);
+      this.#checkRows(phase, record.epochs.length);
+    }
+  }
+
+  #checkRows(phase: PhaseName, epochs: number): void {
+    const { rowCount } = phaseOf(this.job, phase).schedule;
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const rows = [...this.#rows].filter(([key]) => key.startsWith(`${phase} ${epoch} `)).flatMap(([, used]) => used);
+      if (rows.length !== rowCount || new Set(rows).size !== rowCount) this.problem(`I2: epoch ${epoch} of the ${phase}: ${rows.length} rows used, ${new Set(rows).size} distinct, of ${rowCount}`);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+// Everything about a cluster and its faults, from one seed.
+import { createHash } from 'node:crypto';
+import { hashName, parseRecipe, randomStream, type Job, type SetManifest } from '@stillhouse/core';
+import type { ToyModel } from './toy-engine.js';
+
+export const blockBytes = new Uint8Array([1, 2, 3]);
+export const block = createHash('sha256').update(blockBytes).digest('hex');
+const setOf = (rowCount: number): SetManifest => ({ rowCount, blockRows: rowCount, blocks: [block] });
+
+/** What goes wrong, as sentences. Workers are numbered by the place that they run at; a place is filled again after a crash. */
+export type Fault =
+  | { readonly kind: 'a worker crashes'; readonly worker: number; readonly isNoticed: boolean; readonly backAfterMs: number | undefined }
+  | { readonly kind: 'a worker freezes'; readonly worker: number; readonly forMs: number }
+  | { readonly kind: 'a worker is told to leave'; readonly worker: number; readonly backAfterMs: number | undefined }
+  | { readonly kind: 'a worker joins' }
+  | { readonly kind: 'a worker becomes slow'; readonly worker: number; readonly factor: number }
+  | { readonly kind: 'a link breaks'; readonly worker: number }
+  | { readonly kind: 'a partition'; readonly from: number | 'coordinator'; readonly to: number | 'coordinator'; readonly bothWays: boolean; readonly forMs: number }
+  | { readonly kind: 'the coordinator crashes'; readonly isNoticed: boolean; readonly isTorn: boolean; readonly losesRecords: boolean; readonly backAfterMs: number }
+  | { readonly kind: 'the coordinator freezes'; readonly forMs: number; readonly isReplaced: boolean }
+  | { readonly kind: 'everything crashes'; readonly backAfterMs: number }
+  | { readonly kind: 'the disk is full'; readonly forMs: number }
+  | { readonly kind: 'a checkpoint is spoiled' };
+
+export interface Scenario {
+  readonly seed: number;
+  readonly job: Job;
+  readonly model: ToyModel;
+  readonly workers: number;
+  readonly minWorkers: number;
+  /** Mean time of a step of each worker. */
+  readonly speedsMs: readonly number[];
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly duplicates: number;
+  readonly losses: number;
+  readonly skews: readonly { readonly rate: number; readonly offsetMs: number }[];
+  readonly checkpointEveryMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly faults: readonly (Fault & { readonly atMs: number })[];
+  /** From then on nothing goes wrong any more. */
+  readonly calmAtMs: number;
+}
+
+interface Dice {
+  readonly next: () => number;
+  readonly upTo: (max: number) => number;
+  readonly chance: (p: number) => boolean;
+}
+
+function diceOf(...key: number[]): Dice {
+  const next = randomStream(hashName('scenario'), ...key);
+  return { next, upTo: (max) => 1 + Math.floor(next() * max), chance: (p) => next() < p };
+}
+
+function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
+  const ranks = upTo(9);
+  const rows = upTo(90);
+  const validation = chance(0.5);
+  const training = {
+    model: { layers: [{ dense: 1 }] }, epochs: upTo(5), batch: ranks + Math.floor(next() * 12),
+    optimizer: { name: 'sgd', learningRate: chance(0.5) ? 0.1 : 0.05 },
+    schedule: chance(0.5) ? { name: 'cosine', warmupSteps: 2 } : { name: 'constant' },
+    ...(validation ? { validation: 0.2, ...(chance(0.6) ? { earlyStopping: { patience: 1, restoreBest: chance(0.8) } } : {}) } : {}),
+  };
+  const source = { generator: 'noise', rows: 1 };
+  const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
+  const sets = { large: setOf(rows), small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
+  return { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], dtype: 'F32', scale: 1, outputs: 1, labelCount: 1, targets: [], sets } };
+}
+
+function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {
+  const worker = Math.floor(next() * workers);
+  const backAfterMs = chance(0.7) ? next() * 2000 : undefined;
+  const anybody = (): number | 'coordinator' => (chance(0.3) ? 'coordinator' : Math.floor(next() * workers));
+  const forMs = chance(0.5) ? next() * 1000 : next() * 8000;
+  const faults: (() => Fault)[] = [
+    () => ({ kind: 'a worker crashes', worker, isNoticed: chance(0.7), backAfterMs }),
+    () => ({ kind: 'a worker crashes', worker, isNoticed: chance(0.7), backAfterMs }),
+    () => ({ kind: 'a worker freezes', worker, forMs }),
+    () => ({ kind: 'a worker is told to leave', worker, backAfterMs }),
+    () => ({ kind: 'a worker joins' }),
+    () => ({ kind: 'a worker becomes slow', worker, factor: 1 + 20 * next() }),
+    () => ({ kind: 'a link breaks', worker }),
+    () => ({ kind: 'a partition', from: anybody(), to: anybody(), bothWays: chance(0.5), forMs }),
+    () => ({ kind: 'a partition', from: anybody(), to: anybody(), bothWays: chance(0.5), forMs }),
+    () => ({ kind: 'the coordinator crashes', isNoticed: chance(0.7), isTorn: chance(0.3), losesRecords: chance(0.3), backAfterMs: next() * 3000 }),
+    () => ({ kind: 'the coordinator freezes', forMs, isReplaced: chance(0.5) }),
+    () => ({ kind: 'everything crashes', backAfterMs: next() * 1000 }),
+    () => ({ kind: 'the disk is full', forMs }),
+    () => ({ kind: 'a checkpoint is spoiled' }),
+  ];
+  return faults[upTo(faults.length) - 1]();
+}
+
+export function scenarioOf(seed: number): Scenario {
+  const dice = diceOf(seed);
+  const { next, upTo, chance } = dice;
+  const job = jobOf(seed, dice);
+  const workers = upTo(6);
+  const harsh = chance(0.3);
+  const count = chance(0.1) ? 0 : upTo(6);
+  const spanMs = chance(0.5) ? 1500 : 5000;
+  const faults = Array.from({ length: count }, () => ({ ...faultOf(dice, workers), atMs: next() * spanMs })).toSorted((a, b) => a.atMs - b.atMs);
+  return {
+    seed, job, workers, faults,
+    minWorkers: chance(0.7) ? 1 : upTo(workers),
+    model: { parameters: upTo(50), otherWeights: chance(0.3) ? upTo(5) : 0 },
+    speedsMs: Array.from({ length: workers }, () => (chance(0.2) ? 120 : 10)),
+    minDelayMs: 0.1, maxDelayMs: chance(0.6) ? 2 : 60,
+    duplicates: harsh ? 0.02 : 0, losses: harsh && chance(0.5) ? 0.005 : 0,
+    skews: Array.from({ length: workers + 1 }, () => (chance(0.3) ? { rate: 0.5 + next(), offsetMs: next() * 1e6 } : { rate: 1, offsetMs: 0 })),
+    checkpointEveryMs: chance(0.3) ? Infinity : 100 + next() * 1000,
+    heartbeatTimeoutMs: 4000,
+    calmAtMs: 14_000,
+  };
+}
+
+/** The same cluster with nothing going wrong. */
+export const calm = (scenario: Scenario): Scenario => ({ ...scenario, faults: [], duplicates: 0, losses: 0, minWorkers: 1 });
