@@ -1,8 +1,9 @@
 // One suite for both transports: memory on a virtual clock, and WebSocket on loopback.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { MemoryNetwork, VirtualClock, type Link, type Listener, type Transport } from '@stillhouse/core';
+import type { Link, Listener, Transport } from '@stillhouse/core';
 import { webSocketTransport } from '@stillhouse/transport';
+import { Network, SimProcess, VirtualClock } from '../simulation/network.js';
 
 interface Subject {
   readonly name: string;
@@ -28,7 +29,8 @@ const subjects: Subject[] = [
     name: 'memory', address: 'host:0',
     open: () => {
       const clock = new VirtualClock();
-      return { transport: new MemoryNetwork(clock, { seed: 1, minDelayMs: 1, maxDelayMs: 50 }), pass: passing(clock) };
+      const network = new Network(clock, 1, { minDelayMs: 1, maxDelayMs: 50, duplicates: 0, losses: 0 });
+      return { transport: new SimProcess('host', network, { rate: 1, offsetMs: 0 }).transport, pass: passing(clock) };
     },
   },
   { name: 'WebSocket', address: '127.0.0.1:0', open: () => ({ transport: webSocketTransport, pass: (work) => work }) },

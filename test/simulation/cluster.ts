@@ -145,7 +145,7 @@ class Cluster {
     const placed: PlacedWorker = { process, running: undefined!, generation: 0, factor: 1, isOver: false };
     const { clock, transport } = process;
     placed.running = startWorker({
-      coordinators: [...new Set([...this.#addresses, ...this.world.coordinatorAddresses])],
+      coordinators: [...new Set([...this.#addresses, ...(this.world.network ? this.world.coordinatorAddresses : [])])],
       identity: { instance: name, token: 't', host: `host${place}`, version: '0', patienceMs: 60_000, heartbeatTimeoutMs },
       meshAddress: this.world.meshAddress(name), transport, clock,
       log: (message) => {

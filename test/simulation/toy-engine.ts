@@ -91,7 +91,7 @@ export class ToyEngine implements Engine {
     if (task.step === 0) await this.options.fetchBlock(this.job.dataset.sets[task.set]!.blocks[0]);
     await this.#takeTime();
     // As with a real engine, the buffers of the step before are used again, and a sum over all ranks is put where it belongs.
-    const outputs = task.subtrees.map((span, i) => (span.hi - span.lo === this.#phase.schedule.ranks ? this.#sum : (this.#partials[i] ??= new Float32Array(this.#sum.length))));
+    const outputs = task.inPlace ? [this.#sum] : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#sum.length)));
     for (const [i, span] of task.subtrees.entries()) {
       const out = outputs[i];
       const spares: Float32Array[] = [];

@@ -8,6 +8,7 @@ import { addEvaluate } from './commands/evaluate.js';
 import { addPredict } from './commands/predict.js';
 import { addRun } from './commands/run.js';
 import { addSchema } from './commands/schema.js';
+import { addStatus } from './commands/status.js';
 import { tellLine } from './commands/terminal.js';
 import { addWorker } from './commands/worker.js';
 import { version } from './version.js';
@@ -21,7 +22,7 @@ function createProgram(): Command {
     .addHelpText('after', `
 Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
 4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`);
-  for (const add of [addRun, addCoordinator, addWorker, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
+  for (const add of [addRun, addCoordinator, addWorker, addStatus, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -29,7 +30,7 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 som
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;
   if (error instanceof StillhouseError) {
-    tellLine(`stillhouse: ${error.code}: ${error.message}\n  ${error.next}`);
+    tellLine(`stillhouse: ${error.code}: ${error.message}\n  ${error.next}${error.remoteStack === undefined ? '' : `\n${error.remoteStack}`}`);
     return error.exitCode;
   }
   tellLine(`stillhouse: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

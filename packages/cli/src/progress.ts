@@ -1,6 +1,7 @@
 // How a run is told: a bar with rate and time left on a terminal, plain lines elsewhere. Both go to standard error.
 import { SingleBar } from 'cli-progress';
 import { phaseOf, stepsPerEpoch, totalSteps, type CoordinatorNotice, type Job, type Phase, type PhaseName } from '@stillhouse/core';
+import { incidentOf } from '@stillhouse/coordinator';
 import { formatMetric, shownMetrics } from './summary.js';
 
 export interface Progress {
@@ -21,17 +22,33 @@ const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'studen
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
     case 'joined':
-      return `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} (${notice.joined} of ${notice.wanted})${notice.joined === 1 ? `\nbackend ${notice.worker.choice}` : ''}`;
+      return `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} (${notice.joined <= notice.wanted ? `${notice.joined} of ${notice.wanted}` : notice.joined})${notice.joined === 1 ? `\nbackend ${notice.worker.choice}` : ''}`;
     case 'refused':
       return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
     case 'left':
       return `worker ${notice.workerId} left: ${notice.reason || 'its connection closed'}`;
     case 'phaseAssigned': {
       const { schedule } = phaseOf(job, notice.phase);
-      const idle = notice.idle.length && notice.phase === 'teacher' ? `; ${notice.idle.join(', ')} without a rank` : '';
-      const where = notice.phase === 'teacher' ? `${schedule.ranks} ranks on ${notice.workers.length} ${notice.workers.length === 1 ? 'worker' : 'workers'}${idle}` : 'on one node';
+      const holders = notice.members.filter(({ ranks }) => ranks.hi > ranks.lo).length;
+      const workers = `${holders} ${holders === 1 ? 'worker' : 'workers'}`;
+      if (notice.ops > 0) return `${titles[notice.phase]}: goes on ${notice.reason}, ${workers}`;
+      const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
+      const where = notice.phase === 'teacher' ? `${schedule.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}` : 'on one node';
       return `${titles[notice.phase]}: ${schedule.rowCount.toLocaleString('en-US')} rows, ${schedule.epochs} epochs of ${stepsPerEpoch(schedule)} steps, ${where}`;
     }
+    case 'waiting':
+      return `waiting for ${notice.reason}`;
+    case 'silent':
+    case 'slow':
+    case 'excluded':
+    case 'checkpointUnusable': {
+      const { workerId, what } = incidentOf(notice)!;
+      return `warning: ${workerId === undefined ? '' : `worker ${workerId} `}${what}`;
+    }
+    case 'notSaved':
+      return `warning: ${notice.what} could not be written, training goes on: ${notice.reason}`;
+    case 'savedAgain':
+      return `warning: ${notice.what} is written again`;
     case 'phaseDone':
       return `${titles[notice.record.phase]}: ${notice.record.stopped}, ${Math.round(notice.record.samplesPerSecond).toLocaleString('en-US')} rows/s, weights ${notice.record.weightsSha256.slice(0, 16)}`;
     default:

@@ -1,9 +1,10 @@
 // The main job in one call: an embedded coordinator and worker processes on this machine.
-import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { RunFolder } from '@stillhouse/coordinator';
 import type { BackendName } from '@stillhouse/worker';
 import { LocalWorkers } from './local-workers.js';
 import { loadRecipe, type RecipeFile } from './recipe-file.js';
-import { startSession } from './session.js';
+import { startSession, type SessionOptions } from './session.js';
 import { defaultWorkers, placeWorkers, roomFor } from './worker-places.js';
 
 export interface RunOptions {
@@ -13,6 +14,12 @@ export interface RunOptions {
    */
   readonly workers?: number | 'auto';
   readonly backend?: BackendName;
+  /** Training pauses while there are fewer workers; 1 by default. */
+  readonly minWorkers?: number;
+  /** Time between checkpoints; 30 s by default. */
+  readonly checkpointEveryMs?: number;
+  /** A worker that says nothing for so long counts as lost; 10 s by default. */
+  readonly heartbeatTimeoutMs?: number;
   /** Run folder; runs/NAME-TIME by default. */
   readonly out?: string;
   readonly onNotice?: (notice: CoordinatorNotice, job: Job) => void;
@@ -40,14 +47,25 @@ export async function run(recipe: string | RecipeInput, options: RunOptions = {}
   return runFile(file, options);
 }
 
-export async function runFile(file: RecipeFile, options: RunOptions): Promise<RunResult> {
+export const runFile = ({ recipe, folder }: RecipeFile, options: RunOptions): Promise<RunResult> =>
+  runFrom({ recipe, recipeFolder: folder, out: options.out }, recipe, options);
+
+/**
+ * Continues a run on this machine from its newest whole checkpoint, at the exact row.
+ * @param folder run folder that `run` or `stillhouse coordinator` left
+ * @throws StillhouseError RUN_NOT_FOUND, RUN_OVER, RUN_CHANGED, and the reason if the run fails
+ */
+export const resume = (folder: string, options: Omit<RunOptions, 'out'> = {}): Promise<RunResult> => runFrom({ resume: folder }, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
+
+async function runFrom(from: SessionOptions['from'], recipe: Recipe, options: RunOptions): Promise<RunResult> {
   const backend = options.backend ?? 'auto';
-  const places = placeWorkers(options.workers ?? defaultWorkers, file.recipe, roomFor(backend, process.env));
+  const places = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
   const session = await startSession({
-    recipe: file.recipe, recipeFolder: file.folder, out: options.out, workers: places.length, listen: '127.0.0.1:0', token: undefined, allowMixed: false,
-    joinTimeoutMs: limits.joinTimeoutMs, onNotice: options.onNotice ?? (() => {}), onWarning: options.onWarning ?? (() => {}),
+    from, workers: places.length, minWorkers: Math.min(options.minWorkers ?? 1, places.length), listen: '127.0.0.1:0', token: undefined, allowMixed: false,
+    joinTimeoutMs: limits.joinTimeoutMs, heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs, checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs,
+    onNotice: options.onNotice ?? (() => {}), onWarning: options.onWarning ?? (() => {}),
   });
-  const interrupt = (): void => session.interrupt(interrupted);
+  const interrupt = (): void => session.interrupt({ ...interrupted, next: `Continue with \`stillhouse run --resume ${session.folder.path}\`.` });
   options.signal?.addEventListener('abort', interrupt);
   if (options.signal?.aborted) interrupt();
   const local = new LocalWorkers(session, places, backend);

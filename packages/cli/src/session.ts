@@ -1,25 +1,30 @@
 // One run as its coordinator's process sees it: recipe in, run folder out. `stillhouse run` and `stillhouse coordinator` share it.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { assembleJob, endRecord, modelMetadata, recordNotice, RunFolder, startCoordinator, startRecord } from '@stillhouse/coordinator';
-import { fromErrorRecord, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
-import { dataFolders } from '@stillhouse/datasets';
+import { setTimeout as delay } from 'node:timers/promises';
+import { assembleJob, endRecord, isSameJob, modelMetadata, recordNotice, RunFolder, startCoordinator, startRecord, type CoordinatorSecrets, type RunningCoordinator } from '@stillhouse/coordinator';
+import { emptyHistory, fromErrorRecord, limits, parseRecipe, replayJournal, StillhouseError, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunHistory, type RunRecord } from '@stillhouse/core';
+import { dataFolders, type Dataset } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
+import { Keeper } from './keeper.js';
 import { createLog, type Log } from './logger.js';
+import { statusOf } from './status.js';
 import { version } from './version.js';
 
 export interface SessionOptions {
-  readonly recipe: Recipe;
-  readonly recipeFolder: string;
-  /** Run folder; runs/NAME-TIME by default. */
-  readonly out: string | undefined;
+  /** What to train, or the folder of a run to continue. */
+  readonly from: { readonly recipe: Recipe; readonly recipeFolder: string; readonly out: string | undefined } | { readonly resume: string };
   /** The run starts when so many workers have joined. */
   readonly workers: number;
-  /** HOST:PORT. */
-  readonly listen: string;
+  /** Training pauses while there are fewer. */
+  readonly minWorkers: number;
+  /** HOST:PORT; by default where the run's coordinator listened before. */
+  readonly listen: string | undefined;
   readonly token: string | undefined;
   readonly allowMixed: boolean;
   readonly joinTimeoutMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly checkpointEveryMs: number;
   readonly onNotice: (notice: CoordinatorNotice, job: Job) => void;
   readonly onWarning: (text: string) => void;
 }
@@ -33,6 +38,8 @@ export interface Session {
   /** Resolves with run.json; rejects with the reason if the run failed (run.json then holds it, too). */
   readonly finished: Promise<RunRecord>;
   interrupt(error: ErrorRecord): void;
+  /** Tells that the process of a worker has ended by itself. */
+  crashed(instance: string, error: ErrorRecord): void;
 }
 
 function defaultOut(name: string, startedAt: string): string {
@@ -40,46 +47,111 @@ function defaultOut(name: string, startedAt: string): string {
 }
 
 const secret = (): string => randomBytes(16).toString('hex');
+const defaultListen = '127.0.0.1:7433';
+
+interface Opened {
+  readonly job: Job;
+  readonly dataset: Dataset;
+  readonly folder: RunFolder;
+  readonly record: RunRecord;
+  readonly history: RunHistory;
+  readonly secrets: CoordinatorSecrets;
+}
+
+function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | undefined }, options: SessionOptions): Opened {
+  const { recipe, recipeFolder } = from;
+  const startedAt = new Date().toISOString();
+  const { job, dataset } = assembleJob(recipe, secret(), { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) });
+  const folder = RunFolder.create(from.out ?? defaultOut(recipe.name, startedAt));
+  const secrets = { term: 1, runId: job.runId, token: options.token ?? secret(), meshToken: secret(), listen: options.listen ?? defaultListen };
+  return { job, dataset, folder, record: startRecord({ job, recipeFolder, version, startedAt }), history: emptyHistory, secrets };
+}
+
+function openAgain(path: string, options: SessionOptions): Opened {
+  const folder = RunFolder.open(path);
+  const { status, error: _, endedAt: __, ...before } = folder.readRecord();
+  const secrets = folder.readSecrets();
+  if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
+  const recipe = parseRecipe(before.recipe);
+  const { job, dataset } = assembleJob(recipe, secrets.runId, { recipeFolder: before.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) });
+  if (!isSameJob({ ...before, status }, job)) throw new StillhouseError('RUN_CHANGED', `the data or the model files of the run in ${folder.path} are no longer those that it began with`);
+  const history = replayJournal(folder.readJournal());
+  const term = Math.max(history.term, secrets.term) + 1;
+  return { job, dataset, folder, record: { ...before, status: 'running' }, history: { ...history, term: term - 1 }, secrets: { ...secrets, term, token: options.token ?? secrets.token, listen: options.listen ?? secrets.listen } };
+}
+
+/** A coordinator that is being fenced off may hold the port a moment longer. */
+const portTries = 10;
+
+async function listening(start: () => Promise<RunningCoordinator>, isResumed: boolean): Promise<RunningCoordinator> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!isResumed || tries >= portTries || !(error instanceof StillhouseError) || error.code !== 'PORT_IN_USE') throw error;
+      await delay(limits.tickIntervalMs);
+    }
+  }
+}
 
 /** @throws StillhouseError for data, models, the folder or the port */
 export async function startSession(options: SessionOptions): Promise<Session> {
-  const { recipe, recipeFolder, workers, allowMixed, joinTimeoutMs } = options;
-  const startedAt = new Date().toISOString();
-  const { job, dataset } = assembleJob(recipe, secret(), { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) });
-  const folder = RunFolder.create(options.out ?? defaultOut(recipe.name, startedAt));
+  const { from, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs } = options;
+  const isResumed = 'resume' in from;
+  const opened = isResumed ? openAgain(from.resume, options) : openNew(from, options);
+  const { job, dataset, history, secrets } = opened;
+  const folder = opened.folder.withModelMetadata({ ...modelMetadata(job, dataset.preprocessing) });
+  let { record } = opened;
+  // From here on coordinators of lower terms know that they are over.
+  folder.writeSecrets(secrets);
   const log = createLog(folder.logFile('coordinator'), 'coordinator');
-  const token = options.token ?? secret();
-  const metadata = { ...modelMetadata(job, dataset.preprocessing) };
-  let record = startRecord({ job, recipeFolder, version, startedAt });
-  const coordinator = await startCoordinator({
-    machine: { job, token, meshToken: secret(), workers, allowMixed, joinTimeoutMs },
-    listen: options.listen,
+  const warn = (text: string): void => {
+    log(text);
+    options.onWarning(text);
+  };
+  const keeper = new Keeper((event) => folder.appendEvent(event), warn);
+  const writeRecord = (): boolean => keeper.write('run.json', () => folder.writeRecord(record));
+  const now = (): string => new Date().toISOString();
+  const coordinator = await listening(() => startCoordinator({
+    machine: { job, token: secrets.token, meshToken: secrets.meshToken, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs, term: secrets.term, history },
+    listen: secrets.listen,
     blocks: dataset.blocks,
+    store: folder,
     transport: webSocketTransport,
     clock: systemClock,
     onNotice(notice) {
-      record = recordNotice(record, notice);
-      folder.appendEvent({ at: new Date().toISOString(), ...notice });
-      if (notice.type === 'phaseDone') folder.writeRecord(record);
+      const before = record;
+      record = recordNotice(record, notice, now());
+      keeper.event({ at: now(), ...notice });
+      if (record !== before) writeRecord();
       if (notice.type !== 'progress') log(notice.type, { notice });
       options.onNotice(notice, job);
     },
-    onModel: (phase, model, lastGood) => folder.saveModel(lastGood ? `${phase}-last-good` : phase, model, metadata),
-  }).catch((error: unknown) => {
-    folder.discard();
+    onState(state) {
+      keeper.flush();
+      keeper.write('status.json', () => folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid })));
+    },
+  }), isResumed).catch((error: unknown) => {
+    if (!isResumed) folder.discard();
     throw error;
   });
+  folder.writeSecrets({ ...secrets, listen: coordinator.address.replace(/^ws:\/\//, '') });
   folder.writeRecord(record);
-  for (const warning of dataset.warnings) {
-    log(warning);
-    options.onWarning(warning);
-  }
-  const finished = coordinator.ended.then((error) => {
-    record = endRecord(record, new Date().toISOString(), error);
+  dataset.warnings.forEach(warn);
+  const finished = coordinator.ended.then(async (error) => {
     log(error ? `failed: ${error.code}: ${error.message}` : 'done', error ? { error } : {});
-    folder.writeRecord(record);
+    // The folder is another coordinator's by now.
+    if (error?.code === 'COORDINATOR_FENCED') throw fromErrorRecord(error);
+    record = endRecord(record, now(), error);
+    for (let tries = 0; !writeRecord() && tries < recordTries; tries++) await delay(1000);
     if (error) throw fromErrorRecord(error);
     return record;
   });
-  return { job, folder, address: coordinator.address, token, log, finished, interrupt: (error) => coordinator.interrupt(error) };
+  return {
+    job, folder, address: coordinator.address, token: secrets.token, log, finished,
+    interrupt: (error) => coordinator.interrupt(error), crashed: (instance, error) => coordinator.crashed(instance, error),
+  };
 }
+
+/** How often, a second apart, the end of a run is written to a disk that is full. */
+const recordTries = 60;

@@ -18,32 +18,71 @@ export function startRecord({ job, recipeFolder, version, startedAt }: RunStart)
   return {
     runId: job.runId, name: recipe.name, status: 'running', startedAt, recipe, recipeFolder, recipeSha256: hashJson(recipe), seed: recipe.seed,
     versions: { stillhouse: version, node: process.versions.node, protocol: protocolVersion },
-    dataset: { ...shape, rows, sha256: hashJson(sets) }, workers: [],
+    dataset: { ...shape, rows, sha256: hashJson(sets) }, assetsSha256: hashJson(job.assets), workers: [], membershipChanges: 0, incidents: [],
   };
 }
 
-const bytesPerWeight = 4;
+/** Whether a job is the one that a record tells of: the same data and models. */
+export const isSameJob = (record: RunRecord, job: Job): boolean => record.dataset.sha256 === hashJson(job.dataset.sets) && record.assetsSha256 === hashJson(job.assets);
 
-export function recordNotice(record: RunRecord, notice: CoordinatorNotice): RunRecord {
+const bytesPerWeight = 4;
+const incidentsKept = 1000;
+
+/** What went wrong or slowly, as a sentence. */
+export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what: string } | undefined {
+  switch (notice.type) {
+    case 'left':
+      return { workerId: notice.workerId, what: `left: ${notice.reason}` };
+    case 'silent':
+      return { workerId: notice.workerId, what: `has said nothing for ${(notice.silentMs / 1000).toFixed(1)} s` };
+    case 'slow':
+      return { workerId: notice.workerId, what: `holds up the others: ${Math.round(notice.rankMs)} ms a rank, they take ${Math.round(notice.typicalMs)}` };
+    case 'excluded':
+      return { workerId: notice.workerId, what: `left out for ${notice.forMs / 1000} s: ${notice.reason}` };
+    case 'waiting':
+      return { what: `training waits for ${notice.reason}` };
+    case 'notSaved':
+      return { what: `${notice.what} could not be written: ${notice.reason}` };
+    case 'checkpointUnusable':
+      return { what: `checkpoint ${notice.sha256.slice(0, 12)} cannot be used, ${notice.reason}; the one before it is` };
+    default:
+      return undefined;
+  }
+}
+
+type Workers = RunRecord['workers'];
+
+const changed = (workers: Workers, workerId: string, change: (worker: Workers[number]) => Workers[number]): Workers => workers.map((worker) => (worker.workerId === workerId ? change(worker) : worker));
+
+export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: string): RunRecord {
+  const incident = incidentOf(notice);
+  const told = incident ? { ...record, incidents: [...record.incidents, { at, ...incident }].slice(-incidentsKept) } : record;
   switch (notice.type) {
     case 'joined': {
       const { workerId, host, fingerprint } = notice.worker;
-      return { ...record, workers: [...record.workers, { workerId, host, fingerprint }] };
+      const known = told.workers.some((worker) => worker.workerId === workerId);
+      const workers = known ? changed(told.workers, workerId, ({ left: _, ...worker }) => ({ ...worker, host, fingerprint })) : [...told.workers, { workerId, host, fingerprint }];
+      return { ...told, workers };
     }
+    case 'left':
+      return { ...told, workers: changed(told.workers, notice.workerId, (worker) => ({ ...worker, left: notice.reason })) };
     case 'phaseAssigned': {
-      if (notice.phase !== 'teacher') return record;
-      const ranks = new Map(notice.workers.map((worker) => [worker.workerId, worker.ranks]));
-      return { ...record, workers: record.workers.map((worker) => ({ ...worker, ...(ranks.get(worker.workerId) ? { ranks: ranks.get(worker.workerId)! } : {}) })) };
+      if (notice.phase !== 'teacher') return told;
+      const ranks = new Map(notice.members.map((member) => [member.workerId, member.ranks]));
+      return { ...told, workers: told.workers.map((worker) => ({ ...worker, ...(ranks.get(worker.workerId) ? { ranks: ranks.get(worker.workerId)! } : {}) })) };
     }
+    case 'resumed':
+      return notice.isFirst ? told : { ...told, membershipChanges: told.membershipChanges + 1 };
     case 'phaseDone':
-      return { ...record, [notice.record.phase]: phaseOfRecord(notice.record) };
+      return { ...told, [notice.record.phase]: phaseOfRecord(notice.record) };
     default:
-      return record;
+      return told;
   }
 }
 
 const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({ ...phase, epochs: [...phase.epochs], bytes: phase.parameters * bytesPerWeight });
 
 export function endRecord(record: RunRecord, endedAt: string, error: ErrorRecord | undefined): RunRecord {
-  return { ...record, status: error ? 'failed' : 'done', ...(error ? { error: { code: error.code, message: error.message } } : {}), endedAt };
+  const { error: _, ...rest } = record;
+  return { ...rest, status: error ? 'failed' : 'done', ...(error ? { error: { code: error.code, message: error.message, ...(error.stack ? { stack: error.stack } : {}) } } : {}), endedAt };
 }

@@ -27,6 +27,8 @@ export interface RunningCoordinator {
   readonly ended: Promise<ErrorRecord | undefined>;
   /** Ends the run for a reason of the caller's. */
   interrupt(error: ErrorRecord): void;
+  /** Tells that the process of a worker has ended by itself. */
+  crashed(instance: string, error: ErrorRecord): void;
 }
 
 class CoordinatorShell implements RunningCoordinator {
@@ -37,6 +39,7 @@ class CoordinatorShell implements RunningCoordinator {
   readonly #checkpoints: CheckpointTaker;
   /** Records that the disk did not take. */
   #unwritten: JournalRecord[] = [];
+  readonly #unsaved = new Set<string>();
   #tickedMs: number;
   #stopTicking = (): void => {};
   #resolveEnded!: (error: ErrorRecord | undefined) => void;
@@ -61,6 +64,10 @@ class CoordinatorShell implements RunningCoordinator {
 
   interrupt(error: ErrorRecord): void {
     this.#dispatch({ type: 'interrupt', error });
+  }
+
+  crashed(instance: string, error: ErrorRecord): void {
+    this.#dispatch({ type: 'crashed', instance, error });
   }
 
   #dispatch(event: CoordinatorEvent): void {
@@ -131,41 +138,40 @@ class CoordinatorShell implements RunningCoordinator {
       case 'receivePart':
         return this.#checkpoints.receive(effect.part);
       case 'dropCheckpoint':
-        return this.#trying('an old checkpoint', () => this.options.store.dropCheckpoint(effect.record));
+        return void this.#trying('the folder of checkpoints', () => this.options.store.dropCheckpoint(effect.record));
       case 'end':
         void this.#end(effect.error);
     }
   }
 
-  /** The disk may be full: training goes on, and the user is told. */
-  #trying(what: string, work: () => void): void {
+  /** The disk may be full: training goes on, and the user is told once. */
+  #trying(what: string, work: () => void): boolean {
     try {
       work();
     } catch (error) {
-      this.options.onNotice({ type: 'notSaved', what, reason: toErrorRecord(error).message });
+      if (!this.#unsaved.has(what)) this.options.onNotice({ type: 'notSaved', what, reason: toErrorRecord(error).message });
+      this.#unsaved.add(what);
+      return false;
     }
+    if (this.#unsaved.delete(what)) this.options.onNotice({ type: 'savedAgain', what });
+    return true;
   }
 
   /** Writes records behind those that wait already, in their order. */
   #writeJournal(records: readonly JournalRecord[]): void {
     if (this.#unwritten.length + records.length === 0 || this.#isFenced()) return;
     this.#unwritten.push(...records);
-    const waited = this.#unwritten.length - records.length;
     this.#trying('the journal', () => {
       for (; this.#unwritten.length > 0; this.#unwritten.shift()) this.options.store.append(this.#unwritten[0]);
-      if (waited > 0) this.options.onNotice({ type: 'savedAgain', what: 'the journal' });
     });
   }
 
+  /** Until it is saved the machine asks again. */
   #saveModel({ phase, model, lastGood }: CoordinatorEffect & { type: 'saveModel' }): void {
     if (this.#isFenced()) return;
-    let blob: string;
-    try {
-      blob = this.options.store.saveModel(phase, model, lastGood);
-    } catch (error) {
-      return this.#dispatch({ type: 'modelNotSaved', reason: toErrorRecord(error).message });
-    }
-    if (!lastGood) this.#dispatch({ type: 'modelSaved', phase, blob });
+    let blob = '';
+    const isSaved = this.#trying('the model', () => (blob = this.options.store.saveModel(phase, model, lastGood)));
+    if (isSaved && !lastGood) this.#dispatch({ type: 'modelSaved', phase, blob });
   }
 
   /** Blocks of data, weights of a phase that is done, and checkpoints. */

@@ -49,6 +49,7 @@ export const errorKinds = {
   PROTOCOL_VERSION: environment('Install the same version of stillhouse on every machine.'),
   TOKEN_REJECTED: environment('Give the worker the token that the coordinator printed, in STILLHOUSE_TOKEN or with --token.'),
   FINGERPRINT_MISMATCH: environment('Use the same backend on every worker, or allow a mix with --allow-mixed (the result then depends on the cluster).'),
+  RUN_CHANGED: input('Put the data and the files of the models back as they were, or start a new run.'),
   RUN_OVER: environment('Start another run, or look at run.json for how this one ended.'),
   RUN_FULL: environment('Stop other workers of the run first.'),
   WORKERS_MISSING: environment("Look at the workers' logs for why they did not join."),
@@ -75,12 +76,15 @@ export class StillhouseError extends Error {
   readonly code: ErrorCode;
   /** What to do next, one sentence. */
   readonly next: string;
+  /** Stack of the process where it happened, if that is another one and tells something. */
+  readonly remoteStack: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { next?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { next?: string; cause?: unknown; remoteStack?: string } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'StillhouseError';
     this.code = code;
     this.next = options.next ?? errorKinds[code].next;
+    this.remoteStack = options.remoteStack;
   }
 
   get exitCode(): number {
@@ -109,7 +113,7 @@ export function toErrorRecord(error: unknown): ErrorRecord {
 }
 
 export function fromErrorRecord(record: ErrorRecord): Error {
-  if (record.code !== 'BUG' && record.code in errorKinds) return new StillhouseError(record.code, record.message, record.next === undefined ? {} : { next: record.next });
+  if (record.code !== 'BUG' && record.code in errorKinds) return new StillhouseError(record.code, record.message, { ...(record.next === undefined ? {} : { next: record.next }), ...(record.stack === undefined ? {} : { remoteStack: record.stack }) });
   const error = new Error(record.message);
   if (record.stack) error.stack = record.stack;
   return error;

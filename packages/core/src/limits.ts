@@ -29,6 +29,11 @@ export const limits = {
   coordinatorPatienceMs: 600_000,
   /** Bytes of training state in one message or frame. */
   statePartBytes: 4 * 1024 * 1024,
+  /** A checkpoint is taken so often, unless the user says otherwise. */
+  checkpointEveryMs: 30_000,
+  /** `run` starts a worker that was killed again so often, after so long. */
+  workerRestarts: 5,
+  workerRestartMs: 1_000,
   /** A checkpoint whose next part does not come for so long is given up. */
   checkpointTimeoutMs: 20_000,
   /** So many of the newest checkpoints are kept, besides the best one. */

@@ -108,10 +108,10 @@ class TfjsEngine implements Engine {
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
-    const { optimizer, partials, phase, spares } = this.#phase;
+    const { optimizer, partials, spares } = this.#phase;
     const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
     // The sum of one's own over all ranks is the sum of all.
-    const outputs = task.subtrees.map((span, i) => (span.hi - span.lo === phase.schedule.ranks ? optimizer.sum : buffer(partials, i)));
+    const outputs = task.inPlace ? [optimizer.sum] : task.subtrees.map((_, i) => buffer(partials, i));
     for (const [i, span] of task.subtrees.entries()) {
       await sumSubtree(span, outputs[i], { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
     }

@@ -1,21 +1,26 @@
 // stillhouse worker: takes part in one run.
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Option, type Command } from 'commander';
-import { StillhouseError } from '@stillhouse/core';
+import { limits, StillhouseError } from '@stillhouse/core';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { runWorker, tfjsEngine, type BackendName } from '@stillhouse/worker';
+import { startWorker, tfjsEngine, type BackendName } from '@stillhouse/worker';
 import { createLog, type Log } from '../logger.js';
+import { supervise } from '../supervise.js';
 import { version } from '../version.js';
-import { backendOption } from './options.js';
-import { tellLine, withInterrupt } from './terminal.js';
+import { backendOption, heartbeatOption, parseSeconds } from './options.js';
+import { tellLine } from './terminal.js';
 
 interface Options {
-  coordinator: string;
+  coordinator: string[];
   token?: string;
   backend: BackendName;
   mesh?: string;
   log?: string;
+  patience: number;
+  heartbeatTimeout: number;
   managed?: true;
+  child?: true;
 }
 
 /** A worker of `run` logs to its standard output, which is its log file, and leaves Ctrl-C to its parent. */
@@ -27,31 +32,51 @@ function logOf({ managed, log }: Options): Log {
   };
 }
 
+async function work(options: Options): Promise<void> {
+  const log = logOf(options);
+  const worker = startWorker({
+    coordinators: options.coordinator,
+    identity: {
+      instance: process.env['STILLHOUSE_INSTANCE'] ?? randomBytes(8).toString('hex'), version, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '', host: hostname(),
+      // The parent of a managed worker is its coordinator: without it there is nobody to work for.
+      patienceMs: options.managed ? 0 : options.patience * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
+    },
+    ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }), log,
+  });
+  process.on('SIGTERM', () => {
+    log('asked to go: it finishes the step and hands over');
+    worker.leave();
+  });
+  let interrupt = (): void => {};
+  const interrupted = new Promise<never>((_, reject) => {
+    if (!options.managed) interrupt = () => reject(new StillhouseError('INTERRUPTED', 'the worker was interrupted'));
+  });
+  process.on('SIGINT', () => interrupt());
+  await Promise.race([worker.finished, interrupted]);
+  log('the run is over, or this worker has left it');
+}
+
+const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
+
 export function addWorker(program: Command): void {
   program
     .command('worker')
-    .description('Take part in a run; ends when the run does.')
-    .requiredOption('--coordinator <url>', 'address that the coordinator printed')
+    .description('Take part in a run, at its start or at any time later; ends when the run does. SIGTERM makes it hand over and leave.')
+    .requiredOption('--coordinator <url>', 'address that the coordinator printed; repeat it for places where a successor may come up', collect)
     .option('--token <text>', 'token of the run (default: STILLHOUSE_TOKEN)')
     .addOption(backendOption())
     .option('--mesh <host:port>', 'address at which other workers reach this one (default: the one the coordinator is reached from)')
     .option('--log <file>', 'also log to a file, as JSON lines')
+    .option('--patience <seconds>', 'how long to go on without a coordinator', parseSeconds, limits.coordinatorPatienceMs / 1000)
+    .addOption(heartbeatOption('the coordinator'))
     .addOption(new Option('--managed').hideHelp())
+    .addOption(new Option('--child').hideHelp())
     .addHelpText('after', `
 Example:
   STILLHOUSE_TOKEN=… stillhouse worker --coordinator ws://10.0.0.5:7433`)
     .action(async (options: Options) => {
-      const log = logOf(options);
-      const work = (): Promise<void> => runWorker({
-        coordinator: options.coordinator, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '', host: hostname(), version,
-        ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }), log,
-      });
-      // The parent of a managed worker handles Ctrl-C, and says through the coordinator that the run is over.
-      let interrupt = (): void => {};
-      const interrupted = new Promise<never>((_, reject) => {
-        if (!options.managed) interrupt = () => reject(new StillhouseError('INTERRUPTED', 'the worker was interrupted'));
-      });
-      await withInterrupt(() => interrupt(), () => Promise.race([work(), interrupted]));
-      log('the run is over');
+      if (options.managed || options.child) return work(options);
+      const code = await supervise(process.argv.slice(1), { coordinators: options.coordinator, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '' });
+      process.exit(code);
     });
 }

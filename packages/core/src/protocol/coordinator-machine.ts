@@ -2,7 +2,7 @@
 // It is not on the step path: between `start` and `done` workers need it for data blocks only.
 import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
 import { limits } from '../limits.js';
-import { end, joinedWorkers, membersOf, nameOf, notify, tell, then, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
+import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
 import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseWhileWaiting, relinkIfStalled, remind, requestChange } from './membership-change.js';
 import { protocolVersion, type ToCoordinator } from './messages.js';
 import { checkpointIfDue, finishIfDone, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable, onDone, onEpoch, onModelSaved } from './phase-reports.js';
@@ -11,7 +11,7 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
   const membership: MembershipState = options.history.term > 0 ? { kind: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() } : { kind: 'gathering' };
   return {
     options, startedMs: nowMs, nextWorker: 1, names: new Map(), workers: new Map(), generation: 0, membership,
-    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, retired: new Set(), accusations: [], dealtMs: nowMs, ended: false,
+    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), accusations: [], dealtMs: nowMs, ended: false,
   };
 }
 
@@ -29,16 +29,16 @@ export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent
       return onLost(state, event.link, event.reason || 'its connection closed', nowMs);
     case 'interrupt':
       return end(state, event.error);
+    case 'crashed':
+      return onCrashed(state, event);
     case 'modelSaved':
-      return then(onModelSaved(state, event.blob, nowMs), (saved) => requestChange(saved, { reason: 'the phase is done', boundary: false }, nowMs));
-    case 'modelNotSaved':
-      return { state, effects: [notify({ type: 'notSaved', what: 'the model', reason: event.reason })] };
+      return andThen(onModelSaved(state, event.blob, nowMs), (saved) => requestChange(saved, { reason: 'the phase is done', boundary: false }, nowMs));
     case 'checkpointTaken':
-      return then(onCheckpointTaken(state, event), releaseWhileWaiting);
+      return andThen(onCheckpointTaken(state, event), releaseWhileWaiting);
     case 'checkpointFailed':
       return onCheckpointFailed(state, event);
     case 'checkpointUnusable':
-      return then(onCheckpointUnusable(state, event), (next) => requestChange(next, { reason: 'a checkpoint cannot be used', boundary: false }, nowMs));
+      return andThen(onCheckpointUnusable(state, event), (next) => requestChange(next, { reason: 'a checkpoint cannot be used', boundary: false }, nowMs));
     case 'fenced':
       return onFenced(state, event.term);
     case 'tick':
@@ -83,15 +83,16 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
     case 'paused':
       return onPaused(heard, worker, message, nowMs);
     case 'ready':
-      return then(onReady(heard, worker, message, nowMs), (next) => (next.ended ? { state: next, effects: [] } : changeIfWanted(next, nowMs)));
+      return andThen(onReady(heard, worker, message, nowMs), (next) => (next.ended ? { state: next, effects: [] } : changeIfWanted(next, nowMs)));
     case 'unreachable':
       return onUnreachable(heard, worker, message, nowMs);
     case 'progress':
-      return { state: heard, effects: heard.phase && message.generation === heard.generation ? [notify({ type: 'progress', phase: heard.phase.name, step: message.step, loss: message.loss })] : [] };
+      if (!heard.phase || message.generation !== heard.generation) return { state: heard, effects: [] };
+      return { state: { ...heard, phase: { ...heard.phase, step: message.step } }, effects: [notify({ type: 'progress', phase: heard.phase.name, step: message.step, loss: message.loss })] };
     case 'epoch':
-      return then(onEpoch(heard, worker, message, nowMs), (next) => finishIfDone(next, nowMs));
+      return andThen(onEpoch(heard, worker, message, nowMs), (next) => finishIfDone(next, nowMs));
     case 'done':
-      return then(onDone(heard, worker, message), (next) => finishIfDone(next, nowMs));
+      return andThen(onDone(heard, worker, message), (next) => finishIfDone(next, nowMs));
   }
 }
 
@@ -120,8 +121,8 @@ function onHello(state: CoordinatorState, link: number, message: ToCoordinator &
   if (known) return welcome(state, known);
   // The same process over a new link: the old one is dead.
   const before = [...state.workers.values()].find(({ instance }) => instance === message.instance);
-  const forgotten: CoordinatorStep = before ? then({ state, effects: [{ type: 'close', link: before.link }] }, (next) => onLost(next, before.link, 'it came back over another connection', nowMs)) : { state, effects: [] };
-  return then(forgotten, (next) => admit(next, link, message, nowMs));
+  const forgotten: CoordinatorStep = before ? andThen({ state, effects: [{ type: 'close', link: before.link }] }, (next) => onLost(next, before.link, 'it came back over another connection', nowMs)) : { state, effects: [] };
+  return andThen(forgotten, (next) => admit(next, link, message, nowMs));
 }
 
 function admit(state: CoordinatorState, link: number, message: ToCoordinator & { type: 'hello' }, nowMs: number): CoordinatorStep {
@@ -157,7 +158,7 @@ function onJoin(state: CoordinatorState, worker: Worker, message: ToCoordinator 
   const joined: Worker = { ...worker, info, held, leaving };
   const next: CoordinatorState = { ...state, workers: new Map(state.workers).set(worker.link, joined), generation: Math.max(state.generation, message.generation) };
   const effects = [notify({ type: 'joined', worker: info, joined: joinedWorkers(next).length, wanted: state.options.workers }), ...askNewcomer(next, joined)];
-  return then({ state: next, effects }, (after) => beginIfReady(adopt(after, joined, message, nowMs), nowMs));
+  return andThen({ state: next, effects }, (after) => beginIfReady(adopt(after, joined, message, nowMs), nowMs));
 }
 
 /** After a restart: takes over a generation whose members are all back and have not stopped, without disturbing it. */
@@ -202,19 +203,34 @@ function onHeartbeat(state: CoordinatorState, worker: Worker, beat: Heartbeat, n
   const answer = tell(worker.link, { type: 'heartbeat', epochs: phase?.epochs.length ?? 0, done: phase?.done.has(worker.workerId) ?? false, ...(phase ? { phase: phase.name } : {}) });
   const step: CoordinatorStep = { state: heard, effects: [answer] };
   // It has an engine but has not joined: its message, or the welcome, was lost.
-  if (!next.info && !beat.busy && nowMs - next.toldMs > limits.resendMs) return then(step, (after) => welcome(after, next));
-  return then(step, (after) => remind(after, next, nowMs));
+  if (!next.info && !beat.busy && nowMs - next.toldMs > limits.resendMs) return andThen(step, (after) => welcome(after, next));
+  return andThen(step, (after) => remind(after, next, nowMs));
+}
+
+/** A worker, and what it worked on. */
+function placeOf(state: CoordinatorState, worker: Pick<Worker, 'workerId' | 'host'>, told: { step?: number | undefined; rank?: number | undefined }): string {
+  const ranks = membersOf(state.membership).find(({ workerId }) => workerId === worker.workerId)?.ranks ?? state.lost.get(worker.workerId);
+  const held = ranks && ranks.hi > ranks.lo ? (ranks.hi - ranks.lo === 1 ? `rank ${ranks.lo}` : `ranks ${ranks.lo} to ${ranks.hi - 1}`) : undefined;
+  const step = told.step ?? (held ? state.phase?.step : undefined);
+  return [nameOf(worker), step === undefined ? undefined : `step ${step}`, told.rank === undefined ? held : `rank ${told.rank}`].filter((part) => part !== undefined).join(', ');
 }
 
 function onFailed(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'failed' }): CoordinatorStep {
   const { error, lastGood } = message;
-  const place = [nameOf(worker), ...(message.step === undefined ? [] : [`step ${message.step}`]), ...(message.rank === undefined ? [] : [`rank ${message.rank}`])].join(', ');
-  const record: ErrorRecord =
-    error.code === 'BUG'
-      ? { code: 'WORKER_FAILED', message: `${place}: ${error.message}`, ...(error.stack ? { stack: error.stack } : {}) }
-      : { code: error.code as ErrorRecord['code'], message: message.lastGood || isInputError(error.code) ? error.message : `${place}: ${error.message}`, ...(error.next === undefined ? {} : { next: error.next }), ...(error.stack ? { stack: error.stack } : {}) };
+  const isClear = lastGood !== undefined || isInputError(error.code);
+  const text = isClear ? error.message : `${placeOf(state, worker, message)}: ${error.message}`;
+  const record: ErrorRecord = {
+    code: error.code === 'BUG' ? 'WORKER_FAILED' : (error.code as ErrorRecord['code']), message: text,
+    ...(error.next === undefined ? {} : { next: error.next }), ...(error.stack ? { stack: error.stack } : {}),
+  };
   const save: CoordinatorEffect[] = lastGood && state.phase ? [{ type: 'saveModel', phase: state.phase.name, model: lastGood, lastGood: true }] : [];
   return end(state, record, save);
+}
+
+function onCrashed(state: CoordinatorState, { instance, error }: CoordinatorEvent & { type: 'crashed' }): CoordinatorStep {
+  const workerId = state.names.get(instance);
+  const host = [...state.workers.values()].find((worker) => worker.instance === instance)?.host ?? 'this machine';
+  return end(state, workerId === undefined ? error : { ...error, message: `${placeOf(state, { workerId, host }, {})}: ${error.message}` });
 }
 
 function onLost(state: CoordinatorState, link: number, reason: string, nowMs: number): CoordinatorStep {
@@ -223,11 +239,12 @@ function onLost(state: CoordinatorState, link: number, reason: string, nowMs: nu
   const workers = new Map(state.workers);
   workers.delete(link);
   const { checkpoint, membership } = state;
-  const next: CoordinatorState = { ...state, workers, checkpoint: checkpoint.pending?.link === link ? { ...checkpoint, pending: undefined } : checkpoint };
+  let next: CoordinatorState = { ...state, workers, checkpoint: checkpoint.pending?.link === link ? { ...checkpoint, pending: undefined } : checkpoint };
+  const member = membersOf(membership).find(({ workerId }) => workerId === worker.workerId);
+  if (member) next = { ...next, lost: new Map(next.lost).set(worker.workerId, member.ranks) };
   const left: CoordinatorStep = { state: next, effects: [notify({ type: 'left', workerId: worker.workerId, reason })] };
-  const wasMember = membersOf(membership).some(({ workerId }) => workerId === worker.workerId);
-  if (wasMember) return then(left, (after) => requestChange(after, { reason: `${nameOf(worker)} is gone: ${reason}`, boundary: false }, nowMs));
-  return then(left, (after) => decideWhenAllAcknowledged(after, nowMs));
+  if (member) return andThen(left, (after) => requestChange(after, { reason: `${nameOf(worker)} is gone: ${reason}`, boundary: false }, nowMs));
+  return andThen(left, (after) => decideWhenAllAcknowledged(after, nowMs));
 }
 
 function onTick(state: CoordinatorState, nowMs: number): CoordinatorStep {
@@ -238,20 +255,20 @@ function onTick(state: CoordinatorState, nowMs: number): CoordinatorStep {
   // The disk had no room for the model: perhaps it has now.
   if (membership.kind === 'saving') return { state, effects: [{ type: 'saveModel', phase: membership.record.phase, model: membership.model, lastGood: false }] };
   const duties = [dropSilent, beginIfReady, decideWhenAllAcknowledged, judgeAccusations, relinkIfStalled, rebalance, noteSlow, checkpointIfDue];
-  return duties.reduce<CoordinatorStep>((step, duty) => (step.state.ended ? step : then(step, (next) => duty(next, nowMs))), { state, effects: [] });
+  return duties.reduce<CoordinatorStep>((step, duty) => (step.state.ended ? step : andThen(step, (next) => duty(next, nowMs))), { state, effects: [] });
 }
 
 /** Names who says nothing; after a while it counts as lost. */
 function dropSilent(state: CoordinatorState, nowMs: number): CoordinatorStep {
   const silent = [...state.workers.values()].filter(({ heardMs }) => nowMs - heardMs > limits.silenceNoticeMs);
-  return silent.reduce<CoordinatorStep>((step, worker) => then(step, (next) => onSilent(next, worker, nowMs)), { state, effects: [] });
+  return silent.reduce<CoordinatorStep>((step, worker) => andThen(step, (next) => onSilent(next, worker, nowMs)), { state, effects: [] });
 }
 
 function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): CoordinatorStep {
   const { heartbeatTimeoutMs } = state.options;
   const silentMs = nowMs - worker.heardMs;
   if (silentMs > heartbeatTimeoutMs) {
-    return then({ state, effects: [{ type: 'close', link: worker.link }] }, (next) => onLost(next, worker.link, `it said nothing for ${heartbeatTimeoutMs / 1000} s`, nowMs));
+    return andThen({ state, effects: [{ type: 'close', link: worker.link }] }, (next) => onLost(next, worker.link, `it said nothing for ${heartbeatTimeoutMs / 1000} s`, nowMs));
   }
   if (worker.silenceNoted) return { state, effects: [] };
   return { state: { ...state, workers: new Map(state.workers).set(worker.link, { ...worker, silenceNoted: true }) }, effects: [notify({ type: 'silent', workerId: worker.workerId, silentMs })] };

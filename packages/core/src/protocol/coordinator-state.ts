@@ -39,8 +39,9 @@ export type CoordinatorEvent =
   | { readonly type: 'broken'; readonly link: number; readonly error: ErrorRecord }
   | { readonly type: 'closed'; readonly link: number; readonly reason: string }
   | { readonly type: 'interrupt'; readonly error: ErrorRecord }
+  /** The process of a worker has ended by itself, as for lack of memory: it would end again. */
+  | { readonly type: 'crashed'; readonly instance: string; readonly error: ErrorRecord }
   | { readonly type: 'modelSaved'; readonly phase: PhaseName; readonly blob: string }
-  | { readonly type: 'modelNotSaved'; readonly reason: string }
   | { readonly type: 'checkpointTaken'; readonly id: number; readonly held: Held; readonly sha256: string; readonly bytes: number }
   | { readonly type: 'checkpointFailed'; readonly id: number; readonly reason: string }
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
@@ -65,7 +66,7 @@ export type CoordinatorNotice =
   | { readonly type: 'pausing'; readonly generation: number; readonly reason: string; readonly boundary: boolean }
   | { readonly type: 'waiting'; readonly reason: string }
   | { readonly type: 'phaseAssigned'; readonly phase: PhaseName; readonly generation: number; readonly ops: number; readonly members: readonly WorkerShare[]; readonly idle: readonly string[]; readonly reason: string }
-  | { readonly type: 'resumed'; readonly phase: PhaseName; readonly generation: number; readonly members: readonly WorkerShare[]; readonly ms: number }
+  | { readonly type: 'resumed'; readonly phase: PhaseName; readonly generation: number; readonly members: readonly WorkerShare[]; readonly isFirst: boolean; readonly ms: number }
   | { readonly type: 'phaseStarted'; readonly phase: PhaseName; readonly parameters: number; readonly initialWeightsSha256: string }
   | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
   | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }
@@ -108,7 +109,7 @@ export interface Worker {
   readonly toldMs: number;
   readonly silenceNoted: boolean;
   readonly slownessNoted: boolean;
-  /** Not to be made a member before then, since others could not reach it. */
+  /** Not to be made a member before andThen, since others could not reach it. */
   readonly quarantinedUntilMs: number;
 }
 
@@ -133,6 +134,8 @@ export interface PhaseProgress {
   readonly epochs: readonly KnownEpoch[];
   readonly done: ReadonlyMap<string, ToCoordinator & { type: 'done' }>;
   readonly isStarted: boolean;
+  /** As far as has been heard. */
+  readonly step: number;
   readonly startedMs: number;
   readonly epochStartedMs: number;
 }
@@ -164,6 +167,8 @@ export interface CoordinatorState {
   /** Undefined before the first and after the last phase. */
   readonly phase: PhaseProgress | undefined;
   readonly checkpoint: CheckpointState;
+  /** Ranks that workers held when they were lost. */
+  readonly lost: ReadonlyMap<string, Member['ranks']>;
   /** Hashes of checkpoints that are not to be had any more. */
   readonly retired: ReadonlySet<string>;
   readonly accusations: readonly Accusation[];
@@ -198,7 +203,7 @@ export function membersOf(membership: MembershipState): readonly Member[] {
 }
 
 /** Goes on with further decisions after those that are made already. */
-export function then(step: CoordinatorStep, next: (state: CoordinatorState) => CoordinatorStep): CoordinatorStep {
+export function andThen(step: CoordinatorStep, next: (state: CoordinatorState) => CoordinatorStep): CoordinatorStep {
   const after = next(step.state);
   return { state: after.state, effects: [...step.effects, ...after.effects] };
 }

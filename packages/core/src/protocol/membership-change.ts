@@ -5,7 +5,7 @@ import { phaseOf } from '../job.js';
 import { ledgerDigest, wholeLedger } from '../ledger.js';
 import { limits } from '../limits.js';
 import { isOnOneNode, planGeneration, type Candidate, type Plan } from './membership.js';
-import { end, joinedWorkers, membersOf, nameOf, notify, tell, then, type CoordinatorEffect, type CoordinatorState, type CoordinatorStep, type MembershipState, type PhaseProgress, type Worker } from './coordinator-state.js';
+import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorState, type CoordinatorStep, type MembershipState, type PhaseProgress, type Worker } from './coordinator-state.js';
 import { phaseUnderWay } from './journal.js';
 import type { Member, ToCoordinator, ToWorker } from './messages.js';
 
@@ -81,7 +81,7 @@ export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress 
   if (name === undefined) return undefined;
   if (state.phase?.name === name) return { ...state.phase, done: new Map() };
   const { schedule } = phaseOf(state.options.job, name);
-  return { name, expectedRowsDigest: ledgerDigest(wholeLedger(schedule.rowCount)), epochs: state.history.epochs, done: new Map(), isStarted: false, startedMs: nowMs, epochStartedMs: nowMs };
+  return { name, expectedRowsDigest: ledgerDigest(wholeLedger(schedule.rowCount)), epochs: state.history.epochs, done: new Map(), isStarted: false, step: 0, startedMs: nowMs, epochStartedMs: nowMs };
 }
 
 function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs: number): Candidate[] {
@@ -172,7 +172,7 @@ export function onReady(state: CoordinatorState, worker: Worker, message: ToCoor
   const running: CoordinatorState = { ...state, phase: started, membership: { kind: 'running', members, sinceMs: nowMs } };
   const effects: CoordinatorEffect[] = [
     ...(isFirst ? [notify({ type: 'phaseStarted', phase: phase.name, parameters: lead.parameters, initialWeightsSha256: lead.weightsSha256 })] : []),
-    notify({ type: 'resumed', phase: phase.name, generation, members: members.map(shareOf), ms: nowMs - membership.sinceMs }),
+    notify({ type: 'resumed', phase: phase.name, generation, members: members.map(shareOf), isFirst, ms: nowMs - membership.sinceMs }),
     ...links.map((link) => tell(link, { type: 'start', generation })),
   ];
   return { state: update(running, new Set(ready.keys()), { toldMs: nowMs, advancedMs: nowMs }), effects };
@@ -194,7 +194,7 @@ function wantedChange(state: CoordinatorState, nowMs: number): string | undefine
 }
 
 export function changeIfWanted(state: CoordinatorState, nowMs: number): CoordinatorStep {
-  return then(releaseWhileWaiting(state), (next) => {
+  return andThen(releaseWhileWaiting(state), (next) => {
     const reason = wantedChange(next, nowMs);
     return reason === undefined ? { state: next, effects: [] } : requestChange(next, { reason, boundary: next.membership.kind === 'running' }, nowMs);
   });

@@ -4,7 +4,7 @@ import { limits } from '../limits.js';
 import { smallerIsBetter } from '../metrics.js';
 import { ledgerDigest } from '../ledger.js';
 import type { EpochRecord, PhaseRecord } from '../run-record.js';
-import { end, membersOf, notify, then, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorState, type CoordinatorStep, type Worker } from './coordinator-state.js';
+import { end, membersOf, notify, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorState, type CoordinatorStep, type Worker } from './coordinator-state.js';
 import { remember, type JournalRecord } from './journal.js';
 import { stepsPerEpoch } from '../schedule.js';
 import { leaverToSave } from './membership-change.js';
@@ -126,7 +126,7 @@ export function onCheckpointTaken(state: CoordinatorState, event: CoordinatorEve
   // The same state as before: nobody has come further.
   if (state.history.checkpoints.some((each) => each.sha256 === sha256)) return { state: idle, effects: [] };
   const entry = { phase: phase.name, ops: held.ops, sha256, bytes, best: isBest(state) && checkpoint.epochs === phase.epochs.length };
-  const written = then(record(idle, { type: 'checkpoint', record: entry }), dropOldCheckpoints);
+  const written = andThen(record(idle, { type: 'checkpoint', record: entry }), dropOldCheckpoints);
   return { state: written.state, effects: [...written.effects, notify({ type: 'checkpoint', record: entry })] };
 }
 
@@ -135,7 +135,7 @@ function dropOldCheckpoints(state: CoordinatorState): CoordinatorStep {
   const { checkpoints } = state.history;
   const best = checkpoints.findLast((each) => each.best);
   const old = checkpoints.slice(0, -limits.checkpointsKept).filter((each) => each !== best);
-  return old.reduce<CoordinatorStep>((step, each) => then(step, (next) => {
+  return old.reduce<CoordinatorStep>((step, each) => andThen(step, (next) => {
     const dropped = record(next, { type: 'checkpointDropped', sha256: each.sha256 });
     return { state: dropped.state, effects: [...dropped.effects, { type: 'dropCheckpoint', record: each }] };
   }), { state, effects: [] });

@@ -54,7 +54,7 @@ function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEff
   const permutation = isFirst || !run.permutation ? epochPermutation(schedule, epoch) : run.permutation;
   const owned = run.members[run.self].ranks;
   const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({ rank: owned.lo + i, rows: rankRows(schedule, permutation, { step, rank: owned.lo + i }) }));
-  const compute: WorkerEffect = { type: 'compute', generation: run.generation, step, epoch, batch: batchRows(schedule, step), subtrees: run.collective.ownSubtrees, ranks, set: trainSet };
+  const compute: WorkerEffect = { type: 'compute', inPlace: run.members.length === 1, generation: run.generation, step, epoch, batch: batchRows(schedule, step), subtrees: run.collective.ownSubtrees, ranks, set: trainSet };
   return { state: withRun(state, { ...run, permutation, ranks }), effects: [...effects, compute] };
 }
 

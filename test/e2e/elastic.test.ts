@@ -1,0 +1,268 @@
+// Kill anything: real processes that are killed, stopped, told to leave and started at random moments, compared by the
+// hash of their weights with one worker that nobody disturbed.
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { Scratch, smallRecipe, type Running } from './cli.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clean());
+
+const convolutional: LayerConfig[] = [{ reshape: [5, 2, 1] }, { conv2d: 8, kernel: 2, activation: 'relu' }, 'batchNormalization', { dropout: 0.3 }, 'flatten', { dense: 16 }, { dense: 1 }];
+
+/** Long enough that something can happen: a few seconds of training. */
+const recipes: Record<string, RecipeInput> = {
+  dense: smallRecipe({
+    name: 'dense', ranks: 6, data: { large: { generator: 'friedman1', rows: 6007 }, small: { generator: 'friedman1', rows: 60, seed: 1 }, test: { generator: 'friedman1', rows: 50, seed: 2 } },
+    teacher: { model: { layers: [{ dense: 64, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 4, validation: 0.1, earlyStopping: { patience: 3 } },
+    student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 60, batch: 8 },
+  }),
+  convolutional: smallRecipe({
+    name: 'convolutional', ranks: 5, data: { large: { generator: 'friedman1', rows: 2003 }, small: { generator: 'friedman1', rows: 60, seed: 1 }, test: { generator: 'friedman1', rows: 50, seed: 2 } },
+    teacher: { model: { layers: convolutional }, epochs: 3, optimizer: { name: 'adamw', clipNorm: 0.5, weightDecay: 0.01 }, schedule: { name: 'cosine', warmupSteps: 5 } },
+    student: { model: { layers: convolutional }, epochs: 10, batch: 8 },
+  }),
+};
+
+interface Hashes {
+  readonly teacher: string;
+  readonly student: string;
+  readonly alone: string;
+}
+
+const hashesOf = ({ teacher, student, alone }: RunRecord): Hashes => ({ teacher: teacher!.weightsSha256, student: student!.weightsSha256, alone: alone!.weightsSha256 });
+
+/** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */
+class Cluster {
+  readonly out = scratch.out();
+  readonly #recipe: string;
+  coordinator!: Running;
+  address = '';
+  readonly workers: Running[] = [];
+  readonly #env = { STILLHOUSE_TOKEN: 'secret' };
+
+  constructor(recipe: RecipeInput, private readonly args: readonly string[] = []) {
+    this.#recipe = scratch.recipe(recipe);
+  }
+
+  async start(workers: number): Promise<void> {
+    this.coordinator = scratch.start(['coordinator', this.#recipe, '--listen', '127.0.0.1:0', '--workers', String(workers), '--out', this.out, '--json', ...this.args], { env: this.#env });
+    this.address = /ws:\S+:\d+/.exec(await this.coordinator.told(/listening at .*\n/))![0];
+    for (let i = 0; i < workers; i++) this.join();
+    await this.coordinator.told(/teacher: .* ranks on/);
+  }
+
+  join(args: readonly string[] = []): Running {
+    const worker = scratch.start(['worker', '--coordinator', this.address, '--backend', 'wasm', '--heartbeat-timeout', '3', ...args], { env: this.#env });
+    void worker.result;
+    this.workers.push(worker);
+    return worker;
+  }
+
+  async resume(): Promise<void> {
+    this.coordinator = scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], { env: this.#env });
+    await this.coordinator.told(/listening at .*\n/);
+  }
+
+  /** Ids of the processes that do a worker's work: the child of each command. */
+  pidOf(worker: Running): number | undefined {
+    try {
+      const children = readFileSync(`/proc/${worker.child.pid}/task/${worker.child.pid}/children`, 'utf8').trim();
+      return children ? Number(children.split(' ')[0]) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  signal(worker: Running, signal: NodeJS.Signals): void {
+    const pid = this.pidOf(worker);
+    if (pid !== undefined) process.kill(pid, signal);
+  }
+
+  /** The machine is gone: all of its processes at once. */
+  kill(worker: Running): void {
+    this.signal(worker, 'SIGKILL');
+    worker.child.kill('SIGKILL');
+  }
+
+  get living(): Running[] {
+    return this.workers.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+  }
+
+  async finish(): Promise<RunRecord> {
+    const { code, stdout, stderr } = await this.coordinator.result;
+    if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
+    return JSON.parse(stdout) as RunRecord;
+  }
+}
+
+const everyRowOnce = (record: RunRecord): void => {
+  for (const phase of [record.teacher!, record.student!, record.alone!]) {
+    expect(phase.epochs.map(({ epoch }) => epoch)).toEqual(phase.epochs.map((_, i) => i));
+    for (const epoch of phase.epochs) expect(epoch.rowsDigest).toBe(phase.expectedRowsDigest);
+  }
+};
+
+describe.each(Object.entries(recipes))('%s', (name, recipe) => {
+  let expected: Hashes;
+  beforeAll(async () => {
+    expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
+  });
+
+  test('workers are killed, stopped, told to leave, and join, at random moments', async () => {
+    const random = randomStream(hashName(name), 1);
+    const cluster = new Cluster(recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
+    await cluster.start(3);
+    const done = cluster.coordinator.told(/teacher: (all epochs done|stopped)/).then(() => true, () => true);
+    const deeds: ((worker: Running) => Promise<void> | void)[] = [
+      (worker) => cluster.kill(worker),
+      (worker) => cluster.signal(worker, 'SIGTERM'),
+      async (worker) => {
+        cluster.signal(worker, 'SIGSTOP');
+        await delay(200 + 3000 * random());
+        cluster.signal(worker, 'SIGCONT');
+      },
+    ];
+    for (let i = 0; i < 8 && !(await Promise.race([done, delay(100 + 700 * random())])); i++) {
+      const living = cluster.living;
+      // Somebody is always left, so that nothing is lost.
+      if (living.length < 3) cluster.join();
+      if (living.length > 1) await deeds[i % deeds.length](living[Math.floor(random() * living.length)]);
+    }
+    if (cluster.living.length === 0) cluster.join();
+    const record = await cluster.finish();
+    expect(hashesOf(record)).toEqual(expected);
+    everyRowOnce(record);
+    expect(record.membershipChanges).toBeGreaterThan(0);
+  });
+
+  test('the coordinator is killed; the workers go on, and its successor takes them over', async () => {
+    const cluster = new Cluster(recipe, ['--checkpoint-every', '1']);
+    await cluster.start(2);
+    await cluster.coordinator.told(/epoch 1\//);
+    cluster.coordinator.child.kill('SIGKILL');
+    await cluster.coordinator.result;
+    await delay(500);
+    await cluster.resume();
+    const record = await cluster.finish();
+    expect(hashesOf(record)).toEqual(expected);
+    everyRowOnce(record);
+    const workers = await Promise.all(cluster.workers.map(({ result }) => result));
+    expect(workers.map(({ code }) => code)).toEqual([0, 0]);
+  });
+
+  test('everything is killed at once, and goes on from the newest whole checkpoint, even where the newest is damaged', async () => {
+    const cluster = new Cluster(recipe, ['--checkpoint-every', '0.3']);
+    await cluster.start(2);
+    const folder = join(cluster.out, 'checkpoints');
+    const whole = (): string[] => readdirSync(folder).filter((file) => file.startsWith('teacher') && file.endsWith('.safetensors')).sort();
+    for (let waited = 0; whole().length < 2 && waited < 200; waited++) await delay(50);
+    cluster.coordinator.child.kill('SIGKILL');
+    cluster.workers.forEach((worker) => cluster.kill(worker));
+    await Promise.all([cluster.coordinator, ...cluster.workers].map(({ result }) => result));
+    const files = whole();
+    expect(files.length).toBeGreaterThan(1);
+    truncateSync(join(folder, files.at(-1)!), 100);
+    const { code, stdout, stderr } = await scratch.run(['run', '--resume', cluster.out, '--workers', '3', '--backend', 'wasm', '--json']);
+    expect(stderr).toMatch(/checkpoint .* cannot be used/);
+    expect(stderr).toMatch(/goes on from the checkpoint at operation/);
+    expect(code).toBe(0);
+    const record = JSON.parse(stdout) as RunRecord;
+    expect(hashesOf(record)).toEqual(expected);
+    everyRowOnce(record);
+    expect(scratch.readRecord(cluster.out).status).toBe('done');
+  });
+});
+
+test('two coordinators for one run: the older is fenced off, and ends', async () => {
+  const recipe = recipes['dense'];
+  const cluster = new Cluster(recipe);
+  await cluster.start(2);
+  await cluster.coordinator.told(/epoch 1\//);
+  const older = cluster.coordinator;
+  await cluster.resume();
+  const fenced = await older.result;
+  expect(fenced.code).toBe(3);
+  expect(fenced.stderr).toMatch(/COORDINATOR_FENCED/);
+  const record = await cluster.finish();
+  expect(hashesOf(record)).toEqual(hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record));
+});
+
+test('below --min-workers training pauses, says what it waits for, and goes on', async () => {
+  const cluster = new Cluster(recipes['dense'], ['--min-workers', '2']);
+  await cluster.start(2);
+  await cluster.coordinator.told(/epoch 1\//);
+  cluster.kill(cluster.workers[0]);
+  await cluster.coordinator.told('waiting for 1 more worker');
+  await delay(1500);
+  const status = await scratch.run(['status', cluster.out]);
+  expect(status.stdout).toMatch(/^waiting: teacher, step \d+ of \d+.*training waits for 1 more worker/);
+  cluster.join();
+  expect((await cluster.finish()).status).toBe('done');
+});
+
+test('a model that throws ends the run with worker, step and stack, and is not tried again', async () => {
+  const module = scratch.write('throws.mjs', `export default ({ tf, inputShape, outputs }) => {
+    class Fragile extends tf.layers.Layer {
+      calls = 0;
+      computeOutputShape(shape) { return shape; }
+      call(inputs) { if (++this.calls > 40) throw new Error('the layer had enough'); return Array.isArray(inputs) ? inputs[0] : inputs; }
+      static className = 'Fragile';
+    }
+    return tf.sequential({ layers: [tf.layers.dense({ units: 4, inputShape }), new Fragile({}), tf.layers.dense({ units: outputs })] });
+  };`);
+  const folder = scratch.out();
+  const { code, stderr } = await scratch.run(['run', scratch.recipe(smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined } as Partial<RecipeInput>)), '--out', folder, '--workers', '2', '--backend', 'wasm']);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/WORKER_FAILED: worker w\d \(.*\), step \d+, rank \d: the layer had enough/);
+  expect(stderr).toMatch(/throws\.mjs|Fragile\.call|model/);
+  const record = scratch.readRecord(folder);
+  expect([record.status, record.error!.code]).toEqual(['failed', 'WORKER_FAILED']);
+  expect(record.error!.stack).toMatch(/the layer had enough/);
+});
+
+test.each(['run', 'coordinator'] as const)('a worker of `%s` that runs out of memory ends the run with its step and ranks, and is not started again', async (command) => {
+  const module = scratch.write('hungry.mjs', `export default ({ tf, inputShape, outputs }) => {
+    class Hungry extends tf.layers.Layer {
+      calls = 0;
+      computeOutputShape(shape) { return shape; }
+      call(inputs) { if (++this.calls > 40) devour(); return Array.isArray(inputs) ? inputs[0] : inputs; }
+      static className = 'Hungry';
+    }
+    const devour = () => { const kept = []; for (;;) kept.push(new Array(1e5).fill({}).map((_, i) => ({ i }))); };
+    return tf.sequential({ layers: [tf.layers.dense({ units: 4, inputShape }), new Hungry({}), tf.layers.dense({ units: outputs })] });
+  };`);
+  const recipe = smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined } as Partial<RecipeInput>);
+  const env = { NODE_OPTIONS: '--max-old-space-size=120' };
+  let result;
+  if (command === 'run') {
+    result = await scratch.run(['run', scratch.recipe(recipe), '--out', scratch.out(), '--workers', '2', '--backend', 'wasm'], { env });
+  } else {
+    const cluster = new Cluster(recipe);
+    await cluster.start(1).catch(() => {});
+    const worker = scratch.start(['worker', '--coordinator', cluster.address, '--backend', 'wasm', '--token', 'secret'], { env });
+    cluster.workers.forEach((each) => cluster.kill(each));
+    result = await cluster.coordinator.result;
+    expect((await worker.result).code).toBe(3);
+  }
+  expect(result.code).toBe(3);
+  expect(result.stderr).toMatch(/WORKER_CRASHED: worker w\d \(.*\), step \d+, ranks? \d.*heap out of memory/);
+});
+
+test('a full disk does not stop training; the user is told, and what waited is written once there is room', async () => {
+  const cluster = new Cluster(recipes['dense'], ['--checkpoint-every', '0.5']);
+  await cluster.start(2);
+  await cluster.coordinator.told(/epoch 1\//);
+  // As root a folder cannot be made unwritable; one that is a file can not be written to either.
+  renameSync(join(cluster.out, 'checkpoints'), join(cluster.out, 'checkpoints.away'));
+  writeFileSync(join(cluster.out, 'checkpoints'), '');
+  await cluster.coordinator.told(/warning: a checkpoint could not be written, training goes on/);
+  rmSync(join(cluster.out, 'checkpoints'));
+  renameSync(join(cluster.out, 'checkpoints.away'), join(cluster.out, 'checkpoints'));
+  const record = await cluster.finish();
+  expect(record.status).toBe('done');
+  expect(record.incidents.some(({ what }) => what.includes('could not be written'))).toBe(true);
+  expect(existsSync(join(cluster.out, 'checkpoints'))).toBe(true);
+});
