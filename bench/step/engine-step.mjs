@@ -25,11 +25,11 @@ export async function engineStep(spec, { backend, trace }) {
   const dataset = { inputShape: input, dtype: 'F32', scale: 1, outputs, labelCount: 1, targets: [], sets: { large, test: large } };
   const job = { runId: 'bench', recipe, dataset, assets: module ? { teacher: readFileSync(new URL(module, import.meta.url), 'utf8') } : {} };
   const engine = await tfjsEngine(backend, { trace, tell: console.error })(job, async (hash) => blocks.get(hash));
-  const { sum } = await engine.prepare(phaseOf(job, 'teacher'));
+  const { sum } = await engine.build(phaseOf(job, 'teacher'), undefined);
   const ranks = [{ rank: 0, rows: Array.from({ length: batch }, (_, i) => i) }];
   let step = 0;
   return async () => {
-    const [gradient] = await engine.compute({ type: 'compute', step, epoch: 0, batch, subtrees: [{ lo: 0, hi: 1 }], ranks, set: 'large' });
+    const [gradient] = await engine.compute({ inPlace: true, step, epoch: 0, batch, subtrees: [{ lo: 0, hi: 1 }], ranks, set: 'large' });
     if (gradient !== sum) sum.set(gradient);
     await engine.apply(step++, 0.001);
   };

@@ -45,6 +45,7 @@ export class Checkers {
   onNotice(term: number, notice: CoordinatorNotice): void {
     switch (notice.type) {
       case 'pausing':
+        if (notice.reason.startsWith('ranks move')) this.seen.moved += 1;
         // I3. A fenced coordinator may still speak, but nobody resumes for it.
         if (term >= this.#resumedBy && notice.generation <= this.#generation) this.problem(`I3: generation ${notice.generation} after ${this.#generation}`);
         if (term >= this.#resumedBy) this.#generation = Math.max(this.#generation, notice.generation);

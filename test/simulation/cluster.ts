@@ -65,6 +65,7 @@ interface PlacedWorker {
   generation: number;
   factor: number;
   isOver: boolean;
+  isWantedAgain: boolean;
 }
 
 class Cluster {
@@ -142,7 +143,7 @@ class Cluster {
     const name = `worker${place}#${number}`;
     const process = this.world.start(name, place);
     const random = randomStream(hashName('worker'), seed, number);
-    const placed: PlacedWorker = { process, running: undefined!, generation: 0, factor: 1, isOver: false };
+    const placed: PlacedWorker = { process, running: undefined!, generation: 0, factor: 1, isOver: false, isWantedAgain: false };
     const { clock, transport } = process;
     placed.running = startWorker({
       coordinators: [...new Set([...this.#addresses, ...(this.world.network ? this.world.coordinatorAddresses : [])])],
@@ -170,7 +171,7 @@ class Cluster {
     const code = (error as { code?: string } | undefined)?.code;
     if (error && code !== 'RUN_OVER' && code !== 'COORDINATOR_UNREACHABLE' && !this.isDone) this.checkers.problem(`${placed.process.name} ended with ${String(error)}`);
     // One that came before its coordinator is started again, as by an operator.
-    if (code === 'COORDINATOR_UNREACHABLE' && !this.isDone) this.world.clock.after(500, () => this.startWorker(place));
+    if ((code === 'COORDINATOR_UNREACHABLE' || placed.isWantedAgain) && !this.isDone) this.world.clock.after(500, () => this.startWorker(place));
   }
 
   #crashWorker(place: number, isNoticed: boolean): void {
@@ -265,9 +266,11 @@ class Cluster {
     }
   }
 
+  /** Once the one that is there has gone, if it is about to. */
   #restart(place: number): void {
     const placed = this.#workers[place];
     if (!placed || !placed.process.isAlive || placed.isOver) this.startWorker(place);
+    else placed.isWantedAgain = true;
   }
 
   async #ensureCoordinator(): Promise<void> {

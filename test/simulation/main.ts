@@ -1,11 +1,15 @@
-// npm run sim -- --seeds 10000 [--from 0]: many clusters.  npm run sim -- --seed 7: one, with its transcript.
+// npm run sim -- --seeds 10000 [--from 0] [--first]: many clusters, or until the first that fails.
+// npm run sim -- --seed 7: one, with its transcript.  npm run sim -- --mutations: bugs planted one by one, each to be caught.
 import { parseArgs } from 'node:util';
 import { replayCommand, simulate } from './cluster.js';
+import { plantMutations } from './mutations.js';
 import { scenarioOf } from './scenario.js';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '0' }, seed: { type: 'string' } } });
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '0' }, seed: { type: 'string' }, first: { type: 'boolean', default: false }, mutations: { type: 'boolean', default: false }, only: { type: 'string' } } });
 
-if (values.seed !== undefined) {
+if (values.mutations) {
+  process.exitCode = (await plantMutations(values.only)) ? 0 : 1;
+} else if (values.seed !== undefined) {
   const scenario = scenarioOf(Number(values.seed));
   const outcome = await simulate(scenario);
   console.log(`${scenario.job.recipe.ranks} ranks on ${scenario.workers} workers, at least ${scenario.minWorkers}; delays up to ${scenario.maxDelayMs} ms, ${scenario.duplicates * 100} % of frames twice, ${scenario.losses * 100} % lost`);
@@ -20,6 +24,7 @@ if (values.seed !== undefined) {
     if (problems.length === 0) continue;
     failed += 1;
     console.log(`seed ${seed}: ${problems.join('; ')}\n  replay: ${replayCommand(seed)}`);
+    if (values.first) break;
   }
   console.log(`${Number(values.seeds) - failed} held, ${failed} failed`);
   process.exitCode = failed ? 1 : 0;

@@ -83,7 +83,7 @@ function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {
     () => ({ kind: 'a worker becomes slow', worker, factor: 1 + 20 * next() }),
     () => ({ kind: 'a link breaks', worker }),
     () => ({ kind: 'a partition', from: anybody(), to: anybody(), bothWays: chance(0.5), forMs }),
-    () => ({ kind: 'a partition', from: anybody(), to: anybody(), bothWays: chance(0.5), forMs }),
+    () => ({ kind: 'a partition', from: worker, to: Math.floor(next() * workers), bothWays: chance(0.5), forMs: 5000 + next() * 15_000 }),
     () => ({ kind: 'the coordinator crashes', isNoticed: chance(0.7), isTorn: chance(0.3), losesRecords: chance(0.3), backAfterMs: next() * 3000 }),
     () => ({ kind: 'the coordinator freezes', forMs, isReplaced: chance(0.5) }),
     () => ({ kind: 'everything crashes', backAfterMs: next() * 1000 }),
@@ -112,7 +112,7 @@ export function scenarioOf(seed: number): Scenario {
     skews: Array.from({ length: workers + 1 }, () => (chance(0.3) ? { rate: 0.5 + next(), offsetMs: next() * 1e6 } : { rate: 1, offsetMs: 0 })),
     checkpointEveryMs: chance(0.3) ? Infinity : 100 + next() * 1000,
     heartbeatTimeoutMs: 4000,
-    calmAtMs: 14_000,
+    calmAtMs: 20_000,
   };
 }
 

@@ -56,7 +56,6 @@ export const errorKinds = {
   WORKER_LOST: environment("Look at the log of the worker named, then continue with `stillhouse run --resume DIR`."),
   WORKER_CRASHED: environment("Look at the log of the worker named: the process ended by itself, for example for lack of memory."),
   COORDINATOR_FENCED: environment('Nothing: the newer coordinator carries the run on.'),
-  PEER_UNREACHABLE: environment("Look at the log of the worker named; if it lives, give it an address that the others reach with --mesh HOST:PORT."),
   WORKER_FAILED: environment("Look at the log of the worker named: it holds the stack."),
   PROTOCOL_VIOLATION: environment('Report this as a bug, with the logs of the run folder.'),
   CHECKPOINT_CORRUPT: environment('Check the disk; the checkpoint before it is used where there is one.'),

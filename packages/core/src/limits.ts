@@ -50,7 +50,7 @@ export const limits = {
   /** How long `run` waits for its own workers to join. */
   joinTimeoutMs: 60_000,
   /** How long a connection attempt may take. */
-  connectTimeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
   /** How long a worker looks for a coordinator that it has not met yet, and how long it waits between attempts. */
   connectPatienceMs: 10_000,
   connectPauseMs: 500,

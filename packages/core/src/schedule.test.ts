@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assignRanks, segmentsOf } from './assignment.js';
+import { costsOf, dealRanks, segmentsOf, stepCost } from './assignment.js';
 import { countRows, addLedgers, emptyLedger, ledgerDigest, wholeLedger } from './ledger.js';
 import { keyedPermutation } from './permutation.js';
 import { batchRows, epochPermutation, rankRows, stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
@@ -68,9 +68,21 @@ test('the ledger does not depend on order or on who counted, and sees a row lost
   }));
 });
 
+test('slow workers get fewer ranks, and no other dealing of so many to each is done sooner', () => {
+  expect(dealRanks(8, [1, 1, 4]).map(({ lo, hi }) => hi - lo)).toEqual([4, 4, 0]);
+  expect(dealRanks(9, [1, 2]).map(({ lo, hi }) => hi - lo)).toEqual([6, 3]);
+  expect(costsOf([undefined, 5, 3, 4])).toEqual([4, 5, 3, 4]);
+  expect(costsOf([undefined, undefined])).toEqual([1, 1]);
+  fc.assert(fc.property(fc.integer({ min: 1, max: 12 }), fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 3 }), (ranks, costs) => {
+    const best = stepCost(dealRanks(ranks, costs), costs);
+    const dealings = costs.length === 1 ? [[ranks]] : Array.from({ length: ranks + 1 }, (_, a) => a).flatMap((a) => (costs.length === 2 ? [[a, ranks - a]] : Array.from({ length: ranks - a + 1 }, (_, b) => [a, b, ranks - a - b])));
+    for (const counts of dealings) expect(Math.max(...counts.map((count, i) => count * costs[i]))).toBeGreaterThanOrEqual(best);
+  }));
+});
+
 test('ranks are dealt in contiguous runs that cover them; more workers than ranks leave some without', () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), (ranks, workers) => {
-    const runs = assignRanks(ranks, workers);
+    const runs = dealRanks(ranks, Array<number>(workers).fill(7));
     expect(runs).toHaveLength(workers);
     expect(runs.flatMap(({ lo, hi }) => Array.from({ length: hi - lo }, (_, i) => lo + i))).toEqual(Array.from({ length: ranks }, (_, i) => i));
     const sizes = runs.filter(({ lo, hi }) => hi > lo).map(({ lo, hi }) => hi - lo);

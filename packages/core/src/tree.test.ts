@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assignRanks } from './assignment.js';
+import { dealRanks } from './assignment.js';
 import { randomStream } from './random.js';
 import { addInto, finishTree, maximalSubtrees, midOf, spanKey, sumSubtree, type Span } from './tree.js';
 
@@ -37,7 +37,7 @@ test('any number of workers gives the bits of the definition', async () => {
     const next = randomStream(seed);
     const leaves = Array.from({ length: ranks }, () => Float32Array.from({ length: 5 }, () => (next() - 0.5) * 10 ** (10 * next() - 5)));
     const partials = new Map<string, Float32Array>();
-    for (const owned of assignRanks(ranks, workers)) {
+    for (const owned of dealRanks(ranks, Array<number>(workers).fill(1))) {
       for (const span of maximalSubtrees(ranks, owned)) {
         const out = new Float32Array(5);
         const spares: Float32Array[] = [];

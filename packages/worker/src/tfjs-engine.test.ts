@@ -1,10 +1,11 @@
 // The engine on real models: data-parallel gradients against TFJS's own, noise, normalisation, repeatability, memory.
+import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
-  hashName, hashWords, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
+  bytesOf, hashName, hashWords, lossesOf, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
   type DatasetManifest, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
 } from '@stillhouse/core';
 import { cutBlocks } from '@stillhouse/datasets';
@@ -29,6 +30,10 @@ interface Case {
   readonly options?: EngineOptions;
   /** Source of a module to use instead of the layers. */
   readonly asset?: string;
+  /** More of the recipe; a student trains on the same rows. */
+  readonly recipe?: object;
+  /** What can be fetched besides blocks. */
+  readonly blobs?: ReadonlyMap<string, Uint8Array>;
 }
 
 interface Setup {
@@ -39,9 +44,9 @@ interface Setup {
   readonly y: Float32Array;
 }
 
-async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5, backend = 'cpu', training = {}, options = {}, asset }: Case): Promise<Setup> {
+async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5, backend = 'cpu', training = {}, options = {}, asset, recipe: more = {}, blobs }: Case): Promise<Setup> {
   const source = { generator: 'noise', rows: 1 } as const;
-  const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, test: source }, teacher: { model: asset ? { module: 'model.mjs' } : { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
+  const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, small: source, test: source }, ...more, teacher: { model: asset ? { module: 'model.mjs' } : { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
   const next = randomStream(hashName('rows'));
   const width = inputShape.reduce((product, size) => product * size, 1);
   const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs;
@@ -49,9 +54,9 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
   const blocks = new Map<string, Uint8Array>();
   const large: SetManifest = cutBlocks({ rowCount, inputs: x, labels: y }, { inputShape, labelCount }, blocks);
-  const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, targets: [], sets: { large, test: large } };
+  const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
   const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
-  const engine = await tfjsEngine(backend, options)(job, async (hash) => blocks.get(hash)!);
+  const engine = await tfjsEngine(backend, options)(job, async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!);
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
 }
 
@@ -64,13 +69,13 @@ function rankRowsOf(ranks: number): RankRows[] {
 /** The sum over all ranks, as one worker that holds them all computes it. */
 async function engineGradient({ engine, job }: Setup, step = 0): Promise<Float32Array> {
   const { ranks } = job.recipe;
-  const [sum] = await engine.compute({ type: 'compute', step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: ranks }], ranks: rankRowsOf(ranks), set: 'large' });
+  const [sum] = await engine.compute({ inPlace: false, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: ranks }], ranks: rankRowsOf(ranks), set: 'large' });
   return sum.slice();
 }
 
 /** Sums over all rows of what the model gives in inference. */
 async function evaluate({ engine }: Setup): Promise<Float64Array> {
-  const { values } = await engine.evaluate({ type: 'evaluate', set: 'test', shares: new Map([[0, [0, rowCount]]]) });
+  const values = await engine.evaluate({ set: 'test', shares: new Map([[0, [0, rowCount]]]) });
   return values.get(0)!;
 }
 
@@ -132,7 +137,7 @@ describe.each(backends)('%s', (backend) => {
   const title = hints[backend] ? `(${hints[backend]})` : '';
   test.skipIf(!usable.includes(backend)).each(Object.entries(perLayer))(`outputs, loss and data-parallel gradient equal TFJS’s of the whole batch on cpu within fp32 rounding: %s ${title}`, async (_, it) => {
     const setup = await setUp({ ...it, backend });
-    const { layout } = await setup.engine.prepare(setup.phase);
+    const { layout } = await setup.engine.build(setup.phase, undefined);
     const sum = await engineGradient(setup);
     // The same bits again: a rank's gradient repeats on a backend.
     expect(await engineGradient(setup)).toEqual(sum);
@@ -140,7 +145,7 @@ describe.each(backends)('%s', (backend) => {
     await tf.setBackend('cpu');
     const { gradient, loss } = await wholeGradient(setup);
     const onCpu = await setUp(it);
-    await onCpu.engine.prepare(onCpu.phase);
+    await onCpu.engine.build(onCpu.phase, undefined);
     expectClose(evaluated, [...(await evaluate(onCpu))]);
     expectClose(sum.subarray(0, layout.gradients), gradient);
     expect(sum.subarray(layout.gradients).reduce((total, value) => total + value, 0)).toBeCloseTo(loss, 4);
@@ -161,7 +166,7 @@ describe('a recorded step on tensorflow', () => {
     const told: string[] = [];
     const steps = async (trace: boolean): Promise<Float32Array[]> => {
       const setup = await setUp({ ...it, backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } });
-      await setup.engine.prepare(setup.phase);
+      await setup.engine.build(setup.phase, undefined);
       return [await engineGradient(setup, 0), await engineGradient(setup, 1)];
     };
     return { traced: await steps(true), eager: await steps(false), told: told.filter((text) => text.includes('eager')) };
@@ -183,7 +188,7 @@ describe('a recorded step on tensorflow', () => {
       return tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape }), new Peek({}), tf.layers.dense({ units: outputs })] });
     };`;
     const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], backend: 'tensorflow', asset, options: { tell: (text) => told.push(text) } });
-    await setup.engine.prepare(setup.phase);
+    await setup.engine.build(setup.phase, undefined);
     const first = await engineGradient(setup);
     expect(await engineGradient(setup)).toEqual(first);
     expect(told.filter((text) => text.includes('eager'))).toEqual(['teacher: steps stay eager: the model reads a value in the middle of a step']);
@@ -193,7 +198,7 @@ describe('a recorded step on tensorflow', () => {
 test('a rank’s noise is a function of (seed, epoch, step, rank): one rank gives TFJS’s gradient under the same draw', async () => {
   for (const noise of [{ dropout: 0.5 }, { gaussianNoise: 0.3 }] as LayerConfig[]) {
     const setup = await setUp({ layers: [{ dense: 8 }, noise, { dense: 1 }], inputShape: [10], ranks: 1 });
-    const { layout } = await setup.engine.prepare(setup.phase);
+    const { layout } = await setup.engine.build(setup.phase, undefined);
     const sum = await engineGradient(setup);
     expectClose(sum.subarray(0, layout.gradients), (await wholeGradient(setup)).gradient);
     expect(await engineGradient(setup)).toEqual(sum);
@@ -204,7 +209,7 @@ test('a rank’s noise is a function of (seed, epoch, step, rank): one rank give
 test('batch normalisation takes each rank’s own statistics; moving averages are the weighted mean over ranks', async () => {
   const layers: LayerConfig[] = [{ dense: 4 }, 'batchNormalization', { dense: 1 }];
   const one = await setUp({ layers, inputShape: [10], ranks: 1 });
-  const { layout } = await one.engine.prepare(one.phase);
+  const { layout } = await one.engine.build(one.phase, undefined);
   expect(layout.otherWeights).toBe(8);
   const sum = await engineGradient(one);
   const { gradient, model } = await wholeGradient(one);
@@ -213,7 +218,7 @@ test('batch normalisation takes each rank’s own statistics; moving averages ar
   expectClose(sum.subarray(layout.gradients, layout.gradients + 8), moving);
 
   const two = await setUp({ layers, inputShape: [10], ranks: 2 });
-  await two.engine.prepare(two.phase);
+  await two.engine.build(two.phase, undefined);
   const both = await engineGradient(two);
   // The mean of means is the mean of the whole; nothing of the first rank leaks into the second.
   expectClose(both.subarray(layout.gradients, layout.gradients + 4), moving.slice(0, 4));
@@ -222,51 +227,98 @@ test('batch normalisation takes each rank’s own statistics; moving averages ar
 
 test('the sum does not depend on how ranks are split over workers', async () => {
   const setup = await setUp({ layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.3 }, { dense: 1 }], inputShape: [10], ranks: 4 });
-  await setup.engine.prepare(setup.phase);
+  await setup.engine.build(setup.phase, undefined);
   const whole = await engineGradient(setup);
-  const parts = (await setup.engine.compute({ type: 'compute', step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 2 }, { lo: 2, hi: 3 }, { lo: 3, hi: 4 }], ranks: rankRowsOf(4), set: 'large' })).map((part) => part.slice());
+  const parts = (await setup.engine.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 2 }, { lo: 2, hi: 3 }, { lo: 3, hi: 4 }], ranks: rankRowsOf(4), set: 'large' })).map((part) => part.slice());
   expect(whole).toEqual(whole.map((_, i) => Math.fround(parts[0][i] + Math.fround(parts[1][i] + parts[2][i]))));
 });
 
 test('a micro-batch without rows contributes nothing', async () => {
   const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3 });
-  const { layout } = await setup.engine.prepare(setup.phase);
+  const { layout } = await setup.engine.build(setup.phase, undefined);
   const ranks = [{ rank: 0, rows: [] }, { rank: 1, rows: allRows }, { rank: 2, rows: [] }];
-  const [sum] = await setup.engine.compute({ type: 'compute', step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 3 }], ranks, set: 'large' });
-  expect([...sum.subarray(layout.gradients)].map((value) => value > 0)).toEqual([false, true, false]);
+  const [sum] = await setup.engine.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 3 }], ranks, set: 'large' });
+  expect([...lossesOf(sum, layout, 3)].map((value) => value > 0)).toEqual([false, true, false]);
 });
 
 test('numbers that are not finite show in the loss slots of their ranks; weights that overflow are not taken', async () => {
   const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3 });
-  const { layout, sum } = await setup.engine.prepare(setup.phase);
+  const { layout, sum } = await setup.engine.build(setup.phase, undefined);
   sum.set(await engineGradient(setup));
   await setup.engine.apply(0, 1e30);
-  expect([...(await engineGradient(setup)).subarray(layout.gradients)].every((value) => !Number.isFinite(value))).toBe(true);
+  expect([...lossesOf(await engineGradient(setup), layout, 3)].every((value) => !Number.isFinite(value))).toBe(true);
   const good = await setup.engine.exportModel();
   sum.fill(1);
   await expect(setup.engine.apply(1, Infinity)).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: "the weights of the teacher overflow in the optimiser's step 1" });
   expect(await setup.engine.exportModel()).toEqual(good);
 });
 
-test('weights go back to a snapshot', async () => {
+test('weights go back to the best ones', async () => {
   const setup = await setUp({ layers: [{ dense: 4 }, 'batchNormalization', { dense: 1 }], inputShape: [10] });
-  const { sum, weightsSha256 } = await setup.engine.prepare(setup.phase);
-  const hash = async (): Promise<string> => (await setup.engine.evaluate({ type: 'evaluate', set: undefined, shares: new Map() })).weightsSha256;
-  setup.engine.snapshot();
+  const { engine } = setup;
+  const { sum } = await engine.build(setup.phase, undefined);
+  const before = engine.weightsSha256();
+  engine.keepBest();
   sum.set(await engineGradient(setup));
-  await setup.engine.apply(0, 0.1);
-  expect(await hash()).not.toBe(weightsSha256);
-  await setup.engine.restore();
-  expect(await hash()).toBe(weightsSha256);
+  await engine.apply(0, 0.1);
+  expect(engine.weightsSha256()).not.toBe(before);
+  await engine.restoreBest();
+  expect(engine.weightsSha256()).toBe(before);
+});
+
+test.each(usable)('%s: an engine that takes over another’s state goes on with the same bits', async (backend) => {
+  const it: Case = { layers: [{ dense: 4 }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }], inputShape: [10], backend, training: { optimizer: { name: 'adam' } } };
+  const step = async (setup: Setup, sum: Float32Array, number: number): Promise<void> => {
+    sum.set(await engineGradient(setup, number));
+    await setup.engine.apply(number, 0.01);
+  };
+  const [one, other] = [await setUp(it), await setUp(it)];
+  const first = await one.engine.build(one.phase, undefined);
+  for (let number = 0; number < 3; number++) await step(one, first.sum, number);
+  one.engine.keepBest();
+  await step(one, first.sum, 3);
+  const state = one.engine.stateBuffers().map(({ name, data }) => ({ name, data: data.slice() }));
+  expect(state.map(({ name }) => name)).toEqual(['parameters', 'others', 'optimizer.0', 'optimizer.1', 'best.parameters', 'best.others']);
+  const second = await other.engine.build(other.phase, undefined);
+  await other.engine.adoptState(state);
+  for (let number = 4; number < 6; number++) {
+    await step(one, first.sum, number);
+    await step(other, second.sum, number);
+  }
+  expect(other.engine.stateBuffers()).toEqual(one.engine.stateBuffers());
+  await other.engine.restoreBest();
+  expect(other.engine.weightsSha256()).toBe(createHash('sha256').update(bytesOf(state[4].data)).digest('hex'));
+  await expect(other.engine.adoptState(state.slice(1))).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT', message: expect.stringContaining('nothing for parameters') });
+});
+
+test('a worker that did not train the teacher gets its weights, and refuses others', async () => {
+  const student = { student: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, epochs: 1, batch: 5 }, distill: {} };
+  const { job, engine, phase } = await setUp({ layers: [{ dense: 4 }, 'batchNormalization', { dense: 1 }], inputShape: [10], ranks: 1, recipe: student });
+  const { sum } = await engine.build(phase, undefined);
+  sum.set(await engineGradient({ engine, job } as Setup));
+  await engine.apply(0, 0.1);
+  const teacher = (await engine.exportModel()).data;
+  const hash = createHash('sha256').update(teacher).digest('hex');
+  const studentPhase = phaseOf(job, 'student');
+  const gradientOf = async (it: Engine): Promise<Float32Array> => {
+    await it.build(studentPhase, hash);
+    const [gradient] = await it.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), set: 'small' });
+    return gradient.slice();
+  };
+  const own = await gradientOf(engine);
+  const newcomer = await setUp({ layers: [{ dense: 4 }, 'batchNormalization', { dense: 1 }], inputShape: [10], ranks: 1, recipe: student, blobs: new Map([[hash, teacher]]) });
+  expect(await gradientOf(newcomer.engine)).toEqual(own);
+  const deceived = await setUp({ layers: [{ dense: 4 }, 'batchNormalization', { dense: 1 }], inputShape: [10], ranks: 1, recipe: student, blobs: new Map([[hash, teacher.slice(4)]]) });
+  await expect(deceived.engine.build(studentPhase, hash)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' });
 });
 
 test.each(usable)('%s: no tensor is left behind by a step or an evaluation', async (backend) => {
   const setup = await setUp({ layers: [{ conv2d: 2, kernel: 3, strides: 2 }, { depthwiseConv2d: 2 }, { maxPooling2d: 1 }, 'flatten', { dense: 8, activation: 'relu' }, { dropout: 0.2 }, 'batchNormalization', { dense: 1 }], inputShape: [9, 6, 2], backend });
-  const { sum } = await setup.engine.prepare(setup.phase);
+  const { sum } = await setup.engine.build(setup.phase, undefined);
   const once = async (step: number): Promise<void> => {
     sum.set(await engineGradient(setup, step));
     await setup.engine.apply(step, 0.01);
-    await setup.engine.evaluate({ type: 'evaluate', set: 'test', shares: new Map([[0, [0, rowCount]]]) });
+    await setup.engine.evaluate({ set: 'test', shares: new Map([[0, [0, rowCount]]]) });
   };
   await once(0);
   const before = tf.memory();
@@ -281,10 +333,10 @@ test.each(usable)('%s: memory is flat over 1,000 steps', async (backend) => {
   // Large where memory is not JavaScript's, small where a step is slow.
   const wide: LayerConfig[] = [{ dense: backend === 'cpu' ? 20 : 500, activation: 'relu' }, { dropout: 0.2 }, { dense: 200, activation: 'relu' }];
   const setup = await setUp({ layers: [...(backend === 'webgpu' ? [{ dense: 8 }] : wide), { dense: 1 }], inputShape: [10], ranks: 1, backend });
-  const { sum } = await setup.engine.prepare(setup.phase);
+  const { sum } = await setup.engine.build(setup.phase, undefined);
   const train = async (from: number, to: number): Promise<{ rss: number; tensors: number; bytes: number }> => {
     for (let step = from; step < to; step++) {
-      const [gradient] = await setup.engine.compute({ type: 'compute', step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), set: 'large' });
+      const [gradient] = await setup.engine.compute({ inPlace: true, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), set: 'large' });
       if (gradient !== sum) sum.set(gradient);
       await setup.engine.apply(step, 0.001);
     }

@@ -254,7 +254,7 @@ function onTick(state: CoordinatorState, nowMs: number): CoordinatorStep {
   }
   // The disk had no room for the model: perhaps it has now.
   if (membership.kind === 'saving') return { state, effects: [{ type: 'saveModel', phase: membership.record.phase, model: membership.model, lastGood: false }] };
-  const duties = [dropSilent, beginIfReady, decideWhenAllAcknowledged, judgeAccusations, relinkIfStalled, rebalance, noteSlow, checkpointIfDue];
+  const duties = [dropSilent, beginIfReady, decideWhenAllAcknowledged, judgeAccusations, relinkIfStalled, noteSlow, rebalance, checkpointIfDue];
   return duties.reduce<CoordinatorStep>((step, duty) => (step.state.ended ? step : andThen(step, (next) => duty(next, nowMs))), { state, effects: [] });
 }
 

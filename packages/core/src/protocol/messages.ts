@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { StillhouseError } from '../errors.js';
 import { limits } from '../limits.js';
 import type { Job } from '../job.js';
+import type { Metrics } from '../metrics.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
 export const protocolVersion = 3;
@@ -15,7 +16,7 @@ const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const errorRecord = z.object({ code: z.string(), message: z.string().max(100_000), next: z.string().max(10_000).optional(), stack: z.string().max(100_000).optional() });
 /** Any double: a diverging model's loss may be infinite. */
 const real = z.custom<number>((value) => typeof value === 'number');
-const metrics = z.record(z.string(), real).and(z.object({ loss: real, rows: index }));
+const metrics = z.record(z.string(), real).refine((value): value is Metrics => typeof value['loss'] === 'number' && typeof value['rows'] === 'number', 'loss or rows are missing');
 const ledger = z.object({ rows: index, sumA: index, sumB: index });
 const phaseName = z.enum(['teacher', 'student', 'alone']);
 const member = z.object({ workerId: z.string(), meshAddress: z.string(), ranks: z.object({ lo: index, hi: index }) });
