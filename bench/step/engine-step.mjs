@@ -24,7 +24,7 @@ export async function engineStep(spec, { backend, trace }) {
   const large = cutBlocks({ rowCount: batch, inputs: x, labels: y }, { inputShape: input, labelCount: 1 }, blocks);
   const dataset = { inputShape: input, dtype: 'F32', scale: 1, outputs, labelCount: 1, targets: [], sets: { large, test: large } };
   const job = { runId: 'bench', recipe, dataset, assets: module ? { teacher: readFileSync(new URL(module, import.meta.url), 'utf8') } : {} };
-  const engine = await tfjsEngine(backend, { trace, tell: console.error })(job, async (hash) => blocks.get(hash));
+  const engine = await tfjsEngine(backend, { trace, tell: console.error })(job, async (hash) => blocks.get(hash), async () => {});
   const { sum } = await engine.build(phaseOf(job, 'teacher'), undefined);
   const ranks = [{ rank: 0, rows: Array.from({ length: batch }, (_, i) => i) }];
   let step = 0;

@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** Another Node than this one. */
   readonly node?: string;
+  /** A command that runs the one given behind it, such as `ip netns exec NAME`. */
+  readonly within?: readonly string[];
 }
 
 export class Scratch {
@@ -58,7 +60,8 @@ export class Scratch {
   }
 
   start(args: readonly string[], options: StartOptions = {}): Running {
-    const child = spawn(options.node ?? process.execPath, [mainFile, ...args], { cwd: this.folder, env: { ...process.env, ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
+    const [command, ...before] = [...(options.within ?? []), options.node ?? process.execPath];
+    const child = spawn(command, [...before, mainFile, ...args], { cwd: this.folder, env: { ...process.env, ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
     this.#running.add(child);
     let stdout = '';
     let stderr = '';

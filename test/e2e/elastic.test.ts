@@ -1,11 +1,12 @@
 // Kill anything: real processes that are killed, stopped, told to leave and started at random moments, compared by the
 // hash of their weights with one worker that nobody disturbed.
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
 import { Scratch, smallRecipe, type Running } from './cli.js';
+import { hashesOf, ProcessCluster, type Hashes } from './processes.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
@@ -26,78 +27,6 @@ const recipes: Record<string, RecipeInput> = {
   }),
 };
 
-interface Hashes {
-  readonly teacher: string;
-  readonly student: string;
-  readonly alone: string;
-}
-
-const hashesOf = ({ teacher, student, alone }: RunRecord): Hashes => ({ teacher: teacher!.weightsSha256, student: student!.weightsSha256, alone: alone!.weightsSha256 });
-
-/** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */
-class Cluster {
-  readonly out = scratch.out();
-  readonly #recipe: string;
-  coordinator!: Running;
-  address = '';
-  readonly workers: Running[] = [];
-  readonly #env = { STILLHOUSE_TOKEN: 'secret' };
-
-  constructor(recipe: RecipeInput, private readonly args: readonly string[] = []) {
-    this.#recipe = scratch.recipe(recipe);
-  }
-
-  async start(workers: number): Promise<void> {
-    this.coordinator = scratch.start(['coordinator', this.#recipe, '--listen', '127.0.0.1:0', '--workers', String(workers), '--out', this.out, '--json', ...this.args], { env: this.#env });
-    this.address = /ws:\S+:\d+/.exec(await this.coordinator.told(/listening at .*\n/))![0];
-    for (let i = 0; i < workers; i++) this.join();
-    await this.coordinator.told(/teacher: .* ranks on/);
-  }
-
-  join(args: readonly string[] = []): Running {
-    const worker = scratch.start(['worker', '--coordinator', this.address, '--backend', 'wasm', '--heartbeat-timeout', '3', ...args], { env: this.#env });
-    void worker.result;
-    this.workers.push(worker);
-    return worker;
-  }
-
-  async resume(): Promise<void> {
-    this.coordinator = scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], { env: this.#env });
-    await this.coordinator.told(/listening at .*\n/);
-  }
-
-  /** Ids of the processes that do a worker's work: the child of each command. */
-  pidOf(worker: Running): number | undefined {
-    try {
-      const children = readFileSync(`/proc/${worker.child.pid}/task/${worker.child.pid}/children`, 'utf8').trim();
-      return children ? Number(children.split(' ')[0]) : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  signal(worker: Running, signal: NodeJS.Signals): void {
-    const pid = this.pidOf(worker);
-    if (pid !== undefined) process.kill(pid, signal);
-  }
-
-  /** The machine is gone: all of its processes at once. */
-  kill(worker: Running): void {
-    this.signal(worker, 'SIGKILL');
-    worker.child.kill('SIGKILL');
-  }
-
-  get living(): Running[] {
-    return this.workers.filter(({ child }) => child.exitCode === null && child.signalCode === null);
-  }
-
-  async finish(): Promise<RunRecord> {
-    const { code, stdout, stderr } = await this.coordinator.result;
-    if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
-    return JSON.parse(stdout) as RunRecord;
-  }
-}
-
 const everyRowOnce = (record: RunRecord): void => {
   for (const phase of [record.teacher!, record.student!, record.alone!]) {
     expect(phase.epochs.map(({ epoch }) => epoch)).toEqual(phase.epochs.map((_, i) => i));
@@ -113,7 +42,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
 
   test('workers are killed, stopped, told to leave, and join, at random moments', async () => {
     const random = randomStream(hashName(name), 1);
-    const cluster = new Cluster(recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
+    const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
     await cluster.start(3);
     const done = cluster.coordinator.told(/teacher: (all epochs done|stopped)/).then(() => true, () => true);
     const deeds: ((worker: Running) => Promise<void> | void)[] = [
@@ -139,7 +68,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   });
 
   test('the coordinator is killed; the workers go on, and its successor takes them over', async () => {
-    const cluster = new Cluster(recipe, ['--checkpoint-every', '1']);
+    const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '1']);
     await cluster.start(2);
     await cluster.coordinator.told(/epoch 1\//);
     cluster.coordinator.child.kill('SIGKILL');
@@ -154,7 +83,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   });
 
   test('everything is killed at once, and goes on from the newest whole checkpoint, even where the newest is damaged', async () => {
-    const cluster = new Cluster(recipe, ['--checkpoint-every', '0.3']);
+    const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
     await cluster.start(2);
     const folder = join(cluster.out, 'checkpoints');
     const whole = (): string[] => readdirSync(folder).filter((file) => file.startsWith('teacher') && file.endsWith('.safetensors')).sort();
@@ -178,7 +107,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
 
 test('two coordinators for one run: the older is fenced off, and ends', async () => {
   const recipe = recipes['dense'];
-  const cluster = new Cluster(recipe);
+  const cluster = new ProcessCluster(scratch, recipe);
   await cluster.start(2);
   await cluster.coordinator.told(/epoch 1\//);
   const older = cluster.coordinator;
@@ -191,7 +120,7 @@ test('two coordinators for one run: the older is fenced off, and ends', async ()
 });
 
 test('below --min-workers training pauses, says what it waits for, and goes on', async () => {
-  const cluster = new Cluster(recipes['dense'], ['--min-workers', '2']);
+  const cluster = new ProcessCluster(scratch, recipes['dense'], ['--min-workers', '2']);
   await cluster.start(2);
   await cluster.coordinator.told(/epoch 1\//);
   cluster.kill(cluster.workers[0]);
@@ -240,7 +169,7 @@ test.each(['run', 'coordinator'] as const)('a worker of `%s` that runs out of me
   if (command === 'run') {
     result = await scratch.run(['run', scratch.recipe(recipe), '--out', scratch.out(), '--workers', '2', '--backend', 'wasm'], { env });
   } else {
-    const cluster = new Cluster(recipe);
+    const cluster = new ProcessCluster(scratch, recipe);
     await cluster.start(1).catch(() => {});
     const worker = scratch.start(['worker', '--coordinator', cluster.address, '--backend', 'wasm', '--token', 'secret'], { env });
     cluster.workers.forEach((each) => cluster.kill(each));
@@ -252,7 +181,7 @@ test.each(['run', 'coordinator'] as const)('a worker of `%s` that runs out of me
 });
 
 test('a full disk does not stop training; the user is told, and what waited is written once there is room', async () => {
-  const cluster = new Cluster(recipes['dense'], ['--checkpoint-every', '0.5']);
+  const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5']);
   await cluster.start(2);
   await cluster.coordinator.told(/epoch 1\//);
   // As root a folder cannot be made unwritable; one that is a file can not be written to either.

@@ -7,10 +7,13 @@ import type { ToyModel } from './toy-engine.js';
 
 export class Checkers {
   readonly problems: string[] = [];
+  /** Records that the disk said to have written are gone: a phase that was done may have to be done again. */
+  diskLied = false;
   /** What the seed reached, to see that the seeds reach enough. */
   readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0 };
   readonly #rows = new Map<string, readonly number[]>();
   readonly #stepsOf = new Map<number, Map<string, number>>();
+  readonly #stepOf = new Map<string, { phase: PhaseName; step: number }>();
   readonly #phases = new Map<PhaseName, PhaseRecord>();
   #generation = 0;
   #resumedBy = 0;
@@ -36,10 +39,19 @@ export class Checkers {
       if (before && before.join() !== rows.join()) this.problem(`I2: ${key} used rows ${rows.join()} and before ${before.join()}`);
       this.#rows.set(key, rows);
     }
+    this.#stepOf.set(worker, { phase: phase.name, step: task.step });
     const steps = this.#stepsOf.get(generation) ?? new Map<string, number>();
     this.#stepsOf.set(generation, steps.set(worker, task.step));
     const all = [...steps.values()];
     if (Math.max(...all) - Math.min(...all) > 1) this.problem(`I4: in generation ${generation} workers are at steps ${all.join(', ')}`);
+  }
+
+  /** I8: nobody that takes part goes back behind what it has done. */
+  onAssigned(notice: Extract<CoordinatorNotice, { type: 'phaseAssigned' }>, workers: readonly string[]): void {
+    for (const worker of workers) {
+      const last = this.#stepOf.get(worker);
+      if (!this.diskLied && last && last.phase === notice.phase && last.step > notice.ops) this.problem(`I8: ${worker} has done ${last.step} steps of the ${last.phase}, and generation ${notice.generation} begins at operation ${notice.ops}`);
+    }
   }
 
   onNotice(term: number, notice: CoordinatorNotice): void {

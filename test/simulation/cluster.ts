@@ -73,6 +73,8 @@ class Cluster {
   readonly transcript: string[] = [];
   readonly disk: SimDisk;
   readonly #workers: (PlacedWorker | undefined)[] = [];
+  /** Where each worker runs, by the name that its coordinator gave it. */
+  readonly #places = new Map<string, number>();
   #coordinators: { process: WorldProcess; term: number; address: string }[] = [];
   #started = 0;
   #addresses: string[] = [];
@@ -113,6 +115,8 @@ class Cluster {
         machine: { job, token: 't', meshToken: 'm', workers: Math.max(workers, 1), minWorkers, allowMixed: false, joinTimeoutMs: Infinity, heartbeatTimeoutMs, checkpointEveryMs, term, history },
         listen, blocks: new Map([[block, blockBytes]]), store, transport: process.transport, clock: process.clock,
         onNotice: (notice) => {
+          if (notice.type === 'joined') this.#places.set(notice.worker.workerId, Number(notice.worker.host.slice(4)));
+          if (notice.type === 'phaseAssigned') this.checkers.onAssigned(notice, notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []));
           if (notice.type !== 'progress' || notice.step % 10 === 0) this.tell(`coordinator ${term}: ${describeNotice(notice)}`);
           this.checkers.onNotice(term, notice);
         },
@@ -220,7 +224,7 @@ class Cluster {
         this.#later(fault.isTorn ? 300 : 0, () => {
           this.disk.tearNext = undefined;
           this.#crashCoordinators(fault.isNoticed);
-          if (fault.losesRecords) this.disk.loseRecords();
+          if (fault.losesRecords && this.disk.loseRecords()) this.checkers.diskLied = true;
         });
         return this.#later(fault.backAfterMs + 301, () => void this.#ensureCoordinator());
       case 'everything crashes':
@@ -238,7 +242,7 @@ class Cluster {
     }
   }
 
-  #inflictOnNetwork(fault: Extract<Fault, { kind: 'a worker freezes' | 'a link breaks' | 'a partition' | 'the coordinator freezes' }>, network: Network): void {
+  #inflictOnNetwork(fault: Extract<Fault, { kind: 'a worker freezes' | 'a link breaks' | 'a partition' | 'a host is cut off' | 'the coordinator freezes' }>, network: Network): void {
     const freeze = (process: WorldProcess | undefined, forMs: number): void => {
       if (process) (process as SimProcess).frozenUntilMs = network.clock.now() + forMs;
     };
@@ -256,14 +260,21 @@ class Cluster {
         return;
       case 'a partition': {
         const [from, to] = [this.#processOf(fault.from), this.#processOf(fault.to)];
-        if (!from || !to || from === to) return;
-        const pairs = fault.bothWays ? [[from.name, to.name], [to.name, from.name]] : [[from.name, to.name]];
-        for (const [a, b] of pairs) network.block(a, b);
-        this.#later(fault.forMs, () => {
-          for (const [a, b] of pairs) network.unblock(a, b);
-        });
+        return this.#hold(network, from && to && from !== to ? (fault.bothWays ? [[from.name, to.name], [to.name, from.name]] : [[from.name, to.name]]) : [], fault.forMs);
+      }
+      case 'a host is cut off': {
+        const cut = this.#processOf(fault.worker)?.name;
+        const others = [...this.#coordinators, ...this.#workers].flatMap((each) => (each && each.process.name !== cut ? each.process.name : []));
+        return this.#hold(network, cut === undefined ? [] : others.flatMap((other): [string, string][] => [[cut, other], [other, cut]]), fault.forMs);
       }
     }
+  }
+
+  #hold(network: Network, pairs: readonly (readonly [string, string])[], forMs: number): void {
+    for (const [from, to] of pairs) network.block(from, to);
+    this.#later(forMs, () => {
+      for (const [from, to] of pairs) network.unblock(from, to);
+    });
   }
 
   /** Once the one that is there has gone, if it is about to. */

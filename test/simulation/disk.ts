@@ -25,11 +25,13 @@ export class SimDisk {
     return whole;
   }
 
-  /** Some of the newest records were never written, though the disk said so. Terms are. */
-  loseRecords(): void {
+  /** Some of the newest records were never written, though the disk said so. Terms are. @returns whether there were any */
+  loseRecords(): boolean {
     const lines = this.journal().split('\n').filter((line) => line !== '');
+    const written = lines.length;
     for (let lost = Math.floor(this.random() * 3); lost > 0 && lines.length > 0 && !lines.at(-1)!.includes('"term"'); lost--) lines.pop();
     this.#journal = lines.map((line) => `${line}\n`).join('');
+    return lines.length < written;
   }
 
   spoilNewestCheckpoint(): boolean {

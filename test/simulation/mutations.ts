@@ -15,15 +15,11 @@ interface Mutation {
 const protocol = 'packages/core/src/protocol';
 
 const mutations: readonly Mutation[] = [
-  { bug: 'frames of an earlier generation are summed', file: `${protocol}/collective.ts`, find: 'if (frame.generation !== generation || frame.op < this.#op) return [];', replace: 'if (frame.op < this.#op) return [];' },
-  { bug: 'partial sums are added in the order of arrival', file: `${protocol}/collective.ts`, find: 'finishTree(ranks, (span) => partials.get(spanKey(span)), data);', replace: 'data.fill(0); void finishTree; void ranks; for (const part of partials.values()) part.forEach((value, i) => (data[i] += value));' },
+  { bug: 'partial sums are added in the order of arrival', file: `${protocol}/collective.ts`, find: 'finishTree(ranks, (span) => partials.get(spanKey(span)), data);', replace: 'void finishTree; void ranks; const total = new Float32Array(data.length); for (const part of partials.values()) part.forEach((value, i) => (total[i] += value)); data.set(total);' },
   { bug: 'nobody waits for spares', file: `${protocol}/collective.ts`, find: '|| partials.size < this.#subtrees.size || marks.size < this.#spares.length) return [];', replace: '|| partials.size < this.#subtrees.size) return [];' },
   { bug: 'a partial sum that comes twice is added to the next operation', file: `${protocol}/collective.ts`, find: 'frame.op < this.#op) return [];', replace: 'frame.op < this.#op - 1) return [];' },
   { bug: 'one that holds all ranks sums in place while spares still read', file: `${protocol}/worker-running.ts`, find: 'inPlace: run.members.length === 1', replace: 'inPlace: ranks.length === schedule.ranks' },
-  { bug: 'a worker that pauses at once leaves its links', file: `${protocol}/worker-machine.ts`, find: "const unlink: WorkerEffect[] = boundary ? [] : [{ type: 'unlink', before: generation }];", replace: 'const unlink: WorkerEffect[] = [];' },
-  { bug: 'a worker tells of its state while that is being replaced', file: `${protocol}/worker-machine.ts`, find: 'return isAdopting ? { state: paused, effects: unlink } : acknowledge(paused, unlink);', replace: 'return acknowledge(paused, unlink);' },
-  { bug: 'results of an earlier generation count', file: `${protocol}/worker-machine.ts`, find: 'if (!isMember || event.generation !== activity.generation) return { state, effects: [] };', replace: 'if (!isMember) return { state, effects: [] };' },
-  { bug: 'a worker serves a coordinator that was replaced', file: `${protocol}/worker-machine.ts`, find: 'if (message.term < state.term) {', replace: 'if (message.term < 0) {' },
+  { bug: 'a worker leaves the links of before', file: `${protocol}/worker-machine.ts`, find: "effects: [{ type: 'unlink', before: generation }, ...build,", replace: 'effects: [...build,' },
   { bug: 'reports that were lost are not sent again', file: `${protocol}/worker-machine.ts`, find: 'if (!training || training.phase !== known.phase) return [];', replace: 'if (known) return [];' },
   { bug: 'an evaluation that was interrupted is left out', file: `${protocol}/training-state.ts`, find: "training.epochs.length < training.step / stepsPerEpoch(schedule) ? 'evaluate' : 'step';", replace: "training.epochs.length < training.step / stepsPerEpoch(schedule) && training.ops % 2 === 0 ? 'evaluate' : 'step';" },
   { bug: 'the rows of a step are not accounted for', file: `${protocol}/training-state.ts`, find: 'ledger: addLedgers(training.ledger, done.ledger),', replace: 'ledger: training.step % 7 === 3 ? training.ledger : addLedgers(training.ledger, done.ledger),' },

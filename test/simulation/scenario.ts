@@ -16,6 +16,7 @@ export type Fault =
   | { readonly kind: 'a worker becomes slow'; readonly worker: number; readonly factor: number }
   | { readonly kind: 'a link breaks'; readonly worker: number }
   | { readonly kind: 'a partition'; readonly from: number | 'coordinator'; readonly to: number | 'coordinator'; readonly bothWays: boolean; readonly forMs: number }
+  | { readonly kind: 'a host is cut off'; readonly worker: number; readonly forMs: number }
   | { readonly kind: 'the coordinator crashes'; readonly isNoticed: boolean; readonly isTorn: boolean; readonly losesRecords: boolean; readonly backAfterMs: number }
   | { readonly kind: 'the coordinator freezes'; readonly forMs: number; readonly isReplaced: boolean }
   | { readonly kind: 'everything crashes'; readonly backAfterMs: number }
@@ -84,6 +85,7 @@ function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {
     () => ({ kind: 'a link breaks', worker }),
     () => ({ kind: 'a partition', from: anybody(), to: anybody(), bothWays: chance(0.5), forMs }),
     () => ({ kind: 'a partition', from: worker, to: Math.floor(next() * workers), bothWays: chance(0.5), forMs: 5000 + next() * 15_000 }),
+    () => ({ kind: 'a host is cut off', worker, forMs: 3000 + next() * 5000 }),
     () => ({ kind: 'the coordinator crashes', isNoticed: chance(0.7), isTorn: chance(0.3), losesRecords: chance(0.3), backAfterMs: next() * 3000 }),
     () => ({ kind: 'the coordinator freezes', forMs, isReplaced: chance(0.5) }),
     () => ({ kind: 'everything crashes', backAfterMs: next() * 1000 }),

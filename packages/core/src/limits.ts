@@ -11,6 +11,8 @@ export const limits = {
   rowCount: 2 ** 40,
   /** A worker says that it lives this often. */
   heartbeatIntervalMs: 1_000,
+  /** A worker that computes without a pause looks this often at what has come in. */
+  breathIntervalMs: 100,
   /** A worker, or a coordinator, that said nothing for so long is lost, unless the user says otherwise. */
   heartbeatTimeoutMs: 10_000,
   /** A worker that said nothing for so long is named, before it counts as lost. */

@@ -39,4 +39,7 @@ export interface Engine {
   exportModel(): Promise<ExportedModel>;
 }
 
-export type EngineFactory = (job: Job, fetchBlock: FetchBlock) => Promise<Engine>;
+/**
+ * @param breathe to be awaited between pieces of work: lets what has come in be heard, if it is time for that
+ */
+export type EngineFactory = (job: Job, fetchBlock: FetchBlock, breathe: () => Promise<void>) => Promise<Engine>;

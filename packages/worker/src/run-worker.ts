@@ -42,6 +42,7 @@ class WorkerShell {
   readonly #blocks: BlockClient;
   /** Effects that take the engine are performed one after the other. */
   #work: Promise<void> = Promise.resolve();
+  #breathedMs = 0;
   #stopHeartbeat = (): void => {};
   #exit!: (error: Error | undefined) => void;
   readonly exited = new Promise<Error | undefined>((resolve) => (this.#exit = resolve));
@@ -194,9 +195,17 @@ class WorkerShell {
     }
   }
 
+  /** One that computes without a pause would hear nothing and seem dead. */
+  async #breathe(): Promise<void> {
+    const { clock } = this.options;
+    if (clock.now() - this.#breathedMs < limits.breathIntervalMs) return;
+    await new Promise<void>((resolve) => void clock.after(0, resolve));
+    this.#breathedMs = clock.now();
+  }
+
   async #load({ job, meshToken }: Effect<'load'>): Promise<WorkerEvent> {
     const { createEngine, meshAddress, transport } = this.options;
-    this.#engine = await createEngine(job, (hash) => this.#blocks.fetch(hash));
+    this.#engine = await createEngine(job, (hash) => this.#blocks.fetch(hash), () => this.#breathe());
     const host = this.#localHost;
     this.#mesh = await Mesh.open(transport, meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, meshToken);
     const { fingerprint, choice } = this.#engine;
@@ -229,8 +238,10 @@ class WorkerShell {
   }
 
   #capture({ id, training }: Effect<'captureState'>): undefined {
+    const startedMs = this.options.clock.now();
     const parts = trainingParts(training, this.#engine!.stateBuffers()).map((part) => part.slice());
     this.#captured = { id, held: { phase: training.phase, ops: training.ops }, parts };
+    this.options.log(`copied ${lengthOf(parts)} bytes for a checkpoint`, { ms: this.options.clock.now() - startedMs, step: training.step, rankMs: this.#state.rankMs });
   }
 
   #sendCaptured({ id, offset }: Effect<'sendCaptured'>): undefined {

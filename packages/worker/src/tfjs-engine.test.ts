@@ -56,7 +56,7 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   const large: SetManifest = cutBlocks({ rowCount, inputs: x, labels: y }, { inputShape, labelCount }, blocks);
   const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
   const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
-  const engine = await tfjsEngine(backend, options)(job, async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!);
+  const engine = await tfjsEngine(backend, options)(job, async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!, async () => {});
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
 }
 
@@ -367,16 +367,16 @@ test('auto takes wasm, or cpu where wasm lacks a kernel, and says why; asking fo
     return tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({}), tf.layers.dense({ units: outputs })] });
   };`;
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10], asset });
-  const engine = await tfjsEngine('auto')(job, async () => new Uint8Array());
+  const engine = await tfjsEngine('auto')(job, async () => new Uint8Array(), async () => {});
   expect(engine.fingerprint).toMatch(/^cpu /);
   expect(engine.choice).toBe('cpu: the fastest here that trains every model of the recipe; tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`); webgpu is not installed; wasm has no kernel UnsortedSegmentSum');
-  await expect(tfjsEngine('wasm')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('UnsortedSegmentSum') });
+  await expect(tfjsEngine('wasm')(job, async () => new Uint8Array(), async () => {})).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('UnsortedSegmentSum') });
 });
 
 test('a backend that is not installed says so', async () => {
   vi.stubEnv('STILLHOUSE_CACHE', '/nowhere');
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10] });
-  if (!hasNative) await expect(tfjsEngine('tensorflow')(job, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', next: expect.stringContaining('backend install tensorflow') });
+  if (!hasNative) await expect(tfjsEngine('tensorflow')(job, async () => new Uint8Array(), async () => {})).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', next: expect.stringContaining('backend install tensorflow') });
   // One that is loaded has its threads for good.
-  else await expect(tfjsEngine('tensorflow')({ ...job, recipe: { ...job.recipe, threads: 2 } }, async () => new Uint8Array())).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+  else await expect(tfjsEngine('tensorflow')({ ...job, recipe: { ...job.recipe, threads: 2 } }, async () => new Uint8Array(), async () => {})).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
 });

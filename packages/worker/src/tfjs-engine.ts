@@ -83,7 +83,7 @@ class TfjsEngine implements Engine {
     private readonly backend: Backend,
     private readonly job: Job,
     private readonly reader: BlockReader,
-    private readonly fetchBlock: FetchBlock,
+    private readonly ports: { fetchBlock: FetchBlock; breathe: () => Promise<void> },
     private readonly options: EngineOptions,
   ) {}
 
@@ -128,7 +128,7 @@ class TfjsEngine implements Engine {
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
     this.#phase.flat.load();
-    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.reader, set: task.set, first, end }));
+    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.reader, set: task.set, first, end, breathe: this.ports.breathe }));
     return values;
   }
 
@@ -202,7 +202,7 @@ class TfjsEngine implements Engine {
 
   /** For a worker that did not train the teacher to its end. */
   async #fetchTeacher(hash: string): Promise<void> {
-    const bytes = await this.fetchBlock(hash);
+    const bytes = await this.ports.fetchBlock(hash);
     if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
     const model = await buildPhaseModel(this.job, 'teacher');
     setWeights(model, bytes);
@@ -214,6 +214,7 @@ class TfjsEngine implements Engine {
     const { flat, layout, objective, phase, step } = this.#phase;
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
+    await this.ports.breathe();
     const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0).subarray(0, phase.schedule.ranks);
     const share = rows.length / task.batch;
     const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
@@ -226,7 +227,7 @@ class TfjsEngine implements Engine {
 }
 
 /** Metric sums of rows [first, end) of a set; none without a set. */
-export async function evaluateRows(model: tf.LayersModel, what: { job: Pick<Job, 'dataset' | 'recipe'>; reader: BlockReader; set: SetName | undefined; first: number; end: number }): Promise<MetricSums> {
+export async function evaluateRows(model: tf.LayersModel, what: { job: Pick<Job, 'dataset' | 'recipe'>; reader: BlockReader; set: SetName | undefined; first: number; end: number; breathe?: () => Promise<void> }): Promise<MetricSums> {
   const { job, reader, set, end } = what;
   const { inputShape, outputs } = job.dataset;
   const sums = emptySums(outputs);
@@ -235,6 +236,7 @@ export async function evaluateRows(model: tf.LayersModel, what: { job: Pick<Job,
     const count = Math.min(limits.evaluationBatchRows, end - first);
     const batch = await reader.read(job.dataset.sets[set]!, Array.from({ length: count }, (_, i) => first + i));
     const predicted = await predictRows(model, batch.x, [count, ...inputShape]);
+    await what.breathe?.();
     addRows(sums, job.recipe.loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
   }
   return sums;
@@ -250,8 +252,8 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
-  return async (job, fetchBlock) => {
+  return async (job, fetchBlock, breathe) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    return new TfjsEngine(backend, job, new BlockReader(job.dataset, fetchBlock), fetchBlock, options);
+    return new TfjsEngine(backend, job, new BlockReader(job.dataset, fetchBlock), { fetchBlock, breathe }, options);
   };
 }

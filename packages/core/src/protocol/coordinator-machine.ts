@@ -11,7 +11,7 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
   const membership: MembershipState = options.history.term > 0 ? { kind: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() } : { kind: 'gathering' };
   return {
     options, startedMs: nowMs, nextWorker: 1, names: new Map(), workers: new Map(), generation: 0, membership,
-    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), accusations: [], dealtMs: nowMs, ended: false,
+    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), accusations: [], dealtMs: nowMs, tickedMs: nowMs, ended: false,
   };
 }
 
@@ -40,7 +40,7 @@ export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent
     case 'checkpointUnusable':
       return andThen(onCheckpointUnusable(state, event), (next) => requestChange(next, { reason: 'a checkpoint cannot be used', boundary: false }, nowMs));
     case 'fenced':
-      return onFenced(state, event.term);
+      return fence(state, event.term);
     case 'tick':
       return onTick(state, nowMs);
   }
@@ -62,7 +62,6 @@ function reject(state: CoordinatorState, link: number, host: string, error: Stil
 
 function onMessage(state: CoordinatorState, link: number, message: ToCoordinator, nowMs: number): CoordinatorStep {
   if (message.type === 'hello') return onHello(state, link, message, nowMs);
-  if (message.type === 'fenced') return onFenced(state, message.term);
   const known = state.workers.get(link);
   if (!known) return { state, effects: [{ type: 'close', link }] };
   const worker: Worker = { ...known, heardMs: nowMs, silenceNoted: false };
@@ -96,11 +95,6 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
   }
 }
 
-/** A worker knows a coordinator that came after this one. */
-function onFenced(state: CoordinatorState, term: number): CoordinatorStep {
-  return term > state.options.term ? fence(state, term) : { state, effects: [] };
-}
-
 /** Ends without a word to anybody: workers and journal belong to another coordinator. */
 function fence(state: CoordinatorState, term: number): CoordinatorStep {
   const error = { code: 'COORDINATOR_FENCED', message: `coordinator ${term} of this run has taken over from this one, coordinator ${state.options.term}` } as const;
@@ -115,6 +109,7 @@ function onHello(state: CoordinatorState, link: number, message: ToCoordinator &
   if (message.protocol !== protocolVersion) return refuse('PROTOCOL_VERSION', `the worker speaks protocol ${message.protocol} (stillhouse ${message.version}), this coordinator ${protocolVersion}`);
   if (message.token !== token) return refuse('TOKEN_REJECTED', 'the token of the worker is not the one of this run');
   if (message.runId !== undefined && message.runId !== job.runId) return refuse('RUN_OVER', 'the run that the worker took part in is not the one of this coordinator');
+  // The worker knows a coordinator that came after this one.
   if (message.term > term) return fence(state, message.term);
   if (state.workers.size >= limits.workerCount) return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
   const known = state.workers.get(link);
@@ -247,7 +242,15 @@ function onLost(state: CoordinatorState, link: number, reason: string, nowMs: nu
   return andThen(left, (after) => decideWhenAllAcknowledged(after, nowMs));
 }
 
-function onTick(state: CoordinatorState, nowMs: number): CoordinatorStep {
+/** A coordinator that has been asleep has not listened: what workers said meanwhile is still to be read. */
+function excuseSilence(state: CoordinatorState, nowMs: number): CoordinatorState {
+  const hasListened = nowMs - state.tickedMs < limits.silenceNoticeMs;
+  const ticked = { ...state, tickedMs: nowMs };
+  return hasListened ? ticked : { ...ticked, workers: new Map([...state.workers].map(([link, worker]) => [link, { ...worker, heardMs: nowMs, advancedMs: nowMs }])) };
+}
+
+function onTick(before: CoordinatorState, nowMs: number): CoordinatorStep {
+  const state = excuseSilence(before, nowMs);
   const { membership, options } = state;
   if (membership.kind === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
     return end(state, { code: 'WORKERS_MISSING', message: `${joinedWorkers(state).length} of ${options.workers} workers joined within ${options.joinTimeoutMs / 1000} s` });

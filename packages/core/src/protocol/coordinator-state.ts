@@ -174,6 +174,7 @@ export interface CoordinatorState {
   readonly accusations: readonly Accusation[];
   /** When ranks were last dealt. */
   readonly dealtMs: number;
+  readonly tickedMs: number;
   readonly ended: boolean;
 }
 

@@ -44,7 +44,6 @@ const stage = z.enum(['idle', 'paused', 'preparing', 'ready', 'running', 'finish
 
 const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), protocol: z.int(), version: z.string(), token: z.string(), host: z.string().max(1000), instance: z.string().min(1).max(100), term: index, runId: z.string().optional(), workerId: z.string().regex(/^w\d{1,9}$/).optional() }),
-  z.object({ type: z.literal('fenced'), term: index }),
   z.object({
     type: z.literal('join'), fingerprint: z.string().max(1000), choice: z.string().max(10_000), meshAddress: z.string().max(1000),
     generation: index, held: held.optional(), running: members.optional(), leaving: z.boolean(),

@@ -13,7 +13,7 @@ import type { Activity, Preparing, Running, WorkerEffect, WorkerEvent, WorkerIde
 
 export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
   return {
-    identity, link: 'down', heardMs: nowMs, awaySinceMs: nowMs, workerId: '', term: 0, job: undefined, loaded: undefined, building: undefined, built: undefined, training: undefined,
+    identity, link: 'down', heardMs: nowMs, beatMs: nowMs, awaySinceMs: nowMs, workerId: '', term: 0, job: undefined, loaded: undefined, building: undefined, built: undefined, training: undefined,
     generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, computedMs: -Infinity,
   };
 }
@@ -102,7 +102,10 @@ function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): W
   return stop(lost, { code: 'COORDINATOR_LOST', message: `the connection to the coordinator closed: ${reason || 'no reason given'}` });
 }
 
-function onHeartbeatDue(state: WorkerState, nowMs: number): WorkerStep {
+function onHeartbeatDue(before: WorkerState, nowMs: number): WorkerStep {
+  // Who has been busy, or asleep, has not listened: what was said meanwhile is still to be read.
+  const hasListened = nowMs - before.beatMs < limits.silenceNoticeMs;
+  const state: WorkerState = { ...before, beatMs: nowMs, ...(hasListened ? {} : { heardMs: nowMs }) };
   if (state.link === 'down') return { state, effects: [] };
   if (nowMs - state.heardMs > state.identity.heartbeatTimeoutMs) {
     const lost = onCoordinatorLost(state, `it said nothing for ${state.identity.heartbeatTimeoutMs / 1000} s`, nowMs);
@@ -176,10 +179,6 @@ function onMessage(state: WorkerState, message: ToWorker, nowMs: number): Worker
 }
 
 function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }): WorkerStep {
-  if (message.term < state.term) {
-    const lost = { ...state, link: 'down' } as const;
-    return { state: lost, effects: [send({ type: 'fenced', term: state.term }), { type: 'disconnect' }, { type: 'connect', delayMs: limits.connectPauseMs }] };
-  }
   const { workerId, term, job, meshToken, phase } = message;
   const welcomed: WorkerState = { ...state, link: 'up', workerId, term };
   if (state.loaded) return join(welcomed);
@@ -229,10 +228,8 @@ function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type
   if (boundary && stage === 'running') return { state: { ...state, boundary: generation }, effects: [] };
   const isAdopting = isAdoptingState(state.activity);
   const paused: WorkerState = { ...state, generation, boundary: undefined, activity: { stage: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) } };
-  // Nothing that is still on its way to a peer may be seen once its memory is used again.
-  const unlink: WorkerEffect[] = boundary ? [] : [{ type: 'unlink', before: generation }];
   // Between two states a worker has nothing to tell.
-  return isAdopting ? { state: paused, effects: unlink } : acknowledge(paused, unlink);
+  return isAdopting ? { state: paused, effects: [] } : acknowledge(paused);
 }
 
 const isAdoptingState = (activity: Activity): boolean => (activity.stage === 'preparing' && activity.asked === 'adopt') || (activity.stage === 'paused' && activity.isAdopting === true);
@@ -263,6 +260,7 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): W
   };
   const build: WorkerEffect[] = isBuilt ? [] : [{ type: 'build', phase, teacher }];
   const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
+  // Links of before are cut first: nothing that is still on its way to a peer may be read once its memory is used again.
   return {
     state: { ...state, ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }), activity: { ...preparing, stage: 'preparing' } },
     effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
@@ -327,5 +325,6 @@ function onStart(state: WorkerState, generation: number): WorkerStep {
   const { activity } = state;
   if (activity.stage !== 'ready' || activity.generation !== generation) return { state, effects: [] };
   const { hashes: _, ...run } = activity;
-  return beginTask({ ...state, activity: { ...run, stage: 'running' } }, run, []);
+  // The first step of a generation is told at once.
+  return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, stage: 'running' } }, run, []);
 }

@@ -141,6 +141,8 @@ export interface WorkerState {
   readonly identity: WorkerIdentity;
   readonly link: 'down' | 'greeting' | 'up';
   readonly heardMs: number;
+  /** When a heartbeat was due last. */
+  readonly beatMs: number;
   /** When the coordinator was lost, or looked for first. */
   readonly awaySinceMs: number;
   readonly workerId: string;

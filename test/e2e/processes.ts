@@ -1,0 +1,83 @@
+// A coordinator and workers, each a process of its own, to which is done what happens to machines.
+import { readFileSync } from 'node:fs';
+import type { RecipeInput, RunRecord } from '@stillhouse/core';
+import type { Running, Scratch } from './cli.js';
+
+/** The weights of all phases. */
+export interface Hashes {
+  readonly teacher: string;
+  readonly student: string;
+  readonly alone: string;
+}
+
+export const hashesOf = ({ teacher, student, alone }: RunRecord): Hashes => ({ teacher: teacher!.weightsSha256, student: student!.weightsSha256, alone: alone!.weightsSha256 });
+
+/** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */
+export class ProcessCluster {
+  readonly out: string;
+  readonly #recipe: string;
+  coordinator!: Running;
+  address = '';
+  readonly workers: Running[] = [];
+  readonly #env = { STILLHOUSE_TOKEN: 'secret' };
+
+  /** @param args more of the coordinator's */
+  constructor(
+    private readonly scratch: Scratch,
+    recipe: RecipeInput,
+    private readonly args: readonly string[] = [],
+  ) {
+    this.out = scratch.out();
+    this.#recipe = scratch.recipe(recipe);
+  }
+
+  async start(workers: number): Promise<void> {
+    this.coordinator = this.scratch.start(['coordinator', this.#recipe, '--listen', '127.0.0.1:0', '--workers', String(workers), '--out', this.out, '--json', ...this.args], { env: this.#env });
+    this.address = /ws:\S+:\d+/.exec(await this.coordinator.told(/listening at .*\n/))![0];
+    for (let i = 0; i < workers; i++) this.join();
+    await this.coordinator.told(/teacher: .* ranks on/);
+  }
+
+  join(args: readonly string[] = []): Running {
+    const worker = this.scratch.start(['worker', '--coordinator', this.address, '--backend', 'wasm', '--heartbeat-timeout', '3', ...args], { env: this.#env });
+    void worker.result;
+    this.workers.push(worker);
+    return worker;
+  }
+
+  async resume(): Promise<void> {
+    this.coordinator = this.scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], { env: this.#env });
+    await this.coordinator.told(/listening at .*\n/);
+  }
+
+  /** Ids of the processes that do a worker's work: the child of each command. */
+  pidOf(worker: Running): number | undefined {
+    try {
+      const children = readFileSync(`/proc/${worker.child.pid}/task/${worker.child.pid}/children`, 'utf8').trim();
+      return children ? Number(children.split(' ')[0]) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  signal(worker: Running, signal: NodeJS.Signals): void {
+    const pid = this.pidOf(worker);
+    if (pid !== undefined) process.kill(pid, signal);
+  }
+
+  /** The machine is gone: all of its processes at once. */
+  kill(worker: Running): void {
+    this.signal(worker, 'SIGKILL');
+    worker.child.kill('SIGKILL');
+  }
+
+  get living(): Running[] {
+    return this.workers.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+  }
+
+  async finish(): Promise<RunRecord> {
+    const { code, stdout, stderr } = await this.coordinator.result;
+    if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
+    return JSON.parse(stdout) as RunRecord;
+  }
+}
