@@ -196,7 +196,7 @@ test('a worker with another protocol version is refused by the coordinator, and 
   const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
   const link = await webSocketTransport.connect(address);
   const answer = new Promise<ToWorker>((resolve) => link.onFrame((frame) => resolve(decodeToWorker(frame))));
-  link.send(encodeMessage({ type: 'hello', protocol: protocolVersion + 1, version: '9.9.9', token: 'secret', host: 'elsewhere', instance: 'x', term: 0 }));
+  link.send(...encodeMessage({ type: 'hello', protocol: protocolVersion + 1, version: '9.9.9', token: 'secret', host: 'elsewhere', instance: 'x', term: 0 }));
   expect(await answer).toMatchObject({ type: 'rejected', error: { code: 'PROTOCOL_VERSION', message: expect.stringContaining('stillhouse 9.9.9') } });
   const garbage = await webSocketTransport.connect(address);
   const refusal = new Promise<ToWorker>((resolve) => garbage.onFrame((frame) => resolve(decodeToWorker(frame))));

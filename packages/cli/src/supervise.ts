@@ -18,8 +18,8 @@ async function tellCoordinator(addresses: readonly string[], token: string, cras
   for (const address of addresses) {
     try {
       const link = await webSocketTransport.connect(address);
-      link.send(encodeMessage({ type: 'hello', protocol: protocolVersion, version, token, host: hostname(), instance: crash.instance, term: 0 }));
-      link.send(encodeMessage({ type: 'failed', error: crash.error }));
+      link.send(...encodeMessage({ type: 'hello', protocol: protocolVersion, version, token, host: hostname(), instance: crash.instance, term: 0 }));
+      link.send(...encodeMessage({ type: 'failed', error: crash.error }));
       await delay(farewellMs);
       return link.close();
     } catch {

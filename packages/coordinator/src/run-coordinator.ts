@@ -122,7 +122,7 @@ class CoordinatorShell implements RunningCoordinator {
   #perform(effect: CoordinatorEffect): void {
     switch (effect.type) {
       case 'send':
-        return this.#links.get(effect.link)?.send(encodeMessage(effect.message));
+        return this.#links.get(effect.link)?.send(...encodeMessage(effect.message));
       case 'sendBlock':
         return this.#sendBlock(effect.link, effect.hash);
       case 'close':
@@ -134,7 +134,7 @@ class CoordinatorShell implements RunningCoordinator {
       case 'saveModel':
         return this.#saveModel(effect);
       case 'takeCheckpoint':
-        return this.#checkpoints.begin(effect.id, (message) => this.#links.get(effect.link)?.send(encodeMessage(message)));
+        return this.#checkpoints.begin(effect.id, (message) => this.#links.get(effect.link)?.send(...encodeMessage(message)));
       case 'receivePart':
         return this.#checkpoints.receive(effect.part);
       case 'dropCheckpoint':
@@ -184,7 +184,7 @@ class CoordinatorShell implements RunningCoordinator {
     if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {
       return this.#dispatch({ type: 'checkpointUnusable', sha256: hash, reason: bytes ? 'its bytes are not those that were written' : 'it cannot be read' });
     }
-    if (bytes) return this.#links.get(link)?.send(encodeMessage({ type: 'block', hash, bytes }));
+    if (bytes) return this.#links.get(link)?.send(...encodeMessage({ type: 'block', hash, bytes }));
     // A checkpoint of before: whoever asks for it will be told of another one.
     if (!this.#state.retired.has(hash)) this.#dispatch({ type: 'broken', link, error: { code: 'PROTOCOL_VIOLATION', message: `it asked for block ${hash.slice(0, 12)}, which is not of this run` } });
   }

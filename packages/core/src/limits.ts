@@ -30,7 +30,7 @@ export const limits = {
   /** How long a worker goes on without its coordinator before it gives up. */
   coordinatorPatienceMs: 600_000,
   /** Bytes of training state in one message or frame. */
-  statePartBytes: 4 * 1024 * 1024,
+  statePartBytes: 1024 * 1024,
   /** A checkpoint is taken so often, unless the user says otherwise. */
   checkpointEveryMs: 30_000,
   /** `run` starts a worker that was killed again so often, after so long. */

@@ -5,6 +5,12 @@ import { limits, StillhouseError, type Clock, type Link, type Listener, type Tra
 
 const socketOptions = { perMessageDeflate: false, maxPayload: limits.frameBytes, skipUTF8Validation: true } as const;
 
+/**
+ * Masks protect caches between browsers and servers from what a page's script may send (RFC 6455, section 10.3). There
+ * are none here, and masking in JavaScript takes several times as long as sending: a mask of zeros changes nothing.
+ */
+const generateMask = (mask: Buffer): void => void mask.fill(0);
+
 class WebSocketLink implements Link {
   #kept: Uint8Array[] = [];
   #onFrame: ((frame: Uint8Array) => void) | undefined;
@@ -96,7 +102,7 @@ export const webSocketTransport: Transport = {
       const unreachable = (why: string): StillhouseError => new StillhouseError('COORDINATOR_UNREACHABLE', `no connection to ${address}: ${why}`);
       let socket: WebSocket;
       try {
-        socket = new WebSocket(address, { ...socketOptions, handshakeTimeout: limits.connectTimeoutMs });
+        socket = new WebSocket(address, { ...socketOptions, generateMask, handshakeTimeout: limits.connectTimeoutMs });
       } catch (error) {
         return reject(unreachable(error instanceof Error ? error.message : String(error)));
       }

@@ -80,7 +80,7 @@ export class Mesh {
     if (links.isCut) return link.abort();
     link.onFrame((frame) => !links.isCut && events.onFrame(index, frame));
     link.onClose((reason) => lost(false, reason || 'its connection closed'));
-    link.send(encodeMessage(hello));
+    link.send(...encodeMessage(hello));
   }
 
   send(generation: number, outgoing: readonly Outgoing[]): void {

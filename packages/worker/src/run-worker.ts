@@ -31,6 +31,9 @@ const hashOf = (parts: readonly Uint8Array[]): Buffer => {
 
 const digestBytes = 32;
 
+/** What is copied at once for a checkpoint: a fraction of a millisecond. */
+const copyBytes = 1024 * 1024;
+
 class WorkerShell {
   #state: WorkerState;
   #link: Link | undefined;
@@ -38,7 +41,8 @@ class WorkerShell {
   #localHost = '127.0.0.1';
   #engine: Engine | undefined;
   #mesh: Mesh | undefined;
-  #captured: { id: number; held: Held; parts: Uint8Array[] } | undefined;
+  /** The copy for a checkpoint, and how long it has kept this thread. */
+  #captured: { id: number; held: Held; parts: Uint8Array[]; busyMs: number } | undefined;
   readonly #blocks: BlockClient;
   /** Effects that take the engine are performed one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -90,7 +94,7 @@ class WorkerShell {
   }
 
   #send(message: ToCoordinator): void {
-    this.#link?.send(encodeMessage(message));
+    this.#link?.send(...encodeMessage(message));
   }
 
   #connect({ delayMs }: Effect<'connect'>): void {
@@ -237,20 +241,38 @@ class WorkerShell {
     return { type: 'adopted', generation, training };
   }
 
-  #capture({ id, training }: Effect<'captureState'>): undefined {
-    const startedMs = this.options.clock.now();
-    const parts = trainingParts(training, this.#engine!.stateBuffers()).map((part) => part.slice());
-    this.#captured = { id, held: { phase: training.phase, ops: training.ops }, parts };
-    this.options.log(`copied ${lengthOf(parts)} bytes for a checkpoint`, { ms: this.options.clock.now() - startedMs, step: training.step, rankMs: this.#state.rankMs });
+  /**
+   * Copies the state between two steps. What peers send comes in between the pieces, so that the copy runs while this
+   * worker would wait for them; the memory of the copy before is used again, since fresh pages cost more than the copy.
+   */
+  async #capture({ id, training }: Effect<'captureState'>): Promise<undefined> {
+    const { clock } = this.options;
+    const parts = trainingParts(training, this.#engine!.stateBuffers());
+    const before = this.#captured?.parts ?? [];
+    const copies = parts.map((part, i) => (before[i]?.byteLength === part.byteLength ? before[i] : new Uint8Array(part.byteLength)));
+    const captured = { id, held: { phase: training.phase, ops: training.ops }, parts: copies, busyMs: 0 };
+    this.#captured = undefined;
+    for (const [i, part] of parts.entries()) {
+      for (let offset = 0; offset < part.byteLength; offset += copyBytes) {
+        if (offset > 0) await new Promise((resolve) => setImmediate(resolve));
+        const startedMs = clock.now();
+        copies[i].set(part.subarray(offset, offset + copyBytes), offset);
+        captured.busyMs += clock.now() - startedMs;
+      }
+    }
+    this.#captured = captured;
+    return undefined;
   }
 
   #sendCaptured({ id, offset }: Effect<'sendCaptured'>): undefined {
     if (this.#captured?.id !== id) return;
     const { held, parts } = this.#captured;
+    const startedMs = this.options.clock.now();
     const total = lengthOf(parts);
     const bytes = partAt(parts, offset);
     this.#send({ type: 'statePart', id, held, offset, total, bytes });
-    if (offset + bytes.byteLength >= total) this.#captured = undefined;
+    this.#captured.busyMs += this.options.clock.now() - startedMs;
+    if (offset + bytes.byteLength >= total) this.options.log(`copied and sent ${total} bytes for a checkpoint`, { ms: this.#captured.busyMs, ops: held.ops });
   }
 
   async #end(error: Error | undefined): Promise<void> {

@@ -4,6 +4,7 @@ import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import { StillhouseError } from '../errors.js';
 import { limits } from '../limits.js';
+import { joinBytes } from '../safetensors.js';
 import type { Job } from '../job.js';
 import type { Metrics } from '../metrics.js';
 
@@ -87,14 +88,33 @@ export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
 
-export function encodeMessage(message: ToCoordinator | ToWorker | MeshHello): Uint8Array {
-  return pack(message);
+/** Opens a frame whose bytes lie behind the message rather than in it; MessagePack never begins so. */
+const bytesBehind = 0xc1;
+const prefixBytes = 5;
+/** From this length on, copying costs more than a second part. */
+const longBytes = 64 * 1024;
+
+/** The message as the parts of one frame; long bytes share their memory. */
+export function encodeMessage(message: ToCoordinator | ToWorker | MeshHello): Uint8Array[] {
+  if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [pack(message)];
+  const { bytes: behind, ...rest } = message;
+  const head = pack(rest);
+  const prefix = new Uint8Array(prefixBytes);
+  prefix[0] = bytesBehind;
+  new DataView(prefix.buffer).setUint32(1, head.byteLength, true);
+  return [joinBytes([prefix, head]), behind];
+}
+
+function unpackFrame(frame: Uint8Array): unknown {
+  if (frame[0] !== bytesBehind || frame.byteLength < prefixBytes) return unpack(frame);
+  const end = prefixBytes + new DataView(frame.buffer, frame.byteOffset).getUint32(1, true);
+  return { ...(unpack(frame.subarray(prefixBytes, end)) as object), bytes: frame.subarray(end) };
 }
 
 function decode<T>(schema: z.ZodType<T>, frame: Uint8Array): T {
   let value: unknown;
   try {
-    value = unpack(frame);
+    value = unpackFrame(frame);
   } catch (cause) {
     throw new StillhouseError('PROTOCOL_VIOLATION', 'a message is not MessagePack', { cause });
   }
