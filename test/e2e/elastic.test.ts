@@ -1,6 +1,7 @@
 // Kill anything: real processes that are killed, stopped, told to leave and started at random moments, compared by the
 // hash of their weights with one worker that nobody disturbed.
-import { existsSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -143,7 +144,7 @@ test('a model that throws ends the run with worker, step and stack, and is not t
     return tf.sequential({ layers: [tf.layers.dense({ units: 4, inputShape }), new Fragile({}), tf.layers.dense({ units: outputs })] });
   };`);
   const folder = scratch.out();
-  const { code, stderr } = await scratch.run(['run', scratch.recipe(smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined } as Partial<RecipeInput>)), '--out', folder, '--workers', '2', '--backend', 'wasm']);
+  const { code, stderr } = await scratch.run(['run', scratch.recipe(smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined })), '--out', folder, '--workers', '2', '--backend', 'wasm']);
   expect(code).toBe(3);
   expect(stderr).toMatch(/WORKER_FAILED: worker w\d \(.*\), step \d+, rank \d: the layer had enough/);
   expect(stderr).toMatch(/throws\.mjs|Fragile\.call|model/);
@@ -163,7 +164,7 @@ test.each(['run', 'coordinator'] as const)('a worker of `%s` that runs out of me
     const devour = () => { const kept = []; for (;;) kept.push(new Array(1e5).fill({}).map((_, i) => ({ i }))); };
     return tf.sequential({ layers: [tf.layers.dense({ units: 4, inputShape }), new Hungry({}), tf.layers.dense({ units: outputs })] });
   };`);
-  const recipe = smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined } as Partial<RecipeInput>);
+  const recipe = smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined });
   const env = { NODE_OPTIONS: '--max-old-space-size=120' };
   let result;
   if (command === 'run') {
@@ -180,18 +181,39 @@ test.each(['run', 'coordinator'] as const)('a worker of `%s` that runs out of me
   expect(result.stderr).toMatch(/WORKER_CRASHED: worker w\d \(.*\), step \d+, ranks? \d.*heap out of memory/);
 });
 
-test('a full disk does not stop training; the user is told, and what waited is written once there is room', async () => {
-  const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5']);
+/** A disk of its own that is soon full; undefined where none can be mounted. */
+function smallDisk(): string | undefined {
+  const path = scratch.path('disk');
+  mkdirSync(path);
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', path]).status === 0 ? path : undefined;
+}
+
+const disk = smallDisk();
+afterAll(() => {
+  if (disk) spawnSync('umount', ['-l', disk]);
+});
+
+test.skipIf(!disk)('a full disk does not stop training; the user is told, and what waited is written once there is room (skipped where no disk can be mounted: run as root)', async () => {
+  const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5'], join(disk!, 'run'));
   await cluster.start(2);
   await cluster.coordinator.told(/epoch 1\//);
-  // As root a folder cannot be made unwritable; one that is a file can not be written to either.
-  renameSync(join(cluster.out, 'checkpoints'), join(cluster.out, 'checkpoints.away'));
-  writeFileSync(join(cluster.out, 'checkpoints'), '');
-  await cluster.coordinator.told(/warning: a checkpoint could not be written, training goes on/);
-  rmSync(join(cluster.out, 'checkpoints'));
-  renameSync(join(cluster.out, 'checkpoints.away'), join(cluster.out, 'checkpoints'));
+  const filler = join(disk!, 'filler');
+  for (let size = 4_000_000; size > 100; size = Math.floor(size / 2)) {
+    try {
+      appendFileSync(filler, Buffer.alloc(size));
+    } catch {
+      // As much as there is room for has been written.
+    }
+  }
+  await cluster.coordinator.told(/warning: (the journal|a checkpoint) could not be written, training goes on: .*(ENOSPC|no space)/);
+  await cluster.coordinator.told(/warning: events.jsonl cannot be written, training goes on/);
+  await cluster.coordinator.told(/epoch 3\//);
+  rmSync(filler);
+  await cluster.coordinator.told(/warning: events.jsonl is written again/);
   const record = await cluster.finish();
-  expect(record.status).toBe('done');
+  expect(hashesOf(record)).toEqual(hashesOf((await scratch.train(recipes['dense'], ['--workers', '1', '--backend', 'wasm'])).record));
   expect(record.incidents.some(({ what }) => what.includes('could not be written'))).toBe(true);
-  expect(existsSync(join(cluster.out, 'checkpoints'))).toBe(true);
+  // Nothing is missing in the journal.
+  const journal = readFileSync(join(cluster.out, 'journal.jsonl'), 'utf8').split('\n').filter((line) => line).map((line) => JSON.parse(line) as { type: string; phase?: string });
+  expect(journal.filter(({ type, phase }) => type === 'epoch' && phase === 'teacher')).toHaveLength(record.teacher!.epochs.length);
 });

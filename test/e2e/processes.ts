@@ -26,8 +26,9 @@ export class ProcessCluster {
     private readonly scratch: Scratch,
     recipe: RecipeInput,
     private readonly args: readonly string[] = [],
+    out?: string,
   ) {
-    this.out = scratch.out();
+    this.out = out ?? scratch.out();
     this.#recipe = scratch.recipe(recipe);
   }
 

@@ -88,6 +88,7 @@ export class Checkers {
       case 'waiting': return void (this.seen.waited += 1);
       case 'notSaved': return void (this.seen.notSaved += 1);
       case 'checkpointUnusable': return void (this.seen.unusable += 1);
+      default:
     }
   }
 

@@ -142,7 +142,7 @@ class Cluster {
   }
 
   startWorker(place: number): void {
-    const { job, model, seed, speedsMs, heartbeatTimeoutMs } = this.scenario;
+    const { model, seed, speedsMs, heartbeatTimeoutMs } = this.scenario;
     const number = this.#started++;
     const name = `worker${place}#${number}`;
     const process = this.world.start(name, place);
@@ -165,15 +165,14 @@ class Cluster {
     });
     void placed.running.finished.then(() => this.#workerEnded(place, placed, undefined), (error: unknown) => this.#workerEnded(place, placed, error));
     this.#workers[place] = placed;
-    void job;
   }
 
   #workerEnded(place: number, placed: PlacedWorker, error: unknown): void {
     placed.isOver = true;
     if (!placed.process.isAlive) return;
-    this.tell(`${placed.process.name} ended${error ? `: ${String(error)}` : ''}`);
+    this.tell(`${placed.process.name} ended${error ? `: ${textOf(error)}` : ''}`);
     const code = (error as { code?: string } | undefined)?.code;
-    if (error && code !== 'RUN_OVER' && code !== 'COORDINATOR_UNREACHABLE' && !this.isDone) this.checkers.problem(`${placed.process.name} ended with ${String(error)}`);
+    if (error && code !== 'RUN_OVER' && code !== 'COORDINATOR_UNREACHABLE' && !this.isDone) this.checkers.problem(`${placed.process.name} ended with ${textOf(error)}`);
     // One that came before its coordinator is started again, as by an operator.
     if ((code === 'COORDINATOR_UNREACHABLE' || placed.isWantedAgain) && !this.isDone) this.world.clock.after(500, () => this.startWorker(place));
   }
@@ -306,6 +305,8 @@ class Cluster {
     for (let place = 0; place < this.scenario.workers; place++) this.#restart(place);
   }
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : 'something unknown');
 
 const describeNotice = (notice: CoordinatorNotice): string => {
   const { type, ...fields } = notice;

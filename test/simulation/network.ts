@@ -90,8 +90,7 @@ export class SimProcess {
     this.clock = {
       now: () => clock.now() * skew.rate + skew.offsetMs,
       after: (delayMs, callback) => {
-        let cancel = clock.after(delayMs / skew.rate, () => this.whenAwake(callback));
-        return () => cancel();
+        return clock.after(delayMs / skew.rate, () => this.whenAwake(callback));
       },
     };
     this.transport = { listen: (address, onLink) => network.listen(this, address, onLink), connect: (address) => network.connect(this, address) };

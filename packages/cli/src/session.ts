@@ -69,7 +69,7 @@ function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | und
 
 function openAgain(path: string, options: SessionOptions): Opened {
   const folder = RunFolder.open(path);
-  const { status, error: _, endedAt: __, ...before } = folder.readRecord();
+  const { status, error, endedAt, ...before } = folder.readRecord();
   const secrets = folder.readSecrets();
   if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
   const recipe = parseRecipe(before.recipe);

@@ -61,7 +61,7 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
     case 'joined': {
       const { workerId, host, fingerprint } = notice.worker;
       const known = told.workers.some((worker) => worker.workerId === workerId);
-      const workers = known ? changed(told.workers, workerId, ({ left: _, ...worker }) => ({ ...worker, host, fingerprint })) : [...told.workers, { workerId, host, fingerprint }];
+      const workers = known ? changed(told.workers, workerId, ({ left, ...worker }) => ({ ...worker, host, fingerprint })) : [...told.workers, { workerId, host, fingerprint }];
       return { ...told, workers };
     }
     case 'left':
@@ -83,6 +83,6 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
 const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({ ...phase, epochs: [...phase.epochs], bytes: phase.parameters * bytesPerWeight });
 
 export function endRecord(record: RunRecord, endedAt: string, error: ErrorRecord | undefined): RunRecord {
-  const { error: _, ...rest } = record;
+  const { error: before, ...rest } = record;
   return { ...rest, status: error ? 'failed' : 'done', ...(error ? { error: { code: error.code, message: error.message, ...(error.stack ? { stack: error.stack } : {}) } } : {}), endedAt };
 }

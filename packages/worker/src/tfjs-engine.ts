@@ -82,8 +82,7 @@ class TfjsEngine implements Engine {
   constructor(
     private readonly backend: Backend,
     private readonly job: Job,
-    private readonly reader: BlockReader,
-    private readonly ports: { fetchBlock: FetchBlock; breathe: () => Promise<void> },
+    private readonly ports: { reader: BlockReader; fetchBlock: FetchBlock; breathe: () => Promise<void> },
     private readonly options: EngineOptions,
   ) {}
 
@@ -128,7 +127,7 @@ class TfjsEngine implements Engine {
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
     this.#phase.flat.load();
-    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.reader, set: task.set, first, end, breathe: this.ports.breathe }));
+    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.ports.reader, set: task.set, first, end, breathe: this.ports.breathe }));
     return values;
   }
 
@@ -217,7 +216,7 @@ class TfjsEngine implements Engine {
     await this.ports.breathe();
     const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0).subarray(0, phase.schedule.ranks);
     const share = rows.length / task.batch;
-    const batch = await this.reader.read(this.job.dataset.sets[task.set]!, rows);
+    const batch = await this.ports.reader.read(this.job.dataset.sets[task.set]!, rows);
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
     const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
     const isFinite = await step.run({ batch: prepared, key: key('noise'), share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
@@ -254,6 +253,6 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, breathe) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    return new TfjsEngine(backend, job, new BlockReader(job.dataset, fetchBlock), { fetchBlock, breathe }, options);
+    return new TfjsEngine(backend, job, { reader: new BlockReader(job.dataset, fetchBlock), fetchBlock, breathe }, options);
   };
 }

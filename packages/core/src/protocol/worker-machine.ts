@@ -324,7 +324,7 @@ function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256
 function onStart(state: WorkerState, generation: number): WorkerStep {
   const { activity } = state;
   if (activity.stage !== 'ready' || activity.generation !== generation) return { state, effects: [] };
-  const { hashes: _, ...run } = activity;
+  const { hashes, ...run } = activity;
   // The first step of a generation is told at once.
   return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, stage: 'running' } }, run, []);
 }
