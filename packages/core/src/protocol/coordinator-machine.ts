@@ -4,6 +4,7 @@ import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '
 import { limits } from '../limits.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
 import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseWhileWaiting, relinkIfStalled, remind, requestChange } from './membership-change.js';
+import { phaseUnderWay } from './journal.js';
 import { protocolVersion, type ToCoordinator } from './messages.js';
 import { checkpointIfDue, finishIfDone, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable, onDone, onEpoch, onModelSaved } from './phase-reports.js';
 
@@ -16,7 +17,8 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
 }
 
 export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent, nowMs: number): CoordinatorStep {
-  if (state.ended) return onEventAfterEnd(state, event);
+  // One that is fenced off while it ends must not stop the workers of its successor.
+  if (state.ended && event.type !== 'fenced') return onEventAfterEnd(state, event);
   switch (event.type) {
     case 'message':
       return onMessage(state, event.link, event.message, nowMs);
@@ -252,6 +254,8 @@ function excuseSilence(state: CoordinatorState, nowMs: number): CoordinatorState
 function onTick(before: CoordinatorState, nowMs: number): CoordinatorStep {
   const state = excuseSilence(before, nowMs);
   const { membership, options } = state;
+  // A coordinator before this one died between its last phase and its end.
+  if (membership.kind === 'adopting' && phaseUnderWay(state.history, options.job.recipe) === undefined) return end(state, undefined);
   if (membership.kind === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
     return end(state, { code: 'WORKERS_MISSING', message: `${joinedWorkers(state).length} of ${options.workers} workers joined within ${options.joinTimeoutMs / 1000} s` });
   }

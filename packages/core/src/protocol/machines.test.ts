@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Job } from '../job.js';
 import { limits } from '../limits.js';
 import { parseRecipe } from '../recipe/parse.js';
+import type { PhaseRecord } from '../run-record.js';
 import { joinBytes } from '../safetensors.js';
 import { emptyLedger, wholeLedger } from '../ledger.js';
 import { coordinatorStep, initialCoordinatorState } from './coordinator-machine.js';
@@ -249,6 +250,17 @@ describe('a coordinator that comes back', () => {
     coordinator.on({ type: 'checkpointUnusable', sha256: sha('6'), reason: 'cut off' });
     expect(coordinator.effects).toContainEqual({ type: 'journal', record: { type: 'checkpointDropped', sha256: sha('6') } });
     expect(coordinator.paused(1).sent(1)).toEqual([expect.objectContaining({ type: 'resume', ops: 3, checkpoint: sha('3') })]);
+  });
+
+  test('of a run whose phases are all done ends it, without workers', () => {
+    const done = [{ record: { phase: 'teacher' } as PhaseRecord, blob: sha('b') }];
+    const coordinator = new Coordinator(1, { term: 2, history: { ...history, done } }).on({ type: 'tick' });
+    expect(coordinator.effects).toEqual([{ type: 'journal', record: { type: 'ended' } }, { type: 'end', error: undefined }]);
+  });
+
+  test('that is fenced off while it ends says so', () => {
+    const over = new Coordinator(1).join(1).on({ type: 'interrupt', error: { code: 'INTERRUPTED', message: 'stop' } });
+    expect(over.on({ type: 'fenced', term: 2 }).ended).toBe('COORDINATOR_FENCED');
   });
 
   test('is fenced off by one that came after it', () => {
