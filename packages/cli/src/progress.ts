@@ -40,6 +40,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       return `waiting for ${notice.reason}`;
     case 'silent':
     case 'slow':
+    case 'stalling':
     case 'excluded':
     case 'checkpointUnusable': {
       const { workerId, what } = incidentOf(notice)!;

@@ -19,7 +19,7 @@ export interface RunStatus {
     readonly stage: string;
     readonly rankMs: number | undefined;
     readonly silentMs: number;
-    /** spare, slow, silent, leaving, left out or nothing. */
+    /** spare, slow, stalls others, silent, leaving, left out or nothing. */
     readonly note: string;
     readonly waitsFor: readonly string[];
   }[];
@@ -37,7 +37,7 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
     workers: [...state.workers.values()].map((worker) => {
       const ranks = members.find(({ workerId }) => workerId === worker.workerId)?.ranks;
       const notes = [
-        ranks && ranks.lo === ranks.hi ? 'spare' : '', worker.slownessNoted ? 'slow' : '', worker.silenceNoted ? 'silent' : '', worker.leaving ? 'leaving' : '',
+        ranks && ranks.lo === ranks.hi ? 'spare' : '', worker.slownessNoted ? 'slow' : '', worker.stallNoted ? 'stalls others' : '', worker.silenceNoted ? 'silent' : '', worker.leaving ? 'leaving' : '',
         worker.quarantinedUntilMs > nowMs ? 'left out' : '',
       ];
       return {

@@ -37,6 +37,8 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
       return { workerId: notice.workerId, what: `has said nothing for ${(notice.silentMs / 1000).toFixed(1)} s` };
     case 'slow':
       return { workerId: notice.workerId, what: `holds up the others: ${Math.round(notice.rankMs)} ms a rank, they take ${Math.round(notice.typicalMs)}` };
+    case 'stalling':
+      return { workerId: notice.workerId, what: `has got no further for ${(notice.forMs / 1000).toFixed(1)} s, and ${notice.waiting.join(', ')} wait for it` };
     case 'excluded':
       return { workerId: notice.workerId, what: `left out for ${notice.forMs / 1000} s: ${notice.reason}` };
     case 'waiting':

@@ -23,6 +23,8 @@ export const limits = {
   accusationMs: 1_000,
   /** A worker that others cannot reach is left out for so long before it is tried again. */
   quarantineMs: 30_000,
+  /** Epochs that a coordinator does not know are reported so many at once. */
+  reportsAtOnce: 1_000,
   /** A message that seems to have been lost is sent again after so long. */
   resendMs: 2_000,
   /** How long a coordinator that was started again waits for the workers of before. */

@@ -130,7 +130,7 @@ function admit(state: CoordinatorState, link: number, message: ToCoordinator & {
   const workerId = named ?? `w${state.nextWorker}`;
   const worker: Worker = {
     link, instance, workerId, host, info: undefined, held: undefined, leaving: false, heardMs: nowMs, beat: undefined, advancedMs: nowMs, toldMs: nowMs,
-    silenceNoted: false, slownessNoted: false, quarantinedUntilMs: 0,
+    silenceNoted: false, progressedMs: nowMs, slownessNoted: false, stallNoted: false, quarantinedUntilMs: 0,
   };
   const next: CoordinatorState = {
     ...state, nextWorker: Math.max(state.nextWorker, Number(workerId.slice(1)) + 1), names: new Map(state.names).set(instance, workerId), workers: new Map(state.workers).set(link, worker),
@@ -194,7 +194,8 @@ function beginIfReady(state: CoordinatorState, nowMs: number): CoordinatorStep {
 function onHeartbeat(state: CoordinatorState, worker: Worker, beat: Heartbeat, nowMs: number): CoordinatorStep {
   const { beat: last } = worker;
   const advanced = !last || beat.busy || last.progress !== beat.progress || last.stage !== beat.stage || last.generation !== beat.generation;
-  const next: Worker = { ...worker, beat, advancedMs: advanced ? nowMs : worker.advancedMs };
+  const progressed = !last || last.progress !== beat.progress;
+  const next: Worker = { ...worker, beat, advancedMs: advanced ? nowMs : worker.advancedMs, ...(progressed ? { progressedMs: nowMs, stallNoted: false } : {}) };
   const heard: CoordinatorState = { ...state, workers: new Map(state.workers).set(worker.link, next) };
   const { phase } = state;
   const answer = tell(worker.link, { type: 'heartbeat', epochs: phase?.epochs.length ?? 0, done: phase?.done.has(worker.workerId) ?? false, ...(phase ? { phase: phase.name } : {}) });
@@ -261,7 +262,7 @@ function onTick(before: CoordinatorState, nowMs: number): CoordinatorStep {
   }
   // The disk had no room for the model: perhaps it has now.
   if (membership.kind === 'saving') return { state, effects: [{ type: 'saveModel', phase: membership.record.phase, model: membership.model, lastGood: false }] };
-  const duties = [dropSilent, beginIfReady, decideWhenAllAcknowledged, judgeAccusations, relinkIfStalled, noteSlow, rebalance, checkpointIfDue];
+  const duties = [dropSilent, beginIfReady, decideWhenAllAcknowledged, judgeAccusations, relinkIfStalled, noteSlow, noteStalling, rebalance, checkpointIfDue];
   return duties.reduce<CoordinatorStep>((step, duty) => (step.state.ended ? step : andThen(step, (next) => duty(next, nowMs))), { state, effects: [] });
 }
 
@@ -279,6 +280,23 @@ function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): Coord
   }
   if (worker.silenceNoted) return { state, effects: [] };
   return { state: { ...state, workers: new Map(state.workers).set(worker.link, { ...worker, silenceNoted: true }) }, effects: [notify({ type: 'silent', workerId: worker.workerId, silentMs })] };
+}
+
+/** Names a member that works without getting on while others wait for it. */
+function noteStalling(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  if (state.membership.kind !== 'running') return { state, effects: [] };
+  const { members } = state.membership;
+  const byId = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker]));
+  const workers = new Map(state.workers);
+  const effects: CoordinatorEffect[] = [];
+  for (const [index, { workerId }] of members.entries()) {
+    const worker = byId.get(workerId);
+    const waiting = members.filter((member) => byId.get(member.workerId)?.beat?.waitingFor.includes(index)).map((member) => member.workerId);
+    if (!worker?.beat?.busy || worker.stallNoted || waiting.length === 0 || nowMs - worker.progressedMs < limits.stallTimeoutMs) continue;
+    workers.set(worker.link, { ...worker, stallNoted: true });
+    effects.push(notify({ type: 'stalling', workerId, forMs: nowMs - worker.progressedMs, waiting }));
+  }
+  return { state: { ...state, workers }, effects };
 }
 
 /** A member that takes so many times as long as the middle one holds up the others. */

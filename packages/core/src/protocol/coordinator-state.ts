@@ -62,6 +62,8 @@ export type CoordinatorNotice =
   | { readonly type: 'left'; readonly workerId: string; readonly reason: string }
   | { readonly type: 'silent'; readonly workerId: string; readonly silentMs: number }
   | { readonly type: 'slow'; readonly workerId: string; readonly rankMs: number; readonly typicalMs: number }
+  /** The others wait for it, and it gets no further. */
+  | { readonly type: 'stalling'; readonly workerId: string; readonly forMs: number; readonly waiting: readonly string[] }
   | { readonly type: 'excluded'; readonly workerId: string; readonly reason: string; readonly forMs: number }
   | { readonly type: 'pausing'; readonly generation: number; readonly reason: string; readonly boundary: boolean }
   | { readonly type: 'waiting'; readonly reason: string }
@@ -108,7 +110,10 @@ export interface Worker {
   /** When it was last told what to do. */
   readonly toldMs: number;
   readonly silenceNoted: boolean;
+  /** When what it counts in its heartbeats last went up. */
+  readonly progressedMs: number;
   readonly slownessNoted: boolean;
+  readonly stallNoted: boolean;
   /** Not to be made a member before andThen, since others could not reach it. */
   readonly quarantinedUntilMs: number;
 }

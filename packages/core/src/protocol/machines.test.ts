@@ -208,6 +208,13 @@ describe('a change of membership', () => {
     expect(coordinator.sent(1)).toEqual([expect.objectContaining({ members: [expect.objectContaining({ ranks: { lo: 0, hi: 6 } }), expect.objectContaining({ ranks: { lo: 6, hi: 8 } })] })]);
   });
 
+  test('a member that others wait for, and that gets no further, is named', () => {
+    const coordinator = new Coordinator(2).running();
+    for (; coordinator.now < limits.stallTimeoutMs; coordinator.now += 500) coordinator.beat(1, { waitingFor: [1] }).beat(2, { busy: true }).on({ type: 'tick' });
+    expect(coordinator.beat(1, { waitingFor: [1] }).beat(2, { busy: true }).on({ type: 'tick' }).notices('stalling')).toEqual([expect.objectContaining({ workerId: 'w2', waiting: ['w1'] })]);
+    expect(coordinator.on({ type: 'tick' }).notices('stalling')).toEqual([]);
+  });
+
   test('what a worker seems not to have heard is said again', () => {
     const coordinator = new Coordinator(1).join(1);
     coordinator.now = limits.resendMs + 1;
@@ -357,6 +364,11 @@ describe('a worker', () => {
     expect(worker.on({ type: 'unreachable', error }).effects.at(-1)).toMatchObject({ type: 'exit', error: { code: 'COORDINATOR_LOST' } });
     expect(worker.on({ type: 'heartbeatDue' }).effects).toEqual([]);
     expect(new Worker(0).joined().on({ type: 'coordinatorLost', reason: '' }).effects.at(-1)).toMatchObject({ type: 'exit' });
+  });
+
+  test('that cannot go on says so again when it is asked to pause', () => {
+    const worker = new Worker().joined().on({ type: 'failed', error: { code: 'BUG', message: 'no' } });
+    expect(worker.hears({ type: 'pause', generation: 9, boundary: false }).sent).toEqual([{ type: 'failed', error: { code: 'BUG', message: 'no' } }]);
   });
 
   test('whose coordinator says nothing looks for another', () => {

@@ -96,7 +96,7 @@ function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): W
 }
 
 function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): WorkerStep {
-  const lost: WorkerState = { ...state, link: 'down', awaySinceMs: nowMs };
+  const lost: WorkerState = { ...state, link: 'down', awaySinceMs: state.link === 'up' ? nowMs : state.awaySinceMs };
   if (state.leaving) return stop(lost, undefined);
   if (state.identity.patienceMs > 0) return { state: lost, effects: [{ type: 'connect', delayMs: state.job ? 0 : limits.connectPauseMs }] };
   return stop(lost, { code: 'COORDINATOR_LOST', message: `the connection to the coordinator closed: ${reason || 'no reason given'}` });
@@ -207,20 +207,22 @@ function join(state: WorkerState): WorkerStep {
 function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): WorkerEffect[] {
   const { activity, training } = state;
   if (!training || training.phase !== known.phase) return [];
-  const epochs = training.epochs.slice(known.epochs).map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
+  const epochs = training.epochs.slice(known.epochs, known.epochs + limits.reportsAtOnce).map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
   return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, training) : [])];
 }
 
 function capture(state: WorkerState, { id, offset }: ToWorker & { type: 'getState' }): WorkerEffect[] {
   if (offset > 0) return [{ type: 'sendCaptured', id, offset }];
-  if (!state.training || state.activity.stage === 'preparing') return [];
+  if (!state.training || state.activity.stage === 'preparing' || isAdoptingState(state.activity)) return [];
   return [{ type: 'captureState', id, training: state.training }, { type: 'sendCaptured', id, offset: 0 }];
 }
 
 // A change of membership: pause, resume, start.
 
 function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): WorkerStep {
-  if (generation < state.generation || state.activity.stage === 'failing') return { state, effects: [] };
+  if (generation < state.generation) return { state, effects: [] };
+  // Who cannot go on says so instead: the first member, which was to say it, may be the one that is lost.
+  if (state.activity.stage === 'failing') return { state, effects: [send(state.activity.message)] };
   const { stage } = state.activity;
   const isAtWork = stage === 'running' || stage === 'ready' || stage === 'preparing' || stage === 'finished';
   // The pause of the generation that this worker is in already is an old one; one that it waits in is asked for again.
