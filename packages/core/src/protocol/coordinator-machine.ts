@@ -3,7 +3,7 @@
 import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
 import { limits } from '../limits.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
-import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseWhileWaiting, relinkIfStalled, remind, requestChange } from './membership-change.js';
+import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseIdle, relinkIfStalled, remind, requestChange } from './membership-change.js';
 import { phaseUnderWay } from './journal.js';
 import { protocolVersion, type ToCoordinator } from './messages.js';
 import { checkpointIfDue, finishIfDone, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable, onDone, onEpoch, onModelSaved } from './phase-reports.js';
@@ -36,7 +36,7 @@ export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent
     case 'modelSaved':
       return andThen(onModelSaved(state, event.blob, nowMs), (saved) => requestChange(saved, { reason: 'the phase is done', boundary: false }, nowMs));
     case 'checkpointTaken':
-      return andThen(onCheckpointTaken(state, event), releaseWhileWaiting);
+      return andThen(onCheckpointTaken(state, event), releaseIdle);
     case 'checkpointFailed':
       return onCheckpointFailed(state, event);
     case 'checkpointUnusable':
@@ -178,7 +178,7 @@ function beginIfReady(state: CoordinatorState, nowMs: number): CoordinatorStep {
   const joined = joinedWorkers(state);
   switch (state.membership.kind) {
     case 'gathering':
-      if (joined.some(({ leaving }) => leaving)) return releaseWhileWaiting(state);
+      if (joined.some(({ leaving }) => leaving)) return releaseIdle(state);
       return joined.filter(({ leaving }) => !leaving).length < state.options.workers ? { state, effects: [] } : pauseAll(state, { reason: 'all workers are there', boundary: false }, nowMs);
     case 'adopting':
       if (state.membership.untilMs > nowMs) return { state, effects: [] };

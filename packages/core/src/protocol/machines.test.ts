@@ -161,6 +161,17 @@ describe('a change of membership', () => {
     expect(leaving.sent(1)).toEqual([expect.objectContaining({ type: 'resume', members: [expect.objectContaining({ workerId: 'w1', ranks: { lo: 0, hi: 2 } })] })]);
   });
 
+  test('one that waits while another distils goes at once, and one worker is enough for that', () => {
+    const done = [{ record: { phase: 'teacher' } as PhaseRecord, blob: sha('b') }];
+    const distilling = parseRecipe({ ...recipe, student: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 2 }, distill: {}, data: { large: source, small: source, test: source } });
+    const small = { ...job, recipe: distilling, dataset: { ...job.dataset, sets: { ...job.dataset.sets, small: set } } };
+    const coordinator = new Coordinator(2, { job: small, minWorkers: 2, history: { ...emptyHistory, done } }).join(1).join(2).paused(1).paused(2);
+    expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'resume', phase: 'student', teacher: sha('b'), members: [expect.objectContaining({ ranks: { lo: 0, hi: 1 } })] })]);
+    expect(coordinator.ready(1).message(2, { type: 'leaving' }).sent(2)).toEqual([{ type: 'stop' }]);
+    expect(coordinator.on({ type: 'closed', link: 1, reason: '' }).on({ type: 'tick' }).notices('waiting')).toEqual([{ type: 'waiting', reason: '1 more worker' }]);
+    expect(coordinator.join(3).sent(3)).toContainEqual(expect.objectContaining({ type: 'pause' }));
+  });
+
   test('a worker that is lost while others wait for the end of a step makes them stop at once', () => {
     const coordinator = new Coordinator(2).running().join(3).on({ type: 'closed', link: 2, reason: '' });
     expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: false })]);

@@ -4,7 +4,7 @@ import { costsOf, dealRanks, stepCost } from '../assignment.js';
 import { phaseOf } from '../job.js';
 import { ledgerDigest, wholeLedger } from '../ledger.js';
 import { limits } from '../limits.js';
-import { isOnOneNode, planGeneration, type Candidate, type Plan } from './membership.js';
+import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './membership.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorState, type CoordinatorStep, type MembershipState, type PhaseProgress, type Worker } from './coordinator-state.js';
 import { phaseUnderWay } from './journal.js';
 import type { Member, ToCoordinator, ToWorker } from './messages.js';
@@ -127,10 +127,18 @@ const holdsMore = ({ history, phase }: CoordinatorState, { held }: Worker): bool
 export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
   state.membership.kind === 'waiting' ? [...state.workers.values()].find((worker) => worker.leaving && holdsMore(state, worker)) : undefined;
 
-/** While nobody trains: those that want to go and hold nothing that is not kept go at once. */
-export function releaseWhileWaiting(state: CoordinatorState): CoordinatorStep {
-  const isWaiting = state.membership.kind === 'waiting' || state.membership.kind === 'gathering';
-  return isWaiting ? releaseLeavers(state, { kind: 'wait', reason: '' }) : { state, effects: [] };
+/** Those that want to go and do not take part go at once, unless they hold what is kept nowhere else. */
+export function releaseIdle(state: CoordinatorState): CoordinatorStep {
+  const { membership } = state;
+  switch (membership.kind) {
+    case 'waiting':
+    case 'gathering':
+      return releaseLeavers(state, { kind: 'wait', reason: '' });
+    case 'running':
+      return releaseLeavers(state, { kind: 'resume', ops: 0, members: membership.members, heals: [], checkpoint: undefined, reason: '' });
+    default:
+      return { state, effects: [] };
+  }
 }
 
 function start(state: CoordinatorState, plan: Plan & { kind: 'resume' }, so: { effects: readonly CoordinatorEffect[]; nowMs: number }): CoordinatorStep {
@@ -187,14 +195,14 @@ function wantedChange(state: CoordinatorState, nowMs: number): string | undefine
   const workers = joinedWorkers(state).filter((worker) => isAble(worker, nowMs));
   const leaver = workers.find((worker) => worker.leaving && ids.has(worker.workerId));
   if (leaver) return `${nameOf(leaver)} leaves`;
-  if (state.membership.kind === 'waiting') return workers.filter((worker) => !worker.leaving).length >= state.options.minWorkers ? 'enough workers' : undefined;
+  if (state.membership.kind === 'waiting') return workers.filter((worker) => !worker.leaving).length >= workersNeeded(state.phase!.name, state.options.minWorkers) ? 'enough workers' : undefined;
   if (isOnOneNode(state.phase!.name)) return undefined;
   const newcomer = workers.find((worker) => !worker.leaving && !ids.has(worker.workerId));
   return newcomer && `${nameOf(newcomer)} joins`;
 }
 
 export function changeIfWanted(state: CoordinatorState, nowMs: number): CoordinatorStep {
-  return andThen(releaseWhileWaiting(state), (next) => {
+  return andThen(releaseIdle(state), (next) => {
     const reason = wantedChange(next, nowMs);
     return reason === undefined ? { state: next, effects: [] } : requestChange(next, { reason, boundary: next.membership.kind === 'running' }, nowMs);
   });

@@ -43,9 +43,12 @@ export type Plan =
 /** Distillation runs on one node; the others wait. */
 export const isOnOneNode = (phase: PhaseName): boolean => phase !== 'teacher';
 
+/** How many workers a phase needs. */
+export const workersNeeded = (phase: PhaseName, minWorkers: number): number => (isOnOneNode(phase) ? 1 : minWorkers);
+
 export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoint }: PlanQuestion): Plan {
   const able = candidates.filter((candidate) => !candidate.leaving);
-  const needed = isOnOneNode(phase) ? 1 : minWorkers;
+  const needed = workersNeeded(phase, minWorkers);
   if (able.length < needed) return { kind: 'wait', reason: `${needed - able.length} more ${needed - able.length === 1 ? 'worker' : 'workers'}` };
   const opsOf = ({ held }: Candidate): number => (held?.phase === phase ? held.ops : -1);
   const newest = Math.max(...candidates.map(opsOf));
