@@ -106,6 +106,58 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   });
 });
 
+test('distillation goes on as well: from its newest checkpoint on another worker, and after everything was killed', async () => {
+  const recipe: RecipeInput = { ...recipes['dense'], student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.1 }, { dense: 1 }] }, epochs: 600, batch: 8 } };
+  const expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
+  const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.2']);
+  await cluster.start(2);
+  const folder = join(cluster.out, 'checkpoints');
+  const checkpoint = async (): Promise<void> => {
+    for (let waited = 0; !readdirSync(folder).some((file) => file.startsWith('student')) && waited < 400; waited++) await delay(50);
+  };
+  await checkpoint();
+  cluster.workers.forEach((worker) => cluster.kill(worker));
+  const survivor = cluster.join();
+  await cluster.coordinator.told(/student: goes on from the checkpoint at operation/);
+  await delay(500);
+  cluster.coordinator.child.kill('SIGKILL');
+  cluster.kill(survivor);
+  await cluster.coordinator.result;
+  const { code, stdout, stderr } = await scratch.run(['run', '--resume', cluster.out, '--workers', '2', '--backend', 'wasm', '--json']);
+  expect(code, stderr).toBe(0);
+  // The teacher is not trained again.
+  expect(stderr).not.toMatch(/teacher: /);
+  const record = JSON.parse(stdout) as RunRecord;
+  expect(hashesOf(record)).toEqual(expected);
+  everyRowOnce(record);
+});
+
+test('a slow worker is named, and its ranks move to faster ones; the bits stay', async () => {
+  const recipe: RecipeInput = { ...recipes['dense'], ranks: 8, teacher: { ...recipes['dense']!.teacher, epochs: 12 } };
+  const cluster = new ProcessCluster(scratch, recipe);
+  await cluster.start(2);
+  // It runs a fifth of the time.
+  let isOver = false;
+  const slowed = (async () => {
+    for (let round = 0; round < 2000 && !isOver; round++) {
+      cluster.signal(cluster.workers[1], 'SIGSTOP');
+      await delay(40);
+      cluster.signal(cluster.workers[1], 'SIGCONT');
+      await delay(10);
+    }
+  })();
+  await cluster.coordinator.told(/warning: worker w\d holds up the others: \d+ ms a rank, they take \d+/);
+  const { stdout } = await scratch.run(['status', cluster.out]);
+  expect(stdout).toMatch(/w\d .* slow|holds up the others/);
+  for (let waited = 0; waited < 400 && !readFileSync(join(cluster.out, 'events.jsonl'), 'utf8').includes('ranks move: a step takes'); waited++) await delay(50);
+  isOver = true;
+  await slowed;
+  const record = await cluster.finish();
+  expect(readFileSync(join(cluster.out, 'events.jsonl'), 'utf8')).toContain('ranks move: a step takes');
+  expect(record.incidents.some(({ workerId, what }) => workerId && what.includes('holds up the others'))).toBe(true);
+  expect(hashesOf(record)).toEqual(hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record));
+});
+
 test('two coordinators for one run: the older is fenced off, and ends', async () => {
   const recipe = recipes['dense'];
   const cluster = new ProcessCluster(scratch, recipe);
