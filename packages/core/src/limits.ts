@@ -47,6 +47,10 @@ export const limits = {
   /** Ranks move only if that makes a step shorter by this share, and not more often than this. */
   rebalanceGain: 0.15,
   rebalanceIntervalMs: 5_000,
+  /** A worker's speed is its mean over about so long. */
+  speedAverageMs: 5_000,
+  /** Steps after which a worker's speed is told. */
+  timedStepsNeeded: 3,
   /** How long a worker's speed counts after it has computed last. */
   measurementKeptMs: 60_000,
   /** How often a coordinator looks whether somebody is silent or late. */

@@ -14,7 +14,7 @@ import type { Activity, Preparing, Running, WorkerEffect, WorkerEvent, WorkerIde
 export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
   return {
     identity, link: 'down', heardMs: nowMs, beatMs: nowMs, awaySinceMs: nowMs, workerId: '', term: 0, job: undefined, loaded: undefined, building: undefined, built: undefined, training: undefined,
-    generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, computedMs: -Infinity,
+    generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, timedSteps: 0, computedMs: -Infinity,
   };
 }
 
@@ -113,8 +113,9 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): WorkerStep {
   }
   if (state.link === 'greeting') return greet(state);
   const { activity, generation, progress } = state;
-  // An old measurement says nothing: a spare is tried again some time.
-  const rankMs = nowMs - state.computedMs > limits.measurementKeptMs ? undefined : state.rankMs;
+  // The first steps say little, and an old measurement nothing: a spare is tried again some time.
+  const isTelling = state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
+  const rankMs = isTelling ? state.rankMs : undefined;
   if (activity.stage === 'stopped') return { state, effects: [] };
   const { busy, waitingFor } = occupation(state);
   return { state, effects: [send({ type: 'heartbeat', generation, stage: activity.stage, busy, progress, waitingFor, ...(rankMs === undefined ? {} : { rankMs }) })] };

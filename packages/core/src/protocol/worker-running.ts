@@ -83,8 +83,12 @@ export function doneMessage(training: TrainingState): ToCoordinator & { type: 'd
   return { type: 'done', phase, steps: step, samples, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped! };
 }
 
-/** Milliseconds of a rank, averaged over about the last ten steps. */
-const averaged = (before: number | undefined, ms: number): number => (before === undefined ? ms : before + 0.1 * (ms - before));
+/** Milliseconds of a rank's micro-batch, averaged over about the last seconds. */
+function averaged({ rankMs, timedSteps, computedMs }: WorkerState, ms: number, nowMs: number): Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'> {
+  const steps = timedSteps + 1;
+  const weight = Math.min(1, Math.max(1 / steps, (nowMs - computedMs) / limits.speedAverageMs));
+  return { rankMs: rankMs === undefined ? ms : rankMs + weight * (ms - rankMs), timedSteps: steps, computedMs: nowMs };
+}
 
 export function onComputed(state: WorkerState, run: Running, event: WorkerEvent & { type: 'computed' }, nowMs: number): WorkerStep {
   const { ranks } = run.phase.schedule;
@@ -95,7 +99,7 @@ export function onComputed(state: WorkerState, run: Running, event: WorkerEvent 
       writeAccount(event.partials[i], run.layout, { ranks, rank }, { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined });
     }
   });
-  const paced = run.ranks.length ? { ...state, rankMs: averaged(state.rankMs, event.ms / run.ranks.length), computedMs: nowMs } : state;
+  const paced = run.ranks.length ? { ...state, ...averaged(state, event.ms / run.ranks.length, nowMs) } : state;
   return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.contributePartials(event.partials)), nowMs);
 }
 

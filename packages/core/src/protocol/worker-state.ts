@@ -163,8 +163,9 @@ export interface WorkerState {
   readonly lastProgressMs: number;
   /** Goes up with whatever comes in; by it the coordinator sees that a worker gets on. */
   readonly progress: number;
-  /** Mean time of a rank's micro-batch over the last steps. */
+  /** Mean time of a rank's micro-batch over the last seconds, how many steps were timed, and when the last one. */
   readonly rankMs: number | undefined;
+  readonly timedSteps: number;
   readonly computedMs: number;
 }
 
