@@ -133,7 +133,7 @@ test('distillation goes on as well: from its newest checkpoint on another worker
 });
 
 test('a slow worker is named, and its ranks move to faster ones; the bits stay', async () => {
-  const recipe: RecipeInput = { ...recipes['dense'], ranks: 8, teacher: { ...recipes['dense']!.teacher, epochs: 12 } };
+  const recipe: RecipeInput = { ...recipes['dense'], ranks: 8, teacher: { ...recipes['dense'].teacher, epochs: 12 } };
   const cluster = new ProcessCluster(scratch, recipe);
   await cluster.start(2);
   // It runs a fifth of the time.
