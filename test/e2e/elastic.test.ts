@@ -158,6 +158,22 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
   expect(hashesOf(record)).toEqual(hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record));
 });
 
+test('a worker of `run` that is stopped for a while comes back, and one that is killed is started again', async () => {
+  const out = scratch.out();
+  const run = scratch.start(['run', scratch.recipe(recipes['dense']), '--workers', '2', '--backend', 'wasm', '--heartbeat-timeout', '2', '--out', out, '--json']);
+  await run.told(/epoch 1\//);
+  const pids = ['worker-1', 'worker-2'].map((name) => (JSON.parse(readFileSync(join(out, 'logs', `${name}.log`), 'utf8').split('\n')[0]) as { pid: number }).pid);
+  process.kill(pids[0], 'SIGSTOP');
+  await run.told(/left: it said nothing for 2 s/);
+  process.kill(pids[0], 'SIGCONT');
+  process.kill(pids[1], 'SIGKILL');
+  const { code, stdout, stderr } = await run.result;
+  expect(code, stderr).toBe(0);
+  const record = JSON.parse(stdout) as RunRecord;
+  expect(hashesOf(record)).toEqual(hashesOf((await scratch.train(recipes['dense'], ['--workers', '1', '--backend', 'wasm'])).record));
+  expect(record.workers.length).toBeGreaterThan(2);
+});
+
 test('two coordinators for one run: the older is fenced off, and ends', async () => {
   const recipe = recipes['dense'];
   const cluster = new ProcessCluster(scratch, recipe);

@@ -18,6 +18,8 @@ const exitNoticeDelayMs = 500;
 
 export class LocalWorkers {
   readonly #children = new Map<number, ChildProcess>();
+  /** Workers that are about to be started again. */
+  #restarting = 0;
   #isStopping = false;
 
   /** @param environments what each worker's environment has beyond this one's */
@@ -52,9 +54,17 @@ export class LocalWorkers {
       if (code === 0) return this.#endIfNoneIsLeft();
       if (signal === null) return this.#giveUp(`${what} ended with exit code ${code}; its log is ${logFile}`);
       session.log(`${what} was ended by ${signal}`);
-      if (restarts < limits.workerRestarts) setTimeout(() => this.#isStopping || this.#start(index, restarts + 1), limits.workerRestartMs).unref();
+      if (restarts < limits.workerRestarts) this.#restart(index, restarts + 1);
       else this.#endIfNoneIsLeft();
     });
+  }
+
+  #restart(index: number, restarts: number): void {
+    this.#restarting += 1;
+    setTimeout(() => {
+      this.#restarting -= 1;
+      if (!this.#isStopping) this.#start(index, restarts);
+    }, limits.workerRestartMs).unref();
   }
 
   #giveUp(message: string): void {
@@ -62,7 +72,7 @@ export class LocalWorkers {
   }
 
   #endIfNoneIsLeft(): void {
-    if (this.#children.size === 0) this.#giveUp('no worker process is left');
+    if (this.#children.size + this.#restarting === 0) this.#giveUp('no worker process is left');
   }
 
   /** Waits until all have ended; those that take too long are killed. */

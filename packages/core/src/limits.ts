@@ -31,6 +31,8 @@ export const limits = {
   adoptionMs: 3_000,
   /** How long a worker goes on without its coordinator before it gives up. */
   coordinatorPatienceMs: 600_000,
+  /** The same for a worker of `run`, whose coordinator is its parent. */
+  managedPatienceMs: 2_000,
   /** Bytes of training state in one message or frame. */
   statePartBytes: 1024 * 1024,
   /** A checkpoint is taken so often, unless the user says otherwise. */

@@ -39,7 +39,7 @@ async function work(options: Options): Promise<void> {
     identity: {
       instance: process.env['STILLHOUSE_INSTANCE'] ?? randomBytes(8).toString('hex'), version, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '', host: hostname(),
       // The parent of a managed worker is its coordinator: without it there is nobody to work for.
-      patienceMs: options.managed ? 0 : options.patience * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
+      patienceMs: options.managed ? limits.managedPatienceMs : options.patience * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
     },
     ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }), log,
   });
