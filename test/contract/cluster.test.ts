@@ -50,8 +50,15 @@ function quick(scenario: Scenario): Scenario {
   return { ...calm(scenario), speedsMs: scenario.speedsMs.map(() => 1), faults: faults.map((fault) => ({ ...fault, atMs: fault.atMs / 5 })), calmAtMs: 1_000, skews: [{ rate: 1, offsetMs: 0 }] };
 }
 
-const seeds = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
-const scenarios = seeds.map((seed) => quick(scenarioOf(seed)));
+/** The first scenarios of a kind. */
+const first = (count: number, fits: (scenario: Scenario) => boolean): Scenario[] => Array.from({ length: 500 }, (_, seed) => quick(scenarioOf(seed))).filter(fits).slice(0, count);
+const chosen = [
+  ...first(4, ({ faults }) => faults.length > 1),
+  ...first(2, ({ workers, job }) => workers > job.recipe.ranks),
+  ...first(2, ({ workers, job }) => workers > 2 && job.recipe.ranks > 4),
+  ...first(2, ({ job }) => job.recipe.student !== undefined && job.recipe.teacher.earlyStopping !== undefined),
+];
+const scenarios = [...new Map(chosen.map((scenario) => [scenario.seed, scenario])).values()];
 
 test('the scenarios cover several workers, spares, students, early stops and crashes', () => {
   expect(scenarios.some(({ workers, job }) => workers > job.recipe.ranks)).toBe(true);

@@ -229,6 +229,7 @@ class Cluster {
       case 'everything crashes':
         this.#crashCoordinators(true);
         this.#workers.forEach((_, place) => this.#crashWorker(place, true));
+        if (fault.isSpoiled) this.disk.spoilNewestCheckpoint();
         this.#later(fault.backAfterMs, () => void this.#ensureCoordinator());
         return this.#later(fault.backAfterMs, () => this.#workers.forEach((_, place) => this.#restart(place)));
       case 'the disk is full':

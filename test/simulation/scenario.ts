@@ -19,7 +19,7 @@ export type Fault =
   | { readonly kind: 'a host is cut off'; readonly worker: number; readonly forMs: number }
   | { readonly kind: 'the coordinator crashes'; readonly isNoticed: boolean; readonly isTorn: boolean; readonly losesRecords: boolean; readonly backAfterMs: number }
   | { readonly kind: 'the coordinator freezes'; readonly forMs: number; readonly isReplaced: boolean }
-  | { readonly kind: 'everything crashes'; readonly backAfterMs: number }
+  | { readonly kind: 'everything crashes'; readonly backAfterMs: number; readonly isSpoiled: boolean }
   | { readonly kind: 'the disk is full'; readonly forMs: number }
   | { readonly kind: 'a checkpoint is spoiled' };
 
@@ -88,7 +88,8 @@ function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {
     () => ({ kind: 'a host is cut off', worker, forMs: 3000 + next() * 5000 }),
     () => ({ kind: 'the coordinator crashes', isNoticed: chance(0.7), isTorn: chance(0.3), losesRecords: chance(0.3), backAfterMs: next() * 3000 }),
     () => ({ kind: 'the coordinator freezes', forMs, isReplaced: chance(0.5) }),
-    () => ({ kind: 'everything crashes', backAfterMs: next() * 1000 }),
+    () => ({ kind: 'everything crashes', backAfterMs: next() * 1000, isSpoiled: chance(0.6) }),
+    () => ({ kind: 'everything crashes', backAfterMs: next() * 1000, isSpoiled: chance(0.6) }),
     () => ({ kind: 'the disk is full', forMs }),
     () => ({ kind: 'a checkpoint is spoiled' }),
   ];
@@ -112,7 +113,7 @@ export function scenarioOf(seed: number): Scenario {
     minDelayMs: 0.1, maxDelayMs: chance(0.6) ? 2 : 60,
     duplicates: harsh ? 0.02 : 0, losses: harsh && chance(0.5) ? 0.005 : 0,
     skews: Array.from({ length: workers + 1 }, () => (chance(0.3) ? { rate: 0.5 + next(), offsetMs: next() * 1e6 } : { rate: 1, offsetMs: 0 })),
-    checkpointEveryMs: chance(0.3) ? Infinity : 100 + next() * 1000,
+    checkpointEveryMs: chance(0.2) ? Infinity : 50 + next() * 500,
     heartbeatTimeoutMs: 4000,
     calmAtMs: 20_000,
   };

@@ -103,7 +103,9 @@ export function checkpointIfDue(state: CoordinatorState, nowMs: number): Coordin
   const waitedMs = nowMs - checkpoint.lastMs;
   const bestIsNew = phase.epochs.length > checkpoint.epochs && waitedMs >= options.checkpointEveryMs / 4 && isBest(state);
   const isDue = membership.kind === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
-  if (!isDue && !leaver) return { state, effects: [] };
+  // One that failed, as on a full disk, is tried again after a while.
+  const mustSave = leaver !== undefined && waitedMs >= limits.resendMs;
+  if (!isDue && !mustSave) return { state, effects: [] };
   const id = checkpoint.nextId;
   return {
     state: { ...state, checkpoint: { nextId: id + 1, pending: { id, link: worker.link }, lastMs: nowMs, epochs: phase.epochs.length } },
