@@ -1,6 +1,6 @@
 // Judges of a run, outside the product: each watches one invariant of docs/protocol.md.
 import { createHash } from 'node:crypto';
-import { phaseOf, wholeLedger, ledgerDigest, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord } from '@stillhouse/core';
+import { phaseOf, stepsPerEpoch, wholeLedger, ledgerDigest, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord } from '@stillhouse/core';
 import type { ComputeTask } from '@stillhouse/worker';
 import { referenceRun } from './reference.js';
 import type { ToyModel } from './toy-engine.js';
@@ -104,7 +104,8 @@ export class Checkers {
       if (record.weightsSha256 !== expected.weightsSha256 || record.steps !== expected.steps) this.problem(`I1: ${phase}: ${record.steps} steps to ${record.weightsSha256.slice(0, 12)}, the reference ${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`);
       const saved = models.get(phase);
       if (!saved || createHash('sha256').update(saved).digest('hex') !== expected.weightsSha256) this.problem(`I1: the ${phase} on disk is not the reference's`);
-      if (record.epochs.some((epoch, i) => epoch.epoch !== i)) this.problem(`I2: epochs of the ${phase} are ${record.epochs.map(({ epoch }) => epoch).join()}`);
+      const epochs = Math.ceil(record.steps / stepsPerEpoch(phaseOf(this.job, phase).schedule));
+      if (record.epochs.length !== epochs || record.epochs.some((epoch, i) => epoch.epoch !== i)) this.problem(`I2: epochs of the ${phase} are ${record.epochs.map(({ epoch }) => epoch).join()}`);
       this.#checkRows(phase, record.epochs.length);
     }
   }
