@@ -31,7 +31,7 @@ export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number
     case 'coordinatorLost':
       return onCoordinatorLost(state, event.reason, nowMs);
     case 'message':
-      return onMessage({ ...state, heardMs: nowMs }, event.message, nowMs);
+      return onMessage({ ...state, heardMs: nowMs }, event.message);
     case 'heartbeatDue':
       return onHeartbeatDue(state, nowMs);
     case 'leave':
@@ -155,7 +155,7 @@ function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
 
 // Messages of the coordinator. Each may come twice, or late.
 
-function onMessage(state: WorkerState, message: ToWorker, nowMs: number): WorkerStep {
+function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
   switch (message.type) {
     case 'welcome':
       return onWelcome(state, message);
@@ -173,7 +173,7 @@ function onMessage(state: WorkerState, message: ToWorker, nowMs: number): Worker
       // A coordinator that ended while this worker was away has nothing more to say.
       return stop(state, message.error as ErrorRecord);
     case 'stop':
-      return stop({ ...state, lastProgressMs: nowMs }, message.error as ErrorRecord | undefined);
+      return stop(state, message.error as ErrorRecord | undefined);
     case 'block':
       return { state, effects: [] };
   }
