@@ -1,9 +1,9 @@
 // Judges of a run, outside the product: each watches one invariant of docs/protocol.md.
 import { createHash } from 'node:crypto';
-import { phaseOf, stepsPerEpoch, wholeLedger, ledgerDigest, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord } from '@stillhouse/core';
+import { ledgerDigest, phaseOf, readTraining, stepsPerEpoch, wholeLedger, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord, type TrainingState } from '@stillhouse/core';
 import type { ComputeTask } from '@stillhouse/worker';
-import { referenceRun } from './reference.js';
-import type { ToyModel } from './toy-engine.js';
+import { referenceRun, type ReferencePhase } from './reference.js';
+import { hashState, type ToyModel } from './toy-engine.js';
 
 export class Checkers {
   readonly problems: string[] = [];
@@ -15,6 +15,7 @@ export class Checkers {
   readonly #stepsOf = new Map<number, Map<string, number>>();
   readonly #stepOf = new Map<string, { phase: PhaseName; step: number }>();
   readonly #phases = new Map<PhaseName, PhaseRecord>();
+  readonly #checkpoints: { training: TrainingState; state: string; best: string }[] = [];
   #generation = 0;
   #resumedBy = 0;
   readonly #resumed = new Set<number>();
@@ -92,9 +93,30 @@ export class Checkers {
     }
   }
 
+  /** What is about to be a checkpoint. */
+  onCheckpoint(bytes: Uint8Array): void {
+    const { training, buffers } = readTraining(bytes, 'a checkpoint');
+    const named = new Map(buffers.map(({ name, data }) => [name, data]));
+    const best = named.get('best.weights');
+    // Once training is over the state is the best one's, whose optimiser counts no more.
+    const whole = training.stopped === undefined ? ['weights', 'others', 'velocity'] : ['weights'];
+    this.#checkpoints.push({ training, state: hashState(whole.map((name) => named.get(name)!)), best: best ? hashState([best]) : '' });
+  }
+
+  /** I1: a checkpoint is the state that one worker has after as many steps. */
+  #checkCheckpoints(reference: ReadonlyMap<PhaseName, ReferencePhase>): void {
+    for (const { training, state, best } of this.#checkpoints) {
+      const { phase, step, stopped } = training;
+      const { states, bests, weightsSha256 } = reference.get(phase)!;
+      if (state !== (stopped === undefined ? states[step] : weightsSha256)) this.problem(`I1: a checkpoint of the ${phase} at step ${step} is not the state of the reference`);
+      if (best !== bests[training.epochs.length]) this.problem(`I1: a checkpoint of the ${phase} at step ${step} has not the best weights of the reference`);
+    }
+  }
+
   /** I1: the bits are those of one worker. I2: every row once an epoch. */
   finish(models: ReadonlyMap<PhaseName, Uint8Array>): void {
     const reference = referenceRun(this.job, this.model);
+    this.#checkCheckpoints(reference);
     for (const [phase, expected] of reference) {
       const record = this.#phases.get(phase);
       if (!record) {

@@ -1,5 +1,5 @@
 // A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by checkers.
-import { hashName, randomStream, replayJournal, type Clock, type CoordinatorNotice, type ErrorRecord, type Transport } from '@stillhouse/core';
+import { hashName, randomStream, replayJournal, StateUpload, type Capture, type Clock, type CoordinatorNotice, type ErrorRecord, type StateUploader, type Transport } from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
 import { startWorker, type RunningWorker } from '@stillhouse/worker';
 import { Checkers } from './checkers.js';
@@ -68,6 +68,25 @@ interface PlacedWorker {
   isWantedAgain: boolean;
 }
 
+/** Copies at once, or late, as a thread may that gets no core: whoever changes the state meanwhile spoils the checkpoint. */
+class LateUpload implements StateUploader {
+  constructor(
+    private readonly upload: StateUpload,
+    private readonly clock: Clock,
+    private readonly delayMs: () => number,
+  ) {}
+
+  async take(capture: Capture): Promise<void> {
+    const delayMs = this.delayMs();
+    if (delayMs > 0) await new Promise<void>((resolve) => void this.clock.after(delayMs, resolve));
+    await this.upload.take(capture);
+  }
+
+  close(): void {
+    this.upload.close();
+  }
+}
+
 class Cluster {
   readonly checkers: Checkers;
   readonly transcript: string[] = [];
@@ -87,7 +106,7 @@ class Cluster {
     private readonly world: World,
   ) {
     this.checkers = new Checkers(scenario.job, scenario.model);
-    this.disk = new SimDisk(randomStream(scenario.seed, hashName('disk')));
+    this.disk = new SimDisk(randomStream(scenario.seed, hashName('disk')), (bytes) => this.checkers.onCheckpoint(bytes));
   }
 
   tell(text: string): void {
@@ -149,14 +168,17 @@ class Cluster {
     const random = randomStream(hashName('worker'), seed, number);
     const placed: PlacedWorker = { process, running: undefined!, generation: 0, factor: 1, isOver: false, isWantedAgain: false };
     const { clock, transport } = process;
+    const log = (message: string): void => this.tell(`${name}: ${message}`);
+    const copying = randomStream(hashName('copying'), seed, number);
     placed.running = startWorker({
       coordinators: [...new Set([...this.#addresses, ...(this.world.network ? this.world.coordinatorAddresses : [])])],
       identity: { instance: name, token: 't', host: `host${place}`, version: '0', patienceMs: 60_000, heartbeatTimeoutMs },
       meshAddress: this.world.meshAddress(name), transport, clock,
+      uploader: new LateUpload(new StateUpload(transport, log), clock, () => Math.max(0, 60 * copying() - 30)),
       log: (message) => {
         const linked = /^generation (\d+):/.exec(message);
         if (linked) placed.generation = Number(linked[1]);
-        this.tell(`${name}: ${message}`);
+        log(message);
       },
       createEngine: async (itsJob, fetchBlock) => new ToyEngine(itsJob, model, {
         clock, random, fetchBlock, speedMs: () => (speedsMs[place] ?? 10) * placed.factor,

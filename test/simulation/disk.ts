@@ -16,7 +16,10 @@ export class SimDisk {
   tearNext: (() => void) | undefined;
   term = 0;
 
-  constructor(private readonly random: RandomStream) {}
+  constructor(
+    private readonly random: RandomStream,
+    private readonly onCheckpoint: (bytes: Uint8Array) => void,
+  ) {}
 
   /** What is left after a crash: a record that was not written whole is cut off. */
   journal(): string {
@@ -79,7 +82,9 @@ export class SimDisk {
           },
           commit: (record) => {
             check();
-            this.#checkpoints.set(nameOf(record), new Uint8Array(Buffer.concat(parts)));
+            const bytes = new Uint8Array(Buffer.concat(parts));
+            this.onCheckpoint(bytes);
+            this.#checkpoints.set(nameOf(record), bytes);
           },
           abandon: () => {},
         };

@@ -3,7 +3,7 @@ import {
   batchRows, decideEarlyStopping, emptySums, epochPermutation, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankRows, rankShare, stepsPerEpoch,
   type Job, type Metrics, type PhaseName,
 } from '@stillhouse/core';
-import { hashWeights, startWeight, toyContribution, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
+import { hashState, hashWeights, startWeight, toyContribution, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
 
 /** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32. */
 function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): Float32Array {
@@ -13,7 +13,16 @@ function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): F
   return treeSum(leaves, lo, mid).map((value, i) => Math.fround(value + right[i]));
 }
 
-function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSha256: string; steps: number } {
+export interface ReferencePhase {
+  readonly weightsSha256: string;
+  readonly steps: number;
+  /** Hash of the state after so many steps. */
+  readonly states: readonly string[];
+  /** Hash of the best weights after so many epochs; empty where there are none. */
+  readonly bests: readonly string[];
+}
+
+function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePhase {
   const phase = phaseOf(job, name);
   const { schedule, earlyStopping, validationSet } = phase;
   const weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
@@ -22,6 +31,8 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
   const history: Metrics[] = [];
   let best: Float32Array | undefined;
   let steps = 0;
+  const states = [hashState([weights, others, velocity])];
+  const bests = [''];
   for (let epoch = 0; epoch < schedule.epochs; epoch++) {
     const permutation = epochPermutation(schedule, epoch);
     for (let i = 0; i < stepsPerEpoch(schedule); i++, steps++) {
@@ -33,7 +44,9 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
       const sum = treeSum(leaves);
       toyStep(weights, velocity, sum, phaseLearningRate(phase, steps));
       others.set(sum.subarray(model.parameters, model.parameters + model.otherWeights));
+      states.push(hashState([weights, others, velocity]));
     }
+    bests.push(bests.at(-1)!);
     if (!earlyStopping || !validationSet) continue;
     const rows = job.dataset.sets[validationSet]!.rowCount;
     const total = emptySums(1);
@@ -41,12 +54,13 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): { weightsSh
     history.push(finishMetrics(job.recipe.loss, total));
     const decision = decideEarlyStopping(earlyStopping, history);
     if (decision.improved) best = weights.slice();
+    if (decision.improved && earlyStopping.restoreBest) bests[bests.length - 1] = hashWeights(weights);
     if (decision.stop) break;
   }
   if (earlyStopping?.restoreBest && best) weights.set(best);
-  return { weightsSha256: hashWeights(weights), steps };
+  return { weightsSha256: hashWeights(weights), steps, states, bests };
 }
 
-export function referenceRun(job: Job, model: ToyModel): Map<PhaseName, { weightsSha256: string; steps: number }> {
+export function referenceRun(job: Job, model: ToyModel): Map<PhaseName, ReferencePhase> {
   return new Map(phasesOf(job.recipe).map((name) => [name, referencePhase(job, name, model)]));
 }

@@ -46,7 +46,13 @@ export function toyEvaluation(weights: Float32Array, first: number, end: number)
   return sums;
 }
 
-export const hashWeights = (weights: Float32Array): string => createHash('sha256').update(bytesOf(weights)).digest('hex');
+export function hashState(buffers: readonly Float32Array[]): string {
+  const hash = createHash('sha256');
+  for (const buffer of buffers) hash.update(bytesOf(buffer));
+  return hash.digest('hex');
+}
+
+export const hashWeights = (weights: Float32Array): string => hashState([weights]);
 
 export interface ToyObserver {
   onCompute(phase: Phase, task: ComputeTask): void;
@@ -105,8 +111,12 @@ export class ToyEngine implements Engine {
 
   async apply(_step: number, learningRate: number): Promise<void> {
     const { parameters, otherWeights } = this.model;
-    toyStep(this.#weights, this.#velocity, this.#sum, learningRate);
+    const weights = this.#weights.slice();
+    toyStep(weights, this.#velocity, this.#sum, learningRate);
     this.#others.set(this.#sum.subarray(parameters, parameters + otherWeights));
+    // As where layers constrain their weights: for a while the state is neither the old one nor the new.
+    await this.#takeTime(0.1);
+    this.#weights.set(weights);
   }
 
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
@@ -148,8 +158,8 @@ export class ToyEngine implements Engine {
     return { topology: '{}', weights: [{ name: 'w', shape: [this.#weights.length], trainable: true }], data, parameters: this.#weights.length };
   }
 
-  #takeTime(): Promise<void> {
+  #takeTime(share = 1): Promise<void> {
     const { clock, speedMs, random } = this.options;
-    return new Promise((resolve) => void clock.after(speedMs() * (0.5 + random()), resolve));
+    return new Promise((resolve) => void clock.after(share * speedMs() * (0.5 + random()), resolve));
   }
 }

@@ -1,13 +1,14 @@
 // Gets a worker's training state part by part, as fast as the disk takes it, and writes it as a checkpoint.
 import { createHash, type Hash } from 'node:crypto';
-import { limits, StillhouseError, toErrorRecord, type Clock, type CoordinatorEvent, type ToCoordinator, type ToWorker } from '@stillhouse/core';
+import { encodeMessage, limits, StillhouseError, toErrorRecord, type Clock, type CoordinatorEvent, type Link, type ToCoordinator } from '@stillhouse/core';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 type Part = ToCoordinator & { type: 'statePart' };
 
 interface Taking {
   readonly id: number;
-  readonly ask: (message: ToWorker) => void;
+  /** The link that it comes over, once it does. */
+  link: Link | undefined;
   readonly sink: CheckpointSink;
   readonly hash: Hash;
   received: number;
@@ -23,27 +24,33 @@ export class CheckpointTaker {
     private readonly dispatch: (event: CoordinatorEvent) => void,
   ) {}
 
-  /** @param ask sends to the worker */
-  begin(id: number, ask: (message: ToWorker) => void): void {
+  begin(id: number, worker: Link | undefined): void {
     this.abandon();
     try {
-      this.#taking = { id, ask, sink: this.store.beginCheckpoint(), hash: createHash('sha256'), received: 0, stopWaiting: () => {} };
+      this.#taking = { id, link: undefined, sink: this.store.beginCheckpoint(), hash: createHash('sha256'), received: 0, stopWaiting: () => {} };
     } catch (error) {
       this.dispatch({ type: 'checkpointFailed', id, reason: toErrorRecord(error).message });
       return;
     }
-    this.#askNext(this.#taking);
+    worker?.send(...encodeMessage({ type: 'capture', id }));
+    this.#await(this.#taking);
   }
 
-  receive(part: Part): void {
+  receive(part: Part, link: Link | undefined): void {
     const taking = this.#taking;
-    if (taking?.id !== part.id || part.offset !== taking.received) return;
+    // One that was given up, or a second worker's.
+    if (taking?.id !== part.id || (taking.link ?? link) !== link) return link?.close();
+    taking.link = link;
+    if (part.offset !== taking.received) return;
     try {
       taking.sink.write(part.bytes);
       taking.hash.update(part.bytes);
       taking.received += part.bytes.byteLength;
       if (part.bytes.byteLength === 0) throw new StillhouseError('PROTOCOL_VIOLATION', 'an empty part of a state');
-      if (taking.received < part.total) return this.#askNext(taking);
+      if (taking.received < part.total) {
+        link?.send(...encodeMessage({ type: 'nextPart', offset: taking.received }));
+        return this.#await(taking);
+      }
       const sha256 = taking.hash.digest('hex');
       taking.sink.commit({ ...part.held, sha256 });
       this.#forget();
@@ -60,6 +67,7 @@ export class CheckpointTaker {
 
   #forget(): void {
     this.#taking?.stopWaiting();
+    this.#taking?.link?.close();
     this.#taking = undefined;
   }
 
@@ -69,9 +77,8 @@ export class CheckpointTaker {
     this.dispatch({ type: 'checkpointFailed', id, reason });
   }
 
-  #askNext(taking: Taking): void {
+  #await(taking: Taking): void {
     taking.stopWaiting();
     taking.stopWaiting = this.clock.after(limits.checkpointTimeoutMs, () => this.#fail(`its worker sent nothing for ${limits.checkpointTimeoutMs / 1000} s`));
-    taking.ask({ type: 'getState', id: taking.id, offset: taking.received });
   }
 }

@@ -134,9 +134,9 @@ class CoordinatorShell implements RunningCoordinator {
       case 'saveModel':
         return this.#saveModel(effect);
       case 'takeCheckpoint':
-        return this.#checkpoints.begin(effect.id, (message) => this.#links.get(effect.link)?.send(...encodeMessage(message)));
+        return this.#checkpoints.begin(effect.id, this.#links.get(effect.link));
       case 'receivePart':
-        return this.#checkpoints.receive(effect.part);
+        return this.#checkpoints.receive(effect.part, this.#links.get(effect.link));
       case 'dropCheckpoint':
         return void this.#trying('the folder of checkpoints', () => this.options.store.dropCheckpoint(effect.record));
       case 'end':

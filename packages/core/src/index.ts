@@ -18,6 +18,7 @@ export * from './protocol/frames.js';
 export * from './protocol/journal.js';
 export * from './protocol/membership.js';
 export * from './protocol/messages.js';
+export * from './protocol/state-upload.js';
 export * from './protocol/training-file.js';
 export * from './protocol/training-state.js';
 export * from './protocol/worker-machine.js';

@@ -29,7 +29,7 @@ export interface Engine {
   /** Keeps a copy of the weights, or goes back to it. */
   keepBest(): void;
   restoreBest(): Promise<void>;
-  /** Everything that a phase's training changes: views that hold until the next step. */
+  /** Everything that a phase's training changes: views that hold until the next step, best of memory that threads share. */
   stateBuffers(): NamedBuffer[];
   /**
    * Takes over what another engine's stateBuffers() were.

@@ -1,5 +1,5 @@
-// Flat fp32 buffers in one WebAssembly memory: the kernels of assembly/kernels.ts work on them where they lie, and
-// TensorFlow reads them without a copy, since each begins at a multiple of 64 bytes.
+// Flat fp32 buffers in one WebAssembly memory: the kernels of assembly/kernels.ts work on them where they lie,
+// TensorFlow reads them without a copy, since each begins at a multiple of 64 bytes, and so do other threads.
 import { readFileSync } from 'node:fs';
 import { StillhouseError } from '@stillhouse/core';
 import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
@@ -22,6 +22,9 @@ const maximumPages = 65_536;
 
 const padded = (floats: number): number => Math.ceil((floats * 4) / alignment) * alignment;
 
+/** Numbers in memory that other threads can read, as all of a training state is. */
+export const sharedFloats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(length * 4));
+
 let compiled: WasmModule | undefined;
 // The kernels are built from assembly/ beside src/ and dist/ alike.
 const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(new URL('../dist/kernels.wasm', import.meta.url))));
@@ -34,7 +37,7 @@ export function allocateFlat(lengths: readonly number[]): { buffers: Float32Arra
   const bytes = lengths.reduce((sum, length) => sum + padded(length), scratchBytes);
   const pages = Math.ceil(bytes / pageBytes);
   if (pages > maximumPages) throw new StillhouseError('MODEL_INVALID', `weights, gradients and optimiser state take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 4 GiB fit`);
-  const memory = new Memory({ initial: pages });
+  const memory = new Memory({ initial: pages, maximum: pages, shared: true });
   let offset = scratchBytes;
   const buffers = lengths.map((length) => {
     const buffer = new Float32Array(memory.buffer, offset, length);

@@ -1,6 +1,7 @@
 // A model's weights as flat buffers: the trainable ones, which the optimiser steps, and the others (moving averages of
 // normalisation layers), which are averaged over ranks. Order: model.trainableWeights, then model.nonTrainableWeights.
 import * as tf from '@tensorflow/tfjs';
+import { sharedFloats } from './flat-memory.js';
 
 type Weight = tf.LayersModel['trainableWeights'][number];
 
@@ -38,7 +39,7 @@ export class FlatModel {
     this.#trainable = model.trainableWeights;
     this.#nonTrainable = model.nonTrainableWeights;
     this.#isConstrained = this.#trainable.some((weight) => (weight as unknown as { constraint: unknown }).constraint);
-    this.others = new Float32Array(sizeOf(this.#nonTrainable));
+    this.others = sharedFloats(sizeOf(this.#nonTrainable));
   }
 
   /** @param holder who has the parameters' buffer, which then gets the model's weights */

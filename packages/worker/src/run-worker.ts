@@ -1,8 +1,8 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
 import { createHash } from 'node:crypto';
 import {
-  decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, lengthOf, limits, partAt, readTraining, stateFrames, StillhouseError, toErrorRecord, trainingParts, workerStep,
-  type Clock, type Held, type Link, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerIdentity, type WorkerState,
+  decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, lengthOf, limits, readTraining, stateFrames, StateUpload, StillhouseError, toErrorRecord, trainingParts, workerStep,
+  type Clock, type Link, type StateUploader, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerIdentity, type WorkerState,
 } from '@stillhouse/core';
 import { BlockClient } from './block-client.js';
 import type { Engine, EngineFactory } from './engine.js';
@@ -18,7 +18,15 @@ export interface WorkerOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly createEngine: EngineFactory;
+  /** Who copies and sends states for checkpoints; by default this thread. */
+  readonly uploader?: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
+}
+
+/** The copy of a state, and how long that has kept this thread. */
+interface Copied {
+  readonly bytes: number;
+  readonly busyMs: number;
 }
 
 type Effect<Type extends WorkerEffect['type']> = WorkerEffect & { type: Type };
@@ -31,18 +39,19 @@ const hashOf = (parts: readonly Uint8Array[]): Buffer => {
 
 const digestBytes = 32;
 
-/** What is copied at once for a checkpoint: a fraction of a millisecond. */
-const copyBytes = 1024 * 1024;
-
 class WorkerShell {
   #state: WorkerState;
   #link: Link | undefined;
   #connections = 0;
+  #address = '';
   #localHost = '127.0.0.1';
   #engine: Engine | undefined;
   #mesh: Mesh | undefined;
-  /** The copy for a checkpoint, and how long it has kept this thread. */
-  #captured: { id: number; held: Held; parts: Uint8Array[]; busyMs: number } | undefined;
+  readonly #uploader: StateUploader;
+  /** A copy for a checkpoint that the next change has to wait for. */
+  #copying: Promise<Copied> | undefined;
+  /** Resolves once the last change of the state that was asked for is done. */
+  #changed: Promise<void> = Promise.resolve();
   readonly #blocks: BlockClient;
   /** Effects that take the engine are performed one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -53,6 +62,7 @@ class WorkerShell {
 
   constructor(private readonly options: WorkerOptions) {
     this.#state = initialWorkerState(options.identity, options.clock.now());
+    this.#uploader = options.uploader ?? new StateUpload(options.transport, options.log);
     this.#blocks = new BlockClient(options.clock, (hash) => this.#send({ type: 'getBlock', hash }));
   }
 
@@ -101,15 +111,16 @@ class WorkerShell {
     const { clock, coordinators, transport } = this.options;
     const address = coordinators[this.#connections++ % coordinators.length];
     clock.after(delayMs, () => {
-      transport.connect(address).then((link) => this.#opened(link), (error: unknown) => {
+      transport.connect(address).then((link) => this.#opened(link, address), (error: unknown) => {
         if (this.#connections <= coordinators.length) this.options.log(`no coordinator at ${address} yet`);
         this.dispatch({ type: 'unreachable', error: toErrorRecord(error) });
       });
     });
   }
 
-  #opened(link: Link): void {
+  #opened(link: Link, address: string): void {
     this.#link = link;
+    this.#address = address;
     this.#localHost = link.localHost;
     link.onFrame((frame) => this.#link === link && this.#guard(() => this.#onControlFrame(frame)));
     link.onClose((reason) => {
@@ -137,6 +148,17 @@ class WorkerShell {
     this.#work = this.#work.then(work).then((event) => event && this.dispatch(event)).catch((error: unknown) => this.#fail(error));
   }
 
+  /** As #later, for what changes the state. */
+  #change(work: () => Promise<WorkerEvent | undefined>): void {
+    const copying = this.#copying;
+    this.#copying = undefined;
+    this.#later(async () => {
+      if (copying) await this.#untilCopied(copying);
+      return work();
+    });
+    this.#changed = this.#work;
+  }
+
   /** As #later, unless the generation is over by then. */
   #laterIn(generation: number, work: () => Promise<WorkerEvent | undefined>): void {
     this.#later(async () => {
@@ -159,7 +181,7 @@ class WorkerShell {
       case 'load':
         return this.#later(() => this.#load(effect));
       case 'build':
-        return this.#later(async () => ({ type: 'built', phase: effect.phase, ...(await engine().build(effect.phase, effect.teacher)) }));
+        return this.#change(async () => ({ type: 'built', phase: effect.phase, ...(await engine().build(effect.phase, effect.teacher)) }));
       case 'link':
         return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
       case 'unlink':
@@ -169,7 +191,7 @@ class WorkerShell {
       case 'sendState':
         return this.#laterIn(effect.generation, async () => this.#sendState(effect));
       case 'adopt':
-        return this.#later(() => this.#adopt(effect));
+        return this.#change(() => this.#adopt(effect));
       case 'hash':
         return this.#laterIn(effect.generation, async () => ({
           type: 'hashed', generation: effect.generation, stateSha256: hashOf(trainingParts(effect.training, engine().stateBuffers())).toString('hex'), weightsSha256: engine().weightsSha256(),
@@ -181,19 +203,18 @@ class WorkerShell {
           return { type: 'computed', generation: effect.generation, partials, ms: this.options.clock.now() - startedMs };
         });
       case 'apply':
-        return this.#later(async () => void (await engine().apply(effect.step, effect.learningRate)));
+        return this.#change(async () => void (await engine().apply(effect.step, effect.learningRate)));
       case 'evaluate':
         return this.#laterIn(effect.generation, async () => ({ type: 'evaluated', generation: effect.generation, values: await engine().evaluate(effect), weightsSha256: engine().weightsSha256() }));
       case 'keepBest':
-        return this.#later(async () => void engine().keepBest());
+        return this.#change(async () => void engine().keepBest());
       case 'restoreBest':
-        return this.#later(async () => void (await engine().restoreBest()));
+        return this.#change(async () => void (await engine().restoreBest()));
       case 'export':
         return this.#later(async () => ({ type: 'exported', generation: effect.generation, model: await engine().exportModel() }));
       case 'captureState':
-        return this.#later(async () => this.#capture(effect));
-      case 'sendCaptured':
-        return this.#later(async () => this.#sendCaptured(effect));
+        this.#copying = this.#capture(effect, this.#copying);
+        return void this.#copying.catch((error: unknown) => this.#fail(error));
       case 'exit':
         return void this.#end(effect.error && fromErrorRecord(effect.error));
     }
@@ -241,43 +262,29 @@ class WorkerShell {
     return { type: 'adopted', generation, training };
   }
 
-  /**
-   * Copies the state between two steps. What peers send comes in between the pieces, so that the copy runs while this
-   * worker would wait for them; the memory of the copy before is used again, since fresh pages cost more than the copy.
-   */
-  async #capture({ id, training }: Effect<'captureState'>): Promise<undefined> {
-    const { clock } = this.options;
+  /** Has the state copied while this worker goes on to compute: it is the same from the last change to the next. */
+  async #capture({ id, training }: Effect<'captureState'>, before: Promise<Copied> | undefined): Promise<Copied> {
+    const { clock, identity } = this.options;
+    await Promise.all([this.#changed, before]);
+    const startedMs = clock.now();
     const parts = trainingParts(training, this.#engine!.stateBuffers());
-    const before = this.#captured?.parts ?? [];
-    const copies = parts.map((part, i) => (before[i]?.byteLength === part.byteLength ? before[i] : new Uint8Array(part.byteLength)));
-    const captured = { id, held: { phase: training.phase, ops: training.ops }, parts: copies, busyMs: 0 };
-    this.#captured = undefined;
-    for (const [i, part] of parts.entries()) {
-      for (let offset = 0; offset < part.byteLength; offset += copyBytes) {
-        if (offset > 0) await new Promise((resolve) => setImmediate(resolve));
-        const startedMs = clock.now();
-        copies[i].set(part.subarray(offset, offset + copyBytes), offset);
-        captured.busyMs += clock.now() - startedMs;
-      }
-    }
-    this.#captured = captured;
-    return undefined;
+    const copied = this.#uploader.take({ id, held: { phase: training.phase, ops: training.ops }, parts, address: this.#address, token: identity.token });
+    const busyMs = clock.now() - startedMs;
+    await copied;
+    return { bytes: lengthOf(parts), busyMs };
   }
 
-  #sendCaptured({ id, offset }: Effect<'sendCaptured'>): undefined {
-    if (this.#captured?.id !== id) return;
-    const { held, parts } = this.#captured;
+  async #untilCopied(copying: Promise<Copied>): Promise<void> {
     const startedMs = this.options.clock.now();
-    const total = lengthOf(parts);
-    const bytes = partAt(parts, offset);
-    this.#send({ type: 'statePart', id, held, offset, total, bytes });
-    this.#captured.busyMs += this.options.clock.now() - startedMs;
-    if (offset + bytes.byteLength >= total) this.options.log(`copied and sent ${total} bytes for a checkpoint`, { ms: this.#captured.busyMs, ops: held.ops });
+    const { bytes, busyMs } = await copying;
+    const waitedMs = this.options.clock.now() - startedMs;
+    this.options.log(`copied ${bytes} bytes for a checkpoint`, { busyMs, waitedMs });
   }
 
   async #end(error: Error | undefined): Promise<void> {
     this.#stopHeartbeat();
     this.#blocks.close();
+    this.#uploader.close();
     await this.#mesh?.close();
     this.#link?.close();
     this.#exit(error);

@@ -7,6 +7,7 @@ import {
 import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
 import { openBackend, type Backend, type BackendName } from './backend.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
+import { sharedFloats } from './flat-memory.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel, setWeights, weightBytes } from './model-file.js';
@@ -33,6 +34,12 @@ function buildPhaseModel(job: Job, name: PhaseName): Promise<tf.LayersModel> {
   const part = partOf(name);
   const { inputShape, outputs } = job.dataset;
   return buildModel({ part, config: phaseOf(job, name).config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
+}
+
+function copyOf(numbers: Float32Array): Float32Array {
+  const copy = sharedFloats(numbers.length);
+  copy.set(numbers);
+  return copy;
 }
 
 /** A micro-batch as tensors. */
@@ -137,7 +144,7 @@ class TfjsEngine implements Engine {
 
   keepBest(): void {
     const { parameters, others } = this.#phase.flat;
-    this.#kept = { parameters: parameters.slice(), others: others.slice() };
+    this.#kept = { parameters: copyOf(parameters), others: copyOf(others) };
   }
 
   async restoreBest(): Promise<void> {
@@ -163,7 +170,7 @@ class TfjsEngine implements Engine {
       if (data?.length !== length) throw new StillhouseError('CHECKPOINT_CORRUPT', `the training state has ${data ? `${data.length} numbers` : 'nothing'} for ${name}, the model ${length}`);
       return data;
     };
-    this.#kept = named.has('best.parameters') ? { parameters: of('best.parameters', parameters.length).slice(), others: of('best.others', others.length).slice() } : undefined;
+    this.#kept = named.has('best.parameters') ? { parameters: copyOf(of('best.parameters', parameters.length)), others: copyOf(of('best.others', others.length)) } : undefined;
     this.stateBuffers().filter(({ name }) => !name.startsWith('best.')).forEach(({ name, data }) => data.set(of(name, data.length)));
     await flat.changed();
   }

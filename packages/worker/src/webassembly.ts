@@ -1,7 +1,7 @@
 // The part of the WebAssembly interface that is used here: Node has it, the types of Node 20 don't.
 interface Interface {
   readonly Module: new (bytes: Uint8Array) => WasmModule;
-  readonly Memory: new (options: { initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => { readonly buffer: SharedArrayBuffer };
   readonly Instance: new (module: WasmModule, imports: Record<string, Record<string, unknown>>) => { readonly exports: object };
 }
 

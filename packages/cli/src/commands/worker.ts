@@ -7,6 +7,7 @@ import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { startWorker, tfjsEngine, type BackendName } from '@stillhouse/worker';
 import { createLog, type Log } from '../logger.js';
 import { supervise } from '../supervise.js';
+import { ThreadedUploader } from '../threaded-uploader.js';
 import { version } from '../version.js';
 import { backendOption, heartbeatOption, parseSeconds } from './options.js';
 import { tellLine } from './terminal.js';
@@ -41,7 +42,8 @@ async function work(options: Options): Promise<void> {
       // The parent of a managed worker is its coordinator: without it there is nobody to work for.
       patienceMs: options.managed ? limits.managedPatienceMs : options.patience * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
     },
-    ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }), log,
+    ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }),
+    uploader: new ThreadedUploader(log), log,
   });
   process.on('SIGTERM', () => {
     log('asked to go: it finishes the step and hands over');

@@ -64,6 +64,7 @@ function reject(state: CoordinatorState, link: number, host: string, error: Stil
 
 function onMessage(state: CoordinatorState, link: number, message: ToCoordinator, nowMs: number): CoordinatorStep {
   if (message.type === 'hello') return onHello(state, link, message, nowMs);
+  if (message.type === 'statePart') return onStatePart(state, link, message);
   const known = state.workers.get(link);
   if (!known) return { state, effects: [{ type: 'close', link }] };
   const worker: Worker = { ...known, heardMs: nowMs, silenceNoted: false };
@@ -73,8 +74,6 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
       return onHeartbeat(heard, worker, message, nowMs);
     case 'getBlock':
       return { state: heard, effects: [{ type: 'sendBlock', link, hash: message.hash }] };
-    case 'statePart':
-      return { state: heard, effects: [{ type: 'receivePart', part: message }] };
     case 'join':
       return onJoin(heard, worker, message, nowMs);
     case 'leaving':
@@ -187,6 +186,11 @@ function beginIfReady(state: CoordinatorState, nowMs: number): CoordinatorStep {
     default:
       return changeIfWanted(state, nowMs);
   }
+}
+
+/** States for checkpoints come over links of their own. */
+function onStatePart(state: CoordinatorState, link: number, part: ToCoordinator & { type: 'statePart' }): CoordinatorStep {
+  return { state, effects: [part.token === state.options.token ? { type: 'receivePart', link, part } : { type: 'close', link }] };
 }
 
 // What is heard, and not heard, of workers.

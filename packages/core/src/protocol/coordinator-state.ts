@@ -87,10 +87,10 @@ export type CoordinatorEffect =
   | { readonly type: 'journal'; readonly record: JournalRecord }
   /** Answer, unless it is the last good one: modelSaved or modelNotSaved. */
   | { readonly type: 'saveModel'; readonly phase: PhaseName; readonly model: ExportedModel; readonly lastGood: boolean }
-  /** Ask the worker of a link for its state, part by part. Answer: checkpointTaken or checkpointFailed. */
+  /** Ask the worker of a link for its state. Answer: checkpointTaken or checkpointFailed. */
   | { readonly type: 'takeCheckpoint'; readonly link: number; readonly id: number }
   | { readonly type: 'dropCheckpoint'; readonly record: CheckpointRecord }
-  | { readonly type: 'receivePart'; readonly part: ToCoordinator & { type: 'statePart' } }
+  | { readonly type: 'receivePart'; readonly link: number; readonly part: ToCoordinator & { type: 'statePart' } }
   | { readonly type: 'end'; readonly error: ErrorRecord | undefined };
 
 export type Heartbeat = ToCoordinator & { type: 'heartbeat' };

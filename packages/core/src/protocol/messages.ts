@@ -9,7 +9,7 @@ import type { Job } from '../job.js';
 import type { Metrics } from '../metrics.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -56,7 +56,7 @@ const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
   z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
   z.object({ type: z.literal('getBlock'), hash: sha256 }),
-  z.object({ type: z.literal('statePart'), id: index, held, offset: index, total: index, bytes }),
+  z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),
   z.object({ type: z.literal('failed'), error: errorRecord, step: index.optional(), rank: index.optional(), lastGood: exportedModel.optional() }),
   z.object({ type: z.literal('leaving') }),
   z.object({ type: z.literal('heartbeat'), generation: index, stage, busy: z.boolean(), progress: index, waitingFor: z.array(index).max(limits.workerCount), rankMs: z.number().min(0).optional() }),
@@ -75,7 +75,8 @@ const toWorker = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('start'), generation: index }),
   z.object({ type: z.literal('block'), hash: sha256, bytes }),
-  z.object({ type: z.literal('getState'), id: index, offset: index }),
+  z.object({ type: z.literal('capture'), id: index }),
+  z.object({ type: z.literal('nextPart'), offset: index }),
   z.object({ type: z.literal('heartbeat'), phase: phaseName.optional(), epochs: index, done: z.boolean() }),
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);

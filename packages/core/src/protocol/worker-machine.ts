@@ -167,14 +167,15 @@ function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
       return onStart(state, message.generation);
     case 'heartbeat':
       return { state, effects: missing(state, message) };
-    case 'getState':
-      return { state, effects: capture(state, message) };
+    case 'capture':
+      return { state, effects: capture(state, message.id) };
     case 'rejected':
       // A coordinator that ended while this worker was away has nothing more to say.
       return stop(state, message.error as ErrorRecord);
     case 'stop':
       return stop(state, message.error as ErrorRecord | undefined);
     case 'block':
+    case 'nextPart':
       return { state, effects: [] };
   }
 }
@@ -212,10 +213,9 @@ function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): W
   return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, training) : [])];
 }
 
-function capture(state: WorkerState, { id, offset }: ToWorker & { type: 'getState' }): WorkerEffect[] {
-  if (offset > 0) return [{ type: 'sendCaptured', id, offset }];
+function capture(state: WorkerState, id: number): WorkerEffect[] {
   if (!state.training || state.activity.stage === 'preparing' || isAdoptingState(state.activity)) return [];
-  return [{ type: 'captureState', id, training: state.training }, { type: 'sendCaptured', id, offset: 0 }];
+  return [{ type: 'captureState', id, training: state.training }];
 }
 
 // A change of membership: pause, resume, start.

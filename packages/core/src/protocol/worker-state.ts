@@ -74,9 +74,8 @@ export type WorkerEffect =
   | { readonly type: 'keepBest' | 'restoreBest' }
   /** Hand out the model. Answer: exported. */
   | { readonly type: 'export'; readonly generation: number }
-  /** Copy the training state for a checkpoint, of which the coordinator then asks parts. */
+  /** Copy the training state for a checkpoint, and send the copy over a link of its own. No answer. */
   | { readonly type: 'captureState'; readonly id: number; readonly training: TrainingState }
-  | { readonly type: 'sendCaptured'; readonly id: number; readonly offset: number }
   | { readonly type: 'exit'; readonly error: ErrorRecord | undefined };
 
 /** What one generation agreed on. */
