@@ -162,7 +162,7 @@ async function checkpoint() {
     const of = (key) => median(measured.map((each) => each[key]));
     const copies = measured.flatMap((each) => each.copies).sort((a, b) => a - b);
     const [half, most] = [0.5, 0.9].map((share) => copies[Math.floor(copies.length * share)]);
-    console.log(`a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one step (nine in ten under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`);
+    console.log(`a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, nine in ten under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`);
   }
 }
 
