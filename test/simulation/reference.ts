@@ -1,6 +1,6 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
 import {
-  batchRows, decideEarlyStopping, emptySums, epochPermutation, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankRows, rankShare, stepsPerEpoch,
+  batchRows, decideEarlyStopping, emptySums, epochOrder, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankShare, stepsPerEpoch,
   type Job, type Metrics, type PhaseName,
 } from '@stillhouse/core';
 import { hashState, hashWeights, startWeight, toyContribution, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
@@ -34,11 +34,11 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
   const states = [hashState([weights, others, velocity])];
   const bests = [''];
   for (let epoch = 0; epoch < schedule.epochs; epoch++) {
-    const permutation = epochPermutation(schedule, epoch);
+    const order = epochOrder(schedule, epoch);
     for (let i = 0; i < stepsPerEpoch(schedule); i++, steps++) {
       const leaves = Array.from({ length: schedule.ranks }, (_, rank) => {
         const out = new Float32Array(model.parameters + model.otherWeights + schedule.ranks);
-        toyContribution({ weights, others, rows: rankRows(schedule, permutation, { step: steps, rank }), batch: batchRows(schedule, steps), rank, out });
+        toyContribution({ weights, others, rows: order.rankRows({ step: steps, rank }), batch: batchRows(schedule, steps), rank, out });
         return out;
       });
       const sum = treeSum(leaves);

@@ -9,6 +9,7 @@ export * from './ledger.js';
 export * from './limits.js';
 export * from './metrics.js';
 export * from './model-files.js';
+export * from './order.js';
 export * from './permutation.js';
 export * from './protocol/collective.js';
 export * from './protocol/coordinator-machine.js';

@@ -10,6 +10,8 @@ export type SetName = 'large' | 'largeValidation' | 'small' | 'smallValidation' 
 export interface SetManifest {
   readonly rowCount: number;
   readonly blockRows: number;
+  /** Rows are drawn from so many blocks at a time; absent where the set is shuffled whole. */
+  readonly windowBlocks?: number | undefined;
   /** SHA-256 of each block. */
   readonly blocks: readonly string[];
 }
@@ -72,17 +74,19 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
   const isTeacher = name === 'teacher';
   const config = isTeacher ? recipe.teacher : recipe.student!;
   const trainSet: SetName = isTeacher ? 'large' : 'small';
+  const { rowCount, blockRows, windowBlocks } = dataset.sets[trainSet]!;
   const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';
   return {
     name,
     config,
     loss: recipe.loss,
     schedule: {
-      rowCount: dataset.sets[trainSet]!.rowCount,
+      rowCount,
       batch: config.batch,
       ranks: isTeacher ? recipe.ranks : 1,
       epochs: config.epochs,
       seed: phaseSeed(recipe, name),
+      ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
     },
     learningRateSchedule: config.schedule,
     trainSet,

@@ -315,7 +315,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
   invariant(sum.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank, 'the flat buffer fits its layout');
   const collective = new Collective({ generation, ranks, members: members.map((member) => member.ranks), self, out: sum, op: ops });
   const { stateSha256, weightsSha256 } = event;
-  const run: Running = { generation, members, self, phase, layout, sum, collective, task: 'step', permutation: undefined, ranks: [], contributed: false, weightsSha256 };
+  const run: Running = { generation, members, self, phase, layout, sum, collective, task: 'step', order: undefined, ranks: [], contributed: false, weightsSha256 };
   const hashes = { stateSha256, weightsSha256 };
   return { state: { ...state, activity: { ...run, stage: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
 }

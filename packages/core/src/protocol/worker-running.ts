@@ -4,7 +4,8 @@ import { phaseLearningRate, type Job, type SetName } from '../job.js';
 import { addLedgers, countRows, emptyLedger } from '../ledger.js';
 import { limits } from '../limits.js';
 import { finishMetrics, type Metrics } from '../metrics.js';
-import { batchRows, epochPermutation, rankRows, rankShare, stepsPerEpoch } from '../schedule.js';
+import { epochOrder } from '../order.js';
+import { batchRows, rankShare, stepsPerEpoch } from '../schedule.js';
 import type { Outgoing } from './collective.js';
 import { lossesOf, readAccount, writeAccount } from './flat-layout.js';
 import type { ToCoordinator } from './messages.js';
@@ -51,11 +52,11 @@ function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEff
   const { step } = state.training!;
   const isFirst = step % stepsPerEpoch(schedule) === 0;
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
-  const permutation = isFirst || !run.permutation ? epochPermutation(schedule, epoch) : run.permutation;
+  const order = isFirst || !run.order ? epochOrder(schedule, epoch) : run.order;
   const owned = run.members[run.self].ranks;
-  const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({ rank: owned.lo + i, rows: rankRows(schedule, permutation, { step, rank: owned.lo + i }) }));
+  const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({ rank: owned.lo + i, rows: order.rankRows({ step, rank: owned.lo + i }) }));
   const compute: WorkerEffect = { type: 'compute', inPlace: run.members.length === 1, generation: run.generation, step, epoch, batch: batchRows(schedule, step), subtrees: run.collective.ownSubtrees, ranks, set: trainSet };
-  return { state: withRun(state, { ...run, permutation, ranks }), effects: [...effects, compute] };
+  return { state: withRun(state, { ...run, order, ranks }), effects: [...effects, compute] };
 }
 
 function beginEvaluation(state: WorkerState, run: Running, set: SetName | undefined, effects: readonly WorkerEffect[]): WorkerStep {

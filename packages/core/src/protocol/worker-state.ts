@@ -2,7 +2,7 @@
 import type { ErrorRecord } from '../errors.js';
 import type { Job, Phase, SetName } from '../job.js';
 import type { MetricSums } from '../metrics.js';
-import type { Permutation } from '../permutation.js';
+import type { EpochOrder } from '../order.js';
 import type { Span } from '../tree.js';
 import type { Collective, Outgoing } from './collective.js';
 import type { FlatLayout } from './flat-layout.js';
@@ -108,7 +108,8 @@ export interface Running extends Membership {
   readonly sum: Float32Array;
   readonly collective: Collective;
   readonly task: Task;
-  readonly permutation: Permutation | undefined;
+  /** Of the epoch under way. */
+  readonly order: EpochOrder | undefined;
   readonly ranks: readonly RankRows[];
   /** Whether this worker has handed in its part of the operation under way. */
   readonly contributed: boolean;
