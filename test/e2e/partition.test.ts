@@ -88,7 +88,8 @@ const partitions: readonly [string, (isCut: boolean) => void, RegExp][] = [
 test.skipIf(!canMakeHosts).each(partitions)('%s: the bits are those of one worker (skipped where network namespaces cannot be made: run as root)', async (_, cut, told) => {
   const { coordinator, out } = await startCluster();
   cut(true);
-  await delay(6_000);
+  // Until it has been noticed: on a slow machine that takes longer.
+  await Promise.all([delay(6_000), coordinator.told(told)]);
   cut(false);
   const { code, stderr } = await coordinator.result;
   expect(code, stderr).toBe(0);
