@@ -274,10 +274,10 @@ test.skipIf(!disk)('a full disk does not stop training; the user is told, and wh
     }
   }
   await cluster.coordinator.told(/warning: (the journal|a checkpoint) could not be written, training goes on: .*(ENOSPC|no space)/);
-  await cluster.coordinator.told(/warning: events.jsonl cannot be written, training goes on/);
-  await cluster.coordinator.told(/epoch 3\//);
+  // Lines may still fit into a page that their file has begun; a model does not, and training has come to its end by then.
+  await cluster.coordinator.told(/warning: the model could not be written, training goes on: .*(ENOSPC|no space)/);
   rmSync(filler);
-  await cluster.coordinator.told(/warning: events.jsonl is written again/);
+  await cluster.coordinator.told(/warning: the model is written again/);
   const record = await cluster.finish();
   expect(hashesOf(record)).toEqual(hashesOf((await scratch.train(recipes['dense'], ['--workers', '1', '--backend', 'wasm'])).record));
   expect(record.incidents.some(({ what }) => what.includes('could not be written'))).toBe(true);
