@@ -5,6 +5,9 @@ export const limits = {
   frameBytes: 1024 * 1024 * 1024,
   /** Rows of a data block are chosen so that it stays near this size. */
   blockTargetBytes: 1024 * 1024,
+  /** Sets up to this size are shuffled whole; a rank draws from so many blocks at a time of larger ones. */
+  shuffledWholeBytes: 64 * 1024 * 1024,
+  windowBlocks: 8,
   rankCount: 4096,
   workerCount: 1024,
   layerCount: 1000,

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRecipe, type LossName, type RecipeInput, type SetName } from '@stillhouse/core';
 import { loadDataset, type Dataset } from './dataset.js';
-import { BlockReader, type Batch } from './row-set.js';
+import { BlockReader, cutBlocks, type Batch } from './row-set.js';
 import { encodeTable, parseTable } from './table.js';
 
 let folder: string;
@@ -242,4 +242,10 @@ test('rows to predict need no target', () => {
   const preprocessing = load(table('a,y\n1,1\n3,2\n')).preprocessing!;
   const { rows } = encodeTable(parseTable('a\n3\n', 'stdin', ','), [0], preprocessing, false);
   expect([...rows.inputs]).toEqual([1]);
+});
+
+test('a set beyond 64 MiB is drawn from a window of blocks, a smaller one shuffled whole', () => {
+  const cut = (rowCount: number) => cutBlocks({ rowCount, inputs: new Uint8Array(rowCount * 1020), labels: new Float32Array(rowCount) }, { inputShape: [1020], labelCount: 1 }, new Map());
+  expect(cut(65_537)).toMatchObject({ blockRows: 1024, windowBlocks: 8 });
+  expect(cut(65_536)).not.toHaveProperty('windowBlocks');
 });

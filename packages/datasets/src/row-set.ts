@@ -31,7 +31,8 @@ export function cutBlocks(rows: RowSet, shape: { inputShape: readonly number[]; 
     store.set(hash, block);
     blocks.push(hash);
   }
-  return { rowCount: rows.rowCount, blockRows, blocks };
+  const isLarge = rows.rowCount * rowBytes > limits.shuffledWholeBytes;
+  return { rowCount: rows.rowCount, blockRows, blocks, ...(isLarge ? { windowBlocks: limits.windowBlocks } : {}) };
 }
 
 export interface Batch {
