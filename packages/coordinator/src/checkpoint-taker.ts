@@ -24,6 +24,7 @@ export class CheckpointTaker {
     private readonly dispatch: (event: CoordinatorEvent) => void,
   ) {}
 
+  /** @param worker who is to send its state; it does so over another link */
   begin(id: number, worker: Link | undefined): void {
     this.abandon();
     try {

@@ -10,6 +10,7 @@ export interface EpochOrder {
   rankRows(at: { step: number; rank: number }): number[];
 }
 
+/** @param epoch counted from 0; the order answers for the steps of this epoch alone */
 export function epochOrder(schedule: Schedule, epoch: number): EpochOrder {
   return schedule.windows ? windowedOrder({ ...schedule, ...schedule.windows }, epoch) : shuffledOrder(schedule, epoch);
 }
