@@ -1,7 +1,7 @@
 // A step of Stillhouse's engine, on a worker with one rank, for the models of models.json.
 import { readFileSync } from 'node:fs';
 import { parseRecipe, phaseOf } from '@stillhouse/core';
-import { cutBlocks } from '@stillhouse/datasets';
+import { cutTensors } from '@stillhouse/datasets';
 import { tfjsEngine } from '@stillhouse/worker';
 
 export const modelNamed = (name) => JSON.parse(readFileSync(new URL('models.json', import.meta.url), 'utf8'))[name];
@@ -21,8 +21,8 @@ export async function engineStep(spec, { backend, trace }) {
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({ ranks: 1, loss, data: { large: source, test: source }, teacher: { model: module ? { module } : { layers }, batch, optimizer: { name: 'adam' } } });
   const blocks = new Map();
-  const large = cutBlocks({ rowCount: batch, inputs: x, labels: y }, { inputShape: input, labelCount: 1 }, blocks);
-  const dataset = { inputShape: input, dtype: 'F32', scale: 1, outputs, labelCount: 1, targets: [], sets: { large, test: large } };
+  const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape: input, labelCount: 1 }, blocks);
+  const dataset = { inputShape: input, columns, outputs, labelCount: 1, targets: [], sets: { large, test: large } };
   const job = { runId: 'bench', recipe, dataset, assets: module ? { teacher: readFileSync(new URL(module, import.meta.url), 'utf8') } : {} };
   const engine = await tfjsEngine(backend, { trace, tell: console.error })(job, async (hash) => blocks.get(hash), async () => {});
   const { sum } = await engine.build(phaseOf(job, 'teacher'), undefined);

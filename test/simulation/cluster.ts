@@ -132,7 +132,7 @@ class Cluster {
     try {
       const coordinator = await startCoordinator({
         machine: { job, token: 't', meshToken: 'm', workers: Math.max(workers, 1), minWorkers, allowMixed: false, joinTimeoutMs: Infinity, heartbeatTimeoutMs, checkpointEveryMs, term, history },
-        listen, blocks: new Map([[block, blockBytes]]), store, transport: process.transport, clock: process.clock,
+        listen, blocks: { read: async (hash) => (hash === block ? blockBytes : undefined) }, store, transport: process.transport, clock: process.clock,
         onNotice: (notice) => {
           if (notice.type === 'joined') this.#places.set(notice.worker.workerId, Number(notice.worker.host.slice(4)));
           if (notice.type === 'phaseAssigned') this.checkers.onAssigned(notice, notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []));

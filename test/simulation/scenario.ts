@@ -1,11 +1,11 @@
 // Everything about a cluster and its faults, from one seed.
 import { createHash } from 'node:crypto';
-import { hashName, parseRecipe, randomStream, type Job, type SetManifest } from '@stillhouse/core';
+import { hashName, ledgerDigest, parseRecipe, randomStream, wholeLedger, type Job, type SetManifest } from '@stillhouse/core';
 import type { ToyModel } from './toy-engine.js';
 
 export const blockBytes = new Uint8Array([1, 2, 3]);
 export const block = createHash('sha256').update(blockBytes).digest('hex');
-const setOf = (rowCount: number): SetManifest => ({ rowCount, blockRows: rowCount, blocks: [block] });
+const setOf = (rowCount: number): SetManifest => ({ rowCount, blockRows: rowCount, blocks: [block], rowsDigest: ledgerDigest(wholeLedger(rowCount)) });
 
 /** What goes wrong, as sentences. Workers are numbered by the place that they run at; a place is filled again after a crash. */
 export type Fault =
@@ -67,7 +67,7 @@ function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
   const sets = { large: { ...setOf(rows), ...(seed % 3 === 0 ? { blockRows: 1 + (seed % 7), windowBlocks: 1 + (seed % 4) } : {}) }, small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
-  return { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], dtype: 'F32', scale: 1, outputs: 1, labelCount: 1, targets: [], sets } };
+  return { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], columns: [], outputs: 1, labelCount: 1, targets: [], sets } };
 }
 
 function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {

@@ -61,6 +61,7 @@ export interface ToyObserver {
 export class ToyEngine implements Engine {
   readonly fingerprint = 'toy';
   readonly choice = 'toy: asked for';
+  readonly waitedMs = 0;
   #phase!: Phase;
   #weights = new Float32Array(0);
   #others = new Float32Array(0);

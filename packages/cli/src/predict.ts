@@ -1,6 +1,6 @@
 // Rows as text, and predictions as text. Tables come as CSV with a header, other rows as numbers, one row a line.
-import { encodeTable, parseTable } from '@stillhouse/datasets';
-import { StillhouseError } from '@stillhouse/core';
+import { encodeCells, inputWidth, StillhouseError, type TensorColumn } from '@stillhouse/core';
+import { encodeCsv } from '@stillhouse/datasets';
 import type { TrainedModel } from './trained-run.js';
 
 export interface InputRows {
@@ -27,20 +27,22 @@ function numbersOf(line: string, lineNumber: number, width: number): number[] {
   return values as number[];
 }
 
-/** @throws StillhouseError PREDICT_ROW, DATA_… naming the line */
-export function parseRows(text: string, metadata: Metadata): InputRows {
+/** @throws StillhouseError PREDICT_ROW, DATA_… naming the row */
+export async function parseRows(text: string, { columns, inputShape }: Metadata): Promise<InputRows> {
   if (text.trim() === '') throw new StillhouseError('DATA_EMPTY', 'standard input holds no rows');
-  if (metadata.preprocessing) {
-    const table = parseTable(text, 'standard input', ',');
-    // A row to predict is never dropped.
-    const { preprocessing } = metadata;
-    const strict = { ...preprocessing, missing: preprocessing.missing === 'drop' ? ('error' as const) : preprocessing.missing };
-    const { rows } = encodeTable(table, table.records.map((_, i) => i), strict, false);
-    return { rowCount: rows.rowCount, inputs: rows.inputs as Float32Array };
-  }
-  const width = metadata.inputShape.reduce((product, size) => product * size, 1);
+  const width = inputWidth(columns);
+  const [column] = columns;
+  if (column.type !== 'tensor') return encodeCsv(text, columns);
   const lines = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [numbersOf(line.trim(), i + 1, width)]));
-  return { rowCount: lines.length, inputs: Float32Array.from(lines.flat(), (value) => value * metadata.scale) };
+  return { rowCount: lines.length, inputs: encodeTensors(column, lines.flat(), lines.length, inputShape) };
+}
+
+function encodeTensors(column: TensorColumn, cells: readonly number[], rowCount: number, inputShape: readonly number[]): Float32Array {
+  const rows = Array.from({ length: rowCount }, (_, i) => i);
+  const width = inputShape.reduce((product, size) => product * size, 1);
+  const out = new Float32Array(rowCount * width);
+  encodeCells(column, Float64Array.from(cells), 0, { from: rows, to: rows, out, width });
+  return out;
 }
 
 const softmax = (logits: readonly number[]): number[] => {

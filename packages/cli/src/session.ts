@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assembleJob, endRecord, isSameJob, modelMetadata, recordNotice, RunFolder, startCoordinator, startRecord, type CoordinatorSecrets, type RunningCoordinator } from '@stillhouse/coordinator';
 import { emptyHistory, fromErrorRecord, limits, parseRecipe, replayJournal, StillhouseError, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunHistory, type RunRecord } from '@stillhouse/core';
-import { dataFolders, type Dataset } from '@stillhouse/datasets';
+import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { Keeper } from './keeper.js';
 import { createLog, type Log } from './logger.js';
@@ -58,22 +58,22 @@ interface Opened {
   readonly secrets: CoordinatorSecrets;
 }
 
-function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | undefined }, options: SessionOptions): Opened {
+async function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | undefined }, options: SessionOptions): Promise<Opened> {
   const { recipe, recipeFolder } = from;
   const startedAt = new Date().toISOString();
-  const { job, dataset } = assembleJob(recipe, secret(), { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) });
+  const { job, dataset } = await assembleJob(recipe, secret(), { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
   const folder = RunFolder.create(from.out ?? defaultOut(recipe.name, startedAt));
   const secrets = { term: 1, runId: job.runId, token: options.token ?? secret(), meshToken: secret(), listen: options.listen ?? defaultListen };
   return { job, dataset, folder, record: startRecord({ job, recipeFolder, version, startedAt }), history: emptyHistory, secrets };
 }
 
-function openAgain(path: string, options: SessionOptions): Opened {
+async function openAgain(path: string, options: SessionOptions): Promise<Opened> {
   const folder = RunFolder.open(path);
   const { status, error, endedAt, ...before } = folder.readRecord();
   const secrets = folder.readSecrets();
   if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
   const recipe = parseRecipe(before.recipe);
-  const { job, dataset } = assembleJob(recipe, secrets.runId, { recipeFolder: before.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) });
+  const { job, dataset } = await assembleJob(recipe, secrets.runId, { recipeFolder: before.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
   if (!isSameJob({ ...before, status }, job)) throw new StillhouseError('RUN_CHANGED', `the data or the model files of the run in ${folder.path} are no longer those that it began with`);
   const history = replayJournal(folder.readJournal());
   const term = Math.max(history.term, secrets.term) + 1;
@@ -98,7 +98,7 @@ async function listening(start: () => Promise<RunningCoordinator>, isResumed: bo
 export async function startSession(options: SessionOptions): Promise<Session> {
   const { from, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs } = options;
   const isResumed = 'resume' in from;
-  const opened = isResumed ? openAgain(from.resume, options) : openNew(from, options);
+  const opened = await (isResumed ? openAgain(from.resume, options) : openNew(from, options));
   const { job, dataset, history, secrets } = opened;
   const folder = opened.folder.withModelMetadata({ ...modelMetadata(job, dataset.preprocessing) });
   let { record } = opened;

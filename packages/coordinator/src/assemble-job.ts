@@ -1,8 +1,8 @@
-// Everything that a run needs, from a recipe: its data as blocks and the files that its models name.
+// Everything that a run needs, from a recipe: its data as blocks on disk and the files that its models name.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { StillhouseError, type Job, type ModelAssets, type ModelConfig, type Recipe } from '@stillhouse/core';
-import { loadDataset, type Dataset, type DataPlaces } from '@stillhouse/datasets';
+import { prepareDataset, type Dataset, type DataPlaces, type PrepareOptions } from '@stillhouse/datasets';
 
 function readAsset(config: ModelConfig | undefined, folder: string): string | undefined {
   if (!config || 'layers' in config) return undefined;
@@ -15,10 +15,10 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
 }
 
 /** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE */
-export function assembleJob(recipe: Recipe, runId: string, places: DataPlaces): { job: Job; dataset: Dataset } {
-  const dataset = loadDataset(recipe, places);
+export async function assembleJob(recipe: Recipe, runId: string, places: DataPlaces, options: PrepareOptions): Promise<{ job: Job; dataset: Dataset }> {
+  const dataset = await prepareDataset(recipe, places, options);
   const teacher = readAsset(recipe.teacher.model, places.recipeFolder);
   const student = readAsset(recipe.student?.model, places.recipeFolder);
   const assets: ModelAssets = { ...(teacher === undefined ? {} : { teacher }), ...(student === undefined ? {} : { student }) };
-  return { job: { runId, recipe, dataset: dataset.manifest, assets }, dataset };
+  return { job: { runId, recipe, dataset: dataset.manifest, assets, blockFolder: dataset.blocks.path }, dataset };
 }

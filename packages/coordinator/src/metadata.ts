@@ -1,24 +1,23 @@
 // What goes with a model so that others can feed it and read its outputs: stored in model.json as userDefinedMetadata.
-import type { Job, LossName, TargetScale } from '@stillhouse/core';
+import type { FittedColumn, Job, LossName, TargetScale } from '@stillhouse/core';
 import type { Preprocessing } from '@stillhouse/datasets';
 
 export interface ModelMetadata {
   readonly stillhouse: {
     readonly loss: LossName;
-    /** Shape of one row; multiply raw values by `scale`. */
+    /** Shape of one row. */
     readonly inputShape: readonly number[];
-    readonly scale: number;
+    /** How cells of a table, or raw numbers of a tensor, become inputs: `encodeRow` and `encodeCells` of @stillhouse/core. */
+    readonly columns: readonly FittedColumn[];
     readonly outputs: number;
     /** A prediction of regression is output · deviation + mean; empty where the targets were not scaled. */
-    readonly targets: readonly TargetScale[];
+    readonly targets: readonly (TargetScale & { readonly name?: string })[];
     /** Names of the classes in the order of the outputs; numbers count from 0 where the data has no names. */
     readonly classes: readonly string[] | null;
-    /** How the columns of a table become inputs; null where rows are numbers already. */
-    readonly preprocessing: Preprocessing | null;
   };
 }
 
 export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined): ModelMetadata {
-  const { inputShape, scale, outputs, targets } = job.dataset;
-  return { stillhouse: { loss: job.recipe.loss, inputShape, scale, outputs, targets, classes: preprocessing?.classes ?? null, preprocessing: preprocessing ?? null } };
+  const { inputShape, columns, outputs, targets } = job.dataset;
+  return { stillhouse: { loss: job.recipe.loss, inputShape, columns, outputs, targets: targets.map((target, i) => ({ ...target, ...(preprocessing ? { name: preprocessing.targets[i].name } : {}) })), classes: preprocessing?.classes ?? null } };
 }

@@ -12,7 +12,8 @@ export interface CoordinatorShellOptions {
   readonly machine: CoordinatorOptions;
   /** HOST:PORT to listen at. */
   readonly listen: string;
-  readonly blocks: ReadonlyMap<string, Uint8Array>;
+  /** Blocks of data. */
+  readonly blocks: { read(hash: string): Promise<Uint8Array | undefined> };
   readonly store: RunStore;
   readonly transport: Transport;
   readonly clock: Clock;
@@ -124,7 +125,7 @@ class CoordinatorShell implements RunningCoordinator {
       case 'send':
         return this.#links.get(effect.link)?.send(...encodeMessage(effect.message));
       case 'sendBlock':
-        return this.#sendBlock(effect.link, effect.hash);
+        return void this.#sendBlock(effect.link, effect.hash);
       case 'close':
         return this.#links.get(effect.link)?.close();
       case 'notify':
@@ -175,12 +176,17 @@ class CoordinatorShell implements RunningCoordinator {
   }
 
   /** Blocks of data, weights of a phase that is done, and checkpoints. */
-  #sendBlock(link: number, hash: string): void {
+  async #sendBlock(link: number, hash: string): Promise<void> {
     const { history } = this.#state;
     const { blocks, store } = this.options;
     const checkpoint = history.checkpoints.find(({ sha256 }) => sha256 === hash);
     const done = history.done.find(({ blob }) => blob === hash);
-    const bytes = blocks.get(hash) ?? (checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase));
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = (await blocks.read(hash)) ?? (checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase));
+    } catch (error) {
+      return this.#dispatch({ type: 'interrupt', error: toErrorRecord(error) });
+    }
     if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {
       return this.#dispatch({ type: 'checkpointUnusable', sha256: hash, reason: bytes ? 'its bytes are not those that were written' : 'it cannot be read' });
     }

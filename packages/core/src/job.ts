@@ -1,5 +1,6 @@
 // What every process of a run knows: the recipe, the shape of the data, and the phases that follow from them.
 import { hashName, hashWords } from './random.js';
+import type { FittedColumn } from './columns.js';
 import type { Recipe, EarlyStoppingConfig, LearningRateSchedule, LossName, TrainingConfig } from './recipe/schema.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
 import { learningRateAt } from './learning-rate.js';
@@ -14,6 +15,8 @@ export interface SetManifest {
   readonly windowBlocks?: number | undefined;
   /** SHA-256 of each block. */
   readonly blocks: readonly string[];
+  /** Digest of the ledger of an epoch that uses every row once. */
+  readonly rowsDigest: string;
 }
 
 /** A target y was trained on as (y − mean) / deviation. */
@@ -25,9 +28,8 @@ export interface TargetScale {
 export interface DatasetManifest {
   /** Shape of one row's input. */
   readonly inputShape: readonly number[];
-  /** How inputs lie in the blocks; `scale` is multiplied in when they are read. */
-  readonly dtype: 'U8' | 'F32';
-  readonly scale: number;
+  /** How the columns of a block become a row's input, in this order. */
+  readonly columns: readonly FittedColumn[];
   /** Outputs that a model needs: classes, or targets. */
   readonly outputs: number;
   /** Numbers per label in a block: 1 class index, or one per target. */
@@ -49,6 +51,8 @@ export interface Job {
   readonly recipe: Recipe;
   readonly dataset: DatasetManifest;
   readonly assets: ModelAssets;
+  /** Folder of the blocks, for workers that can read it. */
+  readonly blockFolder?: string;
 }
 
 /** teacher: all workers. student: distilled, on one node. alone: the same student without a teacher. */

@@ -8,6 +8,15 @@ export const limits = {
   /** Sets up to this size are shuffled whole; a rank draws from so many blocks at a time of larger ones. */
   shuffledWholeBytes: 64 * 1024 * 1024,
   windowBlocks: 8,
+  /** So many blocks at most are in the windows of all ranks together, if each has one at least. */
+  windowsBlocks: 64,
+  /** Files of one source. */
+  fileCount: 100_000,
+  /** Categories of a column that becomes an input each, and of any other column. */
+  oneHotCategories: 10_000,
+  categoryCount: 1_000_000,
+  /** Blocks that a worker holds in memory, but for those that its windows need. */
+  keptBlockBytes: 96 * 1024 * 1024,
   rankCount: 4096,
   workerCount: 1024,
   layerCount: 1000,
@@ -47,6 +56,11 @@ export const limits = {
   checkpointTimeoutMs: 20_000,
   /** So many of the newest checkpoints are kept, besides the best one. */
   checkpointsKept: 3,
+  /** A worker fetches so many blocks at once, and each so often if it comes with other bytes than its hash says. */
+  blocksAtOnce: 4,
+  blockTries: 3,
+  /** Blocks that a worker keeps on its disk. */
+  cachedBlockBytes: 4 * 1024 ** 3,
   /** A block that does not come for so long is asked for again. */
   blockRetryMs: 5_000,
   /** Ranks move only if that makes a step shorter by this share, and not more often than this. */

@@ -8,6 +8,8 @@ import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.j
 export interface EpochOrder {
   /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
   rankRows(at: { step: number; rank: number }): number[];
+  /** Blocks that a rank draws from at a step, and then those of its next window; none where the set is shuffled whole. */
+  windowBlocks(at: { step: number; rank: number }): readonly number[];
 }
 
 /** @param epoch counted from 0; the order answers for the steps of this epoch alone */
@@ -26,6 +28,7 @@ function shuffledOrder(schedule: Schedule, epoch: number): EpochOrder {
       const [low, high] = rankShare(batchRows(schedule, step), schedule.ranks, rank);
       return numbers(high - low, (i) => permutation.at(first + low + i));
     },
+    windowBlocks: () => [],
   };
 }
 
@@ -39,8 +42,15 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
   return Math.min(steps, whole) * width(schedule.batch) + (steps > whole ? width(schedule.rowCount % schedule.batch) : 0);
 }
 
-/** Row ids by their place in the order in which blocks are shuffled; the set's last block may be shorter than the others. */
-function shuffledBlocks(schedule: Schedule & { blockRows: number }, epoch: number): (place: number) => number {
+interface ShuffledBlocks {
+  /** Row id by its place in the order in which blocks are shuffled. */
+  rowAt(place: number): number;
+  /** Blocks that hold the places from … end − 1. */
+  blocksBetween(from: number, end: number): number[];
+}
+
+/** The set's last block may be shorter than the others. */
+function shuffledBlocks(schedule: Schedule & { blockRows: number }, epoch: number): ShuffledBlocks {
   const { rowCount, blockRows, seed } = schedule;
   const count = Math.ceil(rowCount / blockRows);
   const order = keyedPermutation(count, seed, hashName('blocks'), epoch);
@@ -48,19 +58,32 @@ function shuffledBlocks(schedule: Schedule & { blockRows: number }, epoch: numbe
   while (order.at(shortAt) !== count - 1) shortAt += 1;
   const shortFirst = shortAt * blockRows;
   const shortEnd = shortFirst + rowCount - (count - 1) * blockRows;
-  return (place) => {
+  const rowAt = (place: number): number => {
     if (place >= shortFirst && place < shortEnd) return (count - 1) * blockRows + place - shortFirst;
     // As if the short block were not there.
     const rest = place < shortFirst ? place : place - shortEnd + shortFirst;
     const index = Math.floor(rest / blockRows);
     return order.at(place < shortFirst ? index : index + 1) * blockRows + (rest % blockRows);
   };
+  const endOfBlock = (place: number): number => {
+    if (place >= shortFirst && place < shortEnd) return shortEnd;
+    const base = place < shortFirst ? 0 : shortEnd;
+    return base + (Math.floor((place - base) / blockRows) + 1) * blockRows;
+  };
+  return {
+    rowAt,
+    blocksBetween(from, end) {
+      const blocks: number[] = [];
+      for (let place = from; place < end; place = endOfBlock(place)) blocks.push(Math.floor(rowAt(place) / blockRows));
+      return blocks;
+    },
+  };
 }
 
 function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: number }, epoch: number): EpochOrder {
   const { ranks, seed, blockRows, windowBlocks } = schedule;
   const steps = stepsPerEpoch(schedule);
-  const rowAt = shuffledBlocks(schedule, epoch);
+  const { rowAt, blocksBetween } = shuffledBlocks(schedule, epoch);
   const windowRows = windowBlocks * blockRows;
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = [0];
@@ -74,6 +97,14 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
     windows.set(rank, { index, permutation });
     return permutation;
   };
+  const ahead = new Map<number, { index: number; blocks: readonly number[] }>();
+  const blocksOf = (rank: number, index: number): readonly number[] => {
+    const known = ahead.get(rank);
+    if (known?.index === index) return known.blocks;
+    const blocks = blocksBetween(starts[rank] + index * windowRows, starts[rank] + Math.min(lengths[rank], (index + 2) * windowRows));
+    ahead.set(rank, { index, blocks });
+    return blocks;
+  };
   return {
     rankRows({ step, rank }) {
       const from = rowsBefore(schedule, rank, step % steps);
@@ -83,5 +114,6 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
         return rowAt(starts[rank] + index * windowRows + windowOf(rank, index).at((from + i) % windowRows));
       });
     },
+    windowBlocks: ({ step, rank }) => blocksOf(rank, Math.floor(rowsBefore(schedule, rank, step % steps) / windowRows)),
   };
 }

@@ -9,6 +9,8 @@ export interface Permutation {
   readonly size: number;
   /** The element at a position; a bijection on [0, size). */
   at(index: number): number;
+  /** The position of an element. */
+  indexOf(element: number): number;
 }
 
 export function keyedPermutation(size: number, ...key: number[]): Permutation {
@@ -28,12 +30,29 @@ export function keyedPermutation(size: number, ...key: number[]): Permutation {
     return left * half + right;
   };
 
+  const decipher = (value: number): number => {
+    let left = Math.floor(value / half);
+    let right = value % half;
+    for (let round = rounds - 1; round >= 0; round--) {
+      const mixed = (right ^ mix32(mix32(left ^ keys[round]) + keys[round])) & (half - 1);
+      right = left;
+      left = mixed >>> 0;
+    }
+    return left * half + right;
+  };
+
   return {
     size,
     at(index) {
       invariant(index >= 0 && index < size, `position ${index} of ${size}`);
       let value = encipher(index);
       while (value >= size) value = encipher(value);
+      return value;
+    },
+    indexOf(element) {
+      invariant(element >= 0 && element < size, `element ${element} of ${size}`);
+      let value = decipher(element);
+      while (value >= size) value = decipher(value);
       return value;
     },
   };

@@ -20,6 +20,7 @@ export interface PhaseRecord {
   readonly samples: number;
   readonly seconds: number;
   readonly samplesPerSecond: number;
+  readonly dataWait: { readonly msPerStep: number; readonly share: number };
   readonly stopped: string;
   readonly expectedRowsDigest: string;
   readonly epochs: readonly EpochRecord[];
@@ -37,6 +38,7 @@ const phase = z.object({
   samples: z.int().describe('Rows seen, over all epochs.'),
   seconds: z.number(),
   samplesPerSecond: z.number(),
+  dataWait: z.object({ msPerStep: z.number(), share: z.number() }).describe('How long a step waited for rows, averaged over workers and steps, and as a share of the time.'),
   stopped: z.string().describe('Why training ended.'),
   expectedRowsDigest: z.string().describe('Digest of an epoch that uses every row once.'),
   epochs: z.array(z.object({

@@ -1,7 +1,7 @@
 // The safetensors format: an 8-byte little-endian header length, a JSON header, then raw little-endian tensors.
 import { StillhouseError } from './errors.js';
 
-export type TensorType = 'F32' | 'U8' | 'I32';
+export type TensorType = 'F32' | 'F64' | 'U8' | 'I8' | 'U16' | 'I16' | 'U32' | 'I32';
 export interface NamedTensor {
   readonly name: string;
   readonly dtype: TensorType;
@@ -9,7 +9,14 @@ export interface NamedTensor {
   readonly data: Uint8Array;
 }
 
-const bytesPer: Record<TensorType, number> = { F32: 4, U8: 1, I32: 4 };
+/** Numbers of one type. */
+export type Numbers = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array;
+
+const arrayOf = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, I8: Int8Array, U16: Uint16Array, I16: Int16Array, U32: Uint32Array, I32: Int32Array } as const;
+
+/** So many zeros. */
+export const zerosOf = (dtype: TensorType, count: number): Numbers => new arrayOf[dtype](count);
+
 
 /** A file's header and its tensors' bytes, in order, none of them copied. */
 export function safetensorsParts(tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array[] {
@@ -54,7 +61,7 @@ export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFil
   if (bytes.byteLength < 8) return bad('shorter than its header');
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (!(length <= bytes.byteLength - 8)) return bad('its header is cut off');
-  let header: Record<string, { dtype: TensorType; shape: number[]; data_offsets: [number, number] }>;
+  let header: Record<string, { dtype: TensorType; shape: number[]; data_offsets: [number, number] } | undefined>;
   try {
     header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as typeof header;
   } catch {
@@ -64,22 +71,27 @@ export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFil
   const tensors = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, entry]) => {
+      if (!entry || !Object.hasOwn(arrayOf, entry.dtype) || !Array.isArray(entry.shape) || !Array.isArray(entry.data_offsets)) return bad(`tensor ${name} is of an unknown kind`);
       const [from, to] = entry.data_offsets;
-      const expected = entry.shape.reduce((product, size) => product * size, bytesPer[entry.dtype]);
+      const expected = entry.shape.reduce((product, size) => product * size, arrayOf[entry.dtype].BYTES_PER_ELEMENT);
       if (!(from >= 0 && to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);
       return { name, dtype: entry.dtype, shape: entry.shape, data: body.subarray(from, to) };
     });
   return { tensors, metadata: (header['__metadata__'] ?? {}) as unknown as Record<string, string> };
 }
 
-/** The bytes of a float array, without copying. */
-export function bytesOf(values: Float32Array): Uint8Array {
+/** The bytes of an array, without copying. */
+export function bytesOf(values: Numbers): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 /** Floats of bytes; copies only where they are not aligned. */
-export function floatsOf(bytes: Uint8Array): Float32Array {
+export const floatsOf = (bytes: Uint8Array): Float32Array => numbersOf('F32', bytes) as Float32Array;
+
+/** Numbers of bytes; copies only where they are not aligned. */
+export function numbersOf(dtype: TensorType, bytes: Uint8Array): Numbers {
+  const Type = arrayOf[dtype];
   // Not slice(): a Buffer's shares the memory, and with it the offset.
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+  const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
+  return new Type(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / Type.BYTES_PER_ELEMENT);
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { StillhouseError } from '@stillhouse/core';
-import { sha256 } from './row-set.js';
+import { sha256 } from './blocks.js';
 
 interface DatasetSource {
   /** Folder addresses; the first that answers with the right bytes is used. */

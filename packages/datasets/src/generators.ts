@@ -1,6 +1,6 @@
 // Generated sets with ten features in [0, 1).
 import { gaussian, hashName, randomStream, type SourceConfig } from '@stillhouse/core';
-import type { RowSet } from './row-set.js';
+import { chunkRows, type TensorSet } from './tensor-set.js';
 
 const features = 10;
 
@@ -14,14 +14,21 @@ function friedman1(x: Float32Array, noise: number): number {
 }
 
 /** `noise` draws labels that have nothing to do with the features. */
-export function generate(config: Extract<SourceConfig, { generator: string }>): RowSet {
+export function generatorSet(config: Extract<SourceConfig, { generator: string }>): TensorSet {
+  return { what: `generator ${config.generator}`, rowCount: config.rows, inputShape: [features], dtype: 'F32', factors: [1], offsets: [0], classes: undefined, labelCount: 1, chunks: () => generate(config) };
+}
+
+async function* generate(config: Extract<SourceConfig, { generator: string }>): ReturnType<TensorSet['chunks']> & AsyncGenerator {
   const next = randomStream(hashName(config.generator), config.seed);
-  const inputs = new Float32Array(config.rows * features);
-  const labels = new Float32Array(config.rows);
-  for (let i = 0; i < config.rows; i++) {
-    const row = inputs.subarray(i * features, (i + 1) * features);
-    for (let k = 0; k < features; k++) row[k] = next();
-    labels[i] = config.generator === 'friedman1' ? friedman1(row, config.noise === 0 ? 0 : config.noise * gaussian(next)) : next();
+  for (let first = 0; first < config.rows; first += chunkRows) {
+    const rowCount = Math.min(chunkRows, config.rows - first);
+    const inputs = new Float32Array(rowCount * features);
+    const labels = new Float32Array(rowCount);
+    for (let i = 0; i < rowCount; i++) {
+      const row = inputs.subarray(i * features, (i + 1) * features);
+      for (let k = 0; k < features; k++) row[k] = next();
+      labels[i] = config.generator === 'friedman1' ? friedman1(row, config.noise === 0 ? 0 : config.noise * gaussian(next)) : next();
+    }
+    yield { rowCount, cells: [inputs, labels] };
   }
-  return { rowCount: config.rows, inputs, labels };
 }

@@ -1,6 +1,8 @@
 // IDX files (LeCun's MNIST format): two zero bytes, type, rank, big-endian sizes, data. Gzipped or not.
 import { gunzipSync } from 'node:zlib';
 import { StillhouseError } from '@stillhouse/core';
+import { readBytes, type DataPlaces } from './files.js';
+import { chunksOf, type TensorSet } from './tensor-set.js';
 
 export interface IdxTensor {
   readonly shape: readonly number[];
@@ -37,4 +39,17 @@ export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
     throw new StillhouseError('DATA_TRUNCATED', `${file} holds ${raw.byteLength - headerBytes} of the ${expected} bytes that its header announces`);
   }
   return { shape, data: raw.subarray(headerBytes, headerBytes + expected) };
+}
+
+/** @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND */
+export function idxSet({ images: imagesPath, labels: labelsPath }: { images: string; labels: string }, places: DataPlaces): TensorSet {
+  const images = parseIdx(readBytes(imagesPath, places), imagesPath);
+  const labels = parseIdx(readBytes(labelsPath, places), labelsPath);
+  if (labels.shape.length !== 1) throw new StillhouseError('DATA_FORMAT', `${labelsPath} has ${labels.shape.length} dimensions; labels have one`);
+  const rowCount = labels.shape[0];
+  if (rowCount !== images.shape[0]) throw new StillhouseError('DATA_FORMAT', `${imagesPath} has ${images.shape[0]} images but ${labelsPath} ${rowCount} labels`);
+  const inner = images.shape.slice(1);
+  // Grey images get the channel dimension that convolutions expect.
+  const inputShape = inner.length === 2 ? [...inner, 1] : inner.length === 0 ? [1] : inner;
+  return { what: imagesPath, rowCount, inputShape, dtype: 'U8', factors: [1 / 255], offsets: [0], classes: undefined, labelCount: 1, chunks: () => chunksOf(images.data, labels.data, rowCount) };
 }

@@ -1,6 +1,9 @@
 // @stillhouse/datasets: sources, preprocessing and content-hashed blocks.
-export { loadDataset, type Dataset } from './dataset.js';
+export { BlockCache, BlockFolder, type BlockSource } from './block-folder.js';
+export { BlockReader, type Batch } from './block-reader.js';
+export { cutTensors, sha256 } from './blocks.js';
 export { downloadDataset, knownDatasets, type KnownDataset } from './download.js';
-export { dataCacheFolder, dataFolders, type DataPlaces } from './locate.js';
-export { BlockReader, cutBlocks, sha256, type Batch, type RowSet } from './row-set.js';
-export { encodeTable, inputWidth, parseTable, type Preprocessing, type Table } from './table.js';
+export { encodeCsv } from './encode-csv.js';
+export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './files.js';
+export { prepareDataset, type Dataset, type PrepareOptions } from './prepare.js';
+export type { Preprocessing } from './preprocessing.js';

@@ -1,189 +1,255 @@
-// CSV files as tables: types of columns, missing values, categories, standardisation. What is fitted is fitted on the
-// training rows of the large set and kept as `Preprocessing`, so that prediction applies the same.
+// Tables, read by DuckDB wherever they lie: CSV, Parquet, JSON lines, SQL over them. A column is asked for as numbers, as
+// places among categories, or as text, and comes in chunks of typed arrays, always in the same order.
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
-import { isClassification, StillhouseError, type LossName, type TableConfig, type TargetScale } from '@stillhouse/core';
-import type { RowSet } from './row-set.js';
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
+import { missingMarks, StillhouseError, type Numbers } from '@stillhouse/core';
 
-export interface Table {
-  readonly file: string;
-  readonly header: readonly string[];
-  readonly records: readonly (readonly string[])[];
-  /** Line of each record in the file, counted from 1. */
-  readonly lines: readonly number[];
+export interface TableColumn {
+  readonly name: string;
+  readonly kind: 'number' | 'text' | 'other';
+  /** DuckDB's name of its type. */
+  readonly sqlType: string;
 }
 
-export type FittedColumn =
-  /** Encoded as (value − mean) / deviation; `fill` stands in for an empty cell. */
-  | { readonly name: string; readonly type: 'number'; readonly fill: number; readonly mean: number; readonly deviation: number }
-  | { readonly name: string; readonly type: 'category'; readonly categories: readonly string[] };
+/** How a column is wanted: numbers, NaN where missing; places among categories from 1, 0 where missing or none of them; or text. */
+export type Want = { readonly column: string } & ({ readonly as: 'number' } | { readonly as: 'category'; readonly categories: readonly string[] } | { readonly as: 'text' });
 
-/** A column to predict; for regression it is trained on as (y − mean) / deviation. */
-export type FittedTarget = TargetScale & { readonly name: string };
-
-/** How cells become numbers; stored beside the model. */
-export interface Preprocessing {
-  readonly columns: readonly FittedColumn[];
-  readonly targets: readonly FittedTarget[];
-  /** Names of the classes in the order of their indices, for classification. */
-  readonly classes: readonly string[] | undefined;
-  readonly missing: TableConfig['missing'];
+/** Cells of consecutive rows, one array for each column that was asked for; text is null where missing. */
+export interface Chunk {
+  readonly rowCount: number;
+  readonly cells: readonly (Numbers | readonly (string | null)[])[];
 }
 
-const missingMarks = new Set(['', 'na', 'n/a', 'nan', 'null', '?']);
-const isMissing = (cell: string): boolean => missingMarks.has(cell.trim().toLowerCase());
-const isNumeric = (cell: string): boolean => cell.trim() !== '' && Number.isFinite(Number(cell));
-/** Rows looked at to find out the type of a column. */
+/** Rows looked at to find out whether text is numbers. */
 const typeSampleRows = 1000;
+const headerBytes = 1024 * 1024;
 
-/** @throws StillhouseError DATA_FORMAT with the line where the file stops being CSV */
-export function parseTable(text: string, file: string, delimiter: string): Table {
-  let rows: { record: string[]; info: { lines: number } }[];
+export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+const named = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+const numberTypes = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/;
+const timeTypes = /^(DATE|TIME|TIMESTAMP.*)$/;
+const textTypes = /^(VARCHAR|UUID|ENUM.*)$/;
+/** Types whose vectors are plain arrays of numbers. */
+const plainTypes = /^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE)$/;
+
+function kindOf(sqlType: string): TableColumn['kind'] {
+  if (numberTypes.test(sqlType) || timeTypes.test(sqlType)) return 'number';
+  return textTypes.test(sqlType) ? 'text' : 'other';
+}
+
+/** Cells as text without blanks around, null where one of the marks stands for a missing one. */
+function textOf({ name, sqlType }: TableColumn): string {
+  const cell = named(name);
+  // 3.0 is 3 in JavaScript, and a category must be called the same everywhere.
+  const text = /^(FLOAT|DOUBLE)$/.test(sqlType) ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ELSE CAST(${cell} AS VARCHAR) END` : `CAST(${cell} AS VARCHAR)`;
+  const trimmed = `trim(${text}, ' ' || chr(9) || chr(10) || chr(13))`;
+  return `CASE WHEN lower(${trimmed}) IN (${missingMarks.map(quoted).join(', ')}) THEN NULL ELSE ${trimmed} END`;
+}
+
+/** Seconds since 1970 for times, 0 and 1 for booleans. */
+function numberOf(column: TableColumn): string {
+  if (column.kind === 'text') return `CAST(${textOf(column)} AS DOUBLE)`;
+  if (timeTypes.test(column.sqlType)) return `epoch(${named(column.name)})`;
+  if (column.sqlType === 'BOOLEAN') return `CAST(${named(column.name)} AS UTINYINT)`;
+  return plainTypes.test(column.sqlType) ? named(column.name) : `CAST(${named(column.name)} AS DOUBLE)`;
+}
+
+/** What DuckDB says, in one line and without its advice. */
+const complaint = (cause: unknown): string => {
+  const lines = (cause instanceof Error ? cause.message : String(cause)).split('\n').map((line) => line.trim());
+  const end = lines.findIndex((line) => line === '' || /^(Possible|LINE \d|file = |Original Line)/.test(line));
+  return lines.slice(0, end < 1 ? 1 : end).join(', ').replace(/^(\w+ )?Error: /, '').slice(0, 500);
+};
+
+export class Table {
+  private constructor(
+    private readonly connection: DuckDBConnection,
+    /** Names the table in errors. */
+    readonly what: string,
+    private readonly view: string,
+    readonly columns: readonly TableColumn[],
+    readonly rowCount: number,
+  ) {}
+
+  /**
+   * @param relation a table function call or a query in parentheses
+   * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
+   */
+  static async open(connection: DuckDBConnection, what: string, relation: string, options: { view: string; isStored?: boolean }): Promise<Table> {
+    const { view } = options;
+    try {
+      // A query is stored: it need not give its rows in the same order twice.
+      await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
+      const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`)).getRows().map(([name, type]) => ({ name: String(name), sqlType: String(type), kind: kindOf(String(type)) }));
+      const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
+      return new Table(connection, what, view, columns, rowCount);
+    } catch (cause) {
+      throw badTable(what, cause);
+    }
+  }
+
+  /** @throws StillhouseError DATA_COLUMN */
+  column(name: string): TableColumn {
+    const column = this.columns.find((each) => each.name === name);
+    if (!column) throw new StillhouseError('DATA_COLUMN', `${this.what} has no column ${JSON.stringify(name)}; it has ${this.columns.map((each) => each.name).join(', ')}`);
+    return column;
+  }
+
+  /** Whether a column of text holds a number, or nothing, among its first rows. */
+  async looksNumeric(name: string): Promise<boolean> {
+    const text = textOf(this.column(name));
+    const [known, numbers] = await this.#row(`SELECT count(t), count(TRY_CAST(t AS DOUBLE)) FROM (SELECT ${text} AS t FROM ${this.view} LIMIT ${typeSampleRows})`);
+    return Number(known) === 0 || Number(numbers) > 0;
+  }
+
+  /**
+   * The distinct texts of a column, sorted.
+   * @throws StillhouseError DATA_COLUMN if there are more than `limit`
+   */
+  async distinct(name: string, limit: number): Promise<string[]> {
+    const text = textOf(this.column(name));
+    const rows = await this.#rows(`SELECT DISTINCT t FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL LIMIT ${limit + 1}`);
+    if (rows.length > limit) throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: more than ${limit} categories`, { next: 'Encode the column with { category: hash }, or ignore it.' });
+    return rows.map(([text]) => String(text)).sort();
+  }
+
+  /** Smallest and largest number, count of missing cells, and count of distinct ones (about). */
+  async summary(name: string): Promise<{ missing: number; distinct: number; min: string | null; max: string | null }> {
+    const column = this.column(name);
+    const isNumber = column.kind === 'number' || (column.kind === 'text' && (await this.looksNumeric(name)));
+    const value = column.kind === 'other' ? named(name) : isNumber && column.kind === 'text' ? `TRY_CAST(${textOf(column)} AS DOUBLE)` : isNumber ? named(name) : textOf(column);
+    const [missing, distinct, min, max] = await this.#row(`SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM (SELECT ${value} AS v FROM ${this.view})`);
+    return { missing: Number(missing), distinct: Number(distinct), min: min === null ? null : String(min), max: max === null ? null : String(max) };
+  }
+
+  /** The most frequent texts of a column, with their counts. */
+  async frequent(name: string, limit: number): Promise<{ text: string; count: number }[]> {
+    const text = textOf(this.column(name));
+    return (await this.#rows(`SELECT t, count(*) AS n FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL GROUP BY t ORDER BY n DESC, t LIMIT ${limit}`)).map(([value, count]) => ({ text: String(value), count: Number(count) }));
+  }
+
+  /**
+   * All rows, in their order.
+   * @throws StillhouseError DATA_CELL naming the row, DATA_COLUMN, DATA_FORMAT
+   */
+  async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
+    const types = await Promise.all(wants.map((want, i) => (want.as === 'category' ? this.#enumOf(want.categories, i) : undefined)));
+    const select = wants.map((want, i) => {
+      const column = this.#usable(want.column);
+      if (want.as === 'number') return numberOf(column);
+      return want.as === 'text' ? textOf(column) : want.categories.length === 0 ? 'NULL::UTINYINT' : `TRY_CAST(${textOf(column)} AS ${types[i]})`;
+    });
+    try {
+      const result = await this.connection.stream(`SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`);
+      for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+        yield { rowCount: chunk.rowCount, cells: wants.map((want, i) => cellsOf(chunk as DuckDBDataChunk, i, want.as)) };
+      }
+    } catch (cause) {
+      if (cause instanceof StillhouseError) throw cause;
+      throw (await this.#badCell(wants)) ?? badTable(this.what, cause);
+    } finally {
+      for (const type of types) if (type) await this.connection.run(`DROP TYPE IF EXISTS ${type}`);
+    }
+  }
+
+  /**
+   * The text of one cell, for errors.
+   * @param row counted from 0
+   */
+  async cell(name: string, row: number): Promise<string | null> {
+    const [text] = await this.#row(`SELECT CAST(${named(name)} AS VARCHAR) FROM ${this.view} LIMIT 1 OFFSET ${row}`);
+    return text === null || text === undefined ? null : String(text);
+  }
+
+  #usable(name: string): TableColumn {
+    const column = this.column(name);
+    if (column.kind === 'other') throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`, { next: 'Ignore the column in data.table.columns, or select its parts with sql.' });
+    return column;
+  }
+
+  async #enumOf(categories: readonly string[], index: number): Promise<string | undefined> {
+    if (categories.length === 0) return undefined;
+    const type = `${this.view}_e${index}`;
+    await this.connection.run(`CREATE TYPE ${type} AS ENUM (${categories.map(quoted).join(', ')})`);
+    return type;
+  }
+
+  /** The first cell that is to be a number and is none. */
+  async #badCell(wants: readonly Want[]): Promise<StillhouseError | undefined> {
+    for (const { column: name, as } of wants) {
+      const column = this.column(name);
+      if (as !== 'number' || column.kind !== 'text') continue;
+      const rows = await this.#rows(`SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1`).catch(() => []);
+      if (rows.length > 0) return new StillhouseError('DATA_CELL', `${this.what}, row ${String(rows[0][0])}, column ${name}: ${JSON.stringify(rows[0][1])} is not a number`);
+    }
+    return undefined;
+  }
+
+  async #rows(sql: string): Promise<unknown[][]> {
+    try {
+      return (await this.connection.runAndReadAll(sql)).getRows();
+    } catch (cause) {
+      throw badTable(this.what, cause);
+    }
+  }
+
+  async #row(sql: string): Promise<unknown[]> {
+    return (await this.#rows(sql))[0] ?? [];
+  }
+}
+
+function badTable(what: string, cause: unknown): StillhouseError {
+  const text = complaint(cause);
+  if (/Out of Memory|could not allocate|No space left|failed to offload/i.test(text)) return new StillhouseError('DATA_SPACE', `${what}: ${text}`, { cause });
+  return new StillhouseError('DATA_FORMAT', `${what}: ${text}`, { cause });
+}
+
+interface NumberVector {
+  readonly items: Numbers | readonly unknown[];
+  readonly validity: { readonly data: BigUint64Array | null };
+}
+
+function cellsOf(chunk: DuckDBDataChunk, index: number, as: Want['as']): Numbers | readonly (string | null)[] {
+  const vector = chunk.getColumnVector(index);
+  const { rowCount } = chunk;
+  if (as === 'text') return Array.from({ length: rowCount }, (_, i) => vector.getItem(i) as string | null);
+  const { items, validity } = vector as unknown as NumberVector;
+  const valid = validity.data && new Uint8Array(validity.data.buffer, validity.data.byteOffset, validity.data.byteLength);
+  const isValid = (i: number): boolean => !valid || ((valid[i >> 3] >> (i & 7)) & 1) === 1;
+  if (as === 'category') return Uint32Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) + 1 : 0));
+  if (!valid) return items as Numbers;
+  return Float64Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) : NaN));
+}
+
+/** The names in a CSV file's first line. */
+export async function csvHeader(file: string, delimiter: string): Promise<string[]> {
+  const raw = createReadStream(file, { end: headerBytes });
+  const parts: Buffer[] = [];
+  let bytes = 0;
   try {
-    rows = parse(text, { bom: true, delimiter, info: true, skip_empty_lines: true }) as unknown as typeof rows;
+    for await (const part of file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw) {
+      parts.push(part as Buffer);
+      bytes += (part as Buffer).length;
+      if (bytes >= headerBytes || (part as Buffer).includes(10)) break;
+    }
+  } catch (cause) {
+    // What came before the end of the part that was read is enough.
+    if (bytes === 0) throw new StillhouseError('DATA_TRUNCATED', `${file} is not a whole gzip file`, { cause });
+  } finally {
+    raw.destroy();
+  }
+  let records: string[][];
+  try {
+    records = parse(Buffer.concat(parts), { bom: true, delimiter, to: 1, relax_column_count: true });
   } catch (cause) {
     throw new StillhouseError('DATA_FORMAT', `${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-  if (rows.length === 0) throw new StillhouseError('DATA_EMPTY', `${file} is empty: it has no header`);
-  const header = rows[0].record.map((name) => name.trim());
-  const twice = header.find((name, i) => header.indexOf(name) !== i);
+  if (records.length === 0) throw new StillhouseError('DATA_EMPTY', `${file} is empty: it has no header`);
+  const header = records[0].map((name) => name.trim());
+  const twice = header.find((name, i) => header.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
   if (twice !== undefined) throw new StillhouseError('DATA_COLUMN', `${file} has two columns named ${JSON.stringify(twice)}`);
-  const body = rows.slice(1);
-  return { file, header, records: body.map((row) => row.record), lines: body.map((row) => row.info.lines) };
-}
-
-export const targetsOf = (config: TableConfig): string[] => (typeof config.target === 'string' ? [config.target] : config.target);
-
-export function columnIndex(table: Pick<Table, 'file' | 'header'>, name: string): number {
-  const index = table.header.indexOf(name);
-  if (index < 0) throw new StillhouseError('DATA_COLUMN', `${table.file} has no column ${JSON.stringify(name)}; it has ${table.header.join(', ')}`);
-  return index;
-}
-
-function numberCell(table: Table, row: number, column: number): number {
-  const cell = table.records[row][column];
-  if (!isNumeric(cell)) throw new StillhouseError('DATA_CELL', `${table.file}, line ${table.lines[row]}, column ${table.header[column]}: ${JSON.stringify(cell)} is not a number`);
-  return Number(cell);
-}
-
-/** The declared type, or: category if no cell of the sample is a number, else number. */
-function typeOf(table: Table, column: number, config: TableConfig): 'number' | 'category' | 'ignore' {
-  const declared = config.columns[table.header[column]];
-  if (declared) return declared;
-  const sample = table.records.slice(0, typeSampleRows).map((record) => record[column]).filter((cell) => !isMissing(cell));
-  return sample.length > 0 && !sample.some(isNumeric) ? 'category' : 'number';
-}
-
-function fitColumn(table: Table, column: number, options: { type: 'number' | 'category'; rows: readonly number[]; config: TableConfig }): FittedColumn {
-  const name = table.header[column];
-  const { type, rows, config } = options;
-  if (type === 'category') {
-    return { name, type, categories: [...new Set(rows.map((row) => table.records[row][column]).filter((cell) => !isMissing(cell)))].sort() };
-  }
-  const scale = scaleOf(rows.filter((row) => !isMissing(table.records[row][column])).map((row) => numberCell(table, row, column)));
-  return { name, type, fill: scale.mean, ...(config.standardize ? scale : unscaled) };
-}
-
-const unscaled: TargetScale = { mean: 0, deviation: 1 };
-
-/** Mean and standard deviation; a deviation of 0 counts as 1. */
-function scaleOf(values: readonly number[]): TargetScale {
-  const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length);
-  return { mean, deviation: Math.sqrt(variance) || 1 };
-}
-
-/** @param trainingRows rows of the large set that are used for training: nothing else may be looked at */
-export function fitTable(table: Table, trainingRows: readonly number[], config: TableConfig, loss: LossName): Preprocessing {
-  const names = targetsOf(config);
-  const targetColumns = names.map((name) => columnIndex(table, name));
-  for (const name of Object.keys(config.columns)) columnIndex(table, name);
-  if (loss === 'softmaxCrossEntropy' && names.length > 1) throw new StillhouseError('RECIPE_INVALID', 'data.table.target names several columns: softmaxCrossEntropy needs one column of classes');
-  const columns = table.header.flatMap((_, column) => {
-    if (targetColumns.includes(column)) return [];
-    const type = typeOf(table, column, config);
-    return type === 'ignore' ? [] : [fitColumn(table, column, { type, rows: trainingRows, config })];
-  });
-  const labels = trainingRows.map((row) => table.records[row][targetColumns[0]].trim());
-  const named = loss === 'softmaxCrossEntropy' || (loss === 'binaryCrossEntropy' && names.length === 1 && labels.some((label) => !isNumeric(label)));
-  const distinct = [...new Set(labels)];
-  const classes = named ? (distinct.every(isNumeric) ? distinct.sort((a, b) => Number(a) - Number(b)) : distinct.sort()) : undefined;
-  const isScaled = config.standardize && !isClassification(loss);
-  const targets = names.map((name, i) => ({ name, ...(isScaled ? scaleOf(trainingRows.map((row) => numberCell(table, row, targetColumns[i]))) : unscaled) }));
-  return { columns, targets, classes, missing: config.missing };
-}
-
-/** Numbers that a column becomes. */
-const columnWidth = (column: FittedColumn): number => (column.type === 'number' ? 1 : column.categories.length);
-
-export const inputWidth = (preprocessing: Preprocessing): number => preprocessing.columns.reduce((sum, column) => sum + columnWidth(column), 0);
-
-/** Where a row's cells are, and how they become numbers. */
-interface Encoding {
-  readonly table: Table;
-  readonly columns: readonly FittedColumn[];
-  /** Position of each column in the table. */
-  readonly indices: readonly number[];
-}
-
-/** Writes the inputs of one record; returns the columns whose category was not among the training rows. */
-function encodeInputs({ table, columns, indices }: Encoding, row: number, out: Float32Array): string[] {
-  const unseen: string[] = [];
-  let offset = 0;
-  columns.forEach((column, i) => {
-    const cell = table.records[row][indices[i]];
-    if (column.type === 'category') {
-      const index = column.categories.indexOf(cell);
-      if (index >= 0) out[offset + index] = 1;
-      else unseen.push(column.name);
-    } else {
-      const value = isMissing(cell) ? column.fill : numberCell(table, row, indices[i]);
-      out[offset] = (value - column.mean) / column.deviation;
-    }
-    offset += columnWidth(column);
-  });
-  return unseen;
-}
-
-function encodeLabel(table: Table, row: number, column: number, classes: readonly string[] | undefined): number {
-  const cell = table.records[row][column].trim();
-  if (!classes) return numberCell(table, row, column);
-  const index = classes.indexOf(cell);
-  if (index < 0) throw new StillhouseError('DATA_LABEL', `${table.file}, line ${table.lines[row]}, column ${table.header[column]}: class ${JSON.stringify(cell)} does not occur among the training rows of the large set`);
-  return index;
-}
-
-/** Whether a row can be used, by the rule for missing cells. A missing target is always an error. */
-function usable({ table, columns, indices }: Encoding, row: number, missing: Preprocessing['missing']): boolean {
-  for (const [i, column] of columns.entries()) {
-    if (column.type !== 'number' || missing === 'mean' || !isMissing(table.records[row][indices[i]])) continue;
-    if (missing === 'drop') return false;
-    throw new StillhouseError('DATA_CELL', `${table.file}, line ${table.lines[row]}, column ${column.name}: the cell is empty`, { next: 'Fill in the cell, or set data.table.missing to mean or drop.' });
-  }
-  return true;
-}
-
-export interface EncodedTable {
-  readonly rows: RowSet;
-  readonly warnings: readonly string[];
-}
-
-/** @param withLabels false for rows to predict */
-export function encodeTable(table: Table, rowIndices: readonly number[], preprocessing: Preprocessing, withLabels = true): EncodedTable {
-  const encoding = { table, columns: preprocessing.columns, indices: preprocessing.columns.map((column) => columnIndex(table, column.name)) };
-  const targets = withLabels ? preprocessing.targets.map(({ name }) => columnIndex(table, name)) : [];
-  const kept = rowIndices.filter((row) => usable(encoding, row, preprocessing.missing));
-  const width = inputWidth(preprocessing);
-  const inputs = new Float32Array(kept.length * width);
-  const labels = new Float32Array(kept.length * targets.length);
-  const unseen = new Map<string, number>();
-  kept.forEach((row, i) => {
-    for (const name of encodeInputs(encoding, row, inputs.subarray(i * width, (i + 1) * width))) unseen.set(name, (unseen.get(name) ?? 0) + 1);
-    targets.forEach((column, k) => {
-      const { mean, deviation } = preprocessing.targets[k];
-      labels[i * targets.length + k] = (encodeLabel(table, row, column, preprocessing.classes) - mean) / deviation;
-    });
-  });
-  const warnings = [...unseen].map(([name, count]) => `${table.file}: in ${count} rows the category in column ${name} does not occur among the training rows; it is encoded as none of them`);
-  if (kept.length < rowIndices.length) warnings.push(`${table.file}: ${rowIndices.length - kept.length} rows with an empty cell were dropped`);
-  return { rows: { rowCount: kept.length, inputs, labels }, warnings };
+  return header;
 }

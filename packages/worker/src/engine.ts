@@ -4,7 +4,7 @@ import type { ExportedModel, FlatLayout, Job, MetricSums, NamedBuffer, Phase, Wo
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
 
-/** Gets bytes of the run by their SHA-256: blocks of data, checkpoints, weights of a teacher. */
+/** Gets bytes of the run by their SHA-256, which they have: blocks of data, weights of a teacher. */
 export type FetchBlock = (hash: string) => Promise<Uint8Array>;
 
 export interface Engine {
@@ -16,6 +16,8 @@ export interface Engine {
    * @param teacher SHA-256 of the weights of the teacher that a student learns from
    */
   build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }>;
+  /** Milliseconds that steps and evaluations have waited for data. */
+  readonly waitedMs: number;
   /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */
   compute(task: ComputeTask): Promise<readonly Float32Array[]>;
   /**

@@ -4,7 +4,9 @@ import {
   decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, lengthOf, limits, readTraining, stateFrames, StateUpload, StillhouseError, toErrorRecord, trainingParts, workerStep,
   type Clock, type Link, type StateUploader, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerIdentity, type WorkerState,
 } from '@stillhouse/core';
+import { BlockFolder, type BlockCache } from '@stillhouse/datasets';
 import { BlockClient } from './block-client.js';
+import { BlockSupply } from './block-supply.js';
 import type { Engine, EngineFactory } from './engine.js';
 import { Mesh } from './mesh.js';
 
@@ -18,6 +20,8 @@ export interface WorkerOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly createEngine: EngineFactory;
+  /** Keeps blocks that came over the network. */
+  readonly cache?: BlockCache;
   /** Who copies and sends states for checkpoints; by default this thread. */
   readonly uploader?: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
@@ -199,8 +203,9 @@ class WorkerShell {
       case 'compute':
         return this.#laterIn(effect.generation, async () => {
           const startedMs = this.options.clock.now();
+          const waitedBeforeMs = engine().waitedMs;
           const partials = await engine().compute(effect);
-          return { type: 'computed', generation: effect.generation, partials, ms: this.options.clock.now() - startedMs };
+          return { type: 'computed', generation: effect.generation, partials, ms: this.options.clock.now() - startedMs, waitedMs: engine().waitedMs - waitedBeforeMs };
         });
       case 'apply':
         return this.#change(async () => void (await engine().apply(effect.step, effect.learningRate)));
@@ -229,8 +234,9 @@ class WorkerShell {
   }
 
   async #load({ job, meshToken }: Effect<'load'>): Promise<WorkerEvent> {
-    const { createEngine, meshAddress, transport } = this.options;
-    this.#engine = await createEngine(job, (hash) => this.#blocks.fetch(hash), () => this.#breathe());
+    const { cache, createEngine, log, meshAddress, transport } = this.options;
+    const supply = new BlockSupply([...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]), ...(cache ? [cache] : [])], this.#blocks, cache, log);
+    this.#engine = await createEngine(job, (hash) => supply.fetch(hash), () => this.#breathe());
     const host = this.#localHost;
     this.#mesh = await Mesh.open(transport, meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, meshToken);
     const { fingerprint, choice } = this.#engine;

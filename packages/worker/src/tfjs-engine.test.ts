@@ -8,7 +8,7 @@ import {
   bytesOf, hashName, hashWords, lossesOf, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
   type DatasetManifest, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
 } from '@stillhouse/core';
-import { cutBlocks } from '@stillhouse/datasets';
+import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines, loadWebgpu } from '@stillhouse/native';
 import type { Engine } from './engine.js';
 import { hardLoss } from './losses.js';
@@ -53,8 +53,8 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
   const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
   const blocks = new Map<string, Uint8Array>();
-  const large: SetManifest = cutBlocks({ rowCount, inputs: x, labels: y }, { inputShape, labelCount }, blocks);
-  const dataset: DatasetManifest = { inputShape, dtype: 'F32', scale: 1, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
+  const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape, labelCount }, blocks);
+  const dataset: DatasetManifest = { inputShape, columns, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
   const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
   const engine = await tfjsEngine(backend, options)(job, async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!, async () => {});
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };

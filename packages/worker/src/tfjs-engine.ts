@@ -1,8 +1,8 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
-  type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
+  addRows, bytesOf, emptySums, epochOrder, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
+  type EpochOrder, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
 import { openBackend, type Backend, type BackendName } from './backend.js';
@@ -85,6 +85,7 @@ class TfjsEngine implements Engine {
   /** With the SHA-256 of its weights. */
   #teacher: { model: tf.LayersModel; sha256: string } | undefined;
   #kept: { parameters: Float32Array; others: Float32Array } | undefined;
+  #order: { epoch: number; of: EpochOrder; next: EpochOrder | undefined } | undefined;
 
   constructor(
     private readonly backend: Backend,
@@ -113,8 +114,13 @@ class TfjsEngine implements Engine {
     return { layout, sum: optimizer.sum };
   }
 
+  get waitedMs(): number {
+    return this.ports.reader.waitedMs;
+  }
+
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
     const { optimizer, partials, spares } = this.#phase;
+    this.#prefetch(task);
     const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
     // The sum of one's own over all ranks is the sum of all.
     const outputs = task.inPlace ? [optimizer.sum] : task.subtrees.map((_, i) => buffer(partials, i));
@@ -186,6 +192,21 @@ class TfjsEngine implements Engine {
     return this.#current;
   }
 
+  /** Has the blocks fetched that the ranks draw from now, and from which they will draw next. */
+  #prefetch({ set, epoch, step, ranks }: ComputeTask): void {
+    const { schedule } = this.#phase.phase;
+    const { blocks } = this.job.dataset.sets[set]!;
+    if (!schedule.windows || ranks.length === 0) return;
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, of: epochOrder(schedule, epoch), next: epoch + 1 < schedule.epochs ? epochOrder(schedule, epoch + 1) : undefined };
+    const { of, next } = this.#order;
+    const wanted = ranks.map(({ rank }) => of.windowBlocks({ step, rank }).map((block) => blocks[block]));
+    // Behind an epoch's last window comes the first one of the next.
+    const later = ranks.map(({ rank }, i) => (next && wanted[i].length <= schedule.windows!.windowBlocks + 1 ? next.windowBlocks({ step: 0, rank }).map((block) => blocks[block]) : []));
+    const { reader } = this.ports;
+    reader.keptBytes = Math.max(limits.keptBlockBytes, ranks.length * 2 * (schedule.windows.windowBlocks + 1) * limits.blockTargetBytes);
+    for (const list of [...wanted, ...later]) reader.prefetch(list);
+  }
+
   /** The teacher stays for the student; any other model has done its duty. */
   async #retire(next: PhaseName): Promise<void> {
     const current = this.#current;
@@ -209,7 +230,6 @@ class TfjsEngine implements Engine {
   /** For a worker that did not train the teacher to its end. */
   async #fetchTeacher(hash: string): Promise<void> {
     const bytes = await this.ports.fetchBlock(hash);
-    if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
     const model = await buildPhaseModel(this.job, 'teacher');
     setWeights(model, bytes);
     this.#replaceTeacher({ model, sha256: hash });
@@ -260,6 +280,6 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, breathe) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    return new TfjsEngine(backend, job, { reader: new BlockReader(job.dataset, fetchBlock), fetchBlock, breathe }, options);
+    return new TfjsEngine(backend, job, { reader: new BlockReader(job.dataset, fetchBlock, limits.keptBlockBytes), fetchBlock, breathe }, options);
   };
 }

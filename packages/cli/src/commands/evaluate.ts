@@ -1,8 +1,8 @@
 // stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
 import { Option, type Command } from 'commander';
 import { assembleJob } from '@stillhouse/coordinator';
-import { finishMetrics, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
-import { BlockReader, dataFolders } from '@stillhouse/datasets';
+import { finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
+import { BlockReader, dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
 import { alignColumns, formatMetric, shownMetrics } from '../summary.js';
 import { modelNames, openModel, readRun } from '../trained-run.js';
@@ -23,8 +23,8 @@ Example:
       const run = readRun(folder);
       await openInferenceBackend(options.backend);
       const places = { recipeFolder: options.recipeFolder ?? run.record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
-      const { job, dataset } = assembleJob(run.recipe, run.record.runId, places);
-      const reader = new BlockReader(job.dataset, async (hash) => dataset.blocks.get(hash)!);
+      const { job, dataset } = await assembleJob(run.recipe, run.record.runId, places, { folder: preparedFolder(process.env) });
+      const reader = new BlockReader(job.dataset, async (hash) => (await dataset.blocks.read(hash))!, limits.keptBlockBytes);
       const results = new Map<PhaseName, Metrics>();
       const names = modelNames(run);
       if (names.length === 0) throw new StillhouseError('RUN_INCOMPLETE', `${folder} holds no model (the run is ${run.record.status})`);

@@ -25,7 +25,7 @@ Example:
       const name = options.model ?? (modelNames(run).includes('student') ? 'student' : 'teacher');
       await openInferenceBackend(options.backend);
       const { model, metadata } = await openModel(run, name);
-      const { rowCount, inputs } = parseRows(await text(process.stdin), metadata);
+      const { rowCount, inputs } = await parseRows(await text(process.stdin), metadata);
       const width = inputs.length / rowCount;
       for (let first = 0; first < rowCount; first += limits.evaluationBatchRows) {
         const count = Math.min(limits.evaluationBatchRows, rowCount - first);

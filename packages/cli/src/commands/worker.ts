@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Option, type Command } from 'commander';
 import { limits, StillhouseError } from '@stillhouse/core';
+import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { startWorker, tfjsEngine, type BackendName } from '@stillhouse/worker';
 import { createLog, type Log } from '../logger.js';
@@ -43,7 +44,7 @@ async function work(options: Options): Promise<void> {
       patienceMs: options.managed ? limits.managedPatienceMs : options.patience * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
     },
     ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }),
-    uploader: new ThreadedUploader(log), log,
+    uploader: new ThreadedUploader(log), cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log), log,
   });
   process.on('SIGTERM', () => {
     log('asked to go: it finishes the step and hands over');

@@ -5,7 +5,7 @@ import { limits } from '../limits.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { PhaseRecord } from '../run-record.js';
 import { joinBytes } from '../safetensors.js';
-import { emptyLedger, wholeLedger } from '../ledger.js';
+import { emptyLedger, ledgerDigest, wholeLedger } from '../ledger.js';
 import { coordinatorStep, initialCoordinatorState } from './coordinator-machine.js';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorNotice, CoordinatorOptions, CoordinatorState } from './coordinator-state.js';
 import { emptyHistory } from './journal.js';
@@ -16,8 +16,8 @@ import type { WorkerEffect, WorkerEvent, WorkerState } from './worker-state.js';
 const sha = (digit: string): string => digit.repeat(64);
 const source = { generator: 'noise', rows: 1 } as const;
 const recipe = parseRecipe({ ranks: 2, loss: 'mse', data: { large: source, test: source }, teacher: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 4 } });
-const set = { rowCount: 4, blockRows: 4, blocks: [sha('a')] };
-const job: Job = { runId: 'r', recipe, assets: {}, dataset: { inputShape: [1], dtype: 'F32', scale: 1, outputs: 1, labelCount: 1, targets: [], sets: { large: set, test: set } } };
+const set = { rowCount: 4, blockRows: 4, blocks: [sha('a')], rowsDigest: ledgerDigest(wholeLedger(4)) };
+const job: Job = { runId: 'r', recipe, assets: {}, dataset: { inputShape: [1], columns: [], outputs: 1, labelCount: 1, targets: [], sets: { large: set, test: set } } };
 
 class Coordinator {
   state: CoordinatorState;

@@ -2,7 +2,6 @@
 // One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
 import { costsOf, dealRanks, stepCost } from '../assignment.js';
 import { phaseOf } from '../job.js';
-import { ledgerDigest, wholeLedger } from '../ledger.js';
 import { limits } from '../limits.js';
 import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './membership.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorState, type CoordinatorStep, type MembershipState, type PhaseProgress, type Worker } from './coordinator-state.js';
@@ -80,8 +79,9 @@ export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress 
   const name = phaseUnderWay(state.history, state.options.job.recipe);
   if (name === undefined) return undefined;
   if (state.phase?.name === name) return { ...state.phase, done: new Map() };
-  const { schedule } = phaseOf(state.options.job, name);
-  return { name, expectedRowsDigest: ledgerDigest(wholeLedger(schedule.rowCount)), epochs: state.history.epochs, done: new Map(), isStarted: false, step: 0, startedMs: nowMs, epochStartedMs: nowMs };
+  const { job } = state.options;
+  const { trainSet } = phaseOf(job, name);
+  return { name, expectedRowsDigest: job.dataset.sets[trainSet]!.rowsDigest, epochs: state.history.epochs, done: new Map(), isStarted: false, step: 0, startedMs: nowMs, epochStartedMs: nowMs };
 }
 
 function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs: number): Candidate[] {

@@ -9,7 +9,7 @@ import type { Job } from '../job.js';
 import type { Metrics } from '../metrics.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -53,7 +53,7 @@ const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), generation: index, ops: index, parameters: index, stateSha256: sha256, weightsSha256: sha256 }),
   z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
-  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
+  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
   z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
   z.object({ type: z.literal('getBlock'), hash: sha256 }),
   z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),

@@ -62,8 +62,10 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Coordinato
   const other = state.options.allowMixed ? -1 : reports.findIndex((each) => each!.weightsSha256 !== lead.weightsSha256);
   if (other > 0) return end(state, { code: 'MODEL_DIVERGED', message: `at its end the ${phase.name} of ${membership.members[0].workerId} (${lead.weightsSha256.slice(0, 12)}) is not that of ${membership.members[other].workerId} (${reports[other]!.weightsSha256.slice(0, 12)})` });
   const seconds = (nowMs - phase.startedMs) / 1000;
+  const waitedMs = reports.reduce((sum, each) => sum + each!.waitedMs, 0) / reports.length;
   const phaseRecord: PhaseRecord = {
     phase: phase.name, workers: membership.members.length, steps: lead.steps, samples: lead.samples, seconds, samplesPerSecond: lead.samples / seconds, stopped: lead.stopped,
+    dataWait: { msPerStep: waitedMs / Math.max(1, lead.steps), share: waitedMs / 1000 / seconds },
     expectedRowsDigest: phase.expectedRowsDigest, epochs: phase.epochs.map((each) => each.record), test: lead.test, parameters: lead.model.parameters, weightsSha256: lead.weightsSha256,
   };
   return {

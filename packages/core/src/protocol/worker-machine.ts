@@ -14,7 +14,7 @@ import type { Activity, Preparing, Running, WorkerEffect, WorkerEvent, WorkerIde
 export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
   return {
     identity, link: 'down', heardMs: nowMs, beatMs: nowMs, awaySinceMs: nowMs, workerId: '', term: 0, job: undefined, loaded: undefined, building: undefined, built: undefined, training: undefined,
-    generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, timedSteps: 0, computedMs: -Infinity,
+    generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, timedSteps: 0, computedMs: -Infinity, waitedMs: 0,
   };
 }
 
@@ -41,7 +41,7 @@ export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number
     case 'loaded':
       return onLoaded({ ...state, loaded: event });
     case 'built':
-      return onBuilt({ ...state, building: undefined, built: event, training: initialTraining(event.phase.name), progress: state.progress + 1 });
+      return onBuilt({ ...state, building: undefined, built: event, training: initialTraining(event.phase.name), waitedMs: 0, progress: state.progress + 1 });
     case 'adopted':
       return onAdopted({ ...state, training: event.training, progress: state.progress + 1 }, event);
     default:
@@ -70,7 +70,7 @@ function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep 
     case 'frame':
       return onOpFrame(state, activity, event, nowMs);
     case 'exported':
-      return { state, effects: [send({ ...doneMessage(state.training!), model: event.model })] };
+      return { state, effects: [send({ ...doneMessage(state), model: event.model })] };
     default:
       return { state, effects: [] };
   }
@@ -202,7 +202,7 @@ function join(state: WorkerState): WorkerStep {
   const held = training && { phase: training.phase, ops: training.ops };
   const joined = send({ type: 'join', fingerprint, choice, meshAddress, generation, leaving, ...(held ? { held } : {}), ...(running ? { running: [...running] } : {}) });
   if (activity.stage === 'failing') return { state, effects: [joined, send(activity.message)] };
-  return { state, effects: [joined, ...(activity.stage === 'finished' ? report(activity, training!) : [])] };
+  return { state, effects: [joined, ...(activity.stage === 'finished' ? report(activity, state) : [])] };
 }
 
 /** Reports that the coordinator does not have. */
@@ -210,7 +210,7 @@ function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): W
   const { activity, training } = state;
   if (!training || training.phase !== known.phase) return [];
   const epochs = training.epochs.slice(known.epochs, known.epochs + limits.reportsAtOnce).map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
-  return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, training) : [])];
+  return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, state) : [])];
 }
 
 function capture(state: WorkerState, id: number): WorkerEffect[] {

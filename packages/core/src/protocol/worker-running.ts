@@ -71,17 +71,17 @@ function beginEvaluation(state: WorkerState, run: Running, set: SetName | undefi
 function beginFinish(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
   const finished = withRun(state, run);
   if (state.boundary !== undefined) return park(finished, 'the phase is over', effects);
-  return { state: finished, effects: [...effects, ...report(run, state.training!)] };
+  return { state: finished, effects: [...effects, ...report(run, state)] };
 }
 
 /** What tells that the phase is over, for the first time or again. */
-export function report(run: Running, training: TrainingState): WorkerEffect[] {
-  return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(training))];
+export function report(run: Running, state: WorkerState): WorkerEffect[] {
+  return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(state))];
 }
 
-export function doneMessage(training: TrainingState): ToCoordinator & { type: 'done' } {
-  const { phase, step, samples, test, stopped } = training;
-  return { type: 'done', phase, steps: step, samples, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped! };
+export function doneMessage({ training, waitedMs }: WorkerState): ToCoordinator & { type: 'done' } {
+  const { phase, step, samples, test, stopped } = training!;
+  return { type: 'done', phase, steps: step, samples, waitedMs, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped! };
 }
 
 /** Milliseconds of a rank's micro-batch, averaged over about the last seconds. */
@@ -100,7 +100,8 @@ export function onComputed(state: WorkerState, run: Running, event: WorkerEvent 
       writeAccount(event.partials[i], run.layout, { ranks, rank }, { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined });
     }
   });
-  const paced = run.ranks.length ? { ...state, ...averaged(state, event.ms / run.ranks.length, nowMs) } : state;
+  const waitedMs = state.waitedMs + event.waitedMs;
+  const paced = run.ranks.length ? { ...state, waitedMs, ...averaged(state, event.ms / run.ranks.length, nowMs) } : { ...state, waitedMs };
   return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.contributePartials(event.partials)), nowMs);
 }
 

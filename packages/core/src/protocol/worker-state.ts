@@ -34,7 +34,7 @@ export type WorkerEvent =
   /** The state that came is not the one that was sent. */
   | { readonly type: 'notAdopted'; readonly generation: number; readonly reason: string }
   | { readonly type: 'hashed'; readonly generation: number; readonly stateSha256: string; readonly weightsSha256: string }
-  | { readonly type: 'computed'; readonly generation: number; readonly partials: readonly Float32Array[]; readonly ms: number }
+  | { readonly type: 'computed'; readonly generation: number; readonly partials: readonly Float32Array[]; readonly ms: number; readonly waitedMs: number }
   | { readonly type: 'evaluated'; readonly generation: number; readonly values: ReadonlyMap<number, MetricSums>; readonly weightsSha256: string }
   | { readonly type: 'exported'; readonly generation: number; readonly model: ExportedModel }
   | { readonly type: 'frame'; readonly generation: number; readonly from: number; readonly frame: MeshFrame }
@@ -167,6 +167,8 @@ export interface WorkerState {
   readonly rankMs: number | undefined;
   readonly timedSteps: number;
   readonly computedMs: number;
+  /** How long the steps of this phase have waited for data. */
+  readonly waitedMs: number;
 }
 
 export interface WorkerStep {

@@ -54,6 +54,9 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
   return new StillhouseError('RECIPE_INVALID', `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ${issue.message.toLowerCase()}`);
 }
 
+/** Sources that are tables, with columns. */
+const tableKinds = ['csv', 'parquet', 'jsonl', 'sql'];
+
 /**
  * Validates a recipe and fills in its defaults.
  * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
@@ -68,9 +71,12 @@ export function parseRecipe(input: unknown): Recipe {
   const fail = (message: string): never => {
     throw new StillhouseError('RECIPE_INVALID', message);
   };
-  const sources = Object.entries(recipe.data).filter(([name]) => name !== 'table');
-  const csv = sources.find(([, source]) => source && 'csv' in source);
-  if (csv && !recipe.data.table) fail(`data.table is missing: data.${csv[0]} is a CSV file, so the target column must be named`);
+  const { large, small, test, split, table } = recipe.data;
+  const tables = Object.entries({ large, small, test }).filter(([, source]) => source && tableKinds.some((kind) => kind in source));
+  if (tables.length > 0 && !table) fail(`data.table is missing: data.${tables[0][0]} is a table, so the target column must be named`);
+  if (!test && !split?.test) fail('data.test is missing: give it, or hold a share of the large set out with data.split.test');
+  if (test && split?.test) fail('data.split.test and data.test are both given: the test set comes from one of them');
+  if (split?.by !== undefined && tables.length === 0) fail('data.split.by names a column, and no set is a table');
   if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
   if (recipe.teacher.temperature !== 1 && !isClassification(recipe.loss)) fail(`teacher.temperature is ${recipe.teacher.temperature}: it divides logits, and ${recipe.loss} has none`);

@@ -75,17 +75,35 @@ const sampling = {
   take: count(limits.rowCount).optional().describe('Uses so many rows, drawn by the seed.'),
   perClass: count(limits.rowCount).optional().describe('Uses so many rows of each class, drawn by the seed (stratified).'),
 };
+const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.fileCount)]);
 const seed = z.int().min(0).max(2 ** 32 - 1);
 const source = z.union([
   z.strictObject({ generator: z.enum(['friedman1', 'noise']), rows: count(1e8), noise: z.number().min(0).default(1), seed: seed.default(0), ...sampling }).describe('Generated rows.'),
-  z.strictObject({ csv: z.string().min(1), ...sampling }).describe('Path of a CSV file with a header.'),
+  z.strictObject({ csv: paths, ...sampling }).describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
+  z.strictObject({ parquet: paths, ...sampling }).describe('Paths of Parquet files; * and ** stand for parts of names.'),
+  z.strictObject({ jsonl: paths, ...sampling }).describe('Paths of files with one JSON object a line, gzipped or not; * and ** stand for parts of names.'),
+  z.strictObject({ sql: z.string().min(1), ...sampling }).describe("A DuckDB query over files beside the recipe, such as select a, b from 'logs/*.parquet' where a > 0. Give it an order by where it joins or groups."),
   z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
+]);
+
+const missing = z.enum(['error', 'mean', 'drop']).describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.');
+const column = z.union([
+  z.enum(['number', 'category', 'ignore']),
+  z.strictObject({
+    number: z.enum(['standardize', 'minMax', 'log', 'none']).describe('standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: as it is. Fitted on the training rows of the large set.'),
+    missing: missing.optional(),
+    indicator: z.boolean().default(false).describe('Adds an input that is 1 where the cell is empty.'),
+  }),
+  z.strictObject({
+    category: z.enum(['oneHot', 'hash', 'index']).describe('oneHot: an input per category. hash: an input per bucket. index: one input, the place of the category counted from 1, for a model that embeds it; 0 is a category that training did not know.'),
+    buckets: count(100_000).default(64).describe('Buckets of hash.'),
+  }),
 ]);
 
 const table = z.strictObject({
   target: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('Column, or columns, to predict.'),
-  columns: z.record(z.string(), z.enum(['number', 'category', 'ignore'])).default({}).describe('Types of columns; the others are found out from the large set.'),
-  missing: z.enum(['error', 'mean', 'drop']).default('error').describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.'),
+  columns: z.record(z.string(), column).default({}).describe('Types of columns, and how they become inputs; the others are found out from the large set.'),
+  missing: missing.default('error'),
   standardize: z.boolean().default(true).describe('Scales number columns, and the targets of regression, to mean 0 and deviation 1, fitted on the training rows of the large set. Metrics and predictions are in the targets’ own units.'),
   delimiter: z.string().length(1).default(','),
 });
@@ -93,8 +111,12 @@ const table = z.strictObject({
 const data = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
-  test: source.describe('Held-out rows; never used for training.'),
-  table: table.optional().describe('How CSV files are read; needed when a set is one.'),
+  test: source.optional().describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
+  split: z.strictObject({
+    by: z.string().min(1).optional().describe('Column by whose hash rows are held out, for validation and test: rows with the same value stay together. By default rows are held out one by one.'),
+    test: fraction.default(0).describe('Share of the large set that is held out as the test set.'),
+  }).optional().describe('How rows are held out.'),
+  table: table.optional().describe('How tables are read: CSV, Parquet, JSON lines and SQL. Needed when a set is one.'),
 });
 
 export const distillSchema = z.strictObject({
@@ -131,6 +153,7 @@ export type LossName = Recipe['loss'];
 export type MetricName = (typeof metricNames)[number];
 export type SourceConfig = z.output<typeof source>;
 export type TableConfig = z.output<typeof table>;
+export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;
 export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
 

@@ -1,0 +1,106 @@
+// A folder of blocks, each a file named by its hash. Files take their names last, so that what is there is whole.
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StillhouseError } from '@stillhouse/core';
+import { sha256 } from './blocks.js';
+
+/** Where bytes of the run are found by their hash. */
+export interface BlockSource {
+  /** Undefined if they are not here. May reject where they cannot be read, or are not what they were. */
+  read(hash: string): Promise<Uint8Array | undefined>;
+}
+
+export class BlockFolder implements BlockSource {
+  constructor(readonly path: string) {
+    mkdirSync(path, { recursive: true });
+  }
+
+  file(hash: string): string {
+    return join(this.path, hash);
+  }
+
+  has(hash: string): boolean {
+    return existsSync(this.file(hash));
+  }
+
+  /** @throws StillhouseError DATA_SPACE */
+  write(hash: string, bytes: Uint8Array): void {
+    const partial = `${this.file(hash)}.${process.pid}`;
+    try {
+      writeFileSync(partial, bytes);
+      renameSync(partial, this.file(hash));
+    } catch (cause) {
+      throw notWritten(this.path, cause);
+    }
+  }
+
+  /** @throws StillhouseError BLOCK_CORRUPT, naming the file */
+  async read(hash: string): Promise<Uint8Array | undefined> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await readFile(this.file(hash));
+    } catch {
+      return undefined;
+    }
+    if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', `${this.file(hash)} holds other bytes than were written`, { next: 'Check the disk, remove the file, and run again: the block is then prepared anew.' });
+    return bytes;
+  }
+}
+
+export const notWritten = (path: string, cause: unknown): StillhouseError => new StillhouseError('DATA_SPACE', `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+
+/** Blocks that came over the network, up to so many bytes; the oldest give way. A disk that is full costs time, not the run. */
+export class BlockCache implements BlockSource {
+  /** Bytes by name, the oldest first. */
+  readonly #sizes = new Map<string, number>();
+  #bytes = 0;
+  #isFull = false;
+  readonly #folder: BlockFolder;
+
+  /** @param log hears of what cannot be kept */
+  constructor(
+    path: string,
+    private readonly maxBytes: number,
+    private readonly log: (message: string) => void,
+  ) {
+    this.#folder = new BlockFolder(path);
+    const files = readdirSync(path).flatMap((name) => {
+      const stats = statSync(join(path, name), { throwIfNoEntry: false });
+      return stats ? [{ name, bytes: stats.size, modifiedMs: stats.mtimeMs }] : [];
+    });
+    for (const { name, bytes } of files.sort((a, b) => a.modifiedMs - b.modifiedMs)) this.#count(name, bytes);
+  }
+
+  async read(hash: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#folder.read(hash);
+    } catch (error) {
+      this.#drop(hash);
+      throw error;
+    }
+  }
+
+  keep(hash: string, bytes: Uint8Array): void {
+    if (bytes.byteLength > this.maxBytes) return;
+    try {
+      while (this.#bytes + bytes.byteLength > this.maxBytes) this.#drop(this.#sizes.keys().next().value!);
+      this.#folder.write(hash, bytes);
+      this.#count(hash, bytes.byteLength);
+    } catch (error) {
+      if (!this.#isFull) this.log(`${error instanceof Error ? error.message : String(error)}; blocks are fetched again when they are needed again`);
+      this.#isFull = true;
+    }
+  }
+
+  #count(name: string, bytes: number): void {
+    this.#bytes += bytes - (this.#sizes.get(name) ?? 0);
+    this.#sizes.set(name, bytes);
+  }
+
+  #drop(name: string): void {
+    rmSync(this.#folder.file(name), { force: true });
+    this.#bytes -= this.#sizes.get(name) ?? 0;
+    this.#sizes.delete(name);
+  }
+}

@@ -1,0 +1,114 @@
+// Reads batches out of blocks: gets each block once while it is needed, and keeps a bounded number.
+import { columnWidth, encodeCells, inputWidth, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { decodeBlock, type BlockRows } from './blocks.js';
+
+export interface Batch {
+  readonly rows: number;
+  /** [rows, …inputShape], scaled and encoded. */
+  readonly x: Float32Array;
+  /** [rows, labelCount]. */
+  readonly y: Float32Array;
+}
+
+interface Kept {
+  readonly rows: Promise<BlockRows>;
+  bytes: number;
+  /** Once it is there. */
+  value: BlockRows | undefined;
+}
+
+export class BlockReader {
+  /** The one that was used last comes last. */
+  readonly #blocks = new Map<string, Kept>();
+  #bytes = 0;
+  /** Milliseconds that readers have waited for blocks. */
+  waitedMs = 0;
+
+  /**
+   * @param fetch gets a block's bytes by their SHA-256, and verifies them
+   * @param keptBytes blocks are dropped beyond so many bytes, the longest unused first
+   */
+  constructor(
+    private readonly manifest: DatasetManifest,
+    private readonly fetch: (hash: string) => Promise<Uint8Array>,
+    public keptBytes = Infinity,
+  ) {}
+
+  /** @throws what `fetch` throws, and StillhouseError DATA_FORMAT */
+  async read(set: SetManifest, rowIds: readonly number[]): Promise<Batch> {
+    const { columns, labelCount } = this.manifest;
+    const width = inputWidth(columns);
+    const x = new Float32Array(rowIds.length * width);
+    const y = new Float32Array(rowIds.length * labelCount);
+    const places = new Map<number, { from: number[]; to: number[] }>();
+    for (let i = 0; i < rowIds.length; i++) {
+      const block = Math.floor(rowIds[i] / set.blockRows);
+      let place = places.get(block);
+      if (!place) places.set(block, (place = { from: [], to: [] }));
+      place.from.push(rowIds[i] - block * set.blockRows);
+      place.to.push(i);
+    }
+    const blocks = await this.#all([...places.keys()].map((block) => set.blocks[block]));
+    [...places.values()].forEach(({ from, to }, k) => {
+      const { cells, labels } = blocks[k];
+      let at = 0;
+      columns.forEach((column, c) => {
+        encodeCells(column, cells[c], at, { from, to, out: x, width });
+        at += columnWidth(column);
+      });
+      for (let i = 0; i < from.length; i++) for (let n = 0; n < labelCount; n++) y[to[i] * labelCount + n] = labels[from[i] * labelCount + n];
+    });
+    return { rows: rowIds.length, x, y };
+  }
+
+  /** Gets blocks that will be needed soon, in their order. Says nothing of failures: whoever reads meets them. */
+  prefetch(hashes: readonly string[]): void {
+    for (const hash of hashes) this.#block(hash).rows.catch(() => {});
+  }
+
+  async #all(hashes: readonly string[]): Promise<BlockRows[]> {
+    const kept = hashes.map((hash) => this.#block(hash));
+    // Without a pause where all are there: a promise would let others have their turn first.
+    if (kept.every(({ value }) => value)) return kept.map(({ value }) => value!);
+    const startedMs = performance.now();
+    try {
+      return await Promise.all(kept.map(({ rows }) => rows));
+    } finally {
+      this.waitedMs += performance.now() - startedMs;
+    }
+  }
+
+  #block(hash: string): Kept {
+    let kept = this.#blocks.get(hash);
+    if (kept) this.#blocks.delete(hash);
+    else kept = this.#get(hash);
+    this.#blocks.set(hash, kept);
+    return kept;
+  }
+
+  #get(hash: string): Kept {
+    const what = `block ${hash.slice(0, 12)}`;
+    const kept: Kept = {
+      bytes: 0,
+      value: undefined,
+      rows: this.fetch(hash).then((bytes) => {
+        kept.value = decodeBlock(bytes, this.manifest, what);
+        kept.bytes = bytes.byteLength;
+        this.#bytes += kept.bytes;
+        this.#drop(hash);
+        return kept.value;
+      }),
+    };
+    kept.rows.catch(() => this.#blocks.delete(hash));
+    return kept;
+  }
+
+  #drop(newest: string): void {
+    for (const [hash, { bytes, value }] of this.#blocks) {
+      if (this.#bytes <= this.keptBytes) return;
+      if (!value || hash === newest) continue;
+      this.#blocks.delete(hash);
+      this.#bytes -= bytes;
+    }
+  }
+}

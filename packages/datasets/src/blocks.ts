@@ -1,0 +1,85 @@
+// Blocks: rows as safetensors files, named by the SHA-256 of their bytes. A block has a tensor for each column, and y.
+import { createHash } from 'node:crypto';
+import { bytesOf, cellSize, decodeSafetensors, encodeSafetensors, ledgerDigest, limits, numbersOf, StillhouseError, wholeLedger, zerosOf, type DatasetManifest, type FittedColumn, type NamedTensor, type Numbers, type SetManifest, type TensorType } from '@stillhouse/core';
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** What rows look like in blocks. */
+export interface BlockShape {
+  readonly columns: readonly FittedColumn[];
+  /** Of a tensor's row; others have cells. */
+  readonly inputShape: readonly number[];
+  readonly labelCount: number;
+  readonly labelType: TensorType;
+}
+
+/** Rows of a block in memory: cells of each column, and labels. */
+export interface BlockRows {
+  readonly rowCount: number;
+  readonly cells: readonly Numbers[];
+  readonly labels: Numbers;
+}
+
+const bytesEach = (dtype: TensorType): number => zerosOf(dtype, 1).BYTES_PER_ELEMENT;
+
+export const rowBytes = ({ columns, labelCount, labelType }: BlockShape): number => columns.reduce((sum, column) => sum + cellSize(column) * bytesEach(column.dtype), labelCount * bytesEach(labelType));
+
+/** Rows per block, so that a block stays near its target size. */
+export const rowsPerBlock = (shape: BlockShape): number => Math.max(1, Math.floor(limits.blockTargetBytes / rowBytes(shape)));
+
+/** How a set is drawn from: as a whole, or from a few blocks at a time, of which all ranks together hold a bounded number. */
+export function windowOf(shape: BlockShape, rowCount: number, ranks: number): Pick<SetManifest, 'windowBlocks'> {
+  if (rowCount * rowBytes(shape) <= limits.shuffledWholeBytes) return {};
+  return { windowBlocks: Math.max(1, Math.min(limits.windowBlocks, Math.floor(limits.windowsBlocks / ranks))) };
+}
+
+export const emptyRows = ({ columns, labelCount, labelType }: BlockShape, rowCount: number): BlockRows => ({
+  rowCount, cells: columns.map((column) => zerosOf(column.dtype, rowCount * cellSize(column))), labels: zerosOf(labelType, rowCount * labelCount),
+});
+
+const nameOf = (column: FittedColumn, index: number): string => (column.type === 'tensor' ? 'x' : `c${index}`);
+
+/** @param rows of which the first `rowCount` count */
+export function encodeBlock({ columns, inputShape, labelCount, labelType }: BlockShape, { cells, labels }: BlockRows, rowCount: number): Uint8Array {
+  const tensors: NamedTensor[] = columns.map((column, i) => ({ name: nameOf(column, i), dtype: column.dtype, shape: column.type === 'tensor' ? [rowCount, ...inputShape] : [rowCount], data: bytesOf(cells[i].subarray(0, rowCount * cellSize(column))) }));
+  // Wide numbers first, so that each tensor begins where its type can be read.
+  const all = [...tensors, { name: 'y', dtype: labelType, shape: [rowCount, labelCount], data: bytesOf(labels.subarray(0, rowCount * labelCount)) }];
+  return encodeSafetensors(all.sort((a, b) => bytesEach(b.dtype) - bytesEach(a.dtype)));
+}
+
+/**
+ * Reads a block that has been verified by its hash.
+ * @throws StillhouseError DATA_FORMAT if it is not one of the data set's
+ */
+export function decodeBlock(bytes: Uint8Array, manifest: Pick<DatasetManifest, 'columns'>, what: string): BlockRows {
+  const tensors = new Map(decodeSafetensors(bytes, what).map((tensor) => [tensor.name, tensor]));
+  const tensorOf = (name: string): NamedTensor => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new StillhouseError('DATA_FORMAT', `${what} has no tensor ${name}`);
+    return tensor;
+  };
+  const numbers = ({ dtype, data }: NamedTensor): Numbers => numbersOf(dtype, data);
+  const labels = tensorOf('y');
+  return { rowCount: labels.shape[0], cells: manifest.columns.map((column, i) => numbers(tensorOf(nameOf(column, i)))), labels: numbers(labels) };
+}
+
+/**
+ * Cuts rows of tensors that lie in memory into blocks, and puts them into a store by their hashes.
+ * @param rows inputs [rowCount, …inputShape], taken as they are, and labels [rowCount, labelCount]
+ */
+export function cutTensors(rows: { inputs: Float32Array | Uint8Array; labels: Float32Array }, { inputShape, labelCount }: { inputShape: readonly number[]; labelCount: number }, store: { set(hash: string, bytes: Uint8Array): unknown }): { columns: readonly FittedColumn[]; set: SetManifest } {
+  const size = inputShape.reduce((product, each) => product * each, 1);
+  const column: FittedColumn = { name: 'x', type: 'tensor', size, factors: [1], offsets: [0], dtype: rows.inputs instanceof Uint8Array ? 'U8' : 'F32' };
+  const shape: BlockShape = { columns: [column], inputShape, labelCount, labelType: 'F32' };
+  const rowCount = rows.labels.length / labelCount;
+  const blockRows = Math.min(rowCount, rowsPerBlock(shape));
+  const blocks: string[] = [];
+  for (let first = 0; first < rowCount; first += blockRows) {
+    const count = Math.min(blockRows, rowCount - first);
+    const block = encodeBlock(shape, { rowCount: count, cells: [rows.inputs.subarray(first * size, (first + count) * size)], labels: rows.labels.subarray(first * labelCount, (first + count) * labelCount) }, count);
+    const hash = sha256(block);
+    store.set(hash, block);
+    blocks.push(hash);
+  }
+  return { columns: shape.columns, set: { rowCount, blockRows, blocks, rowsDigest: ledgerDigest(wholeLedger(rowCount)) } };
+}

@@ -1,0 +1,97 @@
+// Files of sources: found beside the recipe or under the data folder, by name or pattern, and known by their bytes.
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { globSync } from 'tinyglobby';
+import { cacheFolder, limits, StillhouseError } from '@stillhouse/core';
+
+/** Where `stillhouse data fetch` puts files unless STILLHOUSE_DATA says otherwise. */
+export function dataCacheFolder(env: NodeJS.ProcessEnv): string {
+  return join(cacheFolder(env, homedir()), 'data');
+}
+
+/** Where prepared data sets are kept. */
+export const preparedFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'prepared');
+
+/** Where workers keep blocks that came over the network. */
+export const blockCacheFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'blocks');
+
+/** Folders that "data:" may stand for, in the order in which they are looked at. */
+export function dataFolders(env: NodeJS.ProcessEnv, workingFolder: string): string[] {
+  if (env['STILLHOUSE_DATA']) return [resolve(env['STILLHOUSE_DATA'])];
+  return [resolve(workingFolder, '../shared/data'), dataCacheFolder(env)];
+}
+
+export interface DataPlaces {
+  /** Folder of the recipe: other paths are relative to it. */
+  readonly recipeFolder: string;
+  readonly dataFolders: readonly string[];
+}
+
+const basesOf = (path: string, places: DataPlaces): string[] => (path.startsWith('data:') ? places.dataFolders.map((folder) => join(folder, path.slice(5))) : [resolve(places.recipeFolder, path)]);
+
+const notFound = (path: string, bases: readonly string[]): StillhouseError => new StillhouseError('DATA_NOT_FOUND', `${path} does not exist (looked for ${bases.join(' and ')})`);
+
+/** @throws StillhouseError DATA_NOT_FOUND, naming every place that was looked at */
+export function locate(path: string, places: DataPlaces): string {
+  const bases = basesOf(path, places);
+  const candidates = bases.flatMap((base) => [base, base.endsWith('.gz') ? base.slice(0, -3) : `${base}.gz`]);
+  const found = candidates.find((candidate) => existsSync(candidate));
+  if (!found) throw notFound(path, bases);
+  return found;
+}
+
+/**
+ * Files that paths or patterns stand for, sorted within each pattern.
+ * @throws StillhouseError DATA_NOT_FOUND
+ */
+export function locateAll(paths: string | readonly string[], places: DataPlaces): string[] {
+  return [paths].flat().flatMap((path) => {
+    if (!/[*?[{]/.test(path) || existsSync(basesOf(path, places)[0])) return [locate(path, places)];
+    for (const base of basesOf(path, places)) {
+      const found = globSync(base, { absolute: true, dot: true }).sort();
+      if (found.length > limits.fileCount) throw new StillhouseError('DATA_FORMAT', `${path} stands for ${found.length} files; ${limits.fileCount} are possible`, { next: 'Name fewer files.' });
+      if (found.length > 0) return found;
+    }
+    throw notFound(path, basesOf(path, places));
+  });
+}
+
+/** @throws StillhouseError DATA_NOT_FOUND */
+export function readBytes(path: string, places: DataPlaces): Buffer {
+  const file = locate(path, places);
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+}
+
+export const unreadable = (file: string, cause: unknown): StillhouseError => new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+
+/** What a file was when it was prepared. */
+export interface FileIdentity {
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+  readonly sha256: string;
+}
+
+/**
+ * Size, time of change and hash of a file.
+ * @param known what it was before: one of the same size and time is taken to have the same bytes
+ * @throws StillhouseError DATA_NOT_FOUND
+ */
+export async function identify(path: string, known?: FileIdentity): Promise<FileIdentity> {
+  try {
+    const { size: bytes, mtimeMs: modifiedMs } = statSync(path);
+    if (known && known.bytes === bytes && known.modifiedMs === modifiedMs) return known;
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+    return { path, bytes, modifiedMs, sha256: hash.digest('hex') };
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}

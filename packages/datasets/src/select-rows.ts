@@ -1,0 +1,118 @@
+// Which rows of a source belong to which set: drawn by the seed, so many of each class, held out by a share or by the
+// hash of a key. A function of the row's number and of what is in it, in memory that does not grow with the rows.
+import { hashName, hashWords, keyedPermutation, StillhouseError, type Permutation } from '@stillhouse/core';
+
+export type Part = 'training' | 'validation' | 'test' | undefined;
+
+/** What decides about a row, apart from its number. */
+export interface RowFacts {
+  /** Value of the column that rows are split by. */
+  readonly key?: string | null;
+  readonly label?: string;
+}
+
+export interface SelectionConfig {
+  readonly what: string;
+  readonly rowCount: number;
+  readonly seed: number;
+  readonly take?: number | undefined;
+  readonly perClass?: number | undefined;
+  /** Shares of the rows that are held out. */
+  readonly validation: number;
+  readonly test: number;
+  /** Whether rows are split by the hash of a key, so that those of one key stay together. */
+  readonly isKeyed: boolean;
+}
+
+export interface Selection {
+  /** Whether every row is for training: then nothing need be asked. */
+  readonly isWhole: boolean;
+  /** One pass over the rows: to be asked of every row, in their order. */
+  pass(): (row: number, facts: RowFacts) => Part;
+}
+
+/** A number in [0, 1) for each key. */
+export const shareOfKey = (key: string, seed: number): number => hashWords(seed, hashName('split'), hashName(key)) / 2 ** 32;
+
+/** The smallest few of the numbers that it is given. */
+class Smallest {
+  #values: number[] = [];
+  seen = 0;
+
+  constructor(private readonly count: number) {}
+
+  add(value: number): void {
+    this.seen += 1;
+    this.#values.push(value);
+    if (this.#values.length >= 2 * this.count + 64) this.values();
+  }
+
+  /** Sorted. */
+  values(): number[] {
+    this.#values = this.#values.sort((a, b) => a - b).slice(0, this.count);
+    return this.#values;
+  }
+}
+
+/**
+ * @param facts gives what `take` and `perClass` need to know of all rows, in their order; read only where they do
+ * @throws StillhouseError DATA_EMPTY, DATA_LABEL
+ */
+export async function selectRows(config: SelectionConfig, facts: () => AsyncIterable<RowFacts>): Promise<Selection> {
+  const { what, rowCount, seed, take, perClass, validation, test, isKeyed } = config;
+  if (rowCount === 0) throw new StillhouseError('DATA_EMPTY', `${what} has no rows`);
+  const isTest = isKeyed ? (_: number, { key }: RowFacts) => shareOfKey(key ?? '', seed) < test : heldOut(keyedPermutation(rowCount, seed, hashName('test')), Math.round(test * rowCount));
+  const drawn = take === undefined && perClass === undefined ? undefined : await draw(config, isTest, facts);
+  const remaining = drawn?.count ?? rowCount - Math.round(test * rowCount);
+  const keyedShare = test + validation * (1 - test);
+  const turns = isKeyed ? undefined : turnsHeldOut(remaining, validation, config);
+  return {
+    isWhole: validation === 0 && test === 0 && !drawn,
+    pass() {
+      let turn = 0;
+      return (row, rowFacts) => {
+        if (test > 0 && isTest(row, rowFacts)) return 'test';
+        if (drawn && !drawn.has(row)) return undefined;
+        return (turns ? turns(turn++) : shareOfKey(rowFacts.key ?? '', seed) < keyedShare) ? 'validation' : 'training';
+      };
+    },
+  };
+}
+
+const heldOut = (order: Permutation, count: number) => (row: number): boolean => count > 0 && order.indexOf(row) < count;
+
+/** Exactly round(share · count) of so many turns, at least one if the share is not 0. */
+function turnsHeldOut(count: number, share: number, { what, seed }: SelectionConfig): (turn: number) => boolean {
+  if (share === 0) return () => false;
+  const held = Math.max(1, Math.round(count * share));
+  if (held >= count) throw new StillhouseError('DATA_EMPTY', `${what}: a validation share of ${share} leaves none of ${count} rows for training`);
+  return heldOut(keyedPermutation(count, seed, hashName('validation')), held);
+}
+
+/** Rows are drawn in the order of a permutation: a class's first few, and of these the first `take`. */
+async function draw({ what, rowCount, seed, take, perClass, test }: SelectionConfig, isTest: (row: number, facts: RowFacts) => boolean, facts: () => AsyncIterable<RowFacts>): Promise<{ count: number; has: (row: number) => boolean }> {
+  const order = keyedPermutation(rowCount, seed, hashName('sample'));
+  const tooFew = (count: number): StillhouseError => new StillhouseError('DATA_EMPTY', `${what} has ${count} rows to take, fewer than take: ${take}`, { next: 'Lower take, or use a larger file.' });
+  if (perClass === undefined && test === 0) {
+    if (rowCount < take!) throw tooFew(rowCount);
+    return { count: take!, has: (row) => order.indexOf(row) < take! };
+  }
+  const classes = new Map<string, Smallest>();
+  const nameOf = ({ label }: RowFacts): string => (perClass === undefined ? '' : (label ?? ''));
+  let row = 0;
+  for await (const each of facts()) {
+    if (!isTest(row, each)) {
+      const name = nameOf(each);
+      if (!classes.has(name)) classes.set(name, new Smallest(perClass ?? take!));
+      classes.get(name)!.add(order.indexOf(row));
+    }
+    row += 1;
+  }
+  const short = take === undefined ? [...classes].find(([, { seen }]) => seen < perClass!) : undefined;
+  if (short) throw new StillhouseError('DATA_LABEL', `${what}: class ${short[0]} has ${short[1].seen} rows, fewer than perClass: ${perClass}`, { next: 'Lower perClass, or use a larger file.' });
+  const all = [...classes.values()].flatMap((each) => each.values()).sort((a, b) => a - b);
+  if (take !== undefined && all.length < take) throw tooFew(all.length);
+  const chosen = new Set(all.slice(0, take));
+  return { count: chosen.size, has: (each) => chosen.has(order.indexOf(each)) };
+}
+

@@ -1,0 +1,98 @@
+// From a source in a recipe to what gives its rows: a table, or a set of tensors.
+import { resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
+import { locate, locateAll, type DataPlaces } from './files.js';
+import { generatorSet } from './generators.js';
+import { idxSet } from './idx.js';
+import { csvHeader, quoted, Table } from './table.js';
+import type { TensorSet } from './tensor-set.js';
+import { globSync } from 'tinyglobby';
+
+export type Source = { readonly files: readonly string[] } & ({ readonly table: Table } | { readonly tensors: TensorSet });
+
+/** DuckDB with bounded memory, no network, and relative paths that begin at the recipe. */
+export class TableReader {
+  #connection: Promise<DuckDBConnection> | undefined;
+  #close = (): void => {};
+  #views = 0;
+
+  /** @param spillFolder where what does not fit into memory goes */
+  constructor(
+    private readonly places: DataPlaces,
+    private readonly spillFolder: string,
+  ) {}
+
+  /** @throws StillhouseError DATA_READER if DuckDB cannot be loaded */
+  get connection(): Promise<DuckDBConnection> {
+    return (this.#connection ??= this.#open());
+  }
+
+  nextView(): string {
+    return `source${this.#views++}`;
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  async #open(): Promise<DuckDBConnection> {
+    let api: typeof import('@duckdb/node-api');
+    try {
+      api = await import('@duckdb/node-api');
+    } catch (cause) {
+      throw new StillhouseError('DATA_READER', `DuckDB, which reads tables, cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`, { cause });
+    }
+    const instance = await api.DuckDBInstance.create(`${this.spillFolder}/queries.duckdb`, { memory_limit: memoryLimit, threads: '2', temp_directory: `${this.spillFolder}/spill`, autoinstall_known_extensions: 'false', autoload_known_extensions: 'false' });
+    const connection = await instance.connect();
+    this.#close = () => {
+      connection.closeSync();
+      instance.closeSync();
+    };
+    await connection.run(`SET file_search_path = ${quoted(this.places.recipeFolder)}`);
+    return connection;
+  }
+}
+
+const memoryLimit = '192MB';
+
+const shown = (files: readonly string[], paths: string | readonly string[]): string => (files.length === 1 ? files[0] : [paths].flat().join(', '));
+const listed = (files: readonly string[]): string => `[${files.map(quoted).join(', ')}]`;
+
+/** @throws StillhouseError DATA_… */
+export async function csvTable(files: readonly string[], { what, delimiter }: { what: string; delimiter: string }, reader: TableReader): Promise<Table> {
+  return Table.open(await reader.connection, what, await csvRelation(files, delimiter), { view: reader.nextView() });
+}
+
+async function csvRelation(files: readonly string[], delimiter: string): Promise<string> {
+  const header = await csvHeader(files[0], delimiter);
+  for (const file of files.slice(1)) {
+    const other = await csvHeader(file, delimiter);
+    if (other.join('\n') !== header.join('\n')) throw new StillhouseError('DATA_COLUMN', `${file} has the columns ${other.join(', ')}, but ${files[0]} ${header.join(', ')}`);
+  }
+  const columns = header.map((name) => `${quoted(name)}: 'VARCHAR'`).join(', ');
+  return `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true, max_line_size = 16777216)`;
+}
+
+/** Files that a query names in quotes. */
+const filesOfQuery = (sql: string, { recipeFolder }: DataPlaces): string[] =>
+  [...sql.matchAll(/'((?:[^']|'')+)'/g)].flatMap(([, text]) => {
+    const path = resolve(recipeFolder, text.replaceAll("''", "'"));
+    return /[*?[{]/.test(path) ? globSync(path, { absolute: true, dot: true }).sort() : globSync(path.replaceAll('\\', '/'), { absolute: true, dot: true });
+  });
+
+/** @throws StillhouseError DATA_… */
+export async function openSource(config: SourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+  if ('generator' in config) return { files: [], tensors: generatorSet(config) };
+  if ('idx' in config) return { files: [config.idx.images, config.idx.labels].map((path) => locate(path, places)), tensors: idxSet(config.idx, places) };
+  if ('sql' in config) {
+    const query = config.sql.trim().replace(/;+$/, '');
+    return { files: filesOfQuery(query, places), table: await Table.open(await reader.connection, 'data.sql', `(${query}\n)`, { view: reader.nextView(), isStored: true }) };
+  }
+  const paths = 'csv' in config ? config.csv : 'parquet' in config ? config.parquet : config.jsonl;
+  const files = locateAll(paths, places);
+  const what = shown(files, paths);
+  if ('csv' in config) return { files, table: await csvTable(files, { what, delimiter: recipe.data.table!.delimiter }, reader) };
+  const relation = 'parquet' in config ? `read_parquet(${listed(files)})` : `read_json(${listed(files)}, format = 'newline_delimited', sample_size = -1)`;
+  return { files, table: await Table.open(await reader.connection, what, relation, { view: reader.nextView() }) };
+}
