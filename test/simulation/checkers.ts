@@ -37,8 +37,8 @@ export class Checkers {
       const key = `${phase.name} ${task.epoch} ${task.step} ${rank}`;
       const before = this.#rows.get(key);
       if (before) this.seen.redone += 1;
-      if (before && before.join() !== rows.join()) this.problem(`I2: ${key} used rows ${rows.join()} and before ${before.join()}`);
-      this.#rows.set(key, rows);
+      if (before && before.join() !== [...rows].join()) this.problem(`I2: ${key} used rows ${[...rows].join()} and before ${before.join()}`);
+      this.#rows.set(key, [...rows]);
     }
     this.#stepOf.set(worker, { phase: phase.name, step: task.step });
     const steps = this.#stepsOf.get(generation) ?? new Map<string, number>();

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import {
   bytesOf, emptySums, hashWords, slotsPerRank, sumSubtree,
-  type Clock, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type RandomStream,
+  type Clock, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type RandomStream, type RowIds,
 } from '@stillhouse/core';
 import type { ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
@@ -18,7 +18,7 @@ const numberOf = (...words: number[]): number => hashWords(...words) / 2 ** 31 -
 export const startWeight = (seed: number, i: number): number => Math.fround(numberOf(seed, 1, i));
 
 /** A rank's contribution, written down once for engine and reference. */
-export function toyContribution(at: { weights: Float32Array; others: Float32Array; rows: readonly number[]; batch: number; rank: number; out: Float32Array }): void {
+export function toyContribution(at: { weights: Float32Array; others: Float32Array; rows: RowIds; batch: number; rank: number; out: Float32Array }): void {
   const { weights, others, rows, batch, rank, out } = at;
   out.fill(0);
   if (rows.length === 0) return;

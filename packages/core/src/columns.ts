@@ -63,12 +63,21 @@ export const bucketOf = (category: string, buckets: number): number => 1 + (hash
 /** Which rows of a block are wanted, and where they go. */
 export interface Placing {
   /** Places of the rows in the block. */
-  readonly from: readonly number[];
+  readonly from: ArrayLike<number>;
   /** Their places in the batch. */
-  readonly to: readonly number[];
+  readonly to: ArrayLike<number>;
   /** [rows of the batch, width], which must hold zeros. */
   readonly out: Float32Array;
   readonly width: number;
+}
+
+/** Writes the inputs of some rows of a block. */
+export function encodeColumns(columns: readonly FittedColumn[], cells: readonly Numbers[], placing: Placing): void {
+  let at = 0;
+  columns.forEach((column, i) => {
+    encodeCells(column, cells[i], at, placing);
+    at += columnWidth(column);
+  });
 }
 
 /** Writes a column's inputs of some rows, beginning at place `at` of each row. */
@@ -140,11 +149,10 @@ export const isMissing = (cell: Cell): boolean => cell === null || cell === unde
  */
 export function encodeRow(columns: readonly FittedColumn[], row: Readonly<Record<string, Cell>>): Float32Array {
   const out = new Float32Array(inputWidth(columns));
-  let at = 0;
-  for (const column of columns) {
+  const cells = columns.map((column) => {
     invariant(column.type !== 'tensor', 'a row of a table has cells');
-    encodeCells(column, Float64Array.of(storedCell(column, row[column.name])), at, { from: [0], to: [0], out, width: out.length });
-    at += columnWidth(column);
-  }
+    return Float64Array.of(storedCell(column, row[column.name]));
+  });
+  encodeColumns(columns, cells, { from: [0], to: [0], out, width: out.length });
   return out;
 }

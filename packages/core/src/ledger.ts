@@ -1,5 +1,6 @@
 // Proof that every row was used exactly once an epoch: a count and a digest of row ids that does not depend on their order.
 // Two sums mod 2^32 of independent hashes; adding ledgers of different ranks gives the ledger of the whole.
+import type { RowIds } from './order.js';
 import { hashWords } from './random.js';
 
 export interface Ledger {
@@ -10,9 +11,10 @@ export interface Ledger {
 
 export const emptyLedger: Ledger = { rows: 0, sumA: 0, sumB: 0 };
 
-export function countRows(ledger: Ledger, rowIds: readonly number[]): Ledger {
+export function countRows(ledger: Ledger, rowIds: RowIds): Ledger {
   let { sumA, sumB } = ledger;
-  for (const id of rowIds) {
+  for (let i = 0; i < rowIds.length; i++) {
+    const id = rowIds[i];
     sumA = (sumA + hashWords(id, 0xa)) >>> 0;
     sumB = (sumB + hashWords(id, 0xb)) >>> 0;
   }

@@ -1,13 +1,16 @@
-// In which order an epoch uses its rows, and which rank uses which: a function of (seed, epoch) alone, in constant memory.
+// In which order an epoch uses its rows, and which rank uses which: a function of (seed, epoch) alone, in bounded memory.
 // Small sets are shuffled whole. Large ones, which no worker holds, are shuffled so that disks and networks read blocks
 // one after the other: the blocks are shuffled, each rank gets a run of them, and draws from a window of a few at a time.
-import { keyedPermutation, type Permutation } from './permutation.js';
-import { hashName } from './random.js';
+import { keyedPermutation } from './permutation.js';
+import { hashName, randomStream, type RandomStream } from './random.js';
 import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.js';
+
+/** Row ids in the order in which they are used. */
+export type RowIds = ArrayLike<number> & Iterable<number>;
 
 export interface EpochOrder {
   /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
-  rankRows(at: { step: number; rank: number }): number[];
+  rankRows(at: { step: number; rank: number }): RowIds;
   /** Blocks that a rank draws from at a step, and then those of its next window; none where the set is shuffled whole. */
   windowBlocks(at: { step: number; rank: number }): readonly number[];
 }
@@ -42,78 +45,85 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
   return Math.min(steps, whole) * width(schedule.batch) + (steps > whole ? width(schedule.rowCount % schedule.batch) : 0);
 }
 
-interface ShuffledBlocks {
-  /** Row id by its place in the order in which blocks are shuffled. */
-  rowAt(place: number): number;
-  /** Blocks that hold the places from … end − 1. */
-  blocksBetween(from: number, end: number): number[];
+/** Consecutive rows of a block. */
+interface Run {
+  readonly block: number;
+  readonly first: number;
+  readonly count: number;
 }
 
-/** The set's last block may be shorter than the others. */
-function shuffledBlocks(schedule: Schedule & { blockRows: number }, epoch: number): ShuffledBlocks {
-  const { rowCount, blockRows, seed } = schedule;
+/**
+ * The rows that lie at the places from … end − 1 if blocks lie one behind the other in a shuffled order. The set's last
+ * block may be shorter than the others.
+ */
+function shuffledBlocks({ rowCount, blockRows, seed }: Schedule & { blockRows: number }, epoch: number): (from: number, end: number) => Run[] {
   const count = Math.ceil(rowCount / blockRows);
   const order = keyedPermutation(count, seed, hashName('blocks'), epoch);
-  let shortAt = 0;
-  while (order.at(shortAt) !== count - 1) shortAt += 1;
-  const shortFirst = shortAt * blockRows;
-  const shortEnd = shortFirst + rowCount - (count - 1) * blockRows;
-  const rowAt = (place: number): number => {
-    if (place >= shortFirst && place < shortEnd) return (count - 1) * blockRows + place - shortFirst;
-    // As if the short block were not there.
-    const rest = place < shortFirst ? place : place - shortEnd + shortFirst;
-    const index = Math.floor(rest / blockRows);
-    return order.at(place < shortFirst ? index : index + 1) * blockRows + (rest % blockRows);
-  };
-  const endOfBlock = (place: number): number => {
-    if (place >= shortFirst && place < shortEnd) return shortEnd;
-    const base = place < shortFirst ? 0 : shortEnd;
-    return base + (Math.floor((place - base) / blockRows) + 1) * blockRows;
-  };
-  return {
-    rowAt,
-    blocksBetween(from, end) {
-      const blocks: number[] = [];
-      for (let place = from; place < end; place = endOfBlock(place)) blocks.push(Math.floor(rowAt(place) / blockRows));
-      return blocks;
-    },
+  const shortAt = order.indexOf(count - 1);
+  const shortRows = rowCount - (count - 1) * blockRows;
+  const startOf = (index: number): number => index * blockRows - (index > shortAt ? blockRows - shortRows : 0);
+  return (from, end) => {
+    const runs: Run[] = [];
+    // Of the two blocks in which a place may lie, the later one if it has begun.
+    let index = Math.floor(from / blockRows);
+    while (index + 1 < count && startOf(index + 1) <= from) index += 1;
+    for (let place = from; place < end; index++) {
+      const block = order.at(index);
+      const stop = Math.min(end, startOf(index) + (index === shortAt ? shortRows : blockRows));
+      runs.push({ block, first: block * blockRows + place - startOf(index), count: stop - place });
+      place = stop;
+    }
+    return runs;
   };
 }
 
 function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: number }, epoch: number): EpochOrder {
   const { ranks, seed, blockRows, windowBlocks } = schedule;
   const steps = stepsPerEpoch(schedule);
-  const { rowAt, blocksBetween } = shuffledBlocks(schedule, epoch);
+  const runsBetween = shuffledBlocks(schedule, epoch);
   const windowRows = windowBlocks * blockRows;
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = [0];
   for (const length of lengths) starts.push(starts.at(-1)! + length);
-  const windows = new Map<number, { index: number; permutation: Permutation }>();
-  const windowOf = (rank: number, index: number): Permutation => {
+  const windows = new Map<number, { index: number; rows: Float64Array; blocks: readonly number[] }>();
+  /** The rows of a rank's window in the order in which they are used, and the blocks of this window and the next. */
+  const windowOf = (rank: number, index: number): { index: number; rows: Float64Array; blocks: readonly number[] } => {
     const known = windows.get(rank);
-    if (known?.index === index) return known.permutation;
-    const size = Math.min(windowRows, lengths[rank] - index * windowRows);
-    const permutation = keyedPermutation(size, seed, hashName('window'), epoch, rank, index);
-    windows.set(rank, { index, permutation });
-    return permutation;
-  };
-  const ahead = new Map<number, { index: number; blocks: readonly number[] }>();
-  const blocksOf = (rank: number, index: number): readonly number[] => {
-    const known = ahead.get(rank);
-    if (known?.index === index) return known.blocks;
-    const blocks = blocksBetween(starts[rank] + index * windowRows, starts[rank] + Math.min(lengths[rank], (index + 2) * windowRows));
-    ahead.set(rank, { index, blocks });
-    return blocks;
+    if (known?.index === index) return known;
+    const first = starts[rank] + index * windowRows;
+    const end = starts[rank] + lengths[rank];
+    const rows = new Float64Array(Math.max(0, Math.min(windowRows, end - first)));
+    const runs = runsBetween(first, Math.min(end, first + 2 * windowRows));
+    let filled = 0;
+    for (const run of runs) for (let i = 0; i < run.count && filled < rows.length; i++) rows[filled++] = run.first + i;
+    shuffle(rows, randomStream(seed, hashName('window'), epoch, rank, index));
+    const window = { index, rows, blocks: runs.map(({ block }) => block) };
+    windows.set(rank, window);
+    return window;
   };
   return {
     rankRows({ step, rank }) {
       const from = rowsBefore(schedule, rank, step % steps);
       const to = rowsBefore(schedule, rank, (step % steps) + 1);
-      return numbers(to - from, (i) => {
-        const index = Math.floor((from + i) / windowRows);
-        return rowAt(starts[rank] + index * windowRows + windowOf(rank, index).at((from + i) % windowRows));
-      });
+      const rows = new Float64Array(to - from);
+      for (let at = from; at < to; ) {
+        const index = Math.floor(at / windowRows);
+        const end = Math.min(to, (index + 1) * windowRows);
+        rows.set(windowOf(rank, index).rows.subarray(at - index * windowRows, end - index * windowRows), at - from);
+        at = end;
+      }
+      return rows;
     },
-    windowBlocks: ({ step, rank }) => blocksOf(rank, Math.floor(rowsBefore(schedule, rank, step % steps) / windowRows)),
+    windowBlocks: ({ step, rank }) => windowOf(rank, Math.floor(rowsBefore(schedule, rank, step % steps) / windowRows)).blocks,
   };
+}
+
+/** Every order is as likely (Fisher and Yates; Durstenfeld 1964). */
+function shuffle(values: Float64Array, next: RandomStream): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const k = Math.floor(next() * (i + 1));
+    const value = values[i];
+    values[i] = values[k];
+    values[k] = value;
+  }
 }

@@ -14,7 +14,7 @@ const scheduleArbitrary = fc.record({
 /** Row ids of each rank at each step of an epoch. */
 function epochRows(schedule: Schedule, epoch: number): number[][][] {
   const order = epochOrder(schedule, epoch);
-  return Array.from({ length: stepsPerEpoch(schedule) }, (_, i) => Array.from({ length: schedule.ranks }, (_, rank) => order.rankRows({ step: epoch * stepsPerEpoch(schedule) + i, rank })));
+  return Array.from({ length: stepsPerEpoch(schedule) }, (_, i) => Array.from({ length: schedule.ranks }, (_, rank) => [...order.rankRows({ step: epoch * stepsPerEpoch(schedule) + i, rank })]));
 }
 
 test('every row is used exactly once an epoch, whatever divides what', () => {

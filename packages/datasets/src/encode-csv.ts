@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { columnWidth, encodeCells, inputWidth, StillhouseError, type FittedColumn } from '@stillhouse/core';
+import { encodeColumns, inputWidth, StillhouseError, type FittedColumn } from '@stillhouse/core';
 import { csvTable, TableReader } from './sources.js';
 import { storedTable } from './stored-rows.js';
 
@@ -26,13 +26,9 @@ export async function encodeCsv(text: string, columns: readonly FittedColumn[]):
       for (const problem of problems.values()) throw await problem();
       const rows = Array.from({ length: rowCount }, (_, i) => i);
       const out = inputs.subarray(first * width, (first + rowCount) * width);
-      let at = 0;
-      columns.forEach((column, i) => {
-        // What a block would hold of the number, so that the model sees what it was trained on.
-        const stored = column.type === 'number' && column.dtype === 'F32' ? Float32Array.from(cells[i]) : cells[i];
-        encodeCells(column, stored, at, { from: rows, to: rows, out, width });
-        at += columnWidth(column);
-      });
+      // What a block would hold of a number, so that the model sees what it was trained on.
+      const stored = columns.map((column, i) => (column.type === 'number' && column.dtype === 'F32' ? Float32Array.from(cells[i]) : cells[i]));
+      encodeColumns(columns, stored, { from: rows, to: rows, out, width });
     }
     return { rowCount: table.rowCount, inputs };
   } finally {

@@ -12,8 +12,8 @@ export function dataCacheFolder(env: NodeJS.ProcessEnv): string {
   return join(cacheFolder(env, homedir()), 'data');
 }
 
-/** Where prepared data sets are kept. */
-export const preparedFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'prepared');
+/** Where prepared data sets are kept: STILLHOUSE_PREPARED, else a folder of the cache. */
+export const preparedFolder = (env: NodeJS.ProcessEnv): string => env['STILLHOUSE_PREPARED'] ?? join(cacheFolder(env, homedir()), 'prepared');
 
 /** Where workers keep blocks that came over the network. */
 export const blockCacheFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'blocks');

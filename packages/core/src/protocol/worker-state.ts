@@ -2,7 +2,7 @@
 import type { ErrorRecord } from '../errors.js';
 import type { Job, Phase, SetName } from '../job.js';
 import type { MetricSums } from '../metrics.js';
-import type { EpochOrder } from '../order.js';
+import type { EpochOrder, RowIds } from '../order.js';
 import type { Span } from '../tree.js';
 import type { Collective, Outgoing } from './collective.js';
 import type { FlatLayout } from './flat-layout.js';
@@ -13,7 +13,7 @@ import type { Task, TrainingState } from './training-state.js';
 
 export interface RankRows {
   readonly rank: number;
-  readonly rows: readonly number[];
+  readonly rows: RowIds;
 }
 
 /** Results of work carry the generation that asked for it; those of an earlier one are dropped. */
