@@ -1,6 +1,6 @@
 // A step of Stillhouse's engine, on a worker with one rank, for the models of models.json.
 import { readFileSync } from 'node:fs';
-import { parseRecipe, phaseOf } from '@stillhouse/core';
+import { epochOrder, parseRecipe, phaseOf } from '@stillhouse/core';
 import { cutTensors } from '@stillhouse/datasets';
 import { tfjsEngine } from '@stillhouse/worker';
 
@@ -27,9 +27,10 @@ export async function engineStep(spec, { backend, trace }) {
   const engine = await tfjsEngine(backend, { trace, tell: console.error })(job, async (hash) => blocks.get(hash), async () => {});
   const { sum } = await engine.build(phaseOf(job, 'teacher'), undefined);
   const ranks = [{ rank: 0, rows: Array.from({ length: batch }, (_, i) => i) }];
+  const order = epochOrder(phaseOf(job, 'teacher').schedule, 0);
   let step = 0;
   return async () => {
-    const [gradient] = await engine.compute({ inPlace: true, step, epoch: 0, batch, subtrees: [{ lo: 0, hi: 1 }], ranks, set: 'large' });
+    const [gradient] = await engine.compute({ inPlace: true, step, epoch: 0, batch, subtrees: [{ lo: 0, hi: 1 }], ranks, order, set: 'large' });
     if (gradient !== sum) sum.set(gradient);
     await engine.apply(step++, 0.001);
   };

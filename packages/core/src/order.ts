@@ -11,8 +11,19 @@ export type RowIds = ArrayLike<number> & Iterable<number>;
 export interface EpochOrder {
   /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
   rankRows(at: { step: number; rank: number }): RowIds;
-  /** Blocks that a rank draws from at a step, and then those of its next window; none where the set is shuffled whole. */
-  windowBlocks(at: { step: number; rank: number }): readonly number[];
+  /** Present where a rank draws from one window of rows after the other. */
+  readonly windows: Windows | undefined;
+}
+
+export interface Windows {
+  /** Rows of a window; a rank's last one may have fewer. */
+  readonly rows: number;
+  /** The first of a rank's micro-batch among all rows that the rank uses in the epoch, in their order. */
+  placeOf(at: { step: number; rank: number }): number;
+  /** Rows that a rank uses in the epoch. */
+  lengthOf(rank: number): number;
+  /** Row ids of a rank's window in the order in which they are used; none behind the last window. */
+  rowsOf(rank: number, index: number): Float64Array;
 }
 
 /** @param epoch counted from 0; the order answers for the steps of this epoch alone */
@@ -31,7 +42,7 @@ function shuffledOrder(schedule: Schedule, epoch: number): EpochOrder {
       const [low, high] = rankShare(batchRows(schedule, step), schedule.ranks, rank);
       return numbers(high - low, (i) => permutation.at(first + low + i));
     },
-    windowBlocks: () => [],
+    windows: undefined,
   };
 }
 
@@ -47,7 +58,6 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
 
 /** Consecutive rows of a block. */
 interface Run {
-  readonly block: number;
   readonly first: number;
   readonly count: number;
 }
@@ -70,7 +80,7 @@ function shuffledBlocks({ rowCount, blockRows, seed }: Schedule & { blockRows: n
     for (let place = from; place < end; index++) {
       const block = order.at(index);
       const stop = Math.min(end, startOf(index) + (index === shortAt ? shortRows : blockRows));
-      runs.push({ block, first: block * blockRows + place - startOf(index), count: stop - place });
+      runs.push({ first: block * blockRows + place - startOf(index), count: stop - place });
       place = stop;
     }
     return runs;
@@ -85,36 +95,36 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = [0];
   for (const length of lengths) starts.push(starts.at(-1)! + length);
-  const windows = new Map<number, { index: number; rows: Float64Array; blocks: readonly number[] }>();
-  /** The rows of a rank's window in the order in which they are used, and the blocks of this window and the next. */
-  const windowOf = (rank: number, index: number): { index: number; rows: Float64Array; blocks: readonly number[] } => {
-    const known = windows.get(rank);
-    if (known?.index === index) return known;
+  /** A rank's window under way, and the one that is being fetched. */
+  const recent = new Map<number, { index: number; rows: Float64Array }[]>();
+  const rowsOf = (rank: number, index: number): Float64Array => {
+    const known = recent.get(rank) ?? [];
+    const found = known.find((window) => window.index === index);
+    if (found) return found.rows;
     const first = starts[rank] + index * windowRows;
-    const end = starts[rank] + lengths[rank];
-    const rows = new Float64Array(Math.max(0, Math.min(windowRows, end - first)));
-    const runs = runsBetween(first, Math.min(end, first + 2 * windowRows));
+    const end = Math.min(starts[rank] + lengths[rank], first + windowRows);
+    const rows = new Float64Array(Math.max(0, end - first));
     let filled = 0;
-    for (const run of runs) for (let i = 0; i < run.count && filled < rows.length; i++) rows[filled++] = run.first + i;
+    for (const run of runsBetween(first, end)) for (let i = 0; i < run.count; i++) rows[filled++] = run.first + i;
     shuffle(rows, randomStream(seed, hashName('window'), epoch, rank, index));
-    const window = { index, rows, blocks: runs.map(({ block }) => block) };
-    windows.set(rank, window);
-    return window;
+    recent.set(rank, [...known, { index, rows }].slice(-2));
+    return rows;
   };
+  const placeOf = ({ step, rank }: { step: number; rank: number }): number => rowsBefore(schedule, rank, step % steps);
   return {
     rankRows({ step, rank }) {
-      const from = rowsBefore(schedule, rank, step % steps);
+      const from = placeOf({ step, rank });
       const to = rowsBefore(schedule, rank, (step % steps) + 1);
       const rows = new Float64Array(to - from);
       for (let at = from; at < to; ) {
         const index = Math.floor(at / windowRows);
         const end = Math.min(to, (index + 1) * windowRows);
-        rows.set(windowOf(rank, index).rows.subarray(at - index * windowRows, end - index * windowRows), at - from);
+        rows.set(rowsOf(rank, index).subarray(at - index * windowRows, end - index * windowRows), at - from);
         at = end;
       }
       return rows;
     },
-    windowBlocks: ({ step, rank }) => windowOf(rank, Math.floor(rowsBefore(schedule, rank, step % steps) / windowRows)).blocks,
+    windows: { rows: windowRows, placeOf, lengthOf: (rank) => lengths[rank], rowsOf },
   };
 }
 

@@ -1,47 +1,12 @@
 // Reads batches out of blocks: gets each block once while it is needed, and keeps a bounded number.
-import { encodeColumns, inputWidth, type DatasetManifest, type RowIds, type SetManifest } from '@stillhouse/core';
-import { decodeBlock, type BlockRows } from './blocks.js';
-
-export interface Batch {
-  readonly rows: number;
-  /** [rows, …inputShape], scaled and encoded. */
-  readonly x: Float32Array;
-  /** [rows, labelCount]. */
-  readonly y: Float32Array;
-}
-
-/** A block's rows; encoded as inputs, where that takes little more memory. */
-type ReadyRows = BlockRows & { readonly encoded: Float32Array | undefined };
+import { inputWidth, type DatasetManifest, type RowIds, type SetManifest } from '@stillhouse/core';
+import { decodeBlock, encodePart, partsOf, type Batch, type BlockRows } from './blocks.js';
 
 interface Kept {
-  readonly rows: Promise<ReadyRows>;
+  readonly rows: Promise<BlockRows>;
   bytes: number;
   /** Once it is there. */
-  value: ReadyRows | undefined;
-}
-
-/** How much larger a block may become by being encoded as a whole: a row's inputs then lie side by side. */
-const encodedGrowth = 2;
-
-/** Where rows lie in their blocks, and where they go in the batch, by block. */
-function placesOf({ blockRows }: SetManifest, rowIds: RowIds): Map<number, { from: number[]; to: number[] }> {
-  const places = new Map<number, { from: number[]; to: number[] }>();
-  for (let i = 0; i < rowIds.length; i++) {
-    const block = Math.floor(rowIds[i] / blockRows);
-    let place = places.get(block);
-    if (!place) places.set(block, (place = { from: [], to: [] }));
-    place.from.push(rowIds[i] - block * blockRows);
-    place.to.push(i);
-  }
-  return places;
-}
-
-function copyRows(encoded: Float32Array, width: number, from: readonly number[], { out, to }: { out: Float32Array; to: readonly number[] }): void {
-  for (let i = 0; i < from.length; i++) {
-    const source = from[i] * width;
-    const target = to[i] * width;
-    for (let k = 0; k < width; k++) out[target + k] = encoded[source + k];
-  }
+  value: BlockRows | undefined;
 }
 
 export class BlockReader {
@@ -68,14 +33,9 @@ export class BlockReader {
     const width = inputWidth(columns);
     const x = new Float32Array(count * width);
     const y = new Float32Array(count * labelCount);
-    const places = placesOf(set, rowIds);
-    const blocks = await this.#all([...places.keys()].map((block) => set.blocks[block]));
-    [...places.values()].forEach(({ from, to }, k) => {
-      const { encoded, cells, labels } = blocks[k];
-      if (encoded) copyRows(encoded, width, from, { out: x, to });
-      else encodeColumns(columns, cells, { from, to, out: x, width });
-      for (let i = 0; i < from.length; i++) for (let n = 0; n < labelCount; n++) y[to[i] * labelCount + n] = labels[from[i] * labelCount + n];
-    });
+    const parts = partsOf(set, rowIds);
+    const blocks = await this.#all(parts.map(({ block }) => set.blocks[block]));
+    parts.forEach((part, i) => encodePart(this.manifest, blocks[i], part, { x, y, width }));
     return { rows: count, x, y };
   }
 
@@ -84,7 +44,7 @@ export class BlockReader {
     for (const hash of hashes) this.#block(hash).rows.catch(() => {});
   }
 
-  async #all(hashes: readonly string[]): Promise<ReadyRows[]> {
+  async #all(hashes: readonly string[]): Promise<BlockRows[]> {
     const kept = hashes.map((hash) => this.#block(hash));
     // Without a pause where all are there: a promise would let others have their turn first.
     if (kept.every(({ value }) => value)) return kept.map(({ value }) => value!);
@@ -110,8 +70,8 @@ export class BlockReader {
       bytes: 0,
       value: undefined,
       rows: this.fetch(hash).then((bytes) => {
-        kept.value = this.#encode(decodeBlock(bytes, this.manifest, what), bytes.byteLength);
-        kept.bytes = kept.value.encoded?.byteLength ?? bytes.byteLength;
+        kept.value = decodeBlock(bytes, this.manifest, what);
+        kept.bytes = bytes.byteLength;
         this.#bytes += kept.bytes;
         this.#drop(hash);
         return kept.value;
@@ -119,17 +79,6 @@ export class BlockReader {
     };
     kept.rows.catch(() => this.#blocks.delete(hash));
     return kept;
-  }
-
-  #encode(rows: BlockRows, bytes: number): ReadyRows {
-    const { columns } = this.manifest;
-    const width = inputWidth(columns);
-    const isTable = columns.every(({ type }) => type !== 'tensor');
-    if (!isTable || rows.rowCount * width * 4 > encodedGrowth * bytes) return { ...rows, encoded: undefined };
-    const encoded = new Float32Array(rows.rowCount * width);
-    const all = Array.from({ length: rows.rowCount }, (_, i) => i);
-    encodeColumns(columns, rows.cells, { from: all, to: all, out: encoded, width });
-    return { rowCount: rows.rowCount, cells: [], labels: rows.labels.slice(), encoded };
   }
 
   #drop(newest: string): void {

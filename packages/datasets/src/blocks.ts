@@ -1,6 +1,6 @@
 // Blocks: rows as safetensors files, named by the SHA-256 of their bytes. A block has a tensor for each column, and y.
 import { createHash } from 'node:crypto';
-import { bytesOf, cellSize, decodeSafetensors, encodeSafetensors, ledgerDigest, limits, numbersOf, StillhouseError, wholeLedger, zerosOf, type DatasetManifest, type FittedColumn, type NamedTensor, type Numbers, type SetManifest, type TensorType } from '@stillhouse/core';
+import { bytesOf, cellSize, decodeSafetensors, encodeColumns, encodeSafetensors, ledgerDigest, limits, numbersOf, StillhouseError, wholeLedger, zerosOf, type DatasetManifest, type FittedColumn, type NamedTensor, type Numbers, type RowIds, type SetManifest, type TensorType } from '@stillhouse/core';
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -22,7 +22,10 @@ export interface BlockRows {
 
 const bytesEach = (dtype: TensorType): number => zerosOf(dtype, 1).BYTES_PER_ELEMENT;
 
-export const rowBytes = ({ columns, labelCount, labelType }: BlockShape): number => columns.reduce((sum, column) => sum + cellSize(column) * bytesEach(column.dtype), labelCount * bytesEach(labelType));
+const rowBytes = ({ columns, labelCount, labelType }: Pick<BlockShape, 'columns' | 'labelCount' | 'labelType'>): number => columns.reduce((sum, column) => sum + cellSize(column) * bytesEach(column.dtype), labelCount * bytesEach(labelType));
+
+/** Bytes of a row's cells in a block. */
+export const storedRowBytes = ({ columns }: Pick<DatasetManifest, 'columns'>): number => rowBytes({ columns, labelCount: 0, labelType: 'F32' });
 
 /** Rows per block, so that a block stays near its target size. */
 export const rowsPerBlock = (shape: BlockShape): number => Math.max(1, Math.floor(limits.blockTargetBytes / rowBytes(shape)));
@@ -61,6 +64,46 @@ export function decodeBlock(bytes: Uint8Array, manifest: Pick<DatasetManifest, '
   const numbers = ({ dtype, data }: NamedTensor): Numbers => numbersOf(dtype, data);
   const labels = tensorOf('y');
   return { rowCount: labels.shape[0], cells: manifest.columns.map((column, i) => numbers(tensorOf(nameOf(column, i)))), labels: numbers(labels) };
+}
+
+export interface Batch {
+  readonly rows: number;
+  /** [rows, …inputShape], scaled and encoded. */
+  readonly x: Float32Array;
+  /** [rows, labelCount]. */
+  readonly y: Float32Array;
+}
+
+/** The rows of a batch that lie in one block: their places there, and in the batch. */
+export interface BatchPart {
+  readonly block: number;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+}
+
+/** Sorts a batch's rows by the block that they lie in. */
+export function partsOf({ blockRows, blocks }: Pick<SetManifest, 'blockRows' | 'blocks'>, rowIds: RowIds): BatchPart[] {
+  const counts = new Int32Array(blocks.length);
+  for (let i = 0; i < rowIds.length; i++) counts[Math.floor(rowIds[i] / blockRows)] += 1;
+  const parts: BatchPart[] = [];
+  const partOf = new Int32Array(blocks.length);
+  counts.forEach((count, block) => {
+    if (count > 0) partOf[block] = parts.push({ block, from: new Int32Array(count), to: new Int32Array(count) }) - 1;
+  });
+  counts.fill(0);
+  for (let i = 0; i < rowIds.length; i++) {
+    const block = Math.floor(rowIds[i] / blockRows);
+    const part = parts[partOf[block]];
+    part.from[counts[block]] = rowIds[i] - block * blockRows;
+    part.to[counts[block]++] = i;
+  }
+  return parts;
+}
+
+/** Writes a part's inputs [rows, width] and labels into the batch, whose x holds zeros. */
+export function encodePart({ columns, labelCount }: Pick<DatasetManifest, 'columns' | 'labelCount'>, { cells, labels }: BlockRows, { from, to }: BatchPart, { x, y, width }: Pick<Batch, 'x' | 'y'> & { width: number }): void {
+  encodeColumns(columns, cells, { from, to, out: x, width });
+  for (let i = 0; i < from.length; i++) for (let n = 0; n < labelCount; n++) y[to[i] * labelCount + n] = labels[from[i] * labelCount + n];
 }
 
 /**

@@ -5,8 +5,8 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
-  bytesOf, hashName, hashWords, lossesOf, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
-  type DatasetManifest, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
+  bytesOf, epochOrder, hashName, hashWords, lossesOf, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
+  type DatasetManifest, type EpochOrder, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
 } from '@stillhouse/core';
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines, loadWebgpu } from '@stillhouse/native';
@@ -60,6 +60,8 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
 }
 
+const orderOf = (job: Job): EpochOrder => epochOrder(phaseOf(job, 'teacher').schedule, 0);
+
 const allRows = Array.from({ length: rowCount }, (_, i) => i);
 
 function rankRowsOf(ranks: number): RankRows[] {
@@ -67,9 +69,10 @@ function rankRowsOf(ranks: number): RankRows[] {
 }
 
 /** The sum over all ranks, as one worker that holds them all computes it. */
-async function engineGradient({ engine, job }: Setup, step = 0): Promise<Float32Array> {
+async function engineGradient(setup: Setup, step = 0): Promise<Float32Array> {
+  const { engine, job } = setup;
   const { ranks } = job.recipe;
-  const [sum] = await engine.compute({ inPlace: false, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: ranks }], ranks: rankRowsOf(ranks), set: 'large' });
+  const [sum] = await engine.compute({ inPlace: false, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: ranks }], ranks: rankRowsOf(ranks), order: orderOf(setup.job), set: 'large' });
   return sum.slice();
 }
 
@@ -229,7 +232,7 @@ test('the sum does not depend on how ranks are split over workers', async () => 
   const setup = await setUp({ layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.3 }, { dense: 1 }], inputShape: [10], ranks: 4 });
   await setup.engine.build(setup.phase, undefined);
   const whole = await engineGradient(setup);
-  const parts = (await setup.engine.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 2 }, { lo: 2, hi: 3 }, { lo: 3, hi: 4 }], ranks: rankRowsOf(4), set: 'large' })).map((part) => part.slice());
+  const parts = (await setup.engine.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 2 }, { lo: 2, hi: 3 }, { lo: 3, hi: 4 }], ranks: rankRowsOf(4), order: orderOf(setup.job), set: 'large' })).map((part) => part.slice());
   expect(whole).toEqual(whole.map((_, i) => Math.fround(parts[0][i] + Math.fround(parts[1][i] + parts[2][i]))));
 });
 
@@ -237,7 +240,7 @@ test('a micro-batch without rows contributes nothing', async () => {
   const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3 });
   const { layout } = await setup.engine.build(setup.phase, undefined);
   const ranks = [{ rank: 0, rows: [] }, { rank: 1, rows: allRows }, { rank: 2, rows: [] }];
-  const [sum] = await setup.engine.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 3 }], ranks, set: 'large' });
+  const [sum] = await setup.engine.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 3 }], ranks, order: orderOf(setup.job), set: 'large' });
   expect([...lossesOf(sum, layout, 3)].map((value) => value > 0)).toEqual([false, true, false]);
 });
 
@@ -302,7 +305,7 @@ test('a worker that did not train the teacher gets its weights, and refuses othe
   const studentPhase = phaseOf(job, 'student');
   const gradientOf = async (it: Engine): Promise<Float32Array> => {
     await it.build(studentPhase, hash);
-    const [gradient] = await it.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), set: 'small' });
+    const [gradient] = await it.compute({ inPlace: false, step: 0, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), order: orderOf(job), set: 'small' });
     return gradient.slice();
   };
   const own = await gradientOf(engine);
@@ -336,7 +339,7 @@ test.each(usable)('%s: memory is flat over 1,000 steps', async (backend) => {
   const { sum } = await setup.engine.build(setup.phase, undefined);
   const train = async (from: number, to: number): Promise<{ rss: number; tensors: number; bytes: number }> => {
     for (let step = from; step < to; step++) {
-      const [gradient] = await setup.engine.compute({ inPlace: true, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), set: 'large' });
+      const [gradient] = await setup.engine.compute({ inPlace: true, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: 1 }], ranks: rankRowsOf(1), order: orderOf(setup.job), set: 'large' });
       if (gradient !== sum) sum.set(gradient);
       await setup.engine.apply(step, 0.001);
     }

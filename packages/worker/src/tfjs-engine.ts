@@ -1,10 +1,10 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, emptySums, epochOrder, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
-  type EpochOrder, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
+  addRows, bytesOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
+  type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
-import { BlockReader, sha256, type Batch } from '@stillhouse/datasets';
+import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { openBackend, type Backend, type BackendName } from './backend.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { sharedFloats } from './flat-memory.js';
@@ -21,6 +21,7 @@ interface PhaseModel {
   readonly optimizer: FlatOptimizer;
   readonly objective: Objective;
   readonly step: RankStep;
+  readonly reader: TrainingReader;
   readonly layout: FlatLayout;
   /** One buffer per own subtree, and one per depth of the tree. */
   readonly partials: Float32Array[];
@@ -85,7 +86,8 @@ class TfjsEngine implements Engine {
   /** With the SHA-256 of its weights. */
   #teacher: { model: tf.LayersModel; sha256: string } | undefined;
   #kept: { parameters: Float32Array; others: Float32Array } | undefined;
-  #order: { epoch: number; of: EpochOrder; next: EpochOrder | undefined } | undefined;
+  /** By readers of phases that are over. */
+  #waitedMs = 0;
 
   constructor(
     private readonly backend: Backend,
@@ -110,17 +112,19 @@ class TfjsEngine implements Engine {
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
     const flat = await FlatModel.of(model, optimizer);
-    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher?.model), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [] };
+    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher?.model), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
+      reader: new TrainingReader(this.job.dataset, this.job.dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock),
+    };
     return { layout, sum: optimizer.sum };
   }
 
   get waitedMs(): number {
-    return this.ports.reader.waitedMs;
+    return this.#waitedMs + (this.#current?.reader.waitedMs ?? 0);
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
-    const { optimizer, partials, spares } = this.#phase;
-    this.#prefetch(task);
+    const { optimizer, partials, reader, spares } = this.#phase;
+    reader.begin(task);
     const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
     // The sum of one's own over all ranks is the sum of all.
     const outputs = task.inPlace ? [optimizer.sum] : task.subtrees.map((_, i) => buffer(partials, i));
@@ -192,25 +196,11 @@ class TfjsEngine implements Engine {
     return this.#current;
   }
 
-  /** Has the blocks fetched that the ranks draw from now, and from which they will draw next. */
-  #prefetch({ set, epoch, step, ranks }: ComputeTask): void {
-    const { schedule } = this.#phase.phase;
-    const { blocks } = this.job.dataset.sets[set]!;
-    if (!schedule.windows || ranks.length === 0) return;
-    if (this.#order?.epoch !== epoch) this.#order = { epoch, of: epochOrder(schedule, epoch), next: epoch + 1 < schedule.epochs ? epochOrder(schedule, epoch + 1) : undefined };
-    const { of, next } = this.#order;
-    const wanted = ranks.map(({ rank }) => of.windowBlocks({ step, rank }).map((block) => blocks[block]));
-    // Behind an epoch's last window comes the first one of the next.
-    const later = ranks.map(({ rank }, i) => (next && wanted[i].length <= schedule.windows!.windowBlocks + 1 ? next.windowBlocks({ step: 0, rank }).map((block) => blocks[block]) : []));
-    const { reader } = this.ports;
-    reader.keptBytes = Math.max(limits.keptBlockBytes, ranks.length * 2 * (schedule.windows.windowBlocks + 1) * limits.blockTargetBytes);
-    for (const list of [...wanted, ...later]) reader.prefetch(list);
-  }
-
   /** The teacher stays for the student; any other model has done its duty. */
   async #retire(next: PhaseName): Promise<void> {
     const current = this.#current;
     current?.step.dispose();
+    this.#waitedMs += current?.reader.waitedMs ?? 0;
     this.#current = undefined;
     this.#kept = undefined;
     if (current?.phase.name === 'teacher' && next === 'student') {
@@ -237,13 +227,13 @@ class TfjsEngine implements Engine {
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
   async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
-    const { flat, layout, objective, phase, step } = this.#phase;
+    const { flat, layout, objective, phase, reader, step } = this.#phase;
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
     await this.ports.breathe();
     const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0).subarray(0, phase.schedule.ranks);
     const share = rows.length / task.batch;
-    const batch = await this.ports.reader.read(this.job.dataset.sets[task.set]!, rows);
+    const batch = await reader.read({ rank, rows });
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
     const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
     const isFinite = await step.run({ batch: prepared, key: key('noise'), share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });

@@ -55,7 +55,7 @@ function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEff
   const order = isFirst || !run.order ? epochOrder(schedule, epoch) : run.order;
   const owned = run.members[run.self].ranks;
   const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({ rank: owned.lo + i, rows: order.rankRows({ step, rank: owned.lo + i }) }));
-  const compute: WorkerEffect = { type: 'compute', inPlace: run.members.length === 1, generation: run.generation, step, epoch, batch: batchRows(schedule, step), subtrees: run.collective.ownSubtrees, ranks, set: trainSet };
+  const compute: WorkerEffect = { type: 'compute', inPlace: run.members.length === 1, generation: run.generation, step, epoch, batch: batchRows(schedule, step), subtrees: run.collective.ownSubtrees, ranks, order, set: trainSet };
   return { state: withRun(state, { ...run, order, ranks }), effects: [...effects, compute] };
 }
 

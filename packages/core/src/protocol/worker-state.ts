@@ -65,7 +65,7 @@ export type WorkerEffect =
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
   /** Sum the gradients of each subtree; in place, into the sum over all ranks, where nobody else reads it. Answer: computed. */
-  | { readonly type: 'compute'; readonly inPlace: boolean; readonly generation: number; readonly step: number; readonly epoch: number; readonly batch: number; readonly subtrees: readonly Span[]; readonly ranks: readonly RankRows[]; readonly set: SetName }
+  | { readonly type: 'compute'; readonly inPlace: boolean; readonly generation: number; readonly step: number; readonly epoch: number; readonly batch: number; readonly subtrees: readonly Span[]; readonly ranks: readonly RankRows[]; readonly order: EpochOrder; readonly set: SetName }
   /** Take an optimiser step with the summed gradient. No answer, but failed with LOSS_NOT_FINITE if weights overflow. */
   | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
   /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */

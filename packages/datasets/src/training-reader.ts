@@ -1,0 +1,84 @@
+// The rows of training, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its
+// blocks; of a set that is drawn from windows, windows are filled ahead, or their blocks fetched where filling them would
+// take much more memory than blocks do (wide one-hot columns, images).
+import { epochOrder, inputWidth, limits, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type SetManifest } from '@stillhouse/core';
+import { BlockReader } from './block-reader.js';
+import { partsOf, storedRowBytes, type Batch } from './blocks.js';
+import { joinBatches, WindowReader } from './window-reader.js';
+
+/** Where a step is, and what this worker has to do of it. */
+export interface StepPlace {
+  readonly epoch: number;
+  readonly step: number;
+  readonly order: EpochOrder;
+  readonly ranks: readonly { readonly rank: number; readonly rows: RowIds }[];
+}
+
+/** How much larger rows may become by being encoded, for whole windows to be. */
+const encodedGrowth = 2;
+
+export class TrainingReader {
+  readonly #blocks: BlockReader;
+  readonly #windows: WindowReader | undefined;
+  #place: StepPlace | undefined;
+  #next: { epoch: number; order: EpochOrder } | undefined;
+
+  constructor(
+    private readonly manifest: DatasetManifest,
+    private readonly set: SetManifest,
+    private readonly schedule: Schedule,
+    fetch: (hash: string) => Promise<Uint8Array>,
+  ) {
+    const isNarrow = inputWidth(manifest.columns) * 4 <= encodedGrowth * storedRowBytes(manifest);
+    this.#windows = schedule.windows && isNarrow ? new WindowReader(manifest, set, fetch) : undefined;
+    this.#blocks = new BlockReader(manifest, fetch, limits.keptBlockBytes);
+  }
+
+  get waitedMs(): number {
+    return this.#blocks.waitedMs + (this.#windows?.waitedMs ?? 0);
+  }
+
+  /** To be called before a step's rows are read: has fetched what it needs, and what comes next. */
+  begin(place: StepPlace): void {
+    this.#place = place;
+    const { windows } = place.order;
+    if (!windows) return;
+    const needed = place.ranks.flatMap(({ rank, rows }) => this.#windowsOf(place, rank, rows.length));
+    if (this.#windows) return this.#windows.prepare(new Map(needed));
+    const { windowBlocks } = this.schedule.windows!;
+    this.#blocks.keptBytes = Math.max(limits.keptBlockBytes, place.ranks.length * 2 * (windowBlocks + 1) * limits.blockTargetBytes);
+    for (const [, rows] of needed) this.#blocks.prefetch(partsOf(this.set, rows()).map(({ block }) => this.set.blocks[block]));
+  }
+
+  /** @throws what `fetch` throws */
+  async read({ rank, rows }: { readonly rank: number; readonly rows: RowIds }): Promise<Batch> {
+    const { epoch, step, order: { windows } } = this.#place!;
+    if (!windows || !this.#windows) return this.#blocks.read(this.set, rows);
+    const place = windows.placeOf({ step, rank });
+    const batches: Batch[] = [];
+    for (let at = place; at < place + rows.length; ) {
+      const index = Math.floor(at / windows.rows);
+      const end = Math.min(place + rows.length, (index + 1) * windows.rows);
+      batches.push(await this.#windows.read(nameOf(epoch, rank, index), at - index * windows.rows, end - index * windows.rows));
+      at = end;
+    }
+    return joinBatches(batches);
+  }
+
+  /** The windows that a micro-batch lies in, and the one behind them, which may be the next epoch's first. */
+  #windowsOf({ epoch, step, order }: StepPlace, rank: number, count: number): [string, () => Float64Array][] {
+    const windows = order.windows!;
+    const place = windows.placeOf({ step, rank });
+    const first = Math.floor(place / windows.rows);
+    const last = Math.floor((place + Math.max(1, count) - 1) / windows.rows);
+    const named = Array.from({ length: last - first + 1 }, (_, i): [string, () => Float64Array] => [nameOf(epoch, rank, first + i), () => windows.rowsOf(rank, first + i)]);
+    const isLast = (last + 1) * windows.rows >= windows.lengthOf(rank);
+    if (!isLast) return [...named, [nameOf(epoch, rank, last + 1), () => windows.rowsOf(rank, last + 1)]];
+    if (epoch + 1 >= this.schedule.epochs) return named;
+    if (this.#next?.epoch !== epoch + 1) this.#next = { epoch: epoch + 1, order: epochOrder(this.schedule, epoch + 1) };
+    const next = this.#next.order.windows!;
+    return [...named, [nameOf(epoch + 1, rank, 0), () => next.rowsOf(rank, 0)]];
+  }
+}
+
+const nameOf = (epoch: number, rank: number, index: number): string => `${epoch} ${rank} ${index}`;
