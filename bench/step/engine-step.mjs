@@ -22,7 +22,7 @@ export async function engineStep(spec, { backend, trace }) {
   const recipe = parseRecipe({ ranks: 1, loss, data: { large: source, test: source }, teacher: { model: module ? { module } : { layers }, batch, optimizer: { name: 'adam' } } });
   const blocks = new Map();
   const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape: input, labelCount: 1 }, blocks);
-  const dataset = { inputShape: input, columns, outputs, labelCount: 1, targets: [], sets: { large, test: large } };
+  const dataset = { inputShape: input, columns, classes: null, outputs, labelCount: 1, targets: [], sets: { large, test: large } };
   const job = { runId: 'bench', recipe, dataset, assets: module ? { teacher: readFileSync(new URL(module, import.meta.url), 'utf8') } : {} };
   const engine = await tfjsEngine(backend, { trace, tell: console.error })(job, async (hash) => blocks.get(hash), async () => {});
   const { sum } = await engine.build(phaseOf(job, 'teacher'), undefined);

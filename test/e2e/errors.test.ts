@@ -49,7 +49,7 @@ describe('what a user got wrong', () => {
     ['a wrong value', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.epochs=many'] }), { exit: 2, code: 'RECIPE_INVALID', text: /teacher\.epochs is "many"/ }],
     ['a missing file', () => ({ recipe: changed((recipe) => { recipe['data'].large = { csv: 'none.csv' }; recipe['data'].table = { target: 'y' }; }) }), { exit: 2, code: 'DATA_NOT_FOUND', text: /none\.csv does not exist/ }],
     ['a truncated file', () => ({ recipe: idxRecipe(scratch.write('cut.gz', gzipSync(idxBytes(3, 8))), scratch.write('cut-labels', labelBytes(0, 1, 0))) }), { exit: 2, code: 'DATA_TRUNCATED', text: /holds 8 of the 12 bytes/ }],
-    ['a cell that is no number', () => ({ recipe: csvRecipe('a,b,y\n1,2,3\n1,oops,3\n4,5,6\n') }), { exit: 2, code: 'DATA_CELL', text: /data-\d+\.csv, line 3, column b: "oops" is not a number/ }],
+    ['a cell that is no number', () => ({ recipe: csvRecipe('a,b,y\n1,2,3\n1,oops,3\n4,5,6\n') }), { exit: 2, code: 'DATA_CELL', text: /data-\d+\.csv, row 2, column b: "oops" is not a number/ }],
     ['a label out of range', () => ({ recipe: changed((recipe) => Object.assign(recipe, idxRecipe(scratch.write('i', idxBytes(3, 12)), scratch.write('l', labelBytes(0, 7, 0))), { loss: 'binaryCrossEntropy' })) }), { exit: 2, code: 'DATA_LABEL', text: /label 7 of row 1 is not a class from 0 to 1/ }],
     ['an empty set', () => ({ recipe: csvRecipe('a,y\n') }), { exit: 2, code: 'DATA_EMPTY', text: /has no rows/ }],
     ['outputs that do not fit', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model.layers.2.dense=3'] }), { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data needs \[1\]/ }],

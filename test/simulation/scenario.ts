@@ -67,7 +67,7 @@ function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
   const sets = { large: { ...setOf(rows), ...(seed % 3 === 0 ? { blockRows: 1 + (seed % 7), windowBlocks: 1 + (seed % 4) } : {}) }, small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
-  return { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], columns: [], outputs: 1, labelCount: 1, targets: [], sets } };
+  return { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], columns: [], classes: null, outputs: 1, labelCount: 1, targets: [], sets } };
 }
 
 function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {

@@ -18,6 +18,6 @@ export interface ModelMetadata {
 }
 
 export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined): ModelMetadata {
-  const { inputShape, columns, outputs, targets } = job.dataset;
-  return { stillhouse: { loss: job.recipe.loss, inputShape, columns, outputs, targets: targets.map((target, i) => ({ ...target, ...(preprocessing ? { name: preprocessing.targets[i].name } : {}) })), classes: preprocessing?.classes ?? null } };
+  const { inputShape, columns, outputs, targets, classes } = job.dataset;
+  return { stillhouse: { loss: job.recipe.loss, inputShape, columns, outputs, targets: targets.map((target, i) => ({ ...target, ...(preprocessing ? { name: preprocessing.targets[i].name } : {}) })), classes } };
 }

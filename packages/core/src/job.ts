@@ -32,6 +32,8 @@ export interface DatasetManifest {
   readonly columns: readonly FittedColumn[];
   /** Outputs that a model needs: classes, or targets. */
   readonly outputs: number;
+  /** Names of the classes, where the data has some. */
+  readonly classes: readonly string[] | null;
   /** Numbers per label in a block: 1 class index, or one per target. */
   readonly labelCount: number;
   /** How the targets of regression were scaled; empty where they were not. */

@@ -15,7 +15,7 @@ function friedman1(x: Float32Array, noise: number): number {
 
 /** `noise` draws labels that have nothing to do with the features. */
 export function generatorSet(config: Extract<SourceConfig, { generator: string }>): TensorSet {
-  return { what: `generator ${config.generator}`, rowCount: config.rows, inputShape: [features], dtype: 'F32', factors: [1], offsets: [0], classes: undefined, labelCount: 1, chunks: () => generate(config) };
+  return { what: `generator ${config.generator}`, rowCount: config.rows, inputShape: [features], dtype: 'F32', isBytes: false, classes: undefined, labelCount: 1, chunks: () => generate(config) };
 }
 
 async function* generate(config: Extract<SourceConfig, { generator: string }>): ReturnType<TensorSet['chunks']> & AsyncGenerator {

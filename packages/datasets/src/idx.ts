@@ -51,5 +51,5 @@ export function idxSet({ images: imagesPath, labels: labelsPath }: { images: str
   const inner = images.shape.slice(1);
   // Grey images get the channel dimension that convolutions expect.
   const inputShape = inner.length === 2 ? [...inner, 1] : inner.length === 0 ? [1] : inner;
-  return { what: imagesPath, rowCount, inputShape, dtype: 'U8', factors: [1 / 255], offsets: [0], classes: undefined, labelCount: 1, chunks: () => chunksOf(images.data, labels.data, rowCount) };
+  return { what: imagesPath, rowCount, inputShape, dtype: 'U8', isBytes: true, classes: undefined, labelCount: 1, chunks: () => chunksOf(images.data, labels.data, rowCount) };
 }

@@ -5,12 +5,12 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync
 import { join } from 'node:path';
 import {
   inputWidth, isClassification, StillhouseError,
-  type DatasetManifest, type FittedColumn, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
+  type DatasetManifest, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
 } from '@stillhouse/core';
 import { BlockFolder } from './block-folder.js';
 import { sha256, type BlockShape } from './blocks.js';
 import { identify, type DataPlaces, type FileIdentity } from './files.js';
-import { fitTable, indexType, targetsOf, type Preprocessing } from './preprocessing.js';
+import { fitTable, indexType, NumberSummary, targetsOf, type Preprocessing } from './preprocessing.js';
 import { selectRows, type Part, type RowFacts, type Selection } from './select-rows.js';
 import { SetWriter } from './set-writer.js';
 import { openSource, TableReader, type Source } from './sources.js';
@@ -71,8 +71,17 @@ interface Progress {
 /** What the first reading of the sources has found out. */
 interface Fitted {
   readonly preprocessing: Preprocessing | null;
-  /** Classes of a set of tensors. */
+  readonly tensors: FittedTensors | null;
+}
+
+/** How rows of tensors become inputs and labels. */
+interface FittedTensors {
+  /** An input is v·factor + offset, with one for all channels or one for each. */
+  readonly factors: readonly number[];
+  readonly offsets: readonly number[];
   readonly classCount: number | null;
+  /** Names of the classes, where they have some. */
+  readonly classes: readonly string[] | null;
 }
 
 const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] => sourceNames.flatMap((name): [SourceName, SourceConfig][] => (recipe.data[name] && (name !== 'small' || recipe.student) ? [[name, recipe.data[name]]] : []));
@@ -94,7 +103,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
     return await new Preparation(recipe, places, options, { config, scratch, reader }).run();
   } finally {
     reader.close();
-    for (const name of ['queries.duckdb', 'queries.duckdb.wal', 'spill']) rmSync(join(scratch, name), { recursive: true, force: true });
+    for (const name of ['queries.duckdb', 'queries.duckdb.wal', 'spill', 'spool']) rmSync(join(scratch, name), { recursive: true, force: true });
     unlock();
   }
 }
@@ -178,7 +187,7 @@ class Preparation {
       say({ fitted });
     }
     const preprocessing = fitted.preprocessing ?? undefined;
-    const shape = shapeOf(recipe.loss, large, preprocessing, fitted.classCount);
+    const shape = shapeOf(recipe.loss, large, fitted);
     const sets: Partial<Record<SetName, SetManifest>> = {};
     const warnings = recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : [];
     for (const [name] of usedSources(recipe)) {
@@ -186,17 +195,18 @@ class Preparation {
         blocks.write(hash, bytes);
         say({ block: { set, hash } });
       });
-      const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, preprocessing, shape, classCount: fitted.classCount, write });
+      const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, fitted, shape, write });
       Object.assign(sets, done.sets);
       warnings.push(...done.warnings);
     }
     this.#refuseChanged(identities);
     const labelCount = shape.labelCount;
     const { loss } = recipe;
-    const classCount = preprocessing?.classes?.length ?? fitted.classCount;
+    const classes = preprocessing?.classes ?? fitted.tensors?.classes ?? null;
+    const classCount = classes?.length ?? fitted.tensors?.classCount;
     const manifest: DatasetManifest = {
       inputShape: shape.inputShape, columns: shape.columns, outputs: loss === 'softmaxCrossEntropy' ? classCount! : labelCount, labelCount,
-      targets: preprocessing && !isClassification(loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets,
+      classes, targets: preprocessing && !isClassification(loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets,
     };
     const prepared: PreparedFile = { manifest, preprocessing: preprocessing ?? null, warnings, sources: identities };
     writeWhole(join(partial, 'prepared.json'), JSON.stringify(prepared));
@@ -224,21 +234,21 @@ class Preparation {
 
   async #fit(large: Source, selection: Selection, sources: ReadonlyMap<SourceName, Source>): Promise<Fitted> {
     const { recipe } = this;
-    if ('tensors' in large) return { preprocessing: null, classCount: recipe.loss === 'softmaxCrossEntropy' ? await countClasses(large.tensors, selection) : null };
+    if ('tensors' in large) return { preprocessing: null, tensors: await fitTensors(large.tensors, selection, recipe) };
     const tables = [...sources.values()].flatMap((source) => ('table' in source ? [source.table] : []));
     const sqlTypes = (name: string): string[] => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '');
-    return { preprocessing: await fitTable(large.table, selection, recipe.data.table!, { loss: recipe.loss, key: this.#key(large), sqlTypes }), classCount: null };
+    return { preprocessing: await fitTable(large.table, selection, recipe.data.table!, { loss: recipe.loss, key: this.#key(large), sqlTypes }), tensors: null };
   }
 
-  async #writeSets(what: { name: SourceName; source: Source; selection: Selection; preprocessing: Preprocessing | undefined; shape: BlockShape; classCount: number | null; write: (set: SetName) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; warnings: string[] }> {
-    const { name, source, selection, preprocessing, shape, write } = what;
+  async #writeSets(what: { name: SourceName; source: Source; selection: Selection; fitted: Fitted; shape: BlockShape; write: (set: SetName) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; warnings: string[] }> {
+    const { name, source, selection, fitted, shape, write } = what;
     const writers = new Map<NonNullable<Part>, SetWriter>();
     const writerOf = (part: NonNullable<Part>): SetWriter => {
       if (!writers.has(part)) writers.set(part, write(setNames[name][part]!));
       return writers.get(part)!;
     };
     const key = this.#key(source);
-    const rows = 'table' in source ? storedTable(source.table, preprocessing!, { withLabels: true, key: selection.isWhole ? undefined : key }) : storedTensors(source.tensors, this.recipe.loss, what.classCount);
+    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels: true, key: selection.isWhole ? undefined : key }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors! });
     const pass = selection.pass();
     let dropped = 0;
     let told = 0;
@@ -295,11 +305,11 @@ const progressMs = 200;
 const whatOf = (source: Source): string => ('table' in source ? source.table.what : source.tensors.what);
 const rowCountOf = (source: Source): number => ('table' in source ? source.table.rowCount : source.tensors.rowCount);
 /** Sources of one kind have rows that fit into the same blocks. */
-const kindOf = (source: Source): string => ('table' in source ? 'table' : JSON.stringify([source.tensors.inputShape, source.tensors.dtype, source.tensors.factors, source.tensors.offsets, source.tensors.classes ?? null]));
+const kindOf = (source: Source): string => ('table' in source ? 'table' : JSON.stringify([source.tensors.inputShape, source.tensors.dtype, source.tensors.isBytes, source.tensors.classes !== undefined]));
 
 async function* factsOf(source: Source, recipe: Recipe, key: string | undefined): AsyncGenerator<RowFacts> {
   if ('tensors' in source) {
-    for await (const { rowCount, cells: [, labels] } of source.tensors.chunks()) for (let i = 0; i < rowCount; i++) yield { label: String(labels[i]) };
+    for await (const { rowCount, cells: [, labels] } of source.tensors.chunks()) for (let i = 0; i < rowCount; i++) yield { label: source.tensors.classes?.[labels[i]] ?? String(labels[i]) };
     return;
   }
   const [target] = targetsOf(recipe.data.table!);
@@ -309,40 +319,68 @@ async function* factsOf(source: Source, recipe: Recipe, key: string | undefined)
   }
 }
 
-async function countClasses({ chunks }: TensorSet, selection: Selection): Promise<number> {
-  const pass = selection.pass();
+async function fitTensors(set: TensorSet, selection: Selection, recipe: Recipe): Promise<FittedTensors> {
+  const scale = recipe.data.tensors?.scale ?? (set.isBytes ? 'unit' : 'none');
+  const channels = scale === 'standardize' ? set.inputShape.at(-1)! : 0;
+  const summaries = Array.from({ length: channels }, () => new NumberSummary());
+  const hasClasses = recipe.loss === 'softmaxCrossEntropy';
   let most = 0;
-  let first = 0;
-  for await (const { rowCount, cells: [, labels] } of chunks()) {
-    for (let i = 0; i < rowCount; i++) if (selection.isWhole || pass(first + i, {}) === 'training') most = Math.max(most, labels[i]);
-    first += rowCount;
+  if (hasClasses || channels > 0) {
+    const pass = selection.pass();
+    const size = sizeOf(set.inputShape);
+    let first = 0;
+    for await (const { rowCount, cells: [inputs, labels] } of set.chunks()) {
+      for (let i = 0; i < rowCount; i++) {
+        if (!selection.isWhole && pass(first + i, {}) !== 'training') continue;
+        most = Math.max(most, labels[i * set.labelCount]);
+        const row = inputs.subarray(i * size, (i + 1) * size);
+        summaries.forEach((summary, channel) => summary.add(row.filter((_, k) => k % channels === channel), undefined));
+      }
+      first += rowCount;
+    }
   }
-  return Math.floor(most) + 1;
+  const scaling = {
+    unit: { factors: [1 / 255], offsets: [0] }, symmetric: { factors: [1 / 127.5], offsets: [-1] }, none: { factors: [1], offsets: [0] },
+    standardize: { factors: summaries.map(({ deviation }) => 1 / deviation), offsets: summaries.map(({ mean, deviation }) => -mean / deviation) },
+  }[scale];
+  return { ...scaling, classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null, classes: set.classes ?? null };
 }
 
-async function* storedTensors({ what, labelCount, chunks }: TensorSet, loss: LossName, classCount: number | null): AsyncGenerator<StoredRows> {
-  const limit = classCount ?? 2;
+async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount } }: { name: SourceName; loss: LossName; fitted: FittedTensors }): AsyncGenerator<StoredRows> {
+  const { what, labelCount } = set;
+  const limit = classes?.length ?? classCount ?? 2;
+  // Another set's folders need not be the same: its classes are found by their names.
+  const places = set.classes?.map((each) => classes!.indexOf(each));
   let first = 0;
-  for await (const { rowCount, cells: [inputs, labels] } of chunks()) {
+  for await (const { rowCount, cells: [inputs, given] } of set.chunks()) {
+    const labels = places ? Float32Array.from(given, (label) => places[label]) : given;
     const problems = new Map<number, () => Promise<StillhouseError>>();
     for (let i = 0; i < labels.length; i++) {
       const label = labels[i];
       const isRight = isClassification(loss) ? Number.isInteger(label) && label >= 0 && label < limit : Number.isFinite(label);
       const row = first + Math.floor(i / labelCount);
-      if (!isRight && !problems.has(row - first)) problems.set(row - first, async () => new StillhouseError('DATA_LABEL', `${what}: label ${label} of row ${row} is not ${isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number'}`));
+      if (isRight || problems.has(row - first)) continue;
+      const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
+      const wanted = set.classes ? 'a class of the large set' : isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number';
+      problems.set(row - first, async () => new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`));
+    }
+    for (let i = 0; i < inputs.length; i++) {
+      const row = Math.floor(i / (inputs.length / rowCount));
+      if (inputs[i] - inputs[i] !== 0 && !problems.has(row)) problems.set(row, async () => new StillhouseError('DATA_CELL', `data.${name} (${what}): row ${first + row} holds a number that is not finite`));
     }
     yield { first, rowCount, cells: [inputs], labels: [labels], keys: undefined, dropped: new Set(), problems };
     first += rowCount;
   }
 }
 
-function shapeOf(loss: LossName, large: Source, preprocessing: Preprocessing | undefined, classCount: number | null): BlockShape {
-  const named = preprocessing?.classes?.length ?? (loss === 'softmaxCrossEntropy' ? classCount! : loss === 'binaryCrossEntropy' ? 2 : undefined);
+function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: Fitted): BlockShape {
+  const named = preprocessing?.classes?.length ?? tensors?.classes?.length ?? (loss === 'softmaxCrossEntropy' ? tensors!.classCount! : loss === 'binaryCrossEntropy' ? 2 : undefined);
   const labelType = named === undefined ? 'F32' : indexType(named - 1);
   if ('table' in large) return { columns: preprocessing!.columns, inputShape: [inputWidth(preprocessing!.columns)], labelCount: preprocessing!.targets.length, labelType };
-  const { inputShape, dtype, factors, offsets, labelCount } = large.tensors;
+  const { inputShape, dtype, labelCount } = large.tensors;
+  const { factors, offsets } = tensors!;
   const column: TensorColumn = { name: 'x', type: 'tensor', size: sizeOf(inputShape), factors, offsets, dtype };
-  return { columns: [column] satisfies FittedColumn[], inputShape, labelCount, labelType };
+  return { columns: [column], inputShape, labelCount, labelType };
 }
 
 function readJson<T>(file: string): T | undefined {

@@ -129,10 +129,10 @@ function countCells({ counts }: Counted, cells: Numbers, rows: readonly number[]
   for (let i = 0; i < total; i++) counts[cells[rows ? rows[i] : i]] += 1;
 }
 
-/** Places of a chunk's rows that are in the training part; undefined means all. */
-function trainingRows(pass: ReturnType<Selection['pass']>, first: number, rowCount: number, keys: readonly (string | null)[] | undefined, labels: readonly (string | null)[] | undefined): number[] {
+/** Places of a chunk's rows that are in the training part. */
+function trainingRows(pass: ReturnType<Selection['pass']>, { first, rowCount, keys }: { first: number; rowCount: number; keys: readonly (string | null)[] | undefined }): number[] {
   const rows: number[] = [];
-  for (let i = 0; i < rowCount; i++) if (pass(first + i, { key: keys?.[i] ?? null, label: labels?.[i] ?? '' }) === 'training') rows.push(i);
+  for (let i = 0; i < rowCount; i++) if (pass(first + i, { key: keys?.[i] ?? null }) === 'training') rows.push(i);
   return rows;
 }
 
@@ -178,7 +178,7 @@ export async function fitTable(table: Table, selection: Selection, config: Table
   const pass = selection.pass();
   let first = 0;
   for await (const { rowCount, cells } of table.chunks(wants)) {
-    const rows = selection.isWhole ? undefined : trainingRows(pass, first, rowCount, keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]), undefined);
+    const rows = selection.isWhole ? undefined : trainingRows(pass, { first, rowCount, keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]) });
     wants.forEach(({ column, as }, i) => {
       if (as === 'category') countCells(categories.get(column)!, cells[i] as Numbers, rows);
       if (as === 'number') for (const summary of new Set(Object.values(numbers.get(column)!))) summary.add(cells[i] as Numbers, rows);

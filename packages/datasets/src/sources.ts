@@ -1,13 +1,18 @@
 // From a source in a recipe to what gives its rows: a table, or a set of tensors.
-import { resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
+import { globSync } from 'tinyglobby';
+import { isClassification, StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { locate, locateAll, type DataPlaces } from './files.js';
 import { generatorSet } from './generators.js';
 import { idxSet } from './idx.js';
+import { imageFolder, imageList } from './images.js';
+import { moduleSet, spoolCells } from './module-rows.js';
+import { npySet, npzSet } from './npy.js';
 import { csvHeader, quoted, Table } from './table.js';
+import { tfrecordSet } from './tfrecord.js';
 import type { TensorSet } from './tensor-set.js';
-import { globSync } from 'tinyglobby';
 
 export type Source = { readonly files: readonly string[] } & ({ readonly table: Table } | { readonly tensors: TensorSet });
 
@@ -26,6 +31,13 @@ export class TableReader {
   /** @throws StillhouseError DATA_READER if DuckDB cannot be loaded */
   get connection(): Promise<DuckDBConnection> {
     return (this.#connection ??= this.#open());
+  }
+
+  /** For rows that are written down to be read more than once. */
+  spoolFolder(): string {
+    const folder = join(this.spillFolder, 'spool');
+    mkdirSync(folder, { recursive: true });
+    return folder;
   }
 
   nextView(): string {
@@ -56,6 +68,31 @@ export class TableReader {
 
 const memoryLimit = '192MB';
 
+async function openImages(config: Extract<SourceConfig, { images: object }>['images'], recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+  if ('folder' in config) {
+    const { set, files } = imageFolder(locate(config.folder, places), config);
+    return { files, tensors: set };
+  }
+  const csv = locate(config.csv, places);
+  const table = await csvTable([csv], { what: csv, delimiter: ',' }, reader);
+  const rows: { path: string | null; label: string | null }[] = [];
+  for await (const { rowCount, cells: [paths, labels] } of table.chunks([{ column: config.path, as: 'text' }, { column: config.label, as: 'text' }])) {
+    for (let i = 0; i < rowCount; i++) rows.push({ path: paths[i] as string | null, label: labels[i] as string | null });
+  }
+  const { set, files } = imageList(csv, rows, config, isClassification(recipe.loss));
+  return { files: [csv, ...files], tensors: set };
+}
+
+async function openModule(config: Extract<SourceConfig, { module: string }>, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+  const path = locate(config.module, places);
+  const view = reader.nextView();
+  const target = { folder: places.recipeFolder, file: join(reader.spoolFolder(), view) };
+  if (!recipe.data.table) return { files: [path], tensors: await moduleSet(path, config.export, target) };
+  await spoolCells(path, config.export, target);
+  return { files: [path], table: await Table.open(await reader.connection, path, `read_json([${quoted(target.file)}], format = 'newline_delimited', sample_size = -1)`, { view }) };
+}
+
+
 const shown = (files: readonly string[], paths: string | readonly string[]): string => (files.length === 1 ? files[0] : [paths].flat().join(', '));
 const listed = (files: readonly string[]): string => `[${files.map(quoted).join(', ')}]`;
 
@@ -71,7 +108,7 @@ async function csvRelation(files: readonly string[], delimiter: string): Promise
     if (other.join('\n') !== header.join('\n')) throw new StillhouseError('DATA_COLUMN', `${file} has the columns ${other.join(', ')}, but ${files[0]} ${header.join(', ')}`);
   }
   const columns = header.map((name) => `${quoted(name)}: 'VARCHAR'`).join(', ');
-  return `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true, max_line_size = 16777216)`;
+  return `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true)`;
 }
 
 /** Files that a query names in quotes. */
@@ -85,6 +122,14 @@ const filesOfQuery = (sql: string, { recipeFolder }: DataPlaces): string[] =>
 export async function openSource(config: SourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   if ('generator' in config) return { files: [], tensors: generatorSet(config) };
   if ('idx' in config) return { files: [config.idx.images, config.idx.labels].map((path) => locate(path, places)), tensors: idxSet(config.idx, places) };
+  if ('npy' in config) return { files: [config.npy.inputs, config.npy.labels].map((path) => locate(path, places)), tensors: npySet(config.npy, places) };
+  if ('npz' in config) return { files: [locate(config.npz.file, places)], tensors: await npzSet(config.npz, places, { folder: reader.spoolFolder(), name: reader.nextView() }) };
+  if ('images' in config) return openImages(config.images, recipe, places, reader);
+  if ('tfrecord' in config) {
+    const files = locateAll(config.tfrecord, places);
+    return { files, tensors: await tfrecordSet(shown(files, config.tfrecord), files, config) };
+  }
+  if ('module' in config) return openModule(config, recipe, places, reader);
   if ('sql' in config) {
     const query = config.sql.trim().replace(/;+$/, '');
     return { files: filesOfQuery(query, places), table: await Table.open(await reader.connection, 'data.sql', `(${query}\n)`, { view: reader.nextView(), isStored: true }) };

@@ -39,13 +39,8 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
     const dropped = new Set<number>();
     const problems = new Map<number, () => Promise<StillhouseError>>();
     const at = first;
-    const problem = (row: number, column: string, code: 'DATA_CELL' | 'DATA_LABEL', say: (text: string) => string, next?: string): void => {
-      if (problems.has(row)) return;
-      problems.set(row, async () => {
-        const text = await table.cell(column, at + row);
-        const isEmpty = text === null || code === 'DATA_CELL';
-        return new StillhouseError(text === null ? 'DATA_CELL' : code, `${table.what}, row ${at + row + 1}, column ${column}: ${isEmpty && text === null ? 'the cell is empty' : say(JSON.stringify(text))}`, next === undefined ? {} : { next });
-      });
+    const problem = (row: number, column: string, kind: Problem): void => {
+      if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column }, kind));
     };
     const stored = columns.map((column, i) => {
       const values = cells[i];
@@ -55,9 +50,9 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
       for (let row = 0; row < rowCount; row++) {
         const cell = numbers[row];
         if (cell - cell === 0 && (column.dtype !== 'F32' || Math.abs(cell) <= largestFloat)) continue;
-        if (cell === cell) problem(row, column.name, 'DATA_CELL', (text) => `${text} is too large a number`);
+        if (cell === cell) problem(row, column.name, 'tooLarge');
         else if (column.missing === 'drop') dropped.add(row);
-        else if (column.missing === 'error') problem(row, column.name, 'DATA_CELL', (text) => `${text} stands for an empty cell`, 'Fill in the cell, or set data.table.missing to mean or drop.');
+        else if (column.missing === 'error') problem(row, column.name, 'empty');
       }
       return numbers;
     });
@@ -66,7 +61,7 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
       const out = new Float32Array(rowCount);
       for (let row = 0; row < rowCount; row++) {
         out[row] = classes ? values[row] - 1 : (values[row] - mean) / deviation;
-        if (classes ? values[row] === 0 : !Number.isFinite(out[row])) problem(row, name, 'DATA_LABEL', (text) => (classes ? `class ${text} does not occur among the training rows of the large set` : `${text} is not a finite number`));
+        if (classes ? values[row] === 0 : !Number.isFinite(out[row])) problem(row, name, classes ? 'unknownClass' : 'notFinite');
       }
       return out;
     }) : [];
@@ -76,3 +71,25 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
 }
 
 const largestFloat = 3.4028234663852886e38;
+
+type Problem = 'tooLarge' | 'empty' | 'unknownClass' | 'notFinite';
+
+/** Says what is wrong with a cell, and where it is. */
+async function problemOf(table: Table, { row, column }: { row: number; column: string }, kind: Problem): Promise<StillhouseError> {
+  const text = await table.cell(column, row);
+  const where = `${table.what}, row ${row + 1}, column ${column}`;
+  if (text === null) return new StillhouseError('DATA_CELL', `${where}: the cell is empty`, kind === 'empty' ? { next: fillIn } : {});
+  const shown = JSON.stringify(text);
+  switch (kind) {
+    case 'empty':
+      return new StillhouseError('DATA_CELL', `${where}: ${shown} stands for an empty cell`, { next: fillIn });
+    case 'tooLarge':
+      return new StillhouseError('DATA_CELL', `${where}: ${shown} is too large a number`);
+    case 'unknownClass':
+      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur among the training rows of the large set`);
+    case 'notFinite':
+      return new StillhouseError('DATA_LABEL', `${where}: ${shown} is not a finite number`);
+  }
+}
+
+const fillIn = 'Fill in the cell, or set data.table.missing to mean or drop.';

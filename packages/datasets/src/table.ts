@@ -58,21 +58,28 @@ function numberOf(column: TableColumn): string {
 }
 
 /** What DuckDB says, in one line and without its advice. */
-const complaint = (cause: unknown): string => {
-  const lines = (cause instanceof Error ? cause.message : String(cause)).split('\n').map((line) => line.trim());
-  const end = lines.findIndex((line) => line === '' || /^(Possible|LINE \d|file = |Original Line)/.test(line));
-  return lines.slice(0, end < 1 ? 1 : end).join(', ').replace(/^(\w+ )?Error: /, '').slice(0, 500);
-};
+function complaint(cause: unknown): string {
+  const [text] = (cause instanceof Error ? cause.message : String(cause)).split(/Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/);
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('Original Line'));
+  return lines.join(', ').replace(/^[\w ]*Error: /, '').replace(/ on Line: (\d+)/, ', line $1').slice(0, 500);
+}
 
 export class Table {
   private constructor(
     private readonly connection: DuckDBConnection,
+    private readonly view: string,
     /** Names the table in errors. */
     readonly what: string,
-    private readonly view: string,
-    readonly columns: readonly TableColumn[],
-    readonly rowCount: number,
+    private readonly found: { readonly columns: readonly TableColumn[]; readonly rowCount: number },
   ) {}
+
+  get columns(): readonly TableColumn[] {
+    return this.found.columns;
+  }
+
+  get rowCount(): number {
+    return this.found.rowCount;
+  }
 
   /**
    * @param relation a table function call or a query in parentheses
@@ -85,7 +92,7 @@ export class Table {
       await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
       const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`)).getRows().map(([name, type]) => ({ name: String(name), sqlType: String(type), kind: kindOf(String(type)) }));
       const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
-      return new Table(connection, what, view, columns, rowCount);
+      return new Table(connection, view, what, { columns, rowCount });
     } catch (cause) {
       throw badTable(what, cause);
     }
@@ -122,7 +129,7 @@ export class Table {
     const isNumber = column.kind === 'number' || (column.kind === 'text' && (await this.looksNumeric(name)));
     const value = column.kind === 'other' ? named(name) : isNumber && column.kind === 'text' ? `TRY_CAST(${textOf(column)} AS DOUBLE)` : isNumber ? named(name) : textOf(column);
     const [missing, distinct, min, max] = await this.#row(`SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM (SELECT ${value} AS v FROM ${this.view})`);
-    return { missing: Number(missing), distinct: Number(distinct), min: min === null ? null : String(min), max: max === null ? null : String(max) };
+    return { missing: Number(missing), distinct: Number(distinct), min: min as string | null, max: max as string | null };
   }
 
   /** The most frequent texts of a column, with their counts. */
@@ -136,7 +143,8 @@ export class Table {
    * @throws StillhouseError DATA_CELL naming the row, DATA_COLUMN, DATA_FORMAT
    */
   async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
-    const types = await Promise.all(wants.map((want, i) => (want.as === 'category' ? this.#enumOf(want.categories, i) : undefined)));
+    const types: (string | undefined)[] = [];
+    for (const [i, want] of wants.entries()) types.push(want.as === 'category' ? await this.#enumOf(want.categories, i) : undefined);
     const select = wants.map((want, i) => {
       const column = this.#usable(want.column);
       if (want.as === 'number') return numberOf(column);
@@ -145,7 +153,7 @@ export class Table {
     try {
       const result = await this.connection.stream(`SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`);
       for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-        yield { rowCount: chunk.rowCount, cells: wants.map((want, i) => cellsOf(chunk as DuckDBDataChunk, i, want.as)) };
+        yield { rowCount: chunk.rowCount, cells: wants.map((want, i) => cellsOf(chunk, i, want.as)) };
       }
     } catch (cause) {
       if (cause instanceof StillhouseError) throw cause;
@@ -161,7 +169,7 @@ export class Table {
    */
   async cell(name: string, row: number): Promise<string | null> {
     const [text] = await this.#row(`SELECT CAST(${named(name)} AS VARCHAR) FROM ${this.view} LIMIT 1 OFFSET ${row}`);
-    return text === null || text === undefined ? null : String(text);
+    return (text as string | null | undefined) ?? null;
   }
 
   #usable(name: string): TableColumn {

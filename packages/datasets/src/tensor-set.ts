@@ -8,9 +8,8 @@ export interface TensorSet {
   readonly rowCount: number;
   readonly inputShape: readonly number[];
   readonly dtype: TensorType;
-  /** An input is v·factor + offset, with one factor for all channels or one for each. */
-  readonly factors: readonly number[];
-  readonly offsets: readonly number[];
+  /** Whether numbers are bytes of an image, from 0 to 255. */
+  readonly isBytes: boolean;
   /** Names of the classes, where labels are their places, counted from 0. */
   readonly classes: readonly string[] | undefined;
   /** Numbers per label. */

@@ -6,7 +6,7 @@ import type { FlatModel } from './flat-model.js';
 /** The weights in the order of model.weights, as little-endian fp32. */
 export async function weightBytes(model: tf.LayersModel): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for (const weight of model.weights) parts.push(bytesOf((await weight.read().data()) as Float32Array));
+  for (const weight of model.weights) parts.push(bytesOf((await weight.read().data())));
   return Buffer.concat(parts);
 }
 

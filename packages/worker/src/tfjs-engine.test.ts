@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   bytesOf, epochOrder, hashName, hashWords, lossesOf, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
-  type DatasetManifest, type EpochOrder, type Job, type LayerConfig, type LossName, type Phase, type RankRows, type SetManifest,
+  type DatasetManifest, type EpochOrder, type Job, type LayerConfig, type LossName, type Phase, type RankRows,
 } from '@stillhouse/core';
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines, loadWebgpu } from '@stillhouse/native';
@@ -54,7 +54,7 @@ async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5,
   const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
   const blocks = new Map<string, Uint8Array>();
   const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape, labelCount }, blocks);
-  const dataset: DatasetManifest = { inputShape, columns, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
+  const dataset: DatasetManifest = { inputShape, columns, classes: null, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
   const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
   const engine = await tfjsEngine(backend, options)(job, async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!, async () => {});
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };

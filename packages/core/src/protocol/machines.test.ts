@@ -17,7 +17,7 @@ const sha = (digit: string): string => digit.repeat(64);
 const source = { generator: 'noise', rows: 1 } as const;
 const recipe = parseRecipe({ ranks: 2, loss: 'mse', data: { large: source, test: source }, teacher: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 4 } });
 const set = { rowCount: 4, blockRows: 4, blocks: [sha('a')], rowsDigest: ledgerDigest(wholeLedger(4)) };
-const job: Job = { runId: 'r', recipe, assets: {}, dataset: { inputShape: [1], columns: [], outputs: 1, labelCount: 1, targets: [], sets: { large: set, test: set } } };
+const job: Job = { runId: 'r', recipe, assets: {}, dataset: { inputShape: [1], columns: [], classes: null, outputs: 1, labelCount: 1, targets: [], sets: { large: set, test: set } } };
 
 class Coordinator {
   state: CoordinatorState;

@@ -9,7 +9,7 @@ import { batchRows, rankShare, stepsPerEpoch } from '../schedule.js';
 import type { Outgoing } from './collective.js';
 import { lossesOf, readAccount, writeAccount } from './flat-layout.js';
 import type { ToCoordinator } from './messages.js';
-import { afterEpoch, afterStep, afterTest, nextTask, type TrainingState } from './training-state.js';
+import { afterEpoch, afterStep, afterTest, nextTask } from './training-state.js';
 import type { Running, WorkerEffect, WorkerEvent, WorkerState, WorkerStep } from './worker-state.js';
 
 export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });

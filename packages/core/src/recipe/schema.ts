@@ -77,12 +77,24 @@ const sampling = {
 };
 const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.fileCount)]);
 const seed = z.int().min(0).max(2 ** 32 - 1);
+const imageSize = z.tuple([count(4096), count(4096)]).describe('Height and width that images are resized to.');
+const images = {
+  size: imageSize,
+  channels: z.union([z.literal(1), z.literal(3)]).default(3).describe('1: grey. 3: red, green, blue.'),
+  fit: z.enum(['cover', 'contain', 'fill']).default('cover').describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
+};
 const source = z.union([
   z.strictObject({ generator: z.enum(['friedman1', 'noise']), rows: count(1e8), noise: z.number().min(0).default(1), seed: seed.default(0), ...sampling }).describe('Generated rows.'),
   z.strictObject({ csv: paths, ...sampling }).describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
   z.strictObject({ parquet: paths, ...sampling }).describe('Paths of Parquet files; * and ** stand for parts of names.'),
   z.strictObject({ jsonl: paths, ...sampling }).describe('Paths of files with one JSON object a line, gzipped or not; * and ** stand for parts of names.'),
   z.strictObject({ sql: z.string().min(1), ...sampling }).describe("A DuckDB query over files beside the recipe, such as select a, b from 'logs/*.parquet' where a > 0. Give it an order by where it joins or groups."),
+  z.strictObject({ npy: z.strictObject({ inputs: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of two NPY files, whose first dimension counts rows.'),
+  z.strictObject({ npz: z.strictObject({ file: z.string().min(1), inputs: z.string().min(1).default('x'), labels: z.string().min(1).default('y') }), ...sampling }).describe('Path of an NPZ file, and the names of two of its arrays.'),
+  z.strictObject({ images: z.strictObject({ folder: z.string().min(1), ...images }), ...sampling }).describe('A folder of images with a folder for each class.'),
+  z.strictObject({ images: z.strictObject({ csv: z.string().min(1), path: z.string().min(1).default('path'), label: z.string().min(1).default('label'), ...images }), ...sampling }).describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
+  z.strictObject({ tfrecord: paths, inputs: z.string().min(1), label: z.string().min(1), shape: z.array(count(1e7)).min(1).optional(), image: z.strictObject(images).optional(), ...sampling }).describe('Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.'),
+  z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
   z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
 ]);
 
@@ -108,10 +120,15 @@ const table = z.strictObject({
   delimiter: z.string().length(1).default(','),
 });
 
+const tensors = z.strictObject({
+  scale: z.enum(['unit', 'symmetric', 'standardize', 'none']).describe('unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 for each channel, fitted on the training rows of the large set. none: as they are. By default unit for bytes, none for other numbers.'),
+});
+
 const data = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
   test: source.optional().describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
+  tensors: tensors.optional().describe('How rows that are no tables (images, arrays) become inputs.'),
   split: z.strictObject({
     by: z.string().min(1).optional().describe('Column by whose hash rows are held out, for validation and test: rows with the same value stay together. By default rows are held out one by one.'),
     test: fraction.default(0).describe('Share of the large set that is held out as the test set.'),
