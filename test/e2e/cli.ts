@@ -61,7 +61,7 @@ export class Scratch {
 
   start(args: readonly string[], options: StartOptions = {}): Running {
     const [command, ...before] = [...(options.within ?? []), options.node ?? process.execPath];
-    const child = spawn(command, [...before, mainFile, ...args], { cwd: this.folder, env: { ...process.env, ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
+    const child = spawn(command, [...before, mainFile, ...args], { cwd: this.folder, env: { ...process.env, STILLHOUSE_PREPARED: this.path('prepared'), ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
     this.#running.add(child);
     let stdout = '';
     let stderr = '';

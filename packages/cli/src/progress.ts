@@ -42,6 +42,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
     case 'slow':
     case 'stalling':
     case 'excluded':
+    case 'blockSpoilt':
     case 'checkpointUnusable': {
       const { workerId, what } = incidentOf(notice)!;
       return `warning: ${workerId === undefined ? '' : `worker ${workerId} `}${what}`;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { assembleJob, endRecord, isSameJob, modelMetadata, recordNotice, RunFolder, startCoordinator, startRecord, type CoordinatorSecrets, type RunningCoordinator } from '@stillhouse/coordinator';
+import { assembleJob, endRecord, isSameJob, modelMetadata, recordNotice, RepairedBlocks, RunFolder, startCoordinator, startRecord, type CoordinatorSecrets, type RunningCoordinator } from '@stillhouse/coordinator';
 import { emptyHistory, fromErrorRecord, limits, parseRecipe, replayJournal, StillhouseError, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunHistory, type RunRecord } from '@stillhouse/core';
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
@@ -58,10 +58,13 @@ interface Opened {
   readonly secrets: CoordinatorSecrets;
 }
 
+const assemble = (recipe: Recipe, runId: string, recipeFolder: string): ReturnType<typeof assembleJob> =>
+  assembleJob(recipe, runId, { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
+
 async function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | undefined }, options: SessionOptions): Promise<Opened> {
   const { recipe, recipeFolder } = from;
   const startedAt = new Date().toISOString();
-  const { job, dataset } = await assembleJob(recipe, secret(), { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
+  const { job, dataset } = await assemble(recipe, secret(), recipeFolder);
   const folder = RunFolder.create(from.out ?? defaultOut(recipe.name, startedAt));
   const secrets = { term: 1, runId: job.runId, token: options.token ?? secret(), meshToken: secret(), listen: options.listen ?? defaultListen };
   return { job, dataset, folder, record: startRecord({ job, recipeFolder, version, startedAt }), history: emptyHistory, secrets };
@@ -73,7 +76,7 @@ async function openAgain(path: string, options: SessionOptions): Promise<Opened>
   const secrets = folder.readSecrets();
   if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
   const recipe = parseRecipe(before.recipe);
-  const { job, dataset } = await assembleJob(recipe, secrets.runId, { recipeFolder: before.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
+  const { job, dataset } = await assemble(recipe, secrets.runId, before.recipeFolder);
   if (!isSameJob({ ...before, status }, job)) throw new StillhouseError('RUN_CHANGED', `the data or the model files of the run in ${folder.path} are no longer those that it began with`);
   const history = replayJournal(folder.readJournal());
   const term = Math.max(history.term, secrets.term) + 1;
@@ -112,21 +115,24 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const keeper = new Keeper((event) => folder.appendEvent(event), warn);
   const writeRecord = (): boolean => keeper.write('run.json', () => folder.writeRecord(record));
   const now = (): string => new Date().toISOString();
+  const onNotice = (notice: CoordinatorNotice): void => {
+    const before = record;
+    record = recordNotice(record, notice, now());
+    keeper.event({ at: now(), ...notice });
+    if (record !== before) writeRecord();
+    if (notice.type !== 'progress') log(notice.type, { notice });
+    options.onNotice(notice, job);
+  };
+  const hashes = Object.values(job.dataset.sets).flatMap(({ blocks }) => blocks);
+  const blocks = new RepairedBlocks(dataset.blocks, hashes, () => assemble(job.recipe, job.runId, record.recipeFolder), (what) => onNotice({ type: 'blockSpoilt', what }));
   const coordinator = await listening(() => startCoordinator({
     machine: { job, token: secrets.token, meshToken: secrets.meshToken, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs, term: secrets.term, history },
     listen: secrets.listen,
-    blocks: dataset.blocks,
+    blocks,
     store: folder,
     transport: webSocketTransport,
     clock: systemClock,
-    onNotice(notice) {
-      const before = record;
-      record = recordNotice(record, notice, now());
-      keeper.event({ at: now(), ...notice });
-      if (record !== before) writeRecord();
-      if (notice.type !== 'progress') log(notice.type, { notice });
-      options.onNotice(notice, job);
-    },
+    onNotice,
     onState(state) {
       keeper.flush();
       keeper.write('status.json', () => folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid })));

@@ -1,4 +1,5 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
+export { RepairedBlocks } from './repaired-blocks.js';
 export { assembleJob } from './assemble-job.js';
 export { endRecord, incidentOf, isSameJob, recordNotice, startRecord } from './record.js';
 export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';

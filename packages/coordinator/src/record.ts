@@ -45,6 +45,8 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
       return { what: `training waits for ${notice.reason}` };
     case 'notSaved':
       return { what: `${notice.what} could not be written: ${notice.reason}` };
+    case 'blockSpoilt':
+      return { what: notice.what };
     case 'checkpointUnusable':
       return { what: `checkpoint ${notice.sha256.slice(0, 12)} cannot be used, ${notice.reason}; the one before it is` };
     default:

@@ -59,6 +59,8 @@ export const limits = {
   /** A worker fetches so many blocks at once, and each so often if it comes with other bytes than its hash says. */
   blocksAtOnce: 4,
   blockTries: 3,
+  /** So often a coordinator prepares spoilt blocks anew. */
+  blockRepairs: 10,
   /** Blocks that a worker keeps on its disk. */
   cachedBlockBytes: 4 * 1024 ** 3,
   /** A block that does not come for so long is asked for again. */

@@ -66,6 +66,7 @@ test('a keyed permutation is a bijection', () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 3000 }), fc.nat(), (size, key) => {
     const permutation = keyedPermutation(size, key);
     expect(new Set(Array.from({ length: size }, (_, i) => permutation.at(i))).size).toBe(size);
+    for (let i = 0; i < size; i += 7) expect(permutation.indexOf(permutation.at(i))).toBe(i);
   }), { numRuns: 50 });
 });
 

@@ -12,9 +12,7 @@ export interface BlockSource {
 }
 
 export class BlockFolder implements BlockSource {
-  constructor(readonly path: string) {
-    mkdirSync(path, { recursive: true });
-  }
+  constructor(readonly path: string) {}
 
   file(hash: string): string {
     return join(this.path, hash);
@@ -24,10 +22,15 @@ export class BlockFolder implements BlockSource {
     return existsSync(this.file(hash));
   }
 
+  remove(hash: string): void {
+    rmSync(this.file(hash), { force: true });
+  }
+
   /** @throws StillhouseError DATA_SPACE */
   write(hash: string, bytes: Uint8Array): void {
     const partial = `${this.file(hash)}.${process.pid}`;
     try {
+      mkdirSync(this.path, { recursive: true });
       writeFileSync(partial, bytes);
       renameSync(partial, this.file(hash));
     } catch (cause) {
@@ -65,7 +68,7 @@ export class BlockCache implements BlockSource {
     private readonly log: (message: string) => void,
   ) {
     this.#folder = new BlockFolder(path);
-    const files = readdirSync(path).flatMap((name) => {
+    const files = (existsSync(path) ? readdirSync(path) : []).flatMap((name) => {
       const stats = statSync(join(path, name), { throwIfNoEntry: false });
       return stats ? [{ name, bytes: stats.size, modifiedMs: stats.mtimeMs }] : [];
     });
@@ -99,7 +102,7 @@ export class BlockCache implements BlockSource {
   }
 
   #drop(name: string): void {
-    rmSync(this.#folder.file(name), { force: true });
+    this.#folder.remove(name);
     this.#bytes -= this.#sizes.get(name) ?? 0;
     this.#sizes.delete(name);
   }

@@ -5,6 +5,7 @@ export { cutTensors, sha256, type Batch } from './blocks.js';
 export { downloadDataset, knownDatasets, type KnownDataset } from './download.js';
 export { encodeCsv } from './encode-csv.js';
 export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './files.js';
+export { inspectSource, sourceOf, type Inspection } from './inspect.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare.js';
 export { TrainingReader } from './training-reader.js';
 export type { Preprocessing } from './preprocessing.js';

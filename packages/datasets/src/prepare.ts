@@ -7,7 +7,7 @@ import {
   inputWidth, isClassification, StillhouseError,
   type DatasetManifest, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
 } from '@stillhouse/core';
-import { BlockFolder } from './block-folder.js';
+import { BlockFolder, notWritten } from './block-folder.js';
 import { sha256, type BlockShape } from './blocks.js';
 import { identify, type DataPlaces, type FileIdentity } from './files.js';
 import { fitTable, indexType, NumberSummary, targetsOf, type Preprocessing } from './preprocessing.js';
@@ -59,6 +59,7 @@ const dataOf = (recipe: Recipe): unknown => ({
 interface PreparedFile {
   readonly manifest: DatasetManifest;
   readonly preprocessing: Preprocessing | null;
+  readonly tensors: FittedTensors | null;
   readonly warnings: readonly string[];
   readonly sources: readonly FileIdentity[];
 }
@@ -101,6 +102,8 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
   const reader = new TableReader(places, scratch);
   try {
     return await new Preparation(recipe, places, options, { config, scratch, reader }).run();
+  } catch (cause) {
+    throw (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
   } finally {
     reader.close();
     for (const name of ['queries.duckdb', 'queries.duckdb.wal', 'spill', 'spool']) rmSync(join(scratch, name), { recursive: true, force: true });
@@ -131,15 +134,26 @@ class Preparation {
     const folder = join(options.folder, key);
     const file = join(folder, 'prepared.json');
     if (options.again) rmSync(folder, { recursive: true, force: true });
-    let isKept = true;
-    if (!existsSync(file)) {
-      isKept = false;
-      await this.#write(folder, key, sources, identities);
-    }
+    const before = readJson<PreparedFile>(file);
+    const written = new BlockFolder(join(folder, 'blocks'));
+    const missing = before && Object.values(before.manifest.sets).flatMap(({ blocks }) => blocks).some((hash) => !written.has(hash));
+    // Blocks that have been removed, since they were spoilt, are written anew.
+    if (missing) this.#reopen(folder, key, before);
+    const isKept = before !== undefined && !missing;
+    if (!isKept) await this.#write(folder, key, sources, identities);
     if (options.pin) writeFileSync(this.#pinFile, JSON.stringify(identities));
     rmSync(own.scratch, { recursive: true, force: true });
     const { manifest, preprocessing, warnings } = JSON.parse(readFileSync(file, 'utf8')) as PreparedFile;
     return { manifest, preprocessing: preprocessing ?? undefined, warnings, blocks: new BlockFolder(join(folder, 'blocks')), isKept };
+  }
+
+  /** Makes an interrupted preparation of one that was done. */
+  #reopen(folder: string, key: string, { manifest: { sets }, preprocessing, tensors }: PreparedFile): void {
+    const partial = join(this.own.scratch, key);
+    rmSync(partial, { recursive: true, force: true });
+    renameSync(folder, partial);
+    const entries: Progress[] = [{ fitted: { preprocessing, tensors } }, ...Object.entries(sets).flatMap(([set, { blocks }]) => blocks.map((hash) => ({ block: { set: set as SetName, hash } })))];
+    writeFileSync(join(partial, 'progress.jsonl'), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   }
 
   get #pinFile(): string {
@@ -170,6 +184,7 @@ class Preparation {
     const partial = join(own.scratch, key);
     // A stored query need not give its rows in the same order again.
     if (usedSources(recipe).some(([, config]) => 'sql' in config)) rmSync(partial, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true });
     const blocks = new BlockFolder(join(partial, 'blocks'));
     const progressFile = join(partial, 'progress.jsonl');
     const before = readProgress(progressFile);
@@ -191,9 +206,9 @@ class Preparation {
     const sets: Partial<Record<SetName, SetManifest>> = {};
     const warnings = recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : [];
     for (const [name] of usedSources(recipe)) {
-      const write = (set: SetName) => new SetWriter(shape, (before.blocks.get(set) ?? []).filter((hash) => blocks.has(hash)), (hash, bytes) => {
+      const write = (set: SetName) => new SetWriter(shape, { known: before.blocks.get(set) ?? [], has: (hash) => blocks.has(hash) }, (hash, bytes, isKnown) => {
         blocks.write(hash, bytes);
-        say({ block: { set, hash } });
+        if (!isKnown) say({ block: { set, hash } });
       });
       const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, fitted, shape, write });
       Object.assign(sets, done.sets);
@@ -208,7 +223,7 @@ class Preparation {
       inputShape: shape.inputShape, columns: shape.columns, outputs: loss === 'softmaxCrossEntropy' ? classCount! : labelCount, labelCount,
       classes, targets: preprocessing && !isClassification(loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets,
     };
-    const prepared: PreparedFile = { manifest, preprocessing: preprocessing ?? null, warnings, sources: identities };
+    const prepared: PreparedFile = { manifest, ...fitted, warnings, sources: identities };
     writeWhole(join(partial, 'prepared.json'), JSON.stringify(prepared));
     rmSync(progressFile, { force: true });
     rmSync(folder, { recursive: true, force: true });

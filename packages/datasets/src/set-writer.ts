@@ -1,6 +1,6 @@
 // The rows of one set on their way into blocks: a block is written once it is full. Blocks that were written before a
 // process was killed are counted over.
-import { cellSize, emptyLedger, ledgerDigest, wholeLedger, type FittedColumn, type Numbers, type SetManifest } from '@stillhouse/core';
+import { cellSize, emptyLedger, ledgerDigest, StillhouseError, wholeLedger, type FittedColumn, type Numbers, type SetManifest } from '@stillhouse/core';
 import { emptyRows, encodeBlock, rowsPerBlock, sha256, windowOf, type BlockRows, type BlockShape } from './blocks.js';
 import type { StoredRows } from './stored-rows.js';
 
@@ -17,21 +17,29 @@ export class SetWriter {
   #filled = 0;
   #rowCount = 0;
   #blocks: string[] = [];
+  #there: string | undefined;
   /** Rows whose category is none of the fitted ones, by column. */
   readonly unknown: number[];
 
   /**
-   * @param done hashes of blocks that have been written already
+   * @param before hashes of blocks that have been written before, of which some may be gone
    * @param write takes a block that is full
    */
   constructor(
     private readonly shape: BlockShape,
-    private readonly done: readonly string[],
-    private readonly write: (hash: string, bytes: Uint8Array) => void,
+    private readonly before: { readonly known: readonly string[]; readonly has: (hash: string) => boolean },
+    private readonly write: (hash: string, bytes: Uint8Array, isKnown: boolean) => void,
   ) {
     this.#blockRows = rowsPerBlock(shape);
     this.#buffer = emptyRows(shape, this.#blockRows);
     this.unknown = shape.columns.map(() => 0);
+    this.#there = this.#next();
+  }
+
+  /** Hash of the block under way, if it is there already. */
+  #next(): string | undefined {
+    const known = this.before.known.at(this.#blocks.length);
+    return known !== undefined && this.before.has(known) ? known : undefined;
   }
 
   /** @param rows places of the rows in the chunk; all by default */
@@ -40,7 +48,7 @@ export class SetWriter {
     this.#countUnknown(cells, rows);
     for (let first = 0; first < total; ) {
       const count = Math.min(total - first, this.#blockRows - this.#filled);
-      if (this.#blocks.length >= this.done.length) this.#copy(cells, labels, { rows, first, count, at: this.#filled });
+      if (this.#there === undefined) this.#copy(cells, labels, { rows, first, count, at: this.#filled });
       this.#filled += count;
       first += count;
       if (this.#filled === this.#blockRows) this.#flush();
@@ -64,15 +72,16 @@ export class SetWriter {
 
   #flush(): void {
     if (this.#filled === 0) return;
-    const index = this.#blocks.length;
-    if (index < this.done.length) {
-      this.#blocks.push(this.done[index]);
-    } else {
+    let hash = this.#there;
+    if (hash === undefined) {
+      const known = this.before.known.at(this.#blocks.length);
       const bytes = encodeBlock(this.shape, this.#buffer, this.#filled);
-      const hash = sha256(bytes);
-      this.write(hash, bytes);
-      this.#blocks.push(hash);
+      hash = sha256(bytes);
+      if (known !== undefined && known !== hash) throw new StillhouseError('DATA_CHANGED', 'the sources no longer give the rows that were prepared from them');
+      this.write(hash, bytes, known !== undefined);
     }
+    this.#blocks.push(hash);
+    this.#there = this.#next();
     this.#rowCount += this.#filled;
     this.#filled = 0;
   }

@@ -76,6 +76,8 @@ export type CoordinatorNotice =
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
   | { readonly type: 'notSaved'; readonly what: string; readonly reason: string }
   | { readonly type: 'savedAgain'; readonly what: string }
+  /** A block of data cannot be used as it is. */
+  | { readonly type: 'blockSpoilt'; readonly what: string }
   | { readonly type: 'phaseDone'; readonly record: PhaseRecord };
 
 export type CoordinatorEffect =

@@ -1,0 +1,43 @@
+// The blocks of a run as its coordinator hands them out: one that is spoilt or gone is prepared anew from its sources.
+import { limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import type { BlockFolder, BlockSource } from '@stillhouse/datasets';
+
+export class RepairedBlocks implements BlockSource {
+  #repairing: Promise<void> | undefined;
+  readonly #known: ReadonlySet<string>;
+  #repairs = 0;
+
+  /**
+   * @param repair writes anew what is missing in the folder
+   * @param onSpoilt hears why a block cannot be used
+   */
+  constructor(
+    private readonly folder: BlockFolder,
+    known: Iterable<string>,
+    private readonly repair: () => Promise<unknown>,
+    private readonly onSpoilt: (why: string) => void,
+  ) {
+    this.#known = new Set(known);
+  }
+
+  /** @throws StillhouseError BLOCK_CORRUPT, and what preparing throws, such as DATA_CHANGED */
+  async read(hash: string): Promise<Uint8Array | undefined> {
+    if (!this.#known.has(hash)) return undefined;
+    let why = `${this.folder.file(hash)} is gone`;
+    try {
+      const bytes = await this.folder.read(hash);
+      if (bytes) return bytes;
+    } catch (error) {
+      why = toErrorRecord(error).message;
+    }
+    // Others may have found the same block spoilt, and begun.
+    if (!this.#repairing) {
+      if (++this.#repairs > limits.blockRepairs) throw new StillhouseError('BLOCK_CORRUPT', `${why}, again and again`);
+      this.onSpoilt(`${why}; it is prepared anew`);
+      this.folder.remove(hash);
+      this.#repairing = this.repair().then(() => undefined).finally(() => (this.#repairing = undefined));
+    }
+    await this.#repairing;
+    return (await this.folder.read(hash)) ?? this.read(hash);
+  }
+}

@@ -1,0 +1,129 @@
+// Every recipe of docs/data.md, run as a user would; what `data inspect` and `data prepare` say; sources that change.
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { parseRecipe, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { writeFixtures } from '../fixtures.js';
+import { Scratch } from './cli.js';
+
+const scratch = new Scratch();
+let folder: string;
+beforeAll(async () => {
+  folder = scratch.path('fixtures');
+  mkdirSync(folder, { recursive: true });
+  await writeFixtures(folder);
+});
+afterAll(() => scratch.clean());
+
+const documented = [...readFileSync(new URL('../../docs/data.md', import.meta.url), 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => ({ text, recipe: parse(text) as RecipeInput }));
+
+describe('the recipes of docs/data.md', () => {
+  test.each(documented)('$recipe.name', async ({ text }) => {
+    const { record } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', '2']);
+    expect(record).toMatchObject({ status: 'done', teacher: { phase: 'teacher', dataWait: { share: expect.any(Number) } } });
+    for (const epoch of record.teacher!.epochs) expect([epoch.rows, epoch.rowsDigest]).toEqual([record.dataset.rows['large'], record.teacher!.expectedRowsDigest]);
+  });
+
+  test('there is one for each source that the schema knows', () => {
+    const kinds = ['csv', 'parquet', 'jsonl', 'sql', 'npy', 'npz', 'idx', 'images', 'tfrecord', 'module', 'generator'];
+    const used = documented.flatMap(({ recipe }) => Object.keys(parseRecipe(recipe).data.large));
+    expect(kinds.filter((kind) => !used.includes(kind))).toEqual([]);
+  });
+});
+
+function writeIn(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+}
+
+test('rows of one owner are on one side, and what is predicted fits the rows that were trained on', async () => {
+  const { text } = documented.find(({ recipe }) => recipe.name === 'csv')!;
+  const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--set', 'teacher.epochs=40']);
+  const { large, largeValidation, test: held } = record.dataset.rows as Record<string, number>;
+  expect(large + largeValidation + held).toBe(240);
+  const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n').slice(0, 4);
+  const { stdout, stderr } = await scratch.run(['predict', out], { stdin: `${rows.join('\n')}\n` });
+  expect(stderr).toBe('');
+  const prices = rows.slice(1).map((row) => Number(row.split(',').at(-1)));
+  stdout.trim().split('\n').forEach((line, i) => expect(Math.abs(Number(line) - prices[i]) / prices[i]).toBeLessThan(0.5));
+});
+
+describe('stillhouse data inspect', () => {
+  test.each([
+    ['houses.csv.gz', /240 rows[\s\S]*city +category[\s\S]*Kyoto \(\d+\)[\s\S]*target: price[\s\S]*missing: mean/],
+    ['logs/*.parquet', /240 rows[\s\S]*area +number/],
+    ['houses.jsonl', /240 rows[\s\S]*owner +category/],
+    ['arrays.npz', /240 rows[\s\S]*inputs: 12 of F32/],
+    ['photos', /60 rows[\s\S]*32 × 32 × 3 of U8[\s\S]*labels: cat \(30\), dog \(30\)[\s\S]*softmaxCrossEntropy/],
+    ['pictures-idx3-ubyte', /labels: 0 \(80\), 1 \(80\), 2 \(80\)/],
+  ])('%s', async (path, expected) => {
+    const { code, stdout } = await scratch.run(['data', 'inspect', join(folder, path)]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(expected);
+    const suggested = stdout.slice(stdout.indexOf('A recipe to begin with:')).split('\n').slice(2).join('\n');
+    expect(() => parseRecipe(parse(suggested))).not.toThrow();
+  });
+});
+
+describe('stillhouse data prepare', () => {
+  const recipe: RecipeInput = {
+    name: 'prepared', ranks: 2, loss: 'mse', data: { large: { csv: 'big.csv' }, test: { csv: 'big.csv', take: 20 }, table: { target: 'y' } },
+    teacher: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 1024 },
+  };
+  const rowsOf = (count: number): string => `a,b,y\n${Array.from({ length: count }, (_, i) => `${(i * 7919) % 1000},${(i * 104_729) % 977},${i % 100}`).join('\n')}\n`;
+
+  test('a run uses what was prepared, and refuses a source that has changed since', async () => {
+    const csv = writeIn('big.csv', rowsOf(2000));
+    const path = writeIn('prepared.json', JSON.stringify(recipe));
+    const first = await scratch.run(['data', 'prepare', path]);
+    expect(first.stdout).toMatch(/large +2,000 +1\n[\s\S]*Prepared: /);
+    expect((await scratch.run(['data', 'prepare', path])).stdout).toContain('Was prepared already');
+    await scratch.train(path, ['--backend', 'cpu']);
+    appendFileSync(csv, '1,2,3\n');
+    const refused = await scratch.run(['run', path, '--out', scratch.out()]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/DATA_CHANGED: .*big\.csv is not what it was/)]);
+    expect((await scratch.run(['data', 'prepare', path, '--again'])).stdout).toMatch(/large +2,001/);
+    const { record } = await scratch.train(path, ['--backend', 'cpu']);
+    expect(record.dataset.rows['large']).toBe(2001);
+  });
+
+  test('one that is killed goes on where it was, and gives the same blocks', async () => {
+    writeIn('big.csv', rowsOf(600_000));
+    const path = writeIn('killed.json', JSON.stringify({ ...recipe, name: 'killed' }));
+    const whole = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: scratch.path('other') } })).stdout) as { folder: string };
+    const blocksIn = (at: string): string[] => readdirSync(at).sort();
+    const partial = scratch.path('killed');
+    const victim = scratch.start(['data', 'prepare', path], { env: { STILLHOUSE_PREPARED: partial } });
+    const written = (): string[] => (readdirSync(scratch.folder).includes('killed') ? readdirSync(partial, { recursive: true, encoding: 'utf8' }).filter((name) => /[0-9a-f]{64}$/.test(name)) : []);
+    for (let tries = 0; written().length < 2 && tries < 2000; tries++) await new Promise((resolve) => setTimeout(resolve, 5));
+    victim.child.kill('SIGKILL');
+    await victim.result;
+    const before = written().length;
+    expect(before).toBeGreaterThanOrEqual(2);
+    expect(before).toBeLessThan(blocksIn(whole.folder).length);
+    const times = new Map(written().map((name) => [name.slice(-64), statSync(join(partial, name)).mtimeMs]));
+    const resumed = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: partial } })).stdout) as { folder: string };
+    expect(blocksIn(resumed.folder)).toEqual(blocksIn(whole.folder));
+    // What had been written was not written again.
+    const kept = [...times].filter(([name, time]) => statSync(join(resumed.folder, name)).mtimeMs === time);
+    expect(kept.length).toBeGreaterThanOrEqual(times.size - 1);
+  });
+});
+
+describe('blocks', () => {
+  const recipe: RecipeInput = { name: 'blocks', ranks: 2, loss: 'mse', data: { large: { generator: 'friedman1', rows: 60_000 }, test: { generator: 'friedman1', rows: 50, seed: 1 } }, teacher: { model: { layers: [{ dense: 4 }, { dense: 1 }] }, batch: 1000, epochs: 1 } };
+
+  test('one that is spoilt on disk is named, prepared anew, and the result is the same', async () => {
+    const path = scratch.recipe(recipe);
+    const { record } = await scratch.train(path, ['--backend', 'cpu']);
+    const { folder: blocks } = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'])).stdout) as { folder: string };
+    const file = join(blocks, readdirSync(blocks).sort()[0]);
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(file, bytes);
+    const again = await scratch.train(path, ['--backend', 'cpu']);
+    expect(again.record.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
+    expect(again.record.incidents.map(({ what }) => what).join()).toContain(file);
+  });
+});
