@@ -74,8 +74,8 @@ export async function writeFixtures(folder: string): Promise<void> {
   instance.closeSync();
   const classes = Uint8Array.from({ length: rowCount }, (_, i) => i % 3);
   const pictures = Uint8Array.from({ length: rowCount * 64 }, (_, k) => Math.floor(60 * classes[Math.floor(k / 64)] + 60 * next()));
-  put('pictures-idx3-ubyte', idx([rowCount, 8, 8], pictures));
-  put('classes-idx1-ubyte', idx([rowCount], classes));
+  put('pictures-images-idx3-ubyte', idx([rowCount, 8, 8], pictures));
+  put('pictures-labels-idx1-ubyte', idx([rowCount], classes));
   const waves = Float32Array.from({ length: rowCount * 12 }, () => 2 * next() - 1);
   const sums = Float64Array.from({ length: rowCount }, (_, i) => waves.subarray(12 * i, 12 * i + 12).reduce((sum, value) => sum + value, 0));
   put('waves.npy', npy('<f4', [rowCount, 12], new Uint8Array(waves.buffer)));
@@ -89,7 +89,9 @@ export async function writeFixtures(folder: string): Promise<void> {
     list.push(`photos/${kind}/${i}.png,${kind}`);
   }
   put('photos.csv', `${list.join('\n')}\n`);
-  put('rows.tfrecord.gz', gzipSync(Buffer.concat(Array.from({ length: rowCount }, (_, i) => record(example({ x: [...waves.subarray(12 * i, 12 * i + 12)], label: classes[i] }))))));
+  const records = Buffer.concat(Array.from({ length: rowCount }, (_, i) => record(example({ x: [...waves.subarray(12 * i, 12 * i + 12)], label: classes[i] }))));
+  put('rows.tfrecord', records);
+  put('rows.tfrecord.gz', gzipSync(records));
 }
 
 /** CRC-32C by its definition, bit by bit. */

@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { parseRecipe, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { parseRecipe, type RecipeInput } from '@stillhouse/core';
 import { writeFixtures } from '../fixtures.js';
 import { Scratch } from './cli.js';
 
@@ -40,13 +40,21 @@ function writeIn(name: string, text: string): string {
 test('rows of one owner are on one side, and what is predicted fits the rows that were trained on', async () => {
   const { text } = documented.find(({ recipe }) => recipe.name === 'csv')!;
   const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--set', 'teacher.epochs=40']);
-  const { large, largeValidation, test: held } = record.dataset.rows as Record<string, number>;
+  const { large, largeValidation, test: held } = record.dataset.rows;
   expect(large + largeValidation + held).toBe(240);
   const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n').slice(0, 4);
   const { stdout, stderr } = await scratch.run(['predict', out], { stdin: `${rows.join('\n')}\n` });
   expect(stderr).toBe('');
   const prices = rows.slice(1).map((row) => Number(row.split(',').at(-1)));
   stdout.trim().split('\n').forEach((line, i) => expect(Math.abs(Number(line) - prices[i]) / prices[i]).toBeLessThan(0.5));
+});
+
+test('augmented images give the same weights on any number of workers', async () => {
+  const { text } = documented.find(({ recipe }) => recipe.name === 'folder')!;
+  const weights = await Promise.all(['1', '3'].map(async (workers) => (await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', workers])).record.teacher!.weightsSha256));
+  expect(new Set(weights).size).toBe(1);
+  const { record } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--set', 'teacher.augment=null']);
+  expect(record.teacher!.weightsSha256).not.toBe(weights[0]);
 });
 
 describe('stillhouse data inspect', () => {
@@ -56,7 +64,7 @@ describe('stillhouse data inspect', () => {
     ['houses.jsonl', /240 rows[\s\S]*owner +category/],
     ['arrays.npz', /240 rows[\s\S]*inputs: 12 of F32/],
     ['photos', /60 rows[\s\S]*32 × 32 × 3 of U8[\s\S]*labels: cat \(30\), dog \(30\)[\s\S]*softmaxCrossEntropy/],
-    ['pictures-idx3-ubyte', /labels: 0 \(80\), 1 \(80\), 2 \(80\)/],
+    ['pictures-images-idx3-ubyte', /labels: 0 \(80\), 1 \(80\), 2 \(80\)/],
   ])('%s', async (path, expected) => {
     const { code, stdout } = await scratch.run(['data', 'inspect', join(folder, path)]);
     expect(code).toBe(0);

@@ -14,9 +14,20 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
   }
 }
 
-/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE */
+/** All of augmentation but mixup is for images. */
+function refuseAugment(recipe: Recipe, { manifest: { inputShape, columns: [column] } }: Dataset): void {
+  if (inputShape.length === 3 && column.type === 'tensor') return;
+  for (const part of ['teacher', 'student'] as const) {
+    const { mixup, ...changes } = recipe[part]?.augment ?? {};
+    const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
+    if (name) throw new StillhouseError('RECIPE_INVALID', `${part}.augment.${name} is for images, and rows have the shape [${inputShape.join(', ')}]`);
+  }
+}
+
+/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID */
 export async function assembleJob(recipe: Recipe, runId: string, places: DataPlaces, options: PrepareOptions): Promise<{ job: Job; dataset: Dataset }> {
   const dataset = await prepareDataset(recipe, places, options);
+  refuseAugment(recipe, dataset);
   const teacher = readAsset(recipe.teacher.model, places.recipeFolder);
   const student = readAsset(recipe.student?.model, places.recipeFolder);
   const assets: ModelAssets = { ...(teacher === undefined ? {} : { teacher }), ...(student === undefined ? {} : { student }) };

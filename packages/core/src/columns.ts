@@ -127,6 +127,9 @@ function encodeCategories(column: CategoryColumn, cells: Numbers, at: number, { 
 /** A cell as JSON and JavaScript know it; null or undefined is a missing one. */
 export type Cell = number | string | boolean | null | undefined;
 
+/** A category as it is compared: without blanks around, and without NUL. */
+const textOf = (cell: Cell): string => String(cell).replaceAll('\0', '\ufffd').trim();
+
 /** What a cell is stored as, rounded as in a block; NaN for a missing or unreadable number. */
 export function storedCell(column: Exclude<FittedColumn, TensorColumn>, cell: Cell): number {
   if (column.type === 'number') {
@@ -134,7 +137,7 @@ export function storedCell(column: Exclude<FittedColumn, TensorColumn>, cell: Ce
     return column.dtype === 'F32' ? Math.fround(value) : value;
   }
   if (isMissing(cell)) return 0;
-  return column.encode === 'hash' ? bucketOf(String(cell).trim(), column.buckets) : column.categories.indexOf(String(cell).trim()) + 1;
+  return column.encode === 'hash' ? bucketOf(textOf(cell), column.buckets) : column.categories.indexOf(textOf(cell)) + 1;
 }
 
 /** What stands for a missing cell in text. */

@@ -99,6 +99,11 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
   const scratch = join(options.folder, `${config}.partial`);
   mkdirSync(scratch, { recursive: true });
   const unlock = await lock(scratch);
+  const tidy = (): void => {
+    for (const name of ['queries.duckdb', 'queries.duckdb.wal', 'spill', 'spool']) rmSync(join(scratch, name), { recursive: true, force: true });
+  };
+  // What a process that was killed has left.
+  tidy();
   const reader = new TableReader(places, scratch);
   try {
     return await new Preparation(recipe, places, options, { config, scratch, reader }).run();
@@ -106,7 +111,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
     throw (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
   } finally {
     reader.close();
-    for (const name of ['queries.duckdb', 'queries.duckdb.wal', 'spill', 'spool']) rmSync(join(scratch, name), { recursive: true, force: true });
+    tidy();
     unlock();
   }
 }

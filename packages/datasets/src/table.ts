@@ -45,7 +45,8 @@ function textOf({ name, sqlType }: TableColumn): string {
   const cell = named(name);
   // 3.0 is 3 in JavaScript, and a category must be called the same everywhere.
   const text = /^(FLOAT|DOUBLE)$/.test(sqlType) ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ELSE CAST(${cell} AS VARCHAR) END` : `CAST(${cell} AS VARCHAR)`;
-  const trimmed = `trim(${text}, ' ' || chr(9) || chr(10) || chr(13))`;
+  // A NUL would end the text of a query that names the category.
+  const trimmed = `trim(replace(${text}, chr(0), chr(65533)), ' ' || chr(9) || chr(10) || chr(13))`;
   return `CASE WHEN lower(${trimmed}) IN (${missingMarks.map(quoted).join(', ')}) THEN NULL ELSE ${trimmed} END`;
 }
 
@@ -144,13 +145,14 @@ export class Table {
    */
   async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
     const types: (string | undefined)[] = [];
-    for (const [i, want] of wants.entries()) types.push(want.as === 'category' ? await this.#enumOf(want.categories, i) : undefined);
     const select = wants.map((want, i) => {
       const column = this.#usable(want.column);
       if (want.as === 'number') return numberOf(column);
+      types[i] = want.as === 'category' && want.categories.length > 0 ? `${this.view}_e${i}` : undefined;
       return want.as === 'text' ? textOf(column) : want.categories.length === 0 ? 'NULL::UTINYINT' : `TRY_CAST(${textOf(column)} AS ${types[i]})`;
     });
     try {
+      for (const [i, want] of wants.entries()) if (types[i] && want.as === 'category') await this.connection.run(`CREATE TYPE ${types[i]} AS ENUM (${want.categories.map(quoted).join(', ')})`);
       const result = await this.connection.stream(`SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`);
       for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
         yield { rowCount: chunk.rowCount, cells: wants.map((want, i) => cellsOf(chunk, i, want.as)) };
@@ -176,13 +178,6 @@ export class Table {
     const column = this.column(name);
     if (column.kind === 'other') throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`, { next: 'Ignore the column in data.table.columns, or select its parts with sql.' });
     return column;
-  }
-
-  async #enumOf(categories: readonly string[], index: number): Promise<string | undefined> {
-    if (categories.length === 0) return undefined;
-    const type = `${this.view}_e${index}`;
-    await this.connection.run(`CREATE TYPE ${type} AS ENUM (${categories.map(quoted).join(', ')})`);
-    return type;
   }
 
   /** The first cell that is to be a number and is none. */

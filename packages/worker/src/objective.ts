@@ -9,6 +9,8 @@ export interface MicroBatch {
   readonly x: tf.Tensor;
   /** [rows, labelCount]. */
   readonly y: tf.Tensor2D;
+  /** Each row's second label, and the weight of the first, where rows are blended. */
+  readonly blend?: { readonly y: tf.Tensor2D; readonly weights: tf.Tensor1D } | undefined;
   readonly model: tf.LayersModel;
   /** For what an objective draws, such as mixtures; a function of (seed, epoch, step, rank). */
   readonly random: RandomStream;
@@ -26,9 +28,19 @@ export type Objective = (batch: MicroBatch) => PreparedBatch;
 
 const outputsOf = (model: tf.LayersModel, x: tf.Tensor, training: boolean): tf.Tensor2D => model.apply(x, { training }) as tf.Tensor2D;
 
+/** Loss of each row against its label, or against both of its labels. */
+function rowLoss(loss: LossName, outputs: tf.Tensor2D, { y, blend }: Pick<MicroBatch, 'y' | 'blend'>, temperature?: number): tf.Tensor1D {
+  const first = hardLoss(loss, outputs, y, temperature);
+  if (!blend) return first;
+  const second = hardLoss(loss, outputs, blend.y, temperature);
+  return tf.add(second, tf.mul(blend.weights, tf.sub(first, second)));
+}
+
+const labelsOf = ({ y, blend }: Pick<MicroBatch, 'y' | 'blend'>): tf.Tensor[] => (blend ? [y, blend.y, blend.weights] : [y]);
+
 /** Mean loss against the labels. */
 export function supervised(loss: LossName, temperature = 1): Objective {
-  return ({ x, y, model }) => ({ inputs: [x, y], loss: () => tf.mean(hardLoss(loss, outputsOf(model, x, true), y, temperature)) });
+  return ({ x, model, ...labels }) => ({ inputs: [x, ...labelsOf(labels)], loss: () => tf.mean(rowLoss(loss, outputsOf(model, x, true), labels, temperature)) });
 }
 
 /** Mixes each row with another of the batch: w·x_i + (1 − w)·x_j, w ~ Beta(a, a) (Zhang et al. 2018). */
@@ -48,7 +60,7 @@ function mixRows(x: tf.Tensor, count: number, concentration: number, random: Ran
 export function distillation(loss: LossName, teacher: tf.LayersModel, config: DistillConfig): Objective {
   const temperature = 1 / config.beta;
   const softShare = 1 / (1 + Math.exp(-config.alpha));
-  return ({ x, y, model, random }) => {
+  return ({ x, model, random, ...labels }) => {
     const rows = x.shape[0];
     const mixedRows = config.mixup ? Math.round(rows * config.mixup.rows) : 0;
     const inputs = mixedRows > 0 ? tf.concat([x, mixRows(x, mixedRows, config.mixup!.concentration, random)]) : x;
@@ -56,11 +68,11 @@ export function distillation(loss: LossName, teacher: tf.LayersModel, config: Di
     const batchLoss = (): tf.Scalar => {
       const outputs = outputsOf(model, inputs, true);
       const soft = softLoss(loss, outputs, taught, temperature);
-      const hard = hardLoss(loss, tf.slice(outputs, 0, rows), y);
+      const hard = rowLoss(loss, tf.slice(outputs, 0, rows), labels);
       const own = tf.add(tf.mul(1 - softShare, hard), tf.mul(softShare, tf.slice(soft, 0, rows)));
       if (mixedRows === 0) return tf.mean(own);
       return tf.div(tf.add(tf.sum(own), tf.sum(tf.slice(soft, rows, mixedRows))), rows + mixedRows);
     };
-    return { inputs: [inputs, y, taught], loss: batchLoss };
+    return { inputs: [inputs, ...labelsOf(labels), taught], loss: batchLoss };
   };
 }

@@ -5,6 +5,7 @@ import {
   type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
+import { augment, type AugmentedBatch, type ImageShape } from './augment.js';
 import { openBackend, type Backend, type BackendName } from './backend.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { sharedFloats } from './flat-memory.js';
@@ -12,7 +13,7 @@ import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel, setWeights, weightBytes } from './model-file.js';
 import { buildModel } from './model.js';
-import { distillation, supervised, type Objective, type PreparedBatch } from './objective.js';
+import { distillation, supervised, type MicroBatch, type Objective, type PreparedBatch } from './objective.js';
 import { RankStep } from './rank-step.js';
 
 interface PhaseModel {
@@ -44,10 +45,16 @@ function copyOf(numbers: Float32Array): Float32Array {
 }
 
 /** A micro-batch as tensors. */
-const tensorsOf = (batch: Batch, job: Job): { x: tf.Tensor; y: tf.Tensor2D } => ({
-  x: tf.tensor(batch.x, [batch.rows, ...job.dataset.inputShape]),
-  y: tf.tensor2d(batch.y, [batch.rows, job.dataset.labelCount]),
-});
+function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { dataset: { inputShape, labelCount } }: Job): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
+  const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
+  return { x: tf.tensor(x, [rows, ...inputShape]), y: labels(y), ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}) };
+}
+
+/** What a row's image is like, where rows are images. */
+function imageOf({ dataset: { inputShape, columns: [column] } }: Job): { shape: ImageShape; black: readonly number[] } | undefined {
+  const [height, width, channels] = inputShape;
+  return inputShape.length === 3 && column.type === 'tensor' ? { shape: { height, width, channels }, black: column.offsets } : undefined;
+}
 
 /** Trains one zero row of each model, to find out whether the backend has every kernel. */
 async function probe(job: Job): Promise<void> {
@@ -233,7 +240,9 @@ class TfjsEngine implements Engine {
     await this.ports.breathe();
     const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0).subarray(0, phase.schedule.ranks);
     const share = rows.length / task.batch;
-    const batch = await reader.read({ rank, rows });
+    const plain = await reader.read({ rank, rows });
+    const where = { seed: phase.schedule.seed, epoch: task.epoch, step: task.step, rank };
+    const batch = phase.config.augment ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) }) : plain;
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
     const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
     const isFinite = await step.run({ batch: prepared, key: key('noise'), share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });

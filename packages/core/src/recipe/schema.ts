@@ -61,6 +61,15 @@ const earlyStopping = z.strictObject({
   restoreBest: z.boolean().default(true).describe('Goes back to the weights of the best epoch.'),
 });
 
+const augment = z.strictObject({
+  flip: z.enum(['none', 'horizontal', 'vertical', 'both']).default('none'),
+  shift: z.int().min(0).max(1024).default(0).describe('Pixels, in each direction; black comes in.'),
+  rotate: z.number().min(0).max(180).default(0).describe('Degrees, in each direction.'),
+  crop: fraction.default(0).describe('Largest share of the sides that is cut off; what is left is stretched to the whole.'),
+  cutout: z.int().min(0).max(4096).default(0).describe('Side of a square that is blackened.'),
+  mixup: positive.optional().describe('Blends each row with another of its micro-batch, and their losses; a of the weight’s Beta(a, a).'),
+});
+
 const training = {
   model,
   optimizer: optimizer.prefault({ name: 'adam' }),
@@ -69,6 +78,7 @@ const training = {
   epochs: count(1e6).default(10),
   validation: fraction.default(0).describe('Share of the training rows that is held out; its metrics are reported each epoch.'),
   earlyStopping: earlyStopping.optional(),
+  augment: augment.optional().describe('Changes training rows at random, for each row and epoch by the seed. All but mixup is for images.'),
 };
 
 const sampling = {
@@ -169,6 +179,7 @@ export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
 export type LossName = Recipe['loss'];
 export type MetricName = (typeof metricNames)[number];
 export type SourceConfig = z.output<typeof source>;
+export type AugmentConfig = z.output<typeof augment>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;

@@ -1,0 +1,68 @@
+// Prepares damaged copies of one file, one after the other, and tells by JSON lines how each ended. Run by main.ts in a
+// process of its own, so that a crash of a native library is seen, and not suffered.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hashName, parseRecipe, randomStream, StillhouseError, type RandomStream } from '@stillhouse/core';
+import { BlockReader, prepareDataset } from '@stillhouse/datasets';
+import { writeFixtures } from '../fixtures.js';
+import { formats } from './formats.js';
+
+/** Flips, overwrites, cuts, repeats and removes pieces, sometimes several. */
+export function damaged(bytes: Uint8Array, next: RandomStream): Uint8Array {
+  let out: Buffer = Buffer.from(bytes);
+  const at = (): number => Math.floor(next() * Math.max(1, out.length));
+  for (let edits = 1 + Math.floor(next() * 6); edits > 0; edits--) {
+    const [from, length] = [at(), 1 + Math.floor(next() * 40)];
+    switch (Math.floor(next() * 6)) {
+      case 0:
+        if (out.length) out[from] ^= 1 << Math.floor(next() * 8);
+        break;
+      case 1:
+        out.fill(Math.floor(next() * 256), Math.min(from, out.length), Math.min(out.length, from + length));
+        break;
+      case 2:
+        out = out.subarray(0, from);
+        break;
+      case 3:
+        out = Buffer.concat([out.subarray(0, from), out.subarray(from + length)]);
+        break;
+      case 4:
+        out = Buffer.concat([out.subarray(0, from + length), out.subarray(from)]);
+        break;
+      default:
+        // Numbers that lengths and counts like to be.
+        Buffer.from([[0xff, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0x7f], [0, 0, 0, 0], [0, 0, 0, 0x80]][Math.floor(next() * 4)]).copy(out, Math.min(from, out.length));
+    }
+  }
+  return out;
+}
+
+const tell = (entry: object): void => void process.stdout.write(`${JSON.stringify(entry)}\n`);
+
+async function main([name, first, count]: string[]): Promise<void> {
+  const { file, data, loss } = formats.find((each) => each.name === name)!;
+  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-fuzz-'));
+  await writeFixtures(folder);
+  const whole = readFileSync(join(folder, file));
+  const recipe = parseRecipe({ data, loss, teacher: { model: { layers: [{ dense: 1 }] } } });
+  for (let input = Number(first); input < Number(first) + Number(count); input++) {
+    writeFileSync(join(folder, file), damaged(whole, randomStream(hashName(name), input)));
+    tell({ input });
+    const startedMs = performance.now();
+    let outcome: string;
+    try {
+      const { manifest, blocks } = await prepareDataset(recipe, { recipeFolder: folder, dataFolders: [] }, { folder: join(folder, 'prepared') });
+      const set = manifest.sets.large!;
+      const { x, y } = await new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(set, Array.from({ length: set.rowCount }, (_, i) => i));
+      outcome = [...x, ...y].every(Number.isFinite) ? 'read' : 'not finite';
+    } catch (error) {
+      outcome = error instanceof StillhouseError ? error.code : `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    }
+    tell({ input, outcome, ms: performance.now() - startedMs });
+    rmSync(join(folder, 'prepared'), { recursive: true, force: true });
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+void main(process.argv.slice(2));
