@@ -161,7 +161,7 @@ export class Table {
       if (cause instanceof StillhouseError) throw cause;
       throw (await this.#badCell(wants)) ?? badTable(this.what, cause);
     } finally {
-      for (const type of types) if (type) await this.connection.run(`DROP TYPE IF EXISTS ${type}`);
+      for (const type of types) if (type) await this.connection.run(`DROP TYPE IF EXISTS ${type}`).catch(() => {});
     }
   }
 
@@ -206,6 +206,9 @@ export class Table {
 
 function badTable(what: string, cause: unknown): StillhouseError {
   const text = complaint(cause);
+  // A database that has failed inside repeats that for every query.
+  const [, inside] = /INTERNAL Error: (.*)|Original error: "?([^"\n]*)/.exec(cause instanceof Error ? cause.message : '') ?? [];
+  if (inside !== undefined || /invalidated/.test(text)) return new StillhouseError('DATA_FORMAT', `${what}: DuckDB failed on it${inside === undefined ? '' : `: ${inside}`}`, { cause });
   if (/Out of Memory|could not allocate|No space left|failed to offload/i.test(text)) return new StillhouseError('DATA_SPACE', `${what}: ${text}`, { cause });
   return new StillhouseError('DATA_FORMAT', `${what}: ${text}`, { cause });
 }
