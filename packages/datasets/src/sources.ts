@@ -11,7 +11,6 @@ import { imageFolder, imageList } from './images.js';
 import { moduleSet, spoolCells } from './module-rows.js';
 import { npySet, npzSet } from './npy.js';
 import { csvHeader, quoted, Table } from './table.js';
-import { tfrecordSet } from './tfrecord.js';
 import type { TensorSet } from './tensor-set.js';
 
 export type Source = { readonly files: readonly string[] } & ({ readonly table: Table } | { readonly tensors: TensorSet });
@@ -127,6 +126,7 @@ export async function openSource(config: SourceConfig, recipe: Recipe, places: D
   if ('images' in config) return openImages(config.images, recipe, places, reader);
   if ('tfrecord' in config) {
     const files = locateAll(config.tfrecord, places);
+    const { tfrecordSet } = await import('./tfrecord.js');
     return { files, tensors: await tfrecordSet(shown(files, config.tfrecord), files, config) };
   }
   if ('module' in config) return openModule(config, recipe, places, reader);
