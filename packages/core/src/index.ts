@@ -30,6 +30,7 @@ export * from './recipe/parse.js';
 export * from './recipe/schema.js';
 export * from './run-record.js';
 export * from './safetensors.js';
+export * from './sampling.js';
 export * from './schedule.js';
 export * from './transport.js';
 export * from './tree.js';

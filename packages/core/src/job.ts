@@ -2,6 +2,8 @@
 import { hashName, hashWords } from './random.js';
 import type { FittedColumn } from './columns.js';
 import type { Recipe, EarlyStoppingConfig, LearningRateSchedule, LossName, TrainingConfig } from './recipe/schema.js';
+import { ledgerDigest } from './ledger.js';
+import { drawnLedger, type Segment } from './sampling.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
 import { learningRateAt } from './learning-rate.js';
 
@@ -17,6 +19,8 @@ export interface SetManifest {
   readonly blocks: readonly string[];
   /** Digest of the ledger of an epoch that uses every row once. */
   readonly rowsDigest: string;
+  /** Present where an epoch draws rows in proportions, rather than each once. */
+  readonly segments?: readonly Segment[] | undefined;
 }
 
 /** A target y was trained on as (y − mean) / deviation. */
@@ -80,19 +84,20 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
   const isTeacher = name === 'teacher';
   const config = isTeacher ? recipe.teacher : recipe.student!;
   const trainSet: SetName = isTeacher ? 'large' : 'small';
-  const { rowCount, blockRows, windowBlocks } = dataset.sets[trainSet]!;
+  const { rowCount, blockRows, segments, windowBlocks } = dataset.sets[trainSet]!;
   const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';
   return {
     name,
     config,
     loss: recipe.loss,
     schedule: {
-      rowCount,
+      rowCount: segments ? segments.reduce((sum, { draws }) => sum + draws, 0) : rowCount,
       batch: config.batch,
       ranks: isTeacher ? recipe.ranks : 1,
       epochs: config.epochs,
       seed: phaseSeed(recipe, name),
       ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
+      ...(segments === undefined ? {} : { segments }),
     },
     learningRateSchedule: config.schedule,
     trainSet,
@@ -104,6 +109,11 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
 /** Student and baseline share their seed: the same start, the same order of rows. */
 export function phaseSeed(recipe: Pick<Recipe, 'seed'>, name: PhaseName): number {
   return hashWords(recipe.seed, hashName(name === 'teacher' ? 'teacher' : 'student'));
+}
+
+/** Digest of the ledger of the rows that an epoch uses. */
+export function expectedRowsDigest({ dataset }: Pick<Job, 'dataset'>, { trainSet, schedule: { segments, seed, windows } }: Phase, epoch: number): string {
+  return segments ? ledgerDigest(drawnLedger(segments, { seed, epoch, isWhole: windows === undefined })) : dataset.sets[trainSet]!.rowsDigest;
 }
 
 export function phaseLearningRate(phase: Phase, step: number): number {

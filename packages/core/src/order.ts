@@ -3,6 +3,7 @@
 // one after the other: the blocks are shuffled, each rank gets a run of them, and draws from a window of a few at a time.
 import { keyedPermutation } from './permutation.js';
 import { hashName, randomStream, type RandomStream } from './random.js';
+import { dealtRuns, drawnRow, type Run } from './sampling.js';
 import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.js';
 
 /** Row ids in the order in which they are used. */
@@ -35,12 +36,14 @@ const numbers = (count: number, at: (i: number) => number): number[] => Array.fr
 
 /** Steps take the shuffled rows in turn, and ranks the parts of a step. */
 function shuffledOrder(schedule: Schedule, epoch: number): EpochOrder {
-  const permutation = keyedPermutation(schedule.rowCount, schedule.seed, hashName('epoch'), epoch);
+  const { rowCount, seed, segments } = schedule;
+  const permutation = keyedPermutation(rowCount, seed, hashName('epoch'), epoch);
+  const rowOf = segments ? drawnRow(segments, seed, epoch) : (draw: number) => draw;
   return {
     rankRows({ step, rank }) {
       const first = (step % stepsPerEpoch(schedule)) * schedule.batch;
       const [low, high] = rankShare(batchRows(schedule, step), schedule.ranks, rank);
-      return numbers(high - low, (i) => permutation.at(first + low + i));
+      return numbers(high - low, (i) => rowOf(permutation.at(first + low + i)));
     },
     windows: undefined,
   };
@@ -54,12 +57,6 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
   };
   const whole = Math.floor(schedule.rowCount / schedule.batch);
   return Math.min(steps, whole) * width(schedule.batch) + (steps > whole ? width(schedule.rowCount % schedule.batch) : 0);
-}
-
-/** Consecutive rows of a block. */
-interface Run {
-  readonly first: number;
-  readonly count: number;
 }
 
 /**
@@ -90,8 +87,8 @@ function shuffledBlocks({ rowCount, blockRows, seed }: Schedule & { blockRows: n
 function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: number }, epoch: number): EpochOrder {
   const { ranks, seed, blockRows, windowBlocks } = schedule;
   const steps = stepsPerEpoch(schedule);
-  const runsBetween = shuffledBlocks(schedule, epoch);
   const windowRows = windowBlocks * blockRows;
+  const runsBetween = schedule.segments ? dealtRuns(schedule.segments, { seed, epoch, stretchRows: windowRows }) : shuffledBlocks(schedule, epoch);
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = [0];
   for (const length of lengths) starts.push(starts.at(-1)! + length);

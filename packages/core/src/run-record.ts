@@ -40,7 +40,7 @@ const phase = z.object({
   samplesPerSecond: z.number(),
   dataWait: z.object({ msPerStep: z.number(), share: z.number() }).describe('How long a step waited for rows, averaged over workers and steps, and as a share of the time.'),
   stopped: z.string().describe('Why training ended.'),
-  expectedRowsDigest: z.string().describe('Digest of an epoch that uses every row once.'),
+  expectedRowsDigest: z.string().describe('Digest of the rows of an epoch that uses each row once; of the first epoch, where rows are drawn in proportions and others use others.'),
   epochs: z.array(z.object({
     epoch: z.int(), rows: z.int().describe('Rows used in this epoch.'), rowsDigest: z.string().describe('Order-independent digest of their ids.'),
     trainLoss: z.number().nullable(), learningRate: z.number(), validation: metrics.optional(), seconds: z.number(),

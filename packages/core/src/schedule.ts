@@ -1,7 +1,10 @@
 // How an epoch's rows are dealt to steps and ranks, whatever the cluster: order.ts says which rows these are.
 // Every row is used exactly once an epoch; a short last batch is spread over the ranks like any other.
 
+import type { Segment } from './sampling.js';
+
 export interface Schedule {
+  /** Rows that an epoch uses. */
   readonly rowCount: number;
   /** Rows of a global batch. */
   readonly batch: number;
@@ -10,6 +13,8 @@ export interface Schedule {
   readonly seed: number;
   /** Present where a rank draws from so many blocks of the set at a time, instead of from the whole set. */
   readonly windows?: { readonly blockRows: number; readonly windowBlocks: number } | undefined;
+  /** Present where rows are drawn in proportions; rowCount is then the sum of their draws. */
+  readonly segments?: readonly Segment[] | undefined;
 }
 
 export function stepsPerEpoch(schedule: Schedule): number {

@@ -1,7 +1,7 @@
 // The two-phase change of membership: pause a new generation, hear how far everybody is, resume with new members.
 // One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
 import { costsOf, dealRanks, stepCost } from '../assignment.js';
-import { phaseOf } from '../job.js';
+import { expectedRowsDigest, phaseOf } from '../job.js';
 import { limits } from '../limits.js';
 import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './membership.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorState, type CoordinatorStep, type MembershipState, type PhaseProgress, type Worker } from './coordinator-state.js';
@@ -80,8 +80,7 @@ export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress 
   if (name === undefined) return undefined;
   if (state.phase?.name === name) return { ...state.phase, done: new Map() };
   const { job } = state.options;
-  const { trainSet } = phaseOf(job, name);
-  return { name, expectedRowsDigest: job.dataset.sets[trainSet]!.rowsDigest, epochs: state.history.epochs, done: new Map(), isStarted: false, step: 0, startedMs: nowMs, epochStartedMs: nowMs };
+  return { name, expectedRowsDigest: expectedRowsDigest(job, phaseOf(job, name), 0), epochs: state.history.epochs, done: new Map(), isStarted: false, step: 0, startedMs: nowMs, epochStartedMs: nowMs };
 }
 
 function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs: number): Candidate[] {

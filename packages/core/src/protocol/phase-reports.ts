@@ -1,5 +1,5 @@
 // What workers report of a phase: epochs, its end, and the states that become checkpoints.
-import { phaseOf } from '../job.js';
+import { expectedRowsDigest, phaseOf } from '../job.js';
 import { limits } from '../limits.js';
 import { smallerIsBetter } from '../metrics.js';
 import { ledgerDigest } from '../ledger.js';
@@ -29,10 +29,12 @@ export function onEpoch(state: CoordinatorState, worker: Worker, message: ToCoor
   }
   // One that was lost on the way is sent again before this one counts.
   if (report.epoch > phase.epochs.length) return { state, effects: [] };
-  const { rowCount } = phaseOf(state.options.job, phase.name).schedule;
+  const about = phaseOf(state.options.job, phase.name);
+  const { rowCount, segments } = about.schedule;
+  const expected = segments ? expectedRowsDigest(state.options.job, about, report.epoch) : phase.expectedRowsDigest;
   const digest = ledgerDigest(report.ledger);
-  if (report.ledger.rows !== rowCount || digest !== phase.expectedRowsDigest) {
-    return end(state, { code: 'LEDGER_BROKEN', message: `epoch ${report.epoch} of the ${phase.name} did not use each of ${rowCount} rows once: ${report.ledger.rows} rows, digest ${digest}, expected ${phase.expectedRowsDigest}` });
+  if (report.ledger.rows !== rowCount || digest !== expected) {
+    return end(state, { code: 'LEDGER_BROKEN', message: `epoch ${report.epoch} of the ${phase.name} did not use ${segments ? 'the rows that it was to draw' : `each of ${rowCount} rows once`}: ${report.ledger.rows} rows, digest ${digest}, expected ${expected}` });
   }
   const epoch: EpochRecord = {
     epoch: report.epoch, rows: report.ledger.rows, rowsDigest: digest, trainLoss: report.trainLoss, learningRate: report.learningRate,
