@@ -14,6 +14,8 @@ export const limits = {
   fileCount: 100_000,
   /** Categories of a column that becomes an input each, and of any other column. */
   oneHotCategories: 10_000,
+  /** Classes, sources or levels of weights that an epoch draws from in proportion. */
+  segmentCount: 200,
   categoryCount: 1_000_000,
   /** Blocks that a worker holds in memory, but for those that its windows need. */
   keptBlockBytes: 96 * 1024 * 1024,

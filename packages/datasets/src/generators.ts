@@ -1,5 +1,5 @@
 // Generated sets with ten features in [0, 1).
-import { gaussian, hashName, randomStream, type SourceConfig } from '@stillhouse/core';
+import { gaussian, hashName, randomStream, type PlainSourceConfig } from '@stillhouse/core';
 import { chunkRows, type TensorSet } from './tensor-set.js';
 
 const features = 10;
@@ -14,11 +14,11 @@ function friedman1(x: Float32Array, noise: number): number {
 }
 
 /** `noise` draws labels that have nothing to do with the features. */
-export function generatorSet(config: Extract<SourceConfig, { generator: string }>): TensorSet {
+export function generatorSet(config: Extract<PlainSourceConfig, { generator: string }>): TensorSet {
   return { what: `generator ${config.generator}`, rowCount: config.rows, inputShape: [features], dtype: 'F32', isBytes: false, classes: undefined, labelCount: 1, chunks: () => generate(config) };
 }
 
-async function* generate(config: Extract<SourceConfig, { generator: string }>): ReturnType<TensorSet['chunks']> & AsyncGenerator {
+async function* generate(config: Extract<PlainSourceConfig, { generator: string }>): ReturnType<TensorSet['chunks']> & AsyncGenerator {
   const next = randomStream(hashName(config.generator), config.seed);
   for (let first = 0; first < config.rows; first += chunkRows) {
     const rowCount = Math.min(chunkRows, config.rows - first);

@@ -4,13 +4,14 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  inputWidth, isClassification, StillhouseError,
+  inputWidth, isClassification, limits, StillhouseError,
   type DatasetManifest, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
 } from '@stillhouse/core';
 import { BlockFolder, notWritten } from './block-folder.js';
-import { sha256, type BlockShape } from './blocks.js';
+import { rowsPerBlock, sha256, windowOf, type BlockShape } from './blocks.js';
 import { identify, type DataPlaces, type FileIdentity } from './files.js';
 import { fitTable, indexType, NumberSummary, targetsOf, type Preprocessing } from './preprocessing.js';
+import { joinSegments, segmentOf, type WrittenSegment } from './segments.js';
 import { selectRows, type Part, type RowFacts, type Selection } from './select-rows.js';
 import { SetWriter } from './set-writer.js';
 import { openSource, TableReader, type Source } from './sources.js';
@@ -62,11 +63,13 @@ interface PreparedFile {
   readonly tensors: FittedTensors | null;
   readonly warnings: readonly string[];
   readonly sources: readonly FileIdentity[];
+  /** Blocks in the order in which they were written, by set, or by segment of a set. */
+  readonly written: Readonly<Record<string, readonly string[]>>;
 }
 
 interface Progress {
   readonly fitted?: Fitted;
-  readonly block?: { readonly set: SetName; readonly hash: string };
+  readonly block?: { readonly set: string; readonly hash: string };
 }
 
 /** What the first reading of the sources has found out. */
@@ -153,11 +156,11 @@ class Preparation {
   }
 
   /** Makes an interrupted preparation of one that was done. */
-  #reopen(folder: string, key: string, { manifest: { sets }, preprocessing, tensors }: PreparedFile): void {
+  #reopen(folder: string, key: string, { preprocessing, tensors, written }: PreparedFile): void {
     const partial = join(this.own.scratch, key);
     rmSync(partial, { recursive: true, force: true });
     renameSync(folder, partial);
-    const entries: Progress[] = [{ fitted: { preprocessing, tensors } }, ...Object.entries(sets).flatMap(([set, { blocks }]) => blocks.map((hash) => ({ block: { set: set as SetName, hash } })))];
+    const entries: Progress[] = [{ fitted: { preprocessing, tensors } }, ...Object.entries(written).flatMap(([set, blocks]) => blocks.map((hash) => ({ block: { set, hash } })))];
     writeFileSync(join(partial, 'progress.jsonl'), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   }
 
@@ -209,14 +212,16 @@ class Preparation {
     const preprocessing = fitted.preprocessing ?? undefined;
     const shape = shapeOf(recipe.loss, large, fitted);
     const sets: Partial<Record<SetName, SetManifest>> = {};
+    const written: Record<string, readonly string[]> = {};
     const warnings = recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : [];
     for (const [name] of usedSources(recipe)) {
-      const write = (set: SetName) => new SetWriter(shape, { known: before.blocks.get(set) ?? [], has: (hash) => blocks.has(hash) }, (hash, bytes, isKnown) => {
+      const write = (set: string) => new SetWriter(shape, { known: before.blocks.get(set) ?? [], has: (hash) => blocks.has(hash) }, (hash, bytes, isKnown) => {
         blocks.write(hash, bytes);
         if (!isKnown) say({ block: { set, hash } });
       });
       const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, fitted, shape, write });
       Object.assign(sets, done.sets);
+      Object.assign(written, done.written);
       warnings.push(...done.warnings);
     }
     this.#refuseChanged(identities);
@@ -228,7 +233,7 @@ class Preparation {
       inputShape: shape.inputShape, columns: shape.columns, outputs: loss === 'softmaxCrossEntropy' ? classCount! : labelCount, labelCount,
       classes, targets: preprocessing && !isClassification(loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets,
     };
-    const prepared: PreparedFile = { manifest, ...fitted, warnings, sources: identities };
+    const prepared: PreparedFile = { manifest, ...fitted, warnings, sources: identities, written };
     writeWhole(join(partial, 'prepared.json'), JSON.stringify(prepared));
     rmSync(progressFile, { force: true });
     rmSync(folder, { recursive: true, force: true });
@@ -257,26 +262,31 @@ class Preparation {
     if ('tensors' in large) return { preprocessing: null, tensors: await fitTensors(large.tensors, selection, recipe) };
     const tables = [...sources.values()].flatMap((source) => ('table' in source ? [source.table] : []));
     const sqlTypes = (name: string): string[] => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '');
-    return { preprocessing: await fitTable(large.table, selection, recipe.data.table!, { loss: recipe.loss, key: this.#key(large), sqlTypes }), tensors: null };
+    return { preprocessing: await fitTable(large.table, selection, recipe.data.table!, { loss: recipe.loss, key: this.#key(large), weight: recipe.data.sampling?.weights, sqlTypes }), tensors: null };
   }
 
-  async #writeSets(what: { name: SourceName; source: Source; selection: Selection; fitted: Fitted; shape: BlockShape; write: (set: SetName) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; warnings: string[] }> {
+  async #writeSets(what: { name: SourceName; source: Source; selection: Selection; fitted: Fitted; shape: BlockShape; write: (set: string) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; written: Record<string, readonly string[]>; warnings: string[] }> {
     const { name, source, selection, fitted, shape, write } = what;
-    const writers = new Map<NonNullable<Part>, SetWriter>();
-    const writerOf = (part: NonNullable<Part>): SetWriter => {
-      if (!writers.has(part)) writers.set(part, write(setNames[name][part]!));
-      return writers.get(part)!;
+    const classes = fitted.preprocessing?.classes ?? fitted.tensors?.classes ?? undefined;
+    const segment = name === 'large' ? segmentOf(this.recipe, source.mixed, classes) : undefined;
+    const writers = new Map<string, { part: NonNullable<Part>; segment: string | undefined; writer: SetWriter; weight: number }>();
+    const writerOf = (part: NonNullable<Part>, of?: string): { writer: SetWriter; weight: number } => {
+      const set = setNames[name][part]!;
+      const id = of === undefined ? set : `${set}/${of}`;
+      if (writers.size > limits.segmentCount) throw new StillhouseError('DATA_LABEL', `data.large (${whatOf(source)}) has more than ${limits.segmentCount} classes, sources or levels of weights to draw from`, { next: 'Draw from fewer, or leave data.sampling out.' });
+      if (!writers.has(id)) writers.set(id, { part, segment: of, writer: write(id), weight: 0 });
+      return writers.get(id)!;
     };
     const key = this.#key(source);
-    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels: true, key: selection.isWhole ? undefined : key }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors! });
+    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels: true, key: selection.isWhole ? undefined : key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors! });
     const pass = selection.pass();
     let dropped = 0;
     let told = 0;
     for await (const chunk of rows) {
-      if (selection.isWhole && chunk.dropped.size + chunk.problems.size === 0) {
-        writerOf('training').add(chunk);
+      if (selection.isWhole && !segment && chunk.dropped.size + chunk.problems.size === 0) {
+        writerOf('training').writer.add(chunk);
       } else {
-        const parts = new Map<NonNullable<Part>, number[]>();
+        const parts = new Map<ReturnType<typeof writerOf>, number[]>();
         for (let i = 0; i < chunk.rowCount; i++) {
           const part = selection.isWhole ? 'training' : pass(chunk.first + i, { key: chunk.keys?.[i] ?? null });
           // A test set carved from the large one is written once, with the large set's rows.
@@ -287,11 +297,13 @@ class Preparation {
           }
           const problem = chunk.problems.get(i);
           if (problem) throw await problem();
-          const known = parts.get(part);
+          const target = writerOf(part, part === 'training' ? segment?.(chunk, i) : undefined);
+          target.weight += chunk.weights?.[i] ?? 0;
+          const known = parts.get(target);
           if (known) known.push(i);
-          else parts.set(part, [i]);
+          else parts.set(target, [i]);
         }
-        for (const [part, indices] of parts) writerOf(part).add(chunk, indices);
+        for (const [{ writer }, indices] of parts) writer.add(chunk, indices);
       }
       if (Date.now() - told > progressMs) {
         told = Date.now();
@@ -300,15 +312,24 @@ class Preparation {
     }
     const sets: Partial<Record<SetName, SetManifest>> = {};
     const warnings = dropped > 0 ? [`data.${name} (${whatOf(source)}): ${dropped} rows with an empty cell were dropped`] : [];
-    for (const [part, writer] of writers) {
+    const written: Record<string, readonly string[]> = {};
+    const segments: WrittenSegment[] = [];
+    for (const [id, { part, segment: of, writer, weight }] of writers) {
       const set = setNames[name][part]!;
-      sets[set] = await writer.finish(this.recipe.ranks);
+      const done = await writer.finish(this.recipe.ranks);
+      written[id] = done.blocks;
+      if (of === undefined) sets[set] = done;
+      else segments.push({ name: of, set: done, weight });
       shape.columns.forEach((column, i) => {
         if (writer.unknown[i] > 0) warnings.push(`${set} (${whatOf(source)}): in ${writer.unknown[i]} rows the category in column ${column.name} is empty or does not occur among the training rows; it is encoded as none of them`);
       });
     }
+    if (segments.length > 0) {
+      const joined = joinSegments(segments, this.recipe, rowsPerBlock(shape));
+      sets.large = { ...joined, rowsDigest: '', ...windowOf(shape, joined.rowCount, this.recipe.ranks) };
+    }
     if (!sets[setNames[name].training!]) throw new StillhouseError('DATA_EMPTY', `data.${name} (${whatOf(source)}) has no usable rows`);
-    return { sets, warnings };
+    return { sets, written, warnings };
   }
 
   /** Sources were read twice: what was fitted must be what was written. */
@@ -417,8 +438,8 @@ function writeWhole(file: string, text: string): void {
 }
 
 /** What an interrupted preparation had done; its last line may be cut off. */
-function readProgress(file: string): { fitted: Fitted | undefined; blocks: Map<SetName, string[]> } {
-  const blocks = new Map<SetName, string[]>();
+function readProgress(file: string): { fitted: Fitted | undefined; blocks: Map<string, string[]> } {
+  const blocks = new Map<string, string[]>();
   let fitted: Fitted | undefined;
   for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
     try {

@@ -141,15 +141,16 @@ function trainingRows(pass: ReturnType<Selection['pass']>, { first, rowCount, ke
  * @param sqlTypes of a column in each of the sets' tables
  * @throws StillhouseError DATA_COLUMN, DATA_CELL, RECIPE_INVALID
  */
-export async function fitTable(table: Table, selection: Selection, config: TableConfig, how: { loss: LossName; key: string | undefined; sqlTypes: (name: string) => string[] }): Promise<Preprocessing> {
-  const { loss, key } = how;
+export async function fitTable(table: Table, selection: Selection, config: TableConfig, how: { loss: LossName; key: string | undefined; weight: string | undefined; sqlTypes: (name: string) => string[] }): Promise<Preprocessing> {
+  const { loss, key, weight } = how;
+  const guides = [key, weight].filter((name) => name !== undefined);
   const names = targetsOf(config);
-  for (const name of [...names, ...Object.keys(config.columns), ...(key === undefined ? [] : [key])]) table.column(name);
+  for (const name of [...names, ...Object.keys(config.columns), ...guides]) table.column(name);
   if (loss === 'softmaxCrossEntropy' && names.length > 1) throw new StillhouseError('RECIPE_INVALID', 'data.table.target names several columns: softmaxCrossEntropy needs one column of classes');
   const plans: ColumnPlan[] = [];
   for (const column of table.columns) {
-    // What rows are split by would tell the model who they belong to; it is an input only if it is declared as one.
-    if (names.includes(column.name) || (column.name === key && !config.columns[column.name])) continue;
+    // What rows are split by would tell the model who they belong to; it is an input only if it is declared as one, and so are weights.
+    if (names.includes(column.name) || (guides.includes(column.name) && !config.columns[column.name])) continue;
     const plan = await planOf(table, column, config);
     if (plan) plans.push(plan);
   }

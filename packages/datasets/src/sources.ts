@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { globSync } from 'tinyglobby';
-import { isClassification, StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
+import { isClassification, StillhouseError, type PlainSourceConfig, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { locate, locateAll, type DataPlaces } from './files.js';
 import { generatorSet } from './generators.js';
 import { idxSet } from './idx.js';
@@ -13,7 +13,11 @@ import { npySet, npzSet } from './npy.js';
 import { csvHeader, quoted, Table } from './table.js';
 import type { TensorSet } from './tensor-set.js';
 
-export type Source = { readonly files: readonly string[] } & ({ readonly table: Table } | { readonly tensors: TensorSet });
+export type Source = {
+  readonly files: readonly string[];
+  /** Rows of each source of a mix, which lie one behind the other. */
+  readonly mixed?: readonly number[];
+} & ({ readonly table: Table } | { readonly tensors: TensorSet });
 
 /** DuckDB with bounded memory, no network, and relative paths that begin at the recipe. */
 export class TableReader {
@@ -67,7 +71,7 @@ export class TableReader {
 
 const memoryLimit = '192MB';
 
-async function openImages(config: Extract<SourceConfig, { images: object }>['images'], recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+async function openImages(config: Extract<PlainSourceConfig, { images: object }>['images'], recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   if ('folder' in config) {
     const { set, files } = imageFolder(locate(config.folder, places), config);
     return { files, tensors: set };
@@ -82,7 +86,7 @@ async function openImages(config: Extract<SourceConfig, { images: object }>['ima
   return { files: [csv, ...files], tensors: set };
 }
 
-async function openModule(config: Extract<SourceConfig, { module: string }>, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+async function openModule(config: Extract<PlainSourceConfig, { module: string }>, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   const path = locate(config.module, places);
   const view = reader.nextView();
   const target = { folder: places.recipeFolder, file: join(reader.spoolFolder(), view) };
@@ -119,6 +123,32 @@ const filesOfQuery = (sql: string, { recipeFolder }: DataPlaces): string[] =>
 
 /** @throws StillhouseError DATA_… */
 export async function openSource(config: SourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+  if (!('mix' in config)) return openPlain(config, recipe, places, reader);
+  const sources: Source[] = [];
+  for (const { source } of config.mix) sources.push(await openPlain(source, recipe, places, reader));
+  const files = sources.flatMap((source) => source.files);
+  const tables = sources.flatMap((source) => ('table' in source ? [source.table] : []));
+  if (tables.length === sources.length) return { files, mixed: tables.map(({ rowCount }) => rowCount), table: await Table.union(await reader.connection, tables, reader.nextView()) };
+  const sets = sources.flatMap((source) => ('tensors' in source ? [source.tensors] : []));
+  if (sets.length !== sources.length) throw new StillhouseError('DATA_FORMAT', 'data.large.mix has tables and other sources: its rows are of different kinds');
+  return { files, mixed: sets.map(({ rowCount }) => rowCount), tensors: chain(sets) };
+}
+
+/** @throws StillhouseError DATA_FORMAT */
+function chain(sets: readonly TensorSet[]): TensorSet {
+  const [first] = sets;
+  const kindOf = (set: TensorSet): string => JSON.stringify([set.inputShape, set.dtype, set.isBytes, set.labelCount, set.classes ?? null]);
+  const other = sets.find((set) => kindOf(set) !== kindOf(first));
+  if (other) throw new StillhouseError('DATA_FORMAT', `data.large.mix: ${other.what} has rows or classes of another kind than ${first.what}`);
+  return {
+    ...first, what: sets.map(({ what }) => what).join(' + '), rowCount: sets.reduce((sum, { rowCount }) => sum + rowCount, 0),
+    async *chunks() {
+      for (const set of sets) yield* set.chunks();
+    },
+  };
+}
+
+async function openPlain(config: PlainSourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   if ('generator' in config) return { files: [], tensors: generatorSet(config) };
   if ('idx' in config) return { files: [config.idx.images, config.idx.labels].map((path) => locate(path, places)), tensors: idxSet(config.idx, places) };
   if ('npy' in config) return { files: [config.npy.inputs, config.npy.labels].map((path) => locate(path, places)), tensors: npySet(config.npy, places) };

@@ -12,6 +12,8 @@ export interface StoredRows {
   /** One array for each number of a label. */
   readonly labels: readonly Numbers[];
   readonly keys: readonly (string | null)[] | undefined;
+  /** How often rows are to be drawn, relative to one another. */
+  readonly weights?: Numbers | undefined;
   /** Rows that are left out, since a cell is missing. */
   readonly dropped: ReadonlySet<number>;
   /** Why a row cannot be used. */
@@ -23,10 +25,12 @@ interface Options {
   readonly withLabels: boolean;
   /** Column that rows are split by. */
   readonly key: string | undefined;
+  /** Column of weights. */
+  readonly weight?: string | undefined;
 }
 
 /** @throws StillhouseError DATA_CELL, DATA_COLUMN, DATA_FORMAT */
-export async function* storedTable(table: Table, { columns, targets, classes }: Preprocessing, { withLabels, key }: Options): AsyncGenerator<StoredRows> {
+export async function* storedTable(table: Table, { columns, targets, classes }: Preprocessing, { withLabels, key, weight }: Options): AsyncGenerator<StoredRows> {
   const wants: Want[] = columns.map((column) => {
     if (column.type === 'number') return { column: column.name, as: 'number' };
     return column.type === 'category' && column.encode !== 'hash' ? { column: column.name, as: 'category', categories: column.categories } : { column: column.name, as: 'text' };
@@ -34,6 +38,7 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
   const labelsAt = wants.length;
   if (withLabels) for (const { name } of targets) wants.push(classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number' });
   const keyAt = key === undefined ? undefined : wants.push({ column: key, as: 'text' }) - 1;
+  const weightAt = weight === undefined ? undefined : wants.push({ column: weight, as: 'number' }) - 1;
   let first = 0;
   for await (const { rowCount, cells } of table.chunks(wants)) {
     const dropped = new Set<number>();
@@ -65,14 +70,16 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
       }
       return out;
     }) : [];
-    yield { first, rowCount, cells: stored, labels, keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]), dropped, problems };
+    const weights = weightAt === undefined ? undefined : (cells[weightAt] as Numbers);
+    if (weights) for (let row = 0; row < rowCount; row++) if (!(weights[row] > 0 && weights[row] < Infinity)) problem(row, weight!, 'notPositive');
+    yield { first, rowCount, cells: stored, labels, weights, keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]), dropped, problems };
     first += rowCount;
   }
 }
 
 const largestFloat = 3.4028234663852886e38;
 
-type Problem = 'tooLarge' | 'empty' | 'unknownClass' | 'notFinite';
+type Problem = 'notPositive' | 'tooLarge' | 'empty' | 'unknownClass' | 'notFinite';
 
 /** Says what is wrong with a cell, and where it is. */
 async function problemOf(table: Table, { row, column }: { row: number; column: string }, kind: Problem): Promise<StillhouseError> {
@@ -87,6 +94,8 @@ async function problemOf(table: Table, { row, column }: { row: number; column: s
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is too large a number`);
     case 'unknownClass':
       return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur among the training rows of the large set`);
+    case 'notPositive':
+      return new StillhouseError('DATA_CELL', `${where}: ${shown} is no weight, which is a positive number`);
     case 'notFinite':
       return new StillhouseError('DATA_LABEL', `${where}: ${shown} is not a finite number`);
   }

@@ -99,6 +99,14 @@ export class Table {
     }
   }
 
+  /**
+   * Tables one behind the other; a column that one of them lacks is missing in its rows.
+   * @throws StillhouseError DATA_FORMAT
+   */
+  static union(connection: DuckDBConnection, tables: readonly Table[], view: string): Promise<Table> {
+    return Table.open(connection, tables.map(({ what }) => what).join(' + '), `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`, { view });
+  }
+
   /** @throws StillhouseError DATA_COLUMN */
   column(name: string): TableColumn {
     const column = this.columns.find((each) => each.name === name);

@@ -93,7 +93,7 @@ const images = {
   channels: z.union([z.literal(1), z.literal(3)]).default(3).describe('1: grey. 3: red, green, blue.'),
   fit: z.enum(['cover', 'contain', 'fill']).default('cover').describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
 };
-const source = z.union([
+const plainSource = z.union([
   z.strictObject({ generator: z.enum(['friedman1', 'noise']), rows: count(1e8), noise: z.number().min(0).default(1), seed: seed.default(0), ...sampling }).describe('Generated rows.'),
   z.strictObject({ csv: paths, ...sampling }).describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
   z.strictObject({ parquet: paths, ...sampling }).describe('Paths of Parquet files; * and ** stand for parts of names.'),
@@ -107,6 +107,10 @@ const source = z.union([
   z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
   z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
 ]);
+
+const mix = z.strictObject({ mix: z.array(z.strictObject({ source: plainSource, share: positive.describe('Share of an epoch’s rows; shares need not sum to 1.') })).min(2).max(100), ...sampling })
+  .describe('Several sources of one kind, drawn from in proportion.');
+const source = z.union([plainSource, mix]);
 
 const missing = z.enum(['error', 'mean', 'drop']).describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.');
 const column = z.union([
@@ -138,6 +142,11 @@ const data = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
   test: source.optional().describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
+  sampling: z.strictObject({
+    classes: z.union([z.literal('balanced'), z.record(z.string(), positive)]).optional().describe('balanced: an epoch draws every class as often. Else the share of each class.'),
+    weights: z.string().min(1).optional().describe('Column of weights: an epoch draws rows in proportion to them, in levels of 2^(1/4).'),
+    rows: count(limits.rowCount).optional().describe('Rows that an epoch draws; by default as many as there are.'),
+  }).optional().describe('How an epoch of the teacher draws from the large set; by default each row once.'),
   tensors: tensors.optional().describe('How rows that are no tables (images, arrays) become inputs.'),
   split: z.strictObject({
     by: z.string().min(1).optional().describe('Column by whose hash rows are held out, for validation and test: rows with the same value stay together. By default rows are held out one by one.'),
@@ -179,6 +188,7 @@ export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
 export type LossName = Recipe['loss'];
 export type MetricName = (typeof metricNames)[number];
 export type SourceConfig = z.output<typeof source>;
+export type PlainSourceConfig = z.output<typeof plainSource>;
 export type AugmentConfig = z.output<typeof augment>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
