@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { epochOrder, parseRecipe, phaseOf, stepsPerEpoch, type Job, type RecipeInput } from '@stillhouse/core';
+import { epochOrder, parseRecipe, phaseOf, stepsPerEpoch, type RecipeInput } from '@stillhouse/core';
 import { BlockReader } from './block-reader.js';
 import { prepareDataset } from './prepare.js';
 
