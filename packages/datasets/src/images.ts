@@ -58,7 +58,7 @@ function filesSet(what: string, files: readonly string[], labels: Float32Array, 
 }
 
 /** Image files of a folder and the folders in it, sorted. */
-function imagesIn(folder: string): string[] {
+export function imagesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => endings.test(name)).map((name) => join(folder, name)).filter((file) => statSync(file).isFile()).sort();
 }
 
@@ -66,21 +66,21 @@ function imagesIn(folder: string): string[] {
  * The classes are the names of the folders in a folder.
  * @throws StillhouseError DATA_FORMAT
  */
-export function imageFolder(folder: string, shape: ImageShape): { set: TensorSet; files: readonly string[] } {
+export function imageFolder(folder: string, shape: ImageShape): TensorSet {
   const files = imagesIn(folder);
   const classOf = (file: string): string => relative(folder, file).split(sep)[0];
   const loose = files.find((file) => dirname(file) === folder);
   if (loose !== undefined) throw new StillhouseError('DATA_FORMAT', `${loose} lies in no folder of a class`, { next: 'Put each image into a folder that is named after its class.' });
   if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
   const classes = [...new Set(files.map(classOf))].sort();
-  return { set: filesSet(folder, files, Float32Array.from(files, (file) => classes.indexOf(classOf(file))), { classes, shape }), files };
+  return filesSet(folder, files, Float32Array.from(files, (file) => classes.indexOf(classOf(file))), { classes, shape });
 }
 
 /**
  * @param rows paths, relative to the file that names them, and their labels
  * @throws StillhouseError DATA_CELL, DATA_LABEL, naming the row
  */
-export function imageList(csv: string, rows: readonly { path: string | null; label: string | null }[], shape: ImageShape, hasClasses: boolean): { set: TensorSet; files: readonly string[] } {
+export function imageList(csv: string, rows: readonly { path: string | null; label: string | null }[], shape: ImageShape, hasClasses: boolean): TensorSet {
   rows.forEach(({ path, label }, i) => {
     if (path === null || label === null) throw new StillhouseError('DATA_CELL', `${csv}, row ${i + 1}: the ${path === null ? 'path' : 'label'} is empty`);
     if (!statSync(resolve(dirname(csv), path), { throwIfNoEntry: false })?.isFile()) throw new StillhouseError('DATA_NOT_FOUND', `${csv}, row ${i + 1}: ${path} does not exist`);
@@ -88,5 +88,5 @@ export function imageList(csv: string, rows: readonly { path: string | null; lab
   });
   const classes = hasClasses ? [...new Set(rows.map(({ label }) => label!))].sort() : undefined;
   const files = rows.map(({ path }) => resolve(dirname(csv), path!));
-  return { set: filesSet(csv, files, Float32Array.from(rows, ({ label }) => (classes ? classes.indexOf(label!) : Number(label))), { classes, shape }), files };
+  return filesSet(csv, files, Float32Array.from(rows, ({ label }) => (classes ? classes.indexOf(label!) : Number(label))), { classes, shape });
 }

@@ -1,5 +1,5 @@
 // From files to blocks and back, and one clear sentence for each way in which files are wrong.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -255,4 +255,56 @@ test('a set beyond 64 MiB is drawn from a window of blocks, a smaller one shuffl
   expect(windowOf(shape, 65_537, 32)).toEqual({ windowBlocks: 2 });
   expect(windowOf(shape, 65_537, 1000)).toEqual({ windowBlocks: 1 });
   expect(windowOf(shape, 65_536, 4)).toEqual({});
+});
+
+describe('what has been prepared', () => {
+  const counting = (name: string): string => {
+    const path = join(folder, `${name}.mjs`);
+    writeFileSync(path, `import { appendFileSync } from 'node:fs';\nexport default function* () {\n  appendFileSync(${JSON.stringify(`${path}.log`)}, 'x');\n  for (let i = 0; i < 40; i++) yield { x: [i, 2 * i], y: i };\n}\n`);
+    return path;
+  };
+  const timesRead = (path: string): number => readFileSync(`${path}.log`, 'utf8').length;
+
+  test('is found again without its sources being opened', async () => {
+    const path = counting('once');
+    const data: Data = { large: { module: path }, split: { test: 0.25 } };
+    const first = await load(data);
+    const second = await load(data);
+    expect([first.isKept, second.isKept, timesRead(path)]).toEqual([false, true, 1]);
+    expect(second.manifest).toEqual(first.manifest);
+    expect(first.manifest.sets.test!.rowCount).toBe(10);
+  });
+
+  test('is prepared once, if two want it at the same time, and leaves nothing behind', async () => {
+    const path = counting('both');
+    const data: Data = { large: { module: path }, split: { test: 0.5 } };
+    const [first, second] = await Promise.all([load(data), load(data)]);
+    expect(second.manifest).toEqual(first.manifest);
+    expect(timesRead(path)).toBe(1);
+    expect(readdirSync(join(folder, 'prepared')).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+});
+
+describe('rows that are held out', () => {
+  const people = (): { csv: string } => csv(`who,a,y\n${Array.from({ length: 200 }, (_, i) => `p${i % 20},${i},${i % 7}`).join('\n')}\n`);
+
+  test('by a key stay with those of their key', async () => {
+    const { manifest, blocks, preprocessing } = await load({ large: people(), split: { by: 'who', test: 0.3 }, table: { target: 'y', standardize: false, columns: { who: 'category' } } }, { validation: 0.3 });
+    const sets = await Promise.all((['large', 'largeValidation', 'test'] as const).map(async (name) => {
+      const set = manifest.sets[name]!;
+      const { x } = await new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(set, Array.from({ length: set.rowCount }, (_, i) => i));
+      const width = x.length / set.rowCount;
+      // The person of a row follows from its number.
+      const at = preprocessing!.columns.findIndex(({ name: column }) => column === 'a') === 0 ? 0 : width - 1;
+      return new Set(Array.from({ length: set.rowCount }, (_, i) => x[i * width + at] % 20));
+    }));
+    expect(sets.reduce((sum, { size }) => sum + size, 0)).toBe(20);
+    expect(new Set(sets.flatMap((set) => [...set])).size).toBe(20);
+  });
+
+  test('are some, or it is said', async () => {
+    const lonely = csv('who,a,y\nme,1,2\nme,2,3\nme,3,4\n');
+    expect(await failure(() => load({ large: lonely, split: { by: 'who', test: 0.5 }, table: { target: 'y' } }))).toMatchObject({ code: 'DATA_EMPTY' });
+    expect(await failure(() => load({ large: lonely, split: { test: 0.1 }, table: { target: 'y', columns: { who: 'ignore' } } }))).toMatchObject({ code: 'DATA_EMPTY', message: expect.stringContaining('a test share of 0.1 holds no row out of 3') });
+  });
 });

@@ -1,7 +1,7 @@
 // From a recipe's data section to blocks on disk: sources are read twice, once to fit, once to write, in memory that does
 // not grow with the rows. What has been prepared is kept by the hash of what it was made from, and an interrupted
 // preparation goes on where it was.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   inputWidth, isClassification, limits, StillhouseError,
@@ -10,13 +10,16 @@ import {
 import { BlockFolder, notWritten } from './block-folder.js';
 import { rowsPerBlock, sha256, windowOf, type BlockShape } from './blocks.js';
 import { identify, type DataPlaces, type FileIdentity } from './files.js';
-import { fitTable, indexType, NumberSummary, targetsOf, type Preprocessing } from './preprocessing.js';
+import { lock, lockName, readJson, readProgress, writeWhole, type Fitted, type PreparedFile, type Progress } from './prepared-folder.js';
+import { fitTable, indexType, targetsOf, type Preprocessing } from './preprocessing.js';
 import { joinSegments, segmentOf, type WrittenSegment } from './segments.js';
 import { selectRows, type Part, type RowFacts, type Selection } from './select-rows.js';
 import { SetWriter } from './set-writer.js';
+import { filesOf } from './source-files.js';
 import { openSource, TableReader, type Source } from './sources.js';
-import { storedTable, type StoredRows } from './stored-rows.js';
-import { sizeOf, type TensorSet } from './tensor-set.js';
+import { storedTable } from './stored-rows.js';
+import { fitTensors, storedTensors } from './tensor-rows.js';
+import { sizeOf } from './tensor-set.js';
 
 export interface Dataset {
   readonly manifest: DatasetManifest;
@@ -57,37 +60,6 @@ const dataOf = (recipe: Recipe): unknown => ({
   format, data: recipe.data, loss: recipe.loss, seed: recipe.seed, ranks: recipe.ranks, validation: recipe.teacher.validation, student: recipe.student?.validation ?? null,
 });
 
-interface PreparedFile {
-  readonly manifest: DatasetManifest;
-  readonly preprocessing: Preprocessing | null;
-  readonly tensors: FittedTensors | null;
-  readonly warnings: readonly string[];
-  readonly sources: readonly FileIdentity[];
-  /** Blocks in the order in which they were written, by set, or by segment of a set. */
-  readonly written: Readonly<Record<string, readonly string[]>>;
-}
-
-interface Progress {
-  readonly fitted?: Fitted;
-  readonly block?: { readonly set: string; readonly hash: string };
-}
-
-/** What the first reading of the sources has found out. */
-interface Fitted {
-  readonly preprocessing: Preprocessing | null;
-  readonly tensors: FittedTensors | null;
-}
-
-/** How rows of tensors become inputs and labels. */
-interface FittedTensors {
-  /** An input is v·factor + offset, with one for all channels or one for each. */
-  readonly factors: readonly number[];
-  readonly offsets: readonly number[];
-  readonly classCount: number | null;
-  /** Names of the classes, where they have some. */
-  readonly classes: readonly string[] | null;
-}
-
 const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] => sourceNames.flatMap((name): [SourceName, SourceConfig][] => (recipe.data[name] && (name !== 'small' || recipe.student) ? [[name, recipe.data[name]]] : []));
 
 const sourceKey = (config: SourceConfig): string => JSON.stringify({ ...config, take: undefined, perClass: undefined });
@@ -111,7 +83,10 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
   try {
     return await new Preparation(recipe, places, options, { config, scratch, reader }).run();
   } catch (cause) {
-    throw (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
+    const error = (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
+    // With more room it could go on; what else fails would fail again.
+    if (!(error instanceof StillhouseError) || error.code !== 'DATA_SPACE') for (const name of readdirSync(scratch)) if (name !== lockName) rmSync(join(scratch, name), { recursive: true, force: true });
+    throw error;
   } finally {
     reader.close();
     tidy();
@@ -128,8 +103,27 @@ class Preparation {
   ) {}
 
   async run(): Promise<Dataset> {
-    const { recipe, options, own } = this;
-    // One source may serve several sets: it is opened once.
+    const { recipe, options } = this;
+    const identities = await this.#identify([...new Set(usedSources(recipe).flatMap(([, config]) => filesOf(config, this.places)))]);
+    const key = hashJson([dataOf(recipe), identities.map(({ sha256: hash }) => hash)]);
+    const folder = join(options.folder, key);
+    const file = join(folder, 'prepared.json');
+    if (options.again) rmSync(folder, { recursive: true, force: true });
+    const before = readJson<PreparedFile>(file);
+    const blocks = new BlockFolder(join(folder, 'blocks'));
+    const missing = before && Object.values(before.manifest.sets).flatMap((set) => set.blocks).some((hash) => !blocks.has(hash));
+    // Blocks that have been removed, since they were spoilt, are written anew.
+    if (missing) this.#reopen(folder, key, before);
+    const isKept = before !== undefined && !missing;
+    if (!isKept) await this.#write(folder, key, await this.#open(), identities);
+    if (options.pin) writeFileSync(this.#pinFile, JSON.stringify(identities));
+    const { manifest, preprocessing, warnings } = readJson<PreparedFile>(file)!;
+    return { manifest, preprocessing: preprocessing ?? undefined, warnings, blocks, isKept };
+  }
+
+  /** One source may serve several sets: it is opened once. */
+  async #open(): Promise<ReadonlyMap<SourceName, Source>> {
+    const { recipe, own } = this;
     const opened = new Map<string, Source>();
     const sources = new Map<SourceName, Source>();
     for (const [name, config] of usedSources(recipe)) {
@@ -137,22 +131,7 @@ class Preparation {
       if (!opened.has(key)) opened.set(key, await openSource(config, recipe, this.places, own.reader));
       sources.set(name, opened.get(key)!);
     }
-    const identities = await this.#identify([...new Set([...opened.values()].flatMap(({ files }) => files))]);
-    const key = hashJson([dataOf(recipe), identities.map(({ sha256: hash }) => hash)]);
-    const folder = join(options.folder, key);
-    const file = join(folder, 'prepared.json');
-    if (options.again) rmSync(folder, { recursive: true, force: true });
-    const before = readJson<PreparedFile>(file);
-    const written = new BlockFolder(join(folder, 'blocks'));
-    const missing = before && Object.values(before.manifest.sets).flatMap(({ blocks }) => blocks).some((hash) => !written.has(hash));
-    // Blocks that have been removed, since they were spoilt, are written anew.
-    if (missing) this.#reopen(folder, key, before);
-    const isKept = before !== undefined && !missing;
-    if (!isKept) await this.#write(folder, key, sources, identities);
-    if (options.pin) writeFileSync(this.#pinFile, JSON.stringify(identities));
-    rmSync(own.scratch, { recursive: true, force: true });
-    const { manifest, preprocessing, warnings } = JSON.parse(readFileSync(file, 'utf8')) as PreparedFile;
-    return { manifest, preprocessing: preprocessing ?? undefined, warnings, blocks: new BlockFolder(join(folder, 'blocks')), isKept };
+    return sources;
   }
 
   /** Makes an interrupted preparation of one that was done. */
@@ -329,6 +308,11 @@ class Preparation {
       sets.large = { ...joined, rowsDigest: '', ...windowOf(shape, joined.rowCount, this.recipe.ranks) };
     }
     if (!sets[setNames[name].training!]) throw new StillhouseError('DATA_EMPTY', `data.${name} (${whatOf(source)}) has no usable rows`);
+    const shares = { validation: name === 'large' ? this.recipe.teacher.validation : name === 'small' ? this.recipe.student!.validation : 0, test: name === 'large' ? (this.recipe.data.split?.test ?? 0) : 0 };
+    for (const part of ['validation', 'test'] as const) {
+      const set = setNames[name][part];
+      if (set && shares[part] > 0 && !sets[set]) throw new StillhouseError('DATA_EMPTY', `data.${name} (${whatOf(source)}): a ${part} share of ${shares[part]} holds no row out of ${rowCountOf(source)}`, { next: 'Hold out a larger share, or use more rows.' });
+    }
     return { sets, written, warnings };
   }
 
@@ -360,60 +344,6 @@ async function* factsOf(source: Source, recipe: Recipe, key: string | undefined)
   }
 }
 
-async function fitTensors(set: TensorSet, selection: Selection, recipe: Recipe): Promise<FittedTensors> {
-  const scale = recipe.data.tensors?.scale ?? (set.isBytes ? 'unit' : 'none');
-  const channels = scale === 'standardize' ? set.inputShape.at(-1)! : 0;
-  const summaries = Array.from({ length: channels }, () => new NumberSummary());
-  const hasClasses = recipe.loss === 'softmaxCrossEntropy';
-  let most = 0;
-  if (hasClasses || channels > 0) {
-    const pass = selection.pass();
-    const size = sizeOf(set.inputShape);
-    let first = 0;
-    for await (const { rowCount, cells: [inputs, labels] } of set.chunks()) {
-      for (let i = 0; i < rowCount; i++) {
-        if (!selection.isWhole && pass(first + i, {}) !== 'training') continue;
-        most = Math.max(most, labels[i * set.labelCount]);
-        const row = inputs.subarray(i * size, (i + 1) * size);
-        summaries.forEach((summary, channel) => summary.add(row.filter((_, k) => k % channels === channel), undefined));
-      }
-      first += rowCount;
-    }
-  }
-  const scaling = {
-    unit: { factors: [1 / 255], offsets: [0] }, symmetric: { factors: [1 / 127.5], offsets: [-1] }, none: { factors: [1], offsets: [0] },
-    standardize: { factors: summaries.map(({ deviation }) => 1 / deviation), offsets: summaries.map(({ mean, deviation }) => -mean / deviation) },
-  }[scale];
-  return { ...scaling, classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null, classes: set.classes ?? null };
-}
-
-async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount } }: { name: SourceName; loss: LossName; fitted: FittedTensors }): AsyncGenerator<StoredRows> {
-  const { what, labelCount } = set;
-  const limit = classes?.length ?? classCount ?? 2;
-  // Another set's folders need not be the same: its classes are found by their names.
-  const places = set.classes?.map((each) => classes!.indexOf(each));
-  let first = 0;
-  for await (const { rowCount, cells: [inputs, given] } of set.chunks()) {
-    const labels = places ? Float32Array.from(given, (label) => places[label]) : given;
-    const problems = new Map<number, () => Promise<StillhouseError>>();
-    for (let i = 0; i < labels.length; i++) {
-      const label = labels[i];
-      const isRight = isClassification(loss) ? Number.isInteger(label) && label >= 0 && label < limit : Number.isFinite(label);
-      const row = first + Math.floor(i / labelCount);
-      if (isRight || problems.has(row - first)) continue;
-      const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
-      const wanted = set.classes ? 'a class of the large set' : isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number';
-      problems.set(row - first, async () => new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`));
-    }
-    for (let i = 0; i < inputs.length; i++) {
-      const row = Math.floor(i / (inputs.length / rowCount));
-      if (inputs[i] - inputs[i] !== 0 && !problems.has(row)) problems.set(row, async () => new StillhouseError('DATA_CELL', `data.${name} (${what}): row ${first + row} holds a number that is not finite`));
-    }
-    yield { first, rowCount, cells: [inputs], labels: [labels], keys: undefined, dropped: new Set(), problems };
-    first += rowCount;
-  }
-}
-
 function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: Fitted): BlockShape {
   const named = preprocessing?.classes?.length ?? tensors?.classes?.length ?? (loss === 'softmaxCrossEntropy' ? tensors!.classCount! : loss === 'binaryCrossEntropy' ? 2 : undefined);
   const labelType = named === undefined ? 'F32' : indexType(named - 1);
@@ -422,63 +352,4 @@ function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: Fitt
   const { factors, offsets } = tensors!;
   const column: TensorColumn = { name: 'x', type: 'tensor', size: sizeOf(inputShape), factors, offsets, dtype };
   return { columns: [column], inputShape, labelCount, labelType };
-}
-
-function readJson<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T;
-  } catch {
-    return undefined;
-  }
-}
-
-function writeWhole(file: string, text: string): void {
-  writeFileSync(`${file}.${process.pid}`, text);
-  renameSync(`${file}.${process.pid}`, file);
-}
-
-/** What an interrupted preparation had done; its last line may be cut off. */
-function readProgress(file: string): { fitted: Fitted | undefined; blocks: Map<string, string[]> } {
-  const blocks = new Map<string, string[]>();
-  let fitted: Fitted | undefined;
-  for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
-    try {
-      const entry = JSON.parse(line) as Progress;
-      fitted ??= entry.fitted;
-      if (entry.block) blocks.set(entry.block.set, [...(blocks.get(entry.block.set) ?? []), entry.block.hash]);
-    } catch {
-      // The end of the file, or the place where a process was killed.
-    }
-  }
-  return { fitted, blocks };
-}
-
-const lockPollMs = 200;
-const lockTries = 18_000;
-
-/** Lets one process at a time prepare the same data; a lock whose owner is gone does not count. */
-async function lock(scratch: string): Promise<() => void> {
-  const file = join(scratch, 'lock');
-  for (let tries = 0; tries < lockTries; tries++) {
-    try {
-      mkdirSync(scratch, { recursive: true });
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
-      return () => rmSync(file, { force: true });
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    }
-    const owner = Number(existsSync(file) ? readFileSync(file, 'utf8') : 0);
-    if (owner > 0 && !isAlive(owner)) rmSync(file, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, lockPollMs));
-  }
-  throw new StillhouseError('DATA_SPACE', `another process prepares the same data and does not end`, { next: `Wait for it, or remove ${file}.` });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,8 +1,7 @@
 // From a source in a recipe to what gives its rows: a table, or a set of tensors.
 import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { globSync } from 'tinyglobby';
 import { isClassification, StillhouseError, type PlainSourceConfig, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { locate, locateAll, type DataPlaces } from './files.js';
 import { generatorSet } from './generators.js';
@@ -14,7 +13,6 @@ import { csvHeader, quoted, Table } from './table.js';
 import type { TensorSet } from './tensor-set.js';
 
 export type Source = {
-  readonly files: readonly string[];
   /** Rows of each source of a mix, which lie one behind the other. */
   readonly mixed?: readonly number[];
 } & ({ readonly table: Table } | { readonly tensors: TensorSet });
@@ -73,8 +71,7 @@ const memoryLimit = '192MB';
 
 async function openImages(config: Extract<PlainSourceConfig, { images: object }>['images'], recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   if ('folder' in config) {
-    const { set, files } = imageFolder(locate(config.folder, places), config);
-    return { files, tensors: set };
+    return { tensors: imageFolder(locate(config.folder, places), config) };
   }
   const csv = locate(config.csv, places);
   const table = await csvTable([csv], { what: csv, delimiter: ',' }, reader);
@@ -82,17 +79,16 @@ async function openImages(config: Extract<PlainSourceConfig, { images: object }>
   for await (const { rowCount, cells: [paths, labels] } of table.chunks([{ column: config.path, as: 'text' }, { column: config.label, as: 'text' }])) {
     for (let i = 0; i < rowCount; i++) rows.push({ path: paths[i] as string | null, label: labels[i] as string | null });
   }
-  const { set, files } = imageList(csv, rows, config, isClassification(recipe.loss));
-  return { files: [csv, ...files], tensors: set };
+  return { tensors: imageList(csv, rows, config, isClassification(recipe.loss)) };
 }
 
 async function openModule(config: Extract<PlainSourceConfig, { module: string }>, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   const path = locate(config.module, places);
   const view = reader.nextView();
   const target = { folder: places.recipeFolder, file: join(reader.spoolFolder(), view) };
-  if (!recipe.data.table) return { files: [path], tensors: await moduleSet(path, config.export, target) };
+  if (!recipe.data.table) return { tensors: await moduleSet(path, config.export, target) };
   await spoolCells(path, config.export, target);
-  return { files: [path], table: await Table.open(await reader.connection, path, `read_json([${quoted(target.file)}], format = 'newline_delimited', sample_size = -1)`, { view }) };
+  return { table: await Table.open(await reader.connection, path, `read_json([${quoted(target.file)}], format = 'newline_delimited', sample_size = -1)`, { view }) };
 }
 
 
@@ -114,24 +110,16 @@ async function csvRelation(files: readonly string[], delimiter: string): Promise
   return `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true)`;
 }
 
-/** Files that a query names in quotes. */
-const filesOfQuery = (sql: string, { recipeFolder }: DataPlaces): string[] =>
-  [...sql.matchAll(/'((?:[^']|'')+)'/g)].flatMap(([, text]) => {
-    const path = resolve(recipeFolder, text.replaceAll("''", "'"));
-    return /[*?[{]/.test(path) ? globSync(path, { absolute: true, dot: true }).sort() : globSync(path.replaceAll('\\', '/'), { absolute: true, dot: true });
-  });
-
 /** @throws StillhouseError DATA_… */
 export async function openSource(config: SourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   if (!('mix' in config)) return openPlain(config, recipe, places, reader);
   const sources: Source[] = [];
   for (const { source } of config.mix) sources.push(await openPlain(source, recipe, places, reader));
-  const files = sources.flatMap((source) => source.files);
   const tables = sources.flatMap((source) => ('table' in source ? [source.table] : []));
-  if (tables.length === sources.length) return { files, mixed: tables.map(({ rowCount }) => rowCount), table: await Table.union(await reader.connection, tables, reader.nextView()) };
+  if (tables.length === sources.length) return { mixed: tables.map(({ rowCount }) => rowCount), table: await Table.union(await reader.connection, tables, reader.nextView()) };
   const sets = sources.flatMap((source) => ('tensors' in source ? [source.tensors] : []));
   if (sets.length !== sources.length) throw new StillhouseError('DATA_FORMAT', 'data.large.mix has tables and other sources: its rows are of different kinds');
-  return { files, mixed: sets.map(({ rowCount }) => rowCount), tensors: chain(sets) };
+  return { mixed: sets.map(({ rowCount }) => rowCount), tensors: chain(sets) };
 }
 
 /** @throws StillhouseError DATA_FORMAT */
@@ -149,25 +137,25 @@ function chain(sets: readonly TensorSet[]): TensorSet {
 }
 
 async function openPlain(config: PlainSourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
-  if ('generator' in config) return { files: [], tensors: generatorSet(config) };
-  if ('idx' in config) return { files: [config.idx.images, config.idx.labels].map((path) => locate(path, places)), tensors: idxSet(config.idx, places) };
-  if ('npy' in config) return { files: [config.npy.inputs, config.npy.labels].map((path) => locate(path, places)), tensors: npySet(config.npy, places) };
-  if ('npz' in config) return { files: [locate(config.npz.file, places)], tensors: await npzSet(config.npz, places, { folder: reader.spoolFolder(), name: reader.nextView() }) };
+  if ('generator' in config) return { tensors: generatorSet(config) };
+  if ('idx' in config) return { tensors: idxSet(config.idx, places) };
+  if ('npy' in config) return { tensors: npySet(config.npy, places) };
+  if ('npz' in config) return { tensors: await npzSet(config.npz, places, { folder: reader.spoolFolder(), name: reader.nextView() }) };
   if ('images' in config) return openImages(config.images, recipe, places, reader);
   if ('tfrecord' in config) {
     const files = locateAll(config.tfrecord, places);
     const { tfrecordSet } = await import('./tfrecord.js');
-    return { files, tensors: await tfrecordSet(shown(files, config.tfrecord), files, config) };
+    return { tensors: await tfrecordSet(shown(files, config.tfrecord), files, config) };
   }
   if ('module' in config) return openModule(config, recipe, places, reader);
   if ('sql' in config) {
     const query = config.sql.trim().replace(/;+$/, '');
-    return { files: filesOfQuery(query, places), table: await Table.open(await reader.connection, 'data.sql', `(${query}\n)`, { view: reader.nextView(), isStored: true }) };
+    return { table: await Table.open(await reader.connection, 'data.sql', `(${query}\n)`, { view: reader.nextView(), isStored: true }) };
   }
   const paths = 'csv' in config ? config.csv : 'parquet' in config ? config.parquet : config.jsonl;
   const files = locateAll(paths, places);
   const what = shown(files, paths);
-  if ('csv' in config) return { files, table: await csvTable(files, { what, delimiter: recipe.data.table!.delimiter }, reader) };
+  if ('csv' in config) return { table: await csvTable(files, { what, delimiter: recipe.data.table!.delimiter }, reader) };
   const relation = 'parquet' in config ? `read_parquet(${listed(files)})` : `read_json(${listed(files)}, format = 'newline_delimited', sample_size = -1)`;
-  return { files, table: await Table.open(await reader.connection, what, relation, { view: reader.nextView() }) };
+  return { table: await Table.open(await reader.connection, what, relation, { view: reader.nextView() }) };
 }

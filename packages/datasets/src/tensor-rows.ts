@@ -1,0 +1,72 @@
+// Rows of tensors: what is fitted on those of the training part of the large set, and how they lie in blocks.
+import { isClassification, StillhouseError, type LossName, type Recipe } from '@stillhouse/core';
+import { NumberSummary } from './preprocessing.js';
+import type { Selection } from './select-rows.js';
+import type { StoredRows } from './stored-rows.js';
+import { sizeOf, type TensorSet } from './tensor-set.js';
+
+/** How rows of tensors become inputs and labels. */
+export interface FittedTensors {
+  /** An input is v·factor + offset, with one for all channels or one for each. */
+  readonly factors: readonly number[];
+  readonly offsets: readonly number[];
+  readonly classCount: number | null;
+  /** Names of the classes, where they have some. */
+  readonly classes: readonly string[] | null;
+}
+
+/** @param set the large one */
+export async function fitTensors(set: TensorSet, selection: Selection, recipe: Recipe): Promise<FittedTensors> {
+  const scale = recipe.data.tensors?.scale ?? (set.isBytes ? 'unit' : 'none');
+  const channels = scale === 'standardize' ? set.inputShape.at(-1)! : 0;
+  const summaries = Array.from({ length: channels }, () => new NumberSummary());
+  const hasClasses = recipe.loss === 'softmaxCrossEntropy';
+  let most = 0;
+  if (hasClasses || channels > 0) {
+    const pass = selection.pass();
+    const size = sizeOf(set.inputShape);
+    let first = 0;
+    for await (const { rowCount, cells: [inputs, labels] } of set.chunks()) {
+      for (let i = 0; i < rowCount; i++) {
+        if (!selection.isWhole && pass(first + i, {}) !== 'training') continue;
+        most = Math.max(most, labels[i * set.labelCount]);
+        const row = inputs.subarray(i * size, (i + 1) * size);
+        summaries.forEach((summary, channel) => summary.add(row.filter((_, k) => k % channels === channel), undefined));
+      }
+      first += rowCount;
+    }
+  }
+  const scaling = {
+    unit: { factors: [1 / 255], offsets: [0] }, symmetric: { factors: [1 / 127.5], offsets: [-1] }, none: { factors: [1], offsets: [0] },
+    standardize: { factors: summaries.map(({ deviation }) => 1 / deviation), offsets: summaries.map(({ mean, deviation }) => -mean / deviation) },
+  }[scale];
+  return { ...scaling, classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null, classes: set.classes ?? null };
+}
+
+/** @param name of the set, for errors */
+export async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount } }: { name: string; loss: LossName; fitted: FittedTensors }): AsyncGenerator<StoredRows> {
+  const { what, labelCount } = set;
+  const limit = classes?.length ?? classCount ?? 2;
+  // Another set's folders need not be the same: its classes are found by their names.
+  const places = set.classes?.map((each) => classes!.indexOf(each));
+  let first = 0;
+  for await (const { rowCount, cells: [inputs, given] } of set.chunks()) {
+    const labels = places ? Float32Array.from(given, (label) => places[label]) : given;
+    const problems = new Map<number, () => Promise<StillhouseError>>();
+    for (let i = 0; i < labels.length; i++) {
+      const label = labels[i];
+      const isRight = isClassification(loss) ? Number.isInteger(label) && label >= 0 && label < limit : Number.isFinite(label);
+      const row = first + Math.floor(i / labelCount);
+      if (isRight || problems.has(row - first)) continue;
+      const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
+      const wanted = set.classes ? 'a class of the large set' : isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number';
+      problems.set(row - first, async () => new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`));
+    }
+    for (let i = 0; i < inputs.length; i++) {
+      const row = Math.floor(i / (inputs.length / rowCount));
+      if (inputs[i] - inputs[i] !== 0 && !problems.has(row)) problems.set(row, async () => new StillhouseError('DATA_CELL', `data.${name} (${what}): row ${first + row} holds a number that is not finite`));
+    }
+    yield { first, rowCount, cells: [inputs], labels: [labels], keys: undefined, dropped: new Set(), problems };
+    first += rowCount;
+  }
+}
