@@ -1,4 +1,5 @@
 // Every recipe of docs/data.md, run as a user would; what `data inspect` and `data prepare` say; sources that change.
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -119,6 +120,31 @@ describe('stillhouse data prepare', () => {
     const kept = [...times].filter(([name, time]) => statSync(join(resumed.folder, name)).mtimeMs === time);
     expect(kept.length).toBeGreaterThanOrEqual(times.size - 1);
   });
+});
+
+/** Runs a command where a folder seems to be empty, and another lies on a disk of a few pages. */
+const hiding = (hidden: string, tiny: string): string[] => ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `mount -t tmpfs none ${hidden} && mkdir -p ${tiny} && mount -t tmpfs -o size=64k none ${tiny} && exec "$@"`, 'sh'];
+const canHide = spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status === 0;
+
+test.skipIf(!canHide)('a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full disk (skipped where mounts cannot be made: run as root)', async () => {
+  // 44 bytes a row: 75 MB.
+  const recipe = scratch.recipe({
+    name: 'network', ranks: 3, seed: 4, loss: 'mse', data: { large: { generator: 'friedman1', rows: 1_700_000 }, test: { generator: 'friedman1', rows: 100, seed: 1 } },
+    teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 60_000, epochs: 2 },
+  });
+  const { record } = await scratch.train(recipe, ['--backend', 'cpu', '--workers', '1']);
+  expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(Array(2).fill(record.teacher!.expectedRowsDigest));
+  const coordinator = scratch.start(['coordinator', recipe, '--listen', '127.0.0.1:0', '--workers', '2', '--out', scratch.out(), '--token', 'secret', '--json']);
+  const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+  const cache = scratch.path('worker-cache');
+  const tiny = scratch.path('tiny');
+  const within = hiding(scratch.path('prepared'), tiny);
+  const workers = await Promise.all([cache, tiny].map((folder) => scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', 'cpu'], { within, env: { STILLHOUSE_CACHE: folder } })));
+  const { code, stdout } = await coordinator.result;
+  expect([code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0]);
+  expect((JSON.parse(stdout) as { teacher: { weightsSha256: string } }).teacher.weightsSha256).toBe(record.teacher!.weightsSha256);
+  expect(readdirSync(join(cache, 'blocks')).length).toBeGreaterThan(10);
+  expect(workers[1].stderr).toMatch(/blocks cannot be written: .*ENOSPC.*fetched again when they are needed again/);
 });
 
 describe('blocks', () => {
