@@ -43,5 +43,7 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }
+// What was printed into a pipe is not there yet.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
 // Sockets of a run that failed must not keep the process.
 process.exit();

@@ -227,6 +227,7 @@ class TfjsEngine implements Engine {
   /** For a worker that did not train the teacher to its end. */
   async #fetchTeacher(hash: string): Promise<void> {
     const bytes = await this.ports.fetchBlock(hash);
+    if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
     const model = await buildPhaseModel(this.job, 'teacher');
     setWeights(model, bytes);
     this.#replaceTeacher({ model, sha256: hash });

@@ -197,7 +197,7 @@ export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
 
 /** The published JSON Schema (draft 2020-12) of a recipe file. */
 export function recipeJsonSchema(): Record<string, unknown> {
-  return { title: 'Stillhouse recipe', ...z.toJSONSchema(recipeSchema, { io: 'input' }) };
+  return { title: 'Stillhouse recipe', ...z.toJSONSchema(recipeSchema, { io: 'input', reused: 'ref' }) };
 }
 
 /** Types a recipe in TypeScript; returns it unchanged. */
