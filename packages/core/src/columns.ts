@@ -146,7 +146,7 @@ export const isMissing = (cell: Cell): boolean => cell === null || cell === unde
 
 /**
  * One row of a table as a model's input, exactly as training saw it.
- * @param columns `preprocessing.columns` of the model's metadata
+ * @param columns `columns` of the model's metadata
  * @param row cells by the name of their column
  * @returns [inputWidth(columns)]
  */

@@ -15,7 +15,7 @@ import { fitTable, indexType, targetsOf, type Preprocessing } from './preprocess
 import { joinSegments, segmentOf, type WrittenSegment } from './segments.js';
 import { selectRows, type Part, type RowFacts, type Selection } from './select-rows.js';
 import { SetWriter } from './set-writer.js';
-import { filesOf } from './source-files.js';
+import { filesOf, isRepeatable } from './source-files.js';
 import { openSource, TableReader, type Source } from './sources.js';
 import { storedTable } from './stored-rows.js';
 import { fitTensors, storedTensors } from './tensor-rows.js';
@@ -114,6 +114,8 @@ class Preparation {
     const missing = before && Object.values(before.manifest.sets).flatMap((set) => set.blocks).some((hash) => !blocks.has(hash));
     // Blocks that have been removed, since they were spoilt, are written anew.
     if (missing) this.#reopen(folder, key, before);
+    // What was interrupted may not go on where sources may give their rows in another order by now.
+    else if (!usedSources(recipe).every(([, config]) => isRepeatable(config))) rmSync(join(this.own.scratch, key), { recursive: true, force: true });
     const isKept = before !== undefined && !missing;
     if (!isKept) await this.#write(folder, key, await this.#open(), identities);
     if (options.pin) writeFileSync(this.#pinFile, JSON.stringify(identities));
@@ -169,8 +171,6 @@ class Preparation {
   async #write(folder: string, key: string, sources: ReadonlyMap<SourceName, Source>, identities: readonly FileIdentity[]): Promise<void> {
     const { recipe, own } = this;
     const partial = join(own.scratch, key);
-    // A stored query need not give its rows in the same order again.
-    if (usedSources(recipe).some(([, config]) => 'sql' in config)) rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
     const blocks = new BlockFolder(join(partial, 'blocks'));
     const progressFile = join(partial, 'progress.jsonl');
@@ -308,10 +308,10 @@ class Preparation {
       sets.large = { ...joined, rowsDigest: '', ...windowOf(shape, joined.rowCount, this.recipe.ranks) };
     }
     if (!sets[setNames[name].training!]) throw new StillhouseError('DATA_EMPTY', `data.${name} (${whatOf(source)}) has no usable rows`);
-    const shares = { validation: name === 'large' ? this.recipe.teacher.validation : name === 'small' ? this.recipe.student!.validation : 0, test: name === 'large' ? (this.recipe.data.split?.test ?? 0) : 0 };
     for (const part of ['validation', 'test'] as const) {
       const set = setNames[name][part];
-      if (set && shares[part] > 0 && !sets[set]) throw new StillhouseError('DATA_EMPTY', `data.${name} (${whatOf(source)}): a ${part} share of ${shares[part]} holds no row out of ${rowCountOf(source)}`, { next: 'Hold out a larger share, or use more rows.' });
+      const share = selection.shares[part];
+      if (set && share > 0 && !sets[set]) throw new StillhouseError('DATA_EMPTY', `data.${name} (${whatOf(source)}): a ${part} share of ${share} holds no row out of ${rowCountOf(source)}`, { next: 'Hold out a larger share, or use more rows.' });
     }
     return { sets, written, warnings };
   }

@@ -27,6 +27,8 @@ export interface SelectionConfig {
 export interface Selection {
   /** Whether every row is for training: then nothing need be asked. */
   readonly isWhole: boolean;
+  /** Shares of the rows that are held out. */
+  readonly shares: { readonly validation: number; readonly test: number };
   /** One pass over the rows: to be asked of every row, in their order. */
   pass(): (row: number, facts: RowFacts) => Part;
 }
@@ -68,6 +70,7 @@ export async function selectRows(config: SelectionConfig, facts: () => AsyncIter
   const turns = isKeyed ? undefined : turnsHeldOut(remaining, validation, config);
   return {
     isWhole: validation === 0 && test === 0 && !drawn,
+    shares: { validation, test },
     pass() {
       let turn = 0;
       return (row, rowFacts) => {

@@ -20,6 +20,9 @@ export function filesOf(config: SourceConfig, places: DataPlaces): string[] {
   return locateAll('csv' in config ? config.csv : 'parquet' in config ? config.parquet : 'jsonl' in config ? config.jsonl : config.tfrecord, places);
 }
 
+/** Whether a source gives its rows in the same order whenever it is opened: a query or a module need not. */
+export const isRepeatable = (config: SourceConfig): boolean => ('mix' in config ? config.mix.every(({ source }) => isRepeatable(source)) : !('sql' in config || 'module' in config));
+
 /** Files that a query names in quotes. */
 function filesOfQuery(sql: string, { recipeFolder }: DataPlaces): string[] {
   return [...sql.matchAll(/'((?:[^']|'')+)'/g)].flatMap(([, text]) => globSync(resolve(recipeFolder, text.replaceAll("''", "'")), { absolute: true, dot: true }).sort());

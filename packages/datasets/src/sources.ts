@@ -70,9 +70,7 @@ export class TableReader {
 const memoryLimit = '192MB';
 
 async function openImages(config: Extract<PlainSourceConfig, { images: object }>['images'], recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
-  if ('folder' in config) {
-    return { tensors: imageFolder(locate(config.folder, places), config) };
-  }
+  if ('folder' in config) return { tensors: imageFolder(locate(config.folder, places), config) };
   const csv = locate(config.csv, places);
   const table = await csvTable([csv], { what: csv, delimiter: ',' }, reader);
   const rows: { path: string | null; label: string | null }[] = [];
@@ -90,7 +88,6 @@ async function openModule(config: Extract<PlainSourceConfig, { module: string }>
   await spoolCells(path, config.export, target);
   return { table: await Table.open(await reader.connection, path, `read_json([${quoted(target.file)}], format = 'newline_delimited', sample_size = -1)`, { view }) };
 }
-
 
 const shown = (files: readonly string[], paths: string | readonly string[]): string => (files.length === 1 ? files[0] : [paths].flat().join(', '));
 const listed = (files: readonly string[]): string => `[${files.map(quoted).join(', ')}]`;

@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import protobuf from 'protobufjs';
-import { StillhouseError, type TensorType } from '@stillhouse/core';
+import { StillhouseError, zerosOf, type TensorType } from '@stillhouse/core';
 import { decodeImage, type ImageShape } from './images.js';
 import { sizeOf, type TensorSet } from './tensor-set.js';
 
@@ -111,8 +111,24 @@ async function rowOf(record: Uint8Array, { inputs, label, image }: ExampleConfig
   return { values: numbersOf(named(inputs)) ?? [], isBytes: false, label: labelValue };
 }
 
+type Row = Awaited<ReturnType<typeof rowOf>>;
+
 /** Rows decoded at once. */
 const chunkRecords = 64;
+
+/** A file's records, some at a time, each with its number from 1. */
+async function* recordChunks(file: string): AsyncGenerator<{ record: Uint8Array; where: string }[]> {
+  let chunk: { record: Uint8Array; where: string }[] = [];
+  let index = 0;
+  for await (const record of recordsOf(file)) {
+    // Records share the memory of the part that they were read with.
+    chunk.push({ record: Uint8Array.from(record), where: `${file}, record ${++index}` });
+    if (chunk.length < chunkRecords) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
 
 /**
  * @param files read twice: once to count records and find out shape and classes, once for the rows
@@ -120,20 +136,18 @@ const chunkRecords = 64;
  */
 export async function tfrecordSet(what: string, files: readonly string[], config: ExampleConfig): Promise<TensorSet> {
   let rowCount = 0;
-  let first: Awaited<ReturnType<typeof rowOf>> | undefined;
+  let first: Row | undefined;
   const names = new Set<string>();
   for (const file of files) {
-    let index = 0;
-    for await (const record of recordsOf(file)) {
-      const where = `${file}, record ${++index}`;
-      first ??= await rowOf(record, config, where);
-      if (typeof first.label === 'string') names.add(String((await rowOf(record, { ...config, image: undefined }, where)).label));
-      rowCount += 1;
+    for await (const chunk of recordChunks(file)) {
+      first ??= await rowOf(chunk[0].record, config, chunk[0].where);
+      if (typeof first.label === 'string') for (const { record, where } of chunk) names.add(String((await rowOf(record, { ...config, image: undefined }, where)).label));
+      rowCount += chunk.length;
     }
   }
   if (!first) throw new StillhouseError('DATA_EMPTY', `${what} has no records`);
-  const { isBytes, values } = first;
-  const inputShape = config.image ? [...config.image.size, config.image.channels] : (config.shape ?? [values.length]);
+  const { isBytes } = first;
+  const inputShape = config.image ? [...config.image.size, config.image.channels] : (config.shape ?? [first.values.length]);
   const size = sizeOf(inputShape);
   const classes = names.size > 0 ? [...names].sort() : undefined;
   const dtype: TensorType = isBytes ? 'U8' : 'F32';
@@ -141,31 +155,18 @@ export async function tfrecordSet(what: string, files: readonly string[], config
     what, rowCount, inputShape, dtype, isBytes, classes, labelCount: 1,
     async *chunks() {
       for (const file of files) {
-        let index = 0;
-        let rows: Promise<Awaited<ReturnType<typeof rowOf>>>[] = [];
-        const chunk = async (): Promise<Awaited<ReturnType<typeof joined>>> => {
-          const done = await Promise.all(rows);
-          rows = [];
-          return joined(done, index - done.length);
-        };
-        const joined = (done: readonly Awaited<ReturnType<typeof rowOf>>[], before: number) => {
-          const inputs = isBytes ? new Uint8Array(done.length * size) : new Float32Array(done.length * size);
-          const labels = new Float32Array(done.length);
-          done.forEach((row, i) => {
-            const where = `${file}, record ${before + i + 1}`;
+        for await (const chunk of recordChunks(file)) {
+          const inputs = zerosOf(dtype, chunk.length * size);
+          const labels = new Float32Array(chunk.length);
+          (await Promise.all(chunk.map(({ record, where }) => rowOf(record, config, where)))).forEach((row, i) => {
+            const { where } = chunk[i];
             if (row.values.length !== size) throw new StillhouseError('DATA_FORMAT', `${where}: feature ${config.inputs} has ${row.values.length} values, not ${size}`);
             if (row.isBytes !== isBytes || (typeof row.label === 'string') !== Boolean(classes)) throw new StillhouseError('DATA_FORMAT', `${where} has features of other types than the first record`);
             inputs.set(row.values, i * size);
             labels[i] = classes ? classes.indexOf(String(row.label)) : Number(row.label);
           });
-          return { rowCount: done.length, cells: [inputs, labels] as const };
-        };
-        for await (const record of recordsOf(file)) {
-          // Records share the memory of the part that they were read with.
-          rows.push(rowOf(Uint8Array.from(record), config, `${file}, record ${++index}`));
-          if (rows.length === chunkRecords) yield chunk();
+          yield { rowCount: chunk.length, cells: [inputs, labels] };
         }
-        if (rows.length > 0) yield chunk();
       }
     },
   };

@@ -21,6 +21,8 @@ export class TrainingReader {
   readonly #blocks: BlockReader;
   readonly #windows: WindowReader | undefined;
   #place: StepPlace | undefined;
+  /** Blocks of the windows that are needed, where windows are not filled. */
+  #blocksOf: ReadonlyMap<string, readonly string[]> = new Map();
   #next: { epoch: number; order: EpochOrder } | undefined;
 
   constructor(
@@ -47,7 +49,10 @@ export class TrainingReader {
     if (this.#windows) return this.#windows.prepare(new Map(needed));
     const { windowBlocks } = this.schedule.windows!;
     this.#blocks.keptBytes = Math.max(limits.keptBlockBytes, place.ranks.length * 2 * (windowBlocks + 1) * limits.blockTargetBytes);
-    for (const [, rows] of needed) this.#blocks.prefetch(partsOf(this.set, rows()).map(({ block }) => this.set.blocks[block]));
+    const blocksOf = new Map<string, readonly string[]>();
+    for (const [name, rows] of needed) blocksOf.set(name, this.#blocksOf.get(name) ?? partsOf(this.set, rows()).map(({ block }) => this.set.blocks[block]));
+    this.#blocksOf = blocksOf;
+    for (const hashes of blocksOf.values()) this.#blocks.prefetch(hashes);
   }
 
   /** @throws what `fetch` throws */

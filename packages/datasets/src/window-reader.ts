@@ -1,6 +1,6 @@
 // The rows of a rank's window, encoded as they come and put where they will be used: a micro-batch is then a view of
 // consecutive rows, and no block is kept.
-import { inputWidth, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { bytesOf, floatsOf, inputWidth, joinBytes, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { decodeBlock, encodePart, partsOf, type Batch } from './blocks.js';
 
 interface Filling {
@@ -59,7 +59,7 @@ export class WindowReader {
       })).then(() => void (filling.isDone = true)),
     };
     // Whoever reads meets the failure, and a later attempt may succeed.
-    filling.done.catch(() => this.#windows.delete(name));
+    filling.done.catch(() => this.#windows.get(name) === filling && this.#windows.delete(name));
     return filling;
   }
 }
@@ -67,14 +67,6 @@ export class WindowReader {
 /** Joins batches, one behind the other. */
 export function joinBatches(batches: readonly Batch[]): Batch {
   if (batches.length === 1) return batches[0];
-  const join = (parts: readonly Float32Array[]): Float32Array => {
-    const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
-    }
-    return out;
-  };
+  const join = (parts: readonly Float32Array[]): Float32Array => floatsOf(joinBytes(parts.map(bytesOf)));
   return { rows: batches.reduce((sum, { rows }) => sum + rows, 0), x: join(batches.map(({ x }) => x)), y: join(batches.map(({ y }) => y)) };
 }
