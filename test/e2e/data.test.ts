@@ -144,6 +144,10 @@ test.skipIf(!canHide)('a set beyond 64 MiB, over the network: the same bits as f
   expect([code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0]);
   expect((JSON.parse(stdout) as { teacher: { weightsSha256: string } }).teacher.weightsSha256).toBe(record.teacher!.weightsSha256);
   expect(readdirSync(join(cache, 'blocks')).length).toBeGreaterThan(10);
+  const came = workers.map(({ stderr }) => /blocks: \d+ from disk, (\d+) from other workers, (\d+) from the coordinator/.exec(stderr)!.slice(1).map(Number));
+  // The worker that keeps blocks hands them out; the other one has none to hand out.
+  expect(came[1][0]).toBeGreaterThan(10);
+  expect(came[0][1] + came[1][1]).toBeGreaterThan(70);
   expect(workers[1].stderr).toMatch(/blocks cannot be written: .*ENOSPC.*fetched again when they are needed again/);
 });
 

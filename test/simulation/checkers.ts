@@ -1,6 +1,6 @@
 // Judges of a run, outside the product: each watches one invariant of docs/protocol.md.
 import { createHash } from 'node:crypto';
-import { ledgerDigest, phaseOf, readTraining, stepsPerEpoch, wholeLedger, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord, type TrainingState } from '@stillhouse/core';
+import { countRows, emptyLedger, ledgerDigest, phaseOf, readTraining, stepsPerEpoch, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord, type TrainingState } from '@stillhouse/core';
 import type { ComputeTask } from '@stillhouse/worker';
 import { referenceRun, type ReferencePhase } from './reference.js';
 import { hashState, type ToyModel } from './toy-engine.js';
@@ -10,7 +10,7 @@ export class Checkers {
   /** Records that the disk said to have written are gone: a phase that was done may have to be done again. */
   diskLied = false;
   /** What the seed reached, to see that the seeds reach enough. */
-  readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0 };
+  readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0, blocksFromPeers: 0, peersLeftAlone: 0 };
   readonly #rows = new Map<string, readonly number[]>();
   readonly #stepsOf = new Map<number, Map<string, number>>();
   readonly #stepOf = new Map<string, { phase: PhaseName; step: number }>();
@@ -77,9 +77,8 @@ export class Checkers {
         if (notice.reason.includes('checkpoint')) this.seen.fromCheckpoint += 1;
         return;
       case 'epoch': {
-        const { rowCount } = phaseOf(this.job, notice.phase).schedule;
         const { record } = notice;
-        if (record.rows !== rowCount || record.rowsDigest !== ledgerDigest(wholeLedger(rowCount))) this.problem(`I2: epoch ${record.epoch} of the ${notice.phase} used ${record.rows} rows`);
+        if (record.rows !== phaseOf(this.job, notice.phase).schedule.rowCount) this.problem(`I2: epoch ${record.epoch} of the ${notice.phase} used ${record.rows} rows`);
         return void this.#epochs.set(notice.phase, record.epoch + 1);
       }
       case 'phaseDone':
@@ -113,7 +112,7 @@ export class Checkers {
     }
   }
 
-  /** I1: the bits are those of one worker. I2: every row once an epoch. */
+  /** I1: the bits are those of one worker. I2: every row as often as it should be used. */
   finish(models: ReadonlyMap<PhaseName, Uint8Array>): void {
     const reference = referenceRun(this.job, this.model);
     this.#checkCheckpoints(reference);
@@ -128,15 +127,24 @@ export class Checkers {
       if (!saved || createHash('sha256').update(saved).digest('hex') !== expected.weightsSha256) this.problem(`I1: the ${phase} on disk is not the reference's`);
       const epochs = Math.ceil(record.steps / stepsPerEpoch(phaseOf(this.job, phase).schedule));
       if (record.epochs.length !== epochs || record.epochs.some((epoch, i) => epoch.epoch !== i)) this.problem(`I2: epochs of the ${phase} are ${record.epochs.map(({ epoch }) => epoch).join()}`);
-      this.#checkRows(phase, record.epochs.length);
+      this.#checkRows(phase, record);
     }
   }
 
-  #checkRows(phase: PhaseName, epochs: number): void {
-    const { rowCount } = phaseOf(this.job, phase).schedule;
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      const rows = [...this.#rows].filter(([key]) => key.startsWith(`${phase} ${epoch} `)).flatMap(([, used]) => used);
-      if (rows.length !== rowCount || new Set(rows).size !== rowCount) this.problem(`I2: epoch ${epoch} of the ${phase}: ${rows.length} rows used, ${new Set(rows).size} distinct, of ${rowCount}`);
+  /** Each row once an epoch; of a segment as many as it draws, and over the epochs each row as often as any other, give or take once. */
+  #checkRows(phase: PhaseName, { epochs }: PhaseRecord): void {
+    const { rowCount, segments = [{ first: 0, rows: rowCount, draws: rowCount }] } = phaseOf(this.job, phase).schedule;
+    const used = new Map<number, number>();
+    for (const { epoch, rowsDigest } of epochs) {
+      const rows = [...this.#rows].filter(([key]) => key.startsWith(`${phase} ${epoch} `)).flatMap(([, step]) => step);
+      if (ledgerDigest(countRows(emptyLedger, rows)) !== rowsDigest) this.problem(`I2: epoch ${epoch} of the ${phase} used other rows than its ledger says`);
+      for (const row of rows) used.set(row, (used.get(row) ?? 0) + 1);
+      for (const { first, rows: count, draws } of segments) {
+        const drawn = rows.filter((row) => row >= first && row < first + count).length;
+        const times = Array.from({ length: count }, (_, i) => used.get(first + i) ?? 0);
+        if (drawn !== draws || Math.max(...times) - Math.min(...times) > 1) this.problem(`I2: epoch ${epoch} of the ${phase}: ${drawn} rows of ${draws}, each ${Math.min(...times)} to ${Math.max(...times)} times by now`);
+      }
+      if (rows.length !== rowCount) this.problem(`I2: epoch ${epoch} of the ${phase} used ${rows.length} rows of ${rowCount}`);
     }
   }
 }

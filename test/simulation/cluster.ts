@@ -5,7 +5,7 @@ import { startWorker, type RunningWorker } from '@stillhouse/worker';
 import { Checkers } from './checkers.js';
 import { SimDisk } from './disk.js';
 import { Network, SimProcess, VirtualClock } from './network.js';
-import { block, blockBytes, type Fault, type Scenario } from './scenario.js';
+import { blocks, type Fault, type Scenario } from './scenario.js';
 import { ToyEngine } from './toy-engine.js';
 
 export interface Outcome {
@@ -87,6 +87,20 @@ class LateUpload implements StateUploader {
   }
 }
 
+/** Keeps a few blocks, as long as the process lives. */
+class SmallCache {
+  readonly #kept = new Map<string, Uint8Array>();
+
+  async read(hash: string): Promise<Uint8Array | undefined> {
+    return this.#kept.get(hash);
+  }
+
+  keep(hash: string, bytes: Uint8Array): void {
+    this.#kept.set(hash, bytes);
+    if (this.#kept.size > 8) this.#kept.delete(this.#kept.keys().next().value!);
+  }
+}
+
 class Cluster {
   readonly checkers: Checkers;
   readonly transcript: string[] = [];
@@ -132,7 +146,7 @@ class Cluster {
     try {
       const coordinator = await startCoordinator({
         machine: { job, token: 't', meshToken: 'm', workers: Math.max(workers, 1), minWorkers, allowMixed: false, joinTimeoutMs: Infinity, heartbeatTimeoutMs, checkpointEveryMs, term, history },
-        listen, blocks: { read: async (hash) => (hash === block ? blockBytes : undefined) }, store, transport: process.transport, clock: process.clock,
+        listen, blocks: { read: async (hash) => blocks.get(hash) }, store, transport: process.transport, clock: process.clock,
         onNotice: (notice) => {
           if (notice.type === 'joined') this.#places.set(notice.worker.workerId, Number(notice.worker.host.slice(4)));
           if (notice.type === 'phaseAssigned') this.checkers.onAssigned(notice, notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []));
@@ -178,8 +192,11 @@ class Cluster {
       log: (message) => {
         const linked = /^generation (\d+):/.exec(message);
         if (linked) placed.generation = Number(linked[1]);
+        this.checkers.seen.blocksFromPeers += Number(/(\d+) from other workers/.exec(message)?.[1] ?? 0);
+        if (message.startsWith('no blocks from')) this.checkers.seen.peersLeftAlone += 1;
         log(message);
       },
+      ...(seed % 4 === 0 ? {} : { cache: new SmallCache() }),
       createEngine: async (itsJob, fetchBlock) => new ToyEngine(itsJob, model, {
         clock, random, fetchBlock, speedMs: () => (speedsMs[place] ?? 10) * placed.factor,
         observer: { onCompute: (phase, task) => this.checkers.onCompute(name, placed.generation, { phase, task }) },

@@ -1,11 +1,22 @@
 // Everything about a cluster and its faults, from one seed.
 import { createHash } from 'node:crypto';
-import { hashName, ledgerDigest, parseRecipe, randomStream, wholeLedger, type Job, type SetManifest } from '@stillhouse/core';
+import { dealDraws, hashName, ledgerDigest, parseRecipe, randomStream, wholeLedger, type Job, type Segment, type SetManifest } from '@stillhouse/core';
 import type { ToyModel } from './toy-engine.js';
 
-export const blockBytes = new Uint8Array([1, 2, 3]);
-export const block = createHash('sha256').update(blockBytes).digest('hex');
-const setOf = (rowCount: number): SetManifest => ({ rowCount, blockRows: rowCount, blocks: [block], rowsDigest: ledgerDigest(wholeLedger(rowCount)) });
+/** Bytes of every block that a set may have, by their hash. */
+export const blocks: ReadonlyMap<string, Uint8Array> = new Map(Array.from({ length: 90 }, (_, i) => {
+  const bytes = new Uint8Array([1, 2, i]);
+  return [createHash('sha256').update(bytes).digest('hex'), bytes];
+}));
+const setOf = (rowCount: number, blockRows = rowCount): SetManifest => ({ rowCount, blockRows, blocks: [...blocks.keys()].slice(0, Math.ceil(rowCount / blockRows)), rowsDigest: ledgerDigest(wholeLedger(rowCount)) });
+
+/** Some rows drawn more often than others, and some seldom. */
+function segmentsOf(rows: number, seed: number): Segment[] {
+  const count = Math.min(rows, 1 + (seed % 3));
+  const starts = Array.from({ length: count + 1 }, (_, i) => Math.floor((rows * i) / count));
+  const draws = dealDraws(1 + ((rows * (1 + (seed % 5))) >> 1), starts.slice(1).map((_, i) => i + 1));
+  return draws.map((drawn, i) => ({ first: starts[i], rows: starts[i + 1] - starts[i], draws: drawn }));
+}
 
 /** What goes wrong, as sentences. Workers are numbered by the place that they run at; a place is filled again after a crash. */
 export type Fault =
@@ -66,7 +77,12 @@ function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
   };
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
-  const sets = { large: { ...setOf(rows), ...(seed % 3 === 0 ? { blockRows: 1 + (seed % 7), windowBlocks: 1 + (seed % 4) } : {}) }, small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
+  const large: SetManifest = {
+    ...setOf(rows, seed % 3 === 1 ? rows : 1 + (seed % 7)),
+    ...(seed % 3 === 0 ? { windowBlocks: 1 + (seed % 4) } : {}),
+    ...(seed % 5 === 0 ? { segments: segmentsOf(rows, seed) } : {}),
+  };
+  const sets = { large, small: setOf(upTo(20)), test: setOf(upTo(30)), ...(validation ? { largeValidation: setOf(upTo(20)), smallValidation: setOf(upTo(5)) } : {}) };
   return { runId: `sim-${seed}`, recipe, assets: {}, dataset: { inputShape: [1], columns: [], classes: null, outputs: 1, labelCount: 1, targets: [], sets } };
 }
 

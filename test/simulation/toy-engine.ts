@@ -68,6 +68,7 @@ export class ToyEngine implements Engine {
   #sum = new Float32Array(0);
   #velocity = new Float32Array(0);
   #partials: Float32Array[] = [];
+  readonly #blocks = new Set<string>();
   #kept: { weights: Float32Array; others: Float32Array } | undefined;
 
   constructor(
@@ -95,7 +96,7 @@ export class ToyEngine implements Engine {
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
     this.options.observer.onCompute(this.#phase, task);
-    if (task.step === 0) await this.options.fetchBlock(this.job.dataset.sets[task.set]!.blocks[0]);
+    await this.#getRows(task);
     await this.#takeTime();
     // As with a real engine, the buffers of the step before are used again, and a sum over all ranks is put where it belongs.
     const outputs = task.inPlace ? [this.#sum] : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#sum.length)));
@@ -157,6 +158,17 @@ export class ToyEngine implements Engine {
   async exportModel(): ReturnType<Engine['exportModel']> {
     const data = bytesOf(this.#weights.slice());
     return { topology: '{}', weights: [{ name: 'w', shape: [this.#weights.length], trainable: true }], data, parameters: this.#weights.length };
+  }
+
+  async #getRows({ set, ranks }: ComputeTask): Promise<void> {
+    const { blockRows, blocks } = this.job.dataset.sets[set]!;
+    const needed = new Set(ranks.flatMap(({ rows }) => [...rows].map((row) => blocks[Math.floor(row / blockRows)])));
+    await Promise.all([...needed].map(async (hash) => {
+      if (this.#blocks.has(hash)) return;
+      const bytes = await this.options.fetchBlock(hash);
+      if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error(`block ${hash} has other bytes`);
+      this.#blocks.add(hash);
+    }));
   }
 
   #takeTime(share = 1): Promise<void> {

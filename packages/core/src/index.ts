@@ -12,6 +12,7 @@ export * from './metrics.js';
 export * from './model-files.js';
 export * from './order.js';
 export * from './permutation.js';
+export * from './protocol/block-tracker.js';
 export * from './protocol/collective.js';
 export * from './protocol/coordinator-machine.js';
 export * from './protocol/coordinator-state.js';

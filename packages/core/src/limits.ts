@@ -61,6 +61,11 @@ export const limits = {
   /** A worker fetches so many blocks at once, and each so often if it comes with other bytes than its hash says. */
   blocksAtOnce: 4,
   blockTries: 3,
+  /** A worker that has a block gets so long to hand it out; one that does not is not asked again for so long. */
+  peerBlockMs: 3_000,
+  peerRestMs: 60_000,
+  /** So many workers are remembered for each block that they were sent. */
+  blockHolders: 8,
   /** So often a coordinator prepares spoilt blocks anew. */
   blockRepairs: 10,
   /** Blocks that a worker keeps on its disk. */

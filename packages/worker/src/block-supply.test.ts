@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { limits } from '@stillhouse/core';
 import { BlockCache, BlockFolder, sha256 } from '@stillhouse/datasets';
-import { BlockSupply } from './block-supply.js';
+import { BlockSupply, type BlockSupplyOptions } from './block-supply.js';
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'stillhouse-supply-'))));
@@ -15,19 +15,34 @@ const blockOf = (value: number, bytes = 1000): { hash: string; bytes: Uint8Array
   const block = new Uint8Array(bytes).fill(value);
   return { hash: sha256(block), bytes: block };
 };
+/** A supply whose coordinator answers by itself, unless it names a peer. */
+const supplyOf = (network: (hash: string) => Promise<Uint8Array>, options: Partial<BlockSupplyOptions> = {}): BlockSupply =>
+  new BlockSupply({ local: [], coordinator: { fetch: network, locate: async (hash) => ({ bytes: await network(hash) }) }, peers: { fetch: () => Promise.reject(new Error('asked a peer')) }, cache: undefined, log: () => {}, ...options });
 const spoilt = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes, (byte, i) => (i === 7 ? byte ^ 1 : byte));
 
 test('a block that was spoilt on the way is fetched again, and named; after some tries it is an error', async () => {
   const { hash, bytes } = blockOf(1);
   const said: string[] = [];
   let asked = 0;
-  const once = { fetch: async () => (asked++ === 0 ? spoilt(bytes) : bytes) };
-  expect(await new BlockSupply([], once, undefined, (text) => said.push(text)).fetch(hash)).toEqual(bytes);
-  expect(said).toEqual([expect.stringContaining(`block ${hash.slice(0, 12)} arrived with other bytes`)]);
+  const once = async (): Promise<Uint8Array> => (asked++ === 0 ? spoilt(bytes) : bytes);
+  expect(await supplyOf(once, { log: (text) => said.push(text) }).fetch(hash)).toEqual(bytes);
+  expect(said).toEqual([expect.stringContaining(`block ${hash.slice(0, 12)} arrived from the coordinator with other bytes`)]);
   let tries = 0;
-  const always = { fetch: async () => (tries++, spoilt(bytes)) };
-  await expect(new BlockSupply([], always, undefined, () => {}).fetch(hash)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' });
+  await expect(supplyOf(async () => (tries++, spoilt(bytes))).fetch(hash)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' });
   expect(tries).toBe(limits.blockTries);
+});
+
+test.each([
+  ['has it', (bytes: Uint8Array) => bytes, 'workers', []],
+  ['has it no more', () => undefined, 'coordinator', []],
+  ['has it with other bytes', spoilt, 'coordinator', [expect.stringContaining('arrived from ws://peer:1 with other bytes')]],
+] as const)('a peer that %s', async (_, answer, from, expected) => {
+  const { hash, bytes } = blockOf(7);
+  const said: string[] = [];
+  const supply = supplyOf(async () => bytes, { coordinator: { fetch: async () => bytes, locate: async () => ({ at: 'ws://peer:1' }) }, peers: { fetch: async () => answer(bytes) }, log: (text) => said.push(text) });
+  expect(await supply.fetch(hash)).toEqual(bytes);
+  expect(supply.counts).toEqual({ disk: 0, workers: 0, coordinator: 0, [from]: 1 });
+  expect(said).toEqual(expected);
 });
 
 test('a block that is spoilt on disk is named, fetched again, and whole in the cache from then on', async () => {
@@ -38,7 +53,7 @@ test('a block that is spoilt on disk is named, fetched again, and whole in the c
   cache.keep(hash, bytes);
   writeFileSync(join(path, hash), spoilt(bytes));
   let asked = 0;
-  const supply = new BlockSupply([cache], { fetch: async () => (asked++, bytes) }, cache, (text) => said.push(text));
+  const supply = supplyOf(async () => (asked++, bytes), { local: [cache], cache, log: (text) => said.push(text) });
   expect(await supply.fetch(hash)).toEqual(bytes);
   expect(said[0]).toContain(join(path, hash));
   expect(new Uint8Array(readFileSync(join(path, hash)))).toEqual(bytes);
@@ -51,7 +66,7 @@ test('a folder that is shared is read first, and never written', async () => {
   const shared = new BlockFolder(join(folder, 'shared'));
   const nowhere = new BlockFolder(join(folder, 'nowhere'));
   shared.write(hash, bytes);
-  const supply = new BlockSupply([nowhere, shared], { fetch: () => Promise.reject(new Error('asked the network')) }, undefined, () => {});
+  const supply = supplyOf(() => Promise.reject(new Error('asked the network')), { local: [nowhere, shared] });
   expect(new Uint8Array(await supply.fetch(hash))).toEqual(bytes);
   expect(existsSync(nowhere.path)).toBe(false);
 });
@@ -75,7 +90,7 @@ test('a cache that cannot be written says so once, and costs nothing but the cac
   chmodSync(file, 0o400);
   const cache = new BlockCache(join(file, 'inside'), 1e6, (text) => said.push(text));
   const { hash, bytes } = blockOf(6);
-  const supply = new BlockSupply([cache], { fetch: async () => bytes }, cache, () => {});
+  const supply = supplyOf(async () => bytes, { local: [cache], cache });
   expect(await supply.fetch(hash)).toEqual(bytes);
   expect(await supply.fetch(hash)).toEqual(bytes);
   expect(said).toEqual([expect.stringContaining('cannot be written')]);
@@ -85,16 +100,13 @@ test('a few blocks at a time, in the order in which they are asked for', async (
   let [running, most] = [0, 0];
   const order: string[] = [];
   const blocks = Array.from({ length: 20 }, (_, i) => blockOf(i));
-  const network = {
-    fetch: async (hash: string) => {
-      order.push(hash);
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      running -= 1;
-      return blocks.find((block) => block.hash === hash)!.bytes;
-    },
-  };
-  const supply = new BlockSupply([], network, undefined, () => {});
+  const supply = supplyOf(async (hash) => {
+    order.push(hash);
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    running -= 1;
+    return blocks.find((block) => block.hash === hash)!.bytes;
+  });
   await Promise.all(blocks.map(({ hash }) => supply.fetch(hash)));
   expect(most).toBe(limits.blocksAtOnce);
   expect(order).toEqual(blocks.map(({ hash }) => hash));

@@ -1,23 +1,28 @@
-// Where a worker's blocks come from: a folder that it shares with the coordinator, its own cache, the network. Each is
-// verified by its hash; one that is not what it should be is named, and fetched again.
+// Where a worker's blocks come from: a folder that it shares with the coordinator, its own cache, another worker, the
+// coordinator. Each is verified by its hash; one that is not what it should be is named, and fetched again.
 import { limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import { sha256, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import type { BlockClient } from './block-client.js';
+import type { PeerBlocks } from './peer-blocks.js';
+
+export interface BlockSupplyOptions {
+  /** Looked at first, in this order; they verify what they give. */
+  readonly local: readonly BlockSource[];
+  readonly coordinator: Pick<BlockClient, 'fetch' | 'locate'>;
+  readonly peers: Pick<PeerBlocks, 'fetch'>;
+  /** Keeps what comes over the network. */
+  readonly cache: Pick<BlockCache, 'keep'> | undefined;
+  readonly log: (message: string) => void;
+}
 
 export class BlockSupply {
   #running = 0;
   readonly #queue: (() => void)[] = [];
 
-  /**
-   * @param local looked at first, in this order; they verify what they give
-   * @param cache keeps what comes over the network
-   */
-  constructor(
-    private readonly local: readonly BlockSource[],
-    private readonly network: Pick<BlockClient, 'fetch'>,
-    private readonly cache: BlockCache | undefined,
-    private readonly log: (message: string) => void,
-  ) {}
+  /** How many came from where. */
+  readonly counts = { disk: 0, workers: 0, coordinator: 0 };
+
+  constructor(private readonly options: BlockSupplyOptions) {}
 
   /** @throws StillhouseError BLOCK_CORRUPT if it comes with other bytes again and again */
   async fetch(hash: string): Promise<Uint8Array> {
@@ -37,27 +42,44 @@ export class BlockSupply {
   }
 
   async #fromDisk(hash: string): Promise<Uint8Array | undefined> {
-    for (const source of this.local) {
+    for (const source of this.options.local) {
       try {
         const bytes = await source.read(hash);
-        if (bytes) return bytes;
+        if (!bytes) continue;
+        this.counts.disk += 1;
+        return bytes;
       } catch (error) {
-        this.log(`${toErrorRecord(error).message}; it is fetched again`);
+        this.options.log(`${toErrorRecord(error).message}; it is fetched again`);
       }
     }
     return undefined;
   }
 
   async #fromNetwork(hash: string): Promise<Uint8Array> {
-    for (let tries = 1; ; tries++) {
-      const bytes = await this.network.fetch(hash);
+    const { cache, log } = this.options;
+    let message = '';
+    for await (const { bytes, from, sender } of this.#offers(hash)) {
       if (sha256(bytes) === hash) {
-        this.cache?.keep(hash, bytes);
+        cache?.keep(hash, bytes);
+        this.counts[from] += 1;
         return bytes;
       }
-      const message = `block ${hash.slice(0, 12)} arrived with other bytes than it was announced with`;
-      if (tries === limits.blockTries) throw new StillhouseError('BLOCK_CORRUPT', message);
-      this.log(`${message}; it is fetched again`);
+      message = `block ${hash.slice(0, 12)} arrived from ${sender} with other bytes than it was announced with`;
+      log(`${message}; it is fetched again`);
     }
+    throw new StillhouseError('BLOCK_CORRUPT', message);
+  }
+
+  /** From a worker, if the coordinator names one, and from the coordinator itself as often as it may be tried. */
+  async *#offers(hash: string): AsyncGenerator<{ bytes: Uint8Array; from: 'workers' | 'coordinator'; sender: string }> {
+    const { coordinator, peers } = this.options;
+    const direct = (bytes: Uint8Array) => ({ bytes, from: 'coordinator', sender: 'the coordinator' }) as const;
+    const located = await coordinator.locate(hash);
+    if ('bytes' in located) yield direct(located.bytes);
+    else {
+      const bytes = await peers.fetch(located.at, hash);
+      if (bytes) yield { bytes, from: 'workers', sender: located.at };
+    }
+    for (let tries = 1; tries < limits.blockTries; tries++) yield direct(await coordinator.fetch(hash));
   }
 }

@@ -43,11 +43,15 @@ export class Mesh {
   private constructor(
     private readonly transport: Transport,
     private readonly token: string,
+    private readonly onBlockLink: (link: Link) => void,
   ) {}
 
-  /** @param address HOST:PORT to listen at */
-  static async open(transport: Transport, address: string, token: string): Promise<Mesh> {
-    const mesh = new Mesh(transport, token);
+  /**
+   * @param address HOST:PORT to listen at
+   * @param onBlockLink gets links of workers that want blocks
+   */
+  static async open(transport: Transport, { address, token, onBlockLink }: { address: string; token: string; onBlockLink: (link: Link) => void }): Promise<Mesh> {
+    const mesh = new Mesh(transport, token, onBlockLink);
     mesh.#listener = await transport.listen(address, (link) => mesh.#accept(link));
     return mesh;
   }
@@ -118,6 +122,7 @@ export class Mesh {
         link.close(error instanceof Error ? error.message : String(error));
         return;
       }
+      if ('blocks' in hello) return this.onBlockLink(link);
       // A peer may be ahead of this worker, but one that is behind has nothing to hear.
       if (hello.generation < this.#oldest) link.abort();
       else this.#generation(hello.generation).arrived(hello.index, link);

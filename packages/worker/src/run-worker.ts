@@ -4,11 +4,12 @@ import {
   decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, lengthOf, limits, readTraining, stateFrames, StateUpload, StillhouseError, toErrorRecord, trainingParts, workerStep,
   type Clock, type Link, type StateUploader, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerIdentity, type WorkerState,
 } from '@stillhouse/core';
-import { BlockFolder, type BlockCache } from '@stillhouse/datasets';
+import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import { BlockClient } from './block-client.js';
 import { BlockSupply } from './block-supply.js';
 import type { Engine, EngineFactory } from './engine.js';
 import { Mesh } from './mesh.js';
+import { PeerBlocks } from './peer-blocks.js';
 
 export interface WorkerOptions {
   /** Addresses at which a coordinator of the run may be, as its transport understands them. */
@@ -20,8 +21,8 @@ export interface WorkerOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly createEngine: EngineFactory;
-  /** Keeps blocks that came over the network. */
-  readonly cache?: BlockCache;
+  /** Keeps blocks that came over the network, and hands them out to other workers. */
+  readonly cache?: BlockSource & Pick<BlockCache, 'keep'>;
   /** Who copies and sends states for checkpoints; by default this thread. */
   readonly uploader?: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
@@ -57,6 +58,8 @@ class WorkerShell {
   /** Resolves once the last change of the state that was asked for is done. */
   #changed: Promise<void> = Promise.resolve();
   readonly #blocks: BlockClient;
+  #peers: PeerBlocks | undefined;
+  #supply: BlockSupply | undefined;
   /** Effects that take the engine are performed one after the other. */
   #work: Promise<void> = Promise.resolve();
   #breathedMs = 0;
@@ -67,7 +70,7 @@ class WorkerShell {
   constructor(private readonly options: WorkerOptions) {
     this.#state = initialWorkerState(options.identity, options.clock.now());
     this.#uploader = options.uploader ?? new StateUpload(options.transport, options.log);
-    this.#blocks = new BlockClient(options.clock, (hash) => this.#send({ type: 'getBlock', hash }));
+    this.#blocks = new BlockClient(options.clock, (hash, direct) => this.#send({ type: 'getBlock', hash, direct }));
   }
 
   start(): void {
@@ -144,6 +147,7 @@ class WorkerShell {
   #onControlFrame(frame: Uint8Array): void {
     const message = decodeToWorker(frame);
     if (message.type === 'block') this.#blocks.deliver(message.hash, message.bytes);
+    if (message.type === 'blockAt') this.#blocks.refer(message.hash, message.meshAddress);
     this.dispatch({ type: 'message', message });
   }
 
@@ -234,11 +238,13 @@ class WorkerShell {
   }
 
   async #load({ job, meshToken }: Effect<'load'>): Promise<WorkerEvent> {
-    const { cache, createEngine, log, meshAddress, transport } = this.options;
-    const supply = new BlockSupply([...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]), ...(cache ? [cache] : [])], this.#blocks, cache, log);
+    const { cache, clock, createEngine, log, meshAddress, transport } = this.options;
+    const local = [...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]), ...(cache ? [cache] : [])];
+    const peers = (this.#peers = new PeerBlocks({ transport, clock, token: meshToken, cache, log }));
+    const supply = (this.#supply = new BlockSupply({ local, coordinator: this.#blocks, peers, cache, log }));
     this.#engine = await createEngine(job, (hash) => supply.fetch(hash), () => this.#breathe());
     const host = this.#localHost;
-    this.#mesh = await Mesh.open(transport, meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, meshToken);
+    this.#mesh = await Mesh.open(transport, { address: meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, token: meshToken, onBlockLink: (link) => peers.serve(link) });
     const { fingerprint, choice } = this.#engine;
     this.options.log(`engine ${fingerprint}, mesh at ${this.#mesh.address}; backend ${choice}`);
     return { type: 'loaded', fingerprint, choice, meshAddress: this.#mesh.address };
@@ -290,6 +296,8 @@ class WorkerShell {
   async #end(error: Error | undefined): Promise<void> {
     this.#stopHeartbeat();
     this.#blocks.close();
+    this.#peers?.close();
+    if (this.#supply) this.options.log(`blocks: ${this.#supply.counts.disk} from disk, ${this.#supply.counts.workers} from other workers, ${this.#supply.counts.coordinator} from the coordinator`);
     this.#uploader.close();
     await this.#mesh?.close();
     this.#link?.close();

@@ -73,7 +73,7 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
     case 'heartbeat':
       return onHeartbeat(heard, worker, message, nowMs);
     case 'getBlock':
-      return { state: heard, effects: [{ type: 'sendBlock', link, hash: message.hash }] };
+      return { state: heard, effects: [{ type: 'sendBlock', link, hash: message.hash, direct: message.direct }] };
     case 'join':
       return onJoin(heard, worker, message, nowMs);
     case 'leaving':

@@ -82,7 +82,7 @@ export type CoordinatorNotice =
 
 export type CoordinatorEffect =
   | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }
-  | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string }
+  | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string; readonly direct: boolean }
   | { readonly type: 'close'; readonly link: number }
   | { readonly type: 'notify'; readonly notice: CoordinatorNotice }
   /** Write a record down for good, before anything that follows. */

@@ -9,7 +9,7 @@ import type { Job } from '../job.js';
 import type { Metrics } from '../metrics.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;
 
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -37,6 +37,7 @@ const test = z.object({ metrics, weightsSha256: sha256 });
 export const trainingState = z.object({
   phase: phaseName, ops: index, step: index, ledger, lossSum: real, samples: index, epochs: z.array(epochReport), stopped: z.string().optional(), test: test.optional(),
 });
+const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
 /** How far a worker's weights and optimiser state are. */
 const held = z.object({ phase: phaseName, ops: index });
 export type Held = z.infer<typeof held>;
@@ -55,7 +56,7 @@ const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
   z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
   z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
-  z.object({ type: z.literal('getBlock'), hash: sha256 }),
+  z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
   z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),
   z.object({ type: z.literal('failed'), error: errorRecord, step: index.optional(), rank: index.optional(), lastGood: exportedModel.optional() }),
   z.object({ type: z.literal('leaving') }),
@@ -74,17 +75,24 @@ const toWorker = z.discriminatedUnion('type', [
     checkpoint: sha256.optional(), teacher: sha256.optional(),
   }),
   z.object({ type: z.literal('start'), generation: index }),
-  z.object({ type: z.literal('block'), hash: sha256, bytes }),
+  block,
+  z.object({ type: z.literal('blockAt'), hash: sha256, meshAddress: z.string().max(1000) }),
   z.object({ type: z.literal('capture'), id: index }),
   z.object({ type: z.literal('nextPart'), offset: index }),
   z.object({ type: z.literal('heartbeat'), phase: phaseName.optional(), epochs: index, done: z.boolean() }),
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 
-/** First frame on a link between workers: who connects, for which generation. */
-const meshHello = z.object({ token: z.string().max(1000), generation: index, index: index });
+/** First frame on a link between workers: who connects, for which generation; or one that wants blocks. */
+const meshHello = z.union([z.object({ token: z.string().max(1000), generation: index, index: index }), z.object({ token: z.string().max(1000), blocks: z.literal(true) })]);
+
+/** What follows on a link for blocks: questions one way, answers the other. */
+const blockQuestion = z.object({ type: z.literal('getBlock'), hash: sha256 });
+const blockAnswer = z.discriminatedUnion('type', [block, z.object({ type: z.literal('noBlock'), hash: sha256 })]);
 
 export type MeshHello = z.infer<typeof meshHello>;
+export type BlockQuestion = z.infer<typeof blockQuestion>;
+export type BlockAnswer = z.infer<typeof blockAnswer>;
 export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
@@ -96,7 +104,7 @@ const prefixBytes = 5;
 const longBytes = 64 * 1024;
 
 /** The message as the parts of one frame; long bytes share their memory. */
-export function encodeMessage(message: ToCoordinator | ToWorker | MeshHello): Uint8Array[] {
+export function encodeMessage(message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer): Uint8Array[] {
   if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [pack(message)];
   const { bytes: behind, ...rest } = message;
   const head = pack(rest);
@@ -132,3 +140,7 @@ export const decodeToCoordinator = (frame: Uint8Array): ToCoordinator => decode(
 export const decodeToWorker = (frame: Uint8Array): ToWorker => decode(toWorker, frame);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
 export const decodeMeshHello = (frame: Uint8Array): MeshHello => decode(meshHello, frame);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeBlockQuestion = (frame: Uint8Array): BlockQuestion => decode(blockQuestion, frame);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeBlockAnswer = (frame: Uint8Array): BlockAnswer => decode(blockAnswer, frame);

@@ -175,6 +175,7 @@ function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
     case 'stop':
       return stop(state, message.error as ErrorRecord | undefined);
     case 'block':
+    case 'blockAt':
     case 'nextPart':
       return { state, effects: [] };
   }
