@@ -52,6 +52,31 @@ test('rows of one owner are on one side, and what is predicted fits the rows tha
   stdout.trim().split('\n').forEach((line, i) => expect(Math.abs(Number(line) - prices[i]) / prices[i]).toBeLessThan(0.5));
 });
 
+test('a student with a class and a column of its own: on two backends, evaluated and predicted with as it was tested', async () => {
+  const { recipe } = documented.find(({ recipe }) => recipe.name === 'further')!;
+  const of = { ...recipe, teacher: { ...recipe.teacher, epochs: 30 }, student: { ...recipe.student!, epochs: 200, batch: 12, optimizer: { name: 'adam', learningRate: 0.02 } } };
+  const path = writeIn('further.json', JSON.stringify({ ...of, data: { ...of.data, small: { ...of.data.small, perClass: 60 } } }));
+  for (const backend of ['cpu', 'wasm']) {
+    const { record, folder: out, stderr } = await scratch.train(path, ['--backend', backend, '--workers', '2']);
+    expect(stderr).toMatch(/columns of data.small that only the student gets: price/);
+    expect(stderr).toMatch(/classes of data.small that the teacher does not know: Kyoto/);
+    const { teacher, student, alone } = record;
+    expect([student!.test['rows'], alone!.test['rows']]).toEqual([240, 240]);
+    expect(teacher!.test['rows']).toBeLessThan(200);
+    const evaluated = JSON.parse((await scratch.run(['evaluate', out, '--backend', backend, '--json'])).stdout) as Record<string, unknown>;
+    // Sums are added up rank by rank there, and row by row here.
+    const near = (test: object): object => Object.fromEntries(Object.entries(test).map(([name, value]) => [name, expect.closeTo(value as number, 9)]));
+    expect(evaluated).toEqual({ teacher: near(teacher!.test), student: near(student!.test), alone: near(alone!.test) });
+    const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n');
+    const { stdout } = await scratch.run(['predict', out, '--backend', backend], { stdin: `${rows.join('\n')}\n` });
+    const predicted = stdout.trim().split('\n').map((line) => line.split(',')[0]);
+    expect(predicted).toContain('Kyoto');
+    const right = predicted.filter((city, i) => rows[i + 1].split(',')[3] === city).length;
+    expect(right / 240).toBeCloseTo(student!.test['accuracy'] as number, 6);
+    expect(right).toBeGreaterThan(100);
+  }
+});
+
 test('augmented images give the same weights on any number of workers', async () => {
   const { text } = documented.find(({ recipe }) => recipe.name === 'folder')!;
   const weights = await Promise.all(['1', '3'].map(async (workers) => (await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', workers])).record.teacher!.weightsSha256));

@@ -103,7 +103,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const isResumed = 'resume' in from;
   const opened = await (isResumed ? openAgain(from.resume, options) : openNew(from, options));
   const { job, dataset, history, secrets } = opened;
-  const folder = opened.folder.withModelMetadata({ ...modelMetadata(job, dataset.preprocessing) });
+  const folder = opened.folder.withModelMetadata((phase) => ({ ...modelMetadata(job, dataset.preprocessing, phase) }));
   let { record } = opened;
   // From here on coordinators of lower terms know that they are over.
   folder.writeSecrets(secrets);

@@ -28,13 +28,16 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
     const phase = record[name];
     if (!phase) return [];
     const test = phase.test as Metrics;
-    return [[labels[name], grouped(phase.parameters), grouped(phase.bytes), ...metrics.map((metric) => formatMetric(metric, test[metric])), `${phase.seconds.toFixed(1)} s`]];
+    const shown = (metric: MetricName): string => (test.rows === 0 ? '–' : formatMetric(metric, test[metric]));
+    return [[labels[name], grouped(phase.parameters), grouped(phase.bytes), ...metrics.map(shown), `${phase.seconds.toFixed(1)} s`]];
   });
   return alignColumns([header, ...rows]);
 }
 
 /** What the numbers mean where they could be mistaken. */
 export function verdicts(record: RunRecord, recipe: Recipe): string[] {
+  const [known, all] = [record.teacher?.test['rows'], record.dataset.rows['test']];
+  if (typeof known === 'number' && known < all) return [`The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`];
   const r2 = record.teacher?.test['r2'];
   if (!isClassification(recipe.loss) && typeof r2 === 'number' && r2 <= 0) {
     return [`The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`];

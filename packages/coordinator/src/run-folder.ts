@@ -52,7 +52,7 @@ export interface CoordinatorSecrets {
 export class RunFolder implements RunStore {
   private constructor(
     readonly path: string,
-    private readonly modelMetadata: Record<string, unknown> = {},
+    private readonly metadataOf: (phase: PhaseName) => Record<string, unknown> = () => ({}),
   ) {}
 
   /**
@@ -85,8 +85,8 @@ export class RunFolder implements RunStore {
   }
 
   /** The same folder, with what goes into the files of its models. */
-  withModelMetadata(metadata: Record<string, unknown>): RunFolder {
-    return new RunFolder(this.path, metadata);
+  withModelMetadata(metadataOf: (phase: PhaseName) => Record<string, unknown>): RunFolder {
+    return new RunFolder(this.path, metadataOf);
   }
 
   /** Takes the folder back, for a run that did not begin. */
@@ -183,7 +183,7 @@ export class RunFolder implements RunStore {
 
   /** Writes a model as a TFJS LayersModel and as safetensors. */
   saveModel(phase: PhaseName, model: ExportedModel, lastGood: boolean): string {
-    const { json, weights, safetensors } = modelFiles(model, this.modelMetadata);
+    const { json, weights, safetensors } = modelFiles(model, this.metadataOf(phase));
     const folder = join(this.path, lastGood ? `${phase}-last-good` : phase);
     this.#write(() => {
       mkdirSync(folder, { recursive: true });

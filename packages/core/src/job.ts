@@ -29,7 +29,8 @@ export interface TargetScale {
   readonly deviation: number;
 }
 
-export interface DatasetManifest {
+/** What rows are to a model. */
+export interface ModelShape {
   /** Shape of one row's input. */
   readonly inputShape: readonly number[];
   /** How the columns of a block become a row's input, in this order. */
@@ -38,12 +39,20 @@ export interface DatasetManifest {
   readonly outputs: number;
   /** Names of the classes, where the data has some. */
   readonly classes: readonly string[] | null;
+}
+
+export interface DatasetManifest extends ModelShape {
+  /** The student's, where the small set has columns or classes that the large one has not: they come behind the teacher's. */
+  readonly student?: ModelShape | undefined;
   /** Numbers per label in a block: 1 class index, or one per target. */
   readonly labelCount: number;
   /** How the targets of regression were scaled; empty where they were not. */
   readonly targets: readonly TargetScale[];
   readonly sets: Partial<Record<SetName, SetManifest>>;
 }
+
+/** The data as the model of a phase sees it. */
+export const datasetOf = ({ student, ...teacher }: DatasetManifest, phase: PhaseName): DatasetManifest => (phase === 'teacher' ? teacher : { ...teacher, ...student });
 
 /** Files that the recipe's models name, read by the coordinator so that workers need no file of its machine. */
 export interface ModelAssets {

@@ -50,7 +50,7 @@ function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: num
 }
 
 /**
- * Adds rows to `sums`.
+ * Adds rows to `sums`, but for those of classes that the model does not know.
  * @param outputs model outputs [rows, outputCount]
  * @param labels class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount]
  */
@@ -60,6 +60,7 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
   for (let i = 0; i < rows; i++) {
     const outputOffset = i * outputCount;
     const labelOffset = i * labelCount;
+    if (loss === 'softmaxCrossEntropy' && labels[labelOffset] >= outputCount) continue;
     sums[0] += 1;
     sums[1] += rowLoss(loss, { outputs, outputOffset, outputCount, labels, labelOffset });
     if (loss === 'softmaxCrossEntropy') {

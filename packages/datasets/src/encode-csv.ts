@@ -22,7 +22,7 @@ export async function encodeCsv(text: string, columns: readonly FittedColumn[]):
     const inputs = new Float32Array(table.rowCount * width);
     // A row to predict is never dropped.
     const strict = columns.map((column) => (column.type === 'number' && column.missing === 'drop' ? { ...column, missing: 'error' as const } : column));
-    for await (const { first, rowCount, cells, problems } of storedTable(table, { columns: strict, targets: [], classes: undefined }, { withLabels: false, key: undefined })) {
+    for await (const { first, rowCount, cells, problems } of storedTable(table, { columns: strict, targets: [], classes: undefined }, { withLabels: false, mayLack: false, key: undefined })) {
       for (const problem of problems.values()) throw await problem();
       const rows = Array.from({ length: rowCount }, (_, i) => i);
       const out = inputs.subarray(first * width, (first + rowCount) * width);

@@ -5,20 +5,20 @@ import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, w
 import { join } from 'node:path';
 import {
   inputWidth, isClassification, limits, StillhouseError,
-  type DatasetManifest, type LossName, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
+  type DatasetManifest, type LossName, type ModelShape, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
 } from '@stillhouse/core';
 import { BlockFolder, notWritten } from './block-folder.js';
 import { rowsPerBlock, sha256, windowOf, type BlockShape } from './blocks.js';
 import { identify, type DataPlaces, type FileIdentity } from './files.js';
-import { lock, lockName, readJson, readProgress, writeWhole, type Fitted, type PreparedFile, type Progress } from './prepared-folder.js';
-import { fitTable, indexType, targetsOf, type Preprocessing } from './preprocessing.js';
+import { lock, lockName, readJson, readProgress, writeWhole, type Fitted, type FittedRows, type PreparedFile, type Progress } from './prepared-folder.js';
+import { extendTable, fitTable, indexType, targetsOf, type FitOptions, type Preprocessing } from './preprocessing.js';
 import { joinSegments, segmentOf, type WrittenSegment } from './segments.js';
 import { selectRows, type Part, type RowFacts, type Selection } from './select-rows.js';
 import { SetWriter } from './set-writer.js';
 import { filesOf, isRepeatable } from './source-files.js';
 import { openSource, TableReader, type Source } from './sources.js';
-import { storedTable } from './stored-rows.js';
-import { fitTensors, storedTensors } from './tensor-rows.js';
+import { canLack, storedTable } from './stored-rows.js';
+import { extendTensors, fitTensors, labelOf, storedTensors } from './tensor-rows.js';
 import { sizeOf } from './tensor-set.js';
 
 export interface Dataset {
@@ -51,7 +51,7 @@ const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNullable<
 };
 
 /** Raised whenever what is prepared from the same sources changes. */
-const format = 1;
+const format = 2;
 
 const hashJson = (value: unknown): string => sha256(new TextEncoder().encode(JSON.stringify(value))).slice(0, 32);
 
@@ -137,11 +137,11 @@ class Preparation {
   }
 
   /** Makes an interrupted preparation of one that was done. */
-  #reopen(folder: string, key: string, { preprocessing, tensors, written }: PreparedFile): void {
+  #reopen(folder: string, key: string, { preprocessing, tensors, student, written }: PreparedFile): void {
     const partial = join(this.own.scratch, key);
     rmSync(partial, { recursive: true, force: true });
     renameSync(folder, partial);
-    const entries: Progress[] = [{ fitted: { preprocessing, tensors } }, ...Object.entries(written).flatMap(([set, blocks]) => blocks.map((hash) => ({ block: { set, hash } })))];
+    const entries: Progress[] = [{ fitted: { preprocessing, tensors, student } }, ...Object.entries(written).flatMap(([set, blocks]) => blocks.map((hash) => ({ block: { set, hash } })))];
     writeFileSync(join(partial, 'progress.jsonl'), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   }
 
@@ -185,32 +185,30 @@ class Preparation {
     }
     let fitted = before.fitted;
     if (!fitted) {
-      fitted = await this.#fit(large, selections.get('large')!, sources);
+      fitted = await this.#fit(sources, selections);
       say({ fitted });
     }
-    const preprocessing = fitted.preprocessing ?? undefined;
-    const shape = shapeOf(recipe.loss, large, fitted);
     const sets: Partial<Record<SetName, SetManifest>> = {};
     const written: Record<string, readonly string[]> = {};
-    const warnings = recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : [];
+    const warnings = [...(recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : []), ...addedTo(fitted)];
     for (const [name] of usedSources(recipe)) {
+      const rows: FittedRows = name === 'large' ? fitted : (fitted.student ?? fitted);
+      const shape = shapeOf(recipe.loss, large, rows);
+      warnings.push(...unlikeColumns(name, sources, rows));
       const write = (set: string) => new SetWriter(shape, { known: before.blocks.get(set) ?? [], has: (hash) => blocks.has(hash) }, (hash, bytes, isKnown) => {
         blocks.write(hash, bytes);
         if (!isKnown) say({ block: { set, hash } });
       });
-      const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, fitted, shape, write });
+      const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, fitted: rows, shape, write });
       Object.assign(sets, done.sets);
       Object.assign(written, done.written);
       warnings.push(...done.warnings);
     }
     this.#refuseChanged(identities);
-    const labelCount = shape.labelCount;
-    const { loss } = recipe;
-    const classes = preprocessing?.classes ?? fitted.tensors?.classes ?? null;
-    const classCount = classes?.length ?? fitted.tensors?.classCount;
+    const { preprocessing, student } = fitted;
     const manifest: DatasetManifest = {
-      inputShape: shape.inputShape, columns: shape.columns, outputs: loss === 'softmaxCrossEntropy' ? classCount! : labelCount, labelCount,
-      classes, targets: preprocessing && !isClassification(loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets,
+      ...modelShapeOf(recipe.loss, large, fitted), ...(student ? { student: modelShapeOf(recipe.loss, large, student) } : {}), labelCount: shapeOf(recipe.loss, large, fitted).labelCount,
+      targets: preprocessing && !isClassification(recipe.loss) ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation })) : [], sets,
     };
     const prepared: PreparedFile = { manifest, ...fitted, warnings, sources: identities, written };
     writeWhole(join(partial, 'prepared.json'), JSON.stringify(prepared));
@@ -236,15 +234,30 @@ class Preparation {
     }, facts);
   }
 
-  async #fit(large: Source, selection: Selection, sources: ReadonlyMap<SourceName, Source>): Promise<Fitted> {
-    const { recipe } = this;
-    if ('tensors' in large) return { preprocessing: null, tensors: await fitTensors(large.tensors, selection, recipe) };
+  async #fit(sources: ReadonlyMap<SourceName, Source>, selections: ReadonlyMap<SourceName, Selection>): Promise<Fitted> {
+    const { loss, data } = this.recipe;
+    const large = sources.get('large')!;
+    const selection = selections.get('large')!;
+    // Rows of the same source have nothing to add.
+    const small = data.small && sourceKey(data.small) !== sourceKey(data.large) ? sources.get('small') : undefined;
+    if ('tensors' in large) {
+      const tensors = await fitTensors(large.tensors, selection, this.recipe);
+      const added = small && 'tensors' in small && loss === 'softmaxCrossEntropy' ? await extendTensors(tensors, small.tensors, selections.get('small')!) : undefined;
+      return { preprocessing: null, tensors, student: added ? { preprocessing: null, tensors: added } : null };
+    }
     const tables = [...sources.values()].flatMap((source) => ('table' in source ? [source.table] : []));
-    const sqlTypes = (name: string): string[] => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '');
-    return { preprocessing: await fitTable(large.table, selection, recipe.data.table!, { loss: recipe.loss, key: this.#key(large), weight: recipe.data.sampling?.weights, sqlTypes }), tensors: null };
+    const config = data.table!;
+    for (const name of Object.keys(config.columns)) if (!tables.some((table) => table.has(name))) large.table.column(name);
+    const how: FitOptions = { loss, key: this.#key(large), weight: data.sampling?.weights, sqlTypes: (name) => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '') };
+    const preprocessing = await fitTable(large.table, selection, config, how);
+    const added = small && 'table' in small ? await extendTable({ base: preprocessing, small: small.table, large: large.table }, selections.get('small')!, config, how) : undefined;
+    if (added && added.columns.length > preprocessing.columns.length && data.split?.test) {
+      throw new StillhouseError('DATA_COLUMN', `data.split.test holds rows out of the large set, which has no column ${added.columns[preprocessing.columns.length].name} for the student`, { next: 'Give data.test with rows that have the column, or do not declare it in data.table.columns.' });
+    }
+    return { preprocessing, tensors: null, student: added ? { preprocessing: added, tensors: null } : null };
   }
 
-  async #writeSets(what: { name: SourceName; source: Source; selection: Selection; fitted: Fitted; shape: BlockShape; write: (set: string) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; written: Record<string, readonly string[]>; warnings: string[] }> {
+  async #writeSets(what: { name: SourceName; source: Source; selection: Selection; fitted: FittedRows; shape: BlockShape; write: (set: string) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; written: Record<string, readonly string[]>; warnings: string[] }> {
     const { name, source, selection, fitted, shape, write } = what;
     const classes = fitted.preprocessing?.classes ?? fitted.tensors?.classes ?? undefined;
     const segment = name === 'large' ? segmentOf(this.recipe, source.mixed, classes) : undefined;
@@ -257,7 +270,7 @@ class Preparation {
       return writers.get(id)!;
     };
     const key = this.#key(source);
-    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels: true, key: selection.isWhole ? undefined : key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors! });
+    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels: true, mayLack: name !== 'large', key: selection.isWhole ? undefined : key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors! });
     const pass = selection.pass();
     let dropped = 0;
     let told = 0;
@@ -334,7 +347,7 @@ const kindOf = (source: Source): string => ('table' in source ? 'table' : JSON.s
 
 async function* factsOf(source: Source, recipe: Recipe, key: string | undefined): AsyncGenerator<RowFacts> {
   if ('tensors' in source) {
-    for await (const { rowCount, cells: [, labels] } of source.tensors.chunks()) for (let i = 0; i < rowCount; i++) yield { label: source.tensors.classes?.[labels[i]] ?? String(labels[i]) };
+    for await (const { rowCount, cells: [, labels] } of source.tensors.chunks()) for (let i = 0; i < rowCount; i++) yield { label: labelOf(source.tensors, labels[i]) };
     return;
   }
   const [target] = targetsOf(recipe.data.table!);
@@ -344,7 +357,46 @@ async function* factsOf(source: Source, recipe: Recipe, key: string | undefined)
   }
 }
 
-function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: Fitted): BlockShape {
+/** Names of the classes, or their numbers; none for regression. */
+function classesOf({ preprocessing, tensors }: FittedRows): readonly string[] {
+  return preprocessing?.classes ?? tensors?.classes ?? Array.from({ length: tensors?.classCount ?? 0 }, (_, i) => String(i));
+}
+
+/** What a student will know beyond its teacher, as sentences. */
+function addedTo({ student, ...teacher }: Fitted): string[] {
+  if (!student) return [];
+  const columns = student.preprocessing?.columns.slice(teacher.preprocessing!.columns.length).map(({ name }) => name) ?? [];
+  const classes = classesOf(student).slice(classesOf(teacher).length);
+  return [...(columns.length > 0 ? [`columns of data.small that only the student gets: ${columns.join(', ')}`] : []), ...(classes.length > 0 ? [`classes of data.small that the teacher does not know: ${classes.join(', ')}; the student learns them from the labels alone`] : [])];
+}
+
+/**
+ * What a set's columns lack, and have to no use, as sentences.
+ * @throws StillhouseError DATA_COLUMN where the lack cannot be made good
+ */
+function unlikeColumns(name: SourceName, sources: ReadonlyMap<SourceName, Source>, { preprocessing }: FittedRows): string[] {
+  const [source, large] = [sources.get(name)!, sources.get('large')!];
+  if (name === 'large' || !preprocessing || !('table' in source) || !('table' in large)) return [];
+  const { table } = source;
+  const absent = preprocessing.columns.filter((column) => !table.has(column.name));
+  const needed = absent.find((column) => !canLack(column));
+  if (needed) throw new StillhouseError('DATA_COLUMN', `data.${name} (${table.what}) has no column ${JSON.stringify(needed.name)}, and its cells may not be missing; it has ${table.columns.map((each) => each.name).join(', ')}`, { next: `Give the column, ignore it, or declare { number: standardize, missing: mean } for it in data.table.columns.` });
+  if (absent.length === preprocessing.columns.length) throw new StillhouseError('DATA_COLUMN', `data.${name} (${table.what}) has none of the inputs' columns; it has ${table.columns.map((each) => each.name).join(', ')}`);
+  const known = new Set([...large.table.columns, ...preprocessing.columns, ...preprocessing.targets].map((each) => each.name));
+  const unused = table.columns.filter((column) => !known.has(column.name)).map((column) => column.name);
+  return [
+    ...(absent.length > 0 ? [`data.${name} (${table.what}) has no column ${absent.map((column) => column.name).join(', ')}: the cells count as missing`] : []),
+    ...(unused.length > 0 ? [`data.${name} (${table.what}): columns that the large set has not, and that are not used: ${unused.join(', ')}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`] : []),
+  ];
+}
+
+function modelShapeOf(loss: LossName, large: Source, rows: FittedRows): ModelShape {
+  const { inputShape, columns, labelCount } = shapeOf(loss, large, rows);
+  const classes = rows.preprocessing?.classes ?? rows.tensors?.classes ?? null;
+  return { inputShape, columns, outputs: loss === 'softmaxCrossEntropy' ? (classes?.length ?? rows.tensors!.classCount!) : labelCount, classes };
+}
+
+function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: FittedRows): BlockShape {
   const named = preprocessing?.classes?.length ?? tensors?.classes?.length ?? (loss === 'softmaxCrossEntropy' ? tensors!.classCount! : loss === 'binaryCrossEntropy' ? 2 : undefined);
   const labelType = named === undefined ? 'F32' : indexType(named - 1);
   if ('table' in large) return { columns: preprocessing!.columns, inputShape: [inputWidth(preprocessing!.columns)], labelCount: preprocessing!.targets.length, labelType };

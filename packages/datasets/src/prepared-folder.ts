@@ -6,10 +6,8 @@ import type { FileIdentity } from './files.js';
 import type { Preprocessing } from './preprocessing.js';
 import type { FittedTensors } from './tensor-rows.js';
 
-export interface PreparedFile {
+export interface PreparedFile extends Fitted {
   readonly manifest: DatasetManifest;
-  readonly preprocessing: Preprocessing | null;
-  readonly tensors: FittedTensors | null;
   readonly warnings: readonly string[];
   readonly sources: readonly FileIdentity[];
   /** Blocks in the order in which they were written, by set, or by segment of a set. */
@@ -21,10 +19,16 @@ export interface Progress {
   readonly block?: { readonly set: string; readonly hash: string };
 }
 
-/** What the first reading of the sources has found out. */
-export interface Fitted {
+/** How rows become inputs and labels. */
+export interface FittedRows {
   readonly preprocessing: Preprocessing | null;
   readonly tensors: FittedTensors | null;
+}
+
+/** What the first reading of the sources has found out. */
+export interface Fitted extends FittedRows {
+  /** With what the small set adds to the large one, if it does. */
+  readonly student: FittedRows | null;
 }
 
 export function readJson<T>(file: string): T | undefined {

@@ -136,17 +136,24 @@ function trainingRows(pass: ReturnType<Selection['pass']>, { first, rowCount, ke
   return rows;
 }
 
+export interface FitOptions {
+  readonly loss: LossName;
+  /** Column that rows are split by. */
+  readonly key: string | undefined;
+  readonly weight: string | undefined;
+  /** Types of a column in each of the sets' tables. */
+  readonly sqlTypes: (name: string) => string[];
+}
+
 /**
  * Fits on the training rows of the large set.
- * @param sqlTypes of a column in each of the sets' tables
  * @throws StillhouseError DATA_COLUMN, DATA_CELL, RECIPE_INVALID
  */
-export async function fitTable(table: Table, selection: Selection, config: TableConfig, how: { loss: LossName; key: string | undefined; weight: string | undefined; sqlTypes: (name: string) => string[] }): Promise<Preprocessing> {
-  const { loss, key, weight } = how;
-  const guides = [key, weight].filter((name) => name !== undefined);
+export async function fitTable(table: Table, selection: Selection, config: TableConfig, how: FitOptions): Promise<Preprocessing> {
   const names = targetsOf(config);
-  for (const name of [...names, ...Object.keys(config.columns), ...guides]) table.column(name);
-  if (loss === 'softmaxCrossEntropy' && names.length > 1) throw new StillhouseError('RECIPE_INVALID', 'data.table.target names several columns: softmaxCrossEntropy needs one column of classes');
+  const guides = [how.key, how.weight].filter((name) => name !== undefined);
+  for (const name of [...names, ...guides]) table.column(name);
+  if (how.loss === 'softmaxCrossEntropy' && names.length > 1) throw new StillhouseError('RECIPE_INVALID', 'data.table.target names several columns: softmaxCrossEntropy needs one column of classes');
   const plans: ColumnPlan[] = [];
   for (const column of table.columns) {
     // What rows are split by would tell the model who they belong to; it is an input only if it is declared as one, and so are weights.
@@ -155,7 +162,33 @@ export async function fitTable(table: Table, selection: Selection, config: Table
     if (plan) plans.push(plan);
   }
   if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column but the target`);
-  const possible = await classesOf(table, names, loss);
+  return fitPlans(table, selection, plans, { ...how, names, isScaled: config.standardize && !isClassification(how.loss) });
+}
+
+/**
+ * What the training rows of the small set add to what was fitted on the large one: classes that do not occur there, and
+ * columns that are declared and that it has not. Undefined where they add nothing.
+ * @throws StillhouseError DATA_COLUMN, DATA_CELL
+ */
+export async function extendTable({ base, small, large }: { base: Preprocessing; small: Table; large: Table }, selection: Selection, config: TableConfig, how: FitOptions): Promise<Preprocessing | undefined> {
+  const names = targetsOf(config);
+  const plans: ColumnPlan[] = [];
+  for (const column of small.columns) {
+    if (names.includes(column.name) || !config.columns[column.name] || large.columns.some(({ name }) => name === column.name)) continue;
+    const plan = await planOf(small, column, config);
+    if (plan) plans.push(plan);
+  }
+  const hasClasses = how.loss === 'softmaxCrossEntropy';
+  if (plans.length === 0 && !hasClasses) return undefined;
+  const added = await fitPlans(small, selection, plans, { ...how, names: hasClasses ? names : [], isScaled: false });
+  const classes = (added.classes ?? []).filter((name) => !base.classes?.includes(name));
+  if (plans.length + classes.length === 0) return undefined;
+  return { columns: [...base.columns, ...added.columns], targets: base.targets, classes: base.classes && [...base.classes, ...classes] };
+}
+
+async function fitPlans(table: Table, selection: Selection, plans: readonly ColumnPlan[], how: FitOptions & { names: readonly string[]; isScaled: boolean }): Promise<Preprocessing> {
+  const { key, loss, names } = how;
+  const possible = names.length > 0 ? await classesOf(table, names, loss) : undefined;
   const wants: Want[] = [];
   const numbers = new Map<string, { plain: NumberSummary; scaled: NumberSummary }>();
   const categories = new Map<string, Counted>();
@@ -186,12 +219,11 @@ export async function fitTable(table: Table, selection: Selection, config: Table
     });
     first += rowCount;
   }
-  const isScaled = config.standardize && !isClassification(loss);
   return {
     columns: plans.map((plan) => ('number' in plan ? fitNumber(plan, numbers.get(plan.name)!, how.sqlTypes(plan.name)) : fitCategory(plan, plan.category === 'hash' ? [] : countedIn(categories.get(plan.name)!)))),
     targets: names.map((name) => {
       const summary = numbers.get(name)?.plain;
-      return { name, ...(isScaled && summary ? { mean: summary.mean, deviation: summary.deviation } : unscaled) };
+      return { name, ...(how.isScaled && summary ? { mean: summary.mean, deviation: summary.deviation } : unscaled) };
     }),
     classes: possible && inOrder(countedIn(categories.get(names[0])!)),
   };

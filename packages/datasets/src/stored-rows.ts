@@ -1,5 +1,5 @@
 // Rows as blocks hold them: a cell of each fitted column, and the label. What is wrong with a row is said only if the row is used.
-import { bucketOf, StillhouseError, type Numbers } from '@stillhouse/core';
+import { bucketOf, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
 import type { Preprocessing } from './preprocessing.js';
 import type { Table, Want } from './table.js';
 
@@ -23,18 +23,26 @@ export interface StoredRows {
 interface Options {
   /** False for rows to predict. */
   readonly withLabels: boolean;
+  /** Whether a column may be absent, where a cell may be missing. */
+  readonly mayLack: boolean;
   /** Column that rows are split by. */
   readonly key: string | undefined;
   /** Column of weights. */
   readonly weight?: string | undefined;
 }
 
+function wantOf(column: FittedColumn): Want {
+  if (column.type === 'number') return { column: column.name, as: 'number' };
+  return column.type === 'category' && column.encode !== 'hash' ? { column: column.name, as: 'category', categories: column.categories } : { column: column.name, as: 'text' };
+}
+
+/** Whether a row is whole without a cell of the column. */
+export const canLack = (column: FittedColumn): boolean => column.type === 'category' || (column.type === 'number' && column.missing === 'mean');
+
 /** @throws StillhouseError DATA_CELL, DATA_COLUMN, DATA_FORMAT */
-export async function* storedTable(table: Table, { columns, targets, classes }: Preprocessing, { withLabels, key, weight }: Options): AsyncGenerator<StoredRows> {
-  const wants: Want[] = columns.map((column) => {
-    if (column.type === 'number') return { column: column.name, as: 'number' };
-    return column.type === 'category' && column.encode !== 'hash' ? { column: column.name, as: 'category', categories: column.categories } : { column: column.name, as: 'text' };
-  });
+export async function* storedTable(table: Table, { columns, targets, classes }: Preprocessing, { withLabels, mayLack, key, weight }: Options): AsyncGenerator<StoredRows> {
+  const wants: Want[] = [];
+  const places = columns.map((column) => (mayLack && canLack(column) && !table.has(column.name) ? undefined : wants.push(wantOf(column)) - 1));
   const labelsAt = wants.length;
   if (withLabels) for (const { name } of targets) wants.push(classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number' });
   const keyAt = key === undefined ? undefined : wants.push({ column: key, as: 'text' }) - 1;
@@ -47,8 +55,10 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
     const problem = (row: number, column: string, kind: Problem): void => {
       if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column }, kind));
     };
-    const stored = columns.map((column, i) => {
-      const values = cells[i];
+    const stored = columns.map((column, i): Numbers => {
+      const place = places[i];
+      if (place === undefined) return column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
+      const values = cells[place];
       if (column.type === 'category' && column.encode === 'hash') return Uint32Array.from(values as readonly (string | null)[], (text) => (text === null ? 0 : bucketOf(text, column.buckets)));
       if (column.type !== 'number') return values as Numbers;
       const numbers = values as Numbers;
@@ -93,7 +103,7 @@ async function problemOf(table: Table, { row, column }: { row: number; column: s
     case 'tooLarge':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is too large a number`);
     case 'unknownClass':
-      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur among the training rows of the large set`);
+      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur among the training rows`);
     case 'notPositive':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is no weight, which is a positive number`);
     case 'notFinite':

@@ -107,6 +107,10 @@ export class Table {
     return Table.open(connection, tables.map(({ what }) => what).join(' + '), `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`, { view });
   }
 
+  has(name: string): boolean {
+    return this.columns.some((column) => column.name === name);
+  }
+
   /** @throws StillhouseError DATA_COLUMN */
   column(name: string): TableColumn {
     const column = this.columns.find((each) => each.name === name);

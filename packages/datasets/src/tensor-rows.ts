@@ -1,5 +1,5 @@
 // Rows of tensors: what is fitted on those of the training part of the large set, and how they lie in blocks.
-import { isClassification, StillhouseError, type LossName, type Recipe } from '@stillhouse/core';
+import { isClassification, limits, StillhouseError, type LossName, type Recipe } from '@stillhouse/core';
 import { NumberSummary } from './preprocessing.js';
 import type { Selection } from './select-rows.js';
 import type { StoredRows } from './stored-rows.js';
@@ -43,6 +43,31 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
   return { ...scaling, classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null, classes: set.classes ?? null };
 }
 
+/**
+ * What the training rows of the small set add to what was fitted on the large one: classes. Undefined where they add none.
+ * @throws what reading the set throws
+ */
+export async function extendTensors(base: FittedTensors, set: TensorSet, selection: Selection): Promise<FittedTensors | undefined> {
+  const pass = selection.pass();
+  const found = new Set<number>();
+  let first = 0;
+  for await (const { rowCount, cells: [, labels] } of set.chunks()) {
+    for (let i = 0; i < rowCount; i++) if (selection.isWhole || pass(first + i, { label: labelOf(set, labels[i * set.labelCount]) }) === 'training') found.add(labels[i * set.labelCount]);
+    first += rowCount;
+  }
+  if (base.classes) {
+    const classes = set.classes!.filter((name, i) => found.has(i) && !base.classes!.includes(name));
+    return classes.length === 0 ? undefined : { ...base, classes: [...base.classes, ...classes], classCount: base.classes.length + classes.length };
+  }
+  // What is no class is left to be refused where it is written.
+  let most = 0;
+  for (const label of found) if (Number.isInteger(label) && label < limits.categoryCount) most = Math.max(most, label);
+  return most < base.classCount! ? undefined : { ...base, classCount: most + 1 };
+}
+
+/** A label as it is called. */
+export const labelOf = (set: TensorSet, label: number): string => set.classes?.[label] ?? String(label);
+
 /** @param name of the set, for errors */
 export async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount } }: { name: string; loss: LossName; fitted: FittedTensors }): AsyncGenerator<StoredRows> {
   const { what, labelCount } = set;
@@ -59,7 +84,7 @@ export async function* storedTensors(set: TensorSet, { name, loss, fitted: { cla
       const row = first + Math.floor(i / labelCount);
       if (isRight || problems.has(row - first)) continue;
       const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
-      const wanted = set.classes ? 'a class of the large set' : isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number';
+      const wanted = set.classes ? 'a class of the training rows' : isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number';
       problems.set(row - first, async () => new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`));
     }
     for (let i = 0; i < inputs.length; i++) {

@@ -44,6 +44,15 @@ test.each([1, 4, 20])('classification: T²·KL(softmax(t/T) ‖ softmax(s/T)) at
   expect(values(softLoss('softmaxCrossEntropy', tf.tensor2d(student), tf.tensor2d(teacher), T))).toEqual(expected.map((value) => expect.closeTo(value, digits)));
 });
 
+test('a student with classes of its own is taught about those that its teacher knows', () => {
+  const wider = student.map((row) => [...row, 5, -3]);
+  const soft = (outputs: number[][]): number[] => values(softLoss('softmaxCrossEntropy', tf.tensor2d(outputs), tf.tensor2d(teacher), 2));
+  expect(soft(wider)).toEqual(close(soft(student)));
+  const gradient = tf.grad((z) => tf.sum(softLoss('softmaxCrossEntropy', z as tf.Tensor2D, tf.tensor2d(teacher), 2)))(tf.tensor2d(wider));
+  expect([...values(tf.slice(gradient, [0, 3], [2, 2]))]).toEqual([0, 0, 0, 0]);
+  expect(values(tf.slice(gradient, [0, 0], [2, 3])).every((value) => value !== 0)).toBe(true);
+});
+
 test('binary: T²·KL of Bernoulli(σ(z/T)), mean over outputs', () => {
   const T = 3;
   const expected = teacher.map((t, i) => (T * T * t.reduce((sum, z, k) => sum + kl([sigmoid(z / T), 1 - sigmoid(z / T)], [sigmoid(student[i][k] / T), 1 - sigmoid(student[i][k] / T)]), 0)) / t.length);

@@ -36,6 +36,8 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
  * - binaryCrossEntropy: the same for Bernoulli(σ(z/T)), mean over outputs
  * - mse: T·KL of Gaussians of variance T/2 = (t − s)²; mae: T·KL of Laplace densities of scale T = |d| − T(1 − e^{−|d|/T})
  * - huber: the loss itself of t − s (its density's KL has no closed form)
+ * A student may know classes behind the teacher's: the divergence is then that of the classes that both know (as in Li and
+ * Hoiem 2016, section 3).
  * @param student outputs [rows, outputs]
  * @param teacher outputs [rows, outputs]
  * @returns [rows]
@@ -43,7 +45,8 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
 export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: number): tf.Tensor1D {
   if (loss === 'softmaxCrossEntropy') {
     const logTeacher = tf.logSoftmax(tf.div(teacher, temperature));
-    const logStudent = tf.logSoftmax(tf.div(student, temperature));
+    const shared = student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student;
+    const logStudent = tf.logSoftmax(tf.div(shared, temperature));
     return tf.mul(temperature ** 2, tf.sum(tf.mul(tf.exp(logTeacher), tf.sub(logTeacher, logStudent)), 1));
   }
   if (loss === 'binaryCrossEntropy') {

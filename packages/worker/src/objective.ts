@@ -53,6 +53,12 @@ function mixRows(x: tf.Tensor, count: number, concentration: number, random: Ran
   return tf.add(second, tf.mul(weights, tf.sub(first, second)));
 }
 
+/** The inputs that the teacher knows: a student's further ones come behind them. */
+function teachersInputs(teacher: tf.LayersModel, x: tf.Tensor): tf.Tensor {
+  const [, width] = teacher.inputs[0].shape;
+  return x.rank === 2 && width! < x.shape[1]! ? tf.slice(x, [0, 0], [x.shape[0], width!]) : x;
+}
+
 /**
  * Mean over rows of (hard + P·soft)/(1 + P) with P = e^α and T = 1/β; rows mixed from the batch have the soft term only,
  * since nobody but the teacher knows their labels.
@@ -64,7 +70,7 @@ export function distillation(loss: LossName, teacher: tf.LayersModel, config: Di
     const rows = x.shape[0];
     const mixedRows = config.mixup ? Math.round(rows * config.mixup.rows) : 0;
     const inputs = mixedRows > 0 ? tf.concat([x, mixRows(x, mixedRows, config.mixup!.concentration, random)]) : x;
-    const taught = outputsOf(teacher, inputs, false);
+    const taught = outputsOf(teacher, teachersInputs(teacher, inputs), false);
     const batchLoss = (): tf.Scalar => {
       const outputs = outputsOf(model, inputs, true);
       const soft = softLoss(loss, outputs, taught, temperature);

@@ -1,8 +1,8 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
-  type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
+  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
+  type DatasetManifest, type FlatLayout, type Job, type LossName, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, type AugmentedBatch, type ImageShape } from './augment.js';
@@ -22,7 +22,10 @@ interface PhaseModel {
   readonly optimizer: FlatOptimizer;
   readonly objective: Objective;
   readonly step: RankStep;
+  readonly dataset: DatasetManifest;
   readonly reader: TrainingReader;
+  /** Of validation and test rows. */
+  readonly evaluated: BlockReader;
   readonly layout: FlatLayout;
   /** One buffer per own subtree, and one per depth of the tree. */
   readonly partials: Float32Array[];
@@ -34,7 +37,7 @@ const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ?
 
 function buildPhaseModel(job: Job, name: PhaseName): Promise<tf.LayersModel> {
   const part = partOf(name);
-  const { inputShape, outputs } = job.dataset;
+  const { inputShape, outputs } = datasetOf(job.dataset, name);
   return buildModel({ part, config: phaseOf(job, name).config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
 }
 
@@ -45,7 +48,7 @@ function copyOf(numbers: Float32Array): Float32Array {
 }
 
 /** A micro-batch as tensors. */
-function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { dataset: { inputShape, labelCount } }: Job): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
+function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { inputShape, labelCount }: DatasetManifest): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
   const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
   return { x: tf.tensor(x, [rows, ...inputShape]), y: labels(y), ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}) };
 }
@@ -60,14 +63,14 @@ function imageOf({ dataset: { inputShape, columns: [column] } }: Job): { shape: 
 async function probe(job: Job): Promise<void> {
   const names = phasesOf(job.recipe).filter((name) => name !== 'alone');
   const models = new Map<PhaseName, tf.LayersModel>();
-  const width = job.dataset.inputShape.reduce((product, size) => product * size, 1);
-  const zeros: Batch = { rows: 1, x: new Float32Array(width), y: new Float32Array(job.dataset.labelCount) };
   try {
     for (const name of names) {
+      const dataset = datasetOf(job.dataset, name);
+      const zeros: Batch = { rows: 1, x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)), y: new Float32Array(dataset.labelCount) };
       const model = await buildPhaseModel(job, name);
       models.set(name, model);
       const objective = objectiveOf(job, name, models.get('teacher'));
-      tf.tidy(() => tf.variableGrads(objective({ ...tensorsOf(zeros, job), model, random: randomStream(0) }).loss, model.trainableWeights.map((weight) => weight.read() as tf.Variable)));
+      tf.tidy(() => tf.variableGrads(objective({ ...tensorsOf(zeros, dataset), model, random: randomStream(0) }).loss, model.trainableWeights.map((weight) => weight.read() as tf.Variable)));
     }
   } finally {
     for (const model of models.values()) model.dispose();
@@ -99,7 +102,7 @@ class TfjsEngine implements Engine {
   constructor(
     private readonly backend: Backend,
     private readonly job: Job,
-    private readonly ports: { reader: BlockReader; fetchBlock: FetchBlock; breathe: () => Promise<void> },
+    private readonly ports: { fetchBlock: FetchBlock; breathe: () => Promise<void> },
     private readonly options: EngineOptions,
   ) {}
 
@@ -114,13 +117,14 @@ class TfjsEngine implements Engine {
   async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
     await this.#retire(phase.name);
     if (teacher !== undefined && this.#teacher?.sha256 !== teacher) await this.#fetchTeacher(teacher);
+    const dataset = datasetOf(this.job.dataset, phase.name);
     const model = await buildPhaseModel(this.job, phase.name);
     const { parameters, others } = flatSizes(model);
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
     const flat = await FlatModel.of(model, optimizer);
     this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher?.model), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
-      reader: new TrainingReader(this.job.dataset, this.job.dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock),
+      dataset, reader: new TrainingReader(dataset, dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
     return { layout, sum: optimizer.sum };
   }
@@ -150,8 +154,9 @@ class TfjsEngine implements Engine {
 
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
-    this.#phase.flat.load();
-    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(this.#phase.flat.model, { job: this.job, reader: this.ports.reader, set: task.set, first, end, breathe: this.ports.breathe }));
+    const { dataset, evaluated: reader, flat, phase } = this.#phase;
+    flat.load();
+    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(flat.model, { dataset, loss: phase.loss, reader, set: task.set, first, end, breathe: this.ports.breathe }));
     return values;
   }
 
@@ -235,7 +240,7 @@ class TfjsEngine implements Engine {
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
   async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
-    const { flat, layout, objective, phase, reader, step } = this.#phase;
+    const { dataset, flat, layout, objective, phase, reader, step } = this.#phase;
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
     await this.ports.breathe();
@@ -245,25 +250,28 @@ class TfjsEngine implements Engine {
     const where = { seed: phase.schedule.seed, epoch: task.epoch, step: task.step, rank };
     const batch = phase.config.augment ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) }) : plain;
     const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
-    const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, this.job), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
+    const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, dataset), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
     const isFinite = await step.run({ batch: prepared, key: key('noise'), share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
     tf.dispose([...prepared.inputs]);
     if (!isFinite) losses[rank] = NaN;
   }
 }
 
-/** Metric sums of rows [first, end) of a set; none without a set. */
-export async function evaluateRows(model: tf.LayersModel, what: { job: Pick<Job, 'dataset' | 'recipe'>; reader: BlockReader; set: SetName | undefined; first: number; end: number; breathe?: () => Promise<void> }): Promise<MetricSums> {
-  const { job, reader, set, end } = what;
-  const { inputShape, outputs } = job.dataset;
+/**
+ * Metric sums of rows [first, end) of a set; none without a set.
+ * @param what.dataset as the model sees it
+ */
+export async function evaluateRows(model: tf.LayersModel, what: { dataset: DatasetManifest; loss: LossName; reader: BlockReader; set: SetName | undefined; first: number; end: number; breathe?: () => Promise<void> }): Promise<MetricSums> {
+  const { dataset, loss, reader, set, end } = what;
+  const { inputShape, outputs } = dataset;
   const sums = emptySums(outputs);
   if (!set) return sums;
   for (let first = what.first; first < end; first += limits.evaluationBatchRows) {
     const count = Math.min(limits.evaluationBatchRows, end - first);
-    const batch = await reader.read(job.dataset.sets[set]!, Array.from({ length: count }, (_, i) => first + i));
+    const batch = await reader.read(dataset.sets[set]!, Array.from({ length: count }, (_, i) => first + i));
     const predicted = await predictRows(model, batch.x, [count, ...inputShape]);
     await what.breathe?.();
-    addRows(sums, job.recipe.loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
+    addRows(sums, loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
   }
   return sums;
 }
@@ -280,6 +288,6 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, breathe) => {
     const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
-    return new TfjsEngine(backend, job, { reader: new BlockReader(job.dataset, fetchBlock, limits.keptBlockBytes), fetchBlock, breathe }, options);
+    return new TfjsEngine(backend, job, { fetchBlock, breathe }, options);
   };
 }

@@ -1,7 +1,7 @@
 // stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
 import { Option, type Command } from 'commander';
 import { assembleJob } from '@stillhouse/coordinator';
-import { finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
+import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader, dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
 import { alignColumns, formatMetric, shownMetrics } from '../summary.js';
@@ -24,13 +24,15 @@ Example:
       await openInferenceBackend(options.backend);
       const places = { recipeFolder: options.recipeFolder ?? run.record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
       const { job, dataset } = await assembleJob(run.recipe, run.record.runId, places, { folder: preparedFolder(process.env) });
-      const reader = new BlockReader(job.dataset, async (hash) => (await dataset.blocks.read(hash))!, limits.keptBlockBytes);
       const results = new Map<PhaseName, Metrics>();
       const names = modelNames(run);
       if (names.length === 0) throw new StillhouseError('RUN_INCOMPLETE', `${folder} holds no model (the run is ${run.record.status})`);
       for (const name of names) {
         const { model } = await openModel(run, name);
-        results.set(name, finishMetrics(run.recipe.loss, await evaluateRows(model, { job, reader, set: 'test', first: 0, end: job.dataset.sets.test!.rowCount }), job.dataset.targets));
+        const seen = datasetOf(job.dataset, name);
+        const reader = new BlockReader(seen, async (hash) => (await dataset.blocks.read(hash))!, limits.keptBlockBytes);
+        const { loss } = run.recipe;
+        results.set(name, finishMetrics(loss, await evaluateRows(model, { dataset: seen, loss, reader, set: 'test', first: 0, end: seen.sets.test!.rowCount }), seen.targets));
       }
       if (options.json) return printLine(JSON.stringify(Object.fromEntries(results)));
       const shown = shownMetrics(run.recipe);
