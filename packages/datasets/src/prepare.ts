@@ -194,7 +194,7 @@ class Preparation {
     for (const [name] of usedSources(recipe)) {
       const rows: FittedRows = name === 'large' ? fitted : (fitted.student ?? fitted);
       const shape = shapeOf(recipe.loss, large, rows);
-      warnings.push(...unlikeColumns(name, sources, rows));
+      warnings.push(...unlikeColumns(name, sources, rows, recipe.data));
       const write = (set: string) => new SetWriter(shape, { known: before.blocks.get(set) ?? [], has: (hash) => blocks.has(hash) }, (hash, bytes, isKnown) => {
         blocks.write(hash, bytes);
         if (!isKnown) say({ block: { set, hash } });
@@ -374,7 +374,7 @@ function addedTo({ student, ...teacher }: Fitted): string[] {
  * What a set's columns lack, and have to no use, as sentences.
  * @throws StillhouseError DATA_COLUMN where the lack cannot be made good
  */
-function unlikeColumns(name: SourceName, sources: ReadonlyMap<SourceName, Source>, { preprocessing }: FittedRows): string[] {
+function unlikeColumns(name: SourceName, sources: ReadonlyMap<SourceName, Source>, { preprocessing }: FittedRows, data: Recipe['data']): string[] {
   const [source, large] = [sources.get(name)!, sources.get('large')!];
   if (name === 'large' || !preprocessing || !('table' in source) || !('table' in large)) return [];
   const { table } = source;
@@ -382,7 +382,7 @@ function unlikeColumns(name: SourceName, sources: ReadonlyMap<SourceName, Source
   const needed = absent.find((column) => !canLack(column));
   if (needed) throw new StillhouseError('DATA_COLUMN', `data.${name} (${table.what}) has no column ${JSON.stringify(needed.name)}, and its cells may not be missing; it has ${table.columns.map((each) => each.name).join(', ')}`, { next: `Give the column, ignore it, or declare { number: standardize, missing: mean } for it in data.table.columns.` });
   if (absent.length === preprocessing.columns.length) throw new StillhouseError('DATA_COLUMN', `data.${name} (${table.what}) has none of the inputs' columns; it has ${table.columns.map((each) => each.name).join(', ')}`);
-  const known = new Set([...large.table.columns, ...preprocessing.columns, ...preprocessing.targets].map((each) => each.name));
+  const known = new Set([...[...large.table.columns, ...preprocessing.columns, ...preprocessing.targets].map((each) => each.name), ...Object.keys(data.table!.columns), data.split?.by]);
   const unused = table.columns.filter((column) => !known.has(column.name)).map((column) => column.name);
   return [
     ...(absent.length > 0 ? [`data.${name} (${table.what}) has no column ${absent.map((column) => column.name).join(', ')}: the cells count as missing`] : []),
