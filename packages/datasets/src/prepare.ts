@@ -18,7 +18,7 @@ import { SetWriter } from './set-writer.js';
 import { filesOf, isRepeatable } from './source-files.js';
 import { openSource, TableReader, type Source } from './sources.js';
 import { canLack, storedTable } from './stored-rows.js';
-import { extendTensors, fitTensors, labelOf, storedTensors } from './tensor-rows.js';
+import { extendTensors, fitTensors, storedTensors } from './tensor-rows.js';
 import { sizeOf } from './tensor-set.js';
 
 export interface Dataset {
@@ -347,7 +347,7 @@ const kindOf = (source: Source): string => ('table' in source ? 'table' : JSON.s
 
 async function* factsOf(source: Source, recipe: Recipe, key: string | undefined): AsyncGenerator<RowFacts> {
   if ('tensors' in source) {
-    for await (const { rowCount, cells: [, labels] } of source.tensors.chunks()) for (let i = 0; i < rowCount; i++) yield { label: labelOf(source.tensors, labels[i]) };
+    for await (const { rowCount, cells: [, labels] } of source.tensors.chunks()) for (let i = 0; i < rowCount; i++) yield { label: source.tensors.classes?.[labels[i]] ?? String(labels[i]) };
     return;
   }
   const [target] = targetsOf(recipe.data.table!);

@@ -52,7 +52,7 @@ export async function extendTensors(base: FittedTensors, set: TensorSet, selecti
   const found = new Set<number>();
   let first = 0;
   for await (const { rowCount, cells: [, labels] } of set.chunks()) {
-    for (let i = 0; i < rowCount; i++) if (selection.isWhole || pass(first + i, { label: labelOf(set, labels[i * set.labelCount]) }) === 'training') found.add(labels[i * set.labelCount]);
+    for (let i = 0; i < rowCount; i++) if (selection.isWhole || pass(first + i, {}) === 'training') found.add(labels[i * set.labelCount]);
     first += rowCount;
   }
   if (base.classes) {
@@ -64,9 +64,6 @@ export async function extendTensors(base: FittedTensors, set: TensorSet, selecti
   for (const label of found) if (Number.isInteger(label) && label < limits.categoryCount) most = Math.max(most, label);
   return most < base.classCount! ? undefined : { ...base, classCount: most + 1 };
 }
-
-/** A label as it is called. */
-export const labelOf = (set: TensorSet, label: number): string => set.classes?.[label] ?? String(label);
 
 /** @param name of the set, for errors */
 export async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount } }: { name: string; loss: LossName; fitted: FittedTensors }): AsyncGenerator<StoredRows> {

@@ -96,6 +96,16 @@ test('a cache that cannot be written says so once, and costs nothing but the cac
   expect(said).toEqual([expect.stringContaining('cannot be written')]);
 });
 
+test('who wants a block that is on its way waits for it; later it is fetched again', async () => {
+  const { hash, bytes } = blockOf(8);
+  let asked = 0;
+  const supply = supplyOf(async () => (asked++, bytes));
+  expect(await Promise.all([supply.fetch(hash), supply.fetch(hash)])).toEqual([bytes, bytes]);
+  expect(asked).toBe(1);
+  await supply.fetch(hash);
+  expect(asked).toBe(2);
+});
+
 test('a few blocks at a time, in the order in which they are asked for', async () => {
   let [running, most] = [0, 0];
   const order: string[] = [];

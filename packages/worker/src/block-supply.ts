@@ -18,14 +18,27 @@ export interface BlockSupplyOptions {
 export class BlockSupply {
   #running = 0;
   readonly #queue: (() => void)[] = [];
+  readonly #fetching = new Map<string, Promise<Uint8Array>>();
 
   /** How many came from where. */
   readonly counts = { disk: 0, workers: 0, coordinator: 0 };
 
   constructor(private readonly options: BlockSupplyOptions) {}
 
-  /** @throws StillhouseError BLOCK_CORRUPT if it comes with other bytes again and again */
-  async fetch(hash: string): Promise<Uint8Array> {
+  /**
+   * The bytes, shared by all who want them at the same time, such as windows that meet in a block.
+   * @throws StillhouseError BLOCK_CORRUPT if they come other than they should be, again and again
+   */
+  fetch(hash: string): Promise<Uint8Array> {
+    let bytes = this.#fetching.get(hash);
+    if (!bytes) {
+      bytes = this.#fetch(hash).finally(() => this.#fetching.delete(hash));
+      this.#fetching.set(hash, bytes);
+    }
+    return bytes;
+  }
+
+  async #fetch(hash: string): Promise<Uint8Array> {
     await this.#turn();
     try {
       return (await this.#fromDisk(hash)) ?? (await this.#fromNetwork(hash));

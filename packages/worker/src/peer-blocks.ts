@@ -29,7 +29,10 @@ export class PeerBlocks {
 
   constructor(private readonly options: PeerBlocksOptions) {}
 
-  /** The bytes as they come, for the caller to verify; undefined if the peer has none, or does not answer in time. */
+  /**
+   * The bytes as they come, for the caller to verify; undefined if the peer has none, or does not answer in time. A peer is
+   * asked for one block once at a time.
+   */
   async fetch(address: string, hash: string): Promise<Uint8Array | undefined> {
     const { clock } = this.options;
     if (clock.now() < (this.#restsUntilMs.get(address) ?? -Infinity)) return undefined;
