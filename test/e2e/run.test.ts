@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { decodeSafetensors, parseRecipe, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
+import { decodeSafetensors, parseRecipe, protocolVersion, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
 import { mainFile, mnistFolder, root, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
@@ -27,7 +27,7 @@ describe('a run folder', () => {
   test('run.json fits the schema that `stillhouse schema run` prints, and holds what was printed', async () => {
     const { stdout } = await scratch.run(['schema', 'run']);
     expect(validate(JSON.parse(stdout) as object, scratch.readRecord(folder))).toEqual([]);
-    expect(record).toMatchObject({ status: 'done', name: 'small', seed: 3, versions: { stillhouse: '0.1.0', protocol: 5 } });
+    expect(record).toMatchObject({ status: 'done', name: 'small', seed: 3, versions: { stillhouse: '0.1.0', protocol: protocolVersion } });
     expect(record.recipeSha256).toBe(createHash('sha256').update(JSON.stringify(record.recipe)).digest('hex'));
     expect(record.teacher).toMatchObject({ workers: 2, steps: 12, samples: 366, parameters: 193, bytes: 772 });
     expect(record.teacher!.epochs.map((epoch) => epoch.validation!.rows)).toEqual([20, 20]);

@@ -267,6 +267,9 @@ describe('a small set that is unlike the large one', () => {
     const dataset = await lacking({ missing: 'mean' });
     expect([...(await rowsOf(dataset, 'small')).x]).toEqual([0, 0, 1]);
     expect(dataset.warnings).toEqual([expect.stringMatching(/data\.small .* has no column a: the cells count as missing/)]);
+    const categoryless = await load({ large: csv(large), small: csv('a,y\n3,1\n'), test: csv(large), table: tableOf() });
+    expect([...(await rowsOf(categoryless, 'small')).x]).toEqual([1, 0, 0]);
+    expect(categoryless.warnings).toEqual([expect.stringMatching(/has no column c: the cells count as missing/)]);
     expect(await failure(() => load({ large: csv(large), small: csv('z,y\n1,1\n'), test: csv(large), table: tableOf({ missing: 'mean' }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('has none of the inputs’ columns'.replace('’', "'")) });
   });
 });

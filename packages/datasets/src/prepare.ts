@@ -313,7 +313,8 @@ class Preparation {
       if (of === undefined) sets[set] = done;
       else segments.push({ name: of, set: done, weight });
       shape.columns.forEach((column, i) => {
-        if (writer.unknown[i] > 0) warnings.push(`${set} (${whatOf(source)}): in ${writer.unknown[i]} rows the category in column ${column.name} is empty or does not occur among the training rows; it is encoded as none of them`);
+        // Of a column that is not there it has been said.
+        if (writer.unknown[i] > 0 && !('table' in source && !source.table.has(column.name))) warnings.push(`${set} (${whatOf(source)}): in ${writer.unknown[i]} rows the category in column ${column.name} is empty or does not occur among the training rows; it is encoded as none of them`);
       });
     }
     if (segments.length > 0) {
