@@ -13,6 +13,9 @@ export function formatMetric(name: MetricName, value: number | null | undefined)
   return value.toFixed(4);
 }
 
+/** A test metric; a model may know no class of the test rows. */
+export const formatTest = (test: Metrics, name: MetricName): string => (test.rows === 0 ? '–' : formatMetric(name, test[name]));
+
 /** Rows of cells as aligned lines: the first column to the left, and the others to the right unless `sides` says otherwise. */
 export function alignColumns(rows: readonly (readonly string[])[], sides: readonly ('left' | 'right')[] = ['left']): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
@@ -28,8 +31,7 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
     const phase = record[name];
     if (!phase) return [];
     const test = phase.test as Metrics;
-    const shown = (metric: MetricName): string => (test.rows === 0 ? '–' : formatMetric(metric, test[metric]));
-    return [[labels[name], grouped(phase.parameters), grouped(phase.bytes), ...metrics.map(shown), `${phase.seconds.toFixed(1)} s`]];
+    return [[labels[name], grouped(phase.parameters), grouped(phase.bytes), ...metrics.map((metric) => formatTest(test, metric)), `${phase.seconds.toFixed(1)} s`]];
   });
   return alignColumns([header, ...rows]);
 }

@@ -1,7 +1,7 @@
 // The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
 import { createHash } from 'node:crypto';
 import {
-  BlockTracker, coordinatorStep, decodeToCoordinator, encodeMessage, initialCoordinatorState, limits, toErrorRecord,
+  coordinatorStep, decodeToCoordinator, encodeMessage, initialCoordinatorState, limits, toErrorRecord,
   type Clock, type CoordinatorEvent, type CoordinatorEffect, type CoordinatorNotice, type CoordinatorOptions, type CoordinatorState,
   type ErrorRecord, type JournalRecord, type Link, type Listener, type Transport,
 } from '@stillhouse/core';
@@ -38,7 +38,6 @@ class CoordinatorShell implements RunningCoordinator {
   #nextLink = 1;
   readonly #links = new Map<number, Link>();
   readonly #checkpoints: CheckpointTaker;
-  readonly #tracker = new BlockTracker();
   /** Records that the disk did not take. */
   #unwritten: JournalRecord[] = [];
   readonly #unsaved = new Set<string>();
@@ -126,7 +125,7 @@ class CoordinatorShell implements RunningCoordinator {
       case 'send':
         return this.#links.get(effect.link)?.send(...encodeMessage(effect.message));
       case 'sendBlock':
-        return void this.#sendBlock(effect);
+        return void this.#sendBlock(effect.link, effect.hash);
       case 'close':
         return this.#links.get(effect.link)?.close();
       case 'notify':
@@ -177,19 +176,14 @@ class CoordinatorShell implements RunningCoordinator {
   }
 
   /** Blocks of data, weights of a phase that is done, and checkpoints. */
-  async #sendBlock({ link, hash, direct }: CoordinatorEffect & { type: 'sendBlock' }): Promise<void> {
-    const asker = this.#state.workers.get(link)?.info?.meshAddress;
-    const peer = direct || asker === undefined ? undefined : this.#tracker.refer(hash, asker, (address) => this.#isThere(address));
-    if (peer !== undefined) return this.#links.get(link)?.send(...encodeMessage({ type: 'blockAt', hash, meshAddress: peer }));
+  async #sendBlock(link: number, hash: string): Promise<void> {
     const { history } = this.#state;
     const { blocks, store } = this.options;
     const checkpoint = history.checkpoints.find(({ sha256 }) => sha256 === hash);
     const done = history.done.find(({ blob }) => blob === hash);
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await blocks.read(hash);
-      if (bytes && asker !== undefined) this.#tracker.sent(hash, asker);
-      bytes ??= checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase);
+      bytes = (await blocks.read(hash)) ?? (checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase));
     } catch (error) {
       return this.#dispatch({ type: 'interrupt', error: toErrorRecord(error) });
     }
@@ -199,10 +193,6 @@ class CoordinatorShell implements RunningCoordinator {
     if (bytes) return this.#links.get(link)?.send(...encodeMessage({ type: 'block', hash, bytes }));
     // A checkpoint of before: whoever asks for it will be told of another one.
     if (!this.#state.retired.has(hash)) this.#dispatch({ type: 'broken', link, error: { code: 'PROTOCOL_VIOLATION', message: `it asked for block ${hash.slice(0, 12)}, which is not of this run` } });
-  }
-
-  #isThere(meshAddress: string): boolean {
-    return [...this.#state.workers.values()].some(({ info }) => info?.meshAddress === meshAddress);
   }
 
   /** Workers close their links once they have heard that the run is over; those that do not are cut off. */

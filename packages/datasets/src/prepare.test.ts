@@ -257,6 +257,7 @@ describe('a small set that is unlike the large one', () => {
     expect(await read('student', 'test')).toEqual([1, 1]);
     expect(dataset.warnings).toEqual(['columns of data.small that only the student gets: b', expect.stringMatching(/columns that the large set has not, and that are not used: extra; declare them/)]);
     expect(await failure(() => load({ large: csv('a,y\n1,1\n3,2\n2,1\n4,4\n'), small: csv(small), split: { test: 0.5 }, table: tableOf({ columns: { b: 'number' } }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('no column b for the student') });
+    expect(await failure(() => load({ large: csv('a,y\n1,1\n'), test: csv('a,b,y\n1,1,1\n'), table: tableOf({ columns: { b: 'number' } }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('no column "b"') });
     expect(await failure(() => load({ large: csv('a,y\n1,1\n'), small: csv(small), test: csv('a,y\n1,1\n'), table: tableOf({ columns: { b: 'number' } }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('data.test') });
   });
 

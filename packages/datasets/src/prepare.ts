@@ -17,9 +17,10 @@ import { selectRows, type Part, type RowFacts, type Selection } from './select-r
 import { SetWriter } from './set-writer.js';
 import { filesOf, isRepeatable } from './source-files.js';
 import { openSource, TableReader, type Source } from './sources.js';
-import { canLack, storedTable } from './stored-rows.js';
+import { storedTable } from './stored-rows.js';
 import { extendTensors, fitTensors, storedTensors } from './tensor-rows.js';
 import { sizeOf } from './tensor-set.js';
+import { addedTo, classesOf, unlikeColumns } from './unlike-sets.js';
 
 export interface Dataset {
   readonly manifest: DatasetManifest;
@@ -194,12 +195,13 @@ class Preparation {
     for (const [name] of usedSources(recipe)) {
       const rows: FittedRows = name === 'large' ? fitted : (fitted.student ?? fitted);
       const shape = shapeOf(recipe.loss, large, rows);
-      warnings.push(...unlikeColumns(name, sources, rows, recipe.data));
+      const source = sources.get(name)!;
+      if (name !== 'large' && 'table' in source && 'table' in large) warnings.push(...unlikeColumns(name, { table: source.table, large: large.table }, rows.preprocessing!, recipe.data));
       const write = (set: string) => new SetWriter(shape, { known: before.blocks.get(set) ?? [], has: (hash) => blocks.has(hash) }, (hash, bytes, isKnown) => {
         blocks.write(hash, bytes);
         if (!isKnown) say({ block: { set, hash } });
       });
-      const done = await this.#writeSets({ name, source: sources.get(name)!, selection: selections.get(name)!, fitted: rows, shape, write });
+      const done = await this.#writeSets({ name, source, selection: selections.get(name)!, fitted: rows, shape, write });
       Object.assign(sets, done.sets);
       Object.assign(written, done.written);
       warnings.push(...done.warnings);
@@ -247,7 +249,8 @@ class Preparation {
     }
     const tables = [...sources.values()].flatMap((source) => ('table' in source ? [source.table] : []));
     const config = data.table!;
-    for (const name of Object.keys(config.columns)) if (!tables.some((table) => table.has(name))) large.table.column(name);
+    // A column must be the teacher's, or the student's.
+    for (const name of Object.keys(config.columns)) if (!(small && 'table' in small && small.table.has(name))) large.table.column(name);
     const how: FitOptions = { loss, key: this.#key(large), weight: data.sampling?.weights, sqlTypes: (name) => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '') };
     const preprocessing = await fitTable(large.table, selection, config, how);
     const added = small && 'table' in small ? await extendTable({ base: preprocessing, small: small.table, large: large.table }, selections.get('small')!, config, how) : undefined;
@@ -358,43 +361,9 @@ async function* factsOf(source: Source, recipe: Recipe, key: string | undefined)
   }
 }
 
-/** Names of the classes, or their numbers; none for regression. */
-function classesOf({ preprocessing, tensors }: FittedRows): readonly string[] {
-  return preprocessing?.classes ?? tensors?.classes ?? Array.from({ length: tensors?.classCount ?? 0 }, (_, i) => String(i));
-}
-
-/** What a student will know beyond its teacher, as sentences. */
-function addedTo({ student, ...teacher }: Fitted): string[] {
-  if (!student) return [];
-  const columns = student.preprocessing?.columns.slice(teacher.preprocessing!.columns.length).map(({ name }) => name) ?? [];
-  const classes = classesOf(student).slice(classesOf(teacher).length);
-  return [...(columns.length > 0 ? [`columns of data.small that only the student gets: ${columns.join(', ')}`] : []), ...(classes.length > 0 ? [`classes of data.small that the teacher does not know: ${classes.join(', ')}; the student learns them from the labels alone`] : [])];
-}
-
-/**
- * What a set's columns lack, and have to no use, as sentences.
- * @throws StillhouseError DATA_COLUMN where the lack cannot be made good
- */
-function unlikeColumns(name: SourceName, sources: ReadonlyMap<SourceName, Source>, { preprocessing }: FittedRows, data: Recipe['data']): string[] {
-  const [source, large] = [sources.get(name)!, sources.get('large')!];
-  if (name === 'large' || !preprocessing || !('table' in source) || !('table' in large)) return [];
-  const { table } = source;
-  const absent = preprocessing.columns.filter((column) => !table.has(column.name));
-  const needed = absent.find((column) => !canLack(column));
-  if (needed) throw new StillhouseError('DATA_COLUMN', `data.${name} (${table.what}) has no column ${JSON.stringify(needed.name)}, and its cells may not be missing; it has ${table.columns.map((each) => each.name).join(', ')}`, { next: `Give the column, ignore it, or declare { number: standardize, missing: mean } for it in data.table.columns.` });
-  if (absent.length === preprocessing.columns.length) throw new StillhouseError('DATA_COLUMN', `data.${name} (${table.what}) has none of the inputs' columns; it has ${table.columns.map((each) => each.name).join(', ')}`);
-  const known = new Set([...[...large.table.columns, ...preprocessing.columns, ...preprocessing.targets].map((each) => each.name), ...Object.keys(data.table!.columns), data.split?.by]);
-  const unused = table.columns.filter((column) => !known.has(column.name)).map((column) => column.name);
-  return [
-    ...(absent.length > 0 ? [`data.${name} (${table.what}) has no column ${absent.map((column) => column.name).join(', ')}: the cells count as missing`] : []),
-    ...(unused.length > 0 ? [`data.${name} (${table.what}): columns that the large set has not, and that are not used: ${unused.join(', ')}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`] : []),
-  ];
-}
-
 function modelShapeOf(loss: LossName, large: Source, rows: FittedRows): ModelShape {
   const { inputShape, columns, labelCount } = shapeOf(loss, large, rows);
-  const classes = rows.preprocessing?.classes ?? rows.tensors?.classes ?? null;
-  return { inputShape, columns, outputs: loss === 'softmaxCrossEntropy' ? (classes?.length ?? rows.tensors!.classCount!) : labelCount, classes };
+  return { inputShape, columns, outputs: loss === 'softmaxCrossEntropy' ? classesOf(rows).length : labelCount, classes: rows.preprocessing?.classes ?? rows.tensors?.classes ?? null };
 }
 
 function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: FittedRows): BlockShape {

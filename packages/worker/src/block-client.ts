@@ -4,67 +4,80 @@ import { limits, type Clock } from '@stillhouse/core';
 /** Bytes, or the address of a worker that has them. */
 export type Located = { readonly bytes: Uint8Array } | { readonly at: string };
 
-interface Waiting {
-  readonly promise: Promise<Located>;
-  readonly resolve: (located: Located) => void;
+interface Waiting<Answer> {
+  readonly promise: Promise<Answer>;
+  readonly resolve: (answer: Answer) => void;
   cancel: () => void;
 }
 
-export class BlockClient {
-  /** By hash: those that the coordinator itself must answer, and those that it may send elsewhere. */
-  readonly #direct = new Map<string, Waiting>();
-  readonly #anywhere = new Map<string, Waiting>();
+/** Questions by a hash, each asked again until it is answered. */
+class Questions<Answer> {
+  readonly #waiting = new Map<string, Waiting<Answer>>();
 
   constructor(
     private readonly clock: Clock,
-    private readonly ask: (hash: string, direct: boolean) => void,
+    private readonly ask: (hash: string) => void,
   ) {}
 
+  answerTo(hash: string): Promise<Answer> {
+    const known = this.#waiting.get(hash);
+    if (known) return known.promise;
+    let resolve!: (answer: Answer) => void;
+    const promise = new Promise<Answer>((done) => (resolve = done));
+    const waiting: Waiting<Answer> = { promise, resolve, cancel: () => {} };
+    this.#waiting.set(hash, waiting);
+    this.#ask(hash, waiting);
+    return promise;
+  }
+
+  answer(hash: string, answer: Answer): void {
+    const waiting = this.#waiting.get(hash);
+    waiting?.cancel();
+    this.#waiting.delete(hash);
+    waiting?.resolve(answer);
+  }
+
+  close(): void {
+    for (const { cancel } of this.#waiting.values()) cancel();
+    this.#waiting.clear();
+  }
+
+  #ask(hash: string, waiting: Waiting<Answer>): void {
+    this.ask(hash);
+    waiting.cancel = this.clock.after(limits.blockRetryMs, () => this.#ask(hash, waiting));
+  }
+}
+
+export class BlockClient {
+  readonly #direct: Questions<Uint8Array>;
+  readonly #anywhere: Questions<Located>;
+
+  constructor(clock: Clock, ask: (hash: string, direct: boolean) => void) {
+    this.#direct = new Questions(clock, (hash) => ask(hash, true));
+    this.#anywhere = new Questions(clock, (hash) => ask(hash, false));
+  }
+
   /** From the coordinator itself. */
-  async fetch(hash: string): Promise<Uint8Array> {
-    const located = await this.#wait(this.#direct, hash);
-    return 'bytes' in located ? located.bytes : this.fetch(hash);
+  fetch(hash: string): Promise<Uint8Array> {
+    return this.#direct.answerTo(hash);
   }
 
   /** From the coordinator, or where it says. */
   locate(hash: string): Promise<Located> {
-    return this.#wait(this.#anywhere, hash);
+    return this.#anywhere.answerTo(hash);
   }
 
   deliver(hash: string, bytes: Uint8Array): void {
-    for (const waiting of [this.#direct, this.#anywhere]) this.#resolve(waiting, hash, { bytes });
+    this.#direct.answer(hash, bytes);
+    this.#anywhere.answer(hash, { bytes });
   }
 
   refer(hash: string, at: string): void {
-    this.#resolve(this.#anywhere, hash, { at });
+    this.#anywhere.answer(hash, { at });
   }
 
   close(): void {
-    for (const waiting of [this.#direct, this.#anywhere]) {
-      for (const { cancel } of waiting.values()) cancel();
-      waiting.clear();
-    }
-  }
-
-  #resolve(all: Map<string, Waiting>, hash: string, located: Located): void {
-    const waiting = all.get(hash);
-    waiting?.cancel();
-    all.delete(hash);
-    waiting?.resolve(located);
-  }
-
-  #wait(all: Map<string, Waiting>, hash: string): Promise<Located> {
-    const known = all.get(hash);
-    if (known) return known.promise;
-    let resolve!: (located: Located) => void;
-    const promise = new Promise<Located>((done) => (resolve = done));
-    const waiting: Waiting = { promise, resolve, cancel: () => {} };
-    all.set(hash, waiting);
-    const ask = (): void => {
-      this.ask(hash, all === this.#direct);
-      waiting.cancel = this.clock.after(limits.blockRetryMs, ask);
-    };
-    ask();
-    return promise;
+    this.#direct.close();
+    this.#anywhere.close();
   }
 }

@@ -4,7 +4,7 @@ import { assembleJob } from '@stillhouse/coordinator';
 import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader, dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
-import { alignColumns, formatMetric, shownMetrics } from '../summary.js';
+import { alignColumns, formatTest, shownMetrics } from '../summary.js';
 import { modelNames, openModel, readRun } from '../trained-run.js';
 import { backendOption, jsonOption } from './options.js';
 import { printLine } from './terminal.js';
@@ -36,6 +36,6 @@ Example:
       }
       if (options.json) return printLine(JSON.stringify(Object.fromEntries(results)));
       const shown = shownMetrics(run.recipe);
-      printLine(alignColumns([['', ...shown.map((name) => `test ${name}`)], ...[...results].map(([name, metrics]) => [name, ...shown.map((metric) => formatMetric(metric, metrics[metric]))])]));
+      printLine(alignColumns([['', ...shown.map((name) => `test ${name}`)], ...[...results].map(([name, metrics]) => [name, ...shown.map((metric) => formatTest(metrics, metric))])]));
     });
 }

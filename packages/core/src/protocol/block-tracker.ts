@@ -1,4 +1,4 @@
-// Which workers were sent which blocks of data, so that others get them there: the coordinator sends each once.
+// Which workers were sent which blocks, so that others get them there: the coordinator sends each once.
 import { limits } from '../limits.js';
 
 export class BlockTracker {

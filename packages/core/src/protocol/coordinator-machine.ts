@@ -1,7 +1,9 @@
-// What the coordinator decides: who may take part, and what follows from what it hears. A pure machine.
+// What the coordinator decides: who may take part, and what follows from what it hears. A pure machine, but for its
+// memory of who was sent which block.
 // It is not on the step path: between `start` and `done` workers need it for data blocks only.
 import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
 import { limits } from '../limits.js';
+import { BlockTracker } from './block-tracker.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
 import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseIdle, relinkIfStalled, remind, requestChange } from './membership-change.js';
 import { phaseUnderWay } from './journal.js';
@@ -12,7 +14,7 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
   const membership: MembershipState = options.history.term > 0 ? { kind: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() } : { kind: 'gathering' };
   return {
     options, startedMs: nowMs, nextWorker: 1, names: new Map(), workers: new Map(), generation: 0, membership,
-    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), accusations: [], dealtMs: nowMs, tickedMs: nowMs, ended: false,
+    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), blocks: new BlockTracker(), accusations: [], dealtMs: nowMs, tickedMs: nowMs, ended: false,
   };
 }
 
@@ -73,7 +75,7 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
     case 'heartbeat':
       return onHeartbeat(heard, worker, message, nowMs);
     case 'getBlock':
-      return { state: heard, effects: [{ type: 'sendBlock', link, hash: message.hash, direct: message.direct }] };
+      return onGetBlock(heard, worker, message);
     case 'join':
       return onJoin(heard, worker, message, nowMs);
     case 'leaving':
@@ -94,6 +96,18 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
     case 'done':
       return andThen(onDone(heard, worker, message), (next) => finishIfDone(next, nowMs));
   }
+}
+
+/** A worker that was sent the bytes before is named, unless the coordinator itself is asked for them. */
+function onGetBlock(state: CoordinatorState, { link, info }: Worker, { hash, direct }: ToCoordinator & { type: 'getBlock' }): CoordinatorStep {
+  const asker = info?.meshAddress;
+  if (asker !== undefined) {
+    const there = new Set(joinedWorkers(state).map((worker) => worker.info!.meshAddress));
+    const meshAddress = direct ? undefined : state.blocks.refer(hash, asker, (address) => there.has(address));
+    if (meshAddress !== undefined) return { state, effects: [tell(link, { type: 'blockAt', hash, meshAddress })] };
+    state.blocks.sent(hash, asker);
+  }
+  return { state, effects: [{ type: 'sendBlock', link, hash }] };
 }
 
 /** Ends without a word to anybody: workers and journal belong to another coordinator. */

@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../errors.js';
 import type { Job, PhaseName } from '../job.js';
 import type { EpochRecord, PhaseRecord } from '../run-record.js';
+import type { BlockTracker } from './block-tracker.js';
 import type { CheckpointRecord, JournalRecord, KnownEpoch, RunHistory } from './journal.js';
 import type { ExportedModel, Held, Member, ToCoordinator, ToWorker } from './messages.js';
 
@@ -82,7 +83,7 @@ export type CoordinatorNotice =
 
 export type CoordinatorEffect =
   | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }
-  | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string; readonly direct: boolean }
+  | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string }
   | { readonly type: 'close'; readonly link: number }
   | { readonly type: 'notify'; readonly notice: CoordinatorNotice }
   /** Write a record down for good, before anything that follows. */
@@ -178,6 +179,8 @@ export interface CoordinatorState {
   readonly lost: ReadonlyMap<string, Member['ranks']>;
   /** Hashes of checkpoints that are not to be had any more. */
   readonly retired: ReadonlySet<string>;
+  /** Remembers which workers were sent what; it is changed in place, since there may be very many blocks. */
+  readonly blocks: BlockTracker;
   readonly accusations: readonly Accusation[];
   /** When ranks were last dealt. */
   readonly dealtMs: number;

@@ -1,23 +1,14 @@
-// What the machines decide where things go wrong. Whole runs are simulated in test/simulation.
+// What the coordinator decides where things go wrong. Whole runs are simulated in test/simulation.
 import { describe, expect, test } from 'vitest';
-import type { Job } from '../job.js';
 import { limits } from '../limits.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { PhaseRecord } from '../run-record.js';
-import { joinBytes } from '../safetensors.js';
-import { emptyLedger, ledgerDigest, wholeLedger } from '../ledger.js';
+import { emptyLedger, wholeLedger } from '../ledger.js';
 import { coordinatorStep, initialCoordinatorState } from './coordinator-machine.js';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorNotice, CoordinatorOptions, CoordinatorState } from './coordinator-state.js';
 import { emptyHistory } from './journal.js';
-import { decodeToCoordinator, decodeToWorker, encodeMessage, protocolVersion, type Held, type ToCoordinator, type ToWorker } from './messages.js';
-import { initialWorkerState, workerStep } from './worker-machine.js';
-import type { WorkerEffect, WorkerEvent, WorkerState } from './worker-state.js';
-
-const sha = (digit: string): string => digit.repeat(64);
-const source = { generator: 'noise', rows: 1 } as const;
-const recipe = parseRecipe({ ranks: 2, loss: 'mse', data: { large: source, test: source }, teacher: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 4 } });
-const set = { rowCount: 4, blockRows: 4, blocks: [sha('a')], rowsDigest: ledgerDigest(wholeLedger(4)) };
-const job: Job = { runId: 'r', recipe, assets: {}, dataset: { inputShape: [1], columns: [], classes: null, outputs: 1, labelCount: 1, targets: [], sets: { large: set, test: set } } };
+import { protocolVersion, type Held, type ToCoordinator, type ToWorker } from './messages.js';
+import { job, recipe, set, sha, source } from './small-job.test.fixture.js';
 
 class Coordinator {
   state: CoordinatorState;
@@ -330,106 +321,15 @@ describe('checks', () => {
   });
 });
 
-class Worker {
-  state: WorkerState;
-  effects: WorkerEffect[] = [];
-  now = 0;
-
-  constructor(patienceMs = 60_000) {
-    this.state = initialWorkerState({ instance: 'i1', version: '0', token: 't', host: 'h', patienceMs, heartbeatTimeoutMs: 10_000 }, 0);
-  }
-
-  on(event: WorkerEvent): this {
-    const { state, effects } = workerStep(this.state, event, this.now);
-    this.state = state;
-    this.effects = [...effects];
-    return this;
-  }
-
-  hears(message: ToWorker): this {
-    return this.on({ type: 'message', message });
-  }
-
-  /** Joined, with its engine loaded. */
-  joined(term = 3): this {
-    return this.on({ type: 'opened' }).hears({ type: 'welcome', workerId: 'w1', term, meshToken: 'm', job }).on({ type: 'loaded', fingerprint: 'f', choice: 'c', meshAddress: 'mesh1' });
-  }
-
-  get sent(): ToCoordinator[] {
-    return this.effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
-  }
-}
-
-describe('a worker', () => {
-  test('that is told of its refusal exits with the reason', () => {
-    expect(new Worker().on({ type: 'opened' }).hears({ type: 'rejected', error: { code: 'TOKEN_REJECTED', message: 'no' } }).effects.at(-1)).toEqual({ type: 'exit', error: { code: 'TOKEN_REJECTED', message: 'no' } });
-  });
-
-  test('that loses its coordinator looks for it again, and gives up when its patience is over', () => {
-    const worker = new Worker().joined().on({ type: 'coordinatorLost', reason: 'reset' });
-    expect(worker.effects).toEqual([{ type: 'connect', delayMs: 0 }]);
-    worker.now = 59_000;
-    const error = { code: 'COORDINATOR_UNREACHABLE', message: 'refused' } as const;
-    expect(worker.on({ type: 'unreachable', error }).effects).toEqual([{ type: 'connect', delayMs: limits.connectPauseMs }]);
-    worker.now = 60_000;
-    expect(worker.on({ type: 'unreachable', error }).effects.at(-1)).toMatchObject({ type: 'exit', error: { code: 'COORDINATOR_LOST' } });
-    expect(worker.on({ type: 'heartbeatDue' }).effects).toEqual([]);
-    expect(new Worker(0).joined().on({ type: 'coordinatorLost', reason: '' }).effects.at(-1)).toMatchObject({ type: 'exit' });
-  });
-
-  test('that cannot go on says so again when it is asked to pause', () => {
-    const worker = new Worker().joined().on({ type: 'failed', error: { code: 'BUG', message: 'no' } });
-    expect(worker.hears({ type: 'pause', generation: 9, boundary: false }).sent).toEqual([{ type: 'failed', error: { code: 'BUG', message: 'no' } }]);
-  });
-
-  test('whose coordinator says nothing looks for another', () => {
-    const worker = new Worker().joined();
-    for (; worker.now < 10_000; worker.now += 1000) worker.on({ type: 'heartbeatDue' });
-    worker.now = 10_001;
-    expect(worker.on({ type: 'heartbeatDue' }).effects).toEqual([{ type: 'disconnect' }, { type: 'connect', delayMs: 0 }]);
-  });
-
-  test('takes no notice of a generation that is over, and acknowledges a pause as often as it is asked', () => {
-    const worker = new Worker().joined().hears({ type: 'pause', generation: 7, boundary: false });
-    expect(worker.sent).toEqual([{ type: 'paused', generation: 7 }]);
-    expect(worker.hears({ type: 'pause', generation: 7, boundary: false }).sent).toEqual([{ type: 'paused', generation: 7 }]);
-    expect(worker.hears({ type: 'pause', generation: 6, boundary: false }).effects).toEqual([]);
-    expect(worker.hears({ type: 'start', generation: 6 }).effects).toEqual([]);
-    expect(worker.hears({ type: 'resume', generation: 6, phase: 'teacher', ops: 0, members: [{ workerId: 'w1', meshAddress: 'm', ranks: { lo: 0, hi: 2 } }], heals: [] }).effects).toEqual([]);
-  });
-
-  test('says nothing of its state while that is being replaced', () => {
-    const worker = new Worker().joined().hears({ type: 'pause', generation: 7, boundary: false });
-    worker.hears({ type: 'resume', generation: 7, phase: 'teacher', ops: 4, members: [{ workerId: 'w1', meshAddress: 'm', ranks: { lo: 0, hi: 2 } }], heals: [], checkpoint: sha('5') });
-    expect(worker.effects.map(({ type }) => type)).toEqual(['unlink', 'build', 'link', 'fetchState']);
-    const phase = (worker.effects[1] as WorkerEffect & { type: 'build' }).phase;
-    worker.on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, sum: new Float32Array(17) }).on({ type: 'linked', generation: 7 }).on({ type: 'fetched', generation: 7, bytes: new Uint8Array(1) });
-    expect(worker.effects).toEqual([expect.objectContaining({ type: 'adopt' })]);
-    expect(worker.hears({ type: 'pause', generation: 8, boundary: false }).sent).toEqual([]);
-    const training = { phase: 'teacher' as const, ops: 4, step: 4, ledger: emptyLedger, lossSum: 0, samples: 16, epochs: [] };
-    expect(worker.on({ type: 'adopted', generation: 7, training }).sent).toEqual([{ type: 'paused', generation: 8, held: { phase: 'teacher', ops: 4 } }]);
-  });
-
-  test('that is asked to go before it has anything to hand over goes at once', () => {
-    expect(new Worker().on({ type: 'leave' }).effects.at(-1)).toEqual({ type: 'exit', error: undefined });
-    expect(new Worker().joined().on({ type: 'leave' }).sent).toEqual([{ type: 'leaving' }]);
-  });
-});
-
-test('messages survive their encoding; what does not fit its schema is a protocol violation', () => {
-  const message: ToCoordinator = { type: 'progress', generation: 1, step: 2, loss: Infinity };
-  expect(decodeToCoordinator(joinBytes(encodeMessage(message)))).toEqual(message);
-  const block: ToWorker = { type: 'block', hash: sha('a'), bytes: Uint8Array.of(1, 2) };
-  const decoded = decodeToWorker(joinBytes(encodeMessage(block)));
-  expect(decoded.type === 'block' && [...decoded.bytes]).toEqual([1, 2]);
-  // Long bytes lie behind the message, and are not copied.
-  const long: ToWorker = { type: 'block', hash: sha('b'), bytes: Uint8Array.from({ length: 70_000 }, (_, i) => i % 251) };
-  const parts = encodeMessage(long);
-  expect(parts[1]).toBe(long.bytes);
-  const arrived = decodeToWorker(joinBytes(parts));
-  expect(arrived.type === 'block' && arrived.hash === long.hash && Buffer.compare(arrived.bytes, long.bytes)).toBe(0);
-  expect(() => decodeToWorker(joinBytes(parts).subarray(0, 4))).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
-  for (const bad of [Uint8Array.of(0xc1), joinBytes(encodeMessage({ ...message, step: -1 })), joinBytes(encodeMessage(block))]) {
-    expect(() => decodeToCoordinator(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
-  }
+test('a block goes to the first who asks, and others are sent to it as long as it is there; whoever asks the coordinator itself gets it', () => {
+  const three = new Coordinator(3).join(1).join(2).join(3);
+  const ask = (link: number, direct = false): CoordinatorEffect[] => three.message(link, { type: 'getBlock', hash: sha('a'), direct }).effects;
+  const sent = (link: number): CoordinatorEffect[] => [{ type: 'sendBlock', link, hash: sha('a') }];
+  const referred = (link: number, meshAddress: string): CoordinatorEffect[] => [{ type: 'send', link, message: { type: 'blockAt', hash: sha('a'), meshAddress } }];
+  expect(ask(1)).toEqual(sent(1));
+  expect(ask(2)).toEqual(referred(2, 'mesh1'));
+  expect(ask(2, true)).toEqual(sent(2));
+  expect(ask(3)).toEqual(referred(3, 'mesh2'));
+  three.on({ type: 'closed', link: 2, reason: '' });
+  expect(ask(1)).toEqual(referred(1, 'mesh3'));
 });
