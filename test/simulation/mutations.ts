@@ -31,6 +31,7 @@ const mutations: readonly Mutation[] = [
   { bug: 'workers that say nothing are waited for', file: `${protocol}/coordinator-machine.ts`, find: 'if (silentMs > heartbeatTimeoutMs) {', replace: 'if (silentMs > 1e9) {' },
   { bug: 'a phase is done before all of its epochs are known', file: `${protocol}/phase-reports.ts`, find: 'if (phase.epochs.length < Math.ceil(lead.steps', replace: 'if (phase.epochs.length < 0 * Math.ceil(lead.steps' },
   { bug: 'a coordinator does not look whether it was replaced', file: 'packages/coordinator/src/run-coordinator.ts', find: 'const term = this.options.store.newestTerm();', replace: 'const term = 0;' },
+  { bug: 'a coordinator that was replaced sends workers away', file: `${protocol}/coordinator-machine.ts`, find: "if (state.ended === 'fenced') return", replace: "if (state.ended === 'fenced' && state.nextWorker < 0) return" },
   { bug: 'checkpoints are not verified', file: 'packages/coordinator/src/run-coordinator.ts', find: "if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {", replace: 'if (checkpoint && !bytes) {' },
   { bug: 'a block that another worker has no more is not asked for again', file: 'packages/worker/src/block-supply.ts', find: 'tries < limits.blockTries; tries++) yield', replace: 'tries < limits.blockTries && "bytes" in located; tries++) yield' },
   { bug: 'a worker that does not hand out its block is waited for', file: 'packages/worker/src/peer-blocks.ts', find: 'clock.after(limits.peerBlockMs,', replace: 'clock.after(1e9 + limits.peerBlockMs,' },

@@ -277,6 +277,8 @@ describe('a coordinator that comes back', () => {
       expect(fenced.ended).toBe('COORDINATOR_FENCED');
       expect(fenced.effects.some(({ type }) => type === 'journal')).toBe(false);
       expect(fenced.sent(1).some(({ type }) => type === 'stop')).toBe(false);
+      // Whoever comes back to it is not told that the run is over: it is not.
+      expect(fenced.hello(2).effects).toEqual([{ type: 'close', link: 2 }]);
     }
   });
 });

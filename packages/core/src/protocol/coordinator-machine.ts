@@ -52,6 +52,8 @@ export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent
 
 function onEventAfterEnd(state: CoordinatorState, event: CoordinatorEvent): CoordinatorStep {
   if (event.type !== 'message' || event.message.type !== 'hello') return { state, effects: [] };
+  // It is to look for the coordinator that took over.
+  if (state.ended === 'fenced') return { state, effects: [{ type: 'close', link: event.link }] };
   // Whoever comes late is sent away rather than left waiting.
   const error = { code: 'RUN_OVER', message: 'the run is over' } as const;
   return { state, effects: [tell(event.link, { type: 'rejected', error }), { type: 'close', link: event.link }] };
@@ -113,7 +115,7 @@ function onGetBlock(state: CoordinatorState, { link, info }: Worker, { hash, dir
 /** Ends without a word to anybody: workers and journal belong to another coordinator. */
 function fence(state: CoordinatorState, term: number): CoordinatorStep {
   const error = { code: 'COORDINATOR_FENCED', message: `coordinator ${term} of this run has taken over from this one, coordinator ${state.options.term}` } as const;
-  return { state: { ...state, ended: true }, effects: [...[...state.workers.keys()].map((link): CoordinatorEffect => ({ type: 'close', link })), { type: 'end', error }] };
+  return { state: { ...state, ended: 'fenced' }, effects: [...[...state.workers.keys()].map((link): CoordinatorEffect => ({ type: 'close', link })), { type: 'end', error }] };
 }
 
 // Rendezvous.

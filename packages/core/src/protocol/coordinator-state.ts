@@ -185,7 +185,8 @@ export interface CoordinatorState {
   /** When ranks were last dealt. */
   readonly dealtMs: number;
   readonly tickedMs: number;
-  readonly ended: boolean;
+  /** Whether the run is over, or another coordinator has it now. */
+  readonly ended: false | 'over' | 'fenced';
 }
 
 export interface CoordinatorStep {
@@ -222,5 +223,5 @@ export function andThen(step: CoordinatorStep, next: (state: CoordinatorState) =
 export function end(state: CoordinatorState, error: ErrorRecord | undefined, before: readonly CoordinatorEffect[] = []): CoordinatorStep {
   const stops = [...state.workers.keys()].map((link) => tell(link, error ? { type: 'stop', error } : { type: 'stop' }));
   const journal: CoordinatorEffect = { type: 'journal', record: { type: 'ended', ...(error ? { code: error.code } : {}) } };
-  return { state: { ...state, ended: true }, effects: [...before, journal, ...stops, { type: 'end', error }] };
+  return { state: { ...state, ended: 'over' }, effects: [...before, journal, ...stops, { type: 'end', error }] };
 }
