@@ -20,8 +20,8 @@ const examples = {
   mnist: { measure: 'test errors', of: (test) => test.errors, digits: 0, settings: (seed) => [`seed=${seed}`] },
 };
 const variants = {
-  'own rows': ['distill.mixup=null'],
-  'own rows and mixup labelled by the teacher': ['distill.mixup={rows: 1}'],
+  'own rows': ['distill.transfer=[]'],
+  'own rows and mixup labelled by the teacher': ['distill.transfer=[{augment: {mixup: 1}}]'],
 };
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { seeds: { type: 'string', default: '5' }, set: { type: 'string', multiple: true, default: [] }, variant: { type: 'string' } } });

@@ -115,7 +115,7 @@ export function smallRecipe(change: Partial<RecipeInput> = {}): RecipeInput {
     loss: 'mse',
     teacher: { model: { layers: [{ dense: 16, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 2 },
     student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 2, batch: 8 },
-    distill: { alpha: 0.5, beta: 0.1, mixup: { rows: 1 } },
+    distill: { alpha: 0.5, beta: 0.1, transfer: [{ augment: { mixup: 1 } }] },
     ...change,
   };
 }

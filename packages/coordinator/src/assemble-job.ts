@@ -17,8 +17,9 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
 /** All of augmentation but mixup is for images. */
 function refuseAugment(recipe: Recipe, { manifest: { inputShape, columns: [column] } }: Dataset): void {
   if (inputShape.length === 3 && column.type === 'tensor') return;
-  for (const part of ['teacher', 'student'] as const) {
-    const { mixup, ...changes } = recipe[part]?.augment ?? {};
+  const parts = [['teacher', recipe.teacher], ['student', recipe.student], ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const)] as const;
+  for (const [part, config] of parts) {
+    const { mixup, ...changes } = config?.augment ?? {};
     const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
     if (name) throw new StillhouseError('RECIPE_INVALID', `${part}.augment.${name} is for images, and rows have the shape [${inputShape.join(', ')}]`);
   }

@@ -34,6 +34,7 @@ export const errorKinds = {
   DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),
   MODEL_INVALID: input('Correct the model in the recipe at the layer named.'),
   MODEL_SHAPE: input('Make the model fit the rows: the first layer their shape, the last one the number of outputs.'),
+  MODEL_LAYER: input('Name a layer that the model has; layers of a short list are named by their kind and number, as dense_2.'),
   MODEL_MODULE: input('Mend the module: it must export a function that returns a tf.LayersModel.'),
   BACKEND_UNAVAILABLE: environment('Choose another one with --backend, for example wasm or cpu.'),
   BACKEND_KERNEL: environment('Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.'),

@@ -22,6 +22,10 @@ export const limits = {
   rankCount: 4096,
   workerCount: 1024,
   layerCount: 1000,
+  /** Terms of distillation, and transfer sets. */
+  termCount: 100,
+  /** Rows of a batch whose triples are compared: their number is the cube of it. */
+  angleRows: 512,
   rowCount: 2 ** 40,
   /** A worker says that it lives this often. */
   heartbeatIntervalMs: 1_000,

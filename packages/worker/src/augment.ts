@@ -15,6 +15,20 @@ export interface ImageShape {
   readonly channels: number;
 }
 
+/** Whose draws: seed of the phase, epoch, step and rank. */
+export interface AugmentPlace {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly step: number;
+  readonly rank: number;
+}
+
+/** What a row's image is like, and what its black is after scaling. */
+export interface ImageOfRow {
+  readonly shape: ImageShape;
+  readonly black: readonly number[];
+}
+
 /** Which point of the image each point of the result shows: source = matrix · target + offset, in pixels around the centre. */
 interface Placement {
   readonly a: number;
@@ -42,7 +56,7 @@ function drawPlacement({ flip, rotate, crop, shift }: AugmentConfig, { height, w
 }
 
 /** Samples the image by bilinear interpolation; what lies outside is black. */
-function place(image: Float32Array, out: Float32Array, { a, b, c, d, dx, dy }: Placement, { shape: { height, width, channels }, black }: { shape: ImageShape; black: readonly number[] }): void {
+function place(image: Float32Array, out: Float32Array, { a, b, c, d, dx, dy }: Placement, { shape: { height, width, channels }, black }: ImageOfRow): void {
   const [midX, midY] = [(width - 1) / 2, (height - 1) / 2];
   const at = (x: number, y: number, channel: number): number => (x >= 0 && y >= 0 && x < width && y < height ? image[(y * width + x) * channels + channel] : black[channel % black.length]);
   for (let y = 0; y < height; y++) {
@@ -64,7 +78,7 @@ function place(image: Float32Array, out: Float32Array, { a, b, c, d, dx, dy }: P
 }
 
 /** Blackens a square whose middle lies in the image (DeVries and Taylor 2017). */
-function cutOut(image: Float32Array, size: number, { shape: { height, width, channels }, black }: { shape: ImageShape; black: readonly number[] }, next: RandomStream): void {
+function cutOut(image: Float32Array, size: number, { shape: { height, width, channels }, black }: ImageOfRow, next: RandomStream): void {
   const [midX, midY] = [Math.floor(next() * width), Math.floor(next() * height)];
   const low = (middle: number): number => Math.max(0, middle - (size >> 1));
   for (let y = low(midY); y < Math.min(height, low(midY) + size); y++) {
@@ -74,10 +88,9 @@ function cutOut(image: Float32Array, size: number, { shape: { height, width, cha
 
 /**
  * @param rows ids of the batch's rows
- * @param where seed of the phase, epoch, step and rank
- * @param image of a row, and what its black is after scaling; undefined for rows that are no images, which only blend
+ * @param image undefined for rows that are no images, which only blend
  */
-export function augment(batch: Batch, rows: RowIds, config: AugmentConfig, { where: { seed, epoch, step, rank }, image }: { where: { seed: number; epoch: number; step: number; rank: number }; image: { shape: ImageShape; black: readonly number[] } | undefined }): AugmentedBatch {
+export function augment(batch: Batch, rows: RowIds, config: AugmentConfig, { where: { seed, epoch, step, rank }, image }: { where: AugmentPlace; image: ImageOfRow | undefined }): AugmentedBatch {
   const size = batch.x.length / batch.rows;
   const x = batch.x.slice();
   if (image) {

@@ -1,9 +1,11 @@
 // A model's weights as flat buffers: the trainable ones, which the optimiser steps, and the others (moving averages of
-// normalisation layers), which are averaged over ranks. Order: model.trainableWeights, then model.nonTrainableWeights.
+// normalisation layers), which are averaged over ranks. Order: model.trainableWeights, further trainable weights of an
+// objective, then model.nonTrainableWeights.
 import * as tf from '@tensorflow/tfjs';
 import { sharedFloats } from './flat-memory.js';
 
-type Weight = tf.LayersModel['trainableWeights'][number];
+/** A variable of a layer. */
+export type Weight = tf.LayersModel['trainableWeights'][number];
 
 const sizeOf = (weights: readonly Weight[]): number => weights.reduce((sum, weight) => sum + weight.shape.reduce((product: number, size) => product * size!, 1), 0);
 
@@ -22,7 +24,8 @@ export interface FlatSizes {
   readonly others: number;
 }
 
-export const flatSizes = (model: tf.LayersModel): FlatSizes => ({ parameters: sizeOf(model.trainableWeights), others: sizeOf(model.nonTrainableWeights) });
+/** @param extra weights that are trained beside the model's own */
+export const flatSizes = (model: tf.LayersModel, extra: readonly Weight[] = []): FlatSizes => ({ parameters: sizeOf([...model.trainableWeights, ...extra]), others: sizeOf(model.nonTrainableWeights) });
 
 export class FlatModel {
   readonly others: Float32Array;
@@ -35,16 +38,20 @@ export class FlatModel {
   private constructor(
     readonly model: tf.LayersModel,
     private readonly holder: { readonly parameters: Float32Array },
+    extra: readonly Weight[],
   ) {
-    this.#trainable = model.trainableWeights;
+    this.#trainable = [...model.trainableWeights, ...extra];
     this.#nonTrainable = model.nonTrainableWeights;
     this.#isConstrained = this.#trainable.some((weight) => (weight as unknown as { constraint: unknown }).constraint);
     this.others = sharedFloats(sizeOf(this.#nonTrainable));
   }
 
-  /** @param holder who has the parameters' buffer, which then gets the model's weights */
-  static async of(model: tf.LayersModel, holder: { readonly parameters: Float32Array }): Promise<FlatModel> {
-    const flat = new FlatModel(model, holder);
+  /**
+   * @param holder who has the parameters' buffer, which then gets the model's weights
+   * @param extra weights that are trained beside the model's own; they come behind them
+   */
+  static async of(model: tf.LayersModel, holder: { readonly parameters: Float32Array }, extra: readonly Weight[] = []): Promise<FlatModel> {
+    const flat = new FlatModel(model, holder, extra);
     await flat.#read(flat.#trainable, flat.parameters);
     await flat.#read(flat.#nonTrainable, flat.others);
     return flat;
@@ -52,6 +59,11 @@ export class FlatModel {
 
   get parameters(): Float32Array {
     return this.holder.parameters;
+  }
+
+  /** The trainable weights of the model alone. */
+  get ownParameters(): Float32Array {
+    return this.parameters.subarray(0, sizeOf(this.model.trainableWeights));
   }
 
   get variables(): tf.Variable[] {

@@ -11,6 +11,9 @@ function regressionLoss(loss: 'mse' | 'mae' | 'huber', error: tf.Tensor2D): tf.T
   return tf.mean(tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner))), 1);
 }
 
+/** [rows, classes] of class indices [rows]. Cast, since wasm's oneHot writes whole numbers into floats. */
+export const oneHot = (indices: tf.Tensor, classes: number): tf.Tensor2D => tf.cast(tf.oneHot(indices, classes) as tf.Tensor2D, 'float32');
+
 /**
  * Loss of each row against its label.
  * @param outputs [rows, outputs]; logits for classification
@@ -20,8 +23,8 @@ function regressionLoss(loss: 'mse' | 'mae' | 'huber', error: tf.Tensor2D): tf.T
  */
 export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor2D, temperature = 1): tf.Tensor1D {
   if (loss === 'softmaxCrossEntropy') {
-    const classes = tf.oneHot(tf.cast(tf.reshape(labels, [labels.shape[0]]), 'int32'), outputs.shape[1]);
-    return tf.neg(tf.sum(tf.mul(tf.cast(classes, 'float32'), tf.logSoftmax(tf.div(outputs, temperature))), 1));
+    const classes = oneHot(tf.cast(tf.reshape(labels, [labels.shape[0]]), 'int32'), outputs.shape[1]);
+    return tf.neg(tf.sum(tf.mul(classes, tf.logSoftmax(tf.div(outputs, temperature))), 1));
   }
   if (loss === 'binaryCrossEntropy') {
     const logits = tf.div(outputs, temperature);
@@ -29,6 +32,9 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
   }
   return regressionLoss(loss, tf.sub(outputs, labels));
 }
+
+/** The outputs that the teacher has, too: a student may know classes behind the teacher's. */
+export const sharedOutputs = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D => (student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student);
 
 /**
  * The teacher's pull on each row, on the scale of the hard loss.
@@ -42,12 +48,11 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
  * @param teacher outputs [rows, outputs]
  * @returns [rows]
  */
-export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: number): tf.Tensor1D {
+export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: tf.Scalar): tf.Tensor1D {
   if (loss === 'softmaxCrossEntropy') {
     const logTeacher = tf.logSoftmax(tf.div(teacher, temperature));
-    const shared = student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student;
-    const logStudent = tf.logSoftmax(tf.div(shared, temperature));
-    return tf.mul(temperature ** 2, tf.sum(tf.mul(tf.exp(logTeacher), tf.sub(logTeacher, logStudent)), 1));
+    const logStudent = tf.logSoftmax(tf.div(sharedOutputs(student, teacher), temperature));
+    return tf.mul(tf.square(temperature), tf.sum(tf.mul(tf.exp(logTeacher), tf.sub(logTeacher, logStudent)), 1));
   }
   if (loss === 'binaryCrossEntropy') {
     const t = tf.div(teacher, temperature);
@@ -55,7 +60,7 @@ export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tenso
     // log σ(z) = −softplus(−z), log(1 − σ(z)) = −softplus(z)
     const on = tf.mul(tf.sigmoid(t), tf.sub(tf.softplus(tf.neg(s)), tf.softplus(tf.neg(t))));
     const off = tf.mul(tf.sigmoid(tf.neg(t)), tf.sub(tf.softplus(s), tf.softplus(t)));
-    return tf.mul(temperature ** 2, tf.mean(tf.add(on, off), 1));
+    return tf.mul(tf.square(temperature), tf.mean(tf.add(on, off), 1));
   }
   const difference = tf.sub(student, teacher);
   if (loss !== 'mae') return regressionLoss(loss, difference as tf.Tensor2D);

@@ -28,7 +28,7 @@ export async function exportModel(flat: FlatModel): Promise<ExportedModel> {
   const { model } = flat;
   const trainable = new Set(model.trainableWeights);
   const weights = model.weights.map((weight) => ({ name: weight.originalName, shape: weight.shape as number[], trainable: trainable.has(weight) }));
-  return { topology: JSON.stringify(model.toJSON(undefined, false)), weights, data: await weightBytes(model), parameters: flat.parameters.length };
+  return { topology: JSON.stringify(model.toJSON(undefined, false)), weights, data: await weightBytes(model), parameters: flat.ownParameters.length };
 }
 
 /** Loads the model.json and weights.bin that modelFiles of core made. */

@@ -4,83 +4,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import {
-  bytesOf, epochOrder, hashName, hashWords, lossesOf, parseRecipe, phaseOf, phaseSeed, randomStream, rankShare,
-  type DatasetManifest, type EpochOrder, type Job, type LayerConfig, type LossName, type Phase, type RankRows,
-} from '@stillhouse/core';
-import { cutTensors } from '@stillhouse/datasets';
-import { installedEngines, loadWebgpu } from '@stillhouse/native';
+import { bytesOf, hashName, hashWords, lossesOf, phaseOf, phaseSeed, type LayerConfig } from '@stillhouse/core';
 import type { Engine } from './engine.js';
+import { allRows, backends, engineGradient, evaluate, expectClose, hasNative, hints, orderOf, rankRowsOf, rowCount, setUp, skipped, usable, type Case, type Setup } from './engine.test.fixture.js';
 import { hardLoss } from './losses.js';
 import { buildModel } from './model.js';
 import { withSeededRandom } from './seeded-random.js';
-import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
-import type { BackendName } from './backend.js';
-
-const rowCount = 23;
-
-interface Case {
-  readonly layers: LayerConfig[];
-  readonly inputShape: readonly number[];
-  readonly loss?: LossName;
-  readonly outputs?: number;
-  readonly ranks?: number;
-  readonly backend?: BackendName;
-  readonly training?: object;
-  readonly options?: EngineOptions;
-  /** Source of a module to use instead of the layers. */
-  readonly asset?: string;
-  /** More of the recipe; a student trains on the same rows. */
-  readonly recipe?: object;
-  /** What can be fetched besides blocks. */
-  readonly blobs?: ReadonlyMap<string, Uint8Array>;
-}
-
-interface Setup {
-  readonly engine: Engine;
-  readonly job: Job;
-  readonly phase: Phase;
-  readonly x: Float32Array;
-  readonly y: Float32Array;
-}
-
-async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ranks = 5, backend = 'cpu', training = {}, options = {}, asset, recipe: more = {}, blobs }: Case): Promise<Setup> {
-  const source = { generator: 'noise', rows: 1 } as const;
-  const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, small: source, test: source }, ...more, teacher: { model: asset ? { module: 'model.mjs' } : { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
-  const next = randomStream(hashName('rows'));
-  const width = inputShape.reduce((product, size) => product * size, 1);
-  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs;
-  const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
-  const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
-  const blocks = new Map<string, Uint8Array>();
-  const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape, labelCount }, blocks);
-  const dataset: DatasetManifest = { inputShape, columns, classes: null, outputs, labelCount, targets: [], sets: { large, small: large, test: large } };
-  const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
-  const engine = await tfjsEngine(backend, options)(job, async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!, async () => {});
-  return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
-}
-
-const orderOf = (job: Job): EpochOrder => epochOrder(phaseOf(job, 'teacher').schedule, 0);
-
-const allRows = Array.from({ length: rowCount }, (_, i) => i);
-
-function rankRowsOf(ranks: number): RankRows[] {
-  return Array.from({ length: ranks }, (_, rank) => ({ rank, rows: allRows.slice(...rankShare(rowCount, ranks, rank)) }));
-}
-
-/** The sum over all ranks, as one worker that holds them all computes it. */
-async function engineGradient(setup: Setup, step = 0): Promise<Float32Array> {
-  const { engine, job } = setup;
-  const { ranks } = job.recipe;
-  const [sum] = await engine.compute({ inPlace: false, step, epoch: 0, batch: rowCount, subtrees: [{ lo: 0, hi: ranks }], ranks: rankRowsOf(ranks), order: orderOf(setup.job), set: 'large' });
-  return sum.slice();
-}
-
-/** Sums over all rows of what the model gives in inference. */
-async function evaluate({ engine }: Setup): Promise<Float64Array> {
-  const values = await engine.evaluate({ set: 'test', shares: new Map([[0, [0, rowCount]]]) });
-  return values.get(0)!;
-}
+import { tfjsEngine } from './tfjs-engine.js';
 
 /** TFJS's own gradient of the whole batch, flat, and the loss. */
 async function wholeGradient({ job, phase, x, y }: Setup): Promise<{ gradient: number[]; loss: number; model: tf.LayersModel }> {
@@ -91,13 +21,6 @@ async function wholeGradient({ job, phase, x, y }: Setup): Promise<{ gradient: n
   const { value, grads } = withSeededRandom([phase.schedule.seed, hashName('noise'), 0, 0, 0], () =>
     tf.variableGrads(() => tf.mean(hardLoss(phase.loss, model.apply(inputs, { training: true }) as tf.Tensor2D, tf.tensor2d(y, [rowCount, labelCount]))), variables));
   return { gradient: variables.flatMap((variable) => [...grads[variable.name].dataSync()]), loss: value.dataSync()[0], model };
-}
-
-function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
-  expect(actual.length).toBe(expected.length);
-  const scale = Math.max(...expected.map(Math.abs), 1e-3);
-  const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
-  expect(worst / scale).toBeLessThan(2e-6 * 5);
 }
 
 afterEach(() => {
@@ -127,14 +50,6 @@ const perLayer: Record<string, Case> = {
   softmaxCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 4 }], inputShape: [10], loss: 'softmaxCrossEntropy', outputs: 4 },
   binaryCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 2 }], inputShape: [10], loss: 'binaryCrossEntropy', outputs: 2 },
 };
-
-const hasNative = installedEngines(process.env, 'tensorflow').length > 0;
-const hasWebgpu = installedEngines(process.env, 'webgpu').length > 0 && (await loadWebgpu().then(() => true, () => false));
-const backends = ['cpu', 'wasm', 'tensorflow', 'webgpu'] as const;
-const usable = backends.filter((name) => ({ cpu: true, wasm: true, tensorflow: hasNative, webgpu: hasWebgpu })[name]);
-const skipped = 'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
-const skippedWebgpu = 'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
-const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };
 
 describe.each(backends)('%s', (backend) => {
   const title = hints[backend] ? `(${hints[backend]})` : '';

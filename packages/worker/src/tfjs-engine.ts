@@ -1,19 +1,22 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, randomStream, slotsPerRank, StillhouseError, sumSubtree,
+  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, StillhouseError, sumSubtree,
   type DatasetManifest, type FlatLayout, type Job, type LossName, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
-import { augment, type AugmentedBatch, type ImageShape } from './augment.js';
+import { augment, type AugmentedBatch, type ImageOfRow } from './augment.js';
 import { openBackend, type Backend, type BackendName } from './backend.js';
+import { distillation } from './distillation/distillation.js';
+import { LayersTeacher } from './distillation/teacher.js';
+import { TransferSets } from './distillation/transfer-sets.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { sharedFloats } from './flat-memory.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel, setWeights, weightBytes } from './model-file.js';
 import { buildModel } from './model.js';
-import { distillation, supervised, type MicroBatch, type Objective, type PreparedBatch } from './objective.js';
+import { supervised, type MicroBatch, type Objective } from './objective.js';
 import { RankStep } from './rank-step.js';
 
 interface PhaseModel {
@@ -24,6 +27,8 @@ interface PhaseModel {
   readonly step: RankStep;
   readonly dataset: DatasetManifest;
   readonly reader: TrainingReader;
+  /** Only of a student that is taught on further rows. */
+  readonly transfer: TransferSets | undefined;
   /** Of validation and test rows. */
   readonly evaluated: BlockReader;
   readonly layout: FlatLayout;
@@ -47,14 +52,29 @@ function copyOf(numbers: Float32Array): Float32Array {
   return copy;
 }
 
-/** A micro-batch as tensors. */
-function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { inputShape, labelCount }: DatasetManifest): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
+/**
+ * A micro-batch as tensors.
+ * @param added inputs of further rows, without labels
+ */
+function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { inputShape, labelCount }: DatasetManifest, added: readonly Float32Array[] = []): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
   const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
-  return { x: tf.tensor(x, [rows, ...inputShape]), y: labels(y), ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}) };
+  const inputs = joined([x, ...added]);
+  return { x: tf.tensor(inputs, [(rows * inputs.length) / x.length, ...inputShape]), y: labels(y), ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}) };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
 }
 
 /** What a row's image is like, where rows are images. */
-function imageOf({ dataset: { inputShape, columns: [column] } }: Job): { shape: ImageShape; black: readonly number[] } | undefined {
+function imageOf({ dataset: { inputShape, columns: [column] } }: Job): ImageOfRow | undefined {
   const [height, width, channels] = inputShape;
   return inputShape.length === 3 && column.type === 'tensor' ? { shape: { height, width, channels }, black: column.offsets } : undefined;
 }
@@ -69,19 +89,29 @@ async function probe(job: Job): Promise<void> {
       const zeros: Batch = { rows: 1, x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)), y: new Float32Array(dataset.labelCount) };
       const model = await buildPhaseModel(job, name);
       models.set(name, model);
-      const objective = objectiveOf(job, name, models.get('teacher'));
-      tf.tidy(() => tf.variableGrads(objective({ ...tensorsOf(zeros, dataset), model, random: randomStream(0) }).loss, model.trainableWeights.map((weight) => weight.read() as tf.Variable)));
+      const objective = objectiveOf(job, name, { model, teacher: models.get('teacher') });
+      const batch = await objective.prepare({ ...tensorsOf(zeros, dataset), epoch: 0 });
+      tf.tidy(() => tf.variableGrads(batch.loss, [...model.trainableWeights, ...objective.weights].map((weight) => weight.read() as tf.Variable)));
+      tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
     }
   } finally {
     for (const model of models.values()) model.dispose();
   }
 }
 
-function objectiveOf(job: Job, name: PhaseName, teacher: tf.LayersModel | undefined): Objective {
+/** @throws StillhouseError MODEL_LAYER */
+function objectiveOf(job: Job, name: PhaseName, { model, teacher }: { model: tf.LayersModel; teacher: tf.LayersModel | undefined }): Objective {
   const { loss, distill } = job.recipe;
-  if (name !== 'student') return supervised(loss, name === 'teacher' ? job.recipe.teacher.temperature : 1);
+  if (name !== 'student') return supervised(loss, model, name === 'teacher' ? job.recipe.teacher.temperature : 1);
   invariant(teacher && distill, 'the student phase has a teacher');
-  return distillation(loss, teacher, distill);
+  return distillation(distill, { loss, student: model, teacher: new LayersTeacher(teacher), seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
+}
+
+function transferOf({ recipe, dataset }: Job, phase: Phase, options: { image: ImageOfRow | undefined; fetchBlock: FetchBlock }): TransferSets | undefined {
+  if (phase.name !== 'student' || recipe.distill!.transfer.length === 0) return undefined;
+  const { student } = dataset;
+  const lacksColumns = student !== undefined && student.columns.length > dataset.columns.length;
+  return new TransferSets(recipe.distill!.transfer, { ...options, dataset: datasetOf(dataset, phase.name), schedule: phase.schedule, lacksColumns });
 }
 
 export interface EngineOptions {
@@ -119,18 +149,19 @@ class TfjsEngine implements Engine {
     if (teacher !== undefined && this.#teacher?.sha256 !== teacher) await this.#fetchTeacher(teacher);
     const dataset = datasetOf(this.job.dataset, phase.name);
     const model = await buildPhaseModel(this.job, phase.name);
-    const { parameters, others } = flatSizes(model);
+    const objective = objectiveOf(this.job, phase.name, { model, teacher: this.#teacher?.model });
+    const { parameters, others } = flatSizes(model, objective.weights);
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
-    const flat = await FlatModel.of(model, optimizer);
-    this.#current = { phase, flat, optimizer, objective: objectiveOf(this.job, phase.name, this.#teacher?.model), step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
-      dataset, reader: new TrainingReader(dataset, dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
+    const flat = await FlatModel.of(model, optimizer, objective.weights);
+    this.#current = { phase, flat, optimizer, objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
+      dataset, transfer: transferOf(this.job, phase, { image: imageOf(this.job), fetchBlock: this.ports.fetchBlock }), reader: new TrainingReader(dataset, dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
     return { layout, sum: optimizer.sum };
   }
 
   get waitedMs(): number {
-    return this.#waitedMs + (this.#current?.reader.waitedMs ?? 0);
+    return this.#waitedMs + (this.#current?.reader.waitedMs ?? 0) + (this.#current?.transfer?.waitedMs ?? 0);
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
@@ -161,7 +192,7 @@ class TfjsEngine implements Engine {
   }
 
   weightsSha256(): string {
-    return sha256(bytesOf(this.#phase.flat.parameters));
+    return sha256(bytesOf(this.#phase.flat.ownParameters));
   }
 
   keepBest(): void {
@@ -212,7 +243,8 @@ class TfjsEngine implements Engine {
   async #retire(next: PhaseName): Promise<void> {
     const current = this.#current;
     current?.step.dispose();
-    this.#waitedMs += current?.reader.waitedMs ?? 0;
+    tf.dispose(current?.objective.weights.map((weight) => weight.read()) ?? []);
+    this.#waitedMs = this.waitedMs;
     this.#current = undefined;
     this.#kept = undefined;
     if (current?.phase.name === 'teacher' && next === 'student') {
@@ -240,7 +272,7 @@ class TfjsEngine implements Engine {
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
   async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
-    const { dataset, flat, layout, objective, phase, reader, step } = this.#phase;
+    const { dataset, flat, layout, objective, phase, reader, step, transfer } = this.#phase;
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
     await this.ports.breathe();
@@ -249,9 +281,10 @@ class TfjsEngine implements Engine {
     const plain = await reader.read({ rank, rows });
     const where = { seed: phase.schedule.seed, epoch: task.epoch, step: task.step, rank };
     const batch = phase.config.augment ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) }) : plain;
-    const key = (purpose: string): number[] => [phase.schedule.seed, hashName(purpose), task.epoch, task.step, rank];
-    const prepared = tf.tidy(() => objective({ ...tensorsOf(batch, dataset), model: flat.model, random: randomStream(...key('augmentation')) }) as unknown as tf.TensorContainer) as unknown as PreparedBatch;
-    const isFinite = await step.run({ batch: prepared, key: key('noise'), share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
+    const added = await transfer?.add({ batch: plain, rows, where });
+    const prepared = await objective.prepare({ ...tensorsOf(batch, dataset, added), epoch: task.epoch });
+    const key = [phase.schedule.seed, hashName('noise'), task.epoch, task.step, rank];
+    const isFinite = await step.run({ batch: prepared, key, share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
     tf.dispose([...prepared.inputs]);
     if (!isFinite) losses[rank] = NaN;
   }

@@ -47,6 +47,10 @@ test('what the schema cannot say is said', () => {
   expect(errorOf((recipe) => (recipe['teacher'].earlyStopping = { patience: 3 })).message).toContain('teacher.validation is 0');
   expect(errorOf((recipe) => (recipe['teacher'].temperature = 4)).message).toContain('mse has none');
   expect(errorOf((recipe) => (recipe['metrics'] = ['accuracy'])).message).toContain('metrics names accuracy');
+  expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd' }, { name: 'dkd' }] })).message).toBe('distill.terms[1] is dkd, which tells the target class from the rest: mse has no such classes');
+  expect(errorOf((recipe) => { recipe['student'].batch = 200; recipe['distill'] = { terms: [{ name: 'rkd' }], transfer: [{ rows: 2 }] }; }).message).toContain('a batch has 600 rows, more than 512');
+  expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd', weight: 0 }] })).message).toContain('distill.terms have no weight');
+  expect(errorOf((recipe) => (recipe['distill'] = { alpha: 'NaN' })).message).toContain('distill.alpha is "NaN"');
   expect(errorOf((recipe) => { recipe['distill'] = {}; delete recipe['student']; }).message).toContain('student is missing');
 });
 

@@ -2,6 +2,7 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { StillhouseError } from '../errors.js';
+import { limits } from '../limits.js';
 import { isClassification, metricsOf } from '../metrics.js';
 import { distillSchema, recipeSchema, type Recipe } from './schema.js';
 
@@ -86,6 +87,12 @@ export function parseRecipe(input: unknown): Recipe {
   if (split?.by !== undefined && tables.length === 0) fail('data.split.by names a column, and no set is a table');
   if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
+  recipe.distill?.terms.forEach((term, i) => {
+    if (term.name === 'dkd' && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${recipe.loss} has no such classes`);
+    const rows = recipe.student!.batch * recipe.distill!.transfer.reduce((sum, each) => sum + each.rows, 1);
+    if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows) fail(`distill.terms[${i}] compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`);
+  });
+  if (recipe.distill && recipe.distill.terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
   if (recipe.teacher.temperature !== 1 && !isClassification(recipe.loss)) fail(`teacher.temperature is ${recipe.teacher.temperature}: it divides logits, and ${recipe.loss} has none`);
   for (const name of ['teacher', 'student'] as const) {
     const part = recipe[name];

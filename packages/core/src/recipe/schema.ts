@@ -155,11 +155,38 @@ const data = z.strictObject({
   table: table.optional().describe('How tables are read: CSV, Parquet, JSON lines and SQL. Needed when a set is one.'),
 });
 
+const termCommon = {
+  weight: z.number().min(0).default(1).describe('Its weight in the soft term.'),
+  warmupEpochs: z.int().min(0).max(1e6).default(0).describe('Epochs over which the weight rises linearly to its full value.'),
+};
+const layerPair = {
+  teacher: z.string().min(1).optional().describe('Name of a layer of the teacher; by default the one before the last.'),
+  student: z.string().min(1).optional().describe('Name of a layer of the student; by default the one before the last.'),
+};
+const term = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('kd'), ...termCommon }).describe('The divergence of the two distributions at temperature T, times T².'),
+  z.strictObject({ name: z.literal('logits'), ...termCommon }).describe('The squared difference of the outputs, mean over outputs.'),
+  z.strictObject({ name: z.literal('dkd'), ...termCommon, target: z.number().min(0).default(1).describe('Weight of the target class against the rest.'), rest: z.number().min(0).default(8).describe('Weight of the divergence among the other classes.') })
+    .describe('Decoupled KD (softmaxCrossEntropy only).'),
+  z.strictObject({ name: z.literal('hint'), ...termCommon, ...layerPair, firstEpochs: z.int().min(0).max(1e6).default(0).describe('For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.') })
+    .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),
+  z.strictObject({ name: z.literal('attention'), ...termCommon, ...layerPair }).describe('The squared difference of attention maps of convolutional layers.'),
+  z.strictObject({ name: z.literal('rkd'), ...termCommon, ...layerPair, distance: z.number().min(0).default(25), angle: z.number().min(0).default(50) }).describe('Relations of rows: their distances, and the angles of triples.'),
+  z.strictObject({ name: z.literal('pkt'), ...termCommon, ...layerPair }).describe('Relations of rows: probabilities from cosine similarities.'),
+  z.strictObject({ name: z.literal('similarity'), ...termCommon, ...layerPair }).describe('Relations of rows: their matrix of inner products.'),
+]);
+
+const transfer = z.strictObject({
+  from: z.enum(['small', 'large']).default('small').describe('small: rows of the batch itself, once more. large: rows of the large set.'),
+  rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
+  augment: augment.optional().describe('Changes them, by draws of their own.'),
+});
+
 export const distillSchema = z.strictObject({
   alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
   beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
-  mixup: z.strictObject({ rows: z.number().positive().max(100).default(1).describe('Mixed rows per row of a batch.'), concentration: positive.default(1).describe('a of the mixing weight’s Beta(a, a).') }).optional()
-    .describe('Adds mixtures of the small set’s rows, labelled by the teacher.'),
+  terms: z.array(term).min(1).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of.'),
+  transfer: z.array(transfer).max(limits.termCount).default([]).describe('Rows without labels that are added to each batch; only the teacher labels them.'),
 });
 
 export const recipeSchema = z.strictObject({
@@ -193,6 +220,8 @@ export type AugmentConfig = z.output<typeof augment>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;
+export type TermConfig = z.output<typeof term>;
+export type TransferConfig = z.output<typeof transfer>;
 export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
 
 /** The published JSON Schema (draft 2020-12) of a recipe file. */

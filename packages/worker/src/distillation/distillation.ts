@@ -1,0 +1,67 @@
+// What a student minimises: the mean over rows of (hard + P·soft)/(1 + P), the soft term a weighted sum of terms.
+// Rows of transfer sets have the soft term alone, since nobody but the teacher knows their labels.
+import * as tf from '@tensorflow/tfjs';
+import type { DistillConfig } from '@stillhouse/core';
+import { labelsOf, rowLoss, type MicroBatch, type Objective, type PreparedBatch } from '../objective.js';
+import { forwardOf } from './layers.js';
+import { termOf, type Pupil, type Term } from './terms.js';
+
+/** What the parts of the loss count in an epoch. */
+export interface Weights {
+  readonly hard: number;
+  readonly terms: readonly number[];
+}
+
+/** Weights of an epoch, counted from 0. Terms with first epochs of their own (FitNets' first stage) have them for themselves. */
+export function weightsAt({ alpha, terms }: Pick<DistillConfig, 'alpha' | 'terms'>, epoch: number): Weights {
+  const pressure = 1 / (1 + Math.exp(-alpha));
+  const firstEpochs = Math.max(0, ...terms.map((term) => (term.name === 'hint' ? term.firstEpochs : 0)));
+  const isFirst = epoch < firstEpochs;
+  const weights = terms.map((term) => {
+    const comesFirst = term.name === 'hint' && term.firstEpochs > 0;
+    if (isFirst || comesFirst) return comesFirst && epoch < term.firstEpochs ? term.weight : 0;
+    return term.weight * Math.min(1, (epoch + 1) / Math.max(1, term.warmupEpochs));
+  });
+  return { hard: isFirst ? 0 : 1 - pressure, terms: weights };
+}
+
+/** P/(1 + P) of rows with labels, and 1 of the others; where there is no hard term, 1 of all. */
+function softShares({ alpha }: DistillConfig, { hard }: Weights, { labelled, rows }: { labelled: number; rows: number }): tf.Tensor1D {
+  const own = hard === 0 ? 1 : 1 / (1 + Math.exp(-alpha));
+  return tf.tensor1d(Array.from({ length: rows }, (_, row) => (row < labelled ? own : 1)));
+}
+
+/** @throws StillhouseError MODEL_LAYER */
+export function distillation(config: DistillConfig, pupil: Pupil): Objective {
+  const { loss, student, teacher } = pupil;
+  const terms = config.terms.map((term, i) => termOf(term, i, pupil));
+  const forward = forwardOf(student, terms.flatMap(({ layers }) => layers?.student.name ?? []));
+  const teacherLayers = [...new Set(terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
+  const weights = terms.flatMap(({ objective }) => objective.weights ?? []);
+
+  const prepare = async ({ x, y, blend, epoch }: MicroBatch): Promise<PreparedBatch> => {
+    const [rows, labelled] = [x.shape[0], y.shape[0]];
+    const [taught, ...taughtFeatures] = await teacher.respond(x, teacherLayers);
+    const now = weightsAt(config, epoch);
+    // As inputs, so that a recorded step holds for every epoch.
+    const shares = softShares(config, now, { labelled, rows });
+    const [temperature, hardWeight, ...termWeights] = [1 / config.beta, now.hard, ...now.terms].map((value) => tf.scalar(value));
+
+    const weighted = ({ objective, layers }: Term, i: number, { outputs, features }: ReturnType<typeof forward>): tf.Tensor => {
+      const value = objective.loss({
+        student: { outputs, feature: layers && features.get(layers.student.name) },
+        teacher: { outputs: taught as tf.Tensor2D, feature: layers && taughtFeatures[teacherLayers.indexOf(layers.teacher.name)] },
+        labels: y, temperature,
+      });
+      return tf.mul(termWeights[i], value.rank === 0 ? tf.mul(tf.mean(shares), value) : tf.mean(tf.mul(shares, value)));
+    };
+    const batchLoss = (): tf.Scalar => {
+      const response = forward(x, true);
+      const own = rows === labelled ? response.outputs : tf.slice(response.outputs, 0, labelled);
+      const hard = tf.mul(hardWeight, tf.div(tf.sum(rowLoss(loss, own, { y, blend })), rows));
+      return tf.addN([hard, ...terms.map((term, i) => weighted(term, i, response))]) as tf.Scalar;
+    };
+    return { inputs: [x, ...labelsOf({ y, blend }), taught, ...taughtFeatures, shares, temperature, hardWeight, ...termWeights], loss: batchLoss };
+  };
+  return { weights, prepare };
+}

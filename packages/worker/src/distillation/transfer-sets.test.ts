@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { distillSchema, type DatasetManifest, type Schedule, type TransferConfig } from '@stillhouse/core';
+import { cutTensors, type Batch } from '@stillhouse/datasets';
+import { TransferSets } from './transfer-sets.js';
+
+const largeRows = 7;
+const blocks = new Map<string, Uint8Array>();
+const inputs = Float32Array.from({ length: 2 * largeRows }, (_, i) => 100 + i);
+const { columns, set: large } = cutTensors({ inputs, labels: new Float32Array(largeRows) }, { inputShape: [2], labelCount: 1 }, blocks);
+const dataset: DatasetManifest = { inputShape: [2], columns, classes: null, outputs: 1, labelCount: 1, targets: [], sets: { large } };
+const schedule: Schedule = { rowCount: 4, batch: 4, ranks: 1, epochs: 20, seed: 3 };
+const batch: Batch = { rows: 4, x: Float32Array.from({ length: 8 }, (_, i) => i), y: new Float32Array(4) };
+
+const configsOf = (transfer: object[]): TransferConfig[] => distillSchema.parse({ transfer }).transfer;
+const setsOf = (transfer: object[], lacksColumns = false): TransferSets => new TransferSets(configsOf(transfer), { dataset, schedule, image: undefined, fetchBlock: async (hash) => blocks.get(hash)!, lacksColumns });
+const addedBy = (sets: TransferSets, step: number): Promise<Float32Array[]> => sets.add({ batch, rows: [0, 1, 2, 3], where: { seed: schedule.seed, epoch: step, step, rank: 0 } });
+
+test('rows of the batch come once more, as often as they are wanted', async () => {
+  const [added] = await addedBy(setsOf([{ from: 'small', rows: 2.5 }]), 0);
+  expect([...added]).toEqual([...batch.x, ...batch.x, ...batch.x.subarray(0, 4)]);
+});
+
+test('each copy is changed by draws of its own, which the step decides', async () => {
+  const sets = setsOf([{ rows: 2, augment: { mixup: 1 } }, { rows: 1, augment: { mixup: 1 } }]);
+  const [twice, once] = await addedBy(sets, 0);
+  expect(twice.subarray(0, 8)).not.toEqual(twice.subarray(8));
+  expect(once).not.toEqual(twice.subarray(0, 8));
+  expect(await addedBy(sets, 0)).toEqual([twice, once]);
+  expect(await addedBy(sets, 1)).not.toEqual([twice, once]);
+});
+
+test('rows of the large set go round: each once before one comes again, in another order', async () => {
+  const sets = setsOf([{ from: 'large', rows: 0.75 }]);
+  const seen: number[][] = [];
+  // Steps in any order, as after a resume.
+  for (const step of [0, 1, 2, 3, 4, 5]) seen.push([...(await addedBy(sets, step))[0]].filter((_, i) => i % 2 === 0).map((value) => (value - 100) / 2));
+  const [first, second] = [seen.slice(0, 3).flat(), seen.slice(3).flat()];
+  for (const round of [first, second]) expect([...round].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(first).not.toEqual(second);
+  const [again] = await addedBy(setsOf([{ from: 'large', rows: 0.75 }]), 4);
+  expect([...again].filter((_, i) => i % 2 === 0).map((value) => (value - 100) / 2)).toEqual(seen[4]);
+});
+
+test('the large set’s rows cannot be used where the student takes columns that they lack', () => {
+  expect(() => setsOf([{}, { from: 'large' }], true)).toThrow('distill.transfer[1].from is large: its rows lack columns that the student takes');
+  expect(() => setsOf([{}], true)).not.toThrow();
+});

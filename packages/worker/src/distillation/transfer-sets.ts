@@ -1,0 +1,108 @@
+// Rows without labels that are added to each batch of a student: rows of the batch once more, changed by draws of their
+// own, or rows of the large set, which go round in a shuffled order. All are a function of (seed, epoch, step).
+import { epochOrder, hashName, hashWords, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type TransferConfig } from '@stillhouse/core';
+import { TrainingReader, type Batch } from '@stillhouse/datasets';
+import { augment, type AugmentPlace, type ImageOfRow } from '../augment.js';
+import type { FetchBlock } from '../engine.js';
+
+/** A step of the student, and the rows of its batch as they lie on disk. */
+export interface OwnRows {
+  readonly batch: Batch;
+  readonly rows: RowIds;
+  readonly where: AugmentPlace;
+}
+
+interface TransferSet {
+  /** Inputs of the rows that it adds, one row after the other. */
+  add(own: OwnRows): Promise<Float32Array>;
+  readonly waitedMs: number;
+}
+
+export interface TransferOptions {
+  /** As the student sees it. */
+  readonly dataset: DatasetManifest;
+  /** Of the student. */
+  readonly schedule: Schedule;
+  readonly image: ImageOfRow | undefined;
+  readonly fetchBlock: FetchBlock;
+}
+
+/** Draws of a set's own, unlike those of the batch and of other sets. */
+const seedOf = (seed: number, index: number, copy = 0): number => hashWords(seed, hashName('transfer'), index, copy);
+
+const changed = (batch: Batch, rows: RowIds, config: TransferConfig, place: { where: AugmentPlace; image: ImageOfRow | undefined }): Float32Array => (config.augment ? augment(batch, rows, config.augment, place).x : batch.x);
+
+function fromBatch(config: TransferConfig, index: number, { image }: TransferOptions): TransferSet {
+  return {
+    waitedMs: 0,
+    add({ batch, rows, where }) {
+      const width = batch.x.length / batch.rows;
+      const added = new Float32Array(Math.round(batch.rows * config.rows) * width);
+      // Once, twice, … as often as the rows are wanted, each time by other draws.
+      for (let copy = 0; copy * batch.x.length < added.length; copy++) {
+        const all = changed(batch, rows, config, { where: { ...where, seed: seedOf(where.seed, index, copy) }, image });
+        added.set(all.subarray(0, added.length - copy * batch.x.length), copy * batch.x.length);
+      }
+      return Promise.resolve(added);
+    },
+  };
+}
+
+class FromLargeSet implements TransferSet {
+  readonly #reader: TrainingReader;
+  readonly #schedule: Schedule;
+  #order: { readonly epoch: number; readonly order: EpochOrder } | undefined;
+
+  constructor(
+    private readonly config: TransferConfig,
+    private readonly index: number,
+    private readonly options: TransferOptions,
+  ) {
+    const { dataset, schedule, fetchBlock } = options;
+    const { rowCount, blockRows, windowBlocks } = dataset.sets.large!;
+    const all = { rowCount, batch: Math.min(rowCount, Math.max(1, Math.round(schedule.batch * config.rows))), ranks: 1, epochs: 1, seed: seedOf(schedule.seed, index), ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }) };
+    this.#schedule = { ...all, epochs: Math.ceil(totalSteps(schedule) / stepsPerEpoch(all)) };
+    this.#reader = new TrainingReader(dataset, dataset.sets.large!, this.#schedule, fetchBlock);
+  }
+
+  get waitedMs(): number {
+    return this.#reader.waitedMs;
+  }
+
+  async add({ where }: OwnRows): Promise<Float32Array> {
+    const { step } = where;
+    const epoch = Math.floor(step / stepsPerEpoch(this.#schedule));
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, order: epochOrder(this.#schedule, epoch) };
+    const { order } = this.#order;
+    const share = { rank: 0, rows: order.rankRows({ step, rank: 0 }) };
+    this.#reader.begin({ epoch, step, order, ranks: [share] });
+    const batch = await this.#reader.read(share);
+    return changed(batch, share.rows, this.config, { where: { ...where, epoch, seed: this.#schedule.seed }, image: this.options.image });
+  }
+}
+
+/** @throws StillhouseError RECIPE_INVALID for the large set's rows, where the small set has columns that they lack */
+function transferSet(config: TransferConfig, index: number, options: TransferOptions & { lacksColumns: boolean }): TransferSet {
+  if (config.from === 'small') return fromBatch(config, index, options);
+  if (options.lacksColumns) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is large: its rows lack columns that the student takes`);
+  return new FromLargeSet(config, index, options);
+}
+
+export class TransferSets {
+  readonly #sets: readonly TransferSet[];
+
+  constructor(configs: readonly TransferConfig[], options: TransferOptions & { lacksColumns: boolean }) {
+    this.#sets = configs.map((config, i) => transferSet(config, i, options));
+  }
+
+  get waitedMs(): number {
+    return this.#sets.reduce((sum, { waitedMs }) => sum + waitedMs, 0);
+  }
+
+  /** Inputs of the rows that all sets add to a step's batch. */
+  async add(own: OwnRows): Promise<Float32Array[]> {
+    const added: Float32Array[] = [];
+    for (const set of this.#sets) added.push(await set.add(own));
+    return added;
+  }
+}
