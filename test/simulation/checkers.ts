@@ -10,7 +10,7 @@ export class Checkers {
   /** Records that the disk said to have written are gone: a phase that was done may have to be done again. */
   diskLied = false;
   /** What the seed reached, to see that the seeds reach enough. */
-  readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0, blocksFromPeers: 0, peersLeftAlone: 0 };
+  readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0, blocksFromPeers: 0, peersLeftAlone: 0, tuned: 0 };
   readonly #rows = new Map<string, readonly number[]>();
   readonly #stepsOf = new Map<number, Map<string, number>>();
   readonly #stepOf = new Map<string, { phase: PhaseName; step: number }>();

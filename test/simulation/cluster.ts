@@ -1,5 +1,5 @@
 // A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by checkers.
-import { hashName, randomStream, replayJournal, StateUpload, type Capture, type Clock, type CoordinatorNotice, type ErrorRecord, type StateUploader, type Transport } from '@stillhouse/core';
+import { hashName, randomStream, replayJournal, StateUpload, tunedJob, type Capture, type Clock, type CoordinatorNotice, type ErrorRecord, type StateUploader, type Transport, type TunedValues } from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
 import { startWorker, type RunningWorker } from '@stillhouse/worker';
 import { Checkers } from './checkers.js';
@@ -119,7 +119,8 @@ class Cluster {
     private readonly scenario: Scenario,
     private readonly world: World,
   ) {
-    this.checkers = new Checkers(scenario.job, scenario.model);
+    const { job, tuned, model } = scenario;
+    this.checkers = new Checkers(tuned ? tunedJob(job, tuned.values) : job, model);
     this.disk = new SimDisk(randomStream(scenario.seed, hashName('disk')), (bytes) => this.checkers.onCheckpoint(bytes));
   }
 
@@ -147,6 +148,7 @@ class Cluster {
       const coordinator = await startCoordinator({
         machine: { job, token: 't', meshToken: 'm', workers: Math.max(workers, 1), minWorkers, allowMixed: false, joinTimeoutMs: Infinity, heartbeatTimeoutMs, checkpointEveryMs, term, history },
         listen, blocks: { read: async (hash) => blocks.get(hash) }, store, transport: process.transport, clock: process.clock,
+        tune: () => this.#tune(process.clock),
         onNotice: (notice) => {
           if (notice.type === 'joined') this.#places.set(notice.worker.workerId, Number(notice.worker.host.slice(4)));
           if (notice.type === 'phaseAssigned') this.checkers.onAssigned(notice, notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []));
@@ -163,6 +165,12 @@ class Cluster {
       if (process.isAlive) this.world.crash(process, true);
       this.world.clock.after(1000, () => void this.startCoordinator(addressIndex + 1));
     }
+  }
+
+  #tune(clock: Clock): Promise<TunedValues> {
+    const { values, takesMs } = this.scenario.tuned!;
+    this.checkers.seen.tuned += 1;
+    return new Promise((resolve) => void clock.after(takesMs, () => resolve(values)));
   }
 
   #coordinatorEnded(entry: { process: WorldProcess; term: number }, error: ErrorRecord | undefined): void {

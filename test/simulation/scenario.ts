@@ -1,6 +1,6 @@
 // Everything about a cluster and its faults, from one seed.
 import { createHash } from 'node:crypto';
-import { dealDraws, hashName, ledgerDigest, parseRecipe, randomStream, wholeLedger, type Job, type Segment, type SetManifest } from '@stillhouse/core';
+import { dealDraws, hashName, ledgerDigest, parseRecipe, randomStream, wholeLedger, type Job, type Segment, type SetManifest, type TunedValues } from '@stillhouse/core';
 import type { ToyModel } from './toy-engine.js';
 
 /** Bytes of every block that a set may have, by their hash. */
@@ -37,6 +37,8 @@ export type Fault =
 export interface Scenario {
   readonly seed: number;
   readonly job: Job;
+  /** What a search between teacher and student comes to, and how long it takes; only of jobs that are tuned. */
+  readonly tuned: { readonly values: TunedValues; readonly takesMs: number } | undefined;
   readonly model: ToyModel;
   readonly workers: number;
   readonly minWorkers: number;
@@ -65,6 +67,14 @@ function diceOf(...key: number[]): Dice {
   return { next, upTo: (max) => 1 + Math.floor(next() * max), chance: (p) => next() < p };
 }
 
+/** Half of the jobs with a student. */
+const isTuned = (seed: number): boolean => seed % 2 === 1;
+
+function tunedOf(seed: number, { recipe }: Job): Scenario['tuned'] {
+  if (!recipe.distill?.tune) return undefined;
+  return { values: { 'student.epochs': 1 + (seed % 4), 'student.batch': 2 + (seed % 5), 'student.optimizer.learningRate': 0.02 }, takesMs: (seed % 7) * 300 };
+}
+
 function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
   const ranks = upTo(9);
   const rows = upTo(90);
@@ -76,7 +86,7 @@ function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
     ...(validation ? { validation: 0.2, ...(chance(0.6) ? { earlyStopping: { patience: 1, restoreBest: chance(0.8) } } : {}) } : {}),
   };
   const source = { generator: 'noise', rows: 1 };
-  const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) } } : {}) });
+  const recipe = parseRecipe({ seed, ranks, loss: 'mse', data: { large: source, small: source, test: source }, teacher: training, ...(chance(0.5) ? { student: { ...training, batch: upTo(10) }, ...(isTuned(seed) ? { distill: { tune: {} } } : {}) } : {}) });
   const large: SetManifest = {
     ...setOf(rows, seed % 3 === 1 ? rows : 1 + (seed % 7)),
     ...(seed % 3 === 0 ? { windowBlocks: 1 + (seed % 4) } : {}),
@@ -122,7 +132,7 @@ export function scenarioOf(seed: number): Scenario {
   const spanMs = chance(0.5) ? 1500 : 5000;
   const faults = Array.from({ length: count }, () => ({ ...faultOf(dice, workers), atMs: next() * spanMs })).toSorted((a, b) => a.atMs - b.atMs);
   return {
-    seed, job, workers, faults,
+    seed, job, workers, faults, tuned: tunedOf(seed, job),
     minWorkers: chance(0.7) ? 1 : upTo(workers),
     model: { parameters: upTo(50), otherWeights: chance(0.3) ? upTo(5) : 0 },
     speedsMs: Array.from({ length: workers }, () => (chance(0.2) ? 120 : 10)),

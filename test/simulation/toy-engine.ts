@@ -160,6 +160,8 @@ export class ToyEngine implements Engine {
     return { topology: '{}', weights: [{ name: 'w', shape: [this.#weights.length], trainable: true }], data, parameters: this.#weights.length };
   }
 
+  async dispose(): Promise<void> {}
+
   async #getRows({ set, ranks }: ComputeTask): Promise<void> {
     const { blockRows, blocks } = this.job.dataset.sets[set]!;
     const needed = new Set(ranks.flatMap(({ rows }) => [...rows].map((row) => blocks[Math.floor(row / blockRows)])));

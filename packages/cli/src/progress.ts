@@ -5,7 +5,8 @@ import { incidentOf } from '@stillhouse/coordinator';
 import { formatMetric, shownMetrics } from './summary.js';
 
 export interface Progress {
-  onNotice(notice: CoordinatorNotice): void;
+  /** @param job with the numbers that a search has chosen, once it has */
+  onNotice(notice: CoordinatorNotice, job: Job): void;
   stop(): void;
 }
 
@@ -49,6 +50,11 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
     }
     case 'notSaved':
       return `warning: ${notice.what} could not be written, training goes on: ${notice.reason}`;
+    case 'tuned': {
+      const { values, metric, mean, standardError, folds, trials, trainings } = notice.record;
+      const chosen = Object.entries(values).map(([path, value]) => `${path} ${value}`).join(', ');
+      return `tuned: ${chosen}: ${metric} ${formatMetric(metric, mean)} ± ${standardError.toPrecision(2)} on ${folds} folds; ${trials.length} trials, ${trainings} trainings`;
+    }
     case 'savedAgain':
       return `warning: ${notice.what} is written again`;
     case 'phaseDone':
@@ -70,20 +76,22 @@ class PlainProgress implements Progress {
   #shownMs = -Infinity;
 
   constructor(
-    private readonly job: Job,
     private readonly line: (text: string) => void,
     private readonly now: () => number,
   ) {}
 
-  onNotice(notice: CoordinatorNotice): void {
-    const text = lineOf(notice, this.job);
+  onNotice(notice: CoordinatorNotice, job: Job): void {
+    const text = lineOf(notice, job);
     if (text) this.line(text);
-    if (notice.type !== 'epoch') return;
-    // Epochs of a small set fly by: one line a second is enough, and the last one always.
-    const last = notice.record.epoch + 1 === phaseOf(this.job, notice.phase).schedule.epochs;
-    if (!last && this.now() - this.#shownMs < 1000) return;
+    // Epochs of a small set fly by, and so do trainings: one line a second is enough, and the last one always.
+    if (notice.type === 'tuning') this.#now(notice.done === notice.planned, () => `tuning: ${notice.what}, ${notice.done} of ${notice.planned} trainings`);
+    if (notice.type === 'epoch') this.#now(notice.record.epoch + 1 === phaseOf(job, notice.phase).schedule.epochs, () => epochLine(notice, job));
+  }
+
+  #now(isLast: boolean, text: () => string): void {
+    if (!isLast && this.now() - this.#shownMs < 1000) return;
     this.#shownMs = this.now();
-    this.line(epochLine(notice, this.job));
+    this.line(text());
   }
 
   stop(): void {}
@@ -94,17 +102,16 @@ class BarProgress implements Progress {
   #phase: Phase | undefined;
   #startedMs = 0;
 
-  constructor(
-    private readonly job: Job,
-    private readonly target: ProgressTarget,
-  ) {}
+  constructor(private readonly target: ProgressTarget) {}
 
-  onNotice(notice: CoordinatorNotice): void {
-    if (notice.type === 'phaseStarted') this.#start(notice.phase);
+  onNotice(notice: CoordinatorNotice, job: Job): void {
+    if (notice.type === 'phaseStarted') this.#start(notice.phase, job);
+    if (notice.type === 'tuning') this.#tuning(notice);
+    if (notice.type === 'tuned') this.stop();
     if (notice.type === 'progress') this.#update(notice.step, notice.loss);
     if (notice.type === 'epoch' && this.#phase) this.#update((notice.record.epoch + 1) * stepsPerEpoch(this.#phase.schedule), notice.record.trainLoss);
     if (notice.type === 'phaseDone') this.stop();
-    const text = lineOf(notice, this.job);
+    const text = lineOf(notice, job);
     if (text) this.target.line(text);
   }
 
@@ -113,8 +120,17 @@ class BarProgress implements Progress {
     this.#bar = undefined;
   }
 
-  #start(name: PhaseName): void {
-    this.#phase = phaseOf(this.job, name);
+  #tuning({ done, planned, what }: CoordinatorNotice & { type: 'tuning' }): void {
+    if (!this.#bar) {
+      this.#bar = new SingleBar({ format: `${'tuning'.padEnd(14)} {bar} {value}/{total} trainings  {what}  ETA {eta_formatted}`, stream: this.target.stream, hideCursor: true });
+      this.#bar.start(planned, done, { what });
+    }
+    this.#bar.setTotal(planned);
+    this.#bar.update(done, { what });
+  }
+
+  #start(name: PhaseName, job: Job): void {
+    this.#phase = phaseOf(job, name);
     this.#bar = new SingleBar({ format: `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA {eta_formatted}`, stream: this.target.stream, hideCursor: true, etaBuffer: 50 });
     this.#startedMs = performance.now();
     this.#bar.start(totalSteps(this.#phase.schedule), 0, { rows: 0, rate: '-', loss: '-' });
@@ -128,6 +144,6 @@ class BarProgress implements Progress {
   }
 }
 
-export function createProgress(job: Job, target: ProgressTarget): Progress {
-  return target.isTerminal ? new BarProgress(job, target) : new PlainProgress(job, target.line, () => performance.now());
+export function createProgress(target: ProgressTarget): Progress {
+  return target.isTerminal ? new BarProgress(target) : new PlainProgress(target.line, () => performance.now());
 }

@@ -62,7 +62,7 @@ async function runFrom(from: SessionOptions['from'], recipe: Recipe, options: Ru
   const places = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
   const session = await startSession({
     from, workers: places.length, minWorkers: Math.min(options.minWorkers ?? 1, places.length), listen: '127.0.0.1:0', token: undefined, allowMixed: false,
-    joinTimeoutMs: limits.joinTimeoutMs, heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs, checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs,
+    joinTimeoutMs: limits.joinTimeoutMs, heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs, checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs, backend,
     onNotice: options.onNotice ?? (() => {}), onWarning: options.onWarning ?? (() => {}),
   });
   const interrupt = (): void => session.interrupt({ ...interrupted, next: `Continue with \`stillhouse run --resume ${session.folder.path}\`.` });

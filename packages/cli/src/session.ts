@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assembleJob, endRecord, isSameJob, modelMetadata, recordNotice, RepairedBlocks, RunFolder, startCoordinator, startRecord, type CoordinatorSecrets, type RunningCoordinator } from '@stillhouse/coordinator';
-import { emptyHistory, fromErrorRecord, limits, parseRecipe, replayJournal, StillhouseError, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunHistory, type RunRecord } from '@stillhouse/core';
+import { emptyHistory, fromErrorRecord, limits, parseRecipe, replayJournal, StillhouseError, tunedJob, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunHistory, type RunRecord, type TunedValues } from '@stillhouse/core';
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
+import type { BackendName } from '@stillhouse/worker';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { Keeper } from './keeper.js';
 import { createLog, type Log } from './logger.js';
 import { statusOf } from './status.js';
+import { planTuning, tune, type TunePlan } from './tune/tune.js';
 import { version } from './version.js';
+import { placeWorkers, roomFor } from './worker-places.js';
 
 export interface SessionOptions {
   /** What to train, or the folder of a run to continue. */
@@ -25,6 +28,8 @@ export interface SessionOptions {
   readonly joinTimeoutMs: number;
   readonly heartbeatTimeoutMs: number;
   readonly checkpointEveryMs: number;
+  /** That a search for the student's numbers computes on. */
+  readonly backend: BackendName;
   readonly onNotice: (notice: CoordinatorNotice, job: Job) => void;
   readonly onWarning: (text: string) => void;
 }
@@ -52,6 +57,8 @@ const defaultListen = '127.0.0.1:7433';
 interface Opened {
   readonly job: Job;
   readonly dataset: Dataset;
+  /** Only of a run that is tuned. */
+  readonly plan: TunePlan | undefined;
   readonly folder: RunFolder;
   readonly record: RunRecord;
   readonly history: RunHistory;
@@ -61,13 +68,16 @@ interface Opened {
 const assemble = (recipe: Recipe, runId: string, recipeFolder: string): ReturnType<typeof assembleJob> =>
   assembleJob(recipe, runId, { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
 
+const planOf = async (job: Job, { blocks }: Dataset): Promise<TunePlan | undefined> => (job.recipe.distill?.tune ? planTuning(job, blocks) : undefined);
+
 async function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | undefined }, options: SessionOptions): Promise<Opened> {
   const { recipe, recipeFolder } = from;
   const startedAt = new Date().toISOString();
   const { job, dataset } = await assemble(recipe, secret(), recipeFolder);
+  const plan = await planOf(job, dataset);
   const folder = RunFolder.create(from.out ?? defaultOut(recipe.name, startedAt));
   const secrets = { term: 1, runId: job.runId, token: options.token ?? secret(), meshToken: secret(), listen: options.listen ?? defaultListen };
-  return { job, dataset, folder, record: startRecord({ job, recipeFolder, version, startedAt }), history: emptyHistory, secrets };
+  return { job, dataset, plan, folder, record: startRecord({ job, recipeFolder, version, startedAt }), history: emptyHistory, secrets };
 }
 
 async function openAgain(path: string, options: SessionOptions): Promise<Opened> {
@@ -80,7 +90,7 @@ async function openAgain(path: string, options: SessionOptions): Promise<Opened>
   if (!isSameJob({ ...before, status }, job)) throw new StillhouseError('RUN_CHANGED', `the data or the model files of the run in ${folder.path} are no longer those that it began with`);
   const history = replayJournal(folder.readJournal());
   const term = Math.max(history.term, secrets.term) + 1;
-  return { job, dataset, folder, record: { ...before, status: 'running' }, history: { ...history, term: term - 1 }, secrets: { ...secrets, term, token: options.token ?? secrets.token, listen: options.listen ?? secrets.listen } };
+  return { job, dataset, plan: await planOf(job, dataset), folder, record: { ...before, status: 'running' }, history: { ...history, term: term - 1 }, secrets: { ...secrets, term, token: options.token ?? secrets.token, listen: options.listen ?? secrets.listen } };
 }
 
 /** A coordinator that is being fenced off may hold the port a moment longer. */
@@ -102,7 +112,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const { from, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs } = options;
   const isResumed = 'resume' in from;
   const opened = await (isResumed ? openAgain(from.resume, options) : openNew(from, options));
-  const { job, dataset, history, secrets } = opened;
+  const { job, dataset, plan, history, secrets } = opened;
   const folder = opened.folder.withModelMetadata((phase) => ({ ...modelMetadata(job, dataset.preprocessing, phase) }));
   let { record } = opened;
   // From here on coordinators of lower terms know that they are over.
@@ -120,8 +130,18 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     record = recordNotice(record, notice, now());
     keeper.event({ at: now(), ...notice });
     if (record !== before) writeRecord();
-    if (notice.type !== 'progress') log(notice.type, { notice });
-    options.onNotice(notice, job);
+    if (notice.type !== 'progress' && notice.type !== 'tuning') log(notice.type, { notice });
+    options.onNotice(notice, record.tuned ? tunedJob(job, record.tuned.values) : job);
+  };
+  const overSignal = new AbortController();
+  const search = async (teacher: string): Promise<TunedValues> => {
+    const tuned = await tune({
+      job, plan: plan!, folder: join(folder.path, 'tune'), teacher: { file: join(folder.path, 'teacher', 'weights.bin'), sha256: teacher }, backend: options.backend,
+      environments: placeWorkers('auto', { ranks: Infinity, threads: job.recipe.threads }, roomFor(options.backend, process.env)),
+      onProgress: (progress) => onNotice({ type: 'tuning', ...progress }), signal: overSignal.signal,
+    });
+    onNotice({ type: 'tuned', record: tuned });
+    return tuned.values;
   };
   const hashes = Object.values(job.dataset.sets).flatMap(({ blocks }) => blocks);
   const blocks = new RepairedBlocks(dataset.blocks, hashes, () => assemble(job.recipe, job.runId, record.recipeFolder), (what) => onNotice({ type: 'blockSpoilt', what }));
@@ -132,6 +152,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     store: folder,
     transport: webSocketTransport,
     clock: systemClock,
+    ...(plan ? { tune: search } : {}),
     onNotice,
     onState(state) {
       keeper.flush();
@@ -145,6 +166,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   folder.writeRecord(record);
   dataset.warnings.forEach(warn);
   const finished = coordinator.ended.then(async (error) => {
+    overSignal.abort();
     log(error ? `failed: ${error.code}: ${error.message}` : 'done', error ? { error } : {});
     // The folder is another coordinator's by now.
     if (error?.code === 'COORDINATOR_FENCED') throw fromErrorRecord(error);

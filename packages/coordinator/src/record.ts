@@ -77,6 +77,8 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
     }
     case 'resumed':
       return notice.isFirst ? told : { ...told, membershipChanges: told.membershipChanges + 1 };
+    case 'tuned':
+      return { ...told, tuned: notice.record };
     case 'phaseDone':
       return { ...told, [notice.record.phase]: phaseOfRecord(notice.record) };
     default:

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   coordinatorStep, decodeToCoordinator, encodeMessage, initialCoordinatorState, limits, toErrorRecord,
   type Clock, type CoordinatorEvent, type CoordinatorEffect, type CoordinatorNotice, type CoordinatorOptions, type CoordinatorState,
-  type ErrorRecord, type JournalRecord, type Link, type Listener, type Transport,
+  type ErrorRecord, type JournalRecord, type Link, type Listener, type Transport, type TunedValues,
 } from '@stillhouse/core';
 import { CheckpointTaker } from './checkpoint-taker.js';
 import type { RunStore } from './run-store.js';
@@ -17,6 +17,8 @@ export interface CoordinatorShellOptions {
   readonly store: RunStore;
   readonly transport: Transport;
   readonly clock: Clock;
+  /** Searches for the student's numbers, taught by the teacher of this hash; only of runs that are tuned. */
+  readonly tune?: (teacher: string) => Promise<TunedValues>;
   readonly onNotice: (notice: CoordinatorNotice) => void;
   /** What the coordinator knows, after every tick. */
   readonly onState?: (state: CoordinatorState) => void;
@@ -138,6 +140,8 @@ class CoordinatorShell implements RunningCoordinator {
         return this.#checkpoints.begin(effect.id, this.#links.get(effect.link));
       case 'receivePart':
         return this.#checkpoints.receive(effect.part, this.#links.get(effect.link));
+      case 'tune':
+        return void this.#tune(effect.teacher);
       case 'dropCheckpoint':
         return void this.#trying('the folder of checkpoints', () => this.options.store.dropCheckpoint(effect.record));
       case 'end':
@@ -173,6 +177,14 @@ class CoordinatorShell implements RunningCoordinator {
     let blob = '';
     const isSaved = this.#trying('the model', () => (blob = this.options.store.saveModel(phase, model, lastGood)));
     if (isSaved && !lastGood) this.#dispatch({ type: 'modelSaved', phase, blob });
+  }
+
+  async #tune(teacher: string): Promise<void> {
+    try {
+      this.#dispatch({ type: 'tuned', values: await this.options.tune!(teacher) });
+    } catch (error) {
+      this.#dispatch({ type: 'interrupt', error: toErrorRecord(error) });
+    }
   }
 
   /** Blocks of data, weights of a phase that is done, and checkpoints. */

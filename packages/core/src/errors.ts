@@ -36,6 +36,8 @@ export const errorKinds = {
   MODEL_SHAPE: input('Make the model fit the rows: the first layer their shape, the last one the number of outputs.'),
   MODEL_LAYER: input('Name a layer that the model has; layers of a short list are named by their kind and number, as dense_2.'),
   MODEL_MODULE: input('Mend the module: it must export a function that returns a tf.LayersModel.'),
+  TUNE_FOLDS: input('Lower distill.tune.folds, or give the small set more rows.'),
+  TUNE_FAILED: training('Narrow the ranges in distill.tune.values: every trial gave numbers that are not finite.'),
   BACKEND_UNAVAILABLE: environment('Choose another one with --backend, for example wasm or cpu.'),
   BACKEND_KERNEL: environment('Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.'),
   BACKEND_SOURCE: input('Give a TensorFlow wheel, or a folder that holds libtensorflow_cc, libtensorflow_framework and include/, with --from.'),

@@ -35,3 +35,8 @@ export * from './sampling.js';
 export * from './schedule.js';
 export * from './transport.js';
 export * from './tree.js';
+export * from './tune/folds.js';
+export * from './tune/gaussian-process.js';
+export * from './tune/search.js';
+export * from './tune/space.js';
+export * from './tune/trial-job.js';

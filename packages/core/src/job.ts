@@ -1,7 +1,7 @@
 // What every process of a run knows: the recipe, the shape of the data, and the phases that follow from them.
 import { hashName, hashWords } from './random.js';
 import type { FittedColumn } from './columns.js';
-import type { Recipe, EarlyStoppingConfig, LearningRateSchedule, LossName, TrainingConfig } from './recipe/schema.js';
+import type { DistillConfig, Recipe, EarlyStoppingConfig, LearningRateSchedule, LossName, TrainingConfig } from './recipe/schema.js';
 import { ledgerDigest } from './ledger.js';
 import { drawnLedger, type Segment } from './sampling.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
@@ -17,6 +17,8 @@ export interface SetManifest {
   readonly windowBlocks?: number | undefined;
   /** SHA-256 of each block. */
   readonly blocks: readonly string[];
+  /** Present where the set is only these rows of the blocks, in this order: a fold of cross-validation. */
+  readonly selection?: readonly number[] | undefined;
   /** Digest of the ledger of an epoch that uses every row once. */
   readonly rowsDigest: string;
   /** Present where an epoch draws rows in proportions, rather than each once. */
@@ -81,6 +83,8 @@ export interface Phase {
   readonly name: PhaseName;
   readonly config: TrainingConfig;
   readonly loss: LossName;
+  /** Only of the student that has a teacher. */
+  readonly distill: DistillConfig | undefined;
   readonly schedule: Schedule;
   readonly learningRateSchedule: LearningRateSchedule;
   readonly trainSet: SetName;
@@ -99,6 +103,7 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
     name,
     config,
     loss: recipe.loss,
+    distill: name === 'student' ? recipe.distill : undefined,
     schedule: {
       rowCount: segments ? segments.reduce((sum, { draws }) => sum + draws, 0) : rowCount,
       batch: config.batch,

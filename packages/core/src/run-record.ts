@@ -51,6 +51,20 @@ const phase = z.object({
   weightsSha256: z.string().describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
 });
 
+const tuned = z.object({
+  values: z.record(z.string(), z.number()).describe('What was chosen, by its path in the recipe.'),
+  reason: z.string(),
+  metric: z.enum(['loss', 'accuracy', 'errors', 'rmse', 'mae', 'r2']),
+  mean: z.number().describe('Of the chosen trial, over all folds.'),
+  standardError: z.number().describe('Of that mean.'),
+  trials: z.array(z.object({ trial: z.int(), values: z.record(z.string(), z.number()), folds: z.int().describe('Folds that judged it.'), mean: z.number().nullable(), standardError: z.number().nullable() })),
+  folds: z.int().describe('Folds of all repeats.'),
+  trainings: z.int(),
+  seconds: z.number(),
+}).describe('The search that found the values which the student was trained with.');
+
+export type TunedRecord = z.infer<typeof tuned>;
+
 export const runRecordSchema = z.object({
   runId: z.string(),
   name: z.string(),
@@ -72,6 +86,7 @@ export const runRecordSchema = z.object({
   membershipChanges: z.int().describe('Generations after the first one of each phase.'),
   incidents: z.array(z.object({ at: z.string(), workerId: z.string().optional(), what: z.string() })).describe('What went wrong or slowly: the newest thousand.'),
   teacher: phase.optional(),
+  tuned: tuned.optional(),
   student: phase.optional(),
   alone: phase.optional(),
 });

@@ -82,9 +82,10 @@ export interface BatchPart {
 }
 
 /** Sorts a batch's rows by the block that they lie in. */
-export function partsOf({ blockRows, blocks }: Pick<SetManifest, 'blockRows' | 'blocks'>, rowIds: RowIds): BatchPart[] {
+export function partsOf({ blockRows, blocks, selection }: Pick<SetManifest, 'blockRows' | 'blocks' | 'selection'>, rowIds: RowIds): BatchPart[] {
+  const rowAt = (i: number): number => (selection ? selection[rowIds[i]] : rowIds[i]);
   const counts = new Int32Array(blocks.length);
-  for (let i = 0; i < rowIds.length; i++) counts[Math.floor(rowIds[i] / blockRows)] += 1;
+  for (let i = 0; i < rowIds.length; i++) counts[Math.floor(rowAt(i) / blockRows)] += 1;
   const parts: BatchPart[] = [];
   const partOf = new Int32Array(blocks.length);
   counts.forEach((count, block) => {
@@ -92,9 +93,10 @@ export function partsOf({ blockRows, blocks }: Pick<SetManifest, 'blockRows' | '
   });
   counts.fill(0);
   for (let i = 0; i < rowIds.length; i++) {
-    const block = Math.floor(rowIds[i] / blockRows);
+    const row = rowAt(i);
+    const block = Math.floor(row / blockRows);
     const part = parts[partOf[block]];
-    part.from[counts[block]] = rowIds[i] - block * blockRows;
+    part.from[counts[block]] = row - block * blockRows;
     part.to[counts[block]++] = i;
   }
   return parts;

@@ -39,6 +39,8 @@ export interface Engine {
    */
   adoptState(buffers: readonly NamedBuffer[]): Promise<void>;
   exportModel(): Promise<ExportedModel>;
+  /** Lets go of all models; the engine is of no use after it. */
+  dispose(): Promise<void>;
 }
 
 /**

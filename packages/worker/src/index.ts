@@ -3,4 +3,5 @@ export { backendNames, openInferenceBackend, type BackendName } from './backend.
 export type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 export { loadModel } from './model-file.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run-worker.js';
+export { trainPhase } from './train-phase.js';
 export { evaluateRows, predictRows, tfjsEngine, type EngineOptions } from './tfjs-engine.js';

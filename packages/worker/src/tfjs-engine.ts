@@ -40,10 +40,10 @@ interface PhaseModel {
 /** The part of the recipe that describes a phase's model. */
 const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
 
-function buildPhaseModel(job: Job, name: PhaseName): Promise<tf.LayersModel> {
+function buildPhaseModel(job: Job, { name, config }: Phase): Promise<tf.LayersModel> {
   const part = partOf(name);
   const { inputShape, outputs } = datasetOf(job.dataset, name);
-  return buildModel({ part, config: phaseOf(job, name).config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
+  return buildModel({ part, config: config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
 }
 
 function copyOf(numbers: Float32Array): Float32Array {
@@ -87,9 +87,10 @@ async function probe(job: Job): Promise<void> {
     for (const name of names) {
       const dataset = datasetOf(job.dataset, name);
       const zeros: Batch = { rows: 1, x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)), y: new Float32Array(dataset.labelCount) };
-      const model = await buildPhaseModel(job, name);
+      const phase = phaseOf(job, name);
+      const model = await buildPhaseModel(job, phase);
       models.set(name, model);
-      const objective = objectiveOf(job, name, { model, teacher: models.get('teacher') });
+      const objective = objectiveOf(job, phase, { model, teacher: models.get('teacher') });
       const batch = await objective.prepare({ ...tensorsOf(zeros, dataset), epoch: 0 });
       tf.tidy(() => tf.variableGrads(batch.loss, [...model.trainableWeights, ...objective.weights].map((weight) => weight.read() as tf.Variable)));
       tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
@@ -100,18 +101,17 @@ async function probe(job: Job): Promise<void> {
 }
 
 /** @throws StillhouseError MODEL_LAYER */
-function objectiveOf(job: Job, name: PhaseName, { model, teacher }: { model: tf.LayersModel; teacher: tf.LayersModel | undefined }): Objective {
-  const { loss, distill } = job.recipe;
+function objectiveOf(job: Job, { name, loss, distill }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: tf.LayersModel | undefined }): Objective {
   if (name !== 'student') return supervised(loss, model, name === 'teacher' ? job.recipe.teacher.temperature : 1);
   invariant(teacher && distill, 'the student phase has a teacher');
   return distillation(distill, { loss, student: model, teacher: new LayersTeacher(teacher), seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
 }
 
-function transferOf({ recipe, dataset }: Job, phase: Phase, options: { image: ImageOfRow | undefined; fetchBlock: FetchBlock }): TransferSets | undefined {
-  if (phase.name !== 'student' || recipe.distill!.transfer.length === 0) return undefined;
+function transferOf({ dataset }: Job, phase: Phase, options: { image: ImageOfRow | undefined; fetchBlock: FetchBlock }): TransferSets | undefined {
+  if (!phase.distill || phase.distill.transfer.length === 0) return undefined;
   const { student } = dataset;
   const lacksColumns = student !== undefined && student.columns.length > dataset.columns.length;
-  return new TransferSets(recipe.distill!.transfer, { ...options, dataset: datasetOf(dataset, phase.name), schedule: phase.schedule, lacksColumns });
+  return new TransferSets(phase.distill.transfer, { ...options, dataset: datasetOf(dataset, phase.name), schedule: phase.schedule, lacksColumns });
 }
 
 export interface EngineOptions {
@@ -148,8 +148,8 @@ class TfjsEngine implements Engine {
     await this.#retire(phase.name);
     if (teacher !== undefined && this.#teacher?.sha256 !== teacher) await this.#fetchTeacher(teacher);
     const dataset = datasetOf(this.job.dataset, phase.name);
-    const model = await buildPhaseModel(this.job, phase.name);
-    const objective = objectiveOf(this.job, phase.name, { model, teacher: this.#teacher?.model });
+    const model = await buildPhaseModel(this.job, phase);
+    const objective = objectiveOf(this.job, phase, { model, teacher: this.#teacher?.model });
     const { parameters, others } = flatSizes(model, objective.weights);
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
@@ -234,13 +234,17 @@ class TfjsEngine implements Engine {
     return exportModel(flat);
   }
 
+  async dispose(): Promise<void> {
+    await this.#retire(undefined);
+  }
+
   get #phase(): PhaseModel {
     invariant(this.#current, 'a phase is prepared');
     return this.#current;
   }
 
   /** The teacher stays for the student; any other model has done its duty. */
-  async #retire(next: PhaseName): Promise<void> {
+  async #retire(next: PhaseName | undefined): Promise<void> {
     const current = this.#current;
     current?.step.dispose();
     tf.dispose(current?.objective.weights.map((weight) => weight.read()) ?? []);
@@ -265,7 +269,7 @@ class TfjsEngine implements Engine {
   async #fetchTeacher(hash: string): Promise<void> {
     const bytes = await this.ports.fetchBlock(hash);
     if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
-    const model = await buildPhaseModel(this.job, 'teacher');
+    const model = await buildPhaseModel(this.job, phaseOf(this.job, 'teacher'));
     setWeights(model, bytes);
     this.#replaceTeacher({ model, sha256: hash });
   }

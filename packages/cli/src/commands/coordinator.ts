@@ -51,7 +51,7 @@ Examples:
       const session = await startSession({
         from: options.resume === undefined ? await loadRecipe(path!, options.set).then(({ recipe, folder }) => ({ recipe, recipeFolder: folder, out: options.out })) : { resume: options.resume },
         workers: options.workers, minWorkers: options.minWorkers, listen: options.listen, token: given, allowMixed: options.allowMixed ?? false,
-        joinTimeoutMs: (options.joinTimeout ?? Infinity) * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000, checkpointEveryMs: options.checkpointEvery * 1000,
+        joinTimeoutMs: (options.joinTimeout ?? Infinity) * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000, checkpointEveryMs: options.checkpointEvery * 1000, backend: 'auto',
         onNotice: teller.onNotice, onWarning: teller.onWarning,
       });
       tellLine(`listening at ${session.address}, waiting for ${options.workers} worker${options.workers === 1 ? '' : 's'}`);

@@ -12,8 +12,8 @@ export class RunTeller {
   readonly onWarning = (text: string): void => tellLine(`warning: ${text}`);
 
   readonly onNotice = (notice: CoordinatorNotice, job: Job): void => {
-    this.#progress ??= createProgress(job, { isTerminal: process.stderr.isTTY === true, line: tellLine, stream: process.stderr });
-    this.#progress.onNotice(notice);
+    this.#progress ??= createProgress({ isTerminal: process.stderr.isTTY === true, line: tellLine, stream: process.stderr });
+    this.#progress.onNotice(notice, job);
   };
 
   stop(): void {

@@ -3,18 +3,20 @@
 // It is not on the step path: between `start` and `done` workers need it for data blocks only.
 import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../errors.js';
 import { limits } from '../limits.js';
+import { tunedJob } from '../tune/space.js';
 import { BlockTracker } from './block-tracker.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorOptions, type CoordinatorState, type CoordinatorStep, type Heartbeat, type MembershipState, type Worker, type WorkerInfo } from './coordinator-state.js';
 import { askNewcomer, changeIfWanted, decideWhenAllAcknowledged, judgeAccusations, onPaused, onReady, onUnreachable, pauseAll, phaseNow, rebalance, releaseIdle, relinkIfStalled, remind, requestChange } from './membership-change.js';
 import { phaseUnderWay } from './journal.js';
 import { protocolVersion, type ToCoordinator } from './messages.js';
-import { checkpointIfDue, finishIfDone, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable, onDone, onEpoch, onModelSaved } from './phase-reports.js';
+import { checkpointIfDue, finishIfDone, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable, onDone, onEpoch, onModelSaved, onTuned } from './phase-reports.js';
 
 export function initialCoordinatorState(options: CoordinatorOptions, nowMs: number): CoordinatorState {
+  const job = options.history.tuned ? tunedJob(options.job, options.history.tuned) : options.job;
   const membership: MembershipState = options.history.term > 0 ? { kind: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() } : { kind: 'gathering' };
   return {
-    options, startedMs: nowMs, nextWorker: 1, names: new Map(), workers: new Map(), generation: 0, membership,
-    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), blocks: new BlockTracker(), accusations: [], dealtMs: nowMs, tickedMs: nowMs, ended: false,
+    options: { ...options, job }, startedMs: nowMs, nextWorker: 1, names: new Map(), workers: new Map(), generation: 0, membership,
+    history: options.history, phase: undefined, checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 }, lost: new Map(), retired: new Set(), blocks: new BlockTracker(), accusations: [], isTuning: false, dealtMs: nowMs, tickedMs: nowMs, ended: false,
   };
 }
 
@@ -43,6 +45,8 @@ export function coordinatorStep(state: CoordinatorState, event: CoordinatorEvent
       return onCheckpointFailed(state, event);
     case 'checkpointUnusable':
       return andThen(onCheckpointUnusable(state, event), (next) => requestChange(next, { reason: 'a checkpoint cannot be used', boundary: false }, nowMs));
+    case 'tuned':
+      return andThen(onTuned(state, event.values), (next) => requestChange(next, { reason: 'the student is tuned', boundary: false }, nowMs));
     case 'fenced':
       return fence(state, event.term);
     case 'tick':

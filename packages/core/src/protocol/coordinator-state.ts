@@ -1,9 +1,10 @@
 // What a coordinator knows, what happens to it, and what it has its shell do.
 import type { ErrorRecord } from '../errors.js';
 import type { Job, PhaseName } from '../job.js';
-import type { EpochRecord, PhaseRecord } from '../run-record.js';
+import type { EpochRecord, PhaseRecord, TunedRecord } from '../run-record.js';
 import type { BlockTracker } from './block-tracker.js';
 import type { CheckpointRecord, JournalRecord, KnownEpoch, RunHistory } from './journal.js';
+import type { TunedValues } from '../tune/space.js';
 import type { ExportedModel, Held, Member, ToCoordinator, ToWorker } from './messages.js';
 
 export interface CoordinatorOptions {
@@ -46,6 +47,8 @@ export type CoordinatorEvent =
   | { readonly type: 'checkpointTaken'; readonly id: number; readonly held: Held; readonly sha256: string; readonly bytes: number }
   | { readonly type: 'checkpointFailed'; readonly id: number; readonly reason: string }
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
+  /** The search for the student's numbers is over. */
+  | { readonly type: 'tuned'; readonly values: TunedValues }
   /** Another coordinator has taken over. */
   | { readonly type: 'fenced'; readonly term: number }
   | { readonly type: 'tick' };
@@ -79,7 +82,10 @@ export type CoordinatorNotice =
   | { readonly type: 'savedAgain'; readonly what: string }
   /** A block of data cannot be used as it is. */
   | { readonly type: 'blockSpoilt'; readonly what: string }
-  | { readonly type: 'phaseDone'; readonly record: PhaseRecord };
+  | { readonly type: 'phaseDone'; readonly record: PhaseRecord }
+  /** Trainings of a search that are done, of those that are known to be needed. */
+  | { readonly type: 'tuning'; readonly done: number; readonly planned: number; readonly what: string }
+  | { readonly type: 'tuned'; readonly record: TunedRecord };
 
 export type CoordinatorEffect =
   | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }
@@ -92,6 +98,8 @@ export type CoordinatorEffect =
   | { readonly type: 'saveModel'; readonly phase: PhaseName; readonly model: ExportedModel; readonly lastGood: boolean }
   /** Ask the worker of a link for its state. Answer: checkpointTaken or checkpointFailed. */
   | { readonly type: 'takeCheckpoint'; readonly link: number; readonly id: number }
+  /** Search for the student's numbers, taught by the teacher of this hash. Answer: tuned, or interrupt. */
+  | { readonly type: 'tune'; readonly teacher: string }
   | { readonly type: 'dropCheckpoint'; readonly record: CheckpointRecord }
   | { readonly type: 'receivePart'; readonly link: number; readonly part: ToCoordinator & { type: 'statePart' } }
   | { readonly type: 'end'; readonly error: ErrorRecord | undefined };
@@ -182,6 +190,8 @@ export interface CoordinatorState {
   /** Remembers which workers were sent what; it is changed in place, since there may be very many blocks. */
   readonly blocks: BlockTracker;
   readonly accusations: readonly Accusation[];
+  /** Whether a search for the student's numbers is under way: workers wait for it. */
+  readonly isTuning: boolean;
   /** When ranks were last dealt. */
   readonly dealtMs: number;
   readonly tickedMs: number;

@@ -5,6 +5,7 @@ import { StillhouseError } from '../errors.js';
 import { phasesOf, type PhaseName } from '../job.js';
 import type { Recipe } from '../recipe/schema.js';
 import type { EpochRecord, PhaseRecord } from '../run-record.js';
+import type { TunedValues } from '../tune/space.js';
 
 const object = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
 const phaseName = z.enum(['teacher', 'student', 'alone']);
@@ -24,6 +25,8 @@ const journalRecord = z.discriminatedUnion('type', [
   z.object({ type: z.literal('checkpointDropped'), sha256: z.string() }),
   /** The models' weights lie in the run folder; `blob` is the SHA-256 of their bytes. */
   z.object({ type: z.literal('phaseDone'), record: object<PhaseRecord>(), blob: z.string() }),
+  /** What a search has chosen for the student, by its path in the recipe. */
+  z.object({ type: z.literal('tuned'), values: z.record(z.string(), z.number()) }),
   z.object({ type: z.literal('ended'), code: z.string().optional() }),
 ]);
 export type JournalRecord = z.infer<typeof journalRecord>;
@@ -41,6 +44,8 @@ export interface RunHistory {
   readonly epochs: readonly KnownEpoch[];
   /** Of the phase under way, in the order in which they were taken. */
   readonly checkpoints: readonly CheckpointRecord[];
+  /** What the student is trained with in place of the recipe's own numbers, once a search has found it. */
+  readonly tuned?: TunedValues | undefined;
   readonly ended: boolean;
 }
 
@@ -65,6 +70,8 @@ export function remember(history: RunHistory, entry: JournalRecord): RunHistory 
       // A coordinator that was being fenced off may have written it once more.
       if (history.done.some(({ record }) => record.phase === entry.record.phase)) return history;
       return { ...history, done: [...history.done, { record: entry.record, blob: entry.blob }], epochs: [], checkpoints: [] };
+    case 'tuned':
+      return { ...history, tuned: entry.values };
     case 'ended':
       return { ...history, ended: entry.code === undefined };
   }

@@ -98,6 +98,7 @@ function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs:
 function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): CoordinatorStep {
   const phase = phaseNow(state, nowMs);
   if (!phase) return end(state, undefined);
+  if (mustTune(state, phase)) return waitForTuning({ ...state, phase });
   const { ranks } = phaseOf(state.options.job, phase.name).schedule;
   const checkpoint = state.history.checkpoints.reduce<{ ops: number; sha256: string } | undefined>((newest, each) => (newest && newest.ops >= each.ops ? newest : each), undefined);
   const plan = planGeneration({ phase: phase.name, ranks, candidates: candidatesOf(state, before, nowMs), minWorkers: state.options.minWorkers, checkpoint });
@@ -106,6 +107,16 @@ function resume(state: CoordinatorState, before: readonly Member[], nowMs: numbe
     return { state: { ...released.state, phase, membership: { kind: 'waiting' } }, effects: [...released.effects, notify({ type: 'waiting', reason: plan.reason })] };
   }
   return start({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
+}
+
+const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgress): boolean => name === 'student' && options.job.recipe.distill?.tune !== undefined && !history.tuned;
+
+/** Workers wait while this machine searches for the student's numbers. */
+function waitForTuning(state: CoordinatorState): CoordinatorStep {
+  const reason = 'the search for the student’s numbers';
+  const released = releaseLeavers(state, { kind: 'wait', reason });
+  const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: state.history.done[0].blob }];
+  return { state: { ...released.state, isTuning: true, membership: { kind: 'waiting' } }, effects: [...released.effects, notify({ type: 'waiting', reason }), ...begin] };
 }
 
 /** Who goes away may go once nobody needs its state. While training waits, it hands over to a checkpoint first. */
@@ -148,7 +159,7 @@ function start(state: CoordinatorState, plan: Plan & { kind: 'resume' }, so: { e
   const teacher = phase.name === 'student' ? history.done[0].blob : undefined;
   const message: ToWorker & { type: 'resume' } = {
     type: 'resume', generation, phase: phase.name, ops: plan.ops, members, heals: [...plan.heals],
-    ...(plan.checkpoint === undefined ? {} : { checkpoint: plan.checkpoint }), ...(teacher === undefined ? {} : { teacher }),
+    ...(plan.checkpoint === undefined ? {} : { checkpoint: plan.checkpoint }), ...(teacher === undefined ? {} : { teacher }), ...(history.tuned ? { tuned: history.tuned } : {}),
   };
   const ids = new Set(members.map(({ workerId }) => workerId));
   const idle = joinedWorkers(state).filter(({ workerId }) => !ids.has(workerId)).map(({ workerId }) => workerId);
@@ -194,6 +205,7 @@ function wantedChange(state: CoordinatorState, nowMs: number): string | undefine
   const workers = joinedWorkers(state).filter((worker) => isAble(worker, nowMs));
   const leaver = workers.find((worker) => worker.leaving && ids.has(worker.workerId));
   if (leaver) return `${nameOf(leaver)} leaves`;
+  if (state.isTuning) return undefined;
   if (state.membership.kind === 'waiting') return workers.filter((worker) => !worker.leaving).length >= workersNeeded(state.phase!.name, state.options.minWorkers) ? 'enough workers' : undefined;
   if (isOnOneNode(state.phase!.name)) return undefined;
   const newcomer = workers.find((worker) => !worker.leaving && !ids.has(worker.workerId));

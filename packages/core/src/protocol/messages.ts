@@ -9,7 +9,7 @@ import type { Job } from '../job.js';
 import type { Metrics } from '../metrics.js';
 
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 const index = z.int().min(0).max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -72,7 +72,7 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pause'), generation: index, boundary: z.boolean() }),
   z.object({
     type: z.literal('resume'), generation: index, phase: phaseName, ops: index, members, heals: z.array(z.object({ to: index, from: index })),
-    checkpoint: sha256.optional(), teacher: sha256.optional(),
+    checkpoint: sha256.optional(), teacher: sha256.optional(), tuned: z.record(z.string(), real).optional(),
   }),
   z.object({ type: z.literal('start'), generation: index }),
   block,

@@ -7,6 +7,7 @@ import type { EpochRecord, PhaseRecord } from '../run-record.js';
 import { end, membersOf, notify, andThen, type CoordinatorEffect, type CoordinatorEvent, type CoordinatorState, type CoordinatorStep, type Worker } from './coordinator-state.js';
 import { remember, type JournalRecord } from './journal.js';
 import { stepsPerEpoch } from '../schedule.js';
+import { tunedJob, type TunedValues } from '../tune/space.js';
 import { leaverToSave } from './membership-change.js';
 import type { ToCoordinator } from './messages.js';
 
@@ -84,6 +85,13 @@ export function onModelSaved(state: CoordinatorState, blob: string, nowMs: numbe
   const written = record({ ...state, membership: running, checkpoint: { ...state.checkpoint, pending: undefined, lastMs: nowMs, epochs: 0 } }, { type: 'phaseDone', record: membership.record, blob });
   const old = state.history.checkpoints.map((each): CoordinatorEffect => ({ type: 'dropCheckpoint', record: each }));
   return { state: written.state, effects: [...written.effects, ...old, notify({ type: 'phaseDone', record: membership.record })] };
+}
+
+/** The student is trained with the numbers that a search has chosen. */
+export function onTuned(state: CoordinatorState, values: TunedValues): CoordinatorStep {
+  if (state.history.tuned) return { state, effects: [] };
+  const { options } = state;
+  return record({ ...state, isTuning: false, options: { ...options, job: tunedJob(options.job, values) } }, { type: 'tuned', values });
 }
 
 // Checkpoints.

@@ -14,7 +14,7 @@ import { afterEpoch, afterStep, afterTest, initialTraining, nextTask, type Train
 const source = { generator: 'noise', rows: 1 } as const;
 const config = parseRecipe({ ranks: 2, loss: 'mse', data: { large: source, test: source }, teacher: { model: { layers: [{ dense: 1 }] }, batch: 3, epochs: 2 } }).teacher;
 const phase: Phase = {
-  name: 'teacher', config, loss: 'mse', schedule: { rowCount: 7, batch: 3, ranks: 2, epochs: 2, seed: 1 }, learningRateSchedule: config.schedule,
+  name: 'teacher', config, loss: 'mse', distill: undefined, schedule: { rowCount: 7, batch: 3, ranks: 2, epochs: 2, seed: 1 }, learningRateSchedule: config.schedule,
   trainSet: 'large', validationSet: undefined, earlyStopping: undefined,
 };
 

@@ -3,6 +3,7 @@
 import { invariant, StillhouseError, type ErrorRecord } from '../errors.js';
 import { phaseOf, type PhaseName } from '../job.js';
 import { limits } from '../limits.js';
+import { tunedJob } from '../tune/space.js';
 import { Collective } from './collective.js';
 import { slotsPerRank } from './flat-layout.js';
 import { protocolVersion, type ToWorker } from './messages.js';
@@ -247,14 +248,15 @@ function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' })
 }
 
 function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): WorkerStep {
-  const { generation, members, heals, ops, checkpoint, teacher } = message;
+  const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
   const { activity, training } = state;
   if (generation !== state.generation) return { state, effects: [] };
   if (activity.stage === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
   if (activity.stage !== 'paused' || activity.isAdopting) return { state, effects: [] };
   const self = members.findIndex((member) => member.workerId === state.workerId);
   if (self < 0 || !state.job) throw violation('resumed without being a member');
-  const phase = phaseOf(state.job, message.phase);
+  const job = tuned ? tunedJob(state.job, tuned) : state.job;
+  const phase = phaseOf(job, message.phase);
   const healedBy = heals.find((heal) => heal.to === self)?.from;
   const isBehind = healedBy !== undefined || checkpoint !== undefined;
   const isBuilt = (state.built?.phase.name === phase.name && training !== undefined && (isBehind || training.ops === ops)) || state.building === phase.name;
@@ -266,7 +268,7 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): W
   const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
   // Links of before are cut first: nothing that is still on its way to a peer may be read once its memory is used again.
   return {
-    state: { ...state, ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }), activity: { ...preparing, stage: 'preparing' } },
+    state: { ...state, job, ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }), activity: { ...preparing, stage: 'preparing' } },
     effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
   };
 }

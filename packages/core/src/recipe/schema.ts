@@ -182,11 +182,39 @@ const transfer = z.strictObject({
   augment: augment.optional().describe('Changes them, by draws of their own.'),
 });
 
+const tunable = z.union([
+  z.strictObject({
+    from: z.number(), to: z.number(),
+    scale: z.enum(['linear', 'log']).default('linear'),
+    whole: z.boolean().default(false).describe('Whole numbers only.'),
+  }),
+  z.array(z.number()).min(1).max(1000),
+]).describe('A range, or a list of values.');
+
+const search = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('grid'), points: count(1000).default(5).describe('Points of each range, both ends among them.') }).describe('Every combination, on every fold.'),
+  z.strictObject({ name: z.literal('sobol'), trials: count(100_000).default(32) }).describe('Points that are spread evenly, on every fold.'),
+  z.strictObject({
+    name: z.literal('halving'), trials: count(100_000).default(16).describe('Trials of a round.'), rounds: count(1000).default(2),
+    keep: z.int().min(2).max(100).default(3).describe('One in so many trials goes on to more folds.'),
+  }).describe('Trials are tried on few folds, and the best go on to more. A round’s trials come from Sobol’s sequence, those of later rounds from a model of what was seen.'),
+]);
+
+const tune = z.strictObject({
+  values: z.record(z.string(), tunable).optional().describe('Numbers of student and distill by their path, such as distill.terms[0].weight; by default distill.alpha, and distill.beta where it matters. Those that the recipe has are what a tie falls back to.'),
+  search: search.prefault({ name: 'halving' }),
+  folds: z.int().min(2).max(1000).default(5).describe('Folds of cross-validation on the small set, stratified by class.'),
+  repeats: count(1000).default(1).describe('Cross-validations with other folds.'),
+  metric: z.enum(metricNames).optional().describe('What trials are judged by; by default accuracy, or rmse for regression.'),
+  rule: z.enum(['oneStandardError', 'best']).default('oneStandardError').describe('oneStandardError: of the trials within one standard error of the best, the one that is nearest to the recipe’s own values.'),
+});
+
 export const distillSchema = z.strictObject({
   alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
   beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
   terms: z.array(term).min(1).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of.'),
   transfer: z.array(transfer).max(limits.termCount).default([]).describe('Rows without labels that are added to each batch; only the teacher labels them.'),
+  tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),
 });
 
 export const recipeSchema = z.strictObject({
@@ -221,6 +249,8 @@ export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;
 export type TermConfig = z.output<typeof term>;
+export type TunableConfig = z.output<typeof tunable>;
+export type TuneConfig = z.output<typeof tune>;
 export type TransferConfig = z.output<typeof transfer>;
 export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
 

@@ -1,0 +1,22 @@
+// What a process that judges trials and the one that started it say to each other.
+import type { ErrorRecord, Fold, Job, Metrics, TunedValues } from '@stillhouse/core';
+import type { BackendName } from '@stillhouse/worker';
+
+export interface TrialSetting {
+  readonly job: Job;
+  readonly backend: BackendName;
+  /** File of the teacher's weights, and their SHA-256. */
+  readonly teacher: { readonly file: string; readonly sha256: string };
+}
+
+export interface TrialRequest {
+  readonly values: TunedValues;
+  readonly fold: Fold;
+}
+
+export type ToTrials = { readonly type: 'begin'; readonly setting: TrialSetting } | { readonly type: 'judge'; readonly request: TrialRequest };
+
+/** Metrics on the fold that was held out, or why there are none: training failed in a way that says something about the values. */
+export type TrialOutcome = { readonly metrics: Metrics } | { readonly notFinite: string };
+
+export type FromTrials = { readonly type: 'judged'; readonly outcome: TrialOutcome; readonly fingerprint: string; readonly seconds: number } | { readonly type: 'failed'; readonly error: ErrorRecord };

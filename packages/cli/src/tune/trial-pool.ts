@@ -1,0 +1,83 @@
+// Processes that judge trials side by side, each one at a time.
+import { fork, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { fromErrorRecord, StillhouseError } from '@stillhouse/core';
+import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialSetting } from './trial-messages.js';
+
+const processFile = fileURLToPath(new URL('./trial-process.js', import.meta.url));
+
+export interface Judged {
+  readonly outcome: TrialOutcome;
+  readonly fingerprint: string;
+  readonly seconds: number;
+}
+
+export interface PoolOptions {
+  readonly setting: TrialSetting;
+  /** What each process's environment has beyond this one's; there is a process for each. */
+  readonly environments: readonly NodeJS.ProcessEnv[];
+  readonly logFile: string;
+}
+
+export class TrialPool {
+  readonly #idle: ChildProcess[] = [];
+  readonly #all: ChildProcess[] = [];
+  #isClosed = false;
+
+  constructor(private readonly options: PoolOptions) {
+    for (const environment of options.environments) {
+      const log = openSync(options.logFile, 'a');
+      const child = fork(processFile, { env: { ...process.env, ...environment }, serialization: 'advanced', stdio: ['ignore', log, log, 'ipc'] });
+      closeSync(log);
+      this.#say(child, { type: 'begin', setting: options.setting });
+      this.#all.push(child);
+      this.#idle.push(child);
+    }
+  }
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  /**
+   * Judges trials in their order, as many at a time as there are processes.
+   * @param judged is told of each as it ends
+   * @throws StillhouseError what a trial throws, WORKER_CRASHED
+   */
+  async judge<Request extends TrialRequest>(requests: readonly Request[], judged: (request: Request, result: Judged) => void): Promise<void> {
+    const waiting = [...requests];
+    const work = async (child: ChildProcess): Promise<void> => {
+      for (let request = waiting.shift(); request; request = waiting.shift()) judged(request, await this.#ask(child, request));
+    };
+    await Promise.all(this.#idle.map(work));
+  }
+
+  /** Ends all processes, also while they are at work. */
+  close(): void {
+    this.#isClosed = true;
+    for (const child of this.#all) child.kill('SIGKILL');
+  }
+
+  #say(child: ChildProcess, message: ToTrials): void {
+    // One that has died tells so itself.
+    child.send(message, () => {});
+  }
+
+  #ask(child: ChildProcess, { values, fold }: TrialRequest): Promise<Judged> {
+    return new Promise((resolve, reject) => {
+      const settle = (work: () => void): void => {
+        child.off('message', onMessage);
+        child.off('exit', onExit);
+        work();
+      };
+      const onMessage = (message: FromTrials): void => settle(() => (message.type === 'judged' ? resolve(message) : reject(fromErrorRecord(message.error))));
+      const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+        settle(() => reject(this.#isClosed ? new StillhouseError('INTERRUPTED', 'the search was interrupted') : new StillhouseError('WORKER_CRASHED', `a process that judged trials was ended by ${signal ?? `exit code ${code}`}; its log is ${this.options.logFile}`)));
+      if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
+      child.on('message', onMessage);
+      child.on('exit', onExit);
+      this.#say(child, { type: 'judge', request: { values, fold } });
+    });
+  }
+}

@@ -1,0 +1,41 @@
+// A process that judges one trial after the other; it ends when its parent does.
+import { readFileSync } from 'node:fs';
+import { invariant, StillhouseError, toErrorRecord, trialJob } from '@stillhouse/core';
+import { BlockFolder } from '@stillhouse/datasets';
+import { tfjsEngine, trainPhase } from '@stillhouse/worker';
+import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialSetting } from './trial-messages.js';
+
+let setting: TrialSetting | undefined;
+
+const say = (message: FromTrials): void => void process.send!(message);
+
+async function fetchBlock(hash: string): Promise<Uint8Array> {
+  const { job, teacher } = setting!;
+  if (hash === teacher.sha256) return readFileSync(teacher.file);
+  const bytes = await new BlockFolder(job.blockFolder!).read(hash);
+  if (!bytes) throw new StillhouseError('BLOCK_CORRUPT', `block ${hash.slice(0, 12)} of the prepared data is gone`);
+  return bytes;
+}
+
+async function judge({ values, fold }: TrialRequest): Promise<Omit<FromTrials & { type: 'judged' }, 'type'>> {
+  invariant(setting, 'a setting came first');
+  const startedMs = performance.now();
+  const job = trialJob(setting.job, values, fold);
+  const engine = await tfjsEngine(setting.backend)(job, fetchBlock, () => Promise.resolve());
+  const judged = (outcome: TrialOutcome): Awaited<ReturnType<typeof judge>> => ({ outcome, fingerprint: engine.fingerprint, seconds: (performance.now() - startedMs) / 1000 });
+  try {
+    const { test } = await trainPhase(engine, job, 'student', setting.teacher.sha256);
+    return judged({ metrics: test!.metrics });
+  } catch (error) {
+    if (error instanceof StillhouseError && error.code === 'LOSS_NOT_FINITE') return judged({ notFinite: error.message });
+    throw error;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+process.on('message', (message: ToTrials) => {
+  if (message.type === 'begin') setting = message.setting;
+  else void judge(message.request).then((judged) => say({ type: 'judged', ...judged }), (error: unknown) => say({ type: 'failed', error: toErrorRecord(error) }));
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,149 @@
+// A search as a pure function of what has been measured: which trials to judge next, on which folds, and in the end the
+// one to take. It comes out the same however many trials run side by side, and in whatever order they end.
+import { hashName, hashWords } from '../random.js';
+import type { Recipe, TuneConfig } from '../recipe/schema.js';
+import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
+import { sobolPoints } from './sobol.js';
+import { distanceFrom, gridOf, pointOf, coordinateOf, type Dimension, type TunedValues } from './space.js';
+
+export interface Trial {
+  /** Counted from 0, in the order in which trials are thought of. */
+  readonly trial: number;
+  readonly values: TunedValues;
+}
+
+/** One training: a trial without one fold, judged by that fold. */
+export interface Evaluation extends Trial {
+  readonly fold: number;
+}
+
+/** Smaller is better; Infinity where the numbers were not finite. Undefined: not measured yet. */
+export type CostOf = (evaluation: Evaluation) => number | undefined;
+
+export interface Judged extends Trial {
+  /** Folds that it was judged by: the first so many. */
+  readonly folds: number;
+  readonly mean: number;
+  /** Of the mean: the deviation over folds by the root of their number. */
+  readonly standardError: number;
+}
+
+export interface SearchState {
+  /** What is to be measured now; empty once the search is over. */
+  readonly pending: readonly Evaluation[];
+  /** All trials that are measured, in their order. */
+  readonly judged: readonly Judged[];
+  /** The one to take, once the search is over; undefined if none gave a finite number. */
+  readonly chosen: Judged | undefined;
+  /** What is going on, or why this one was chosen. */
+  readonly reason: string;
+}
+
+export interface SearchOptions {
+  readonly recipe: Recipe;
+  readonly space: readonly Dimension[];
+  readonly config: TuneConfig;
+}
+
+/** How many trials of a round go how far. */
+interface Rung {
+  readonly trials: number;
+  readonly folds: number;
+}
+
+/** Of successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016), with folds as what is spent. */
+export function rungsOf(trials: number, folds: number, keep: number): Rung[] {
+  const depth = Math.min(Math.floor(Math.log(trials) / Math.log(keep) + 1e-9), Math.floor(Math.log(folds) / Math.log(keep) + 1e-9));
+  return Array.from({ length: depth + 1 }, (_, i) => ({ trials: Math.max(1, Math.floor(trials / keep ** i)), folds: Math.min(folds, Math.ceil(folds / keep ** (depth - i))) }));
+}
+
+const meanOf = (costs: readonly number[]): number => costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
+
+function judge(trial: Trial, costs: readonly number[]): Judged {
+  const mean = meanOf(costs);
+  const variance = costs.length > 1 ? costs.reduce((sum, cost) => sum + (cost - mean) ** 2, 0) / (costs.length - 1) : 0;
+  return { ...trial, folds: costs.length, mean, standardError: Math.sqrt(variance / costs.length) };
+}
+
+/** Candidates among which the next trial is looked for. */
+const candidateCount = 512;
+
+/** Trials where a model of those before expects the greatest improvement; each is believed before the next is looked for (Ginsbourger et al. 2010, "kriging believer"). */
+function proposals({ space }: SearchOptions, seen: readonly Judged[], count: number, seed: number): number[][] {
+  const known = seen.filter(({ mean }) => Number.isFinite(mean));
+  const points = known.map(({ values }) => space.map(({ path, config }) => coordinateOf(config, values[path])));
+  const costs = known.map(({ mean }) => mean);
+  const candidates = sobolPoints(space.length, { count: candidateCount, seed });
+  if (known.length === 0) return candidates.slice(0, count);
+  return Array.from({ length: count }, () => {
+    const believe = gaussianProcess([...points], [...costs]);
+    const least = Math.min(...costs);
+    const best = candidates.reduce((first, each) => (expectedImprovement(believe(each), least) > expectedImprovement(believe(first), least) ? each : first));
+    candidates.splice(candidates.indexOf(best), 1);
+    costs.push(believe(best).mean);
+    points.push(best);
+    return best;
+  });
+}
+
+/** The values of a round's trials; undefined behind the last round. */
+function roundOf(options: SearchOptions, round: number, seenOnFirstFolds: readonly Judged[]): TunedValues[] | undefined {
+  const { recipe, space, config: { search } } = options;
+  const seed = hashWords(recipe.seed, hashName('tune'), round);
+  if (search.name === 'grid') return round === 0 ? gridOf(space, search.points) : undefined;
+  if (round >= (search.name === 'halving' ? search.rounds : 1)) return undefined;
+  const coordinates = round === 0 ? sobolPoints(space.length, { count: search.trials, seed }) : proposals(options, seenOnFirstFolds, search.trials, seed);
+  return coordinates.map((each) => pointOf(space, each));
+}
+
+/** Trials of the same values are one. */
+const distinct = (values: readonly TunedValues[], before: readonly Trial[]): TunedValues[] => {
+  const known = new Set(before.map((trial) => JSON.stringify(trial.values)));
+  return values.filter((each) => {
+    const key = JSON.stringify(each);
+    return !known.has(key) && known.add(key);
+  });
+};
+
+export function searchState(options: SearchOptions, costOf: CostOf): SearchState {
+  const { config } = options;
+  const folds = config.folds * config.repeats;
+  const { search } = config;
+  const trials: Trial[] = [];
+  const latest = new Map<number, Judged>();
+  const firsts: Judged[] = [];
+  const judged = (): Judged[] => [...latest.values()].sort((a, b) => a.trial - b.trial);
+  for (let round = 0; ; round++) {
+    const values = roundOf(options, round, firsts);
+    if (!values) break;
+    let alive: readonly Trial[] = distinct(values, trials).map((each, i) => ({ trial: trials.length + i, values: each }));
+    trials.push(...alive);
+    const rungs = search.name === 'halving' ? rungsOf(Math.max(1, alive.length), folds, search.keep) : [{ trials: alive.length, folds }];
+    for (const [i, rung] of rungs.entries()) {
+      alive = alive.slice(0, rung.trials);
+      const wanted = alive.map((trial) => Array.from({ length: rung.folds }, (_, fold) => ({ ...trial, fold })));
+      const costs = wanted.map((evaluations) => evaluations.map((each) => costOf(each)));
+      const pending = wanted.flat().filter((_, at) => costs.flat()[at] === undefined);
+      if (pending.length > 0) return { pending, judged: judged(), chosen: undefined, reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds` };
+      const now = alive.map((trial, at) => judge(trial, costs[at] as number[]));
+      for (const each of now) latest.set(each.trial, each);
+      if (i === 0) firsts.push(...now);
+      alive = now.sort((a, b) => (a.mean < b.mean ? -1 : a.mean > b.mean ? 1 : a.trial - b.trial)).map(({ trial, values }) => ({ trial, values }));
+    }
+  }
+  return { pending: [], judged: judged(), ...choose(options, judged(), folds) };
+}
+
+/**
+ * The best trial of those that all folds have judged; by the one-standard-error rule (Breiman et al. 1984, section 3.4.3)
+ * of those within a standard error of it the one nearest to the recipe's own values.
+ */
+function choose({ recipe, space, config }: SearchOptions, judged: readonly Judged[], folds: number): Pick<SearchState, 'chosen' | 'reason'> {
+  const whole = judged.filter((each) => each.folds === folds && Number.isFinite(each.mean)).sort((a, b) => a.mean - b.mean || a.trial - b.trial);
+  const [best] = whole;
+  if (!best) return { chosen: undefined, reason: 'no trial gave finite numbers on every fold' };
+  if (config.rule === 'best') return { chosen: best, reason: `the best mean over ${folds} folds` };
+  const near = whole.filter(({ mean }) => mean <= best.mean + best.standardError);
+  const chosen = near.reduce((nearest, each) => (distanceFrom(recipe, space, each.values) < distanceFrom(recipe, space, nearest.values) ? each : nearest));
+  return { chosen, reason: `of ${near.length} ${near.length === 1 ? 'trial' : 'trials'} within one standard error of the best, the nearest to the recipe's own values` };
+}
