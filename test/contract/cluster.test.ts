@@ -1,7 +1,7 @@
 // The protocol over both transports: the same clusters, with the same crashes, judged by the same checkers.
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Clock, Link, Transport } from '@stillhouse/core';
+import { phaseOf, type Clock, type Link, type Transport } from '@stillhouse/core';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { runCluster, simulate, type World, type WorldProcess } from '../simulation/cluster.js';
 import { calm, scenarioOf, type Scenario } from '../simulation/scenario.js';
@@ -56,7 +56,7 @@ const chosen = [
   ...first(4, ({ faults }) => faults.length > 1),
   ...first(2, ({ workers, job }) => workers > job.recipe.ranks),
   ...first(2, ({ workers, job }) => workers > 2 && job.recipe.ranks > 4),
-  ...first(2, ({ job }) => job.recipe.student !== undefined && job.recipe.teacher.earlyStopping !== undefined),
+  ...first(2, ({ job }) => job.recipe.student !== undefined && phaseOf(job, 'teacher').earlyStopping !== undefined),
 ];
 const scenarios = [...new Map(chosen.map((scenario) => [scenario.seed, scenario])).values()];
 
@@ -64,7 +64,7 @@ test('the scenarios cover several workers, spares, students, early stops and cra
   expect(scenarios.some(({ workers, job }) => workers > job.recipe.ranks)).toBe(true);
   expect(scenarios.some(({ workers, job }) => workers > 2 && job.recipe.ranks > 4)).toBe(true);
   expect(scenarios.some(({ job }) => job.recipe.student)).toBe(true);
-  expect(scenarios.some(({ job }) => job.recipe.teacher.earlyStopping)).toBe(true);
+  expect(scenarios.some(({ job }) => phaseOf(job, 'teacher').earlyStopping)).toBe(true);
   expect(scenarios.some(({ faults }) => faults.length > 1)).toBe(true);
 });
 

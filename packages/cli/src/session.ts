@@ -134,9 +134,9 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     options.onNotice(notice, record.tuned ? tunedJob(job, record.tuned.values) : job);
   };
   const overSignal = new AbortController();
-  const search = async (teacher: string): Promise<TunedValues> => {
+  const search = async (teacher: string | undefined): Promise<TunedValues> => {
     const tuned = await tune({
-      job, plan: plan!, folder: join(folder.path, 'tune'), teacher: { file: join(folder.path, 'teacher', 'weights.bin'), sha256: teacher }, backend: options.backend,
+      job, plan: plan!, folder: join(folder.path, 'tune'), teacher: teacher === undefined ? undefined : { file: join(folder.path, 'teacher', 'weights.bin'), sha256: teacher }, backend: options.backend,
       environments: placeWorkers('auto', { ranks: Infinity, threads: job.recipe.threads }, roomFor(options.backend, process.env)),
       onProgress: (progress) => onNotice({ type: 'tuning', ...progress }), signal: overSignal.signal,
     });

@@ -1,8 +1,9 @@
 // Everything that a run needs, from a recipe: its data as blocks on disk and the files that its models name.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { StillhouseError, type Job, type ModelAssets, type ModelConfig, type Recipe } from '@stillhouse/core';
+import { isTrained, StillhouseError, type Job, type ModelAssets, type ModelConfig, type Recipe } from '@stillhouse/core';
 import { prepareDataset, type Dataset, type DataPlaces, type PrepareOptions } from '@stillhouse/datasets';
+import { pretrainedTeachers } from './pretrained.js';
 
 function readAsset(config: ModelConfig | undefined, folder: string): string | undefined {
   if (!config || 'layers' in config) return undefined;
@@ -17,7 +18,7 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
 /** All of augmentation but mixup is for images. */
 function refuseAugment(recipe: Recipe, { manifest: { inputShape, columns: [column] } }: Dataset): void {
   if (inputShape.length === 3 && column.type === 'tensor') return;
-  const parts = [['teacher', recipe.teacher], ['student', recipe.student], ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const)] as const;
+  const parts = [['teacher', isTrained(recipe.teacher) ? recipe.teacher : undefined], ['student', recipe.student], ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const)] as const;
   for (const [part, config] of parts) {
     const { mixup, ...changes } = config?.augment ?? {};
     const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
@@ -25,12 +26,14 @@ function refuseAugment(recipe: Recipe, { manifest: { inputShape, columns: [colum
   }
 }
 
-/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID */
+/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
 export async function assembleJob(recipe: Recipe, runId: string, places: DataPlaces, options: PrepareOptions): Promise<{ job: Job; dataset: Dataset }> {
   const dataset = await prepareDataset(recipe, places, options);
   refuseAugment(recipe, dataset);
-  const teacher = readAsset(recipe.teacher.model, places.recipeFolder);
+  const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;
   const student = readAsset(recipe.student?.model, places.recipeFolder);
   const assets: ModelAssets = { ...(teacher === undefined ? {} : { teacher }), ...(student === undefined ? {} : { student }) };
-  return { job: { runId, recipe, dataset: dataset.manifest, assets, blockFolder: dataset.blocks.path }, dataset };
+  const job: Job = { runId, recipe, dataset: dataset.manifest, assets, blockFolder: dataset.blocks.path };
+  const teachers = pretrainedTeachers(recipe, job, { recipeFolder: places.recipeFolder, blocks: dataset.blocks });
+  return { job: teachers.length ? { ...job, assets: { ...assets, teachers } } : job, dataset };
 }

@@ -17,8 +17,8 @@ export interface CoordinatorShellOptions {
   readonly store: RunStore;
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Searches for the student's numbers, taught by the teacher of this hash; only of runs that are tuned. */
-  readonly tune?: (teacher: string) => Promise<TunedValues>;
+  /** Searches for the student's numbers, taught by the teacher of this hash if one was trained here; only of runs that are tuned. */
+  readonly tune?: (teacher: string | undefined) => Promise<TunedValues>;
   readonly onNotice: (notice: CoordinatorNotice) => void;
   /** What the coordinator knows, after every tick. */
   readonly onState?: (state: CoordinatorState) => void;
@@ -179,7 +179,7 @@ class CoordinatorShell implements RunningCoordinator {
     if (isSaved && !lastGood) this.#dispatch({ type: 'modelSaved', phase, blob });
   }
 
-  async #tune(teacher: string): Promise<void> {
+  async #tune(teacher: string | undefined): Promise<void> {
     try {
       this.#dispatch({ type: 'tuned', values: await this.options.tune!(teacher) });
     } catch (error) {

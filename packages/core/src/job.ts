@@ -1,7 +1,8 @@
 // What every process of a run knows: the recipe, the shape of the data, and the phases that follow from them.
 import { hashName, hashWords } from './random.js';
 import type { FittedColumn } from './columns.js';
-import type { DistillConfig, Recipe, EarlyStoppingConfig, LearningRateSchedule, LossName, TrainingConfig } from './recipe/schema.js';
+import { invariant } from './errors.js';
+import { isTrained, type DistillConfig, type Recipe, type EarlyStoppingConfig, type LearningRateSchedule, type LossName, type TrainedTeacherConfig, type TrainingConfig } from './recipe/schema.js';
 import { ledgerDigest } from './ledger.js';
 import { drawnLedger, type Segment } from './sampling.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
@@ -61,6 +62,18 @@ export interface ModelAssets {
   /** Topology JSON, or source of the module. */
   readonly teacher?: string;
   readonly student?: string;
+  /** Models of a teacher that is there already. */
+  readonly teachers?: readonly TeacherFiles[];
+}
+
+/** A TFJS model, whose two parts can be fetched like blocks of data. */
+export interface TeacherFiles {
+  /** For people. */
+  readonly path: string;
+  readonly format: 'layers' | 'graph';
+  /** SHA-256 of model.json, and of the weights of all its shards. */
+  readonly model: string;
+  readonly weights: string;
 }
 
 export interface Job {
@@ -76,7 +89,7 @@ export interface Job {
 export type PhaseName = 'teacher' | 'student' | 'alone';
 
 export function phasesOf(recipe: Recipe): PhaseName[] {
-  return recipe.student ? ['teacher', 'student', 'alone'] : ['teacher'];
+  return [...(isTrained(recipe.teacher) ? ['teacher' as const] : []), ...(recipe.student ? ['student' as const, 'alone' as const] : [])];
 }
 
 export interface Phase {
@@ -92,10 +105,15 @@ export interface Phase {
   readonly earlyStopping: EarlyStoppingConfig | undefined;
 }
 
+function trainedTeacher({ teacher }: Recipe): TrainedTeacherConfig {
+  invariant(isTrained(teacher), 'the teacher is trained here');
+  return teacher;
+}
+
 export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): Phase {
   const { recipe, dataset } = job;
   const isTeacher = name === 'teacher';
-  const config = isTeacher ? recipe.teacher : recipe.student!;
+  const config = isTeacher ? trainedTeacher(recipe) : recipe.student!;
   const trainSet: SetName = isTeacher ? 'large' : 'small';
   const { rowCount, blockRows, segments, windowBlocks } = dataset.sets[trainSet]!;
   const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';

@@ -3,7 +3,7 @@ import { decideEarlyStopping } from './early-stopping.js';
 import { learningRateAt } from './learning-rate.js';
 import { recipeSchema, type LearningRateSchedule } from './recipe/schema.js';
 
-const scheduleOf = (schedule: object): LearningRateSchedule => recipeSchema.shape.teacher.shape.schedule.parse(schedule);
+const scheduleOf = (schedule: object): LearningRateSchedule => recipeSchema.shape.student.unwrap().shape.schedule.parse(schedule);
 const at = (step: number): { step: number; stepsPerEpoch: number; totalSteps: number } => ({ step, stepsPerEpoch: 10, totalSteps: 100 });
 
 test('constant, after a linear warm-up', () => {

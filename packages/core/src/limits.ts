@@ -24,6 +24,8 @@ export const limits = {
   layerCount: 1000,
   /** Terms of distillation, and transfer sets. */
   termCount: 100,
+  /** Pretrained teachers. */
+  teacherCount: 100,
   /** Trials of a search. */
   trialCount: 100_000,
   /** Rows of a batch whose triples are compared: their number is the cube of it. */

@@ -5,7 +5,7 @@ import { randomStream, recipeSchema, type OptimizerConfig } from '@stillhouse/co
 import { allocateFlat } from './flat-memory.js';
 import { createOptimizer, powerOf } from './flat-optimizer.js';
 
-const optimizerSchema = recipeSchema.shape.teacher.shape.optimizer;
+const optimizerSchema = recipeSchema.shape.student.unwrap().shape.optimizer;
 const configOf = (config: object): OptimizerConfig => optimizerSchema.parse(config);
 
 describe('the published update rules, in plain doubles', () => {

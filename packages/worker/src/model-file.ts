@@ -31,8 +31,12 @@ export async function exportModel(flat: FlatModel): Promise<ExportedModel> {
   return { topology: JSON.stringify(model.toJSON(undefined, false)), weights, data: await weightBytes(model), parameters: flat.ownParameters.length };
 }
 
-/** Loads the model.json and weights.bin that modelFiles of core made. */
-export function loadModel(json: string, weights: Uint8Array): Promise<tf.LayersModel> {
-  const file = JSON.parse(json) as { modelTopology: object; weightsManifest: { weights: tf.io.WeightsManifestEntry[] }[] };
-  return tf.loadLayersModel(tf.io.fromMemory({ modelTopology: file.modelTopology, weightSpecs: file.weightsManifest[0].weights, weightData: new Uint8Array(weights).buffer }));
+/** What TFJS loads from: a model.json, and the bytes of all its shards one behind the other. */
+function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
+  const { weightsManifest, ...file } = JSON.parse(json) as tf.io.ModelJSON;
+  return { ...(file as unknown as tf.io.ModelArtifacts), weightSpecs: weightsManifest.flatMap((group) => group.weights), weightData: new Uint8Array(weights).buffer };
 }
+
+export const loadModel = (json: string, weights: Uint8Array): Promise<tf.LayersModel> => tf.loadLayersModel(tf.io.fromMemory(artifactsOf(json, weights)));
+
+export const loadGraph = (json: string, weights: Uint8Array): Promise<tf.GraphModel> => tf.loadGraphModel(tf.io.fromMemory(artifactsOf(json, weights)));

@@ -1,14 +1,15 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, StillhouseError, sumSubtree,
+  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, isTrained, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, StillhouseError, sumSubtree,
   type DatasetManifest, type FlatLayout, type Job, type LossName, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, type AugmentedBatch, type ImageOfRow } from './augment.js';
 import { openBackend, type Backend, type BackendName } from './backend.js';
 import { distillation } from './distillation/distillation.js';
-import { LayersTeacher } from './distillation/teacher.js';
+import { pretrainedTeacher } from './distillation/pretrained.js';
+import { LayersTeacher, type Teacher } from './distillation/teacher.js';
 import { TransferSets } from './distillation/transfer-sets.js';
 import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { sharedFloats } from './flat-memory.js';
@@ -80,31 +81,40 @@ function imageOf({ dataset: { inputShape, columns: [column] } }: Job): ImageOfRo
 }
 
 /** Trains one zero row of each model, to find out whether the backend has every kernel. */
-async function probe(job: Job): Promise<void> {
+async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
   const names = phasesOf(job.recipe).filter((name) => name !== 'alone');
-  const models = new Map<PhaseName, tf.LayersModel>();
+  const models: tf.LayersModel[] = [];
+  let teacher = await teacherThatIsThere(job, fetchBlock);
   try {
     for (const name of names) {
       const dataset = datasetOf(job.dataset, name);
       const zeros: Batch = { rows: 1, x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)), y: new Float32Array(dataset.labelCount) };
       const phase = phaseOf(job, name);
       const model = await buildPhaseModel(job, phase);
-      models.set(name, model);
-      const objective = objectiveOf(job, phase, { model, teacher: models.get('teacher') });
+      models.push(model);
+      const objective = objectiveOf(job, phase, { model, teacher });
+      if (name === 'teacher') teacher = new LayersTeacher(model);
       const batch = await objective.prepare({ ...tensorsOf(zeros, dataset), epoch: 0 });
       tf.tidy(() => tf.variableGrads(batch.loss, [...model.trainableWeights, ...objective.weights].map((weight) => weight.read() as tf.Variable)));
       tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
     }
   } finally {
-    for (const model of models.values()) model.dispose();
+    for (const model of models) model.dispose();
+    if (job.assets.teachers) teacher?.dispose();
   }
 }
 
+/** Undefined for a teacher that is trained here. */
+async function teacherThatIsThere(job: Job, fetchBlock: FetchBlock): Promise<Teacher | undefined> {
+  const { teacher } = job.recipe;
+  return isTrained(teacher) ? undefined : pretrainedTeacher(job, teacher, fetchBlock);
+}
+
 /** @throws StillhouseError MODEL_LAYER */
-function objectiveOf(job: Job, { name, loss, distill }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: tf.LayersModel | undefined }): Objective {
-  if (name !== 'student') return supervised(loss, model, name === 'teacher' ? job.recipe.teacher.temperature : 1);
+function objectiveOf(job: Job, { name, loss, distill }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined }): Objective {
+  if (name !== 'student') return supervised(loss, model, name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1);
   invariant(teacher && distill, 'the student phase has a teacher');
-  return distillation(distill, { loss, student: model, teacher: new LayersTeacher(teacher), seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
+  return distillation(distill, { loss, student: model, teacher, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
 }
 
 function transferOf({ dataset }: Job, phase: Phase, options: { image: ImageOfRow | undefined; fetchBlock: FetchBlock }): TransferSets | undefined {
@@ -123,8 +133,8 @@ export interface EngineOptions {
 
 class TfjsEngine implements Engine {
   #current: PhaseModel | undefined;
-  /** With the SHA-256 of its weights. */
-  #teacher: { model: tf.LayersModel; sha256: string } | undefined;
+  /** With the SHA-256 of its weights, if it was trained here. */
+  #teacher: { teacher: Teacher; sha256: string | undefined } | undefined;
   #kept: { parameters: Float32Array; others: Float32Array } | undefined;
   /** By readers of phases that are over. */
   #waitedMs = 0;
@@ -146,10 +156,10 @@ class TfjsEngine implements Engine {
 
   async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
     await this.#retire(phase.name);
-    if (teacher !== undefined && this.#teacher?.sha256 !== teacher) await this.#fetchTeacher(teacher);
+    if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacher)) this.#replaceTeacher(await this.#fetchTeacher(teacher));
     const dataset = datasetOf(this.job.dataset, phase.name);
     const model = await buildPhaseModel(this.job, phase);
-    const objective = objectiveOf(this.job, phase, { model, teacher: this.#teacher?.model });
+    const objective = objectiveOf(this.job, phase, { model, teacher: this.#teacher?.teacher });
     const { parameters, others } = flatSizes(model, objective.weights);
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
@@ -253,25 +263,29 @@ class TfjsEngine implements Engine {
     this.#kept = undefined;
     if (current?.phase.name === 'teacher' && next === 'student') {
       current.flat.load();
-      this.#replaceTeacher({ model: current.flat.model, sha256: sha256(await weightBytes(current.flat.model)) });
+      this.#replaceTeacher({ teacher: new LayersTeacher(current.flat.model), sha256: sha256(await weightBytes(current.flat.model)) });
     } else {
       current?.flat.model.dispose();
       if (next !== 'student') this.#replaceTeacher(undefined);
     }
   }
 
-  #replaceTeacher(teacher: { model: tf.LayersModel; sha256: string } | undefined): void {
-    this.#teacher?.model.dispose();
+  #replaceTeacher(teacher: { teacher: Teacher; sha256: string | undefined } | undefined): void {
+    this.#teacher?.teacher.dispose();
     this.#teacher = teacher;
   }
 
-  /** For a worker that did not train the teacher to its end. */
-  async #fetchTeacher(hash: string): Promise<void> {
-    const bytes = await this.ports.fetchBlock(hash);
+  /** For a teacher that is there already, and for a worker that did not train it to its end. */
+  async #fetchTeacher(hash: string | undefined): Promise<{ teacher: Teacher; sha256: string | undefined }> {
+    const { fetchBlock } = this.ports;
+    const pretrained = await teacherThatIsThere(this.job, fetchBlock);
+    if (pretrained) return { teacher: pretrained, sha256: undefined };
+    invariant(hash, 'the teacher was trained here');
+    const bytes = await fetchBlock(hash);
     if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
     const model = await buildPhaseModel(this.job, phaseOf(this.job, 'teacher'));
     setWeights(model, bytes);
-    this.#replaceTeacher({ model, sha256: hash });
+    return { teacher: new LayersTeacher(model), sha256: hash };
   }
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
@@ -324,7 +338,7 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, breathe) => {
-    const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job) });
+    const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job, fetchBlock) });
     return new TfjsEngine(backend, job, { fetchBlock, breathe }, options);
   };
 }

@@ -5,8 +5,8 @@ import type { BackendName } from '@stillhouse/worker';
 export interface TrialSetting {
   readonly job: Job;
   readonly backend: BackendName;
-  /** File of the teacher's weights, and their SHA-256. */
-  readonly teacher: { readonly file: string; readonly sha256: string };
+  /** File of the weights of a teacher that was trained here, and their SHA-256. */
+  readonly teacher: { readonly file: string; readonly sha256: string } | undefined;
 }
 
 export interface TrialRequest {

@@ -11,7 +11,7 @@ const say = (message: FromTrials): void => void process.send!(message);
 
 async function fetchBlock(hash: string): Promise<Uint8Array> {
   const { job, teacher } = setting!;
-  if (hash === teacher.sha256) return readFileSync(teacher.file);
+  if (hash === teacher?.sha256) return readFileSync(teacher.file);
   const bytes = await new BlockFolder(job.blockFolder!).read(hash);
   if (!bytes) throw new StillhouseError('BLOCK_CORRUPT', `block ${hash.slice(0, 12)} of the prepared data is gone`);
   return bytes;
@@ -24,7 +24,7 @@ async function judge({ values, fold }: TrialRequest): Promise<Omit<FromTrials & 
   const engine = await tfjsEngine(setting.backend)(job, fetchBlock, () => Promise.resolve());
   const judged = (outcome: TrialOutcome): Awaited<ReturnType<typeof judge>> => ({ outcome, fingerprint: engine.fingerprint, seconds: (performance.now() - startedMs) / 1000 });
   try {
-    const { test } = await trainPhase(engine, job, 'student', setting.teacher.sha256);
+    const { test } = await trainPhase(engine, job, 'student', setting.teacher?.sha256);
     return judged({ metrics: test!.metrics });
   } catch (error) {
     if (error instanceof StillhouseError && error.code === 'LOSS_NOT_FINITE') return judged({ notFinite: error.message });

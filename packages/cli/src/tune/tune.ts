@@ -40,7 +40,8 @@ export interface TuneOptions {
   readonly plan: TunePlan;
   /** Folder of the search: trials.jsonl, tune.json, map.svg, and the processes' log. */
   readonly folder: string;
-  readonly teacher: { readonly file: string; readonly sha256: string };
+  /** One that was trained here. */
+  readonly teacher: { readonly file: string; readonly sha256: string } | undefined;
   readonly backend: BackendName;
   readonly environments: readonly NodeJS.ProcessEnv[];
   readonly onProgress: (progress: TuneProgress) => void;
@@ -61,7 +62,7 @@ function identityOf({ job, teacher }: TuneOptions): string {
   const { tune, ...distill } = job.recipe.distill!;
   const { folds, repeats } = tune!;
   const { test, ...sets } = job.dataset.sets;
-  return hashJson({ teacher: teacher.sha256, recipe: { ...job.recipe, distill }, folds, repeats, sets, assets: job.assets });
+  return hashJson({ teacher: teacher?.sha256 ?? null, recipe: { ...job.recipe, distill }, folds, repeats, sets, assets: job.assets });
 }
 
 /** Smaller is better. */

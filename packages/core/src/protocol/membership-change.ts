@@ -5,7 +5,7 @@ import { expectedRowsDigest, phaseOf } from '../job.js';
 import { limits } from '../limits.js';
 import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './membership.js';
 import { end, joinedWorkers, membersOf, nameOf, notify, tell, andThen, type CoordinatorEffect, type CoordinatorState, type CoordinatorStep, type MembershipState, type PhaseProgress, type Worker } from './coordinator-state.js';
-import { phaseUnderWay } from './journal.js';
+import { phaseUnderWay, type RunHistory } from './journal.js';
 import type { Member, ToCoordinator, ToWorker } from './messages.js';
 
 const isAble = (worker: Worker, nowMs: number): boolean => worker.info !== undefined && worker.quarantinedUntilMs <= nowMs;
@@ -109,13 +109,16 @@ function resume(state: CoordinatorState, before: readonly Member[], nowMs: numbe
   return start({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
 }
 
+/** SHA-256 of the weights of the teacher that was trained here. */
+const teacherOf = ({ done }: RunHistory): string | undefined => done.find(({ record }) => record.phase === 'teacher')?.blob;
+
 const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgress): boolean => name === 'student' && options.job.recipe.distill?.tune !== undefined && !history.tuned;
 
 /** Workers wait while this machine searches for the student's numbers. */
 function waitForTuning(state: CoordinatorState): CoordinatorStep {
   const reason = 'the search for the student’s numbers';
   const released = releaseLeavers(state, { kind: 'wait', reason });
-  const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: state.history.done[0].blob }];
+  const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
   return { state: { ...released.state, isTuning: true, membership: { kind: 'waiting' } }, effects: [...released.effects, notify({ type: 'waiting', reason }), ...begin] };
 }
 
@@ -156,7 +159,7 @@ function start(state: CoordinatorState, plan: Plan & { kind: 'resume' }, so: { e
   const phase = state.phase!;
   const byId = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker]));
   const members = plan.members.map(({ workerId, ranks }) => ({ workerId, ranks, meshAddress: byId.get(workerId)!.info!.meshAddress }));
-  const teacher = phase.name === 'student' ? history.done[0].blob : undefined;
+  const teacher = phase.name === 'student' ? teacherOf(history) : undefined;
   const message: ToWorker & { type: 'resume' } = {
     type: 'resume', generation, phase: phase.name, ops: plan.ops, members, heals: [...plan.heals],
     ...(plan.checkpoint === undefined ? {} : { checkpoint: plan.checkpoint }), ...(teacher === undefined ? {} : { teacher }), ...(history.tuned ? { tuned: history.tuned } : {}),

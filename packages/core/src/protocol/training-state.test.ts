@@ -5,6 +5,7 @@ import type { Phase } from '../job.js';
 import { emptyLedger } from '../ledger.js';
 import { limits } from '../limits.js';
 import { parseRecipe } from '../recipe/parse.js';
+import type { TrainedTeacherConfig } from '../recipe/schema.js';
 import { joinBytes } from '../safetensors.js';
 import { readAccount, slotsPerRank, writeAccount } from './flat-layout.js';
 import { decodeFrame, encodeFrame, type MeshFrame } from './frames.js';
@@ -12,7 +13,7 @@ import { readTraining, StateAssembly, stateFrames, trainingParts } from './train
 import { afterEpoch, afterStep, afterTest, initialTraining, nextTask, type TrainingState } from './training-state.js';
 
 const source = { generator: 'noise', rows: 1 } as const;
-const config = parseRecipe({ ranks: 2, loss: 'mse', data: { large: source, test: source }, teacher: { model: { layers: [{ dense: 1 }] }, batch: 3, epochs: 2 } }).teacher;
+const config = parseRecipe({ ranks: 2, loss: 'mse', data: { large: source, test: source }, teacher: { model: { layers: [{ dense: 1 }] }, batch: 3, epochs: 2 } }).teacher as TrainedTeacherConfig;
 const phase: Phase = {
   name: 'teacher', config, loss: 'mse', distill: undefined, schedule: { rowCount: 7, batch: 3, ranks: 2, epochs: 2, seed: 1 }, learningRateSchedule: config.schedule,
   trainSet: 'large', validationSet: undefined, earlyStopping: undefined,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { StillhouseError } from '../errors.js';
 import { limits } from '../limits.js';
 import { isClassification, metricsOf } from '../metrics.js';
-import { distillSchema, recipeSchema, type Recipe } from './schema.js';
+import { distillSchema, isTrained, recipeSchema, type Recipe } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
 type JsonSchema = { properties?: Record<string, JsonSchema>; anyOf?: JsonSchema[]; oneOf?: JsonSchema[]; items?: JsonSchema; $ref?: string; const?: unknown };
@@ -93,13 +93,20 @@ export function parseRecipe(input: unknown): Recipe {
     if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows) fail(`distill.terms[${i}] compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`);
   });
   if (recipe.distill && recipe.distill.terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
-  if (recipe.teacher.temperature !== 1 && !isClassification(recipe.loss)) fail(`teacher.temperature is ${recipe.teacher.temperature}: it divides logits, and ${recipe.loss} has none`);
+  const { teacher } = recipe;
+  if (!isTrained(teacher)) {
+    if (!recipe.student) fail('student is missing: a teacher that is there already has nobody to teach');
+    if (teacher.outputs === 'probabilities' && !isClassification(recipe.loss)) fail(`teacher.outputs is probabilities, and ${recipe.loss} has none`);
+  } else {
+    if (teacher.temperature !== 1 && !isClassification(recipe.loss)) fail(`teacher.temperature is ${teacher.temperature}: it divides logits, and ${recipe.loss} has none`);
+    if (teacher.batch < recipe.ranks) fail(`teacher.batch is ${teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
+  }
+  const trained = { teacher: isTrained(teacher) ? teacher : undefined, student: recipe.student };
   for (const name of ['teacher', 'student'] as const) {
-    const part = recipe[name];
+    const part = trained[name];
     if (part?.earlyStopping && part.validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
   }
-  if (recipe.teacher.batch < recipe.ranks) fail(`teacher.batch is ${recipe.teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
-  const early = [recipe.teacher, recipe.student].find((part) => part?.earlyStopping && !metricsOf(recipe.loss).includes(part.earlyStopping.metric));
+  const early = [trained.teacher, trained.student].find((part) => part?.earlyStopping && !metricsOf(recipe.loss).includes(part.earlyStopping.metric));
   if (early) fail(`earlyStopping.metric is ${early.earlyStopping!.metric}, which ${recipe.loss} does not have; it has ${metricsOf(recipe.loss).join(', ')}`);
   const wrong = recipe.metrics?.find((name) => !metricsOf(recipe.loss).includes(name));
   if (wrong) fail(`metrics names ${wrong}, which ${recipe.loss} does not have; it has ${metricsOf(recipe.loss).join(', ')}`);

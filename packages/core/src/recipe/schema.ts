@@ -217,6 +217,13 @@ export const distillSchema = z.strictObject({
   tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),
 });
 
+const trainedTeacher = z.strictObject({ ...training, temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).') }).describe('A teacher that is trained here, on the large set.');
+const pretrainedTeacher = z.strictObject({
+  pretrained: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.teacherCount)]).describe('Path of a run folder, whose teacher it is, or of a TFJS model.json (layers or graph model); several are an ensemble, whose outputs are averaged.'),
+  outputs: z.enum(['auto', 'logits', 'probabilities']).default('auto').describe('What it gives out for classes; auto: probabilities if it is a layers model that ends in softmax or sigmoid, else logits.'),
+  validation: fraction.default(0).describe('Share of the large set that was held out when it was trained: preprocessing is fitted without it.'),
+}).describe('A teacher that is there already.');
+
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().regex(/^[\w][\w .-]{0,99}$/).default('run'),
@@ -226,7 +233,7 @@ export const recipeSchema = z.strictObject({
   data,
   loss: z.enum(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy']),
   metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json holds all that make sense for the loss.'),
-  teacher: z.strictObject({ ...training, temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).') }),
+  teacher: z.union([trainedTeacher, pretrainedTeacher]),
   student: z.strictObject(training).optional(),
   distill: distillSchema.optional(),
 });
@@ -235,7 +242,9 @@ export const recipeSchema = z.strictObject({
 export type RecipeInput = z.input<typeof recipeSchema>;
 /** A recipe with its defaults filled in. */
 export type Recipe = z.output<typeof recipeSchema>;
-export type ModelConfig = Recipe['teacher']['model'];
+export type ModelConfig = z.output<typeof model>;
+export type TrainedTeacherConfig = z.output<typeof trainedTeacher>;
+export type PretrainedTeacherConfig = z.output<typeof pretrainedTeacher>;
 export type LayerConfig = z.output<typeof layer>;
 export type OptimizerConfig = z.output<typeof optimizer>;
 export type LearningRateSchedule = z.output<typeof schedule>;
@@ -252,7 +261,9 @@ export type TermConfig = z.output<typeof term>;
 export type TunableConfig = z.output<typeof tunable>;
 export type TuneConfig = z.output<typeof tune>;
 export type TransferConfig = z.output<typeof transfer>;
-export type TrainingConfig = Omit<Recipe['teacher'], 'temperature'>;
+export type TrainingConfig = Omit<TrainedTeacherConfig, 'temperature'>;
+
+export const isTrained = (teacher: Recipe['teacher']): teacher is TrainedTeacherConfig => 'model' in teacher;
 
 /** The published JSON Schema (draft 2020-12) of a recipe file. */
 export function recipeJsonSchema(): Record<string, unknown> {

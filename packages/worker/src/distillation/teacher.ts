@@ -1,5 +1,6 @@
 // Who labels the rows that a student learns from.
 import * as tf from '@tensorflow/tfjs';
+import { StillhouseError } from '@stillhouse/core';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from './layers.js';
 
 export interface Teacher {
@@ -11,15 +12,16 @@ export interface Teacher {
   layer(name: string | undefined, where: string): NamedLayer;
   /** Outputs [rows, outputs], then those of layers, of rows as the student gets them; in inference. */
   respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]>;
+  dispose(): void;
 }
 
 /** The inputs that the teacher knows: a student's further ones come behind them. */
-function teachersInputs(model: tf.LayersModel, x: tf.Tensor): tf.Tensor {
-  const [, width] = model.inputs[0].shape;
-  return x.rank === 2 && width! < x.shape[1]! ? tf.slice(x, [0, 0], [x.shape[0], width!]) : x;
+function teachersInputs({ shape }: { readonly shape?: readonly (number | null)[] | undefined }, x: tf.Tensor): tf.Tensor {
+  const width = shape?.[1];
+  return x.rank === 2 && typeof width === 'number' && width > 0 && width < x.shape[1]! ? tf.slice(x, [0, 0], [x.shape[0], width]) : x;
 }
 
-/** A teacher that is a TFJS model. */
+/** A teacher that is a TFJS layers model. */
 export class LayersTeacher implements Teacher {
   readonly #forwards = new Map<string, Forward>();
 
@@ -34,8 +36,92 @@ export class LayersTeacher implements Teacher {
     const forward = this.#forwards.get(key) ?? forwardOf(this.model, layers);
     this.#forwards.set(key, forward);
     return Promise.resolve(tf.tidy(() => {
-      const { outputs, features } = forward(teachersInputs(this.model, x), false);
+      const { outputs, features } = forward(teachersInputs(this.model.inputs[0], x), false);
       return [outputs, ...layers.map((name) => features.get(name)!)];
     }));
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+}
+
+/** A teacher that is a TFJS graph model; its nodes are its layers. */
+export class GraphTeacher implements Teacher {
+  constructor(private readonly model: tf.GraphModel) {}
+
+  layer(name: string | undefined, where: string): NamedLayer {
+    if (name === undefined) throw new StillhouseError('MODEL_LAYER', `${where} is not given, and the teacher is a graph, which has no layer before its last one`, { next: 'Name a node of the graph.' });
+    const [input] = this.model.inputs;
+    const row = tf.zeros((input.shape ?? []).map((size, i) => (i === 0 || size < 0 ? 1 : size)));
+    try {
+      const output = tf.tidy(() => this.model.execute(row, name) as tf.Tensor);
+      output.dispose();
+      return { name, shape: output.shape.slice(1) };
+    } catch {
+      throw new StillhouseError('MODEL_LAYER', `${where} names the node ${name}, which the teacher's graph does not have`);
+    } finally {
+      row.dispose();
+    }
+  }
+
+  respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]> {
+    const [output] = this.model.outputs;
+    // One output alone comes without a list.
+    return Promise.resolve(tf.tidy(() => [this.model.execute(teachersInputs(this.model.inputs[0], x), [output.name, ...layers])].flat()));
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+}
+
+/** Several teachers as one: the mean of their outputs, which for logits is the geometric mean of their distributions. */
+export class EnsembleTeacher implements Teacher {
+  constructor(private readonly teachers: readonly Teacher[]) {}
+
+  layer(_name: string | undefined, where: string): NamedLayer {
+    throw new StillhouseError('MODEL_LAYER', `${where} cannot be compared: the teacher is an ensemble, whose models have layers of their own`, { next: 'Take terms that compare outputs, or a single teacher.' });
+  }
+
+  async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
+    const responses = await Promise.all(this.teachers.map((teacher) => teacher.respond(x, [])));
+    const outputs = responses.flat();
+    const mean = tf.tidy(() => tf.div(tf.addN(outputs), outputs.length));
+    tf.dispose(outputs);
+    return [mean];
+  }
+
+  dispose(): void {
+    for (const teacher of this.teachers) teacher.dispose();
+  }
+}
+
+/** Probabilities count as at least so much, so that their logarithms are finite. */
+const least = 1e-7;
+
+/** A teacher of classes that gives out probabilities p: log p, or log p − log(1 − p) for independent classes, are logits of the same distribution. */
+export class ProbabilityTeacher implements Teacher {
+  constructor(
+    private readonly teacher: Teacher,
+    private readonly loss: 'softmaxCrossEntropy' | 'binaryCrossEntropy',
+  ) {}
+
+  layer(name: string | undefined, where: string): NamedLayer {
+    return this.teacher.layer(name, where);
+  }
+
+  async respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]> {
+    const [probabilities, ...features] = await this.teacher.respond(x, layers);
+    const logits = tf.tidy(() => {
+      const log = (p: tf.Tensor): tf.Tensor => tf.log(tf.maximum(p, least));
+      return this.loss === 'softmaxCrossEntropy' ? log(probabilities) : tf.sub(log(probabilities), log(tf.sub(1, probabilities)));
+    });
+    probabilities.dispose();
+    return [logits, ...features];
+  }
+
+  dispose(): void {
+    this.teacher.dispose();
   }
 }
