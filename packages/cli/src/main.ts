@@ -9,6 +9,7 @@ import { addPredict } from './commands/predict.js';
 import { addRun } from './commands/run.js';
 import { addSchema } from './commands/schema.js';
 import { addStatus } from './commands/status.js';
+import { addSweep } from './commands/sweep.js';
 import { tellLine } from './commands/terminal.js';
 import { addWorker } from './commands/worker.js';
 import { version } from './version.js';
@@ -22,7 +23,7 @@ function createProgram(): Command {
     .addHelpText('after', `
 Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
 4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`);
-  for (const add of [addRun, addCoordinator, addWorker, addStatus, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
+  for (const add of [addRun, addCoordinator, addWorker, addStatus, addSweep, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

@@ -29,11 +29,11 @@ function readText(path: string): unknown {
   return document.toJS() as unknown;
 }
 
-/** Changes one value: `teacher.epochs=3`, `student.model.layers.0.dense=8`. The value is YAML; null removes the key. */
+/** Changes one value: `teacher.epochs=3`, `student.model.layers[0].dense=8`. The value is YAML; null removes the key. */
 function applySetting(recipe: unknown, setting: string): void {
   const equals = setting.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--set ${setting} is not key=value`);
-  const path = setting.slice(0, equals).split('.');
+  const path = setting.slice(0, equals).replaceAll(/\[(\d+)\]/g, '.$1').split('.');
   const value: unknown = parseDocument(setting.slice(equals + 1)).toJS();
   let node = recipe as Record<string, unknown>;
   path.slice(0, -1).forEach((key, i) => {

@@ -33,6 +33,7 @@ export * from './run-record.js';
 export * from './safetensors.js';
 export * from './sampling.js';
 export * from './schedule.js';
+export * from './statistics.js';
 export * from './transport.js';
 export * from './tree.js';
 export * from './tune/folds.js';

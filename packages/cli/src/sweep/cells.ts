@@ -1,0 +1,67 @@
+// What a sweep runs: every combination of values, each with every seed, and the teachers that they share.
+import { createHash } from 'node:crypto';
+import { isTrained, StillhouseError, type Recipe } from '@stillhouse/core';
+import { parseDocument } from 'yaml';
+
+export interface Axis {
+  /** Path in the recipe. */
+  readonly path: string;
+  readonly values: readonly unknown[];
+}
+
+export interface Cell {
+  /** Value of each axis. */
+  readonly values: readonly unknown[];
+  readonly seed: number;
+}
+
+/**
+ * An axis from `path=1,10,100` or `path=[1, 10]`.
+ * @throws StillhouseError USAGE
+ */
+export function axisOf(text: string): Axis {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new StillhouseError('USAGE', `--vary ${text} is not path=value,value,…`);
+  const list = text.slice(equals + 1).trim();
+  const values: unknown = parseDocument(list.startsWith('[') ? list : `[${list}]`).toJS();
+  if (!Array.isArray(values) || values.length === 0) throw new StillhouseError('USAGE', `--vary ${text} has no values`);
+  return { path: text.slice(0, equals), values };
+}
+
+export function cellsOf(axes: readonly Axis[], seeds: readonly number[]): Cell[] {
+  const combinations = axes.reduce<unknown[][]>((all, { values }) => all.flatMap((before) => values.map((value) => [...before, value])), [[]]);
+  return combinations.flatMap((values) => seeds.map((seed) => ({ values, seed })));
+}
+
+/** What `--set` makes of a cell. */
+export const settingsOf = (axes: readonly Axis[], { values, seed }: Cell): string[] => [...axes.map(({ path }, i) => `${path}=${JSON.stringify(values[i])}`), `seed=${seed}`];
+
+/** A value of an axis, for people. */
+export const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+export const nameOf = (axes: readonly Axis[], { values, seed }: Cell): string => [...axes.map(({ path }, i) => `${path}=${shownValue(values[i])}`), `seed=${seed}`].join(', ');
+
+const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+
+/** Name of a cell's folder: the same for the same recipe. */
+export const folderOf = (recipe: Recipe): string => hashJson(recipe);
+
+/** Whether the seed decides which rows of the large set a teacher is trained on. */
+const drawsBySeed = ({ data, teacher }: Recipe): boolean => teacher.validation > 0 || (data.split?.test ?? 0) > 0 || data.large.take !== undefined || data.large.perClass !== undefined;
+
+/**
+ * The recipe that trains a cell's teacher alone; undefined where it is there already. Cells share a teacher unless
+ * something of it differs, or the seed decides about its rows.
+ * @param seed of teachers that are shared
+ * @param each whether each seed has a teacher of its own
+ */
+export function teacherRecipe(recipe: Recipe, { seed, each }: { seed: number; each: boolean }): Recipe | undefined {
+  if (!isTrained(recipe.teacher)) return undefined;
+  const { student, distill, data: { small, ...data }, ...rest } = recipe;
+  return { ...rest, data, name: `${recipe.name} teacher`.slice(0, 100), seed: each || drawsBySeed(recipe) ? recipe.seed : seed };
+}
+
+/** The cell's recipe, taught by a teacher that was trained for it. */
+export function taughtBy(recipe: Recipe, folder: string): Recipe {
+  return { ...recipe, teacher: { pretrained: folder, outputs: 'auto', validation: recipe.teacher.validation } };
+}

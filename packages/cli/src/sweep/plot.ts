@@ -1,0 +1,63 @@
+// A plot of a sweep: the metric over the first axis, with intervals; a panel for each combination of the others.
+import type { Estimate, MetricName } from '@stillhouse/core';
+import { shownValue, type Axis } from './cells.js';
+import type { Row } from './results.js';
+
+const panel = { width: 480, height: 320, left: 72, top: 56, right: 16, bottom: 56 };
+const lines = [['teacher', '#888888'], ['alone', '#d55e00'], ['student', '#0072b2']] as const;
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+const text = (x: number, y: number, content: string, more = ''): string => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${escaped(content)}</text>`;
+const shown = (value: number): string => String(Number(value.toPrecision(4)));
+
+/** Places of an axis's values: on a logarithmic scale if they spread over a decade or more, evenly if they are no numbers. */
+function placesOf(values: readonly unknown[]): number[] {
+  const numbers = values.map(Number);
+  if (!values.every((value) => typeof value === 'number')) return values.map((_, i) => (values.length === 1 ? 0.5 : i / (values.length - 1)));
+  const scale = Math.min(...numbers) > 0 && Math.max(...numbers) / Math.min(...numbers) >= 10 ? Math.log : (value: number) => value;
+  const [low, high] = [scale(Math.min(...numbers)), scale(Math.max(...numbers))];
+  return numbers.map((value) => (high > low ? (scale(value) - low) / (high - low) : 0.5));
+}
+
+function drawPanel(axis: Axis, rows: readonly Row[], { metric, range: [low, high], title }: { metric: MetricName; range: readonly [number, number]; title: string }): string {
+  const places = placesOf(axis.values);
+  const inner = { width: panel.width - panel.left - panel.right, height: panel.height - panel.top - panel.bottom };
+  const x = (value: unknown): number => panel.left + (0.04 + 0.92 * places[axis.values.findIndex((each) => JSON.stringify(each) === JSON.stringify(value))]) * inner.width;
+  const y = (value: number): number => panel.top + (1 - (value - low) / (high - low)) * inner.height;
+  const parts = [`<rect x="${panel.left}" y="${panel.top}" width="${inner.width}" height="${inner.height}" fill="none" stroke="#ccc"/>`, text(panel.left, 20, title, 'font-weight="bold"')];
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    const value = low + share * (high - low);
+    parts.push(`<line x1="${panel.left}" x2="${panel.left + inner.width}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eee"/>`, text(panel.left - 6, y(value) + 4, shown(value), 'text-anchor="end"'));
+  }
+  for (const value of axis.values) parts.push(text(x(value), panel.height - panel.bottom + 18, shownValue(value), 'text-anchor="middle"'));
+  parts.push(text(panel.left + inner.width / 2, panel.height - 12, axis.path, 'text-anchor="middle"'), text(panel.left, 40, metric));
+  lines.forEach(([name, colour], i) => {
+    const points = rows.flatMap((row): { at: number; estimate: Estimate }[] => (row[name] ? [{ at: x(row.values[0]), estimate: row[name] }] : []));
+    parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2"${name === 'teacher' ? ' stroke-dasharray="6 4"' : ''} points="${points.map(({ at, estimate: { mean } }) => `${at.toFixed(1)},${y(mean).toFixed(1)}`).join(' ')}"/>`);
+    for (const { at, estimate: { mean, halfWidth } } of points) {
+      if (Number.isFinite(halfWidth)) parts.push(`<line x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${y(Math.min(high, mean + halfWidth)).toFixed(1)}" y2="${y(Math.max(low, mean - halfWidth)).toFixed(1)}" stroke="${colour}"/>`);
+      parts.push(`<circle cx="${at.toFixed(1)}" cy="${y(mean).toFixed(1)}" r="4" fill="${colour}"><title>${name}: ${shown(mean)}${Number.isFinite(halfWidth) ? ` ± ${shown(halfWidth)}` : ''}</title></circle>`);
+    }
+    parts.push(text(panel.left + 80 + 80 * i, 40, name, `fill="${colour}"`));
+  });
+  return parts.join('');
+}
+
+/** @returns an SVG file */
+export function drawSweep(axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string {
+  const axis = axes[0] ?? { path: '', values: [''] };
+  const placed = axes.length ? rows : rows.map((row) => ({ ...row, values: [''] }));
+  const ends = placed.flatMap(({ teacher, student, alone }) => [teacher, student, alone].flatMap((each) => (each ? [each.mean, ...(Number.isFinite(each.halfWidth) ? [each.mean - each.halfWidth, each.mean + each.halfWidth] : [])] : [])));
+  const [least, most] = [Math.min(...ends), Math.max(...ends)];
+  const margin = 0.05 * (most - least || 1);
+  const range = [least - margin, most + margin] as const;
+  const groups = new Map<string, Row[]>();
+  for (const row of placed) {
+    const title = axes.slice(1).map(({ path }, i) => `${path} ${JSON.stringify(row.values[i + 1])}`).join(', ');
+    groups.set(title, [...(groups.get(title) ?? []), row]);
+  }
+  const columns = Math.min(3, groups.size);
+  const [width, height] = [columns * panel.width, Math.ceil(groups.size / columns) * panel.height];
+  const panels = [...groups].map(([title, own], i) => `<g transform="translate(${(i % columns) * panel.width} ${Math.floor(i / columns) * panel.height})">${drawPanel(axis, own, { metric, range, title })}</g>`);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${panels.join('')}</svg>\n`;
+}

@@ -1,0 +1,114 @@
+// Runs of one recipe with other values and seeds, several side by side; what is there already is not run again.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { metricsOf, StillhouseError, type MetricName, type Metrics, type Recipe, type RunRecord } from '@stillhouse/core';
+import type { BackendName } from '@stillhouse/worker';
+import { loadRecipe, type RecipeFile } from '../recipe-file.js';
+import { runFile } from '../run.js';
+import { cellsOf, folderOf, nameOf, settingsOf, taughtBy, teacherRecipe, type Axis, type Cell } from './cells.js';
+import { drawSweep } from './plot.js';
+import { outcomesCsv, rowsOf, tableMarkdown, type Outcome, type Row } from './results.js';
+
+export interface SweepOptions {
+  readonly recipe: string;
+  readonly set: readonly string[];
+  readonly axes: readonly Axis[];
+  /** Seeds are the recipe's own, and those that follow it. */
+  readonly seeds: number;
+  readonly metric: MetricName | undefined;
+  /** Whether each seed has a teacher of its own. */
+  readonly teacherEach: boolean;
+  readonly out: string;
+  readonly backend: BackendName;
+  /** Runs side by side. */
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  readonly tell: (line: string) => void;
+}
+
+export interface SweepResult {
+  readonly metric: MetricName;
+  readonly rows: readonly Row[];
+  readonly outcomes: readonly Outcome[];
+  readonly folder: string;
+}
+
+/** run.json of a folder whose run is done. */
+function doneRecord(folder: string): RunRecord | undefined {
+  const file = join(folder, 'run.json');
+  if (!existsSync(file)) return undefined;
+  const record = JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
+  return record.status === 'done' ? record : undefined;
+}
+
+class Runs {
+  /** By folder; two cells may want the same teacher at once. */
+  readonly #started = new Map<string, Promise<RunRecord>>();
+
+  constructor(private readonly options: Pick<SweepOptions, 'backend' | 'signal'>) {}
+
+  run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
+    const started = this.#started.get(folder) ?? this.#run(file, folder, workers);
+    this.#started.set(folder, started);
+    return started;
+  }
+
+  async #run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
+    const done = doneRecord(folder);
+    if (done) return done;
+    // What an interrupted run left.
+    rmSync(folder, { recursive: true, force: true });
+    const { record } = await runFile(file, { ...this.options, workers, out: folder });
+    return record;
+  }
+}
+
+const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'alone', metric: MetricName): number => (record[phase]!.test as Metrics)[metric]!;
+
+/**
+ * Runs every cell and writes sweep.json, sweep.csv, table.md and plot.svg.
+ * @throws StillhouseError RECIPE_…, and what a run throws
+ */
+export async function sweep(options: SweepOptions): Promise<SweepResult> {
+  const { axes, out, tell } = options;
+  const base = await loadRecipe(options.recipe, [...options.set]);
+  if (!base.recipe.student) throw new StillhouseError('RECIPE_INVALID', 'student is missing: a sweep compares students with and without their teacher');
+  const metric = options.metric ?? base.recipe.metrics?.[0] ?? metricsOf(base.recipe.loss)[0];
+  if (!metricsOf(base.recipe.loss).includes(metric)) throw new StillhouseError('USAGE', `--metric ${metric} is not one that ${base.recipe.loss} has: ${metricsOf(base.recipe.loss).join(', ')}`);
+  const cells = cellsOf(axes, Array.from({ length: options.seeds }, (_, i) => base.recipe.seed + i));
+  // All recipes first: a value that cannot be is found before anything is trained.
+  const recipes: Recipe[] = [];
+  for (const cell of cells) recipes.push((await loadRecipe(options.recipe, [...options.set, ...settingsOf(axes, cell)])).recipe);
+  mkdirSync(out, { recursive: true });
+  const runs = new Runs(options);
+  const judge = async (cell: Cell, recipe: Recipe): Promise<Outcome> => {
+    const teaching = teacherRecipe(recipe, { seed: base.recipe.seed, each: options.teacherEach });
+    let taught = recipe;
+    let teacher: Outcome['teacher'];
+    if (teaching) {
+      const folder = resolve(out, 'teachers', folderOf(teaching));
+      teacher = { folder, metric: testOf(await runs.run({ recipe: teaching, folder: base.folder }, folder, options.jobs), 'teacher', metric) };
+      taught = taughtBy(recipe, folder);
+    }
+    const folder = join(out, 'cells', folderOf(recipe));
+    const record = await runs.run({ recipe: taught, folder: base.folder }, folder, 1);
+    return { ...cell, folder, ...(teacher ? { teacher } : {}), student: testOf(record, 'student', metric), alone: testOf(record, 'alone', metric) };
+  };
+  const outcomes = new Map<number, Outcome>();
+  const waiting = cells.map((_, i) => i);
+  const work = async (): Promise<void> => {
+    for (let i = waiting.shift(); i !== undefined; i = waiting.shift()) {
+      const outcome = await judge(cells[i], recipes[i]);
+      outcomes.set(i, outcome);
+      tell(`${outcomes.size} of ${cells.length}: ${nameOf(axes, cells[i])}: alone ${outcome.alone}, distilled ${outcome.student}`);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, work));
+  const ordered = cells.map((_, i) => outcomes.get(i)!);
+  const rows = rowsOf(axes, ordered, metric);
+  writeFileSync(join(out, 'sweep.json'), `${JSON.stringify({ recipe: base.recipe, axes, metric, rows, outcomes: ordered }, null, 2)}\n`);
+  writeFileSync(join(out, 'sweep.csv'), outcomesCsv(axes, ordered));
+  writeFileSync(join(out, 'table.md'), tableMarkdown(axes, rows, metric));
+  writeFileSync(join(out, 'plot.svg'), drawSweep(axes, rows, metric));
+  return { metric, rows, outcomes: ordered, folder: out };
+}

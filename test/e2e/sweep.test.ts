@@ -1,0 +1,55 @@
+// A sweep on real runs: its table, what it shares and skips, and what it refuses before anything is trained.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { Scratch, smallRecipe } from './cli.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clean());
+
+interface Sweep {
+  readonly metric: string;
+  readonly rows: readonly { readonly values: readonly unknown[]; readonly student: { readonly n: number; readonly mean: number } }[];
+  readonly outcomes: readonly { readonly folder: string; readonly seed: number; readonly student: number; readonly teacher: { readonly folder: string } }[];
+}
+
+test('every combination is run with every seed, with one teacher; a second time nothing is run again', async () => {
+  const out = scratch.path('sweep');
+  const recipe = scratch.recipe(smallRecipe());
+  const args = ['sweep', recipe, '--vary', 'data.small.rows=20,30', '--vary', 'distill.terms[0].weight=1,2', '--seeds', '2', '--set', 'distill.terms=[{name: kd, weight: 1}]', '--out', out];
+  const { code, stdout, stderr } = await scratch.run([...args, '--json']);
+  expect(code, stderr).toBe(0);
+  const { metric, rows, outcomes } = JSON.parse(stdout) as Sweep;
+  expect(metric).toBe('r2');
+  expect(rows.map(({ values }) => values)).toEqual([[20, 1], [20, 2], [30, 1], [30, 2]]);
+  expect(rows.every(({ student }) => student.n === 2)).toBe(true);
+  expect(outcomes).toHaveLength(8);
+  expect(readdirSync(join(out, 'teachers'))).toHaveLength(1);
+  expect(readdirSync(join(out, 'cells'))).toHaveLength(8);
+  const first = outcomes[0];
+  const record = scratch.readRecord(join(scratch.folder, first.folder.startsWith('/') ? first.folder.slice(scratch.folder.length) : first.folder));
+  expect(record.student!.test['r2']).toBe(first.student);
+  expect(record.seed).toBe(first.seed);
+  expect(readFileSync(join(out, 'table.md'), 'utf8').split('\n')).toHaveLength(7);
+  expect(readFileSync(join(out, 'sweep.csv'), 'utf8').trim().split('\n')).toHaveLength(9);
+  expect(readFileSync(join(out, 'plot.svg'), 'utf8')).toContain('</svg>');
+
+  const before = statSync(join(out, 'cells', readdirSync(join(out, 'cells'))[0], 'run.json')).mtimeMs;
+  const again = await scratch.run(args);
+  expect(again.code, again.stderr).toBe(0);
+  expect(statSync(join(out, 'cells', readdirSync(join(out, 'cells'))[0], 'run.json')).mtimeMs).toBe(before);
+  expect(again.stdout).toMatch(/data\.small\.rows +distill\.terms\[0\]\.weight +teacher's r2/);
+});
+
+test.each([
+  [['--vary', 'distill.alpha=1,x'], 'RECIPE_INVALID: distill.alpha is "x"'],
+  [['--vary', 'student.epoch=1,2'], 'RECIPE_UNKNOWN_KEY: student.epoch is not a key that exists here'],
+  [['--vary', 'alpha'], 'USAGE: --vary alpha is not path=value,value,…'],
+  [['--metric', 'accuracy'], 'USAGE: --metric accuracy is not one that mse has'],
+])('%j is refused before anything is trained', async (args, message) => {
+  const out = scratch.path('refused');
+  const { code, stderr } = await scratch.run(['sweep', scratch.recipe(smallRecipe()), '--out', out, ...args]);
+  expect(stderr).toContain(message);
+  expect(code).toBe(2);
+  expect(existsSync(out)).toBe(false);
+});
