@@ -131,6 +131,18 @@ describe('of TFJS', () => {
     expect(stderr).toContain("MODEL_LAYER: distill.terms[0].teacher names the node other, which the teacher's graph does not have");
   });
 
+  test('a teacher that is too sure is calibrated first, and the run says so', async () => {
+    const { record, folder } = await scratch.train({ ...recipeFor(logits), distill: { alpha: 50, beta: 0.5, calibrate: true } });
+    const { temperature, rows, before, after } = record.student!.calibration!;
+    expect(rows).toBe(60);
+    expect(temperature).toBeGreaterThan(0);
+    expect(after.loss).toBeLessThanOrEqual(before.loss);
+    expect(record.alone!.calibration).toBeUndefined();
+    expect(record.student!.test['ece']).toBeGreaterThanOrEqual(0);
+    const { stdout } = await scratch.run(['evaluate', folder, '--json']);
+    expect((JSON.parse(stdout) as { student: { ece: number } }).student.ece).toBeCloseTo(record.student!.test['ece'] as number, 6);
+  });
+
   const refused = async (recipe: RecipeInput): Promise<string> => {
     const { code, stderr } = await scratch.run(['run', scratch.recipe(recipe), '--out', scratch.out()]);
     expect(code, stderr).toBe(2);

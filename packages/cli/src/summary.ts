@@ -36,8 +36,18 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
   return alignColumns([header, ...rows]);
 }
 
+function calibrationLine({ student }: RunRecord): string[] {
+  if (!student?.calibration) return [];
+  const { temperature, rows, before, after } = student.calibration;
+  return [`The teacher was calibrated on ${grouped(rows)} rows: its logits by ${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ${after.ece.toFixed(4)}.`];
+}
+
 /** What the numbers mean where they could be mistaken. */
 export function verdicts(record: RunRecord, recipe: Recipe): string[] {
+  return [...calibrationLine(record), ...warningsOf(record, recipe)];
+}
+
+function warningsOf(record: RunRecord, recipe: Recipe): string[] {
   const [known, all] = [record.teacher?.test['rows'], record.dataset.rows['test']];
   if (typeof known === 'number' && known < all) return [`The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`];
   const r2 = record.teacher?.test['r2'];

@@ -1,6 +1,7 @@
 // @stillhouse/core: the pure parts of Stillhouse. No sockets, timers, engine or process in here.
 export * from './assignment.js';
 export * from './cache.js';
+export * from './calibration.js';
 export * from './columns.js';
 export * from './early-stopping.js';
 export * from './errors.js';

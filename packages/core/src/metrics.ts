@@ -5,9 +5,13 @@ import type { LossName, MetricName } from './recipe/schema.js';
 /** The Huber loss's transition point, as in the recipe's `huber`. */
 export const huberDelta = 1;
 
-/** Sums over rows: [rows, loss, correct, then for each output: squared error, absolute error, y, y²]. */
+/** Sums over rows: [rows, loss, correct, then for each bin of confidence: count, confidence, hits, then for each output: squared error, absolute error, y, y²]. */
 export type MetricSums = Float64Array;
-const fixedSums = 3;
+/** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
+const confidenceBins = 15;
+const sumsPerBin = 3;
+const binsAt = 3;
+const fixedSums = binsAt + sumsPerBin * confidenceBins;
 const sumsPerOutput = 4;
 
 export function emptySums(outputs: number): MetricSums {
@@ -27,9 +31,28 @@ export function isClassification(loss: LossName): boolean {
   return loss === 'softmaxCrossEntropy' || loss === 'binaryCrossEntropy';
 }
 
+/** Counts a prediction into the bin of its confidence. */
+function addConfidence(sums: MetricSums, confidence: number, isRight: boolean): void {
+  const at = binsAt + sumsPerBin * Math.min(confidenceBins - 1, Math.floor(confidence * confidenceBins));
+  sums[at] += 1;
+  sums[at + 1] += confidence;
+  sums[at + 2] += isRight ? 1 : 0;
+}
+
+/** Mean distance of confidence and share of hits, over the bins by their counts. */
+function calibrationError(sums: MetricSums): number {
+  let [count, distance] = [0, 0];
+  for (let bin = 0; bin < confidenceBins; bin++) {
+    const [predictions, confidence, hits] = sums.subarray(binsAt + sumsPerBin * bin);
+    count += predictions;
+    distance += Math.abs(hits - confidence);
+  }
+  return distance / count;
+}
+
 /** The metrics that a loss has, the headline one first. */
 export function metricsOf(loss: LossName): MetricName[] {
-  return isClassification(loss) ? ['errors', 'accuracy', 'loss'] : ['r2', 'rmse', 'mae', 'loss'];
+  return isClassification(loss) ? ['errors', 'accuracy', 'loss', 'ece'] : ['r2', 'rmse', 'mae', 'loss'];
 }
 
 /** Loss of one row, mean over its outputs; outputs are logits for classification. */
@@ -66,14 +89,18 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
     if (loss === 'softmaxCrossEntropy') {
       let best = 0;
       for (let k = 1; k < outputCount; k++) if (outputs[outputOffset + k] > outputs[outputOffset + best]) best = k;
-      sums[2] += best === labels[labelOffset] ? 1 : 0;
+      const isRight = best === labels[labelOffset];
+      sums[2] += isRight ? 1 : 0;
+      addConfidence(sums, Math.exp(outputs[outputOffset + best] - logSumExp(outputs, outputOffset, outputCount)), isRight);
       continue;
     }
     let correct = 1;
     for (let k = 0; k < outputCount; k++) {
       const y = labels[labelOffset + k];
       const error = outputs[outputOffset + k] - y;
-      if (outputs[outputOffset + k] > 0 !== y > 0.5) correct = 0;
+      const isRight = outputs[outputOffset + k] > 0 === y > 0.5;
+      if (!isRight) correct = 0;
+      if (loss === 'binaryCrossEntropy') addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(outputs[outputOffset + k]))), isRight);
       const at = fixedSums + sumsPerOutput * k;
       sums[at] += error * error;
       sums[at + 1] += Math.abs(error);
@@ -94,7 +121,7 @@ export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows
 export function finishMetrics(loss: LossName, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
   const rows = sums[0];
   const common = { loss: sums[1] / rows, rows };
-  if (isClassification(loss)) return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2] };
+  if (isClassification(loss)) return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2], ece: calibrationError(sums) };
   const outputs = (sums.length - fixedSums) / sumsPerOutput;
   let [squared, absolute, r2] = [0, 0, 0];
   for (let k = 0; k < outputs; k++) {

@@ -1,7 +1,9 @@
 // run.json: what a run did, as a published schema.
 import { z } from 'zod';
+import type { Calibration } from './calibration.js';
 import type { PhaseName } from './job.js';
 import type { Metrics } from './metrics.js';
+import { metricNames } from './recipe/schema.js';
 
 export interface EpochRecord {
   readonly epoch: number;
@@ -27,6 +29,7 @@ export interface PhaseRecord {
   readonly test: Metrics;
   readonly parameters: number;
   readonly weightsSha256: string;
+  readonly calibration?: Calibration;
 }
 
 
@@ -48,13 +51,17 @@ const phase = z.object({
   test: metrics.describe('Metrics on the test set.'),
   parameters: z.int().describe('Trainable parameters.'),
   bytes: z.int().describe('Size of the weights in bytes.'),
+  calibration: z.object({
+    temperature: z.number(), rows: z.int().describe('Rows that it was fitted on.'),
+    before: z.object({ loss: z.number(), ece: z.number() }), after: z.object({ loss: z.number(), ece: z.number() }),
+  }).optional().describe('Of the student phase: what the teacher’s logits were divided by first, with its loss and expected calibration error before and after.'),
   weightsSha256: z.string().describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
 });
 
 const tuned = z.object({
   values: z.record(z.string(), z.number()).describe('What was chosen, by its path in the recipe.'),
   reason: z.string(),
-  metric: z.enum(['loss', 'accuracy', 'errors', 'rmse', 'mae', 'r2']),
+  metric: z.enum(metricNames),
   mean: z.number().describe('Of the chosen trial, over all folds.'),
   standardError: z.number().describe('Of that mean.'),
   trials: z.array(z.object({ trial: z.int(), values: z.record(z.string(), z.number()), folds: z.int().describe('Folds that judged it.'), mean: z.number().nullable(), standardError: z.number().nullable() })),

@@ -1,11 +1,18 @@
 // What the worker's loop needs of an engine. One implementation computes with TFJS; simulations bring their own.
-import type { ExportedModel, FlatLayout, Job, MetricSums, NamedBuffer, Phase, WorkerEffect } from '@stillhouse/core';
+import type { Calibration, ExportedModel, FlatLayout, Job, MetricSums, NamedBuffer, Phase, WorkerEffect } from '@stillhouse/core';
 
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
 
 /** Gets bytes of the run by their SHA-256, which they have: blocks of data, weights of a teacher. */
 export type FetchBlock = (hash: string) => Promise<Uint8Array>;
+
+export interface Built {
+  readonly layout: FlatLayout;
+  readonly sum: Float32Array;
+  /** What the teacher's logits are divided by first. */
+  readonly calibration?: Calibration | undefined;
+}
 
 export interface Engine {
   readonly fingerprint: string;
@@ -15,7 +22,7 @@ export interface Engine {
    * Builds the phase's model with its start weights; `sum` is the buffer into which gradients are summed over all ranks.
    * @param teacher SHA-256 of the weights of the teacher that a student learns from
    */
-  build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }>;
+  build(phase: Phase, teacher: string | undefined): Promise<Built>;
   /** Milliseconds that steps and evaluations have waited for data. */
   readonly waitedMs: number;
   /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */

@@ -33,6 +33,21 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
   return regressionLoss(loss, tf.sub(outputs, labels));
 }
 
+/** Logits at mean 0 and deviation 1, row by row. */
+const standardized = (logits: tf.Tensor2D): tf.Tensor2D => {
+  const centred = tf.sub<tf.Tensor2D>(logits, tf.mean(logits, 1, true));
+  return tf.div(centred, tf.sqrt(tf.maximum(tf.mean(tf.square(centred), 1, true), 1e-12)));
+};
+
+/**
+ * T²·KL of logits that are standardised first, so that only their pattern counts: a temperature of its own for each row
+ * of teacher and student (Sun et al. 2024, equation 7).
+ * @returns [rows]
+ */
+export function standardizedSoftLoss(student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: tf.Scalar): tf.Tensor1D {
+  return softLoss('softmaxCrossEntropy', standardized(sharedOutputs(student, teacher)), standardized(teacher), temperature);
+}
+
 /** The outputs that the teacher has, too: a student may know classes behind the teacher's. */
 export const sharedOutputs = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D => (student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student);
 

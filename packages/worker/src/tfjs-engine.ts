@@ -7,11 +7,12 @@ import {
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, type AugmentedBatch, type ImageOfRow } from './augment.js';
 import { openBackend, type Backend, type BackendName } from './backend.js';
+import { calibrate } from './distillation/calibrate.js';
 import { distillation } from './distillation/distillation.js';
 import { pretrainedTeacher } from './distillation/pretrained.js';
-import { LayersTeacher, type Teacher } from './distillation/teacher.js';
+import { CalibratedTeacher, LayersTeacher, type Teacher } from './distillation/teacher.js';
 import { TransferSets } from './distillation/transfer-sets.js';
-import type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
+import type { Built, ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { sharedFloats } from './flat-memory.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
@@ -111,10 +112,10 @@ async function teacherThatIsThere(job: Job, fetchBlock: FetchBlock): Promise<Tea
 }
 
 /** @throws StillhouseError MODEL_LAYER */
-function objectiveOf(job: Job, { name, loss, distill }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined }): Objective {
+function objectiveOf(job: Job, { name, loss, distill, schedule: { epochs } }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined }): Objective {
   if (name !== 'student') return supervised(loss, model, name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1);
   invariant(teacher && distill, 'the student phase has a teacher');
-  return distillation(distill, { loss, student: model, teacher, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
+  return distillation(distill, { loss, student: model, teacher, epochs, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
 }
 
 function transferOf({ dataset }: Job, phase: Phase, options: { image: ImageOfRow | undefined; fetchBlock: FetchBlock }): TransferSets | undefined {
@@ -154,12 +155,14 @@ class TfjsEngine implements Engine {
     return `${this.backend.name}: ${this.backend.reason}`;
   }
 
-  async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
+  async build(phase: Phase, teacherSha256: string | undefined): Promise<Built> {
     await this.#retire(phase.name);
-    if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacher)) this.#replaceTeacher(await this.#fetchTeacher(teacher));
+    if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacherSha256)) this.#replaceTeacher(await this.#fetchTeacher(teacherSha256));
     const dataset = datasetOf(this.job.dataset, phase.name);
     const model = await buildPhaseModel(this.job, phase);
-    const objective = objectiveOf(this.job, phase, { model, teacher: this.#teacher?.teacher });
+    const calibration = phase.distill?.calibrate ? await calibrate(this.#teacher!.teacher, this.job, this.ports.fetchBlock) : undefined;
+    const teacher = calibration ? new CalibratedTeacher(this.#teacher!.teacher, calibration.temperature) : this.#teacher?.teacher;
+    const objective = objectiveOf(this.job, phase, { model, teacher });
     const { parameters, others } = flatSizes(model, objective.weights);
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
@@ -167,7 +170,7 @@ class TfjsEngine implements Engine {
     this.#current = { phase, flat, optimizer, objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
       dataset, transfer: transferOf(this.job, phase, { image: imageOf(this.job), fetchBlock: this.ports.fetchBlock }), reader: new TrainingReader(dataset, dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
-    return { layout, sum: optimizer.sum };
+    return { layout, sum: optimizer.sum, calibration };
   }
 
   get waitedMs(): number {

@@ -22,6 +22,9 @@ const ledger = z.object({ rows: index, sumA: index, sumB: index });
 const phaseName = z.enum(['teacher', 'student', 'alone']);
 const member = z.object({ workerId: z.string(), meshAddress: z.string(), ranks: z.object({ lo: index, hi: index }) });
 
+const calibrated = z.object({ loss: real, ece: real });
+const calibration = z.object({ temperature: real, rows: index, before: calibrated, after: calibrated });
+
 /** A trained model as it travels: TFJS topology, weight specs in the model's order, and their bytes. */
 export const exportedModel = z.object({
   topology: z.string(),
@@ -54,7 +57,7 @@ const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), generation: index, ops: index, parameters: index, stateSha256: sha256, weightsSha256: sha256 }),
   z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
-  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), model: exportedModel.optional() }),
+  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), calibration: calibration.optional(), model: exportedModel.optional() }),
   z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
   z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
   z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),

@@ -79,9 +79,9 @@ export function report(run: Running, state: WorkerState): WorkerEffect[] {
   return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(state))];
 }
 
-export function doneMessage({ training, waitedMs }: WorkerState): ToCoordinator & { type: 'done' } {
+export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoordinator & { type: 'done' } {
   const { phase, step, samples, test, stopped } = training!;
-  return { type: 'done', phase, steps: step, samples, waitedMs, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped! };
+  return { type: 'done', phase, steps: step, samples, waitedMs, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped!, ...(built?.calibration ? { calibration: built.calibration } : {}) };
 }
 
 /** Milliseconds of a rank's micro-batch, averaged over about the last seconds. */

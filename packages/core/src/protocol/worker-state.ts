@@ -1,4 +1,5 @@
 // What a worker knows, what happens to it, and what it has its shell do.
+import type { Calibration } from '../calibration.js';
 import type { ErrorRecord } from '../errors.js';
 import type { Job, Phase, SetName } from '../job.js';
 import type { MetricSums } from '../metrics.js';
@@ -27,7 +28,7 @@ export type WorkerEvent =
   /** A notice that this machine goes away, as by SIGTERM. */
   | { readonly type: 'leave' }
   | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
-  | { readonly type: 'built'; readonly phase: Phase; readonly layout: FlatLayout; readonly sum: Float32Array }
+  | { readonly type: 'built'; readonly phase: Phase; readonly layout: FlatLayout; readonly sum: Float32Array; readonly calibration?: Calibration | undefined }
   | { readonly type: 'linked'; readonly generation: number }
   | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
   | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }

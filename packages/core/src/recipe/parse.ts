@@ -88,10 +88,14 @@ export function parseRecipe(input: unknown): Recipe {
   if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
   recipe.distill?.terms.forEach((term, i) => {
+    if (term.name === 'kd' && term.standardize && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}].standardize is for classes that exclude each other, and the loss is ${recipe.loss}`);
+    if (term.name === 'bounded' && isClassification(recipe.loss)) fail(`distill.terms[${i}] is bounded, which is for regression, and the loss is ${recipe.loss}`);
     if (term.name === 'dkd' && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${recipe.loss} has no such classes`);
     const rows = recipe.student!.batch * recipe.distill!.transfer.reduce((sum, each) => sum + each.rows, 1);
     if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows) fail(`distill.terms[${i}] compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`);
   });
+  if (recipe.distill?.rejectBeyond !== undefined && isClassification(recipe.loss)) fail(`distill.rejectBeyond is for regression, and the loss is ${recipe.loss}`);
+  if (recipe.distill?.calibrate && !isClassification(recipe.loss)) fail(`distill.calibrate divides logits, and ${recipe.loss} has none`);
   if (recipe.distill && recipe.distill.terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
   const { teacher } = recipe;
   if (!isTrained(teacher)) {

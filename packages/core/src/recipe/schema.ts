@@ -53,7 +53,7 @@ const schedule = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('cosine'), finalFactor: fraction.default(0).describe('Rate at the end, as a share of the full one.'), warmupSteps }),
 ]);
 
-const metricNames = ['loss', 'accuracy', 'errors', 'rmse', 'mae', 'r2'] as const;
+export const metricNames = ['loss', 'accuracy', 'errors', 'ece', 'rmse', 'mae', 'r2'] as const;
 const earlyStopping = z.strictObject({
   metric: z.enum(metricNames).default('loss').describe('A metric of the validation rows.'),
   patience: count(1e6).describe('Epochs without improvement after which training stops.'),
@@ -164,10 +164,12 @@ const layerPair = {
   student: z.string().min(1).optional().describe('Name of a layer of the student; by default the one before the last.'),
 };
 const term = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('kd'), ...termCommon }).describe('The divergence of the two distributions at temperature T, times T².'),
+  z.strictObject({ name: z.literal('kd'), ...termCommon, standardize: z.boolean().default(false).describe('Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row (softmaxCrossEntropy only).') }).describe('The divergence of the two distributions at temperature T, times T².'),
   z.strictObject({ name: z.literal('logits'), ...termCommon }).describe('The squared difference of the outputs, mean over outputs.'),
   z.strictObject({ name: z.literal('dkd'), ...termCommon, target: z.number().min(0).default(1).describe('Weight of the target class against the rest.'), rest: z.number().min(0).default(8).describe('Weight of the divergence among the other classes.') })
     .describe('Decoupled KD (softmaxCrossEntropy only).'),
+  z.strictObject({ name: z.literal('bounded'), ...termCommon, margin: z.number().min(0).default(0).describe('By how much the student’s squared error must be below the teacher’s.') })
+    .describe('Teacher-bounded regression: the squared error of rows on which the student is not better than its teacher (regression only).'),
   z.strictObject({ name: z.literal('hint'), ...termCommon, ...layerPair, firstEpochs: z.int().min(0).max(1e6).default(0).describe('For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.') })
     .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),
   z.strictObject({ name: z.literal('attention'), ...termCommon, ...layerPair }).describe('The squared difference of attention maps of convolutional layers.'),
@@ -212,6 +214,9 @@ const tune = z.strictObject({
 export const distillSchema = z.strictObject({
   alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
   beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
+  final: z.strictObject({ alpha: z.number().min(-50).max(50).optional(), beta: z.number().min(1e-6).max(1e6).optional() }).optional().describe('Values of the last epoch: alpha goes there linearly, beta by equal factors.'),
+  rejectBeyond: positive.optional().describe('Labels that are further from the teacher’s output than this count as outliers: such rows learn from the teacher alone (regression; in deviations of the target where it is scaled).'),
+  calibrate: z.boolean().default(false).describe('Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of the large set, or on the small set where there are none (classification).'),
   terms: z.array(term).min(1).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of.'),
   transfer: z.array(transfer).max(limits.termCount).default([]).describe('Rows without labels that are added to each batch; only the teacher labels them.'),
   tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),

@@ -33,7 +33,7 @@ const constant = (outputs: number[]): LayersTeacher => {
 
 const batchOf = (rows: number): MicroBatch => ({ x: tf.tensor2d(said.slice(0, rows)), y: tf.tensor2d(labels, [2, 1]), epoch: 0 });
 async function lossOf(config: Input, batch: MicroBatch): Promise<number> {
-  const objective = distillation(configOf(config), { loss: 'softmaxCrossEntropy', student: identity(), teacher: constant(taught), seed: 1 });
+  const objective = distillation(configOf(config), { loss: 'softmaxCrossEntropy', student: identity(), teacher: constant(taught), epochs: 10, seed: 1 });
   return (await objective.prepare(batch)).loss().dataSync()[0];
 }
 const hard = (row: number): number => -Math.log(softmax(said[row])[labels[row]]);
@@ -56,6 +56,15 @@ test('rows without a label have the soft term only', async () => {
   expect(await lossOf({}, batchOf(3))).toBeCloseTo((own[0] + own[1] + soft(2, 1)) / 3, 4);
 });
 
+test('rows whose label is an outlier to the teacher learn from the teacher alone', async () => {
+  const student = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'ones' })] });
+  const teacher = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'zeros' })] });
+  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), { loss: 'mse', student, teacher: new LayersTeacher(teacher), epochs: 1, seed: 1 });
+  // The teacher says 0: of the labels 1 and 5 the second is rejected.
+  const batch = await objective.prepare({ x: tf.tensor2d([[3], [4]]), y: tf.tensor2d([[1], [5]]), epoch: 0 });
+  expect(batch.loss().dataSync()[0]).toBeCloseTo(((4 + 9) / 2 + 16) / 2, 5);
+});
+
 test('terms add up by their weights', async () => {
   const squared = (row: number): number => said[row].reduce((sum, z, k) => sum + (z - taught[k]) ** 2, 0) / 3;
   const rows = [0, 1].map((row) => (hard(row) + 2 * soft(row, 1) + 0.5 * squared(row)) / 2);
@@ -71,13 +80,25 @@ test('blended rows are compared with both of their labels', async () => {
 
 test('a warm-up raises a weight linearly', () => {
   const config = configOf({ terms: [{ name: 'kd', weight: 3, warmupEpochs: 4 }] });
-  expect([0, 1, 3, 9].map((epoch) => weightsAt(config, epoch).terms[0])).toEqual([0.75, 1.5, 3, 3]);
+  expect([0, 1, 3, 9].map((epoch) => weightsAt(config, epoch, 10).terms[0])).toEqual([0.75, 1.5, 3, 3]);
 });
 
 test('first epochs of hints: hints alone, then all the rest', () => {
   const config = configOf({ alpha: 0, terms: [{ name: 'kd' }, { name: 'hint', weight: 100, firstEpochs: 2 }, { name: 'hint', weight: 7 }] });
-  expect(weightsAt(config, 1)).toEqual({ hard: 0, terms: [0, 100, 0] });
-  expect(weightsAt(config, 2)).toEqual({ hard: 0.5, terms: [1, 0, 7] });
+  expect(weightsAt(config, 1, 9)).toMatchObject({ hard: 0, soft: 1, terms: [0, 100, 0] });
+  expect(weightsAt(config, 2, 9)).toMatchObject({ hard: 0.5, soft: 0.5, terms: [1, 0, 7] });
+});
+
+test('pressure and temperature go from their first values to the last ones', () => {
+  const config = configOf({ alpha: 0, beta: 0.1, final: { alpha: 4, beta: 1 } });
+  const at = (epoch: number): { alpha: number; temperature: number } => {
+    const { soft, temperature } = weightsAt(config, epoch, 5);
+    return { alpha: Math.log(soft / (1 - soft)), temperature };
+  };
+  expect(at(0)).toEqual({ alpha: expect.closeTo(0, 9), temperature: expect.closeTo(10, 9) });
+  expect(at(2)).toEqual({ alpha: expect.closeTo(2, 9), temperature: expect.closeTo(Math.sqrt(10), 9) });
+  expect(at(4)).toEqual({ alpha: expect.closeTo(4, 9), temperature: expect.closeTo(1, 9) });
+  expect(weightsAt(configOf({ alpha: 1, final: { beta: 0.5 } }), 0, 1)).toMatchObject({ temperature: 2 });
 });
 
 const models = (): { student: tf.LayersModel; teacher: LayersTeacher } => {
@@ -92,9 +113,9 @@ test.each([
   [{ name: 'rkd', teacher: 'x' }, 'distill.terms[0].teacher names the layer x, which the teacher does not have; it has dense_1, dense_2'],
   [{ name: 'attention' }, 'distill.terms[0] compares maps of [height, width, channels], of which one size divides the other, but dense_1 of the student gives [4] and dense_1 of the teacher [5]'],
 ] as const)('a term that cannot be had: %j', (term, message) => {
-  expect(() => distillation(configOf({ terms: [term] }), { loss: 'softmaxCrossEntropy', ...models(), seed: 1 })).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
+  expect(() => distillation(configOf({ terms: [term] }), { loss: 'softmaxCrossEntropy', ...models(), epochs: 10, seed: 1 })).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
 });
 
 test('a model of one layer has none before its last one', () => {
-  expect(() => distillation(configOf({ terms: [{ name: 'pkt' }] }), { loss: 'softmaxCrossEntropy', student: models().student, teacher: constant(taught), seed: 1 })).toThrow('distill.terms[0].teacher is not given, and the teacher has no layer before its last one');
+  expect(() => distillation(configOf({ terms: [{ name: 'pkt' }] }), { loss: 'softmaxCrossEntropy', student: models().student, teacher: constant(taught), epochs: 10, seed: 1 })).toThrow('distill.terms[0].teacher is not given, and the teacher has no layer before its last one');
 });

@@ -10,10 +10,21 @@ import { termOf, type Pupil, type Term } from './terms.js';
 export interface Weights {
   readonly hard: number;
   readonly terms: readonly number[];
+  /** P/(1 + P) of rows with labels, whose hard term has the rest; 1 where there is no hard term. */
+  readonly soft: number;
+  readonly temperature: number;
+}
+
+/** Pressure and temperature of an epoch: from their first values to the last ones, α linearly and β by equal factors. */
+function valuesAt({ alpha, beta, final }: DistillConfig, epoch: number, epochs: number): { alpha: number; beta: number } {
+  const share = epochs > 1 ? epoch / (epochs - 1) : 1;
+  return { alpha: alpha + share * ((final?.alpha ?? alpha) - alpha), beta: beta * ((final?.beta ?? beta) / beta) ** share };
 }
 
 /** Weights of an epoch, counted from 0. Terms with first epochs of their own (FitNets' first stage) have them for themselves. */
-export function weightsAt({ alpha, terms }: Pick<DistillConfig, 'alpha' | 'terms'>, epoch: number): Weights {
+export function weightsAt(config: DistillConfig, epoch: number, epochs: number): Weights {
+  const { terms } = config;
+  const { alpha, beta } = valuesAt(config, epoch, epochs);
   const pressure = 1 / (1 + Math.exp(-alpha));
   const firstEpochs = Math.max(0, ...terms.map((term) => (term.name === 'hint' ? term.firstEpochs : 0)));
   const isFirst = epoch < firstEpochs;
@@ -22,13 +33,17 @@ export function weightsAt({ alpha, terms }: Pick<DistillConfig, 'alpha' | 'terms
     if (isFirst || comesFirst) return comesFirst && epoch < term.firstEpochs ? term.weight : 0;
     return term.weight * Math.min(1, (epoch + 1) / Math.max(1, term.warmupEpochs));
   });
-  return { hard: isFirst ? 0 : 1 - pressure, terms: weights };
+  return { hard: isFirst ? 0 : 1 - pressure, soft: isFirst ? 1 : pressure, terms: weights, temperature: 1 / beta };
 }
 
-/** P/(1 + P) of rows with labels, and 1 of the others; where there is no hard term, 1 of all. */
-function softShares({ alpha }: DistillConfig, { hard }: Weights, { labelled, rows }: { labelled: number; rows: number }): tf.Tensor1D {
-  const own = hard === 0 ? 1 : 1 / (1 + Math.exp(-alpha));
-  return tf.tensor1d(Array.from({ length: rows }, (_, row) => (row < labelled ? own : 1)));
+/** Rows that learn from the teacher alone: those without a label, and those whose label is an outlier to the teacher (Takamoto et al. 2020, section 3.2). */
+async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y: tf.Tensor2D): Promise<boolean[]> {
+  const [rows, labelled] = [taught.shape[0], y.shape[0]];
+  if (rejectBeyond === undefined) return Array.from({ length: rows }, (_, row) => row >= labelled);
+  const furthest = tf.tidy(() => tf.max(tf.abs(tf.sub(tf.slice(taught, 0, labelled), y)), 1));
+  const distances = await furthest.data();
+  furthest.dispose();
+  return Array.from({ length: rows }, (_, row) => row >= labelled || distances[row] > rejectBeyond);
 }
 
 /** @throws StillhouseError MODEL_LAYER */
@@ -42,10 +57,12 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
   const prepare = async ({ x, y, blend, epoch }: MicroBatch): Promise<PreparedBatch> => {
     const [rows, labelled] = [x.shape[0], y.shape[0]];
     const [taught, ...taughtFeatures] = await teacher.respond(x, teacherLayers);
-    const now = weightsAt(config, epoch);
+    const now = weightsAt(config, epoch, pupil.epochs);
     // As inputs, so that a recorded step holds for every epoch.
-    const shares = softShares(config, now, { labelled, rows });
-    const [temperature, hardWeight, ...termWeights] = [1 / config.beta, now.hard, ...now.terms].map((value) => tf.scalar(value));
+    const alone = await unlabelled(config, taught, y);
+    const shares = tf.tensor1d(alone.map((isAlone) => (isAlone ? 1 : now.soft)));
+    const hardShares = tf.tensor1d(alone.slice(0, labelled).map((isAlone) => (isAlone ? 0 : now.hard)));
+    const [temperature, ...termWeights] = [now.temperature, ...now.terms].map((value) => tf.scalar(value));
 
     const weighted = ({ objective, layers }: Term, i: number, { outputs, features }: ReturnType<typeof forward>): tf.Tensor => {
       const value = objective.loss({
@@ -58,10 +75,10 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
     const batchLoss = (): tf.Scalar => {
       const response = forward(x, true);
       const own = rows === labelled ? response.outputs : tf.slice(response.outputs, 0, labelled);
-      const hard = tf.mul(hardWeight, tf.div(tf.sum(rowLoss(loss, own, { y, blend })), rows));
+      const hard = tf.div(tf.sum(tf.mul(hardShares, rowLoss(loss, own, { y, blend }))), rows);
       return tf.addN([hard, ...terms.map((term, i) => weighted(term, i, response))]) as tf.Scalar;
     };
-    return { inputs: [x, ...labelsOf({ y, blend }), taught, ...taughtFeatures, shares, temperature, hardWeight, ...termWeights], loss: batchLoss };
+    return { inputs: [x, ...labelsOf({ y, blend }), taught, ...taughtFeatures, shares, hardShares, temperature, ...termWeights], loss: batchLoss };
   };
   return { weights, prepare };
 }

@@ -1,7 +1,7 @@
 // Students in the engine: every term on every backend, transfer sets, and weights that only training needs.
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { bytesOf, epochOrder, phaseOf, stepsPerEpoch, type LayerConfig } from '@stillhouse/core';
+import { bytesOf, epochOrder, phaseOf, stepsPerEpoch, type Calibration, type LayerConfig } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
 import { backends, expectClose, hasNative, hints, rowCount, setUp, skipped, usable, type Case, type Setup } from '../engine.test.fixture.js';
 
@@ -12,6 +12,7 @@ const convolutional = (filters: number): LayerConfig[] => [{ conv2d: filters, ke
 /** Recipes' terms, by name. */
 const terms = {
   kd: [{ name: 'kd' }],
+  'kd, standardised': [{ name: 'kd', standardize: true }],
   logits: [{ name: 'logits' }],
   dkd: [{ name: 'dkd' }],
   'hint of a dense layer': [{ name: 'hint' }],
@@ -31,6 +32,7 @@ const caseOf = (distill: object, more: Partial<Case> = {}): Case => ({
 interface Student extends Setup {
   readonly sum: Float32Array;
   readonly parameters: number;
+  readonly calibration: Calibration | undefined;
 }
 
 /** An engine that has just begun with the student, after a teacher of start weights. */
@@ -39,8 +41,8 @@ async function studentOf(it: Case): Promise<Student> {
   await setup.engine.build(setup.phase, undefined);
   const hash = sha256((await setup.engine.exportModel()).data);
   const phase = phaseOf(setup.job, 'student');
-  const { sum, layout } = await setup.engine.build(phase, hash);
-  return { ...setup, phase, sum, parameters: layout.gradients };
+  const { sum, layout, calibration } = await setup.engine.build(phase, hash);
+  return { ...setup, phase, sum, parameters: layout.gradients, calibration };
 }
 
 /** Gradient and loss of a step. */
@@ -137,4 +139,16 @@ test('a student with transfer sets takes the steps of one that is given the same
   expect(large).not.toEqual(plain);
   const mixed = await gradientOf(await studentOf(caseOf({ alpha: 50, transfer: [{ augment: { mixup: 1 } }] })));
   expect(mixed).not.toEqual(plain);
+});
+
+test('a teacher is calibrated first: what it gives is divided by a temperature that is told', async () => {
+  const distill = { alpha: 50, beta: 0.5 };
+  const plain = await studentOf(caseOf(distill));
+  expect(plain.calibration).toBeUndefined();
+  const calibrated = await studentOf(caseOf({ ...distill, calibrate: true }));
+  const { temperature, rows, before, after } = calibrated.calibration!;
+  expect(rows).toBe(rowCount);
+  expect(after.loss).toBeLessThan(before.loss);
+  expect(Math.abs(temperature - 1)).toBeGreaterThan(0.05);
+  expect(await gradientOf(calibrated)).not.toEqual(await gradientOf(plain));
 });

@@ -1,7 +1,7 @@
 // Terms that compare what teacher and student say: the outputs, row by row.
 import * as tf from '@tensorflow/tfjs';
 import type { LossName } from '@stillhouse/core';
-import { oneHot, sharedOutputs, softLoss } from '../losses.js';
+import { oneHot, sharedOutputs, softLoss, standardizedSoftLoss } from '../losses.js';
 import type { DistillationObjective } from './distillation-objective.js';
 
 /** T²·KL of the two distributions at temperature T, or what takes its place for regression: `softLoss` of losses.ts. */
@@ -9,10 +9,30 @@ export const knowledgeDistillation = (loss: LossName): DistillationObjective => 
   loss: ({ student, teacher, temperature }) => softLoss(loss, student.outputs, teacher.outputs, temperature),
 });
 
+/** The same of standardised logits. */
+export const standardizedDistillation: DistillationObjective = {
+  loss: ({ student, teacher, temperature }) => standardizedSoftLoss(student.outputs, teacher.outputs, temperature),
+};
+
 /** mean_k (s_k − t_k)² (Ba and Caruana 2014; Kim et al. 2021, section 3.2). */
 export const logitRegression: DistillationObjective = {
   loss: ({ student, teacher }) => tf.mean(tf.square(tf.sub(sharedOutputs(student.outputs, teacher.outputs), teacher.outputs)), 1),
 };
+
+/**
+ * Teacher-bounded regression (Chen et al. 2017, equation 5): the squared error, mean over outputs, of rows on which it is
+ * not below the teacher's by the margin; 0 for the others, and for rows without a label.
+ */
+export const boundedRegression = (margin: number): DistillationObjective => ({
+  loss({ student, teacher, labels }) {
+    const [rows, labelled] = [student.outputs.shape[0], labels.shape[0]];
+    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D => tf.mean(tf.square(tf.sub(tf.slice(outputs, 0, labelled), labels)), 1);
+    const own = errorOf(student.outputs);
+    const isWorse = tf.cast(tf.greater(tf.add(own, margin), errorOf(teacher.outputs)), 'float32');
+    const bounded = tf.mul<tf.Tensor1D>(isWorse, own);
+    return labelled === rows ? bounded : tf.concat([bounded, tf.zeros<tf.Rank.R1>([rows - labelled])]);
+  },
+});
 
 /** Far enough below any logit for its exponential to vanish, and small enough for fp32 to keep differences. */
 const masked = -1e4;

@@ -97,6 +97,29 @@ export class EnsembleTeacher implements Teacher {
   }
 }
 
+/** A teacher whose outputs are divided by a temperature. */
+export class CalibratedTeacher implements Teacher {
+  constructor(
+    private readonly teacher: Teacher,
+    private readonly temperature: number,
+  ) {}
+
+  layer(name: string | undefined, where: string): NamedLayer {
+    return this.teacher.layer(name, where);
+  }
+
+  async respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]> {
+    const [outputs, ...features] = await this.teacher.respond(x, layers);
+    const divided = tf.tidy(() => tf.div(outputs, this.temperature));
+    outputs.dispose();
+    return [divided, ...features];
+  }
+
+  dispose(): void {
+    this.teacher.dispose();
+  }
+}
+
 /** Probabilities count as at least so much, so that their logarithms are finite. */
 const least = 1e-7;
 

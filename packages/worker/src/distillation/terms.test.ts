@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '@stillhouse/core';
 import type { DistillationObjective } from './distillation-objective.js';
 import { attention, hint } from './features.js';
-import { decoupledDistillation, knowledgeDistillation, logitRegression } from './outputs.js';
+import { boundedRegression, decoupledDistillation, knowledgeDistillation, logitRegression, standardizedDistillation } from './outputs.js';
 import { probabilisticTransfer, relational, similarityPreserving } from './relations.js';
 
 beforeAll(async () => {
@@ -51,6 +51,17 @@ describe('outputs', () => {
     expect(valueOf(knowledgeDistillation('softmaxCrossEntropy'), { outputs: { student, teacher }, T: 3 })).toEqual(close(teacher.map((t, i) => 9 * kl(softmax(t, 3), softmax(student[i], 3)))));
   });
 
+  test('standardised kd compares patterns: each row at mean 0 and deviation 1', () => {
+    const standard = (z: number[]): number[] => {
+      const centred = z.map((value) => value - mean(z));
+      return centred.map((value) => value / Math.sqrt(mean(centred.map((each) => each * each))));
+    };
+    const expected = teacher.map((t, i) => 4 * kl(softmax(standard(t), 2), softmax(standard(student[i]), 2)));
+    expect(valueOf(standardizedDistillation, { outputs: { student, teacher }, T: 2 })).toEqual(close(expected));
+    const scaled = teacher.map((t, i) => t.map((value) => (i + 2) * value - 3));
+    expect(valueOf(standardizedDistillation, { outputs: { student: scaled, teacher }, T: 2 })).toEqual(close(teacher.map(() => 0)));
+  });
+
   test('logits is the mean squared difference, and what kd becomes at high temperature for logits of mean 0', () => {
     expect(valueOf(logitRegression, { outputs: { student, teacher } })).toEqual(close(teacher.map((t, i) => mean(minus(student[i], t).map((d) => d * d)))));
     // Hinton et al. 2015, section 2.1: T²·KL → Σ (s − t)²/(2·classes).
@@ -90,6 +101,15 @@ describe('outputs', () => {
     const wider = student.map((row) => [...row, 7]);
     // The first row's label is a class of the student's own; the last two have none.
     expect(valueOf(decoupledDistillation(1, 2), { outputs: { student: wider, teacher }, labels: [5, 0], T: 1 })).toEqual(close(expected, 3));
+  });
+
+  test('bounded is the squared error of rows on which the student is not better than its teacher', () => {
+    const labels = [1, 1, 1];
+    const outputs = { student: [[1.5], [3], [0.5], [9]], teacher: [[1.1], [5], [0.5], [0]] };
+    // Worse; better; as good: greater only with a margin; no label.
+    expect(valueOf(boundedRegression(0), { outputs, labels })).toEqual(close([0.25, 0, 0, 0], 6));
+    expect(valueOf(boundedRegression(0.1), { outputs, labels })).toEqual(close([0.25, 0, 0.25, 0], 6));
+    expect(valueOf(boundedRegression(13), { outputs, labels })).toEqual(close([0.25, 4, 0.25, 0], 6));
   });
 
   test('dkd stays finite for sure teachers', () => {

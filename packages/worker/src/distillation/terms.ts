@@ -4,7 +4,7 @@ import { hashWords, StillhouseError, type LossName, type TermConfig } from '@sti
 import type { DistillationObjective } from './distillation-objective.js';
 import { areComparable, attention, hint } from './features.js';
 import { layerOf, type NamedLayer } from './layers.js';
-import { decoupledDistillation, knowledgeDistillation, logitRegression } from './outputs.js';
+import { boundedRegression, decoupledDistillation, knowledgeDistillation, logitRegression, standardizedDistillation } from './outputs.js';
 import { probabilisticTransfer, relational, similarityPreserving } from './relations.js';
 import type { Teacher } from './teacher.js';
 
@@ -12,6 +12,8 @@ export interface Pupil {
   readonly loss: LossName;
   readonly student: tf.LayersModel;
   readonly teacher: Teacher;
+  /** Epochs of the phase. */
+  readonly epochs: number;
   /** Of start weights that terms add. */
   readonly seed: number;
 }
@@ -40,11 +42,13 @@ export function termOf(config: TermConfig, index: number, { loss, student, teach
   };
   switch (config.name) {
     case 'kd':
-      return { config, objective: knowledgeDistillation(loss) };
+      return { config, objective: config.standardize ? standardizedDistillation : knowledgeDistillation(loss) };
     case 'logits':
       return { config, objective: logitRegression };
     case 'dkd':
       return { config, objective: decoupledDistillation(config.target, config.rest) };
+    case 'bounded':
+      return { config, objective: boundedRegression(config.margin) };
     case 'hint':
       return between(config, (layers) => hint({ student: layers.student.shape, teacher: layers.teacher.shape }, hashWords(seed, index)));
     case 'attention':
