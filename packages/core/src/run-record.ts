@@ -64,7 +64,7 @@ const tuned = z.object({
   metric: z.enum(metricNames),
   mean: z.number().describe('Of the chosen trial, over all folds.'),
   standardError: z.number().describe('Of that mean.'),
-  trials: z.array(z.object({ trial: z.int(), values: z.record(z.string(), z.number()), folds: z.int().describe('Folds that judged it.'), mean: z.number().nullable(), standardError: z.number().nullable() })),
+  trials: z.array(z.object({ trial: z.int(), values: z.record(z.string(), z.number()), folds: z.int().describe('Folds that judged it.'), mean: z.number().nullable(), standardError: z.number().nullable(), comparable: z.number().nullable().describe('Mean over the folds that judged every trial.') })),
   folds: z.int().describe('Folds of all repeats.'),
   trainings: z.int(),
   seconds: z.number(),

@@ -19,8 +19,8 @@ const text = (x: number, y: number, content: string, more = ''): string => `<tex
 
 /** @returns an SVG file; with one number alone its trials lie along the axis, each as high as its metric */
 export function drawMap(record: TunedRecord, space: readonly Dimension[]): string {
-  const finite = record.trials.filter(({ mean }) => mean !== null);
-  const values = finite.map(({ mean }) => mean!);
+  const finite = record.trials.filter(({ comparable }) => comparable !== null);
+  const values = finite.map(({ comparable }) => comparable!);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const span = most - least || 1;
   const better = smallerIsBetter(record.metric) ? -1 : 1;
@@ -42,11 +42,11 @@ export function drawMap(record: TunedRecord, space: readonly Dimension[]): strin
       }
     }
   }
-  finite.forEach(({ mean, standardError, folds, values: at }, i) => {
+  finite.forEach(({ mean, comparable, standardError, folds, values: at }, i) => {
     const isChosen = JSON.stringify(at) === JSON.stringify(record.values);
-    const place: [number, number] = up ? [x(coordinates[i][0]), y(coordinates[i][1])] : [x(coordinates[i][0]), y((mean! - least) / span)];
-    const title = `${space.map(({ path }) => `${path} ${shown(at[path])}`).join(', ')}: ${record.metric} ${shown(mean!)}${standardError === null ? '' : ` ± ${shown(standardError)}`} on ${folds} folds`;
-    parts.push(`<circle cx="${place[0].toFixed(1)}" cy="${place[1].toFixed(1)}" r="${isChosen ? 8 : 4}" fill="${colourOf(quality(mean!))}" stroke="${isChosen ? '#d00' : '#fff'}" stroke-width="${isChosen ? 3 : 1}"><title>${title}</title></circle>`);
+    const place: [number, number] = up ? [x(coordinates[i][0]), y(coordinates[i][1])] : [x(coordinates[i][0]), y((comparable! - least) / span)];
+    const title = `${space.map(({ path }) => `${path} ${shown(at[path])}`).join(', ')}: ${record.metric} ${mean === null ? 'not finite' : shown(mean)}${standardError === null ? '' : ` ± ${shown(standardError)}`} on ${folds} folds`;
+    parts.push(`<circle cx="${place[0].toFixed(1)}" cy="${place[1].toFixed(1)}" r="${isChosen ? 8 : 4}" fill="${colourOf(quality(comparable!))}" stroke="${isChosen ? '#d00' : '#fff'}" stroke-width="${isChosen ? 3 : 1}"><title>${title}</title></circle>`);
   });
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   const valueOn = ({ path, config }: Dimension, share: number): string => shown(pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
@@ -57,6 +57,6 @@ export function drawMap(record: TunedRecord, space: readonly Dimension[]): strin
   for (let i = 0; i < cells; i++) parts.push(`<rect x="${size.width - 96}" y="${y((i + 1) / cells).toFixed(1)}" width="16" height="${(plot.height / cells + 0.5).toFixed(1)}" fill="${colourOf(i / cells)}"/>`);
   parts.push(text(size.width - 76, y(1) + 10, shown(better > 0 ? most : least)), text(size.width - 76, y(0), shown(better > 0 ? least : most)));
   parts.push(text(x(0.5), size.height - 16, across.path, 'text-anchor="middle"'), text(16, y(0.5), up ? up.path : record.metric, `text-anchor="middle" transform="rotate(-90 16 ${y(0.5).toFixed(1)})"`));
-  parts.push(text(size.left, 28, `${record.metric} by cross-validation; circled in red: the values that were chosen`));
+  parts.push(text(size.left, 28, `${record.metric} on the folds that judged every trial; circled in red: the values that were chosen`));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${parts.join('')}</svg>\n`;
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { datasetOf, foldsOf, isClassification, searchState, smallerIsBetter, spaceOf, StillhouseError, type Dimension, type Fold, type Job, type MetricName, type Metrics, type Recipe, type SearchState, type TunedRecord } from '@stillhouse/core';
+import { datasetOf, foldsOf, isClassification, searchState, smallerIsBetter, spaceOf, StillhouseError, type Dimension, type Evaluation, type Fold, type Job, type MetricName, type Metrics, type Recipe, type SearchState, type TunedRecord } from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker';
 import { drawMap } from './map.js';
@@ -101,9 +101,15 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
   const { chosen, judged, reason } = state;
   if (!chosen) throw new StillhouseError('TUNE_FAILED', `the search of ${judged.length} trials found nothing: ${reason}`);
   const sign = smallerIsBetter(metric) ? 1 : -1;
+  const common = Math.min(...judged.map(({ folds }) => folds));
+  const comparable = ({ values }: Pick<Evaluation, 'values'>): number | null => {
+    const costs = Array.from({ length: common }, (_, fold) => costOf(metric, log.find({ values, fold })?.metrics));
+    const mean = costs.reduce((sum, cost) => sum + cost, 0) / common;
+    return Number.isFinite(mean) ? sign * mean : null;
+  };
   const record: TunedRecord = {
     values: chosen.values, reason, metric, mean: sign * chosen.mean, standardError: chosen.standardError,
-    trials: judged.map(({ trial, values, folds, mean, standardError }) => ({ trial, values, folds, mean: Number.isFinite(mean) ? sign * mean : null, standardError: Number.isFinite(standardError) ? standardError : null })),
+    trials: judged.map(({ trial, values, folds, mean, standardError }) => ({ trial, values, folds, mean: Number.isFinite(mean) ? sign * mean : null, standardError: Number.isFinite(standardError) ? standardError : null, comparable: comparable({ values }) })),
     folds: plan.folds.length, trainings: log.size, seconds: (performance.now() - startedMs) / 1000,
   };
   writeFileSync(join(folder, 'tune.json'), `${JSON.stringify(record, null, 2)}\n`);

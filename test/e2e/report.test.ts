@@ -1,0 +1,70 @@
+// Reports of real runs: whole without a network, honest without the data, and runs side by side.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RecipeInput } from '@stillhouse/core';
+import { Scratch, smallRecipe } from './cli.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clean());
+
+const classes = (csv: string): RecipeInput => ({
+  name: 'classes', seed: 1, ranks: 2, loss: 'softmaxCrossEntropy',
+  data: { large: { csv }, small: { csv, perClass: 10 }, test: { csv }, table: { target: 'label' } },
+  teacher: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 3 }] }, epochs: 3, validation: 0.2 },
+  student: { model: { layers: [{ dense: 3 }] }, epochs: 3, batch: 10 },
+  distill: { alpha: 1, beta: 0.5, calibrate: true, tune: { search: { name: 'grid', points: 2 }, folds: 2 } },
+});
+const csv = scratch.path('rows.csv');
+writeFileSync(csv, ['a,b,label', ...Array.from({ length: 90 }, (_, i) => `${(i % 7) / 7},${(i % 11) / 11},${['no', 'yes', 'maybe'][i % 3]}`)].join('\n'));
+
+let tabular: string;
+let classified: string;
+beforeAll(async () => {
+  ({ folder: tabular } = await scratch.train(smallRecipe()));
+  ({ folder: classified } = await scratch.train(classes(csv)));
+});
+
+const reportOf = async (folder: string): Promise<{ html: string; stderr: string }> => {
+  const { code, stderr } = await scratch.run(['report', folder]);
+  expect(code, stderr).toBe(0);
+  return { html: readFileSync(join(folder, 'report.html'), 'utf8'), stderr };
+};
+const sectionsOf = (html: string): string[] => [...html.matchAll(/<h2>([^<]+)<\/h2>/g)].map(([, title]) => title);
+
+test('a report of classes has everything, and fetches nothing', async () => {
+  const { html } = await reportOf(classified);
+  expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Tuning', 'Confusion', 'Calibration', 'Where teacher and student differ', 'How to reproduce it']);
+  expect(html).toContain('<h1>classes, seed 1</h1>');
+  expect(html.match(/(src|href)="(?!data:)/g)).toBeNull();
+  expect(html).not.toMatch(/<script|@import|NaN|undefined/);
+  const record = scratch.readRecord(classified);
+  for (const phase of ['teacher', 'student', 'alone'] as const) expect(html).toContain(record[phase]!.weightsSha256);
+  // What it computes from the files is what the run measured.
+  const accuracy = (100 * (record.student!.test['accuracy'] as number)).toFixed(2);
+  expect(html).toContain(`${accuracy} %`);
+});
+
+test('a report of regression tells rmse with its interval', async () => {
+  const { html } = await reportOf(tabular);
+  expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Where teacher and student differ', 'How to reproduce it']);
+  expect(html).toContain('95 % interval of the rmse');
+});
+
+test('runs side by side: results, and where their recipes differ', async () => {
+  const { folder: other } = await scratch.train(smallRecipe({ seed: 4 }));
+  const { stdout, code } = await scratch.run(['compare', tabular, other]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/student \(distilled\) +-?\d+\.\d{4} +-?\d+\.\d{4}/);
+  expect(stdout).toMatch(/seed +3 +4/);
+  expect(stdout).not.toContain('epochs');
+  expect((await scratch.run(['compare', scratch.path('nowhere')])).stderr).toContain('RUN_NOT_FOUND');
+});
+
+test('without its data a report says what it is without', async () => {
+  rmSync(csv);
+  const { html, stderr } = await reportOf(classified);
+  expect(stderr).toContain('warning: the report is without what needs the test rows');
+  expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Tuning', 'How to reproduce it']);
+  expect(html).toContain('Without what needs the test rows');
+});
