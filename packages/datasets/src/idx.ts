@@ -2,6 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 import { StillhouseError } from '@stillhouse/core';
 import { readBytes, type DataPlaces } from './files.js';
+import { resizeImages } from './resize.js';
 import { chunksOf, type TensorSet } from './tensor-set.js';
 
 export interface IdxTensor {
@@ -41,8 +42,17 @@ export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
   return { shape, data: raw.subarray(headerBytes, headerBytes + expected) };
 }
 
+interface IdxConfig {
+  readonly images: string;
+  readonly labels: string;
+  /** Height and width that images are resized to. */
+  readonly size?: readonly [number, number] | undefined;
+  /** Black pixels around them. */
+  readonly pad?: number;
+}
+
 /** @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND */
-export function idxSet({ images: imagesPath, labels: labelsPath }: { images: string; labels: string }, places: DataPlaces): TensorSet {
+export function idxSet({ images: imagesPath, labels: labelsPath, size, pad = 0 }: IdxConfig, places: DataPlaces): TensorSet {
   const images = parseIdx(readBytes(imagesPath, places), imagesPath);
   const labels = parseIdx(readBytes(labelsPath, places), labelsPath);
   if (labels.shape.length !== 1) throw new StillhouseError('DATA_FORMAT', `${labelsPath} has ${labels.shape.length} dimensions; labels have one`);
@@ -51,5 +61,11 @@ export function idxSet({ images: imagesPath, labels: labelsPath }: { images: str
   const inner = images.shape.slice(1);
   // Grey images get the channel dimension that convolutions expect.
   const inputShape = inner.length === 2 ? [...inner, 1] : inner.length === 0 ? [1] : inner;
-  return { what: imagesPath, rowCount, inputShape, dtype: 'U8', isBytes: true, classes: undefined, labelCount: 1, chunks: () => chunksOf(images.data, labels.data, rowCount) };
+  const set = { what: imagesPath, rowCount, dtype: 'U8', isBytes: true, classes: undefined, labelCount: 1 } as const;
+  if (size === undefined && pad === 0) return { ...set, inputShape, chunks: () => chunksOf(images.data, labels.data, rowCount) };
+  if (inputShape.length !== 3) throw new StillhouseError('DATA_FORMAT', `${imagesPath} holds rows of shape [${inner.join(', ')}], which are no images to resize or pad`);
+  const frame = { size: size ?? ([inputShape[0], inputShape[1]] as const), pad };
+  const shape = [frame.size[0] + 2 * pad, frame.size[1] + 2 * pad, inputShape[2]];
+  const resized = resizeImages(images.data, inputShape, frame);
+  return { ...set, inputShape: shape, chunks: () => chunksOf(resized, labels.data, rowCount) };
 }

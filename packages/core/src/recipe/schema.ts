@@ -105,7 +105,7 @@ const plainSource = z.union([
   z.strictObject({ images: z.strictObject({ csv: z.string().min(1), path: z.string().min(1).default('path'), label: z.string().min(1).default('label'), ...images }), ...sampling }).describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
   z.strictObject({ tfrecord: paths, inputs: z.string().min(1), label: z.string().min(1), shape: z.array(count(1e7)).min(1).optional(), image: z.strictObject(images).optional(), ...sampling }).describe('Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.'),
   z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
-  z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
+  z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1), size: imageSize.optional(), pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.') }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
 ]);
 
 const mix = z.strictObject({ mix: z.array(z.strictObject({ source: plainSource, share: positive.describe('Share of an epoch’s rows; shares need not sum to 1.') })).min(2).max(100), ...sampling })
