@@ -1,5 +1,5 @@
 // Starts the built command line as a user does, in a scratch folder of its own.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -106,6 +106,10 @@ export class Scratch {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** Runs a command where a folder seems to be empty, and another lies on a disk of a few pages. */
+export const hiding = (hidden: string, tiny: string): string[] => ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `mount -t tmpfs none ${hidden} && mkdir -p ${tiny} && mount -t tmpfs -o size=64k none ${tiny} && exec "$@"`, 'sh'];
+export const canHide = spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status === 0;
 
 /** A small job that trains in a second or two: dropout, a row count that no batch divides, a student. */
 export function smallRecipe(change: Partial<RecipeInput> = {}): RecipeInput {

@@ -1,12 +1,11 @@
 // Every recipe of docs/data.md, run as a user would; what `data inspect` and `data prepare` say; sources that change.
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseRecipe, type RecipeInput } from '@stillhouse/core';
 import { writeFixtures } from '../fixtures.js';
-import { Scratch } from './cli.js';
+import { canHide, hiding, Scratch } from './cli.js';
 
 const scratch = new Scratch();
 let folder: string;
@@ -146,10 +145,6 @@ describe('stillhouse data prepare', () => {
     expect(kept.length).toBeGreaterThanOrEqual(times.size - 1);
   });
 });
-
-/** Runs a command where a folder seems to be empty, and another lies on a disk of a few pages. */
-const hiding = (hidden: string, tiny: string): string[] => ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `mount -t tmpfs none ${hidden} && mkdir -p ${tiny} && mount -t tmpfs -o size=64k none ${tiny} && exec "$@"`, 'sh'];
-const canHide = spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status === 0;
 
 test.skipIf(!canHide)('a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full disk (skipped where mounts cannot be made: run as root)', async () => {
   // 44 bytes a row: 75 MB.

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel } from '@stillhouse/worker';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
-import { Scratch, smallRecipe } from './cli.js';
+import { canHide, hiding, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
@@ -32,6 +32,15 @@ describe('of a run', () => {
     expect(shaOf(twice.record)).toBe(shaOf(record));
     const both = await scratch.train(taughtBy({ pretrained: [folder, `${other}/teacher`] }));
     expect(shaOf(both.record)).not.toBe(shaOf(record));
+  });
+
+  test.skipIf(!canHide)('teaches a worker that has none of its files, over the network (skipped where mounts cannot be made: run as root)', async () => {
+    const coordinator = scratch.start(['coordinator', scratch.recipe(taughtBy({ pretrained: folder })), '--listen', '127.0.0.1:0', '--workers', '1', '--out', scratch.out(), '--token', 'secret', '--json']);
+    const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+    const worker = await scratch.run(['worker', '--coordinator', address, '--token', 'secret'], { within: hiding(scratch.path('prepared'), scratch.path('tiny')), env: { STILLHOUSE_CACHE: scratch.path('worker-cache') } });
+    const { code, stdout, stderr } = await coordinator.result;
+    expect([code, worker.code], `${stderr}\n${worker.stderr}`).toEqual([0, 0]);
+    expect(shaOf(JSON.parse(stdout) as RunRecord)).toBe(shaOf(record));
   });
 
   test('a search is taught by it as well', async () => {

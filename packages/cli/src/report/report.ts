@@ -108,6 +108,7 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   const width = inputs.length / rows;
   const isImage = dataset.inputShape.length === 3 && [1, 3].includes(dataset.inputShape[2]);
   const said = (model: JudgedModel, row: number): string => {
+    if (recipe.loss === 'binaryCrossEntropy') return Array.from(rowOf(model, row), (z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
     if (!isClasses) return Array.from(rowOf(model, row), (value, k) => ((dataset.targets[k]?.deviation ?? 1) * value + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', ');
     const probabilities = softmax(rowOf(model, row));
     const best = argmax(probabilities);

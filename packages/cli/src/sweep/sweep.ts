@@ -45,7 +45,7 @@ class Runs {
   /** By folder; two cells may want the same teacher at once. */
   readonly #started = new Map<string, Promise<RunRecord>>();
 
-  constructor(private readonly options: Pick<SweepOptions, 'backend' | 'signal'>) {}
+  constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal }) {}
 
   run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
     const started = this.#started.get(folder) ?? this.#run(file, folder, workers);
@@ -80,7 +80,10 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const recipes: Recipe[] = [];
   for (const cell of cells) recipes.push((await loadRecipe(options.recipe, [...options.set, ...settingsOf(axes, cell)])).recipe);
   mkdirSync(out, { recursive: true });
-  const runs = new Runs(options);
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  options.signal.addEventListener('abort', stop);
+  const runs = new Runs({ backend: options.backend, signal: over.signal });
   const judge = async (cell: Cell, recipe: Recipe): Promise<Outcome> => {
     const teaching = teacherRecipe(recipe, { seed: base.recipe.seed, each: options.teacherEach });
     let taught = recipe;
@@ -97,13 +100,21 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const outcomes = new Map<number, Outcome>();
   const waiting = cells.map((_, i) => i);
   const work = async (): Promise<void> => {
-    for (let i = waiting.shift(); i !== undefined; i = waiting.shift()) {
+    for (let i = waiting.shift(); i !== undefined && !over.signal.aborted; i = waiting.shift()) {
       const outcome = await judge(cells[i], recipes[i]);
       outcomes.set(i, outcome);
       tell(`${outcomes.size} of ${cells.length}: ${nameOf(axes, cells[i])}: alone ${outcome.alone}, distilled ${outcome.student}`);
     }
   };
-  await Promise.all(Array.from({ length: options.jobs }, work));
+  // One that fails ends the others.
+  const failures: unknown[] = [];
+  await Promise.all(Array.from({ length: options.jobs }, () => work().catch((error: unknown) => {
+    failures.push(error);
+    stop();
+  })));
+  options.signal.removeEventListener('abort', stop);
+  if (options.signal.aborted) throw new StillhouseError('INTERRUPTED', 'the sweep was interrupted', { next: 'Run it again: what is done is kept.' });
+  if (failures.length > 0) throw failures[0];
   const ordered = cells.map((_, i) => outcomes.get(i)!);
   const rows = rowsOf(axes, ordered, metric);
   writeFileSync(join(out, 'sweep.json'), `${JSON.stringify({ recipe: base.recipe, axes, metric, rows, outcomes: ordered }, null, 2)}\n`);

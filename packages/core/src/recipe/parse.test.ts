@@ -50,6 +50,7 @@ test('what the schema cannot say is said', () => {
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd' }, { name: 'dkd' }] })).message).toBe('distill.terms[1] is dkd, which tells the target class from the rest: mse has no such classes');
   expect(errorOf((recipe) => { recipe['student'].batch = 200; recipe['distill'] = { terms: [{ name: 'rkd' }], transfer: [{ rows: 2 }] }; }).message).toContain('a batch has 600 rows, more than 512');
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd', weight: 0 }] })).message).toContain('distill.terms have no weight');
+  expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'hint', firstEpochs: 10 }] })).message).toContain('nothing but the hint would be learnt');
   const classes = (recipe: Record<string, any>, distill: object): void => void Object.assign(recipe, { loss: 'softmaxCrossEntropy', distill });
   expect(errorOf((recipe) => classes(recipe, { terms: [{ name: 'bounded' }] })).message).toContain('distill.terms[0] is bounded, which is for regression');
   expect(errorOf((recipe) => classes(recipe, { rejectBeyond: 1 })).message).toContain('distill.rejectBeyond is for regression');

@@ -89,6 +89,7 @@ export function parseRecipe(input: unknown): Recipe {
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
   recipe.distill?.terms.forEach((term, i) => {
     if (term.name === 'kd' && term.standardize && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}].standardize is for classes that exclude each other, and the loss is ${recipe.loss}`);
+    if (term.name === 'hint' && term.firstEpochs >= recipe.student!.epochs) fail(`distill.terms[${i}].firstEpochs is ${term.firstEpochs}, and student.epochs ${recipe.student!.epochs}: nothing but the hint would be learnt`);
     if (term.name === 'bounded' && isClassification(recipe.loss)) fail(`distill.terms[${i}] is bounded, which is for regression, and the loss is ${recipe.loss}`);
     if (term.name === 'dkd' && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${recipe.loss} has no such classes`);
     const rows = recipe.student!.batch * recipe.distill!.transfer.reduce((sum, each) => sum + each.rows, 1);
