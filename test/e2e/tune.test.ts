@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { assembleJob } from '@stillhouse/coordinator';
@@ -79,13 +80,23 @@ describe('a run that is tuned', () => {
   });
 });
 
-const slow = (): RecipeInput => tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 60, batch: 4 } });
+const slow = (): RecipeInput => tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 120, batch: 4 } });
+
+/** Waits until so many trainings are done. */
+async function untilMeasured(folder: string, count: number): Promise<void> {
+  const file = join(folder, 'tune', 'trials.jsonl');
+  for (let waitedMs = 0; waitedMs < 120_000; waitedMs += 20) {
+    if (existsSync(file) && readFileSync(file, 'utf8').split('\n').length > count) return;
+    await delay(20);
+  }
+  throw new Error('the search measures nothing');
+}
 
 test('a search that was killed goes on with the trainings that are missing, to the same end', async () => {
   const { record: whole, folder: undisturbed } = await scratch.train(slow());
   const folder = scratch.out();
   const run = scratch.start(['run', scratch.recipe(slow()), '--out', folder]);
-  await run.told(/tuning: round 1: .* [2-9] of 12 trainings/);
+  await untilMeasured(folder, 2);
   run.child.kill('SIGKILL');
   await run.result;
   const before = entriesOf(folder).length;
@@ -102,7 +113,7 @@ test('a search that was killed goes on with the trainings that are missing, to t
 test('a search that is interrupted ends at once, and says how to go on', async () => {
   const folder = scratch.out();
   const run = scratch.start(['run', scratch.recipe(slow()), '--out', folder]);
-  await run.told(/tuning: round 1: .* [1-9] of 12 trainings/);
+  await untilMeasured(folder, 1);
   run.child.kill('SIGINT');
   const { code, stderr } = await run.result;
   expect(code).toBe(130);

@@ -20,7 +20,7 @@ function refuseAugment(recipe: Recipe, { manifest: { inputShape, columns: [colum
   if (inputShape.length === 3 && column.type === 'tensor') return;
   const parts = [['teacher', isTrained(recipe.teacher) ? recipe.teacher : undefined], ['student', recipe.student], ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const)] as const;
   for (const [part, config] of parts) {
-    const { mixup, ...changes } = config?.augment ?? {};
+    const { mixup, variants, ...changes } = config?.augment ?? {};
     const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
     if (name) throw new StillhouseError('RECIPE_INVALID', `${part}.augment.${name} is for images, and rows have the shape [${inputShape.join(', ')}]`);
   }

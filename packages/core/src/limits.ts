@@ -24,6 +24,8 @@ export const limits = {
   layerCount: 1000,
   /** Terms of distillation, and transfer sets. */
   termCount: 100,
+  /** A teacher's outputs are kept for rows that come again if all of them take no more than this. */
+  teacherAnswersBytes: 256 * 1024 * 1024,
   /** Pretrained teachers. */
   teacherCount: 100,
   /** Trials of a search. */

@@ -86,6 +86,12 @@ function cutOut(image: Float32Array, size: number, { shape: { height, width, cha
   }
 }
 
+/** Which variant of its rows an epoch gets. */
+export function variantAt(config: AugmentConfig | undefined, epoch: number): number {
+  if (!config) return 0;
+  return config.variants === undefined ? epoch : epoch % config.variants;
+}
+
 /**
  * @param rows ids of the batch's rows
  * @param image undefined for rows that are no images, which only blend
@@ -95,7 +101,7 @@ export function augment(batch: Batch, rows: RowIds, config: AugmentConfig, { whe
   const x = batch.x.slice();
   if (image) {
     for (let i = 0; i < batch.rows; i++) {
-      const next = randomStream(seed, hashName('augment'), epoch, rows[i]);
+      const next = randomStream(seed, hashName('augment'), variantAt(config, epoch), rows[i]);
       const row = x.subarray(i * size, (i + 1) * size);
       place(batch.x.subarray(i * size, (i + 1) * size), row, drawPlacement(config, image.shape, next), image);
       if (config.cutout > 0) cutOut(row, config.cutout, image, next);

@@ -5,6 +5,13 @@ import type { LossName } from '@stillhouse/core';
 import type { Weight } from './flat-model.js';
 import { hardLoss } from './losses.js';
 
+/** Rows that lie one behind the other in a batch. */
+export interface BatchPart {
+  readonly rows: number;
+  /** What the teacher says about them, where it is known already: outputs, then features. */
+  readonly answers?: readonly tf.Tensor[] | undefined;
+}
+
 export interface MicroBatch {
   /** [rows, …inputShape]. */
   readonly x: tf.Tensor;
@@ -14,6 +21,8 @@ export interface MicroBatch {
   readonly blend?: { readonly y: tf.Tensor2D; readonly weights: tf.Tensor1D } | undefined;
   /** Counted from 0. */
   readonly epoch: number;
+  /** The batch from its first row to its last, of a student; by default one part. */
+  readonly parts?: readonly BatchPart[];
 }
 
 export interface PreparedBatch {
@@ -26,6 +35,8 @@ export interface PreparedBatch {
 export interface Objective {
   /** Weights that are trained beside the model's own, and end with training. */
   readonly weights: readonly Weight[];
+  /** What a teacher says about rows: outputs, then the features that terms compare. */
+  readonly respond?: (x: tf.Tensor) => Promise<tf.Tensor[]>;
   /** Does what needs no gradient; the batch's tensors are among the inputs of what it gives. */
   prepare(batch: MicroBatch): Promise<PreparedBatch>;
 }

@@ -5,13 +5,15 @@ import {
   type DatasetManifest, type FlatLayout, type Job, type LossName, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
-import { augment, type AugmentedBatch, type ImageOfRow } from './augment.js';
+import { augment, variantAt, type AugmentedBatch, type ImageOfRow } from './augment.js';
 import { openBackend, type Backend, type BackendName } from './backend.js';
 import { calibrate } from './distillation/calibrate.js';
 import { distillation } from './distillation/distillation.js';
 import { pretrainedTeacher } from './distillation/pretrained.js';
 import { CalibratedTeacher, LayersTeacher, type Teacher } from './distillation/teacher.js';
-import { TransferSets } from './distillation/transfer-sets.js';
+import { answersAbout } from './distillation/known-rows.js';
+import type { TeacherAnswers } from './distillation/teacher-answers.js';
+import { TransferSets, type TransferOptions } from './distillation/transfer-sets.js';
 import type { Built, ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 import { sharedFloats } from './flat-memory.js';
 import { FlatModel, flatSizes } from './flat-model.js';
@@ -31,6 +33,8 @@ interface PhaseModel {
   readonly reader: TrainingReader;
   /** Only of a student that is taught on further rows. */
   readonly transfer: TransferSets | undefined;
+  /** What its teacher says about its own rows, where they come again. */
+  readonly answers: TeacherAnswers | undefined;
   /** Of validation and test rows. */
   readonly evaluated: BlockReader;
   readonly layout: FlatLayout;
@@ -118,7 +122,7 @@ function objectiveOf(job: Job, { name, loss, distill, schedule: { epochs } }: Ph
   return distillation(distill, { loss, student: model, teacher, epochs, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
 }
 
-function transferOf({ dataset }: Job, phase: Phase, options: { image: ImageOfRow | undefined; fetchBlock: FetchBlock }): TransferSets | undefined {
+function transferOf({ dataset }: Job, phase: Phase, options: Pick<TransferOptions, 'image' | 'fetchBlock' | 'respond'>): TransferSets | undefined {
   if (!phase.distill || phase.distill.transfer.length === 0) return undefined;
   const { student } = dataset;
   const lacksColumns = student !== undefined && student.columns.length > dataset.columns.length;
@@ -167,8 +171,11 @@ class TfjsEngine implements Engine {
     const layout = { gradients: parameters, otherWeights: others };
     const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
     const flat = await FlatModel.of(model, optimizer, objective.weights);
+    const { respond } = objective;
+    const teaching = respond && { dataset, image: imageOf(this.job), fetchBlock: this.ports.fetchBlock, respond };
+    const set = dataset.sets[phase.trainSet]!;
     this.#current = { phase, flat, optimizer, objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
-      dataset, transfer: transferOf(this.job, phase, { image: imageOf(this.job), fetchBlock: this.ports.fetchBlock }), reader: new TrainingReader(dataset, dataset.sets[phase.trainSet]!, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
+      dataset, transfer: teaching && transferOf(this.job, phase, teaching), answers: teaching && answersAbout(set, { ...teaching, augment: phase.config.augment, seed: phase.schedule.seed }), reader: new TrainingReader(dataset, set, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
     return { layout, sum: optimizer.sum, calibration };
   }
@@ -293,7 +300,7 @@ class TfjsEngine implements Engine {
 
   /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
   async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
-    const { dataset, flat, layout, objective, phase, reader, step, transfer } = this.#phase;
+    const { answers, dataset, flat, layout, objective, phase, reader, step, transfer } = this.#phase;
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
     await this.ports.breathe();
@@ -302,8 +309,11 @@ class TfjsEngine implements Engine {
     const plain = await reader.read({ rank, rows });
     const where = { seed: phase.schedule.seed, epoch: task.epoch, step: task.step, rank };
     const batch = phase.config.augment ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) }) : plain;
-    const added = await transfer?.add({ batch: plain, rows, where });
-    const prepared = await objective.prepare({ ...tensorsOf(batch, dataset, added), epoch: task.epoch });
+    const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
+    const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(phase.config.augment, task.epoch)) };
+    const width = plain.x.length / rows.length;
+    const parts = [own, ...added.map((each) => ({ rows: each.x.length / width, answers: each.answers }))];
+    const prepared = await objective.prepare({ ...tensorsOf(batch, dataset, added.map(({ x }) => x)), epoch: task.epoch, parts });
     const key = [phase.schedule.seed, hashName('noise'), task.epoch, task.step, rank];
     const isFinite = await step.run({ batch: prepared, key, share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
     tf.dispose([...prepared.inputs]);

@@ -67,6 +67,7 @@ const augment = z.strictObject({
   rotate: z.number().min(0).max(180).default(0).describe('Degrees, in each direction.'),
   crop: fraction.default(0).describe('Largest share of the sides that is cut off; what is left is stretched to the whole.'),
   cutout: z.int().min(0).max(4096).default(0).describe('Side of a square that is blackened.'),
+  variants: count(10_000).optional().describe('Draws so many variants of each row, which come again after as many epochs, instead of new ones each epoch; a student’s teacher then labels each once.'),
   mixup: positive.optional().describe('Blends each row with another of its micro-batch, and their losses; a of the weight’s Beta(a, a).'),
 });
 

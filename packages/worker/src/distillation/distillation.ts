@@ -46,6 +46,22 @@ async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y:
   return Array.from({ length: rows }, (_, row) => row >= labelled || distances[row] > rejectBeyond);
 }
 
+/** What the teacher says about all rows of a batch, asked only about those of which it is not known. */
+async function answersTo({ x, parts = [] }: Pick<MicroBatch, 'x' | 'parts'>, respond: (x: tf.Tensor) => Promise<tf.Tensor[]>): Promise<tf.Tensor[]> {
+  if (!parts.some(({ answers }) => answers)) return respond(x);
+  const responses: (readonly tf.Tensor[])[] = [];
+  let first = 0;
+  for (const { rows, answers } of parts) {
+    const own = answers ? undefined : tf.slice(x, first, rows);
+    responses.push(answers ?? (await respond(own!)));
+    own?.dispose();
+    first += rows;
+  }
+  const joined = tf.tidy(() => responses[0].map((_, i) => tf.concat(responses.map((each) => each[i]))));
+  tf.dispose(responses.flat());
+  return joined;
+}
+
 /** @throws StillhouseError MODEL_LAYER */
 export function distillation(config: DistillConfig, pupil: Pupil): Objective {
   const { loss, student, teacher } = pupil;
@@ -54,9 +70,11 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
   const teacherLayers = [...new Set(terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
   const weights = terms.flatMap(({ objective }) => objective.weights ?? []);
 
-  const prepare = async ({ x, y, blend, epoch }: MicroBatch): Promise<PreparedBatch> => {
+  const respond = (x: tf.Tensor): Promise<tf.Tensor[]> => teacher.respond(x, teacherLayers);
+
+  const prepare = async ({ x, y, blend, epoch, parts }: MicroBatch): Promise<PreparedBatch> => {
     const [rows, labelled] = [x.shape[0], y.shape[0]];
-    const [taught, ...taughtFeatures] = await teacher.respond(x, teacherLayers);
+    const [taught, ...taughtFeatures] = await answersTo({ x, ...(parts ? { parts } : {}) }, respond);
     const now = weightsAt(config, epoch, pupil.epochs);
     // As inputs, so that a recorded step holds for every epoch.
     const alone = await unlabelled(config, taught, y);
@@ -80,5 +98,5 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
     };
     return { inputs: [x, ...labelsOf({ y, blend }), taught, ...taughtFeatures, shares, hardShares, temperature, ...termWeights], loss: batchLoss };
   };
-  return { weights, prepare };
+  return { weights, respond, prepare };
 }

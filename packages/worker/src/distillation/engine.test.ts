@@ -129,6 +129,22 @@ test('in FitNets’ first stage the layers behind the hint rest, and hints rest 
   expect(isZero(later.subarray(own, student.parameters))).toBe(true);
 });
 
+test('a teacher that answers once teaches the same as one that answers each batch', async () => {
+  const trained = async (augment: object | undefined): Promise<number[]> => {
+    const it = caseOf({ alpha: 2, beta: 0.5, terms: [{ name: 'kd' }, { name: 'hint', weight: 5 }] });
+    const recipe = it.recipe as { student: object };
+    const student = await studentOf({ ...it, recipe: { ...recipe, student: { ...recipe.student, ...(augment ? { augment } : {}) } } });
+    await train(student, 12);
+    return [...student.engine.stateBuffers()[0].data];
+  };
+  // Augmentation that changes nothing: rows are the same, but nobody knows that they come again.
+  expectClose(await trained(undefined), await trained({}));
+  // One variant comes again and again; two in turn; a new one each epoch.
+  const [one, two, many] = [await trained({ rotate: 20, variants: 1 }), await trained({ rotate: 20, variants: 2 }), await trained({ rotate: 20 })];
+  expect(one).not.toEqual(two);
+  expect(two).not.toEqual(many);
+});
+
 test('a student with transfer sets takes the steps of one that is given the same rows', async () => {
   // Rows of the batch once more, unchanged, and pure distillation: the mean over all rows is that over the batch.
   const plain = await gradientOf(await studentOf(caseOf({ alpha: 50 })));

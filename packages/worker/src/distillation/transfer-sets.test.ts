@@ -1,7 +1,8 @@
+import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { distillSchema, type DatasetManifest, type Schedule, type TransferConfig } from '@stillhouse/core';
 import { cutTensors, type Batch } from '@stillhouse/datasets';
-import { TransferSets } from './transfer-sets.js';
+import { TransferSets, type AddedRows } from './transfer-sets.js';
 
 const largeRows = 7;
 const blocks = new Map<string, Uint8Array>();
@@ -12,8 +13,9 @@ const schedule: Schedule = { rowCount: 4, batch: 4, ranks: 1, epochs: 20, seed: 
 const batch: Batch = { rows: 4, x: Float32Array.from({ length: 8 }, (_, i) => i), y: new Float32Array(4) };
 
 const configsOf = (transfer: object[]): TransferConfig[] => distillSchema.parse({ transfer }).transfer;
-const setsOf = (transfer: object[], lacksColumns = false): TransferSets => new TransferSets(configsOf(transfer), { dataset, schedule, image: undefined, fetchBlock: async (hash) => blocks.get(hash)!, lacksColumns });
-const addedBy = (sets: TransferSets, step: number): Promise<Float32Array[]> => sets.add({ batch, rows: [0, 1, 2, 3], where: { seed: schedule.seed, epoch: step, step, rank: 0 } });
+const setsOf = (transfer: object[], lacksColumns = false): TransferSets => new TransferSets(configsOf(transfer), { dataset, schedule, image: undefined, fetchBlock: async (hash) => blocks.get(hash)!, respond: async (x) => [tf.sum(x, 1, true)], lacksColumns });
+const rowsAddedBy = (sets: TransferSets, step: number): Promise<AddedRows[]> => sets.add({ batch, rows: [0, 1, 2, 3], where: { seed: schedule.seed, epoch: step, step, rank: 0 } });
+const addedBy = async (sets: TransferSets, step: number): Promise<Float32Array[]> => (await rowsAddedBy(sets, step)).map(({ x }) => x);
 
 test('rows of the batch come once more, as often as they are wanted', async () => {
   const [added] = await addedBy(setsOf([{ from: 'small', rows: 2.5 }]), 0);
@@ -39,6 +41,20 @@ test('rows of the large set go round: each once before one comes again, in anoth
   expect(first).not.toEqual(second);
   const [again] = await addedBy(setsOf([{ from: 'large', rows: 0.75 }]), 4);
   expect([...again].filter((_, i) => i % 2 === 0).map((value) => (value - 100) / 2)).toEqual(seen[4]);
+});
+
+test('rows of the large set that come again are answered once; those that come once, or never as they were, with their batch', async () => {
+  const answersOf = async (transfer: object): Promise<number[] | undefined> => {
+    const [{ answers }] = await rowsAddedBy(setsOf([transfer]), 0);
+    return answers && [...answers[0].dataSync()];
+  };
+  const [{ x }] = await rowsAddedBy(setsOf([{ from: 'large', rows: 0.75 }]), 0);
+  expect(await answersOf({ from: 'large', rows: 0.75 })).toEqual([x[0] + x[1], x[2] + x[3], x[4] + x[5]]);
+  expect(await answersOf({ from: 'large', rows: 0.75, augment: { mixup: 1 } })).toBeUndefined();
+  expect(await answersOf({ from: 'large', rows: 0.25 })).toBeDefined();
+  // Twenty steps of 0.05 · 4 rows go through a third of the seven.
+  expect(await answersOf({ from: 'large', rows: 0.05 })).toBeDefined();
+  expect(await answersOf({ from: 'small' })).toBeUndefined();
 });
 
 test('the large set’s rows cannot be used where the student takes columns that they lack', () => {

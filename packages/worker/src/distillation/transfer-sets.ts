@@ -2,8 +2,11 @@
 // own, or rows of the large set, which go round in a shuffled order. All are a function of (seed, epoch, step).
 import { epochOrder, hashName, hashWords, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type TransferConfig } from '@stillhouse/core';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
-import { augment, type AugmentPlace, type ImageOfRow } from '../augment.js';
+import type * as tf from '@tensorflow/tfjs';
+import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../augment.js';
 import type { FetchBlock } from '../engine.js';
+import { answersAbout, variantsOf } from './known-rows.js';
+import type { TeacherAnswers } from './teacher-answers.js';
 
 /** A step of the student, and the rows of its batch as they lie on disk. */
 export interface OwnRows {
@@ -12,9 +15,15 @@ export interface OwnRows {
   readonly where: AugmentPlace;
 }
 
+/** Rows that a set adds. */
+export interface AddedRows {
+  /** Inputs, one row after the other. */
+  readonly x: Float32Array;
+  readonly answers?: readonly tf.Tensor[] | undefined;
+}
+
 interface TransferSet {
-  /** Inputs of the rows that it adds, one row after the other. */
-  add(own: OwnRows): Promise<Float32Array>;
+  add(own: OwnRows): Promise<AddedRows>;
   readonly waitedMs: number;
 }
 
@@ -25,6 +34,8 @@ export interface TransferOptions {
   readonly schedule: Schedule;
   readonly image: ImageOfRow | undefined;
   readonly fetchBlock: FetchBlock;
+  /** What the student's teacher says about rows. */
+  readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
 }
 
 /** Draws of a set's own, unlike those of the batch and of other sets. */
@@ -43,7 +54,7 @@ function fromBatch(config: TransferConfig, index: number, { image }: TransferOpt
         const all = changed(batch, rows, config, { where: { ...where, seed: seedOf(where.seed, index, copy) }, image });
         added.set(all.subarray(0, added.length - copy * batch.x.length), copy * batch.x.length);
       }
-      return Promise.resolve(added);
+      return Promise.resolve({ x: added });
     },
   };
 }
@@ -52,6 +63,7 @@ class FromLargeSet implements TransferSet {
   readonly #reader: TrainingReader;
   readonly #schedule: Schedule;
   #order: { readonly epoch: number; readonly order: EpochOrder } | undefined;
+  readonly #answers: TeacherAnswers | undefined;
 
   constructor(
     private readonly config: TransferConfig,
@@ -63,13 +75,16 @@ class FromLargeSet implements TransferSet {
     const all = { rowCount, batch: Math.min(rowCount, Math.max(1, Math.round(schedule.batch * config.rows))), ranks: 1, epochs: 1, seed: seedOf(schedule.seed, index), ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }) };
     this.#schedule = { ...all, epochs: Math.ceil(totalSteps(schedule) / stepsPerEpoch(all)) };
     this.#reader = new TrainingReader(dataset, dataset.sets.large!, this.#schedule, fetchBlock);
+    // Rows that come once at most are answered with their batch.
+    const comesAgain = totalSteps(schedule) > (variantsOf(config.augment) ?? 1) * stepsPerEpoch(this.#schedule);
+    this.#answers = comesAgain ? answersAbout(dataset.sets.large!, { ...options, augment: config.augment, seed: this.#schedule.seed }) : undefined;
   }
 
   get waitedMs(): number {
     return this.#reader.waitedMs;
   }
 
-  async add({ where }: OwnRows): Promise<Float32Array> {
+  async add({ where }: OwnRows): Promise<AddedRows> {
     const { step } = where;
     const epoch = Math.floor(step / stepsPerEpoch(this.#schedule));
     if (this.#order?.epoch !== epoch) this.#order = { epoch, order: epochOrder(this.#schedule, epoch) };
@@ -77,7 +92,8 @@ class FromLargeSet implements TransferSet {
     const share = { rank: 0, rows: order.rankRows({ step, rank: 0 }) };
     this.#reader.begin({ epoch, step, order, ranks: [share] });
     const batch = await this.#reader.read(share);
-    return changed(batch, share.rows, this.config, { where: { ...where, epoch, seed: this.#schedule.seed }, image: this.options.image });
+    const x = changed(batch, share.rows, this.config, { where: { ...where, epoch, seed: this.#schedule.seed }, image: this.options.image });
+    return { x, answers: await this.#answers?.of(share.rows, variantAt(this.config.augment, epoch)) };
   }
 }
 
@@ -99,9 +115,9 @@ export class TransferSets {
     return this.#sets.reduce((sum, { waitedMs }) => sum + waitedMs, 0);
   }
 
-  /** Inputs of the rows that all sets add to a step's batch. */
-  async add(own: OwnRows): Promise<Float32Array[]> {
-    const added: Float32Array[] = [];
+  /** The rows that each set adds to a step's batch. */
+  async add(own: OwnRows): Promise<AddedRows[]> {
+    const added: AddedRows[] = [];
     for (const set of this.#sets) added.push(await set.add(own));
     return added;
   }
