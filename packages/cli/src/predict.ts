@@ -45,7 +45,7 @@ function encodeTensors(column: TensorColumn, cells: readonly number[], rowCount:
   return out;
 }
 
-const softmax = (logits: readonly number[]): number[] => {
+export const softmax = (logits: readonly number[]): number[] => {
   const max = Math.max(...logits);
   const powers = logits.map((z) => Math.exp(z - max));
   const sum = powers.reduce((total, value) => total + value, 0);

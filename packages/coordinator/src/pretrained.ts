@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { datasetOf, isTrained, StillhouseError, type Job, type Recipe, type TeacherFiles } from '@stillhouse/core';
+import { isTrained, StillhouseError, type Job, type Recipe, type TeacherFiles } from '@stillhouse/core';
 import type { BlockFolder } from '@stillhouse/datasets';
 import { modelMetadata, type ModelMetadata } from './metadata.js';
 
@@ -76,7 +76,7 @@ export function pretrainedTeachers(recipe: Recipe, job: Job, { recipeFolder, blo
   return [pretrained].flat().map((path) => {
     const { json, model, weights } = readModel(path, recipeFolder);
     const trained = json.userDefinedMetadata?.stillhouse;
-    if (trained) refuseUnlike(path, trained, { ...job, dataset: datasetOf(job.dataset, 'teacher') });
+    if (trained) refuseUnlike(path, trained, job);
     return { path, format: json.format === 'graph-model' || json.modelTopology?.node !== undefined ? 'graph' : 'layers', model: keep(model), weights: keep(weights) };
   });
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { protocolVersion, type CoordinatorNotice, type ErrorRecord, type Job, type PhaseRecord, type RunRecord } from '@stillhouse/core';
 
-const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+export const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 export interface RunStart {
   readonly job: Job;

@@ -134,6 +134,14 @@ export function finishMetrics(loss: LossName, sums: MetricSums, targets: readonl
   return { ...common, rmse: Math.sqrt(squared), mae: absolute, r2 };
 }
 
+/** Metrics of the sums of all ranks, added up in rank order. */
+export function totalMetrics(loss: LossName, values: Iterable<MetricSums>, targets: readonly TargetScale[]): Metrics {
+  const [first, ...others] = values;
+  const total = first.slice();
+  for (const sums of others) for (let i = 0; i < total.length; i++) total[i] += sums[i];
+  return finishMetrics(loss, total, targets);
+}
+
 /** Whether a smaller value of the metric is better. */
 export function smallerIsBetter(metric: MetricName): boolean {
   return metric !== 'accuracy' && metric !== 'r2';

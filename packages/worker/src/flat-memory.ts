@@ -46,3 +46,15 @@ export function allocateFlat(lengths: readonly number[]): { buffers: Float32Arra
   });
   return { buffers, kernels: new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels };
 }
+
+/** Arrays one behind the other; a single one as it is. */
+export function joinFloats(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

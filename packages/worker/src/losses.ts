@@ -2,13 +2,17 @@
 import * as tf from '@tensorflow/tfjs';
 import { huberDelta, type LossName } from '@stillhouse/core';
 
+/** Huber's loss, element by element. */
+export function huber(error: tf.Tensor): tf.Tensor {
+  const size = tf.abs(error);
+  const inner = tf.minimum(size, huberDelta);
+  return tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner)));
+}
+
 /** Error [rows, outputs] → loss per row [rows] of a regression loss. */
 function regressionLoss(loss: 'mse' | 'mae' | 'huber', error: tf.Tensor2D): tf.Tensor1D {
   if (loss === 'mse') return tf.mean(tf.square(error), 1);
-  const size = tf.abs(error);
-  if (loss === 'mae') return tf.mean(size, 1);
-  const inner = tf.minimum(size, huberDelta);
-  return tf.mean(tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner))), 1);
+  return tf.mean(loss === 'mae' ? tf.abs(error) : huber(error), 1);
 }
 
 /** [rows, classes] of class indices [rows]. Cast, since wasm's oneHot writes whole numbers into floats. */

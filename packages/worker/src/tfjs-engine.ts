@@ -15,7 +15,7 @@ import { answersAbout } from './distillation/known-rows.js';
 import type { TeacherAnswers } from './distillation/teacher-answers.js';
 import { TransferSets, type TransferOptions } from './distillation/transfer-sets.js';
 import type { Built, ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
-import { sharedFloats } from './flat-memory.js';
+import { joinFloats, sharedFloats } from './flat-memory.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel, setWeights, weightBytes } from './model-file.js';
@@ -64,19 +64,8 @@ function copyOf(numbers: Float32Array): Float32Array {
  */
 function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { inputShape, labelCount }: DatasetManifest, added: readonly Float32Array[] = []): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
   const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
-  const inputs = joined([x, ...added]);
+  const inputs = joinFloats([x, ...added]);
   return { x: tf.tensor(inputs, [(rows * inputs.length) / x.length, ...inputShape]), y: labels(y), ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}) };
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0];
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 /** What a row's image is like, where rows are images. */

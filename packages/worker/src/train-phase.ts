@@ -1,7 +1,7 @@
 // A phase from its start to its end in one process, without a cluster: the same decisions, the same schedule and the same
 // tree of sums, and so the same bits.
 import {
-  afterEpoch, afterStep, afterTest, batchRows, countRows, emptyLedger, epochOrder, finishMetrics, initialTraining, lossesOf, nextTask, phaseLearningRate, phaseOf, rankShare, stepsPerEpoch, StillhouseError,
+  afterEpoch, afterStep, afterTest, batchRows, countRows, emptyLedger, epochOrder, initialTraining, lossesOf, nextTask, phaseLearningRate, phaseOf, rankShare, stepsPerEpoch, StillhouseError, totalMetrics,
   type EpochOrder, type FlatLayout, type Job, type Metrics, type Phase, type PhaseName, type SetName, type TrainingState,
 } from '@stillhouse/core';
 import type { Engine } from './engine.js';
@@ -32,9 +32,7 @@ async function takeStep({ engine, phase, layout, sum }: Stage, training: Trainin
 async function metricsOn({ engine, job, phase }: Stage, set: SetName): Promise<Metrics> {
   const { rowCount } = job.dataset.sets[set]!;
   const values = await engine.evaluate({ set, shares: new Map(ranksOf(phase).map((rank) => [rank, rankShare(rowCount, phase.schedule.ranks, rank)])) });
-  // In the order of ranks, as all members of a cluster add them up.
-  const total = [...values.values()].reduce((sums, each) => sums.map((value, i) => value + each[i]));
-  return finishMetrics(phase.loss, total, job.dataset.targets);
+  return totalMetrics(phase.loss, values.values(), job.dataset.targets);
 }
 
 async function endEpoch(stage: Stage, training: TrainingState): Promise<TrainingState> {

@@ -12,7 +12,7 @@ export function parseCount(text: string): number {
   return value;
 }
 
-const collect = (value: string, previous: string[]): string[] => [...previous, value];
+export const collect = (value: string, previous: string[]): string[] => [...previous, value];
 
 export const backendOption = (): Option => new Option('--backend <name>', 'engine backend; auto takes the fastest one that trains every model of the recipe').choices(backendNames).default('auto');
 export const setOption = (): Option => new Option('--set <key=value>', 'change a value of the recipe, e.g. teacher.epochs=3 (null removes it); may be repeated').argParser(collect).default([], 'none');

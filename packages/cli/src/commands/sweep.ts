@@ -6,7 +6,7 @@ import type { BackendName } from '@stillhouse/worker';
 import { axisOf } from '../sweep/cells.js';
 import { tableText } from '../sweep/results.js';
 import { sweep } from '../sweep/sweep.js';
-import { backendOption, jsonOption, parseCount, setOption } from './options.js';
+import { backendOption, collect, jsonOption, parseCount, setOption } from './options.js';
 import { printLine, tellLine, withInterrupt } from './terminal.js';
 
 interface Options {
@@ -20,8 +20,6 @@ interface Options {
   set: string[];
   json?: true;
 }
-
-const collect = (value: string, previous: string[]): string[] => [...previous, value];
 
 export function addSweep(program: Command): void {
   program

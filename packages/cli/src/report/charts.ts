@@ -1,4 +1,5 @@
 // Pictures of a report, as SVG.
+import { escaped, rounded } from '../svg.js';
 
 export interface Line {
   readonly name: string;
@@ -8,8 +9,6 @@ export interface Line {
 
 export const colours = { teacher: '#888888', student: '#0072b2', alone: '#d55e00' } as const;
 
-export const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-const shown = (value: number): string => String(Number(value.toPrecision(3)));
 const size = { width: 460, height: 280, left: 64, top: 36, right: 16, bottom: 44 };
 
 /** Lines over common axes; both begin and end where the points do, unless ranges are given. */
@@ -29,8 +28,8 @@ export function lineChart(lines: readonly Line[], labels: { x: string; y: string
     const [atX, atY] = [lowX + share * (highX - lowX), lowY + share * (highY - lowY)];
     return [
       `<line x1="${size.left}" x2="${size.width - size.right}" y1="${y(atY)}" y2="${y(atY)}" stroke="#eee"/>`,
-      `<text x="${size.left - 6}" y="${Number(y(atY)) + 4}" text-anchor="end">${shown(atY)}</text>`,
-      `<text x="${x(atX)}" y="${size.height - size.bottom + 16}" text-anchor="middle">${shown(atX)}</text>`,
+      `<text x="${size.left - 6}" y="${Number(y(atY)) + 4}" text-anchor="end">${rounded(atY)}</text>`,
+      `<text x="${x(atX)}" y="${size.height - size.bottom + 16}" text-anchor="middle">${rounded(atX)}</text>`,
     ];
   });
   lines.forEach(({ name, colour, points: own }, i) => {

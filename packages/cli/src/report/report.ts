@@ -1,9 +1,11 @@
 // A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
 import { isClassification, metricsOf, spaceOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
 import { stringify } from 'yaml';
+import { softmax } from '../predict.js';
 import { formatMetric } from '../summary.js';
 import { drawMap } from '../tune/map.js';
-import { colours, confusionChart, escaped, imageOf, lineChart, type Line } from './charts.js';
+import { escaped } from '../svg.js';
+import { colours, confusionChart, imageOf, lineChart, type Line } from './charts.js';
 import type { JudgedModel, JudgedRows } from './judge.js';
 
 const phases = ['teacher', 'student', 'alone'] as const;
@@ -48,17 +50,9 @@ function learningCurves(record: RunRecord, metric: MetricName): string {
   ].join('');
 }
 
-const argmax = (values: ArrayLike<number>): number => Array.from(values).reduce((best, value, i, all) => (value > all[best] ? i : best), 0);
+const argmax = (values: readonly number[]): number => values.reduce((best, value, i, all) => (value > all[best] ? i : best), 0);
 
-function softmax(logits: ArrayLike<number>): number[] {
-  const all = Array.from(logits);
-  const max = Math.max(...all);
-  const powers = all.map((z) => Math.exp(z - max));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
-}
-
-const rowOf = ({ outputs, outputCount }: JudgedModel, row: number): Float32Array => outputs.subarray(row * outputCount, (row + 1) * outputCount);
+const rowOf = ({ outputs, outputCount }: JudgedModel, row: number): number[] => Array.from(outputs.subarray(row * outputCount, (row + 1) * outputCount));
 
 function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): string {
   const names = dataset.classes ?? Array.from({ length: dataset.outputs }, (_, k) => String(k));
@@ -99,7 +93,7 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   const all = Array.from({ length: rows }, (_, row) => {
     if (!isClasses) {
       const [t, s] = [rowOf(teacher, row), rowOf(student, row)];
-      return { row, weight: Math.max(...Array.from(t, (value, k) => Math.abs(value - s[k]))) };
+      return { row, weight: Math.max(...t.map((value, k) => Math.abs(value - s[k]))) };
     }
     const [t, s] = [softmax(rowOf(teacher, row)), softmax(rowOf(student, row))];
     return { row, weight: argmax(t) === argmax(s) ? 0 : Math.min(Math.max(...t), Math.max(...s)) };
@@ -108,8 +102,8 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   const width = inputs.length / rows;
   const isImage = dataset.inputShape.length === 3 && [1, 3].includes(dataset.inputShape[2]);
   const said = (model: JudgedModel, row: number): string => {
-    if (recipe.loss === 'binaryCrossEntropy') return Array.from(rowOf(model, row), (z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
-    if (!isClasses) return Array.from(rowOf(model, row), (value, k) => ((dataset.targets[k]?.deviation ?? 1) * value + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', ');
+    if (recipe.loss === 'binaryCrossEntropy') return rowOf(model, row).map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
+    if (!isClasses) return rowOf(model, row).map((value, k) => ((dataset.targets[k]?.deviation ?? 1) * value + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', ');
     const probabilities = softmax(rowOf(model, row));
     const best = argmax(probabilities);
     return `${nameOf(best)} (${(100 * probabilities[best]).toFixed(0)} %)`;

@@ -1,5 +1,5 @@
 // What a sweep runs: every combination of values, each with every seed, and the teachers that they share.
-import { createHash } from 'node:crypto';
+import { hashJson } from '@stillhouse/coordinator';
 import { isTrained, StillhouseError, type Recipe } from '@stillhouse/core';
 import { parseDocument } from 'yaml';
 
@@ -41,10 +41,8 @@ export const shownValue = (value: unknown): string => (typeof value === 'string'
 
 export const nameOf = (axes: readonly Axis[], { values, seed }: Cell): string => [...axes.map(({ path }, i) => `${path}=${shownValue(values[i])}`), `seed=${seed}`].join(', ');
 
-const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
-
 /** Name of a cell's folder: the same for the same recipe. */
-export const folderOf = (recipe: Recipe): string => hashJson(recipe);
+export const folderOf = (recipe: Recipe): string => hashJson(recipe).slice(0, 16);
 
 /** Whether the seed decides which rows of the large set a teacher is trained on. */
 const drawsBySeed = ({ data, teacher }: Recipe): boolean => teacher.validation > 0 || (data.split?.test ?? 0) > 0 || data.large.take !== undefined || data.large.perClass !== undefined;

@@ -1,14 +1,12 @@
 // A plot of a sweep: the metric over the first axis, with intervals; a panel for each combination of the others.
 import type { Estimate, MetricName } from '@stillhouse/core';
 import { shownValue, type Axis } from './cells.js';
+import { rounded, svgText } from '../svg.js';
 import type { Row } from './results.js';
 
 const panel = { width: 480, height: 320, left: 72, top: 56, right: 16, bottom: 56 };
 const lines = [['teacher', '#888888'], ['alone', '#d55e00'], ['student', '#0072b2']] as const;
 
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-const text = (x: number, y: number, content: string, more = ''): string => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${escaped(content)}</text>`;
-const shown = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** Places of an axis's values: on a logarithmic scale if they spread over a decade or more, evenly if they are no numbers. */
 function placesOf(values: readonly unknown[]): number[] {
@@ -24,21 +22,21 @@ function drawPanel(axis: Axis, rows: readonly Row[], { metric, range: [low, high
   const inner = { width: panel.width - panel.left - panel.right, height: panel.height - panel.top - panel.bottom };
   const x = (value: unknown): number => panel.left + (0.04 + 0.92 * places[axis.values.findIndex((each) => JSON.stringify(each) === JSON.stringify(value))]) * inner.width;
   const y = (value: number): number => panel.top + (1 - (value - low) / (high - low)) * inner.height;
-  const parts = [`<rect x="${panel.left}" y="${panel.top}" width="${inner.width}" height="${inner.height}" fill="none" stroke="#ccc"/>`, text(panel.left, 20, title, 'font-weight="bold"')];
+  const parts = [`<rect x="${panel.left}" y="${panel.top}" width="${inner.width}" height="${inner.height}" fill="none" stroke="#ccc"/>`, svgText(panel.left, 20, title, 'font-weight="bold"')];
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     const value = low + share * (high - low);
-    parts.push(`<line x1="${panel.left}" x2="${panel.left + inner.width}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eee"/>`, text(panel.left - 6, y(value) + 4, shown(value), 'text-anchor="end"'));
+    parts.push(`<line x1="${panel.left}" x2="${panel.left + inner.width}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eee"/>`, svgText(panel.left - 6, y(value) + 4, rounded(value), 'text-anchor="end"'));
   }
-  for (const value of axis.values) parts.push(text(x(value), panel.height - panel.bottom + 18, shownValue(value), 'text-anchor="middle"'));
-  parts.push(text(panel.left + inner.width / 2, panel.height - 12, axis.path, 'text-anchor="middle"'), text(panel.left, 40, metric));
+  for (const value of axis.values) parts.push(svgText(x(value), panel.height - panel.bottom + 18, shownValue(value), 'text-anchor="middle"'));
+  parts.push(svgText(panel.left + inner.width / 2, panel.height - 12, axis.path, 'text-anchor="middle"'), svgText(panel.left, 40, metric));
   lines.forEach(([name, colour], i) => {
     const points = rows.flatMap((row): { at: number; estimate: Estimate }[] => (row[name] ? [{ at: x(row.values[0]), estimate: row[name] }] : []));
     parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2"${name === 'teacher' ? ' stroke-dasharray="6 4"' : ''} points="${points.map(({ at, estimate: { mean } }) => `${at.toFixed(1)},${y(mean).toFixed(1)}`).join(' ')}"/>`);
     for (const { at, estimate: { mean, halfWidth } } of points) {
       if (Number.isFinite(halfWidth)) parts.push(`<line x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${y(Math.min(high, mean + halfWidth)).toFixed(1)}" y2="${y(Math.max(low, mean - halfWidth)).toFixed(1)}" stroke="${colour}"/>`);
-      parts.push(`<circle cx="${at.toFixed(1)}" cy="${y(mean).toFixed(1)}" r="4" fill="${colour}"><title>${name}: ${shown(mean)}${Number.isFinite(halfWidth) ? ` ± ${shown(halfWidth)}` : ''}</title></circle>`);
+      parts.push(`<circle cx="${at.toFixed(1)}" cy="${y(mean).toFixed(1)}" r="4" fill="${colour}"><title>${name}: ${rounded(mean)}${Number.isFinite(halfWidth) ? ` ± ${rounded(halfWidth)}` : ''}</title></circle>`);
     }
-    parts.push(text(panel.left + 80 + 80 * i, 40, name, `fill="${colour}"`));
+    parts.push(svgText(panel.left + 80 + 80 * i, 40, name, `fill="${colour}"`));
   });
   return parts.join('');
 }

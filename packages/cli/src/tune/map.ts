@@ -1,5 +1,6 @@
 // A picture of a search: what a model of all trials believes over the first two numbers, and where trials were.
 import { coordinateOf, gaussianProcess, pointOf, smallerIsBetter, type Dimension, type TunedRecord } from '@stillhouse/core';
+import { rounded, svgText } from '../svg.js';
 
 const size = { width: 640, height: 480, left: 80, top: 48, right: 120, bottom: 64 };
 const cells = 40;
@@ -14,8 +15,6 @@ function colourOf(share: number): string {
   return `#${[0, 1, 2].map((i) => Math.round(channel(low, i) + (channel(high, i) - channel(low, i)) * (at % 1)).toString(16).padStart(2, '0')).join('')}`;
 }
 
-const shown = (value: number): string => String(Number(value.toPrecision(3)));
-const text = (x: number, y: number, content: string, more = ''): string => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`;
 
 /** @returns an SVG file; with one number alone its trials lie along the axis, each as high as its metric */
 export function drawMap(record: TunedRecord, space: readonly Dimension[]): string {
@@ -45,18 +44,18 @@ export function drawMap(record: TunedRecord, space: readonly Dimension[]): strin
   finite.forEach(({ mean, comparable, standardError, folds, values: at }, i) => {
     const isChosen = JSON.stringify(at) === JSON.stringify(record.values);
     const place: [number, number] = up ? [x(coordinates[i][0]), y(coordinates[i][1])] : [x(coordinates[i][0]), y((comparable! - least) / span)];
-    const title = `${space.map(({ path }) => `${path} ${shown(at[path])}`).join(', ')}: ${record.metric} ${mean === null ? 'not finite' : shown(mean)}${standardError === null ? '' : ` ± ${shown(standardError)}`} on ${folds} folds`;
+    const title = `${space.map(({ path }) => `${path} ${rounded(at[path])}`).join(', ')}: ${record.metric} ${mean === null ? 'not finite' : rounded(mean)}${standardError === null ? '' : ` ± ${rounded(standardError)}`} on ${folds} folds`;
     parts.push(`<circle cx="${place[0].toFixed(1)}" cy="${place[1].toFixed(1)}" r="${isChosen ? 8 : 4}" fill="${colourOf(quality(comparable!))}" stroke="${isChosen ? '#d00' : '#fff'}" stroke-width="${isChosen ? 3 : 1}"><title>${title}</title></circle>`);
   });
   const ticks = [0, 0.25, 0.5, 0.75, 1];
-  const valueOn = ({ path, config }: Dimension, share: number): string => shown(pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
+  const valueOn = ({ path, config }: Dimension, share: number): string => rounded(pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
   for (const share of ticks) {
-    parts.push(text(x(share), size.height - size.bottom + 20, valueOn(across, share), 'text-anchor="middle"'));
-    parts.push(text(size.left - 8, y(share) + 4, up ? valueOn(up, share) : shown(least + share * span), 'text-anchor="end"'));
+    parts.push(svgText(x(share), size.height - size.bottom + 20, valueOn(across, share), 'text-anchor="middle"'));
+    parts.push(svgText(size.left - 8, y(share) + 4, up ? valueOn(up, share) : rounded(least + share * span), 'text-anchor="end"'));
   }
   for (let i = 0; i < cells; i++) parts.push(`<rect x="${size.width - 96}" y="${y((i + 1) / cells).toFixed(1)}" width="16" height="${(plot.height / cells + 0.5).toFixed(1)}" fill="${colourOf(i / cells)}"/>`);
-  parts.push(text(size.width - 76, y(1) + 10, shown(better > 0 ? most : least)), text(size.width - 76, y(0), shown(better > 0 ? least : most)));
-  parts.push(text(x(0.5), size.height - 16, across.path, 'text-anchor="middle"'), text(16, y(0.5), up ? up.path : record.metric, `text-anchor="middle" transform="rotate(-90 16 ${y(0.5).toFixed(1)})"`));
-  parts.push(text(size.left, 28, `${record.metric} on the folds that judged every trial; circled in red: the values that were chosen`));
+  parts.push(svgText(size.width - 76, y(1) + 10, rounded(better > 0 ? most : least)), svgText(size.width - 76, y(0), rounded(better > 0 ? least : most)));
+  parts.push(svgText(x(0.5), size.height - 16, across.path, 'text-anchor="middle"'), svgText(16, y(0.5), up ? up.path : record.metric, `text-anchor="middle" transform="rotate(-90 16 ${y(0.5).toFixed(1)})"`));
+  parts.push(svgText(size.left, 28, `${record.metric} on the folds that judged every trial; circled in red: the values that were chosen`));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${parts.join('')}</svg>\n`;
 }

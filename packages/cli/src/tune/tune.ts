@@ -1,8 +1,8 @@
 // The search for the student's numbers: cross-validation on the small set, over this machine's cores.
-import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { datasetOf, foldsOf, isClassification, searchState, smallerIsBetter, spaceOf, StillhouseError, type Dimension, type Evaluation, type Fold, type Job, type MetricName, type Metrics, type Recipe, type SearchState, type TunedRecord } from '@stillhouse/core';
+import { hashJson } from '@stillhouse/coordinator';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker';
 import { drawMap } from './map.js';
@@ -54,8 +54,6 @@ export interface TuneProgress {
   readonly planned: number;
   readonly what: string;
 }
-
-const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** What decides a trial's outcome besides its values and fold: another way to search has the same trials. */
 function identityOf({ job, teacher }: TuneOptions): string {

@@ -1,9 +1,9 @@
 // A member at work: steps, evaluations, the test and the end of a phase, each an operation of the collective.
 import { type ErrorRecord } from '../errors.js';
-import { phaseLearningRate, type Job, type SetName } from '../job.js';
+import { phaseLearningRate, type SetName } from '../job.js';
 import { addLedgers, countRows, emptyLedger } from '../ledger.js';
 import { limits } from '../limits.js';
-import { finishMetrics, type Metrics } from '../metrics.js';
+import { totalMetrics } from '../metrics.js';
 import { epochOrder } from '../order.js';
 import { batchRows, rankShare, stepsPerEpoch } from '../schedule.js';
 import type { Outgoing } from './collective.js';
@@ -148,16 +148,9 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   return accounts.some(({ yields }) => yields) ? park(next, 'all stopped at the end of a step', effects) : beginTask(next, run, effects);
 }
 
-/** Adds up the sums of all ranks, in rank order. */
-function totalMetrics(job: Job, run: Running, values: readonly Float64Array[]): Metrics {
-  const total = new Float64Array(values[0].length);
-  for (const sums of values) for (let i = 0; i < total.length; i++) total[i] += sums[i];
-  return finishMetrics(run.phase.loss, total, job.dataset.targets);
-}
-
 function finishEpoch(state: WorkerState, run: Running, effects: WorkerEffect[], values: readonly Float64Array[]): WorkerStep {
   run.collective.advance();
-  const validation = run.phase.validationSet ? totalMetrics(state.job!, run, values) : undefined;
+  const validation = run.phase.validationSet ? totalMetrics(run.phase.loss, values, state.job!.dataset.targets) : undefined;
   const end = afterEpoch(state.training!, run.phase, { validation, weightsSha256: run.weightsSha256 });
   effects.push(send({ type: 'epoch', phase: run.phase.name, report: end.report }));
   if (end.snapshot) effects.push({ type: 'keepBest' });
@@ -167,7 +160,7 @@ function finishEpoch(state: WorkerState, run: Running, effects: WorkerEffect[], 
 
 function finishTest(state: WorkerState, run: Running, effects: WorkerEffect[], values: readonly Float64Array[]): WorkerStep {
   run.collective.advance();
-  const training = afterTest(state.training!, { metrics: totalMetrics(state.job!, run, values), weightsSha256: run.weightsSha256 });
+  const training = afterTest(state.training!, { metrics: totalMetrics(run.phase.loss, values, state.job!.dataset.targets), weightsSha256: run.weightsSha256 });
   return beginTask({ ...state, training }, run, effects);
 }
 

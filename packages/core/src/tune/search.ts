@@ -123,7 +123,7 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
       alive = alive.slice(0, rung.trials);
       const wanted = alive.map((trial) => Array.from({ length: rung.folds }, (_, fold) => ({ ...trial, fold })));
       const costs = wanted.map((evaluations) => evaluations.map((each) => costOf(each)));
-      const pending = wanted.flat().filter((_, at) => costs.flat()[at] === undefined);
+      const pending = wanted.flatMap((evaluations, at) => evaluations.filter((_, fold) => costs[at][fold] === undefined));
       if (pending.length > 0) return { pending, judged: judged(), chosen: undefined, reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds` };
       const now = alive.map((trial, at) => judge(trial, costs[at] as number[]));
       for (const each of now) latest.set(each.trial, each);

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { datasetOf, fitTemperature, limits, type Calibration, type Job } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../engine.js';
+import { joinFloats } from '../flat-memory.js';
 import type { Teacher } from './teacher.js';
 
 /** Fits it on rows that were held out of the teacher's training, or on the small set where there are none. */
@@ -22,7 +23,6 @@ export async function calibrate(teacher: Teacher, job: Job, fetchBlock: FetchBlo
     labels.push(batch.y);
     tf.dispose([x, given]);
   }
-  const joined = (parts: readonly Float32Array[]): Float32Array => Float32Array.from(parts.flatMap((part) => [...part]));
-  const all = joined(outputs);
-  return fitTemperature(job.recipe.loss, { outputs: all, outputCount: all.length / set.rowCount, labels: joined(labels), rows: set.rowCount });
+  const all = joinFloats(outputs);
+  return fitTemperature(job.recipe.loss, { outputs: all, outputCount: all.length / set.rowCount, labels: joinFloats(labels), rows: set.rowCount });
 }

@@ -2,7 +2,7 @@
 // Rows of transfer sets have the soft term alone, since nobody but the teacher knows their labels.
 import * as tf from '@tensorflow/tfjs';
 import type { DistillConfig } from '@stillhouse/core';
-import { labelsOf, rowLoss, type MicroBatch, type Objective, type PreparedBatch } from '../objective.js';
+import { labelsOf, rowLoss, type BatchPart, type MicroBatch, type Objective, type PreparedBatch } from '../objective.js';
 import { forwardOf } from './layers.js';
 import { termOf, type Pupil, type Term } from './terms.js';
 
@@ -47,7 +47,7 @@ async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y:
 }
 
 /** What the teacher says about all rows of a batch, asked only about those of which it is not known. */
-async function answersTo({ x, parts = [] }: Pick<MicroBatch, 'x' | 'parts'>, respond: (x: tf.Tensor) => Promise<tf.Tensor[]>): Promise<tf.Tensor[]> {
+async function answersTo(x: tf.Tensor, parts: readonly BatchPart[], respond: (x: tf.Tensor) => Promise<tf.Tensor[]>): Promise<tf.Tensor[]> {
   if (!parts.some(({ answers }) => answers)) return respond(x);
   const responses: (readonly tf.Tensor[])[] = [];
   let first = 0;
@@ -69,12 +69,11 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
   const forward = forwardOf(student, terms.flatMap(({ layers }) => layers?.student.name ?? []));
   const teacherLayers = [...new Set(terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
   const weights = terms.flatMap(({ objective }) => objective.weights ?? []);
-
   const respond = (x: tf.Tensor): Promise<tf.Tensor[]> => teacher.respond(x, teacherLayers);
 
-  const prepare = async ({ x, y, blend, epoch, parts }: MicroBatch): Promise<PreparedBatch> => {
+  const prepare = async ({ x, y, blend, epoch, parts = [] }: MicroBatch): Promise<PreparedBatch> => {
     const [rows, labelled] = [x.shape[0], y.shape[0]];
-    const [taught, ...taughtFeatures] = await answersTo({ x, ...(parts ? { parts } : {}) }, respond);
+    const [taught, ...taughtFeatures] = await answersTo(x, parts, respond);
     const now = weightsAt(config, epoch, pupil.epochs);
     // As inputs, so that a recorded step holds for every epoch.
     const alone = await unlabelled(config, taught, y);

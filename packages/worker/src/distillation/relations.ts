@@ -1,6 +1,7 @@
 // Terms that compare how the rows of a batch relate to each other in a layer of the teacher and in one of the student.
 // Relations have no dimension, so the layers may have any widths.
 import * as tf from '@tensorflow/tfjs';
+import { huber } from '../losses.js';
 import type { DistillationObjective } from './distillation-objective.js';
 import { featuresOf } from './features.js';
 
@@ -16,13 +17,6 @@ const squaredLengths = (values: tf.Tensor): tf.Tensor => tf.sum(tf.square(values
 
 /** Length along the last axis, kept as an axis of size 1. */
 const lengths = (values: tf.Tensor, least = tiny): tf.Tensor => tf.sqrt(tf.maximum(squaredLengths(values), least));
-
-/** Huber's loss with its transition at 1, element by element. */
-function huber(error: tf.Tensor): tf.Tensor {
-  const size = tf.abs(error);
-  const inner = tf.minimum(size, 1);
-  return tf.add(tf.mul(0.5, tf.square(inner)), tf.sub(size, inner));
-}
 
 /** f_i − f_j for every pair, [rows, rows, size]. */
 function differences(features: tf.Tensor2D): tf.Tensor3D {
