@@ -3,7 +3,7 @@ import {
   batchRows, decideEarlyStopping, emptySums, epochOrder, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankShare, stepsPerEpoch,
   type Job, type Metrics, type PhaseName,
 } from '@stillhouse/core';
-import { hashState, hashWeights, startWeight, toyContribution, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
+import { hashState, hashWeights, startWeight, toyContribution, toyCorrection, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
 
 /** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32. */
 function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): Float32Array {
@@ -24,7 +24,7 @@ export interface ReferencePhase {
 
 function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePhase {
   const phase = phaseOf(job, name);
-  const { schedule, earlyStopping, validationSet } = phase;
+  const { distill, schedule, earlyStopping, validationSet } = phase;
   const weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
   const others = new Float32Array(model.otherWeights);
   const velocity = new Float32Array(model.parameters);
@@ -58,6 +58,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     if (decision.stop) break;
   }
   if (earlyStopping?.restoreBest && best) weights.set(best);
+  if (distill?.correctBiases) toyCorrection(weights);
   return { weightsSha256: hashWeights(weights), steps, states, bests };
 }
 

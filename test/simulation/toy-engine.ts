@@ -36,6 +36,11 @@ export function toyStep(weights: Float32Array, velocity: Float32Array, gradient:
   }
 }
 
+/** Twice is not once. */
+export function toyCorrection(weights: Float32Array): void {
+  weights.forEach((weight, i) => (weights[i] = 0.5 * weight + 1));
+}
+
 /** Sums of a rank's rows; the loss falls and rises with the weights. */
 export function toyEvaluation(weights: Float32Array, first: number, end: number): MetricSums {
   const sums = emptySums(1);
@@ -138,6 +143,10 @@ export class ToyEngine implements Engine {
     if (!this.#kept) return;
     this.#weights.set(this.#kept.weights);
     this.#others.set(this.#kept.others);
+  }
+
+  async correctBiases(): Promise<void> {
+    toyCorrection(this.#weights);
   }
 
   stateBuffers(): NamedBuffer[] {

@@ -2,6 +2,7 @@
 export * from './assignment.js';
 export * from './cache.js';
 export * from './calibration.js';
+export * from './class-shares.js';
 export * from './columns.js';
 export * from './early-stopping.js';
 export * from './errors.js';

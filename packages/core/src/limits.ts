@@ -28,6 +28,9 @@ export const limits = {
   teacherAnswersBytes: 256 * 1024 * 1024,
   /** Pretrained teachers. */
   teacherCount: 100,
+  /** Rows of the large set on which a student's biases are corrected, from so many blocks. */
+  biasRows: 10_000,
+  biasBlocks: 64,
   /** Trials of a search. */
   trialCount: 100_000,
   /** Rows of a batch whose triples are compared: their number is the cube of it. */

@@ -166,6 +166,18 @@ describe('IDX', () => {
     expect(await failure(() => load({ large: { ...source, take: 11 }, test: source }, { loss: 'softmaxCrossEntropy' }))).toMatchObject({ code: 'DATA_EMPTY' });
   });
 
+  test('a set of some classes alone; outputs are those of the highest class that is left', async () => {
+    const source = set();
+    const dataset = await load({ large: source, test: source, small: { ...source, classes: [0, '2'] } }, { loss: 'softmaxCrossEntropy' });
+    expect(new Set((await rowsOf(dataset, 'small')).y)).toEqual(new Set([0, 2]));
+    expect(dataset.manifest.sets.small!.rowCount).toBe(labels.filter((label) => label !== 1).length);
+    const few = await load({ large: source, test: source, small: { ...source, classes: [1], take: 2 } }, { loss: 'softmaxCrossEntropy' });
+    expect([...(await rowsOf(few, 'small')).y]).toEqual([1, 1]);
+    const unseen = await load({ large: { ...source, classes: [0, 2] }, test: source, small: { ...source, classes: [0, 1], perClass: 1 } }, { loss: 'softmaxCrossEntropy' });
+    expect(unseen.manifest).toMatchObject({ outputs: 3, sets: { small: { rowCount: 2 } } });
+    expect(await failure(() => load({ large: source, test: source, small: { ...source, classes: [7] } }, { loss: 'softmaxCrossEntropy' }))).toMatchObject({ code: 'DATA_LABEL', message: expect.stringContaining('has no row of class 7') });
+  });
+
   test.each([
     ['cut off', idx([10, 2, 2], images.subarray(0, 30)), 'DATA_TRUNCATED', /holds 30 of the 40 bytes/],
     ['cut off in its header', idx([10, 2, 2], []).subarray(0, 7), 'DATA_TRUNCATED', /ends inside its header/],

@@ -63,7 +63,7 @@ const dataOf = (recipe: Recipe): unknown => ({
 
 const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] => sourceNames.flatMap((name): [SourceName, SourceConfig][] => (recipe.data[name] && (name !== 'small' || recipe.student) ? [[name, recipe.data[name]]] : []));
 
-const sourceKey = (config: SourceConfig): string => JSON.stringify({ ...config, take: undefined, perClass: undefined });
+const sourceKey = (config: SourceConfig): string => JSON.stringify({ ...config, take: undefined, perClass: undefined, classes: undefined });
 
 /**
  * Prepares the data of a recipe, or finds it prepared.
@@ -229,7 +229,7 @@ class Preparation {
     const isLargeSource = sourceKey(config) === sourceKey(recipe.data.large);
     const facts = (): AsyncIterable<RowFacts> => factsOf(source, recipe, key);
     return selectRows({
-      what: whatOf(source), rowCount: rowCountOf(source), seed: recipe.seed, take: config.take, perClass: config.perClass, isKeyed: key !== undefined && name !== 'test',
+      what: whatOf(source), rowCount: rowCountOf(source), seed: recipe.seed, take: config.take, perClass: config.perClass, classes: config.classes?.map(String), isKeyed: key !== undefined && name !== 'test',
       validation: name === 'large' ? recipe.teacher.validation : name === 'small' ? recipe.student!.validation : 0,
       // Rows that are held out of the large set for the test are no other set's either.
       test: isLargeSource && name !== 'test' ? (recipe.data.split?.test ?? 0) : 0,
@@ -240,8 +240,8 @@ class Preparation {
     const { loss, data } = this.recipe;
     const large = sources.get('large')!;
     const selection = selections.get('large')!;
-    // Rows of the same source have nothing to add.
-    const small = data.small && sourceKey(data.small) !== sourceKey(data.large) ? sources.get('small') : undefined;
+    // Rows of the same source have nothing to add, unless some classes of it were left out.
+    const small = data.small && (data.large.classes || sourceKey(data.small) !== sourceKey(data.large)) ? sources.get('small') : undefined;
     if ('tensors' in large) {
       const tensors = await fitTensors(large.tensors, selection, this.recipe);
       const added = small && 'tensors' in small && loss === 'softmaxCrossEntropy' ? await extendTensors(tensors, small.tensors, selections.get('small')!) : undefined;

@@ -17,6 +17,8 @@ export interface SelectionConfig {
   readonly seed: number;
   readonly take?: number | undefined;
   readonly perClass?: number | undefined;
+  /** Names of the classes whose rows are used; all by default. */
+  readonly classes?: readonly string[] | undefined;
   /** Shares of the rows that are held out. */
   readonly validation: number;
   readonly test: number;
@@ -57,14 +59,14 @@ class Smallest {
 }
 
 /**
- * @param facts gives what `take` and `perClass` need to know of all rows, in their order; read only where they do
+ * @param facts gives what `take`, `perClass` and `classes` need to know of all rows, in their order; read only where they do
  * @throws StillhouseError DATA_EMPTY, DATA_LABEL
  */
 export async function selectRows(config: SelectionConfig, facts: () => AsyncIterable<RowFacts>): Promise<Selection> {
-  const { what, rowCount, seed, take, perClass, validation, test, isKeyed } = config;
+  const { what, rowCount, seed, take, perClass, classes, validation, test, isKeyed } = config;
   if (rowCount === 0) throw new StillhouseError('DATA_EMPTY', `${what} has no rows`);
   const isTest = isKeyed ? (_: number, { key }: RowFacts) => shareOfKey(key ?? '', seed) < test : heldOut(keyedPermutation(rowCount, seed, hashName('test')), Math.round(test * rowCount));
-  const drawn = take === undefined && perClass === undefined ? undefined : await draw(config, isTest, facts);
+  const drawn = take === undefined && perClass === undefined && classes === undefined ? undefined : await draw(config, isTest, facts);
   const remaining = drawn?.count ?? rowCount - Math.round(test * rowCount);
   const keyedShare = test + validation * (1 - test);
   const turns = isKeyed ? undefined : turnsHeldOut(remaining, validation, config);
@@ -93,27 +95,32 @@ function turnsHeldOut(count: number, share: number, { what, seed }: SelectionCon
 }
 
 /** Rows are drawn in the order of a permutation: a class's first few, and of these the first `take`. */
-async function draw({ what, rowCount, seed, take, perClass, test }: SelectionConfig, isTest: (row: number, facts: RowFacts) => boolean, facts: () => AsyncIterable<RowFacts>): Promise<{ count: number; has: (row: number) => boolean }> {
+async function draw({ what, rowCount, seed, take, perClass, classes, test }: SelectionConfig, isTest: (row: number, facts: RowFacts) => boolean, facts: () => AsyncIterable<RowFacts>): Promise<{ count: number; has: (row: number) => boolean }> {
   const order = keyedPermutation(rowCount, seed, hashName('sample'));
   const tooFew = (count: number): StillhouseError => new StillhouseError('DATA_EMPTY', `${what} has ${count} rows to take, fewer than take: ${take}`, { next: 'Lower take, or use a larger file.' });
-  if (perClass === undefined && test === 0) {
+  if (perClass === undefined && classes === undefined && test === 0) {
     if (rowCount < take!) throw tooFew(rowCount);
     return { count: take!, has: (row) => order.indexOf(row) < take! };
   }
-  const classes = new Map<string, Smallest>();
-  const nameOf = ({ label }: RowFacts): string => (perClass === undefined ? '' : (label ?? ''));
+  const wanted = classes && new Set(classes);
+  const groups = new Map<string, Smallest>();
+  const met = new Set<string>();
   let row = 0;
   for await (const each of facts()) {
-    if (!isTest(row, each)) {
-      const name = nameOf(each);
-      if (!classes.has(name)) classes.set(name, new Smallest(perClass ?? take!));
-      classes.get(name)!.add(order.indexOf(row));
+    const label = each.label ?? '';
+    if (!isTest(row, each) && (!wanted || wanted.has(label))) {
+      met.add(label);
+      const group = perClass === undefined ? '' : label;
+      if (!groups.has(group)) groups.set(group, new Smallest(perClass ?? take ?? rowCount));
+      groups.get(group)!.add(order.indexOf(row));
     }
     row += 1;
   }
-  const short = take === undefined ? [...classes].find(([, { seen }]) => seen < perClass!) : undefined;
+  const absent = classes?.find((name) => !met.has(name));
+  if (absent !== undefined) throw new StillhouseError('DATA_LABEL', `${what} has no row of class ${absent}, which is one of classes`, { next: 'Name classes as the data does; classes of images and arrays are numbers from 0.' });
+  const short = take === undefined && perClass !== undefined ? [...groups].find(([, { seen }]) => seen < perClass) : undefined;
   if (short) throw new StillhouseError('DATA_LABEL', `${what}: class ${short[0]} has ${short[1].seen} rows, fewer than perClass: ${perClass}`, { next: 'Lower perClass, or use a larger file.' });
-  const all = [...classes.values()].flatMap((each) => each.values()).sort((a, b) => a - b);
+  const all = [...groups.values()].flatMap((each) => each.values()).sort((a, b) => a - b);
   if (take !== undefined && all.length < take) throw tooFew(all.length);
   const chosen = new Set(all.slice(0, take));
   return { count: chosen.size, has: (each) => chosen.has(order.indexOf(each)) };

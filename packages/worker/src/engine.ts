@@ -38,6 +38,8 @@ export interface Engine {
   /** Keeps a copy of the weights, or goes back to it. */
   keepBest(): void;
   restoreBest(): Promise<void>;
+  /** Shifts the biases of a student's last layer until it believes in each class as often as its teacher. */
+  correctBiases(): Promise<void>;
   /** Everything that a phase's training changes: views that hold until the next step, best of memory that threads share. */
   stateBuffers(): NamedBuffer[];
   /**

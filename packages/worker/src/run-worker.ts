@@ -219,6 +219,8 @@ class WorkerShell {
         return this.#change(async () => void engine().keepBest());
       case 'restoreBest':
         return this.#change(async () => void (await engine().restoreBest()));
+      case 'correctBiases':
+        return this.#change(async () => void (await engine().correctBiases()));
       case 'export':
         return this.#later(async () => ({ type: 'exported', generation: effect.generation, model: await engine().exportModel() }));
       case 'captureState':

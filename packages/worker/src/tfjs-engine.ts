@@ -1,13 +1,15 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, isTrained, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, StillhouseError, sumSubtree,
+  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, isTrained, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, stepsPerEpoch, StillhouseError, sumSubtree,
   type DatasetManifest, type FlatLayout, type Job, type LossName, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, variantAt, type AugmentedBatch, type ImageOfRow } from './augment.js';
 import { openBackend, type Backend, type BackendName } from './backend.js';
 import { calibrate } from './distillation/calibrate.js';
+import { copyLayers } from './distillation/copied-layers.js';
+import { biasesOf, correctBiases } from './distillation/correct-biases.js';
 import { distillation } from './distillation/distillation.js';
 import { pretrainedTeacher } from './distillation/pretrained.js';
 import { CalibratedTeacher, LayersTeacher, type Teacher } from './distillation/teacher.js';
@@ -21,12 +23,15 @@ import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel, setWeights, weightBytes } from './model-file.js';
 import { buildModel } from './model.js';
 import { supervised, type MicroBatch, type Objective } from './objective.js';
+import { predictRows } from './predict.js';
+import { Pruning } from './pruning.js';
 import { RankStep } from './rank-step.js';
 
 interface PhaseModel {
   readonly phase: Phase;
   readonly flat: FlatModel;
   readonly optimizer: FlatOptimizer;
+  readonly pruning: Pruning | undefined;
   readonly objective: Objective;
   readonly step: RankStep;
   readonly dataset: DatasetManifest;
@@ -46,10 +51,14 @@ interface PhaseModel {
 /** The part of the recipe that describes a phase's model. */
 const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
 
-function buildPhaseModel(job: Job, { name, config }: Phase): Promise<tf.LayersModel> {
+/** @throws StillhouseError MODEL_… */
+async function buildPhaseModel(job: Job, { name, config, distill }: Phase, teacher?: Teacher): Promise<tf.LayersModel> {
   const part = partOf(name);
   const { inputShape, outputs } = datasetOf(job.dataset, name);
-  return buildModel({ part, config: config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
+  const model = await buildModel({ part, config: config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
+  if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);
+  if (distill?.correctBiases) biasesOf(model);
+  return model;
 }
 
 function copyOf(numbers: Float32Array): Float32Array {
@@ -84,7 +93,7 @@ async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
       const dataset = datasetOf(job.dataset, name);
       const zeros: Batch = { rows: 1, x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)), y: new Float32Array(dataset.labelCount) };
       const phase = phaseOf(job, name);
-      const model = await buildPhaseModel(job, phase);
+      const model = await buildPhaseModel(job, phase, teacher);
       models.push(model);
       const objective = objectiveOf(job, phase, { model, teacher });
       if (name === 'teacher') teacher = new LayersTeacher(model);
@@ -152,7 +161,7 @@ class TfjsEngine implements Engine {
     await this.#retire(phase.name);
     if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacherSha256)) this.#replaceTeacher(await this.#fetchTeacher(teacherSha256));
     const dataset = datasetOf(this.job.dataset, phase.name);
-    const model = await buildPhaseModel(this.job, phase);
+    const model = await buildPhaseModel(this.job, phase, this.#teacher?.teacher);
     const calibration = phase.distill?.calibrate ? await calibrate(this.#teacher!.teacher, this.job, this.ports.fetchBlock) : undefined;
     const teacher = calibration ? new CalibratedTeacher(this.#teacher!.teacher, calibration.temperature) : this.#teacher?.teacher;
     const objective = objectiveOf(this.job, phase, { model, teacher });
@@ -163,7 +172,8 @@ class TfjsEngine implements Engine {
     const { respond } = objective;
     const teaching = respond && { dataset, image: imageOf(this.job), fetchBlock: this.ports.fetchBlock, respond };
     const set = dataset.sets[phase.trainSet]!;
-    this.#current = { phase, flat, optimizer, objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
+    const { prune } = phase.config;
+    this.#current = { phase, flat, optimizer, pruning: prune && new Pruning(prune, stepsPerEpoch(phase.schedule)), objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
       dataset, transfer: teaching && transferOf(this.job, phase, teaching), answers: teaching && answersAbout(set, { ...teaching, augment: phase.config.augment, seed: phase.schedule.seed }), reader: new TrainingReader(dataset, set, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
     return { layout, sum: optimizer.sum, calibration };
@@ -186,8 +196,9 @@ class TfjsEngine implements Engine {
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
-    const { flat, layout, optimizer, phase } = this.#phase;
-    if (!optimizer.apply({ learningRate, step })) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
+    const { flat, layout, optimizer, phase, pruning } = this.#phase;
+    const apply = (): boolean => optimizer.apply({ learningRate, step });
+    if (!(pruning ? pruning.around(flat, step, apply) : apply())) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
     flat.others.set(optimizer.sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
     await flat.changed();
   }
@@ -215,6 +226,13 @@ class TfjsEngine implements Engine {
     flat.parameters.set(this.#kept.parameters);
     flat.others.set(this.#kept.others);
     await flat.changed();
+  }
+
+  async correctBiases(): Promise<void> {
+    const { dataset, flat, objective } = this.#phase;
+    const { sets } = this.job.dataset;
+    invariant(objective.respond, 'a student has a teacher');
+    await correctBiases({ flat, dataset, set: sets.largeValidation ?? sets.large!, fetchBlock: this.ports.fetchBlock, respond: objective.respond });
   }
 
   stateBuffers(): NamedBuffer[] {
@@ -327,14 +345,6 @@ export async function evaluateRows(model: tf.LayersModel, what: { dataset: Datas
     addRows(sums, loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
   }
   return sums;
-}
-
-/** Outputs [rows, outputs] of a model in inference. */
-export async function predictRows(model: tf.LayersModel, x: Float32Array, shape: readonly number[]): Promise<Float32Array> {
-  const outputs = tf.tidy(() => model.apply(tf.tensor(x, [...shape]), { training: false }) as tf.Tensor);
-  const values = (await outputs.data()) as Float32Array;
-  outputs.dispose();
-  return values;
 }
 
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */

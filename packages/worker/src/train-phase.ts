@@ -41,6 +41,7 @@ async function endEpoch(stage: Stage, training: TrainingState): Promise<Training
   const end = afterEpoch(training, phase, { validation, weightsSha256: engine.weightsSha256() });
   if (end.snapshot) engine.keepBest();
   if (end.restore) await engine.restoreBest();
+  if (end.correct) await engine.correctBiases();
   return end.training;
 }
 

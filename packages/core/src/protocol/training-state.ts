@@ -59,6 +59,8 @@ export interface EpochEnd {
   readonly snapshot: boolean;
   /** Go back to the best weights: training is over. */
   readonly restore: boolean;
+  /** Correct the student's biases: training is over. */
+  readonly correct: boolean;
 }
 
 export function afterEpoch(training: TrainingState, phase: Phase, done: { validation: Metrics | undefined; weightsSha256: string }): EpochEnd {
@@ -77,7 +79,7 @@ export function afterEpoch(training: TrainingState, phase: Phase, done: { valida
   const restoresBest = earlyStopping?.restoreBest === true;
   return {
     training: { ...training, ops: training.ops + 1, ledger: emptyLedger, lossSum: 0, epochs, ...(isOver ? { stopped } : {}) },
-    report, snapshot: restoresBest && decision?.improved === true, restore: restoresBest && isOver,
+    report, snapshot: restoresBest && decision?.improved === true, restore: restoresBest && isOver, correct: isOver && phase.distill?.correctBiases === true,
   };
 }
 

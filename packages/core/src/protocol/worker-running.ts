@@ -155,6 +155,7 @@ function finishEpoch(state: WorkerState, run: Running, effects: WorkerEffect[], 
   effects.push(send({ type: 'epoch', phase: run.phase.name, report: end.report }));
   if (end.snapshot) effects.push({ type: 'keepBest' });
   if (end.restore) effects.push({ type: 'restoreBest' });
+  if (end.correct) effects.push({ type: 'correctBiases' });
   return beginTask({ ...state, training: end.training }, run, effects);
 }
 

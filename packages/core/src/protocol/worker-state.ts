@@ -72,7 +72,7 @@ export type WorkerEffect =
   /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
   | { readonly type: 'evaluate'; readonly generation: number; readonly set: SetName | undefined; readonly shares: ReadonlyMap<number, readonly [number, number]> }
   /** Keep a copy of the weights, or go back to it. No answer. */
-  | { readonly type: 'keepBest' | 'restoreBest' }
+  | { readonly type: 'keepBest' | 'restoreBest' | 'correctBiases' }
   /** Hand out the model. Answer: exported. */
   | { readonly type: 'export'; readonly generation: number }
   /** Copy the training state for a checkpoint, and send the copy over a link of its own. No answer. */

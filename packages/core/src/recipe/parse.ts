@@ -97,6 +97,7 @@ export function parseRecipe(input: unknown): Recipe {
   });
   if (recipe.distill?.rejectBeyond !== undefined && isClassification(recipe.loss)) fail(`distill.rejectBeyond is for regression, and the loss is ${recipe.loss}`);
   if (recipe.distill?.calibrate && !isClassification(recipe.loss)) fail(`distill.calibrate divides logits, and ${recipe.loss} has none`);
+  if (recipe.distill?.correctBiases && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${recipe.loss}`);
   if (recipe.distill && recipe.distill.terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
   const { teacher } = recipe;
   if (!isTrained(teacher)) {
@@ -110,9 +111,14 @@ export function parseRecipe(input: unknown): Recipe {
   for (const name of ['teacher', 'student'] as const) {
     const part = trained[name];
     if (part?.earlyStopping && part.validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
+    if (part?.prune && part.prune.to < part.prune.from) fail(`${name}.prune.to is ${part.prune.to}, before prune.from (${part.prune.from})`);
+    if (part?.prune && part.prune.to >= part.epochs) fail(`${name}.prune.to is ${part.prune.to}, and the last of ${part.epochs} epochs is ${part.epochs - 1}: the model would not be as sparse as it is to be`);
+    if (part?.prune && part.earlyStopping) fail(`${name}.earlyStopping could end training, or go back, to where the model is not yet pruned: leave it or prune out`);
   }
   const early = [trained.teacher, trained.student].find((part) => part?.earlyStopping && !metricsOf(recipe.loss).includes(part.earlyStopping.metric));
   if (early) fail(`earlyStopping.metric is ${early.earlyStopping!.metric}, which ${recipe.loss} does not have; it has ${metricsOf(recipe.loss).join(', ')}`);
+  const classed = Object.entries(recipe.data).find(([, source]) => source && 'classes' in source && source.classes);
+  if (classed && !isClassification(recipe.loss)) fail(`data.${classed[0]}.classes is given, and ${recipe.loss} has none`);
   const wrong = recipe.metrics?.find((name) => !metricsOf(recipe.loss).includes(name));
   if (wrong) fail(`metrics names ${wrong}, which ${recipe.loss} does not have; it has ${metricsOf(recipe.loss).join(', ')}`);
   return recipe.student && !recipe.distill ? { ...recipe, distill: distillSchema.parse({}) } : recipe;

@@ -80,11 +80,17 @@ const training = {
   validation: fraction.default(0).describe('Share of the training rows that is held out; its metrics are reported each epoch.'),
   earlyStopping: earlyStopping.optional(),
   augment: augment.optional().describe('Changes training rows at random, for each row and epoch by the seed. All but mixup is for images.'),
+  prune: z.strictObject({
+    sparsity: fraction.describe('Share of the kernels’ numbers that are 0 in the end.'),
+    from: z.int().min(0).max(1e6).default(0).describe('First epoch at whose end some become 0, counted from 0.'),
+    to: z.int().min(0).max(1e6).describe('Epoch at whose end all of them are.'),
+  }).optional().describe('Sets those of the smallest magnitude to 0, more with each epoch, and keeps them there.'),
 };
 
 const sampling = {
   take: count(limits.rowCount).optional().describe('Uses so many rows, drawn by the seed.'),
   perClass: count(limits.rowCount).optional().describe('Uses so many rows of each class, drawn by the seed (stratified).'),
+  classes: z.array(z.union([z.string(), z.number()])).min(1).max(limits.categoryCount).optional().describe('Uses rows of these classes alone.'),
 };
 const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.fileCount)]);
 const seed = z.int().min(0).max(2 ** 32 - 1);
@@ -212,12 +218,23 @@ const tune = z.strictObject({
   rule: z.enum(['oneStandardError', 'best']).default('oneStandardError').describe('oneStandardError: of the trials within one standard error of the best, the one that is nearest to the recipe’s own values.'),
 });
 
+const copy = z.union([
+  z.literal('all'),
+  z.array(z.strictObject({
+    teacher: z.string().min(1).describe('Name of a layer of the teacher.'),
+    student: z.string().min(1).optional().describe('Name of the student’s layer that gets its weights; by default the same.'),
+    freeze: z.boolean().default(false).describe('Keeps them as they are.'),
+  })).min(1).max(limits.layerCount),
+]).describe('Layers with weights that the student takes over from its teacher; all: every one, from the teacher’s layer of the same name.');
+
 export const distillSchema = z.strictObject({
   alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
   beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
   final: z.strictObject({ alpha: z.number().min(-50).max(50).optional(), beta: z.number().min(1e-6).max(1e6).optional() }).optional().describe('Values of the last epoch: alpha goes there linearly, beta by equal factors.'),
   rejectBeyond: positive.optional().describe('Labels that are further from the teacher’s output than this count as outliers: such rows learn from the teacher alone (regression; in deviations of the target where it is scaled).'),
   calibrate: z.boolean().default(false).describe('Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of the large set, or on the small set where there are none (classification).'),
+  copy: copy.optional(),
+  correctBiases: z.boolean().default(false).describe('Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the large set are its teacher’s (softmaxCrossEntropy).'),
   terms: z.array(term).min(1).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of.'),
   transfer: z.array(transfer).max(limits.termCount).default([]).describe('Rows without labels that are added to each batch; only the teacher labels them.'),
   tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),
@@ -263,6 +280,7 @@ export type AugmentConfig = z.output<typeof augment>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;
+export type CopyConfig = z.output<typeof copy>;
 export type TermConfig = z.output<typeof term>;
 export type TunableConfig = z.output<typeof tunable>;
 export type TuneConfig = z.output<typeof tune>;

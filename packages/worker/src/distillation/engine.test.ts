@@ -1,9 +1,11 @@
 // Students in the engine: every term on every backend, transfer sets, and weights that only training needs.
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { bytesOf, epochOrder, phaseOf, stepsPerEpoch, type Calibration, type LayerConfig } from '@stillhouse/core';
+import { bytesOf, epochOrder, floatsOf, phaseOf, stepsPerEpoch, type Calibration, type LayerConfig } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
 import { backends, expectClose, hasNative, hints, rowCount, setUp, skipped, usable, type Case, type Setup } from '../engine.test.fixture.js';
+import { setWeights } from '../model-file.js';
+import { buildModel } from '../model.js';
 
 afterEach(() => tf.disposeVariables());
 
@@ -167,4 +169,113 @@ test('a teacher is calibrated first: what it gives is divided by a temperature t
   expect(after.loss).toBeLessThan(before.loss);
   expect(Math.abs(temperature - 1)).toBeGreaterThan(0.05);
   expect(await gradientOf(calibrated)).not.toEqual(await gradientOf(plain));
+});
+
+describe('layers taken over from the teacher', () => {
+  const same = (copy: unknown): Case => caseOf({ copy }, { recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4, optimizer: { name: 'sgd', learningRate: 0.05 } }, distill: { copy } } });
+  const teachersOf = async (it: Case): Promise<Float32Array> => {
+    const { engine, phase } = await setUp(it);
+    await engine.build(phase, undefined);
+    return engine.stateBuffers()[0].data.slice();
+  };
+
+  test('all of them: the student starts where the teacher is', async () => {
+    const it = same('all');
+    const student = await studentOf(it);
+    expect(student.engine.stateBuffers()[0].data).toEqual(await teachersOf(it));
+  });
+
+  test('some stay as they are, others are trained further; the model says which', async () => {
+    const it = same([{ teacher: 'conv2d_1', freeze: true }, { teacher: 'conv2d_2' }]);
+    const teacher = await teachersOf(it);
+    const student = await studentOf(it);
+    const frozen = 9 * 3 + 3;
+    const copied = 9 * 3 * 6 + 6;
+    expect(student.parameters).toBe(teacher.length - frozen);
+    const [parameters, others] = student.engine.stateBuffers();
+    expect(parameters.data.subarray(0, copied)).toEqual(teacher.subarray(frozen, frozen + copied));
+    expect(parameters.data.subarray(copied)).not.toEqual(teacher.subarray(frozen + copied));
+    await train(student, 6);
+    expect(others.data).toEqual(teacher.subarray(0, frozen));
+    expect(student.engine.stateBuffers()[0].data.subarray(0, copied)).not.toEqual(teacher.subarray(frozen, frozen + copied));
+    const { parameters: count, weights, data } = await student.engine.exportModel();
+    expect(count).toBe(teacher.length - frozen);
+    expect(weights.filter(({ trainable }) => !trainable)).toHaveLength(2);
+    // TFJS lists weights that rest behind the others.
+    expect(floatsOf(data.slice(data.length - 4 * frozen))).toEqual(teacher.slice(0, frozen));
+  });
+
+  test.each([
+    ['a layer that the teacher does not have', [{ teacher: 'conv2d_9', student: 'conv2d_1' }], /distill\.copy\[0\] names the layer conv2d_9, and the teacher has no such layer with weights; it has conv2d_1, conv2d_2, dense_1, dense_2/],
+    ['a layer that the student does not have', [{ teacher: 'conv2d_1', student: 'flatten_1' }], /the student has no such layer with weights/],
+    ['layers of unlike shapes', [{ teacher: 'conv2d_1', student: 'conv2d_2' }], /distill\.copy\[0\]: the layer conv2d_1 of the teacher has weights of the shapes \[3, 3, 1, 3\], \[3\], and conv2d_2 of the student \[3, 3, 3, 6\], \[6\]/],
+  ])('%s is refused', async (_, copy, message) => {
+    await expect(studentOf(same(copy))).rejects.toMatchObject({ code: 'MODEL_LAYER', message: expect.stringMatching(message) });
+  });
+});
+
+test.each(usable)('%s: a student that is pruned gets as sparse as it is to be, and its zeros stay', async (backend) => {
+  const it = caseOf({ alpha: 1 }, { backend });
+  const recipe = it.recipe as { student: object };
+  const pruned = { ...it, recipe: { ...recipe, student: { ...recipe.student, epochs: 6, optimizer: { name: 'adam', learningRate: 0.01 }, prune: { sparsity: 0.8, from: 1, to: 3 } } } };
+  const student = await studentOf(pruned);
+  const perEpoch = stepsPerEpoch(student.phase.schedule);
+  const zerosOf = async (of: Student): Promise<boolean[]> => {
+    const { weights, data } = await of.engine.exportModel();
+    const numbers = new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
+    let offset = 0;
+    return weights.flatMap(({ shape }) => {
+      const size = shape.reduce((product, each) => product * each, 1);
+      const own = numbers.subarray(offset, (offset += size));
+      return shape.length >= 2 ? [...own].map((value) => value === 0) : [];
+    });
+  };
+  const share = (zeros: readonly boolean[]): number => zeros.filter(Boolean).length / zeros.length;
+  await train(student, perEpoch);
+  expect(share(await zerosOf(student))).toBe(0);
+  for (let step = perEpoch; step < 4 * perEpoch; step++) {
+    student.sum.set(await gradientOf(student, step));
+    await student.engine.apply(step, 0.01);
+  }
+  const zeros = await zerosOf(student);
+  expect(share(zeros)).toBeCloseTo(0.8, 2);
+  // An engine that takes over in the middle of an epoch knows what is pruned.
+  const other = await studentOf(pruned);
+  await other.engine.adoptState(student.engine.stateBuffers().map(({ name, data }) => ({ name, data: data.slice() })));
+  for (const each of [student, other]) {
+    for (let step = 4 * perEpoch; step < 4 * perEpoch + 2; step++) {
+      each.sum.set(await gradientOf(each, step));
+      await each.engine.apply(step, 0.01);
+    }
+  }
+  expect(await zerosOf(student)).toEqual(zeros);
+  expect(other.engine.stateBuffers()).toEqual(student.engine.stateBuffers());
+});
+
+test('a student whose biases are corrected believes in each class as often as its teacher', async () => {
+  const student = await studentOf(caseOf({ alpha: 0, correctBiases: true }));
+  const { engine, job, x } = student;
+  await train(student, 8);
+  const meanOf = async (name: 'teacher' | 'student', weights: Uint8Array): Promise<number[]> => {
+    const part = job.recipe[name] as { model: { layers: LayerConfig[] } };
+    const model = await buildModel({ part: name, config: part.model, asset: undefined, inputShape: [8, 8, 1], outputs: 4, loss: 'softmaxCrossEntropy', seed: 1 });
+    setWeights(model, weights);
+    return [...tf.tidy(() => tf.mean(tf.softmax(model.predict(tf.tensor(x, [rowCount, 8, 8, 1])) as tf.Tensor), 0)).dataSync()];
+  };
+  const setup = await setUp(caseOf({}));
+  await setup.engine.build(setup.phase, undefined);
+  const wanted = await meanOf('teacher', (await setup.engine.exportModel()).data);
+  const before = (await engine.exportModel()).data;
+  const distance = (shares: number[]): number => Math.max(...shares.map((share, k) => Math.abs(share - wanted[k])));
+  expect(distance(await meanOf('student', before))).toBeGreaterThan(0.01);
+  await engine.correctBiases();
+  const after = (await engine.exportModel()).data;
+  expect(distance(await meanOf('student', after))).toBeLessThan(1e-5);
+  // Nothing but the last biases has changed.
+  expect(after.subarray(0, after.length - 16)).toEqual(before.subarray(0, before.length - 16));
+});
+
+test('biases can be corrected only where there are some', async () => {
+  const layers: LayerConfig[] = ['flatten', { dense: 4, bias: false }];
+  await expect(studentOf(caseOf({ correctBiases: true }, { recipe: { student: { model: { layers } }, distill: { correctBiases: true } } }))).rejects.toMatchObject({ code: 'MODEL_LAYER', message: expect.stringContaining('dense_1 is no linear dense layer whose biases are trained') });
 });

@@ -4,6 +4,8 @@ import { StillhouseError } from '@stillhouse/core';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from './layers.js';
 
 export interface Teacher {
+  /** The layers model that it is, whose weights can be taken over; undefined for a graph and for several models. */
+  readonly layersModel: tf.LayersModel | undefined;
   /**
    * @param name by default the layer before the last one with weights
    * @param where place of the name in the recipe
@@ -27,6 +29,10 @@ export class LayersTeacher implements Teacher {
 
   constructor(private readonly model: tf.LayersModel) {}
 
+  get layersModel(): tf.LayersModel {
+    return this.model;
+  }
+
   layer(name: string | undefined, where: string): NamedLayer {
     return layerOf(this.model, { name, part: 'teacher', where });
   }
@@ -48,6 +54,8 @@ export class LayersTeacher implements Teacher {
 
 /** A teacher that is a TFJS graph model; its nodes are its layers. */
 export class GraphTeacher implements Teacher {
+  readonly layersModel = undefined;
+
   constructor(private readonly model: tf.GraphModel) {}
 
   layer(name: string | undefined, where: string): NamedLayer {
@@ -78,6 +86,8 @@ export class GraphTeacher implements Teacher {
 
 /** Several teachers as one: the mean of their outputs, which for logits is the geometric mean of their distributions. */
 export class EnsembleTeacher implements Teacher {
+  readonly layersModel = undefined;
+
   constructor(private readonly teachers: readonly Teacher[]) {}
 
   layer(_name: string | undefined, where: string): NamedLayer {
@@ -104,6 +114,10 @@ export class CalibratedTeacher implements Teacher {
     private readonly temperature: number,
   ) {}
 
+  get layersModel(): tf.LayersModel | undefined {
+    return this.teacher.layersModel;
+  }
+
   layer(name: string | undefined, where: string): NamedLayer {
     return this.teacher.layer(name, where);
   }
@@ -129,6 +143,10 @@ export class ProbabilityTeacher implements Teacher {
     private readonly teacher: Teacher,
     private readonly loss: 'softmaxCrossEntropy' | 'binaryCrossEntropy',
   ) {}
+
+  get layersModel(): tf.LayersModel | undefined {
+    return this.teacher.layersModel;
+  }
 
   layer(name: string | undefined, where: string): NamedLayer {
     return this.teacher.layer(name, where);

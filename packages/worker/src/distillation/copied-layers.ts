@@ -1,0 +1,32 @@
+// Layers that a student takes over from its teacher, to be trained further or to stay as they are.
+import * as tf from '@tensorflow/tfjs';
+import { StillhouseError, type CopyConfig } from '@stillhouse/core';
+
+const withWeights = (model: tf.LayersModel): tf.layers.Layer[] => model.layers.filter((layer) => layer.weights.length > 0);
+
+const named = (model: tf.LayersModel, name: string, what: { part: string; where: string }): tf.layers.Layer => {
+  const layer = withWeights(model).find((each) => each.name === name);
+  if (layer) return layer;
+  throw new StillhouseError('MODEL_LAYER', `${what.where} names the layer ${name}, and the ${what.part} has no such layer with weights; it has ${withWeights(model).map((each) => each.name).join(', ')}`);
+};
+
+const shapesOf = (layer: tf.layers.Layer): string => layer.weights.map(({ shape }) => `[${shape.join(', ')}]`).join(', ');
+
+/**
+ * Puts the teacher's weights into the student's layers.
+ * @throws StillhouseError MODEL_LAYER
+ */
+export function copyLayers(student: tf.LayersModel, teacher: tf.LayersModel | undefined, config: CopyConfig): void {
+  if (!teacher) throw new StillhouseError('MODEL_LAYER', 'distill.copy takes over layers, and the teacher is no single layers model', { next: 'Take a teacher that was trained here, or a TFJS layers model.' });
+  const pairs = config === 'all' ? withWeights(student).map(({ name }) => ({ teacher: name, student: name, freeze: false })) : config;
+  pairs.forEach((pair, i) => {
+    const where = config === 'all' ? 'distill.copy' : `distill.copy[${i}]`;
+    const [from, to] = [named(teacher, pair.teacher, { part: 'teacher', where }), named(student, pair.student ?? pair.teacher, { part: 'student', where })];
+    if (shapesOf(from) !== shapesOf(to)) throw new StillhouseError('MODEL_LAYER', `${where}: the layer ${from.name} of the teacher has weights of the shapes ${shapesOf(from)}, and ${to.name} of the student ${shapesOf(to)}`);
+    // A copy: the teacher's own tensors go with it.
+    const values = tf.tidy(() => from.weights.map((weight) => tf.clone(weight.read())));
+    to.weights.forEach((weight, k) => weight.write(values[k]));
+    tf.dispose(values);
+    if (pair.freeze) to.trainable = false;
+  });
+}

@@ -1,0 +1,9 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** Outputs [rows, outputs] of a model in inference. */
+export async function predictRows(model: tf.LayersModel, x: Float32Array, shape: readonly number[]): Promise<Float32Array> {
+  const outputs = tf.tidy(() => model.apply(tf.tensor(x, [...shape]), { training: false }) as tf.Tensor);
+  const values = (await outputs.data()) as Float32Array;
+  outputs.dispose();
+  return values;
+}
