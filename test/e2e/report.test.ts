@@ -61,6 +61,27 @@ test('runs side by side: results, and where their recipes differ', async () => {
   expect((await scratch.run(['compare', scratch.path('nowhere')])).stderr).toContain('RUN_NOT_FOUND');
 });
 
+test('models in fewer bits: files that open, their errors, and the front of those that none beats', async () => {
+  const pruned = await scratch.train(smallRecipe({ name: 'pruned', student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 6, prune: { sparsity: 0.75, to: 4 } }, distill: { alpha: 1 } }));
+  const out = scratch.out();
+  const { code, stdout, stderr } = await scratch.run(['compress', tabular, pruned.folder, '--out', out]);
+  expect(code, stderr).toBe(0);
+  for (const format of ['fp32', 'fp16', 'uint8']) expect(stdout).toMatch(new RegExp(`pruned student +${format} +[\\d,]+ +[\\d,]+ +\\d+ %`));
+  const models = JSON.parse(readFileSync(join(out, 'compress.json'), 'utf8')) as { from: string; format: string; folder: string; bytes: number; sparsity: number; error: number; isFront: boolean; rowMs: { wasm: number } }[];
+  const [full, half, byte] = models.filter(({ from }) => from === 'pruned student');
+  // 80 + 8 weights in matrices, 8 + 1 biases.
+  expect([full.bytes, half.bytes, byte.bytes]).toEqual([4 * 97, 2 * 88 + 4 * 9, 88 + 4 * 9]);
+  expect(full.sparsity).toBeGreaterThanOrEqual(66 / 97);
+  expect(full.error).toBeCloseTo(scratch.readRecord(pruned.folder).student!.test['rmse'] as number, 4);
+  expect(byte.error).toBeCloseTo(full.error, 1);
+  expect(models.some(({ isFront }) => isFront)).toBe(true);
+  for (const { rowMs } of models) expect(rowMs.wasm).toBeGreaterThan(0);
+  expect(readFileSync(join(out, 'pareto.svg'), 'utf8')).not.toMatch(/NaN|undefined/);
+  expect(readFileSync(join(out, 'table.md'), 'utf8').split('\n')).toHaveLength(2 + 6 + 1);
+  const refused = await scratch.run(['compress', tabular, classified]);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('the runs were tested on other rows') });
+});
+
 test('without its data a report says what it is without', async () => {
   rmSync(csv);
   const { html, stderr } = await reportOf(classified);

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodes, StillhouseError } from '@stillhouse/core';
 import { addBackend, addDoctor } from './commands/backend.js';
+import { addCompress } from './commands/compress.js';
 import { addCoordinator } from './commands/coordinator.js';
 import { addData } from './commands/data.js';
 import { addEvaluate } from './commands/evaluate.js';
@@ -24,7 +25,7 @@ function createProgram(): Command {
     .addHelpText('after', `
 Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
 4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`);
-  for (const add of [addRun, addCoordinator, addWorker, addStatus, addSweep, addReport, addCompare, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
+  for (const add of [addRun, addCoordinator, addWorker, addStatus, addSweep, addReport, addCompare, addCompress, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

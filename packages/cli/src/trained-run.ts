@@ -34,15 +34,25 @@ export function modelNames({ folder }: TrainedRun): PhaseName[] {
   return (['teacher', 'student', 'alone'] as const).filter((name) => existsSync(join(folder, name, 'model.json')));
 }
 
-/** @throws StillhouseError RUN_INCOMPLETE, DATA_FORMAT */
-export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
+/**
+ * The two files of a model.
+ * @throws StillhouseError RUN_INCOMPLETE
+ */
+export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string; weights: Uint8Array } {
   const folder = join(run.folder, name);
   if (!existsSync(join(folder, 'model.json'))) throw new StillhouseError('RUN_INCOMPLETE', `${run.folder} holds no model ${name} (the run is ${run.record.status})`);
+  return { json: readFileSync(join(folder, 'model.json'), 'utf8'), weights: readFileSync(join(folder, 'weights.bin')) };
+}
+
+/** @throws StillhouseError RUN_INCOMPLETE, DATA_FORMAT */
+export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
   try {
-    const json = readFileSync(join(folder, 'model.json'), 'utf8');
+    const { json, weights } = readModelFiles(run, name);
     const { userDefinedMetadata } = JSON.parse(json) as { userDefinedMetadata: ModelMetadata };
-    return { model: await loadModel(json, readFileSync(join(folder, 'weights.bin'))), metadata: userDefinedMetadata.stillhouse };
+    return { model: await loadModel(json, weights), metadata: userDefinedMetadata.stillhouse };
   } catch (cause) {
+    if (cause instanceof StillhouseError) throw cause;
+    const folder = join(run.folder, name);
     throw new StillhouseError('DATA_FORMAT', `${folder} holds no whole model: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Run again, or restore the folder from a copy.' });
   }
 }

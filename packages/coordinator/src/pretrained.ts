@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { isTrained, StillhouseError, type Job, type Recipe, type TeacherFiles } from '@stillhouse/core';
+import { isTrained, learnsFromOutputs, StillhouseError, type Job, type Recipe, type TeacherFiles } from '@stillhouse/core';
 import type { BlockFolder } from '@stillhouse/datasets';
 import { modelMetadata, type ModelMetadata } from './metadata.js';
 
@@ -47,6 +47,8 @@ function readModel(path: string, folder: string): { json: ModelJson; model: Uint
   return { json, model, weights: Buffer.concat(shards) };
 }
 
+const encodedOtherwise = ['was trained on rows that were encoded otherwise', 'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.'] as const;
+
 /** What a Stillhouse model was trained on must be what the student gets. */
 function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']>, job: Job): void {
   const { stillhouse: here } = modelMetadata(job, undefined, 'teacher');
@@ -56,9 +58,12 @@ function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']
   const unlike = (what: string, next?: string): never => {
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} ${what}`, next === undefined ? {} : { next });
   };
+  if (columns(trained) !== columns(here)) unlike(...encodedOtherwise);
+  // A teacher of layers alone may have learnt anything.
+  if (!learnsFromOutputs(job.recipe.distill!)) return;
   if (trained.loss !== here.loss) unlike(`was trained by ${trained.loss}, and the recipe's loss is ${here.loss}`);
   if (classes(trained) !== classes(here)) unlike(`knows the classes ${classes(trained)}, and the data have ${classes(here)}`);
-  if (columns(trained) !== columns(here) || scales(trained) !== scales(here)) unlike('was trained on rows that were encoded otherwise', 'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.');
+  if (scales(trained) !== scales(here)) unlike(...encodedOtherwise);
 }
 
 /**

@@ -28,6 +28,7 @@ export * from './protocol/training-file.js';
 export * from './protocol/training-state.js';
 export * from './protocol/worker-machine.js';
 export * from './protocol/worker-state.js';
+export * from './quantize.js';
 export * from './random.js';
 export * from './recipe/parse.js';
 export * from './recipe/schema.js';

@@ -3,17 +3,26 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { StillhouseError } from '@stillhouse/core';
+import { locate, type DataPlaces } from './files.js';
 import { chunkRows, type TensorSet } from './tensor-set.js';
 
 type Rows = AsyncIterable<unknown> | Iterable<unknown>;
 
+/** What a module's function is given. */
+interface ModuleOptions {
+  /** Of the recipe. */
+  readonly folder: string;
+  /** The file that a path of a recipe stands for, which may begin with data:. */
+  readonly find: (path: string) => string;
+}
+
 /** @throws StillhouseError DATA_MODULE */
-async function rowsOf(path: string, name: string, folder: string): Promise<Rows> {
+async function rowsOf(path: string, name: string, places: DataPlaces): Promise<Rows> {
   try {
     const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
     const source = module[name];
     if (typeof source !== 'function') throw new Error(`it exports no function ${name}`);
-    const rows = (await (source as (options: { folder: string }) => unknown)({ folder })) as Rows | undefined;
+    const rows = (await (source as (options: ModuleOptions) => unknown)({ folder: places.recipeFolder, find: (wanted) => locate(wanted, places) })) as Rows | undefined;
     if (!rows || !(Symbol.asyncIterator in rows || Symbol.iterator in rows)) throw new Error(`what ${name} returns yields no rows`);
     return rows;
   } catch (cause) {
@@ -67,10 +76,10 @@ class Spool {
  * Writes a module's rows as JSON lines, to be read as a table.
  * @throws StillhouseError DATA_MODULE
  */
-export async function spoolCells(path: string, name: string, { folder, file }: { folder: string; file: string }): Promise<void> {
+export async function spoolCells(path: string, name: string, { places, file }: { places: DataPlaces; file: string }): Promise<void> {
   const spool = new Spool(file);
   try {
-    for await (const { row, where } of numbered(path, await rowsOf(path, name, folder))) {
+    for await (const { row, where } of numbered(path, await rowsOf(path, name, places))) {
       let text: string;
       try {
         text = JSON.stringify(row);
@@ -99,13 +108,13 @@ function shapeOf(value: unknown): number[] {
  * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row.
  * @throws StillhouseError DATA_MODULE, DATA_EMPTY
  */
-export async function moduleSet(path: string, name: string, { folder, file }: { folder: string; file: string }): Promise<TensorSet> {
+export async function moduleSet(path: string, name: string, { places, file }: { places: DataPlaces; file: string }): Promise<TensorSet> {
   const spool = new Spool(file);
   let rowCount = 0;
   let inputShape: number[] | undefined;
   let [size, labelCount] = [0, 0];
   try {
-    for await (const { row: { x, y }, where } of numbered(path, await rowsOf(path, name, folder))) {
+    for await (const { row: { x, y }, where } of numbered(path, await rowsOf(path, name, places))) {
       const [inputs, labels] = [numbersIn(x), numbersIn(y)];
       if (!inputs || !labels) throw new StillhouseError('DATA_MODULE', `${where} is not { x, y } with numbers`, { next: 'Yield { x, y } with numbers or arrays of numbers, or declare data.table for rows of cells.' });
       if (!inputShape) [inputShape, size, labelCount] = [shapeOf(x), inputs.length, labels.length];

@@ -83,7 +83,7 @@ async function openImages(config: Extract<PlainSourceConfig, { images: object }>
 async function openModule(config: Extract<PlainSourceConfig, { module: string }>, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
   const path = locate(config.module, places);
   const view = reader.nextView();
-  const target = { folder: places.recipeFolder, file: join(reader.spoolFolder(), view) };
+  const target = { places, file: join(reader.spoolFolder(), view) };
   if (!recipe.data.table) return { tensors: await moduleSet(path, config.export, target) };
   await spoolCells(path, config.export, target);
   return { table: await Table.open(await reader.connection, path, `read_json([${quoted(target.file)}], format = 'newline_delimited', sample_size = -1)`, { view }) };

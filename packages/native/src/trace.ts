@@ -42,6 +42,8 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   const results: Recording['results'] = [];
   /** Which node's output a tensor is. */
   const origin = new Map<number, string>();
+  /** Types of the inputs by their nodes. */
+  const given = new Map<string, number>();
   const add = (node: Omit<GraphNode, 'name'>): string => {
     const name = `n${nodes.length}`;
     nodes.push({ name, ...node });
@@ -50,7 +52,9 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   const constant = (dtype: number, shape: readonly number[], values: TensorValues): string => add({ op: 'Const', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }], value: { dtype, shape, bytes: bytesOf(values) } });
   backend.getInputTensorIds(inputs).forEach((id, i) => {
     const { op, inputs: sources, attributes } = placeholderOf('', inputs[i].shape, dtypeOf(inputs[i]));
-    origin.set(id, add({ op, inputs: sources, attributes }));
+    const name = add({ op, inputs: sources, attributes });
+    origin.set(id, name);
+    given.set(name, dtypeOf(inputs[i]));
   });
   const originOf = (id: number): string => {
     const known = origin.get(id);
@@ -76,7 +80,9 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
       throw new TraceError('the model reads a value in the middle of a step');
     },
   };
-  const outputs = withBinding(backend, recorder, () => backend.getInputTensorIds(compute()).map(originOf));
+  const sources = withBinding(backend, recorder, () => backend.getInputTensorIds(compute()).map(originOf));
+  // A session does not give back what it is given: an input that comes out as it is, such as a weight that rests, is a copy.
+  const outputs = sources.map((source) => (given.has(source) ? add({ op: 'Identity', inputs: [source], attributes: [{ name: 'T', type: attributeKinds.type, value: given.get(source)! }] }) : source));
   return { nodes, created, results, outputs };
 }
 

@@ -115,9 +115,9 @@ async function teacherThatIsThere(job: Job, fetchBlock: FetchBlock): Promise<Tea
 
 /** @throws StillhouseError MODEL_LAYER */
 function objectiveOf(job: Job, { name, loss, distill, schedule: { epochs } }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined }): Objective {
-  if (name !== 'student') return supervised(loss, model, name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1);
-  invariant(teacher && distill, 'the student phase has a teacher');
-  return distillation(distill, { loss, student: model, teacher, epochs, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
+  if (name !== 'student' || distill!.terms.length === 0) return supervised(loss, model, name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1);
+  invariant(teacher, 'the student phase has a teacher');
+  return distillation(distill!, { loss, student: model, teacher, epochs, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
 }
 
 function transferOf({ dataset }: Job, phase: Phase, options: Pick<TransferOptions, 'image' | 'fetchBlock' | 'respond'>): TransferSets | undefined {

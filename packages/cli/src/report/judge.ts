@@ -1,4 +1,5 @@
 // What each of a run's models says about the test rows, and how fast.
+import type * as tf from '@tensorflow/tfjs';
 import { addRows, datasetOf, emptySums, finishMetrics, isClassification, limits, type DatasetManifest, type Job, type LossName, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import { predictRows } from '@stillhouse/worker';
@@ -66,14 +67,27 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
   return times.sort((a, b) => a - b)[timedRuns >> 1];
 }
 
-async function readTest(dataset: DatasetManifest, blocks: BlockSource): Promise<{ x: Float32Array; y: Float32Array }> {
+/** The test rows, as a model sees them. */
+export async function readTest(dataset: DatasetManifest, blocks: BlockSource): Promise<{ x: Float32Array; y: Float32Array }> {
   const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
   const set = dataset.sets.test!;
   return reader.read(set, Array.from({ length: set.rowCount }, (_, row) => row));
 }
 
-async function judgeModel(run: TrainedRun, name: PhaseName, { x, y, dataset, loss }: { x: Float32Array; y: Float32Array; dataset: DatasetManifest; loss: LossName }): Promise<JudgedModel> {
-  const { model } = await openModel(run, name);
+export interface TestRows {
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** As the model sees it. */
+  readonly dataset: DatasetManifest;
+  readonly loss: LossName;
+}
+
+/** Milliseconds of the first rows, so many at once. */
+export const timeRows = (model: tf.LayersModel, { x, dataset }: TestRows, count: number): Promise<number> =>
+  medianMs(() => predictRows(model, x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]));
+
+/** @returns what the model says about all test rows, and how good that is */
+export async function judgeModel(model: tf.LayersModel, { x, y, dataset, loss }: TestRows): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
   const rows = dataset.sets.test!.rowCount;
   const width = x.length / rows;
   const outputCount = dataset.outputs;
@@ -85,11 +99,7 @@ async function judgeModel(run: TrainedRun, name: PhaseName, { x, y, dataset, los
   const sums = emptySums(outputCount);
   addRows(sums, loss, { rows, outputs, outputCount, labels: y });
   const metrics = finishMetrics(loss, sums, dataset.targets);
-  const batch = Math.min(limits.evaluationBatchRows, rows);
-  const timed = (count: number): Promise<number> => medianMs(() => predictRows(model, x.subarray(0, count * width), [count, ...dataset.inputShape]));
-  const [rowMs, batchMs] = [await timed(1), await timed(batch)];
-  model.dispose();
-  return { name, metrics, interval: isClassification(loss) ? wilson(metrics.errors!, metrics.rows) : rmseInterval(squaredErrors(outputs, y, dataset)), rowMs, batchedRowMs: batchMs / batch, outputs, outputCount };
+  return { metrics, interval: isClassification(loss) ? wilson(metrics.errors!, metrics.rows) : rmseInterval(squaredErrors(outputs, y, dataset)), outputs, outputCount };
 }
 
 /** @throws StillhouseError for models and data that cannot be read */
@@ -99,8 +109,11 @@ export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): 
   let shown: { x: Float32Array; y: Float32Array } | undefined;
   for (const name of modelNames(run)) {
     const dataset = datasetOf(job.dataset, name);
-    const test = await readTest(dataset, blocks);
-    models.push(await judgeModel(run, name, { ...test, dataset, loss }));
+    const test = { ...(await readTest(dataset, blocks)), dataset, loss };
+    const { model } = await openModel(run, name);
+    const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
+    models.push({ name, ...(await judgeModel(model, test)), rowMs: await timeRows(model, test, 1), batchedRowMs: (await timeRows(model, test, batch)) / batch });
+    model.dispose();
     shown = test;
   }
   const dataset = datasetOf(job.dataset, 'student');

@@ -50,6 +50,13 @@ test('what the schema cannot say is said', () => {
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd' }, { name: 'dkd' }] })).message).toBe('distill.terms[1] is dkd, which tells the target class from the rest: mse has no such classes');
   expect(errorOf((recipe) => { recipe['student'].batch = 200; recipe['distill'] = { terms: [{ name: 'rkd' }], transfer: [{ rows: 2 }] }; }).message).toContain('a batch has 600 rows, more than 512');
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd', weight: 0 }] })).message).toContain('distill.terms have no weight');
+  expect(errorOf((recipe) => (recipe['distill'] = { terms: [] })).message).toContain('distill.copy is not given');
+  expect(errorOf((recipe) => (recipe['distill'] = { terms: [], copy: 'all', transfer: [{}] })).message).toContain('distill.transfer is given, and distill.terms is empty');
+  expect(errorOf((recipe) => (recipe['distill'] = { correctBiases: true })).message).toContain('distill.correctBiases is for classes that exclude each other');
+  expect(errorOf((recipe) => (recipe['student'].prune = { sparsity: 0.5, from: 4, to: 3 })).message).toContain('before prune.from');
+  expect(errorOf((recipe) => (recipe['student'].prune = { sparsity: 0.5, to: 10 })).message).toContain('would not be as sparse');
+  expect(errorOf((recipe) => Object.assign(recipe['student'], { prune: { sparsity: 0.5, to: 3 }, validation: 0.1, earlyStopping: { patience: 1 } })).message).toContain('student.earlyStopping could end training');
+  expect(errorOf((recipe) => (recipe['data'].small.classes = [1])).message).toContain('data.small.classes is given, and mse has none');
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'hint', firstEpochs: 10 }] })).message).toContain('nothing but the hint would be learnt');
   const classes = (recipe: Record<string, any>, distill: object): void => void Object.assign(recipe, { loss: 'softmaxCrossEntropy', distill });
   expect(errorOf((recipe) => classes(recipe, { terms: [{ name: 'bounded' }] })).message).toContain('distill.terms[0] is bounded, which is for regression');

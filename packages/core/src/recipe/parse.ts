@@ -98,7 +98,13 @@ export function parseRecipe(input: unknown): Recipe {
   if (recipe.distill?.rejectBeyond !== undefined && isClassification(recipe.loss)) fail(`distill.rejectBeyond is for regression, and the loss is ${recipe.loss}`);
   if (recipe.distill?.calibrate && !isClassification(recipe.loss)) fail(`distill.calibrate divides logits, and ${recipe.loss} has none`);
   if (recipe.distill?.correctBiases && recipe.loss !== 'softmaxCrossEntropy') fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${recipe.loss}`);
-  if (recipe.distill && recipe.distill.terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
+  if (recipe.distill && recipe.distill.terms.length > 0 && recipe.distill.terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
+  if (recipe.distill?.terms.length === 0) {
+    const { calibrate, copy, correctBiases, rejectBeyond, transfer } = recipe.distill;
+    if (!copy) fail('distill.terms is empty, and distill.copy is not given: the student would learn nothing from its teacher');
+    const needs = Object.entries({ calibrate, correctBiases, rejectBeyond: rejectBeyond !== undefined, transfer: transfer.length > 0 }).find(([, isGiven]) => isGiven);
+    if (needs) fail(`distill.${needs[0]} is given, and distill.terms is empty: only terms learn from what a teacher says`);
+  }
   const { teacher } = recipe;
   if (!isTrained(teacher)) {
     if (!recipe.student) fail('student is missing: a teacher that is there already has nobody to teach');

@@ -111,7 +111,7 @@ const plainSource = z.union([
   z.strictObject({ images: z.strictObject({ folder: z.string().min(1), ...images }), ...sampling }).describe('A folder of images with a folder for each class.'),
   z.strictObject({ images: z.strictObject({ csv: z.string().min(1), path: z.string().min(1).default('path'), label: z.string().min(1).default('label'), ...images }), ...sampling }).describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
   z.strictObject({ tfrecord: paths, inputs: z.string().min(1), label: z.string().min(1), shape: z.array(count(1e7)).min(1).optional(), image: z.strictObject(images).optional(), ...sampling }).describe('Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.'),
-  z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
+  z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder, find }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
   z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1), size: imageSize.optional(), pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.') }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
 ]);
 
@@ -235,7 +235,7 @@ export const distillSchema = z.strictObject({
   calibrate: z.boolean().default(false).describe('Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of the large set, or on the small set where there are none (classification).'),
   copy: copy.optional(),
   correctBiases: z.boolean().default(false).describe('Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the large set are its teacher’s (softmaxCrossEntropy).'),
-  terms: z.array(term).min(1).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of.'),
+  terms: z.array(term).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of; none where layers are taken over and nothing else.'),
   transfer: z.array(transfer).max(limits.termCount).default([]).describe('Rows without labels that are added to each batch; only the teacher labels them.'),
   tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),
 });
@@ -286,6 +286,10 @@ export type TunableConfig = z.output<typeof tunable>;
 export type TuneConfig = z.output<typeof tune>;
 export type TransferConfig = z.output<typeof transfer>;
 export type TrainingConfig = Omit<TrainedTeacherConfig, 'temperature'>;
+
+/** Whether a student learns from what its teacher says about rows, and not from its layers alone. */
+export const learnsFromOutputs = ({ terms, rejectBeyond, calibrate, correctBiases }: DistillConfig): boolean =>
+  rejectBeyond !== undefined || calibrate || correctBiases || terms.some(({ name }) => name === 'kd' || name === 'logits' || name === 'dkd' || name === 'bounded');
 
 export const isTrained = (teacher: Recipe['teacher']): teacher is TrainedTeacherConfig => 'model' in teacher;
 

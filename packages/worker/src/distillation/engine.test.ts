@@ -94,6 +94,18 @@ test.skipIf(!hasNative).each(Object.entries(terms))(`a recorded step of a studen
   expect(traced).toEqual(await steps(false));
 });
 
+test.skipIf(!hasNative)(`a recorded step leaves weights that rest as they are (${skipped})`, async () => {
+  const told: string[] = [];
+  const steps = async (trace: boolean): Promise<Float32Array> => {
+    const copy = [{ teacher: 'dense_2', freeze: true }];
+    const student = await studentOf(caseOf({ copy }, { backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) }, recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4 }, distill: { copy } } }));
+    await train(student, 4);
+    return (await gradientOf(student, 4)).slice();
+  };
+  expect(await steps(true)).toEqual(await steps(false));
+  expect(told.filter((text) => text.includes('eager'))).toEqual([]);
+});
+
 test('a hint’s regressor is trained and saved with the state, but is no part of the model', async () => {
   const it = caseOf({ terms: [{ name: 'kd' }, { name: 'hint', weight: 10 }] });
   const one = await studentOf(it);

@@ -1,6 +1,6 @@
 // Teachers that were trained elsewhere, from their files.
 import * as tf from '@tensorflow/tfjs';
-import { StillhouseError, type Job, type PretrainedTeacherConfig, type TeacherFiles } from '@stillhouse/core';
+import { learnsFromOutputs, StillhouseError, type Job, type PretrainedTeacherConfig, type TeacherFiles } from '@stillhouse/core';
 import type { FetchBlock } from '../engine.js';
 import { loadGraph, loadModel } from '../model-file.js';
 import { EnsembleTeacher, GraphTeacher, LayersTeacher, ProbabilityTeacher, type Teacher } from './teacher.js';
@@ -33,13 +33,13 @@ async function load({ path, format, model, weights }: TeacherFiles, { job, outpu
 }
 
 /** A row of zeros shows whether a teacher takes the rows, and gives outputs for what it is to teach. */
-async function refuseUnlike(teacher: Teacher, path: string, { dataset: { inputShape, outputs } }: Job): Promise<void> {
+async function refuseUnlike(teacher: Teacher, path: string, { recipe: { distill }, dataset: { inputShape, outputs } }: Job): Promise<void> {
   const row = tf.zeros([1, ...inputShape]);
   try {
     const [given] = await teacher.respond(row, []);
     const { shape } = given;
     given.dispose();
-    if (shape.length !== 2 || shape[1] !== outputs) throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} gives outputs of shape [${shape.slice(1).join(', ')}], and the student is to give [${outputs}]`);
+    if (learnsFromOutputs(distill!) && (shape.length !== 2 || shape[1] !== outputs)) throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} gives outputs of shape [${shape.slice(1).join(', ')}], and the student is to give [${outputs}]`);
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} does not take rows of shape [${inputShape.join(', ')}]: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`, { cause });
