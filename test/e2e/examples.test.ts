@@ -1,5 +1,6 @@
 // Every example, at a small size: the recipe as it is but for fewer rows and epochs.
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { mnistFolder, root, Scratch } from './cli.js';
@@ -24,5 +25,50 @@ describe('examples run at a small size', () => {
     expect(record.dataset['inputShape']).toEqual([28, 28, 1]);
     // It has seen digits, if other ones: far better than one in ten.
     expect(record.teacher!.test['accuracy']).toBeGreaterThan(0.3);
+  });
+
+  test('borehole: regression on few measurements', async () => {
+    const { record } = await scratch.train(join(root, 'examples/borehole/recipe.yaml'), set('teacher.epochs=3', 'student.epochs=60'));
+    expect(record.student!.test['rmse']).toBeLessThan(record.alone!.test['rmse'] as number);
+  });
+
+  test.skipIf(!has('mnist'))(`hinton: a class that the student never saw, and its bias corrected${missing('mnist')}`, async () => {
+    const small = set('data.large.take=4000', 'data.small.take=2000', 'data.small.classes=[0, 1, 2, 4, 5, 6, 7, 8, 9]', 'data.test.take=1000', 'student.epochs=4', 'teacher.epochs=8', 'teacher.batch=64', 'teacher.model.layers[2].dense=100', 'teacher.model.layers[4].dense=100', 'student.model.layers[1].dense=64', 'student.model.layers[2].dense=64');
+    const { record: plain } = await scratch.train(join(root, 'examples/hinton/recipe.yaml'), small);
+    const { record: corrected } = await scratch.train(join(root, 'examples/hinton/recipe.yaml'), [...small, ...set('distill.correctBiases=true')]);
+    expect(corrected.alone!.weightsSha256).toBe(plain.alone!.weightsSha256);
+    expect(corrected.student!.weightsSha256).not.toBe(plain.student!.weightsSha256);
+    // One that believes in a 3 no less than its teacher finds more of them.
+    expect(corrected.student!.test['errors']).toBeLessThan(plain.student!.test['errors'] as number);
+  });
+
+  test.skipIf(!has('fashion-mnist')).each(['fashion', 'mnist'])(`lenet: few-shot distillation, %s${missing('fashion-mnist')}`, async (name) => {
+    const { record } = await scratch.train(join(root, `examples/lenet/${name}.yaml`), set('data.large.take=2000', 'data.small.perClass=5', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=3'));
+    expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
+  });
+
+  test.skipIf(!has('mnist'))(`transfer: another question about the same pictures${missing('mnist')}`, async () => {
+    const { folder } = await scratch.train(join(root, 'examples/transfer/teacher.yaml'), set('data.large.take=4000', 'teacher.epochs=3'));
+    const { record } = await scratch.train(join(root, 'examples/transfer/recipe.yaml'), set('data.large.take=4000', `teacher.pretrained=${folder}`));
+    expect(record.student!.test['accuracy']).toBeGreaterThan(record.alone!.test['accuracy'] as number);
+    expect(record.student!.parameters).toBe(130);
+  });
+
+  test.skipIf(!has('mnist'))(`zero-shot: digits that nobody saw, by their descriptions${missing('mnist')}`, async () => {
+    const { folder } = await scratch.train(join(root, 'examples/zero-shot/recipe.yaml'), set('data.large.take=4000', 'data.small.perClass=10', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=5'));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'examples/zero-shot/recognise.mjs'), folder], { encoding: 'utf8', env: { ...process.env, STILLHOUSE_DATA: dirname(mnistFolder!) } });
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/teacher +\d+\.\d % +\d+\.\d % +\d+\.\d %\nstudent .*\nalone /);
+  });
+
+  test.skipIf(!has('mnist'))(`compression: a teacher’s copy is pruned, and written in fewer bits${missing('mnist')}`, async () => {
+    const small = set('data.large.take=3000', 'data.small.perClass=10', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=5', 'student.prune.to=3');
+    const [swept, out] = [scratch.out(), scratch.out()];
+    const sweep = await scratch.run(['sweep', join(root, 'examples/compression/recipe.yaml'), '--vary', 'student.prune.sparsity=0,0.9', '--seeds', '1', '--out', swept, ...small]);
+    expect(sweep.code, sweep.stderr).toBe(0);
+    const { code, stdout, stderr } = await scratch.run(['compress', ...readdirSync(join(swept, 'cells')).map((name) => join(swept, 'cells', name)), '--out', out]);
+    expect(code, stderr).toBe(0);
+    const bytesOf = (name: string): number => Number(new RegExp(`${name} +[\\d,]+ +([\\d,]+)`).exec(stdout)![1].replaceAll(',', ''));
+    expect(bytesOf('compression student, sparsity 0.9 +fp32')).toBeLessThan(0.25 * bytesOf('compression student, sparsity 0 +fp32'));
   });
 });

@@ -53,3 +53,20 @@ test.each([
   expect(code).toBe(2);
   expect(existsSync(out)).toBe(false);
 });
+
+test('generations: each run’s student teaches the next one, and what is done is kept', async () => {
+  const out = scratch.out();
+  const args = ['generations', scratch.recipe(smallRecipe()), '--out', out, '--json'];
+  const { code, stdout, stderr } = await scratch.run([...args, '--count', '2']);
+  expect(code, stderr).toBe(0);
+  const [first, second] = JSON.parse(stdout) as { folder: string; teacher?: object }[];
+  expect(first.teacher).toBeDefined();
+  expect(second.teacher).toBeUndefined();
+  const [one, two] = [first, second].map(({ folder }) => scratch.readRecord(folder));
+  expect(two.recipe).toMatchObject({ seed: one.seed + 1, teacher: { pretrained: join(first.folder, 'student') } });
+  const again = await scratch.run([...args, '--count', '3']);
+  expect(again.code, again.stderr).toBe(0);
+  const three = JSON.parse(again.stdout) as { folder: string }[];
+  expect(three.slice(0, 2).map(({ folder }) => folder)).toEqual([first.folder, second.folder]);
+  expect(scratch.readRecord(first.folder).endedAt).toBe(one.endedAt);
+});

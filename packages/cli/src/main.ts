@@ -6,6 +6,7 @@ import { addCompress } from './commands/compress.js';
 import { addCoordinator } from './commands/coordinator.js';
 import { addData } from './commands/data.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addGenerations } from './commands/generations.js';
 import { addPredict } from './commands/predict.js';
 import { addCompare, addReport } from './commands/report.js';
 import { addRun } from './commands/run.js';
@@ -25,7 +26,7 @@ function createProgram(): Command {
     .addHelpText('after', `
 Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
 4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`);
-  for (const add of [addRun, addCoordinator, addWorker, addStatus, addSweep, addReport, addCompare, addCompress, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
+  for (const add of [addRun, addCoordinator, addWorker, addStatus, addSweep, addGenerations, addReport, addCompare, addCompress, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

@@ -25,7 +25,6 @@ export function startRecord({ job, recipeFolder, version, startedAt }: RunStart)
 /** Whether a job is the one that a record tells of: the same data and models. */
 export const isSameJob = (record: RunRecord, job: Job): boolean => record.dataset.sha256 === hashJson(job.dataset.sets) && record.assetsSha256 === hashJson(job.assets);
 
-const bytesPerWeight = 4;
 const incidentsKept = 1000;
 
 /** What went wrong or slowly, as a sentence. */
@@ -86,7 +85,7 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
   }
 }
 
-const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({ ...phase, epochs: [...phase.epochs], bytes: phase.parameters * bytesPerWeight });
+const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({ ...phase, epochs: [...phase.epochs] });
 
 export function endRecord(record: RunRecord, endedAt: string, error: ErrorRecord | undefined): RunRecord {
   const { error: before, ...rest } = record;

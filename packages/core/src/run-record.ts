@@ -28,6 +28,7 @@ export interface PhaseRecord {
   readonly epochs: readonly EpochRecord[];
   readonly test: Metrics;
   readonly parameters: number;
+  readonly bytes: number;
   readonly weightsSha256: string;
   readonly calibration?: Calibration;
 }
@@ -50,7 +51,7 @@ const phase = z.object({
   })),
   test: metrics.describe('Metrics on the test set.'),
   parameters: z.int().describe('Trainable parameters.'),
-  bytes: z.int().describe('Size of the weights in bytes.'),
+  bytes: z.int().describe('Size of all weights in bytes, trained or not.'),
   calibration: z.object({
     temperature: z.number(), rows: z.int().describe('Rows that it was fitted on.'),
     before: z.object({ loss: z.number(), ece: z.number() }), after: z.object({ loss: z.number(), ece: z.number() }),

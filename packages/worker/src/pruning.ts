@@ -38,8 +38,19 @@ export function pruneSmallest(kernels: readonly Float32Array[], share: number): 
   }
 }
 
+/** Notes which numbers are 0. */
+function noteZeros(kernel: Float32Array, zeros: Uint8Array): void {
+  for (let i = 0; i < kernel.length; i++) zeros[i] = kernel[i] === 0 ? 1 : 0;
+}
+
+function setZeros(kernel: Float32Array, zeros: Uint8Array): void {
+  for (let i = 0; i < kernel.length; i++) if (zeros[i] === 1) kernel[i] = 0;
+}
+
 /** Keeps a model pruned from step to step: a function of its weights and the step alone, so that any worker can go on with it. */
 export class Pruning {
+  #zeros: Uint8Array[] | undefined;
+
   constructor(
     private readonly config: PruneConfig,
     private readonly stepsPerEpoch: number,
@@ -47,11 +58,13 @@ export class Pruning {
 
   /** Takes the optimiser's step. */
   around(flat: FlatModel, step: number, apply: () => boolean): boolean {
-    const zeros = kernelsOf({ model: flat.model, views: flat.views() }).map((kernel) => Uint8Array.from(kernel, (value) => (value === 0 ? 1 : 0)));
+    const before = kernelsOf({ model: flat.model, views: flat.views() });
+    const zeros = (this.#zeros ??= before.map(({ length }) => new Uint8Array(length)));
+    before.forEach((kernel, k) => noteZeros(kernel, zeros[k]));
     if (!apply()) return false;
     // After the step, since it changes buffers.
     const kernels = kernelsOf({ model: flat.model, views: flat.views() });
-    kernels.forEach((kernel, k) => zeros[k].forEach((isZero, i) => isZero && (kernel[i] = 0)));
+    kernels.forEach((kernel, k) => setZeros(kernel, zeros[k]));
     if ((step + 1) % this.stepsPerEpoch === 0) pruneSmallest(kernels, sparsityAt(this.config, (step + 1) / this.stepsPerEpoch - 1));
     return true;
   }

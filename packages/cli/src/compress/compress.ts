@@ -1,9 +1,10 @@
 // Models in smaller formats: what each takes, how good and how fast it is, and which of them no other one beats.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { floatsOf, isClassification, quantizeModel, StillhouseError, type Metrics, type PhaseName, type WeightFormat } from '@stillhouse/core';
 import { loadModel, openInferenceBackend, type BackendName } from '@stillhouse/worker';
+import { differences } from '../report/compare.js';
 import { judgeModel, timeRows, type TestRows } from '../report/judge.js';
 import { readModelFiles, type TrainedRun } from '../trained-run.js';
 
@@ -53,19 +54,30 @@ export interface CompressTask {
   readonly test: TestRows;
 }
 
+/** Differences that a name can hold. */
+const shownDifferences = 3;
+
+/** Names that tell the models apart: by where their recipes differ if that is little, else by their folders. */
+export function namesOf(tasks: readonly Pick<CompressTask, 'run' | 'name'>[]): string[] {
+  const found = differences(tasks.map(({ run }) => run.recipe));
+  const isTold = found.length <= shownDifferences;
+  return tasks.map(({ run, name }, i) => [`${isTold ? run.recipe.name : basename(run.folder)} ${name}`, ...(isTold ? found.filter(({ path }) => path !== 'name').map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i]}`) : [])].join(', '));
+}
+
 /**
  * Writes each model in each format, tests it on the first backend and times it on all of them.
  * @throws StillhouseError OUT_UNWRITABLE, and for models that cannot be read
  */
 export async function compress(tasks: readonly CompressTask[], options: { formats: readonly WeightFormat[]; backends: readonly BackendName[]; out: string }): Promise<CompressedModel[]> {
   const { formats, backends, out } = options;
+  const names = namesOf(tasks);
   const variants = tasks.flatMap(({ run, name, test }, i) => formats.map((format) => {
     const original = readModelFiles(run, name);
     const files = quantizeModel(original.json, original.weights, format);
     const folder = join(out, `${i + 1}-${name}-${format}`);
     write(folder, files);
     const floats = floatsOf(original.weights);
-    return { from: `${run.record.name} ${name}`, run: run.folder, format, folder, test, files, bytes: files.weights.length, gzippedBytes: gzipSync(files.weights, { level: 9 }).length, sparsity: floats.filter((value) => value === 0).length / floats.length };
+    return { from: names[i], format, folder, test, files, bytes: files.weights.length, gzippedBytes: gzipSync(files.weights, { level: 9 }).length, sparsity: floats.filter((value) => value === 0).length / floats.length };
   }));
   const judged: { metrics: Metrics; error: number; interval: readonly [number, number] }[] = [];
   const times: Partial<Record<BackendName, number>>[] = variants.map(() => ({}));

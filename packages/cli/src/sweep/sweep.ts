@@ -1,10 +1,10 @@
 // Runs of one recipe with other values and seeds, several side by side; what is there already is not run again.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { metricsOf, StillhouseError, type MetricName, type Metrics, type Recipe, type RunRecord } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
-import { loadRecipe, type RecipeFile } from '../recipe-file.js';
-import { runFile } from '../run.js';
+import { KeptRuns } from '../kept-runs.js';
+import { loadRecipe } from '../recipe-file.js';
 import { cellsOf, folderOf, nameOf, settingsOf, taughtBy, teacherRecipe, type Axis, type Cell } from './cells.js';
 import { drawSweep } from './plot.js';
 import { outcomesCsv, rowsOf, tableMarkdown, type Outcome, type Row } from './results.js';
@@ -33,36 +33,6 @@ export interface SweepResult {
   readonly folder: string;
 }
 
-/** run.json of a folder whose run is done. */
-function doneRecord(folder: string): RunRecord | undefined {
-  const file = join(folder, 'run.json');
-  if (!existsSync(file)) return undefined;
-  const record = JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
-  return record.status === 'done' ? record : undefined;
-}
-
-class Runs {
-  /** By folder; two cells may want the same teacher at once. */
-  readonly #started = new Map<string, Promise<RunRecord>>();
-
-  constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal }) {}
-
-  run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
-    const started = this.#started.get(folder) ?? this.#run(file, folder, workers);
-    this.#started.set(folder, started);
-    return started;
-  }
-
-  async #run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
-    const done = doneRecord(folder);
-    if (done) return done;
-    // What an interrupted run left.
-    rmSync(folder, { recursive: true, force: true });
-    const { record } = await runFile(file, { ...this.options, workers, out: folder });
-    return record;
-  }
-}
-
 const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'alone', metric: MetricName): number => (record[phase]!.test as Metrics)[metric]!;
 
 /**
@@ -83,7 +53,7 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const over = new AbortController();
   const stop = (): void => over.abort();
   options.signal.addEventListener('abort', stop);
-  const runs = new Runs({ backend: options.backend, signal: over.signal });
+  const runs = new KeptRuns({ backend: options.backend, signal: over.signal });
   const judge = async (cell: Cell, recipe: Recipe): Promise<Outcome> => {
     const teaching = teacherRecipe(recipe, { seed: base.recipe.seed, each: options.teacherEach });
     let taught = recipe;

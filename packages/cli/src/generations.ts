@@ -1,0 +1,51 @@
+// Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts anew.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { StillhouseError, type Metrics } from '@stillhouse/core';
+import type { BackendName } from '@stillhouse/worker';
+import { KeptRuns } from './kept-runs.js';
+import { loadRecipe } from './recipe-file.js';
+import { folderOf, taughtBy } from './sweep/cells.js';
+
+export interface Generation {
+  readonly generation: number;
+  readonly folder: string;
+  /** Test metrics; the teacher's only of the first generation, if it was trained here. */
+  readonly teacher?: Metrics;
+  readonly student: Metrics;
+  readonly alone: Metrics;
+}
+
+export interface GenerationsOptions {
+  readonly recipe: string;
+  readonly set: readonly string[];
+  readonly count: number;
+  readonly out: string;
+  readonly backend: BackendName;
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  readonly tell: (generation: Generation) => void;
+}
+
+/**
+ * Runs the recipe, and then as often again with the student of the run before as its teacher and the next seed. Runs that
+ * are done already are kept; generations.json has them all.
+ * @throws StillhouseError RECIPE_…, and what a run throws
+ */
+export async function generations({ recipe: path, set, count, out, tell, ...options }: GenerationsOptions): Promise<Generation[]> {
+  const { recipe: first, folder: recipeFolder } = await loadRecipe(path, [...set]);
+  if (!first.student) throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
+  mkdirSync(out, { recursive: true });
+  const runs = new KeptRuns(options);
+  const done: Generation[] = [];
+  let recipe = first;
+  for (let generation = 1; generation <= count; generation++) {
+    const folder = resolve(out, `${generation}-${folderOf(recipe)}`);
+    const { teacher, student, alone } = await runs.run({ recipe, folder: recipeFolder }, folder, options.workers);
+    done.push({ generation, folder, ...(teacher ? { teacher: teacher.test as Metrics } : {}), student: student!.test as Metrics, alone: alone!.test as Metrics });
+    tell(done.at(-1)!);
+    recipe = { ...taughtBy(first, join(folder, 'student')), seed: (first.seed + generation) % 2 ** 32 };
+  }
+  writeFileSync(join(out, 'generations.json'), `${JSON.stringify(done, null, 2)}\n`);
+  return done;
+}
