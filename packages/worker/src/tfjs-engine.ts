@@ -57,7 +57,10 @@ async function buildPhaseModel(job: Job, { name, config, distill }: Phase, teach
   const { inputShape, outputs } = datasetOf(job.dataset, name);
   const model = await buildModel({ part, config: config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
   if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);
-  if (distill?.correctBiases) biasesOf(model);
+  if (distill?.correctBiases) {
+    if (lacksColumns(job.dataset)) throw new StillhouseError('RECIPE_INVALID', 'distill.correctBiases asks about rows of the large set, which lack columns that the student takes');
+    biasesOf(model);
+  }
   return model;
 }
 
@@ -120,11 +123,12 @@ function objectiveOf(job: Job, { name, loss, distill, schedule: { epochs } }: Ph
   return distillation(distill!, { loss, student: model, teacher, epochs, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
 }
 
+/** Whether the large set's rows lack columns that the student takes. */
+const lacksColumns = ({ student, columns }: DatasetManifest): boolean => student !== undefined && student.columns.length > columns.length;
+
 function transferOf({ dataset }: Job, phase: Phase, options: Pick<TransferOptions, 'image' | 'fetchBlock' | 'respond'>): TransferSets | undefined {
   if (!phase.distill || phase.distill.transfer.length === 0) return undefined;
-  const { student } = dataset;
-  const lacksColumns = student !== undefined && student.columns.length > dataset.columns.length;
-  return new TransferSets(phase.distill.transfer, { ...options, dataset: datasetOf(dataset, phase.name), schedule: phase.schedule, lacksColumns });
+  return new TransferSets(phase.distill.transfer, { ...options, dataset: datasetOf(dataset, phase.name), schedule: phase.schedule, lacksColumns: lacksColumns(dataset) });
 }
 
 export interface EngineOptions {

@@ -29,4 +29,5 @@ export function copyLayers(student: tf.LayersModel, teacher: tf.LayersModel | un
     tf.dispose(values);
     if (pair.freeze) to.trainable = false;
   });
+  if (student.trainableWeights.length === 0) throw new StillhouseError('MODEL_LAYER', 'distill.copy freezes every layer of the student that has weights: there is nothing left to train');
 }
