@@ -50,6 +50,14 @@ describe('of a run', () => {
     expect(tuned.student!.test.rows).toBe(50);
   });
 
+  test('a report judges it like one that was trained there', async () => {
+    const { folder: taught } = await scratch.train(taughtBy({ pretrained: folder }));
+    const { code, stderr } = await scratch.run(['report', taught]);
+    expect(code, stderr).toBe(0);
+    const [, row] = /<tr><td>teacher<\/td>(.*?)<\/tr>/.exec(readFileSync(`${taught}/report.html`, 'utf8'))!;
+    expect(row).toContain(`<td>${(record.teacher!.test['rmse'] as number).toFixed(4)}</td>`);
+  });
+
   test('a student may be a teacher in turn', async () => {
     const { record: next } = await scratch.train(taughtBy({ pretrained: `${folder}/student` }));
     expect(shaOf(next)).not.toBe(shaOf(record));

@@ -4,5 +4,5 @@ export type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } fro
 export { loadModel } from './model-file.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run-worker.js';
 export { trainPhase } from './train-phase.js';
-export { predictRows } from './predict.js';
+export { openPretrained, predictRows, type Predict } from './predict.js';
 export { evaluateRows, tfjsEngine, type EngineOptions } from './tfjs-engine.js';

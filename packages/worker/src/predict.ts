@@ -1,4 +1,11 @@
+// What models say about rows, as plain numbers.
 import * as tf from '@tensorflow/tfjs';
+import type { Job, PretrainedTeacherConfig } from '@stillhouse/core';
+import { pretrainedTeacher } from './distillation/pretrained.js';
+import type { FetchBlock } from './engine.js';
+
+/** Outputs [rows, outputs] of rows of a shape that begins with their number. */
+export type Predict = (x: Float32Array, shape: readonly number[]) => Promise<Float32Array>;
 
 /** Outputs [rows, outputs] of a model in inference. */
 export async function predictRows(model: tf.LayersModel, x: Float32Array, shape: readonly number[]): Promise<Float32Array> {
@@ -6,4 +13,22 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
   const values = (await outputs.data()) as Float32Array;
   outputs.dispose();
   return values;
+}
+
+/**
+ * A job's pretrained teacher, which may be several models.
+ * @throws StillhouseError MODEL_INVALID, TEACHER_UNLIKE, and what `fetchBlock` throws
+ */
+export async function openPretrained(job: Job, config: PretrainedTeacherConfig, fetchBlock: FetchBlock): Promise<{ predict: Predict; dispose: () => void }> {
+  const teacher = await pretrainedTeacher(job, config, fetchBlock);
+  return {
+    async predict(x, shape) {
+      const input = tf.tensor(x, [...shape]);
+      const [outputs] = await teacher.respond(input, []);
+      const values = (await outputs.data()) as Float32Array;
+      tf.dispose([input, outputs]);
+      return values;
+    },
+    dispose: () => teacher.dispose(),
+  };
 }

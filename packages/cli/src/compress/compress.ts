@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { floatsOf, isClassification, quantizeModel, StillhouseError, type Metrics, type PhaseName, type WeightFormat } from '@stillhouse/core';
 import { loadModel, openInferenceBackend, type BackendName } from '@stillhouse/worker';
 import { differences } from '../report/compare.js';
-import { judgeModel, timeRows, type TestRows } from '../report/judge.js';
+import { judgeModel, predictOf, timeRows, type TestRows } from '../report/judge.js';
 import { readModelFiles, type TrainedRun } from '../trained-run.js';
 
 export interface CompressedModel {
@@ -86,10 +86,10 @@ export async function compress(tasks: readonly CompressTask[], options: { format
     for (const [i, { files, test }] of variants.entries()) {
       const model = await loadModel(files.json, files.weights);
       if (judged.length === i) {
-        const { metrics, interval } = await judgeModel(model, test);
+        const { metrics, interval } = await judgeModel(predictOf(model), test);
         judged.push({ metrics, interval, error: isClassification(test.loss) ? 1 - metrics.accuracy! : metrics.rmse! });
       }
-      times[i][backend] = await timeRows(model, test, 1);
+      times[i][backend] = await timeRows(predictOf(model), test, 1);
       model.dispose();
     }
   }

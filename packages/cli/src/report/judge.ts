@@ -1,8 +1,8 @@
 // What each of a run's models says about the test rows, and how fast.
 import type * as tf from '@tensorflow/tfjs';
-import { addRows, datasetOf, emptySums, finishMetrics, isClassification, limits, type DatasetManifest, type Job, type LossName, type Metrics, type PhaseName } from '@stillhouse/core';
+import { addRows, datasetOf, emptySums, finishMetrics, isClassification, isTrained, learnsFromOutputs, limits, type DatasetManifest, type Job, type LossName, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
-import { predictRows } from '@stillhouse/worker';
+import { openPretrained, predictRows, type Predict } from '@stillhouse/worker';
 import { modelNames, openModel, type TrainedRun } from '../trained-run.js';
 
 export interface JudgedModel {
@@ -82,19 +82,21 @@ export interface TestRows {
   readonly loss: LossName;
 }
 
+export const predictOf = (model: tf.LayersModel): Predict => (x, shape) => predictRows(model, x, shape);
+
 /** Milliseconds of the first rows, so many at once. */
-export const timeRows = (model: tf.LayersModel, { x, dataset }: TestRows, count: number): Promise<number> =>
-  medianMs(() => predictRows(model, x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]));
+export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: number): Promise<number> =>
+  medianMs(() => predict(x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]));
 
 /** @returns what the model says about all test rows, and how good that is */
-export async function judgeModel(model: tf.LayersModel, { x, y, dataset, loss }: TestRows): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
+export async function judgeModel(predict: Predict, { x, y, dataset, loss }: TestRows): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
   const rows = dataset.sets.test!.rowCount;
   const width = x.length / rows;
   const outputCount = dataset.outputs;
   const outputs = new Float32Array(rows * outputCount);
   for (let first = 0; first < rows; first += limits.evaluationBatchRows) {
     const count = Math.min(limits.evaluationBatchRows, rows - first);
-    outputs.set(await predictRows(model, x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]), first * outputCount);
+    outputs.set(await predict(x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]), first * outputCount);
   }
   const sums = emptySums(outputCount);
   addRows(sums, loss, { rows, outputs, outputCount, labels: y });
@@ -104,17 +106,25 @@ export async function judgeModel(model: tf.LayersModel, { x, y, dataset, loss }:
 
 /** @throws StillhouseError for models and data that cannot be read */
 export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<JudgedRows> {
-  const { loss } = run.recipe;
+  const { loss, teacher, distill } = run.recipe;
   const models: JudgedModel[] = [];
   let shown: { x: Float32Array; y: Float32Array } | undefined;
-  for (const name of modelNames(run)) {
+  const judge = async (name: PhaseName, predict: Predict): Promise<void> => {
     const dataset = datasetOf(job.dataset, name);
     const test = { ...(await readTest(dataset, blocks)), dataset, loss };
-    const { model } = await openModel(run, name);
     const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
-    models.push({ name, ...(await judgeModel(model, test)), rowMs: await timeRows(model, test, 1), batchedRowMs: (await timeRows(model, test, batch)) / batch });
-    model.dispose();
+    models.push({ name, ...(await judgeModel(predict, test)), rowMs: await timeRows(predict, test, 1), batchedRowMs: (await timeRows(predict, test, batch)) / batch });
     shown = test;
+  };
+  if (!isTrained(teacher) && learnsFromOutputs(distill!)) {
+    const there = await openPretrained(job, teacher, async (hash) => (await blocks.read(hash))!);
+    await judge('teacher', there.predict);
+    there.dispose();
+  }
+  for (const name of modelNames(run)) {
+    const { model } = await openModel(run, name);
+    await judge(name, predictOf(model));
+    model.dispose();
   }
   const dataset = datasetOf(job.dataset, 'student');
   const { x, y } = shown ?? (await readTest(dataset, blocks));

@@ -28,10 +28,12 @@ function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | unde
   const header = ['', ...metrics.map((name) => `test ${name}`), `95 % interval of the ${isClasses ? 'error rate' : 'rmse'}`, 'parameters', 'bytes', 'ms a row', 'ms a row in a batch'];
   const rows = phases.flatMap((name) => {
     const phase = record[name];
-    if (!phase) return [];
     const model = judged?.models.find((each) => each.name === name);
+    // A teacher that was there already has no phase of its own.
+    const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
+    if (!test) return [];
     const ends = model?.interval.map((end) => (isClasses ? `${(100 * end).toFixed(2)} %` : end.toFixed(4))).join(' to ') ?? '–';
-    return [[titles[name], ...metrics.map((metric) => formatMetric(metric, (phase.test as Metrics)[metric])), ends, number(phase.parameters), number(phase.bytes), model ? model.rowMs.toFixed(3) : '–', model ? model.batchedRowMs.toFixed(4) : '–']];
+    return [[titles[name], ...metrics.map((metric) => formatMetric(metric, test[metric])), ends, phase ? number(phase.parameters) : '–', phase ? number(phase.bytes) : '–', model ? model.rowMs.toFixed(3) : '–', model ? model.batchedRowMs.toFixed(4) : '–']];
   });
   return [header, ...rows];
 }

@@ -186,7 +186,7 @@ const term = z.discriminatedUnion('name', [
 ]);
 
 const transfer = z.strictObject({
-  from: z.enum(['small', 'large']).default('small').describe('small: rows of the batch itself, once more. large: rows of the large set.'),
+  from: z.enum(['small', 'large', 'columns']).default('small').describe('small: rows of the batch itself, once more. large: rows of the large set. columns: rows that never were, each column from any row of the batch (not for images).'),
   rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
   augment: augment.optional().describe('Changes them, by draws of their own.'),
 });

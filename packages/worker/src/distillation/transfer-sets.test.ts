@@ -31,6 +31,22 @@ test('each copy is changed by draws of its own, which the step decides', async (
   expect(await addedBy(sets, 1)).not.toEqual([twice, once]);
 });
 
+test('rows that never were: each column from any row, what belongs together stays so', async () => {
+  const [added] = await addedBy(setsOf([{ from: 'columns', rows: 25 }]), 0);
+  expect(added).toHaveLength(200);
+  const pairs = Array.from({ length: 100 }, (_, i) => [added[2 * i] / 2, (added[2 * i + 1] - 1) / 2]);
+  // Every pair of a first and a second number occurs.
+  expect(new Set(pairs.map(String)).size).toBe(16);
+  expect(await addedBy(setsOf([{ from: 'columns', rows: 25 }]), 0)).toEqual([added]);
+  expect(await addedBy(setsOf([{ from: 'columns', rows: 25 }]), 1)).not.toEqual([added]);
+  const category = { name: 'c', type: 'category', encode: 'oneHot', categories: ['a', 'b'], buckets: 0 } as unknown as DatasetManifest['columns'][number];
+  const table: DatasetManifest = { ...dataset, columns: [category] };
+  const options = { schedule, image: undefined, fetchBlock: async (hash: string) => blocks.get(hash)!, respond: async (x: tf.Tensor) => [x], lacksColumns: false };
+  const [whole] = await addedBy(new TransferSets(configsOf([{ from: 'columns', rows: 5 }]), { ...options, dataset: table }), 0);
+  for (let i = 0; i < whole.length; i += 2) expect(whole[i + 1]).toBe(whole[i] + 1);
+  expect(() => new TransferSets(configsOf([{ from: 'columns' }]), { ...options, dataset: { ...dataset, inputShape: [2, 1, 1] } })).toThrow('distill.transfer[0].from is columns, and rows have the shape [2, 1, 1]');
+});
+
 test('rows of the large set go round: each once before one comes again, in another order', async () => {
   const sets = setsOf([{ from: 'large', rows: 0.75 }]);
   const seen: number[][] = [];

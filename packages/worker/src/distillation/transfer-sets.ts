@@ -1,6 +1,7 @@
 // Rows without labels that are added to each batch of a student: rows of the batch once more, changed by draws of their
-// own, or rows of the large set, which go round in a shuffled order. All are a function of (seed, epoch, step).
-import { epochOrder, hashName, hashWords, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type TransferConfig } from '@stillhouse/core';
+// own, rows that are put together from its columns, or rows of the large set, which go round in a shuffled order. All are
+// a function of (seed, epoch, step).
+import { columnWidth, epochOrder, hashName, hashWords, randomStream, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type TransferConfig } from '@stillhouse/core';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
 import type * as tf from '@tensorflow/tfjs';
 import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../augment.js';
@@ -59,6 +60,38 @@ function fromBatch(config: TransferConfig, index: number, { image }: TransferOpt
   };
 }
 
+/** Widths of the parts of a row that belong together: of a table its columns, else each number of a list. */
+function partsOf({ inputShape, columns: [first, ...others] }: DatasetManifest): number[] | undefined {
+  if (inputShape.length !== 1) return undefined;
+  return first.type === 'tensor' ? Array<number>(inputShape[0]).fill(1) : [first, ...others].map(columnWidth);
+}
+
+/** Each column is drawn by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the batch. */
+function fromColumns(config: TransferConfig, index: number, { dataset, image }: TransferOptions): TransferSet {
+  const parts = partsOf(dataset);
+  if (!parts) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is columns, and rows have the shape [${dataset.inputShape.join(', ')}]: what stands beside each other in a picture belongs together`);
+  return {
+    waitedMs: 0,
+    add({ batch, where }) {
+      const width = batch.x.length / batch.rows;
+      const rows = Math.round(batch.rows * config.rows);
+      const seed = seedOf(where.seed, index);
+      const next = randomStream(seed, hashName('columns'), where.epoch, where.step, where.rank);
+      const x = new Float32Array(rows * width);
+      for (let at = 0; at < x.length; at += width) {
+        let offset = 0;
+        for (const part of parts) {
+          const from = Math.floor(next() * batch.rows) * width + offset;
+          x.set(batch.x.subarray(from, from + part), at + offset);
+          offset += part;
+        }
+      }
+      const made = { rows, x, y: new Float32Array(rows) };
+      return Promise.resolve({ x: rows > 0 ? changed(made, Array.from({ length: rows }, (_, i) => i), config, { where: { ...where, seed }, image }) : x });
+    },
+  };
+}
+
 class FromLargeSet implements TransferSet {
   readonly #reader: TrainingReader;
   readonly #schedule: Schedule;
@@ -100,6 +133,7 @@ class FromLargeSet implements TransferSet {
 /** @throws StillhouseError RECIPE_INVALID for the large set's rows, where the small set has columns that they lack */
 function transferSet(config: TransferConfig, index: number, options: TransferOptions & { lacksColumns: boolean }): TransferSet {
   if (config.from === 'small') return fromBatch(config, index, options);
+  if (config.from === 'columns') return fromColumns(config, index, options);
   if (options.lacksColumns) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is large: its rows lack columns that the student takes`);
   return new FromLargeSet(config, index, options);
 }
