@@ -1,6 +1,6 @@
 // Reports of real runs: whole without a network, honest without the data, and runs side by side.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RecipeInput } from '@stillhouse/core';
 import { Scratch, smallRecipe } from './cli.js';
@@ -66,9 +66,9 @@ test('models in fewer bits: files that open, their errors, and the front of thos
   const out = scratch.out();
   const { code, stdout, stderr } = await scratch.run(['compress', tabular, pruned.folder, '--out', out]);
   expect(code, stderr).toBe(0);
-  for (const format of ['fp32', 'fp16', 'uint8']) expect(stdout).toMatch(new RegExp(`pruned student +${format} +[\\d,]+ +[\\d,]+ +\\d+ %`));
+  for (const format of ['fp32', 'fp16', 'uint8']) expect(stdout).toMatch(new RegExp(`${basename(pruned.folder)} student +${format} +[\\d,]+ +[\\d,]+ +\\d+ %`));
   const models = JSON.parse(readFileSync(join(out, 'compress.json'), 'utf8')) as { from: string; format: string; folder: string; bytes: number; sparsity: number; error: number; isFront: boolean; rowMs: { wasm: number } }[];
-  const [full, half, byte] = models.filter(({ from }) => from === 'pruned student');
+  const [full, half, byte] = models.filter(({ from }) => from === `${basename(pruned.folder)} student`);
   // 80 + 8 weights in matrices, 8 + 1 biases.
   expect([full.bytes, half.bytes, byte.bytes]).toEqual([4 * 97, 2 * 88 + 4 * 9, 88 + 4 * 9]);
   expect(full.sparsity).toBeGreaterThanOrEqual(66 / 97);

@@ -58,12 +58,11 @@ function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']
   const unlike = (what: string, next?: string): never => {
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} ${what}`, next === undefined ? {} : { next });
   };
-  if (columns(trained) !== columns(here)) unlike(...encodedOtherwise);
   // A teacher of layers alone may have learnt anything.
-  if (!learnsFromOutputs(job.recipe.distill!)) return;
-  if (trained.loss !== here.loss) unlike(`was trained by ${trained.loss}, and the recipe's loss is ${here.loss}`);
-  if (classes(trained) !== classes(here)) unlike(`knows the classes ${classes(trained)}, and the data have ${classes(here)}`);
-  if (scales(trained) !== scales(here)) unlike(...encodedOtherwise);
+  const isHeard = learnsFromOutputs(job.recipe.distill!);
+  if (isHeard && trained.loss !== here.loss) unlike(`was trained by ${trained.loss}, and the recipe's loss is ${here.loss}`);
+  if (isHeard && classes(trained) !== classes(here)) unlike(`knows the classes ${classes(trained)}, and the data have ${classes(here)}`);
+  if (columns(trained) !== columns(here) || (isHeard && scales(trained) !== scales(here))) unlike(...encodedOtherwise);
 }
 
 /**

@@ -10,6 +10,10 @@ import type { BackendName } from './backend.js';
 import type { Engine } from './engine.js';
 import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 
+// On some processors TensorFlow takes oneDNN's kernels, and takes others in a graph than op by op: that a recording is
+// faithful shows without them (docs/backends.md).
+process.env['TF_ENABLE_ONEDNN_OPTS'] = '0';
+
 export const rowCount = 23;
 
 export interface Case {
