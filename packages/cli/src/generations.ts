@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { StillhouseError, type Metrics } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { KeptRuns } from './kept-runs.js';
-import { loadRecipe } from './recipe-file.js';
+import type { RecipeFile } from './recipe-file.js';
 import { folderOf, taughtBy } from './sweep/cells.js';
 
 export interface Generation {
@@ -17,8 +17,7 @@ export interface Generation {
 }
 
 export interface GenerationsOptions {
-  readonly recipe: string;
-  readonly set: readonly string[];
+  readonly file: RecipeFile;
   readonly count: number;
   readonly out: string;
   readonly backend: BackendName;
@@ -32,8 +31,7 @@ export interface GenerationsOptions {
  * are done already are kept; generations.json has them all.
  * @throws StillhouseError RECIPE_…, and what a run throws
  */
-export async function generations({ recipe: path, set, count, out, tell, ...options }: GenerationsOptions): Promise<Generation[]> {
-  const { recipe: first, folder: recipeFolder } = await loadRecipe(path, [...set]);
+export async function generations({ file: { recipe: first, folder: recipeFolder }, count, out, tell, ...options }: GenerationsOptions): Promise<Generation[]> {
   if (!first.student) throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
   mkdirSync(out, { recursive: true });
   const runs = new KeptRuns(options);

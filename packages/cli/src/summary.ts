@@ -4,7 +4,8 @@ import { isClassification, metricsOf, type Metrics, type MetricName, type Recipe
 const labels = { teacher: 'teacher', student: 'student (distilled)', alone: 'student (alone)' } as const;
 const names = ['teacher', 'student', 'alone'] as const;
 
-const grouped = (value: number): string => value.toLocaleString('en-US');
+/** A number for people, its thousands apart. */
+export const grouped = (value: number): string => value.toLocaleString('en-US');
 
 export function formatMetric(name: MetricName, value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
@@ -20,6 +21,12 @@ export const formatTest = (test: Metrics, name: MetricName): string => (test.row
 export function alignColumns(rows: readonly (readonly string[])[], sides: readonly ('left' | 'right')[] = ['left']): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) => row.map((cell, column) => (sides[column] === 'left' ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+}
+
+/** Rows of cells, the first of them the header, as a table in Markdown. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
+  const [header, ...body] = rows.map((row) => `| ${row.join(' | ')} |`);
+  return `${[header, `|${' --- |'.repeat(rows[0].length)}`, ...body].join('\n')}\n`;
 }
 
 export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] => recipe.metrics ?? metricsOf(recipe.loss).slice(0, 3);

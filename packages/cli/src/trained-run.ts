@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import type { ModelMetadata } from '@stillhouse/coordinator';
+import { assembleJob, type ModelMetadata } from '@stillhouse/coordinator';
 import { parseRecipe, runRecordSchema, StillhouseError, type PhaseName, type Recipe, type RunRecord } from '@stillhouse/core';
+import { dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { loadModel } from '@stillhouse/worker';
 
 export interface TrainedRun {
@@ -32,6 +33,19 @@ export function readRun(folder: string): TrainedRun {
 /** The models of a run, in the order teacher, student, alone. */
 export function modelNames({ folder }: TrainedRun): PhaseName[] {
   return (['teacher', 'student', 'alone'] as const).filter((name) => existsSync(join(folder, name, 'model.json')));
+}
+
+/** The model that a run is for: its student, or its teacher where it has none. */
+export const mainModel = (run: TrainedRun): PhaseName => (modelNames(run).includes('student') ? 'student' : 'teacher');
+
+/**
+ * The data of a run, prepared anew where they are not there any more.
+ * @param recipeFolder folder that the recipe's paths are relative to, if it has moved
+ * @throws StillhouseError DATA_…, MODEL_…, TEACHER_…
+ */
+export function openData({ record, recipe }: TrainedRun, recipeFolder: string | undefined): ReturnType<typeof assembleJob> {
+  const places = { recipeFolder: recipeFolder ?? record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
+  return assembleJob(recipe, record.runId, places, { folder: preparedFolder(process.env) });
 }
 
 /**

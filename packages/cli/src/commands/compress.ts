@@ -2,14 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { assembleJob } from '@stillhouse/coordinator';
 import { datasetOf, isClassification, StillhouseError, weightFormats, type PhaseName } from '@stillhouse/core';
-import { dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { installedEngines } from '@stillhouse/native';
 import { compress, type CompressTask } from '../compress/compress.js';
 import { compressMarkdown, compressTable, drawPareto } from '../compress/pareto.js';
 import { readTest } from '../report/judge.js';
-import { modelNames, readRun } from '../trained-run.js';
+import { mainModel, openData, readRun } from '../trained-run.js';
 import { jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 
@@ -20,15 +18,12 @@ interface Options {
   json?: true;
 }
 
-async function tasksOf(folder: string, { model, recipeFolder }: Options): Promise<CompressTask[]> {
+async function taskOf(folder: string, { model, recipeFolder }: Options): Promise<CompressTask> {
   const run = readRun(folder);
-  const { record, recipe } = run;
-  const names = modelNames(run);
-  const name = model ?? (names.includes('student') ? 'student' : 'teacher');
-  const places = { recipeFolder: recipeFolder ?? record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
-  const { job, dataset: { blocks } } = await assembleJob(recipe, record.runId, places, { folder: preparedFolder(process.env) });
+  const name = model ?? mainModel(run);
+  const { job, dataset: { blocks } } = await openData(run, recipeFolder);
   const dataset = datasetOf(job.dataset, name);
-  return [{ run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: recipe.loss } }];
+  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: run.recipe.loss } };
 }
 
 export function addCompress(program: Command): void {
@@ -46,7 +41,7 @@ Example:
   stillhouse compress runs/small runs/pruned --out compressed`)
     .action(async (folders: string[], options: Options) => {
       const tasks: CompressTask[] = [];
-      for (const folder of folders) tasks.push(...(await tasksOf(folder, options)));
+      for (const folder of folders) tasks.push(await taskOf(folder, options));
       const tested = new Set(tasks.map(({ test: { dataset, loss } }) => JSON.stringify([isClassification(loss), dataset.sets.test!.blocks])));
       if (tested.size > 1) throw new StillhouseError('USAGE', 'the runs were tested on other rows, or one by classes and another by numbers: their errors cannot be compared', { next: 'Compress runs of one task at a time.' });
       const models = await compress(tasks, { formats: weightFormats, backends: ['wasm', ...(installedEngines(process.env, 'tensorflow').length ? ['tensorflow' as const] : [])], out: options.out });

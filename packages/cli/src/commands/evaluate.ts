@@ -1,11 +1,10 @@
 // stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
 import { Option, type Command } from 'commander';
-import { assembleJob } from '@stillhouse/coordinator';
 import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
-import { BlockReader, dataFolders, preparedFolder } from '@stillhouse/datasets';
+import { BlockReader } from '@stillhouse/datasets';
 import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
 import { alignColumns, formatTest, shownMetrics } from '../summary.js';
-import { modelNames, openModel, readRun } from '../trained-run.js';
+import { modelNames, openData, openModel, readRun } from '../trained-run.js';
 import { backendOption, jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 
@@ -22,8 +21,7 @@ Example:
     .action(async (folder: string, options: { backend: BackendName; recipeFolder?: string; json?: true }) => {
       const run = readRun(folder);
       await openInferenceBackend(options.backend);
-      const places = { recipeFolder: options.recipeFolder ?? run.record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
-      const { job, dataset } = await assembleJob(run.recipe, run.record.runId, places, { folder: preparedFolder(process.env) });
+      const { job, dataset } = await openData(run, options.recipeFolder);
       const results = new Map<PhaseName, Metrics>();
       const names = modelNames(run);
       if (names.length === 0) throw new StillhouseError('RUN_INCOMPLETE', `${folder} holds no model (the run is ${run.record.status})`);

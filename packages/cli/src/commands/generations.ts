@@ -34,10 +34,11 @@ Example:
   stillhouse generations recipe.yaml --count 3 --out runs/again`)
     .action(async (path: string, options: Options) => {
       const abort = new AbortController();
-      const { recipe } = await loadRecipe(path, [...options.set]);
+      const file = await loadRecipe(path, options.set);
+      const { recipe } = file;
       const metric = recipe.metrics?.[0] ?? metricsOf(recipe.loss)[0];
       const done = await withInterrupt(() => abort.abort(), () => generations({
-        ...options, recipe: path, signal: abort.signal, tell: ({ generation, student, folder }) => tellLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
+        ...options, file, signal: abort.signal, tell: ({ generation, student, folder }) => tellLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
       }));
       if (options.json) return printLine(JSON.stringify(done));
       printLine(alignColumns([['generation', `teacher's ${metric}`, 'student distilled', 'student alone'], ...done.map(({ generation, teacher, student, alone }, i) => {

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import { limits, type PhaseName } from '@stillhouse/core';
 import { openInferenceBackend, predictRows, type BackendName } from '@stillhouse/worker';
 import { parseRows, predictionLine, predictionOf } from '../predict.js';
-import { modelNames, openModel, readRun } from '../trained-run.js';
+import { mainModel, openModel, readRun } from '../trained-run.js';
 import { backendOption, jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 
@@ -22,7 +22,7 @@ Example:
   echo "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.1" | stillhouse predict runs/friedman-20260101-120000-a1b2`)
     .action(async (folder: string, options: { model?: PhaseName; backend: BackendName; json?: true }) => {
       const run = readRun(folder);
-      const name = options.model ?? (modelNames(run).includes('student') ? 'student' : 'teacher');
+      const name = options.model ?? mainModel(run);
       await openInferenceBackend(options.backend);
       const { model, metadata } = await openModel(run, name);
       const { rowCount, inputs } = await parseRows(await text(process.stdin), metadata);

@@ -2,22 +2,19 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { assembleJob } from '@stillhouse/coordinator';
 import { StillhouseError } from '@stillhouse/core';
-import { dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { openInferenceBackend } from '@stillhouse/worker';
 import { compareTable } from '../report/compare.js';
 import { judgeRun } from '../report/judge.js';
 import { reportHtml } from '../report/report.js';
-import { readRun, type TrainedRun } from '../trained-run.js';
+import { openData, readRun, type TrainedRun } from '../trained-run.js';
 import { printLine, tellLine } from './terminal.js';
 
 async function htmlOf(run: TrainedRun, recipeFolder: string | undefined): Promise<string> {
   const { record, recipe } = run;
-  const places = { recipeFolder: recipeFolder ?? record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
   try {
     await openInferenceBackend('wasm');
-    const { job, dataset } = await assembleJob(recipe, record.runId, places, { folder: preparedFolder(process.env) });
+    const { job, dataset } = await openData(run, recipeFolder);
     return reportHtml({ record, recipe, judged: await judgeRun(run, job, dataset.blocks), missing: undefined });
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;

@@ -71,14 +71,17 @@ export function namesOf(tasks: readonly Pick<CompressTask, 'run' | 'name'>[]): s
 export async function compress(tasks: readonly CompressTask[], options: { formats: readonly WeightFormat[]; backends: readonly BackendName[]; out: string }): Promise<CompressedModel[]> {
   const { formats, backends, out } = options;
   const names = namesOf(tasks);
-  const variants = tasks.flatMap(({ run, name, test }, i) => formats.map((format) => {
-    const original = readModelFiles(run, name);
-    const files = quantizeModel(original.json, original.weights, format);
-    const folder = join(out, `${i + 1}-${name}-${format}`);
-    write(folder, files);
-    const floats = floatsOf(original.weights);
-    return { from: names[i], format, folder, test, files, bytes: files.weights.length, gzippedBytes: gzipSync(files.weights, { level: 9 }).length, sparsity: floats.filter((value) => value === 0).length / floats.length };
-  }));
+  const variants = tasks.flatMap(({ run, name, test }, i) => {
+    const { json, weights } = readModelFiles(run, name);
+    const floats = floatsOf(weights);
+    const sparsity = floats.filter((value) => value === 0).length / floats.length;
+    return formats.map((format) => {
+      const files = quantizeModel(json, weights, format);
+      const folder = join(out, `${i + 1}-${name}-${format}`);
+      write(folder, files);
+      return { from: names[i], format, folder, test, files, bytes: files.weights.length, gzippedBytes: gzipSync(files.weights, { level: 9 }).length, sparsity };
+    });
+  });
   const judged: { metrics: Metrics; error: number; interval: readonly [number, number] }[] = [];
   const times: Partial<Record<BackendName, number>>[] = variants.map(() => ({}));
   for (const backend of backends) {

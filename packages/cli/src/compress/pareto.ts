@@ -1,9 +1,7 @@
 // Size against error: a table, and a plot with the front of those that no other model beats.
-import { alignColumns } from '../summary.js';
-import { rounded, svgText } from '../svg.js';
+import { alignColumns, grouped, markdownTable } from '../summary.js';
+import { escaped, rounded, svgText } from '../svg.js';
 import type { CompressedModel } from './compress.js';
-
-const grouped = (value: number): string => value.toLocaleString('en-US');
 
 function errorText({ error, interval: [low, high], metrics }: CompressedModel): string {
   return metrics.accuracy === undefined ? `${error.toFixed(4)} (${low.toFixed(4)}–${high.toFixed(4)})` : `${(100 * error).toFixed(2)} % (${(100 * low).toFixed(2)}–${(100 * high).toFixed(2)})`;
@@ -20,10 +18,7 @@ function cells(models: readonly CompressedModel[]): string[][] {
 
 export const compressTable = (models: readonly CompressedModel[]): string => alignColumns(cells(models), ['left', 'left']);
 
-export function compressMarkdown(models: readonly CompressedModel[]): string {
-  const [header, ...rows] = cells(models).map((row) => `| ${row.join(' | ')} |`);
-  return `${[header, `|${' --- |'.repeat(cells(models)[0].length)}`, ...rows].join('\n')}\n`;
-}
+export const compressMarkdown = (models: readonly CompressedModel[]): string => markdownTable(cells(models));
 
 const size = { width: 640, height: 420, left: 72, top: 40, right: 180, bottom: 56 };
 const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
@@ -50,7 +45,7 @@ export function drawPareto(models: readonly CompressedModel[]): string {
     const colour = palette[names.indexOf(model.from) % palette.length];
     const at = x(model.gzippedBytes).toFixed(1);
     parts.push(`<line x1="${at}" x2="${at}" y1="${y(model.interval[0]).toFixed(1)}" y2="${y(model.interval[1]).toFixed(1)}" stroke="${colour}" stroke-opacity="0.4"/>`);
-    parts.push(`<circle cx="${at}" cy="${y(model.error).toFixed(1)}" r="${shapes[model.format]}" fill="${colour}"><title>${svgText(0, 0, `${model.from}, ${model.format}: ${errorText(model)}, ${grouped(model.gzippedBytes)} bytes`).replace(/<[^>]+>/g, '')}</title></circle>`);
+    parts.push(`<circle cx="${at}" cy="${y(model.error).toFixed(1)}" r="${shapes[model.format]}" fill="${colour}"><title>${escaped(`${model.from}, ${model.format}: ${errorText(model)}, ${grouped(model.gzippedBytes)} bytes`)}</title></circle>`);
   }
   names.forEach((name, i) => parts.push(svgText(size.left + inner.width + 12, size.top + 16 + 18 * i, name, `fill="${palette[i % palette.length]}"`)));
   parts.push(svgText(size.left + inner.width / 2, size.height - 12, 'bytes of the weights, gzipped', 'text-anchor="middle"'), svgText(size.left, 24, models[0].metrics.accuracy === undefined ? 'test rmse' : 'share of wrong test rows'));

@@ -2,7 +2,7 @@
 import { isClassification, metricsOf, spaceOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
 import { stringify } from 'yaml';
 import { softmax } from '../predict.js';
-import { formatMetric } from '../summary.js';
+import { formatMetric, grouped } from '../summary.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../svg.js';
 import { colours, confusionChart, imageOf, lineChart, type Line } from './charts.js';
@@ -20,8 +20,6 @@ const table = (rows: readonly (readonly string[])[]): string => {
 
 const section = (title: string, ...parts: readonly string[]): string => (parts.some((part) => part !== '') ? `<h2>${title}</h2>${parts.join('\n')}` : '');
 
-const number = (value: number): string => value.toLocaleString('en-US');
-
 function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | undefined): string[][] {
   const metrics = metricsOf(recipe.loss);
   const isClasses = isClassification(recipe.loss);
@@ -33,7 +31,7 @@ function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | unde
     const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
     if (!test) return [];
     const ends = model?.interval.map((end) => (isClasses ? `${(100 * end).toFixed(2)} %` : end.toFixed(4))).join(' to ') ?? '–';
-    return [[titles[name], ...metrics.map((metric) => formatMetric(metric, test[metric])), ends, phase ? number(phase.parameters) : '–', phase ? number(phase.bytes) : '–', model ? model.rowMs.toFixed(3) : '–', model ? model.batchedRowMs.toFixed(4) : '–']];
+    return [[titles[name], ...metrics.map((metric) => formatMetric(metric, test[metric])), ends, phase ? grouped(phase.parameters) : '–', phase ? grouped(phase.bytes) : '–', model ? model.rowMs.toFixed(3) : '–', model ? model.batchedRowMs.toFixed(4) : '–']];
   });
   return [header, ...rows];
 }
@@ -112,19 +110,19 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   };
   const label = (row: number): string => (isClasses ? nameOf(labels[row]) : Array.from({ length: dataset.outputs }, (_, k) => ((dataset.targets[k]?.deviation ?? 1) * labels[row * dataset.outputs + k] + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', '));
   const body = all.slice(0, shownRows).map(({ row }) => [String(row), ...(isImage ? [imageOf(inputs.subarray(row * width, (row + 1) * width), dataset.inputShape)] : []), label(row), said(teacher, row), said(student, row)]);
-  const counted = isClasses ? `They choose otherwise on ${number(all.length)} of ${number(rows)} test rows; the surest:` : 'The rows on which they differ most:';
+  const counted = isClasses ? `They choose otherwise on ${grouped(all.length)} of ${grouped(rows)} test rows; the surest:` : 'The rows on which they differ most:';
   return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
 }
 
 function dataRows({ dataset }: RunRecord): string {
-  return table([['set', 'rows'], ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), number(rows)])]);
+  return table([['set', 'rows'], ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), grouped(rows)])]);
 }
 
 function tuning(record: RunRecord, recipe: Recipe): string {
   const { tuned } = record;
   if (!tuned) return '';
   const chosen = Object.entries(tuned.values).map(([path, value]) => `${escaped(path)} = ${value}`).join(', ');
-  return `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ${escaped(tuned.reason)}. ${number(tuned.trials.length)} trials, ${number(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`;
+  return `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ${escaped(tuned.reason)}. ${grouped(tuned.trials.length)} trials, ${grouped(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`;
 }
 
 export interface ReportInput {
@@ -149,7 +147,7 @@ export function reportHtml({ record, recipe, judged, missing }: ReportInput): st
     section('Learning curves', learningCurves(record, metric)),
     section('Tuning', tuning(record, recipe)),
     judged && isClasses ? section('Confusion', ...judged.models.map((model) => `<h3>${titles[model.name]}</h3>${confusion(judged, model)}`)) : '',
-    judged && isClasses ? section('Calibration', reliability(judged), calibration ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the student learnt from them: calibration error ${calibration.before.ece.toFixed(4)} before, ${calibration.after.ece.toFixed(4)} after, on ${number(calibration.rows)} rows.</p>` : '') : '',
+    judged && isClasses ? section('Calibration', reliability(judged), calibration ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the student learnt from them: calibration error ${calibration.before.ece.toFixed(4)} before, ${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>` : '') : '',
     judged ? section('Where teacher and student differ', disagreements(judged, recipe)) : '',
     section('How to reproduce it', `<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run <code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these hashes, for any number of workers.</p>`,
       table([['', 'weights'], ...phases.flatMap((name) => (record[name] ? [[titles[name], `<code>${record[name].weightsSha256}</code>`]] : []))]), `<pre>${escaped(stringify(record.recipe))}</pre>`),

@@ -1,6 +1,6 @@
 // What a sweep found: for each combination of values, mean and 95 % interval over seeds.
 import { estimate, smallerIsBetter, type Estimate, type MetricName } from '@stillhouse/core';
-import { alignColumns, formatMetric } from '../summary.js';
+import { alignColumns, formatMetric, markdownTable } from '../summary.js';
 import { cellsOf, shownValue, type Axis, type Cell } from './cells.js';
 
 /** Test metrics of a cell. */
@@ -50,10 +50,7 @@ function cells(axes: readonly Axis[], rows: readonly Row[], metric: MetricName):
 
 export const tableText = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string => alignColumns(cells(axes, rows, metric), axes.map(() => 'left'));
 
-export function tableMarkdown(axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string {
-  const [header, ...body] = cells(axes, rows, metric).map((row) => `| ${row.join(' | ')} |`);
-  return `${[header, `|${' --- |'.repeat(axes.length + 5)}`, ...body].join('\n')}\n`;
-}
+export const tableMarkdown = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string => markdownTable(cells(axes, rows, metric));
 
 const quoted = (value: unknown): string => (/[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value));
 
