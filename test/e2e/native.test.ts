@@ -28,7 +28,7 @@ describe('without an engine', () => {
     expect(machine).toMatchObject({ node: process.versions.node, memory: { bytes: expect.any(Number) }, ports: { usable: true }, clock: { now: expect.any(String) }, backends: expect.any(Array) });
     expect(doctor.stdout).toMatch(/tensorflow +not usable +not installed: run `stillhouse backend install tensorflow`/);
     const list = JSON.parse((await scratch.run(['backend', 'list', '--json'])).stdout) as { name: string; usable: boolean }[];
-    expect(list.map(({ name, usable }) => [name, usable])).toEqual([['tensorflow', false], ['webgpu', false], ['wasm', true], ['cpu', true]]);
+    expect(list.map(({ name, usable }) => [name, usable])).toEqual([['tensorflow', false], ['webgpu', false], ['wasm', true], ['cpu', true], ['onnx', false]]);
   });
 
   test.each([

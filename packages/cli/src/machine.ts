@@ -6,7 +6,7 @@ import { installedEngines, tryEngine, visibleGpus, type EngineKind, type Gpu } f
 import type { BackendName } from '@stillhouse/worker';
 
 export interface BackendState {
-  readonly name: Exclude<BackendName, 'auto'>;
+  readonly name: Exclude<BackendName, 'auto'> | 'onnx';
   readonly usable: boolean;
   /** What it is, or why it is not usable and what to do. */
   readonly detail: string;
@@ -35,13 +35,14 @@ function engineState(kind: EngineKind, what: string): BackendState {
   return 'fingerprint' in tried ? { name: kind, usable: true, detail: `${tried.fingerprint}; ${name}` } : { name: kind, usable: false, detail: `${tried.reason}; ${name}` };
 }
 
-/** In the order in which `--backend auto` takes them. */
+/** In the order in which `--backend auto` takes them; then what runs teachers and trains nothing. */
 export function inspectBackends(): BackendState[] {
   return [
     engineState('tensorflow', 'TensorFlow'),
     engineState('webgpu', 'Dawn'),
     { name: 'wasm', usable: true, detail: 'embedded, one thread per worker' },
     { name: 'cpu', usable: true, detail: 'embedded, plain JavaScript; slow' },
+    engineState('onnx', 'ONNX Runtime, for teachers alone,'),
   ];
 }
 

@@ -143,7 +143,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     onNotice({ type: 'tuned', record: tuned });
     return tuned.values;
   };
-  const hashes = [...Object.values(job.dataset.sets).flatMap(({ blocks }) => blocks), ...(job.assets.teachers ?? []).flatMap(({ model, weights }) => [model, weights])];
+  const hashes = [...Object.values(job.dataset.sets).flatMap(({ blocks }) => blocks), ...(job.assets.teachers ?? []).flatMap(({ files }) => files.map(({ hash }) => hash))];
   const blocks = new RepairedBlocks(dataset.blocks, hashes, () => assemble(job.recipe, job.runId, record.recipeFolder), (what) => onNotice({ type: 'blockSpoilt', what }));
   const coordinator = await listening(() => startCoordinator({
     machine: { job, token: secrets.token, meshToken: secrets.meshToken, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs, term: secrets.term, history },

@@ -5,4 +5,5 @@ export { endRecord, hashJson, incidentOf, isSameJob, recordNotice, startRecord }
 export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
 export type { CheckpointSink, RunStore } from './run-store.js';
 export { RunFolder, type CoordinatorSecrets } from './run-folder.js';
+export { findTeacher, type FoundTeacher } from './teacher-files.js';
 export { modelMetadata, type ModelMetadata } from './metadata.js';

@@ -1,51 +1,9 @@
 // Teachers that are there already: their files become blocks like those of data, so that workers need none of this machine's.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
 import { isTrained, learnsFromOutputs, StillhouseError, type Job, type Recipe, type TeacherFiles } from '@stillhouse/core';
 import type { BlockFolder } from '@stillhouse/datasets';
 import { modelMetadata, type ModelMetadata } from './metadata.js';
-
-interface ModelJson {
-  readonly format?: string;
-  readonly modelTopology?: { readonly node?: unknown };
-  readonly weightsManifest?: readonly { readonly paths: readonly string[] }[];
-  readonly userDefinedMetadata?: Partial<ModelMetadata>;
-}
-
-const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
-
-/** The model.json that a path means: a run folder's teacher, a folder's own, or the file itself. */
-function modelFileOf(path: string, folder: string): string {
-  const full = resolve(folder, path);
-  const found = isFolder(full) ? [join(full, 'teacher', 'model.json'), join(full, 'model.json')].find((each) => existsSync(each)) : existsSync(full) ? full : undefined;
-  if (found === undefined) throw new StillhouseError('TEACHER_NOT_FOUND', isFolder(full) ? `${path} holds no model.json, neither in itself nor in teacher/` : `${path} does not exist`);
-  return found;
-}
-
-function readModel(path: string, folder: string): { json: ModelJson; model: Uint8Array; weights: Uint8Array } {
-  const file = modelFileOf(path, folder);
-  const failed = (what: string, cause: unknown): never => {
-    throw new StillhouseError('TEACHER_NOT_FOUND', `${what} of the teacher ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  };
-  const read = (each: string): Uint8Array => {
-    try {
-      return readFileSync(each);
-    } catch (cause) {
-      return failed(each, cause);
-    }
-  };
-  const model = read(file);
-  let json: ModelJson;
-  try {
-    json = JSON.parse(new TextDecoder().decode(model)) as ModelJson;
-  } catch (cause) {
-    return failed(file, cause);
-  }
-  if (!json.modelTopology || !Array.isArray(json.weightsManifest)) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} is no TFJS model: it has no modelTopology and weightsManifest`);
-  const shards = json.weightsManifest.flatMap(({ paths }: { paths: readonly string[] }) => paths.map((each) => read(join(dirname(file), each))));
-  return { json, model, weights: Buffer.concat(shards) };
-}
+import { findTeacher } from './teacher-files.js';
 
 const encodedOtherwise = ['was trained on rows that were encoded otherwise', 'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.'] as const;
 
@@ -78,9 +36,8 @@ export function pretrainedTeachers(recipe: Recipe, job: Job, { recipeFolder, blo
     return hash;
   };
   return [pretrained].flat().map((path) => {
-    const { json, model, weights } = readModel(path, recipeFolder);
-    const trained = json.userDefinedMetadata?.stillhouse;
+    const { format, files, trained } = findTeacher(path, recipeFolder);
     if (trained) refuseUnlike(path, trained, job);
-    return { path, format: json.format === 'graph-model' || json.modelTopology?.node !== undefined ? 'graph' : 'layers', model: keep(model), weights: keep(weights) };
+    return { path, format, files: [...files].map(([name, bytes]) => ({ name, hash: keep(bytes) })) };
   });
 }

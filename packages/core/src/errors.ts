@@ -34,7 +34,7 @@ export const errorKinds = {
   DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),
   MODEL_INVALID: input('Correct the model in the recipe at the layer named.'),
   MODEL_SHAPE: input('Make the model fit the rows: the first layer their shape, the last one the number of outputs.'),
-  TEACHER_NOT_FOUND: input('Give a run folder with a teacher, a folder with a model.json, or a model.json; paths are relative to the folder of the recipe.'),
+  TEACHER_NOT_FOUND: input('Give a run folder with a teacher, a model.json or the folder of one, a Keras .h5 or .keras file, an .onnx file, or the folder of a SavedModel; paths are relative to the folder of the recipe.'),
   TEACHER_UNLIKE: input('Give a teacher of the same task, or the data that it was trained on.'),
   MODEL_LAYER: input('Name a layer that the model has; layers of a short list are named by their kind and number, as dense_2.'),
   MODEL_MODULE: input('Mend the module: it must export a function that returns a tf.LayersModel.'),

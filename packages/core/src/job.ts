@@ -66,14 +66,17 @@ export interface ModelAssets {
   readonly teachers?: readonly TeacherFiles[];
 }
 
-/** A TFJS model, whose two parts can be fetched like blocks of data. */
+/** A model that is there already, whose files can be fetched like blocks of data. */
 export interface TeacherFiles {
   /** For people. */
   readonly path: string;
-  readonly format: 'layers' | 'graph';
-  /** SHA-256 of model.json, and of the weights of all its shards. */
-  readonly model: string;
-  readonly weights: string;
+  /** layers, graph: TFJS's, as the files model (model.json) and weights (all shards). keras, onnx: the one file model. savedModel: TensorFlow's, by its own names. */
+  readonly format: 'layers' | 'graph' | 'keras' | 'onnx' | 'savedModel';
+  readonly files: readonly {
+    readonly name: string;
+    /** SHA-256 of its bytes. */
+    readonly hash: string;
+  }[];
 }
 
 export interface Job {

@@ -6,7 +6,8 @@ import { cacheFolder } from '@stillhouse/core';
 
 type Env = NodeJS.ProcessEnv;
 
-export const engineKinds = ['tensorflow', 'webgpu'] as const;
+/** Those that train, and onnx, which runs teachers alone. */
+export const engineKinds = ['tensorflow', 'webgpu', 'onnx'] as const;
 export type EngineKind = (typeof engineKinds)[number];
 
 /** Of what an engine consists: one of another revision is installed anew. */
@@ -16,7 +17,7 @@ const revision = 3;
 export interface EngineManifest {
   readonly revision: number;
   readonly kind: EngineKind;
-  /** Of the library: TensorFlow's, or that of npm's webgpu. */
+  /** Of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
   readonly version: string;
   /** Where the library came from. */
   readonly source: string;

@@ -8,6 +8,7 @@ import { downloadsFolder, enginesFolder, installedEngines, placeEngine, type Eng
 import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
 import type { Progress } from './tools.js';
 import { tryEngine } from './try-engine.js';
+import { onnxVersion, placeOnnx } from './onnx-packages.js';
 import { noGpuHint } from './webgpu.js';
 import { placeWebgpu, webgpuVersion, webgpuBackendVersion } from './webgpu-packages.js';
 
@@ -29,7 +30,7 @@ export interface InstallResult {
 }
 
 /** What an install takes at most, downloads and all. */
-const neededBytes = { tensorflow: 1.3e9, cuda: 8e9, webgpu: 0.4e9 };
+const neededBytes = { tensorflow: 1.3e9, cuda: 8e9, webgpu: 0.4e9, onnx: 0.7e9 };
 
 function checkSpace(folder: string, needed: number): void {
   mkdirSync(folder, { recursive: true });
@@ -41,10 +42,10 @@ function checkSpace(folder: string, needed: number): void {
 
 /** @throws StillhouseError BACKEND_BUILD */
 function verify(kind: EngineKind, folder: string, { env, tell }: InstallOptions): string {
-  tell('verifying: a small model is trained');
+  tell('verifying: a small model is run');
   const tried = tryEngine(kind, folder, env);
   if ('fingerprint' in tried) return tried.fingerprint;
-  throw new StillhouseError('BACKEND_BUILD', `the ${kind} engine is there but does not train: ${tried.reason}`, kind === 'webgpu' ? { next: noGpuHint } : {});
+  throw new StillhouseError('BACKEND_BUILD', `the ${kind} engine is there but does not work: ${tried.reason}`, kind === 'webgpu' ? { next: noGpuHint } : {});
 }
 
 /** Bytes of a folder's own files; what is linked is elsewhere. */
@@ -102,5 +103,13 @@ export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
   return install('webgpu', options, () => {
     checkSpace(enginesFolder(options.env, 'webgpu'), neededBytes.webgpu);
     return { name: `${webgpuVersion}-tfjs-${webgpuBackendVersion}`, version: webgpuVersion, source: 'npm', build: async (folder) => placeWebgpu(folder, options.tell) };
+  });
+}
+
+/** @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
+export function installOnnx(options: InstallOptions): Promise<InstallResult> {
+  return install('onnx', options, () => {
+    checkSpace(enginesFolder(options.env, 'onnx'), neededBytes.onnx);
+    return { name: onnxVersion, version: onnxVersion, source: 'npm', build: async (folder) => placeOnnx(folder, options.tell) };
   });
 }

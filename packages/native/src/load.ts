@@ -22,7 +22,7 @@ function restoreUtil(): void {
   old['isArray'] ??= Array.isArray;
 }
 
-let loaded: { fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
+let loaded: { folder: string; fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
 
 /**
  * Registers an engine, once per process.
@@ -54,7 +54,7 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
     const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : (cpus()[0]?.model.trim() ?? process.arch);
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
-    loaded = { threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
+    loaded = { folder, threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
     return loaded.fingerprint;
   } catch (cause) {
     throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
@@ -65,3 +65,6 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
 export function nativeTracing(): NativeTools | undefined {
   return loaded && tf.getBackend() === 'tensorflow' ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions } : undefined;
 }
+
+/** The folder of the engine that is the backend in use, if that is TensorFlow. */
+export const folderInUse = (): string | undefined => (tf.getBackend() === 'tensorflow' ? loaded?.folder : undefined);

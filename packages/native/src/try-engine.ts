@@ -1,4 +1,4 @@
-// Whether an engine works: loaded in a process of its own, where it trains a small model.
+// Whether an engine works: loaded in a process of its own, where it computes something small.
 import { fileURLToPath } from 'node:url';
 import type { EngineKind } from './home.js';
 import { run } from './tools.js';
@@ -6,7 +6,7 @@ import { run } from './tools.js';
 const script = fileURLToPath(new URL('./verify.js', import.meta.url));
 const timeoutMs = 120_000;
 
-/** The engine's fingerprint, or why it does not train. */
+/** The engine's fingerprint, or why it does not work. */
 export function tryEngine(kind: EngineKind, folder: string, env: NodeJS.ProcessEnv): { readonly fingerprint: string } | { readonly reason: string } {
   const { status, signal, stdout, stderr } = run(process.execPath, [script, kind, folder], { env, timeout: timeoutMs });
   if (status === 0) return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as { fingerprint: string };

@@ -1,24 +1,50 @@
-// A process of its own that loads the engine of a kind from a folder, trains a small model, and prints what it is as JSON.
+// A process of its own that loads the engine of a kind from a folder, has it compute, and prints what it is as JSON.
 import * as tf from '@tensorflow/tfjs';
+import type { EngineKind } from './home.js';
 import { loadTensorflow } from './load.js';
+import { openOnnx } from './onnx.js';
+import { onnxVersion } from './onnx-packages.js';
 import { loadWebgpu } from './webgpu.js';
 
 tf.enableProdMode();
-const [kind, folder] = process.argv.slice(2);
-const fingerprint = kind === 'webgpu' ? (await loadWebgpu(folder)).fingerprint : loadTensorflow(1, folder);
-await tf.setBackend(kind);
-const x = tf.tensor2d([[0, 0], [0, 1], [1, 0], [1, 1]]);
-const y = tf.tensor2d([[0], [1], [1], [0]]);
-const model = tf.sequential({ layers: [tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }), tf.layers.dense({ units: 1 })] });
-const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-const optimizer = tf.train.adam(0.05);
-let loss = Infinity;
-for (let step = 0; step < 300; step++) {
-  const value = optimizer.minimize(() => tf.losses.meanSquaredError(y, model.apply(x) as tf.Tensor).asScalar(), true, variables)!;
-  loss = (await value.data())[0];
-  value.dispose();
+
+/** max(x, 0) of rows of two numbers, in ONNX. */
+const rectifier = '08083a370a0c0a0178120179220452656c751201675a110a0178120c0a0a080112060a000a02080262110a0179120c0a0a080112060a000a02080242040a00100d';
+
+/** Whether ONNX Runtime computes. */
+async function runsOnnx(folder: string): Promise<boolean> {
+  const model = await openOnnx(Buffer.from(rectifier, 'hex'), 1, folder);
+  const values = await (await model.run(tf.tensor2d([[-1, 2]]))).data();
+  return values[0] === 0 && values[1] === 2;
 }
-// Int32 inputs take another path through the binding (and a function of node:util that Node 23 dropped).
-const classes = await tf.oneHot(tf.tensor1d([1, 0], 'int32'), 2).data();
-process.stdout.write(JSON.stringify({ fingerprint, loss, oneHot: [...classes] }));
-process.exit(loss < 0.01 && classes[1] === 1 && classes[2] === 1 ? 0 : 1);
+
+/** Whether the backend in use learns exclusive or. */
+async function trains(): Promise<boolean> {
+  const x = tf.tensor2d([[0, 0], [0, 1], [1, 0], [1, 1]]);
+  const y = tf.tensor2d([[0], [1], [1], [0]]);
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }), tf.layers.dense({ units: 1 })] });
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const optimizer = tf.train.adam(0.05);
+  let loss = Infinity;
+  for (let step = 0; step < 300; step++) {
+    const value = optimizer.minimize(() => tf.losses.meanSquaredError(y, model.apply(x) as tf.Tensor).asScalar(), true, variables)!;
+    loss = (await value.data())[0];
+    value.dispose();
+  }
+  // Int32 inputs take another path through the binding (and a function of node:util that Node 23 dropped).
+  const classes = await tf.oneHot(tf.tensor1d([1, 0], 'int32'), 2).data();
+  return loss < 0.01 && classes[1] === 1 && classes[2] === 1;
+}
+
+const engines: Readonly<Record<EngineKind, (folder: string) => Promise<string>>> = {
+  tensorflow: (folder) => Promise.resolve(loadTensorflow(1, folder)),
+  webgpu: async (folder) => (await loadWebgpu(folder)).fingerprint,
+  onnx: () => Promise.resolve(`onnxruntime ${onnxVersion}`),
+};
+
+const [kind, folder] = process.argv.slice(2) as [EngineKind, string];
+const fingerprint = await engines[kind](folder);
+if (kind !== 'onnx') await tf.setBackend(kind);
+const works = kind === 'onnx' ? await runsOnnx(folder) : await trains();
+process.stdout.write(JSON.stringify({ fingerprint, works }));
+process.exit(works ? 0 : 1);

@@ -1,5 +1,5 @@
 // @stillhouse/worker: engines, training step, peer mesh.
-export { backendNames, openInferenceBackend, type BackendName } from './backend.js';
+export { backendNames, openBackend, openInferenceBackend, type BackendName } from './backend.js';
 export type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
 export { loadModel } from './model-file.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run-worker.js';

@@ -1,7 +1,7 @@
 // stillhouse backend: installs and lists engines.  stillhouse doctor: what this machine has.
 import { Argument, Option, type Command } from 'commander';
 import { StillhouseError } from '@stillhouse/core';
-import { engineKinds, installTensorflow, installWebgpu, type EngineKind } from '@stillhouse/native';
+import { engineKinds, installOnnx, installTensorflow, installWebgpu, type EngineKind } from '@stillhouse/native';
 import { inspectBackends, inspectMachine, type BackendState } from '../machine.js';
 import { alignColumns } from '../summary.js';
 import { jsonOption } from './options.js';
@@ -20,7 +20,7 @@ export function addBackend(program: Command): void {
   const backend = program.command('backend').description('Engines on this machine.');
   backend
     .command('install')
-    .description("Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm. Safe to interrupt and to repeat.")
+    .description("Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which runs pretrained teachers and trains nothing, and needs npm. Safe to interrupt and to repeat.")
     .addArgument(new Argument('<name>', 'engine').choices(engineKinds))
     .addOption(new Option('--from <path>', 'for tensorflow: a TensorFlow wheel, or a folder with libtensorflow and include/, instead of pip'))
     .addOption(new Option('--cuda', "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download)"))
@@ -33,17 +33,18 @@ Examples:
   stillhouse backend install tensorflow
   stillhouse backend install tensorflow --cuda
   stillhouse backend install webgpu
+  stillhouse backend install onnx
   stillhouse backend install tensorflow --from tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl`)
     .action(async (name: EngineKind, options: { from?: string; cuda?: true; force?: true; json?: true }) => {
-      if (name === 'webgpu' && (options.from !== undefined || options.cuda)) throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
-      const install = { tensorflow: installTensorflow, webgpu: installWebgpu }[name];
+      if (name !== 'tensorflow' && (options.from !== undefined || options.cuda)) throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
+      const install = { tensorflow: installTensorflow, webgpu: installWebgpu, onnx: installOnnx }[name];
       const { engine, fresh, fingerprint } = await install({ ...options, env: process.env, tell: tellLine });
       if (options.json) return printLine(JSON.stringify({ folder: engine.folder, ...engine.manifest, fresh, fingerprint }));
       printLine(`${fresh ? 'installed' : 'works'}: ${fingerprint}\n${engine.folder}`);
     });
   backend
     .command('list')
-    .description('List the backends and whether this machine can use them, in the order in which `--backend auto` tries them.')
+    .description('List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then what runs teachers alone.')
     .addOption(jsonOption('the list'))
     .action((options: { json?: true }) => {
       const backends = inspectBackends();

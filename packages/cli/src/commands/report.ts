@@ -13,8 +13,8 @@ import { printLine, tellLine } from './terminal.js';
 async function htmlOf(run: TrainedRun, recipeFolder: string | undefined): Promise<string> {
   const { record, recipe } = run;
   try {
-    await openInferenceBackend('wasm');
     const { job, dataset } = await openData(run, recipeFolder);
+    await openInferenceBackend(job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm');
     return reportHtml({ record, recipe, judged: await judgeRun(run, job, dataset.blocks), missing: undefined });
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;

@@ -242,8 +242,8 @@ export const distillSchema = z.strictObject({
 
 const trainedTeacher = z.strictObject({ ...training, temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).') }).describe('A teacher that is trained here, on the large set.');
 const pretrainedTeacher = z.strictObject({
-  pretrained: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.teacherCount)]).describe('Path of a run folder, whose teacher it is, or of a TFJS model.json (layers or graph model); several are an ensemble, whose outputs are averaged.'),
-  outputs: z.enum(['auto', 'logits', 'probabilities']).default('auto').describe('What it gives out for classes; auto: probabilities if it is a layers model that ends in softmax or sigmoid, else logits.'),
+  pretrained: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.teacherCount)]).describe('Path of a run folder, whose teacher it is, of a TFJS model.json (layers or graph model), of a Keras .h5 or .keras file, of an .onnx file, or of the folder of a SavedModel; several are an ensemble, whose outputs are averaged.'),
+  outputs: z.enum(['auto', 'logits', 'probabilities']).default('auto').describe('What it gives out for classes; auto: probabilities if its layers end in softmax or sigmoid, or, where they are not known, if its outputs for a row of zeros are a distribution; else logits.'),
   validation: fraction.default(0).describe('Share of the large set that was held out when it was trained: preprocessing is fitted without it.'),
 }).describe('A teacher that is there already.');
 

@@ -1,7 +1,9 @@
 // Who labels the rows that a student learns from.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
+import type { RunnableModel } from '@stillhouse/native';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from './layers.js';
+import { rowsFor, type Sizes } from './teacher-inputs.js';
 
 export interface Teacher {
   /** The layers model that it is, whose weights can be taken over; undefined for a graph and for several models. */
@@ -17,11 +19,8 @@ export interface Teacher {
   dispose(): void;
 }
 
-/** The inputs that the teacher knows: a student's further ones come behind them. */
-function teachersInputs({ shape }: { readonly shape?: readonly (number | null)[] | undefined }, x: tf.Tensor): tf.Tensor {
-  const width = shape?.[1];
-  return x.rank === 2 && typeof width === 'number' && width > 0 && width < x.shape[1]! ? tf.slice(x, [0, 0], [x.shape[0], width]) : x;
-}
+/** Of an input of TFJS; a size that may vary is null in layers and negative in graphs. */
+const sizesOf = (shape: readonly (number | null)[] | undefined): Sizes | undefined => shape?.slice(1).map((size) => (size === null || size < 0 ? undefined : size));
 
 /** A teacher that is a TFJS layers model. */
 export class LayersTeacher implements Teacher {
@@ -42,7 +41,7 @@ export class LayersTeacher implements Teacher {
     const forward = this.#forwards.get(key) ?? forwardOf(this.model, layers);
     this.#forwards.set(key, forward);
     return Promise.resolve(tf.tidy(() => {
-      const { outputs, features } = forward(teachersInputs(this.model.inputs[0], x), false);
+      const { outputs, features } = forward(rowsFor(sizesOf(this.model.inputs[0].shape), x), false);
       return [outputs, ...layers.map((name) => features.get(name)!)];
     }));
   }
@@ -76,11 +75,40 @@ export class GraphTeacher implements Teacher {
   respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]> {
     const [output] = this.model.outputs;
     // One output alone comes without a list.
-    return Promise.resolve(tf.tidy(() => [this.model.execute(teachersInputs(this.model.inputs[0], x), [output.name, ...layers])].flat()));
+    return Promise.resolve(tf.tidy(() => [this.model.execute(rowsFor(sizesOf(this.model.inputs[0].shape), x), [output.name, ...layers])].flat()));
   }
 
   dispose(): void {
     this.model.dispose();
+  }
+}
+
+/** A teacher that another engine runs, which gives out its outputs and nothing on the way. */
+export class RunnableTeacher implements Teacher {
+  readonly layersModel = undefined;
+
+  /** @param what for people: of which kind it is */
+  constructor(
+    private readonly model: RunnableModel,
+    private readonly what: string,
+  ) {}
+
+  layer(_name: string | undefined, where: string): NamedLayer {
+    throw new StillhouseError('MODEL_LAYER', `${where} cannot be compared: the teacher is ${this.what}, which gives out nothing but its outputs`, { next: 'Take terms that compare outputs, or give the teacher as a layers model of TFJS or Keras.' });
+  }
+
+  async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
+    const rows = rowsFor(this.model.inputShape, x);
+    try {
+      return [await this.model.run(rows)];
+    } finally {
+      if (rows !== x) rows.dispose();
+    }
+  }
+
+  dispose(): void {
+    // Nothing waits for it: what it held is free once the last run is over.
+    void this.model.close();
   }
 }
 

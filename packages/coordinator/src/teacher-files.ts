@@ -1,0 +1,74 @@
+// The files of a model that is there already, by the format that its path shows.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { StillhouseError, type TeacherFiles } from '@stillhouse/core';
+import type { ModelMetadata } from './metadata.js';
+
+export interface FoundTeacher {
+  readonly format: TeacherFiles['format'];
+  /** By their names below the model's folder, with slashes. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** What Stillhouse wrote about a model of its own. */
+  readonly trained?: Partial<ModelMetadata['stillhouse']> | undefined;
+}
+
+interface ModelJson {
+  readonly format?: string;
+  readonly modelTopology?: { readonly node?: unknown };
+  readonly weightsManifest?: readonly { readonly paths: readonly string[] }[];
+  readonly userDefinedMetadata?: Partial<ModelMetadata>;
+}
+
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+/** Of formats that are a file, by its ending. */
+const singleFiles: Readonly<Record<string, TeacherFiles['format']>> = { '.onnx': 'onnx', '.h5': 'keras', '.hdf5': 'keras', '.keras': 'keras' };
+
+const savedModelFile = 'saved_model.pb';
+
+/** The model that a path means: a run folder's teacher, a folder's own, or the file itself. */
+function locate(path: string, full: string): string {
+  if (!existsSync(full)) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} does not exist`);
+  if (!isFolder(full)) return full;
+  const found = [join(full, 'teacher', 'model.json'), join(full, 'model.json'), join(full, savedModelFile)].find((each) => existsSync(each));
+  if (found === undefined) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} holds no model.json, neither in itself nor in teacher/, and no ${savedModelFile}`);
+  return found;
+}
+
+/**
+ * @param folder that a relative path starts from
+ * @throws StillhouseError TEACHER_NOT_FOUND
+ */
+export function findTeacher(path: string, folder: string): FoundTeacher {
+  const file = locate(path, resolve(folder, path));
+  const failed = (what: string, cause: unknown): never => {
+    throw new StillhouseError('TEACHER_NOT_FOUND', `${what} of the teacher ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  };
+  const read = (each: string): Uint8Array => {
+    try {
+      return readFileSync(each);
+    } catch (cause) {
+      return failed(each, cause);
+    }
+  };
+  const single = singleFiles[extname(file).toLowerCase()];
+  if (single) return { format: single, files: new Map([['model', read(file)]]) };
+  const home = dirname(file);
+  if (file.endsWith(savedModelFile)) {
+    const names = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(home, join(entry.parentPath, entry.name)));
+    return { format: 'savedModel', files: new Map(names.sort().map((name) => [name.split(sep).join('/'), read(join(home, name))])) };
+  }
+  const model = read(file);
+  let json: ModelJson;
+  try {
+    json = JSON.parse(new TextDecoder().decode(model)) as ModelJson;
+  } catch (cause) {
+    return failed(file, cause);
+  }
+  if (!json.modelTopology || !Array.isArray(json.weightsManifest)) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} is no TFJS model: it has no modelTopology and weightsManifest`);
+  const shards = json.weightsManifest.flatMap(({ paths }: { paths: readonly string[] }) => paths.map((each) => read(join(home, each))));
+  return {
+    format: json.format === 'graph-model' || json.modelTopology.node !== undefined ? 'graph' : 'layers',
+    files: new Map([['model', model], ['weights', Buffer.concat(shards)]]), trained: json.userDefinedMetadata?.stillhouse,
+  };
+}

@@ -1,0 +1,60 @@
+// Models in ONNX, run by ONNX Runtime on the processor.
+import * as tf from '@tensorflow/tfjs';
+import { StillhouseError } from '@stillhouse/core';
+import { installedEngines } from './home.js';
+import { requireOnnx } from './onnx-packages.js';
+import type { RunnableModel } from './runnable-model.js';
+
+interface OnnxTensor {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+interface Metadata {
+  readonly name: string;
+  /** Of a tensor; a size that may vary is a name. */
+  readonly type?: string;
+  readonly shape?: readonly (number | string)[];
+}
+
+interface Session {
+  readonly inputMetadata: readonly Metadata[];
+  readonly outputMetadata: readonly Metadata[];
+  run(feeds: Readonly<Record<string, OnnxTensor>>, fetches: readonly string[]): Promise<Readonly<Record<string, OnnxTensor>>>;
+  release(): Promise<void>;
+}
+
+interface Runtime {
+  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> };
+  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OnnxTensor;
+}
+
+/**
+ * Opens a model, which must take one tensor and give out one of fp32; others, such as the label beside probabilities,
+ * are left alone.
+ * @param threads of ONNX Runtime
+ * @param folder of the engine; the installed one by default
+ * @throws StillhouseError BACKEND_UNAVAILABLE where ONNX Runtime is not installed; Error where the model cannot be used
+ */
+export async function openOnnx(model: Uint8Array, threads: number, folder: string | undefined = installedEngines(process.env, 'onnx')[0]?.folder): Promise<RunnableModel> {
+  if (folder === undefined) throw new StillhouseError('BACKEND_UNAVAILABLE', 'a model in ONNX is run by ONNX Runtime, which is not installed', { next: 'Run `stillhouse backend install onnx` on the machine of the student’s worker.' });
+  const { InferenceSession, Tensor } = requireOnnx(folder) as Runtime;
+  // One order of additions: so many threads, one operation after the other.
+  const session = await InferenceSession.create(model, { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 });
+  const inputs = session.inputMetadata;
+  const outputs = session.outputMetadata.filter(({ type }) => type === 'float32');
+  if (inputs.length !== 1 || outputs.length !== 1) {
+    await session.release();
+    throw new Error(`it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the outputs of fp32 ${outputs.map(({ name }) => name).join(', ')}; one of each is needed`);
+  }
+  const [{ name: input, shape }] = inputs;
+  const [{ name: output }] = outputs;
+  return {
+    inputShape: shape?.slice(1).map((size) => (typeof size === 'number' && size > 0 ? size : undefined)),
+    async run(x) {
+      const { [output]: { data, dims } } = await session.run({ [input]: new Tensor('float32', (await x.data()) as Float32Array, x.shape) }, [output]);
+      return tf.tensor(data, [...dims]);
+    },
+    close: () => session.release(),
+  };
+}
