@@ -188,3 +188,18 @@ describe('blocks', () => {
     expect(again.record.incidents.map(({ what }) => what).join()).toContain(file);
   });
 });
+
+test('rows of a pool teach what the same rows of the large set do, without their labels', async () => {
+  const rows = Array.from({ length: 90 }, (_, i) => [((i * 7) % 31) / 31, ((i * 11) % 17) / 17]);
+  const labelled = scratch.write('labelled.csv', ['a,b,y', ...rows.map(([a, b]) => `${a},${b},${a * b}`)].join('\n'));
+  const unlabelled = scratch.write('unlabelled.csv', ['a,b', ...rows.map(([a, b]) => `${a},${b}`)].join('\n'));
+  const recipe = (from: 'large' | 'pool'): RecipeInput => ({
+    seed: 3, ranks: 2, data: { large: { csv: labelled }, small: { csv: labelled, take: 20 }, test: { csv: labelled }, pool: { csv: unlabelled }, table: { target: 'y' } }, loss: 'mse',
+    teacher: { model: { layers: [{ dense: 8, activation: 'tanh' }, { dense: 1 }] }, epochs: 3 }, student: { model: { layers: [{ dense: 4, activation: 'tanh' }, { dense: 1 }] }, epochs: 4, batch: 8 },
+    distill: { transfer: [{ from, rows: 2 }] },
+  });
+  const [fromLarge, fromPool] = [await scratch.train(recipe('large')), await scratch.train(recipe('pool'))];
+  expect(fromPool.record.student!.weightsSha256).toBe(fromLarge.record.student!.weightsSha256);
+  expect(fromPool.record.dataset.rows['pool']).toBe(90);
+  expect(fromLarge.stderr).toContain('data.pool is not used');
+});

@@ -8,7 +8,7 @@ import { drawnLedger, type Segment } from './sampling.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
 import { learningRateAt } from './learning-rate.js';
 
-export type SetName = 'large' | 'largeValidation' | 'small' | 'smallValidation' | 'test';
+export type SetName = 'large' | 'largeValidation' | 'small' | 'smallValidation' | 'pool' | 'test';
 
 /** A set of rows, cut into content-hashed blocks of `blockRows` rows (the last may be shorter). */
 export interface SetManifest {

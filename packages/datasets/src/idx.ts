@@ -44,17 +44,20 @@ export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
 
 interface IdxConfig {
   readonly images: string;
-  readonly labels: string;
+  readonly labels?: string | undefined;
   /** Height and width that images are resized to. */
   readonly size?: readonly [number, number] | undefined;
   /** Black pixels around them. */
   readonly pad?: number;
 }
 
-/** @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND */
+/**
+ * Without a file of labels all of them are 0.
+ * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND
+ */
 export function idxSet({ images: imagesPath, labels: labelsPath, size, pad = 0 }: IdxConfig, places: DataPlaces): TensorSet {
   const images = parseIdx(readBytes(imagesPath, places), imagesPath);
-  const labels = parseIdx(readBytes(labelsPath, places), labelsPath);
+  const labels = labelsPath === undefined ? { shape: images.shape.slice(0, 1), data: new Uint8Array(images.shape[0]) } : parseIdx(readBytes(labelsPath, places), labelsPath);
   if (labels.shape.length !== 1) throw new StillhouseError('DATA_FORMAT', `${labelsPath} has ${labels.shape.length} dimensions; labels have one`);
   const rowCount = labels.shape[0];
   if (rowCount !== images.shape[0]) throw new StillhouseError('DATA_FORMAT', `${imagesPath} has ${images.shape[0]} images but ${labelsPath} ${rowCount} labels`);

@@ -63,15 +63,16 @@ export function imagesIn(folder: string): string[] {
 }
 
 /**
- * The classes are the names of the folders in a folder.
+ * The classes are the names of the folders in a folder; without labels folders mean nothing.
  * @throws StillhouseError DATA_FORMAT
  */
-export function imageFolder(folder: string, shape: ImageShape): TensorSet {
+export function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): TensorSet {
   const files = imagesIn(folder);
+  if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
+  if (!withLabels) return filesSet(folder, files, new Float32Array(files.length), { classes: undefined, shape });
   const classOf = (file: string): string => relative(folder, file).split(sep)[0];
   const loose = files.find((file) => dirname(file) === folder);
   if (loose !== undefined) throw new StillhouseError('DATA_FORMAT', `${loose} lies in no folder of a class`, { next: 'Put each image into a folder that is named after its class.' });
-  if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
   const classes = [...new Set(files.map(classOf))].sort();
   return filesSet(folder, files, Float32Array.from(files, (file) => classes.indexOf(classOf(file))), { classes, shape });
 }

@@ -67,7 +67,7 @@ export async function inspectSource(source: SourceInput, places: DataPlaces, opt
   const recipe = parseRecipe({ loss: 'mse', data: { large: source, split: { test: 0.2 }, ...(isTable ? { table: { target: options.target ?? '?' } } : {}) }, teacher: { model: { layers: [{ dense: 1 }] } } });
   const reader = new TableReader(places, scratch);
   try {
-    const opened = await openSource(recipe.data.large, recipe, places, reader);
+    const opened = await openSource(recipe.data.large, recipe, { places, reader, withLabels: true });
     return 'table' in opened ? await inspectTable(opened.table, source, options.target) : await inspectTensors(opened.tensors, source);
   } finally {
     reader.close();

@@ -90,41 +90,43 @@ function readRows({ path, shape, type, start }: NpyFile, first: number, count: n
   return out;
 }
 
-function arraysSet(what: string, inputs: NpyFile, labels: NpyFile): TensorSet {
-  const [rowCount] = labels.shape;
-  if (inputs.shape[0] !== rowCount) throw new StillhouseError('DATA_FORMAT', `${what} has ${inputs.shape[0]} rows of inputs but ${rowCount} labels`);
-  if (labels.shape.length > 2) throw new StillhouseError('DATA_FORMAT', `${what}: its labels have ${labels.shape.length} dimensions; they may have two`);
+/** @param labels all of them are 0 without */
+function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): TensorSet {
+  const [rowCount] = inputs.shape;
+  const labelShape = labels?.shape ?? [rowCount];
+  if (labelShape[0] !== rowCount) throw new StillhouseError('DATA_FORMAT', `${what} has ${rowCount} rows of inputs but ${labelShape[0]} labels`);
+  if (labelShape.length > 2) throw new StillhouseError('DATA_FORMAT', `${what}: its labels have ${labelShape.length} dimensions; they may have two`);
   const inner = inputs.shape.slice(1);
   const { dtype } = inputs.type;
   // Grey images get the channel dimension that convolutions expect.
   const inputShape = inner.length === 0 ? [1] : inner.length === 2 && dtype === 'U8' ? [...inner, 1] : inner;
   return {
-    what, rowCount, inputShape, dtype, isBytes: dtype === 'U8' && inner.length > 1, classes: undefined, labelCount: labels.shape[1] ?? 1,
+    what, rowCount, inputShape, dtype, isBytes: dtype === 'U8' && inner.length > 1, classes: undefined, labelCount: labelShape[1] ?? 1,
     async *chunks() {
       for (let first = 0; first < rowCount; first += chunkRows) {
         const count = Math.min(chunkRows, rowCount - first);
-        yield { rowCount: count, cells: [readRows(inputs, first, count), readRows(labels, first, count)] };
+        yield { rowCount: count, cells: [readRows(inputs, first, count), labels ? readRows(labels, first, count) : new Float32Array(count)] };
       }
     },
   };
 }
 
 /** @throws StillhouseError DATA_… */
-export function npySet({ inputs, labels }: { inputs: string; labels: string }, places: DataPlaces): TensorSet {
-  return arraysSet(inputs, openNpy(locate(inputs, places), inputs), openNpy(locate(labels, places), labels));
+export function npySet({ inputs, labels }: { inputs: string; labels?: string | undefined }, places: DataPlaces): TensorSet {
+  return arraysSet(inputs, openNpy(locate(inputs, places), inputs), labels === undefined ? undefined : openNpy(locate(labels, places), labels));
 }
 
 /**
- * Unpacks two arrays of an NPZ file into a folder, from which they are read.
+ * Unpacks two arrays of an NPZ file into a folder, from which they are read; only the inputs of a pool.
  * @throws StillhouseError DATA_…
  */
-export async function npzSet({ file, inputs, labels }: { file: string; inputs: string; labels: string }, places: DataPlaces, scratch: { folder: string; name: string }): Promise<TensorSet> {
+export async function npzSet({ file, inputs, labels }: { file: string; inputs: string; labels: string }, places: DataPlaces, scratch: { folder: string; name: string; withLabels: boolean }): Promise<TensorSet> {
   const unpacked = async (array: string): Promise<NpyFile> => {
     const target = join(scratch.folder, `${scratch.name}-${array.replace(/\W/g, '_')}.npy`);
     await unzip(locate(file, places), `${array}.npy`, target);
     return openNpy(target, `${file}, array ${array}`);
   };
-  return arraysSet(file, await unpacked(inputs), await unpacked(labels));
+  return arraysSet(file, await unpacked(inputs), scratch.withLabels ? await unpacked(labels) : undefined);
 }
 
 /** Writes one entry of a ZIP file to another file. */

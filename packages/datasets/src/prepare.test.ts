@@ -31,11 +31,11 @@ function idx(shape: number[], data: number[] | Uint8Array): Uint8Array {
 
 type Data = RecipeInput['data'];
 
-async function load(data: Data, options: { loss?: LossName; validation?: number; seed?: number } = {}): Promise<Dataset> {
+async function load(data: Data, options: { loss?: LossName; validation?: number; seed?: number; isPoolUsed?: boolean } = {}): Promise<Dataset> {
   const model = { layers: [{ dense: 1 }] };
   const recipe = parseRecipe({
     data, loss: options.loss ?? 'mse', seed: options.seed ?? 3, teacher: { model, validation: options.validation ?? 0 },
-    ...(data.small ? { student: { model } } : {}),
+    ...(data.small ? { student: { model } } : {}), ...(options.isPoolUsed ? { distill: { transfer: [{ from: 'pool' }] } } : {}),
   });
   return prepareDataset(recipe, { recipeFolder: folder, dataFolders: [folder] }, { folder: join(folder, 'prepared') });
 }
@@ -372,5 +372,54 @@ describe('rows that are held out', () => {
     const lonely = csv('who,a,y\nme,1,2\nme,2,3\nme,3,4\n');
     expect(await failure(() => load({ large: lonely, split: { by: 'who', test: 0.5 }, table: { target: 'y' } }))).toMatchObject({ code: 'DATA_EMPTY' });
     expect(await failure(() => load({ large: lonely, split: { test: 0.1 }, table: { target: 'y', columns: { who: 'ignore' } } }))).toMatchObject({ code: 'DATA_EMPTY', message: expect.stringContaining('a test share of 0.1 holds no row out of 3') });
+  });
+});
+
+describe('a pool of rows without labels', () => {
+  const labelled = (): Data => ({ large: csv('a,y\n1,10\n3,20\n'), small: csv('a,y\n2,15\n'), test: csv('a,y\n2,15\n'), table: { target: 'y' } });
+
+  test('tables need no target, and are encoded as the student sees rows', async () => {
+    const dataset = await load({ ...labelled(), pool: csv('a,note\n5,x\n1,y\n') }, { isPoolUsed: true });
+    const { x, y } = await rowsOf(dataset, 'pool');
+    expect([...x]).toEqual([3, -1]);
+    expect([...y]).toEqual([0, 0]);
+    expect(dataset.warnings).toEqual([expect.stringMatching(/^data\.pool .*columns that the large set has not, and that are not used: note$/)]);
+    const wide = { large: csv('a,y\n1,10\n3,20\n'), small: csv('a,b,y\n2,4,15\n2,6,15\n'), test: csv('a,b,y\n2,4,15\n'), pool: csv('b,a\n6,1\n'), table: { target: 'y', columns: { b: 'number' as const } } };
+    const student = await load(wide, { isPoolUsed: true });
+    const { sets, ...rest } = datasetOf(student.manifest, 'student');
+    expect([...(await rowsOf({ ...student, manifest: { ...rest, sets } }, 'pool')).x]).toEqual([-1, 1]);
+  });
+
+  test('where nothing draws from it, it is not read, and that is said', async () => {
+    const dataset = await load({ ...labelled(), pool: { csv: 'none.csv' } });
+    expect(dataset.manifest.sets.pool).toBeUndefined();
+    expect(dataset.warnings).toContain('data.pool is not used: no distill.transfer takes rows from it');
+  });
+
+  test('images need no labels, and labels that are there are not read', async () => {
+    const labels = write(idx([2], [0, 1]), '-labels');
+    const images = write(idx([2, 2, 2], [0, 51, 102, 153, 204, 255, 0, 51]), '-images');
+    const named = { idx: { images, labels } };
+    const wrong = write(idx([2], [200, 201]), '-labels');
+    for (const pool of [{ idx: { images } }, { idx: { images, labels: wrong } }]) {
+      const dataset = await load({ large: named, small: named, test: named, pool }, { loss: 'softmaxCrossEntropy', isPoolUsed: true });
+      const { x, y } = await rowsOf(dataset, 'pool');
+      expect([...x]).toEqual([...(await rowsOf(dataset, 'large')).x]);
+      expect([...y]).toEqual([0, 0]);
+      expect(dataset.manifest.outputs).toBe(2);
+    }
+  });
+
+  test('a part of it can be taken; rows that the test holds out of the large set are not in it', async () => {
+    const all = csv(`a,y\n${Array.from({ length: 40 }, (_, i) => `${i},${i}`).join('\n')}\n`);
+    const { manifest } = await load({ large: all, small: { ...all, take: 5 }, pool: { ...all, take: 10 }, split: { test: 0.25 }, table: { target: 'y' } }, { isPoolUsed: true });
+    expect([manifest.sets.large!.rowCount, manifest.sets.test!.rowCount, manifest.sets.pool!.rowCount]).toEqual([30, 10, 10]);
+    const whole = await load({ large: all, small: { ...all, take: 5 }, pool: all, split: { test: 0.25 }, table: { target: 'y', standardize: false } }, { isPoolUsed: true });
+    const [pool, held] = [await rowsOf(whole, 'pool'), await rowsOf(whole, 'test')];
+    expect(pool.x.filter((value) => held.x.includes(value))).toHaveLength(0);
+  });
+
+  test('a column that it lacks is named', async () => {
+    expect(await failure(() => load({ ...labelled(), pool: csv('b\n5\n') }, { isPoolUsed: true }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringMatching(/data\.pool .*has no column "a"/) });
   });
 });

@@ -4,7 +4,7 @@
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  inputWidth, isClassification, limits, StillhouseError,
+  inputWidth, isClassification, limits, StillhouseError, usesPool,
   type DatasetManifest, type LossName, type ModelShape, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
 } from '@stillhouse/core';
 import { BlockFolder, notWritten } from './block-folder.js';
@@ -43,11 +43,12 @@ export interface PrepareOptions {
   readonly pin?: boolean;
 }
 
-type SourceName = 'large' | 'small' | 'test';
-const sourceNames: readonly SourceName[] = ['large', 'small', 'test'];
+type SourceName = 'large' | 'small' | 'pool' | 'test';
+const sourceNames: readonly SourceName[] = ['large', 'small', 'pool', 'test'];
 const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNullable<Part>, SetName>>>>> = {
   large: { training: 'large', validation: 'largeValidation', test: 'test' },
   small: { training: 'small', validation: 'smallValidation' },
+  pool: { training: 'pool' },
   test: { training: 'test' },
 };
 
@@ -58,10 +59,11 @@ const hashJson = (value: unknown): string => sha256(new TextEncoder().encode(JSO
 
 /** What of a recipe decides about its data. */
 const dataOf = (recipe: Recipe): unknown => ({
-  format, data: recipe.data, loss: recipe.loss, seed: recipe.seed, ranks: recipe.ranks, validation: recipe.teacher.validation, student: recipe.student?.validation ?? null,
+  format, data: recipe.data, loss: recipe.loss, seed: recipe.seed, ranks: recipe.ranks, validation: recipe.teacher.validation, student: recipe.student?.validation ?? null, ...(usesPool(recipe) ? { pool: true } : {}),
 });
 
-const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] => sourceNames.flatMap((name): [SourceName, SourceConfig][] => (recipe.data[name] && (name !== 'small' || recipe.student) ? [[name, recipe.data[name]]] : []));
+const isUsed = (name: SourceName, recipe: Recipe): boolean => (name === 'small' ? recipe.student !== undefined : name !== 'pool' || usesPool(recipe));
+const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] => sourceNames.flatMap((name): [SourceName, SourceConfig][] => (recipe.data[name] && isUsed(name, recipe) ? [[name, recipe.data[name]]] : []));
 
 const sourceKey = (config: SourceConfig): string => JSON.stringify({ ...config, take: undefined, perClass: undefined, classes: undefined });
 
@@ -130,8 +132,9 @@ class Preparation {
     const opened = new Map<string, Source>();
     const sources = new Map<SourceName, Source>();
     for (const [name, config] of usedSources(recipe)) {
-      const key = sourceKey(config);
-      if (!opened.has(key)) opened.set(key, await openSource(config, recipe, this.places, own.reader));
+      const withLabels = name !== 'pool';
+      const key = `${sourceKey(config)} ${withLabels}`;
+      if (!opened.has(key)) opened.set(key, await openSource(config, recipe, { places: this.places, reader: own.reader, withLabels }));
       sources.set(name, opened.get(key)!);
     }
     return sources;
@@ -182,7 +185,7 @@ class Preparation {
     for (const [name, config] of usedSources(recipe)) {
       const source = sources.get(name)!;
       selections.set(name, await this.#select(name, config, source));
-      if (kindOf(source) !== kindOf(large)) throw new StillhouseError('DATA_FORMAT', `data.${name} (${whatOf(source)}) has rows of another kind than data.large (${whatOf(large)})`);
+      if (kindOf(source, name !== 'pool') !== kindOf(large, name !== 'pool')) throw new StillhouseError('DATA_FORMAT', `data.${name} (${whatOf(source)}) has rows of another kind than data.large (${whatOf(large)})`);
     }
     let fitted = before.fitted;
     if (!fitted) {
@@ -191,7 +194,7 @@ class Preparation {
     }
     const sets: Partial<Record<SetName, SetManifest>> = {};
     const written: Record<string, readonly string[]> = {};
-    const warnings = [...(recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : []), ...addedTo(fitted)];
+    const warnings = [...(recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : []), ...(recipe.data.pool && !usesPool(recipe) ? ['data.pool is not used: no distill.transfer takes rows from it'] : []), ...addedTo(fitted)];
     for (const [name] of usedSources(recipe)) {
       const rows: FittedRows = name === 'large' ? fitted : (fitted.student ?? fitted);
       const shape = shapeOf(recipe.loss, large, rows);
@@ -219,20 +222,24 @@ class Preparation {
     renameSync(partial, folder);
   }
 
-  #key(source: Source): string | undefined {
-    return 'table' in source ? this.recipe.data.split?.by : undefined;
+  /** The column by which rows of a source are held out; those of a pool only where they may be the large set's. */
+  #key(name: SourceName, source: Source): string | undefined {
+    return 'table' in source && (name !== 'pool' || this.#isLarge(this.recipe.data.pool!)) ? this.recipe.data.split?.by : undefined;
+  }
+
+  #isLarge(config: SourceConfig): boolean {
+    return sourceKey(config) === sourceKey(this.recipe.data.large);
   }
 
   async #select(name: SourceName, config: SourceConfig, source: Source): Promise<Selection> {
     const { recipe } = this;
-    const key = this.#key(source);
-    const isLargeSource = sourceKey(config) === sourceKey(recipe.data.large);
+    const key = this.#key(name, source);
     const facts = (): AsyncIterable<RowFacts> => factsOf(source, recipe, key);
     return selectRows({
       what: whatOf(source), rowCount: rowCountOf(source), seed: recipe.seed, take: config.take, perClass: config.perClass, classes: config.classes?.map(String), isKeyed: key !== undefined && name !== 'test',
       validation: name === 'large' ? recipe.teacher.validation : name === 'small' ? recipe.student!.validation : 0,
       // Rows that are held out of the large set for the test are no other set's either.
-      test: isLargeSource && name !== 'test' ? (recipe.data.split?.test ?? 0) : 0,
+      test: this.#isLarge(config) && name !== 'test' ? (recipe.data.split?.test ?? 0) : 0,
     }, facts);
   }
 
@@ -251,7 +258,7 @@ class Preparation {
     const config = data.table!;
     // A column must be the teacher's, or the student's.
     for (const name of Object.keys(config.columns)) if (!(small && 'table' in small && small.table.has(name))) large.table.column(name);
-    const how: FitOptions = { loss, key: this.#key(large), weight: data.sampling?.weights, sqlTypes: (name) => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '') };
+    const how: FitOptions = { loss, key: this.#key('large', large), weight: data.sampling?.weights, sqlTypes: (name) => tables.map((table) => table.columns.find((column) => column.name === name)?.sqlType ?? '') };
     const preprocessing = await fitTable(large.table, selection, config, how);
     const added = small && 'table' in small ? await extendTable({ base: preprocessing, small: small.table, large: large.table }, selections.get('small')!, config, how) : undefined;
     if (added && added.columns.length > preprocessing.columns.length && data.split?.test) {
@@ -272,8 +279,9 @@ class Preparation {
       if (!writers.has(id)) writers.set(id, { part, segment: of, writer: write(id), weight: 0 });
       return writers.get(id)!;
     };
-    const key = this.#key(source);
-    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels: true, mayLack: name !== 'large', key: selection.isWhole ? undefined : key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors! });
+    const key = this.#key(name, source);
+    const withLabels = name !== 'pool';
+    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels, mayLack: name !== 'large', key: selection.isWhole ? undefined : key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors!, withLabels, labelCount: shape.labelCount });
     const pass = selection.pass();
     let dropped = 0;
     let told = 0;
@@ -347,7 +355,7 @@ const progressMs = 200;
 const whatOf = (source: Source): string => ('table' in source ? source.table.what : source.tensors.what);
 const rowCountOf = (source: Source): number => ('table' in source ? source.table.rowCount : source.tensors.rowCount);
 /** Sources of one kind have rows that fit into the same blocks. */
-const kindOf = (source: Source): string => ('table' in source ? 'table' : JSON.stringify([source.tensors.inputShape, source.tensors.dtype, source.tensors.isBytes, source.tensors.classes !== undefined]));
+const kindOf = (source: Source, withLabels: boolean): string => ('table' in source ? 'table' : JSON.stringify([source.tensors.inputShape, source.tensors.dtype, source.tensors.isBytes, withLabels && source.tensors.classes !== undefined]));
 
 async function* factsOf(source: Source, recipe: Recipe, key: string | undefined): AsyncGenerator<RowFacts> {
   if ('tensors' in source) {

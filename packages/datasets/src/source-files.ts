@@ -12,13 +12,15 @@ export function filesOf(config: SourceConfig, places: DataPlaces): string[] {
   if ('generator' in config) return [];
   if ('mix' in config) return config.mix.flatMap(({ source }) => filesOf(source, places));
   if ('sql' in config) return filesOfQuery(config.sql, places);
-  if ('idx' in config) return [config.idx.images, config.idx.labels].map((path) => locate(path, places));
-  if ('npy' in config) return [config.npy.inputs, config.npy.labels].map((path) => locate(path, places));
+  if ('idx' in config) return located([config.idx.images, config.idx.labels], places);
+  if ('npy' in config) return located([config.npy.inputs, config.npy.labels], places);
   if ('npz' in config) return [locate(config.npz.file, places)];
   if ('module' in config) return [locate(config.module, places)];
   if ('images' in config) return 'folder' in config.images ? imagesIn(locate(config.images.folder, places)) : filesOfList(locate(config.images.csv, places), config.images.path);
   return locateAll('csv' in config ? config.csv : 'parquet' in config ? config.parquet : 'jsonl' in config ? config.jsonl : config.tfrecord, places);
 }
+
+const located = (paths: readonly (string | undefined)[], places: DataPlaces): string[] => paths.flatMap((path) => (path === undefined ? [] : [locate(path, places)]));
 
 /** Whether a source gives its rows in the same order whenever it is opened: a query or a module need not. */
 export const isRepeatable = (config: SourceConfig): boolean => ('mix' in config ? config.mix.every(({ source }) => isRepeatable(source)) : !('sql' in config || 'module' in config));

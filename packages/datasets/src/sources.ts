@@ -69,8 +69,8 @@ export class TableReader {
 
 const memoryLimit = '192MB';
 
-async function openImages(config: Extract<PlainSourceConfig, { images: object }>['images'], recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
-  if ('folder' in config) return { tensors: imageFolder(locate(config.folder, places), config) };
+async function openImages(config: Extract<PlainSourceConfig, { images: object }>['images'], recipe: Recipe, { places, reader, withLabels }: OpenOptions): Promise<Source> {
+  if ('folder' in config) return { tensors: imageFolder(locate(config.folder, places), config, withLabels) };
   const csv = locate(config.csv, places);
   const table = await csvTable([csv], { what: csv, delimiter: ',' }, reader);
   const rows: { path: string | null; label: string | null }[] = [];
@@ -107,11 +107,19 @@ async function csvRelation(files: readonly string[], delimiter: string): Promise
   return `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true)`;
 }
 
+export interface OpenOptions {
+  readonly places: DataPlaces;
+  readonly reader: TableReader;
+  /** False for a pool, which need not have labels. */
+  readonly withLabels: boolean;
+}
+
 /** @throws StillhouseError DATA_… */
-export async function openSource(config: SourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
-  if (!('mix' in config)) return openPlain(config, recipe, places, reader);
+export async function openSource(config: SourceConfig, recipe: Recipe, options: OpenOptions): Promise<Source> {
+  if (!('mix' in config)) return openPlain(config, recipe, options);
+  const { reader } = options;
   const sources: Source[] = [];
-  for (const { source } of config.mix) sources.push(await openPlain(source, recipe, places, reader));
+  for (const { source } of config.mix) sources.push(await openPlain(source, recipe, options));
   const tables = sources.flatMap((source) => ('table' in source ? [source.table] : []));
   if (tables.length === sources.length) return { mixed: tables.map(({ rowCount }) => rowCount), table: await Table.union(await reader.connection, tables, reader.nextView()) };
   const sets = sources.flatMap((source) => ('tensors' in source ? [source.tensors] : []));
@@ -133,12 +141,13 @@ function chain(sets: readonly TensorSet[]): TensorSet {
   };
 }
 
-async function openPlain(config: PlainSourceConfig, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+async function openPlain(config: PlainSourceConfig, recipe: Recipe, options: OpenOptions): Promise<Source> {
+  const { places, reader, withLabels } = options;
   if ('generator' in config) return { tensors: generatorSet(config) };
   if ('idx' in config) return { tensors: idxSet(config.idx, places) };
   if ('npy' in config) return { tensors: npySet(config.npy, places) };
-  if ('npz' in config) return { tensors: await npzSet(config.npz, places, { folder: reader.spoolFolder(), name: reader.nextView() }) };
-  if ('images' in config) return openImages(config.images, recipe, places, reader);
+  if ('npz' in config) return { tensors: await npzSet(config.npz, places, { folder: reader.spoolFolder(), name: reader.nextView(), withLabels }) };
+  if ('images' in config) return openImages(config.images, recipe, options);
   if ('tfrecord' in config) {
     const files = locateAll(config.tfrecord, places);
     const { tfrecordSet } = await import('./tfrecord.js');

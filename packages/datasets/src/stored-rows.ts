@@ -21,7 +21,7 @@ export interface StoredRows {
 }
 
 interface Options {
-  /** False for rows to predict. */
+  /** False for rows to predict and those of a pool, whose labels are then zeros. */
   readonly withLabels: boolean;
   /** Whether a column may be absent, where a cell may be missing. */
   readonly mayLack: boolean;
@@ -79,7 +79,7 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
         if (classes ? values[row] === 0 : !Number.isFinite(out[row])) problem(row, name, classes ? 'unknownClass' : 'notFinite');
       }
       return out;
-    }) : [];
+    }) : targets.map(() => new Float32Array(rowCount));
     const weights = weightAt === undefined ? undefined : (cells[weightAt] as Numbers);
     if (weights) for (let row = 0; row < rowCount; row++) if (!(weights[row] > 0 && weights[row] < Infinity)) problem(row, weight!, 'notPositive');
     yield { first, rowCount, cells: stored, labels, weights, keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]), dropped, problems };

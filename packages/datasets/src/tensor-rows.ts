@@ -65,15 +65,25 @@ export async function extendTensors(base: FittedTensors, set: TensorSet, selecti
   return most < base.classCount! ? undefined : { ...base, classCount: most + 1 };
 }
 
-/** @param name of the set, for errors */
-export async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount } }: { name: string; loss: LossName; fitted: FittedTensors }): AsyncGenerator<StoredRows> {
-  const { what, labelCount } = set;
+interface Options {
+  /** Of the set, for errors. */
+  readonly name: string;
+  readonly loss: LossName;
+  readonly fitted: FittedTensors;
+  /** False for the rows of a pool, whose labels are zeros, labelCount for each. */
+  readonly withLabels: boolean;
+  readonly labelCount: number;
+}
+
+export async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount }, withLabels, labelCount: wantedLabels }: Options): AsyncGenerator<StoredRows> {
+  const { what } = set;
+  const labelCount = withLabels ? set.labelCount : wantedLabels;
   const limit = classes?.length ?? classCount ?? 2;
   // Another set's folders need not be the same: its classes are found by their names.
-  const places = set.classes?.map((each) => classes!.indexOf(each));
+  const places = withLabels ? set.classes?.map((each) => classes!.indexOf(each)) : undefined;
   let first = 0;
   for await (const { rowCount, cells: [inputs, given] } of set.chunks()) {
-    const labels = places ? Float32Array.from(given, (label) => places[label]) : given;
+    const labels = !withLabels ? new Float32Array(rowCount * labelCount) : places ? Float32Array.from(given, (label) => places[label]) : given;
     const problems = new Map<number, () => Promise<StillhouseError>>();
     for (let i = 0; i < labels.length; i++) {
       const label = labels[i];

@@ -71,3 +71,12 @@ test('the published JSON Schema describes every section', () => {
   expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(['data', 'teacher', 'student', 'distill', 'loss', 'ranks', 'seed']));
   expect(schema.additionalProperties).toBe(false);
 });
+
+test('only a pool has rows without labels, and it cannot be drawn from by labels', () => {
+  const images = { idx: { images: 'a' } };
+  expect(errorOf((recipe) => (recipe['data'].small = images))).toMatchObject({ code: 'RECIPE_INVALID', message: 'data.small.idx.labels is missing: only data.pool has rows without labels' });
+  expect(errorOf((recipe) => (recipe['data'].large = { mix: [{ source: { npy: { inputs: 'a' } }, share: 1 }, { source: images, share: 1 }] }))).toMatchObject({ message: expect.stringContaining('data.large.mix[0].source.npy.labels is missing') });
+  expect(errorOf((recipe) => Object.assign(recipe, { data: { ...recipe['data'], pool: { ...images, perClass: 3 } }, distill: { transfer: [{ from: 'pool' }] } }))).toMatchObject({ message: expect.stringContaining('data.pool.perClass is given') });
+  expect(errorOf((recipe) => (recipe['distill'] = { transfer: [{}, { from: 'pool' }] }))).toMatchObject({ message: 'data.pool is missing: distill.transfer[1] takes rows from it' });
+  expect(errorOf((recipe) => (recipe['data'].pool = { mix: [{ source: images, share: 1 }, { source: images, share: 1 }] }))).toMatchObject({ message: expect.stringContaining('data.pool is a mix') });
+});

@@ -72,8 +72,8 @@ export function parseRecipe(input: unknown): Recipe {
   const fail = (message: string): never => {
     throw new StillhouseError('RECIPE_INVALID', message);
   };
-  const { large, small, test, split, table } = recipe.data;
-  const tables = Object.entries({ large, small, test }).filter(([, source]) => source && ('mix' in source ? source.mix.map((each) => each.source) : [source]).some((each) => tableKinds.some((kind) => kind in each)));
+  const { large, small, pool, test, split, table } = recipe.data;
+  const tables = Object.entries({ large, small, pool, test }).filter(([, source]) => source && ('mix' in source ? source.mix.map((each) => each.source) : [source]).some((each) => tableKinds.some((kind) => kind in each)));
   if (tables.length > 0 && !table) fail(`data.table is missing: data.${tables[0][0]} is a table, so the target column must be named`);
   if (!test && !split?.test) fail('data.test is missing: give it, or hold a share of the large set out with data.split.test');
   if (test && split?.test) fail('data.split.test and data.test are both given: the test set comes from one of them');
@@ -82,9 +82,16 @@ export function parseRecipe(input: unknown): Recipe {
   if ([sampling?.classes, sampling?.weights, 'mix' in large ? large : undefined].filter((each) => each !== undefined).length > 1) fail('data.sampling.classes, data.sampling.weights and data.large.mix each say how rows are drawn: give one of them');
   if (sampling && !('mix' in large) && sampling.classes === undefined && sampling.weights === undefined) fail('data.sampling draws by classes, by weights, or from a mix: give one of them');
   if (sampling?.classes !== undefined && !isClassification(recipe.loss)) fail(`data.sampling.classes is given, and ${recipe.loss} has no classes`);
-  const mixed = Object.entries({ small, test }).find(([, source]) => source && 'mix' in source);
+  const mixed = Object.entries({ small, pool, test }).find(([, source]) => source && 'mix' in source);
   if (mixed) fail(`data.${mixed[0]} is a mix: only the large set can be one`);
   if (split?.by !== undefined && tables.length === 0) fail('data.split.by names a column, and no set is a table');
+  const plain = Object.entries({ large, small, test }).flatMap(([name, source]) => (source && 'mix' in source ? source.mix.map((each, i) => [`${name}.mix[${i}].source`, each.source] as const) : source ? [[name, source] as const] : []));
+  for (const [name, source] of plain) for (const kind of ['idx', 'npy'] as const) if (kind in source && !(source as Record<string, { labels?: string }>)[kind].labels) fail(`data.${name}.${kind}.labels is missing: only data.pool has rows without labels`);
+  const drawn = (['perClass', 'classes'] as const).find((key) => pool?.[key] !== undefined);
+  if (drawn) fail(`data.pool.${drawn} is given: the rows of a pool have no labels to draw by`);
+  recipe.distill?.transfer.forEach(({ from }, i) => {
+    if (from === 'pool' && !pool) fail(`data.pool is missing: distill.transfer[${i}] takes rows from it`);
+  });
   if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
   recipe.distill?.terms.forEach((term, i) => {

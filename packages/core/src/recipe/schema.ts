@@ -100,19 +100,20 @@ const images = {
   channels: z.union([z.literal(1), z.literal(3)]).default(3).describe('1: grey. 3: red, green, blue.'),
   fit: z.enum(['cover', 'contain', 'fill']).default('cover').describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
 };
+const labels = z.string().min(1).optional().describe('Needed but by data.pool.');
 const plainSource = z.union([
   z.strictObject({ generator: z.enum(['friedman1', 'noise']), rows: count(1e8), noise: z.number().min(0).default(1), seed: seed.default(0), ...sampling }).describe('Generated rows.'),
   z.strictObject({ csv: paths, ...sampling }).describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
   z.strictObject({ parquet: paths, ...sampling }).describe('Paths of Parquet files; * and ** stand for parts of names.'),
   z.strictObject({ jsonl: paths, ...sampling }).describe('Paths of files with one JSON object a line, gzipped or not; * and ** stand for parts of names.'),
   z.strictObject({ sql: z.string().min(1), ...sampling }).describe("A DuckDB query over files beside the recipe, such as select a, b from 'logs/*.parquet' where a > 0. Give it an order by where it joins or groups."),
-  z.strictObject({ npy: z.strictObject({ inputs: z.string().min(1), labels: z.string().min(1) }), ...sampling }).describe('Paths of two NPY files, whose first dimension counts rows.'),
-  z.strictObject({ npz: z.strictObject({ file: z.string().min(1), inputs: z.string().min(1).default('x'), labels: z.string().min(1).default('y') }), ...sampling }).describe('Path of an NPZ file, and the names of two of its arrays.'),
+  z.strictObject({ npy: z.strictObject({ inputs: z.string().min(1), labels }), ...sampling }).describe('Paths of two NPY files, whose first dimension counts rows.'),
+  z.strictObject({ npz: z.strictObject({ file: z.string().min(1), inputs: z.string().min(1).default('x'), labels: z.string().min(1).default('y').describe('Not read of data.pool.') }), ...sampling }).describe('Path of an NPZ file, and the names of two of its arrays.'),
   z.strictObject({ images: z.strictObject({ folder: z.string().min(1), ...images }), ...sampling }).describe('A folder of images with a folder for each class.'),
   z.strictObject({ images: z.strictObject({ csv: z.string().min(1), path: z.string().min(1).default('path'), label: z.string().min(1).default('label'), ...images }), ...sampling }).describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
   z.strictObject({ tfrecord: paths, inputs: z.string().min(1), label: z.string().min(1), shape: z.array(count(1e7)).min(1).optional(), image: z.strictObject(images).optional(), ...sampling }).describe('Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.'),
   z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder, find }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
-  z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels: z.string().min(1), size: imageSize.optional(), pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.') }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
+  z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels, size: imageSize.optional(), pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.') }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
 ]);
 
 const mix = z.strictObject({ mix: z.array(z.strictObject({ source: plainSource, share: positive.describe('Share of an epoch’s rows; shares need not sum to 1.') })).min(2).max(100), ...sampling })
@@ -148,6 +149,7 @@ const tensors = z.strictObject({
 const data = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
+  pool: source.optional().describe('Rows without labels, for distill.transfer; labels that it has are not read.'),
   test: source.optional().describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
   sampling: z.strictObject({
     classes: z.union([z.literal('balanced'), z.record(z.string(), positive)]).optional().describe('balanced: an epoch draws every class as often. Else the share of each class.'),
@@ -186,7 +188,7 @@ const term = z.discriminatedUnion('name', [
 ]);
 
 const transfer = z.strictObject({
-  from: z.enum(['small', 'large', 'columns']).default('small').describe('small: rows of the batch itself, once more. large: rows of the large set. columns: rows that never were, each column from any row of the batch (not for images).'),
+  from: z.enum(['small', 'large', 'pool', 'columns']).default('small').describe('small: rows of the batch itself, once more. large: rows of the large set. pool: rows of data.pool. columns: rows that never were, each column from any row of the batch (not for images).'),
   rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
   augment: augment.optional().describe('Changes them, by draws of their own.'),
 });
@@ -290,6 +292,9 @@ export type TrainingConfig = Omit<TrainedTeacherConfig, 'temperature'>;
 /** Whether a student learns from what its teacher says about rows, and not from its layers alone. */
 export const learnsFromOutputs = ({ terms, rejectBeyond, calibrate, correctBiases }: DistillConfig): boolean =>
   rejectBeyond !== undefined || calibrate || correctBiases || terms.some(({ name }) => name === 'kd' || name === 'logits' || name === 'dkd' || name === 'bounded');
+
+/** Whether the student learns from rows of data.pool. */
+export const usesPool = ({ student, distill }: Recipe): boolean => student !== undefined && (distill?.transfer.some(({ from }) => from === 'pool') ?? false);
 
 export const isTrained = (teacher: Recipe['teacher']): teacher is TrainedTeacherConfig => 'model' in teacher;
 

@@ -1,7 +1,7 @@
 // Rows without labels that are added to each batch of a student: rows of the batch once more, changed by draws of their
-// own, rows that are put together from its columns, or rows of the large set, which go round in a shuffled order. All are
-// a function of (seed, epoch, step).
-import { columnWidth, epochOrder, hashName, hashWords, randomStream, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type TransferConfig } from '@stillhouse/core';
+// own, rows that are put together from its columns, or rows of the large set or a pool, which go round in a shuffled
+// order. All are a function of (seed, epoch, step).
+import { columnWidth, epochOrder, hashName, hashWords, randomStream, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type SetManifest, type TransferConfig } from '@stillhouse/core';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
 import type * as tf from '@tensorflow/tfjs';
 import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../augment.js';
@@ -92,25 +92,26 @@ function fromColumns(config: TransferConfig, index: number, { dataset, image }: 
   };
 }
 
-class FromLargeSet implements TransferSet {
+class FromSet implements TransferSet {
   readonly #reader: TrainingReader;
   readonly #schedule: Schedule;
   #order: { readonly epoch: number; readonly order: EpochOrder } | undefined;
   readonly #answers: TeacherAnswers | undefined;
 
   constructor(
+    set: SetManifest,
     private readonly config: TransferConfig,
-    private readonly index: number,
+    index: number,
     private readonly options: TransferOptions,
   ) {
     const { dataset, schedule, fetchBlock } = options;
-    const { rowCount, blockRows, windowBlocks } = dataset.sets.large!;
+    const { rowCount, blockRows, windowBlocks } = set;
     const all = { rowCount, batch: Math.min(rowCount, Math.max(1, Math.round(schedule.batch * config.rows))), ranks: 1, epochs: 1, seed: seedOf(schedule.seed, index), ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }) };
     this.#schedule = { ...all, epochs: Math.ceil(totalSteps(schedule) / stepsPerEpoch(all)) };
-    this.#reader = new TrainingReader(dataset, dataset.sets.large!, this.#schedule, fetchBlock);
+    this.#reader = new TrainingReader(dataset, set, this.#schedule, fetchBlock);
     // Rows that come once at most are answered with their batch.
     const comesAgain = totalSteps(schedule) > (variantsOf(config.augment) ?? 1) * stepsPerEpoch(this.#schedule);
-    this.#answers = comesAgain ? answersAbout(dataset.sets.large!, { ...options, augment: config.augment, seed: this.#schedule.seed }) : undefined;
+    this.#answers = comesAgain ? answersAbout(set, { ...options, augment: config.augment, seed: this.#schedule.seed }) : undefined;
   }
 
   get waitedMs(): number {
@@ -134,8 +135,10 @@ class FromLargeSet implements TransferSet {
 function transferSet(config: TransferConfig, index: number, options: TransferOptions & { lacksColumns: boolean }): TransferSet {
   if (config.from === 'small') return fromBatch(config, index, options);
   if (config.from === 'columns') return fromColumns(config, index, options);
+  const set = options.dataset.sets[config.from]!;
+  if (config.from === 'pool') return new FromSet(set, config, index, options);
   if (options.lacksColumns) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is large: its rows lack columns that the student takes`);
-  return new FromLargeSet(config, index, options);
+  return new FromSet(set, config, index, options);
 }
 
 export class TransferSets {
