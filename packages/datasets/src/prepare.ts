@@ -17,7 +17,7 @@ import { selectRows, type Part, type RowFacts, type Selection } from './select-r
 import { SetWriter } from './set-writer.js';
 import { filesOf, isRepeatable } from './source-files.js';
 import { openSource, TableReader, type Source } from './sources.js';
-import { storedTable } from './stored-rows.js';
+import { storedTable, type StoredRows } from './stored-rows.js';
 import { extendTensors, fitTensors, storedTensors } from './tensor-rows.js';
 import { sizeOf } from './tensor-set.js';
 import { addedTo, classesOf, unlikeColumns } from './unlike-sets.js';
@@ -267,6 +267,14 @@ class Preparation {
     return { preprocessing, tensors: null, student: added ? { preprocessing: added, tensors: null } : null };
   }
 
+  /** Rows of a source as blocks hold them. */
+  #rows({ name, source, selection, fitted, shape }: { name: SourceName; source: Source; selection: Selection; fitted: FittedRows; shape: BlockShape }): AsyncGenerator<StoredRows> {
+    const withLabels = name !== 'pool';
+    if ('tensors' in source) return storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors!, withLabels, labelCount: shape.labelCount });
+    const key = selection.isWhole ? undefined : this.#key(name, source);
+    return storedTable(source.table, fitted.preprocessing!, { withLabels, mayLack: name !== 'large', key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined });
+  }
+
   async #writeSets(what: { name: SourceName; source: Source; selection: Selection; fitted: FittedRows; shape: BlockShape; write: (set: string) => SetWriter }): Promise<{ sets: Partial<Record<SetName, SetManifest>>; written: Record<string, readonly string[]>; warnings: string[] }> {
     const { name, source, selection, fitted, shape, write } = what;
     const classes = fitted.preprocessing?.classes ?? fitted.tensors?.classes ?? undefined;
@@ -279,9 +287,7 @@ class Preparation {
       if (!writers.has(id)) writers.set(id, { part, segment: of, writer: write(id), weight: 0 });
       return writers.get(id)!;
     };
-    const key = this.#key(name, source);
-    const withLabels = name !== 'pool';
-    const rows = 'table' in source ? storedTable(source.table, fitted.preprocessing!, { withLabels, mayLack: name !== 'large', key: selection.isWhole ? undefined : key, weight: name === 'large' ? this.recipe.data.sampling?.weights : undefined }) : storedTensors(source.tensors, { name, loss: this.recipe.loss, fitted: fitted.tensors!, withLabels, labelCount: shape.labelCount });
+    const rows = this.#rows(what);
     const pass = selection.pass();
     let dropped = 0;
     let told = 0;

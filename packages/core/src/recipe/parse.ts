@@ -58,20 +58,10 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
 /** Sources that are tables, with columns. */
 const tableKinds = ['csv', 'parquet', 'jsonl', 'sql'];
 
-/**
- * Validates a recipe and fills in its defaults.
- * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
- */
-export function parseRecipe(input: unknown): Recipe {
-  const result = recipeSchema.safeParse(input);
-  if (!result.success) {
-    const unknown = result.error.issues.find((issue) => issue.code === 'unrecognized_keys');
-    throw describe(unknown ?? result.error.issues[0], input);
-  }
-  const recipe = result.data;
-  const fail = (message: string): never => {
-    throw new StillhouseError('RECIPE_INVALID', message);
-  };
+type Fail = (message: string) => never;
+
+/** What the data section needs beyond its schema. */
+function checkData(recipe: Recipe, fail: Fail): void {
   const { large, small, pool, test, split, table } = recipe.data;
   const tables = Object.entries({ large, small, pool, test }).filter(([, source]) => source && ('mix' in source ? source.mix.map((each) => each.source) : [source]).some((each) => tableKinds.some((kind) => kind in each)));
   if (tables.length > 0 && !table) fail(`data.table is missing: data.${tables[0][0]} is a table, so the target column must be named`);
@@ -92,6 +82,23 @@ export function parseRecipe(input: unknown): Recipe {
   recipe.distill?.transfer.forEach(({ from }, i) => {
     if (from === 'pool' && !pool) fail(`data.pool is missing: distill.transfer[${i}] takes rows from it`);
   });
+}
+
+/**
+ * Validates a recipe and fills in its defaults.
+ * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
+ */
+export function parseRecipe(input: unknown): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (!result.success) {
+    const unknown = result.error.issues.find((issue) => issue.code === 'unrecognized_keys');
+    throw describe(unknown ?? result.error.issues[0], input);
+  }
+  const recipe = result.data;
+  const fail: Fail = (message) => {
+    throw new StillhouseError('RECIPE_INVALID', message);
+  };
+  checkData(recipe, fail);
   if (recipe.student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (recipe.distill && !recipe.student) fail('student is missing: distill needs one');
   recipe.distill?.terms.forEach((term, i) => {
