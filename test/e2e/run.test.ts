@@ -160,6 +160,29 @@ describe('recipes', () => {
     expect(evaluated.teacher.rmse).toBeCloseTo(record.teacher!.test['rmse'] as number, 4);
   });
 
+  test('a loss that knows how sure it is: deviations are predicted and grow where the noise does', async () => {
+    const line = (i: number): string => {
+      const a = (i % 97) / 97;
+      return `${a},${100 + 50 * a + 20 * a * Math.sin(i * 12.9898)}`;
+    };
+    const csv = scratch.write('noisy.csv', ['a,y', ...Array.from({ length: 600 }, (_, i) => line(i))].join('\n'));
+    const small = { layers: [{ dense: 16, activation: 'tanh' as const }, { dense: 2 }] };
+    const { record, folder } = await scratch.train({
+      name: 'noisy', seed: 1, ranks: 2, data: { large: { csv }, small: { csv, take: 60 }, test: { csv }, table: { target: 'y' } }, loss: 'gaussian',
+      teacher: { model: small, epochs: 60, optimizer: { name: 'adam', learningRate: 0.01 } }, student: { model: small, epochs: 100, optimizer: { name: 'adam', learningRate: 0.01 } },
+    });
+    expect(record.student!.test['r2']).toBeGreaterThan(0.5);
+    const { stdout } = await scratch.run(['predict', folder], { stdin: 'a\n0.1\n0.9\n' });
+    const [[low, lowDeviation], [high, highDeviation]] = stdout.trim().split('\n').map((text) => text.split(',').map(Number));
+    expect(Math.abs(low - 105)).toBeLessThan(8);
+    expect(Math.abs(high - 145)).toBeLessThan(12);
+    expect(highDeviation).toBeGreaterThan(2 * lowDeviation);
+    const json = await scratch.run(['predict', folder, '--json'], { stdin: 'a\n0.1\n' });
+    expect(JSON.parse(json.stdout)).toEqual({ values: [expect.closeTo(low, 3)], deviations: [expect.closeTo(lowDeviation, 3)] });
+    expect((await scratch.run(['report', folder])).code).toBe(0);
+    expect(readFileSync(`${folder}/report.html`, 'utf8')).toMatch(/<td>1\d\d\.\d ± \d/);
+  });
+
   test('early stopping ends a phase and says why', async () => {
     const { record } = await scratch.train(smallRecipe({ teacher: { ...smallRecipe().teacher, epochs: 50, validation: 0.2, optimizer: { name: 'sgd', learningRate: 1e-9 }, earlyStopping: { patience: 2, minDelta: 0.1 } }, student: undefined, distill: undefined }));
     expect(record.teacher!.stopped).toBe('stopped after epoch 2: loss has not improved for 2 epochs');

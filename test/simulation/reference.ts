@@ -49,7 +49,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     bests.push(bests.at(-1)!);
     if (!earlyStopping || !validationSet) continue;
     const rows = job.dataset.sets[validationSet]!.rowCount;
-    const total = emptySums(1);
+    const total = emptySums('mse', 1);
     for (let rank = 0; rank < schedule.ranks; rank++) toyEvaluation(weights, ...rankShare(rows, schedule.ranks, rank)).forEach((value, i) => (total[i] += value));
     history.push(finishMetrics(job.recipe.loss, total));
     const decision = decideEarlyStopping(earlyStopping, history);

@@ -43,7 +43,7 @@ export function toyCorrection(weights: Float32Array): void {
 
 /** Sums of a rank's rows; the loss falls and rises with the weights. */
 export function toyEvaluation(weights: Float32Array, first: number, end: number): MetricSums {
-  const sums = emptySums(1);
+  const sums = emptySums('mse', 1);
   for (let row = first; row < end; row++) {
     const error = Math.abs(weights[row % weights.length] - numberOf(row, 5));
     sums.set([sums[0] + 1, sums[1] + error, 0, sums[3] + error * error, sums[4] + error, sums[5] + row, sums[6] + row * row]);

@@ -10,6 +10,7 @@ export interface InputRows {
 }
 
 type Metadata = TrainedModel['metadata'];
+type Outputs = Pick<Metadata, 'loss' | 'classes' | 'targets'>;
 
 function numbersOf(line: string, lineNumber: number, width: number): number[] {
   const bad = (why: string): never => {
@@ -55,13 +56,15 @@ export const softmax = (logits: readonly number[]): number[] => {
 export interface Prediction {
   /** Values, for regression. */
   readonly values?: readonly number[];
+  /** Standard deviations of the values, where the model knows them. */
+  readonly deviations?: readonly number[];
   /** Most probable class, for classes that exclude each other, or each output's, for those that do not. */
   readonly class?: string | readonly string[];
   readonly probabilities?: readonly number[];
 }
 
 /** @param outputs of one row */
-export function predictionOf(outputs: readonly number[], { loss, classes, targets }: Metadata): Prediction {
+export function predictionOf(outputs: readonly number[], { loss, classes, targets }: Outputs): Prediction {
   if (loss === 'softmaxCrossEntropy') {
     const probabilities = softmax(outputs);
     const best = probabilities.indexOf(Math.max(...probabilities));
@@ -72,14 +75,17 @@ export function predictionOf(outputs: readonly number[], { loss, classes, target
     const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
     return { class: named.length === 1 ? named[0] : named, probabilities };
   }
-  return { values: outputs.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value)) };
+  const valuesOf = (means: readonly number[]): number[] => means.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
+  if (loss !== 'gaussian') return { values: valuesOf(outputs) };
+  const count = outputs.length / 2;
+  return { values: valuesOf(outputs.slice(0, count)), deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)) };
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(7)));
 
-/** One line of CSV: values, or class and probability. */
-export function predictionLine({ values, class: named, probabilities }: Prediction): string {
-  if (values) return values.map(digits).join(',');
+/** One line of CSV: values and their deviations, or class and probability. */
+export function predictionLine({ values, deviations = [], class: named, probabilities }: Prediction): string {
+  if (values) return [...values, ...deviations].map(digits).join(',');
   if (typeof named === 'string' && probabilities) return `${named},${digits(Math.max(...probabilities))}`;
   return [...(named as readonly string[]), ...probabilities!.map(digits)].join(',');
 }

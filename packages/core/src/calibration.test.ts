@@ -39,7 +39,7 @@ test('independent classes', () => {
 });
 
 test('the expected calibration error, by hand', () => {
-  const sums = emptySums(2);
+  const sums = emptySums('softmaxCrossEntropy', 2);
   // Probabilities 0.9 (right, wrong) and 0.6 (right): |0.5 − 0.9|·2/3 + |1 − 0.6|·1/3.
   const logit = (p: number): number => Math.log(p / (1 - p));
   addRows(sums, 'softmaxCrossEntropy', { rows: 3, outputCount: 2, outputs: Float32Array.from([logit(0.9), 0, logit(0.9), 0, 0, logit(0.6)]), labels: Float32Array.from([0, 1, 1]) });

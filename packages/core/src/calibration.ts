@@ -27,7 +27,7 @@ const golden = (Math.sqrt(5) - 1) / 2;
 /** The temperature of the least mean loss, found by golden sections of its logarithm: the loss is convex in 1/T. */
 export function fitTemperature(loss: LossName, { outputs, ...batch }: LabelledOutputs): Calibration {
   const at = (temperature: number): { loss: number; ece: number; rows: number } => {
-    const sums = emptySums(batch.outputCount);
+    const sums = emptySums(loss, batch.outputCount);
     addRows(sums, loss, { ...batch, outputs: outputs.map((value) => value / temperature) });
     const metrics = finishMetrics(loss, sums);
     return { loss: metrics.loss, ece: metrics.ece!, rows: metrics.rows };

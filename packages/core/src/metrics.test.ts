@@ -3,7 +3,7 @@ import { addRows, emptySums, finishMetrics } from './metrics.js';
 import type { LossName } from './recipe/schema.js';
 
 function metricsOfRows(loss: LossName, outputCount: number, rows: { outputs: number[]; labels: number[] }[]): ReturnType<typeof finishMetrics> {
-  const sums = emptySums(outputCount);
+  const sums = emptySums(loss, outputCount);
   for (const { outputs, labels } of rows) addRows(sums, loss, { rows: 1, outputs: Float32Array.from(outputs), outputCount, labels: Float32Array.from(labels) });
   return finishMetrics(loss, sums);
 }
@@ -18,7 +18,7 @@ test('regression metrics, by hand', () => {
 
 test('regression metrics of several outputs are means over them, in the targets’ own units', () => {
   const rows = [{ outputs: [1, 0], labels: [0, 1] }, { outputs: [2, 2], labels: [4, 2] }];
-  const sums = emptySums(2);
+  const sums = emptySums('mse', 2);
   for (const { outputs, labels } of rows) addRows(sums, 'mse', { rows: 1, outputs: Float32Array.from(outputs), outputCount: 2, labels: Float32Array.from(labels) });
   const metrics = finishMetrics('mse', sums, [{ mean: 5, deviation: 10 }, { mean: 0, deviation: 1 }]);
   // Squared errors 5 and 1, absolute errors 3 and 1; sums of squares around the mean 8 and 1/2.
@@ -44,7 +44,7 @@ test('sums of parts add up to the sums of the whole', () => {
   const rows = Array.from({ length: 10 }, (_, i) => ({ outputs: [i / 7, i], labels: [i / 5, 1] }));
   const whole = metricsOfRows('mse', 2, rows);
   const sums = [rows.slice(0, 3), rows.slice(3)].map((part) => {
-    const total = emptySums(2);
+    const total = emptySums('mse', 2);
     for (const { outputs, labels } of part) addRows(total, 'mse', { rows: 1, outputs: Float32Array.from(outputs), outputCount: 2, labels: Float32Array.from(labels) });
     return total;
   });

@@ -5,7 +5,7 @@ import type { LossName, MetricName } from './recipe/schema.js';
 /** The Huber loss's transition point, as in the recipe's `huber`. */
 export const huberDelta = 1;
 
-/** Sums over rows: [rows, loss, correct, then for each bin of confidence: count, confidence, hits, then for each output: squared error, absolute error, y, y²]. */
+/** Sums over rows: [rows, loss, correct, then for each bin of confidence: count, confidence, hits, then for each output, or target of `gaussian`: squared error, absolute error, y, y²]. */
 export type MetricSums = Float64Array;
 /** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
 const confidenceBins = 15;
@@ -14,9 +14,12 @@ const binsAt = 3;
 const fixedSums = binsAt + sumsPerBin * confidenceBins;
 const sumsPerOutput = 4;
 
-export function emptySums(outputs: number): MetricSums {
-  return new Float64Array(fixedSums + sumsPerOutput * outputs);
+export function emptySums(loss: LossName, outputs: number): MetricSums {
+  return new Float64Array(fixedSums + sumsPerOutput * (loss === 'gaussian' ? outputs / 2 : outputs));
 }
+
+/** How many outputs a model of so many targets has: with `gaussian` a mean for each, and behind these a log-variance for each. */
+export const outputsFor = (loss: LossName, targets: number): number => (loss === 'gaussian' ? 2 * targets : targets);
 
 /** log Σ exp(z/T), shifted by the maximum. */
 function logSumExp(logits: Float32Array, offset: number, outputs: number): number {
@@ -55,37 +58,41 @@ export function metricsOf(loss: LossName): MetricName[] {
   return isClassification(loss) ? ['errors', 'accuracy', 'loss', 'ece'] : ['r2', 'rmse', 'mae', 'loss'];
 }
 
-/** Loss of one row, mean over its outputs; outputs are logits for classification. */
-function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number }): number {
-  const { outputs, outputOffset, outputCount, labels, labelOffset } = row;
+/** Loss of one row, mean over its targets; outputs are logits for classification. */
+function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number; labelCount: number }): number {
+  const { outputs, outputOffset, outputCount, labels, labelOffset, labelCount } = row;
   if (loss === 'softmaxCrossEntropy') return logSumExp(outputs, outputOffset, outputCount) - outputs[outputOffset + labels[labelOffset]];
   let sum = 0;
-  for (let k = 0; k < outputCount; k++) {
+  for (let k = 0; k < labelCount; k++) {
     const z = outputs[outputOffset + k];
     const y = labels[labelOffset + k];
     const error = Math.abs(z - y);
     if (loss === 'binaryCrossEntropy') sum += Math.max(z, 0) - z * y + Math.log1p(Math.exp(-Math.abs(z)));
     else if (loss === 'mse') sum += error * error;
     else if (loss === 'mae') sum += error;
+    else if (loss === 'gaussian') {
+      const logVariance = outputs[outputOffset + labelCount + k];
+      sum += 0.5 * (error * error * Math.exp(-logVariance) + logVariance);
+    }
     else sum += error <= huberDelta ? 0.5 * error * error : huberDelta * (error - 0.5 * huberDelta);
   }
-  return sum / outputCount;
+  return sum / labelCount;
 }
 
 /**
  * Adds rows to `sums`, but for those of classes that the model does not know.
  * @param outputs model outputs [rows, outputCount]
- * @param labels class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount]
+ * @param labels class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount], half as many for gaussian
  */
 export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array }): void {
   const { rows, outputs, outputCount, labels } = batch;
-  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputCount;
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : loss === 'gaussian' ? outputCount / 2 : outputCount;
   for (let i = 0; i < rows; i++) {
     const outputOffset = i * outputCount;
     const labelOffset = i * labelCount;
     if (loss === 'softmaxCrossEntropy' && labels[labelOffset] >= outputCount) continue;
     sums[0] += 1;
-    sums[1] += rowLoss(loss, { outputs, outputOffset, outputCount, labels, labelOffset });
+    sums[1] += rowLoss(loss, { outputs, outputOffset, outputCount, labels, labelOffset, labelCount });
     if (loss === 'softmaxCrossEntropy') {
       let best = 0;
       for (let k = 1; k < outputCount; k++) if (outputs[outputOffset + k] > outputs[outputOffset + best]) best = k;
@@ -95,7 +102,7 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
       continue;
     }
     let correct = 1;
-    for (let k = 0; k < outputCount; k++) {
+    for (let k = 0; k < labelCount; k++) {
       const y = labels[labelOffset + k];
       const error = outputs[outputOffset + k] - y;
       const isRight = outputs[outputOffset + k] > 0 === y > 0.5;

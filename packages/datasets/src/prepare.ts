@@ -4,7 +4,7 @@
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  inputWidth, isClassification, limits, StillhouseError, usesPool,
+  inputWidth, isClassification, limits, outputsFor, StillhouseError, usesPool,
   type DatasetManifest, type LossName, type ModelShape, type Recipe, type SetManifest, type SetName, type SourceConfig, type TensorColumn,
 } from '@stillhouse/core';
 import { BlockFolder, notWritten } from './block-folder.js';
@@ -377,7 +377,7 @@ async function* factsOf(source: Source, recipe: Recipe, key: string | undefined)
 
 function modelShapeOf(loss: LossName, large: Source, rows: FittedRows): ModelShape {
   const { inputShape, columns, labelCount } = shapeOf(loss, large, rows);
-  return { inputShape, columns, outputs: loss === 'softmaxCrossEntropy' ? classesOf(rows).length : labelCount, classes: rows.preprocessing?.classes ?? rows.tensors?.classes ?? null };
+  return { inputShape, columns, outputs: loss === 'softmaxCrossEntropy' ? classesOf(rows).length : outputsFor(loss, labelCount), classes: rows.preprocessing?.classes ?? rows.tensors?.classes ?? null };
 }
 
 function shapeOf(loss: LossName, large: Source, { preprocessing, tensors }: FittedRows): BlockShape {

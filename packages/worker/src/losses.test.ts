@@ -70,13 +70,34 @@ test.each([0.5, 2])('regression: T·KL of exp(−L(y, f)/T)/Z by quadrature, squ
   expect(values(softLoss('mse', tf.tensor2d([[s]]), tf.tensor2d([[t]]), T))[0]).toBeCloseTo((t - s) ** 2, 5);
 });
 
+test.each([0.5, 1, 3])('gaussian: T·KL of exp(−L(y, f)/T)/Z by quadrature, T = %d', (T) => {
+  const [t, s] = [[1.3, 0.4], [-0.4, -0.7]];
+  const energy = ([mean, logVariance]: number[]) => (y: number): number => 0.5 * ((y - mean) ** 2 * Math.exp(-logVariance) + logVariance);
+  expect(values(softLoss('gaussian', tf.tensor2d([s]), tf.tensor2d([t]), T))[0]).toBeCloseTo(T * klOfDensities(energy(t), energy(s), T), 3);
+  // Two targets: means first, then log-variances; the mean over both.
+  const both = values(softLoss('gaussian', tf.tensor2d([[s[0], t[0], s[1], t[1]]]), tf.tensor2d([[t[0], t[0], t[1], t[1]]]), T))[0];
+  expect(both).toBeCloseTo(values(softLoss('gaussian', tf.tensor2d([s]), tf.tensor2d([t]), T))[0] / 2, 5);
+});
+
+test('gaussian in the engine equals the metric’s loss, and the negative log-likelihood but for ½·log 2π', () => {
+  const [outputs, labels] = [[[0.3, 2, -0.5, 1], [1, -1, 0, 0.2]], [[0.1, 1], [2, -2]]];
+  const sums = emptySums('gaussian', 4);
+  addRows(sums, 'gaussian', { rows: 2, outputs: Float32Array.from(outputs.flat()), outputCount: 4, labels: Float32Array.from(labels.flat()) });
+  const { loss, rmse } = finishMetrics('gaussian', sums);
+  expect(tf.mean(hardLoss('gaussian', tf.tensor2d(outputs), tf.tensor2d(labels))).dataSync()[0]).toBeCloseTo(loss, 5);
+  const density = (y: number, mean: number, variance: number): number => Math.exp(-((y - mean) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance);
+  const likelihoods = outputs.flatMap((row, i) => labels[i].map((y, k) => Math.log(density(y, row[k], Math.exp(row[2 + k])))));
+  expect(loss).toBeCloseTo(-likelihoods.reduce((a, b) => a + b, 0) / 4 - 0.5 * Math.log(2 * Math.PI), 6);
+  expect(rmse).toBeCloseTo(Math.sqrt((0.2 ** 2 + 1 + 1 + 1) / 4), 6);
+});
+
 test('huber pulls by the loss itself', () => {
   expect(values(softLoss('huber', tf.tensor2d([[0], [3]]), tf.tensor2d([[0.5], [0]]), 9))).toEqual(close([0.125, 2.5]));
 });
 
 test.each(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy'] as LossName[])('%s in the engine equals the metric’s loss in plain numbers', (loss) => {
   const labels = loss === 'softmaxCrossEntropy' ? [[2], [0]] : [[1, 0, 1], [0, 0, 1]];
-  const sums = emptySums(3);
+  const sums = emptySums(loss, 3);
   addRows(sums, loss, { rows: 2, outputs: Float32Array.from(student.flat()), outputCount: 3, labels: Float32Array.from(labels.flat()) });
   expect(tf.mean(hardLoss(loss, tf.tensor2d(student), tf.tensor2d(labels))).dataSync()[0]).toBeCloseTo(finishMetrics(loss, sums).loss, 5);
 });

@@ -9,6 +9,12 @@ export function huber(error: tf.Tensor): tf.Tensor {
   return tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner)));
 }
 
+/** Means and log-variances, each [rows, targets], of the outputs [rows, 2·targets] of `gaussian`. */
+export function gaussianOf(outputs: tf.Tensor2D): { mean: tf.Tensor2D; logVariance: tf.Tensor2D } {
+  const [rows, width] = outputs.shape;
+  return { mean: tf.slice(outputs, [0, 0], [rows, width / 2]), logVariance: tf.slice(outputs, [0, width / 2], [rows, width / 2]) };
+}
+
 /** Error [rows, outputs] → loss per row [rows] of a regression loss. */
 function regressionLoss(loss: 'mse' | 'mae' | 'huber', error: tf.Tensor2D): tf.Tensor1D {
   if (loss === 'mse') return tf.mean(tf.square(error), 1);
@@ -20,8 +26,10 @@ export const oneHot = (indices: tf.Tensor, classes: number): tf.Tensor2D => tf.c
 
 /**
  * Loss of each row against its label.
- * @param outputs [rows, outputs]; logits for classification
- * @param labels class indices [rows, 1] for softmaxCrossEntropy, else targets [rows, outputs]
+ * `gaussian`, of a mean μ and a log-variance s for each target, is ½·((y − μ)²·e^{−s} + s), the negative log-likelihood but for
+ * a constant (Nix and Weigend 1994, equation 5).
+ * @param outputs [rows, outputs]; logits for classification, means and then log-variances for gaussian
+ * @param labels class indices [rows, 1] for softmaxCrossEntropy, else targets [rows, targets]
  * @param temperature divides the logits (classification only)
  * @returns [rows]
  */
@@ -33,6 +41,10 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
   if (loss === 'binaryCrossEntropy') {
     const logits = tf.div(outputs, temperature);
     return tf.mean(tf.sub(tf.softplus(logits), tf.mul(logits, labels)), 1);
+  }
+  if (loss === 'gaussian') {
+    const { mean, logVariance } = gaussianOf(outputs);
+    return tf.mul(0.5, tf.mean(tf.add(tf.mul(tf.square(tf.sub(mean, labels)), tf.exp(tf.neg(logVariance))), logVariance), 1));
   }
   return regressionLoss(loss, tf.sub(outputs, labels));
 }
@@ -60,6 +72,7 @@ export const sharedOutputs = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Te
  * - softmaxCrossEntropy: T²·KL(softmax(t/T) ‖ softmax(s/T)) (Hinton et al. 2015, section 2)
  * - binaryCrossEntropy: the same for Bernoulli(σ(z/T)), mean over outputs
  * - mse: T·KL of Gaussians of variance T/2 = (t − s)²; mae: T·KL of Laplace densities of scale T = |d| − T(1 − e^{−|d|/T})
+ * - gaussian: T·KL of Gaussians of variances T·e^{s} = ½·(T·(e^{Δ} − 1 − Δ) + (μ_t − μ_s)²·e^{−s_s}), Δ = s_t − s_s; mean over targets
  * - huber: the loss itself of t − s (its density's KL has no closed form)
  * A student may know classes behind the teacher's: the divergence is then that of the classes that both know (as in Li and
  * Hoiem 2016, section 3).
@@ -80,6 +93,12 @@ export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tenso
     const on = tf.mul(tf.sigmoid(t), tf.sub(tf.softplus(tf.neg(s)), tf.softplus(tf.neg(t))));
     const off = tf.mul(tf.sigmoid(tf.neg(t)), tf.sub(tf.softplus(s), tf.softplus(t)));
     return tf.mul(tf.square(temperature), tf.mean(tf.add(on, off), 1));
+  }
+  if (loss === 'gaussian') {
+    const [s, t] = [gaussianOf(student), gaussianOf(teacher)];
+    const apart = tf.sub(t.logVariance, s.logVariance);
+    const spread = tf.mul(temperature, tf.sub(tf.sub(tf.exp(apart), 1), apart));
+    return tf.mul(0.5, tf.mean(tf.add(spread, tf.mul(tf.square(tf.sub(t.mean, s.mean)), tf.exp(tf.neg(s.logVariance)))), 1));
   }
   const difference = tf.sub(student, teacher);
   if (loss !== 'mae') return regressionLoss(loss, difference as tf.Tensor2D);

@@ -111,7 +111,7 @@ function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
   const fits = input.length === spec.inputShape.length && input.every((size, i) => size === null || size === spec.inputShape[i]);
   if (!fits) throw new StillhouseError('MODEL_SHAPE', `${where} takes inputs of shape [${input.join(', ')}], but a row has shape [${spec.inputShape.join(', ')}]`);
   if (output.length !== 1 || output[0] !== spec.outputs) {
-    throw new StillhouseError('MODEL_SHAPE', `${where} gives outputs of shape [${output.join(', ')}], but the data needs [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}`);
+    throw new StillhouseError('MODEL_SHAPE', `${where} gives outputs of shape [${output.join(', ')}], but the data needs [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss === 'gaussian' ? ': a mean for each target, and a log-variance for each' : ''}`);
   }
   const last = model.layers.at(-1)!.getConfig()['activation'];
   const clash = { softmaxCrossEntropy: 'softmax', binaryCrossEntropy: 'sigmoid' }[spec.loss as string];

@@ -47,6 +47,7 @@ const perLayer: Record<string, Case> = {
   'activation and reshape': { layers: [{ dense: 6 }, { activation: 'tanh' }, { reshape: [3, 2] }, ...head], inputShape: [10] },
   mae: { layers: [{ dense: 3, activation: 'relu' }, { dense: 1 }], inputShape: [10], loss: 'mae' },
   huber: { layers: [{ dense: 3, activation: 'relu' }, { dense: 1 }], inputShape: [10], loss: 'huber' },
+  gaussian: { layers: [{ dense: 3, activation: 'relu' }, { dense: 4 }], inputShape: [10], loss: 'gaussian', outputs: 4 },
   softmaxCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 4 }], inputShape: [10], loss: 'softmaxCrossEntropy', outputs: 4 },
   binaryCrossEntropy: { layers: [{ dense: 3, activation: 'relu' }, { dense: 2 }], inputShape: [10], loss: 'binaryCrossEntropy', outputs: 2 },
 };

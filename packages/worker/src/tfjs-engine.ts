@@ -339,7 +339,7 @@ class TfjsEngine implements Engine {
 export async function evaluateRows(model: tf.LayersModel, what: { dataset: DatasetManifest; loss: LossName; reader: BlockReader; set: SetName | undefined; first: number; end: number; breathe?: () => Promise<void> }): Promise<MetricSums> {
   const { dataset, loss, reader, set, end } = what;
   const { inputShape, outputs } = dataset;
-  const sums = emptySums(outputs);
+  const sums = emptySums(loss, outputs);
   if (!set) return sums;
   for (let first = what.first; first < end; first += limits.evaluationBatchRows) {
     const count = Math.min(limits.evaluationBatchRows, end - first);

@@ -14,12 +14,14 @@ async function htmlOf(run: TrainedRun, recipeFolder: string | undefined): Promis
   const { record, recipe } = run;
   try {
     const { job, dataset } = await openData(run, recipeFolder);
-    await openInferenceBackend(job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm');
-    return reportHtml({ record, recipe, judged: await judgeRun(run, job, dataset.blocks), missing: undefined });
+    // Whose engine alone runs SavedModels.
+    const backend = job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm';
+    await openInferenceBackend(backend);
+    return reportHtml({ record, recipe, judged: await judgeRun(run, job, dataset.blocks), missing: undefined, backend });
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;
     tellLine(`warning: the report is without what needs the test rows: ${error.message}`);
-    return reportHtml({ record, recipe, judged: undefined, missing: error.message });
+    return reportHtml({ record, recipe, judged: undefined, missing: error.message, backend: undefined });
   }
 }
 

@@ -39,10 +39,10 @@ export function wilson(errors: number, rows: number): [number, number] {
 }
 
 /** Squared error of each row, mean over its targets in their own units. */
-function squaredErrors(outputs: Float32Array, labels: Float32Array, { targets, outputs: count }: DatasetManifest): number[] {
+function squaredErrors(outputs: Float32Array, labels: Float32Array, { targets, outputs: width, labelCount: count }: DatasetManifest): number[] {
   return Array.from({ length: labels.length / count }, (_, row) => {
     let sum = 0;
-    for (let k = 0; k < count; k++) sum += ((targets[k]?.deviation ?? 1) * (outputs[row * count + k] - labels[row * count + k])) ** 2;
+    for (let k = 0; k < count; k++) sum += ((targets[k]?.deviation ?? 1) * (outputs[row * width + k] - labels[row * count + k])) ** 2;
     return sum / count;
   });
 }
@@ -98,7 +98,7 @@ export async function judgeModel(predict: Predict, { x, y, dataset, loss }: Test
     const count = Math.min(limits.evaluationBatchRows, rows - first);
     outputs.set(await predict(x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]), first * outputCount);
   }
-  const sums = emptySums(outputCount);
+  const sums = emptySums(loss, outputCount);
   addRows(sums, loss, { rows, outputs, outputCount, labels: y });
   const metrics = finishMetrics(loss, sums, dataset.targets);
   return { metrics, interval: isClassification(loss) ? wilson(metrics.errors!, metrics.rows) : rmseInterval(squaredErrors(outputs, y, dataset)), outputs, outputCount };

@@ -1,7 +1,7 @@
 // A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
 import { isClassification, metricsOf, spaceOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
 import { stringify } from 'yaml';
-import { softmax } from '../predict.js';
+import { predictionOf, softmax } from '../predict.js';
 import { formatMetric, grouped } from '../summary.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../svg.js';
@@ -92,7 +92,7 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   const nameOf = (k: number): string => escaped(dataset.classes?.[k] ?? String(k));
   const all = Array.from({ length: rows }, (_, row) => {
     if (!isClasses) {
-      const [t, s] = [rowOf(teacher, row), rowOf(student, row)];
+      const [t, s] = [teacher, student].map((model) => rowOf(model, row).slice(0, dataset.labelCount));
       return { row, weight: Math.max(...t.map((value, k) => Math.abs(value - s[k]))) };
     }
     const [t, s] = [softmax(rowOf(teacher, row)), softmax(rowOf(student, row))];
@@ -103,12 +103,15 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   const isImage = dataset.inputShape.length === 3 && [1, 3].includes(dataset.inputShape[2]);
   const said = (model: JudgedModel, row: number): string => {
     if (recipe.loss === 'binaryCrossEntropy') return rowOf(model, row).map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
-    if (!isClasses) return rowOf(model, row).map((value, k) => ((dataset.targets[k]?.deviation ?? 1) * value + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', ');
+    if (!isClasses) {
+      const { values, deviations } = predictionOf(rowOf(model, row), { loss: recipe.loss, classes: null, targets: dataset.targets });
+      return values!.map((value, k) => `${value.toPrecision(4)}${deviations ? ` ± ${deviations[k].toPrecision(2)}` : ''}`).join(', ');
+    }
     const probabilities = softmax(rowOf(model, row));
     const best = argmax(probabilities);
     return `${nameOf(best)} (${(100 * probabilities[best]).toFixed(0)} %)`;
   };
-  const label = (row: number): string => (isClasses ? nameOf(labels[row]) : Array.from({ length: dataset.outputs }, (_, k) => ((dataset.targets[k]?.deviation ?? 1) * labels[row * dataset.outputs + k] + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', '));
+  const label = (row: number): string => (isClasses ? nameOf(labels[row]) : Array.from({ length: dataset.labelCount }, (_, k) => ((dataset.targets[k]?.deviation ?? 1) * labels[row * dataset.labelCount + k] + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', '));
   const body = all.slice(0, shownRows).map(({ row }) => [String(row), ...(isImage ? [imageOf(inputs.subarray(row * width, (row + 1) * width), dataset.inputShape)] : []), label(row), said(teacher, row), said(student, row)]);
   const counted = isClasses ? `They choose otherwise on ${grouped(all.length)} of ${grouped(rows)} test rows; the surest:` : 'The rows on which they differ most:';
   return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
@@ -132,17 +135,19 @@ export interface ReportInput {
   readonly judged: JudgedRows | undefined;
   /** Why not. */
   readonly missing: string | undefined;
+  /** That the models were run on. */
+  readonly backend: string | undefined;
 }
 
 /** @returns the HTML file */
-export function reportHtml({ record, recipe, judged, missing }: ReportInput): string {
+export function reportHtml({ record, recipe, judged, missing, backend }: ReportInput): string {
   const isClasses = recipe.loss === 'softmaxCrossEntropy';
   const [metric] = metricsOf(recipe.loss);
   const title = `${record.name}, seed ${record.seed}`;
   const calibration = record.student?.calibration;
   const body = [
     `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ${record.status}.</p>`,
-    section('Result', table(resultRows(record, recipe, judged)), missing === undefined ? '<p class="note">Times are medians on wasm, on the machine that wrote this report.</p>' : `<p class="note">Without what needs the test rows: ${escaped(missing)}</p>`),
+    section('Result', table(resultRows(record, recipe, judged)), missing === undefined ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>` : `<p class="note">Without what needs the test rows: ${escaped(missing)}</p>`),
     section('Data', dataRows(record)),
     section('Learning curves', learningCurves(record, metric)),
     section('Tuning', tuning(record, recipe)),

@@ -256,7 +256,7 @@ export const recipeSchema = z.strictObject({
   ranks: count(limits.rankCount).default(4).describe('Logical ranks of teacher training. They belong to the job: the number of workers does not change the result.'),
   threads: count(1024).default(1).describe('Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so they belong to the job.'),
   data,
-  loss: z.enum(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy']),
+  loss: z.enum(['mse', 'mae', 'huber', 'gaussian', 'softmaxCrossEntropy', 'binaryCrossEntropy']).describe('gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.'),
   metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json holds all that make sense for the loss.'),
   teacher: z.union([trainedTeacher, pretrainedTeacher]),
   student: z.strictObject(training).optional(),

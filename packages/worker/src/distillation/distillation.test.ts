@@ -65,6 +65,19 @@ test('rows whose label is an outlier to the teacher learn from the teacher alone
   expect(batch.loss().dataSync()[0]).toBeCloseTo(((4 + 9) / 2 + 16) / 2, 5);
 });
 
+test('of gaussian the means decide about outliers', async () => {
+  const model = (kernel: number[]): tf.LayersModel => {
+    const it = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [1] })] });
+    it.layers[0].setWeights([tf.tensor2d([kernel]), tf.zeros([2])]);
+    return it;
+  };
+  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), { loss: 'gaussian', student: model([1, 0]), teacher: new LayersTeacher(model([0, 1])), epochs: 1, seed: 1 });
+  // The teacher says 0 with log-variances 3 and 4: of the labels 1 and 5 the second is rejected.
+  const batch = await objective.prepare({ x: tf.tensor2d([[3], [4]]), y: tf.tensor2d([[1], [5]]), epoch: 0 });
+  const pull = (x: number): number => 0.5 * (Math.exp(x) - 1 - x + x * x);
+  expect(batch.loss().dataSync()[0]).toBeCloseTo(((0.5 * 2 ** 2 + pull(3)) / 2 + pull(4)) / 2, 4);
+});
+
 test('terms add up by their weights', async () => {
   const squared = (row: number): number => said[row].reduce((sum, z, k) => sum + (z - taught[k]) ** 2, 0) / 3;
   const rows = [0, 1].map((row) => (hard(row) + 2 * soft(row, 1) + 0.5 * squared(row)) / 2);

@@ -40,7 +40,7 @@ export function weightsAt(config: DistillConfig, epoch: number, epochs: number):
 async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y: tf.Tensor2D): Promise<boolean[]> {
   const [rows, labelled] = [taught.shape[0], y.shape[0]];
   if (rejectBeyond === undefined) return Array.from({ length: rows }, (_, row) => row >= labelled);
-  const furthest = tf.tidy(() => tf.max(tf.abs(tf.sub(tf.slice(taught, 0, labelled), y)), 1));
+  const furthest = tf.tidy(() => tf.max(tf.abs(tf.sub(tf.slice(taught, [0, 0], y.shape), y)), 1));
   const distances = await furthest.data();
   furthest.dispose();
   return Array.from({ length: rows }, (_, row) => row >= labelled || distances[row] > rejectBeyond);

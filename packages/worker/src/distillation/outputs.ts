@@ -26,7 +26,8 @@ export const logitRegression: DistillationObjective = {
 export const boundedRegression = (margin: number): DistillationObjective => ({
   loss({ student, teacher, labels }) {
     const [rows, labelled] = [student.outputs.shape[0], labels.shape[0]];
-    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D => tf.mean(tf.square(tf.sub(tf.slice(outputs, 0, labelled), labels)), 1);
+    // Of gaussian the means, which come first.
+    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D => tf.mean(tf.square(tf.sub(tf.slice(outputs, [0, 0], labels.shape), labels)), 1);
     const own = errorOf(student.outputs);
     const isWorse = tf.cast(tf.greater(tf.add(own, margin), errorOf(teacher.outputs)), 'float32');
     const bounded = tf.mul<tf.Tensor1D>(isWorse, own);

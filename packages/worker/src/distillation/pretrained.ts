@@ -108,5 +108,5 @@ async function answerToZeros(teacher: Teacher, path: string, { recipe: { distill
 export async function pretrainedTeacher(job: Job, { outputs }: PretrainedTeacherConfig, fetchBlock: FetchBlock): Promise<Teacher> {
   const teachers: Teacher[] = [];
   for (const files of job.assets.teachers!) teachers.push(await load(files, { job, outputs, fetchBlock }));
-  return teachers.length === 1 ? teachers[0] : new EnsembleTeacher(teachers);
+  return teachers.length === 1 ? teachers[0] : new EnsembleTeacher(teachers, job.recipe.loss);
 }

@@ -1,8 +1,9 @@
 // Who labels the rows that a student learns from.
 import * as tf from '@tensorflow/tfjs';
-import { StillhouseError } from '@stillhouse/core';
+import { StillhouseError, type LossName } from '@stillhouse/core';
 import type { RunnableModel } from '@stillhouse/native';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from './layers.js';
+import { gaussianOf } from '../losses.js';
 import { rowsFor, type Sizes } from './teacher-inputs.js';
 
 export interface Teacher {
@@ -112,11 +113,23 @@ export class RunnableTeacher implements Teacher {
   }
 }
 
+/** The Gaussian with the mean and the variance of the mixture of several (Lakshminarayanan et al. 2017, section 2.4). */
+function mixtureOf(outputs: readonly tf.Tensor2D[]): tf.Tensor2D {
+  const parts = outputs.map(gaussianOf);
+  const meanOf = (values: tf.Tensor[]): tf.Tensor2D => tf.div(tf.addN(values), values.length);
+  const mean = meanOf(parts.map((part) => part.mean));
+  const variance = meanOf(parts.map((part) => tf.add(tf.exp(part.logVariance), tf.square(tf.sub(part.mean, mean)))));
+  return tf.concat([mean, tf.log(variance)], 1);
+}
+
 /** Several teachers as one: the mean of their outputs, which for logits is the geometric mean of their distributions. */
 export class EnsembleTeacher implements Teacher {
   readonly layersModel = undefined;
 
-  constructor(private readonly teachers: readonly Teacher[]) {}
+  constructor(
+    private readonly teachers: readonly Teacher[],
+    private readonly loss: LossName,
+  ) {}
 
   layer(_name: string | undefined, where: string): NamedLayer {
     throw new StillhouseError('MODEL_LAYER', `${where} cannot be compared: the teacher is an ensemble, whose models have layers of their own`, { next: 'Take terms that compare outputs, or a single teacher.' });
@@ -125,9 +138,9 @@ export class EnsembleTeacher implements Teacher {
   async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
     const responses = await Promise.all(this.teachers.map((teacher) => teacher.respond(x, [])));
     const outputs = responses.flat();
-    const mean = tf.tidy(() => tf.div(tf.addN(outputs), outputs.length));
+    const one = tf.tidy(() => (this.loss === 'gaussian' ? mixtureOf(outputs as tf.Tensor2D[]) : tf.div(tf.addN(outputs), outputs.length)));
     tf.dispose(outputs);
-    return [mean];
+    return [one];
   }
 
   dispose(): void {

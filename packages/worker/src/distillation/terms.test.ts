@@ -62,6 +62,11 @@ describe('outputs', () => {
     expect(valueOf(standardizedDistillation, { outputs: { student: scaled, teacher }, T: 2 })).toEqual(close(teacher.map(() => 0)));
   });
 
+  test('bounded compares the means of gaussian', () => {
+    const outputs = { student: [[1, 9], [3, 9]], teacher: [[2, -9], [2, -9]] };
+    expect(valueOf(boundedRegression(0), { outputs, labels: [0, 0] })).toEqual(close([0, 9]));
+  });
+
   test('logits is the mean squared difference, and what kd becomes at high temperature for logits of mean 0', () => {
     expect(valueOf(logitRegression, { outputs: { student, teacher } })).toEqual(close(teacher.map((t, i) => mean(minus(student[i], t).map((d) => d * d)))));
     // Hinton et al. 2015, section 2.1: T²·KL → Σ (s − t)²/(2·classes).
