@@ -1,6 +1,5 @@
 // Loads an installed engine into this process and registers it as TFJS's backend "tensorflow".
 import { createRequire } from 'node:module';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -11,6 +10,7 @@ import type { Messages } from './graph-def.js';
 import { visibleGpus } from './gpus.js';
 import { installedEngines } from './home.js';
 import { lendDependencies } from './lend-dependencies.js';
+import { processor } from './processor.js';
 import type { NativeTools } from './trace.js';
 
 const require = createRequire(import.meta.url);
@@ -50,11 +50,11 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
     require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));
     const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
-    // Kernels choose their instructions, and so their bits, by the processor.
-    const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : (cpus()[0]?.model.trim() ?? process.arch);
+    // Kernels, and so bits, are chosen by the processor and by whether oneDNN may be used.
+    const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
-    loaded = { folder, threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device} threads=${threads}` };
+    loaded = { folder, threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}` };
     return loaded.fingerprint;
   } catch (cause) {
     throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
