@@ -31,6 +31,15 @@ const caseOf = (distill: object, more: Partial<Case> = {}): Case => ({
   recipe: { student: { model: { layers: convolutional(2) }, batch: 10, epochs: 4, optimizer: { name: 'sgd', learningRate: 0.05 } }, distill }, ...more,
 });
 
+/** Students by the terms that they learn from, and one of means and variances. */
+const students: Record<string, (more: Partial<Case>) => Case> = {
+  ...Object.fromEntries(Object.entries(terms).map(([name, list]) => [name, (more: Partial<Case>) => caseOf({ terms: [...list], transfer: [{ augment: { mixup: 1 } }] }, more)])),
+  gaussian: (more) => {
+    const layers: LayerConfig[] = [{ dense: 5, activation: 'tanh' }, { dense: 4 }];
+    return { ...caseOf({}), layers, inputShape: [6], loss: 'gaussian', outputs: 4, recipe: { student: { model: { layers }, batch: 10, epochs: 4 }, distill: { beta: 0.5, terms: [{ name: 'kd' }, { name: 'bounded', weight: 0.5 }], rejectBeyond: 0.5 } }, ...more };
+  },
+};
+
 interface Student extends Setup {
   readonly sum: Float32Array;
   readonly parameters: number;
@@ -66,8 +75,8 @@ async function train(student: Student, steps: number): Promise<void> {
 
 describe.each(backends)('%s', (backend) => {
   const title = hints[backend] ? `(${hints[backend]})` : '';
-  test.skipIf(!usable.includes(backend)).each(Object.entries(terms))(`loss and gradient of a student equal those on cpu, and leave no tensor behind: %s ${title}`, async (_, list) => {
-    const it = caseOf({ terms: [...list], transfer: [{ augment: { mixup: 1 } }] }, { backend });
+  test.skipIf(!usable.includes(backend)).each(Object.entries(students))(`loss and gradient of a student equal those on cpu, and leave no tensor behind: %s ${title}`, async (_, make) => {
+    const it = make({ backend });
     const student = await studentOf(it);
     const gradient = await gradientOf(student);
     expect(await gradientOf(student)).toEqual(gradient);
@@ -83,10 +92,10 @@ describe.each(backends)('%s', (backend) => {
   });
 });
 
-test.skipIf(!hasNative).each(Object.entries(terms))(`a recorded step of a student gives the bits of an eager one, in every epoch: %s (${skipped})`, async (_, list) => {
+test.skipIf(!hasNative).each(Object.entries(students))(`a recorded step of a student gives the bits of an eager one, in every epoch: %s (${skipped})`, async (_, make) => {
   const told: string[] = [];
   const steps = async (trace: boolean): Promise<Float32Array[]> => {
-    const student = await studentOf(caseOf({ terms: [...list] }, { backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } }));
+    const student = await studentOf(make({ backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } }));
     return [await gradientOf(student, 0), await gradientOf(student, 1), await gradientOf(student, 8)];
   };
   const traced = await steps(true);

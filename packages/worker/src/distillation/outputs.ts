@@ -29,7 +29,8 @@ export const boundedRegression = (margin: number): DistillationObjective => ({
     // Of gaussian the means, which come first.
     const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D => tf.mean(tf.square(tf.sub(tf.slice(outputs, [0, 0], labels.shape), labels)), 1);
     const own = errorOf(student.outputs);
-    const isWorse = tf.cast(tf.greater(tf.add(own, margin), errorOf(teacher.outputs)), 'float32');
+    // step rather than greater, which has no gradient at all.
+    const isWorse = tf.step(tf.sub(tf.add(own, margin), errorOf(teacher.outputs)));
     const bounded = tf.mul<tf.Tensor1D>(isWorse, own);
     return labelled === rows ? bounded : tf.concat([bounded, tf.zeros<tf.Rank.R1>([rows - labelled])]);
   },
