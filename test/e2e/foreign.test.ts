@@ -29,6 +29,8 @@ beforeAll(async () => {
   const { status, stderr } = spawnSync('python3', [join(root, 'test/e2e/teachers.py'), scratch.folder], { encoding: 'utf8', env: { ...process.env, PYTHONPATH: python } });
   expect(status, stderr).toBe(0);
   said = JSON.parse(readFileSync(scratch.path('answers.json'), 'utf8')) as Answers;
+  for (const ending of ['h5', 'keras']) scratch.write(`cut.${ending}`, readFileSync(scratch.path(`table.${ending}`)).subarray(0, 3000));
+  scratch.write('cut.onnx', 'not protobuf');
   process.env['STILLHOUSE_CACHE'] = cache;
   await openBackend('tensorflow', { threads: 1, probe: () => Promise.resolve() });
 }, 300_000);
@@ -90,6 +92,9 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
     ['hard.keras', /hard\.keras cannot be loaded: the layer \w+ has the activation hard_sigmoid, which TFJS computes otherwise/],
     ['unknown.keras', /unknown\.keras cannot be loaded: .*Unknown layer: Normalization/],
     ['only.weights.h5', /cannot be loaded: it holds weights alone/],
+    ['cut.h5', /its HDF5 file is damaged or not whole/],
+    ['cut.keras', /it is neither an HDF5 file nor a whole \.keras archive/],
+    ['cut.onnx', /cut\.onnx cannot be loaded: .*protobuf/],
     ['two.onnx', /cannot be loaded: it has the inputs a, b and the outputs of fp32 y; one of each is needed/],
     ['branches.keras', /does not take rows of shape \[10\]/],
     ['channels.onnx', /does not take rows of shape \[10\]/],

@@ -13,6 +13,7 @@ async function withHdf5<T>(bytes: Uint8Array, use: (file: Group) => Promise<T>):
   FS.writeFile('model.h5', bytes);
   try {
     const file = new File('model.h5', 'r');
+    if (file.file_id < 0n) throw new Error('its HDF5 file is damaged or not whole');
     try {
       return await use(file);
     } finally {
@@ -36,7 +37,9 @@ async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
 }
 
 async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
-  const zip = await fromBufferPromise(Buffer.from(bytes), { lazyEntries: true });
+  const zip = await fromBufferPromise(Buffer.from(bytes), { lazyEntries: true }).catch((cause: unknown) => {
+    throw new Error('it is neither an HDF5 file nor a whole .keras archive', { cause });
+  });
   let config: unknown;
   let weights: Uint8Array | undefined;
   for await (const entry of zip.eachEntry()) {
