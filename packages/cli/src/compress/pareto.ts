@@ -1,6 +1,6 @@
 // Size against error: a table, and a plot with the front of those that no other model beats.
 import { alignColumns, grouped, markdownTable } from '../summary.js';
-import { escaped, rounded, svgText } from '../svg.js';
+import { escaped, steps, svgText } from '../svg.js';
 import type { CompressedModel } from './compress.js';
 
 function errorText({ error, interval: [low, high], metrics }: CompressedModel): string {
@@ -29,15 +29,16 @@ export function drawPareto(models: readonly CompressedModel[]): string {
   const inner = { width: size.width - size.left - size.right, height: size.height - size.top - size.bottom };
   const logs = models.map(({ gzippedBytes }) => Math.log(gzippedBytes));
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
-  const top = Math.max(...models.map(({ interval }) => interval[1]));
-  const bottom = Math.min(...models.map(({ interval }) => interval[0]));
+  const marks = steps(models.flatMap(({ interval }) => interval));
+  const [bottom, top] = [marks[0], marks.at(-1)!];
   const x = (bytes: number): number => size.left + (0.04 + 0.92 * (high > low ? (Math.log(bytes) - low) / (high - low) : 0.5)) * inner.width;
-  const y = (error: number): number => size.top + (1 - (top > bottom ? (error - bottom) / (top - bottom) : 0.5)) * inner.height;
+  const y = (error: number): number => size.top + (1 - (error - bottom) / (top - bottom)) * inner.height;
   const names = [...new Set(models.map(({ from }) => from))];
   const parts = [`<rect x="${size.left}" y="${size.top}" width="${inner.width}" height="${inner.height}" fill="none" stroke="#ccc"/>`];
+  for (const error of marks) parts.push(`<line x1="${size.left}" x2="${size.left + inner.width}" y1="${y(error).toFixed(1)}" y2="${y(error).toFixed(1)}" stroke="#eee"/>`, svgText(size.left - 6, y(error) + 4, String(error), 'text-anchor="end"'));
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    const [error, bytes] = [bottom + share * (top - bottom), Math.exp(low + share * (high - low))];
-    parts.push(`<line x1="${size.left}" x2="${size.left + inner.width}" y1="${y(error).toFixed(1)}" y2="${y(error).toFixed(1)}" stroke="#eee"/>`, svgText(size.left - 6, y(error) + 4, rounded(error), 'text-anchor="end"'), svgText(x(bytes), size.height - size.bottom + 18, grouped(Math.round(bytes)), 'text-anchor="middle"'));
+    const bytes = Math.exp(low + share * (high - low));
+    parts.push(svgText(x(bytes), size.height - size.bottom + 18, grouped(Math.round(bytes)), 'text-anchor="middle"'));
   }
   const front = models.filter(({ isFront }) => isFront).sort((a, b) => a.gzippedBytes - b.gzippedBytes);
   parts.push(`<polyline fill="none" stroke="#888" stroke-dasharray="4 4" points="${front.map(({ gzippedBytes, error }) => `${x(gzippedBytes).toFixed(1)},${y(error).toFixed(1)}`).join(' ')}"/>`);

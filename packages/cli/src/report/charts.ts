@@ -1,5 +1,5 @@
 // Pictures of a report, as SVG.
-import { escaped, rounded } from '../svg.js';
+import { escaped, steps } from '../svg.js';
 
 export interface Line {
   readonly name: string;
@@ -11,27 +11,20 @@ export const colours = { teacher: '#888888', student: '#0072b2', alone: '#d55e00
 
 const size = { width: 460, height: 280, left: 64, top: 36, right: 16, bottom: 44 };
 
-/** Lines over common axes; both begin and end where the points do, unless ranges are given. */
-export function lineChart(lines: readonly Line[], labels: { x: string; y: string }, ranges: { x?: readonly [number, number]; y?: readonly [number, number] } = {}): string {
+/** Lines over common axes. */
+export function lineChart(lines: readonly Line[], labels: { x: string; y: string }): string {
   const points = lines.flatMap((line) => line.points.filter(([, y]) => Number.isFinite(y)));
   if (points.length === 0) return '';
-  const range = (values: readonly number[]): [number, number] => {
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    return low < high ? [low, high] : [low - 1, high + 1];
-  };
-  const [lowX, highX] = ranges.x ?? range(points.map(([x]) => x));
-  const [lowY, highY] = ranges.y ?? range(points.map(([, y]) => y));
+  const marksX = steps(points.map(([x]) => x));
+  const marksY = steps(points.map(([, y]) => y));
+  const [lowX, highX, lowY, highY] = [marksX[0], marksX.at(-1)!, marksY[0], marksY.at(-1)!];
   const inner = { width: size.width - size.left - size.right, height: size.height - size.top - size.bottom };
   const x = (value: number): string => (size.left + ((value - lowX) / (highX - lowX)) * inner.width).toFixed(1);
   const y = (value: number): string => (size.top + (1 - (value - lowY) / (highY - lowY)) * inner.height).toFixed(1);
-  const parts = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
-    const [atX, atY] = [lowX + share * (highX - lowX), lowY + share * (highY - lowY)];
-    return [
-      `<line x1="${size.left}" x2="${size.width - size.right}" y1="${y(atY)}" y2="${y(atY)}" stroke="#eee"/>`,
-      `<text x="${size.left - 6}" y="${Number(y(atY)) + 4}" text-anchor="end">${rounded(atY)}</text>`,
-      `<text x="${x(atX)}" y="${size.height - size.bottom + 16}" text-anchor="middle">${rounded(atX)}</text>`,
-    ];
-  });
+  const parts = [
+    ...marksY.flatMap((at) => [`<line x1="${size.left}" x2="${size.width - size.right}" y1="${y(at)}" y2="${y(at)}" stroke="#eee"/>`, `<text x="${size.left - 6}" y="${Number(y(at)) + 4}" text-anchor="end">${at}</text>`]),
+    ...marksX.map((at) => `<text x="${x(at)}" y="${size.height - size.bottom + 16}" text-anchor="middle">${at}</text>`),
+  ];
   lines.forEach(({ name, colour, points: own }, i) => {
     const finite = own.filter(([, value]) => Number.isFinite(value));
     parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${finite.map(([px, py]) => `${x(px)},${y(py)}`).join(' ')}"/>`);

@@ -78,7 +78,7 @@ function reliability({ labels, rows, models }: JudgedRows): string {
     }
     return { name: model.name, colour: colours[model.name], points: bins.filter(({ count }) => count > 0).map(({ count, confidence, hits }): [number, number] => [confidence / count, hits / count]) };
   });
-  return lineChart([...lines, { name: 'perfect', colour: '#ccc', points: [[0, 0], [1, 1]] }], { x: 'confidence', y: 'share of hits' }, { x: [0, 1], y: [0, 1] });
+  return lineChart([...lines, { name: 'perfect', colour: '#ccc', points: [[0, 0], [1, 1]] }], { x: 'confidence', y: 'share of hits' });
 }
 
 const shownRows = 24;

@@ -1,12 +1,11 @@
 // A plot of a sweep: the metric over the first axis, with intervals; a panel for each combination of the others.
 import type { Estimate, MetricName } from '@stillhouse/core';
 import { shownValue, type Axis } from './cells.js';
-import { rounded, svgText } from '../svg.js';
+import { rounded, steps, svgText } from '../svg.js';
 import type { Row } from './results.js';
 
 const panel = { width: 480, height: 320, left: 72, top: 56, right: 16, bottom: 56 };
 const lines = [['teacher', '#888888'], ['alone', '#d55e00'], ['student', '#0072b2']] as const;
-
 
 /** Places of an axis's values: on a logarithmic scale if they spread over a decade or more, evenly if they are no numbers. */
 function placesOf(values: readonly unknown[]): number[] {
@@ -17,15 +16,15 @@ function placesOf(values: readonly unknown[]): number[] {
   return numbers.map((value) => (high > low ? (scale(value) - low) / (high - low) : 0.5));
 }
 
-function drawPanel(axis: Axis, rows: readonly Row[], { metric, range: [low, high], title }: { metric: MetricName; range: readonly [number, number]; title: string }): string {
+function drawPanel(axis: Axis, rows: readonly Row[], { metric, marks, title }: { metric: MetricName; marks: readonly number[]; title: string }): string {
+  const [low, high] = [marks[0], marks.at(-1)!];
   const places = placesOf(axis.values);
   const inner = { width: panel.width - panel.left - panel.right, height: panel.height - panel.top - panel.bottom };
   const x = (value: unknown): number => panel.left + (0.04 + 0.92 * places[axis.values.findIndex((each) => JSON.stringify(each) === JSON.stringify(value))]) * inner.width;
   const y = (value: number): number => panel.top + (1 - (value - low) / (high - low)) * inner.height;
   const parts = [`<rect x="${panel.left}" y="${panel.top}" width="${inner.width}" height="${inner.height}" fill="none" stroke="#ccc"/>`, svgText(panel.left, 20, title, 'font-weight="bold"')];
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    const value = low + share * (high - low);
-    parts.push(`<line x1="${panel.left}" x2="${panel.left + inner.width}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eee"/>`, svgText(panel.left - 6, y(value) + 4, rounded(value), 'text-anchor="end"'));
+  for (const value of marks) {
+    parts.push(`<line x1="${panel.left}" x2="${panel.left + inner.width}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eee"/>`, svgText(panel.left - 6, y(value) + 4, String(value), 'text-anchor="end"'));
   }
   for (const value of axis.values) parts.push(svgText(x(value), panel.height - panel.bottom + 18, shownValue(value), 'text-anchor="middle"'));
   parts.push(svgText(panel.left + inner.width / 2, panel.height - 12, axis.path, 'text-anchor="middle"'), svgText(panel.left, 40, metric));
@@ -46,9 +45,7 @@ export function drawSweep(axes: readonly Axis[], rows: readonly Row[], metric: M
   const axis = axes[0] ?? { path: '', values: [''] };
   const placed = axes.length ? rows : rows.map((row) => ({ ...row, values: [''] }));
   const ends = placed.flatMap(({ teacher, student, alone }) => [teacher, student, alone].flatMap((each) => (each ? [each.mean, ...(Number.isFinite(each.halfWidth) ? [each.mean - each.halfWidth, each.mean + each.halfWidth] : [])] : [])));
-  const [least, most] = [Math.min(...ends), Math.max(...ends)];
-  const margin = 0.05 * (most - least || 1);
-  const range = [least - margin, most + margin] as const;
+  const marks = steps(ends);
   const groups = new Map<string, Row[]>();
   for (const row of placed) {
     const title = axes.slice(1).map(({ path }, i) => `${path} ${JSON.stringify(row.values[i + 1])}`).join(', ');
@@ -56,6 +53,6 @@ export function drawSweep(axes: readonly Axis[], rows: readonly Row[], metric: M
   }
   const columns = Math.min(3, groups.size);
   const [width, height] = [columns * panel.width, Math.ceil(groups.size / columns) * panel.height];
-  const panels = [...groups].map(([title, own], i) => `<g transform="translate(${(i % columns) * panel.width} ${Math.floor(i / columns) * panel.height})">${drawPanel(axis, own, { metric, range, title })}</g>`);
+  const panels = [...groups].map(([title, own], i) => `<g transform="translate(${(i % columns) * panel.width} ${Math.floor(i / columns) * panel.height})">${drawPanel(axis, own, { metric, marks, title })}</g>`);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${panels.join('')}</svg>\n`;
 }
