@@ -12,6 +12,13 @@ const named = (model: tf.LayersModel, name: string, what: { part: string; where:
 
 const shapesOf = (layer: tf.layers.Layer): string => layer.weights.map(({ shape }) => `[${shape.join(', ')}]`).join(', ');
 
+/** Leaves a layer as it is: as in Keras it is in inference then, so that batch normalisation takes the averages that it has and keeps them. */
+function rest(layer: tf.layers.Layer): void {
+  layer.trainable = false;
+  const call = layer.call.bind(layer);
+  layer.call = (inputs, kwargs) => call(inputs, { ...kwargs, training: false });
+}
+
 /**
  * Puts the teacher's weights into the student's layers.
  * @throws StillhouseError MODEL_LAYER
@@ -27,7 +34,7 @@ export function copyLayers(student: tf.LayersModel, teacher: tf.LayersModel | un
     const values = tf.tidy(() => from.weights.map((weight) => tf.clone(weight.read())));
     to.weights.forEach((weight, k) => weight.write(values[k]));
     tf.dispose(values);
-    if (pair.freeze) to.trainable = false;
+    if (pair.freeze) rest(to);
   });
   if (student.trainableWeights.length === 0) throw new StillhouseError('MODEL_LAYER', 'distill.copy freezes every layer of the student that has weights: there is nothing left to train');
 }

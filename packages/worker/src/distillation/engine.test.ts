@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { bytesOf, epochOrder, floatsOf, phaseOf, stepsPerEpoch, type Calibration, type LayerConfig } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
-import { backends, expectClose, hasNative, hints, rowCount, setUp, skipped, usable, type Case, type Setup } from '../engine.test.fixture.js';
+import { backends, evaluate, expectClose, hasNative, hints, rowCount, setUp, skipped, usable, type Case, type Setup } from '../engine.test.fixture.js';
 import { setWeights } from '../model-file.js';
 import { buildModel } from '../model.js';
 
@@ -224,6 +224,21 @@ describe('layers taken over from the teacher', () => {
     expect(weights.filter(({ trainable }) => !trainable)).toHaveLength(2);
     // TFJS lists weights that rest behind the others.
     expect(floatsOf(data.slice(data.length - 4 * frozen))).toEqual(teacher.slice(0, frozen));
+  });
+
+  test.each(usable)('%s: batch normalisation that rests keeps the averages that it has, and uses them', async (backend) => {
+    const layers: LayerConfig[] = [{ dense: 6 }, 'batchNormalization', { dense: 4 }];
+    const recipe = { student: { model: { layers }, batch: rowCount, epochs: 9, optimizer: { name: 'sgd', learningRate: 0.05 } }, distill: { alpha: -50, copy: [{ teacher: 'batchNormalization_1', freeze: true }] } };
+    const student = await studentOf({ layers, inputShape: [5], loss: 'softmaxCrossEntropy', outputs: 4, ranks: 1, recipe, backend });
+    const [, others] = student.engine.stateBuffers();
+    const before = others.data.slice();
+    // Scale, shift, mean and variance of start weights.
+    expect([...before].sort()).toEqual([...Array<number>(12).fill(0), ...Array<number>(12).fill(1)]);
+    await train(student, 5);
+    expect(others.data).toEqual(before);
+    // In training the loss is that of inference.
+    const sums = await evaluate(student);
+    expect((await gradientOf(student))[student.parameters + before.length]).toBeCloseTo(sums[1] / sums[0], 4);
   });
 
   test.each([
