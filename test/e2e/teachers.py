@@ -7,6 +7,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import keras
 import numpy as np
 import onnx
+import tensorflow
 import tf_keras
 from keras import layers
 from onnx import TensorProto, helper, numpy_helper
@@ -94,5 +95,17 @@ save_onnx(
     {"k": normal((2, 1, 3, 3)), "v": normal((72, 3))}, rows["images"].transpose(0, 3, 1, 2))
 two = helper.make_model(helper.make_graph([helper.make_node("Add", ["a", "b"], ["y"])], "two", [tensor("a", ["rows", 10]), tensor("b", ["rows", 10])], [tensor("y", ["rows", 10])]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 onnx.save(two, f"{out}/two.onnx")
+fixed = helper.make_model(helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "fixed", [tensor("x", [1, 10])], [tensor("y", [1, 10])]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+onnx.save(fixed, f"{out}/fixed.onnx")
+
+
+class FixedRows(tensorflow.Module):
+    @tensorflow.function(input_signature=[tensorflow.TensorSpec([4, 10], tensorflow.float32)])
+    def __call__(self, x):
+        return x[:, :1]
+
+
+rows_of_four = FixedRows()
+tensorflow.saved_model.save(rows_of_four, f"{out}/fixed", signatures=rows_of_four.__call__)
 
 json.dump({"rows": {kind: {"shape": value.shape, "values": value.ravel().tolist()} for kind, value in rows.items()}, "answers": answers}, open(f"{out}/answers.json", "w"))

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
 import { requireOnnx } from './onnx-packages.js';
-import type { RunnableModel } from './runnable-model.js';
+import { refuseFixedRows, type RunnableModel } from './runnable-model.js';
 
 interface OnnxTensor {
   readonly data: Float32Array;
@@ -41,16 +41,25 @@ export async function openOnnx(model: Uint8Array, threads: number, folder: strin
   const { InferenceSession, Tensor } = requireOnnx(folder) as Runtime;
   // One order of additions: so many threads, one operation after the other.
   const session = await InferenceSession.create(model, { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 });
+  try {
+    return runnable(session, Tensor);
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+}
+
+/** @throws Error where the model has other inputs and outputs than the rows and what it says about them */
+function runnable(session: Session, Tensor: Runtime['Tensor']): RunnableModel {
   const inputs = session.inputMetadata;
   const outputs = session.outputMetadata.filter(({ type }) => type === 'float32');
-  if (inputs.length !== 1 || outputs.length !== 1) {
-    await session.release();
-    throw new Error(`it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the outputs of fp32 ${outputs.map(({ name }) => name).join(', ')}; one of each is needed`);
-  }
+  if (inputs.length !== 1 || outputs.length !== 1) throw new Error(`it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the outputs of fp32 ${outputs.map(({ name }) => name).join(', ')}; one of each is needed`);
   const [{ name: input, shape }] = inputs;
   const [{ name: output }] = outputs;
+  const sizes = shape?.map((size) => (typeof size === 'number' && size > 0 ? size : undefined));
+  refuseFixedRows(sizes?.[0]);
   return {
-    inputShape: shape?.slice(1).map((size) => (typeof size === 'number' && size > 0 ? size : undefined)),
+    inputShape: sizes?.slice(1),
     async run(x) {
       const { [output]: { data, dims } } = await session.run({ [input]: new Tensor('float32', (await x.data()) as Float32Array, x.shape) }, [output]);
       return tf.tensor(data, [...dims]);

@@ -5,7 +5,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { packageOf } from './binding.js';
 import { folderInUse } from './load.js';
-import type { RunnableModel } from './runnable-model.js';
+import { refuseFixedRows, type RunnableModel } from './runnable-model.js';
 
 const require = createRequire(import.meta.url);
 
@@ -39,16 +39,27 @@ export async function openSavedModel(folder: string): Promise<RunnableModel> {
   }
   const { loadSavedModel } = require(join(packageOf(engine), 'dist', 'saved_model.js')) as { loadSavedModel: (path: string) => Promise<SavedModel> };
   const model = await loadSavedModel(folder);
+  try {
+    return runnable(model);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+/** @throws Error where the model has other inputs and outputs than the rows and what it says about them */
+function runnable(model: SavedModel): RunnableModel {
   const inputs = Object.entries(model.signature.inputs);
   const outputs = Object.entries(model.signature.outputs).filter(([, { dtype }]) => dtype === 'float32');
   if (inputs.length !== 1 || outputs.length !== 1) {
-    model.dispose();
     throw new Error(`its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the outputs of fp32 ${outputs.map(([name]) => name).join(', ')}; one of each is needed`);
   }
   const [[input, { shape }]] = inputs;
   const [[output]] = outputs;
+  const sizes = shape.map(sizeOf);
+  refuseFixedRows(sizes[0]);
   return {
-    inputShape: shape.length ? shape.slice(1).map(sizeOf) : undefined,
+    inputShape: sizes.length ? sizes.slice(1) : undefined,
     run(x) {
       const { [output]: wanted, ...others } = model.predict({ [input]: x });
       for (const other of Object.values(others)) other.dispose();

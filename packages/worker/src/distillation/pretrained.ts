@@ -60,6 +60,7 @@ async function load({ path, format, files }: TeacherFiles, { job, outputs, fetch
     throw new StillhouseError('MODEL_INVALID', `the teacher ${path} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, next: hints[format] });
   });
   const answer = await answerToZeros(teacher, path, job);
+  if (!learnsFromOutputs(job.recipe.distill!)) return teacher;
   if (loss !== 'softmaxCrossEntropy' && loss !== 'binaryCrossEntropy') return teacher;
   const isProbability = outputs === 'auto' ? givesProbabilities(teacher, answer, { path, loss }) : outputs === 'probabilities';
   return isProbability ? new ProbabilityTeacher(teacher, loss) : teacher;
