@@ -1,5 +1,5 @@
 // Rows as text, and predictions as text. Tables come as CSV with a header, other rows as numbers, one row a line.
-import { encodeCells, inputWidth, StillhouseError, type TensorColumn } from '@stillhouse/core';
+import { encodeCells, inputWidth, StillhouseError, targetCount, type TensorColumn } from '@stillhouse/core';
 import { encodeCsv } from '@stillhouse/datasets';
 import type { TrainedModel } from './trained-run.js';
 
@@ -63,6 +63,9 @@ export interface Prediction {
   readonly probabilities?: readonly number[];
 }
 
+/** Scaled targets in their own units. */
+export const inUnits = (values: readonly number[], targets: Metadata['targets']): number[] => values.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
+
 /** @param outputs of one row */
 export function predictionOf(outputs: readonly number[], { loss, classes, targets }: Outputs): Prediction {
   if (loss === 'softmaxCrossEntropy') {
@@ -75,10 +78,9 @@ export function predictionOf(outputs: readonly number[], { loss, classes, target
     const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
     return { class: named.length === 1 ? named[0] : named, probabilities };
   }
-  const valuesOf = (means: readonly number[]): number[] => means.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
-  if (loss !== 'gaussian') return { values: valuesOf(outputs) };
-  const count = outputs.length / 2;
-  return { values: valuesOf(outputs.slice(0, count)), deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)) };
+  if (loss !== 'gaussian') return { values: inUnits(outputs, targets) };
+  const count = targetCount(loss, outputs.length);
+  return { values: inUnits(outputs.slice(0, count), targets), deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)) };
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(7)));

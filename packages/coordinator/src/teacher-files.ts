@@ -1,6 +1,6 @@
 // The files of a model that is there already, by the format that its path shows.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { StillhouseError, type TeacherFiles } from '@stillhouse/core';
 import type { ModelMetadata } from './metadata.js';
 
@@ -54,7 +54,7 @@ export function findTeacher(path: string, folder: string): FoundTeacher {
   const single = singleFiles[extname(file).toLowerCase()];
   if (single) return { format: single, files: new Map([['model', read(file)]]) };
   const home = dirname(file);
-  if (file.endsWith(savedModelFile)) {
+  if (basename(file) === savedModelFile) {
     const names = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(home, join(entry.parentPath, entry.name)));
     return { format: 'savedModel', files: new Map(names.sort().map((name) => [name.split(sep).join('/'), read(join(home, name))])) };
   }

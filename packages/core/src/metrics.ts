@@ -15,11 +15,14 @@ const fixedSums = binsAt + sumsPerBin * confidenceBins;
 const sumsPerOutput = 4;
 
 export function emptySums(loss: LossName, outputs: number): MetricSums {
-  return new Float64Array(fixedSums + sumsPerOutput * (loss === 'gaussian' ? outputs / 2 : outputs));
+  return new Float64Array(fixedSums + sumsPerOutput * targetCount(loss, outputs));
 }
 
 /** How many outputs a model of so many targets has: with `gaussian` a mean for each, and behind these a log-variance for each. */
 export const outputsFor = (loss: LossName, targets: number): number => (loss === 'gaussian' ? 2 * targets : targets);
+
+/** Of how many targets so many outputs speak: what `outputsFor` is the inverse of. */
+export const targetCount = (loss: LossName, outputs: number): number => (loss === 'gaussian' ? outputs / 2 : outputs);
 
 /** log Σ exp(z/T), shifted by the maximum. */
 function logSumExp(logits: Float32Array, offset: number, outputs: number): number {
@@ -86,7 +89,7 @@ function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: num
  */
 export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array }): void {
   const { rows, outputs, outputCount, labels } = batch;
-  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : loss === 'gaussian' ? outputCount / 2 : outputCount;
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : targetCount(loss, outputCount);
   for (let i = 0; i < rows; i++) {
     const outputOffset = i * outputCount;
     const labelOffset = i * labelCount;

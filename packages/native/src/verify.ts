@@ -11,15 +11,15 @@ tf.enableProdMode();
 /** max(x, 0) of rows of two numbers, in ONNX. */
 const rectifier = '08083a370a0c0a0178120179220452656c751201675a110a0178120c0a0a080112060a000a02080262110a0179120c0a0a080112060a000a02080242040a00100d';
 
-/** Whether ONNX Runtime computes. */
-async function runsOnnx(folder: string): Promise<boolean> {
+async function onnxWorks(folder: string): Promise<boolean> {
   const model = await openOnnx(Buffer.from(rectifier, 'hex'), 1, folder);
   const values = await (await model.run(tf.tensor2d([[-1, 2]]))).data();
   return values[0] === 0 && values[1] === 2;
 }
 
-/** Whether the backend in use learns exclusive or. */
-async function trains(): Promise<boolean> {
+/** Whether a backend learns exclusive or. */
+async function trains(backend: string): Promise<boolean> {
+  await tf.setBackend(backend);
   const x = tf.tensor2d([[0, 0], [0, 1], [1, 0], [1, 1]]);
   const y = tf.tensor2d([[0], [1], [1], [0]]);
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }), tf.layers.dense({ units: 1 })] });
@@ -36,15 +36,13 @@ async function trains(): Promise<boolean> {
   return loss < 0.01 && classes[1] === 1 && classes[2] === 1;
 }
 
-const engines: Readonly<Record<EngineKind, (folder: string) => Promise<string>>> = {
-  tensorflow: (folder) => Promise.resolve(loadTensorflow(1, folder)),
-  webgpu: async (folder) => (await loadWebgpu(folder)).fingerprint,
-  onnx: () => Promise.resolve(`onnxruntime ${onnxVersion}`),
+const engines: Readonly<Record<EngineKind, (folder: string) => Promise<{ fingerprint: string; works: boolean }>>> = {
+  tensorflow: async (folder) => ({ fingerprint: loadTensorflow(1, folder), works: await trains('tensorflow') }),
+  webgpu: async (folder) => ({ fingerprint: (await loadWebgpu(folder)).fingerprint, works: await trains('webgpu') }),
+  onnx: async (folder) => ({ fingerprint: `onnxruntime ${onnxVersion}`, works: await onnxWorks(folder) }),
 };
 
 const [kind, folder] = process.argv.slice(2) as [EngineKind, string];
-const fingerprint = await engines[kind](folder);
-if (kind !== 'onnx') await tf.setBackend(kind);
-const works = kind === 'onnx' ? await runsOnnx(folder) : await trains();
-process.stdout.write(JSON.stringify({ fingerprint, works }));
-process.exit(works ? 0 : 1);
+const tried = await engines[kind](folder);
+process.stdout.write(JSON.stringify(tried));
+process.exit(tried.works ? 0 : 1);

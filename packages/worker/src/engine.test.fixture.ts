@@ -1,7 +1,7 @@
 // Engines on small random data, for tests of what they compute.
 import { expect } from 'vitest';
 import {
-  epochOrder, hashName, parseRecipe, phaseOf, randomStream, rankShare,
+  epochOrder, hashName, parseRecipe, phaseOf, randomStream, rankShare, targetCount,
   type DatasetManifest, type EpochOrder, type Job, type LayerConfig, type LossName, type Phase, type RankRows,
 } from '@stillhouse/core';
 import { cutTensors } from '@stillhouse/datasets';
@@ -46,7 +46,7 @@ export async function setUp({ layers, inputShape, loss = 'mse', outputs = 1, ran
   const recipe = parseRecipe({ ranks, loss, seed: 5, data: { large: source, small: source, test: source }, ...more, teacher: { model: asset ? { module: 'model.mjs' } : { layers }, batch: rowCount, epochs: 1, optimizer: { name: 'sgd', learningRate: 0.01 }, ...training } });
   const next = randomStream(hashName('rows'));
   const width = inputShape.reduce((product, size) => product * size, 1);
-  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : loss === 'gaussian' ? outputs / 2 : outputs;
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : targetCount(loss, outputs);
   const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
   const y = Float32Array.from({ length: rowCount * labelCount }, () => (loss === 'softmaxCrossEntropy' ? Math.floor(next() * outputs) : loss === 'binaryCrossEntropy' ? Math.round(next()) : next()));
   const blocks = new Map<string, Uint8Array>();

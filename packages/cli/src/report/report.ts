@@ -1,7 +1,7 @@
 // A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
 import { isClassification, metricsOf, spaceOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
 import { stringify } from 'yaml';
-import { predictionOf, softmax } from '../predict.js';
+import { inUnits, predictionOf, softmax } from '../predict.js';
 import { formatMetric, grouped } from '../summary.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../svg.js';
@@ -111,7 +111,7 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
     const best = argmax(probabilities);
     return `${nameOf(best)} (${(100 * probabilities[best]).toFixed(0)} %)`;
   };
-  const label = (row: number): string => (isClasses ? nameOf(labels[row]) : Array.from({ length: dataset.labelCount }, (_, k) => ((dataset.targets[k]?.deviation ?? 1) * labels[row * dataset.labelCount + k] + (dataset.targets[k]?.mean ?? 0)).toPrecision(4)).join(', '));
+  const label = (row: number): string => (isClasses ? nameOf(labels[row]) : inUnits([...labels.subarray(row * dataset.labelCount, (row + 1) * dataset.labelCount)], dataset.targets).map((value) => value.toPrecision(4)).join(', '));
   const body = all.slice(0, shownRows).map(({ row }) => [String(row), ...(isImage ? [imageOf(inputs.subarray(row * width, (row + 1) * width), dataset.inputShape)] : []), label(row), said(teacher, row), said(student, row)]);
   const counted = isClasses ? `They choose otherwise on ${grouped(all.length)} of ${grouped(rows)} test rows; the surest:` : 'The rows on which they differ most:';
   return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;

@@ -135,10 +135,8 @@ class FromSet implements TransferSet {
 function transferSet(config: TransferConfig, index: number, options: TransferOptions & { lacksColumns: boolean }): TransferSet {
   if (config.from === 'small') return fromBatch(config, index, options);
   if (config.from === 'columns') return fromColumns(config, index, options);
-  const set = options.dataset.sets[config.from]!;
-  if (config.from === 'pool') return new FromSet(set, config, index, options);
-  if (options.lacksColumns) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is large: its rows lack columns that the student takes`);
-  return new FromSet(set, config, index, options);
+  if (config.from === 'large' && options.lacksColumns) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is large: its rows lack columns that the student takes`);
+  return new FromSet(options.dataset.sets[config.from]!, config, index, options);
 }
 
 export class TransferSets {
