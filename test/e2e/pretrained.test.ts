@@ -20,6 +20,11 @@ describe('of a run', () => {
   test('teaches the student that it taught in its own run, on any number of workers', async () => {
     const { record: again, stderr } = await scratch.train(taughtBy({ pretrained: folder }));
     expect(again.teacher).toBeUndefined();
+    const { r2, ...others } = again.student!.teacherTest!;
+    expect(record.teacher!.test).toMatchObject(others);
+    // The ranks' sums are added up in another order.
+    expect(r2).toBeCloseTo(record.teacher!.test['r2'] as number, 9);
+    expect(again.alone!.teacherTest).toBeUndefined();
     expect(shaOf(again)).toBe(shaOf(record));
     expect(again.alone!.weightsSha256).toBe(record.alone!.weightsSha256);
     expect(stderr).not.toContain('teacher:');
@@ -41,6 +46,18 @@ describe('of a run', () => {
     const { code, stdout, stderr } = await coordinator.result;
     expect([code, worker.code], `${stderr}\n${worker.stderr}`).toEqual([0, 0]);
     expect(shaOf(JSON.parse(stdout) as RunRecord)).toBe(shaOf(record));
+  });
+
+  test('is tested, as the summary, a comparison and a sweep show', async () => {
+    const recipe = scratch.recipe(taughtBy({ pretrained: folder }));
+    const there = scratch.out();
+    const shown = (record.teacher!.test['rmse'] as number).toFixed(4);
+    const { stdout } = await scratch.run(['run', recipe, '--out', there]);
+    expect(stdout).toMatch(new RegExp(`^teacher +– +– .*${shown}.*–$`, 'm'));
+    const r2 = (record.teacher!.test['r2'] as number).toFixed(4);
+    expect((await scratch.run(['compare', folder, there])).stdout).toMatch(new RegExp(`^teacher +${r2} +${r2}$`, 'm'));
+    const { stdout: swept, stderr } = await scratch.run(['sweep', recipe, '--metric', 'rmse', '--seeds', '1', '--out', scratch.out()]);
+    expect(swept, stderr).toContain(shown);
   });
 
   test('a search is taught by it as well', async () => {

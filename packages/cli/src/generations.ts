@@ -1,7 +1,7 @@
 // Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts anew.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { StillhouseError, type Metrics } from '@stillhouse/core';
+import { StillhouseError, teacherTestOf, type Metrics } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { KeptRuns } from './kept-runs.js';
 import type { RecipeFile } from './recipe-file.js';
@@ -10,7 +10,7 @@ import { folderOf, taughtBy } from './sweep/cells.js';
 export interface Generation {
   readonly generation: number;
   readonly folder: string;
-  /** Test metrics; the teacher's only of the first generation, if it was trained here. */
+  /** Test metrics; the teacher's where the student learns from its outputs. */
   readonly teacher?: Metrics;
   readonly student: Metrics;
   readonly alone: Metrics;
@@ -39,8 +39,9 @@ export async function generations({ file: { recipe: first, folder: recipeFolder 
   let recipe = first;
   for (let generation = 1; generation <= count; generation++) {
     const folder = resolve(out, `${generation}-${folderOf(recipe)}`);
-    const { teacher, student, alone } = await runs.run({ recipe, folder: recipeFolder }, folder, options.workers);
-    done.push({ generation, folder, ...(teacher ? { teacher: teacher.test as Metrics } : {}), student: student!.test as Metrics, alone: alone!.test as Metrics });
+    const record = await runs.run({ recipe, folder: recipeFolder }, folder, options.workers);
+    const teacher = teacherTestOf(record);
+    done.push({ generation, folder, ...(teacher ? { teacher } : {}), student: record.student!.test as Metrics, alone: record.alone!.test as Metrics });
     tell(done.at(-1)!);
     recipe = { ...taughtBy(first, join(folder, 'student')), seed: (first.seed + generation) % 2 ** 32 };
   }

@@ -1,5 +1,5 @@
 // The table at the end of a run: teacher, student, and the same student trained without a teacher.
-import { isClassification, metricsOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
+import { isClassification, metricsOf, teacherTestOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
 
 const labels = { teacher: 'teacher', student: 'student (distilled)', alone: 'student (alone)' } as const;
 const names = ['teacher', 'student', 'alone'] as const;
@@ -36,9 +36,10 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
   const header = ['', 'parameters', 'bytes', ...metrics.map((name) => `test ${name}`), 'time'];
   const rows = names.flatMap((name) => {
     const phase = record[name];
-    if (!phase) return [];
-    const test = phase.test as Metrics;
-    return [[labels[name], grouped(phase.parameters), grouped(phase.bytes), ...metrics.map((metric) => formatTest(test, metric)), `${phase.seconds.toFixed(1)} s`]];
+    const test = name === 'teacher' ? teacherTestOf(record) : (phase?.test as Metrics | undefined);
+    if (!test) return [];
+    const size = phase ? [grouped(phase.parameters), grouped(phase.bytes)] : ['–', '–'];
+    return [[labels[name], ...size, ...metrics.map((metric) => formatTest(test, metric)), phase ? `${phase.seconds.toFixed(1)} s` : '–']];
   });
   return alignColumns([header, ...rows]);
 }
@@ -55,9 +56,10 @@ export function verdicts(record: RunRecord, recipe: Recipe): string[] {
 }
 
 function warningsOf(record: RunRecord, recipe: Recipe): string[] {
-  const [known, all] = [record.teacher?.test['rows'], record.dataset.rows['test']];
-  if (typeof known === 'number' && known < all) return [`The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`];
-  const r2 = record.teacher?.test['r2'];
+  const teacher = teacherTestOf(record);
+  const [known, all] = [teacher?.rows, record.dataset.rows['test']];
+  if (known !== undefined && known < all) return [`The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`];
+  const r2 = teacher?.r2;
   if (!isClassification(recipe.loss) && typeof r2 === 'number' && r2 <= 0) {
     return [`The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`];
   }

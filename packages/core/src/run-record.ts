@@ -31,8 +31,8 @@ export interface PhaseRecord {
   readonly bytes: number;
   readonly weightsSha256: string;
   readonly calibration?: Calibration;
+  readonly teacherTest?: Metrics;
 }
-
 
 const metrics = z.looseObject({ loss: z.number().nullable(), rows: z.int() });
 const phase = z.object({
@@ -56,6 +56,7 @@ const phase = z.object({
     temperature: z.number(), rows: z.int().describe('Rows that it was fitted on.'),
     before: z.object({ loss: z.number(), ece: z.number() }), after: z.object({ loss: z.number(), ece: z.number() }),
   }).optional().describe('Of the student phase: what the teacher’s logits were divided by first, with its loss and expected calibration error before and after.'),
+  teacherTest: metrics.optional().describe('Of the student phase: test metrics of a teacher that was there already, as far as the student learns from its outputs.'),
   weightsSha256: z.string().describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
 });
 
@@ -100,6 +101,9 @@ export const runRecordSchema = z.object({
 });
 
 export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** Test metrics of the teacher, whether the run trained it or it was there already; undefined where the student takes nothing of its outputs. */
+export const teacherTestOf = ({ teacher, student }: RunRecord): Metrics | undefined => (teacher?.test ?? student?.teacherTest) as Metrics | undefined;
 
 /** The published JSON Schema (draft 2020-12) of run.json. */
 export function runJsonSchema(): Record<string, unknown> {

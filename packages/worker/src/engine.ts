@@ -1,5 +1,5 @@
 // What the worker's loop needs of an engine. One implementation computes with TFJS; simulations bring their own.
-import type { Calibration, ExportedModel, FlatLayout, Job, MetricSums, NamedBuffer, Phase, WorkerEffect } from '@stillhouse/core';
+import type { Calibration, ExportedModel, FlatLayout, Job, Metrics, MetricSums, NamedBuffer, Phase, WorkerEffect } from '@stillhouse/core';
 
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
@@ -12,6 +12,8 @@ export interface Built {
   readonly sum: Float32Array;
   /** What the teacher's logits are divided by first. */
   readonly calibration?: Calibration | undefined;
+  /** Test metrics of a teacher that was there already, as far as its outputs are learnt from. */
+  readonly teacherTest?: Metrics | undefined;
 }
 
 export interface Engine {

@@ -4,5 +4,6 @@ export type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } fro
 export { loadModel } from './model-file.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run-worker.js';
 export { trainPhase } from './train-phase.js';
-export { openPretrained, predictRows, type Predict } from './predict.js';
-export { evaluateRows, tfjsEngine, type EngineOptions } from './tfjs-engine.js';
+export { evaluateRows } from './evaluate.js';
+export { openPretrained, predictOf, predictRows, type Predict } from './predict.js';
+export { tfjsEngine, type EngineOptions } from './tfjs-engine.js';

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Job, PretrainedTeacherConfig } from '@stillhouse/core';
 import { pretrainedTeacher } from './distillation/pretrained.js';
+import type { Teacher } from './distillation/teacher.js';
 import type { FetchBlock } from './engine.js';
 
 /** Outputs [rows, outputs] of rows of a shape that begins with their number. */
@@ -15,20 +16,21 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
   return values;
 }
 
+export const predictOf = (model: tf.LayersModel): Predict => (x, shape) => predictRows(model, x, shape);
+
+export const predictBy = (teacher: Teacher): Predict => async (x, shape) => {
+  const input = tf.tensor(x, [...shape]);
+  const [outputs] = await teacher.respond(input, []);
+  const values = (await outputs.data()) as Float32Array;
+  tf.dispose([input, outputs]);
+  return values;
+};
+
 /**
  * A job's pretrained teacher, which may be several models.
  * @throws StillhouseError MODEL_INVALID, TEACHER_UNLIKE, and what `fetchBlock` throws
  */
 export async function openPretrained(job: Job, config: PretrainedTeacherConfig, fetchBlock: FetchBlock): Promise<{ predict: Predict; dispose: () => void }> {
   const teacher = await pretrainedTeacher(job, config, fetchBlock);
-  return {
-    async predict(x, shape) {
-      const input = tf.tensor(x, [...shape]);
-      const [outputs] = await teacher.respond(input, []);
-      const values = (await outputs.data()) as Float32Array;
-      tf.dispose([input, outputs]);
-      return values;
-    },
-    dispose: () => teacher.dispose(),
-  };
+  return { predict: predictBy(teacher), dispose: () => teacher.dispose() };
 }

@@ -1,8 +1,8 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  addRows, bytesOf, datasetOf, emptySums, hashName, hashWords, invariant, isTrained, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, stepsPerEpoch, StillhouseError, sumSubtree,
-  type DatasetManifest, type FlatLayout, type Job, type LossName, type MetricSums, type NamedBuffer, type Phase, type PhaseName, type SetName,
+  bytesOf, datasetOf, hashName, hashWords, invariant, isTrained, learnsFromOutputs, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, stepsPerEpoch, StillhouseError, sumSubtree,
+  type DatasetManifest, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, variantAt, type AugmentedBatch, type ImageOfRow } from './augment.js';
@@ -17,13 +17,14 @@ import { answersAbout } from './distillation/known-rows.js';
 import type { TeacherAnswers } from './distillation/teacher-answers.js';
 import { TransferSets, type TransferOptions } from './distillation/transfer-sets.js';
 import type { Built, ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
+import { evaluateRows, testTeacher } from './evaluate.js';
 import { joinFloats, sharedFloats } from './flat-memory.js';
 import { FlatModel, flatSizes } from './flat-model.js';
 import { createOptimizer, type FlatOptimizer } from './flat-optimizer.js';
 import { exportModel, setWeights, weightBytes } from './model-file.js';
 import { buildModel } from './model.js';
 import { supervised, type MicroBatch, type Objective } from './objective.js';
-import { predictRows } from './predict.js';
+import { predictOf } from './predict.js';
 import { Pruning } from './pruning.js';
 import { RankStep } from './rank-step.js';
 
@@ -167,6 +168,7 @@ class TfjsEngine implements Engine {
     const dataset = datasetOf(this.job.dataset, phase.name);
     const model = await buildPhaseModel(this.job, phase, this.#teacher?.teacher);
     const calibration = phase.distill?.calibrate ? await calibrate(this.#teacher!.teacher, this.job, this.ports.fetchBlock) : undefined;
+    const teacherTest = phase.distill && learnsFromOutputs(phase.distill) && this.job.assets.teachers ? await testTeacher(this.#teacher!.teacher, this.job, this.ports) : undefined;
     const teacher = calibration ? new CalibratedTeacher(this.#teacher!.teacher, calibration.temperature) : this.#teacher?.teacher;
     const objective = objectiveOf(this.job, phase, { model, teacher });
     const { parameters, others } = flatSizes(model, objective.weights);
@@ -180,7 +182,7 @@ class TfjsEngine implements Engine {
     this.#current = { phase, flat, optimizer, pruning: prune && new Pruning(prune, stepsPerEpoch(phase.schedule)), objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
       dataset, transfer: teaching && transferOf(this.job, phase, teaching), answers: teaching && answersAbout(set, { ...teaching, augment: phase.config.augment, seed: phase.schedule.seed }), reader: new TrainingReader(dataset, set, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
-    return { layout, sum: optimizer.sum, calibration };
+    return { layout, sum: optimizer.sum, calibration, teacherTest };
   }
 
   get waitedMs(): number {
@@ -211,7 +213,7 @@ class TfjsEngine implements Engine {
     const values = new Map<number, MetricSums>();
     const { dataset, evaluated: reader, flat, phase } = this.#phase;
     flat.load();
-    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(flat.model, { dataset, loss: phase.loss, reader, set: task.set, first, end, breathe: this.ports.breathe }));
+    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(predictOf(flat.model), { dataset, loss: phase.loss, reader, set: task.set, first, end, breathe: this.ports.breathe }));
     return values;
   }
 
@@ -330,25 +332,6 @@ class TfjsEngine implements Engine {
     tf.dispose([...prepared.inputs]);
     if (!isFinite) losses[rank] = NaN;
   }
-}
-
-/**
- * Metric sums of rows [first, end) of a set; none without a set.
- * @param what.dataset as the model sees it
- */
-export async function evaluateRows(model: tf.LayersModel, what: { dataset: DatasetManifest; loss: LossName; reader: BlockReader; set: SetName | undefined; first: number; end: number; breathe?: () => Promise<void> }): Promise<MetricSums> {
-  const { dataset, loss, reader, set, end } = what;
-  const { inputShape, outputs } = dataset;
-  const sums = emptySums(loss, outputs);
-  if (!set) return sums;
-  for (let first = what.first; first < end; first += limits.evaluationBatchRows) {
-    const count = Math.min(limits.evaluationBatchRows, end - first);
-    const batch = await reader.read(dataset.sets[set]!, Array.from({ length: count }, (_, i) => first + i));
-    const predicted = await predictRows(model, batch.x, [count, ...inputShape]);
-    await what.breathe?.();
-    addRows(sums, loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
-  }
-  return sums;
 }
 
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */

@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander';
 import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import { evaluateRows, openInferenceBackend, type BackendName } from '@stillhouse/worker';
+import { evaluateRows, openInferenceBackend, predictOf, type BackendName } from '@stillhouse/worker';
 import { alignColumns, formatTest, shownMetrics } from '../summary.js';
 import { modelNames, openData, openModel, readRun } from '../trained-run.js';
 import { backendOption, jsonOption } from './options.js';
@@ -30,7 +30,7 @@ Example:
         const seen = datasetOf(job.dataset, name);
         const reader = new BlockReader(seen, async (hash) => (await dataset.blocks.read(hash))!, limits.keptBlockBytes);
         const { loss } = run.recipe;
-        results.set(name, finishMetrics(loss, await evaluateRows(model, { dataset: seen, loss, reader, set: 'test', first: 0, end: seen.sets.test!.rowCount }), seen.targets));
+        results.set(name, finishMetrics(loss, await evaluateRows(predictOf(model), { dataset: seen, loss, reader, set: 'test', first: 0, end: seen.sets.test!.rowCount }), seen.targets));
       }
       if (options.json) return printLine(JSON.stringify(Object.fromEntries(results)));
       const shown = shownMetrics(run.recipe);

@@ -41,10 +41,7 @@ Example:
         ...options, file, signal: abort.signal, tell: ({ generation, student, folder }) => tellLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
       }));
       if (options.json) return printLine(JSON.stringify(done));
-      printLine(alignColumns([['generation', `teacher's ${metric}`, 'student distilled', 'student alone'], ...done.map(({ generation, teacher, student, alone }, i) => {
-        const taught = teacher ?? done[i - 1]?.student;
-        return [String(generation), taught ? formatTest(taught, metric) : '–', formatTest(student, metric), formatTest(alone, metric)];
-      })]));
+      printLine(alignColumns([['generation', `teacher's ${metric}`, 'student distilled', 'student alone'], ...done.map(({ generation, teacher, student, alone }) => [String(generation), teacher ? formatTest(teacher, metric) : '–', formatTest(student, metric), formatTest(alone, metric)])]));
       printLine(`\nWritten to ${options.out}`);
     });
 }

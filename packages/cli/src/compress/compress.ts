@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { floatsOf, isClassification, quantizeModel, StillhouseError, type Metrics, type PhaseName, type WeightFormat } from '@stillhouse/core';
-import { loadModel, openInferenceBackend, type BackendName } from '@stillhouse/worker';
+import { loadModel, openInferenceBackend, predictOf, type BackendName } from '@stillhouse/worker';
 import { differences } from '../report/compare.js';
-import { judgeModel, predictOf, timeRows, type TestRows } from '../report/judge.js';
+import { judgeModel, timeRows, type TestRows } from '../report/judge.js';
 import { readModelFiles, type TrainedRun } from '../trained-run.js';
 
 export interface CompressedModel {

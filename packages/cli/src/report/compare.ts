@@ -1,5 +1,5 @@
 // Runs side by side: their results, and where their recipes differ.
-import { metricsOf, type Metrics, type MetricName } from '@stillhouse/core';
+import { metricsOf, teacherTestOf, type Metrics, type MetricName } from '@stillhouse/core';
 import { alignColumns, formatMetric } from '../summary.js';
 import type { TrainedRun } from '../trained-run.js';
 
@@ -19,15 +19,13 @@ export function differences(recipes: readonly unknown[]): { path: string; values
 
 export function compareTable(runs: readonly TrainedRun[]): string {
   const metricOf = ({ recipe }: TrainedRun): MetricName => recipe.metrics?.[0] ?? metricsOf(recipe.loss)[0];
-  const phase = (run: TrainedRun, name: 'teacher' | 'student' | 'alone'): string => {
-    const record = run.record[name];
-    return record ? formatMetric(metricOf(run), (record.test as Metrics)[metricOf(run)]) : '–';
-  };
+  const shown = (run: TrainedRun, test: Metrics | undefined): string => (test ? formatMetric(metricOf(run), test[metricOf(run)]) : '–');
+  const phase = (run: TrainedRun, name: 'student' | 'alone'): string => shown(run, run.record[name]?.test as Metrics | undefined);
   const rows = [
     ['', ...runs.map(({ folder }) => folder)],
     ['status', ...runs.map(({ record }) => record.status)],
     ['test metric', ...runs.map(metricOf)],
-    ['teacher', ...runs.map((run) => phase(run, 'teacher'))],
+    ['teacher', ...runs.map((run) => shown(run, teacherTestOf(run.record)))],
     ['student (distilled)', ...runs.map((run) => phase(run, 'student'))],
     ['student (alone)', ...runs.map((run) => phase(run, 'alone'))],
     ['student bytes', ...runs.map(({ record }) => (record.student ? record.student.bytes.toLocaleString('en-US') : '–'))],

@@ -1,8 +1,7 @@
 // What each of a run's models says about the test rows, and how fast.
-import type * as tf from '@tensorflow/tfjs';
 import { addRows, datasetOf, emptySums, finishMetrics, isClassification, isTrained, learnsFromOutputs, limits, type DatasetManifest, type Job, type LossName, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
-import { openPretrained, predictRows, type Predict } from '@stillhouse/worker';
+import { openPretrained, predictOf, type Predict } from '@stillhouse/worker';
 import { modelNames, openModel, type TrainedRun } from '../trained-run.js';
 
 export interface JudgedModel {
@@ -81,8 +80,6 @@ export interface TestRows {
   readonly dataset: DatasetManifest;
   readonly loss: LossName;
 }
-
-export const predictOf = (model: tf.LayersModel): Predict => (x, shape) => predictRows(model, x, shape);
 
 /** Milliseconds of the first rows, so many at once. */
 export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: number): Promise<number> =>

@@ -6,7 +6,7 @@ import { cellsOf, shownValue, type Axis, type Cell } from './cells.js';
 /** Test metrics of a cell. */
 export interface Outcome extends Cell {
   readonly folder: string;
-  /** Absent of a teacher that was there already. */
+  /** Absent where nothing of its outputs is learnt. */
   readonly teacher?: { readonly folder: string; readonly metric: number };
   readonly student: number;
   readonly alone: number;
@@ -29,7 +29,7 @@ export function rowsOf(axes: readonly Axis[], outcomes: readonly Outcome[], metr
     if (own.length === 0) return [];
     const gains = own.map(({ student, alone }) => sign * (student - alone));
     // Each once, however many seeds it taught.
-    const teachers = [...new Map(own.flatMap(({ teacher }) => (teacher ? [[teacher.folder, teacher.metric] as const] : []))).values()];
+    const teachers = [...new Map(own.flatMap(({ teacher }) => (teacher ? [[`${teacher.folder} ${teacher.metric}`, teacher.metric] as const] : []))).values()];
     return [{ values, teacher: teachers.length ? estimate(teachers) : undefined, student: estimate(own.map(({ student }) => student)), alone: estimate(own.map(({ alone }) => alone)), gain: estimate(gains), wins: gains.filter((gain) => gain > 0).length }];
   });
 }

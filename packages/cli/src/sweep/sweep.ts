@@ -1,7 +1,7 @@
 // Runs of one recipe with other values and seeds, several side by side; what is there already is not run again.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { metricsOf, StillhouseError, type MetricName, type Metrics, type Recipe, type RunRecord } from '@stillhouse/core';
+import { isTrained, metricsOf, StillhouseError, teacherTestOf, type MetricName, type Metrics, type Recipe, type RunRecord } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { KeptRuns } from '../kept-runs.js';
 import { loadRecipe } from '../recipe-file.js';
@@ -65,6 +65,8 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
     }
     const folder = join(out, 'cells', folderOf(recipe));
     const record = await runs.run({ recipe: taught, folder: base.folder }, folder, 1);
+    const test = teacherTestOf(record);
+    if (!isTrained(recipe.teacher) && test) teacher = { folder: [recipe.teacher.pretrained].flat().join(', '), metric: test[metric]! };
     return { ...cell, folder, ...(teacher ? { teacher } : {}), student: testOf(record, 'student', metric), alone: testOf(record, 'alone', metric) };
   };
   const outcomes = new Map<number, Outcome>();

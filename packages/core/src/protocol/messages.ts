@@ -57,7 +57,7 @@ const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), generation: index, ops: index, parameters: index, stateSha256: sha256, weightsSha256: sha256 }),
   z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
-  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), calibration: calibration.optional(), model: exportedModel.optional() }),
+  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), calibration: calibration.optional(), teacherTest: metrics.optional(), model: exportedModel.optional() }),
   z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
   z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
   z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),

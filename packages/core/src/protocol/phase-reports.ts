@@ -69,7 +69,7 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Coordinato
   const phaseRecord: PhaseRecord = {
     phase: phase.name, workers: membership.members.length, steps: lead.steps, samples: lead.samples, seconds, samplesPerSecond: lead.samples / seconds, stopped: lead.stopped,
     dataWait: { msPerStep: waitedMs / Math.max(1, lead.steps), share: waitedMs / 1000 / seconds },
-    expectedRowsDigest: phase.expectedRowsDigest, epochs: phase.epochs.map((each) => each.record), test: lead.test, parameters: lead.model.parameters, bytes: lead.model.data.length, weightsSha256: lead.weightsSha256, ...(lead.calibration ? { calibration: lead.calibration } : {}),
+    expectedRowsDigest: phase.expectedRowsDigest, epochs: phase.epochs.map((each) => each.record), test: lead.test, parameters: lead.model.parameters, bytes: lead.model.data.length, weightsSha256: lead.weightsSha256, ...(lead.calibration ? { calibration: lead.calibration } : {}), ...(lead.teacherTest ? { teacherTest: lead.teacherTest } : {}),
   };
   return {
     state: { ...state, membership: { kind: 'saving', members: membership.members, model: lead.model, record: phaseRecord } },

@@ -81,7 +81,7 @@ export function report(run: Running, state: WorkerState): WorkerEffect[] {
 
 export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoordinator & { type: 'done' } {
   const { phase, step, samples, test, stopped } = training!;
-  return { type: 'done', phase, steps: step, samples, waitedMs, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped!, ...(built?.calibration ? { calibration: built.calibration } : {}) };
+  return { type: 'done', phase, steps: step, samples, waitedMs, weightsSha256: test!.weightsSha256, test: test!.metrics, stopped: stopped!, ...(built?.calibration ? { calibration: built.calibration } : {}), ...(built?.teacherTest ? { teacherTest: built.teacherTest } : {}) };
 }
 
 /** Milliseconds of a rank's micro-batch, averaged over about the last seconds. */

@@ -2,7 +2,7 @@
 import type { Calibration } from '../calibration.js';
 import type { ErrorRecord } from '../errors.js';
 import type { Job, Phase, SetName } from '../job.js';
-import type { MetricSums } from '../metrics.js';
+import type { Metrics, MetricSums } from '../metrics.js';
 import type { EpochOrder, RowIds } from '../order.js';
 import type { Span } from '../tree.js';
 import type { Collective, Outgoing } from './collective.js';
@@ -28,7 +28,7 @@ export type WorkerEvent =
   /** A notice that this machine goes away, as by SIGTERM. */
   | { readonly type: 'leave' }
   | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
-  | { readonly type: 'built'; readonly phase: Phase; readonly layout: FlatLayout; readonly sum: Float32Array; readonly calibration?: Calibration | undefined }
+  | { readonly type: 'built'; readonly phase: Phase; readonly layout: FlatLayout; readonly sum: Float32Array; readonly calibration?: Calibration | undefined; readonly teacherTest?: Metrics | undefined }
   | { readonly type: 'linked'; readonly generation: number }
   | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
   | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }
