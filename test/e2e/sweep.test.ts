@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { Metrics } from '@stillhouse/core';
 import { Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
@@ -59,9 +60,9 @@ test('generations: each run’s student teaches the next one, and what is done i
   const args = ['generations', scratch.recipe(smallRecipe()), '--out', out, '--json'];
   const { code, stdout, stderr } = await scratch.run([...args, '--count', '2']);
   expect(code, stderr).toBe(0);
-  const [first, second] = JSON.parse(stdout) as { folder: string; teacher?: object }[];
-  expect(first.teacher).toBeDefined();
-  expect(second.teacher).toBeUndefined();
+  const [first, second] = JSON.parse(stdout) as { folder: string; teacher: Metrics; student: Metrics }[];
+  expect(first.teacher.rows).toBe(first.student.rows);
+  expect(second.teacher.loss).toBeCloseTo(first.student.loss, 9);
   const [one, two] = [first, second].map(({ folder }) => scratch.readRecord(folder));
   expect(two.recipe).toMatchObject({ seed: one.seed + 1, teacher: { pretrained: join(first.folder, 'student') } });
   const again = await scratch.run([...args, '--count', '3']);
