@@ -105,18 +105,19 @@ function shapeOf(value: unknown): number[] {
 }
 
 /**
- * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row.
+ * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row; y is not read of rows without labels.
  * @throws StillhouseError DATA_MODULE, DATA_EMPTY
  */
-export async function moduleSet(path: string, name: string, { places, file }: { places: DataPlaces; file: string }): Promise<TensorSet> {
+export async function moduleSet(path: string, name: string, { places, file, withLabels }: { places: DataPlaces; file: string; withLabels: boolean }): Promise<TensorSet> {
   const spool = new Spool(file);
   let rowCount = 0;
   let inputShape: number[] | undefined;
   let [size, labelCount] = [0, 0];
   try {
     for await (const { row: { x, y }, where } of numbered(path, await rowsOf(path, name, places))) {
-      const [inputs, labels] = [numbersIn(x), numbersIn(y)];
-      if (!inputs || !labels) throw new StillhouseError('DATA_MODULE', `${where} is not { x, y } with numbers`, { next: 'Yield { x, y } with numbers or arrays of numbers, or declare data.table for rows of cells.' });
+      const [inputs, labels] = [numbersIn(x), withLabels ? numbersIn(y) : []];
+      const wanted = withLabels ? '{ x, y }' : '{ x }';
+      if (!inputs || !labels) throw new StillhouseError('DATA_MODULE', `${where} is not ${wanted} with numbers`, { next: `Yield ${wanted} with numbers or arrays of numbers, or declare data.table for rows of cells.` });
       if (!inputShape) [inputShape, size, labelCount] = [shapeOf(x), inputs.length, labels.length];
       if (inputs.length !== size || labels.length !== labelCount) throw new StillhouseError('DATA_MODULE', `${where} has ${inputs.length} inputs and ${labels.length} labels, the first row ${size} and ${labelCount}`);
       const bytes = new Uint8Array(Float32Array.from([...inputs, ...labels]).buffer);

@@ -410,6 +410,15 @@ describe('a pool of rows without labels', () => {
     }
   });
 
+  test('a module need not yield labels, and those that it yields are not read', async () => {
+    const pool = { module: write('export default () => [{ x: [1, 2] }, { x: [3, 4], y: "?" }];', '.mjs') };
+    const named = { module: write('export default () => [{ x: [0, 0], y: 1 }, { x: [2, 2], y: 3 }];', '.mjs') };
+    const dataset = await load({ large: named, small: named, test: named, pool }, { isPoolUsed: true });
+    expect([...(await rowsOf(dataset, 'pool')).x]).toEqual([1, 2, 3, 4]);
+    const unlike = { module: write('export default () => [{ y: 1 }];', '.mjs') };
+    expect(await failure(() => load({ large: named, small: named, test: named, pool: unlike }, { isPoolUsed: true }))).toMatchObject({ code: 'DATA_MODULE', message: expect.stringContaining('is not { x } with numbers') });
+  });
+
   test('a part of it can be taken; rows that the test holds out of the large set are not in it', async () => {
     const all = csv(`a,y\n${Array.from({ length: 40 }, (_, i) => `${i},${i}`).join('\n')}\n`);
     const { manifest } = await load({ large: all, small: { ...all, take: 5 }, pool: { ...all, take: 10 }, split: { test: 0.25 }, table: { target: 'y' } }, { isPoolUsed: true });

@@ -80,11 +80,11 @@ async function openImages(config: Extract<PlainSourceConfig, { images: object }>
   return { tensors: imageList(csv, rows, config, isClassification(recipe.loss)) };
 }
 
-async function openModule(config: Extract<PlainSourceConfig, { module: string }>, recipe: Recipe, places: DataPlaces, reader: TableReader): Promise<Source> {
+async function openModule(config: Extract<PlainSourceConfig, { module: string }>, recipe: Recipe, { places, reader, withLabels }: OpenOptions): Promise<Source> {
   const path = locate(config.module, places);
   const view = reader.nextView();
   const target = { places, file: join(reader.spoolFolder(), view) };
-  if (!recipe.data.table) return { tensors: await moduleSet(path, config.export, target) };
+  if (!recipe.data.table) return { tensors: await moduleSet(path, config.export, { ...target, withLabels }) };
   await spoolCells(path, config.export, target);
   return { table: await Table.open(await reader.connection, path, `read_json([${quoted(target.file)}], format = 'newline_delimited', sample_size = -1)`, { view }) };
 }
@@ -153,7 +153,7 @@ async function openPlain(config: PlainSourceConfig, recipe: Recipe, options: Ope
     const { tfrecordSet } = await import('./tfrecord.js');
     return { tensors: await tfrecordSet(shown(files, config.tfrecord), files, config) };
   }
-  if ('module' in config) return openModule(config, recipe, places, reader);
+  if ('module' in config) return openModule(config, recipe, options);
   if ('sql' in config) {
     const query = config.sql.trim().replace(/;+$/, '');
     return { table: await Table.open(await reader.connection, 'data.sql', `(${query}\n)`, { view: reader.nextView(), isStored: true }) };
