@@ -23,15 +23,13 @@ export const seen = descriptions.map((_, digit) => digit).filter((digit) => !uns
 /** Each digit's words as a vector of length 1. */
 export const vectors = descriptions.map((own) => words.map((word) => (own.includes(word) ? 1 / Math.sqrt(own.length) : 0)));
 
-/** Pictures [28][28][1] of numbers from 0 to 1, and their digits. */
+/** Pictures of 28×28 numbers from 0 to 1, and their digits. */
 export function* read(find, set) {
   const bytesOf = (file) => (file.endsWith('.gz') ? gunzipSync(readFileSync(file)) : readFileSync(file));
   // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, for each digit.
   const images = bytesOf(find(`data:mnist/${set}-images-idx3-ubyte`)).subarray(16);
   const digits = bytesOf(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
-  const pixel = (i, row, column) => images[784 * i + 28 * row + column] / 255;
-  const line = Array.from({ length: 28 }, (_, each) => each);
-  for (let i = 0; i < digits.length; i++) yield { x: line.map((row) => line.map((column) => [pixel(i, row, column)])), digit: digits[i] };
+  for (let i = 0; i < digits.length; i++) yield { x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255), digit: digits[i] };
 }
 
 function* seenRows(find, set) {

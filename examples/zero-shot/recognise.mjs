@@ -25,7 +25,7 @@ function load(name) {
 /** How well each row's words fit each digit: the cosine between them, [rows, 10]. */
 function fitsOf(model) {
   return tf.tidy(() => {
-    const words = model.predict(tf.tensor(rows.map(({ x }) => x)), { batchSize: 256 });
+    const words = model.predict(tf.tensor2d(rows.map(({ x }) => x)), { batchSize: 256 });
     return tf.div(tf.matMul(words, tf.transpose(tf.tensor2d(vectors))), tf.norm(words, 2, 1, true)).arraySync();
   });
 }
