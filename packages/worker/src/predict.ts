@@ -16,8 +16,10 @@ export async function predictRows(model: tf.LayersModel, x: Float32Array, shape:
   return values;
 }
 
+/** A model in inference as a function of rows. */
 export const predictOf = (model: tf.LayersModel): Predict => (x, shape) => predictRows(model, x, shape);
 
+/** What a teacher says, as a function of rows. */
 export const predictBy = (teacher: Teacher): Predict => async (x, shape) => {
   const input = tf.tensor(x, [...shape]);
   const [outputs] = await teacher.respond(input, []);
