@@ -1,60 +1,13 @@
 // From files to blocks and back, and one clear sentence for each way in which files are wrong.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { datasetOf, parseRecipe, type LossName, type RecipeInput, type SetName } from '@stillhouse/core';
+import { describe, expect, test } from 'vitest';
 import { BlockReader } from './block-reader.js';
 import { windowOf, type Batch, type BlockShape } from './blocks.js';
 import { encodeCsv } from './encode-csv.js';
-import { prepareDataset, type Dataset } from './prepare.js';
-
-let folder: string;
-beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'stillhouse-data-'))));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-let files = 0;
-function write(content: string | Uint8Array, ending: string): string {
-  const path = join(folder, `f${files++}${ending}`);
-  writeFileSync(path, content);
-  return path;
-}
-
-function idx(shape: number[], data: number[] | Uint8Array): Uint8Array {
-  const header = Buffer.alloc(4 + 4 * shape.length);
-  header.set([0, 0, 8, shape.length]);
-  shape.forEach((size, i) => header.writeUInt32BE(size, 4 + 4 * i));
-  return Buffer.concat([header, Uint8Array.from(data)]);
-}
-
-type Data = RecipeInput['data'];
-
-async function load(data: Data, options: { loss?: LossName; validation?: number; seed?: number; isPoolUsed?: boolean } = {}): Promise<Dataset> {
-  const model = { layers: [{ dense: 1 }] };
-  const recipe = parseRecipe({
-    data, loss: options.loss ?? 'mse', seed: options.seed ?? 3, teacher: { model, validation: options.validation ?? 0 },
-    ...(data.small ? { student: { model } } : {}), ...(options.isPoolUsed ? { distill: { transfer: [{ from: 'pool' }] } } : {}),
-  });
-  return prepareDataset(recipe, { recipeFolder: folder, dataFolders: [folder] }, { folder: join(folder, 'prepared') });
-}
-
-async function rowsOf({ manifest, blocks }: Dataset, set: SetName): Promise<Batch> {
-  const entry = manifest.sets[set]!;
-  return new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(entry, Array.from({ length: entry.rowCount }, (_, i) => i));
-}
-
-const csv = (text: string): { csv: string } => ({ csv: write(text, '.csv') });
-const table = (text: string, extra: object = {}): Data => ({ large: csv(text), test: csv(text), table: { target: 'y', ...extra } });
-const failure = async (work: () => Promise<unknown>): Promise<{ code: string; message: string }> => {
-  try {
-    await work();
-  } catch (error) {
-    return error as { code: string; message: string };
-  }
-  throw new Error('nothing was refused');
-};
+import { csv, failure, folder, idx, load, rowsOf, table, write, type Data } from './prepare.test.fixture.js';
 
 describe('CSV', () => {
   test('numbers are standardised and categories become one-hot, both fitted on the training rows of the large set', async () => {
@@ -233,60 +186,6 @@ describe('generators', () => {
   });
 });
 
-describe('a small set that is unlike the large one', () => {
-  const tableOf = (config: object = {}): { target: string } => ({ target: 'y', ...config });
-
-  test('may have further classes, which come behind the large set’s; the teacher keeps its own', async () => {
-    const dataset = await load({ large: csv('a,y\n1,cat\n2,dog\n3,cat\n'), small: csv('a,y\n1,dog\n2,ant\n3,bee\n'), test: csv('a,y\n1,bee\n2,cat\n'), table: tableOf() }, { loss: 'softmaxCrossEntropy' });
-    const { manifest } = dataset;
-    expect([manifest.classes, manifest.outputs]).toEqual([['cat', 'dog'], 2]);
-    expect(datasetOf(manifest, 'student')).toMatchObject({ classes: ['cat', 'dog', 'ant', 'bee'], outputs: 4, inputShape: [1] });
-    expect(datasetOf(manifest, 'teacher')).toMatchObject({ classes: ['cat', 'dog'], outputs: 2 });
-    expect([...(await rowsOf(dataset, 'small')).y]).toEqual([1, 2, 3]);
-    expect([...(await rowsOf(dataset, 'test')).y]).toEqual([3, 0]);
-    expect(dataset.warnings).toEqual(['classes of data.small that the teacher does not know: ant, bee; the student learns them from the labels alone']);
-    expect(await failure(() => load({ large: csv('a,y\n1,cat\n2,dog\n'), small: csv('a,y\n1,ant\n'), test: csv('a,y\n1,cow\n'), table: tableOf() }, { loss: 'softmaxCrossEntropy' }))).toMatchObject({ code: 'DATA_LABEL', message: expect.stringContaining('"cow"') });
-    // Held-out rows add none: what only they have is refused.
-    const held = await failure(() => load({ large: csv('a,y\n1,cat\n2,dog\n'), small: { ...csv('a,y\n1,cat\n2,dog\n3,ant\n'), take: 1 }, test: csv('a,y\n1,ant\n'), table: tableOf() }, { loss: 'softmaxCrossEntropy', seed: 1 }));
-    expect(held).toMatchObject({ code: 'DATA_LABEL' });
-  });
-
-  test('of numbered classes as well; binary classification knows two', async () => {
-    const images = (labels: number[]): { idx: { images: string; labels: string } } => ({ idx: { images: write(idx([labels.length, 1, 1], labels.map(() => 7)), '-images-idx3-ubyte'), labels: write(idx([labels.length], labels), '-labels-idx1-ubyte') } });
-    const dataset = await load({ large: images([0, 1, 1]), small: images([1, 3]), test: images([0, 3]) }, { loss: 'softmaxCrossEntropy' });
-    expect([dataset.manifest.outputs, datasetOf(dataset.manifest, 'alone').outputs]).toEqual([2, 4]);
-    expect(dataset.warnings[0]).toContain('does not know: 2, 3;');
-    expect(await failure(() => load({ large: csv('a,y\n1,no\n2,yes\n'), small: csv('a,y\n1,maybe\n'), test: csv('a,y\n1,no\n'), table: tableOf() }, { loss: 'binaryCrossEntropy' }))).toMatchObject({ code: 'DATA_LABEL', message: expect.stringContaining('"maybe"') });
-  });
-
-  test('may have columns of its own, if they are declared; what is not used is said', async () => {
-    const small = 'b,a,extra,y\n10,1,u,1\n30,3,v,2\n';
-    const dataset = await load({ large: csv('a,y\n1,1\n3,2\n'), small: csv(small), test: csv('a,b,y\n3,30,2\n'), table: tableOf({ columns: { b: { number: 'standardize' } } }) });
-    expect([dataset.manifest.inputShape, datasetOf(dataset.manifest, 'student').inputShape]).toEqual([[1], [2]]);
-    const read = async (phase: 'teacher' | 'student', set: SetName): Promise<number[]> => [...(await rowsOf({ ...dataset, manifest: datasetOf(dataset.manifest, phase) }, set)).x];
-    expect(await read('student', 'small')).toEqual([-1, -1, 1, 1]);
-    expect(await read('teacher', 'test')).toEqual([1]);
-    expect(await read('student', 'test')).toEqual([1, 1]);
-    expect(dataset.warnings).toEqual(['columns of data.small that only the student gets: b', expect.stringMatching(/columns that the large set has not, and that are not used: extra; declare them/)]);
-    expect(await failure(() => load({ large: csv('a,y\n1,1\n3,2\n2,1\n4,4\n'), small: csv(small), split: { test: 0.5 }, table: tableOf({ columns: { b: 'number' } }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('no column b for the student') });
-    expect(await failure(() => load({ large: csv('a,y\n1,1\n'), test: csv('a,b,y\n1,1,1\n'), table: tableOf({ columns: { b: 'number' } }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('no column "b"') });
-    expect(await failure(() => load({ large: csv('a,y\n1,1\n'), small: csv(small), test: csv('a,y\n1,1\n'), table: tableOf({ columns: { b: 'number' } }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('data.test') });
-  });
-
-  test('may lack columns whose cells may be missing', async () => {
-    const large = 'a,c,y\n1,u,1\n3,v,2\n';
-    const lacking = (config: object): Promise<Dataset> => load({ large: csv(large), small: csv('c,y\nv,1\n'), test: csv(large), table: tableOf(config) });
-    expect(await failure(() => lacking({}))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringMatching(/data\.small .* has no column "a", and its cells may not be missing/), next: expect.stringContaining('missing: mean') });
-    const dataset = await lacking({ missing: 'mean' });
-    expect([...(await rowsOf(dataset, 'small')).x]).toEqual([0, 0, 1]);
-    expect(dataset.warnings).toEqual([expect.stringMatching(/data\.small .* has no column a: the cells count as missing/)]);
-    const categoryless = await load({ large: csv(large), small: csv('a,y\n3,1\n'), test: csv(large), table: tableOf() });
-    expect([...(await rowsOf(categoryless, 'small')).x]).toEqual([1, 0, 0]);
-    expect(categoryless.warnings).toEqual([expect.stringMatching(/has no column c: the cells count as missing/)]);
-    expect(await failure(() => load({ large: csv(large), small: csv('z,y\n1,1\n'), test: csv(large), table: tableOf({ missing: 'mean' }) }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringContaining('has none of the inputs’ columns'.replace('’', "'")) });
-  });
-});
-
 test('splits keep every row once', async () => {
   const dataset = await load({ large: { generator: 'noise', rows: 101 }, test: { generator: 'noise', rows: 5 } }, { validation: 0.25 });
   const whole = await load({ large: { generator: 'noise', rows: 101 }, test: { generator: 'noise', rows: 5 } });
@@ -372,63 +271,5 @@ describe('rows that are held out', () => {
     const lonely = csv('who,a,y\nme,1,2\nme,2,3\nme,3,4\n');
     expect(await failure(() => load({ large: lonely, split: { by: 'who', test: 0.5 }, table: { target: 'y' } }))).toMatchObject({ code: 'DATA_EMPTY' });
     expect(await failure(() => load({ large: lonely, split: { test: 0.1 }, table: { target: 'y', columns: { who: 'ignore' } } }))).toMatchObject({ code: 'DATA_EMPTY', message: expect.stringContaining('a test share of 0.1 holds no row out of 3') });
-  });
-});
-
-describe('a pool of rows without labels', () => {
-  const labelled = (): Data => ({ large: csv('a,y\n1,10\n3,20\n'), small: csv('a,y\n2,15\n'), test: csv('a,y\n2,15\n'), table: { target: 'y' } });
-
-  test('tables need no target, and are encoded as the student sees rows', async () => {
-    const dataset = await load({ ...labelled(), pool: csv('a,note\n5,x\n1,y\n') }, { isPoolUsed: true });
-    const { x, y } = await rowsOf(dataset, 'pool');
-    expect([...x]).toEqual([3, -1]);
-    expect([...y]).toEqual([0, 0]);
-    expect(dataset.warnings).toEqual([expect.stringMatching(/^data\.pool .*columns that the large set has not, and that are not used: note$/)]);
-    const wide = { large: csv('a,y\n1,10\n3,20\n'), small: csv('a,b,y\n2,4,15\n2,6,15\n'), test: csv('a,b,y\n2,4,15\n'), pool: csv('b,a\n6,1\n'), table: { target: 'y', columns: { b: 'number' as const } } };
-    const student = await load(wide, { isPoolUsed: true });
-    const { sets, ...rest } = datasetOf(student.manifest, 'student');
-    expect([...(await rowsOf({ ...student, manifest: { ...rest, sets } }, 'pool')).x]).toEqual([-1, 1]);
-  });
-
-  test('where nothing draws from it, it is not read, and that is said', async () => {
-    const dataset = await load({ ...labelled(), pool: { csv: 'none.csv' } });
-    expect(dataset.manifest.sets.pool).toBeUndefined();
-    expect(dataset.warnings).toContain('data.pool is not used: no distill.transfer takes rows from it');
-  });
-
-  test('images need no labels, and labels that are there are not read', async () => {
-    const labels = write(idx([2], [0, 1]), '-labels');
-    const images = write(idx([2, 2, 2], [0, 51, 102, 153, 204, 255, 0, 51]), '-images');
-    const named = { idx: { images, labels } };
-    const wrong = write(idx([2], [200, 201]), '-labels');
-    for (const pool of [{ idx: { images } }, { idx: { images, labels: wrong } }]) {
-      const dataset = await load({ large: named, small: named, test: named, pool }, { loss: 'softmaxCrossEntropy', isPoolUsed: true });
-      const { x, y } = await rowsOf(dataset, 'pool');
-      expect([...x]).toEqual([...(await rowsOf(dataset, 'large')).x]);
-      expect([...y]).toEqual([0, 0]);
-      expect(dataset.manifest.outputs).toBe(2);
-    }
-  });
-
-  test('a module need not yield labels, and those that it yields are not read', async () => {
-    const pool = { module: write('export default () => [{ x: [1, 2] }, { x: [3, 4], y: "?" }];', '.mjs') };
-    const named = { module: write('export default () => [{ x: [0, 0], y: 1 }, { x: [2, 2], y: 3 }];', '.mjs') };
-    const dataset = await load({ large: named, small: named, test: named, pool }, { isPoolUsed: true });
-    expect([...(await rowsOf(dataset, 'pool')).x]).toEqual([1, 2, 3, 4]);
-    const unlike = { module: write('export default () => [{ y: 1 }];', '.mjs') };
-    expect(await failure(() => load({ large: named, small: named, test: named, pool: unlike }, { isPoolUsed: true }))).toMatchObject({ code: 'DATA_MODULE', message: expect.stringContaining('is not { x } with numbers') });
-  });
-
-  test('a part of it can be taken; rows that the test holds out of the large set are not in it', async () => {
-    const all = csv(`a,y\n${Array.from({ length: 40 }, (_, i) => `${i},${i}`).join('\n')}\n`);
-    const { manifest } = await load({ large: all, small: { ...all, take: 5 }, pool: { ...all, take: 10 }, split: { test: 0.25 }, table: { target: 'y' } }, { isPoolUsed: true });
-    expect([manifest.sets.large!.rowCount, manifest.sets.test!.rowCount, manifest.sets.pool!.rowCount]).toEqual([30, 10, 10]);
-    const whole = await load({ large: all, small: { ...all, take: 5 }, pool: all, split: { test: 0.25 }, table: { target: 'y', standardize: false } }, { isPoolUsed: true });
-    const [pool, held] = [await rowsOf(whole, 'pool'), await rowsOf(whole, 'test')];
-    expect(pool.x.filter((value) => held.x.includes(value))).toHaveLength(0);
-  });
-
-  test('a column that it lacks is named', async () => {
-    expect(await failure(() => load({ ...labelled(), pool: csv('b\n5\n') }, { isPoolUsed: true }))).toMatchObject({ code: 'DATA_COLUMN', message: expect.stringMatching(/data\.pool .*has no column "a"/) });
   });
 });
