@@ -3,11 +3,24 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const impure = 'Decisions are pure: clock, transport and randomness are arguments (docs/architecture.md).';
-const globals = ['Date', 'performance', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'fetch', 'console', 'Buffer'];
+const globals = [
+  'Date',
+  'performance',
+  'process',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'fetch',
+  'console',
+  'Buffer',
+];
 
 /** Forbids imports, with the reason. */
 const forbid = (files, patterns) => ({ files, rules: { 'no-restricted-imports': ['error', { patterns }] } });
-const deep = { group: ['@stillhouse/*/*', 'stillhouse/*'], message: 'One door per package: import from its name alone.' };
+const deep = {
+  group: ['@stillhouse/*/*', 'stillhouse/*'],
+  message: 'One door per package: import from its name alone.',
+};
 
 export default tseslint.config(
   // AssemblyScript is not TypeScript; its own compiler checks it.
@@ -16,7 +29,12 @@ export default tseslint.config(
   ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['vitest.config.ts'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['vitest.config.ts'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/require-await': 'off',
@@ -36,12 +54,57 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': ['error', ...globals.map((name) => ({ name, message: impure }))],
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: impure }],
-      'no-restricted-imports': ['error', { patterns: [deep, { group: ['node:*', 'ws', 'pino', '@tensorflow/*', '@stillhouse/*'], message: impure }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [deep, { group: ['node:*', 'ws', 'pino', '@tensorflow/*', '@stillhouse/*'], message: impure }] },
+      ],
     },
   },
-  forbid(['packages/transport/src/**/*.ts', 'packages/datasets/src/**/*.ts', 'packages/native/src/**/*.ts'], [deep, { group: ['@stillhouse/*', '!@stillhouse/core'], message: 'cli → coordinator, worker → datasets, transport, native → core.' }]),
-  forbid(['packages/coordinator/src/**/*.ts'], [deep, { group: ['@stillhouse/worker', 'stillhouse', '@tensorflow/*', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
-  forbid(['packages/worker/src/**/*.ts'], [deep, { group: ['@stillhouse/coordinator', 'stillhouse', 'ws', '@stillhouse/transport'], message: 'Coordinator and worker never import each other; both get their transport as an argument.' }]),
-  { files: ['**/*.test.ts', 'test/**/*.ts'], rules: { 'max-lines-per-function': 'off', 'max-params': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-explicit-any': 'off' } },
-  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' } } },
+  forbid(
+    ['packages/transport/src/**/*.ts', 'packages/datasets/src/**/*.ts', 'packages/native/src/**/*.ts'],
+    [
+      deep,
+      {
+        group: ['@stillhouse/*', '!@stillhouse/core'],
+        message: 'cli → coordinator, worker → datasets, transport, native → core.',
+      },
+    ],
+  ),
+  forbid(
+    ['packages/coordinator/src/**/*.ts'],
+    [
+      deep,
+      {
+        group: ['@stillhouse/worker', 'stillhouse', '@tensorflow/*', 'ws', '@stillhouse/transport'],
+        message: 'Coordinator and worker never import each other; both get their transport as an argument.',
+      },
+    ],
+  ),
+  forbid(
+    ['packages/worker/src/**/*.ts'],
+    [
+      deep,
+      {
+        group: ['@stillhouse/coordinator', 'stillhouse', 'ws', '@stillhouse/transport'],
+        message: 'Coordinator and worker never import each other; both get their transport as an argument.',
+      },
+    ],
+  ),
+  {
+    files: ['**/*.test.ts', 'test/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      'max-params': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/no-explicit-any': 'off',
+    },
+  },
+  {
+    files: ['**/*.mjs', '**/*.js'],
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' },
+    },
+  },
 );

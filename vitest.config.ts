@@ -13,17 +13,40 @@ const env = { STILLHOUSE_CACHE: `${root}node_modules/.cache/stillhouse-tests` };
 
 const packages = readdirSync(`${root}packages`).map((name) => ({
   ...common,
-  test: { name, root, env: name === 'worker' ? { STILLHOUSE_CACHE: nativeCache } : env, include: [`packages/${name}/src/**/*.test.ts`], testTimeout: 60_000 },
+  test: {
+    name,
+    root,
+    env: name === 'worker' ? { STILLHOUSE_CACHE: nativeCache } : env,
+    include: [`packages/${name}/src/**/*.test.ts`],
+    testTimeout: 60_000,
+  },
 }));
 
 export default defineConfig({
   test: {
     projects: [
       ...packages,
-      { ...common, test: { name: 'simulation', root, env, include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 } },
-      { ...common, test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        ...common,
+        test: { name: 'simulation', root, env, include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 },
+      },
+      {
+        ...common,
+        test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
+      },
       // Real processes share two cores: one file at a time.
-      { ...common, test: { name: 'e2e', root, env, include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false } },
+      {
+        ...common,
+        test: {
+          name: 'e2e',
+          root,
+          env,
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -5,7 +5,10 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { engineStep, median, modelNamed } from './step/engine-step.mjs';
 
-const { values } = parseArgs({ args: process.argv.slice(3), options: { models: { type: 'string', default: 'mlp,cnn' } } });
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: { models: { type: 'string', default: 'mlp,cnn' } },
+});
 const stepCount = 15;
 
 async function timed(once) {
@@ -40,7 +43,9 @@ async function kernelTimes(once) {
     steps.push(current);
   }
   backend.binding = original;
-  return [...steps[0].keys()].map((op) => [op, median(steps.map((step) => step.get(op) ?? 0))]).sort((a, b) => b[1] - a[1]);
+  return [...steps[0].keys()]
+    .map((op) => [op, median(steps.map((step) => step.get(op) ?? 0))])
+    .sort((a, b) => b[1] - a[1]);
 }
 
 for (const name of values.models.split(',')) {
@@ -53,7 +58,9 @@ for (const name of values.models.split(',')) {
   const eagerWhole = await timed(eager);
   const kernels = await kernelTimes(eager);
   const sum = kernels.reduce((total, [, ms]) => total + ms, 0);
-  console.log(`\n${spec.title}: a recorded step takes ${whole.toFixed(1)} ms, an eager one ${eagerWhole.toFixed(1)} ms, of which its kernels ${sum.toFixed(1)} ms:\n`);
+  console.log(
+    `\n${spec.title}: a recorded step takes ${whole.toFixed(1)} ms, an eager one ${eagerWhole.toFixed(1)} ms, of which its kernels ${sum.toFixed(1)} ms:\n`,
+  );
   console.log('| kernel | ms |\n| --- | --- |');
   for (const [op, ms] of kernels.filter(([, time]) => time > sum / 200)) console.log(`| ${op} | ${ms.toFixed(1)} |`);
 }

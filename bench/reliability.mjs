@@ -15,7 +15,14 @@ import { stringify } from 'yaml';
 import { addInto, Collective, randomStream, sumSubtree } from '@stillhouse/core';
 import { engineStep } from './step/engine-step.mjs';
 
-const { values } = parseArgs({ args: process.argv.slice(3), options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' }, backend: { type: 'string', default: 'auto' } } });
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: {
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    backend: { type: 'string', default: 'auto' },
+  },
+});
 const rounds = Number(values.rounds);
 const main = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
@@ -25,8 +32,15 @@ let count = 0;
 
 /** A multilayer perceptron on the Friedman function, trained longer than any measurement takes. */
 const recipeOf = (widths, batch = 128) => ({
-  ranks: 4, loss: 'mse', data: { large: { generator: 'friedman1', rows: 100_000 }, test: { generator: 'friedman1', rows: 64 } },
-  teacher: { model: { layers: [...widths.map((dense) => ({ dense, activation: 'relu' })), { dense: 1 }] }, epochs: 1000, batch, optimizer: { name: 'adam' } },
+  ranks: 4,
+  loss: 'mse',
+  data: { large: { generator: 'friedman1', rows: 100_000 }, test: { generator: 'friedman1', rows: 64 } },
+  teacher: {
+    model: { layers: [...widths.map((dense) => ({ dense, activation: 'relu' })), { dense: 1 }] },
+    epochs: 1000,
+    batch,
+    optimizer: { name: 'adam' },
+  },
 });
 
 class Cluster {
@@ -39,7 +53,17 @@ class Cluster {
   }
 
   async start(workers) {
-    await this.coordinate(['coordinator', this.recipe, '--listen', '127.0.0.1:0', '--workers', String(workers), '--out', this.out, ...this.args]);
+    await this.coordinate([
+      'coordinator',
+      this.recipe,
+      '--listen',
+      '127.0.0.1:0',
+      '--workers',
+      String(workers),
+      '--out',
+      this.out,
+      ...this.args,
+    ]);
     for (let i = 0; i < workers; i++) this.join();
     await this.until(({ type }) => type === 'progress');
     // Recorded graphs, caches and the like.
@@ -61,14 +85,23 @@ class Cluster {
   join() {
     // Without the process that watches it, so that a signal reaches the worker itself.
     const log = join(folder, `worker-${count++}.log`);
-    const child = spawn(process.execPath, [main, 'worker', '--coordinator', this.address, '--backend', values.backend, '--child', '--log', log], { env, stdio: 'ignore' });
+    const child = spawn(
+      process.execPath,
+      [main, 'worker', '--coordinator', this.address, '--backend', values.backend, '--child', '--log', log],
+      { env, stdio: 'ignore' },
+    );
     this.workers.push({ child, log });
     return this.workers.at(-1);
   }
 
   events() {
     const path = join(this.out, 'events.jsonl');
-    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line)) : [];
+    return existsSync(path)
+      ? readFileSync(path, 'utf8')
+          .split('\n')
+          .filter((line) => line.endsWith('}'))
+          .map((line) => JSON.parse(line))
+      : [];
   }
 
   /** The first event after a time that fits. */
@@ -90,7 +123,10 @@ class Cluster {
 const heartbeatTimeoutMs = 3000;
 
 async function kill() {
-  for (const [signal, what] of [['SIGKILL', 'killed'], ['SIGSTOP', `stopped, heartbeat timeout ${heartbeatTimeoutMs / 1000} s`]]) {
+  for (const [signal, what] of [
+    ['SIGKILL', 'killed'],
+    ['SIGSTOP', `stopped, heartbeat timeout ${heartbeatTimeoutMs / 1000} s`],
+  ]) {
     const times = [];
     for (let round = 0; round < rounds; round++) {
       const cluster = new Cluster(recipeOf([512, 512]), ['--heartbeat-timeout', String(heartbeatTimeoutMs / 1000)]);
@@ -102,12 +138,17 @@ async function kill() {
       times.push(Date.parse(step.at) - since);
       cluster.stop();
     }
-    console.log(`a worker of two is ${what}: ${median(times)} ms to the next step that is done (median of ${rounds}; ${times.join(', ')})`);
+    console.log(
+      `a worker of two is ${what}: ${median(times)} ms to the next step that is done (median of ${rounds}; ${times.join(', ')})`,
+    );
   }
 }
 
 async function heal() {
-  for (const widths of [[1000, 1000], [2000, 4000]]) {
+  for (const widths of [
+    [1000, 1000],
+    [2000, 4000],
+  ]) {
     const times = [];
     let bytes = 0;
     for (let round = 0; round < rounds; round++) {
@@ -115,32 +156,46 @@ async function heal() {
       await cluster.start(1);
       const since = Date.now();
       const { log } = cluster.join();
-      const assigned = await cluster.until(({ type, reason }) => type === 'phaseAssigned' && reason.includes('healed'), since);
+      const assigned = await cluster.until(
+        ({ type, reason }) => type === 'phaseAssigned' && reason.includes('healed'),
+        since,
+      );
       const resumed = await cluster.until(({ type }) => type === 'resumed', Date.parse(assigned.at));
       times.push(Date.parse(resumed.at) - Date.parse(assigned.at));
       bytes = Number(/took over .* (\d+) bytes/.exec(readFileSync(log, 'utf8'))[1]);
       cluster.stop();
     }
-    console.log(`a worker joins, ${(bytes / 1e6).toFixed(1)} MB of state: training rests for ${median(times)} ms, ${Math.round(median(times) / (bytes / 1e8))} ms per 100 MB (median of ${rounds}; ${times.join(', ')})`);
+    console.log(
+      `a worker joins, ${(bytes / 1e6).toFixed(1)} MB of state: training rests for ${median(times)} ms, ${Math.round(median(times) / (bytes / 1e8))} ms per 100 MB (median of ${rounds}; ${times.join(', ')})`,
+    );
   }
 }
 
 async function away() {
   const cluster = new Cluster(recipeOf([512, 512]));
   await cluster.start(2);
-  const before = cluster.events().filter(({ type }) => type === 'progress').at(-1);
+  const before = cluster
+    .events()
+    .filter(({ type }) => type === 'progress')
+    .at(-1);
   cluster.coordinator.kill('SIGKILL');
   await delay(5000);
   await cluster.coordinate(['coordinator', '--resume', cluster.out]);
   const after = await cluster.until(({ type, step }) => type === 'progress' && step > before.step, Date.now() - 1000);
   const paused = cluster.events().some(({ type, at }) => type === 'pausing' && Date.parse(at) > Date.parse(before.at));
-  console.log(`the coordinator is away for ${((Date.parse(after.at) - Date.parse(before.at)) / 1000).toFixed(1)} s: ${after.step - before.step} steps were taken meanwhile; its successor ${paused ? 'made a new generation' : 'disturbed nobody'}`);
+  console.log(
+    `the coordinator is away for ${((Date.parse(after.at) - Date.parse(before.at)) / 1000).toFixed(1)} s: ${after.step - before.step} steps were taken meanwhile; its successor ${paused ? 'made a new generation' : 'disturbed nobody'}`,
+  );
   cluster.stop();
 }
 
 /** Steps a second with checkpoints as often as can be, and without any, in turns. */
 async function checkpoint() {
-  for (const [workers, batch] of [[1, 64], [2, 128], [2, 2048]]) {
+  for (const [workers, batch] of [
+    [1, 64],
+    [2, 128],
+    [2, 2048],
+  ]) {
     const measured = [];
     for (let round = 0; round < rounds; round++) {
       const result = {};
@@ -148,11 +203,26 @@ async function checkpoint() {
         const cluster = new Cluster(recipeOf([1000, 1000], batch), ['--checkpoint-every', every]);
         await cluster.start(workers);
         await delay(8000);
-        const progress = cluster.events().filter(({ type }) => type === 'progress').slice(5);
+        const progress = cluster
+          .events()
+          .filter(({ type }) => type === 'progress')
+          .slice(5);
         const ms = Date.parse(progress.at(-1).at) - Date.parse(progress[0].at);
-        const taken = cluster.events().filter(({ type, at }) => type === 'checkpoint' && Date.parse(at) > Date.parse(progress[0].at));
-        const copies = cluster.workers.flatMap(({ log }) => readFileSync(log, 'utf8').split('\n')).filter((line) => line.includes('for a checkpoint')).map((line) => JSON.parse(line)).map(({ busyMs, waitedMs }) => busyMs + waitedMs);
-        result[every] = { stepMs: ms / (progress.at(-1).step - progress[0].step), steps: progress.at(-1).step - progress[0].step, taken: taken.length, bytes: taken[0]?.record.bytes ?? 0, copies };
+        const taken = cluster
+          .events()
+          .filter(({ type, at }) => type === 'checkpoint' && Date.parse(at) > Date.parse(progress[0].at));
+        const copies = cluster.workers
+          .flatMap(({ log }) => readFileSync(log, 'utf8').split('\n'))
+          .filter((line) => line.includes('for a checkpoint'))
+          .map((line) => JSON.parse(line))
+          .map(({ busyMs, waitedMs }) => busyMs + waitedMs);
+        result[every] = {
+          stepMs: ms / (progress.at(-1).step - progress[0].step),
+          steps: progress.at(-1).step - progress[0].step,
+          taken: taken.length,
+          bytes: taken[0]?.record.bytes ?? 0,
+          copies,
+        };
         cluster.stop();
       }
       const { stepMs, steps, taken, bytes, copies } = result['0.5'];
@@ -162,7 +232,9 @@ async function checkpoint() {
     const of = (key) => median(measured.map((each) => each[key]));
     const copies = measured.flatMap((each) => each.copies).sort((a, b) => a - b);
     const [half, most] = [0.5, 0.9].map((share) => copies[Math.floor(copies.length * share)]);
-    console.log(`a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, nine in ten under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`);
+    console.log(
+      `a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, nine in ten under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`,
+    );
   }
 }
 
@@ -175,7 +247,10 @@ async function order() {
   const gradients = Array.from({ length: 8 }, () => Float32Array.from({ length }, () => next() - 0.5));
   const buffers = Array.from({ length: 4 }, () => new Float32Array(length));
   const sums = [new Float32Array(length), new Float32Array(length)];
-  const members = [{ lo: 0, hi: 4 }, { lo: 4, hi: 8 }];
+  const members = [
+    { lo: 0, hi: 4 },
+    { lo: 4, hi: 8 },
+  ];
   const timed = async (work) => {
     const began = performance.now();
     await work();
@@ -186,10 +261,14 @@ async function order() {
     const peers = sums.map((out, self) => new Collective({ generation: 1, ranks: 8, members, self, out, op: 0 }));
     const sent = [];
     for (const [self, span] of members.entries()) {
-      await sumSubtree(span, buffers[self], { write: async (rank, out) => out.set(gradients[rank]), spare: (depth) => buffers[2 + depth] ?? (buffers[2 + depth] = new Float32Array(length)) });
+      await sumSubtree(span, buffers[self], {
+        write: async (rank, out) => out.set(gradients[rank]),
+        spare: (depth) => buffers[2 + depth] ?? (buffers[2 + depth] = new Float32Array(length)),
+      });
       sent.push(...peers[self].contributePartials([buffers[self]]).map((each) => ({ ...each, from: self })));
     }
-    for (const { to, from, frame } of sent) for (const back of peers[to].receive(from, frame)) peers[back.to].receive(to, back.frame);
+    for (const { to, from, frame } of sent)
+      for (const back of peers[to].receive(from, frame)) peers[back.to].receive(to, back.frame);
     if (!peers.every((peer) => peer.gradientsWhole)) throw new Error('not whole');
   };
   const arrival = async () => {
@@ -221,7 +300,9 @@ async function order() {
   const [treeMs, arrivalMs, stepMs] = [median(times.tree), median(times.arrival), median(times.step)];
   // Eight ranks' passes on two workers, and the sums of both.
   const whole = 8 * stepMs;
-  console.log(`sums of 8 ranks of 2.4 M weights on two workers: ${treeMs.toFixed(1)} ms in the tree, ${arrivalMs.toFixed(1)} ms in order of arrival; with the ranks' passes (${stepMs.toFixed(1)} ms each) the tree costs ${((100 * (treeMs - arrivalMs)) / (whole + arrivalMs)).toFixed(1)} % of a step`);
+  console.log(
+    `sums of 8 ranks of 2.4 M weights on two workers: ${treeMs.toFixed(1)} ms in the tree, ${arrivalMs.toFixed(1)} ms in order of arrival; with the ranks' passes (${stepMs.toFixed(1)} ms each) the tree costs ${((100 * (treeMs - arrivalMs)) / (whole + arrivalMs)).toFixed(1)} % of a step`,
+  );
 }
 
 const parts = { kill, heal, away, checkpoint, order };

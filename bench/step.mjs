@@ -7,11 +7,19 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({ args: process.argv.slice(3), options: { rounds: { type: 'string', default: '7' }, models: { type: 'string', default: 'mlp,cnn,tabular,attention' } } });
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: {
+    rounds: { type: 'string', default: '7' },
+    models: { type: 'string', default: 'mlp,cnn,tabular,attention' },
+  },
+});
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const models = JSON.parse(readFileSync(path('step/models.json'), 'utf8'));
 const python = path('../.venv/bin/python');
-const has = (module) => existsSync(python) && spawnSync(python, ['-c', `import importlib.util as u, sys; sys.exit(u.find_spec('${module}') is None)`]).status === 0;
+const has = (module) =>
+  existsSync(python) &&
+  spawnSync(python, ['-c', `import importlib.util as u, sys; sys.exit(u.find_spec('${module}') is None)`]).status === 0;
 
 const contestants = {
   'stillhouse, recorded': (model) => [process.execPath, path('step/stillhouse.mjs'), model, 'traced'],
@@ -35,7 +43,15 @@ class Contestant {
 
   async line() {
     const { value, done } = await this.lines.next();
-    if (done) throw new Error(`${this.name} ended early: ${this.errors.trim().split('\n').find((line) => line.includes('Error')) ?? ''}`);
+    if (done)
+      throw new Error(
+        `${this.name} ended early: ${
+          this.errors
+            .trim()
+            .split('\n')
+            .find((line) => line.includes('Error')) ?? ''
+        }`,
+      );
     return value;
   }
 
@@ -66,7 +82,9 @@ for (const model of values.models.split(',')) {
   }
   for (let round = 0; round < Number(values.rounds); round++) for (const contestant of field) await contestant.round();
   const best = median(field[0].rounds);
-  console.log(`\n${models[model].title}: milliseconds a step, median of ${values.rounds} interleaved rounds; ratio to the recorded step\n`);
+  console.log(
+    `\n${models[model].title}: milliseconds a step, median of ${values.rounds} interleaved rounds; ratio to the recorded step\n`,
+  );
   console.log('| | ms | ratio |\n| --- | --- | --- |');
   for (const { name, rounds, child } of field) {
     console.log(`| ${name} | ${median(rounds).toFixed(2)} | ${(median(rounds) / best).toFixed(2)} |`);

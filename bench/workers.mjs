@@ -7,19 +7,33 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from 'stillhouse';
 
-const { values } = parseArgs({ args: process.argv.slice(3), options: { rounds: { type: 'string', default: '5' }, backends: { type: 'string', default: 'tensorflow,wasm' } } });
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: { rounds: { type: 'string', default: '5' }, backends: { type: 'string', default: 'tensorflow,wasm' } },
+});
 const counts = Array.from({ length: availableParallelism() }, (_, i) => i + 1);
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const out = mkdtempSync(join(tmpdir(), 'stillhouse-bench-'));
 
 const ranks = counts.length * 2;
 const recipe = {
-  ranks, loss: 'mse', data: { large: { generator: 'friedman1', rows: 256 * ranks * 20 }, test: { generator: 'friedman1', rows: 64 } },
-  teacher: { model: { layers: [{ dense: 1024, activation: 'relu' }, { dense: 1024, activation: 'relu' }, { dense: 1 }] }, epochs: 1, batch: 256 * ranks, optimizer: { name: 'adam' } },
+  ranks,
+  loss: 'mse',
+  data: { large: { generator: 'friedman1', rows: 256 * ranks * 20 }, test: { generator: 'friedman1', rows: 64 } },
+  teacher: {
+    model: { layers: [{ dense: 1024, activation: 'relu' }, { dense: 1024, activation: 'relu' }, { dense: 1 }] },
+    epochs: 1,
+    batch: 256 * ranks,
+    optimizer: { name: 'adam' },
+  },
 };
 
-console.log(`Friedman, MLP 10-1024-1024-1, ${ranks} ranks of 256 rows: rows per second, median of ${values.rounds} rounds\n`);
-console.log(`| backend | ${counts.map((count) => `${count} ${count === 1 ? 'worker' : 'workers'}`).join(' | ')} |\n| --- |${' --- |'.repeat(counts.length)}`);
+console.log(
+  `Friedman, MLP 10-1024-1024-1, ${ranks} ranks of 256 rows: rows per second, median of ${values.rounds} rounds\n`,
+);
+console.log(
+  `| backend | ${counts.map((count) => `${count} ${count === 1 ? 'worker' : 'workers'}`).join(' | ')} |\n| --- |${' --- |'.repeat(counts.length)}`,
+);
 for (const backend of values.backends.split(',')) {
   const rates = counts.map(() => []);
   const hashes = new Set();
@@ -31,6 +45,8 @@ for (const backend of values.backends.split(',')) {
     }
   }
   if (hashes.size !== 1) throw new Error(`${backend}: the weights differ between numbers of workers`);
-  console.log(`| ${backend} | ${rates.map((rate) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} |`);
+  console.log(
+    `| ${backend} | ${rates.map((rate) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} |`,
+  );
 }
 rmSync(out, { recursive: true });

@@ -3,4 +3,5 @@ import { copyFileSync, readFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'));
-for (const file of ['LICENSE', ...(name === 'stillhouse' ? ['README.md'] : [])]) copyFileSync(new URL(file, root), file);
+for (const file of ['LICENSE', ...(name === 'stillhouse' ? ['README.md'] : [])])
+  copyFileSync(new URL(file, root), file);

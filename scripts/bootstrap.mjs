@@ -15,7 +15,12 @@ function fail(text, code = 1) {
 }
 
 function call(program, programArgs, env = {}) {
-  const result = spawnSync(program, programArgs, { cwd: root, stdio: 'inherit', env: { ...process.env, NX_TUI: 'false', ...env }, shell: process.platform === 'win32' });
+  const result = spawnSync(program, programArgs, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, NX_TUI: 'false', ...env },
+    shell: process.platform === 'win32',
+  });
   if (result.error) fail(`${program} could not be started: ${result.error.message}`);
   return result.status ?? 130;
 }
@@ -27,13 +32,19 @@ const mustCall = (what, program, programArgs) => {
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) fail(`Node ${process.versions.node} is too old: Stillhouse needs ${oldest.join('.')} or later.`);
+  if (major < oldest[0] || (major === oldest[0] && minor < oldest[1]))
+    fail(`Node ${process.versions.node} is too old: Stillhouse needs ${oldest.join('.')} or later.`);
 }
 
 /** Installs unless what the lockfile asks for is there already. Install scripts stay off (.npmrc). */
 function install() {
   const stamp = join(root, 'node_modules', '.stillhouse-install');
-  const manifests = ['package-lock.json', 'package.json', 'test/package.json', ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/package.json`)];
+  const manifests = [
+    'package-lock.json',
+    'package.json',
+    'test/package.json',
+    ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/package.json`),
+  ];
   const hash = createHash('sha256');
   for (const file of manifests) hash.update(existsSync(join(root, file)) ? readFileSync(join(root, file)) : '');
   const wanted = hash.digest('hex');
@@ -48,7 +59,10 @@ function build() {
   mustCall('The build', process.execPath, nx('run-many', '-t', 'build', '--outputStyle=static'));
 }
 
-const resultFiles = () => ['test', ...readdirSync(join(root, 'packages')).map((name) => join('packages', name))].map((project) => join(root, project, 'test-results.json'));
+const resultFiles = () =>
+  ['test', ...readdirSync(join(root, 'packages')).map((name) => join('packages', name))].map((project) =>
+    join(root, project, 'test-results.json'),
+  );
 
 /** Adds up the result files that the test runs of all projects wrote. */
 function countTests() {
@@ -56,7 +70,9 @@ function countTests() {
   for (const file of resultFiles().filter(existsSync)) {
     const results = JSON.parse(readFileSync(file, 'utf8'));
     counts.passed += results.numPassedTests;
-    counts.failed += results.numFailedTests + results.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
+    counts.failed +=
+      results.numFailedTests +
+      results.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
     counts.skipped += results.numPendingTests + results.numTodoTests;
   }
   return counts;
@@ -65,7 +81,10 @@ function countTests() {
 function test() {
   // Counts are of this run alone; nx puts those of cached tests back.
   for (const file of resultFiles()) rmSync(file, { force: true });
-  const status = call(process.execPath, nx('run-many', '-t', 'build', 'lint', 'test', '--parallel=1', '--outputStyle=static', ...args));
+  const status = call(
+    process.execPath,
+    nx('run-many', '-t', 'build', 'lint', 'test', '--parallel=1', '--outputStyle=static', ...args),
+  );
   const { passed, failed, skipped } = countTests();
   console.log(`\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
   process.exit(status === 0 && (failed > 0 || passed === 0) ? 1 : status);
@@ -89,5 +108,6 @@ const commands = {
 };
 
 checkNode();
-if (!Object.hasOwn(commands, command)) fail(`usage: node scripts/bootstrap.mjs ${Object.keys(commands).join(' | ')}`, 2);
+if (!Object.hasOwn(commands, command))
+  fail(`usage: node scripts/bootstrap.mjs ${Object.keys(commands).join(' | ')}`, 2);
 commands[command]();

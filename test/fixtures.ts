@@ -59,37 +59,77 @@ export async function writeFixtures(folder: string): Promise<void> {
   };
   const next = randomStream(hashName('fixtures'));
   const cities = ['Oslo', 'Lima', 'Kyoto'];
-  const rows = Array.from({ length: rowCount }, (_, i) => ({ id: i, area: Math.round(20 + 180 * next()), rooms: 1 + Math.floor(5 * next()), city: cities[Math.floor(3 * next())], owner: `p${Math.floor(60 * next())}`, age: next() < 0.1 ? null : Math.floor(90 * next()) }));
-  const priced = rows.map((row) => ({ ...row, price: 1000 * row.area + 20_000 * row.rooms + (row.city === 'Oslo' ? 50_000 : 0) }));
-  const csv = `id,area,rooms,city,owner,age,price\n${priced.map((row) => Object.values(row).map((cell) => cell ?? '').join(',')).join('\n')}\n`;
+  const rows = Array.from({ length: rowCount }, (_, i) => ({
+    id: i,
+    area: Math.round(20 + 180 * next()),
+    rooms: 1 + Math.floor(5 * next()),
+    city: cities[Math.floor(3 * next())],
+    owner: `p${Math.floor(60 * next())}`,
+    age: next() < 0.1 ? null : Math.floor(90 * next()),
+  }));
+  const priced = rows.map((row) => ({
+    ...row,
+    price: 1000 * row.area + 20_000 * row.rooms + (row.city === 'Oslo' ? 50_000 : 0),
+  }));
+  const csv = `id,area,rooms,city,owner,age,price\n${priced
+    .map((row) =>
+      Object.values(row)
+        .map((cell) => cell ?? '')
+        .join(','),
+    )
+    .join('\n')}\n`;
   put('houses.csv', csv);
   put('houses.csv.gz', gzipSync(csv));
   put('houses.jsonl', priced.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  put('houses.mjs', `export default function* ({ folder }) {\n  for (let i = 0; i < ${rowCount}; i++) yield { a: i % 7, b: i % 3 ? 'odd' : 'even', from: folder.length, y: (i % 7) * 2 };\n}\nexport function* numbers() {\n  for (let i = 0; i < ${rowCount}; i++) yield { x: [i % 5, (i * 7) % 11], y: i % 5 };\n}\n`);
+  put(
+    'houses.mjs',
+    `export default function* ({ folder }) {\n  for (let i = 0; i < ${rowCount}; i++) yield { a: i % 7, b: i % 3 ? 'odd' : 'even', from: folder.length, y: (i % 7) * 2 };\n}\nexport function* numbers() {\n  for (let i = 0; i < ${rowCount}; i++) yield { x: [i % 5, (i * 7) % 11], y: i % 5 };\n}\n`,
+  );
   mkdirSync(join(folder, 'logs'), { recursive: true });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
-  for (const part of [0, 1]) await connection.run(`COPY (SELECT * FROM read_csv('${join(folder, 'houses.csv')}') WHERE id % 2 = ${part}) TO '${join(folder, `logs/part-${part}.parquet`)}' (FORMAT parquet)`);
+  for (const part of [0, 1])
+    await connection.run(
+      `COPY (SELECT * FROM read_csv('${join(folder, 'houses.csv')}') WHERE id % 2 = ${part}) TO '${join(folder, `logs/part-${part}.parquet`)}' (FORMAT parquet)`,
+    );
   connection.closeSync();
   instance.closeSync();
   const classes = Uint8Array.from({ length: rowCount }, (_, i) => i % 3);
-  const pictures = Uint8Array.from({ length: rowCount * 64 }, (_, k) => Math.floor(60 * classes[Math.floor(k / 64)] + 60 * next()));
+  const pictures = Uint8Array.from({ length: rowCount * 64 }, (_, k) =>
+    Math.floor(60 * classes[Math.floor(k / 64)] + 60 * next()),
+  );
   put('pictures-images-idx3-ubyte', idx([rowCount, 8, 8], pictures));
   put('pictures-labels-idx1-ubyte', idx([rowCount], classes));
   const waves = Float32Array.from({ length: rowCount * 12 }, () => 2 * next() - 1);
-  const sums = Float64Array.from({ length: rowCount }, (_, i) => waves.subarray(12 * i, 12 * i + 12).reduce((sum, value) => sum + value, 0));
+  const sums = Float64Array.from({ length: rowCount }, (_, i) =>
+    waves.subarray(12 * i, 12 * i + 12).reduce((sum, value) => sum + value, 0),
+  );
   put('waves.npy', npy('<f4', [rowCount, 12], new Uint8Array(waves.buffer)));
   put('sums.npy', npy('<f8', [rowCount], new Uint8Array(sums.buffer)));
-  put('arrays.npz', zip({ 'x.npy': npy('<f4', [rowCount, 12], new Uint8Array(waves.buffer)), 'y.npy': npy('<f8', [rowCount], new Uint8Array(sums.buffer)) }));
+  put(
+    'arrays.npz',
+    zip({
+      'x.npy': npy('<f4', [rowCount, 12], new Uint8Array(waves.buffer)),
+      'y.npy': npy('<f8', [rowCount], new Uint8Array(sums.buffer)),
+    }),
+  );
   const list = ['file,kind'];
   for (let i = 0; i < 60; i++) {
     const kind = ['cat', 'dog'][i % 2];
-    const png = await sharp({ create: { width: 20, height: 14, channels: 3, background: { r: 40 + 150 * (i % 2), g: i, b: 90 } } }).png().toBuffer();
+    const png = await sharp({
+      create: { width: 20, height: 14, channels: 3, background: { r: 40 + 150 * (i % 2), g: i, b: 90 } },
+    })
+      .png()
+      .toBuffer();
     put(`photos/${kind}/${i}.png`, png);
     list.push(`photos/${kind}/${i}.png,${kind}`);
   }
   put('photos.csv', `${list.join('\n')}\n`);
-  const records = Buffer.concat(Array.from({ length: rowCount }, (_, i) => record(example({ x: [...waves.subarray(12 * i, 12 * i + 12)], label: classes[i] }))));
+  const records = Buffer.concat(
+    Array.from({ length: rowCount }, (_, i) =>
+      record(example({ x: [...waves.subarray(12 * i, 12 * i + 12)], label: classes[i] })),
+    ),
+  );
   put('rows.tfrecord', records);
   put('rows.tfrecord.gz', gzipSync(records));
 }
@@ -128,6 +168,7 @@ function field(id: number, bytes: Uint8Array): Buffer {
 function example({ x, label }: { x: readonly number[]; label: number }): Buffer {
   const floats = field(2, field(1, new Uint8Array(Float32Array.from(x).buffer)));
   const integer = field(3, field(1, Uint8Array.of(label)));
-  const feature = (name: string, value: Buffer): Buffer => field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, value)]));
+  const feature = (name: string, value: Buffer): Buffer =>
+    field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, value)]));
   return field(1, Buffer.concat([feature('x', floats), feature('label', integer)]));
 }

@@ -7,7 +7,9 @@ export default ({ tf, inputShape, outputs }) => {
   /** Scaled dot-product attention of queries, keys and values [batch, length, width]. */
   class Attend extends tf.layers.Layer {
     static className = 'Attend';
-    computeOutputShape(shapes) { return shapes[0]; }
+    computeOutputShape(shapes) {
+      return shapes[0];
+    }
     call([q, k, v]) {
       const scores = tf.matMul(split(q, [0, 2, 1, 3]), split(k, [0, 2, 1, 3]), false, true);
       const mixed = tf.matMul(tf.softmax(tf.mul(scores, Math.sqrt(heads / width))), split(v, [0, 2, 1, 3]));
@@ -17,7 +19,9 @@ export default ({ tf, inputShape, outputs }) => {
 
   const input = tf.input({ shape: inputShape });
   const project = () => tf.layers.dense({ units: width }).apply(input);
-  const attended = tf.layers.add().apply([input, tf.layers.dense({ units: width }).apply(new Attend({}).apply([project(), project(), project()]))]);
+  const attended = tf.layers
+    .add()
+    .apply([input, tf.layers.dense({ units: width }).apply(new Attend({}).apply([project(), project(), project()]))]);
   const hidden = tf.layers.dense({ units: 128, activation: 'relu' }).apply(attended);
   const pooled = tf.layers.globalAveragePooling1d().apply(hidden);
   return tf.model({ inputs: input, outputs: tf.layers.dense({ units: outputs }).apply(pooled) });

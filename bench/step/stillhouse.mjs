@@ -18,7 +18,13 @@ async function fitModel() {
   const inputShape = () => (model.layers.length ? undefined : input);
   const make = {
     dense: (layer) => tf.layers.dense({ units: layer.dense, activation: layer.activation, inputShape: inputShape() }),
-    conv2d: (layer) => tf.layers.conv2d({ filters: layer.conv2d, kernelSize: layer.kernel, activation: layer.activation, inputShape: inputShape() }),
+    conv2d: (layer) =>
+      tf.layers.conv2d({
+        filters: layer.conv2d,
+        kernelSize: layer.kernel,
+        activation: layer.activation,
+        inputShape: inputShape(),
+      }),
     maxPooling2d: (layer) => tf.layers.maxPooling2d({ poolSize: layer.maxPooling2d }),
     flatten: () => tf.layers.flatten(),
   };
@@ -33,7 +39,10 @@ async function fitStep() {
   await tf.setBackend(backend);
   const model = await fitModel();
   const { x, y } = batchOf(spec);
-  model.compile({ optimizer: tf.train.adam(0.001), loss: isClasses ? (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits) : 'meanSquaredError' });
+  model.compile({
+    optimizer: tf.train.adam(0.001),
+    loss: isClasses ? (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits) : 'meanSquaredError',
+  });
   const inputs = tf.tensor(x, [batch, ...input]);
   const labels = isClasses ? tf.oneHot(tf.tensor1d(y, 'int32'), outputs) : tf.tensor2d(y, [batch, 1]);
   return () => model.fit(inputs, labels, { batchSize: batch, epochs: 1, shuffle: false, verbose: 0 });

@@ -31,7 +31,9 @@ function numbers(seed) {
 function* rows(count, seed, noise) {
   const next = numbers(seed);
   for (let i = 0; i < count; i++) {
-    const inputs = Object.fromEntries(Object.entries(ranges).map(([name, [low, high]]) => [name, low + (high - low) * next()]));
+    const inputs = Object.fromEntries(
+      Object.entries(ranges).map(([name, [low, high]]) => [name, low + (high - low) * next()]),
+    );
     const normal = Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
     yield { ...inputs, flow: flow(inputs) * (1 + noise * normal) };
   }

@@ -11,7 +11,11 @@ function* rows(find, set, question) {
   // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, for each digit.
   const images = read(find(`data:mnist/${set}-images-idx3-ubyte`)).subarray(16);
   const labels = read(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
-  for (let i = 0; i < labels.length; i++) yield { x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255), y: question(labels[i]) };
+  for (let i = 0; i < labels.length; i++)
+    yield {
+      x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255),
+      y: question(labels[i]),
+    };
 }
 
 export const digits = ({ find }) => rows(find, 'train', (digit) => digit);

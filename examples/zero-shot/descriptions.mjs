@@ -3,7 +3,19 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
-const words = ['top loop', 'bottom loop', 'one loop', 'top bar', 'bottom bar', 'long stroke', 'top curve', 'bottom curve', 'short stroke', 'middle bar', 'left curve'];
+const words = [
+  'top loop',
+  'bottom loop',
+  'one loop',
+  'top bar',
+  'bottom bar',
+  'long stroke',
+  'top curve',
+  'bottom curve',
+  'short stroke',
+  'middle bar',
+  'left curve',
+];
 const descriptions = [
   ['one loop'],
   ['long stroke'],
@@ -21,7 +33,9 @@ export const unseen = [3, 8];
 export const seen = descriptions.map((_, digit) => digit).filter((digit) => !unseen.includes(digit));
 
 /** Each digit's words as a vector of length 1. */
-export const vectors = descriptions.map((own) => words.map((word) => (own.includes(word) ? 1 / Math.sqrt(own.length) : 0)));
+export const vectors = descriptions.map((own) =>
+  words.map((word) => (own.includes(word) ? 1 / Math.sqrt(own.length) : 0)),
+);
 
 /** Pictures of 28×28 numbers from 0 to 1, and their digits. */
 export function* read(find, set) {
@@ -29,7 +43,8 @@ export function* read(find, set) {
   // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, for each digit.
   const images = bytesOf(find(`data:mnist/${set}-images-idx3-ubyte`)).subarray(16);
   const digits = bytesOf(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
-  for (let i = 0; i < digits.length; i++) yield { x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255), digit: digits[i] };
+  for (let i = 0; i < digits.length; i++)
+    yield { x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255), digit: digits[i] };
 }
 
 function* seenRows(find, set) {

@@ -19,7 +19,13 @@ const rows = [...read(find, 't10k')];
 
 function load(name) {
   const { weightsManifest, ...model } = JSON.parse(readFileSync(join(run, name, 'model.json'), 'utf8'));
-  return tf.loadLayersModel(tf.io.fromMemory({ ...model, weightSpecs: weightsManifest.flatMap((group) => group.weights), weightData: new Uint8Array(readFileSync(join(run, name, 'weights.bin'))).buffer }));
+  return tf.loadLayersModel(
+    tf.io.fromMemory({
+      ...model,
+      weightSpecs: weightsManifest.flatMap((group) => group.weights),
+      weightData: new Uint8Array(readFileSync(join(run, name, 'weights.bin'))).buffer,
+    }),
+  );
 }
 
 /** How well each row's words fit each digit: the cosine between them, [rows, 10]. */
@@ -42,14 +48,21 @@ function handicapOf(all) {
 }
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
-console.log(['', 'seen among seen', 'unseen among unseen', 'seen among all', 'unseen among all'].map((text, i) => (i === 0 ? text.padEnd(8) : text.padStart(21))).join(''));
+console.log(
+  ['', 'seen among seen', 'unseen among unseen', 'seen among all', 'unseen among all']
+    .map((text, i) => (i === 0 ? text.padEnd(8) : text.padStart(21)))
+    .join(''),
+);
 for (const name of ['teacher', 'student', 'alone']) {
   const all = fitsOf(await load(name));
   const handicap = handicapOf(all);
-  const guess = (fits) => (fits[best(fits, seen)] - handicap > fits[best(fits, unseen)] ? best(fits, seen) : best(fits, unseen));
+  const guess = (fits) =>
+    fits[best(fits, seen)] - handicap > fits[best(fits, unseen)] ? best(fits, seen) : best(fits, unseen);
   const hits = (digits, choose) => {
     const wanted = rows.flatMap(({ digit }, i) => (digits.includes(digit) ? [i] : []));
     return percent(wanted.filter((i) => choose(all[i]) === rows[i].digit).length / wanted.length).padStart(21);
   };
-  console.log(`${name.padEnd(8)}${hits(seen, (fits) => best(fits, seen))}${hits(unseen, (fits) => best(fits, unseen))}${hits(seen, guess)}${hits(unseen, guess)}`);
+  console.log(
+    `${name.padEnd(8)}${hits(seen, (fits) => best(fits, seen))}${hits(unseen, (fits) => best(fits, unseen))}${hits(seen, guess)}${hits(unseen, guess)}`,
+  );
 }

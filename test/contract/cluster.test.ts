@@ -20,7 +20,8 @@ class MortalProcess implements WorldProcess {
 
   readonly transport: Transport = {
     listen: (address, onLink) => webSocketTransport.listen(address, (link) => onLink(this.#track(link))),
-    connect: async (address) => this.#track(await (this.isAlive ? webSocketTransport.connect(address) : new Promise<Link>(() => {}))),
+    connect: async (address) =>
+      this.#track(await (this.isAlive ? webSocketTransport.connect(address) : new Promise<Link>(() => {}))),
   };
 
   #track(link: Link): Link {
@@ -36,7 +37,9 @@ class MortalProcess implements WorldProcess {
 }
 
 const webSocketWorld = (): World => ({
-  clock: systemClock, coordinatorAddresses: ['127.0.0.1:0'], meshAddress: () => '127.0.0.1:0',
+  clock: systemClock,
+  coordinatorAddresses: ['127.0.0.1:0'],
+  meshAddress: () => '127.0.0.1:0',
   start: (name) => new MortalProcess(name),
   crash: (process) => (process as MortalProcess).die(),
   async pass(isOver) {
@@ -46,12 +49,23 @@ const webSocketWorld = (): World => ({
 
 /** A scenario at a pace at which real time may pass, with the faults that happen in a real world as well. */
 function quick(scenario: Scenario): Scenario {
-  const faults = scenario.faults.filter(({ kind }) => kind === 'a worker crashes' || kind === 'a worker joins' || kind === 'a worker is told to leave');
-  return { ...calm(scenario), speedsMs: scenario.speedsMs.map(() => 1), faults: faults.map((fault) => ({ ...fault, atMs: fault.atMs / 5 })), calmAtMs: 1_000, skews: [{ rate: 1, offsetMs: 0 }] };
+  const faults = scenario.faults.filter(
+    ({ kind }) => kind === 'a worker crashes' || kind === 'a worker joins' || kind === 'a worker is told to leave',
+  );
+  return {
+    ...calm(scenario),
+    speedsMs: scenario.speedsMs.map(() => 1),
+    faults: faults.map((fault) => ({ ...fault, atMs: fault.atMs / 5 })),
+    calmAtMs: 1_000,
+    skews: [{ rate: 1, offsetMs: 0 }],
+  };
 }
 
 /** The first scenarios of a kind. */
-const first = (count: number, fits: (scenario: Scenario) => boolean): Scenario[] => Array.from({ length: 500 }, (_, seed) => quick(scenarioOf(seed))).filter(fits).slice(0, count);
+const first = (count: number, fits: (scenario: Scenario) => boolean): Scenario[] =>
+  Array.from({ length: 500 }, (_, seed) => quick(scenarioOf(seed)))
+    .filter(fits)
+    .slice(0, count);
 const chosen = [
   ...first(4, ({ faults }) => faults.length > 1),
   ...first(2, ({ workers, job }) => workers > job.recipe.ranks),

@@ -15,7 +15,10 @@ interface Subject {
 function passing(clock: VirtualClock): <T>(work: Promise<T>) => Promise<T> {
   return async (work) => {
     let settled = false;
-    void work.then(() => (settled = true), () => (settled = true));
+    void work.then(
+      () => (settled = true),
+      () => (settled = true),
+    );
     for (let tasks = 0; !settled && tasks < 10_000; tasks++) {
       clock.runNext();
       await new Promise((resolve) => setImmediate(resolve));
@@ -26,7 +29,8 @@ function passing(clock: VirtualClock): <T>(work: Promise<T>) => Promise<T> {
 
 const subjects: Subject[] = [
   {
-    name: 'memory', address: 'host:0',
+    name: 'memory',
+    address: 'host:0',
     open: () => {
       const clock = new VirtualClock();
       const network = new Network(clock, 1, { minDelayMs: 1, maxDelayMs: 50, duplicates: 0, losses: 0 });
@@ -37,13 +41,14 @@ const subjects: Subject[] = [
 ];
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
-const nextFrames = (link: Link, count: number): Promise<number[][]> => new Promise((resolve) => {
-  const frames: number[][] = [];
-  link.onFrame((frame) => {
-    frames.push([...frame]);
-    if (frames.length === count) resolve(frames);
+const nextFrames = (link: Link, count: number): Promise<number[][]> =>
+  new Promise((resolve) => {
+    const frames: number[][] = [];
+    link.onFrame((frame) => {
+      frames.push([...frame]);
+      if (frames.length === count) resolve(frames);
+    });
   });
-});
 const closing = (link: Link): Promise<string> => new Promise((resolve) => link.onClose(resolve));
 
 describe.each(subjects)('$name transport', ({ address, open }) => {
@@ -114,7 +119,9 @@ describe.each(subjects)('$name transport', ({ address, open }) => {
 
   test('an address in use and an address without listener are told apart', async () => {
     await pair();
-    await expect(pass(transport.listen(listener!.address.replace('ws://', ''), () => {}))).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    await expect(pass(transport.listen(listener!.address.replace('ws://', ''), () => {}))).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+    });
     const gone = listener!.address;
     await listener!.close();
     await expect(pass(transport.connect(gone))).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });

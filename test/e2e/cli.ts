@@ -12,7 +12,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const mainFile = join(root, 'packages/cli/dist/main.js');
 
 /** MNIST's folder, or undefined: tests that need it are skipped and say so. */
-export const mnistFolder = dataFolders(process.env, root).map((folder) => join(folder, 'mnist')).find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));
+export const mnistFolder = dataFolders(process.env, root)
+  .map((folder) => join(folder, 'mnist'))
+  .find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));
 
 export interface Result {
   readonly code: number | null;
@@ -61,27 +63,39 @@ export class Scratch {
 
   start(args: readonly string[], options: StartOptions = {}): Running {
     const [command, ...before] = [...(options.within ?? []), options.node ?? process.execPath];
-    const child = spawn(command, [...before, mainFile, ...args], { cwd: this.folder, env: { ...process.env, STILLHOUSE_PREPARED: this.path('prepared'), ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}), ...options.env } });
+    const child = spawn(command, [...before, mainFile, ...args], {
+      cwd: this.folder,
+      env: {
+        ...process.env,
+        STILLHOUSE_PREPARED: this.path('prepared'),
+        ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}),
+        ...options.env,
+      },
+    });
     this.#running.add(child);
     let stdout = '';
     let stderr = '';
     const waiting: { text: string | RegExp; found: (all: string) => void }[] = [];
-    const isTold = (text: string | RegExp): boolean => (typeof text === 'string' ? stderr.includes(text) : text.test(stderr));
+    const isTold = (text: string | RegExp): boolean =>
+      typeof text === 'string' ? stderr.includes(text) : text.test(stderr);
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
       for (const { text, found } of waiting) if (isTold(text)) found(stderr);
     });
     child.stdin.end(options.stdin ?? '');
-    const result = new Promise<Result>((resolve) => child.on('close', (code) => {
-      this.#running.delete(child);
-      resolve({ code, stdout, stderr });
-    }));
-    const told = (text: string | RegExp): Promise<string> => new Promise((resolve, reject) => {
-      if (isTold(text)) return resolve(stderr);
-      waiting.push({ text, found: resolve });
-      void result.then(() => reject(new Error(`ended without saying ${text}: ${stderr}`)));
-    });
+    const result = new Promise<Result>((resolve) =>
+      child.on('close', (code) => {
+        this.#running.delete(child);
+        resolve({ code, stdout, stderr });
+      }),
+    );
+    const told = (text: string | RegExp): Promise<string> =>
+      new Promise((resolve, reject) => {
+        if (isTold(text)) return resolve(stderr);
+        waiting.push({ text, found: resolve });
+        void result.then(() => reject(new Error(`ended without saying ${text}: ${stderr}`)));
+      });
     return { child, result, told };
   }
 
@@ -90,9 +104,16 @@ export class Scratch {
   }
 
   /** Runs a recipe to its end; throws what it said otherwise. */
-  async train(recipe: object | string, args: readonly string[] = [], options: StartOptions = {}): Promise<{ record: RunRecord; folder: string; stderr: string }> {
+  async train(
+    recipe: object | string,
+    args: readonly string[] = [],
+    options: StartOptions = {},
+  ): Promise<{ record: RunRecord; folder: string; stderr: string }> {
     const folder = this.out();
-    const { code, stdout, stderr } = await this.run(['run', typeof recipe === 'string' ? recipe : this.recipe(recipe), '--out', folder, '--json', ...args], options);
+    const { code, stdout, stderr } = await this.run(
+      ['run', typeof recipe === 'string' ? recipe : this.recipe(recipe), '--out', folder, '--json', ...args],
+      options,
+    );
     if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
     return { record: JSON.parse(stdout) as RunRecord, folder, stderr };
   }
@@ -108,14 +129,29 @@ export class Scratch {
 }
 
 /** Runs a command where a folder seems to be empty, and another lies on a disk of a few pages. */
-export const hiding = (hidden: string, tiny: string): string[] => ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `mount -t tmpfs none ${hidden} && mkdir -p ${tiny} && mount -t tmpfs -o size=64k none ${tiny} && exec "$@"`, 'sh'];
+export const hiding = (hidden: string, tiny: string): string[] => [
+  'unshare',
+  '--mount',
+  '--propagation',
+  'private',
+  'sh',
+  '-c',
+  `mount -t tmpfs none ${hidden} && mkdir -p ${tiny} && mount -t tmpfs -o size=64k none ${tiny} && exec "$@"`,
+  'sh',
+];
 export const canHide = spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status === 0;
 
 /** A small job that trains in a second or two: dropout, a row count that no batch divides, a student. */
 export function smallRecipe(change: Partial<RecipeInput> = {}): RecipeInput {
   return {
-    name: 'small', seed: 3, ranks: 2,
-    data: { large: { generator: 'friedman1', rows: 203 }, small: { generator: 'friedman1', rows: 30, seed: 1 }, test: { generator: 'friedman1', rows: 50, seed: 2 } },
+    name: 'small',
+    seed: 3,
+    ranks: 2,
+    data: {
+      large: { generator: 'friedman1', rows: 203 },
+      small: { generator: 'friedman1', rows: 30, seed: 1 },
+      test: { generator: 'friedman1', rows: 50, seed: 2 },
+    },
     loss: 'mse',
     teacher: { model: { layers: [{ dense: 16, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 2 },
     student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 2, batch: 8 },

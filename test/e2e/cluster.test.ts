@@ -8,11 +8,30 @@ afterAll(() => scratch.clean());
 
 test('workers that join by themselves give the same bits as `run`, whatever host name they come by', async () => {
   const recipe = scratch.recipe(smallRecipe({ ranks: 3 }));
-  const coordinator = scratch.start(['coordinator', recipe, '--listen', '0.0.0.0:0', '--workers', '3', '--out', scratch.out(), '--json', '--join-timeout', '60'], { env: { STILLHOUSE_TOKEN: 'secret' } });
+  const coordinator = scratch.start(
+    [
+      'coordinator',
+      recipe,
+      '--listen',
+      '0.0.0.0:0',
+      '--workers',
+      '3',
+      '--out',
+      scratch.out(),
+      '--json',
+      '--join-timeout',
+      '60',
+    ],
+    { env: { STILLHOUSE_TOKEN: 'secret' } },
+  );
   const port = /listening at ws:\/\/0\.0\.0\.0:(\d+)/.exec(await coordinator.told(/listening at .*\n/))![1];
   // A worker may be there before its coordinator; loopback has many addresses.
   const hosts = ['127.0.0.1', '127.0.0.2', 'localhost'];
-  const workers = await Promise.all(hosts.map((host) => scratch.run(['worker', '--coordinator', `ws://${host}:${port}`], { env: { STILLHOUSE_TOKEN: 'secret' } })));
+  const workers = await Promise.all(
+    hosts.map((host) =>
+      scratch.run(['worker', '--coordinator', `ws://${host}:${port}`], { env: { STILLHOUSE_TOKEN: 'secret' } }),
+    ),
+  );
   const { code, stdout } = await coordinator.result;
   expect([code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0, 0]);
   const { record } = await scratch.train(recipe, ['--workers', '2']);
@@ -24,9 +43,22 @@ test('workers that join by themselves give the same bits as `run`, whatever host
 test('a worker of another engine is refused unless the user allows a mix', async () => {
   const recipe = scratch.recipe(smallRecipe());
   const start = async (extra: string[]): Promise<{ codes: (number | null)[]; stderr: string }> => {
-    const coordinator = scratch.start(['coordinator', recipe, '--listen', '127.0.0.1:0', '--workers', '2', '--out', scratch.out(), '--token', 'secret', ...extra]);
+    const coordinator = scratch.start([
+      'coordinator',
+      recipe,
+      '--listen',
+      '127.0.0.1:0',
+      '--workers',
+      '2',
+      '--out',
+      scratch.out(),
+      '--token',
+      'secret',
+      ...extra,
+    ]);
     const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
-    const worker = (backend: string): ReturnType<Scratch['run']> => scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', backend]);
+    const worker = (backend: string): ReturnType<Scratch['run']> =>
+      scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', backend]);
     const first = worker('wasm');
     await coordinator.told('(1 of 2)');
     const second = await worker('cpu');
@@ -41,7 +73,18 @@ test('a worker of another engine is refused unless the user allows a mix', async
 });
 
 test('workers that do not come in time', async () => {
-  const { code, stderr } = await scratch.run(['coordinator', scratch.recipe(smallRecipe()), '--listen', '127.0.0.1:0', '--workers', '2', '--out', scratch.out(), '--join-timeout', '1']);
+  const { code, stderr } = await scratch.run([
+    'coordinator',
+    scratch.recipe(smallRecipe()),
+    '--listen',
+    '127.0.0.1:0',
+    '--workers',
+    '2',
+    '--out',
+    scratch.out(),
+    '--join-timeout',
+    '1',
+  ]);
   expect(code).toBe(3);
   expect(stderr).toMatch(/WORKERS_MISSING: 0 of 2 workers joined within 1 s/);
 });

@@ -16,15 +16,24 @@ beforeAll(async () => {
 });
 afterAll(() => scratch.clean());
 
-const documented = [...readFileSync(new URL('../../docs/data.md', import.meta.url), 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => ({ text, recipe: parse(text) as RecipeInput }));
+const documented = [
+  ...readFileSync(new URL('../../docs/data.md', import.meta.url), 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g),
+].map(([, text]) => ({ text, recipe: parse(text) as RecipeInput }));
 
 describe('the recipes of docs/data.md', () => {
   test.each(documented)('$recipe.name', async ({ text, recipe }) => {
     const { record } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', '2']);
-    expect(record).toMatchObject({ status: 'done', teacher: { phase: 'teacher', dataWait: { share: expect.any(Number) } } });
+    expect(record).toMatchObject({
+      status: 'done',
+      teacher: { phase: 'teacher', dataWait: { share: expect.any(Number) } },
+    });
     // Where rows are drawn in proportions each epoch draws others, which the coordinator has checked.
     const isSampled = recipe.data.sampling !== undefined || 'mix' in recipe.data.large;
-    for (const epoch of isSampled ? [] : record.teacher!.epochs) expect([epoch.rows, epoch.rowsDigest]).toEqual([record.dataset.rows['large'], record.teacher!.expectedRowsDigest]);
+    for (const epoch of isSampled ? [] : record.teacher!.epochs)
+      expect([epoch.rows, epoch.rowsDigest]).toEqual([
+        record.dataset.rows['large'],
+        record.teacher!.expectedRowsDigest,
+      ]);
   });
 
   test('there is one for each source that the schema knows', () => {
@@ -41,20 +50,35 @@ function writeIn(name: string, text: string): string {
 
 test('rows of one owner are on one side, and what is predicted fits the rows that were trained on', async () => {
   const { text } = documented.find(({ recipe }) => recipe.name === 'csv')!;
-  const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--set', 'teacher.epochs=40']);
+  const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), [
+    '--backend',
+    'cpu',
+    '--set',
+    'teacher.epochs=40',
+  ]);
   const { large, largeValidation, test: held } = record.dataset.rows;
   expect(large + largeValidation + held).toBe(240);
   const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n').slice(0, 4);
   const { stdout, stderr } = await scratch.run(['predict', out], { stdin: `${rows.join('\n')}\n` });
   expect(stderr).toBe('');
   const prices = rows.slice(1).map((row) => Number(row.split(',').at(-1)));
-  stdout.trim().split('\n').forEach((line, i) => expect(Math.abs(Number(line) - prices[i]) / prices[i]).toBeLessThan(0.5));
+  stdout
+    .trim()
+    .split('\n')
+    .forEach((line, i) => expect(Math.abs(Number(line) - prices[i]) / prices[i]).toBeLessThan(0.5));
 });
 
 test('a student with a class and a column of its own: on two backends, evaluated and predicted with as it was tested', async () => {
   const { recipe } = documented.find(({ recipe }) => recipe.name === 'further')!;
-  const of = { ...recipe, teacher: { ...recipe.teacher, epochs: 30 }, student: { ...recipe.student!, epochs: 200, batch: 12, optimizer: { name: 'adam', learningRate: 0.02 } } };
-  const path = writeIn('further.json', JSON.stringify({ ...of, data: { ...of.data, small: { ...of.data.small, perClass: 60 } } }));
+  const of = {
+    ...recipe,
+    teacher: { ...recipe.teacher, epochs: 30 },
+    student: { ...recipe.student!, epochs: 200, batch: 12, optimizer: { name: 'adam', learningRate: 0.02 } },
+  };
+  const path = writeIn(
+    'further.json',
+    JSON.stringify({ ...of, data: { ...of.data, small: { ...of.data.small, perClass: 60 } } }),
+  );
   for (const backend of ['cpu', 'wasm']) {
     const { record, folder: out, stderr } = await scratch.train(path, ['--backend', backend, '--workers', '2']);
     expect(stderr).toMatch(/columns of data.small that only the student gets: price/);
@@ -62,13 +86,19 @@ test('a student with a class and a column of its own: on two backends, evaluated
     const { teacher, student, alone } = record;
     expect([student!.test['rows'], alone!.test['rows']]).toEqual([240, 240]);
     expect(teacher!.test['rows']).toBeLessThan(200);
-    const evaluated = JSON.parse((await scratch.run(['evaluate', out, '--backend', backend, '--json'])).stdout) as Record<string, unknown>;
+    const evaluated = JSON.parse(
+      (await scratch.run(['evaluate', out, '--backend', backend, '--json'])).stdout,
+    ) as Record<string, unknown>;
     // Sums are added up rank by rank there, and row by row here.
-    const near = (test: object): object => Object.fromEntries(Object.entries(test).map(([name, value]) => [name, expect.closeTo(value as number, 9)]));
+    const near = (test: object): object =>
+      Object.fromEntries(Object.entries(test).map(([name, value]) => [name, expect.closeTo(value as number, 9)]));
     expect(evaluated).toEqual({ teacher: near(teacher!.test), student: near(student!.test), alone: near(alone!.test) });
     const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n');
     const { stdout } = await scratch.run(['predict', out, '--backend', backend], { stdin: `${rows.join('\n')}\n` });
-    const predicted = stdout.trim().split('\n').map((line) => line.split(',')[0]);
+    const predicted = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(',')[0]);
     expect(predicted).toContain('Kyoto');
     const right = predicted.filter((city, i) => rows[i + 1].split(',')[3] === city).length;
     expect(right / 240).toBeCloseTo(student!.test['accuracy'] as number, 6);
@@ -78,9 +108,20 @@ test('a student with a class and a column of its own: on two backends, evaluated
 
 test('augmented images give the same weights on any number of workers', async () => {
   const { text } = documented.find(({ recipe }) => recipe.name === 'folder')!;
-  const weights = await Promise.all(['1', '3'].map(async (workers) => (await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', workers])).record.teacher!.weightsSha256));
+  const weights = await Promise.all(
+    ['1', '3'].map(
+      async (workers) =>
+        (await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', workers])).record.teacher!
+          .weightsSha256,
+    ),
+  );
   expect(new Set(weights).size).toBe(1);
-  const { record } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--set', 'teacher.augment=null']);
+  const { record } = await scratch.train(writeIn('recipe.yaml', text), [
+    '--backend',
+    'cpu',
+    '--set',
+    'teacher.augment=null',
+  ]);
   expect(record.teacher!.weightsSha256).not.toBe(weights[0]);
 });
 
@@ -103,10 +144,14 @@ describe('stillhouse data inspect', () => {
 
 describe('stillhouse data prepare', () => {
   const recipe: RecipeInput = {
-    name: 'prepared', ranks: 2, loss: 'mse', data: { large: { csv: 'big.csv' }, test: { csv: 'big.csv', take: 20 }, table: { target: 'y' } },
+    name: 'prepared',
+    ranks: 2,
+    loss: 'mse',
+    data: { large: { csv: 'big.csv' }, test: { csv: 'big.csv', take: 20 }, table: { target: 'y' } },
     teacher: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 1024 },
   };
-  const rowsOf = (count: number): string => `a,b,y\n${Array.from({ length: count }, (_, i) => `${(i * 7919) % 1000},${(i * 104_729) % 977},${i % 100}`).join('\n')}\n`;
+  const rowsOf = (count: number): string =>
+    `a,b,y\n${Array.from({ length: count }, (_, i) => `${(i * 7919) % 1000},${(i * 104_729) % 977},${i % 100}`).join('\n')}\n`;
 
   test('a run uses what was prepared, and refuses a source that has changed since', async () => {
     const csv = writeIn('big.csv', rowsOf(2000));
@@ -117,7 +162,10 @@ describe('stillhouse data prepare', () => {
     await scratch.train(path, ['--backend', 'cpu']);
     appendFileSync(csv, '1,2,3\n');
     const refused = await scratch.run(['run', path, '--out', scratch.out()]);
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/DATA_CHANGED: .*big\.csv is not what it was/)]);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/DATA_CHANGED: .*big\.csv is not what it was/),
+    ]);
     expect((await scratch.run(['data', 'prepare', path, '--again'])).stdout).toMatch(/large +2,001/);
     const { record } = await scratch.train(path, ['--backend', 'cpu']);
     expect(record.dataset.rows['large']).toBe(2001);
@@ -126,19 +174,28 @@ describe('stillhouse data prepare', () => {
   test('one that is killed goes on where it was, and gives the same blocks', async () => {
     writeIn('big.csv', rowsOf(600_000));
     const path = writeIn('killed.json', JSON.stringify({ ...recipe, name: 'killed' }));
-    const whole = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: scratch.path('other') } })).stdout) as { folder: string };
+    const whole = JSON.parse(
+      (await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: scratch.path('other') } }))
+        .stdout,
+    ) as { folder: string };
     const blocksIn = (at: string): string[] => readdirSync(at).sort();
     const partial = scratch.path('killed');
     const victim = scratch.start(['data', 'prepare', path], { env: { STILLHOUSE_PREPARED: partial } });
-    const written = (): string[] => (readdirSync(scratch.folder).includes('killed') ? readdirSync(partial, { recursive: true, encoding: 'utf8' }).filter((name) => /[0-9a-f]{64}$/.test(name)) : []);
-    for (let tries = 0; written().length < 2 && tries < 2000; tries++) await new Promise((resolve) => setTimeout(resolve, 5));
+    const written = (): string[] =>
+      readdirSync(scratch.folder).includes('killed')
+        ? readdirSync(partial, { recursive: true, encoding: 'utf8' }).filter((name) => /[0-9a-f]{64}$/.test(name))
+        : [];
+    for (let tries = 0; written().length < 2 && tries < 2000; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     victim.child.kill('SIGKILL');
     await victim.result;
     const before = written().length;
     expect(before).toBeGreaterThanOrEqual(2);
     expect(before).toBeLessThan(blocksIn(whole.folder).length);
     const times = new Map(written().map((name) => [name.slice(-64), statSync(join(partial, name)).mtimeMs]));
-    const resumed = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: partial } })).stdout) as { folder: string };
+    const resumed = JSON.parse(
+      (await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: partial } })).stdout,
+    ) as { folder: string };
     expect(blocksIn(resumed.folder)).toEqual(blocksIn(whole.folder));
     // What had been written was not written again.
     const kept = [...times].filter(([name, time]) => statSync(join(resumed.folder, name)).mtimeMs === time);
@@ -146,38 +203,81 @@ describe('stillhouse data prepare', () => {
   });
 });
 
-test.skipIf(!canHide)('a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full disk (skipped where mounts cannot be made: run as root)', async () => {
-  // 44 bytes a row: 75 MB.
-  const recipe = scratch.recipe({
-    name: 'network', ranks: 3, seed: 4, loss: 'mse', data: { large: { generator: 'friedman1', rows: 1_700_000 }, test: { generator: 'friedman1', rows: 100, seed: 1 } },
-    teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 60_000, epochs: 2 },
-  });
-  const { record } = await scratch.train(recipe, ['--backend', 'cpu', '--workers', '1']);
-  expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(Array(2).fill(record.teacher!.expectedRowsDigest));
-  const coordinator = scratch.start(['coordinator', recipe, '--listen', '127.0.0.1:0', '--workers', '2', '--out', scratch.out(), '--token', 'secret', '--json']);
-  const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
-  const cache = scratch.path('worker-cache');
-  const tiny = scratch.path('tiny');
-  const within = hiding(scratch.path('prepared'), tiny);
-  const workers = await Promise.all([cache, tiny].map((folder) => scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', 'cpu'], { within, env: { STILLHOUSE_CACHE: folder } })));
-  const { code, stdout } = await coordinator.result;
-  expect([code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0]);
-  expect((JSON.parse(stdout) as { teacher: { weightsSha256: string } }).teacher.weightsSha256).toBe(record.teacher!.weightsSha256);
-  expect(readdirSync(join(cache, 'blocks')).length).toBeGreaterThan(10);
-  const came = workers.map(({ stderr }) => /blocks: \d+ from disk, (\d+) from other workers, (\d+) from the coordinator/.exec(stderr)!.slice(1).map(Number));
-  // The worker that keeps blocks hands them out; the other one has none to hand out.
-  expect(came[1][0]).toBeGreaterThan(10);
-  expect(came[0][1] + came[1][1]).toBeGreaterThan(70);
-  expect(workers[1].stderr).toMatch(/blocks cannot be written: .*ENOSPC.*fetched again when they are needed again/);
-});
+test.skipIf(!canHide)(
+  'a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full disk (skipped where mounts cannot be made: run as root)',
+  async () => {
+    // 44 bytes a row: 75 MB.
+    const recipe = scratch.recipe({
+      name: 'network',
+      ranks: 3,
+      seed: 4,
+      loss: 'mse',
+      data: {
+        large: { generator: 'friedman1', rows: 1_700_000 },
+        test: { generator: 'friedman1', rows: 100, seed: 1 },
+      },
+      teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 60_000, epochs: 2 },
+    });
+    const { record } = await scratch.train(recipe, ['--backend', 'cpu', '--workers', '1']);
+    expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(
+      Array(2).fill(record.teacher!.expectedRowsDigest),
+    );
+    const coordinator = scratch.start([
+      'coordinator',
+      recipe,
+      '--listen',
+      '127.0.0.1:0',
+      '--workers',
+      '2',
+      '--out',
+      scratch.out(),
+      '--token',
+      'secret',
+      '--json',
+    ]);
+    const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+    const cache = scratch.path('worker-cache');
+    const tiny = scratch.path('tiny');
+    const within = hiding(scratch.path('prepared'), tiny);
+    const workers = await Promise.all(
+      [cache, tiny].map((folder) =>
+        scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', 'cpu'], {
+          within,
+          env: { STILLHOUSE_CACHE: folder },
+        }),
+      ),
+    );
+    const { code, stdout } = await coordinator.result;
+    expect([code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0]);
+    expect((JSON.parse(stdout) as { teacher: { weightsSha256: string } }).teacher.weightsSha256).toBe(
+      record.teacher!.weightsSha256,
+    );
+    expect(readdirSync(join(cache, 'blocks')).length).toBeGreaterThan(10);
+    const came = workers.map(({ stderr }) =>
+      /blocks: \d+ from disk, (\d+) from other workers, (\d+) from the coordinator/.exec(stderr)!.slice(1).map(Number),
+    );
+    // The worker that keeps blocks hands them out; the other one has none to hand out.
+    expect(came[1][0]).toBeGreaterThan(10);
+    expect(came[0][1] + came[1][1]).toBeGreaterThan(70);
+    expect(workers[1].stderr).toMatch(/blocks cannot be written: .*ENOSPC.*fetched again when they are needed again/);
+  },
+);
 
 describe('blocks', () => {
-  const recipe: RecipeInput = { name: 'blocks', ranks: 2, loss: 'mse', data: { large: { generator: 'friedman1', rows: 60_000 }, test: { generator: 'friedman1', rows: 50, seed: 1 } }, teacher: { model: { layers: [{ dense: 4 }, { dense: 1 }] }, batch: 1000, epochs: 1 } };
+  const recipe: RecipeInput = {
+    name: 'blocks',
+    ranks: 2,
+    loss: 'mse',
+    data: { large: { generator: 'friedman1', rows: 60_000 }, test: { generator: 'friedman1', rows: 50, seed: 1 } },
+    teacher: { model: { layers: [{ dense: 4 }, { dense: 1 }] }, batch: 1000, epochs: 1 },
+  };
 
   test('one that is spoilt on disk is named, prepared anew, and the result is the same', async () => {
     const path = scratch.recipe(recipe);
     const { record } = await scratch.train(path, ['--backend', 'cpu']);
-    const { folder: blocks } = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'])).stdout) as { folder: string };
+    const { folder: blocks } = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'])).stdout) as {
+      folder: string;
+    };
     const file = join(blocks, readdirSync(blocks).sort()[0]);
     const bytes = readFileSync(file);
     bytes[bytes.length >> 1] ^= 1;
@@ -194,8 +294,18 @@ test('rows of a pool teach what the same rows of the large set do, without their
   const labelled = scratch.write('labelled.csv', ['a,b,y', ...rows.map(([a, b]) => `${a},${b},${a * b}`)].join('\n'));
   const unlabelled = scratch.write('unlabelled.csv', ['a,b', ...rows.map(([a, b]) => `${a},${b}`)].join('\n'));
   const recipe = (from: 'large' | 'pool'): RecipeInput => ({
-    seed: 3, ranks: 2, data: { large: { csv: labelled }, small: { csv: labelled, take: 20 }, test: { csv: labelled }, pool: { csv: unlabelled }, table: { target: 'y' } }, loss: 'mse',
-    teacher: { model: { layers: [{ dense: 8, activation: 'tanh' }, { dense: 1 }] }, epochs: 3 }, student: { model: { layers: [{ dense: 4, activation: 'tanh' }, { dense: 1 }] }, epochs: 4, batch: 8 },
+    seed: 3,
+    ranks: 2,
+    data: {
+      large: { csv: labelled },
+      small: { csv: labelled, take: 20 },
+      test: { csv: labelled },
+      pool: { csv: unlabelled },
+      table: { target: 'y' },
+    },
+    loss: 'mse',
+    teacher: { model: { layers: [{ dense: 8, activation: 'tanh' }, { dense: 1 }] }, epochs: 3 },
+    student: { model: { layers: [{ dense: 4, activation: 'tanh' }, { dense: 1 }] }, epochs: 4, batch: 8 },
     distill: { transfer: [{ from, rows: 2 }] },
   });
   const [fromLarge, fromPool] = [await scratch.train(recipe('large')), await scratch.train(recipe('pool'))];

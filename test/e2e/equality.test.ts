@@ -6,16 +6,33 @@ import { Scratch, smallRecipe } from './cli.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
-const convolutional: LayerConfig[] = [{ reshape: [5, 2, 1] }, { conv2d: 4, kernel: 2, activation: 'relu' }, 'batchNormalization', { dropout: 0.3 }, 'flatten', { dense: 1 }];
+const convolutional: LayerConfig[] = [
+  { reshape: [5, 2, 1] },
+  { conv2d: 4, kernel: 2, activation: 'relu' },
+  'batchNormalization',
+  { dropout: 0.3 },
+  'flatten',
+  { dense: 1 },
+];
 
 const models: Record<string, Partial<RecipeInput>> = {
   dense: {},
   convolutional: {
-    teacher: { model: { layers: convolutional }, epochs: 2, validation: 0.1, optimizer: { name: 'adamw', clipNorm: 0.1, weightDecay: 0.01 }, schedule: { name: 'cosine', warmupSteps: 3 }, earlyStopping: { patience: 1 } },
+    teacher: {
+      model: { layers: convolutional },
+      epochs: 2,
+      validation: 0.1,
+      optimizer: { name: 'adamw', clipNorm: 0.1, weightDecay: 0.01 },
+      schedule: { name: 'cosine', warmupSteps: 3 },
+      earlyStopping: { patience: 1 },
+    },
     student: { model: { layers: convolutional }, epochs: 2, batch: 7 },
   },
 };
-const clusters = [{ ranks: 5, counts: [1, 2, 3, 4, 5] }, { ranks: 8, counts: [1, 2, 3, 4, 8] }];
+const clusters = [
+  { ranks: 5, counts: [1, 2, 3, 4, 5] },
+  { ranks: 8, counts: [1, 2, 3, 4, 8] },
+];
 
 describe.each(Object.entries(models))('%s', (_, change) => {
   test.each(clusters)('ranks $ranks on $counts workers', async ({ ranks, counts }) => {
@@ -24,10 +41,19 @@ describe.each(Object.entries(models))('%s', (_, change) => {
       const { record } = await scratch.train(smallRecipe({ ...change, ranks }), ['--workers', String(workers)]);
       expect(record.workers).toHaveLength(workers);
       const { teacher, student, alone } = record;
-      hashes.push({ teacher: teacher!.weightsSha256, student: student!.weightsSha256, alone: alone!.weightsSha256, test: teacher!.test });
+      hashes.push({
+        teacher: teacher!.weightsSha256,
+        student: student!.weightsSha256,
+        alone: alone!.weightsSha256,
+        test: teacher!.test,
+      });
       // Every row exactly once an epoch.
       for (const phase of [teacher!, student!, alone!]) {
-        for (const epoch of phase.epochs) expect([epoch.rows, epoch.rowsDigest]).toEqual([phase === teacher ? record.dataset.rows['large'] : 30, phase.expectedRowsDigest]);
+        for (const epoch of phase.epochs)
+          expect([epoch.rows, epoch.rowsDigest]).toEqual([
+            phase === teacher ? record.dataset.rows['large'] : 30,
+            phase.expectedRowsDigest,
+          ]);
       }
     }
     for (const hash of hashes) expect(hash).toEqual(hashes[0]);
@@ -36,13 +62,17 @@ describe.each(Object.entries(models))('%s', (_, change) => {
 });
 
 test('ranks and seed are the job’s: changing them changes the bits', async () => {
-  const hash = async (args: string[]): Promise<string> => (await scratch.train(smallRecipe(), args)).record.teacher!.weightsSha256;
+  const hash = async (args: string[]): Promise<string> =>
+    (await scratch.train(smallRecipe(), args)).record.teacher!.weightsSha256;
   const hashes = [await hash([]), await hash(['--set', 'ranks=3']), await hash(['--set', 'seed=4'])];
   expect(new Set(hashes).size).toBe(3);
 });
 
 test('more workers than ranks: those without one are spares, and the result is the same', async () => {
-  const [few, many] = [await scratch.train(smallRecipe(), ['--workers', '1']), await scratch.train(smallRecipe(), ['--workers', '3'])];
+  const [few, many] = [
+    await scratch.train(smallRecipe(), ['--workers', '1']),
+    await scratch.train(smallRecipe(), ['--workers', '3']),
+  ];
   expect(many.record.teacher!.weightsSha256).toBe(few.record.teacher!.weightsSha256);
   expect(many.record.workers.map(({ ranks }) => ranks!.hi - ranks!.lo).sort()).toEqual([0, 1, 1]);
 });

@@ -6,7 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { decodeSafetensors, decodeToWorker, encodeMessage, protocolVersion, type RecipeInput, type ToWorker } from '@stillhouse/core';
+import {
+  decodeSafetensors,
+  decodeToWorker,
+  encodeMessage,
+  protocolVersion,
+  type RecipeInput,
+  type ToWorker,
+} from '@stillhouse/core';
 import { webSocketTransport } from '@stillhouse/transport';
 import { Scratch, smallRecipe, type Result } from './cli.js';
 
@@ -19,22 +26,32 @@ const changed = (change: (recipe: Record<string, any>) => void): object => {
   change(recipe);
   return recipe;
 };
-const csvRecipe = (text: string): object => changed((recipe) => {
-  const csv = scratch.write(`data-${Math.round(text.length * 7 + text.charCodeAt(4))}.csv`, text);
-  recipe['data'] = { large: { csv }, small: { csv }, test: { csv }, table: { target: 'y' } };
-});
-const idxBytes = (count: number, bytes: number): Buffer => Buffer.concat([Buffer.from([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 2]), Buffer.alloc(bytes)]);
-const labelBytes = (...labels: number[]): Buffer => Buffer.concat([Buffer.from([0, 0, 8, 1, 0, 0, 0, labels.length]), Buffer.from(labels)]);
-const idxRecipe = (images: string, labels: string): object => changed((recipe) => {
-  const source = { idx: { images, labels } };
-  recipe['data'] = { large: source, small: source, test: source };
-  recipe['loss'] = 'softmaxCrossEntropy';
-  for (const part of ['teacher', 'student']) recipe[part].model.layers = ['flatten', { dense: 2 }];
-});
+const csvRecipe = (text: string): object =>
+  changed((recipe) => {
+    const csv = scratch.write(`data-${Math.round(text.length * 7 + text.charCodeAt(4))}.csv`, text);
+    recipe['data'] = { large: { csv }, small: { csv }, test: { csv }, table: { target: 'y' } };
+  });
+const idxBytes = (count: number, bytes: number): Buffer =>
+  Buffer.concat([Buffer.from([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 2]), Buffer.alloc(bytes)]);
+const labelBytes = (...labels: number[]): Buffer =>
+  Buffer.concat([Buffer.from([0, 0, 8, 1, 0, 0, 0, labels.length]), Buffer.from(labels)]);
+const idxRecipe = (images: string, labels: string): object =>
+  changed((recipe) => {
+    const source = { idx: { images, labels } };
+    recipe['data'] = { large: source, small: source, test: source };
+    recipe['loss'] = 'softmaxCrossEntropy';
+    for (const part of ['teacher', 'student']) recipe[part].model.layers = ['flatten', { dense: 2 }];
+  });
 
 /** Exactly one sentence with a code, and one that says what to do next. */
-function expectRefusal({ code, stderr, stdout }: Result, expected: { exit: number; code: string; text: string | RegExp }): void {
-  const lines = stderr.trimEnd().split('\n').filter((line) => !/^(backend|worker w\d|teacher:|warning:)/.test(line));
+function expectRefusal(
+  { code, stderr, stdout }: Result,
+  expected: { exit: number; code: string; text: string | RegExp },
+): void {
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^(backend|worker w\d|teacher:|warning:)/.test(line));
   expect(lines).toHaveLength(2);
   expect(lines[0]).toMatch(new RegExp(`^stillhouse: ${expected.code}: `));
   expect(lines[0]).toMatch(expected.text);
@@ -45,17 +62,79 @@ function expectRefusal({ code, stderr, stdout }: Result, expected: { exit: numbe
 
 describe('what a user got wrong', () => {
   const cases: [string, () => { recipe: object; args?: string[] }, { exit: number; code: string; text: RegExp }][] = [
-    ['an unknown key', () => ({ recipe: changed((recipe) => (recipe['teacher'].optimiser = {})) }), { exit: 2, code: 'RECIPE_UNKNOWN_KEY', text: /teacher\.optimiser is not a key that exists here; the nearest is optimizer/ }],
-    ['a wrong value', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.epochs=many'] }), { exit: 2, code: 'RECIPE_INVALID', text: /teacher\.epochs is "many"/ }],
-    ['a missing file', () => ({ recipe: changed((recipe) => { recipe['data'].large = { csv: 'none.csv' }; recipe['data'].table = { target: 'y' }; }) }), { exit: 2, code: 'DATA_NOT_FOUND', text: /none\.csv does not exist/ }],
-    ['a truncated file', () => ({ recipe: idxRecipe(scratch.write('cut.gz', gzipSync(idxBytes(3, 8))), scratch.write('cut-labels', labelBytes(0, 1, 0))) }), { exit: 2, code: 'DATA_TRUNCATED', text: /holds 8 of the 12 bytes/ }],
-    ['a cell that is no number', () => ({ recipe: csvRecipe('a,b,y\n1,2,3\n1,oops,3\n4,5,6\n') }), { exit: 2, code: 'DATA_CELL', text: /data-\d+\.csv, row 2, column b: "oops" is not a number/ }],
-    ['a label out of range', () => ({ recipe: changed((recipe) => Object.assign(recipe, idxRecipe(scratch.write('i', idxBytes(3, 12)), scratch.write('l', labelBytes(0, 7, 0))), { loss: 'binaryCrossEntropy' })) }), { exit: 2, code: 'DATA_LABEL', text: /label 7 of row 1 is not a class from 0 to 1/ }],
+    [
+      'an unknown key',
+      () => ({ recipe: changed((recipe) => (recipe['teacher'].optimiser = {})) }),
+      {
+        exit: 2,
+        code: 'RECIPE_UNKNOWN_KEY',
+        text: /teacher\.optimiser is not a key that exists here; the nearest is optimizer/,
+      },
+    ],
+    [
+      'a wrong value',
+      () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.epochs=many'] }),
+      { exit: 2, code: 'RECIPE_INVALID', text: /teacher\.epochs is "many"/ },
+    ],
+    [
+      'a missing file',
+      () => ({
+        recipe: changed((recipe) => {
+          recipe['data'].large = { csv: 'none.csv' };
+          recipe['data'].table = { target: 'y' };
+        }),
+      }),
+      { exit: 2, code: 'DATA_NOT_FOUND', text: /none\.csv does not exist/ },
+    ],
+    [
+      'a truncated file',
+      () => ({
+        recipe: idxRecipe(
+          scratch.write('cut.gz', gzipSync(idxBytes(3, 8))),
+          scratch.write('cut-labels', labelBytes(0, 1, 0)),
+        ),
+      }),
+      { exit: 2, code: 'DATA_TRUNCATED', text: /holds 8 of the 12 bytes/ },
+    ],
+    [
+      'a cell that is no number',
+      () => ({ recipe: csvRecipe('a,b,y\n1,2,3\n1,oops,3\n4,5,6\n') }),
+      { exit: 2, code: 'DATA_CELL', text: /data-\d+\.csv, row 2, column b: "oops" is not a number/ },
+    ],
+    [
+      'a label out of range',
+      () => ({
+        recipe: changed((recipe) =>
+          Object.assign(
+            recipe,
+            idxRecipe(scratch.write('i', idxBytes(3, 12)), scratch.write('l', labelBytes(0, 7, 0))),
+            { loss: 'binaryCrossEntropy' },
+          ),
+        ),
+      }),
+      { exit: 2, code: 'DATA_LABEL', text: /label 7 of row 1 is not a class from 0 to 1/ },
+    ],
     ['an empty set', () => ({ recipe: csvRecipe('a,y\n') }), { exit: 2, code: 'DATA_EMPTY', text: /has no rows/ }],
-    ['outputs that do not fit', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model.layers.2.dense=3'] }), { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data needs \[1\]/ }],
-    ['a layer that does not fit', () => ({ recipe: smallRecipe(), args: ['--set', 'student.model.layers.0={conv2d: 4, kernel: 3}'] }), { exit: 2, code: 'MODEL_INVALID', text: /student\.model\.layers\[0\] \(conv2d\)/ }],
-    ['a topology file that does not exist', () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model={topology: none.json}'] }), { exit: 2, code: 'MODEL_INVALID', text: /none\.json cannot be read/ }],
-    ['a backend that is not there', () => ({ recipe: smallRecipe(), args: ['--backend', 'tensorflow'] }), { exit: 3, code: 'BACKEND_UNAVAILABLE', text: /the tensorflow backend is not installed/ }],
+    [
+      'outputs that do not fit',
+      () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model.layers.2.dense=3'] }),
+      { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data needs \[1\]/ },
+    ],
+    [
+      'a layer that does not fit',
+      () => ({ recipe: smallRecipe(), args: ['--set', 'student.model.layers.0={conv2d: 4, kernel: 3}'] }),
+      { exit: 2, code: 'MODEL_INVALID', text: /student\.model\.layers\[0\] \(conv2d\)/ },
+    ],
+    [
+      'a topology file that does not exist',
+      () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model={topology: none.json}'] }),
+      { exit: 2, code: 'MODEL_INVALID', text: /none\.json cannot be read/ },
+    ],
+    [
+      'a backend that is not there',
+      () => ({ recipe: smallRecipe(), args: ['--backend', 'tensorflow'] }),
+      { exit: 3, code: 'BACKEND_UNAVAILABLE', text: /the tensorflow backend is not installed/ },
+    ],
   ];
 
   test.each(cases)('%s', async (_, make, expected) => {
@@ -64,14 +143,29 @@ describe('what a user got wrong', () => {
   });
 
   test('what to do next crosses the wire, too', async () => {
-    const { stderr } = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', scratch.out(), '--backend', 'tensorflow']);
+    const { stderr } = await scratch.run([
+      'run',
+      scratch.recipe(smallRecipe()),
+      '--out',
+      scratch.out(),
+      '--backend',
+      'tensorflow',
+    ]);
     expect(stderr).toMatch(/^ {2}Run `stillhouse backend install tensorflow`/m);
   });
 
   test('a recipe that does not exist, or is no YAML, with line and column', async () => {
-    expectRefusal(await scratch.run(['run', 'none.yaml']), { exit: 2, code: 'RECIPE_NOT_FOUND', text: /none\.yaml does not exist/ });
+    expectRefusal(await scratch.run(['run', 'none.yaml']), {
+      exit: 2,
+      code: 'RECIPE_NOT_FOUND',
+      text: /none\.yaml does not exist/,
+    });
     const broken = scratch.write('broken.yaml', 'teacher: {\n  a: [1\n');
-    expectRefusal(await scratch.run(['run', broken]), { exit: 2, code: 'RECIPE_SYNTAX', text: /broken\.yaml, line \d+, column \d+/ });
+    expectRefusal(await scratch.run(['run', broken]), {
+      exit: 2,
+      code: 'RECIPE_SYNTAX',
+      text: /broken\.yaml, line \d+, column \d+/,
+    });
     const empty = scratch.write('empty.yaml', '');
     expectRefusal(await scratch.run(['run', empty]), { exit: 2, code: 'RECIPE_SYNTAX', text: /holds no recipe/ });
   });
@@ -81,19 +175,46 @@ describe('what a user got wrong', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/unknown option '--worker'.*Did you mean --workers/s);
     expect((await scratch.run(['--help'])).stdout).toMatch(/Exit codes: 0 done/);
-    for (const command of ['run', 'coordinator', 'worker', 'sweep', 'report', 'compare', 'evaluate', 'predict', 'schema']) expect((await scratch.run([command, '--help'])).stdout).toMatch(/Example/);
+    for (const command of [
+      'run',
+      'coordinator',
+      'worker',
+      'sweep',
+      'report',
+      'compare',
+      'evaluate',
+      'predict',
+      'schema',
+    ])
+      expect((await scratch.run([command, '--help'])).stdout).toMatch(/Example/);
   });
 
   test('a run folder that exists, one that cannot be written, and one that holds no run', async () => {
     const taken = scratch.out();
     mkdirSync(taken);
     scratch.write(`${taken.split('/').at(-1)}/precious`, 'x');
-    expectRefusal(await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', taken]), { exit: 2, code: 'OUT_EXISTS', text: /exists already/ });
+    expectRefusal(await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', taken]), {
+      exit: 2,
+      code: 'OUT_EXISTS',
+      text: /exists already/,
+    });
     expect(readdirSync(taken)).toEqual(['precious']);
     const below = join(scratch.write('a-file', ''), 'out');
-    expectRefusal(await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', below]), { exit: 3, code: 'OUT_UNWRITABLE', text: /cannot be made/ });
-    expectRefusal(await scratch.run(['evaluate', scratch.folder]), { exit: 2, code: 'RUN_NOT_FOUND', text: /holds no run\.json/ });
-    expectRefusal(await scratch.run(['predict', scratch.folder], { stdin: '1' }), { exit: 2, code: 'RUN_NOT_FOUND', text: /holds no run\.json/ });
+    expectRefusal(await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', below]), {
+      exit: 3,
+      code: 'OUT_UNWRITABLE',
+      text: /cannot be made/,
+    });
+    expectRefusal(await scratch.run(['evaluate', scratch.folder]), {
+      exit: 2,
+      code: 'RUN_NOT_FOUND',
+      text: /holds no run\.json/,
+    });
+    expectRefusal(await scratch.run(['predict', scratch.folder], { stdin: '1' }), {
+      exit: 2,
+      code: 'RUN_NOT_FOUND',
+      text: /holds no run\.json/,
+    });
   });
 
   test('a port in use; no run folder is left behind', async () => {
@@ -101,7 +222,10 @@ describe('what a user got wrong', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
     const out = scratch.out();
-    expectRefusal(await scratch.run(['coordinator', scratch.recipe(smallRecipe()), '--listen', `127.0.0.1:${port}`, '--out', out]), { exit: 3, code: 'PORT_IN_USE', text: new RegExp(`127\\.0\\.0\\.1:${port} is already in use`) });
+    expectRefusal(
+      await scratch.run(['coordinator', scratch.recipe(smallRecipe()), '--listen', `127.0.0.1:${port}`, '--out', out]),
+      { exit: 3, code: 'PORT_IN_USE', text: new RegExp(`127\\.0\\.0\\.1:${port} is already in use`) },
+    );
     expect(existsSync(out)).toBe(false);
     server.close();
   });
@@ -112,31 +236,55 @@ describe('a loss that is not finite', () => {
   let out: string;
   beforeAll(async () => {
     out = scratch.out();
-    const settings = ['teacher.optimizer={name: sgd, learningRate: 1e30}', 'teacher.model.layers.0.activation=linear'].flatMap((setting) => ['--set', setting]);
+    const settings = [
+      'teacher.optimizer={name: sgd, learningRate: 1e30}',
+      'teacher.model.layers.0.activation=linear',
+    ].flatMap((setting) => ['--set', setting]);
     result = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', out, ...settings]);
   });
 
   test('names step and rank', () => {
-    expectRefusal(result, { exit: 4, code: 'LOSS_NOT_FINITE', text: /the loss or gradient of the teacher is not a finite number at step [1-9]\d*, rank [01]/ });
+    expectRefusal(result, {
+      exit: 4,
+      code: 'LOSS_NOT_FINITE',
+      text: /the loss or gradient of the teacher is not a finite number at step [1-9]\d*, rank [01]/,
+    });
   });
 
   test('also where the weights themselves overflow', async () => {
     const folder = scratch.out();
-    const overflow = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', folder, '--set', 'teacher.optimizer={name: sgd, learningRate: 1e300}']);
-    expectRefusal(overflow, { exit: 4, code: 'LOSS_NOT_FINITE', text: /the weights of the teacher overflow in the optimiser's step 0/ });
+    const overflow = await scratch.run([
+      'run',
+      scratch.recipe(smallRecipe()),
+      '--out',
+      folder,
+      '--set',
+      'teacher.optimizer={name: sgd, learningRate: 1e300}',
+    ]);
+    expectRefusal(overflow, {
+      exit: 4,
+      code: 'LOSS_NOT_FINITE',
+      text: /the weights of the teacher overflow in the optimiser's step 0/,
+    });
     const tensors = decodeSafetensors(readFileSync(join(folder, 'teacher-last-good', 'model.safetensors')));
-    for (const { data } of tensors) expect(new Float32Array(Uint8Array.from(data).buffer).every(Number.isFinite)).toBe(true);
+    for (const { data } of tensors)
+      expect(new Float32Array(Uint8Array.from(data).buffer).every(Number.isFinite)).toBe(true);
   });
 
   test('leaves the last good weights, all of them finite, and says so in run.json', () => {
     const tensors = decodeSafetensors(readFileSync(join(out, 'teacher-last-good', 'model.safetensors')));
-    for (const { data } of tensors) expect(new Float32Array(Uint8Array.from(data).buffer).every(Number.isFinite)).toBe(true);
+    for (const { data } of tensors)
+      expect(new Float32Array(Uint8Array.from(data).buffer).every(Number.isFinite)).toBe(true);
     expect(scratch.readRecord(out)).toMatchObject({ status: 'failed', error: { code: 'LOSS_NOT_FINITE' } });
     expect(existsSync(join(out, 'teacher'))).toBe(false);
   });
 
   test('is no run to evaluate', async () => {
-    expectRefusal(await scratch.run(['evaluate', out]), { exit: 2, code: 'RUN_INCOMPLETE', text: /holds no model \(the run is failed\)/ });
+    expectRefusal(await scratch.run(['evaluate', out]), {
+      exit: 2,
+      code: 'RUN_INCOMPLETE',
+      text: /holds no model \(the run is failed\)/,
+    });
   });
 });
 
@@ -144,7 +292,9 @@ const longRecipe = (): RecipeInput => smallRecipe({ teacher: { ...smallRecipe().
 
 /** Process ids of this test's workers, found by the run folder's coordinator address that only they were given. */
 function workerPids(out: string): number[] {
-  return readdirSync(join(out, 'logs')).filter((name) => name.startsWith('worker')).map((name) => (JSON.parse(readFileSync(join(out, 'logs', name), 'utf8').split('\n')[0]) as { pid: number }).pid);
+  return readdirSync(join(out, 'logs'))
+    .filter((name) => name.startsWith('worker'))
+    .map((name) => (JSON.parse(readFileSync(join(out, 'logs', name), 'utf8').split('\n')[0]) as { pid: number }).pid);
 }
 const isAlive = (pid: number): boolean => {
   try {
@@ -156,18 +306,21 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe('ends before the end', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s stops all processes, leaves no orphan, exits 130, and keeps the record', async (signal) => {
-    const out = scratch.out();
-    const run = scratch.start(['run', scratch.recipe(longRecipe()), '--out', out]);
-    await run.told(/teacher: epoch \d/);
-    const pids = workerPids(out);
-    expect(pids.filter(isAlive)).toHaveLength(2);
-    run.child.kill(signal);
-    const result = await run.result;
-    expectRefusal(result, { exit: 130, code: 'INTERRUPTED', text: /interrupted/ });
-    expect(pids.filter(isAlive)).toEqual([]);
-    expect(scratch.readRecord(out)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } });
-  });
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s stops all processes, leaves no orphan, exits 130, and keeps the record',
+    async (signal) => {
+      const out = scratch.out();
+      const run = scratch.start(['run', scratch.recipe(longRecipe()), '--out', out]);
+      await run.told(/teacher: epoch \d/);
+      const pids = workerPids(out);
+      expect(pids.filter(isAlive)).toHaveLength(2);
+      run.child.kill(signal);
+      const result = await run.result;
+      expectRefusal(result, { exit: 130, code: 'INTERRUPTED', text: /interrupted/ });
+      expect(pids.filter(isAlive)).toEqual([]);
+      expect(scratch.readRecord(out)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } });
+    },
+  );
 
   test('Ctrl-C at a terminal reaches the whole process group: still one clean end', async () => {
     const out = scratch.out();
@@ -192,12 +345,34 @@ describe('ends before the end', () => {
 });
 
 test('a worker with another protocol version is refused by the coordinator, and the run goes on waiting', async () => {
-  const coordinator = scratch.start(['coordinator', scratch.recipe(smallRecipe()), '--listen', '127.0.0.1:0', '--out', scratch.out(), '--token', 'secret']);
+  const coordinator = scratch.start([
+    'coordinator',
+    scratch.recipe(smallRecipe()),
+    '--listen',
+    '127.0.0.1:0',
+    '--out',
+    scratch.out(),
+    '--token',
+    'secret',
+  ]);
   const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
   const link = await webSocketTransport.connect(address);
   const answer = new Promise<ToWorker>((resolve) => link.onFrame((frame) => resolve(decodeToWorker(frame))));
-  link.send(...encodeMessage({ type: 'hello', protocol: protocolVersion + 1, version: '9.9.9', token: 'secret', host: 'elsewhere', instance: 'x', term: 0 }));
-  expect(await answer).toMatchObject({ type: 'rejected', error: { code: 'PROTOCOL_VERSION', message: expect.stringContaining('stillhouse 9.9.9') } });
+  link.send(
+    ...encodeMessage({
+      type: 'hello',
+      protocol: protocolVersion + 1,
+      version: '9.9.9',
+      token: 'secret',
+      host: 'elsewhere',
+      instance: 'x',
+      term: 0,
+    }),
+  );
+  expect(await answer).toMatchObject({
+    type: 'rejected',
+    error: { code: 'PROTOCOL_VERSION', message: expect.stringContaining('stillhouse 9.9.9') },
+  });
   const garbage = await webSocketTransport.connect(address);
   const refusal = new Promise<ToWorker>((resolve) => garbage.onFrame((frame) => resolve(decodeToWorker(frame))));
   garbage.send(Uint8Array.of(0xc1, 1, 2));

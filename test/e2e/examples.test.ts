@@ -9,18 +9,37 @@ const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
 const has = (name: string): boolean => mnistFolder !== undefined && existsSync(join(dirname(mnistFolder), name));
-const missing = (name: string): string => (has(name) ? '' : ` (skipped without ${name} in the data folder: set STILLHOUSE_DATA)`);
+const missing = (name: string): string =>
+  has(name) ? '' : ` (skipped without ${name} in the data folder: set STILLHOUSE_DATA)`;
 
 describe('examples run at a small size', () => {
   const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['--set', setting]);
 
   test.skipIf(!has('mnist'))(`mnist${missing('mnist')}`, async () => {
-    const { record } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), set('data.large.take=2000', 'data.small.perClass=5', 'data.test.take=500', 'teacher.epochs=1', 'student.epochs=3'));
+    const { record } = await scratch.train(
+      join(root, 'examples/mnist/recipe.yaml'),
+      set(
+        'data.large.take=2000',
+        'data.small.perClass=5',
+        'data.test.take=500',
+        'teacher.epochs=1',
+        'student.epochs=3',
+      ),
+    );
     expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
   });
 
   test.skipIf(!has('usps'))(`usps: images of another size, resized and padded${missing('usps')}`, async () => {
-    const { record } = await scratch.train(join(root, 'examples/usps/recipe.yaml'), set('data.large.take=2000', 'data.small.perClass=5', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=3'));
+    const { record } = await scratch.train(
+      join(root, 'examples/usps/recipe.yaml'),
+      set(
+        'data.large.take=2000',
+        'data.small.perClass=5',
+        'data.test.take=500',
+        'teacher.epochs=2',
+        'student.epochs=3',
+      ),
+    );
     expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
     expect(record.dataset['inputShape']).toEqual([28, 28, 1]);
     // It has seen digits, if other ones: far better than one in ten.
@@ -28,50 +47,137 @@ describe('examples run at a small size', () => {
   });
 
   test('borehole: regression on few measurements', async () => {
-    const { record } = await scratch.train(join(root, 'examples/borehole/recipe.yaml'), set('teacher.epochs=3', 'student.epochs=60'));
+    const { record } = await scratch.train(
+      join(root, 'examples/borehole/recipe.yaml'),
+      set('teacher.epochs=3', 'student.epochs=60'),
+    );
     expect(record.student!.test['rmse']).toBeLessThan(record.alone!.test['rmse'] as number);
   });
 
-  test.skipIf(!has('mnist'))(`hinton: a class that the student never saw, and its bias corrected${missing('mnist')}`, async () => {
-    const small = set('data.large.take=4000', 'data.small.take=2000', 'data.small.classes=[0, 1, 2, 4, 5, 6, 7, 8, 9]', 'data.test.take=1000', 'student.epochs=4', 'teacher.epochs=8', 'teacher.batch=64', 'teacher.model.layers[2].dense=100', 'teacher.model.layers[6].dense=100', 'student.model.layers[1].dense=64', 'student.model.layers[2].dense=64');
-    const { record: plain } = await scratch.train(join(root, 'examples/hinton/recipe.yaml'), small);
-    const { record: corrected } = await scratch.train(join(root, 'examples/hinton/recipe.yaml'), [...small, ...set('distill.correctBiases=true')]);
-    expect(corrected.alone!.weightsSha256).toBe(plain.alone!.weightsSha256);
-    expect(corrected.student!.weightsSha256).not.toBe(plain.student!.weightsSha256);
-    // One that believes in a 3 no less than its teacher finds more of them.
-    expect(corrected.student!.test['errors']).toBeLessThan(plain.student!.test['errors'] as number);
-  });
+  test.skipIf(!has('mnist'))(
+    `hinton: a class that the student never saw, and its bias corrected${missing('mnist')}`,
+    async () => {
+      const small = set(
+        'data.large.take=4000',
+        'data.small.take=2000',
+        'data.small.classes=[0, 1, 2, 4, 5, 6, 7, 8, 9]',
+        'data.test.take=1000',
+        'student.epochs=4',
+        'teacher.epochs=8',
+        'teacher.batch=64',
+        'teacher.model.layers[2].dense=100',
+        'teacher.model.layers[6].dense=100',
+        'student.model.layers[1].dense=64',
+        'student.model.layers[2].dense=64',
+      );
+      const { record: plain } = await scratch.train(join(root, 'examples/hinton/recipe.yaml'), small);
+      const { record: corrected } = await scratch.train(join(root, 'examples/hinton/recipe.yaml'), [
+        ...small,
+        ...set('distill.correctBiases=true'),
+      ]);
+      expect(corrected.alone!.weightsSha256).toBe(plain.alone!.weightsSha256);
+      expect(corrected.student!.weightsSha256).not.toBe(plain.student!.weightsSha256);
+      // One that believes in a 3 no less than its teacher finds more of them.
+      expect(corrected.student!.test['errors']).toBeLessThan(plain.student!.test['errors'] as number);
+    },
+  );
 
-  test.skipIf(!has('fashion-mnist')).each(['fashion', 'mnist'])(`lenet: few-shot distillation, %s${missing('fashion-mnist')}`, async (name) => {
-    const { record } = await scratch.train(join(root, `examples/lenet/${name}.yaml`), set('data.large.take=2000', 'data.small.perClass=5', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=3'));
-    expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
-  });
+  test.skipIf(!has('fashion-mnist')).each(['fashion', 'mnist'])(
+    `lenet: few-shot distillation, %s${missing('fashion-mnist')}`,
+    async (name) => {
+      const { record } = await scratch.train(
+        join(root, `examples/lenet/${name}.yaml`),
+        set(
+          'data.large.take=2000',
+          'data.small.perClass=5',
+          'data.test.take=500',
+          'teacher.epochs=2',
+          'student.epochs=3',
+        ),
+      );
+      expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
+    },
+  );
 
   test.skipIf(!has('mnist'))(`transfer: another question about the same pictures${missing('mnist')}`, async () => {
-    const { folder } = await scratch.train(join(root, 'examples/transfer/teacher.yaml'), set('data.large.take=4000', 'teacher.epochs=3'));
-    const { record } = await scratch.train(join(root, 'examples/transfer/recipe.yaml'), set('data.large.take=4000', `teacher.pretrained=${folder}`));
+    const { folder } = await scratch.train(
+      join(root, 'examples/transfer/teacher.yaml'),
+      set('data.large.take=4000', 'teacher.epochs=3'),
+    );
+    const { record } = await scratch.train(
+      join(root, 'examples/transfer/recipe.yaml'),
+      set('data.large.take=4000', `teacher.pretrained=${folder}`),
+    );
     expect(record.student!.test['accuracy']).toBeGreaterThan(record.alone!.test['accuracy'] as number);
     expect(record.student!.parameters).toBe(130);
   });
 
-  test.skipIf(!has('mnist'))(`zero-shot: digits that nobody saw, by their descriptions${missing('mnist')}`, async () => {
-    const { folder } = await scratch.train(join(root, 'examples/zero-shot/recipe.yaml'), set('data.large.take=4000', 'data.small.take=80', 'data.pool.take=500', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=5'));
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'examples/zero-shot/recognise.mjs'), folder], { encoding: 'utf8', env: { ...process.env, STILLHOUSE_DATA: dirname(mnistFolder!) } });
-    expect(status, stderr).toBe(0);
-    const [, teacher, student, alone] = stdout.trim().split('\n').map((line) => line.match(/\d+\.\d(?= %)/g)?.map(Number) ?? []);
-    for (const shares of [teacher, student, alone]) expect(shares).toHaveLength(4);
-    // By chance it would be 12.5 % of the digits that it knows.
-    expect(teacher[0]).toBeGreaterThan(50);
-  });
+  test.skipIf(!has('mnist'))(
+    `zero-shot: digits that nobody saw, by their descriptions${missing('mnist')}`,
+    async () => {
+      const { folder } = await scratch.train(
+        join(root, 'examples/zero-shot/recipe.yaml'),
+        set(
+          'data.large.take=4000',
+          'data.small.take=80',
+          'data.pool.take=500',
+          'data.test.take=500',
+          'teacher.epochs=2',
+          'student.epochs=5',
+        ),
+      );
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [join(root, 'examples/zero-shot/recognise.mjs'), folder],
+        { encoding: 'utf8', env: { ...process.env, STILLHOUSE_DATA: dirname(mnistFolder!) } },
+      );
+      expect(status, stderr).toBe(0);
+      const [, teacher, student, alone] = stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.match(/\d+\.\d(?= %)/g)?.map(Number) ?? []);
+      for (const shares of [teacher, student, alone]) expect(shares).toHaveLength(4);
+      // By chance it would be 12.5 % of the digits that it knows.
+      expect(teacher[0]).toBeGreaterThan(50);
+    },
+  );
 
-  test.skipIf(!has('mnist'))(`compression: a teacher’s copy is pruned, and written in fewer bits${missing('mnist')}`, async () => {
-    const small = set('data.large.take=3000', 'data.small.perClass=10', 'data.test.take=500', 'teacher.epochs=2', 'student.epochs=5', 'student.prune.to=3');
-    const [swept, out] = [scratch.out(), scratch.out()];
-    const sweep = await scratch.run(['sweep', join(root, 'examples/compression/recipe.yaml'), '--vary', 'student.prune.sparsity=0,0.9', '--seeds', '1', '--out', swept, ...small]);
-    expect(sweep.code, sweep.stderr).toBe(0);
-    const { code, stdout, stderr } = await scratch.run(['compress', ...readdirSync(join(swept, 'cells')).map((name) => join(swept, 'cells', name)), '--out', out]);
-    expect(code, stderr).toBe(0);
-    const bytesOf = (name: string): number => Number(new RegExp(`${name} +[\\d,]+ +([\\d,]+)`).exec(stdout)![1].replaceAll(',', ''));
-    expect(bytesOf('compression student, sparsity 0.9 +fp32')).toBeLessThan(0.25 * bytesOf('compression student, sparsity 0 +fp32'));
-  });
+  test.skipIf(!has('mnist'))(
+    `compression: a teacher’s copy is pruned, and written in fewer bits${missing('mnist')}`,
+    async () => {
+      const small = set(
+        'data.large.take=3000',
+        'data.small.perClass=10',
+        'data.test.take=500',
+        'teacher.epochs=2',
+        'student.epochs=5',
+        'student.prune.to=3',
+      );
+      const [swept, out] = [scratch.out(), scratch.out()];
+      const sweep = await scratch.run([
+        'sweep',
+        join(root, 'examples/compression/recipe.yaml'),
+        '--vary',
+        'student.prune.sparsity=0,0.9',
+        '--seeds',
+        '1',
+        '--out',
+        swept,
+        ...small,
+      ]);
+      expect(sweep.code, sweep.stderr).toBe(0);
+      const { code, stdout, stderr } = await scratch.run([
+        'compress',
+        ...readdirSync(join(swept, 'cells')).map((name) => join(swept, 'cells', name)),
+        '--out',
+        out,
+      ]);
+      expect(code, stderr).toBe(0);
+      const bytesOf = (name: string): number =>
+        Number(new RegExp(`${name} +[\\d,]+ +([\\d,]+)`).exec(stdout)![1].replaceAll(',', ''));
+      expect(bytesOf('compression student, sparsity 0.9 +fp32')).toBeLessThan(
+        0.25 * bytesOf('compression student, sparsity 0 +fp32'),
+      );
+    },
+  );
 });

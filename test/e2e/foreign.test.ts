@@ -15,7 +15,8 @@ const cache = join(root, 'node_modules/.cache/stillhouse-native');
 const hasPython = existsSync(python);
 const engines = ['tensorflow', 'onnx'].map((kind) => existsSync(join(cache, kind)));
 const canRun = hasPython && engines.every(Boolean);
-const skipped = 'skipped without Keras and engines: python3 -m pip install --target node_modules/.cache/python -r test/e2e/requirements.txt, and STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow, then onnx';
+const skipped =
+  'skipped without Keras and engines: python3 -m pip install --target node_modules/.cache/python -r test/e2e/requirements.txt, and STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow, then onnx';
 
 interface Answers {
   readonly rows: Record<string, { shape: number[]; values: number[] }>;
@@ -26,10 +27,14 @@ const scratch = new Scratch();
 let said: Answers;
 beforeAll(async () => {
   if (!canRun) return;
-  const { status, stderr } = spawnSync('python3', [join(root, 'test/e2e/teachers.py'), scratch.folder], { encoding: 'utf8', env: { ...process.env, PYTHONPATH: python } });
+  const { status, stderr } = spawnSync('python3', [join(root, 'test/e2e/teachers.py'), scratch.folder], {
+    encoding: 'utf8',
+    env: { ...process.env, PYTHONPATH: python },
+  });
   expect(status, stderr).toBe(0);
   said = JSON.parse(readFileSync(scratch.path('answers.json'), 'utf8')) as Answers;
-  for (const ending of ['h5', 'keras']) scratch.write(`cut.${ending}`, readFileSync(scratch.path(`table.${ending}`)).subarray(0, 3000));
+  for (const ending of ['h5', 'keras'])
+    scratch.write(`cut.${ending}`, readFileSync(scratch.path(`table.${ending}`)).subarray(0, 3000));
   scratch.write('cut.onnx', 'not protobuf');
   process.env['STILLHOUSE_CACHE'] = cache;
   await openBackend('tensorflow', { threads: 1, probe: () => Promise.resolve() });
@@ -37,7 +42,12 @@ beforeAll(async () => {
 afterAll(() => scratch.clean());
 
 /** Outputs of the teacher in a file, flat, for rows that Python made. */
-async function outputsOf(file: string, kind: string, width: number, { loss = 'mse', outputs = 'auto' }: { loss?: LossName; outputs?: 'auto' | 'logits' | 'probabilities' } = {}): Promise<Float32Array> {
+async function outputsOf(
+  file: string,
+  kind: string,
+  width: number,
+  { loss = 'mse', outputs = 'auto' }: { loss?: LossName; outputs?: 'auto' | 'logits' | 'probabilities' } = {},
+): Promise<Float32Array> {
   const { shape, values } = said.rows[kind];
   const blocks = new Map<string, Uint8Array>();
   const { format, files } = findTeacher(file, scratch.folder);
@@ -47,8 +57,14 @@ async function outputsOf(file: string, kind: string, width: number, { loss = 'ms
     return { name, hash };
   });
   const recipe = { ...parseRecipe({ ...smallRecipe(), teacher: { pretrained: file, outputs } }), loss };
-  const job = { recipe, dataset: { inputShape: shape.slice(1), outputs: width }, assets: { teachers: [{ path: file, format, files: named }] } } as unknown as Job;
-  const { predict, dispose } = await openPretrained(job, { pretrained: file, outputs, validation: 0 }, (hash) => Promise.resolve(blocks.get(hash)!));
+  const job = {
+    recipe,
+    dataset: { inputShape: shape.slice(1), outputs: width },
+    assets: { teachers: [{ path: file, format, files: named }] },
+  } as unknown as Job;
+  const { predict, dispose } = await openPretrained(job, { pretrained: file, outputs, validation: 0 }, (hash) =>
+    Promise.resolve(blocks.get(hash)!),
+  );
   const answer = await predict(Float32Array.from(values), shape);
   dispose();
   return answer;
@@ -60,25 +76,38 @@ function expectClose(given: Float32Array, expected: readonly number[]): void {
 }
 
 describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () => {
-  test.each(['table', 'branches', 'recurrent', 'nested'].flatMap((name) => [`${name}.h5`, `${name}.keras`, name]))('Keras: %s', async (file) => {
-    const { rows, outputs } = said.answers[file.split('.')[0]];
-    expectClose(await outputsOf(file, rows, outputs[0].length), outputs.flat());
-  });
+  test.each(['table', 'branches', 'recurrent', 'nested'].flatMap((name) => [`${name}.h5`, `${name}.keras`, name]))(
+    'Keras: %s',
+    async (file) => {
+      const { rows, outputs } = said.answers[file.split('.')[0]];
+      expectClose(await outputsOf(file, rows, outputs[0].length), outputs.flat());
+    },
+  );
 
   test.each(['mlp', 'channels'])('ONNX: %s', async (name) => {
     const { rows, outputs } = said.answers[name];
     expectClose(await outputsOf(`${name}.onnx`, rows, outputs[0].length), outputs.flat());
   });
 
-  test.each(['nested.keras', 'nested', 'recurrent.h5', 'channels.onnx'])('probabilities are found out and become logits: %s', async (file) => {
-    const { rows, outputs } = said.answers[file.split('.')[0]];
-    const logits = await outputsOf(file, rows, outputs[0].length, { loss: 'softmaxCrossEntropy' });
-    expectClose((await tf.softmax(tf.tensor2d(logits, [outputs.length, outputs[0].length])).data()) as Float32Array, outputs.flat());
-    expect(Math.min(...logits)).toBeLessThan(0);
-  });
+  test.each(['nested.keras', 'nested', 'recurrent.h5', 'channels.onnx'])(
+    'probabilities are found out and become logits: %s',
+    async (file) => {
+      const { rows, outputs } = said.answers[file.split('.')[0]];
+      const logits = await outputsOf(file, rows, outputs[0].length, { loss: 'softmaxCrossEntropy' });
+      expectClose(
+        (await tf.softmax(tf.tensor2d(logits, [outputs.length, outputs[0].length])).data()) as Float32Array,
+        outputs.flat(),
+      );
+      expect(Math.min(...logits)).toBeLessThan(0);
+    },
+  );
 
   test('logits stay as they are', async () => {
-    for (const file of ['branches.h5', 'branches']) expectClose(await outputsOf(file, 'images', 3, { loss: 'softmaxCrossEntropy' }), said.answers['branches'].outputs.flat());
+    for (const file of ['branches.h5', 'branches'])
+      expectClose(
+        await outputsOf(file, 'images', 3, { loss: 'softmaxCrossEntropy' }),
+        said.answers['branches'].outputs.flat(),
+      );
   });
 
   test('a SavedModel leaves no tensors behind', async () => {
@@ -89,7 +118,10 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
   });
 
   test.each([
-    ['hard.keras', /hard\.keras cannot be loaded: the layer \w+ has the activation hard_sigmoid, which TFJS computes otherwise/],
+    [
+      'hard.keras',
+      /hard\.keras cannot be loaded: the layer \w+ has the activation hard_sigmoid, which TFJS computes otherwise/,
+    ],
     ['unknown.keras', /unknown\.keras cannot be loaded: .*Unknown layer: Normalization/],
     ['only.weights.h5', /cannot be loaded: it holds weights alone/],
     ['cut.h5', /its HDF5 file is damaged or not whole/],
@@ -107,14 +139,23 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
 
   test('whether a SavedModel gives logits or probabilities of independent classes must be said where it does not show', async () => {
     const one = { loss: 'binaryCrossEntropy' as const };
-    await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(/does not show whether it gives logits or probabilities/);
-    expectClose(await outputsOf('nested', 'images', 3, { ...one, outputs: 'logits' }), said.answers['nested'].outputs.flat());
+    await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(
+      /does not show whether it gives logits or probabilities/,
+    );
+    expectClose(
+      await outputsOf('nested', 'images', 3, { ...one, outputs: 'logits' }),
+      said.answers['nested'].outputs.flat(),
+    );
   });
 });
 
 describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
-  const taughtBy = (file: string, change: Partial<RecipeInput> = {}): RecipeInput => ({ ...smallRecipe(change), teacher: { pretrained: scratch.path(file) } });
-  const train = (recipe: RecipeInput) => scratch.train(recipe, ['--backend', 'tensorflow'], { env: { STILLHOUSE_CACHE: cache } });
+  const taughtBy = (file: string, change: Partial<RecipeInput> = {}): RecipeInput => ({
+    ...smallRecipe(change),
+    teacher: { pretrained: scratch.path(file) },
+  });
+  const train = (recipe: RecipeInput) =>
+    scratch.train(recipe, ['--backend', 'tensorflow'], { env: { STILLHOUSE_CACHE: cache } });
 
   test('the same from each format', async () => {
     const shas: string[] = [];
@@ -132,7 +173,10 @@ describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
   test('one in ONNX, and an ensemble of formats', async () => {
     const { record } = await train(taughtBy('mlp.onnx'));
     expect(record.student!.weightsSha256).not.toBe(record.alone!.weightsSha256);
-    const { record: both, folder } = await train({ ...smallRecipe(), teacher: { pretrained: [scratch.path('mlp.onnx'), scratch.path('table')] } });
+    const { record: both, folder } = await train({
+      ...smallRecipe(),
+      teacher: { pretrained: [scratch.path('mlp.onnx'), scratch.path('table')] },
+    });
     expect(both.student!.weightsSha256).not.toBe(record.student!.weightsSha256);
     const report = await scratch.run(['report', folder], { env: { STILLHOUSE_CACHE: cache } });
     expect(report.code, report.stderr).toBe(0);
@@ -144,14 +188,38 @@ describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
     const recipe = smallRecipe();
     const hints = { ...recipe.distill, terms: [{ name: 'hint' as const, teacher: 'dense_1' }] };
     expect((await train({ ...taughtBy('table.keras'), distill: hints })).record.student!.test.rows).toBe(50);
-    for (const [file, kind] of [['table', 'a SavedModel'], ['mlp.onnx', 'in ONNX']]) {
-      const { code, stderr } = await scratch.run(['run', scratch.recipe({ ...taughtBy(file), distill: hints }), '--out', scratch.out(), '--backend', 'tensorflow'], { env: { STILLHOUSE_CACHE: cache } });
-      expect([code, stderr]).toEqual([2, expect.stringMatching(new RegExp(`MODEL_LAYER.*the teacher is ${kind}, which gives out nothing but its outputs`, 's'))]);
+    for (const [file, kind] of [
+      ['table', 'a SavedModel'],
+      ['mlp.onnx', 'in ONNX'],
+    ]) {
+      const { code, stderr } = await scratch.run(
+        [
+          'run',
+          scratch.recipe({ ...taughtBy(file), distill: hints }),
+          '--out',
+          scratch.out(),
+          '--backend',
+          'tensorflow',
+        ],
+        { env: { STILLHOUSE_CACHE: cache } },
+      );
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          new RegExp(`MODEL_LAYER.*the teacher is ${kind}, which gives out nothing but its outputs`, 's'),
+        ),
+      ]);
     }
   });
 
-  test.each([['table', 'wasm', 'backend install tensorflow'], ['mlp.onnx', 'wasm', 'backend install onnx']])('without the engine that %s needs, one sentence says what to do', async (file, backend, command) => {
-    const { code, stderr } = await scratch.run(['run', scratch.recipe(taughtBy(file)), '--out', scratch.out(), '--backend', backend], { env: { STILLHOUSE_CACHE: scratch.path('empty') } });
+  test.each([
+    ['table', 'wasm', 'backend install tensorflow'],
+    ['mlp.onnx', 'wasm', 'backend install onnx'],
+  ])('without the engine that %s needs, one sentence says what to do', async (file, backend, command) => {
+    const { code, stderr } = await scratch.run(
+      ['run', scratch.recipe(taughtBy(file)), '--out', scratch.out(), '--backend', backend],
+      { env: { STILLHOUSE_CACHE: scratch.path('empty') } },
+    );
     expect([code, stderr]).toEqual([3, expect.stringContaining('BACKEND_UNAVAILABLE')]);
     expect(stderr).toContain(command);
   });

@@ -11,63 +11,122 @@ afterAll(() => scratch.clean());
 
 const cache = join(root, 'node_modules/.cache/stillhouse-native');
 const enginesFolder = join(cache, 'tensorflow');
-const engine = existsSync(enginesFolder) ? readdirSync(enginesFolder).map((name) => join(enginesFolder, name)).find((folder) => existsSync(join(folder, 'engine.json'))) : undefined;
-const skipped = 'skipped without the engine: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
+const engine = existsSync(enginesFolder)
+  ? readdirSync(enginesFolder)
+      .map((name) => join(enginesFolder, name))
+      .find((folder) => existsSync(join(folder, 'engine.json')))
+  : undefined;
+const skipped =
+  'skipped without the engine: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
 const env = { STILLHOUSE_CACHE: cache };
 const nodeOf = (version: string): string => join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`);
 const vulkan = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const hasWebgpu = existsSync(join(cache, 'webgpu')) && existsSync(vulkan);
 
-const convolutional: LayerConfig[] = [{ reshape: [5, 2, 1] }, { conv2d: 4, kernel: 2, activation: 'relu' }, 'batchNormalization', { dropout: 0.3 }, 'flatten', { dense: 1 }];
+const convolutional: LayerConfig[] = [
+  { reshape: [5, 2, 1] },
+  { conv2d: 4, kernel: 2, activation: 'relu' },
+  'batchNormalization',
+  { dropout: 0.3 },
+  'flatten',
+  { dense: 1 },
+];
 
 describe('without an engine', () => {
   test('doctor and list say what to do', async () => {
     const doctor = await scratch.run(['doctor']);
-    expect(doctor.stdout).toMatch(/processor .* cores\nmemory .* GB free\ngpus .*\nports +a worker can listen on .*\nclock +20\d\d-/);
+    expect(doctor.stdout).toMatch(
+      /processor .* cores\nmemory .* GB free\ngpus .*\nports +a worker can listen on .*\nclock +20\d\d-/,
+    );
     const machine = JSON.parse((await scratch.run(['doctor', '--json'])).stdout) as object;
-    expect(machine).toMatchObject({ node: process.versions.node, memory: { bytes: expect.any(Number) }, ports: { usable: true }, clock: { now: expect.any(String) }, backends: expect.any(Array) });
+    expect(machine).toMatchObject({
+      node: process.versions.node,
+      memory: { bytes: expect.any(Number) },
+      ports: { usable: true },
+      clock: { now: expect.any(String) },
+      backends: expect.any(Array),
+    });
     expect(doctor.stdout).toMatch(/tensorflow +not usable +not installed: run `stillhouse backend install tensorflow`/);
-    const list = JSON.parse((await scratch.run(['backend', 'list', '--json'])).stdout) as { name: string; usable: boolean }[];
-    expect(list.map(({ name, usable }) => [name, usable])).toEqual([['tensorflow', false], ['webgpu', false], ['wasm', true], ['cpu', true], ['onnx', false]]);
+    const list = JSON.parse((await scratch.run(['backend', 'list', '--json'])).stdout) as {
+      name: string;
+      usable: boolean;
+    }[];
+    expect(list.map(({ name, usable }) => [name, usable])).toEqual([
+      ['tensorflow', false],
+      ['webgpu', false],
+      ['wasm', true],
+      ['cpu', true],
+      ['onnx', false],
+    ]);
   });
 
   test.each([
     ['a path that does not exist', () => scratch.path('none.whl'), /none\.whl does not exist/],
-    ['a file that is no wheel', () => scratch.write('tensorflow_cpu-2.21.0-x.whl', 'not a zip'), /cannot be read as a wheel/],
+    [
+      'a file that is no wheel',
+      () => scratch.write('tensorflow_cpu-2.21.0-x.whl', 'not a zip'),
+      /cannot be read as a wheel/,
+    ],
     ['a folder without libtensorflow', () => scratch.folder, /holds no libtensorflow_cc/],
   ])('--from %s', async (_, path, text) => {
-    const result = await scratch.run(['backend', 'install', 'tensorflow', '--from', path()], { env: { STILLHOUSE_CACHE: scratch.path('cache') } });
+    const result = await scratch.run(['backend', 'install', 'tensorflow', '--from', path()], {
+      env: { STILLHOUSE_CACHE: scratch.path('cache') },
+    });
     expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/BACKEND_SOURCE/) });
     expect(result.stderr).toMatch(text);
   });
 
   test('--backend auto says in one line what it took, why, and how to get a faster one', async () => {
     const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1']);
-    expect(stderr).toMatch(/^backend wasm: the fastest here that trains every model of the recipe; tensorflow is not installed \(several times faster: `stillhouse backend install tensorflow`\); webgpu is not installed$/m);
+    expect(stderr).toMatch(
+      /^backend wasm: the fastest here that trains every model of the recipe; tensorflow is not installed \(several times faster: `stillhouse backend install tensorflow`\); webgpu is not installed$/m,
+    );
   });
 
   test('auto says of a GPU that nothing uses how to use it', async () => {
     const bin = scratch.path('gpu-bin');
     mkdirSync(bin);
-    writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\n', { mode: 0o755 });
-    const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], { env: { PATH: `${bin}:${process.env['PATH']}` } });
-    expect(stderr).toMatch(/^backend wasm: .*; the NVIDIA H100 is not used \(`stillhouse backend install tensorflow --cuda`\)$/m);
-    expect((await scratch.run(['doctor'], { env: { PATH: `${bin}:${process.env['PATH']}` } })).stdout).toMatch(/gpus +NVIDIA H100, 81559 MiB, driver 550\.54/);
+    writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\n', {
+      mode: 0o755,
+    });
+    const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], {
+      env: { PATH: `${bin}:${process.env['PATH']}` },
+    });
+    expect(stderr).toMatch(
+      /^backend wasm: .*; the NVIDIA H100 is not used \(`stillhouse backend install tensorflow --cuda`\)$/m,
+    );
+    expect((await scratch.run(['doctor'], { env: { PATH: `${bin}:${process.env['PATH']}` } })).stdout).toMatch(
+      /gpus +NVIDIA H100, 81559 MiB, driver 550\.54/,
+    );
   });
 
   test('--cuda and --from are for tensorflow; a wheel without CUDA is refused', async () => {
-    expect(await scratch.run(['backend', 'install', 'webgpu', '--cuda'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/USAGE/) });
-    expect(await scratch.run(['backend', 'install', 'tensorflow', '--cuda', '--from', 'tensorflow_cpu-2.21.0-x.whl'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/BACKEND_SOURCE: .* is built without CUDA/) });
+    expect(await scratch.run(['backend', 'install', 'webgpu', '--cuda'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/USAGE/),
+    });
+    expect(
+      await scratch.run(['backend', 'install', 'tensorflow', '--cuda', '--from', 'tensorflow_cpu-2.21.0-x.whl']),
+    ).toMatchObject({ code: 2, stderr: expect.stringMatching(/BACKEND_SOURCE: .* is built without CUDA/) });
   });
 
   test('a machine without Python, and one without a compiler, are told what to install', async () => {
     const bin = scratch.path('bin');
     mkdirSync(bin);
     symlinkSync(process.execPath, join(bin, 'node'));
-    const python = await scratch.run(['backend', 'install', 'tensorflow'], { env: { STILLHOUSE_CACHE: scratch.path('cache'), PATH: bin } });
-    expect(python).toMatchObject({ code: 3, stderr: expect.stringMatching(/BACKEND_TOOL: Python with pip is missing.*\n.*apt install python3-pip; Fedora: .*; macOS: /) });
+    const python = await scratch.run(['backend', 'install', 'tensorflow'], {
+      env: { STILLHOUSE_CACHE: scratch.path('cache'), PATH: bin },
+    });
+    expect(python).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(
+        /BACKEND_TOOL: Python with pip is missing.*\n.*apt install python3-pip; Fedora: .*; macOS: /,
+      ),
+    });
     // No half engine is left.
-    expect(existsSync(scratch.path('cache/tensorflow')) ? readdirSync(scratch.path('cache/tensorflow')) : []).toEqual([]);
+    expect(existsSync(scratch.path('cache/tensorflow')) ? readdirSync(scratch.path('cache/tensorflow')) : []).toEqual(
+      [],
+    );
   });
 });
 
@@ -80,18 +139,32 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
       await delay(afterMs);
       killed.child.kill('SIGKILL');
       await killed.result;
-      expect((JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable).toBe(false);
+      expect(
+        (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable,
+      ).toBe(false);
     }
     const whole = await scratch.run([...args, '--json'], own);
     expect(whole.code, whole.stderr).toBe(0);
-    expect(JSON.parse(whole.stdout)).toMatchObject({ fresh: true, source: engine, fingerprint: expect.stringMatching(/^tensorflow 2\.\d+\.\d+ /) });
+    expect(JSON.parse(whole.stdout)).toMatchObject({
+      fresh: true,
+      source: engine,
+      fingerprint: expect.stringMatching(/^tensorflow 2\.\d+\.\d+ /),
+    });
     const again = await scratch.run(['backend', 'install', 'tensorflow', '--json'], own);
     expect(JSON.parse(again.stdout)).toMatchObject({ fresh: false });
     const broken = await scratch.run([...args], { env: { ...own.env, CXX: 'no-such-compiler' } });
-    expect(broken).toMatchObject({ code: 3, stderr: expect.stringMatching(/BACKEND_TOOL: a C\+\+ compiler is missing \(looked for no-such-compiler\)\n.*apt install g\+\+/) });
+    expect(broken).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(
+        /BACKEND_TOOL: a C\+\+ compiler is missing \(looked for no-such-compiler\)\n.*apt install g\+\+/,
+      ),
+    });
   });
 
-  test.each([['dense', {}], ['convolutional', { teacher: { model: { layers: convolutional }, epochs: 2 } }]] as const)('%s: the same bits for 1, 2, 3 workers; auto takes the engine', async (_, change) => {
+  test.each([
+    ['dense', {}],
+    ['convolutional', { teacher: { model: { layers: convolutional }, epochs: 2 } }],
+  ] as const)('%s: the same bits for 1, 2, 3 workers; auto takes the engine', async (_, change) => {
     const hashes = [];
     for (const workers of ['1', '2', '3']) {
       const { record } = await scratch.train(smallRecipe({ ...change, ranks: 3 }), ['--workers', workers], { env });
@@ -104,18 +177,29 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
 
   test('installs side by side do not meet: both end with a whole engine', async () => {
     const own = { env: { STILLHOUSE_CACHE: scratch.path('both') } };
-    const results = await Promise.all([1, 2].map(() => scratch.run(['backend', 'install', 'tensorflow', '--from', engine!, '--json'], own)));
+    const results = await Promise.all(
+      [1, 2].map(() => scratch.run(['backend', 'install', 'tensorflow', '--from', engine!, '--json'], own)),
+    );
     for (const result of results) expect(result.code, result.stderr).toBe(0);
-    expect((JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable).toBe(true);
+    expect(
+      (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable,
+    ).toBe(true);
     expect(readdirSync(scratch.path('both/tensorflow'))).toHaveLength(1);
   });
 
-  for (const version of ['22', '24']) test.skipIf(!existsSync(nodeOf(version)))(`Node ${version} loads the same engine and gives the same bits (skipped without it: npm install --prefix node_modules/.cache/node${version} --ignore-scripts=false node@${version})`, async () => {
-    const recipe = smallRecipe({ loss: 'mse' });
-    const [here, there] = [await scratch.train(recipe, ['--backend', 'tensorflow'], { env }), await scratch.train(recipe, ['--backend', 'tensorflow'], { env, node: nodeOf(version) })];
-    expect(there.record.versions.node.split('.')[0]).toBe(version);
-    expect(there.record.teacher!.weightsSha256).toBe(here.record.teacher!.weightsSha256);
-  });
+  for (const version of ['22', '24'])
+    test.skipIf(!existsSync(nodeOf(version)))(
+      `Node ${version} loads the same engine and gives the same bits (skipped without it: npm install --prefix node_modules/.cache/node${version} --ignore-scripts=false node@${version})`,
+      async () => {
+        const recipe = smallRecipe({ loss: 'mse' });
+        const [here, there] = [
+          await scratch.train(recipe, ['--backend', 'tensorflow'], { env }),
+          await scratch.train(recipe, ['--backend', 'tensorflow'], { env, node: nodeOf(version) }),
+        ];
+        expect(there.record.versions.node.split('.')[0]).toBe(version);
+        expect(there.record.teacher!.weightsSha256).toBe(here.record.teacher!.weightsSha256);
+      },
+    );
 
   test('more threads per rank are the job’s choice', async () => {
     const { record } = await scratch.train(smallRecipe({ threads: 2 }), ['--backend', 'tensorflow'], { env });
@@ -124,31 +208,41 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
 
   test('evaluate and predict work with it', async () => {
     const { folder, record } = await scratch.train(smallRecipe(), ['--backend', 'tensorflow'], { env });
-    const metrics = JSON.parse((await scratch.run(['evaluate', folder, '--json', '--backend', 'tensorflow'], { env })).stdout) as { teacher: { rmse: number } };
+    const metrics = JSON.parse(
+      (await scratch.run(['evaluate', folder, '--json', '--backend', 'tensorflow'], { env })).stdout,
+    ) as { teacher: { rmse: number } };
     expect(metrics.teacher.rmse).toBeCloseTo(record.teacher!.test['rmse'] as number, 5);
   });
 });
 
-describe.skipIf(!hasWebgpu)('webgpu (skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and Debian’s chromium for SwiftShader)', () => {
-  const gpu = { env: { ...env, VK_ICD_FILENAMES: vulkan } };
+describe.skipIf(!hasWebgpu)(
+  'webgpu (skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and Debian’s chromium for SwiftShader)',
+  () => {
+    const gpu = { env: { ...env, VK_ICD_FILENAMES: vulkan } };
 
-  test('the same bits for 1 and 2 workers, dense and convolutional', async () => {
-    for (const change of [{}, { teacher: { model: { layers: convolutional }, epochs: 1 } }]) {
-      const [one, two] = [await scratch.train(smallRecipe({ ...change, ranks: 2 }), ['--workers', '1', '--backend', 'webgpu'], gpu), await scratch.train(smallRecipe({ ...change, ranks: 2 }), ['--workers', '2', '--backend', 'webgpu'], gpu)];
-      expect(one.record.workers[0].fingerprint).toMatch(/^webgpu 4\.22\.0 dawn=\S+ SwiftShader/);
-      expect(two.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
-      expect(two.record.student!.weightsSha256).toBe(one.record.student!.weightsSha256);
-    }
-  });
+    test('the same bits for 1 and 2 workers, dense and convolutional', async () => {
+      for (const change of [{}, { teacher: { model: { layers: convolutional }, epochs: 1 } }]) {
+        const [one, two] = [
+          await scratch.train(smallRecipe({ ...change, ranks: 2 }), ['--workers', '1', '--backend', 'webgpu'], gpu),
+          await scratch.train(smallRecipe({ ...change, ranks: 2 }), ['--workers', '2', '--backend', 'webgpu'], gpu),
+        ];
+        expect(one.record.workers[0].fingerprint).toMatch(/^webgpu 4\.22\.0 dawn=\S+ SwiftShader/);
+        expect(two.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
+        expect(two.record.student!.weightsSha256).toBe(one.record.student!.weightsSha256);
+      }
+    });
 
-  test('auto does not take a GPU that is software; doctor tells what there is', async () => {
-    const own = scratch.path('only-webgpu');
-    mkdirSync(own);
-    symlinkSync(join(cache, 'webgpu'), join(own, 'webgpu'));
-    const only = { env: { ...gpu.env, STILLHOUSE_CACHE: own } };
-    const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], only);
-    expect(stderr).toMatch(/^backend wasm: .*webgpu has no GPU here, only SwiftShader/m);
-    expect((await scratch.run(['doctor'], only)).stdout).toMatch(/webgpu +usable +webgpu 4\.22\.0/);
-    expect((await scratch.run(['doctor'], { env: { ...only.env, VK_ICD_FILENAMES: '/nowhere' } })).stdout).toMatch(/webgpu +not usable +Dawn finds no GPU on this machine/);
-  });
-});
+    test('auto does not take a GPU that is software; doctor tells what there is', async () => {
+      const own = scratch.path('only-webgpu');
+      mkdirSync(own);
+      symlinkSync(join(cache, 'webgpu'), join(own, 'webgpu'));
+      const only = { env: { ...gpu.env, STILLHOUSE_CACHE: own } };
+      const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], only);
+      expect(stderr).toMatch(/^backend wasm: .*webgpu has no GPU here, only SwiftShader/m);
+      expect((await scratch.run(['doctor'], only)).stdout).toMatch(/webgpu +usable +webgpu 4\.22\.0/);
+      expect((await scratch.run(['doctor'], { env: { ...only.env, VK_ICD_FILENAMES: '/nowhere' } })).stdout).toMatch(
+        /webgpu +not usable +Dawn finds no GPU on this machine/,
+      );
+    });
+  },
+);

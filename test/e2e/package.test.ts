@@ -10,7 +10,12 @@ const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
 function npm(command: string, args: readonly string[], cwd: string): string {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, npm_config_update_notifier: 'false' }, maxBuffer: 2 ** 26 });
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    env: { ...process.env, npm_config_update_notifier: 'false' },
+    maxBuffer: 2 ** 26,
+  });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
@@ -19,7 +24,9 @@ test('packed, installed into an empty folder, `npx stillhouse run` trains; no sc
   const tarballs = scratch.path('tarballs');
   mkdirSync(tarballs);
   npm('npm', ['pack', '--workspaces', '--ignore-scripts', '--pack-destination', tarballs], root);
-  const files = readdirSync(tarballs).filter((name) => !name.startsWith('stillhouse-test')).map((name) => join(tarballs, name));
+  const files = readdirSync(tarballs)
+    .filter((name) => !name.startsWith('stillhouse-test'))
+    .map((name) => join(tarballs, name));
   expect(files).toHaveLength(readdirSync(join(root, 'packages')).length);
 
   const project = scratch.path('project');
@@ -33,15 +40,23 @@ test('packed, installed into an empty folder, `npx stillhouse run` trains; no sc
   expect(existsSync(join(project, 'node_modules/stillhouse/LICENSE'))).toBe(true);
 
   scratch.write('project/recipe.yaml', stringify(smallRecipe()));
-  scratch.write('project/recipe.ts', `import { defineRecipe } from 'stillhouse';\nexport default defineRecipe(${JSON.stringify(smallRecipe())});\n`);
+  scratch.write(
+    'project/recipe.ts',
+    `import { defineRecipe } from 'stillhouse';\nexport default defineRecipe(${JSON.stringify(smallRecipe())});\n`,
+  );
   const hashes = ['recipe.yaml', 'recipe.ts'].map((file, i) => {
     const output = npm('npx', ['--no-install', 'stillhouse', 'run', file, '--out', `out${i}`], project);
     expect(output).toMatch(/student \(distilled\) +49 +196/);
-    return (JSON.parse(readFileSync(join(project, `out${i}`, 'run.json'), 'utf8')) as { student: { weightsSha256: string } }).student.weightsSha256;
+    return (
+      JSON.parse(readFileSync(join(project, `out${i}`, 'run.json'), 'utf8')) as { student: { weightsSha256: string } }
+    ).student.weightsSha256;
   });
   expect(hashes[0]).toBe(hashes[1]);
 
   // And as a library.
-  scratch.write('project/api.mjs', "import { run } from 'stillhouse';\nconst { record, folder } = await run('recipe.yaml', { workers: 1, out: 'api' });\nconsole.log(record.student.weightsSha256, folder);\n");
+  scratch.write(
+    'project/api.mjs',
+    "import { run } from 'stillhouse';\nconst { record, folder } = await run('recipe.yaml', { workers: 1, out: 'api' });\nconsole.log(record.student.weightsSha256, folder);\n",
+  );
   expect(npm(process.execPath, ['api.mjs'], project)).toContain(hashes[0]);
 });

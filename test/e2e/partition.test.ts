@@ -43,13 +43,19 @@ const setLink = (host: Host, up: boolean): void => void ip('link', 'set', `${pre
 /** Nothing of a host gets out any more, though all gets in: a bucket that no packet fits in. */
 function muffle(host: Host, isMuffled: boolean): void {
   const device = `${prefix}i${host}`;
-  const rule = isMuffled ? ['qdisc', 'add', 'dev', device, 'root', 'tbf', 'rate', '8bit', 'burst', '10', 'limit', '10'] : ['qdisc', 'del', 'dev', device, 'root'];
+  const rule = isMuffled
+    ? ['qdisc', 'add', 'dev', device, 'root', 'tbf', 'rate', '8bit', 'burst', '10', 'limit', '10']
+    : ['qdisc', 'del', 'dev', device, 'root'];
   spawnSync('ip', ['netns', 'exec', namespaceOf(host), 'tc', ...rule], { stdio: 'ignore' });
 }
 
 /** Two workers cannot reach each other, though both reach everybody else. */
 function separate(a: Host, b: Host, isSeparate: boolean): void {
-  for (const [here, there] of [[a, b], [b, a]] as const) ip('-n', namespaceOf(here), 'route', isSeparate ? 'add' : 'del', 'blackhole', `${addressOf(there)}/32`);
+  for (const [here, there] of [
+    [a, b],
+    [b, a],
+  ] as const)
+    ip('-n', namespaceOf(here), 'route', isSeparate ? 'add' : 'del', 'blackhole', `${addressOf(there)}/32`);
 }
 
 beforeAll(() => {
@@ -61,7 +67,13 @@ afterAll(() => {
 });
 
 const recipe = smallRecipe({
-  name: 'partition', ranks: 6, data: { large: { generator: 'friedman1', rows: 12_007 }, small: { generator: 'friedman1', rows: 60, seed: 1 }, test: { generator: 'friedman1', rows: 50, seed: 2 } },
+  name: 'partition',
+  ranks: 6,
+  data: {
+    large: { generator: 'friedman1', rows: 12_007 },
+    small: { generator: 'friedman1', rows: 60, seed: 1 },
+    test: { generator: 'friedman1', rows: 50, seed: 2 },
+  },
   teacher: { model: { layers: [{ dense: 64, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 6 },
 });
 
@@ -70,10 +82,32 @@ const reference = canMakeHosts ? scratch.train(recipe, ['--workers', '1', '--bac
 async function startCluster(): Promise<{ coordinator: Running; out: string }> {
   const out = scratch.out();
   const env = { STILLHOUSE_TOKEN: 'secret' };
-  const on = (host: Host, args: string[]): Running => scratch.start(args, { env, within: ['ip', 'netns', 'exec', namespaceOf(host)] });
-  const coordinator = on('c', ['coordinator', scratch.recipe(recipe), '--listen', `${addressOf('c')}:7433`, '--workers', '3', '--out', out, '--heartbeat-timeout', '3', '--json']);
+  const on = (host: Host, args: string[]): Running =>
+    scratch.start(args, { env, within: ['ip', 'netns', 'exec', namespaceOf(host)] });
+  const coordinator = on('c', [
+    'coordinator',
+    scratch.recipe(recipe),
+    '--listen',
+    `${addressOf('c')}:7433`,
+    '--workers',
+    '3',
+    '--out',
+    out,
+    '--heartbeat-timeout',
+    '3',
+    '--json',
+  ]);
   await coordinator.told(/listening at .*\n/);
-  for (const host of ['1', '2', '3'] as const) void on(host, ['worker', '--coordinator', `ws://${addressOf('c')}:7433`, '--backend', 'wasm', '--heartbeat-timeout', '3']).result;
+  for (const host of ['1', '2', '3'] as const)
+    void on(host, [
+      'worker',
+      '--coordinator',
+      `ws://${addressOf('c')}:7433`,
+      '--backend',
+      'wasm',
+      '--heartbeat-timeout',
+      '3',
+    ]).result;
   await coordinator.told(/epoch 1\//);
   return { coordinator, out };
 }
@@ -81,22 +115,29 @@ async function startCluster(): Promise<{ coordinator: Running; out: string }> {
 const partitions: readonly [string, (isCut: boolean) => void, RegExp][] = [
   ['a worker is cut off from everybody, and comes back', (isCut) => setLink('2', !isCut), /said nothing for 3 s/],
   ['a worker hears everybody and nobody hears it', (isCut) => muffle('2', isCut), /said nothing for 3 s/],
-  ['two workers cannot reach each other', (isCut) => separate('1', '3', isCut), /left out for 30 s: it and other workers cannot reach each other/],
+  [
+    'two workers cannot reach each other',
+    (isCut) => separate('1', '3', isCut),
+    /left out for 30 s: it and other workers cannot reach each other/,
+  ],
   ['the coordinator is cut off from the workers', (isCut) => setLink('c', !isCut), /said nothing for 3 s|joined/],
 ];
 
-test.skipIf(!canMakeHosts).each(partitions)('%s: the bits are those of one worker (skipped where network namespaces cannot be made: run as root)', async (_, cut, told) => {
-  const { coordinator, out } = await startCluster();
-  cut(true);
-  // Until it has been noticed: on a slow machine that takes longer.
-  await Promise.all([delay(6_000), coordinator.told(told)]);
-  cut(false);
-  const { code, stderr } = await coordinator.result;
-  expect(code, stderr).toBe(0);
-  expect(stderr).toMatch(told);
-  const record = scratch.readRecord(out);
-  const { record: expected } = await reference!;
-  expect(record.teacher!.weightsSha256).toBe(expected.teacher!.weightsSha256);
-  expect(record.student!.weightsSha256).toBe(expected.student!.weightsSha256);
-  for (const epoch of record.teacher!.epochs) expect(epoch.rowsDigest).toBe(record.teacher!.expectedRowsDigest);
-});
+test.skipIf(!canMakeHosts).each(partitions)(
+  '%s: the bits are those of one worker (skipped where network namespaces cannot be made: run as root)',
+  async (_, cut, told) => {
+    const { coordinator, out } = await startCluster();
+    cut(true);
+    // Until it has been noticed: on a slow machine that takes longer.
+    await Promise.all([delay(6_000), coordinator.told(told)]);
+    cut(false);
+    const { code, stderr } = await coordinator.result;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(told);
+    const record = scratch.readRecord(out);
+    const { record: expected } = await reference!;
+    expect(record.teacher!.weightsSha256).toBe(expected.teacher!.weightsSha256);
+    expect(record.student!.weightsSha256).toBe(expected.student!.weightsSha256);
+    for (const epoch of record.teacher!.epochs) expect(epoch.rowsDigest).toBe(record.teacher!.expectedRowsDigest);
+  },
+);

@@ -9,7 +9,10 @@ import { canHide, hiding, Scratch, smallRecipe } from './cli.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
-const taughtBy = (teacher: RecipeInput['teacher'], change: Partial<RecipeInput> = {}): RecipeInput => ({ ...smallRecipe(change), teacher });
+const taughtBy = (teacher: RecipeInput['teacher'], change: Partial<RecipeInput> = {}): RecipeInput => ({
+  ...smallRecipe(change),
+  teacher,
+});
 const shaOf = ({ student }: RunRecord): string => student!.weightsSha256;
 
 describe('of a run', () => {
@@ -28,7 +31,9 @@ describe('of a run', () => {
     expect(shaOf(again)).toBe(shaOf(record));
     expect(again.alone!.weightsSha256).toBe(record.alone!.weightsSha256);
     expect(stderr).not.toContain('teacher:');
-    expect(shaOf((await scratch.train(taughtBy({ pretrained: `${folder}/teacher/model.json` }), ['--workers', '1'])).record)).toBe(shaOf(record));
+    expect(
+      shaOf((await scratch.train(taughtBy({ pretrained: `${folder}/teacher/model.json` }), ['--workers', '1'])).record),
+    ).toBe(shaOf(record));
   });
 
   test('an ensemble of one teacher twice is that teacher, and another one beside it changes what is taught', async () => {
@@ -39,14 +44,32 @@ describe('of a run', () => {
     expect(shaOf(both.record)).not.toBe(shaOf(record));
   });
 
-  test.skipIf(!canHide)('teaches a worker that has none of its files, over the network (skipped where mounts cannot be made: run as root)', async () => {
-    const coordinator = scratch.start(['coordinator', scratch.recipe(taughtBy({ pretrained: folder })), '--listen', '127.0.0.1:0', '--workers', '1', '--out', scratch.out(), '--token', 'secret', '--json']);
-    const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
-    const worker = await scratch.run(['worker', '--coordinator', address, '--token', 'secret'], { within: hiding(scratch.path('prepared'), scratch.path('tiny')), env: { STILLHOUSE_CACHE: scratch.path('worker-cache') } });
-    const { code, stdout, stderr } = await coordinator.result;
-    expect([code, worker.code], `${stderr}\n${worker.stderr}`).toEqual([0, 0]);
-    expect(shaOf(JSON.parse(stdout) as RunRecord)).toBe(shaOf(record));
-  });
+  test.skipIf(!canHide)(
+    'teaches a worker that has none of its files, over the network (skipped where mounts cannot be made: run as root)',
+    async () => {
+      const coordinator = scratch.start([
+        'coordinator',
+        scratch.recipe(taughtBy({ pretrained: folder })),
+        '--listen',
+        '127.0.0.1:0',
+        '--workers',
+        '1',
+        '--out',
+        scratch.out(),
+        '--token',
+        'secret',
+        '--json',
+      ]);
+      const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+      const worker = await scratch.run(['worker', '--coordinator', address, '--token', 'secret'], {
+        within: hiding(scratch.path('prepared'), scratch.path('tiny')),
+        env: { STILLHOUSE_CACHE: scratch.path('worker-cache') },
+      });
+      const { code, stdout, stderr } = await coordinator.result;
+      expect([code, worker.code], `${stderr}\n${worker.stderr}`).toEqual([0, 0]);
+      expect(shaOf(JSON.parse(stdout) as RunRecord)).toBe(shaOf(record));
+    },
+  );
 
   test('is tested, as the summary, a comparison and a sweep show', async () => {
     const recipe = scratch.recipe(taughtBy({ pretrained: folder }));
@@ -56,13 +79,25 @@ describe('of a run', () => {
     expect(stdout).toMatch(new RegExp(`^teacher +– +– .*${shown}.*–$`, 'm'));
     const r2 = (record.teacher!.test['r2'] as number).toFixed(4);
     expect((await scratch.run(['compare', folder, there])).stdout).toMatch(new RegExp(`^teacher +${r2} +${r2}$`, 'm'));
-    const { stdout: swept, stderr } = await scratch.run(['sweep', recipe, '--metric', 'rmse', '--seeds', '1', '--out', scratch.out()]);
+    const { stdout: swept, stderr } = await scratch.run([
+      'sweep',
+      recipe,
+      '--metric',
+      'rmse',
+      '--seeds',
+      '1',
+      '--out',
+      scratch.out(),
+    ]);
     expect(swept, stderr).toContain(shown);
   });
 
   test('a search is taught by it as well', async () => {
     const recipe = taughtBy({ pretrained: folder });
-    const { record: tuned } = await scratch.train({ ...recipe, distill: { ...recipe.distill, tune: { search: { name: 'sobol', trials: 2 }, folds: 2 } } });
+    const { record: tuned } = await scratch.train({
+      ...recipe,
+      distill: { ...recipe.distill, tune: { search: { name: 'sobol', trials: 2 }, folds: 2 } },
+    });
     expect(tuned.tuned!.trainings).toBe(4);
     expect(tuned.student!.test.rows).toBe(50);
   });
@@ -82,33 +117,69 @@ describe('of a run', () => {
 });
 
 /** Classes of numbers in [0, 1): a CSV of two columns. */
-const classes = (): { data: RecipeInput['data']; loss: 'softmaxCrossEntropy'; student: NonNullable<RecipeInput['student']> } => {
+const classes = (): {
+  data: RecipeInput['data'];
+  loss: 'softmaxCrossEntropy';
+  student: NonNullable<RecipeInput['student']>;
+} => {
   const csv = scratch.path('classes.csv');
-  writeFileSync(csv, ['a,b,label', ...Array.from({ length: 60 }, (_, i) => `${(i % 7) / 7},${(i % 11) / 11},${['no', 'yes', 'maybe'][i % 3]}`)].join('\n'));
+  writeFileSync(
+    csv,
+    [
+      'a,b,label',
+      ...Array.from({ length: 60 }, (_, i) => `${(i % 7) / 7},${(i % 11) / 11},${['no', 'yes', 'maybe'][i % 3]}`),
+    ].join('\n'),
+  );
   return {
-    data: { large: { csv }, small: { csv }, test: { csv }, table: { target: 'label', standardize: false } }, loss: 'softmaxCrossEntropy',
+    data: { large: { csv }, small: { csv }, test: { csv }, table: { target: 'label', standardize: false } },
+    loss: 'softmaxCrossEntropy',
     student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 3 }] }, epochs: 2, batch: 10 },
   };
 };
-const recipeFor = (pretrained: string, more: object = {}): RecipeInput => ({ name: 'taught', seed: 1, ...classes(), teacher: { pretrained, ...more }, distill: { alpha: 50, beta: 0.5 } });
+const recipeFor = (pretrained: string, more: object = {}): RecipeInput => ({
+  name: 'taught',
+  seed: 1,
+  ...classes(),
+  teacher: { pretrained, ...more },
+  distill: { alpha: 50, beta: 0.5 },
+});
 
 /** Saves what TFJS saves, to a folder, in two shards. */
 async function save(model: tf.LayersModel, name: string): Promise<string> {
   const folder = scratch.path(name);
   mkdirSync(folder);
-  await model.save(tf.io.withSaveHandler(async ({ modelTopology, weightSpecs, weightData }) => {
-    const bytes = Buffer.from(weightData as ArrayBuffer);
-    writeFileSync(`${folder}/a.bin`, bytes.subarray(0, 10));
-    writeFileSync(`${folder}/b.bin`, bytes.subarray(10));
-    writeFileSync(`${folder}/model.json`, JSON.stringify({ format: 'layers-model', modelTopology, weightsManifest: [{ paths: ['a.bin', 'b.bin'], weights: weightSpecs }] }));
-    return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
-  }));
+  await model.save(
+    tf.io.withSaveHandler(async ({ modelTopology, weightSpecs, weightData }) => {
+      const bytes = Buffer.from(weightData as ArrayBuffer);
+      writeFileSync(`${folder}/a.bin`, bytes.subarray(0, 10));
+      writeFileSync(`${folder}/b.bin`, bytes.subarray(10));
+      writeFileSync(
+        `${folder}/model.json`,
+        JSON.stringify({
+          format: 'layers-model',
+          modelTopology,
+          weightsManifest: [{ paths: ['a.bin', 'b.bin'], weights: weightSpecs }],
+        }),
+      );
+      return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+    }),
+  );
   return folder;
 }
 
 describe('of TFJS', () => {
   const layersModel = (activation: 'linear' | 'softmax', units = 3): tf.LayersModel => {
-    const model = tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [2], activation: 'tanh', kernelInitializer: tf.initializers.glorotUniform({ seed: 1 }) }), tf.layers.dense({ units, activation, kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }) })] });
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({
+          units: 5,
+          inputShape: [2],
+          activation: 'tanh',
+          kernelInitializer: tf.initializers.glorotUniform({ seed: 1 }),
+        }),
+        tf.layers.dense({ units, activation, kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }) }),
+      ],
+    });
     return model;
   };
   let logits: string;
@@ -120,7 +191,10 @@ describe('of TFJS', () => {
   });
 
   test('weights in several shards are read', async () => {
-    const loaded = await loadModel(readFileSync(`${logits}/model.json`, 'utf8'), Buffer.concat([readFileSync(`${logits}/a.bin`), readFileSync(`${logits}/b.bin`)]));
+    const loaded = await loadModel(
+      readFileSync(`${logits}/model.json`, 'utf8'),
+      Buffer.concat([readFileSync(`${logits}/a.bin`), readFileSync(`${logits}/b.bin`)]),
+    );
     expect(loaded.countParams()).toBe(2 * 5 + 5 + 5 * 3 + 3);
     expect(taught.student!.test.rows).toBe(60);
   });
@@ -129,12 +203,15 @@ describe('of TFJS', () => {
     const probabilities = await save(layersModel('softmax'), 'probabilities');
     const { record, folder } = await scratch.train(recipeFor(probabilities));
     const { folder: plain } = await scratch.train(recipeFor(logits));
-    const weightsOf = (run: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(`${run}/student/weights.bin`)).buffer);
+    const weightsOf = (run: string): Float32Array =>
+      new Float32Array(new Uint8Array(readFileSync(`${run}/student/weights.bin`)).buffer);
     const [a, b] = [weightsOf(folder), weightsOf(plain)];
     expect(Math.max(...a.map((value, i) => Math.abs(value - b[i])))).toBeLessThan(1e-4);
     expect(record.student!.test.accuracy).toBe(taught.student!.test.accuracy);
     // Taken for logits they teach something else.
-    expect(shaOf((await scratch.train(recipeFor(probabilities, { outputs: 'logits' }))).record)).not.toBe(shaOf(record));
+    expect(shaOf((await scratch.train(recipeFor(probabilities, { outputs: 'logits' }))).record)).not.toBe(
+      shaOf(record),
+    );
   });
 
   /** A graph y = x·W of TensorFlow's ops, as tensorflowjs_converter writes one. */
@@ -145,13 +222,38 @@ describe('of TFJS', () => {
     const shape = (dims: number[]): object => ({ shape: { dim: dims.map((size) => ({ size: String(size) })) } });
     const node = [
       { name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: shape([-1, 2]) } },
-      { name: 'w', op: 'Const', attr: { dtype: { type: 'DT_FLOAT' }, value: { tensor: { dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '2' }, { size: String(units) }] } } } } },
-      { name: 'product', op: 'MatMul', input: ['x', 'w'], attr: { T: { type: 'DT_FLOAT' }, transpose_a: { b: false }, transpose_b: { b: false } } },
+      {
+        name: 'w',
+        op: 'Const',
+        attr: {
+          dtype: { type: 'DT_FLOAT' },
+          value: { tensor: { dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '2' }, { size: String(units) }] } } },
+        },
+      },
+      {
+        name: 'product',
+        op: 'MatMul',
+        input: ['x', 'w'],
+        attr: { T: { type: 'DT_FLOAT' }, transpose_a: { b: false }, transpose_b: { b: false } },
+      },
       { name: 'y', op: 'Identity', input: ['product'], attr: { T: { type: 'DT_FLOAT' } } },
     ];
-    const signature = { inputs: { x: { name: 'x:0', dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '-1' }, { size: '2' }] } } }, outputs: { y: { name: 'y:0', dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '-1' }, { size: String(units) }] } } } };
+    const signature = {
+      inputs: { x: { name: 'x:0', dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '-1' }, { size: '2' }] } } },
+      outputs: {
+        y: { name: 'y:0', dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '-1' }, { size: String(units) }] } },
+      },
+    };
     writeFileSync(`${folder}/w.bin`, Buffer.from(weights.buffer));
-    writeFileSync(`${folder}/model.json`, JSON.stringify({ format: 'graph-model', signature, modelTopology: { node, versions: { producer: 1 } }, weightsManifest: [{ paths: ['w.bin'], weights: [{ name: 'w', shape: [2, units], dtype: 'float32' }] }] }));
+    writeFileSync(
+      `${folder}/model.json`,
+      JSON.stringify({
+        format: 'graph-model',
+        signature,
+        modelTopology: { node, versions: { producer: 1 } },
+        weightsManifest: [{ paths: ['w.bin'], weights: [{ name: 'w', shape: [2, units], dtype: 'float32' }] }],
+      }),
+    );
     return folder;
   }
 
@@ -159,14 +261,27 @@ describe('of TFJS', () => {
     const graph = saveGraph('graph', 3);
     const { record } = await scratch.train(recipeFor(graph));
     expect(shaOf(record)).not.toBe(shaOf(taught));
-    const hinted = await scratch.train({ ...recipeFor(graph), distill: { alpha: 50, terms: [{ name: 'kd' }, { name: 'hint', teacher: 'product' }] } });
+    const hinted = await scratch.train({
+      ...recipeFor(graph),
+      distill: { alpha: 50, terms: [{ name: 'kd' }, { name: 'hint', teacher: 'product' }] },
+    });
     expect(shaOf(hinted.record)).not.toBe(shaOf(record));
-    const { stderr } = await scratch.run(['run', scratch.recipe({ ...recipeFor(graph), distill: { terms: [{ name: 'hint', teacher: 'other' }] } }), '--out', scratch.out()]);
-    expect(stderr).toContain("MODEL_LAYER: distill.terms[0].teacher names the node other, which the teacher's graph does not have");
+    const { stderr } = await scratch.run([
+      'run',
+      scratch.recipe({ ...recipeFor(graph), distill: { terms: [{ name: 'hint', teacher: 'other' }] } }),
+      '--out',
+      scratch.out(),
+    ]);
+    expect(stderr).toContain(
+      "MODEL_LAYER: distill.terms[0].teacher names the node other, which the teacher's graph does not have",
+    );
   });
 
   test('a teacher that is too sure is calibrated first, and the run says so', async () => {
-    const { record, folder } = await scratch.train({ ...recipeFor(logits), distill: { alpha: 50, beta: 0.5, calibrate: true } });
+    const { record, folder } = await scratch.train({
+      ...recipeFor(logits),
+      distill: { alpha: 50, beta: 0.5, calibrate: true },
+    });
     const { temperature, rows, before, after } = record.student!.calibration!;
     expect(rows).toBe(60);
     expect(temperature).toBeGreaterThan(0);
@@ -174,7 +289,10 @@ describe('of TFJS', () => {
     expect(record.alone!.calibration).toBeUndefined();
     expect(record.student!.test['ece']).toBeGreaterThanOrEqual(0);
     const { stdout } = await scratch.run(['evaluate', folder, '--json']);
-    expect((JSON.parse(stdout) as { student: { ece: number } }).student.ece).toBeCloseTo(record.student!.test['ece'] as number, 6);
+    expect((JSON.parse(stdout) as { student: { ece: number } }).student.ece).toBeCloseTo(
+      record.student!.test['ece'] as number,
+      6,
+    );
   });
 
   const refused = async (recipe: RecipeInput): Promise<string> => {
@@ -186,10 +304,20 @@ describe('of TFJS', () => {
   test('one that does not fit is refused, each with a sentence', async () => {
     expect(await refused(recipeFor(scratch.path('nowhere')))).toMatch(/TEACHER_NOT_FOUND: .*nowhere does not exist/);
     expect(await refused(recipeFor(scratch.folder))).toMatch(/TEACHER_NOT_FOUND: .* holds no model\.json/);
-    expect(await refused(recipeFor(await save(layersModel('linear', 4), 'four')))).toMatch(/TEACHER_UNLIKE: the teacher .*four gives outputs of shape \[4\], and the student is to give \[3\]/);
-    expect(await refused(recipeFor(await save(tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [9] })] }), 'nine')))).toMatch(/TEACHER_UNLIKE: the teacher .*nine does not take rows of shape \[2\]/);
+    expect(await refused(recipeFor(await save(layersModel('linear', 4), 'four')))).toMatch(
+      /TEACHER_UNLIKE: the teacher .*four gives outputs of shape \[4\], and the student is to give \[3\]/,
+    );
+    expect(
+      await refused(
+        recipeFor(await save(tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [9] })] }), 'nine')),
+      ),
+    ).toMatch(/TEACHER_UNLIKE: the teacher .*nine does not take rows of shape \[2\]/);
     const { folder } = await scratch.train(smallRecipe());
-    expect(await refused(recipeFor(folder))).toMatch(/TEACHER_UNLIKE: the teacher .* was trained by mse, and the recipe's loss is softmaxCrossEntropy/);
-    expect(await refused({ ...taughtBy({ pretrained: [folder, folder] }), distill: { terms: [{ name: 'hint' }] } })).toContain('MODEL_LAYER: distill.terms[0].teacher cannot be compared: the teacher is an ensemble');
+    expect(await refused(recipeFor(folder))).toMatch(
+      /TEACHER_UNLIKE: the teacher .* was trained by mse, and the recipe's loss is softmaxCrossEntropy/,
+    );
+    expect(
+      await refused({ ...taughtBy({ pretrained: [folder, folder] }), distill: { terms: [{ name: 'hint' }] } }),
+    ).toContain('MODEL_LAYER: distill.terms[0].teacher cannot be compared: the teacher is an ensemble');
   });
 });

@@ -10,7 +10,11 @@ export interface Hashes {
   readonly alone: string;
 }
 
-export const hashesOf = ({ teacher, student, alone }: RunRecord): Hashes => ({ teacher: teacher!.weightsSha256, student: student!.weightsSha256, alone: alone!.weightsSha256 });
+export const hashesOf = ({ teacher, student, alone }: RunRecord): Hashes => ({
+  teacher: teacher!.weightsSha256,
+  student: student!.weightsSha256,
+  alone: alone!.weightsSha256,
+});
 
 /** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */
 export class ProcessCluster {
@@ -33,21 +37,40 @@ export class ProcessCluster {
   }
 
   async start(workers: number): Promise<void> {
-    this.coordinator = this.scratch.start(['coordinator', this.#recipe, '--listen', '127.0.0.1:0', '--workers', String(workers), '--out', this.out, '--json', ...this.args], { env: this.#env });
+    this.coordinator = this.scratch.start(
+      [
+        'coordinator',
+        this.#recipe,
+        '--listen',
+        '127.0.0.1:0',
+        '--workers',
+        String(workers),
+        '--out',
+        this.out,
+        '--json',
+        ...this.args,
+      ],
+      { env: this.#env },
+    );
     this.address = /ws:\S+:\d+/.exec(await this.coordinator.told(/listening at .*\n/))![0];
     for (let i = 0; i < workers; i++) this.join();
     await this.coordinator.told(/teacher: .* ranks on/);
   }
 
   join(args: readonly string[] = []): Running {
-    const worker = this.scratch.start(['worker', '--coordinator', this.address, '--backend', 'wasm', '--heartbeat-timeout', '3', ...args], { env: this.#env });
+    const worker = this.scratch.start(
+      ['worker', '--coordinator', this.address, '--backend', 'wasm', '--heartbeat-timeout', '3', ...args],
+      { env: this.#env },
+    );
     void worker.result;
     this.workers.push(worker);
     return worker;
   }
 
   async resume(): Promise<void> {
-    this.coordinator = this.scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], { env: this.#env });
+    this.coordinator = this.scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], {
+      env: this.#env,
+    });
     await this.coordinator.told(/listening at .*\n/);
   }
 

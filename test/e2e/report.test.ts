@@ -9,14 +9,23 @@ const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
 const classes = (csv: string): RecipeInput => ({
-  name: 'classes', seed: 1, ranks: 2, loss: 'softmaxCrossEntropy',
+  name: 'classes',
+  seed: 1,
+  ranks: 2,
+  loss: 'softmaxCrossEntropy',
   data: { large: { csv }, small: { csv, perClass: 10 }, test: { csv }, table: { target: 'label' } },
   teacher: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 3 }] }, epochs: 3, validation: 0.2 },
   student: { model: { layers: [{ dense: 3 }] }, epochs: 3, batch: 10 },
   distill: { alpha: 1, beta: 0.5, calibrate: true, tune: { search: { name: 'grid', points: 2 }, folds: 2 } },
 });
 const csv = scratch.path('rows.csv');
-writeFileSync(csv, ['a,b,label', ...Array.from({ length: 90 }, (_, i) => `${(i % 7) / 7},${(i % 11) / 11},${['no', 'yes', 'maybe'][i % 3]}`)].join('\n'));
+writeFileSync(
+  csv,
+  [
+    'a,b,label',
+    ...Array.from({ length: 90 }, (_, i) => `${(i % 7) / 7},${(i % 11) / 11},${['no', 'yes', 'maybe'][i % 3]}`),
+  ].join('\n'),
+);
 
 let tabular: string;
 let classified: string;
@@ -34,7 +43,16 @@ const sectionsOf = (html: string): string[] => [...html.matchAll(/<h2>([^<]+)<\/
 
 test('a report of classes has everything, and fetches nothing', async () => {
   const { html } = await reportOf(classified);
-  expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Tuning', 'Confusion', 'Calibration', 'Where teacher and student differ', 'How to reproduce it']);
+  expect(sectionsOf(html)).toEqual([
+    'Result',
+    'Data',
+    'Learning curves',
+    'Tuning',
+    'Confusion',
+    'Calibration',
+    'Where teacher and student differ',
+    'How to reproduce it',
+  ]);
   expect(html).toContain('<h1>classes, seed 1</h1>');
   expect(html.match(/(src|href)="(?!data:)/g)).toBeNull();
   expect(html).not.toMatch(/<script|@import|NaN|undefined/);
@@ -47,7 +65,13 @@ test('a report of classes has everything, and fetches nothing', async () => {
 
 test('a report of regression tells rmse with its interval', async () => {
   const { html } = await reportOf(tabular);
-  expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Where teacher and student differ', 'How to reproduce it']);
+  expect(sectionsOf(html)).toEqual([
+    'Result',
+    'Data',
+    'Learning curves',
+    'Where teacher and student differ',
+    'How to reproduce it',
+  ]);
   expect(html).toContain('95 % interval of the rmse');
 });
 
@@ -62,12 +86,32 @@ test('runs side by side: results, and where their recipes differ', async () => {
 });
 
 test('models in fewer bits: files that open, their errors, and the front of those that none beats', async () => {
-  const pruned = await scratch.train(smallRecipe({ name: 'pruned', student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 6, prune: { sparsity: 0.75, to: 4 } }, distill: { alpha: 1 } }));
+  const pruned = await scratch.train(
+    smallRecipe({
+      name: 'pruned',
+      student: {
+        model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] },
+        epochs: 6,
+        prune: { sparsity: 0.75, to: 4 },
+      },
+      distill: { alpha: 1 },
+    }),
+  );
   const out = scratch.out();
   const { code, stdout, stderr } = await scratch.run(['compress', tabular, pruned.folder, '--out', out]);
   expect(code, stderr).toBe(0);
-  for (const format of ['fp32', 'fp16', 'uint8']) expect(stdout).toMatch(new RegExp(`${basename(pruned.folder)} student +${format} +[\\d,]+ +[\\d,]+ +\\d+ %`));
-  const models = JSON.parse(readFileSync(join(out, 'compress.json'), 'utf8')) as { from: string; format: string; folder: string; bytes: number; sparsity: number; error: number; isFront: boolean; rowMs: { wasm: number } }[];
+  for (const format of ['fp32', 'fp16', 'uint8'])
+    expect(stdout).toMatch(new RegExp(`${basename(pruned.folder)} student +${format} +[\\d,]+ +[\\d,]+ +\\d+ %`));
+  const models = JSON.parse(readFileSync(join(out, 'compress.json'), 'utf8')) as {
+    from: string;
+    format: string;
+    folder: string;
+    bytes: number;
+    sparsity: number;
+    error: number;
+    isFront: boolean;
+    rowMs: { wasm: number };
+  }[];
   const [full, half, byte] = models.filter(({ from }) => from === `${basename(pruned.folder)} student`);
   // 80 + 8 weights in matrices, 8 + 1 biases.
   expect([full.bytes, half.bytes, byte.bytes]).toEqual([4 * 97, 2 * 88 + 4 * 9, 88 + 4 * 9]);

@@ -22,32 +22,52 @@ describe('a run folder', () => {
   let folder: string;
   let record: RunRecord;
   let stderr: string;
-  beforeAll(async () => void ({ folder, record, stderr } = await scratch.train(smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } }))));
+  beforeAll(
+    async () =>
+      void ({ folder, record, stderr } = await scratch.train(
+        smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } }),
+      )),
+  );
 
   test('run.json fits the schema that `stillhouse schema run` prints, and holds what was printed', async () => {
     const { stdout } = await scratch.run(['schema', 'run']);
     expect(validate(JSON.parse(stdout) as object, scratch.readRecord(folder))).toEqual([]);
-    expect(record).toMatchObject({ status: 'done', name: 'small', seed: 3, versions: { stillhouse: '0.1.0', protocol: protocolVersion } });
+    expect(record).toMatchObject({
+      status: 'done',
+      name: 'small',
+      seed: 3,
+      versions: { stillhouse: '0.1.0', protocol: protocolVersion },
+    });
     expect(record.recipeSha256).toBe(createHash('sha256').update(JSON.stringify(record.recipe)).digest('hex'));
     expect(record.teacher).toMatchObject({ workers: 2, steps: 12, samples: 366, parameters: 193, bytes: 772 });
     expect(record.teacher!.epochs.map((epoch) => epoch.validation!.rows)).toEqual([20, 20]);
     expect(record.dataset.rows).toEqual({ large: 183, largeValidation: 20, small: 30, test: 50 });
   });
 
-  test.each(['teacher', 'student', 'alone'] as const)('%s: weightsSha256 is the hash of the trainable weights as little-endian fp32', (name) => {
-    const tensors = decodeSafetensors(readFileSync(join(folder, name, 'model.safetensors')));
-    const hash = createHash('sha256');
-    for (const { data } of tensors) hash.update(data);
-    expect(hash.digest('hex')).toBe(record[name]!.weightsSha256);
-    expect(readFileSync(join(folder, name, 'weights.bin')).byteLength).toBe(record[name]!.bytes);
-  });
+  test.each(['teacher', 'student', 'alone'] as const)(
+    '%s: weightsSha256 is the hash of the trainable weights as little-endian fp32',
+    (name) => {
+      const tensors = decodeSafetensors(readFileSync(join(folder, name, 'model.safetensors')));
+      const hash = createHash('sha256');
+      for (const { data } of tensors) hash.update(data);
+      expect(hash.digest('hex')).toBe(record[name]!.weightsSha256);
+      expect(readFileSync(join(folder, name, 'weights.bin')).byteLength).toBe(record[name]!.bytes);
+    },
+  );
 
   test('events.jsonl and the logs tell the story', () => {
-    const events = readFileSync(join(folder, 'events.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { at: string; type: string });
-    expect(events.map((event) => event.type)).toEqual(expect.arrayContaining(['joined', 'phaseAssigned', 'phaseStarted', 'epoch', 'phaseDone']));
+    const events = readFileSync(join(folder, 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { at: string; type: string });
+    expect(events.map((event) => event.type)).toEqual(
+      expect.arrayContaining(['joined', 'phaseAssigned', 'phaseStarted', 'epoch', 'phaseDone']),
+    );
     expect(events.every((event) => !Number.isNaN(Date.parse(event.at)))).toBe(true);
     for (const log of ['coordinator.log', 'worker-1.log', 'worker-2.log']) {
-      const lines = readFileSync(join(folder, 'logs', log), 'utf8').trim().split('\n');
+      const lines = readFileSync(join(folder, 'logs', log), 'utf8')
+        .trim()
+        .split('\n');
       expect(lines.map((line) => JSON.parse(line) as object).length).toBeGreaterThan(0);
     }
   });
@@ -66,31 +86,42 @@ describe('a run folder', () => {
     expect(stderr).not.toMatch(/\u001b/);
   });
 
-  test.skipIf(process.platform !== 'linux')('on a terminal, a bar shows rows, rate and time left (skipped where `script` cannot give one)', () => {
-    const command = [process.execPath, mainFile, 'run', scratch.recipe(smallRecipe()), '--out', scratch.out()].join(' ');
-    const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/teacher .*100% {2}\d+ rows {2}[\d,]+ rows\/s {2}loss [\d.]+ {2}ETA/);
-    expect(stdout).toMatch(/student alone .*100%/);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'on a terminal, a bar shows rows, rate and time left (skipped where `script` cannot give one)',
+    () => {
+      const command = [process.execPath, mainFile, 'run', scratch.recipe(smallRecipe()), '--out', scratch.out()].join(
+        ' ',
+      );
+      const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/teacher .*100% {2}\d+ rows {2}[\d,]+ rows\/s {2}loss [\d.]+ {2}ETA/);
+      expect(stdout).toMatch(/student alone .*100%/);
+    },
+  );
 
   test('evaluate gives the metrics of run.json from the files alone', async () => {
     const { stdout } = await scratch.run(['evaluate', folder, '--json']);
     const metrics = JSON.parse(stdout) as Record<string, { rmse: number }>;
-    for (const name of ['teacher', 'student', 'alone'] as const) expect(metrics[name].rmse).toBeCloseTo(record[name]!.test['rmse'] as number, 6);
+    for (const name of ['teacher', 'student', 'alone'] as const)
+      expect(metrics[name].rmse).toBeCloseTo(record[name]!.test['rmse'] as number, 6);
     expect((await scratch.run(['evaluate', folder])).stdout).toMatch(/teacher +[-\d.]+ +[-\d.]+/);
   });
 
   test('predict reads rows and prints one line each', async () => {
     const row = Array.from({ length: 10 }, (_, i) => i / 10);
-    const { stdout, code } = await scratch.run(['predict', folder, '--model', 'teacher'], { stdin: `${row.join(',')}\n${JSON.stringify(row)}\n` });
+    const { stdout, code } = await scratch.run(['predict', folder, '--model', 'teacher'], {
+      stdin: `${row.join(',')}\n${JSON.stringify(row)}\n`,
+    });
     expect(code).toBe(0);
     const lines = stdout.trim().split('\n');
     expect(lines).toHaveLength(2);
     expect(lines[0]).toBe(lines[1]);
     expect(Number.isFinite(Number(lines[0]))).toBe(true);
     const bad = await scratch.run(['predict', folder], { stdin: '1,2,3\n' });
-    expect(bad).toMatchObject({ code: 2, stderr: expect.stringContaining('PREDICT_ROW: line 1 has 3 values; the model takes 10') });
+    expect(bad).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('PREDICT_ROW: line 1 has 3 values; the model takes 10'),
+    });
   });
 
   test('without --json a table ends the run, with the path of what it wrote', async () => {
@@ -108,16 +139,21 @@ describe('recipes', () => {
   test('YAML, JSON and TypeScript give the same run; TypeScript is typed by defineRecipe', async () => {
     const recipe = smallRecipe({ student: undefined, distill: undefined });
     const json = scratch.write('recipe.json', JSON.stringify(recipe));
-    const ts = scratch.write('recipe.ts', `import { defineRecipe } from 'stillhouse';\nexport default defineRecipe(${JSON.stringify(recipe)});\n`);
+    const ts = scratch.write(
+      'recipe.ts',
+      `import { defineRecipe } from 'stillhouse';\nexport default defineRecipe(${JSON.stringify(recipe)});\n`,
+    );
     const hashes = [];
-    for (const file of [scratch.recipe(JSON.parse(JSON.stringify(recipe)) as object), json, ts]) hashes.push((await scratch.train(file)).record.recipeSha256);
+    for (const file of [scratch.recipe(JSON.parse(JSON.stringify(recipe)) as object), json, ts])
+      hashes.push((await scratch.train(file)).record.recipeSha256);
     expect(new Set(hashes).size).toBe(1);
   });
 
   test('every example fits the schema that `stillhouse schema` prints', async () => {
     const schema = JSON.parse((await scratch.run(['schema'])).stdout) as object;
     expect(schema).toEqual(JSON.parse(JSON.stringify(recipeJsonSchema())));
-    for (const name of ['friedman', 'noise', 'mnist']) expect(validate(schema, parse(readFileSync(join(root, 'examples', name, 'recipe.yaml'), 'utf8')))).toEqual([]);
+    for (const name of ['friedman', 'noise', 'mnist'])
+      expect(validate(schema, parse(readFileSync(join(root, 'examples', name, 'recipe.yaml'), 'utf8')))).toEqual([]);
   });
 
   test('the README’s recipe is one', () => {
@@ -127,10 +163,22 @@ describe('recipes', () => {
 
   test('models from a topology file and from a module train to the same bits on any number of workers', async () => {
     const { folder } = await scratch.train(smallRecipe());
-    scratch.write('model.mjs', 'export const small = ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape, activation: "tanh" }), tf.layers.dropout({ rate: 0.1 }), tf.layers.dense({ units: outputs })] });');
-    const recipe = smallRecipe({ teacher: { model: { topology: join(folder, 'teacher', 'model.json') }, epochs: 1 }, student: { model: { module: 'model.mjs', export: 'small' }, epochs: 1 } });
-    const [one, two] = [await scratch.train(recipe, ['--workers', '1']), await scratch.train(recipe, ['--workers', '2'])];
-    expect([two.record.teacher!.weightsSha256, two.record.student!.weightsSha256]).toEqual([one.record.teacher!.weightsSha256, one.record.student!.weightsSha256]);
+    scratch.write(
+      'model.mjs',
+      'export const small = ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape, activation: "tanh" }), tf.layers.dropout({ rate: 0.1 }), tf.layers.dense({ units: outputs })] });',
+    );
+    const recipe = smallRecipe({
+      teacher: { model: { topology: join(folder, 'teacher', 'model.json') }, epochs: 1 },
+      student: { model: { module: 'model.mjs', export: 'small' }, epochs: 1 },
+    });
+    const [one, two] = [
+      await scratch.train(recipe, ['--workers', '1']),
+      await scratch.train(recipe, ['--workers', '2']),
+    ];
+    expect([two.record.teacher!.weightsSha256, two.record.student!.weightsSha256]).toEqual([
+      one.record.teacher!.weightsSha256,
+      one.record.student!.weightsSha256,
+    ]);
     expect(one.record.student!.parameters).toBe(61);
   });
 
@@ -138,11 +186,23 @@ describe('recipes', () => {
     const rows = Array.from({ length: 120 }, (_, i) => `${i % 7},${i % 2 ? 'red' : 'blue'},${i % 2 ? 'yes' : 'no'}`);
     const file = scratch.write('classes.csv', `size,colour,answer\n${rows.join('\n')}\n`);
     const model = { layers: [{ dense: 8, activation: 'relu' as const }, { dense: 2 }] };
-    const { folder, record } = await scratch.train({ data: { large: { csv: file }, test: { csv: file }, table: { target: 'answer' } }, loss: 'softmaxCrossEntropy', teacher: { model, epochs: 15, optimizer: { name: 'adam', learningRate: 0.02 } } });
+    const { folder, record } = await scratch.train({
+      data: { large: { csv: file }, test: { csv: file }, table: { target: 'answer' } },
+      loss: 'softmaxCrossEntropy',
+      teacher: { model, epochs: 15, optimizer: { name: 'adam', learningRate: 0.02 } },
+    });
     expect(record.teacher!.test['errors']).toBe(0);
     const { stdout } = await scratch.run(['predict', folder], { stdin: 'colour,size\nred,3\nblue,2\ngreen,1\n' });
-    expect(stdout.trim().split('\n').map((line) => line.split(',')[0]).slice(0, 2)).toEqual(['yes', 'no']);
-    const first = JSON.parse((await scratch.run(['predict', folder, '--json'], { stdin: 'colour,size\nred,3\n' })).stdout) as { class: string; probabilities: number[] };
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split(',')[0])
+        .slice(0, 2),
+    ).toEqual(['yes', 'no']);
+    const first = JSON.parse(
+      (await scratch.run(['predict', folder, '--json'], { stdin: 'colour,size\nred,3\n' })).stdout,
+    ) as { class: string; probabilities: number[] };
     expect(first.class).toBe('yes');
     expect(first.probabilities[0] + first.probabilities[1]).toBeCloseTo(1, 6);
   });
@@ -151,12 +211,18 @@ describe('recipes', () => {
     const rows = Array.from({ length: 200 }, (_, i) => `${i % 20},${50_000 + 1_000 * (i % 20)}`);
     const file = scratch.write('prices.csv', `size,price\n${rows.join('\n')}\n`);
     const model = { layers: [{ dense: 1 }] };
-    const { folder, record } = await scratch.train({ data: { large: { csv: file }, test: { csv: file }, table: { target: 'price' } }, loss: 'mse', teacher: { model, epochs: 40, optimizer: { name: 'sgd', learningRate: 0.1 } } });
+    const { folder, record } = await scratch.train({
+      data: { large: { csv: file }, test: { csv: file }, table: { target: 'price' } },
+      loss: 'mse',
+      teacher: { model, epochs: 40, optimizer: { name: 'sgd', learningRate: 0.1 } },
+    });
     expect(record.teacher!.test['r2']).toBeGreaterThan(0.9999);
     expect(record.teacher!.test['rmse']).toBeLessThan(50);
     const { stdout } = await scratch.run(['predict', folder], { stdin: 'size\n0\n10\n' });
     expect(stdout.trim().split('\n').map(Number)).toEqual([expect.closeTo(50_000, -2), expect.closeTo(60_000, -2)]);
-    const evaluated = JSON.parse((await scratch.run(['evaluate', folder, '--json'])).stdout) as { teacher: { rmse: number } };
+    const evaluated = JSON.parse((await scratch.run(['evaluate', folder, '--json'])).stdout) as {
+      teacher: { rmse: number };
+    };
     expect(evaluated.teacher.rmse).toBeCloseTo(record.teacher!.test['rmse'] as number, 4);
   });
 
@@ -168,23 +234,46 @@ describe('recipes', () => {
     const csv = scratch.write('noisy.csv', ['a,y', ...Array.from({ length: 600 }, (_, i) => line(i))].join('\n'));
     const small = { layers: [{ dense: 16, activation: 'tanh' as const }, { dense: 2 }] };
     const { record, folder } = await scratch.train({
-      name: 'noisy', seed: 1, ranks: 2, data: { large: { csv }, small: { csv, take: 60 }, test: { csv }, table: { target: 'y' } }, loss: 'gaussian',
-      teacher: { model: small, epochs: 60, optimizer: { name: 'adam', learningRate: 0.01 } }, student: { model: small, epochs: 100, optimizer: { name: 'adam', learningRate: 0.01 } },
+      name: 'noisy',
+      seed: 1,
+      ranks: 2,
+      data: { large: { csv }, small: { csv, take: 60 }, test: { csv }, table: { target: 'y' } },
+      loss: 'gaussian',
+      teacher: { model: small, epochs: 60, optimizer: { name: 'adam', learningRate: 0.01 } },
+      student: { model: small, epochs: 100, optimizer: { name: 'adam', learningRate: 0.01 } },
     });
     expect(record.student!.test['r2']).toBeGreaterThan(0.5);
     const { stdout } = await scratch.run(['predict', folder], { stdin: 'a\n0.1\n0.9\n' });
-    const [[low, lowDeviation], [high, highDeviation]] = stdout.trim().split('\n').map((text) => text.split(',').map(Number));
+    const [[low, lowDeviation], [high, highDeviation]] = stdout
+      .trim()
+      .split('\n')
+      .map((text) => text.split(',').map(Number));
     expect(Math.abs(low - 105)).toBeLessThan(8);
     expect(Math.abs(high - 145)).toBeLessThan(12);
     expect(highDeviation).toBeGreaterThan(2 * lowDeviation);
     const json = await scratch.run(['predict', folder, '--json'], { stdin: 'a\n0.1\n' });
-    expect(JSON.parse(json.stdout)).toEqual({ values: [expect.closeTo(low, 3)], deviations: [expect.closeTo(lowDeviation, 3)] });
+    expect(JSON.parse(json.stdout)).toEqual({
+      values: [expect.closeTo(low, 3)],
+      deviations: [expect.closeTo(lowDeviation, 3)],
+    });
     expect((await scratch.run(['report', folder])).code).toBe(0);
     expect(readFileSync(`${folder}/report.html`, 'utf8')).toMatch(/<td>1\d\d\.\d ± \d/);
   });
 
   test('early stopping ends a phase and says why', async () => {
-    const { record } = await scratch.train(smallRecipe({ teacher: { ...smallRecipe().teacher, epochs: 50, validation: 0.2, optimizer: { name: 'sgd', learningRate: 1e-9 }, earlyStopping: { patience: 2, minDelta: 0.1 } }, student: undefined, distill: undefined }));
+    const { record } = await scratch.train(
+      smallRecipe({
+        teacher: {
+          ...smallRecipe().teacher,
+          epochs: 50,
+          validation: 0.2,
+          optimizer: { name: 'sgd', learningRate: 1e-9 },
+          earlyStopping: { patience: 2, minDelta: 0.1 },
+        },
+        student: undefined,
+        distill: undefined,
+      }),
+    );
     expect(record.teacher!.stopped).toBe('stopped after epoch 2: loss has not improved for 2 epochs');
     expect(record.teacher!.epochs).toHaveLength(3);
   });
@@ -192,8 +281,17 @@ describe('recipes', () => {
 
 describe('examples', () => {
   test('noise: the run says that the labels carry no signal', async () => {
-    const { stdout } = await scratch.run(['run', join(root, 'examples/noise/recipe.yaml'), '--out', scratch.out(), '--set', 'teacher.epochs=3']);
-    expect(stdout).toMatch(/The teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. The labels carry no signal/);
+    const { stdout } = await scratch.run([
+      'run',
+      join(root, 'examples/noise/recipe.yaml'),
+      '--out',
+      scratch.out(),
+      '--set',
+      'teacher.epochs=3',
+    ]);
+    expect(stdout).toMatch(
+      /The teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. The labels carry no signal/,
+    );
   });
 
   test('friedman: the teacher learns the function, and its student beats itself trained alone', async () => {
@@ -202,13 +300,20 @@ describe('examples', () => {
     expect(record.student!.test['r2']).toBeGreaterThan(record.alone!.test['r2'] as number);
   });
 
-  test.skipIf(!mnistFolder)('mnist: errors on the 10,000 test digits; the small set is 100 per class (skipped without MNIST: set STILLHOUSE_DATA, or `stillhouse data fetch mnist`)', async () => {
-    const settings = ['teacher.epochs=1', 'student.epochs=15'].flatMap((setting) => ['--set', setting]);
-    const { record, folder } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), [...settings, '--workers', '2']);
-    expect(record.dataset.rows).toEqual({ large: 60_000, small: 1_000, test: 10_000 });
-    expect(record.teacher!.test).toMatchObject({ rows: 10_000 });
-    expect(record.teacher!.test['errors']).toBeLessThan(600);
-    expect(record.student!.test['errors']).toBeLessThan(record.alone!.test['errors'] as number);
-    expect(existsSync(join(folder, 'student', 'model.json'))).toBe(true);
-  });
+  test.skipIf(!mnistFolder)(
+    'mnist: errors on the 10,000 test digits; the small set is 100 per class (skipped without MNIST: set STILLHOUSE_DATA, or `stillhouse data fetch mnist`)',
+    async () => {
+      const settings = ['teacher.epochs=1', 'student.epochs=15'].flatMap((setting) => ['--set', setting]);
+      const { record, folder } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), [
+        ...settings,
+        '--workers',
+        '2',
+      ]);
+      expect(record.dataset.rows).toEqual({ large: 60_000, small: 1_000, test: 10_000 });
+      expect(record.teacher!.test).toMatchObject({ rows: 10_000 });
+      expect(record.teacher!.test['errors']).toBeLessThan(600);
+      expect(record.student!.test['errors']).toBeLessThan(record.alone!.test['errors'] as number);
+      expect(existsSync(join(folder, 'student', 'model.json'))).toBe(true);
+    },
+  );
 });

@@ -10,25 +10,53 @@ afterAll(() => scratch.clean());
 
 interface Sweep {
   readonly metric: string;
-  readonly rows: readonly { readonly values: readonly unknown[]; readonly student: { readonly n: number; readonly mean: number } }[];
-  readonly outcomes: readonly { readonly folder: string; readonly seed: number; readonly student: number; readonly teacher: { readonly folder: string } }[];
+  readonly rows: readonly {
+    readonly values: readonly unknown[];
+    readonly student: { readonly n: number; readonly mean: number };
+  }[];
+  readonly outcomes: readonly {
+    readonly folder: string;
+    readonly seed: number;
+    readonly student: number;
+    readonly teacher: { readonly folder: string };
+  }[];
 }
 
 test('every combination is run with every seed, with one teacher; a second time nothing is run again', async () => {
   const out = scratch.path('sweep');
   const recipe = scratch.recipe(smallRecipe());
-  const args = ['sweep', recipe, '--vary', 'data.small.rows=20,30', '--vary', 'distill.terms[0].weight=1,2', '--seeds', '2', '--set', 'distill.terms=[{name: kd, weight: 1}]', '--out', out];
+  const args = [
+    'sweep',
+    recipe,
+    '--vary',
+    'data.small.rows=20,30',
+    '--vary',
+    'distill.terms[0].weight=1,2',
+    '--seeds',
+    '2',
+    '--set',
+    'distill.terms=[{name: kd, weight: 1}]',
+    '--out',
+    out,
+  ];
   const { code, stdout, stderr } = await scratch.run([...args, '--json']);
   expect(code, stderr).toBe(0);
   const { metric, rows, outcomes } = JSON.parse(stdout) as Sweep;
   expect(metric).toBe('r2');
-  expect(rows.map(({ values }) => values)).toEqual([[20, 1], [20, 2], [30, 1], [30, 2]]);
+  expect(rows.map(({ values }) => values)).toEqual([
+    [20, 1],
+    [20, 2],
+    [30, 1],
+    [30, 2],
+  ]);
   expect(rows.every(({ student }) => student.n === 2)).toBe(true);
   expect(outcomes).toHaveLength(8);
   expect(readdirSync(join(out, 'teachers'))).toHaveLength(1);
   expect(readdirSync(join(out, 'cells'))).toHaveLength(8);
   const first = outcomes[0];
-  const record = scratch.readRecord(join(scratch.folder, first.folder.startsWith('/') ? first.folder.slice(scratch.folder.length) : first.folder));
+  const record = scratch.readRecord(
+    join(scratch.folder, first.folder.startsWith('/') ? first.folder.slice(scratch.folder.length) : first.folder),
+  );
   expect(record.student!.test['r2']).toBe(first.student);
   expect(record.seed).toBe(first.seed);
   expect(readFileSync(join(out, 'table.md'), 'utf8').split('\n')).toHaveLength(7);

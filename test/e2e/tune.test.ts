@@ -20,11 +20,24 @@ interface Entry {
   readonly metrics: { readonly rmse: number; readonly rows: number };
 }
 
-const values = { 'distill.alpha': { from: -2, to: 4 }, 'student.optimizer.learningRate': { from: 1e-4, to: 0.1, scale: 'log' } } as const;
-const tuned = (change: Partial<RecipeInput> = {}): RecipeInput => ({ ...smallRecipe(change), distill: { ...smallRecipe().distill, tune: { values, search: { name: 'sobol', trials: 4 }, folds: 3 } } });
-const entriesOf = (folder: string): Entry[] => readFileSync(join(folder, 'tune', 'trials.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Entry);
+const values = {
+  'distill.alpha': { from: -2, to: 4 },
+  'student.optimizer.learningRate': { from: 1e-4, to: 0.1, scale: 'log' },
+} as const;
+const tuned = (change: Partial<RecipeInput> = {}): RecipeInput => ({
+  ...smallRecipe(change),
+  distill: { ...smallRecipe().distill, tune: { values, search: { name: 'sobol', trials: 4 }, folds: 3 } },
+});
+const entriesOf = (folder: string): Entry[] =>
+  readFileSync(join(folder, 'tune', 'trials.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Entry);
 /** In an order of their own: trials that run side by side end as they like. */
-const outcomes = (folder: string): string[] => entriesOf(folder).map(({ values: at, fold, metrics }) => JSON.stringify({ at, fold, metrics })).sort();
+const outcomes = (folder: string): string[] =>
+  entriesOf(folder)
+    .map(({ values: at, fold, metrics }) => JSON.stringify({ at, fold, metrics }))
+    .sort();
 
 describe('a run that is tuned', () => {
   let folder: string;
@@ -37,7 +50,12 @@ describe('a run that is tuned', () => {
     expect(entriesOf(folder).map(({ metrics }) => metrics.rows)).toEqual(Array.from({ length: 12 }, () => 10));
     const { seconds, ...kept } = record.tuned!;
     expect(JSON.parse(readFileSync(join(folder, 'tune', 'tune.json'), 'utf8'))).toEqual({ seconds, ...kept });
-    expect(kept).toMatchObject({ metric: 'rmse', folds: 3, trainings: 12, reason: expect.stringContaining('within one standard error of the best') });
+    expect(kept).toMatchObject({
+      metric: 'rmse',
+      folds: 3,
+      trainings: 12,
+      reason: expect.stringContaining('within one standard error of the best'),
+    });
     expect(kept.trials).toHaveLength(4);
     const map = readFileSync(join(folder, 'tune', 'map.svg'), 'utf8');
     expect(map).toContain('distill.alpha');
@@ -50,7 +68,10 @@ describe('a run that is tuned', () => {
 
   test('trains student and baseline with what was chosen', async () => {
     const chosen = Object.entries(record.tuned!.values).flatMap(([path, value]) => ['--set', `${path}=${value}`]);
-    const { record: plain } = await scratch.train(smallRecipe({ student: { ...smallRecipe().student!, optimizer: { name: 'adam' } } }), chosen);
+    const { record: plain } = await scratch.train(
+      smallRecipe({ student: { ...smallRecipe().student!, optimizer: { name: 'adam' } } }),
+      chosen,
+    );
     expect(plain.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
     expect(plain.student!.weightsSha256).toBe(record.student!.weightsSha256);
     expect(plain.alone!.weightsSha256).toBe(record.alone!.weightsSha256);
@@ -58,7 +79,10 @@ describe('a run that is tuned', () => {
 
   test('comes out the same for another number of workers, and never looks at the test set', async () => {
     const other = tuned();
-    const { record: again, folder: second } = await scratch.train({ ...other, data: { ...other.data, test: { generator: 'noise', rows: 7, seed: 9 } } }, ['--workers', '1']);
+    const { record: again, folder: second } = await scratch.train(
+      { ...other, data: { ...other.data, test: { generator: 'noise', rows: 7, seed: 9 } } },
+      ['--workers', '1'],
+    );
     expect(outcomes(second)).toEqual(outcomes(folder));
     expect(again.tuned!.values).toEqual(record.tuned!.values);
     expect(again.student!.weightsSha256).toBe(record.student!.weightsSha256);
@@ -67,11 +91,20 @@ describe('a run that is tuned', () => {
 
   test('a trial takes the steps of a run: its way of training gives the bits of the cluster', async () => {
     const recipe = parseRecipe(smallRecipe());
-    const { job, dataset } = await assembleJob(recipe, 'r', { recipeFolder: scratch.folder, dataFolders: [] }, { folder: scratch.path('prepared') });
+    const { job, dataset } = await assembleJob(
+      recipe,
+      'r',
+      { recipeFolder: scratch.folder, dataFolders: [] },
+      { folder: scratch.path('prepared') },
+    );
     const { record: plain, folder: run } = await scratch.train(smallRecipe());
     const teacher = readFileSync(join(run, 'teacher', 'weights.bin'));
     const hash = createHash('sha256').update(teacher).digest('hex');
-    const engine = await tfjsEngine('wasm')(job, async (each) => (each === hash ? teacher : (await dataset.blocks.read(each))!), async () => {});
+    const engine = await tfjsEngine('wasm')(
+      job,
+      async (each) => (each === hash ? teacher : (await dataset.blocks.read(each))!),
+      async () => {},
+    );
     const student = await trainPhase(engine, job, 'student', hash);
     expect(student.test).toMatchObject({ weightsSha256: plain.student!.weightsSha256, metrics: plain.student!.test });
     const whole = await trainPhase(engine, job, 'teacher');
@@ -80,7 +113,8 @@ describe('a run that is tuned', () => {
   });
 });
 
-const slow = (): RecipeInput => tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 120, batch: 4 } });
+const slow = (): RecipeInput =>
+  tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 120, batch: 4 } });
 
 /** Waits until so many trainings are done. */
 async function untilMeasured(folder: string, count: number): Promise<void> {
@@ -123,12 +157,23 @@ test('a search that is interrupted ends at once, and says how to go on', async (
 describe('what cannot be tuned is refused before anything is trained', () => {
   test.each([
     [{ folds: 31 }, 'TUNE_FOLDS: distill.tune.folds is 31, and the small set has 30 rows'],
-    [{ values: { 'distill.gamma': [1] } }, "RECIPE_INVALID: distill.tune.values['distill.gamma'] is not a number that the recipe has"],
-    [{ values: { 'distill.beta': { from: 0.1, to: 0.05 } } }, "RECIPE_INVALID: distill.tune.values['distill.beta'] goes from 0.1 to 0.05: from must be less than to"],
+    [
+      { values: { 'distill.gamma': [1] } },
+      "RECIPE_INVALID: distill.tune.values['distill.gamma'] is not a number that the recipe has",
+    ],
+    [
+      { values: { 'distill.beta': { from: 0.1, to: 0.05 } } },
+      "RECIPE_INVALID: distill.tune.values['distill.beta'] goes from 0.1 to 0.05: from must be less than to",
+    ],
     [{ values: { 'distill.alpha': [-51] } }, 'RECIPE_INVALID: distill.alpha is -51'],
   ])('%j', async (tune, message) => {
     const folder = scratch.out();
-    const { code, stderr } = await scratch.run(['run', scratch.recipe({ ...smallRecipe(), distill: { tune } }), '--out', folder]);
+    const { code, stderr } = await scratch.run([
+      'run',
+      scratch.recipe({ ...smallRecipe(), distill: { tune } }),
+      '--out',
+      folder,
+    ]);
     expect(stderr).toContain(message);
     expect(code).toBe(2);
     expect(existsSync(folder)).toBe(false);
@@ -137,7 +182,18 @@ describe('what cannot be tuned is refused before anything is trained', () => {
 
 test('where every trial diverges the run ends with a code', async () => {
   const recipe = tuned();
-  const { code, stderr } = await scratch.run(['run', scratch.recipe({ ...recipe, student: { ...recipe.student!, optimizer: { name: 'sgd' } }, distill: { tune: { values: { 'student.optimizer.learningRate': [1e20, 1e25] }, folds: 2 } } }), '--out', scratch.out()]);
-  expect(stderr).toContain('TUNE_FAILED: the search of 2 trials found nothing: no trial gave finite numbers on every fold');
+  const { code, stderr } = await scratch.run([
+    'run',
+    scratch.recipe({
+      ...recipe,
+      student: { ...recipe.student!, optimizer: { name: 'sgd' } },
+      distill: { tune: { values: { 'student.optimizer.learningRate': [1e20, 1e25] }, folds: 2 } },
+    }),
+    '--out',
+    scratch.out(),
+  ]);
+  expect(stderr).toContain(
+    'TUNE_FAILED: the search of 2 trials found nothing: no trial gave finite numbers on every fold',
+  );
   expect(code).toBe(4);
 });

@@ -32,7 +32,14 @@ export function damaged(bytes: Uint8Array, next: RandomStream): Uint8Array {
         break;
       default:
         // Numbers that lengths and counts like to be.
-        Buffer.from([[0xff, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0x7f], [0, 0, 0, 0], [0, 0, 0, 0x80]][Math.floor(next() * 4)]).copy(out, Math.min(from, out.length));
+        Buffer.from(
+          [
+            [0xff, 0xff, 0xff, 0xff],
+            [0xff, 0xff, 0xff, 0x7f],
+            [0, 0, 0, 0],
+            [0, 0, 0, 0x80],
+          ][Math.floor(next() * 4)],
+        ).copy(out, Math.min(from, out.length));
     }
   }
   return out;
@@ -52,12 +59,22 @@ async function main([name, first, count]: string[]): Promise<void> {
     const startedMs = performance.now();
     let outcome: string;
     try {
-      const { manifest, blocks } = await prepareDataset(recipe, { recipeFolder: folder, dataFolders: [] }, { folder: join(folder, 'prepared') });
+      const { manifest, blocks } = await prepareDataset(
+        recipe,
+        { recipeFolder: folder, dataFolders: [] },
+        { folder: join(folder, 'prepared') },
+      );
       const set = manifest.sets.large!;
-      const { x, y } = await new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(set, Array.from({ length: set.rowCount }, (_, i) => i));
+      const { x, y } = await new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(
+        set,
+        Array.from({ length: set.rowCount }, (_, i) => i),
+      );
       outcome = [...x, ...y].every(Number.isFinite) ? 'read' : 'not finite';
     } catch (error) {
-      outcome = error instanceof StillhouseError ? error.code : `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      outcome =
+        error instanceof StillhouseError
+          ? error.code
+          : `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     }
     tell({ input, outcome, ms: performance.now() - startedMs });
     rmSync(join(folder, 'prepared'), { recursive: true, force: true });

@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formats } from './formats.js';
 
-const { values } = parseArgs({ options: { inputs: { type: 'string', default: '10000' }, from: { type: 'string', default: '0' }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    inputs: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '0' },
+    only: { type: 'string' },
+  },
+});
 const chosen = formats.filter(({ name }) => values.only === undefined || name === values.only);
 const perFormat = Math.ceil(Number(values.inputs) / chosen.length);
 /** An input that takes longer hangs. */
@@ -23,7 +29,19 @@ let total = 0;
 
 /** Returns the first input that has not been tried. */
 async function tryInputs(name: string, first: number, count: number, counts: Map<string, number>): Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@stillhouse/source', fileURLToPath(new URL('damage.ts', import.meta.url)), name, String(first), String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      '--conditions=@stillhouse/source',
+      fileURLToPath(new URL('damage.ts', import.meta.url)),
+      name,
+      String(first),
+      String(count),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   let last = first;
   let isDone = true;
   let timer: NodeJS.Timeout | undefined;
@@ -48,8 +66,14 @@ async function tryInputs(name: string, first: number, count: number, counts: Map
 for (const { name } of chosen) {
   const counts = new Map<string, number>();
   const end = Number(values.from) + perFormat;
-  for (let next = Number(values.from), tries = 0; next < end && tries < 100; tries++) next = await tryInputs(name, next, end - next, counts);
-  console.log(`${name.padEnd(14)} ${[...counts].sort(([, a], [, b]) => b - a).map(([outcome, count]) => `${outcome} ${count}`).join(', ')}`);
+  for (let next = Number(values.from), tries = 0; next < end && tries < 100; tries++)
+    next = await tryInputs(name, next, end - next, counts);
+  console.log(
+    `${name.padEnd(14)} ${[...counts]
+      .sort(([, a], [, b]) => b - a)
+      .map(([outcome, count]) => `${outcome} ${count}`)
+      .join(', ')}`,
+  );
 }
 for (const problem of problems) console.log(problem);
 console.log(`${total} inputs, ${problems.length} problems`);

@@ -1,6 +1,19 @@
 // Judges of a run, outside the product: each watches one invariant of docs/protocol.md.
 import { createHash } from 'node:crypto';
-import { countRows, emptyLedger, ledgerDigest, phaseOf, readTraining, stepsPerEpoch, type CoordinatorNotice, type Job, type Phase, type PhaseName, type PhaseRecord, type TrainingState } from '@stillhouse/core';
+import {
+  countRows,
+  emptyLedger,
+  ledgerDigest,
+  phaseOf,
+  readTraining,
+  stepsPerEpoch,
+  type CoordinatorNotice,
+  type Job,
+  type Phase,
+  type PhaseName,
+  type PhaseRecord,
+  type TrainingState,
+} from '@stillhouse/core';
 import type { ComputeTask } from '@stillhouse/worker';
 import { referenceRun, type ReferencePhase } from './reference.js';
 import { hashState, type ToyModel } from './toy-engine.js';
@@ -10,7 +23,22 @@ export class Checkers {
   /** Records that the disk said to have written are gone: a phase that was done may have to be done again. */
   diskLied = false;
   /** What the seed reached, to see that the seeds reach enough. */
-  readonly seen = { redone: 0, generations: 0, healed: 0, checkpoints: 0, fromCheckpoint: 0, excluded: 0, moved: 0, waited: 0, spares: 0, notSaved: 0, unusable: 0, blocksFromPeers: 0, peersLeftAlone: 0, tuned: 0 };
+  readonly seen = {
+    redone: 0,
+    generations: 0,
+    healed: 0,
+    checkpoints: 0,
+    fromCheckpoint: 0,
+    excluded: 0,
+    moved: 0,
+    waited: 0,
+    spares: 0,
+    notSaved: 0,
+    unusable: 0,
+    blocksFromPeers: 0,
+    peersLeftAlone: 0,
+    tuned: 0,
+  };
   readonly #rows = new Map<string, readonly number[]>();
   readonly #stepsOf = new Map<number, Map<string, number>>();
   readonly #stepOf = new Map<string, { phase: PhaseName; step: number }>();
@@ -37,21 +65,26 @@ export class Checkers {
       const key = `${phase.name} ${task.epoch} ${task.step} ${rank}`;
       const before = this.#rows.get(key);
       if (before) this.seen.redone += 1;
-      if (before && before.join() !== [...rows].join()) this.problem(`I2: ${key} used rows ${[...rows].join()} and before ${before.join()}`);
+      if (before && before.join() !== [...rows].join())
+        this.problem(`I2: ${key} used rows ${[...rows].join()} and before ${before.join()}`);
       this.#rows.set(key, [...rows]);
     }
     this.#stepOf.set(worker, { phase: phase.name, step: task.step });
     const steps = this.#stepsOf.get(generation) ?? new Map<string, number>();
     this.#stepsOf.set(generation, steps.set(worker, task.step));
     const all = [...steps.values()];
-    if (Math.max(...all) - Math.min(...all) > 1) this.problem(`I4: in generation ${generation} workers are at steps ${all.join(', ')}`);
+    if (Math.max(...all) - Math.min(...all) > 1)
+      this.problem(`I4: in generation ${generation} workers are at steps ${all.join(', ')}`);
   }
 
   /** I8: nobody that takes part goes back behind what it has done. */
   onAssigned(notice: Extract<CoordinatorNotice, { type: 'phaseAssigned' }>, workers: readonly string[]): void {
     for (const worker of workers) {
       const last = this.#stepOf.get(worker);
-      if (!this.diskLied && last && last.phase === notice.phase && last.step > notice.ops) this.problem(`I8: ${worker} has done ${last.step} steps of the ${last.phase}, and generation ${notice.generation} begins at operation ${notice.ops}`);
+      if (!this.diskLied && last && last.phase === notice.phase && last.step > notice.ops)
+        this.problem(
+          `I8: ${worker} has done ${last.step} steps of the ${last.phase}, and generation ${notice.generation} begins at operation ${notice.ops}`,
+        );
     }
   }
 
@@ -60,12 +93,16 @@ export class Checkers {
       case 'pausing':
         if (notice.reason.startsWith('ranks move')) this.seen.moved += 1;
         // I3. A fenced coordinator may still speak, but nobody resumes for it.
-        if (term >= this.#resumedBy && notice.generation <= this.#generation) this.problem(`I3: generation ${notice.generation} after ${this.#generation}`);
+        if (term >= this.#resumedBy && notice.generation <= this.#generation)
+          this.problem(`I3: generation ${notice.generation} after ${this.#generation}`);
         if (term >= this.#resumedBy) this.#generation = Math.max(this.#generation, notice.generation);
         return;
       case 'resumed':
         // I5: one coordinator at a time.
-        if (term < this.#resumedBy) this.problem(`I5: coordinator ${term} resumed generation ${notice.generation} after coordinator ${this.#resumedBy} had taken over`);
+        if (term < this.#resumedBy)
+          this.problem(
+            `I5: coordinator ${term} resumed generation ${notice.generation} after coordinator ${this.#resumedBy} had taken over`,
+          );
         if (this.#resumed.has(notice.generation)) this.problem(`I5: generation ${notice.generation} was resumed twice`);
         this.#resumed.add(notice.generation);
         this.#resumedBy = Math.max(this.#resumedBy, term);
@@ -78,16 +115,22 @@ export class Checkers {
         return;
       case 'epoch': {
         const { record } = notice;
-        if (record.rows !== phaseOf(this.job, notice.phase).schedule.rowCount) this.problem(`I2: epoch ${record.epoch} of the ${notice.phase} used ${record.rows} rows`);
+        if (record.rows !== phaseOf(this.job, notice.phase).schedule.rowCount)
+          this.problem(`I2: epoch ${record.epoch} of the ${notice.phase} used ${record.rows} rows`);
         return void this.#epochs.set(notice.phase, record.epoch + 1);
       }
       case 'phaseDone':
         return void this.#phases.set(notice.record.phase, notice.record);
-      case 'checkpoint': return void (this.seen.checkpoints += 1);
-      case 'excluded': return void (this.seen.excluded += 1);
-      case 'waiting': return void (this.seen.waited += 1);
-      case 'notSaved': return void (this.seen.notSaved += 1);
-      case 'checkpointUnusable': return void (this.seen.unusable += 1);
+      case 'checkpoint':
+        return void (this.seen.checkpoints += 1);
+      case 'excluded':
+        return void (this.seen.excluded += 1);
+      case 'waiting':
+        return void (this.seen.waited += 1);
+      case 'notSaved':
+        return void (this.seen.notSaved += 1);
+      case 'checkpointUnusable':
+        return void (this.seen.unusable += 1);
       default:
     }
   }
@@ -99,7 +142,11 @@ export class Checkers {
     const best = named.get('best.weights');
     // Once training is over the state is the best one's, whose optimiser counts no more.
     const whole = training.stopped === undefined ? ['weights', 'others', 'velocity'] : ['weights'];
-    this.#checkpoints.push({ training, state: hashState(whole.map((name) => named.get(name)!)), best: best ? hashState([best]) : '' });
+    this.#checkpoints.push({
+      training,
+      state: hashState(whole.map((name) => named.get(name)!)),
+      best: best ? hashState([best]) : '',
+    });
   }
 
   /** I1: a checkpoint is the state that one worker has after as many steps. */
@@ -107,8 +154,10 @@ export class Checkers {
     for (const { training, state, best } of this.#checkpoints) {
       const { phase, step, stopped } = training;
       const { states, bests, weightsSha256 } = reference.get(phase)!;
-      if (state !== (stopped === undefined ? states[step] : weightsSha256)) this.problem(`I1: a checkpoint of the ${phase} at step ${step} is not the state of the reference`);
-      if (best !== bests[training.epochs.length]) this.problem(`I1: a checkpoint of the ${phase} at step ${step} has not the best weights of the reference`);
+      if (state !== (stopped === undefined ? states[step] : weightsSha256))
+        this.problem(`I1: a checkpoint of the ${phase} at step ${step} is not the state of the reference`);
+      if (best !== bests[training.epochs.length])
+        this.problem(`I1: a checkpoint of the ${phase} at step ${step} has not the best weights of the reference`);
     }
   }
 
@@ -122,11 +171,16 @@ export class Checkers {
         this.problem(`I7: the ${phase} was not finished`);
         continue;
       }
-      if (record.weightsSha256 !== expected.weightsSha256 || record.steps !== expected.steps) this.problem(`I1: ${phase}: ${record.steps} steps to ${record.weightsSha256.slice(0, 12)}, the reference ${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`);
+      if (record.weightsSha256 !== expected.weightsSha256 || record.steps !== expected.steps)
+        this.problem(
+          `I1: ${phase}: ${record.steps} steps to ${record.weightsSha256.slice(0, 12)}, the reference ${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`,
+        );
       const saved = models.get(phase);
-      if (!saved || createHash('sha256').update(saved).digest('hex') !== expected.weightsSha256) this.problem(`I1: the ${phase} on disk is not the reference's`);
+      if (!saved || createHash('sha256').update(saved).digest('hex') !== expected.weightsSha256)
+        this.problem(`I1: the ${phase} on disk is not the reference's`);
       const epochs = Math.ceil(record.steps / stepsPerEpoch(phaseOf(this.job, phase).schedule));
-      if (record.epochs.length !== epochs || record.epochs.some((epoch, i) => epoch.epoch !== i)) this.problem(`I2: epochs of the ${phase} are ${record.epochs.map(({ epoch }) => epoch).join()}`);
+      if (record.epochs.length !== epochs || record.epochs.some((epoch, i) => epoch.epoch !== i))
+        this.problem(`I2: epochs of the ${phase} are ${record.epochs.map(({ epoch }) => epoch).join()}`);
       this.#checkRows(phase, record);
     }
   }
@@ -137,14 +191,19 @@ export class Checkers {
     const used = new Map<number, number>();
     for (const { epoch, rowsDigest } of epochs) {
       const rows = [...this.#rows].filter(([key]) => key.startsWith(`${phase} ${epoch} `)).flatMap(([, step]) => step);
-      if (ledgerDigest(countRows(emptyLedger, rows)) !== rowsDigest) this.problem(`I2: epoch ${epoch} of the ${phase} used other rows than its ledger says`);
+      if (ledgerDigest(countRows(emptyLedger, rows)) !== rowsDigest)
+        this.problem(`I2: epoch ${epoch} of the ${phase} used other rows than its ledger says`);
       for (const row of rows) used.set(row, (used.get(row) ?? 0) + 1);
       for (const { first, rows: count, draws } of segments) {
         const drawn = rows.filter((row) => row >= first && row < first + count).length;
         const times = Array.from({ length: count }, (_, i) => used.get(first + i) ?? 0);
-        if (drawn !== draws || Math.max(...times) - Math.min(...times) > 1) this.problem(`I2: epoch ${epoch} of the ${phase}: ${drawn} rows of ${draws}, each ${Math.min(...times)} to ${Math.max(...times)} times by now`);
+        if (drawn !== draws || Math.max(...times) - Math.min(...times) > 1)
+          this.problem(
+            `I2: epoch ${epoch} of the ${phase}: ${drawn} rows of ${draws}, each ${Math.min(...times)} to ${Math.max(...times)} times by now`,
+          );
       }
-      if (rows.length !== rowCount) this.problem(`I2: epoch ${epoch} of the ${phase} used ${rows.length} rows of ${rowCount}`);
+      if (rows.length !== rowCount)
+        this.problem(`I2: epoch ${epoch} of the ${phase} used ${rows.length} rows of ${rowCount}`);
     }
   }
 }

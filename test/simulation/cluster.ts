@@ -1,5 +1,18 @@
 // A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by checkers.
-import { hashName, randomStream, replayJournal, StateUpload, tunedJob, type Capture, type Clock, type CoordinatorNotice, type ErrorRecord, type StateUploader, type Transport, type TunedValues } from '@stillhouse/core';
+import {
+  hashName,
+  randomStream,
+  replayJournal,
+  StateUpload,
+  tunedJob,
+  type Capture,
+  type Clock,
+  type CoordinatorNotice,
+  type ErrorRecord,
+  type StateUploader,
+  type Transport,
+  type TunedValues,
+} from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
 import { startWorker, type RunningWorker } from '@stillhouse/worker';
 import { Checkers } from './checkers.js';
@@ -45,15 +58,26 @@ const maxQueuedFrames = 5_000;
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A network and a clock derived from the scenario's seed. */
-export function virtualWorld({ seed, minDelayMs, maxDelayMs, duplicates, losses, skews }: Scenario): World & { network: Network } {
+export function virtualWorld({
+  seed,
+  minDelayMs,
+  maxDelayMs,
+  duplicates,
+  losses,
+  skews,
+}: Scenario): World & { network: Network } {
   const clock = new VirtualClock();
   const network = new Network(clock, seed, { minDelayMs, maxDelayMs, duplicates, losses });
   return {
-    clock, network, coordinatorAddresses: ['coordinator:1', 'coordinator:2'], meshAddress: (name) => `${name}:0`,
+    clock,
+    network,
+    coordinatorAddresses: ['coordinator:1', 'coordinator:2'],
+    meshAddress: (name) => `${name}:0`,
     start: (name, place) => new SimProcess(name, network, skews[place % skews.length]),
     crash: (process, isNoticed) => network.crash(process as SimProcess, isNoticed),
     async pass(isOver) {
-      for (let tasks = 0; !isOver() && tasks < maxTasks && clock.now() < maxVirtualMs && clock.runNext(); tasks++) await settle();
+      for (let tasks = 0; !isOver() && tasks < maxTasks && clock.now() < maxVirtualMs && clock.runNext(); tasks++)
+        await settle();
       await settle();
     },
   };
@@ -121,7 +145,9 @@ class Cluster {
   ) {
     const { job, tuned, model } = scenario;
     this.checkers = new Checkers(tuned ? tunedJob(job, tuned.values) : job, model);
-    this.disk = new SimDisk(randomStream(scenario.seed, hashName('disk')), (bytes) => this.checkers.onCheckpoint(bytes));
+    this.disk = new SimDisk(randomStream(scenario.seed, hashName('disk')), (bytes) =>
+      this.checkers.onCheckpoint(bytes),
+    );
   }
 
   tell(text: string): void {
@@ -129,7 +155,11 @@ class Cluster {
   }
 
   get isOver(): boolean {
-    return this.isDone && this.#workers.every((worker) => !worker || worker.isOver || !worker.process.isAlive) && this.#coordinators.length === 0;
+    return (
+      this.isDone &&
+      this.#workers.every((worker) => !worker || worker.isOver || !worker.process.isAlive) &&
+      this.#coordinators.length === 0
+    );
   }
 
   async startCoordinator(addressIndex = 0): Promise<void> {
@@ -146,13 +176,34 @@ class Cluster {
     this.#coordinators.push(entry);
     try {
       const coordinator = await startCoordinator({
-        machine: { job, token: 't', meshToken: 'm', workers: Math.max(workers, 1), minWorkers, allowMixed: false, joinTimeoutMs: Infinity, heartbeatTimeoutMs, checkpointEveryMs, term, history },
-        listen, blocks: { read: async (hash) => blocks.get(hash) }, store, transport: process.transport, clock: process.clock,
+        machine: {
+          job,
+          token: 't',
+          meshToken: 'm',
+          workers: Math.max(workers, 1),
+          minWorkers,
+          allowMixed: false,
+          joinTimeoutMs: Infinity,
+          heartbeatTimeoutMs,
+          checkpointEveryMs,
+          term,
+          history,
+        },
+        listen,
+        blocks: { read: async (hash) => blocks.get(hash) },
+        store,
+        transport: process.transport,
+        clock: process.clock,
         tune: () => this.#tune(process.clock),
         onNotice: (notice) => {
           if (notice.type === 'joined') this.#places.set(notice.worker.workerId, Number(notice.worker.host.slice(4)));
-          if (notice.type === 'phaseAssigned') this.checkers.onAssigned(notice, notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []));
-          if (notice.type !== 'progress' || notice.step % 10 === 0) this.tell(`coordinator ${term}: ${describeNotice(notice)}`);
+          if (notice.type === 'phaseAssigned')
+            this.checkers.onAssigned(
+              notice,
+              notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []),
+            );
+          if (notice.type !== 'progress' || notice.step % 10 === 0)
+            this.tell(`coordinator ${term}: ${describeNotice(notice)}`);
           this.checkers.onNotice(term, notice);
         },
       });
@@ -188,14 +239,30 @@ class Cluster {
     const name = `worker${place}#${number}`;
     const process = this.world.start(name, place);
     const random = randomStream(hashName('worker'), seed, number);
-    const placed: PlacedWorker = { process, running: undefined!, generation: 0, factor: 1, isOver: false, isWantedAgain: false };
+    const placed: PlacedWorker = {
+      process,
+      running: undefined!,
+      generation: 0,
+      factor: 1,
+      isOver: false,
+      isWantedAgain: false,
+    };
     const { clock, transport } = process;
     const log = (message: string): void => this.tell(`${name}: ${message}`);
     const copying = randomStream(hashName('copying'), seed, number);
     placed.running = startWorker({
       coordinators: [...new Set([...this.#addresses, ...(this.world.network ? this.world.coordinatorAddresses : [])])],
-      identity: { instance: name, token: 't', host: `host${place}`, version: '0', patienceMs: 60_000, heartbeatTimeoutMs },
-      meshAddress: this.world.meshAddress(name), transport, clock,
+      identity: {
+        instance: name,
+        token: 't',
+        host: `host${place}`,
+        version: '0',
+        patienceMs: 60_000,
+        heartbeatTimeoutMs,
+      },
+      meshAddress: this.world.meshAddress(name),
+      transport,
+      clock,
       uploader: new LateUpload(new StateUpload(transport, log), clock, () => Math.max(0, 60 * copying() - 30)),
       log: (message) => {
         const linked = /^generation (\d+):/.exec(message);
@@ -205,12 +272,19 @@ class Cluster {
         log(message);
       },
       ...(seed % 4 === 0 ? {} : { cache: new SmallCache() }),
-      createEngine: async (itsJob, fetchBlock) => new ToyEngine(itsJob, model, {
-        clock, random, fetchBlock, speedMs: () => (speedsMs[place] ?? 10) * placed.factor,
-        observer: { onCompute: (phase, task) => this.checkers.onCompute(name, placed.generation, { phase, task }) },
-      }),
+      createEngine: async (itsJob, fetchBlock) =>
+        new ToyEngine(itsJob, model, {
+          clock,
+          random,
+          fetchBlock,
+          speedMs: () => (speedsMs[place] ?? 10) * placed.factor,
+          observer: { onCompute: (phase, task) => this.checkers.onCompute(name, placed.generation, { phase, task }) },
+        }),
     });
-    void placed.running.finished.then(() => this.#workerEnded(place, placed, undefined), (error: unknown) => this.#workerEnded(place, placed, error));
+    void placed.running.finished.then(
+      () => this.#workerEnded(place, placed, undefined),
+      (error: unknown) => this.#workerEnded(place, placed, error),
+    );
     this.#workers[place] = placed;
   }
 
@@ -220,10 +294,13 @@ class Cluster {
     this.tell(`${placed.process.name} ended${error ? `: ${textOf(error)}` : ''}`);
     const code = (error as { code?: string } | undefined)?.code;
     // The end may not have come to a disk that is full, or lies.
-    const isOver = this.isDone || this.disk.isFull || this.checkers.diskLied || replayJournal(this.disk.journal()).ended;
-    if (error && code !== 'COORDINATOR_UNREACHABLE' && !isOver) this.checkers.problem(`${placed.process.name} ended with ${textOf(error)}`);
+    const isOver =
+      this.isDone || this.disk.isFull || this.checkers.diskLied || replayJournal(this.disk.journal()).ended;
+    if (error && code !== 'COORDINATOR_UNREACHABLE' && !isOver)
+      this.checkers.problem(`${placed.process.name} ended with ${textOf(error)}`);
     // One that came before its coordinator is started again, as by an operator.
-    if ((code === 'COORDINATOR_UNREACHABLE' || placed.isWantedAgain) && !this.isDone) this.world.clock.after(500, () => this.startWorker(place));
+    if ((code === 'COORDINATOR_UNREACHABLE' || placed.isWantedAgain) && !this.isDone)
+      this.world.clock.after(500, () => this.startWorker(place));
   }
 
   #crashWorker(place: number, isNoticed: boolean): void {
@@ -250,7 +327,13 @@ class Cluster {
   inflict(fault: Fault): void {
     if (this.isDone) return;
     const { network } = this.world;
-    this.tell(`FAULT ${Object.entries(fault).map(([key, value]) => (key === 'kind' ? value : `${key} ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}`)).join(', ')}`);
+    this.tell(
+      `FAULT ${Object.entries(fault)
+        .map(([key, value]) =>
+          key === 'kind' ? value : `${key} ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}`,
+        )
+        .join(', ')}`,
+    );
     switch (fault.kind) {
       case 'a worker crashes':
         this.#crashWorker(fault.worker, fault.isNoticed);
@@ -291,7 +374,13 @@ class Cluster {
     }
   }
 
-  #inflictOnNetwork(fault: Extract<Fault, { kind: 'a worker freezes' | 'a link breaks' | 'a partition' | 'a host is cut off' | 'the coordinator freezes' }>, network: Network): void {
+  #inflictOnNetwork(
+    fault: Extract<
+      Fault,
+      { kind: 'a worker freezes' | 'a link breaks' | 'a partition' | 'a host is cut off' | 'the coordinator freezes' }
+    >,
+    network: Network,
+  ): void {
     const freeze = (process: WorldProcess | undefined, forMs: number): void => {
       if (process) (process as SimProcess).frozenUntilMs = network.clock.now() + forMs;
     };
@@ -309,12 +398,34 @@ class Cluster {
         return;
       case 'a partition': {
         const [from, to] = [this.#processOf(fault.from), this.#processOf(fault.to)];
-        return this.#hold(network, from && to && from !== to ? (fault.bothWays ? [[from.name, to.name], [to.name, from.name]] : [[from.name, to.name]]) : [], fault.forMs);
+        return this.#hold(
+          network,
+          from && to && from !== to
+            ? fault.bothWays
+              ? [
+                  [from.name, to.name],
+                  [to.name, from.name],
+                ]
+              : [[from.name, to.name]]
+            : [],
+          fault.forMs,
+        );
       }
       case 'a host is cut off': {
         const cut = this.#processOf(fault.worker)?.name;
-        const others = [...this.#coordinators, ...this.#workers].flatMap((each) => (each && each.process.name !== cut ? each.process.name : []));
-        return this.#hold(network, cut === undefined ? [] : others.flatMap((other): [string, string][] => [[cut, other], [other, cut]]), fault.forMs);
+        const others = [...this.#coordinators, ...this.#workers].flatMap((each) =>
+          each && each.process.name !== cut ? each.process.name : [],
+        );
+        return this.#hold(
+          network,
+          cut === undefined
+            ? []
+            : others.flatMap((other): [string, string][] => [
+                [cut, other],
+                [other, cut],
+              ]),
+          fault.forMs,
+        );
       }
     }
   }
@@ -361,14 +472,22 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
 const describeNotice = (notice: CoordinatorNotice): string => {
   const { type, ...fields } = notice;
   switch (notice.type) {
-    case 'joined': return `${notice.worker.workerId} on ${notice.worker.host} joined`;
-    case 'pausing': return `generation ${notice.generation} pauses${notice.boundary ? ' at the end of a step' : ''}: ${notice.reason}`;
-    case 'phaseAssigned': return `generation ${notice.generation}: ${notice.phase} ${notice.reason} on ${notice.members.map(({ workerId, ranks }) => `${workerId}[${ranks.lo},${ranks.hi})`).join(' ')}`;
-    case 'resumed': return `generation ${notice.generation} goes`;
-    case 'epoch': return `${notice.phase}: epoch ${notice.record.epoch} whole, ${notice.record.rows} rows`;
-    case 'phaseDone': return `${notice.record.phase}: done after ${notice.record.steps} steps, ${notice.record.stopped}, weights ${notice.record.weightsSha256.slice(0, 12)}`;
-    case 'checkpoint': return `checkpoint of the ${notice.record.phase} at operation ${notice.record.ops}`;
-    default: return `${type} ${JSON.stringify(fields)}`;
+    case 'joined':
+      return `${notice.worker.workerId} on ${notice.worker.host} joined`;
+    case 'pausing':
+      return `generation ${notice.generation} pauses${notice.boundary ? ' at the end of a step' : ''}: ${notice.reason}`;
+    case 'phaseAssigned':
+      return `generation ${notice.generation}: ${notice.phase} ${notice.reason} on ${notice.members.map(({ workerId, ranks }) => `${workerId}[${ranks.lo},${ranks.hi})`).join(' ')}`;
+    case 'resumed':
+      return `generation ${notice.generation} goes`;
+    case 'epoch':
+      return `${notice.phase}: epoch ${notice.record.epoch} whole, ${notice.record.rows} rows`;
+    case 'phaseDone':
+      return `${notice.record.phase}: done after ${notice.record.steps} steps, ${notice.record.stopped}, weights ${notice.record.weightsSha256.slice(0, 12)}`;
+    case 'checkpoint':
+      return `checkpoint of the ${notice.record.phase} at operation ${notice.record.ops}`;
+    default:
+      return `${type} ${JSON.stringify(fields)}`;
   }
 };
 
@@ -383,9 +502,13 @@ export async function runCluster(scenario: Scenario, world: World): Promise<Outc
   world.clock.after(scenario.calmAtMs, () => cluster.calmDown());
   await world.pass(() => cluster.isOver);
   const { checkers } = cluster;
-  if (!cluster.isOver) checkers.problem(`I7: the run did not end: coordinator ${cluster.isDone ? 'out, workers not' : 'still in'} at ${world.clock.now().toFixed(0)} ms`);
+  if (!cluster.isOver)
+    checkers.problem(
+      `I7: the run did not end: coordinator ${cluster.isDone ? 'out, workers not' : 'still in'} at ${world.clock.now().toFixed(0)} ms`,
+    );
   else checkers.finish(cluster.disk.models);
-  if (world.network && world.network.mostQueued > maxQueuedFrames) checkers.problem(`I6: ${world.network.mostQueued} frames in one queue`);
+  if (world.network && world.network.mostQueued > maxQueuedFrames)
+    checkers.problem(`I6: ${world.network.mostQueued} frames in one queue`);
   return { problems: checkers.problems, seen: checkers.seen, transcript: cluster.transcript };
 }
 

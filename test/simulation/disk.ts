@@ -1,7 +1,14 @@
 // The folder of a run, in memory, with what disks do: fill up, tear the record that was being written, lose what was
 // not synced, and spoil files.
 import { createHash } from 'node:crypto';
-import { StillhouseError, type CheckpointRecord, type ExportedModel, type JournalRecord, type PhaseName, type RandomStream } from '@stillhouse/core';
+import {
+  StillhouseError,
+  type CheckpointRecord,
+  type ExportedModel,
+  type JournalRecord,
+  type PhaseName,
+  type RandomStream,
+} from '@stillhouse/core';
 import type { CheckpointSink, RunStore } from '@stillhouse/coordinator';
 import type { SimProcess } from './network.js';
 
@@ -30,9 +37,16 @@ export class SimDisk {
 
   /** Some of the newest records were never written, though the disk said so. Terms are. @returns whether there were any */
   loseRecords(): boolean {
-    const lines = this.journal().split('\n').filter((line) => line !== '');
+    const lines = this.journal()
+      .split('\n')
+      .filter((line) => line !== '');
     const written = lines.length;
-    for (let lost = Math.floor(this.random() * 3); lost > 0 && lines.length > 0 && !lines.at(-1)!.includes('"term"'); lost--) lines.pop();
+    for (
+      let lost = Math.floor(this.random() * 3);
+      lost > 0 && lines.length > 0 && !lines.at(-1)!.includes('"term"');
+      lost--
+    )
+      lines.pop();
     this.#journal = lines.map((line) => `${line}\n`).join('');
     return lines.length < written;
   }
@@ -41,7 +55,11 @@ export class SimDisk {
     const [key, bytes] = [...this.#checkpoints].at(-1) ?? [];
     if (key === undefined) return false;
     if (this.random() < 0.5) this.#checkpoints.set(key, bytes!.slice(0, Math.floor(bytes!.length * this.random())));
-    else this.#checkpoints.set(key, bytes!.map((byte, i) => (i === bytes!.length >> 1 ? byte ^ 1 : byte)));
+    else
+      this.#checkpoints.set(
+        key,
+        bytes!.map((byte, i) => (i === bytes!.length >> 1 ? byte ^ 1 : byte)),
+      );
     return true;
   }
 

@@ -5,14 +5,25 @@ import { replayCommand, simulate } from './cluster.js';
 import { plantMutations } from './mutations.js';
 import { scenarioOf } from './scenario.js';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '0' }, seed: { type: 'string' }, first: { type: 'boolean', default: false }, mutations: { type: 'boolean', default: false }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '0' },
+    seed: { type: 'string' },
+    first: { type: 'boolean', default: false },
+    mutations: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+});
 
 if (values.mutations) {
   process.exitCode = (await plantMutations(values.only)) ? 0 : 1;
 } else if (values.seed !== undefined) {
   const scenario = scenarioOf(Number(values.seed));
   const outcome = await simulate(scenario);
-  console.log(`${scenario.job.recipe.ranks} ranks on ${scenario.workers} workers, at least ${scenario.minWorkers}; delays up to ${scenario.maxDelayMs} ms, ${scenario.duplicates * 100} % of frames twice, ${scenario.losses * 100} % lost`);
+  console.log(
+    `${scenario.job.recipe.ranks} ranks on ${scenario.workers} workers, at least ${scenario.minWorkers}; delays up to ${scenario.maxDelayMs} ms, ${scenario.duplicates * 100} % of frames twice, ${scenario.losses * 100} % lost`,
+  );
   console.log(outcome.transcript.join('\n'));
   console.log(outcome.problems.length ? `PROBLEMS\n${outcome.problems.join('\n')}` : 'held');
   process.exitCode = outcome.problems.length ? 1 : 0;

@@ -1,6 +1,17 @@
 // Processes, a network and time inside one process, all derived from one seed. Links keep the order of their frames or
 // break; processes crash, freeze and have clocks that go wrong; partitions hold frames back, in one direction or both.
-import { hashName, joinBytes, limits, randomStream, StillhouseError, type Clock, type Link, type Listener, type RandomStream, type Transport } from '@stillhouse/core';
+import {
+  hashName,
+  joinBytes,
+  limits,
+  randomStream,
+  StillhouseError,
+  type Clock,
+  type Link,
+  type Listener,
+  type RandomStream,
+  type Transport,
+} from '@stillhouse/core';
 
 interface Task {
   readonly atMs: number;
@@ -20,7 +31,12 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const task: Task = { atMs: this.#now + Math.max(0, delayMs), order: this.#order++, run: callback, isCancelled: false };
+    const task: Task = {
+      atMs: this.#now + Math.max(0, delayMs),
+      order: this.#order++,
+      run: callback,
+      isCancelled: false,
+    };
     this.#push(task);
     return () => void (task.isCancelled = true);
   }
@@ -40,7 +56,8 @@ export class VirtualClock implements Clock {
   #push(task: Task): void {
     const heap = this.#heap;
     let i = heap.push(task) - 1;
-    for (let parent = (i - 1) >> 1; i > 0 && isBefore(task, heap[parent]); i = parent, parent = (i - 1) >> 1) heap[i] = heap[parent];
+    for (let parent = (i - 1) >> 1; i > 0 && isBefore(task, heap[parent]); i = parent, parent = (i - 1) >> 1)
+      heap[i] = heap[parent];
     heap[i] = task;
   }
 
@@ -93,7 +110,10 @@ export class SimProcess {
         return clock.after(delayMs / skew.rate, () => this.whenAwake(callback));
       },
     };
-    this.transport = { listen: (address, onLink) => network.listen(this, address, onLink), connect: (address) => network.connect(this, address) };
+    this.transport = {
+      listen: (address, onLink) => network.listen(this, address, onLink),
+      connect: (address) => network.connect(this, address),
+    };
   }
 
   /** Runs something inside the process: not if it is dead, and later if it is frozen. */
@@ -143,14 +163,18 @@ class SimLink implements Link {
     const { clock } = this.network;
     const far = this.peer.owner;
     if (this.#queue.length === 0 || !far.isAlive) return;
-    const heldMs = Math.max(this.network.isBlocked(this.owner.name, far.name) ? 25 : 0, far.frozenUntilMs - clock.now());
+    const heldMs = Math.max(
+      this.network.isBlocked(this.owner.name, far.name) ? 25 : 0,
+      far.frozenUntilMs - clock.now(),
+    );
     if (heldMs > 0) return void clock.after(heldMs, () => this.#pump());
     const entry = this.#queue.shift()!;
     if ('closing' in entry) return this.peer.#shut(entry.closing);
     const frame = entry.read();
     const fate = this.network.fate();
     if (fate === 'lost') return;
-    if (fate === 'twice') clock.after(this.network.delayMs(), () => far.whenAwake(() => this.peer.#arrive(frame.slice())));
+    if (fate === 'twice')
+      clock.after(this.network.delayMs(), () => far.whenAwake(() => this.peer.#arrive(frame.slice())));
     this.peer.#arrive(frame);
   }
 
@@ -251,7 +275,8 @@ export class Network {
   /** A process ends. Whoever is linked with it notices, unless its machine went with it. */
   crash(process: SimProcess, isNoticed: boolean): void {
     process.isAlive = false;
-    for (const [address, listener] of this.#listeners) if (listener.process === process) this.#listeners.delete(address);
+    for (const [address, listener] of this.#listeners)
+      if (listener.process === process) this.#listeners.delete(address);
     for (const link of [...this.#links]) if (link.owner === process) link.cut('connection reset', isNoticed);
   }
 
@@ -267,7 +292,8 @@ export class Network {
 
   listen(process: SimProcess, address: string, onLink: (link: Link) => void): Promise<Listener> {
     const full = address.endsWith(':0') ? address.replace(/:0$/, `:${this.#nextPort++}`) : address;
-    if (this.#listeners.has(full)) return Promise.reject(new StillhouseError('PORT_IN_USE', `${full} is already in use`));
+    if (this.#listeners.has(full))
+      return Promise.reject(new StillhouseError('PORT_IN_USE', `${full} is already in use`));
     this.#listeners.set(full, { process, onLink });
     return Promise.resolve({ address: full, close: () => Promise.resolve(void this.#listeners.delete(full)) });
   }
@@ -275,11 +301,19 @@ export class Network {
   connect(process: SimProcess, address: string): Promise<Link> {
     const { clock } = this;
     return new Promise((resolve, reject) => {
-      const refuse = (afterMs: number, why: string): void => void clock.after(afterMs, () => process.whenAwake(() => reject(new StillhouseError('COORDINATOR_UNREACHABLE', `no connection to ${address}: ${why}`))));
+      const refuse = (afterMs: number, why: string): void =>
+        void clock.after(afterMs, () =>
+          process.whenAwake(() =>
+            reject(new StillhouseError('COORDINATOR_UNREACHABLE', `no connection to ${address}: ${why}`)),
+          ),
+        );
       const listener = this.#listeners.get(address);
       if (!listener) return refuse(this.delayMs(), 'refused');
       const far = listener.process;
-      const cannotAnswer = this.isBlocked(process.name, far.name) || this.isBlocked(far.name, process.name) || far.frozenUntilMs - clock.now() > limits.connectTimeoutMs;
+      const cannotAnswer =
+        this.isBlocked(process.name, far.name) ||
+        this.isBlocked(far.name, process.name) ||
+        far.frozenUntilMs - clock.now() > limits.connectTimeoutMs;
       if (cannotAnswer) return refuse(limits.connectTimeoutMs, 'no answer');
       const attempt = (): void => {
         if (!far.isAlive) return refuse(limits.connectTimeoutMs, 'no answer');

@@ -1,9 +1,29 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
 import {
-  batchRows, decideEarlyStopping, emptySums, epochOrder, finishMetrics, phaseLearningRate, phaseOf, phasesOf, rankShare, stepsPerEpoch,
-  type Job, type Metrics, type PhaseName,
+  batchRows,
+  decideEarlyStopping,
+  emptySums,
+  epochOrder,
+  finishMetrics,
+  phaseLearningRate,
+  phaseOf,
+  phasesOf,
+  rankShare,
+  stepsPerEpoch,
+  type Job,
+  type Metrics,
+  type PhaseName,
 } from '@stillhouse/core';
-import { hashState, hashWeights, startWeight, toyContribution, toyCorrection, toyEvaluation, toyStep, type ToyModel } from './toy-engine.js';
+import {
+  hashState,
+  hashWeights,
+  startWeight,
+  toyContribution,
+  toyCorrection,
+  toyEvaluation,
+  toyStep,
+  type ToyModel,
+} from './toy-engine.js';
 
 /** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32. */
 function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): Float32Array {
@@ -38,7 +58,14 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     for (let i = 0; i < stepsPerEpoch(schedule); i++, steps++) {
       const leaves = Array.from({ length: schedule.ranks }, (_, rank) => {
         const out = new Float32Array(model.parameters + model.otherWeights + schedule.ranks);
-        toyContribution({ weights, others, rows: order.rankRows({ step: steps, rank }), batch: batchRows(schedule, steps), rank, out });
+        toyContribution({
+          weights,
+          others,
+          rows: order.rankRows({ step: steps, rank }),
+          batch: batchRows(schedule, steps),
+          rank,
+          out,
+        });
         return out;
       });
       const sum = treeSum(leaves);
@@ -50,7 +77,8 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     if (!earlyStopping || !validationSet) continue;
     const rows = job.dataset.sets[validationSet]!.rowCount;
     const total = emptySums('mse', 1);
-    for (let rank = 0; rank < schedule.ranks; rank++) toyEvaluation(weights, ...rankShare(rows, schedule.ranks, rank)).forEach((value, i) => (total[i] += value));
+    for (let rank = 0; rank < schedule.ranks; rank++)
+      toyEvaluation(weights, ...rankShare(rows, schedule.ranks, rank)).forEach((value, i) => (total[i] += value));
     history.push(finishMetrics(job.recipe.loss, total));
     const decision = decideEarlyStopping(earlyStopping, history);
     if (decision.improved) best = weights.slice();

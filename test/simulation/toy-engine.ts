@@ -2,8 +2,19 @@
 // that a wrong order, a row too many or a stale weight shows in the bits.
 import { createHash } from 'node:crypto';
 import {
-  bytesOf, emptySums, hashWords, slotsPerRank, sumSubtree,
-  type Clock, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type RandomStream, type RowIds,
+  bytesOf,
+  emptySums,
+  hashWords,
+  slotsPerRank,
+  sumSubtree,
+  type Clock,
+  type FlatLayout,
+  type Job,
+  type MetricSums,
+  type NamedBuffer,
+  type Phase,
+  type RandomStream,
+  type RowIds,
 } from '@stillhouse/core';
 import type { ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
@@ -18,18 +29,32 @@ const numberOf = (...words: number[]): number => hashWords(...words) / 2 ** 31 -
 export const startWeight = (seed: number, i: number): number => Math.fround(numberOf(seed, 1, i));
 
 /** A rank's contribution, written down once for engine and reference. */
-export function toyContribution(at: { weights: Float32Array; others: Float32Array; rows: RowIds; batch: number; rank: number; out: Float32Array }): void {
+export function toyContribution(at: {
+  weights: Float32Array;
+  others: Float32Array;
+  rows: RowIds;
+  batch: number;
+  rank: number;
+  out: Float32Array;
+}): void {
   const { weights, others, rows, batch, rank, out } = at;
   out.fill(0);
   if (rows.length === 0) return;
-  for (let i = 0; i < weights.length; i++) for (const row of rows) out[i] += (weights[i] - 3 * numberOf(row, i)) / batch;
+  for (let i = 0; i < weights.length; i++)
+    for (const row of rows) out[i] += (weights[i] - 3 * numberOf(row, i)) / batch;
   const share = rows.length / batch;
-  for (let i = 0; i < others.length; i++) out[weights.length + i] = share * (0.9 * others[i] + 0.1 * numberOf(rows[0], 77, i));
+  for (let i = 0; i < others.length; i++)
+    out[weights.length + i] = share * (0.9 * others[i] + 0.1 * numberOf(rows[0], 77, i));
   out[weights.length + others.length + rank] = share * (1 + Math.abs(numberOf(rows[0], 99)));
 }
 
 /** Momentum in the weights' own bits: a step taken twice, left out or out of order shows. */
-export function toyStep(weights: Float32Array, velocity: Float32Array, gradient: Float32Array, learningRate: number): void {
+export function toyStep(
+  weights: Float32Array,
+  velocity: Float32Array,
+  gradient: Float32Array,
+  learningRate: number,
+): void {
   for (let i = 0; i < weights.length; i++) {
     velocity[i] = 0.9 * velocity[i] + gradient[i];
     weights[i] -= learningRate * velocity[i];
@@ -46,7 +71,15 @@ export function toyEvaluation(weights: Float32Array, first: number, end: number)
   const sums = emptySums('mse', 1);
   for (let row = first; row < end; row++) {
     const error = Math.abs(weights[row % weights.length] - numberOf(row, 5));
-    sums.set([sums[0] + 1, sums[1] + error, 0, sums[3] + error * error, sums[4] + error, sums[5] + row, sums[6] + row * row]);
+    sums.set([
+      sums[0] + 1,
+      sums[1] + error,
+      0,
+      sums[3] + error * error,
+      sums[4] + error,
+      sums[5] + row,
+      sums[6] + row * row,
+    ]);
   }
   return sums;
 }
@@ -79,7 +112,13 @@ export class ToyEngine implements Engine {
   constructor(
     private readonly job: Job,
     private readonly model: ToyModel,
-    private readonly options: { clock: Clock; speedMs: () => number; random: RandomStream; observer: ToyObserver; fetchBlock: FetchBlock },
+    private readonly options: {
+      clock: Clock;
+      speedMs: () => number;
+      random: RandomStream;
+      observer: ToyObserver;
+      fetchBlock: FetchBlock;
+    },
   ) {}
 
   async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
@@ -104,12 +143,22 @@ export class ToyEngine implements Engine {
     await this.#getRows(task);
     await this.#takeTime();
     // As with a real engine, the buffers of the step before are used again, and a sum over all ranks is put where it belongs.
-    const outputs = task.inPlace ? [this.#sum] : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#sum.length)));
+    const outputs = task.inPlace
+      ? [this.#sum]
+      : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#sum.length)));
     for (const [i, span] of task.subtrees.entries()) {
       const out = outputs[i];
       const spares: Float32Array[] = [];
       await sumSubtree(span, out, {
-        write: async (rank, target) => toyContribution({ weights: this.#weights, others: this.#others, rows: task.ranks.find((entry) => entry.rank === rank)!.rows, batch: task.batch, rank, out: target }),
+        write: async (rank, target) =>
+          toyContribution({
+            weights: this.#weights,
+            others: this.#others,
+            rows: task.ranks.find((entry) => entry.rank === rank)!.rows,
+            batch: task.batch,
+            rank,
+            out: target,
+          }),
         spare: (depth) => (spares[depth] ??= new Float32Array(this.#sum.length)),
       });
     }
@@ -150,8 +199,18 @@ export class ToyEngine implements Engine {
   }
 
   stateBuffers(): NamedBuffer[] {
-    const kept = this.#kept ? [{ name: 'best.weights', data: this.#kept.weights }, { name: 'best.others', data: this.#kept.others }] : [];
-    return [{ name: 'weights', data: this.#weights }, { name: 'others', data: this.#others }, { name: 'velocity', data: this.#velocity }, ...kept];
+    const kept = this.#kept
+      ? [
+          { name: 'best.weights', data: this.#kept.weights },
+          { name: 'best.others', data: this.#kept.others },
+        ]
+      : [];
+    return [
+      { name: 'weights', data: this.#weights },
+      { name: 'others', data: this.#others },
+      { name: 'velocity', data: this.#velocity },
+      ...kept,
+    ];
   }
 
   async adoptState(buffers: readonly NamedBuffer[]): Promise<void> {
@@ -166,7 +225,12 @@ export class ToyEngine implements Engine {
 
   async exportModel(): ReturnType<Engine['exportModel']> {
     const data = bytesOf(this.#weights.slice());
-    return { topology: '{}', weights: [{ name: 'w', shape: [this.#weights.length], trainable: true }], data, parameters: this.#weights.length };
+    return {
+      topology: '{}',
+      weights: [{ name: 'w', shape: [this.#weights.length], trainable: true }],
+      data,
+      parameters: this.#weights.length,
+    };
   }
 
   async dispose(): Promise<void> {}
@@ -174,12 +238,14 @@ export class ToyEngine implements Engine {
   async #getRows({ set, ranks }: ComputeTask): Promise<void> {
     const { blockRows, blocks } = this.job.dataset.sets[set]!;
     const needed = new Set(ranks.flatMap(({ rows }) => [...rows].map((row) => blocks[Math.floor(row / blockRows)])));
-    await Promise.all([...needed].map(async (hash) => {
-      if (this.#blocks.has(hash)) return;
-      const bytes = await this.options.fetchBlock(hash);
-      if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error(`block ${hash} has other bytes`);
-      this.#blocks.add(hash);
-    }));
+    await Promise.all(
+      [...needed].map(async (hash) => {
+        if (this.#blocks.has(hash)) return;
+        const bytes = await this.options.fetchBlock(hash);
+        if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error(`block ${hash} has other bytes`);
+        this.#blocks.add(hash);
+      }),
+    );
   }
 
   #takeTime(share = 1): Promise<void> {

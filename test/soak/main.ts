@@ -6,26 +6,61 @@ import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRec
 import { Scratch, smallRecipe, type Running } from '../e2e/cli.js';
 import { hashesOf, ProcessCluster } from '../e2e/processes.js';
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' } } });
+const { values } = parseArgs({
+  options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' } },
+});
 const wanted = Number(values.kills);
 const random = randomStream(hashName('soak'), Number(values.seed));
 const scratch = new Scratch();
 
-const convolutional: LayerConfig[] = [{ reshape: [5, 2, 1] }, { conv2d: 8, kernel: 2, activation: 'relu' }, 'batchNormalization', { dropout: 0.3 }, 'flatten', { dense: 16 }, { dense: 1 }];
+const convolutional: LayerConfig[] = [
+  { reshape: [5, 2, 1] },
+  { conv2d: 8, kernel: 2, activation: 'relu' },
+  'batchNormalization',
+  { dropout: 0.3 },
+  'flatten',
+  { dense: 16 },
+  { dense: 1 },
+];
 const dense: LayerConfig[] = [{ dense: 64, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }];
 
 function recipeOf(round: number): RecipeInput {
   const isDense = round % 2 === 0;
   return smallRecipe({
-    name: isDense ? 'dense' : 'convolutional', seed: round, ranks: 4 + (round % 5),
-    data: { large: { generator: 'friedman1', rows: isDense ? 20_011 : 6_007 }, small: { generator: 'friedman1', rows: 200, seed: 1 }, test: { generator: 'friedman1', rows: 200, seed: 2 } },
-    teacher: { model: { layers: isDense ? dense : convolutional }, epochs: 8, validation: 0.05, ...(round % 3 === 0 ? { earlyStopping: { patience: 8 } } : {}) },
-    student: { model: { layers: isDense ? [{ dense: 8, activation: 'relu' }, { dense: 1 }] : convolutional }, epochs: 30, batch: 8 },
+    name: isDense ? 'dense' : 'convolutional',
+    seed: round,
+    ranks: 4 + (round % 5),
+    data: {
+      large: { generator: 'friedman1', rows: isDense ? 20_011 : 6_007 },
+      small: { generator: 'friedman1', rows: 200, seed: 1 },
+      test: { generator: 'friedman1', rows: 200, seed: 2 },
+    },
+    teacher: {
+      model: { layers: isDense ? dense : convolutional },
+      epochs: 8,
+      validation: 0.05,
+      ...(round % 3 === 0 ? { earlyStopping: { patience: 8 } } : {}),
+    },
+    student: {
+      model: { layers: isDense ? [{ dense: 8, activation: 'relu' }, { dense: 1 }] : convolutional },
+      epochs: 30,
+      batch: 8,
+    },
   });
 }
 
-type Deed = 'worker killed' | 'worker stopped for a while' | 'worker told to leave' | 'coordinator killed' | 'everything killed';
-const deeds: readonly Deed[] = ['worker killed', 'worker killed', 'worker killed', 'worker stopped for a while', 'worker told to leave', 'coordinator killed', 'worker killed', 'everything killed'];
+type Deed =
+  'worker killed' | 'worker stopped for a while' | 'worker told to leave' | 'coordinator killed' | 'everything killed';
+const deeds: readonly Deed[] = [
+  'worker killed',
+  'worker killed',
+  'worker killed',
+  'worker stopped for a while',
+  'worker told to leave',
+  'coordinator killed',
+  'worker killed',
+  'everything killed',
+];
 const counts = new Map<Deed, number>();
 const isKill = (deed: Deed): boolean => deed.endsWith('killed');
 const kills = (): number => [...counts].filter(([deed]) => isKill(deed)).reduce((sum, [, count]) => sum + count, 0);
@@ -79,12 +114,21 @@ for (let round = 0; kills() < wanted; round++) {
   const recipe = recipeOf(round);
   const expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
   const record = await runUnderFire(recipe).catch((error: unknown) => String(error));
-  const held = typeof record !== 'string' && JSON.stringify(hashesOf(record)) === JSON.stringify(expected) && [record.teacher!, record.student!, record.alone!].every((phase) => phase.epochs.every(({ rowsDigest }) => rowsDigest === phase.expectedRowsDigest));
+  const held =
+    typeof record !== 'string' &&
+    JSON.stringify(hashesOf(record)) === JSON.stringify(expected) &&
+    [record.teacher!, record.student!, record.alone!].every((phase) =>
+      phase.epochs.every(({ rowsDigest }) => rowsDigest === phase.expectedRowsDigest),
+    );
   if (!held) failed += 1;
   if (typeof record !== 'string') changes += record.membershipChanges;
-  console.log(`round ${round} (${recipe.name}, ${recipe.ranks} ranks): ${held ? 'the bits of one worker, every row once' : `FAILED ${typeof record === 'string' ? record : JSON.stringify(hashesOf(record))}`}; ${kills()} kills so far`);
+  console.log(
+    `round ${round} (${recipe.name}, ${recipe.ranks} ranks): ${held ? 'the bits of one worker, every row once' : `FAILED ${typeof record === 'string' ? record : JSON.stringify(hashesOf(record))}`}; ${kills()} kills so far`,
+  );
 }
 scratch.clean();
-console.log(`${[...counts].map(([deed, count]) => `${deed}: ${count}`).join(', ')}; ${changes} changes of membership; ${((Date.now() - startedMs) / 60_000).toFixed(1)} min`);
+console.log(
+  `${[...counts].map(([deed, count]) => `${deed}: ${count}`).join(', ')}; ${changes} changes of membership; ${((Date.now() - startedMs) / 60_000).toFixed(1)} min`,
+);
 console.log(failed === 0 ? `held: ${kills()} kills` : `${failed} rounds failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -7,7 +7,11 @@ import type { ErrorRecord } from '@stillhouse/core';
 const ownSignals: readonly string[] = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGTRAP'];
 
 /** Flags of Node that leave a report where a process dies of its own, as V8 does without memory. */
-export const reportFlags = (folder: string, name: string): string[] => ['--report-on-fatalerror', `--report-directory=${folder}`, `--report-filename=${name}.report.json`];
+export const reportFlags = (folder: string, name: string): string[] => [
+  '--report-on-fatalerror',
+  `--report-directory=${folder}`,
+  `--report-filename=${name}.report.json`,
+];
 
 interface Report {
   readonly header?: { readonly trigger?: string; readonly event?: string };
@@ -19,7 +23,9 @@ function readReport(path: string): { reason: string; stack: string } | undefined
   try {
     const { header, javascriptStack } = JSON.parse(readFileSync(path, 'utf8')) as Report;
     // V8 has no stack to tell where its heap is full.
-    const stack = [javascriptStack?.message ?? '', ...(javascriptStack?.stack ?? [])].filter((line) => line && line !== 'No stack.' && line !== 'Unavailable.');
+    const stack = [javascriptStack?.message ?? '', ...(javascriptStack?.stack ?? [])].filter(
+      (line) => line && line !== 'No stack.' && line !== 'Unavailable.',
+    );
     return { reason: header?.event ?? header?.trigger ?? 'a fatal error', stack: stack.join('\n') };
   } catch {
     return undefined;
@@ -30,13 +36,22 @@ function readReport(path: string): { reason: string; stack: string } | undefined
  * Why a worker's process ended, if it did so by itself.
  * @param at where reportFlags left its report
  */
-export function crashOf(exit: { code: number | null; signal: NodeJS.Signals | null }, at: { folder: string; name: string; what: string }): ErrorRecord | undefined {
+export function crashOf(
+  exit: { code: number | null; signal: NodeJS.Signals | null },
+  at: { folder: string; name: string; what: string },
+): ErrorRecord | undefined {
   // V8 ends with 134 where it cannot raise a signal, as in some containers.
-  const byItself = (exit.signal !== null && ownSignals.includes(exit.signal)) || (exit.code !== null && exit.code >= 128 && exit.code !== 130 && exit.code !== 137 && exit.code !== 143);
+  const byItself =
+    (exit.signal !== null && ownSignals.includes(exit.signal)) ||
+    (exit.code !== null && exit.code >= 128 && exit.code !== 130 && exit.code !== 137 && exit.code !== 143);
   if (!byItself) return undefined;
   const path = join(at.folder, `${at.name}.report.json`);
   const report = readReport(path);
   rmSync(path, { force: true });
   const how = exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`;
-  return { code: 'WORKER_CRASHED', message: `${at.what} ${how}${report ? `: ${report.reason}` : ''}`, ...(report?.stack ? { stack: report.stack } : {}) };
+  return {
+    code: 'WORKER_CRASHED',
+    message: `${at.what} ${how}${report ? `: ${report.reason}` : ''}`,
+    ...(report?.stack ? { stack: report.stack } : {}),
+  };
 }

@@ -31,8 +31,15 @@ export interface GenerationsOptions {
  * are done already are kept; generations.json has them all.
  * @throws StillhouseError RECIPE_…, and what a run throws
  */
-export async function generations({ file: { recipe: first, folder: recipeFolder }, count, out, tell, ...options }: GenerationsOptions): Promise<Generation[]> {
-  if (!first.student) throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
+export async function generations({
+  file: { recipe: first, folder: recipeFolder },
+  count,
+  out,
+  tell,
+  ...options
+}: GenerationsOptions): Promise<Generation[]> {
+  if (!first.student)
+    throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
   mkdirSync(out, { recursive: true });
   const runs = new KeptRuns(options);
   const done: Generation[] = [];
@@ -41,7 +48,13 @@ export async function generations({ file: { recipe: first, folder: recipeFolder 
     const folder = resolve(out, `${generation}-${folderOf(recipe)}`);
     const record = await runs.run({ recipe, folder: recipeFolder }, folder, options.workers);
     const teacher = teacherTestOf(record);
-    done.push({ generation, folder, ...(teacher ? { teacher } : {}), student: record.student!.test as Metrics, alone: record.alone!.test as Metrics });
+    done.push({
+      generation,
+      folder,
+      ...(teacher ? { teacher } : {}),
+      student: record.student!.test as Metrics,
+      alone: record.alone!.test as Metrics,
+    });
     tell(done.at(-1)!);
     recipe = { ...taughtBy(first, join(folder, 'student')), seed: (first.seed + generation) % 2 ** 32 };
   }

@@ -20,7 +20,8 @@ export class Keeper {
     try {
       work();
     } catch (error) {
-      if (!this.#failing.has(what)) this.warn(`${what} cannot be written, training goes on: ${toErrorRecord(error).message}`);
+      if (!this.#failing.has(what))
+        this.warn(`${what} cannot be written, training goes on: ${toErrorRecord(error).message}`);
       this.#failing.add(what);
       return false;
     }

@@ -37,10 +37,28 @@ export class LocalWorkers {
     const logFile = session.folder.logFile(name);
     const instance = randomBytes(8).toString('hex');
     const descriptor = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [...reportFlags(dirname(logFile), name), mainFile, 'worker', '--coordinator', session.address, '--backend', backend, '--managed'], {
-      stdio: ['ignore', descriptor, descriptor],
-      env: { ...process.env, ...this.environments[index], STILLHOUSE_TOKEN: session.token, STILLHOUSE_INSTANCE: instance },
-    });
+    const child = spawn(
+      process.execPath,
+      [
+        ...reportFlags(dirname(logFile), name),
+        mainFile,
+        'worker',
+        '--coordinator',
+        session.address,
+        '--backend',
+        backend,
+        '--managed',
+      ],
+      {
+        stdio: ['ignore', descriptor, descriptor],
+        env: {
+          ...process.env,
+          ...this.environments[index],
+          STILLHOUSE_TOKEN: session.token,
+          STILLHOUSE_INSTANCE: instance,
+        },
+      },
+    );
     closeSync(descriptor);
     this.#children.set(index, child);
     const what = `worker process ${index + 1} (pid ${child.pid ?? 'none'})`;
@@ -48,7 +66,10 @@ export class LocalWorkers {
     child.on('exit', (code, signal) => {
       this.#children.delete(index);
       if (this.#isStopping) return;
-      const crash = crashOf({ code, signal }, { folder: dirname(logFile), name, what: `${what}, whose log is ${logFile},` });
+      const crash = crashOf(
+        { code, signal },
+        { folder: dirname(logFile), name, what: `${what}, whose log is ${logFile},` },
+      );
       if (crash) return session.crashed(instance, crash);
       // One that was told to leave has left; one that ended with an error has told the coordinator why.
       if (code === 0) return this.#endIfNoneIsLeft();
@@ -78,7 +99,10 @@ export class LocalWorkers {
   /** Waits until all have ended; those that take too long are killed. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const running = (): ChildProcess[] => [...this.#children.values()].filter((child) => child.pid !== undefined && child.exitCode === null && child.signalCode === null);
+    const running = (): ChildProcess[] =>
+      [...this.#children.values()].filter(
+        (child) => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
+      );
     const exits = Promise.all(running().map((child) => new Promise((resolve) => child.once('exit', resolve))));
     await Promise.race([exits, delay(limits.shutdownGraceMs, undefined, { ref: false })]);
     for (const child of running()) child.kill('SIGKILL');

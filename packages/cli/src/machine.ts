@@ -28,11 +28,14 @@ export interface Machine {
 
 function engineState(kind: EngineKind, what: string): BackendState {
   const [engine] = installedEngines(process.env, kind);
-  if (!engine) return { name: kind, usable: false, detail: `not installed: run \`stillhouse backend install ${kind}\`` };
+  if (!engine)
+    return { name: kind, usable: false, detail: `not installed: run \`stillhouse backend install ${kind}\`` };
   const { version, cuda } = engine.manifest;
   const name = `${what} ${version}${cuda ? ' with CUDA' : ''} in ${engine.folder}`;
   const tried = tryEngine(kind, engine.folder, process.env);
-  return 'fingerprint' in tried ? { name: kind, usable: true, detail: `${tried.fingerprint}; ${name}` } : { name: kind, usable: false, detail: `${tried.reason}; ${name}` };
+  return 'fingerprint' in tried
+    ? { name: kind, usable: true, detail: `${tried.fingerprint}; ${name}` }
+    : { name: kind, usable: false, detail: `${tried.reason}; ${name}` };
 }
 
 /** In the order in which `--backend auto` takes them; then what runs teachers and trains nothing. */
@@ -47,24 +50,45 @@ export function inspectBackends(): BackendState[] {
 }
 
 function inspectPorts(): Promise<Machine['ports']> {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address));
+  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address),
+  );
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error) => resolve({ usable: false, addresses, reason: error.message }));
-    server.listen(0, () => server.close(() => resolve({ usable: true, addresses: addresses.length ? addresses : ['127.0.0.1 (no other machine reaches it)'] })));
+    server.listen(0, () =>
+      server.close(() =>
+        resolve({
+          usable: true,
+          addresses: addresses.length ? addresses : ['127.0.0.1 (no other machine reaches it)'],
+        }),
+      ),
+    );
   });
 }
 
 function inspectClock(): Machine['clock'] {
-  const { stdout } = spawnSync('timedatectl', ['show', '--property=NTPSynchronized', '--value'], { encoding: 'utf8', timeout: 5_000 });
+  const { stdout } = spawnSync('timedatectl', ['show', '--property=NTPSynchronized', '--value'], {
+    encoding: 'utf8',
+    timeout: 5_000,
+  });
   const answer = /^(yes|no)$/m.exec(stdout ?? '')?.[1];
-  return { now: new Date().toISOString(), timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone, ...(answer ? { synchronised: answer === 'yes' } : {}) };
+  return {
+    now: new Date().toISOString(),
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    ...(answer ? { synchronised: answer === 'yes' } : {}),
+  };
 }
 
 export async function inspectMachine(): Promise<Machine> {
   return {
-    platform: `${process.platform} ${process.arch}`, node: process.versions.node,
-    cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() }, memory: { bytes: totalmem(), freeBytes: freemem() },
-    gpus: visibleGpus(process.env), ports: await inspectPorts(), clock: inspectClock(), backends: inspectBackends(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+    cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
+    memory: { bytes: totalmem(), freeBytes: freemem() },
+    gpus: visibleGpus(process.env),
+    ports: await inspectPorts(),
+    clock: inspectClock(),
+    backends: inspectBackends(),
   };
 }

@@ -19,14 +19,36 @@ import { version } from './version.js';
 
 function createProgram(): Command {
   const program = new Command('stillhouse')
-    .description('Train a teacher on many workers, bit-identical for any number of them, and distil it into a small student.')
+    .description(
+      'Train a teacher on many workers, bit-identical for any number of them, and distil it into a small student.',
+    )
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
-4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`);
-  for (const add of [addRun, addCoordinator, addWorker, addStatus, addSweep, addGenerations, addReport, addCompare, addCompress, addEvaluate, addPredict, addSchema, addData, addBackend, addDoctor]) add(program);
+4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`,
+    );
+  for (const add of [
+    addRun,
+    addCoordinator,
+    addWorker,
+    addStatus,
+    addSweep,
+    addGenerations,
+    addReport,
+    addCompare,
+    addCompress,
+    addEvaluate,
+    addPredict,
+    addSchema,
+    addData,
+    addBackend,
+    addDoctor,
+  ])
+    add(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -34,7 +56,9 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 som
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;
   if (error instanceof StillhouseError) {
-    tellLine(`stillhouse: ${error.code}: ${error.message}\n  ${error.next}${error.remoteStack === undefined ? '' : `\n${error.remoteStack}`}`);
+    tellLine(
+      `stillhouse: ${error.code}: ${error.message}\n  ${error.next}${error.remoteStack === undefined ? '' : `\n${error.remoteStack}`}`,
+    );
     return error.exitCode;
   }
   tellLine(`stillhouse: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
@@ -48,6 +72,8 @@ try {
   process.exitCode = exitCodeOf(error);
 }
 // What was printed into a pipe is not there yet.
-await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+);
 // Sockets of a run that failed must not keep the process.
 process.exit();

@@ -18,7 +18,9 @@ function numbersOf(line: string, lineNumber: number, width: number): number[] {
   };
   let values: unknown[];
   try {
-    values = line.startsWith('[') ? (JSON.parse(line) as unknown[]).flat(Infinity) : line.split(',').map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
+    values = line.startsWith('[')
+      ? (JSON.parse(line) as unknown[]).flat(Infinity)
+      : line.split(',').map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
   } catch {
     return bad('is not a JSON array');
   }
@@ -34,11 +36,18 @@ export async function parseRows(text: string, { columns, inputShape }: Metadata)
   const width = inputWidth(columns);
   const [column] = columns;
   if (column.type !== 'tensor') return encodeCsv(text, columns);
-  const lines = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [numbersOf(line.trim(), i + 1, width)]));
+  const lines = text
+    .split('\n')
+    .flatMap((line, i) => (line.trim() === '' ? [] : [numbersOf(line.trim(), i + 1, width)]));
   return { rowCount: lines.length, inputs: encodeTensors(column, lines.flat(), lines.length, inputShape) };
 }
 
-function encodeTensors(column: TensorColumn, cells: readonly number[], rowCount: number, inputShape: readonly number[]): Float32Array {
+function encodeTensors(
+  column: TensorColumn,
+  cells: readonly number[],
+  rowCount: number,
+  inputShape: readonly number[],
+): Float32Array {
   const rows = Array.from({ length: rowCount }, (_, i) => i);
   const width = inputShape.reduce((product, size) => product * size, 1);
   const out = new Float32Array(rowCount * width);
@@ -64,7 +73,8 @@ export interface Prediction {
 }
 
 /** Scaled targets in their own units. */
-export const inUnits = (values: readonly number[], targets: Metadata['targets']): number[] => values.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
+export const inUnits = (values: readonly number[], targets: Metadata['targets']): number[] =>
+  values.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
 
 /** @param outputs of one row */
 export function predictionOf(outputs: readonly number[], { loss, classes, targets }: Outputs): Prediction {
@@ -80,7 +90,10 @@ export function predictionOf(outputs: readonly number[], { loss, classes, target
   }
   if (loss !== 'gaussian') return { values: inUnits(outputs, targets) };
   const count = targetCount(loss, outputs.length);
-  return { values: inUnits(outputs.slice(0, count), targets), deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)) };
+  return {
+    values: inUnits(outputs.slice(0, count), targets),
+    deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)),
+  };
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(7)));

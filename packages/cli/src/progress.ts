@@ -1,6 +1,14 @@
 // How a run is told: a bar with rate and time left on a terminal, plain lines elsewhere. Both go to standard error.
 import { SingleBar } from 'cli-progress';
-import { phaseOf, stepsPerEpoch, totalSteps, type CoordinatorNotice, type Job, type Phase, type PhaseName } from '@stillhouse/core';
+import {
+  phaseOf,
+  stepsPerEpoch,
+  totalSteps,
+  type CoordinatorNotice,
+  type Job,
+  type Phase,
+  type PhaseName,
+} from '@stillhouse/core';
 import { incidentOf } from '@stillhouse/coordinator';
 import { formatMetric, shownMetrics } from './summary.js';
 
@@ -34,7 +42,10 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       const workers = `${holders} ${holders === 1 ? 'worker' : 'workers'}`;
       if (notice.ops > 0) return `${titles[notice.phase]}: goes on ${notice.reason}, ${workers}`;
       const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
-      const where = notice.phase === 'teacher' ? `${schedule.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}` : 'on one node';
+      const where =
+        notice.phase === 'teacher'
+          ? `${schedule.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
+          : 'on one node';
       return `${titles[notice.phase]}: ${schedule.rowCount.toLocaleString('en-US')} rows, ${schedule.epochs} epochs of ${stepsPerEpoch(schedule)} steps, ${where}`;
     }
     case 'waiting':
@@ -52,7 +63,9 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       return `warning: ${notice.what} could not be written, training goes on: ${notice.reason}`;
     case 'tuned': {
       const { values, metric, mean, standardError, folds, trials, trainings } = notice.record;
-      const chosen = Object.entries(values).map(([path, value]) => `${path} ${value}`).join(', ');
+      const chosen = Object.entries(values)
+        .map(([path, value]) => `${path} ${value}`)
+        .join(', ');
       return `tuned: ${chosen}: ${metric} ${formatMetric(metric, mean)} ± ${standardError.toPrecision(2)} on ${folds} folds; ${trials.length} trials, ${trainings} trainings`;
     }
     case 'savedAgain':
@@ -67,9 +80,16 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
 function epochLine(notice: CoordinatorNotice & { type: 'epoch' }, job: Job): string {
   const { record, phase } = notice;
   const { epochs } = phaseOf(job, phase).schedule;
-  const watched = record.validation && shownMetrics(job.recipe).map((name) => `validation ${name} ${formatMetric(name, record.validation![name])}`);
+  const watched =
+    record.validation &&
+    shownMetrics(job.recipe).map((name) => `validation ${name} ${formatMetric(name, record.validation![name])}`);
   const rate = Math.round(record.rows / Math.max(record.seconds, 1e-3)).toLocaleString('en-US');
-  return [`${titles[phase]}: epoch ${record.epoch + 1}/${epochs}`, `loss ${record.trainLoss.toFixed(5)}`, ...(watched ?? []), `${rate} rows/s`].join('  ');
+  return [
+    `${titles[phase]}: epoch ${record.epoch + 1}/${epochs}`,
+    `loss ${record.trainLoss.toFixed(5)}`,
+    ...(watched ?? []),
+    `${rate} rows/s`,
+  ].join('  ');
 }
 
 class PlainProgress implements Progress {
@@ -84,8 +104,13 @@ class PlainProgress implements Progress {
     const text = lineOf(notice, job);
     if (text) this.line(text);
     // Epochs of a small set fly by, and so do trainings: one line a second is enough, and the last one always.
-    if (notice.type === 'tuning') this.#now(notice.done === notice.planned, () => `tuning: ${notice.what}, ${notice.done} of ${notice.planned} trainings`);
-    if (notice.type === 'epoch') this.#now(notice.record.epoch + 1 === phaseOf(job, notice.phase).schedule.epochs, () => epochLine(notice, job));
+    if (notice.type === 'tuning')
+      this.#now(
+        notice.done === notice.planned,
+        () => `tuning: ${notice.what}, ${notice.done} of ${notice.planned} trainings`,
+      );
+    if (notice.type === 'epoch')
+      this.#now(notice.record.epoch + 1 === phaseOf(job, notice.phase).schedule.epochs, () => epochLine(notice, job));
   }
 
   #now(isLast: boolean, text: () => string): void {
@@ -109,7 +134,8 @@ class BarProgress implements Progress {
     if (notice.type === 'tuning') this.#tuning(notice);
     if (notice.type === 'tuned') this.stop();
     if (notice.type === 'progress') this.#update(notice.step, notice.loss);
-    if (notice.type === 'epoch' && this.#phase) this.#update((notice.record.epoch + 1) * stepsPerEpoch(this.#phase.schedule), notice.record.trainLoss);
+    if (notice.type === 'epoch' && this.#phase)
+      this.#update((notice.record.epoch + 1) * stepsPerEpoch(this.#phase.schedule), notice.record.trainLoss);
     if (notice.type === 'phaseDone') this.stop();
     const text = lineOf(notice, job);
     if (text) this.target.line(text);
@@ -122,7 +148,11 @@ class BarProgress implements Progress {
 
   #tuning({ done, planned, what }: CoordinatorNotice & { type: 'tuning' }): void {
     if (!this.#bar) {
-      this.#bar = new SingleBar({ format: `${'tuning'.padEnd(14)} {bar} {value}/{total} trainings  {what}  ETA {eta_formatted}`, stream: this.target.stream, hideCursor: true });
+      this.#bar = new SingleBar({
+        format: `${'tuning'.padEnd(14)} {bar} {value}/{total} trainings  {what}  ETA {eta_formatted}`,
+        stream: this.target.stream,
+        hideCursor: true,
+      });
       this.#bar.start(planned, done, { what });
     }
     this.#bar.setTotal(planned);
@@ -131,7 +161,12 @@ class BarProgress implements Progress {
 
   #start(name: PhaseName, job: Job): void {
     this.#phase = phaseOf(job, name);
-    this.#bar = new SingleBar({ format: `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA {eta_formatted}`, stream: this.target.stream, hideCursor: true, etaBuffer: 50 });
+    this.#bar = new SingleBar({
+      format: `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA {eta_formatted}`,
+      stream: this.target.stream,
+      hideCursor: true,
+      etaBuffer: 50,
+    });
     this.#startedMs = performance.now();
     this.#bar.start(totalSteps(this.#phase.schedule), 0, { rows: 0, rate: '-', loss: '-' });
   }
@@ -140,7 +175,11 @@ class BarProgress implements Progress {
     if (!this.#bar || !this.#phase) return;
     const rows = step * this.#phase.schedule.batch;
     const seconds = Math.max(1e-3, (performance.now() - this.#startedMs) / 1000);
-    this.#bar.update(step, { rows: rows.toLocaleString('en-US'), rate: Math.round(rows / seconds).toLocaleString('en-US'), loss: Number.isFinite(loss) ? loss.toFixed(5) : 'not finite' });
+    this.#bar.update(step, {
+      rows: rows.toLocaleString('en-US'),
+      rate: Math.round(rows / seconds).toLocaleString('en-US'),
+      loss: Number.isFinite(loss) ? loss.toFixed(5) : 'not finite',
+    });
   }
 }
 

@@ -11,7 +11,9 @@ const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
 
 async function readScript(path: string): Promise<unknown> {
   // A recipe may import "stillhouse" wherever it lies.
-  const jiti = createJiti(import.meta.url, { alias: { stillhouse: fileURLToPath(new URL('./index.js', import.meta.url)) } });
+  const jiti = createJiti(import.meta.url, {
+    alias: { stillhouse: fileURLToPath(new URL('./index.js', import.meta.url)) },
+  });
   try {
     return await jiti.import(path, { default: true });
   } catch (cause) {
@@ -24,7 +26,10 @@ function readText(path: string): unknown {
   const problem = document.errors[0];
   if (problem) {
     const place = problem.linePos ? `, line ${problem.linePos[0].line}, column ${problem.linePos[0].col}` : '';
-    throw new StillhouseError('RECIPE_SYNTAX', `${path}${place}: ${messageOf(problem).replace(/ at line \d+, column \d+:?$/, '')}`);
+    throw new StillhouseError(
+      'RECIPE_SYNTAX',
+      `${path}${place}: ${messageOf(problem).replace(/ at line \d+, column \d+:?$/, '')}`,
+    );
   }
   return document.toJS() as unknown;
 }
@@ -33,12 +38,19 @@ function readText(path: string): unknown {
 function applySetting(recipe: unknown, setting: string): void {
   const equals = setting.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--set ${setting} is not key=value`);
-  const path = setting.slice(0, equals).replaceAll(/\[(\d+)\]/g, '.$1').split('.');
+  const path = setting
+    .slice(0, equals)
+    .replaceAll(/\[(\d+)\]/g, '.$1')
+    .split('.');
   const value: unknown = parseDocument(setting.slice(equals + 1)).toJS();
   let node = recipe as Record<string, unknown>;
   path.slice(0, -1).forEach((key, i) => {
     node[key] ??= {};
-    if (typeof node[key] !== 'object' || node[key] === null) throw new StillhouseError('RECIPE_INVALID', `--set ${setting}: ${path.slice(0, i + 1).join('.')} is not an object or list`);
+    if (typeof node[key] !== 'object' || node[key] === null)
+      throw new StillhouseError(
+        'RECIPE_INVALID',
+        `--set ${setting}: ${path.slice(0, i + 1).join('.')} is not an object or list`,
+      );
     node = node[key] as Record<string, unknown>;
   });
   if (value === null) delete node[path.at(-1)!];
@@ -65,7 +77,11 @@ export async function loadRecipe(path: string, settings: readonly string[] = [])
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError('RECIPE_NOT_FOUND', `${path} cannot be read: ${messageOf(cause)}`, { cause });
   }
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) throw new StillhouseError('RECIPE_SYNTAX', `${path} holds no recipe: it must be an object with keys such as data and teacher`);
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw new StillhouseError(
+      'RECIPE_SYNTAX',
+      `${path} holds no recipe: it must be an object with keys such as data and teacher`,
+    );
   const copy = structuredClone(input);
   for (const setting of settings) applySetting(copy, setting);
   return { recipe: parseRecipe(copy), folder: dirname(full) };

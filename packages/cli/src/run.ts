@@ -1,5 +1,14 @@
 // The main job in one call: an embedded coordinator and worker processes on this machine.
-import { limits, parseRecipe, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import {
+  limits,
+  parseRecipe,
+  type CoordinatorNotice,
+  type ErrorRecord,
+  type Job,
+  type Recipe,
+  type RecipeInput,
+  type RunRecord,
+} from '@stillhouse/core';
 import { RunFolder } from '@stillhouse/coordinator';
 import type { BackendName } from '@stillhouse/worker';
 import { LocalWorkers } from './local-workers.js';
@@ -43,7 +52,8 @@ const interrupted: ErrorRecord = { code: 'INTERRUPTED', message: 'the run was in
  * @throws StillhouseError with the reason if the run fails; run.json in the folder then holds it, too
  */
 export async function run(recipe: string | RecipeInput, options: RunOptions = {}): Promise<RunResult> {
-  const file: RecipeFile = typeof recipe === 'string' ? await loadRecipe(recipe) : { recipe: parseRecipe(recipe), folder: process.cwd() };
+  const file: RecipeFile =
+    typeof recipe === 'string' ? await loadRecipe(recipe) : { recipe: parseRecipe(recipe), folder: process.cwd() };
   return runFile(file, options);
 }
 
@@ -55,17 +65,28 @@ export const runFile = ({ recipe, folder }: RecipeFile, options: RunOptions): Pr
  * @param folder run folder that `run` or `stillhouse coordinator` left
  * @throws StillhouseError RUN_NOT_FOUND, RUN_OVER, RUN_CHANGED, and the reason if the run fails
  */
-export const resume = (folder: string, options: Omit<RunOptions, 'out'> = {}): Promise<RunResult> => runFrom({ resume: folder }, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
+export const resume = (folder: string, options: Omit<RunOptions, 'out'> = {}): Promise<RunResult> =>
+  runFrom({ resume: folder }, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
 
 async function runFrom(from: SessionOptions['from'], recipe: Recipe, options: RunOptions): Promise<RunResult> {
   const backend = options.backend ?? 'auto';
   const places = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
   const session = await startSession({
-    from, workers: places.length, minWorkers: Math.min(options.minWorkers ?? 1, places.length), listen: '127.0.0.1:0', token: undefined, allowMixed: false,
-    joinTimeoutMs: limits.joinTimeoutMs, heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs, checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs, backend,
-    onNotice: options.onNotice ?? (() => {}), onWarning: options.onWarning ?? (() => {}),
+    from,
+    workers: places.length,
+    minWorkers: Math.min(options.minWorkers ?? 1, places.length),
+    listen: '127.0.0.1:0',
+    token: undefined,
+    allowMixed: false,
+    joinTimeoutMs: limits.joinTimeoutMs,
+    heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs,
+    checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs,
+    backend,
+    onNotice: options.onNotice ?? (() => {}),
+    onWarning: options.onWarning ?? (() => {}),
   });
-  const interrupt = (): void => session.interrupt({ ...interrupted, next: `Continue with \`stillhouse run --resume ${session.folder.path}\`.` });
+  const interrupt = (): void =>
+    session.interrupt({ ...interrupted, next: `Continue with \`stillhouse run --resume ${session.folder.path}\`.` });
   options.signal?.addEventListener('abort', interrupt);
   if (options.signal?.aborted) interrupt();
   const local = new LocalWorkers(session, places, backend);

@@ -2,8 +2,35 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { assembleJob, endRecord, isSameJob, modelMetadata, recordNotice, RepairedBlocks, RunFolder, startCoordinator, startRecord, type CoordinatorSecrets, type RunningCoordinator } from '@stillhouse/coordinator';
-import { emptyHistory, fromErrorRecord, limits, parseRecipe, replayJournal, StillhouseError, tunedJob, type CoordinatorNotice, type ErrorRecord, type Job, type Recipe, type RunHistory, type RunRecord, type TunedValues } from '@stillhouse/core';
+import {
+  assembleJob,
+  endRecord,
+  isSameJob,
+  modelMetadata,
+  recordNotice,
+  RepairedBlocks,
+  RunFolder,
+  startCoordinator,
+  startRecord,
+  type CoordinatorSecrets,
+  type RunningCoordinator,
+} from '@stillhouse/coordinator';
+import {
+  emptyHistory,
+  fromErrorRecord,
+  limits,
+  parseRecipe,
+  replayJournal,
+  StillhouseError,
+  tunedJob,
+  type CoordinatorNotice,
+  type ErrorRecord,
+  type Job,
+  type Recipe,
+  type RunHistory,
+  type RunRecord,
+  type TunedValues,
+} from '@stillhouse/core';
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
@@ -16,7 +43,9 @@ import { placeWorkers, roomFor } from './worker-places.js';
 
 export interface SessionOptions {
   /** What to train, or the folder of a run to continue. */
-  readonly from: { readonly recipe: Recipe; readonly recipeFolder: string; readonly out: string | undefined } | { readonly resume: string };
+  readonly from:
+    | { readonly recipe: Recipe; readonly recipeFolder: string; readonly out: string | undefined }
+    | { readonly resume: string };
   /** The run starts when so many workers have joined. */
   readonly workers: number;
   /** Training pauses while there are fewer. */
@@ -48,7 +77,13 @@ export interface Session {
 }
 
 function defaultOut(name: string, startedAt: string): string {
-  return join('runs', `${name.replaceAll(' ', '-')}-${startedAt.replace(/[-:]/g, '').replace('T', '-').replace(/\.\d+Z$/, '')}-${randomBytes(2).toString('hex')}`);
+  return join(
+    'runs',
+    `${name.replaceAll(' ', '-')}-${startedAt
+      .replace(/[-:]/g, '')
+      .replace('T', '-')
+      .replace(/\.\d+Z$/, '')}-${randomBytes(2).toString('hex')}`,
+  );
 }
 
 const secret = (): string => randomBytes(16).toString('hex');
@@ -66,18 +101,41 @@ interface Opened {
 }
 
 const assemble = (recipe: Recipe, runId: string, recipeFolder: string): ReturnType<typeof assembleJob> =>
-  assembleJob(recipe, runId, { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) }, { folder: preparedFolder(process.env) });
+  assembleJob(
+    recipe,
+    runId,
+    { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) },
+    { folder: preparedFolder(process.env) },
+  );
 
-const planOf = async (job: Job, { blocks }: Dataset): Promise<TunePlan | undefined> => (job.recipe.distill?.tune ? planTuning(job, blocks) : undefined);
+const planOf = async (job: Job, { blocks }: Dataset): Promise<TunePlan | undefined> =>
+  job.recipe.distill?.tune ? planTuning(job, blocks) : undefined;
 
-async function openNew(from: { recipe: Recipe; recipeFolder: string; out: string | undefined }, options: SessionOptions): Promise<Opened> {
+async function openNew(
+  from: { recipe: Recipe; recipeFolder: string; out: string | undefined },
+  options: SessionOptions,
+): Promise<Opened> {
   const { recipe, recipeFolder } = from;
   const startedAt = new Date().toISOString();
   const { job, dataset } = await assemble(recipe, secret(), recipeFolder);
   const plan = await planOf(job, dataset);
   const folder = RunFolder.create(from.out ?? defaultOut(recipe.name, startedAt));
-  const secrets = { term: 1, runId: job.runId, token: options.token ?? secret(), meshToken: secret(), listen: options.listen ?? defaultListen };
-  return { job, dataset, plan, folder, record: startRecord({ job, recipeFolder, version, startedAt }), history: emptyHistory, secrets };
+  const secrets = {
+    term: 1,
+    runId: job.runId,
+    token: options.token ?? secret(),
+    meshToken: secret(),
+    listen: options.listen ?? defaultListen,
+  };
+  return {
+    job,
+    dataset,
+    plan,
+    folder,
+    record: startRecord({ job, recipeFolder, version, startedAt }),
+    history: emptyHistory,
+    secrets,
+  };
 }
 
 async function openAgain(path: string, options: SessionOptions): Promise<Opened> {
@@ -87,10 +145,22 @@ async function openAgain(path: string, options: SessionOptions): Promise<Opened>
   if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
   const recipe = parseRecipe(before.recipe);
   const { job, dataset } = await assemble(recipe, secrets.runId, before.recipeFolder);
-  if (!isSameJob({ ...before, status }, job)) throw new StillhouseError('RUN_CHANGED', `the data or the model files of the run in ${folder.path} are no longer those that it began with`);
+  if (!isSameJob({ ...before, status }, job))
+    throw new StillhouseError(
+      'RUN_CHANGED',
+      `the data or the model files of the run in ${folder.path} are no longer those that it began with`,
+    );
   const history = replayJournal(folder.readJournal());
   const term = Math.max(history.term, secrets.term) + 1;
-  return { job, dataset, plan: await planOf(job, dataset), folder, record: { ...before, status: 'running' }, history: { ...history, term: term - 1 }, secrets: { ...secrets, term, token: options.token ?? secrets.token, listen: options.listen ?? secrets.listen } };
+  return {
+    job,
+    dataset,
+    plan: await planOf(job, dataset),
+    folder,
+    record: { ...before, status: 'running' },
+    history: { ...history, term: term - 1 },
+    secrets: { ...secrets, term, token: options.token ?? secrets.token, listen: options.listen ?? secrets.listen },
+  };
 }
 
 /** A coordinator that is being fenced off may hold the port a moment longer. */
@@ -101,7 +171,8 @@ async function listening(start: () => Promise<RunningCoordinator>, isResumed: bo
     try {
       return await start();
     } catch (error) {
-      if (!isResumed || tries >= portTries || !(error instanceof StillhouseError) || error.code !== 'PORT_IN_USE') throw error;
+      if (!isResumed || tries >= portTries || !(error instanceof StillhouseError) || error.code !== 'PORT_IN_USE')
+        throw error;
       await delay(limits.tickIntervalMs);
     }
   }
@@ -136,29 +207,65 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const overSignal = new AbortController();
   const search = async (teacher: string | undefined): Promise<TunedValues> => {
     const tuned = await tune({
-      job, plan: plan!, folder: join(folder.path, 'tune'), teacher: teacher === undefined ? undefined : { file: join(folder.path, 'teacher', 'weights.bin'), sha256: teacher }, backend: options.backend,
-      environments: placeWorkers('auto', { ranks: Infinity, threads: job.recipe.threads }, roomFor(options.backend, process.env)),
-      onProgress: (progress) => onNotice({ type: 'tuning', ...progress }), signal: overSignal.signal,
+      job,
+      plan: plan!,
+      folder: join(folder.path, 'tune'),
+      teacher:
+        teacher === undefined ? undefined : { file: join(folder.path, 'teacher', 'weights.bin'), sha256: teacher },
+      backend: options.backend,
+      environments: placeWorkers(
+        'auto',
+        { ranks: Infinity, threads: job.recipe.threads },
+        roomFor(options.backend, process.env),
+      ),
+      onProgress: (progress) => onNotice({ type: 'tuning', ...progress }),
+      signal: overSignal.signal,
     });
     onNotice({ type: 'tuned', record: tuned });
     return tuned.values;
   };
-  const hashes = [...Object.values(job.dataset.sets).flatMap(({ blocks }) => blocks), ...(job.assets.teachers ?? []).flatMap(({ files }) => files.map(({ hash }) => hash))];
-  const blocks = new RepairedBlocks(dataset.blocks, hashes, () => assemble(job.recipe, job.runId, record.recipeFolder), (what) => onNotice({ type: 'blockSpoilt', what }));
-  const coordinator = await listening(() => startCoordinator({
-    machine: { job, token: secrets.token, meshToken: secrets.meshToken, workers, minWorkers, allowMixed, joinTimeoutMs, heartbeatTimeoutMs, checkpointEveryMs, term: secrets.term, history },
-    listen: secrets.listen,
-    blocks,
-    store: folder,
-    transport: webSocketTransport,
-    clock: systemClock,
-    ...(plan ? { tune: search } : {}),
-    onNotice,
-    onState(state) {
-      keeper.flush();
-      keeper.write('status.json', () => folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid })));
-    },
-  }), isResumed).catch((error: unknown) => {
+  const hashes = [
+    ...Object.values(job.dataset.sets).flatMap(({ blocks }) => blocks),
+    ...(job.assets.teachers ?? []).flatMap(({ files }) => files.map(({ hash }) => hash)),
+  ];
+  const blocks = new RepairedBlocks(
+    dataset.blocks,
+    hashes,
+    () => assemble(job.recipe, job.runId, record.recipeFolder),
+    (what) => onNotice({ type: 'blockSpoilt', what }),
+  );
+  const coordinator = await listening(
+    () =>
+      startCoordinator({
+        machine: {
+          job,
+          token: secrets.token,
+          meshToken: secrets.meshToken,
+          workers,
+          minWorkers,
+          allowMixed,
+          joinTimeoutMs,
+          heartbeatTimeoutMs,
+          checkpointEveryMs,
+          term: secrets.term,
+          history,
+        },
+        listen: secrets.listen,
+        blocks,
+        store: folder,
+        transport: webSocketTransport,
+        clock: systemClock,
+        ...(plan ? { tune: search } : {}),
+        onNotice,
+        onState(state) {
+          keeper.flush();
+          keeper.write('status.json', () =>
+            folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid })),
+          );
+        },
+      }),
+    isResumed,
+  ).catch((error: unknown) => {
     if (!isResumed) folder.discard();
     throw error;
   });
@@ -176,8 +283,14 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     return record;
   });
   return {
-    job, folder, address: coordinator.address, token: secrets.token, log, finished,
-    interrupt: (error) => coordinator.interrupt(error), crashed: (instance, error) => coordinator.crashed(instance, error),
+    job,
+    folder,
+    address: coordinator.address,
+    token: secrets.token,
+    log,
+    finished,
+    interrupt: (error) => coordinator.interrupt(error),
+    crashed: (instance, error) => coordinator.crashed(instance, error),
   };
 }
 

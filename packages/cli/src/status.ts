@@ -32,17 +32,33 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
   const phase = state.phase && phaseOf(state.options.job, state.phase.name);
   const checkpoint = state.history.checkpoints.at(-1);
   return {
-    at: at.time, pid: at.pid, state: state.membership.kind, generation: state.generation, phase: state.phase?.name, step: state.phase?.step ?? 0,
-    steps: phase ? totalSteps(phase.schedule) : 0, epoch: phase ? Math.floor((state.phase?.step ?? 0) / stepsPerEpoch(phase.schedule)) : 0, epochs: phase?.schedule.epochs ?? 0,
+    at: at.time,
+    pid: at.pid,
+    state: state.membership.kind,
+    generation: state.generation,
+    phase: state.phase?.name,
+    step: state.phase?.step ?? 0,
+    steps: phase ? totalSteps(phase.schedule) : 0,
+    epoch: phase ? Math.floor((state.phase?.step ?? 0) / stepsPerEpoch(phase.schedule)) : 0,
+    epochs: phase?.schedule.epochs ?? 0,
     workers: [...state.workers.values()].map((worker) => {
       const ranks = members.find(({ workerId }) => workerId === worker.workerId)?.ranks;
       const notes = [
-        ranks && ranks.lo === ranks.hi ? 'spare' : '', worker.slownessNoted ? 'slow' : '', worker.stallNoted ? 'stalls others' : '', worker.silenceNoted ? 'silent' : '', worker.leaving ? 'leaving' : '',
+        ranks && ranks.lo === ranks.hi ? 'spare' : '',
+        worker.slownessNoted ? 'slow' : '',
+        worker.stallNoted ? 'stalls others' : '',
+        worker.silenceNoted ? 'silent' : '',
+        worker.leaving ? 'leaving' : '',
         worker.quarantinedUntilMs > nowMs ? 'left out' : '',
       ];
       return {
-        workerId: worker.workerId, host: worker.host, ranks: ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '', stage: worker.info ? (worker.beat?.stage ?? 'joined') : 'loading',
-        rankMs: worker.beat?.rankMs, silentMs: nowMs - worker.heardMs, note: notes.filter((note) => note).join(', '),
+        workerId: worker.workerId,
+        host: worker.host,
+        ranks: ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '',
+        stage: worker.info ? (worker.beat?.stage ?? 'joined') : 'loading',
+        rankMs: worker.beat?.rankMs,
+        silentMs: nowMs - worker.heardMs,
+        note: notes.filter((note) => note).join(', '),
         waitsFor: (worker.beat?.waitingFor ?? []).flatMap((index) => members[index]?.workerId ?? []),
       };
     }),
@@ -57,10 +73,15 @@ const staleMs = 5_000;
 export function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
   if (record.status === 'done') return `done at ${record.endedAt}`;
   if (!status || nowMs - Date.parse(status.at) > staleMs) {
-    const why = record.status === 'failed' ? `failed: ${record.error?.code}: ${record.error?.message}` : `no coordinator runs since ${status?.at ?? record.startedAt}`;
+    const why =
+      record.status === 'failed'
+        ? `failed: ${record.error?.code}: ${record.error?.message}`
+        : `no coordinator runs since ${status?.at ?? record.startedAt}`;
     return `${why}; continue with --resume`;
   }
-  const where = status.phase ? `${status.phase}, step ${status.step} of ${status.steps}, epoch ${status.epoch + 1} of ${status.epochs}` : 'before its first phase';
+  const where = status.phase
+    ? `${status.phase}, step ${status.step} of ${status.steps}, epoch ${status.epoch + 1} of ${status.epochs}`
+    : 'before its first phase';
   const waiting = status.state === 'waiting' ? `; ${record.incidents.at(-1)?.what ?? 'waits for workers'}` : '';
   return `${status.state}: ${where}, generation ${status.generation}${waiting}`;
 }

@@ -1,5 +1,13 @@
 // The table at the end of a run: teacher, student, and the same student trained without a teacher.
-import { isClassification, metricsOf, teacherTestOf, type Metrics, type MetricName, type Recipe, type RunRecord } from '@stillhouse/core';
+import {
+  isClassification,
+  metricsOf,
+  teacherTestOf,
+  type Metrics,
+  type MetricName,
+  type Recipe,
+  type RunRecord,
+} from '@stillhouse/core';
 
 const labels = { teacher: 'teacher', student: 'student (distilled)', alone: 'student (alone)' } as const;
 const names = ['teacher', 'student', 'alone'] as const;
@@ -15,12 +23,23 @@ export function formatMetric(name: MetricName, value: number | null | undefined)
 }
 
 /** A test metric; a model may know no class of the test rows. */
-export const formatTest = (test: Metrics, name: MetricName): string => (test.rows === 0 ? '–' : formatMetric(name, test[name]));
+export const formatTest = (test: Metrics, name: MetricName): string =>
+  test.rows === 0 ? '–' : formatMetric(name, test[name]);
 
 /** Rows of cells as aligned lines: the first column to the left, and the others to the right unless `sides` says otherwise. */
-export function alignColumns(rows: readonly (readonly string[])[], sides: readonly ('left' | 'right')[] = ['left']): string {
+export function alignColumns(
+  rows: readonly (readonly string[])[],
+  sides: readonly ('left' | 'right')[] = ['left'],
+): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) => row.map((cell, column) => (sides[column] === 'left' ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (sides[column] === 'left' ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Rows of cells, the first of them the header, as a table in Markdown. */
@@ -29,7 +48,8 @@ export function markdownTable(rows: readonly (readonly string[])[]): string {
   return `${[header, `|${' --- |'.repeat(rows[0].length)}`, ...body].join('\n')}\n`;
 }
 
-export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] => recipe.metrics ?? metricsOf(recipe.loss).slice(0, 3);
+export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] =>
+  recipe.metrics ?? metricsOf(recipe.loss).slice(0, 3);
 
 export function summaryTable(record: RunRecord, recipe: Recipe): string {
   const metrics = shownMetrics(recipe);
@@ -39,7 +59,14 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
     const test = name === 'teacher' ? teacherTestOf(record) : (phase?.test as Metrics | undefined);
     if (!test) return [];
     const size = phase ? [grouped(phase.parameters), grouped(phase.bytes)] : ['–', '–'];
-    return [[labels[name], ...size, ...metrics.map((metric) => formatTest(test, metric)), phase ? `${phase.seconds.toFixed(1)} s` : '–']];
+    return [
+      [
+        labels[name],
+        ...size,
+        ...metrics.map((metric) => formatTest(test, metric)),
+        phase ? `${phase.seconds.toFixed(1)} s` : '–',
+      ],
+    ];
   });
   return alignColumns([header, ...rows]);
 }
@@ -47,7 +74,9 @@ export function summaryTable(record: RunRecord, recipe: Recipe): string {
 function calibrationLine({ student }: RunRecord): string[] {
   if (!student?.calibration) return [];
   const { temperature, rows, before, after } = student.calibration;
-  return [`The teacher was calibrated on ${grouped(rows)} rows: its logits by ${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ${after.ece.toFixed(4)}.`];
+  return [
+    `The teacher was calibrated on ${grouped(rows)} rows: its logits by ${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ${after.ece.toFixed(4)}.`,
+  ];
 }
 
 /** What the numbers mean where they could be mistaken. */
@@ -58,10 +87,15 @@ export function verdicts(record: RunRecord, recipe: Recipe): string[] {
 function warningsOf(record: RunRecord, recipe: Recipe): string[] {
   const teacher = teacherTestOf(record);
   const [known, all] = [teacher?.rows, record.dataset.rows['test']];
-  if (known !== undefined && known < all) return [`The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`];
+  if (known !== undefined && known < all)
+    return [
+      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`,
+    ];
   const r2 = teacher?.r2;
   if (!isClassification(recipe.loss) && typeof r2 === 'number' && r2 <= 0) {
-    return [`The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`];
+    return [
+      `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`,
+    ];
   }
   return [];
 }

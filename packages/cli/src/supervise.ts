@@ -14,11 +14,25 @@ import { version } from './version.js';
 /** How long a message has to get away. */
 const farewellMs = 500;
 
-async function tellCoordinator(addresses: readonly string[], token: string, crash: { instance: string; error: ErrorRecord }): Promise<void> {
+async function tellCoordinator(
+  addresses: readonly string[],
+  token: string,
+  crash: { instance: string; error: ErrorRecord },
+): Promise<void> {
   for (const address of addresses) {
     try {
       const link = await webSocketTransport.connect(address);
-      link.send(...encodeMessage({ type: 'hello', protocol: protocolVersion, version, token, host: hostname(), instance: crash.instance, term: 0 }));
+      link.send(
+        ...encodeMessage({
+          type: 'hello',
+          protocol: protocolVersion,
+          version,
+          token,
+          host: hostname(),
+          instance: crash.instance,
+          term: 0,
+        }),
+      );
       link.send(...encodeMessage({ type: 'failed', error: crash.error }));
       await delay(farewellMs);
       return link.close();
@@ -32,11 +46,17 @@ async function tellCoordinator(addresses: readonly string[], token: string, cras
  * Runs the command again as a child, and ends as it does.
  * @throws StillhouseError WORKER_CRASHED if the child died by itself
  */
-export async function supervise(args: readonly string[], where: { coordinators: readonly string[]; token: string }): Promise<number> {
+export async function supervise(
+  args: readonly string[],
+  where: { coordinators: readonly string[]; token: string },
+): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-worker-'));
   const instance = randomBytes(8).toString('hex');
   try {
-    const child = spawn(process.execPath, [...process.execArgv, ...reportFlags(folder, 'worker'), ...args, '--child'], { stdio: 'inherit', env: { ...process.env, STILLHOUSE_INSTANCE: instance } });
+    const child = spawn(process.execPath, [...process.execArgv, ...reportFlags(folder, 'worker'), ...args, '--child'], {
+      stdio: 'inherit',
+      env: { ...process.env, STILLHOUSE_INSTANCE: instance },
+    });
     const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
     process.on('SIGTERM', forward);
     // A terminal sends Ctrl-C to both.

@@ -12,12 +12,20 @@ test('round numbers around the values, by hand', () => {
 });
 
 test('few, even, around all values, and never below 0 where no value is', () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }).map((value) => value / 1000), { minLength: 1 }), (values) => {
-    const marks = steps(values);
-    expect(marks.length).toBeGreaterThan(1);
-    expect(marks.length).toBeLessThan(8);
-    expect(marks[0]).toBeLessThanOrEqual(Math.min(...values));
-    expect(marks.at(-1)!).toBeGreaterThanOrEqual(Math.max(...values));
-    if (Math.min(...values) >= 0) expect(marks[0]).toBeGreaterThanOrEqual(0);
-  }));
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.integer({ min: -1_000_000, max: 1_000_000 }).map((value) => value / 1000),
+        { minLength: 1 },
+      ),
+      (values) => {
+        const marks = steps(values);
+        expect(marks.length).toBeGreaterThan(1);
+        expect(marks.length).toBeLessThan(8);
+        expect(marks[0]).toBeLessThanOrEqual(Math.min(...values));
+        expect(marks.at(-1)!).toBeGreaterThanOrEqual(Math.max(...values));
+        if (Math.min(...values) >= 0) expect(marks[0]).toBeGreaterThanOrEqual(0);
+      },
+    ),
+  );
 });

@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { assembleJob, type ModelMetadata } from '@stillhouse/coordinator';
-import { parseRecipe, runRecordSchema, StillhouseError, type PhaseName, type Recipe, type RunRecord } from '@stillhouse/core';
+import {
+  parseRecipe,
+  runRecordSchema,
+  StillhouseError,
+  type PhaseName,
+  type Recipe,
+  type RunRecord,
+} from '@stillhouse/core';
 import { dataFolders, preparedFolder } from '@stillhouse/datasets';
 import { loadModel } from '@stillhouse/worker';
 
@@ -26,7 +33,11 @@ export function readRun(folder: string): TrainedRun {
     const record = runRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     return { folder, record, recipe: parseRecipe(record.recipe) };
   } catch (cause) {
-    throw new StillhouseError('RUN_NOT_FOUND', `${file} is not the run.json of this version: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause });
+    throw new StillhouseError(
+      'RUN_NOT_FOUND',
+      `${file} is not the run.json of this version: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
+      { cause },
+    );
   }
 }
 
@@ -43,8 +54,14 @@ export const mainModel = (run: TrainedRun): PhaseName => (modelNames(run).includ
  * @param recipeFolder folder that the recipe's paths are relative to, if it has moved
  * @throws StillhouseError DATA_…, MODEL_…, TEACHER_…
  */
-export function openData({ record, recipe }: TrainedRun, recipeFolder: string | undefined): ReturnType<typeof assembleJob> {
-  const places = { recipeFolder: recipeFolder ?? record.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
+export function openData(
+  { record, recipe }: TrainedRun,
+  recipeFolder: string | undefined,
+): ReturnType<typeof assembleJob> {
+  const places = {
+    recipeFolder: recipeFolder ?? record.recipeFolder,
+    dataFolders: dataFolders(process.env, process.cwd()),
+  };
   return assembleJob(recipe, record.runId, places, { folder: preparedFolder(process.env) });
 }
 
@@ -54,7 +71,11 @@ export function openData({ record, recipe }: TrainedRun, recipeFolder: string | 
  */
 export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string; weights: Uint8Array } {
   const folder = join(run.folder, name);
-  if (!existsSync(join(folder, 'model.json'))) throw new StillhouseError('RUN_INCOMPLETE', `${run.folder} holds no model ${name} (the run is ${run.record.status})`);
+  if (!existsSync(join(folder, 'model.json')))
+    throw new StillhouseError(
+      'RUN_INCOMPLETE',
+      `${run.folder} holds no model ${name} (the run is ${run.record.status})`,
+    );
   return { json: readFileSync(join(folder, 'model.json'), 'utf8'), weights: readFileSync(join(folder, 'weights.bin')) };
 }
 
@@ -67,6 +88,10 @@ export async function openModel(run: TrainedRun, name: PhaseName): Promise<Train
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
     const folder = join(run.folder, name);
-    throw new StillhouseError('DATA_FORMAT', `${folder} holds no whole model: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Run again, or restore the folder from a copy.' });
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${folder} holds no whole model: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
+      { cause, next: 'Run again, or restore the folder from a copy.' },
+    );
   }
 }

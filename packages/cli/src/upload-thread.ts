@@ -14,5 +14,8 @@ const upload = new StateUpload(webSocketTransport, (message, fields) => tell({ t
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 port.on('message', ({ number, capture }: ToThread) => {
-  upload.take(capture).then(() => tell({ type: 'copied', number }), (error: unknown) => tell({ type: 'failed', number, reason: toErrorRecord(error).message }));
+  upload.take(capture).then(
+    () => tell({ type: 'copied', number }),
+    (error: unknown) => tell({ type: 'failed', number, reason: toErrorRecord(error).message }),
+  );
 });

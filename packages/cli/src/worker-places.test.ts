@@ -13,11 +13,18 @@ test.each([
 });
 
 test('auto with GPUs: one worker per GPU, each seeing its own', () => {
-  expect(placeWorkers('auto', { ranks: 8, threads: 4 }, { cores: 2, gpus })).toEqual([{ CUDA_VISIBLE_DEVICES: 'GPU-a' }, { CUDA_VISIBLE_DEVICES: 'GPU-b' }]);
+  expect(placeWorkers('auto', { ranks: 8, threads: 4 }, { cores: 2, gpus })).toEqual([
+    { CUDA_VISIBLE_DEVICES: 'GPU-a' },
+    { CUDA_VISIBLE_DEVICES: 'GPU-b' },
+  ]);
   expect(placeWorkers('auto', { ranks: 1, threads: 1 }, { cores: 2, gpus })).toHaveLength(1);
 });
 
 test('a number of workers takes the GPUs in turn', () => {
-  expect(placeWorkers(3, { ranks: 8, threads: 1 }, { cores: 2, gpus }).map((env) => env.CUDA_VISIBLE_DEVICES)).toEqual(['GPU-a', 'GPU-b', 'GPU-a']);
+  expect(placeWorkers(3, { ranks: 8, threads: 1 }, { cores: 2, gpus }).map((env) => env.CUDA_VISIBLE_DEVICES)).toEqual([
+    'GPU-a',
+    'GPU-b',
+    'GPU-a',
+  ]);
   expect(placeWorkers(3, { ranks: 1, threads: 1 }, { cores: 2, gpus: [] })).toEqual([{}, {}, {}]);
 });

@@ -14,7 +14,8 @@ export interface Room {
 
 /** What workers of a backend have on this machine: GPUs count where TensorFlow is installed with CUDA. */
 export function roomFor(backend: BackendName, env: NodeJS.ProcessEnv): Room {
-  const usesCuda = (backend === 'auto' || backend === 'tensorflow') && installedEngines(env, 'tensorflow')[0]?.manifest.cuda === true;
+  const usesCuda =
+    (backend === 'auto' || backend === 'tensorflow') && installedEngines(env, 'tensorflow')[0]?.manifest.cuda === true;
   return { cores: availableParallelism(), gpus: usesCuda ? visibleGpus(env) : [] };
 }
 
@@ -22,8 +23,14 @@ export function roomFor(backend: BackendName, env: NodeJS.ProcessEnv): Room {
  * One environment for each worker. `auto` is one worker per GPU, without GPUs as many as the cores allow with the
  * recipe's threads per rank; at least one, at most one per rank. Each worker sees one GPU only.
  */
-export function placeWorkers(wanted: number | 'auto', { ranks, threads }: Pick<Recipe, 'ranks' | 'threads'>, { cores, gpus }: Room): { CUDA_VISIBLE_DEVICES?: string }[] {
+export function placeWorkers(
+  wanted: number | 'auto',
+  { ranks, threads }: Pick<Recipe, 'ranks' | 'threads'>,
+  { cores, gpus }: Room,
+): { CUDA_VISIBLE_DEVICES?: string }[] {
   const room = gpus.length || Math.floor(cores / threads);
   const count = wanted === 'auto' ? Math.max(1, Math.min(ranks, room)) : wanted;
-  return Array.from({ length: count }, (_, index) => (gpus.length ? { CUDA_VISIBLE_DEVICES: gpus[index % gpus.length].uuid } : {}));
+  return Array.from({ length: count }, (_, index) =>
+    gpus.length ? { CUDA_VISIBLE_DEVICES: gpus[index % gpus.length].uuid } : {},
+  );
 }

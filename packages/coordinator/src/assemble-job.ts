@@ -1,38 +1,74 @@
 // Everything that a run needs, from a recipe: its data as blocks on disk and the files that its models name.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isTrained, StillhouseError, type Job, type ModelAssets, type ModelConfig, type Recipe } from '@stillhouse/core';
+import {
+  isTrained,
+  StillhouseError,
+  type Job,
+  type ModelAssets,
+  type ModelConfig,
+  type Recipe,
+} from '@stillhouse/core';
 import { prepareDataset, type Dataset, type DataPlaces, type PrepareOptions } from '@stillhouse/datasets';
 import { pretrainedTeachers } from './pretrained.js';
 
 function readAsset(config: ModelConfig | undefined, folder: string): string | undefined {
   if (!config || 'layers' in config) return undefined;
-  const [path, code] = 'topology' in config ? [config.topology, 'MODEL_INVALID' as const] : [config.module, 'MODEL_MODULE' as const];
+  const [path, code] =
+    'topology' in config ? [config.topology, 'MODEL_INVALID' as const] : [config.module, 'MODEL_MODULE' as const];
   try {
     return readFileSync(resolve(folder, path), 'utf8');
   } catch (cause) {
-    throw new StillhouseError(code, `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, next: 'Check the path: it is relative to the folder of the recipe.' });
+    throw new StillhouseError(
+      code,
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause, next: 'Check the path: it is relative to the folder of the recipe.' },
+    );
   }
 }
 
 /** All of augmentation but mixup is for images. */
-function refuseAugment(recipe: Recipe, { manifest: { inputShape, columns: [column] } }: Dataset): void {
+function refuseAugment(
+  recipe: Recipe,
+  {
+    manifest: {
+      inputShape,
+      columns: [column],
+    },
+  }: Dataset,
+): void {
   if (inputShape.length === 3 && column.type === 'tensor') return;
-  const parts = [['teacher', isTrained(recipe.teacher) ? recipe.teacher : undefined], ['student', recipe.student], ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const)] as const;
+  const parts = [
+    ['teacher', isTrained(recipe.teacher) ? recipe.teacher : undefined],
+    ['student', recipe.student],
+    ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const),
+  ] as const;
   for (const [part, config] of parts) {
     const { mixup, variants, ...changes } = config?.augment ?? {};
     const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
-    if (name) throw new StillhouseError('RECIPE_INVALID', `${part}.augment.${name} is for images, and rows have the shape [${inputShape.join(', ')}]`);
+    if (name)
+      throw new StillhouseError(
+        'RECIPE_INVALID',
+        `${part}.augment.${name} is for images, and rows have the shape [${inputShape.join(', ')}]`,
+      );
   }
 }
 
 /** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
-export async function assembleJob(recipe: Recipe, runId: string, places: DataPlaces, options: PrepareOptions): Promise<{ job: Job; dataset: Dataset }> {
+export async function assembleJob(
+  recipe: Recipe,
+  runId: string,
+  places: DataPlaces,
+  options: PrepareOptions,
+): Promise<{ job: Job; dataset: Dataset }> {
   const dataset = await prepareDataset(recipe, places, options);
   refuseAugment(recipe, dataset);
   const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;
   const student = readAsset(recipe.student?.model, places.recipeFolder);
-  const assets: ModelAssets = { ...(teacher === undefined ? {} : { teacher }), ...(student === undefined ? {} : { student }) };
+  const assets: ModelAssets = {
+    ...(teacher === undefined ? {} : { teacher }),
+    ...(student === undefined ? {} : { student }),
+  };
   const job: Job = { runId, recipe, dataset: dataset.manifest, assets, blockFolder: dataset.blocks.path };
   const teachers = pretrainedTeachers(recipe, job, { recipeFolder: places.recipeFolder, blocks: dataset.blocks });
   return { job: teachers.length ? { ...job, assets: { ...assets, teachers } } : job, dataset };

@@ -1,6 +1,15 @@
 // Gets a worker's training state part by part, as fast as the disk takes it, and writes it as a checkpoint.
 import { createHash, type Hash } from 'node:crypto';
-import { encodeMessage, limits, StillhouseError, toErrorRecord, type Clock, type CoordinatorEvent, type Link, type ToCoordinator } from '@stillhouse/core';
+import {
+  encodeMessage,
+  limits,
+  StillhouseError,
+  toErrorRecord,
+  type Clock,
+  type CoordinatorEvent,
+  type Link,
+  type ToCoordinator,
+} from '@stillhouse/core';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 type Part = ToCoordinator & { type: 'statePart' };
@@ -28,7 +37,14 @@ export class CheckpointTaker {
   begin(id: number, worker: Link | undefined): void {
     this.abandon();
     try {
-      this.#taking = { id, link: undefined, sink: this.store.beginCheckpoint(), hash: createHash('sha256'), received: 0, stopWaiting: () => {} };
+      this.#taking = {
+        id,
+        link: undefined,
+        sink: this.store.beginCheckpoint(),
+        hash: createHash('sha256'),
+        received: 0,
+        stopWaiting: () => {},
+      };
     } catch (error) {
       this.dispatch({ type: 'checkpointFailed', id, reason: toErrorRecord(error).message });
       return;
@@ -80,6 +96,8 @@ export class CheckpointTaker {
 
   #await(taking: Taking): void {
     taking.stopWaiting();
-    taking.stopWaiting = this.clock.after(limits.checkpointTimeoutMs, () => this.#fail(`its worker sent nothing for ${limits.checkpointTimeoutMs / 1000} s`));
+    taking.stopWaiting = this.clock.after(limits.checkpointTimeoutMs, () =>
+      this.#fail(`its worker sent nothing for ${limits.checkpointTimeoutMs / 1000} s`),
+    );
   }
 }

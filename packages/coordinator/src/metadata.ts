@@ -1,5 +1,12 @@
 // What goes with a model so that others can feed it and read its outputs: stored in model.json as userDefinedMetadata.
-import { datasetOf, type FittedColumn, type Job, type LossName, type PhaseName, type TargetScale } from '@stillhouse/core';
+import {
+  datasetOf,
+  type FittedColumn,
+  type Job,
+  type LossName,
+  type PhaseName,
+  type TargetScale,
+} from '@stillhouse/core';
 import type { Preprocessing } from '@stillhouse/datasets';
 
 export interface ModelMetadata {
@@ -19,5 +26,17 @@ export interface ModelMetadata {
 
 export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined, phase: PhaseName): ModelMetadata {
   const { inputShape, columns, outputs, targets, classes } = datasetOf(job.dataset, phase);
-  return { stillhouse: { loss: job.recipe.loss, inputShape, columns, outputs, targets: targets.map((target, i) => ({ ...target, ...(preprocessing ? { name: preprocessing.targets[i].name } : {}) })), classes } };
+  return {
+    stillhouse: {
+      loss: job.recipe.loss,
+      inputShape,
+      columns,
+      outputs,
+      targets: targets.map((target, i) => ({
+        ...target,
+        ...(preprocessing ? { name: preprocessing.targets[i].name } : {}),
+      })),
+      classes,
+    },
+  };
 }

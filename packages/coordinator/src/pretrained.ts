@@ -1,25 +1,38 @@
 // Teachers that are there already: their files become blocks like those of data, so that workers need none of this machine's.
 import { createHash } from 'node:crypto';
-import { isTrained, learnsFromOutputs, StillhouseError, type Job, type Recipe, type TeacherFiles } from '@stillhouse/core';
+import {
+  isTrained,
+  learnsFromOutputs,
+  StillhouseError,
+  type Job,
+  type Recipe,
+  type TeacherFiles,
+} from '@stillhouse/core';
 import type { BlockFolder } from '@stillhouse/datasets';
 import { modelMetadata, type ModelMetadata } from './metadata.js';
 import { findTeacher } from './teacher-files.js';
 
-const encodedOtherwise = ['was trained on rows that were encoded otherwise', 'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.'] as const;
+const encodedOtherwise = [
+  'was trained on rows that were encoded otherwise',
+  'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.',
+] as const;
 
 /** What a Stillhouse model was trained on must be what the student gets. */
 function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']>, job: Job): void {
   const { stillhouse: here } = modelMetadata(job, undefined, 'teacher');
   const classes = (each: Partial<ModelMetadata['stillhouse']>): string => JSON.stringify(each.classes ?? null);
   const columns = (each: Partial<ModelMetadata['stillhouse']>): string => JSON.stringify(each.columns ?? []);
-  const scales = (each: Partial<ModelMetadata['stillhouse']>): string => JSON.stringify((each.targets ?? []).map(({ mean, deviation }) => [mean, deviation]));
+  const scales = (each: Partial<ModelMetadata['stillhouse']>): string =>
+    JSON.stringify((each.targets ?? []).map(({ mean, deviation }) => [mean, deviation]));
   const unlike = (what: string, next?: string): never => {
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} ${what}`, next === undefined ? {} : { next });
   };
   // A teacher of layers alone may have learnt anything.
   const isHeard = learnsFromOutputs(job.recipe.distill!);
-  if (isHeard && trained.loss !== here.loss) unlike(`was trained by ${trained.loss}, and the recipe's loss is ${here.loss}`);
-  if (isHeard && classes(trained) !== classes(here)) unlike(`knows the classes ${classes(trained)}, and the data have ${classes(here)}`);
+  if (isHeard && trained.loss !== here.loss)
+    unlike(`was trained by ${trained.loss}, and the recipe's loss is ${here.loss}`);
+  if (isHeard && classes(trained) !== classes(here))
+    unlike(`knows the classes ${classes(trained)}, and the data have ${classes(here)}`);
   if (columns(trained) !== columns(here) || (isHeard && scales(trained) !== scales(here))) unlike(...encodedOtherwise);
 }
 
@@ -27,7 +40,11 @@ function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']
  * The models of a recipe's pretrained teacher, written among the blocks.
  * @throws StillhouseError TEACHER_NOT_FOUND, TEACHER_UNLIKE
  */
-export function pretrainedTeachers(recipe: Recipe, job: Job, { recipeFolder, blocks }: { recipeFolder: string; blocks: BlockFolder }): TeacherFiles[] {
+export function pretrainedTeachers(
+  recipe: Recipe,
+  job: Job,
+  { recipeFolder, blocks }: { recipeFolder: string; blocks: BlockFolder },
+): TeacherFiles[] {
   if (isTrained(recipe.teacher)) return [];
   const { pretrained } = recipe.teacher;
   const keep = (bytes: Uint8Array): string => {

@@ -1,6 +1,13 @@
 // run.json as a pure function of what happened.
 import { createHash } from 'node:crypto';
-import { protocolVersion, type CoordinatorNotice, type ErrorRecord, type Job, type PhaseRecord, type RunRecord } from '@stillhouse/core';
+import {
+  protocolVersion,
+  type CoordinatorNotice,
+  type ErrorRecord,
+  type Job,
+  type PhaseRecord,
+  type RunRecord,
+} from '@stillhouse/core';
 
 export const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
@@ -16,14 +23,26 @@ export function startRecord({ job, recipeFolder, version, startedAt }: RunStart)
   const rows = Object.fromEntries(Object.entries(dataset.sets).map(([name, set]) => [name, set.rowCount]));
   const { sets, ...shape } = dataset;
   return {
-    runId: job.runId, name: recipe.name, status: 'running', startedAt, recipe, recipeFolder, recipeSha256: hashJson(recipe), seed: recipe.seed,
+    runId: job.runId,
+    name: recipe.name,
+    status: 'running',
+    startedAt,
+    recipe,
+    recipeFolder,
+    recipeSha256: hashJson(recipe),
+    seed: recipe.seed,
     versions: { stillhouse: version, node: process.versions.node, protocol: protocolVersion },
-    dataset: { ...shape, rows, sha256: hashJson(sets) }, assetsSha256: hashJson(job.assets), workers: [], membershipChanges: 0, incidents: [],
+    dataset: { ...shape, rows, sha256: hashJson(sets) },
+    assetsSha256: hashJson(job.assets),
+    workers: [],
+    membershipChanges: 0,
+    incidents: [],
   };
 }
 
 /** Whether a job is the one that a record tells of: the same data and models. */
-export const isSameJob = (record: RunRecord, job: Job): boolean => record.dataset.sha256 === hashJson(job.dataset.sets) && record.assetsSha256 === hashJson(job.assets);
+export const isSameJob = (record: RunRecord, job: Job): boolean =>
+  record.dataset.sha256 === hashJson(job.dataset.sets) && record.assetsSha256 === hashJson(job.assets);
 
 const incidentsKept = 1000;
 
@@ -35,9 +54,15 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
     case 'silent':
       return { workerId: notice.workerId, what: `has said nothing for ${(notice.silentMs / 1000).toFixed(1)} s` };
     case 'slow':
-      return { workerId: notice.workerId, what: `holds up the others: ${Math.round(notice.rankMs)} ms a rank, they take ${Math.round(notice.typicalMs)}` };
+      return {
+        workerId: notice.workerId,
+        what: `holds up the others: ${Math.round(notice.rankMs)} ms a rank, they take ${Math.round(notice.typicalMs)}`,
+      };
     case 'stalling':
-      return { workerId: notice.workerId, what: `has got no further for ${(notice.forMs / 1000).toFixed(1)} s, and ${notice.waiting.join(', ')} wait for it` };
+      return {
+        workerId: notice.workerId,
+        what: `has got no further for ${(notice.forMs / 1000).toFixed(1)} s, and ${notice.waiting.join(', ')} wait for it`,
+      };
     case 'excluded':
       return { workerId: notice.workerId, what: `left out for ${notice.forMs / 1000} s: ${notice.reason}` };
     case 'waiting':
@@ -47,7 +72,9 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
     case 'blockSpoilt':
       return { what: notice.what };
     case 'checkpointUnusable':
-      return { what: `checkpoint ${notice.sha256.slice(0, 12)} cannot be used, ${notice.reason}; the one before it is` };
+      return {
+        what: `checkpoint ${notice.sha256.slice(0, 12)} cannot be used, ${notice.reason}; the one before it is`,
+      };
     default:
       return undefined;
   }
@@ -55,24 +82,38 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
 
 type Workers = RunRecord['workers'];
 
-const changed = (workers: Workers, workerId: string, change: (worker: Workers[number]) => Workers[number]): Workers => workers.map((worker) => (worker.workerId === workerId ? change(worker) : worker));
+const changed = (workers: Workers, workerId: string, change: (worker: Workers[number]) => Workers[number]): Workers =>
+  workers.map((worker) => (worker.workerId === workerId ? change(worker) : worker));
 
 export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: string): RunRecord {
   const incident = incidentOf(notice);
-  const told = incident ? { ...record, incidents: [...record.incidents, { at, ...incident }].slice(-incidentsKept) } : record;
+  const told = incident
+    ? { ...record, incidents: [...record.incidents, { at, ...incident }].slice(-incidentsKept) }
+    : record;
   switch (notice.type) {
     case 'joined': {
       const { workerId, host, fingerprint } = notice.worker;
       const known = told.workers.some((worker) => worker.workerId === workerId);
-      const workers = known ? changed(told.workers, workerId, ({ left, ...worker }) => ({ ...worker, host, fingerprint })) : [...told.workers, { workerId, host, fingerprint }];
+      const workers = known
+        ? changed(told.workers, workerId, ({ left, ...worker }) => ({ ...worker, host, fingerprint }))
+        : [...told.workers, { workerId, host, fingerprint }];
       return { ...told, workers };
     }
     case 'left':
-      return { ...told, workers: changed(told.workers, notice.workerId, (worker) => ({ ...worker, left: notice.reason })) };
+      return {
+        ...told,
+        workers: changed(told.workers, notice.workerId, (worker) => ({ ...worker, left: notice.reason })),
+      };
     case 'phaseAssigned': {
       if (notice.phase !== 'teacher') return told;
       const ranks = new Map(notice.members.map((member) => [member.workerId, member.ranks]));
-      return { ...told, workers: told.workers.map((worker) => ({ ...worker, ...(ranks.get(worker.workerId) ? { ranks: ranks.get(worker.workerId)! } : {}) })) };
+      return {
+        ...told,
+        workers: told.workers.map((worker) => ({
+          ...worker,
+          ...(ranks.get(worker.workerId) ? { ranks: ranks.get(worker.workerId)! } : {}),
+        })),
+      };
     }
     case 'resumed':
       return notice.isFirst ? told : { ...told, membershipChanges: told.membershipChanges + 1 };
@@ -85,9 +126,19 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
   }
 }
 
-const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({ ...phase, epochs: [...phase.epochs] });
+const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({
+  ...phase,
+  epochs: [...phase.epochs],
+});
 
 export function endRecord(record: RunRecord, endedAt: string, error: ErrorRecord | undefined): RunRecord {
   const { error: before, ...rest } = record;
-  return { ...rest, status: error ? 'failed' : 'done', ...(error ? { error: { code: error.code, message: error.message, ...(error.stack ? { stack: error.stack } : {}) } } : {}), endedAt };
+  return {
+    ...rest,
+    status: error ? 'failed' : 'done',
+    ...(error
+      ? { error: { code: error.code, message: error.message, ...(error.stack ? { stack: error.stack } : {}) } }
+      : {}),
+    endedAt,
+  };
 }

@@ -35,7 +35,9 @@ export class RepairedBlocks implements BlockSource {
       if (++this.#repairs > limits.blockRepairs) throw new StillhouseError('BLOCK_CORRUPT', `${why}, again and again`);
       this.onSpoilt(`${why}; it is prepared anew`);
       this.folder.remove(hash);
-      this.#repairing = this.repair().then(() => undefined).finally(() => (this.#repairing = undefined));
+      this.#repairing = this.repair()
+        .then(() => undefined)
+        .finally(() => (this.#repairing = undefined));
     }
     await this.#repairing;
     return (await this.folder.read(hash)) ?? this.read(hash);

@@ -1,9 +1,24 @@
 // The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
 import { createHash } from 'node:crypto';
 import {
-  coordinatorStep, decodeToCoordinator, encodeMessage, initialCoordinatorState, limits, toErrorRecord,
-  type Clock, type CoordinatorEvent, type CoordinatorEffect, type CoordinatorNotice, type CoordinatorOptions, type CoordinatorState,
-  type ErrorRecord, type JournalRecord, type Link, type Listener, type Transport, type TunedValues,
+  coordinatorStep,
+  decodeToCoordinator,
+  encodeMessage,
+  initialCoordinatorState,
+  limits,
+  toErrorRecord,
+  type Clock,
+  type CoordinatorEvent,
+  type CoordinatorEffect,
+  type CoordinatorNotice,
+  type CoordinatorOptions,
+  type CoordinatorState,
+  type ErrorRecord,
+  type JournalRecord,
+  type Link,
+  type Listener,
+  type Transport,
+  type TunedValues,
 } from '@stillhouse/core';
 import { CheckpointTaker } from './checkpoint-taker.js';
 import type { RunStore } from './run-store.js';
@@ -154,7 +169,8 @@ class CoordinatorShell implements RunningCoordinator {
     try {
       work();
     } catch (error) {
-      if (!this.#unsaved.has(what)) this.options.onNotice({ type: 'notSaved', what, reason: toErrorRecord(error).message });
+      if (!this.#unsaved.has(what))
+        this.options.onNotice({ type: 'notSaved', what, reason: toErrorRecord(error).message });
       this.#unsaved.add(what);
       return false;
     }
@@ -195,16 +211,30 @@ class CoordinatorShell implements RunningCoordinator {
     const done = history.done.find(({ blob }) => blob === hash);
     let bytes: Uint8Array | undefined;
     try {
-      bytes = (await blocks.read(hash)) ?? (checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase));
+      bytes =
+        (await blocks.read(hash)) ??
+        (checkpoint ? store.readCheckpoint(checkpoint) : done && store.readModel(done.record.phase));
     } catch (error) {
       return this.#dispatch({ type: 'interrupt', error: toErrorRecord(error) });
     }
     if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {
-      return this.#dispatch({ type: 'checkpointUnusable', sha256: hash, reason: bytes ? 'its bytes are not those that were written' : 'it cannot be read' });
+      return this.#dispatch({
+        type: 'checkpointUnusable',
+        sha256: hash,
+        reason: bytes ? 'its bytes are not those that were written' : 'it cannot be read',
+      });
     }
     if (bytes) return this.#links.get(link)?.send(...encodeMessage({ type: 'block', hash, bytes }));
     // A checkpoint of before: whoever asks for it will be told of another one.
-    if (!this.#state.retired.has(hash)) this.#dispatch({ type: 'broken', link, error: { code: 'PROTOCOL_VIOLATION', message: `it asked for block ${hash.slice(0, 12)}, which is not of this run` } });
+    if (!this.#state.retired.has(hash))
+      this.#dispatch({
+        type: 'broken',
+        link,
+        error: {
+          code: 'PROTOCOL_VIOLATION',
+          message: `it asked for block ${hash.slice(0, 12)}, which is not of this run`,
+        },
+      });
   }
 
   /** Workers close their links once they have heard that the run is over; those that do not are cut off. */

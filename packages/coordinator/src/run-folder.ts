@@ -1,9 +1,35 @@
 // The folder that a run leaves: run.json, events.jsonl, logs/, one folder per model; and what a coordinator that is
 // started again needs: the journal, checkpoints/, and coordinator.json with its secrets.
 import { createHash } from 'node:crypto';
-import { accessSync, appendFileSync, closeSync, constants, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { modelFiles, StillhouseError, type CheckpointRecord, type ExportedModel, type JournalRecord, type PhaseName, type RunRecord } from '@stillhouse/core';
+import {
+  modelFiles,
+  StillhouseError,
+  type CheckpointRecord,
+  type ExportedModel,
+  type JournalRecord,
+  type PhaseName,
+  type RunRecord,
+} from '@stillhouse/core';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
@@ -27,7 +53,7 @@ function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): v
   try {
     // A write may take less than it is given.
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    for (let written = 0; written < bytes.byteLength; ) written += writeSync(file, bytes, written);
+    for (let written = 0; written < bytes.byteLength;) written += writeSync(file, bytes, written);
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -37,7 +63,8 @@ function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): v
 }
 
 /** Numbers that are not finite become null. */
-const writeJson = (path: string, value: unknown, mode?: number): void => writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode);
+const writeJson = (path: string, value: unknown, mode?: number): void =>
+  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode);
 
 /** What a coordinator must know of the one before it; readable by its user alone. */
 export interface CoordinatorSecrets {
@@ -62,13 +89,15 @@ export class RunFolder implements RunStore {
   static create(path: string): RunFolder {
     const full = resolve(path);
     try {
-      if (existsSync(full) && readdirSync(full).length > 0) throw new StillhouseError('OUT_EXISTS', `${full} exists already`);
+      if (existsSync(full) && readdirSync(full).length > 0)
+        throw new StillhouseError('OUT_EXISTS', `${full} exists already`);
       mkdirSync(join(full, 'logs'), { recursive: true });
       mkdirSync(join(full, 'checkpoints'), { recursive: true });
       accessSync(full, constants.W_OK);
     } catch (cause) {
       if (cause instanceof StillhouseError) throw cause;
-      const code = existsSync(full) && (cause as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'OUT_EXISTS' : 'OUT_UNWRITABLE';
+      const code =
+        existsSync(full) && (cause as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'OUT_EXISTS' : 'OUT_UNWRITABLE';
       throw new StillhouseError(code, `${full} cannot be made: ${reasonOf(cause)}`, { cause });
     }
     return new RunFolder(full);
@@ -80,7 +109,8 @@ export class RunFolder implements RunStore {
    */
   static open(path: string): RunFolder {
     const full = resolve(path);
-    if (!existsSync(join(full, 'run.json')) || !existsSync(join(full, 'coordinator.json'))) throw new StillhouseError('RUN_NOT_FOUND', `${full} holds no run that can be continued`);
+    if (!existsSync(join(full, 'run.json')) || !existsSync(join(full, 'coordinator.json')))
+      throw new StillhouseError('RUN_NOT_FOUND', `${full} holds no run that can be continued`);
     return new RunFolder(full);
   }
 
@@ -159,7 +189,7 @@ export class RunFolder implements RunStore {
         const line = Buffer.from(`${JSON.stringify(record)}\n`);
         const { size } = fstatSync(file);
         try {
-          for (let written = 0; written < line.length; ) written += writeSync(file, line, written);
+          for (let written = 0; written < line.length;) written += writeSync(file, line, written);
           fsyncSync(file);
         } catch (error) {
           // Half a record would spoil the next one.
@@ -207,15 +237,17 @@ export class RunFolder implements RunStore {
       isOpen = false;
     };
     return {
-      write: (bytes) => this.#write(() => {
-        for (let written = 0; written < bytes.byteLength; ) written += writeSync(file, bytes, written);
-      }),
-      commit: (record) => this.#write(() => {
-        fsyncSync(file);
-        close();
-        renameSync(part, this.#checkpointPath(record));
-        syncFolder(dirname(part));
-      }),
+      write: (bytes) =>
+        this.#write(() => {
+          for (let written = 0; written < bytes.byteLength;) written += writeSync(file, bytes, written);
+        }),
+      commit: (record) =>
+        this.#write(() => {
+          fsyncSync(file);
+          close();
+          renameSync(part, this.#checkpointPath(record));
+          syncFolder(dirname(part));
+        }),
       abandon: () => {
         close();
         rmSync(part, { force: true });
@@ -238,14 +270,20 @@ export class RunFolder implements RunStore {
   }
 
   #checkpointPath({ phase, ops, sha256 }: CheckpointKey): string {
-    return join(this.path, 'checkpoints', `${phase}-${String(ops).padStart(9, '0')}-${sha256.slice(0, 16)}.safetensors`);
+    return join(
+      this.path,
+      'checkpoints',
+      `${phase}-${String(ops).padStart(9, '0')}-${sha256.slice(0, 16)}.safetensors`,
+    );
   }
 
   #readJson(name: string): unknown {
     try {
       return JSON.parse(readFileSync(join(this.path, name), 'utf8'));
     } catch (cause) {
-      throw new StillhouseError('RUN_NOT_FOUND', `${join(this.path, name)} cannot be read: ${reasonOf(cause)}`, { cause });
+      throw new StillhouseError('RUN_NOT_FOUND', `${join(this.path, name)} cannot be read: ${reasonOf(cause)}`, {
+        cause,
+      });
     }
   }
 
@@ -253,7 +291,10 @@ export class RunFolder implements RunStore {
     try {
       return work();
     } catch (cause) {
-      throw new StillhouseError('OUT_UNWRITABLE', `${this.path} cannot be written: ${reasonOf(cause)}`, { cause, next: `Make room in ${dirname(this.path)}, or choose another folder with --out.` });
+      throw new StillhouseError('OUT_UNWRITABLE', `${this.path} cannot be written: ${reasonOf(cause)}`, {
+        cause,
+        next: `Make room in ${dirname(this.path)}, or choose another folder with --out.`,
+      });
     }
   }
 }

@@ -22,7 +22,12 @@ interface ModelJson {
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /** Of formats that are a file, by its ending. */
-const singleFiles: Readonly<Record<string, TeacherFiles['format']>> = { '.onnx': 'onnx', '.h5': 'keras', '.hdf5': 'keras', '.keras': 'keras' };
+const singleFiles: Readonly<Record<string, TeacherFiles['format']>> = {
+  '.onnx': 'onnx',
+  '.h5': 'keras',
+  '.hdf5': 'keras',
+  '.keras': 'keras',
+};
 
 const savedModelFile = 'saved_model.pb';
 
@@ -30,8 +35,14 @@ const savedModelFile = 'saved_model.pb';
 function locate(path: string, full: string): string {
   if (!existsSync(full)) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} does not exist`);
   if (!isFolder(full)) return full;
-  const found = [join(full, 'teacher', 'model.json'), join(full, 'model.json'), join(full, savedModelFile)].find((each) => existsSync(each));
-  if (found === undefined) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} holds no model.json, neither in itself nor in teacher/, and no ${savedModelFile}`);
+  const found = [join(full, 'teacher', 'model.json'), join(full, 'model.json'), join(full, savedModelFile)].find(
+    (each) => existsSync(each),
+  );
+  if (found === undefined)
+    throw new StillhouseError(
+      'TEACHER_NOT_FOUND',
+      `${path} holds no model.json, neither in itself nor in teacher/, and no ${savedModelFile}`,
+    );
   return found;
 }
 
@@ -42,7 +53,11 @@ function locate(path: string, full: string): string {
 export function findTeacher(path: string, folder: string): FoundTeacher {
   const file = locate(path, resolve(folder, path));
   const failed = (what: string, cause: unknown): never => {
-    throw new StillhouseError('TEACHER_NOT_FOUND', `${what} of the teacher ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError(
+      'TEACHER_NOT_FOUND',
+      `${what} of the teacher ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   };
   const read = (each: string): Uint8Array => {
     try {
@@ -55,8 +70,13 @@ export function findTeacher(path: string, folder: string): FoundTeacher {
   if (single) return { format: single, files: new Map([['model', read(file)]]) };
   const home = dirname(file);
   if (basename(file) === savedModelFile) {
-    const names = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(home, join(entry.parentPath, entry.name)));
-    return { format: 'savedModel', files: new Map(names.sort().map((name) => [name.split(sep).join('/'), read(join(home, name))])) };
+    const names = readdirSync(home, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(home, join(entry.parentPath, entry.name)));
+    return {
+      format: 'savedModel',
+      files: new Map(names.sort().map((name) => [name.split(sep).join('/'), read(join(home, name))])),
+    };
   }
   const model = read(file);
   let json: ModelJson;
@@ -65,10 +85,20 @@ export function findTeacher(path: string, folder: string): FoundTeacher {
   } catch (cause) {
     return failed(file, cause);
   }
-  if (!json.modelTopology || !Array.isArray(json.weightsManifest)) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} is no TFJS model: it has no modelTopology and weightsManifest`);
-  const shards = json.weightsManifest.flatMap(({ paths }: { paths: readonly string[] }) => paths.map((each) => read(join(home, each))));
+  if (!json.modelTopology || !Array.isArray(json.weightsManifest))
+    throw new StillhouseError(
+      'TEACHER_NOT_FOUND',
+      `${path} is no TFJS model: it has no modelTopology and weightsManifest`,
+    );
+  const shards = json.weightsManifest.flatMap(({ paths }: { paths: readonly string[] }) =>
+    paths.map((each) => read(join(home, each))),
+  );
   return {
     format: json.format === 'graph-model' || json.modelTopology.node !== undefined ? 'graph' : 'layers',
-    files: new Map([['model', model], ['weights', Buffer.concat(shards)]]), trained: json.userDefinedMetadata?.stillhouse,
+    files: new Map([
+      ['model', model],
+      ['weights', Buffer.concat(shards)],
+    ]),
+    trained: json.userDefinedMetadata?.stillhouse,
   };
 }

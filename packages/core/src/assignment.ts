@@ -31,11 +31,15 @@ export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
 }
 
 /** How long a step takes with ranks dealt so. */
-export const stepCost = (spans: readonly Span[], costs: readonly number[]): number => Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]));
+export const stepCost = (spans: readonly Span[], costs: readonly number[]): number =>
+  Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]));
 
 /** Cuts [0, length) into one segment per owner, aligned to 64 bytes; late segments may be empty. */
 export function segmentsOf(length: number, owners: number): Span[] {
   const floatsPerLine = 16;
   const size = Math.ceil(length / owners / floatsPerLine) * floatsPerLine;
-  return Array.from({ length: owners }, (_, index) => ({ lo: Math.min(length, index * size), hi: Math.min(length, (index + 1) * size) }));
+  return Array.from({ length: owners }, (_, index) => ({
+    lo: Math.min(length, index * size),
+    hi: Math.min(length, (index + 1) * size),
+  }));
 }

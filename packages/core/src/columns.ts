@@ -53,7 +53,8 @@ export function columnWidth(column: FittedColumn): number {
 /** Numbers that a cell takes in a block. */
 export const cellSize = (column: FittedColumn): number => (column.type === 'tensor' ? column.size : 1);
 
-export const inputWidth = (columns: readonly FittedColumn[]): number => columns.reduce((sum, column) => sum + columnWidth(column), 0);
+export const inputWidth = (columns: readonly FittedColumn[]): number =>
+  columns.reduce((sum, column) => sum + columnWidth(column), 0);
 
 export const logarithmic = (value: number): number => Math.sign(value) * Math.log1p(Math.abs(value));
 
@@ -92,17 +93,29 @@ export function encodeCells(column: FittedColumn, cells: Numbers, at: number, pl
   }
 }
 
-function encodeTensors({ size, factors, offsets }: TensorColumn, cells: Numbers, at: number, { from, to, out, width }: Placing): void {
+function encodeTensors(
+  { size, factors, offsets }: TensorColumn,
+  cells: Numbers,
+  at: number,
+  { from, to, out, width }: Placing,
+): void {
   const channels = factors.length;
   for (let i = 0; i < from.length; i++) {
     const source = from[i] * size;
     const target = to[i] * width + at;
     if (channels === 1) for (let k = 0; k < size; k++) out[target + k] = cells[source + k] * factors[0] + offsets[0];
-    else for (let k = 0; k < size; k++) out[target + k] = cells[source + k] * factors[k % channels] + offsets[k % channels];
+    else
+      for (let k = 0; k < size; k++)
+        out[target + k] = cells[source + k] * factors[k % channels] + offsets[k % channels];
   }
 }
 
-function encodeNumbers({ transform, shift, scale, fill, indicator }: NumberColumn, cells: Numbers, at: number, { from, to, out, width }: Placing): void {
+function encodeNumbers(
+  { transform, shift, scale, fill, indicator }: NumberColumn,
+  cells: Numbers,
+  at: number,
+  { from, to, out, width }: Placing,
+): void {
   const isLog = transform === 'log';
   for (let i = 0; i < from.length; i++) {
     let value = cells[from[i]];
@@ -137,12 +150,15 @@ export function storedCell(column: Exclude<FittedColumn, TensorColumn>, cell: Ce
     return column.dtype === 'F32' ? Math.fround(value) : value;
   }
   if (isMissing(cell)) return 0;
-  return column.encode === 'hash' ? bucketOf(textOf(cell), column.buckets) : column.categories.indexOf(textOf(cell)) + 1;
+  return column.encode === 'hash'
+    ? bucketOf(textOf(cell), column.buckets)
+    : column.categories.indexOf(textOf(cell)) + 1;
 }
 
 /** What stands for a missing cell in text. */
 export const missingMarks: readonly string[] = ['', 'na', 'n/a', 'nan', 'null', '?'];
-export const isMissing = (cell: Cell): boolean => cell === null || cell === undefined || (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
+export const isMissing = (cell: Cell): boolean =>
+  cell === null || cell === undefined || (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
 
 /**
  * One row of a table as a model's input, exactly as training saw it.

@@ -24,6 +24,8 @@ export function decideEarlyStopping(config: EarlyStoppingConfig, history: readon
   });
   const newest = history.length - 1;
   const stop = newest - bestEpoch >= config.patience;
-  const reason = stop ? `${config.metric} has not improved for ${newest - bestEpoch} epochs` : `best ${config.metric} in epoch ${bestEpoch}`;
+  const reason = stop
+    ? `${config.metric} has not improved for ${newest - bestEpoch} epochs`
+    : `best ${config.metric} in epoch ${bestEpoch}`;
   return { improved: bestEpoch === newest, stop, bestEpoch, reason };
 }

@@ -6,7 +6,9 @@ const docs = readFileSync(new URL('../../../docs/errors.md', import.meta.url), '
 
 test('every code is explained in docs/errors.md, with its exit code, and no other', () => {
   const rows = [...docs.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code, exit]) => [code, Number(exit)]);
-  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(Object.entries(errorKinds).map(([code, { exit }]) => [code, exit])));
+  expect(Object.fromEntries(rows)).toEqual(
+    Object.fromEntries(Object.entries(errorKinds).map(([code, { exit }]) => [code, exit])),
+  );
   for (const exit of Object.values(exitCodes)) expect(docs).toMatch(new RegExp(`^\\| ${exit} \\|`, 'm'));
 });
 

@@ -26,27 +26,41 @@ export const errorKinds = {
   DATA_COLUMN: input('Compare the column names in the recipe with the header of the file.'),
   DATA_EMPTY: input('Give the set at least one row.'),
   DATA_LABEL: input('Correct the label, or the number of outputs of the model.'),
-  DATA_CHANGED: input('Prepare it again with `stillhouse data prepare RECIPE --again`, or put the file back as it was.'),
+  DATA_CHANGED: input(
+    'Prepare it again with `stillhouse data prepare RECIPE --again`, or put the file back as it was.',
+  ),
   DATA_MODULE: input('Mend the module: it must export a function of { folder } that yields rows.'),
-  DATA_READER: environment('Install stillhouse again: `npm install` fetches DuckDB and sharp for this platform, unless optional dependencies are left out.'),
+  DATA_READER: environment(
+    'Install stillhouse again: `npm install` fetches DuckDB and sharp for this platform, unless optional dependencies are left out.',
+  ),
   DATA_SPACE: environment('Make room, or set STILLHOUSE_CACHE to a folder on another disk.'),
   DATA_CHECKSUM: environment('Download the file again; if it fails again, use another mirror with --mirror.'),
   DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),
   MODEL_INVALID: input('Correct the model in the recipe at the layer named.'),
   MODEL_SHAPE: input('Make the model fit the rows: the first layer their shape, the last one the number of outputs.'),
-  TEACHER_NOT_FOUND: input('Give a run folder with a teacher, a model.json or the folder of one, a Keras .h5 or .keras file, an .onnx file, or the folder of a SavedModel; paths are relative to the folder of the recipe.'),
+  TEACHER_NOT_FOUND: input(
+    'Give a run folder with a teacher, a model.json or the folder of one, a Keras .h5 or .keras file, an .onnx file, or the folder of a SavedModel; paths are relative to the folder of the recipe.',
+  ),
   TEACHER_UNLIKE: input('Give a teacher of the same task, or the data that it was trained on.'),
-  MODEL_LAYER: input('Name a layer that the model has; layers of a short list are named by their kind and number, as dense_2.'),
+  MODEL_LAYER: input(
+    'Name a layer that the model has; layers of a short list are named by their kind and number, as dense_2.',
+  ),
   MODEL_MODULE: input('Mend the module: it must export a function that returns a tf.LayersModel.'),
   TUNE_FOLDS: input('Lower distill.tune.folds, or give the small set more rows.'),
   TUNE_FAILED: training('Narrow the ranges in distill.tune.values: every trial gave numbers that are not finite.'),
   BACKEND_UNAVAILABLE: environment('Choose another one with --backend, for example wasm or cpu.'),
-  BACKEND_KERNEL: environment('Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.'),
-  BACKEND_SOURCE: input('Give a TensorFlow wheel, or a folder that holds libtensorflow_cc, libtensorflow_framework and include/, with --from.'),
+  BACKEND_KERNEL: environment(
+    'Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.',
+  ),
+  BACKEND_SOURCE: input(
+    'Give a TensorFlow wheel, or a folder that holds libtensorflow_cc, libtensorflow_framework and include/, with --from.',
+  ),
   BACKEND_TOOL: environment('Install the tool that is missing.'),
   BACKEND_DOWNLOAD: environment('Check the network, or give a wheel with --from PATH.'),
   BACKEND_SPACE: environment('Make room, or set STILLHOUSE_CACHE to a folder on another disk.'),
-  BACKEND_BUILD: environment('Try another compiler with CXX, or another TensorFlow with --from PATH; or choose another backend with --backend.'),
+  BACKEND_BUILD: environment(
+    'Try another compiler with CXX, or another TensorFlow with --from PATH; or choose another backend with --backend.',
+  ),
   PORT_IN_USE: environment('Choose another port with --listen HOST:PORT, or 0 for any free one.'),
   LISTEN_FAILED: environment('Choose an address of this machine with --listen HOST:PORT.'),
   OUT_EXISTS: input('Choose another folder with --out, or remove this one.'),
@@ -56,24 +70,34 @@ export const errorKinds = {
   COORDINATOR_UNREACHABLE: environment('Check the address, and that the coordinator is running.'),
   COORDINATOR_LOST: environment("Look at the coordinator's log for why it ended."),
   PROTOCOL_VERSION: environment('Install the same version of stillhouse on every machine.'),
-  TOKEN_REJECTED: environment('Give the worker the token that the coordinator printed, in STILLHOUSE_TOKEN or with --token.'),
-  FINGERPRINT_MISMATCH: environment('Use the same backend on every worker, or allow a mix with --allow-mixed (the result then depends on the cluster).'),
+  TOKEN_REJECTED: environment(
+    'Give the worker the token that the coordinator printed, in STILLHOUSE_TOKEN or with --token.',
+  ),
+  FINGERPRINT_MISMATCH: environment(
+    'Use the same backend on every worker, or allow a mix with --allow-mixed (the result then depends on the cluster).',
+  ),
   RUN_CHANGED: input('Put the data and the files of the models back as they were, or start a new run.'),
   RUN_OVER: environment('Start another run, or look at run.json for how this one ended.'),
   RUN_FULL: environment('Stop other workers of the run first.'),
   WORKERS_MISSING: environment("Look at the workers' logs for why they did not join."),
-  WORKER_LOST: environment("Look at the log of the worker named, then continue with `stillhouse run --resume DIR`."),
-  WORKER_CRASHED: environment("Look at the log of the worker named: the process ended by itself, for example for lack of memory."),
+  WORKER_LOST: environment('Look at the log of the worker named, then continue with `stillhouse run --resume DIR`.'),
+  WORKER_CRASHED: environment(
+    'Look at the log of the worker named: the process ended by itself, for example for lack of memory.',
+  ),
   COORDINATOR_FENCED: environment('Nothing: the newer coordinator carries the run on.'),
-  WORKER_FAILED: environment("Look at the log of the worker named: it holds the stack."),
+  WORKER_FAILED: environment('Look at the log of the worker named: it holds the stack.'),
   PROTOCOL_VIOLATION: environment('Report this as a bug, with the logs of the run folder.'),
   CHECKPOINT_CORRUPT: environment('Check the disk; the checkpoint before it is used where there is one.'),
   JOURNAL_CORRUPT: environment('Check the disk: the run cannot be continued from this folder.'),
   BLOCK_CORRUPT: environment('Run again; if it happens again, check the memory and disks of both machines.'),
   MODEL_DIVERGED: training('Every worker must build the same model: remove unseeded randomness from the model module.'),
   LEDGER_BROKEN: training('Report this as a bug, with the run folder.'),
-  LOSS_NOT_FINITE: training('Lower the learning rate, clip gradients with optimizer.clipNorm, or look for extreme values in the data. The last good weights are in the run folder.'),
-  PREDICT_ROW: input('Give one row per line, as CSV cells or a JSON array, with as many values as the model has inputs.'),
+  LOSS_NOT_FINITE: training(
+    'Lower the learning rate, clip gradients with optimizer.clipNorm, or look for extreme values in the data. The last good weights are in the run folder.',
+  ),
+  PREDICT_ROW: input(
+    'Give one row per line, as CSV cells or a JSON array, with as many values as the model has inputs.',
+  ),
   INTERRUPTED: { exit: exitCodes.interrupted, next: 'Run again when you are ready.' },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -87,7 +111,11 @@ export class StillhouseError extends Error {
   /** Stack of the process where it happened, if that is another one and tells something. */
   readonly remoteStack: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { next?: string; cause?: unknown; remoteStack?: string } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { next?: string; cause?: unknown; remoteStack?: string } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'StillhouseError';
     this.code = code;
@@ -115,13 +143,23 @@ export interface ErrorRecord {
 }
 
 export function toErrorRecord(error: unknown): ErrorRecord {
-  if (error instanceof StillhouseError) return { code: error.code, message: error.message, ...(error.next === errorKinds[error.code].next ? {} : { next: error.next }) };
-  if (error instanceof Error) return { code: 'BUG', message: error.message, ...(error.stack ? { stack: error.stack } : {}) };
+  if (error instanceof StillhouseError)
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.next === errorKinds[error.code].next ? {} : { next: error.next }),
+    };
+  if (error instanceof Error)
+    return { code: 'BUG', message: error.message, ...(error.stack ? { stack: error.stack } : {}) };
   return { code: 'BUG', message: String(error) };
 }
 
 export function fromErrorRecord(record: ErrorRecord): Error {
-  if (record.code !== 'BUG' && record.code in errorKinds) return new StillhouseError(record.code, record.message, { ...(record.next === undefined ? {} : { next: record.next }), ...(record.stack === undefined ? {} : { remoteStack: record.stack }) });
+  if (record.code !== 'BUG' && record.code in errorKinds)
+    return new StillhouseError(record.code, record.message, {
+      ...(record.next === undefined ? {} : { next: record.next }),
+      ...(record.stack === undefined ? {} : { remoteStack: record.stack }),
+    });
   const error = new Error(record.message);
   if (record.stack) error.stack = record.stack;
   return error;

@@ -2,7 +2,16 @@
 import { hashName, hashWords } from './random.js';
 import type { FittedColumn } from './columns.js';
 import { invariant } from './errors.js';
-import { isTrained, type DistillConfig, type Recipe, type EarlyStoppingConfig, type LearningRateSchedule, type LossName, type TrainedTeacherConfig, type TrainingConfig } from './recipe/schema.js';
+import {
+  isTrained,
+  type DistillConfig,
+  type Recipe,
+  type EarlyStoppingConfig,
+  type LearningRateSchedule,
+  type LossName,
+  type TrainedTeacherConfig,
+  type TrainingConfig,
+} from './recipe/schema.js';
 import { ledgerDigest } from './ledger.js';
 import { drawnLedger, type Segment } from './sampling.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
@@ -55,7 +64,8 @@ export interface DatasetManifest extends ModelShape {
 }
 
 /** The data as the model of a phase sees it. */
-export const datasetOf = ({ student, ...teacher }: DatasetManifest, phase: PhaseName): DatasetManifest => (phase === 'teacher' ? teacher : { ...teacher, ...student });
+export const datasetOf = ({ student, ...teacher }: DatasetManifest, phase: PhaseName): DatasetManifest =>
+  phase === 'teacher' ? teacher : { ...teacher, ...student };
 
 /** Files that the recipe's models name, read by the coordinator so that workers need no file of its machine. */
 export interface ModelAssets {
@@ -92,7 +102,10 @@ export interface Job {
 export type PhaseName = 'teacher' | 'student' | 'alone';
 
 export function phasesOf(recipe: Recipe): PhaseName[] {
-  return [...(isTrained(recipe.teacher) ? ['teacher' as const] : []), ...(recipe.student ? ['student' as const, 'alone' as const] : [])];
+  return [
+    ...(isTrained(recipe.teacher) ? ['teacher' as const] : []),
+    ...(recipe.student ? ['student' as const, 'alone' as const] : []),
+  ];
 }
 
 export interface Phase {
@@ -147,8 +160,14 @@ export function phaseSeed(recipe: Pick<Recipe, 'seed'>, name: PhaseName): number
 }
 
 /** Digest of the ledger of the rows that an epoch uses. */
-export function expectedRowsDigest({ dataset }: Pick<Job, 'dataset'>, { trainSet, schedule: { segments, seed, windows } }: Phase, epoch: number): string {
-  return segments ? ledgerDigest(drawnLedger(segments, { seed, epoch, isWhole: windows === undefined })) : dataset.sets[trainSet]!.rowsDigest;
+export function expectedRowsDigest(
+  { dataset }: Pick<Job, 'dataset'>,
+  { trainSet, schedule: { segments, seed, windows } }: Phase,
+  epoch: number,
+): string {
+  return segments
+    ? ledgerDigest(drawnLedger(segments, { seed, epoch, isWhole: windows === undefined }))
+    : dataset.sets[trainSet]!.rowsDigest;
 }
 
 export function phaseLearningRate(phase: Phase, step: number): number {

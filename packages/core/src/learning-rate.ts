@@ -5,7 +5,11 @@ import type { LearningRateSchedule } from './recipe/schema.js';
  * @param base the optimiser's learning rate
  * @param at the step counted from 0, the steps of an epoch, and the steps of the whole phase
  */
-export function learningRateAt(base: number, schedule: LearningRateSchedule, at: { step: number; stepsPerEpoch: number; totalSteps: number }): number {
+export function learningRateAt(
+  base: number,
+  schedule: LearningRateSchedule,
+  at: { step: number; stepsPerEpoch: number; totalSteps: number },
+): number {
   const warmup = schedule.warmupSteps;
   if (at.step < warmup) return (base * (at.step + 1)) / warmup;
   switch (schedule.name) {

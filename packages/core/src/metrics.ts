@@ -62,9 +62,20 @@ export function metricsOf(loss: LossName): MetricName[] {
 }
 
 /** Loss of one row, mean over its targets; outputs are logits for classification. */
-function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: number; outputCount: number; labels: Float32Array; labelOffset: number; labelCount: number }): number {
+function rowLoss(
+  loss: LossName,
+  row: {
+    outputs: Float32Array;
+    outputOffset: number;
+    outputCount: number;
+    labels: Float32Array;
+    labelOffset: number;
+    labelCount: number;
+  },
+): number {
   const { outputs, outputOffset, outputCount, labels, labelOffset, labelCount } = row;
-  if (loss === 'softmaxCrossEntropy') return logSumExp(outputs, outputOffset, outputCount) - outputs[outputOffset + labels[labelOffset]];
+  if (loss === 'softmaxCrossEntropy')
+    return logSumExp(outputs, outputOffset, outputCount) - outputs[outputOffset + labels[labelOffset]];
   let sum = 0;
   for (let k = 0; k < labelCount; k++) {
     const z = outputs[outputOffset + k];
@@ -76,8 +87,7 @@ function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: num
     else if (loss === 'gaussian') {
       const logVariance = outputs[outputOffset + labelCount + k];
       sum += 0.5 * (error * error * Math.exp(-logVariance) + logVariance);
-    }
-    else sum += error <= huberDelta ? 0.5 * error * error : huberDelta * (error - 0.5 * huberDelta);
+    } else sum += error <= huberDelta ? 0.5 * error * error : huberDelta * (error - 0.5 * huberDelta);
   }
   return sum / labelCount;
 }
@@ -87,7 +97,11 @@ function rowLoss(loss: LossName, row: { outputs: Float32Array; outputOffset: num
  * @param outputs model outputs [rows, outputCount]
  * @param labels class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount], half as many for gaussian
  */
-export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array }): void {
+export function addRows(
+  sums: MetricSums,
+  loss: LossName,
+  batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array },
+): void {
   const { rows, outputs, outputCount, labels } = batch;
   const labelCount = loss === 'softmaxCrossEntropy' ? 1 : targetCount(loss, outputCount);
   for (let i = 0; i < rows; i++) {
@@ -101,7 +115,11 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
       for (let k = 1; k < outputCount; k++) if (outputs[outputOffset + k] > outputs[outputOffset + best]) best = k;
       const isRight = best === labels[labelOffset];
       sums[2] += isRight ? 1 : 0;
-      addConfidence(sums, Math.exp(outputs[outputOffset + best] - logSumExp(outputs, outputOffset, outputCount)), isRight);
+      addConfidence(
+        sums,
+        Math.exp(outputs[outputOffset + best] - logSumExp(outputs, outputOffset, outputCount)),
+        isRight,
+      );
       continue;
     }
     let correct = 1;
@@ -110,7 +128,8 @@ export function addRows(sums: MetricSums, loss: LossName, batch: { rows: number;
       const error = outputs[outputOffset + k] - y;
       const isRight = outputs[outputOffset + k] > 0 === y > 0.5;
       if (!isRight) correct = 0;
-      if (loss === 'binaryCrossEntropy') addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(outputs[outputOffset + k]))), isRight);
+      if (loss === 'binaryCrossEntropy')
+        addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(outputs[outputOffset + k]))), isRight);
       const at = fixedSums + sumsPerOutput * k;
       sums[at] += error * error;
       sums[at + 1] += Math.abs(error);
@@ -131,7 +150,8 @@ export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows
 export function finishMetrics(loss: LossName, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
   const rows = sums[0];
   const common = { loss: sums[1] / rows, rows };
-  if (isClassification(loss)) return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2], ece: calibrationError(sums) };
+  if (isClassification(loss))
+    return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2], ece: calibrationError(sums) };
   const outputs = (sums.length - fixedSums) / sumsPerOutput;
   let [squared, absolute, r2] = [0, 0, 0];
   for (let k = 0; k < outputs; k++) {

@@ -11,15 +11,21 @@ export interface ModelFiles {
 
 /** @param metadata goes into model.json as userDefinedMetadata: how to feed the model and read its outputs */
 export function modelFiles(model: ExportedModel, metadata: Record<string, unknown>): ModelFiles {
-  const manifest = [{ paths: ['weights.bin'], weights: model.weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })) }];
-  const json = JSON.stringify({
-    format: 'layers-model',
-    generatedBy: 'stillhouse',
-    convertedBy: null,
-    modelTopology: JSON.parse(model.topology) as unknown,
-    weightsManifest: manifest,
-    userDefinedMetadata: metadata,
-  }, null, 1);
+  const manifest = [
+    { paths: ['weights.bin'], weights: model.weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })) },
+  ];
+  const json = JSON.stringify(
+    {
+      format: 'layers-model',
+      generatedBy: 'stillhouse',
+      convertedBy: null,
+      modelTopology: JSON.parse(model.topology) as unknown,
+      weightsManifest: manifest,
+      userDefinedMetadata: metadata,
+    },
+    null,
+    1,
+  );
   let offset = 0;
   const tensors = model.weights.map(({ name, shape }) => {
     const bytes = shape.reduce((product, size) => product * size, 4);

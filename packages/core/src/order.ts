@@ -56,14 +56,19 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
     return high - low;
   };
   const whole = Math.floor(schedule.rowCount / schedule.batch);
-  return Math.min(steps, whole) * width(schedule.batch) + (steps > whole ? width(schedule.rowCount % schedule.batch) : 0);
+  return (
+    Math.min(steps, whole) * width(schedule.batch) + (steps > whole ? width(schedule.rowCount % schedule.batch) : 0)
+  );
 }
 
 /**
  * The rows that lie at the places from … end − 1 if blocks lie one behind the other in a shuffled order. The set's last
  * block may be shorter than the others.
  */
-function shuffledBlocks({ rowCount, blockRows, seed }: Schedule & { blockRows: number }, epoch: number): (from: number, end: number) => Run[] {
+function shuffledBlocks(
+  { rowCount, blockRows, seed }: Schedule & { blockRows: number },
+  epoch: number,
+): (from: number, end: number) => Run[] {
   const count = Math.ceil(rowCount / blockRows);
   const order = keyedPermutation(count, seed, hashName('blocks'), epoch);
   const shortAt = order.indexOf(count - 1);
@@ -88,7 +93,9 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
   const { ranks, seed, blockRows, windowBlocks } = schedule;
   const steps = stepsPerEpoch(schedule);
   const windowRows = windowBlocks * blockRows;
-  const runsBetween = schedule.segments ? dealtRuns(schedule.segments, { seed, epoch, stretchRows: windowRows }) : shuffledBlocks(schedule, epoch);
+  const runsBetween = schedule.segments
+    ? dealtRuns(schedule.segments, { seed, epoch, stretchRows: windowRows })
+    : shuffledBlocks(schedule, epoch);
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = [0];
   for (const length of lengths) starts.push(starts.at(-1)! + length);
@@ -113,7 +120,7 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
       const from = placeOf({ step, rank });
       const to = rowsBefore(schedule, rank, (step % steps) + 1);
       const rows = new Float64Array(to - from);
-      for (let at = from; at < to; ) {
+      for (let at = from; at < to;) {
         const index = Math.floor(at / windowRows);
         const end = Math.min(to, (index + 1) * windowRows);
         rows.set(rowsOf(rank, index).subarray(at - index * windowRows, end - index * windowRows), at - from);

@@ -43,10 +43,18 @@ function quantizeBytes(values: Float32Array): { bytes: Uint8Array; quantization:
   return { bytes, quantization: { dtype: 'uint8', original_dtype: 'float32', min: -zero * scale, scale } };
 }
 
-function quantizeWeight(entry: WeightEntry, values: Float32Array, format: WeightFormat): { entry: WeightEntry; bytes: Uint8Array } {
+function quantizeWeight(
+  entry: WeightEntry,
+  values: Float32Array,
+  format: WeightFormat,
+): { entry: WeightEntry; bytes: Uint8Array } {
   // Biases, scales and moving averages are few and matter much.
   if (format === 'fp32' || entry.shape.length < 2) return { entry, bytes: new Uint8Array(values.slice().buffer) };
-  if (format === 'fp16') return { entry: { ...entry, quantization: { dtype: 'float16', original_dtype: 'float32' } }, bytes: new Uint8Array(Uint16Array.from(values, halfOf).buffer) };
+  if (format === 'fp16')
+    return {
+      entry: { ...entry, quantization: { dtype: 'float16', original_dtype: 'float32' } },
+      bytes: new Uint8Array(Uint16Array.from(values, halfOf).buffer),
+    };
   const { bytes, quantization } = quantizeBytes(values);
   return { entry: { ...entry, quantization }, bytes };
 }
@@ -56,13 +64,26 @@ function quantizeWeight(entry: WeightEntry, values: Float32Array, format: Weight
  * @param json model.json with weights in float32
  * @param weights bytes of all its weights, one behind the other
  */
-export function quantizeModel(json: string, weights: Uint8Array, format: WeightFormat): { json: string; weights: Uint8Array } {
+export function quantizeModel(
+  json: string,
+  weights: Uint8Array,
+  format: WeightFormat,
+): { json: string; weights: Uint8Array } {
   const model = JSON.parse(json) as { weightsManifest: { paths: string[]; weights: WeightEntry[] }[] };
   const floats = floatsOf(weights);
   let offset = 0;
-  const parts = model.weightsManifest.flatMap((group) => group.weights).map((entry) => {
-    const size = entry.shape.reduce((product, each) => product * each, 1);
-    return quantizeWeight(entry, floats.subarray(offset, (offset += size)), format);
-  });
-  return { json: JSON.stringify({ ...model, weightsManifest: [{ paths: ['weights.bin'], weights: parts.map(({ entry }) => entry) }] }, null, 1), weights: joinBytes(parts.map(({ bytes }) => bytes)) };
+  const parts = model.weightsManifest
+    .flatMap((group) => group.weights)
+    .map((entry) => {
+      const size = entry.shape.reduce((product, each) => product * each, 1);
+      return quantizeWeight(entry, floats.subarray(offset, (offset += size)), format);
+    });
+  return {
+    json: JSON.stringify(
+      { ...model, weightsManifest: [{ paths: ['weights.bin'], weights: parts.map(({ entry }) => entry) }] },
+      null,
+      1,
+    ),
+    weights: joinBytes(parts.map(({ bytes }) => bytes)),
+  };
 }

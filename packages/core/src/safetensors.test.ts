@@ -23,7 +23,8 @@ test('tensors survive encoding; the header is padded to 8 bytes', () => {
 
 test('what is not a whole file is refused', () => {
   const file = encodeSafetensors([{ name: 'x', dtype: 'F32', shape: [2], data: bytesOf(Float32Array.of(1, 2)) }]);
-  for (const bad of [file.subarray(0, 4), file.subarray(0, 20), file.subarray(0, file.length - 1)]) expect(() => decodeSafetensors(bad, 'f')).toThrow(/f is not a safetensors file/);
+  for (const bad of [file.subarray(0, 4), file.subarray(0, 20), file.subarray(0, file.length - 1)])
+    expect(() => decodeSafetensors(bad, 'f')).toThrow(/f is not a safetensors file/);
   const broken = file.slice();
   broken[9] = 0x21;
   expect(() => decodeSafetensors(broken)).toThrow('its header is not JSON');
@@ -43,6 +44,9 @@ test('frames survive encoding, also from a misaligned buffer', () => {
 });
 
 test('a frame that is cut off or unknown is a protocol violation', () => {
-  const bytes = Buffer.concat(encodeFrame({ kind: 'reduced', generation: 1, op: 0, segment: 0, data: Float32Array.of(1) }));
-  for (const bad of [bytes.subarray(0, 10), bytes.subarray(0, bytes.length - 1), Buffer.alloc(40)]) expect(() => decodeFrame(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
+  const bytes = Buffer.concat(
+    encodeFrame({ kind: 'reduced', generation: 1, op: 0, segment: 0, data: Float32Array.of(1) }),
+  );
+  for (const bad of [bytes.subarray(0, 10), bytes.subarray(0, bytes.length - 1), Buffer.alloc(40)])
+    expect(() => decodeFrame(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
 });

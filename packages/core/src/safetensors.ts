@@ -10,30 +10,46 @@ export interface NamedTensor {
 }
 
 /** Numbers of one type. */
-export type Numbers = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array;
+export type Numbers =
+  Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array;
 
-const arrayOf = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, I8: Int8Array, U16: Uint16Array, I16: Int16Array, U32: Uint32Array, I32: Int32Array } as const;
+const arrayOf = {
+  F32: Float32Array,
+  F64: Float64Array,
+  U8: Uint8Array,
+  I8: Int8Array,
+  U16: Uint16Array,
+  I16: Int16Array,
+  U32: Uint32Array,
+  I32: Int32Array,
+} as const;
 
 /** So many zeros. */
 export const zerosOf = (dtype: TensorType, count: number): Numbers => new arrayOf[dtype](count);
-
 
 /** A file's header and its tensors' bytes, in order, none of them copied. */
 export function safetensorsParts(tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const tensor of tensors) {
-    header[tensor.name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, offset + tensor.data.byteLength] };
+    header[tensor.name] = {
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      data_offsets: [offset, offset + tensor.data.byteLength],
+    };
     offset += tensor.data.byteLength;
   }
   const text = JSON.stringify(header);
-  const json = new TextEncoder().encode(text.padEnd(text.length + ((8 - (new TextEncoder().encode(text).length % 8)) % 8)));
+  const json = new TextEncoder().encode(
+    text.padEnd(text.length + ((8 - (new TextEncoder().encode(text).length % 8)) % 8)),
+  );
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(json.length), true);
   return [joinBytes([length, json]), ...tensors.map(({ data }) => data)];
 }
 
-export const encodeSafetensors = (tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array => joinBytes(safetensorsParts(tensors, metadata));
+export const encodeSafetensors = (tensors: readonly NamedTensor[], metadata: Record<string, string> = {}): Uint8Array =>
+  joinBytes(safetensorsParts(tensors, metadata));
 
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
@@ -51,7 +67,8 @@ export interface SafetensorsFile {
 }
 
 /** @throws StillhouseError DATA_FORMAT if the bytes are not whole safetensors; `what` names them */
-export const decodeSafetensors = (bytes: Uint8Array, what = 'the file'): NamedTensor[] => readSafetensors(bytes, what).tensors;
+export const decodeSafetensors = (bytes: Uint8Array, what = 'the file'): NamedTensor[] =>
+  readSafetensors(bytes, what).tensors;
 
 /** @throws StillhouseError DATA_FORMAT if the bytes are not whole safetensors; `what` names them */
 export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFile {
@@ -71,7 +88,13 @@ export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFil
   const tensors = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, entry]) => {
-      if (!entry || !Object.hasOwn(arrayOf, entry.dtype) || !Array.isArray(entry.shape) || !Array.isArray(entry.data_offsets)) return bad(`tensor ${name} is of an unknown kind`);
+      if (
+        !entry ||
+        !Object.hasOwn(arrayOf, entry.dtype) ||
+        !Array.isArray(entry.shape) ||
+        !Array.isArray(entry.data_offsets)
+      )
+        return bad(`tensor ${name} is of an unknown kind`);
       const [from, to] = entry.data_offsets;
       const expected = entry.shape.reduce((product, size) => product * size, arrayOf[entry.dtype].BYTES_PER_ELEMENT);
       if (!(from >= 0 && to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);

@@ -21,9 +21,13 @@ export interface Run {
 }
 
 /** Row ids of a segment's draws [from, end) of an epoch, as they lie. */
-export function drawnRuns({ first, rows, draws }: Segment, epoch: number, [from, end]: readonly [number, number]): Run[] {
+export function drawnRuns(
+  { first, rows, draws }: Segment,
+  epoch: number,
+  [from, end]: readonly [number, number],
+): Run[] {
   const runs: Run[] = [];
-  for (let at = epoch * draws + from; at < epoch * draws + end; ) {
+  for (let at = epoch * draws + from; at < epoch * draws + end;) {
     const count = Math.min(epoch * draws + end - at, rows - (at % rows));
     runs.push({ first: first + (at % rows), count });
     at += count;
@@ -42,7 +46,8 @@ export function drawnRow(segments: readonly Segment[], seed: number, epoch: numb
     const { first, rows, draws } = segments[index];
     const at = epoch * draws + draw - starts[index];
     const name = `${index} ${Math.floor(at / rows)}`;
-    if (!passes.has(name)) passes.set(name, keyedPermutation(rows, seed, hashName('segment'), index, Math.floor(at / rows)));
+    if (!passes.has(name))
+      passes.set(name, keyedPermutation(rows, seed, hashName('segment'), index, Math.floor(at / rows)));
     return first + passes.get(name)!.at(at % rows);
   };
 }
@@ -51,7 +56,10 @@ export function drawnRow(segments: readonly Segment[], seed: number, epoch: numb
  * The ledger of an epoch's draws.
  * @param isWhole whether the set is shuffled whole, rather than drawn from windows
  */
-export function drawnLedger(segments: readonly Segment[], { seed, epoch, isWhole }: { seed: number; epoch: number; isWhole: boolean }): Ledger {
+export function drawnLedger(
+  segments: readonly Segment[],
+  { seed, epoch, isWhole }: { seed: number; epoch: number; isWhole: boolean },
+): Ledger {
   const total = segments.reduce((sum, { draws }) => sum + draws, 0);
   if (isWhole) {
     const rowOf = drawnRow(segments, seed, epoch);
@@ -59,20 +67,35 @@ export function drawnLedger(segments: readonly Segment[], { seed, epoch, isWhole
     for (let draw = 0; draw < total; draw++) ledger = countRows(ledger, [rowOf(draw)]);
     return ledger;
   }
-  return segments.flatMap((segment) => drawnRuns(segment, epoch, [0, segment.draws])).map(({ first, count }) => wholeLedger(first + count, first)).reduce(addLedgers, emptyLedger);
+  return segments
+    .flatMap((segment) => drawnRuns(segment, epoch, [0, segment.draws]))
+    .map(({ first, count }) => wholeLedger(first + count, first))
+    .reduce(addLedgers, emptyLedger);
 }
 
 /**
  * The rows at places [from, end) of an epoch whose draws are dealt so that every stretch of them holds all segments in
  * their proportions: each segment is cut into as many pieces as there are stretches, and these come in a shuffled order.
  */
-export function dealtRuns(segments: readonly Segment[], { seed, epoch, stretchRows }: { seed: number; epoch: number; stretchRows: number }): (from: number, end: number) => Run[] {
+export function dealtRuns(
+  segments: readonly Segment[],
+  { seed, epoch, stretchRows }: { seed: number; epoch: number; stretchRows: number },
+): (from: number, end: number) => Run[] {
   const total = segments.reduce((sum, { draws }) => sum + draws, 0);
   const stretches = Math.max(1, Math.ceil(total / stretchRows));
   const order = keyedPermutation(stretches, seed, hashName('stretches'), epoch);
-  const piece = ({ draws }: Segment, stretch: number): [number, number] => [Math.floor((draws * stretch) / stretches), Math.floor((draws * (stretch + 1)) / stretches)];
+  const piece = ({ draws }: Segment, stretch: number): [number, number] => [
+    Math.floor((draws * stretch) / stretches),
+    Math.floor((draws * (stretch + 1)) / stretches),
+  ];
   const starts = [0];
-  for (let i = 0; i < stretches; i++) starts.push(segments.reduce((sum, segment) => sum + piece(segment, order.at(i))[1] - piece(segment, order.at(i))[0], starts[i]));
+  for (let i = 0; i < stretches; i++)
+    starts.push(
+      segments.reduce(
+        (sum, segment) => sum + piece(segment, order.at(i))[1] - piece(segment, order.at(i))[0],
+        starts[i],
+      ),
+    );
   return (from, end) => {
     const runs: Run[] = [];
     let index = 0;
@@ -95,7 +118,9 @@ export function dealDraws(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);
   const exact = shares.map((share) => (total * share) / sum);
   const draws = exact.map((value) => Math.max(1, Math.floor(value)));
-  const order = [...exact.keys()].sort((a, b) => exact[b] - Math.floor(exact[b]) - (exact[a] - Math.floor(exact[a])) || a - b);
+  const order = [...exact.keys()].sort(
+    (a, b) => exact[b] - Math.floor(exact[b]) - (exact[a] - Math.floor(exact[a])) || a - b,
+  );
   for (let i = 0; draws.reduce((all, value) => all + value, 0) < total; i++) draws[order[i % order.length]] += 1;
   return draws;
 }

@@ -1,7 +1,17 @@
 import { expect, test } from 'vitest';
 import { estimate, tQuantile95 } from './statistics.js';
 
-test.each([[1, 12.7062], [2, 4.3027], [3, 3.1824], [4, 2.7764], [5, 2.5706], [9, 2.2622], [10, 2.2281], [30, 2.0423], [1000, 1.9623]])('Student’s t of %d degrees of freedom is %d, as tables have it', (degrees, expected) => {
+test.each([
+  [1, 12.7062],
+  [2, 4.3027],
+  [3, 3.1824],
+  [4, 2.7764],
+  [5, 2.5706],
+  [9, 2.2622],
+  [10, 2.2281],
+  [30, 2.0423],
+  [1000, 1.9623],
+])('Student’s t of %d degrees of freedom is %d, as tables have it', (degrees, expected) => {
   expect(tQuantile95(degrees)).toBeCloseTo(expected, 3);
 });
 

@@ -46,12 +46,20 @@ export class BlockFolder implements BlockSource {
     } catch {
       return undefined;
     }
-    if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', `${this.file(hash)} holds other bytes than were written`, { next: 'Check the disk, remove the file, and run again: the block is then prepared anew.' });
+    if (sha256(bytes) !== hash)
+      throw new StillhouseError('BLOCK_CORRUPT', `${this.file(hash)} holds other bytes than were written`, {
+        next: 'Check the disk, remove the file, and run again: the block is then prepared anew.',
+      });
     return bytes;
   }
 }
 
-export const notWritten = (path: string, cause: unknown): StillhouseError => new StillhouseError('DATA_SPACE', `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+export const notWritten = (path: string, cause: unknown): StillhouseError =>
+  new StillhouseError(
+    'DATA_SPACE',
+    `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  );
 
 /** Blocks that came over the network, up to so many bytes; the oldest give way. A disk that is full costs time, not the run. */
 export class BlockCache implements BlockSource {
@@ -91,7 +99,10 @@ export class BlockCache implements BlockSource {
       this.#folder.write(hash, bytes);
       this.#count(hash, bytes.byteLength);
     } catch (error) {
-      if (!this.#isFull) this.log(`${error instanceof Error ? error.message : String(error)}; blocks are fetched again when they are needed again`);
+      if (!this.#isFull)
+        this.log(
+          `${error instanceof Error ? error.message : String(error)}; blocks are fetched again when they are needed again`,
+        );
       this.#isFull = true;
     }
   }

@@ -1,6 +1,25 @@
 // Blocks: rows as safetensors files, named by the SHA-256 of their bytes. A block has a tensor for each column, and y.
 import { createHash } from 'node:crypto';
-import { bytesOf, cellSize, decodeSafetensors, encodeColumns, encodeSafetensors, ledgerDigest, limits, numbersOf, StillhouseError, wholeLedger, zerosOf, type DatasetManifest, type FittedColumn, type NamedTensor, type Numbers, type RowIds, type SetManifest, type TensorType } from '@stillhouse/core';
+import {
+  bytesOf,
+  cellSize,
+  decodeSafetensors,
+  encodeColumns,
+  encodeSafetensors,
+  ledgerDigest,
+  limits,
+  numbersOf,
+  StillhouseError,
+  wholeLedger,
+  zerosOf,
+  type DatasetManifest,
+  type FittedColumn,
+  type NamedTensor,
+  type Numbers,
+  type RowIds,
+  type SetManifest,
+  type TensorType,
+} from '@stillhouse/core';
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -22,13 +41,20 @@ export interface BlockRows {
 
 const bytesEach = (dtype: TensorType): number => zerosOf(dtype, 1).BYTES_PER_ELEMENT;
 
-const rowBytes = ({ columns, labelCount, labelType }: Pick<BlockShape, 'columns' | 'labelCount' | 'labelType'>): number => columns.reduce((sum, column) => sum + cellSize(column) * bytesEach(column.dtype), labelCount * bytesEach(labelType));
+const rowBytes = ({
+  columns,
+  labelCount,
+  labelType,
+}: Pick<BlockShape, 'columns' | 'labelCount' | 'labelType'>): number =>
+  columns.reduce((sum, column) => sum + cellSize(column) * bytesEach(column.dtype), labelCount * bytesEach(labelType));
 
 /** Bytes of a row's cells in a block. */
-export const storedRowBytes = ({ columns }: Pick<DatasetManifest, 'columns'>): number => rowBytes({ columns, labelCount: 0, labelType: 'F32' });
+export const storedRowBytes = ({ columns }: Pick<DatasetManifest, 'columns'>): number =>
+  rowBytes({ columns, labelCount: 0, labelType: 'F32' });
 
 /** Rows per block, so that a block stays near its target size. */
-export const rowsPerBlock = (shape: BlockShape): number => Math.max(1, Math.floor(limits.blockTargetBytes / rowBytes(shape)));
+export const rowsPerBlock = (shape: BlockShape): number =>
+  Math.max(1, Math.floor(limits.blockTargetBytes / rowBytes(shape)));
 
 /** How a set is drawn from: as a whole, or from a few blocks at a time, of which all ranks together hold a bounded number. */
 export function windowOf(shape: BlockShape, rowCount: number, ranks: number): Pick<SetManifest, 'windowBlocks'> {
@@ -37,16 +63,35 @@ export function windowOf(shape: BlockShape, rowCount: number, ranks: number): Pi
 }
 
 export const emptyRows = ({ columns, labelCount, labelType }: BlockShape, rowCount: number): BlockRows => ({
-  rowCount, cells: columns.map((column) => zerosOf(column.dtype, rowCount * cellSize(column))), labels: zerosOf(labelType, rowCount * labelCount),
+  rowCount,
+  cells: columns.map((column) => zerosOf(column.dtype, rowCount * cellSize(column))),
+  labels: zerosOf(labelType, rowCount * labelCount),
 });
 
 const nameOf = (column: FittedColumn, index: number): string => (column.type === 'tensor' ? 'x' : `c${index}`);
 
 /** @param rows of which the first `rowCount` count */
-export function encodeBlock({ columns, inputShape, labelCount, labelType }: BlockShape, { cells, labels }: BlockRows, rowCount: number): Uint8Array {
-  const tensors: NamedTensor[] = columns.map((column, i) => ({ name: nameOf(column, i), dtype: column.dtype, shape: column.type === 'tensor' ? [rowCount, ...inputShape] : [rowCount], data: bytesOf(cells[i].subarray(0, rowCount * cellSize(column))) }));
+export function encodeBlock(
+  { columns, inputShape, labelCount, labelType }: BlockShape,
+  { cells, labels }: BlockRows,
+  rowCount: number,
+): Uint8Array {
+  const tensors: NamedTensor[] = columns.map((column, i) => ({
+    name: nameOf(column, i),
+    dtype: column.dtype,
+    shape: column.type === 'tensor' ? [rowCount, ...inputShape] : [rowCount],
+    data: bytesOf(cells[i].subarray(0, rowCount * cellSize(column))),
+  }));
   // Wide numbers first, so that each tensor begins where its type can be read.
-  const all = [...tensors, { name: 'y', dtype: labelType, shape: [rowCount, labelCount], data: bytesOf(labels.subarray(0, rowCount * labelCount)) }];
+  const all = [
+    ...tensors,
+    {
+      name: 'y',
+      dtype: labelType,
+      shape: [rowCount, labelCount],
+      data: bytesOf(labels.subarray(0, rowCount * labelCount)),
+    },
+  ];
   return encodeSafetensors(all.sort((a, b) => bytesEach(b.dtype) - bytesEach(a.dtype)));
 }
 
@@ -63,7 +108,11 @@ export function decodeBlock(bytes: Uint8Array, manifest: Pick<DatasetManifest, '
   };
   const numbers = ({ dtype, data }: NamedTensor): Numbers => numbersOf(dtype, data);
   const labels = tensorOf('y');
-  return { rowCount: labels.shape[0], cells: manifest.columns.map((column, i) => numbers(tensorOf(nameOf(column, i)))), labels: numbers(labels) };
+  return {
+    rowCount: labels.shape[0],
+    cells: manifest.columns.map((column, i) => numbers(tensorOf(nameOf(column, i)))),
+    labels: numbers(labels),
+  };
 }
 
 export interface Batch {
@@ -82,7 +131,10 @@ export interface BatchPart {
 }
 
 /** Sorts a batch's rows by the block that they lie in. */
-export function partsOf({ blockRows, blocks, selection }: Pick<SetManifest, 'blockRows' | 'blocks' | 'selection'>, rowIds: RowIds): BatchPart[] {
+export function partsOf(
+  { blockRows, blocks, selection }: Pick<SetManifest, 'blockRows' | 'blocks' | 'selection'>,
+  rowIds: RowIds,
+): BatchPart[] {
   const rowAt = (i: number): number => (selection ? selection[rowIds[i]] : rowIds[i]);
   const counts = new Int32Array(blocks.length);
   for (let i = 0; i < rowIds.length; i++) counts[Math.floor(rowAt(i) / blockRows)] += 1;
@@ -103,28 +155,56 @@ export function partsOf({ blockRows, blocks, selection }: Pick<SetManifest, 'blo
 }
 
 /** Writes a part's inputs [rows, width] and labels into the batch, whose x holds zeros. */
-export function encodePart({ columns, labelCount }: Pick<DatasetManifest, 'columns' | 'labelCount'>, { cells, labels }: BlockRows, { from, to }: BatchPart, { x, y, width }: Pick<Batch, 'x' | 'y'> & { width: number }): void {
+export function encodePart(
+  { columns, labelCount }: Pick<DatasetManifest, 'columns' | 'labelCount'>,
+  { cells, labels }: BlockRows,
+  { from, to }: BatchPart,
+  { x, y, width }: Pick<Batch, 'x' | 'y'> & { width: number },
+): void {
   encodeColumns(columns, cells, { from, to, out: x, width });
-  for (let i = 0; i < from.length; i++) for (let n = 0; n < labelCount; n++) y[to[i] * labelCount + n] = labels[from[i] * labelCount + n];
+  for (let i = 0; i < from.length; i++)
+    for (let n = 0; n < labelCount; n++) y[to[i] * labelCount + n] = labels[from[i] * labelCount + n];
 }
 
 /**
  * Cuts rows of tensors that lie in memory into blocks, and puts them into a store by their hashes.
  * @param rows inputs [rowCount, …inputShape], taken as they are, and labels [rowCount, labelCount]
  */
-export function cutTensors(rows: { inputs: Float32Array | Uint8Array; labels: Float32Array }, { inputShape, labelCount }: { inputShape: readonly number[]; labelCount: number }, store: { set(hash: string, bytes: Uint8Array): unknown }): { columns: readonly FittedColumn[]; set: SetManifest } {
+export function cutTensors(
+  rows: { inputs: Float32Array | Uint8Array; labels: Float32Array },
+  { inputShape, labelCount }: { inputShape: readonly number[]; labelCount: number },
+  store: { set(hash: string, bytes: Uint8Array): unknown },
+): { columns: readonly FittedColumn[]; set: SetManifest } {
   const size = inputShape.reduce((product, each) => product * each, 1);
-  const column: FittedColumn = { name: 'x', type: 'tensor', size, factors: [1], offsets: [0], dtype: rows.inputs instanceof Uint8Array ? 'U8' : 'F32' };
+  const column: FittedColumn = {
+    name: 'x',
+    type: 'tensor',
+    size,
+    factors: [1],
+    offsets: [0],
+    dtype: rows.inputs instanceof Uint8Array ? 'U8' : 'F32',
+  };
   const shape: BlockShape = { columns: [column], inputShape, labelCount, labelType: 'F32' };
   const rowCount = rows.labels.length / labelCount;
   const blockRows = Math.min(rowCount, rowsPerBlock(shape));
   const blocks: string[] = [];
   for (let first = 0; first < rowCount; first += blockRows) {
     const count = Math.min(blockRows, rowCount - first);
-    const block = encodeBlock(shape, { rowCount: count, cells: [rows.inputs.subarray(first * size, (first + count) * size)], labels: rows.labels.subarray(first * labelCount, (first + count) * labelCount) }, count);
+    const block = encodeBlock(
+      shape,
+      {
+        rowCount: count,
+        cells: [rows.inputs.subarray(first * size, (first + count) * size)],
+        labels: rows.labels.subarray(first * labelCount, (first + count) * labelCount),
+      },
+      count,
+    );
     const hash = sha256(block);
     store.set(hash, block);
     blocks.push(hash);
   }
-  return { columns: shape.columns, set: { rowCount, blockRows, blocks, rowsDigest: ledgerDigest(wholeLedger(rowCount)) } };
+  return {
+    columns: shape.columns,
+    set: { rowCount, blockRows, blocks, rowsDigest: ledgerDigest(wholeLedger(rowCount)) },
+  };
 }

@@ -39,29 +39,45 @@ test('a file with other bytes is refused, and nothing is left in its place', asy
 });
 
 test('a server that has nothing, or is not there, is named', async () => {
-  await expect(downloadDataset('mnist', folder, { mirror })).rejects.toMatchObject({ code: 'DATA_DOWNLOAD', message: expect.stringContaining('HTTP 404') });
-  await expect(downloadDataset('mnist', folder, { mirror: 'http://127.0.0.1:9' })).rejects.toMatchObject({ code: 'DATA_DOWNLOAD' });
+  await expect(downloadDataset('mnist', folder, { mirror })).rejects.toMatchObject({
+    code: 'DATA_DOWNLOAD',
+    message: expect.stringContaining('HTTP 404'),
+  });
+  await expect(downloadDataset('mnist', folder, { mirror: 'http://127.0.0.1:9' })).rejects.toMatchObject({
+    code: 'DATA_DOWNLOAD',
+  });
 });
 
 test('a folder that cannot be made is named', async () => {
   writeFileSync(join(folder, 'file'), '');
-  await expect(downloadDataset('mnist', join(folder, 'file'), { mirror })).rejects.toMatchObject({ code: 'OUT_UNWRITABLE' });
+  await expect(downloadDataset('mnist', join(folder, 'file'), { mirror })).rejects.toMatchObject({
+    code: 'OUT_UNWRITABLE',
+  });
 });
 
-test.skipIf(!haveMnist)('MNIST arrives verified by hash; a damaged file is fetched again, right ones are kept (skipped without MNIST: set STILLHOUSE_DATA)', async () => {
-  respond = (file) => readFileSync(join(shared, file));
-  const kept: boolean[] = [];
-  mkdirSync(join(folder, 'mnist'));
-  writeFileSync(join(folder, 'mnist', 't10k-labels-idx1-ubyte.gz'), 'damaged');
-  const target = await downloadDataset('mnist', folder, { mirror, onFile: (_file, _bytes, wasThere) => kept.push(wasThere) });
-  expect(target).toBe(join(folder, 'mnist'));
-  expect(kept).toEqual([false, false, false, false]);
-  await downloadDataset('mnist', folder, { mirror, onFile: (_file, _bytes, wasThere) => kept.push(wasThere) });
-  expect(kept.slice(4)).toEqual(Object.keys(knownDatasets.mnist.files).map(() => true));
-});
+test.skipIf(!haveMnist)(
+  'MNIST arrives verified by hash; a damaged file is fetched again, right ones are kept (skipped without MNIST: set STILLHOUSE_DATA)',
+  async () => {
+    respond = (file) => readFileSync(join(shared, file));
+    const kept: boolean[] = [];
+    mkdirSync(join(folder, 'mnist'));
+    writeFileSync(join(folder, 'mnist', 't10k-labels-idx1-ubyte.gz'), 'damaged');
+    const target = await downloadDataset('mnist', folder, {
+      mirror,
+      onFile: (_file, _bytes, wasThere) => kept.push(wasThere),
+    });
+    expect(target).toBe(join(folder, 'mnist'));
+    expect(kept).toEqual([false, false, false, false]);
+    await downloadDataset('mnist', folder, { mirror, onFile: (_file, _bytes, wasThere) => kept.push(wasThere) });
+    expect(kept.slice(4)).toEqual(Object.keys(knownDatasets.mnist.files).map(() => true));
+  },
+);
 
-test.skipIf(!existsSync(join(shared, '..', 'fashion-mnist')))('Fashion-MNIST’s hashes are those of the files (skipped without the files: set STILLHOUSE_DATA)', async () => {
-  respond = (file) => readFileSync(join(shared, '..', 'fashion-mnist', file));
-  await downloadDataset('fashion-mnist', folder, { mirror });
-  expect(existsSync(join(folder, 'fashion-mnist', 't10k-images-idx3-ubyte.gz'))).toBe(true);
-});
+test.skipIf(!existsSync(join(shared, '..', 'fashion-mnist')))(
+  'Fashion-MNIST’s hashes are those of the files (skipped without the files: set STILLHOUSE_DATA)',
+  async () => {
+    respond = (file) => readFileSync(join(shared, '..', 'fashion-mnist', file));
+    await downloadDataset('fashion-mnist', folder, { mirror });
+    expect(existsSync(join(folder, 'fashion-mnist', 't10k-images-idx3-ubyte.gz'))).toBe(true);
+  },
+);

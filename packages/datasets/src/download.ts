@@ -23,7 +23,10 @@ export const knownDatasets = {
     },
   },
   'fashion-mnist': {
-    mirrors: ['https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/', 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
+    mirrors: [
+      'https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/',
+      'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
+    ],
     files: {
       'train-images-idx3-ubyte.gz': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
       'train-labels-idx1-ubyte.gz': 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
@@ -62,7 +65,10 @@ async function downloadFile(file: string, mirrors: readonly string[], expected: 
       reasons.push(`${address}: ${error instanceof Error ? error.message : String(error)}${cause}`);
     }
   }
-  throw new StillhouseError(corrupt ? 'DATA_CHECKSUM' : 'DATA_DOWNLOAD', `${file} could not be downloaded (${reasons.join('; ')})`);
+  throw new StillhouseError(
+    corrupt ? 'DATA_CHECKSUM' : 'DATA_DOWNLOAD',
+    `${file} could not be downloaded (${reasons.join('; ')})`,
+  );
 }
 
 /**
@@ -70,13 +76,20 @@ async function downloadFile(file: string, mirrors: readonly string[], expected: 
  * @param onFile told of each file once it is in place
  * @throws StillhouseError DATA_DOWNLOAD, DATA_CHECKSUM
  */
-export async function downloadDataset(name: KnownDataset, folder: string, options: { mirror?: string; onFile?: (file: string, bytes: number, kept: boolean) => void } = {}): Promise<string> {
+export async function downloadDataset(
+  name: KnownDataset,
+  folder: string,
+  options: { mirror?: string; onFile?: (file: string, bytes: number, kept: boolean) => void } = {},
+): Promise<string> {
   const { mirrors, files }: DatasetSource = knownDatasets[name];
   const target = join(folder, name);
   try {
     mkdirSync(target, { recursive: true });
   } catch (cause) {
-    throw new StillhouseError('OUT_UNWRITABLE', `${target} cannot be made`, { cause, next: 'Set STILLHOUSE_DATA to a folder that you may write to.' });
+    throw new StillhouseError('OUT_UNWRITABLE', `${target} cannot be made`, {
+      cause,
+      next: 'Set STILLHOUSE_DATA to a folder that you may write to.',
+    });
   }
   for (const [file, expected] of Object.entries(files)) {
     const path = join(target, file);

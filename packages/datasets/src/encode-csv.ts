@@ -10,7 +10,10 @@ import { storedTable } from './stored-rows.js';
  * @param text CSV with a header; columns are found by their names, others are not looked at
  * @throws StillhouseError DATA_… naming row and column
  */
-export async function encodeCsv(text: string, columns: readonly FittedColumn[]): Promise<{ rowCount: number; inputs: Float32Array }> {
+export async function encodeCsv(
+  text: string,
+  columns: readonly FittedColumn[],
+): Promise<{ rowCount: number; inputs: Float32Array }> {
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-rows-'));
   const reader = new TableReader({ recipeFolder: folder, dataFolders: [] }, folder);
   try {
@@ -21,13 +24,21 @@ export async function encodeCsv(text: string, columns: readonly FittedColumn[]):
     const width = inputWidth(columns);
     const inputs = new Float32Array(table.rowCount * width);
     // A row to predict is never dropped.
-    const strict = columns.map((column) => (column.type === 'number' && column.missing === 'drop' ? { ...column, missing: 'error' as const } : column));
-    for await (const { first, rowCount, cells, problems } of storedTable(table, { columns: strict, targets: [], classes: undefined }, { withLabels: false, mayLack: false, key: undefined })) {
+    const strict = columns.map((column) =>
+      column.type === 'number' && column.missing === 'drop' ? { ...column, missing: 'error' as const } : column,
+    );
+    for await (const { first, rowCount, cells, problems } of storedTable(
+      table,
+      { columns: strict, targets: [], classes: undefined },
+      { withLabels: false, mayLack: false, key: undefined },
+    )) {
       for (const problem of problems.values()) throw await problem();
       const rows = Array.from({ length: rowCount }, (_, i) => i);
       const out = inputs.subarray(first * width, (first + rowCount) * width);
       // What a block would hold of a number, so that the model sees what it was trained on.
-      const stored = columns.map((column, i) => (column.type === 'number' && column.dtype === 'F32' ? Float32Array.from(cells[i]) : cells[i]));
+      const stored = columns.map((column, i) =>
+        column.type === 'number' && column.dtype === 'F32' ? Float32Array.from(cells[i]) : cells[i],
+      );
       encodeColumns(columns, stored, { from: rows, to: rows, out, width });
     }
     return { rowCount: table.rowCount, inputs };

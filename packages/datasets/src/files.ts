@@ -13,7 +13,8 @@ export function dataCacheFolder(env: NodeJS.ProcessEnv): string {
 }
 
 /** Where prepared data sets are kept: STILLHOUSE_PREPARED, else a folder of the cache. */
-export const preparedFolder = (env: NodeJS.ProcessEnv): string => env['STILLHOUSE_PREPARED'] ?? join(cacheFolder(env, homedir()), 'prepared');
+export const preparedFolder = (env: NodeJS.ProcessEnv): string =>
+  env['STILLHOUSE_PREPARED'] ?? join(cacheFolder(env, homedir()), 'prepared');
 
 /** Where workers keep blocks that came over the network. */
 export const blockCacheFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'blocks');
@@ -30,9 +31,13 @@ export interface DataPlaces {
   readonly dataFolders: readonly string[];
 }
 
-const basesOf = (path: string, places: DataPlaces): string[] => (path.startsWith('data:') ? places.dataFolders.map((folder) => join(folder, path.slice(5))) : [resolve(places.recipeFolder, path)]);
+const basesOf = (path: string, places: DataPlaces): string[] =>
+  path.startsWith('data:')
+    ? places.dataFolders.map((folder) => join(folder, path.slice(5)))
+    : [resolve(places.recipeFolder, path)];
 
-const notFound = (path: string, bases: readonly string[]): StillhouseError => new StillhouseError('DATA_NOT_FOUND', `${path} does not exist (looked for ${bases.join(' and ')})`);
+const notFound = (path: string, bases: readonly string[]): StillhouseError =>
+  new StillhouseError('DATA_NOT_FOUND', `${path} does not exist (looked for ${bases.join(' and ')})`);
 
 /** @throws StillhouseError DATA_NOT_FOUND, naming every place that was looked at */
 export function locate(path: string, places: DataPlaces): string {
@@ -52,7 +57,12 @@ export function locateAll(paths: string | readonly string[], places: DataPlaces)
     if (!/[*?[{]/.test(path) || existsSync(basesOf(path, places)[0])) return [locate(path, places)];
     for (const base of basesOf(path, places)) {
       const found = globSync(base, { absolute: true, dot: true }).sort();
-      if (found.length > limits.fileCount) throw new StillhouseError('DATA_FORMAT', `${path} stands for ${found.length} files; ${limits.fileCount} are possible`, { next: 'Name fewer files.' });
+      if (found.length > limits.fileCount)
+        throw new StillhouseError(
+          'DATA_FORMAT',
+          `${path} stands for ${found.length} files; ${limits.fileCount} are possible`,
+          { next: 'Name fewer files.' },
+        );
       if (found.length > 0) return found;
     }
     throw notFound(path, basesOf(path, places));
@@ -69,7 +79,12 @@ export function readBytes(path: string, places: DataPlaces): Buffer {
   }
 }
 
-export const unreadable = (file: string, cause: unknown): StillhouseError => new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+export const unreadable = (file: string, cause: unknown): StillhouseError =>
+  new StillhouseError(
+    'DATA_NOT_FOUND',
+    `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  );
 
 /** What a file was when it was prepared. */
 export interface FileIdentity {

@@ -15,10 +15,21 @@ function friedman1(x: Float32Array, noise: number): number {
 
 /** `noise` draws labels that have nothing to do with the features. */
 export function generatorSet(config: Extract<PlainSourceConfig, { generator: string }>): TensorSet {
-  return { what: `generator ${config.generator}`, rowCount: config.rows, inputShape: [features], dtype: 'F32', isBytes: false, classes: undefined, labelCount: 1, chunks: () => generate(config) };
+  return {
+    what: `generator ${config.generator}`,
+    rowCount: config.rows,
+    inputShape: [features],
+    dtype: 'F32',
+    isBytes: false,
+    classes: undefined,
+    labelCount: 1,
+    chunks: () => generate(config),
+  };
 }
 
-async function* generate(config: Extract<PlainSourceConfig, { generator: string }>): ReturnType<TensorSet['chunks']> & AsyncGenerator {
+async function* generate(
+  config: Extract<PlainSourceConfig, { generator: string }>,
+): ReturnType<TensorSet['chunks']> & AsyncGenerator {
   const next = randomStream(hashName(config.generator), config.seed);
   for (let first = 0; first < config.rows; first += chunkRows) {
     const rowCount = Math.min(chunkRows, config.rows - first);
@@ -27,7 +38,10 @@ async function* generate(config: Extract<PlainSourceConfig, { generator: string 
     for (let i = 0; i < rowCount; i++) {
       const row = inputs.subarray(i * features, (i + 1) * features);
       for (let k = 0; k < features; k++) row[k] = next();
-      labels[i] = config.generator === 'friedman1' ? friedman1(row, config.noise === 0 ? 0 : config.noise * gaussian(next)) : next();
+      labels[i] =
+        config.generator === 'friedman1'
+          ? friedman1(row, config.noise === 0 ? 0 : config.noise * gaussian(next))
+          : next();
     }
     yield { rowCount, cells: [inputs, labels] };
   }

@@ -29,7 +29,9 @@ export interface Inspection {
   /** Of a table. */
   readonly columns: readonly InspectedColumn[];
   /** Of tensors. */
-  readonly inputs: { readonly shape: readonly number[]; readonly dtype: string; readonly min: number; readonly max: number } | undefined;
+  readonly inputs:
+    | { readonly shape: readonly number[]; readonly dtype: string; readonly min: number; readonly max: number }
+    | undefined;
   /** Rows of each label, where these are few. */
   readonly labels: readonly { readonly text: string; readonly count: number }[];
   /** A recipe to begin with. */
@@ -56,19 +58,31 @@ export function sourceOf(path: string, places: DataPlaces): SourceInput {
   }
   if (/-idx\d-ubyte$/.test(name)) return { idx: { images: path, labels: path.replace('images-idx3', 'labels-idx1') } };
   if (statSync(locate(path, places)).isDirectory()) return { images: { folder: path, size: [32, 32] } };
-  throw new StillhouseError('DATA_FORMAT', `${path}: its name does not tell what it is`, { next: 'Known endings: .csv, .parquet, .jsonl (each also .gz but Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with a folder for each class.' });
+  throw new StillhouseError('DATA_FORMAT', `${path}: its name does not tell what it is`, {
+    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz but Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with a folder for each class.',
+  });
 }
 
 /** @throws StillhouseError DATA_… */
-export async function inspectSource(source: SourceInput, places: DataPlaces, options: { target?: string | undefined } = {}): Promise<Inspection> {
+export async function inspectSource(
+  source: SourceInput,
+  places: DataPlaces,
+  options: { target?: string | undefined } = {},
+): Promise<Inspection> {
   const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-inspect-'));
   mkdirSync(scratch, { recursive: true });
   const isTable = ['csv', 'parquet', 'jsonl', 'sql'].some((kind) => kind in source);
-  const recipe = parseRecipe({ loss: 'mse', data: { large: source, split: { test: 0.2 }, ...(isTable ? { table: { target: options.target ?? '?' } } : {}) }, teacher: { model: { layers: [{ dense: 1 }] } } });
+  const recipe = parseRecipe({
+    loss: 'mse',
+    data: { large: source, split: { test: 0.2 }, ...(isTable ? { table: { target: options.target ?? '?' } } : {}) },
+    teacher: { model: { layers: [{ dense: 1 }] } },
+  });
   const reader = new TableReader(places, scratch);
   try {
     const opened = await openSource(recipe.data.large, recipe, { places, reader, withLabels: true });
-    return 'table' in opened ? await inspectTable(opened.table, source, options.target) : await inspectTensors(opened.tensors, source);
+    return 'table' in opened
+      ? await inspectTable(opened.table, source, options.target)
+      : await inspectTensors(opened.tensors, source);
   } finally {
     reader.close();
     rmSync(scratch, { recursive: true, force: true });
@@ -85,10 +99,18 @@ async function inspectTable(table: Table, source: SourceInput, wanted: string | 
   for (const { name, kind, sqlType } of table.columns) {
     const isNumber = kind === 'number' || (kind === 'text' && (await table.looksNumeric(name)));
     const type = kind === 'other' ? `${sqlType}, which can be no input` : isNumber ? 'number' : 'category';
-    columns.push({ name, type, ...(await table.summary(name)), frequent: type === 'category' ? await table.frequent(name, frequentShown) : [] });
+    columns.push({
+      name,
+      type,
+      ...(await table.summary(name)),
+      frequent: type === 'category' ? await table.frequent(name, frequentShown) : [],
+    });
   }
   if (wanted !== undefined) table.column(wanted);
-  const target = columns.find(({ name }) => name === wanted) ?? columns.find(({ name }) => targetNames.test(name)) ?? columns.at(-1)!;
+  const target =
+    columns.find(({ name }) => name === wanted) ??
+    columns.find(({ name }) => targetNames.test(name)) ??
+    columns.at(-1)!;
   const isWhole = /^-?\d+$/.test(target.min ?? '') && /^-?\d+$/.test(target.max ?? '');
   const hasClasses = target.type === 'category' || (isWhole && target.distinct <= fewClasses);
   const others = columns.filter(({ name }) => name !== target.name);
@@ -96,37 +118,88 @@ async function inspectTable(table: Table, source: SourceInput, wanted: string | 
   for (const { name, type, distinct } of others) {
     if (type !== 'number' && type !== 'category') declared[name] = 'ignore';
     // A category for nearly every row tells nothing but which row it is.
-    else if (type === 'category' && distinct > 1000) declared[name] = distinct > table.rowCount / 2 ? 'ignore' : { category: 'hash' };
+    else if (type === 'category' && distinct > 1000)
+      declared[name] = distinct > table.rowCount / 2 ? 'ignore' : { category: 'hash' };
   }
   const hasMissing = others.some(({ type, missing }) => type === 'number' && missing > 0);
   const labels = hasClasses ? await table.frequent(target.name, fewClasses) : [];
   return {
-    what: table.what, rows: table.rowCount, columns, inputs: undefined, labels,
-    recipe: suggestion(source, { hasClasses, outputs: Math.max(2, target.distinct), table: { target: target.name, ...(Object.keys(declared).length ? { columns: declared } : {}), ...(hasMissing ? { missing: 'mean' as const } : {}) } }),
+    what: table.what,
+    rows: table.rowCount,
+    columns,
+    inputs: undefined,
+    labels,
+    recipe: suggestion(source, {
+      hasClasses,
+      outputs: Math.max(2, target.distinct),
+      table: {
+        target: target.name,
+        ...(Object.keys(declared).length ? { columns: declared } : {}),
+        ...(hasMissing ? { missing: 'mean' as const } : {}),
+      },
+    }),
   };
 }
 
 async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Inspection> {
   const summary = new NumberSummary();
   const counts = new Map<number, number>();
-  for await (const { cells: [inputs, labels] } of set.chunks()) {
+  for await (const {
+    cells: [inputs, labels],
+  } of set.chunks()) {
     summary.add(inputs, undefined);
-    for (const label of labels as Iterable<number>) if (counts.size <= fewClasses || counts.has(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
+    for (const label of labels as Iterable<number>)
+      if (counts.size <= fewClasses || counts.has(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
   }
-  const hasClasses = set.classes !== undefined || (counts.size <= fewClasses && [...counts.keys()].every((label) => Number.isInteger(label) && label >= 0));
-  const labels = hasClasses ? [...counts].sort(([a], [b]) => a - b).map(([label, count]) => ({ text: set.classes?.[label] ?? String(label), count })) : [];
+  const hasClasses =
+    set.classes !== undefined ||
+    (counts.size <= fewClasses && [...counts.keys()].every((label) => Number.isInteger(label) && label >= 0));
+  const labels = hasClasses
+    ? [...counts]
+        .sort(([a], [b]) => a - b)
+        .map(([label, count]) => ({ text: set.classes?.[label] ?? String(label), count }))
+    : [];
   return {
-    what: set.what, rows: set.rowCount, columns: [], inputs: { shape: set.inputShape, dtype: set.dtype, min: summary.min, max: summary.max }, labels,
-    recipe: suggestion(source, { hasClasses, outputs: hasClasses ? Math.max(...counts.keys()) + 1 : set.labelCount, shape: set.inputShape }),
+    what: set.what,
+    rows: set.rowCount,
+    columns: [],
+    inputs: { shape: set.inputShape, dtype: set.dtype, min: summary.min, max: summary.max },
+    labels,
+    recipe: suggestion(source, {
+      hasClasses,
+      outputs: hasClasses ? Math.max(...counts.keys()) + 1 : set.labelCount,
+      shape: set.inputShape,
+    }),
   };
 }
 
-function suggestion(source: SourceInput, about: { hasClasses: boolean; outputs: number; table?: NonNullable<RecipeInput['data']['table']>; shape?: readonly number[] }): RecipeInput {
+function suggestion(
+  source: SourceInput,
+  about: {
+    hasClasses: boolean;
+    outputs: number;
+    table?: NonNullable<RecipeInput['data']['table']>;
+    shape?: readonly number[];
+  },
+): RecipeInput {
   const { hasClasses, outputs, table, shape } = about;
   const flatten = shape && shape.length > 1 ? ['flatten' as const] : [];
   return {
-    name: 'first', ranks: 4, data: { large: source, split: { test: 0.2 }, ...(table ? { table } : {}) }, loss: hasClasses ? 'softmaxCrossEntropy' : 'mse',
-    teacher: { model: { layers: [...flatten, { dense: shape && sizeOf(shape) > 256 ? 256 : 64, activation: 'relu' }, { dense: hasClasses ? outputs : 1 }] }, batch: 128, epochs: 10, validation: 0.1 },
+    name: 'first',
+    ranks: 4,
+    data: { large: source, split: { test: 0.2 }, ...(table ? { table } : {}) },
+    loss: hasClasses ? 'softmaxCrossEntropy' : 'mse',
+    teacher: {
+      model: {
+        layers: [
+          ...flatten,
+          { dense: shape && sizeOf(shape) > 256 ? 256 : 64, activation: 'relu' },
+          { dense: hasClasses ? outputs : 1 },
+        ],
+      },
+      batch: 128,
+      epochs: 10,
+      validation: 0.1,
+    },
   };
 }
-

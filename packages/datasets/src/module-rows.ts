@@ -22,11 +22,17 @@ async function rowsOf(path: string, name: string, places: DataPlaces): Promise<R
     const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
     const source = module[name];
     if (typeof source !== 'function') throw new Error(`it exports no function ${name}`);
-    const rows = (await (source as (options: ModuleOptions) => unknown)({ folder: places.recipeFolder, find: (wanted) => locate(wanted, places) })) as Rows | undefined;
-    if (!rows || !(Symbol.asyncIterator in rows || Symbol.iterator in rows)) throw new Error(`what ${name} returns yields no rows`);
+    const rows = (await (source as (options: ModuleOptions) => unknown)({
+      folder: places.recipeFolder,
+      find: (wanted) => locate(wanted, places),
+    })) as Rows | undefined;
+    if (!rows || !(Symbol.asyncIterator in rows || Symbol.iterator in rows))
+      throw new Error(`what ${name} returns yields no rows`);
     return rows;
   } catch (cause) {
-    throw new StillhouseError('DATA_MODULE', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError('DATA_MODULE', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -35,12 +41,17 @@ async function* numbered(path: string, rows: Rows): AsyncGenerator<{ row: Record
   try {
     for await (const row of rows) {
       const where = `${path}, row ${++index}`;
-      if (typeof row !== 'object' || row === null || Array.isArray(row)) throw new StillhouseError('DATA_MODULE', `${where} is not an object`);
+      if (typeof row !== 'object' || row === null || Array.isArray(row))
+        throw new StillhouseError('DATA_MODULE', `${where} is not an object`);
       yield { row: row as Record<string, unknown>, where };
     }
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_MODULE', `${path}, after row ${index}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError(
+      'DATA_MODULE',
+      `${path}, after row ${index}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -76,7 +87,11 @@ class Spool {
  * Writes a module's rows as JSON lines, to be read as a table.
  * @throws StillhouseError DATA_MODULE
  */
-export async function spoolCells(path: string, name: string, { places, file }: { places: DataPlaces; file: string }): Promise<void> {
+export async function spoolCells(
+  path: string,
+  name: string,
+  { places, file }: { places: DataPlaces; file: string },
+): Promise<void> {
   const spool = new Spool(file);
   try {
     for await (const { row, where } of numbered(path, await rowsOf(path, name, places))) {
@@ -84,7 +99,11 @@ export async function spoolCells(path: string, name: string, { places, file }: {
       try {
         text = JSON.stringify(row);
       } catch (cause) {
-        throw new StillhouseError('DATA_MODULE', `${where} cannot be written as JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        throw new StillhouseError(
+          'DATA_MODULE',
+          `${where} cannot be written as JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        );
       }
       spool.add(Buffer.from(`${text}\n`));
     }
@@ -94,13 +113,21 @@ export async function spoolCells(path: string, name: string, { places, file }: {
 }
 
 const numbersIn = (value: unknown): number[] | undefined => {
-  const list = typeof value === 'number' ? [value] : Array.isArray(value) ? (value as unknown[]).flat(Infinity) : ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number>) : undefined;
-  return list?.every((each) => typeof each === 'number') ? (list) : undefined;
+  const list =
+    typeof value === 'number'
+      ? [value]
+      : Array.isArray(value)
+        ? (value as unknown[]).flat(Infinity)
+        : ArrayBuffer.isView(value)
+          ? Array.from(value as unknown as ArrayLike<number>)
+          : undefined;
+  return list?.every((each) => typeof each === 'number') ? list : undefined;
 };
 
 function shapeOf(value: unknown): number[] {
   const shape: number[] = [];
-  for (let at = value; Array.isArray(at) || ArrayBuffer.isView(at); at = (at as ArrayLike<unknown>)[0]) shape.push((at as unknown as ArrayLike<unknown>).length);
+  for (let at = value; Array.isArray(at) || ArrayBuffer.isView(at); at = (at as ArrayLike<unknown>)[0])
+    shape.push((at as unknown as ArrayLike<unknown>).length);
   return shape.length ? shape : [1];
 }
 
@@ -108,18 +135,32 @@ function shapeOf(value: unknown): number[] {
  * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row; y is not read of rows without labels.
  * @throws StillhouseError DATA_MODULE, DATA_EMPTY
  */
-export async function moduleSet(path: string, name: string, { places, file, withLabels }: { places: DataPlaces; file: string; withLabels: boolean }): Promise<TensorSet> {
+export async function moduleSet(
+  path: string,
+  name: string,
+  { places, file, withLabels }: { places: DataPlaces; file: string; withLabels: boolean },
+): Promise<TensorSet> {
   const spool = new Spool(file);
   let rowCount = 0;
   let inputShape: number[] | undefined;
   let [size, labelCount] = [0, 0];
   try {
-    for await (const { row: { x, y }, where } of numbered(path, await rowsOf(path, name, places))) {
+    for await (const {
+      row: { x, y },
+      where,
+    } of numbered(path, await rowsOf(path, name, places))) {
       const [inputs, labels] = [numbersIn(x), withLabels ? numbersIn(y) : []];
       const wanted = withLabels ? '{ x, y }' : '{ x }';
-      if (!inputs || !labels) throw new StillhouseError('DATA_MODULE', `${where} is not ${wanted} with numbers`, { next: `Yield ${wanted} with numbers or arrays of numbers, or declare data.table for rows of cells.` });
+      if (!inputs || !labels)
+        throw new StillhouseError('DATA_MODULE', `${where} is not ${wanted} with numbers`, {
+          next: `Yield ${wanted} with numbers or arrays of numbers, or declare data.table for rows of cells.`,
+        });
       if (!inputShape) [inputShape, size, labelCount] = [shapeOf(x), inputs.length, labels.length];
-      if (inputs.length !== size || labels.length !== labelCount) throw new StillhouseError('DATA_MODULE', `${where} has ${inputs.length} inputs and ${labels.length} labels, the first row ${size} and ${labelCount}`);
+      if (inputs.length !== size || labels.length !== labelCount)
+        throw new StillhouseError(
+          'DATA_MODULE',
+          `${where} has ${inputs.length} inputs and ${labels.length} labels, the first row ${size} and ${labelCount}`,
+        );
       const bytes = new Uint8Array(Float32Array.from([...inputs, ...labels]).buffer);
       spool.add(bytes);
       rowCount += 1;
@@ -128,10 +169,22 @@ export async function moduleSet(path: string, name: string, { places, file, with
     spool.close();
   }
   if (!inputShape) throw new StillhouseError('DATA_EMPTY', `${path} yields no rows`);
-  return { what: path, rowCount, inputShape, dtype: 'F32', isBytes: false, classes: undefined, labelCount, chunks: () => readSpool(file, { rowCount, size, labelCount }) };
+  return {
+    what: path,
+    rowCount,
+    inputShape,
+    dtype: 'F32',
+    isBytes: false,
+    classes: undefined,
+    labelCount,
+    chunks: () => readSpool(file, { rowCount, size, labelCount }),
+  };
 }
 
-async function* readSpool(file: string, { rowCount, size, labelCount }: { rowCount: number; size: number; labelCount: number }): AsyncGenerator<{ rowCount: number; cells: readonly [Float32Array, Float32Array] }> {
+async function* readSpool(
+  file: string,
+  { rowCount, size, labelCount }: { rowCount: number; size: number; labelCount: number },
+): AsyncGenerator<{ rowCount: number; cells: readonly [Float32Array, Float32Array] }> {
   const width = size + labelCount;
   const descriptor = openSync(file, 'r');
   try {

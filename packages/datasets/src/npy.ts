@@ -55,7 +55,8 @@ export function openNpy(path: string, what: string): NpyFile {
   } catch (cause) {
     throw unreadable(path, cause);
   }
-  const bad = (why: string): StillhouseError => new StillhouseError('DATA_FORMAT', `${what} is not an NPY file that can be read: ${why}`);
+  const bad = (why: string): StillhouseError =>
+    new StillhouseError('DATA_FORMAT', `${what} is not an NPY file that can be read: ${why}`);
   if (read < 10 || head.toString('latin1', 0, 6) !== '\x93NUMPY') throw bad('it does not begin like one');
   const isLong = head[6] >= 2;
   const start = (isLong ? 12 : 10) + (isLong ? head.readUInt32LE(8) : head.readUInt16LE(8));
@@ -66,11 +67,19 @@ export function openNpy(path: string, what: string): NpyFile {
   if (descr === undefined || shapeText === undefined) throw bad('its header has no type or shape');
   const type = types[descr.replace(/^=/, '<').replace(/^[<>](?=[biu]1$)/, '|')];
   if (!type) throw bad(`numbers of type ${descr}; little-endian integers, booleans, float32 and float64 can be read`);
-  if (/'fortran_order':\s*True/.test(header)) throw bad('its columns lie one behind the other; save it with numpy.ascontiguousarray');
-  const shape = shapeText.split(',').filter((text) => text.trim() !== '').map(Number);
+  if (/'fortran_order':\s*True/.test(header))
+    throw bad('its columns lie one behind the other; save it with numpy.ascontiguousarray');
+  const shape = shapeText
+    .split(',')
+    .filter((text) => text.trim() !== '')
+    .map(Number);
   if (shape.length === 0) throw bad('it is one number');
   const expected = sizeOf(shape) * type.bytes;
-  if (size - start < expected) throw new StillhouseError('DATA_TRUNCATED', `${what} holds ${size - start} of the ${expected} bytes that its header announces`);
+  if (size - start < expected)
+    throw new StillhouseError(
+      'DATA_TRUNCATED',
+      `${what} holds ${size - start} of the ${expected} bytes that its header announces`,
+    );
   return { path, shape, type, start };
 }
 
@@ -94,33 +103,58 @@ function readRows({ path, shape, type, start }: NpyFile, first: number, count: n
 function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): TensorSet {
   const [rowCount] = inputs.shape;
   const labelShape = labels?.shape ?? [rowCount];
-  if (labelShape[0] !== rowCount) throw new StillhouseError('DATA_FORMAT', `${what} has ${rowCount} rows of inputs but ${labelShape[0]} labels`);
-  if (labelShape.length > 2) throw new StillhouseError('DATA_FORMAT', `${what}: its labels have ${labelShape.length} dimensions; they may have two`);
+  if (labelShape[0] !== rowCount)
+    throw new StillhouseError('DATA_FORMAT', `${what} has ${rowCount} rows of inputs but ${labelShape[0]} labels`);
+  if (labelShape.length > 2)
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${what}: its labels have ${labelShape.length} dimensions; they may have two`,
+    );
   const inner = inputs.shape.slice(1);
   const { dtype } = inputs.type;
   // Grey images get the channel dimension that convolutions expect.
   const inputShape = inner.length === 0 ? [1] : inner.length === 2 && dtype === 'U8' ? [...inner, 1] : inner;
   return {
-    what, rowCount, inputShape, dtype, isBytes: dtype === 'U8' && inner.length > 1, classes: undefined, labelCount: labelShape[1] ?? 1,
+    what,
+    rowCount,
+    inputShape,
+    dtype,
+    isBytes: dtype === 'U8' && inner.length > 1,
+    classes: undefined,
+    labelCount: labelShape[1] ?? 1,
     async *chunks() {
       for (let first = 0; first < rowCount; first += chunkRows) {
         const count = Math.min(chunkRows, rowCount - first);
-        yield { rowCount: count, cells: [readRows(inputs, first, count), labels ? readRows(labels, first, count) : new Float32Array(count)] };
+        yield {
+          rowCount: count,
+          cells: [readRows(inputs, first, count), labels ? readRows(labels, first, count) : new Float32Array(count)],
+        };
       }
     },
   };
 }
 
 /** @throws StillhouseError DATA_… */
-export function npySet({ inputs, labels }: { inputs: string; labels?: string | undefined }, places: DataPlaces): TensorSet {
-  return arraysSet(inputs, openNpy(locate(inputs, places), inputs), labels === undefined ? undefined : openNpy(locate(labels, places), labels));
+export function npySet(
+  { inputs, labels }: { inputs: string; labels?: string | undefined },
+  places: DataPlaces,
+): TensorSet {
+  return arraysSet(
+    inputs,
+    openNpy(locate(inputs, places), inputs),
+    labels === undefined ? undefined : openNpy(locate(labels, places), labels),
+  );
 }
 
 /**
  * Unpacks two arrays of an NPZ file into a folder, from which they are read; only the inputs of a pool.
  * @throws StillhouseError DATA_…
  */
-export async function npzSet({ file, inputs, labels }: { file: string; inputs: string; labels: string }, places: DataPlaces, scratch: { folder: string; name: string; withLabels: boolean }): Promise<TensorSet> {
+export async function npzSet(
+  { file, inputs, labels }: { file: string; inputs: string; labels: string },
+  places: DataPlaces,
+  scratch: { folder: string; name: string; withLabels: boolean },
+): Promise<TensorSet> {
   const unpacked = async (array: string): Promise<NpyFile> => {
     const target = join(scratch.folder, `${scratch.name}-${array.replace(/\W/g, '_')}.npy`);
     await unzip(locate(file, places), `${array}.npy`, target);
@@ -132,8 +166,16 @@ export async function npzSet({ file, inputs, labels }: { file: string; inputs: s
 /** Writes one entry of a ZIP file to another file. */
 async function unzip(path: string, entry: string, target: string): Promise<void> {
   const { default: yauzl } = await import('yauzl');
-  const zip = await new Promise<import('yauzl').ZipFile>((resolve, reject) => yauzl.open(path, { lazyEntries: true, autoClose: false }, (error, opened) => (error ? reject(error) : resolve(opened)))).catch((cause: unknown) => {
-    throw new StillhouseError('DATA_FORMAT', `${path} is not an NPZ file: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  const zip = await new Promise<import('yauzl').ZipFile>((resolve, reject) =>
+    yauzl.open(path, { lazyEntries: true, autoClose: false }, (error, opened) =>
+      error ? reject(error) : resolve(opened),
+    ),
+  ).catch((cause: unknown) => {
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${path} is not an NPZ file: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   });
   try {
     const names: string[] = [];
@@ -147,14 +189,21 @@ async function unzip(path: string, entry: string, target: string): Promise<void>
       zip.on('error', reject);
       zip.readEntry();
     });
-    if (!found) throw new StillhouseError('DATA_COLUMN', `${path} has no array ${entry.replace(/\.npy$/, '')}; it has ${names.map((name) => name.replace(/\.npy$/, '')).join(', ')}`);
-    const stream = await new Promise<import('node:stream').Readable>((resolve, reject) => zip.openReadStream(found, (error, opened) => (error ? reject(error) : resolve(opened))));
+    if (!found)
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${path} has no array ${entry.replace(/\.npy$/, '')}; it has ${names.map((name) => name.replace(/\.npy$/, '')).join(', ')}`,
+      );
+    const stream = await new Promise<import('node:stream').Readable>((resolve, reject) =>
+      zip.openReadStream(found, (error, opened) => (error ? reject(error) : resolve(opened))),
+    );
     await pipeline(stream, createWriteStream(target));
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_FORMAT', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError('DATA_FORMAT', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   } finally {
     zip.close();
   }
 }
-

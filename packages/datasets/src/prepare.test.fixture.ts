@@ -28,22 +28,36 @@ export function idx(shape: number[], data: number[] | Uint8Array): Uint8Array {
 
 export type Data = RecipeInput['data'];
 
-export async function load(data: Data, options: { loss?: LossName; validation?: number; seed?: number; isPoolUsed?: boolean } = {}): Promise<Dataset> {
+export async function load(
+  data: Data,
+  options: { loss?: LossName; validation?: number; seed?: number; isPoolUsed?: boolean } = {},
+): Promise<Dataset> {
   const model = { layers: [{ dense: 1 }] };
   const recipe = parseRecipe({
-    data, loss: options.loss ?? 'mse', seed: options.seed ?? 3, teacher: { model, validation: options.validation ?? 0 },
-    ...(data.small ? { student: { model } } : {}), ...(options.isPoolUsed ? { distill: { transfer: [{ from: 'pool' }] } } : {}),
+    data,
+    loss: options.loss ?? 'mse',
+    seed: options.seed ?? 3,
+    teacher: { model, validation: options.validation ?? 0 },
+    ...(data.small ? { student: { model } } : {}),
+    ...(options.isPoolUsed ? { distill: { transfer: [{ from: 'pool' }] } } : {}),
   });
   return prepareDataset(recipe, { recipeFolder: folder, dataFolders: [folder] }, { folder: join(folder, 'prepared') });
 }
 
 export async function rowsOf({ manifest, blocks }: Dataset, set: SetName): Promise<Batch> {
   const entry = manifest.sets[set]!;
-  return new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(entry, Array.from({ length: entry.rowCount }, (_, i) => i));
+  return new BlockReader(manifest, async (hash) => (await blocks.read(hash))!).read(
+    entry,
+    Array.from({ length: entry.rowCount }, (_, i) => i),
+  );
 }
 
 export const csv = (text: string): { csv: string } => ({ csv: write(text, '.csv') });
-export const table = (text: string, extra: object = {}): Data => ({ large: csv(text), test: csv(text), table: { target: 'y', ...extra } });
+export const table = (text: string, extra: object = {}): Data => ({
+  large: csv(text),
+  test: csv(text),
+  table: { target: 'y', ...extra },
+});
 export const failure = async (work: () => Promise<unknown>): Promise<{ code: string; message: string }> => {
   try {
     await work();

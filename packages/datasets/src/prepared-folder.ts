@@ -86,7 +86,9 @@ export async function lock(scratch: string): Promise<() => void> {
     if (owner > 0 && !isAlive(owner)) rmSync(file, { force: true });
     else await new Promise((resolve) => setTimeout(resolve, lockPollMs));
   }
-  throw new StillhouseError('DATA_SPACE', `another process prepares the same data and does not end`, { next: `Wait for it, or remove ${file}.` });
+  throw new StillhouseError('DATA_SPACE', `another process prepares the same data and does not end`, {
+    next: `Wait for it, or remove ${file}.`,
+  });
 }
 
 function isAlive(pid: number): boolean {

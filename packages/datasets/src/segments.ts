@@ -13,7 +13,11 @@ const levelsPerDoubling = 4;
  * @param mixed rows of each source of a mix
  * @returns undefined where each row is drawn once
  */
-export function segmentOf({ data: { sampling } }: Recipe, mixed: readonly number[] | undefined, classes: readonly string[] | undefined): SegmentOf | undefined {
+export function segmentOf(
+  { data: { sampling } }: Recipe,
+  mixed: readonly number[] | undefined,
+  classes: readonly string[] | undefined,
+): SegmentOf | undefined {
   if (mixed) {
     return ({ first }, i) => {
       let [source, end] = [0, mixed[0]];
@@ -22,7 +26,9 @@ export function segmentOf({ data: { sampling } }: Recipe, mixed: readonly number
     };
   }
   if (sampling?.classes !== undefined) return ({ labels: [labels] }, i) => classes?.[labels[i]] ?? String(labels[i]);
-  return sampling?.weights === undefined ? undefined : ({ weights }, i) => String(Math.round(levelsPerDoubling * Math.log2(weights![i])));
+  return sampling?.weights === undefined
+    ? undefined
+    : ({ weights }, i) => String(Math.round(levelsPerDoubling * Math.log2(weights![i])));
 }
 
 /** A segment's part of a set, and the sum of its rows' weights. */
@@ -37,25 +43,39 @@ export interface WrittenSegment {
  * @param blockRows rows of a whole block
  * @throws StillhouseError DATA_LABEL where shares and classes do not fit each other
  */
-export function joinSegments(segments: readonly WrittenSegment[], { data: { large, sampling } }: Recipe, blockRows: number): Omit<SetManifest, 'rowsDigest'> {
+export function joinSegments(
+  segments: readonly WrittenSegment[],
+  { data: { large, sampling } }: Recipe,
+  blockRows: number,
+): Omit<SetManifest, 'rowsDigest'> {
   const ordered = [...segments].sort((a, b) => (a.name < b.name ? -1 : 1));
   const shareOf = ({ name, weight }: WrittenSegment): number => {
     if ('mix' in large) return large.mix[Number(name)].share;
     if (sampling!.weights !== undefined) return weight;
     if (sampling!.classes === 'balanced') return 1;
     const share = sampling!.classes![name];
-    if (share === undefined) throw new StillhouseError('DATA_LABEL', `data.sampling.classes has no share for class ${name}; the classes are ${ordered.map((each) => each.name).join(', ')}`);
+    if (share === undefined)
+      throw new StillhouseError(
+        'DATA_LABEL',
+        `data.sampling.classes has no share for class ${name}; the classes are ${ordered.map((each) => each.name).join(', ')}`,
+      );
     return share;
   };
   const rowCount = ordered.reduce((sum, { set }) => sum + set.rowCount, 0);
   const draws = dealDraws(Math.max(ordered.length, sampling?.rows ?? rowCount), ordered.map(shareOf));
   if (sampling?.classes !== undefined && sampling.classes !== 'balanced') {
     const unknown = Object.keys(sampling.classes).find((name) => !ordered.some((each) => each.name === name));
-    if (unknown !== undefined) throw new StillhouseError('DATA_LABEL', `data.sampling.classes names class ${unknown}, which no training row has; the classes are ${ordered.map((each) => each.name).join(', ')}`);
+    if (unknown !== undefined)
+      throw new StillhouseError(
+        'DATA_LABEL',
+        `data.sampling.classes names class ${unknown}, which no training row has; the classes are ${ordered.map((each) => each.name).join(', ')}`,
+      );
   }
   let blocks = 0;
   return {
-    rowCount, blockRows, blocks: ordered.flatMap(({ set }) => set.blocks),
+    rowCount,
+    blockRows,
+    blocks: ordered.flatMap(({ set }) => set.blocks),
     segments: ordered.map(({ set }, i) => {
       const first = blocks * blockRows;
       blocks += set.blocks.length;

@@ -36,7 +36,8 @@ export interface Selection {
 }
 
 /** A number in [0, 1) for each key. */
-export const shareOfKey = (key: string, seed: number): number => hashWords(seed, hashName('split'), hashName(key)) / 2 ** 32;
+export const shareOfKey = (key: string, seed: number): number =>
+  hashWords(seed, hashName('split'), hashName(key)) / 2 ** 32;
 
 /** The smallest few of the numbers that it is given. */
 class Smallest {
@@ -65,8 +66,13 @@ class Smallest {
 export async function selectRows(config: SelectionConfig, facts: () => AsyncIterable<RowFacts>): Promise<Selection> {
   const { what, rowCount, seed, take, perClass, classes, validation, test, isKeyed } = config;
   if (rowCount === 0) throw new StillhouseError('DATA_EMPTY', `${what} has no rows`);
-  const isTest = isKeyed ? (_: number, { key }: RowFacts) => shareOfKey(key ?? '', seed) < test : heldOut(keyedPermutation(rowCount, seed, hashName('test')), Math.round(test * rowCount));
-  const drawn = take === undefined && perClass === undefined && classes === undefined ? undefined : await draw(config, isTest, facts);
+  const isTest = isKeyed
+    ? (_: number, { key }: RowFacts) => shareOfKey(key ?? '', seed) < test
+    : heldOut(keyedPermutation(rowCount, seed, hashName('test')), Math.round(test * rowCount));
+  const drawn =
+    take === undefined && perClass === undefined && classes === undefined
+      ? undefined
+      : await draw(config, isTest, facts);
   const remaining = drawn?.count ?? rowCount - Math.round(test * rowCount);
   const keyedShare = test + validation * (1 - test);
   const turns = isKeyed ? undefined : turnsHeldOut(remaining, validation, config);
@@ -84,20 +90,34 @@ export async function selectRows(config: SelectionConfig, facts: () => AsyncIter
   };
 }
 
-const heldOut = (order: Permutation, count: number) => (row: number): boolean => count > 0 && order.indexOf(row) < count;
+const heldOut =
+  (order: Permutation, count: number) =>
+  (row: number): boolean =>
+    count > 0 && order.indexOf(row) < count;
 
 /** Exactly round(share · count) of so many turns, at least one if the share is not 0. */
 function turnsHeldOut(count: number, share: number, { what, seed }: SelectionConfig): (turn: number) => boolean {
   if (share === 0) return () => false;
   const held = Math.max(1, Math.round(count * share));
-  if (held >= count) throw new StillhouseError('DATA_EMPTY', `${what}: a validation share of ${share} leaves none of ${count} rows for training`);
+  if (held >= count)
+    throw new StillhouseError(
+      'DATA_EMPTY',
+      `${what}: a validation share of ${share} leaves none of ${count} rows for training`,
+    );
   return heldOut(keyedPermutation(count, seed, hashName('validation')), held);
 }
 
 /** Rows are drawn in the order of a permutation: a class's first few, and of these the first `take`. */
-async function draw({ what, rowCount, seed, take, perClass, classes, test }: SelectionConfig, isTest: (row: number, facts: RowFacts) => boolean, facts: () => AsyncIterable<RowFacts>): Promise<{ count: number; has: (row: number) => boolean }> {
+async function draw(
+  { what, rowCount, seed, take, perClass, classes, test }: SelectionConfig,
+  isTest: (row: number, facts: RowFacts) => boolean,
+  facts: () => AsyncIterable<RowFacts>,
+): Promise<{ count: number; has: (row: number) => boolean }> {
   const order = keyedPermutation(rowCount, seed, hashName('sample'));
-  const tooFew = (count: number): StillhouseError => new StillhouseError('DATA_EMPTY', `${what} has ${count} rows to take, fewer than take: ${take}`, { next: 'Lower take, or use a larger file.' });
+  const tooFew = (count: number): StillhouseError =>
+    new StillhouseError('DATA_EMPTY', `${what} has ${count} rows to take, fewer than take: ${take}`, {
+      next: 'Lower take, or use a larger file.',
+    });
   if (perClass === undefined && classes === undefined && test === 0) {
     if (rowCount < take!) throw tooFew(rowCount);
     return { count: take!, has: (row) => order.indexOf(row) < take! };
@@ -117,12 +137,20 @@ async function draw({ what, rowCount, seed, take, perClass, classes, test }: Sel
     row += 1;
   }
   const absent = classes?.find((name) => !met.has(name));
-  if (absent !== undefined) throw new StillhouseError('DATA_LABEL', `${what} has no row of class ${absent}, which is one of classes`, { next: 'Name classes as the data does; classes of images and arrays are numbers from 0.' });
-  const short = take === undefined && perClass !== undefined ? [...groups].find(([, { seen }]) => seen < perClass) : undefined;
-  if (short) throw new StillhouseError('DATA_LABEL', `${what}: class ${short[0]} has ${short[1].seen} rows, fewer than perClass: ${perClass}`, { next: 'Lower perClass, or use a larger file.' });
+  if (absent !== undefined)
+    throw new StillhouseError('DATA_LABEL', `${what} has no row of class ${absent}, which is one of classes`, {
+      next: 'Name classes as the data does; classes of images and arrays are numbers from 0.',
+    });
+  const short =
+    take === undefined && perClass !== undefined ? [...groups].find(([, { seen }]) => seen < perClass) : undefined;
+  if (short)
+    throw new StillhouseError(
+      'DATA_LABEL',
+      `${what}: class ${short[0]} has ${short[1].seen} rows, fewer than perClass: ${perClass}`,
+      { next: 'Lower perClass, or use a larger file.' },
+    );
   const all = [...groups.values()].flatMap((each) => each.values()).sort((a, b) => a - b);
   if (take !== undefined && all.length < take) throw tooFew(all.length);
   const chosen = new Set(all.slice(0, take));
   return { count: chosen.size, has: (each) => chosen.has(order.indexOf(each)) };
 }
-

@@ -1,14 +1,30 @@
 // The rows of one set on their way into blocks: a block is written once it is full. Blocks that were written before a
 // process was killed are counted over.
-import { cellSize, emptyLedger, ledgerDigest, StillhouseError, wholeLedger, type FittedColumn, type Numbers, type SetManifest } from '@stillhouse/core';
+import {
+  cellSize,
+  emptyLedger,
+  ledgerDigest,
+  StillhouseError,
+  wholeLedger,
+  type FittedColumn,
+  type Numbers,
+  type SetManifest,
+} from '@stillhouse/core';
 import { emptyRows, encodeBlock, rowsPerBlock, sha256, windowOf, type BlockRows, type BlockShape } from './blocks.js';
 import type { StoredRows } from './stored-rows.js';
 
-function copyCells(from: Numbers, to: Numbers, size: number, what: { rows: readonly number[] | undefined; first: number; count: number; at: number }): void {
+function copyCells(
+  from: Numbers,
+  to: Numbers,
+  size: number,
+  what: { rows: readonly number[] | undefined; first: number; count: number; at: number },
+): void {
   const { rows, first, count, at } = what;
   if (!rows) return void to.set(from.subarray(first * size, (first + count) * size), at * size);
   if (size === 1) for (let i = 0; i < count; i++) to[at + i] = from[rows[first + i]];
-  else for (let i = 0; i < count; i++) to.set(from.subarray(rows[first + i] * size, (rows[first + i] + 1) * size), (at + i) * size);
+  else
+    for (let i = 0; i < count; i++)
+      to.set(from.subarray(rows[first + i] * size, (rows[first + i] + 1) * size), (at + i) * size);
 }
 
 export class SetWriter {
@@ -46,7 +62,7 @@ export class SetWriter {
   add({ cells, labels, rowCount }: Pick<StoredRows, 'cells' | 'labels' | 'rowCount'>, rows?: readonly number[]): void {
     const total = rows ? rows.length : rowCount;
     this.#countUnknown(cells, rows);
-    for (let first = 0; first < total; ) {
+    for (let first = 0; first < total;) {
       const count = Math.min(total - first, this.#blockRows - this.#filled);
       if (this.#there === undefined) this.#copy(cells, labels, { rows, first, count, at: this.#filled });
       this.#filled += count;
@@ -59,7 +75,13 @@ export class SetWriter {
   async finish(ranks: number): Promise<SetManifest> {
     this.#flush();
     const rowsDigest = ledgerDigest(await wholeLedgerInPieces(this.#rowCount));
-    return { rowCount: this.#rowCount, blockRows: Math.min(this.#blockRows, Math.max(1, this.#rowCount)), blocks: this.#blocks, rowsDigest, ...windowOf(this.shape, this.#rowCount, ranks) };
+    return {
+      rowCount: this.#rowCount,
+      blockRows: Math.min(this.#blockRows, Math.max(1, this.#rowCount)),
+      blocks: this.#blocks,
+      rowsDigest,
+      ...windowOf(this.shape, this.#rowCount, ranks),
+    };
   }
 
   #copy(cells: readonly Numbers[], labels: readonly Numbers[], what: Parameters<typeof copyCells>[3]): void {
@@ -67,7 +89,9 @@ export class SetWriter {
     const { rows, first, count, at } = what;
     const { labelCount } = this.shape;
     if (labels.length === 1) return copyCells(labels[0], this.#buffer.labels, labelCount, what);
-    for (let k = 0; k < labelCount; k++) for (let i = 0; i < count; i++) this.#buffer.labels[(at + i) * labelCount + k] = labels[k][rows ? rows[first + i] : first + i];
+    for (let k = 0; k < labelCount; k++)
+      for (let i = 0; i < count; i++)
+        this.#buffer.labels[(at + i) * labelCount + k] = labels[k][rows ? rows[first + i] : first + i];
   }
 
   #flush(): void {
@@ -77,7 +101,8 @@ export class SetWriter {
       const known = this.before.known.at(this.#blocks.length);
       const bytes = encodeBlock(this.shape, this.#buffer, this.#filled);
       hash = sha256(bytes);
-      if (known !== undefined && known !== hash) throw new StillhouseError('DATA_CHANGED', 'the sources no longer give the rows that were prepared from them');
+      if (known !== undefined && known !== hash)
+        throw new StillhouseError('DATA_CHANGED', 'the sources no longer give the rows that were prepared from them');
       this.write(hash, bytes, known !== undefined);
     }
     this.#blocks.push(hash);

@@ -33,18 +33,29 @@ interface Options {
 
 function wantOf(column: FittedColumn): Want {
   if (column.type === 'number') return { column: column.name, as: 'number' };
-  return column.type === 'category' && column.encode !== 'hash' ? { column: column.name, as: 'category', categories: column.categories } : { column: column.name, as: 'text' };
+  return column.type === 'category' && column.encode !== 'hash'
+    ? { column: column.name, as: 'category', categories: column.categories }
+    : { column: column.name, as: 'text' };
 }
 
 /** Whether a row is whole without a cell of the column. */
-export const canLack = (column: FittedColumn): boolean => column.type === 'category' || (column.type === 'number' && column.missing === 'mean');
+export const canLack = (column: FittedColumn): boolean =>
+  column.type === 'category' || (column.type === 'number' && column.missing === 'mean');
 
 /** @throws StillhouseError DATA_CELL, DATA_COLUMN, DATA_FORMAT */
-export async function* storedTable(table: Table, { columns, targets, classes }: Preprocessing, { withLabels, mayLack, key, weight }: Options): AsyncGenerator<StoredRows> {
+export async function* storedTable(
+  table: Table,
+  { columns, targets, classes }: Preprocessing,
+  { withLabels, mayLack, key, weight }: Options,
+): AsyncGenerator<StoredRows> {
   const wants: Want[] = [];
-  const places = columns.map((column) => (mayLack && canLack(column) && !table.has(column.name) ? undefined : wants.push(wantOf(column)) - 1));
+  const places = columns.map((column) =>
+    mayLack && canLack(column) && !table.has(column.name) ? undefined : wants.push(wantOf(column)) - 1,
+  );
   const labelsAt = wants.length;
-  if (withLabels) for (const { name } of targets) wants.push(classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number' });
+  if (withLabels)
+    for (const { name } of targets)
+      wants.push(classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number' });
   const keyAt = key === undefined ? undefined : wants.push({ column: key, as: 'text' }) - 1;
   const weightAt = weight === undefined ? undefined : wants.push({ column: weight, as: 'number' }) - 1;
   let first = 0;
@@ -57,9 +68,13 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
     };
     const stored = columns.map((column, i): Numbers => {
       const place = places[i];
-      if (place === undefined) return column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
+      if (place === undefined)
+        return column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
       const values = cells[place];
-      if (column.type === 'category' && column.encode === 'hash') return Uint32Array.from(values as readonly (string | null)[], (text) => (text === null ? 0 : bucketOf(text, column.buckets)));
+      if (column.type === 'category' && column.encode === 'hash')
+        return Uint32Array.from(values as readonly (string | null)[], (text) =>
+          text === null ? 0 : bucketOf(text, column.buckets),
+        );
       if (column.type !== 'number') return values as Numbers;
       const numbers = values as Numbers;
       for (let row = 0; row < rowCount; row++) {
@@ -71,18 +86,32 @@ export async function* storedTable(table: Table, { columns, targets, classes }: 
       }
       return numbers;
     });
-    const labels = withLabels ? targets.map(({ name, mean, deviation }, k) => {
-      const values = cells[labelsAt + k] as Numbers;
-      const out = new Float32Array(rowCount);
-      for (let row = 0; row < rowCount; row++) {
-        out[row] = classes ? values[row] - 1 : (values[row] - mean) / deviation;
-        if (classes ? values[row] === 0 : !Number.isFinite(out[row])) problem(row, name, classes ? 'unknownClass' : 'notFinite');
-      }
-      return out;
-    }) : targets.map(() => new Float32Array(rowCount));
+    const labels = withLabels
+      ? targets.map(({ name, mean, deviation }, k) => {
+          const values = cells[labelsAt + k] as Numbers;
+          const out = new Float32Array(rowCount);
+          for (let row = 0; row < rowCount; row++) {
+            out[row] = classes ? values[row] - 1 : (values[row] - mean) / deviation;
+            if (classes ? values[row] === 0 : !Number.isFinite(out[row]))
+              problem(row, name, classes ? 'unknownClass' : 'notFinite');
+          }
+          return out;
+        })
+      : targets.map(() => new Float32Array(rowCount));
     const weights = weightAt === undefined ? undefined : (cells[weightAt] as Numbers);
-    if (weights) for (let row = 0; row < rowCount; row++) if (!(weights[row] > 0 && weights[row] < Infinity)) problem(row, weight!, 'notPositive');
-    yield { first, rowCount, cells: stored, labels, weights, keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]), dropped, problems };
+    if (weights)
+      for (let row = 0; row < rowCount; row++)
+        if (!(weights[row] > 0 && weights[row] < Infinity)) problem(row, weight!, 'notPositive');
+    yield {
+      first,
+      rowCount,
+      cells: stored,
+      labels,
+      weights,
+      keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
+      dropped,
+      problems,
+    };
     first += rowCount;
   }
 }
@@ -92,10 +121,15 @@ const largestFloat = 3.4028234663852886e38;
 type Problem = 'notPositive' | 'tooLarge' | 'empty' | 'unknownClass' | 'notFinite';
 
 /** Says what is wrong with a cell, and where it is. */
-async function problemOf(table: Table, { row, column }: { row: number; column: string }, kind: Problem): Promise<StillhouseError> {
+async function problemOf(
+  table: Table,
+  { row, column }: { row: number; column: string },
+  kind: Problem,
+): Promise<StillhouseError> {
   const text = await table.cell(column, row);
   const where = `${table.what}, row ${row + 1}, column ${column}`;
-  if (text === null) return new StillhouseError('DATA_CELL', `${where}: the cell is empty`, kind === 'empty' ? { next: fillIn } : {});
+  if (text === null)
+    return new StillhouseError('DATA_CELL', `${where}: the cell is empty`, kind === 'empty' ? { next: fillIn } : {});
   const shown = JSON.stringify(text);
   switch (kind) {
     case 'empty':

@@ -14,7 +14,11 @@ export interface TableColumn {
 }
 
 /** How a column is wanted: numbers, NaN where missing; places among categories from 1, 0 where missing or none of them; or text. */
-export type Want = { readonly column: string } & ({ readonly as: 'number' } | { readonly as: 'category'; readonly categories: readonly string[] } | { readonly as: 'text' });
+export type Want = { readonly column: string } & (
+  | { readonly as: 'number' }
+  | { readonly as: 'category'; readonly categories: readonly string[] }
+  | { readonly as: 'text' }
+);
 
 /** Cells of consecutive rows, one array for each column that was asked for; text is null where missing. */
 export interface Chunk {
@@ -44,7 +48,9 @@ function kindOf(sqlType: string): TableColumn['kind'] {
 function textOf({ name, sqlType }: TableColumn): string {
   const cell = named(name);
   // 3.0 is 3 in JavaScript, and a category must be called the same everywhere.
-  const text = /^(FLOAT|DOUBLE)$/.test(sqlType) ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ELSE CAST(${cell} AS VARCHAR) END` : `CAST(${cell} AS VARCHAR)`;
+  const text = /^(FLOAT|DOUBLE)$/.test(sqlType)
+    ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ELSE CAST(${cell} AS VARCHAR) END`
+    : `CAST(${cell} AS VARCHAR)`;
   // A NUL would end the text of a query that names the category.
   const trimmed = `trim(replace(${text}, chr(0), chr(65533)), ' ' || chr(9) || chr(10) || chr(13))`;
   return `CASE WHEN lower(${trimmed}) IN (${missingMarks.map(quoted).join(', ')}) THEN NULL ELSE ${trimmed} END`;
@@ -60,9 +66,18 @@ function numberOf(column: TableColumn): string {
 
 /** What DuckDB says, in one line and without its advice. */
 function complaint(cause: unknown): string {
-  const [text] = (cause instanceof Error ? cause.message : String(cause)).split(/Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/);
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('Original Line'));
-  return lines.join(', ').replace(/^[\w ]*Error: /, '').replace(/ on Line: (\d+)/, ', line $1').slice(0, 500);
+  const [text] = (cause instanceof Error ? cause.message : String(cause)).split(
+    /Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/,
+  );
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('Original Line'));
+  return lines
+    .join(', ')
+    .replace(/^[\w ]*Error: /, '')
+    .replace(/ on Line: (\d+)/, ', line $1')
+    .slice(0, 500);
 }
 
 export class Table {
@@ -86,12 +101,19 @@ export class Table {
    * @param relation a table function call or a query in parentheses
    * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
    */
-  static async open(connection: DuckDBConnection, what: string, relation: string, options: { view: string; isStored?: boolean }): Promise<Table> {
+  static async open(
+    connection: DuckDBConnection,
+    what: string,
+    relation: string,
+    options: { view: string; isStored?: boolean },
+  ): Promise<Table> {
     const { view } = options;
     try {
       // A query is stored: it need not give its rows in the same order twice.
       await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
-      const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`)).getRows().map(([name, type]) => ({ name: String(name), sqlType: String(type), kind: kindOf(String(type)) }));
+      const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`))
+        .getRows()
+        .map(([name, type]) => ({ name: String(name), sqlType: String(type), kind: kindOf(String(type)) }));
       const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
       return new Table(connection, view, what, { columns, rowCount });
     } catch (cause) {
@@ -104,7 +126,12 @@ export class Table {
    * @throws StillhouseError DATA_FORMAT
    */
   static union(connection: DuckDBConnection, tables: readonly Table[], view: string): Promise<Table> {
-    return Table.open(connection, tables.map(({ what }) => what).join(' + '), `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`, { view });
+    return Table.open(
+      connection,
+      tables.map(({ what }) => what).join(' + '),
+      `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`,
+      { view },
+    );
   }
 
   has(name: string): boolean {
@@ -114,14 +141,20 @@ export class Table {
   /** @throws StillhouseError DATA_COLUMN */
   column(name: string): TableColumn {
     const column = this.columns.find((each) => each.name === name);
-    if (!column) throw new StillhouseError('DATA_COLUMN', `${this.what} has no column ${JSON.stringify(name)}; it has ${this.columns.map((each) => each.name).join(', ')}`);
+    if (!column)
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${this.what} has no column ${JSON.stringify(name)}; it has ${this.columns.map((each) => each.name).join(', ')}`,
+      );
     return column;
   }
 
   /** Whether a column of text holds a number, or nothing, among its first rows. */
   async looksNumeric(name: string): Promise<boolean> {
     const text = textOf(this.column(name));
-    const [known, numbers] = await this.#row(`SELECT count(t), count(TRY_CAST(t AS DOUBLE)) FROM (SELECT ${text} AS t FROM ${this.view} LIMIT ${typeSampleRows})`);
+    const [known, numbers] = await this.#row(
+      `SELECT count(t), count(TRY_CAST(t AS DOUBLE)) FROM (SELECT ${text} AS t FROM ${this.view} LIMIT ${typeSampleRows})`,
+    );
     return Number(known) === 0 || Number(numbers) > 0;
   }
 
@@ -131,8 +164,13 @@ export class Table {
    */
   async distinct(name: string, limit: number): Promise<string[]> {
     const text = textOf(this.column(name));
-    const rows = await this.#rows(`SELECT DISTINCT t FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL LIMIT ${limit + 1}`);
-    if (rows.length > limit) throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: more than ${limit} categories`, { next: 'Encode the column with { category: hash }, or ignore it.' });
+    const rows = await this.#rows(
+      `SELECT DISTINCT t FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL LIMIT ${limit + 1}`,
+    );
+    if (rows.length > limit)
+      throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: more than ${limit} categories`, {
+        next: 'Encode the column with { category: hash }, or ignore it.',
+      });
     return rows.map(([text]) => String(text)).sort();
   }
 
@@ -140,15 +178,33 @@ export class Table {
   async summary(name: string): Promise<{ missing: number; distinct: number; min: string | null; max: string | null }> {
     const column = this.column(name);
     const isNumber = column.kind === 'number' || (column.kind === 'text' && (await this.looksNumeric(name)));
-    const value = column.kind === 'other' ? named(name) : isNumber && column.kind === 'text' ? `TRY_CAST(${textOf(column)} AS DOUBLE)` : isNumber ? named(name) : textOf(column);
-    const [missing, distinct, min, max] = await this.#row(`SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM (SELECT ${value} AS v FROM ${this.view})`);
-    return { missing: Number(missing), distinct: Number(distinct), min: min as string | null, max: max as string | null };
+    const value =
+      column.kind === 'other'
+        ? named(name)
+        : isNumber && column.kind === 'text'
+          ? `TRY_CAST(${textOf(column)} AS DOUBLE)`
+          : isNumber
+            ? named(name)
+            : textOf(column);
+    const [missing, distinct, min, max] = await this.#row(
+      `SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM (SELECT ${value} AS v FROM ${this.view})`,
+    );
+    return {
+      missing: Number(missing),
+      distinct: Number(distinct),
+      min: min as string | null,
+      max: max as string | null,
+    };
   }
 
   /** The most frequent texts of a column, with their counts. */
   async frequent(name: string, limit: number): Promise<{ text: string; count: number }[]> {
     const text = textOf(this.column(name));
-    return (await this.#rows(`SELECT t, count(*) AS n FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL GROUP BY t ORDER BY n DESC, t LIMIT ${limit}`)).map(([value, count]) => ({ text: String(value), count: Number(count) }));
+    return (
+      await this.#rows(
+        `SELECT t, count(*) AS n FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL GROUP BY t ORDER BY n DESC, t LIMIT ${limit}`,
+      )
+    ).map(([value, count]) => ({ text: String(value), count: Number(count) }));
   }
 
   /**
@@ -161,11 +217,19 @@ export class Table {
       const column = this.#usable(want.column);
       if (want.as === 'number') return numberOf(column);
       types[i] = want.as === 'category' && want.categories.length > 0 ? `${this.view}_e${i}` : undefined;
-      return want.as === 'text' ? textOf(column) : want.categories.length === 0 ? 'NULL::UTINYINT' : `TRY_CAST(${textOf(column)} AS ${types[i]})`;
+      return want.as === 'text'
+        ? textOf(column)
+        : want.categories.length === 0
+          ? 'NULL::UTINYINT'
+          : `TRY_CAST(${textOf(column)} AS ${types[i]})`;
     });
     try {
-      for (const [i, want] of wants.entries()) if (types[i] && want.as === 'category') await this.connection.run(`CREATE TYPE ${types[i]} AS ENUM (${want.categories.map(quoted).join(', ')})`);
-      const result = await this.connection.stream(`SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`);
+      for (const [i, want] of wants.entries())
+        if (types[i] && want.as === 'category')
+          await this.connection.run(`CREATE TYPE ${types[i]} AS ENUM (${want.categories.map(quoted).join(', ')})`);
+      const result = await this.connection.stream(
+        `SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`,
+      );
       for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
         yield { rowCount: chunk.rowCount, cells: wants.map((want, i) => cellsOf(chunk, i, want.as)) };
       }
@@ -188,7 +252,12 @@ export class Table {
 
   #usable(name: string): TableColumn {
     const column = this.column(name);
-    if (column.kind === 'other') throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`, { next: 'Ignore the column in data.table.columns, or select its parts with sql.' });
+    if (column.kind === 'other')
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`,
+        { next: 'Ignore the column in data.table.columns, or select its parts with sql.' },
+      );
     return column;
   }
 
@@ -197,8 +266,14 @@ export class Table {
     for (const { column: name, as } of wants) {
       const column = this.column(name);
       if (as !== 'number' || column.kind !== 'text') continue;
-      const rows = await this.#rows(`SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1`).catch(() => []);
-      if (rows.length > 0) return new StillhouseError('DATA_CELL', `${this.what}, row ${String(rows[0][0])}, column ${name}: ${JSON.stringify(rows[0][1])} is not a number`);
+      const rows = await this.#rows(
+        `SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1`,
+      ).catch(() => []);
+      if (rows.length > 0)
+        return new StillhouseError(
+          'DATA_CELL',
+          `${this.what}, row ${String(rows[0][0])}, column ${name}: ${JSON.stringify(rows[0][1])} is not a number`,
+        );
     }
     return undefined;
   }
@@ -219,9 +294,16 @@ export class Table {
 function badTable(what: string, cause: unknown): StillhouseError {
   const text = complaint(cause);
   // A database that has failed inside repeats that for every query.
-  const [, inside] = /INTERNAL Error: (.*)|Original error: "?([^"\n]*)/.exec(cause instanceof Error ? cause.message : '') ?? [];
-  if (inside !== undefined || /invalidated/.test(text)) return new StillhouseError('DATA_FORMAT', `${what}: DuckDB failed on it${inside === undefined ? '' : `: ${inside}`}`, { cause });
-  if (/Out of Memory|could not allocate|No space left|failed to offload/i.test(text)) return new StillhouseError('DATA_SPACE', `${what}: ${text}`, { cause });
+  const [, inside] =
+    /INTERNAL Error: (.*)|Original error: "?([^"\n]*)/.exec(cause instanceof Error ? cause.message : '') ?? [];
+  if (inside !== undefined || /invalidated/.test(text))
+    return new StillhouseError(
+      'DATA_FORMAT',
+      `${what}: DuckDB failed on it${inside === undefined ? '' : `: ${inside}`}`,
+      { cause },
+    );
+  if (/Out of Memory|could not allocate|No space left|failed to offload/i.test(text))
+    return new StillhouseError('DATA_SPACE', `${what}: ${text}`, { cause });
   return new StillhouseError('DATA_FORMAT', `${what}: ${text}`, { cause });
 }
 
@@ -235,9 +317,11 @@ function cellsOf(chunk: DuckDBDataChunk, index: number, as: Want['as']): Numbers
   const { rowCount } = chunk;
   if (as === 'text') return Array.from({ length: rowCount }, (_, i) => vector.getItem(i) as string | null);
   const { items, validity } = vector as unknown as NumberVector;
-  const valid = validity.data && new Uint8Array(validity.data.buffer, validity.data.byteOffset, validity.data.byteLength);
+  const valid =
+    validity.data && new Uint8Array(validity.data.buffer, validity.data.byteOffset, validity.data.byteLength);
   const isValid = (i: number): boolean => !valid || ((valid[i >> 3] >> (i & 7)) & 1) === 1;
-  if (as === 'category') return Uint32Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) + 1 : 0));
+  if (as === 'category')
+    return Uint32Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) + 1 : 0));
   if (!valid) return items as Numbers;
   return Float64Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) : NaN));
 }
@@ -263,11 +347,14 @@ export async function csvHeader(file: string, delimiter: string): Promise<string
   try {
     records = parse(Buffer.concat(parts), { bom: true, delimiter, to: 1, relax_column_count: true });
   } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError('DATA_FORMAT', `${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
   if (records.length === 0) throw new StillhouseError('DATA_EMPTY', `${file} is empty: it has no header`);
   const header = records[0].map((name) => name.trim());
   const twice = header.find((name, i) => header.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
-  if (twice !== undefined) throw new StillhouseError('DATA_COLUMN', `${file} has two columns named ${JSON.stringify(twice)}`);
+  if (twice !== undefined)
+    throw new StillhouseError('DATA_COLUMN', `${file} has two columns named ${JSON.stringify(twice)}`);
   return header;
 }

@@ -26,38 +26,65 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
     const pass = selection.pass();
     const size = sizeOf(set.inputShape);
     let first = 0;
-    for await (const { rowCount, cells: [inputs, labels] } of set.chunks()) {
+    for await (const {
+      rowCount,
+      cells: [inputs, labels],
+    } of set.chunks()) {
       for (let i = 0; i < rowCount; i++) {
         if (!selection.isWhole && pass(first + i, {}) !== 'training') continue;
         most = Math.max(most, labels[i * set.labelCount]);
         const row = inputs.subarray(i * size, (i + 1) * size);
-        summaries.forEach((summary, channel) => summary.add(row.filter((_, k) => k % channels === channel), undefined));
+        summaries.forEach((summary, channel) =>
+          summary.add(
+            row.filter((_, k) => k % channels === channel),
+            undefined,
+          ),
+        );
       }
       first += rowCount;
     }
   }
   const scaling = {
-    unit: { factors: [1 / 255], offsets: [0] }, symmetric: { factors: [1 / 127.5], offsets: [-1] }, none: { factors: [1], offsets: [0] },
-    standardize: { factors: summaries.map(({ deviation }) => 1 / deviation), offsets: summaries.map(({ mean, deviation }) => -mean / deviation) },
+    unit: { factors: [1 / 255], offsets: [0] },
+    symmetric: { factors: [1 / 127.5], offsets: [-1] },
+    none: { factors: [1], offsets: [0] },
+    standardize: {
+      factors: summaries.map(({ deviation }) => 1 / deviation),
+      offsets: summaries.map(({ mean, deviation }) => -mean / deviation),
+    },
   }[scale];
-  return { ...scaling, classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null, classes: set.classes ?? null };
+  return {
+    ...scaling,
+    classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null,
+    classes: set.classes ?? null,
+  };
 }
 
 /**
  * What the training rows of the small set add to what was fitted on the large one: classes. Undefined where they add none.
  * @throws what reading the set throws
  */
-export async function extendTensors(base: FittedTensors, set: TensorSet, selection: Selection): Promise<FittedTensors | undefined> {
+export async function extendTensors(
+  base: FittedTensors,
+  set: TensorSet,
+  selection: Selection,
+): Promise<FittedTensors | undefined> {
   const pass = selection.pass();
   const found = new Set<number>();
   let first = 0;
-  for await (const { rowCount, cells: [, labels] } of set.chunks()) {
-    for (let i = 0; i < rowCount; i++) if (selection.isWhole || pass(first + i, {}) === 'training') found.add(labels[i * set.labelCount]);
+  for await (const {
+    rowCount,
+    cells: [, labels],
+  } of set.chunks()) {
+    for (let i = 0; i < rowCount; i++)
+      if (selection.isWhole || pass(first + i, {}) === 'training') found.add(labels[i * set.labelCount]);
     first += rowCount;
   }
   if (base.classes) {
     const classes = set.classes!.filter((name, i) => found.has(i) && !base.classes!.includes(name));
-    return classes.length === 0 ? undefined : { ...base, classes: [...base.classes, ...classes], classCount: base.classes.length + classes.length };
+    return classes.length === 0
+      ? undefined
+      : { ...base, classes: [...base.classes, ...classes], classCount: base.classes.length + classes.length };
   }
   // What is no class is left to be refused where it is written.
   let most = 0;
@@ -75,28 +102,56 @@ interface Options {
   readonly labelCount: number;
 }
 
-export async function* storedTensors(set: TensorSet, { name, loss, fitted: { classes, classCount }, withLabels, labelCount: wantedLabels }: Options): AsyncGenerator<StoredRows> {
+export async function* storedTensors(
+  set: TensorSet,
+  { name, loss, fitted: { classes, classCount }, withLabels, labelCount: wantedLabels }: Options,
+): AsyncGenerator<StoredRows> {
   const { what } = set;
   const labelCount = withLabels ? set.labelCount : wantedLabels;
   const limit = classes?.length ?? classCount ?? 2;
   // Another set's folders need not be the same: its classes are found by their names.
   const places = withLabels ? set.classes?.map((each) => classes!.indexOf(each)) : undefined;
   let first = 0;
-  for await (const { rowCount, cells: [inputs, given] } of set.chunks()) {
-    const labels = !withLabels ? new Float32Array(rowCount * labelCount) : places ? Float32Array.from(given, (label) => places[label]) : given;
+  for await (const {
+    rowCount,
+    cells: [inputs, given],
+  } of set.chunks()) {
+    const labels = !withLabels
+      ? new Float32Array(rowCount * labelCount)
+      : places
+        ? Float32Array.from(given, (label) => places[label])
+        : given;
     const problems = new Map<number, () => Promise<StillhouseError>>();
     for (let i = 0; i < labels.length; i++) {
       const label = labels[i];
-      const isRight = isClassification(loss) ? Number.isInteger(label) && label >= 0 && label < limit : Number.isFinite(label);
+      const isRight = isClassification(loss)
+        ? Number.isInteger(label) && label >= 0 && label < limit
+        : Number.isFinite(label);
       const row = first + Math.floor(i / labelCount);
       if (isRight || problems.has(row - first)) continue;
       const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
-      const wanted = set.classes ? 'a class of the training rows' : isClassification(loss) ? `a class from 0 to ${limit - 1}, as ${loss} needs` : 'a finite number';
-      problems.set(row - first, async () => new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`));
+      const wanted = set.classes
+        ? 'a class of the training rows'
+        : isClassification(loss)
+          ? `a class from 0 to ${limit - 1}, as ${loss} needs`
+          : 'a finite number';
+      problems.set(
+        row - first,
+        async () =>
+          new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`),
+      );
     }
     for (let i = 0; i < inputs.length; i++) {
       const row = Math.floor(i / (inputs.length / rowCount));
-      if (inputs[i] - inputs[i] !== 0 && !problems.has(row)) problems.set(row, async () => new StillhouseError('DATA_CELL', `data.${name} (${what}): row ${first + row} holds a number that is not finite`));
+      if (inputs[i] - inputs[i] !== 0 && !problems.has(row))
+        problems.set(
+          row,
+          async () =>
+            new StillhouseError(
+              'DATA_CELL',
+              `data.${name} (${what}): row ${first + row} holds a number that is not finite`,
+            ),
+        );
     }
     yield { first, rowCount, cells: [inputs], labels: [labels], keys: undefined, dropped: new Set(), problems };
     first += rowCount;

@@ -24,11 +24,18 @@ export const chunkRows = 4096;
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 /** Cuts arrays into chunks that share their memory. */
-export async function* chunksOf(inputs: Numbers, labels: Numbers, rowCount: number): AsyncGenerator<Chunk & { readonly cells: readonly [Numbers, Numbers] }> {
+export async function* chunksOf(
+  inputs: Numbers,
+  labels: Numbers,
+  rowCount: number,
+): AsyncGenerator<Chunk & { readonly cells: readonly [Numbers, Numbers] }> {
   const width = inputs.length / Math.max(1, rowCount);
   const labelCount = labels.length / Math.max(1, rowCount);
   for (let first = 0; first < rowCount; first += chunkRows) {
     const end = Math.min(rowCount, first + chunkRows);
-    yield { rowCount: end - first, cells: [inputs.subarray(first * width, end * width), labels.subarray(first * labelCount, end * labelCount)] };
+    yield {
+      rowCount: end - first,
+      cells: [inputs.subarray(first * width, end * width), labels.subarray(first * labelCount, end * labelCount)],
+    };
   }
 }

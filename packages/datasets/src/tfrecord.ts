@@ -39,10 +39,18 @@ export async function* recordsOf(file: string): AsyncGenerator<Uint8Array> {
       let at = 0;
       while (rest.length - at >= 12) {
         const length = Number(rest.readBigUInt64LE(at));
-        if (rest.readUInt32LE(at + 8) !== maskedCrc(rest.subarray(at, at + 8)) || length > longestRecord) throw new StillhouseError('DATA_FORMAT', `${where()}: its length does not fit its checksum; the file is damaged, or no TFRecord file`);
+        if (rest.readUInt32LE(at + 8) !== maskedCrc(rest.subarray(at, at + 8)) || length > longestRecord)
+          throw new StillhouseError(
+            'DATA_FORMAT',
+            `${where()}: its length does not fit its checksum; the file is damaged, or no TFRecord file`,
+          );
         if (rest.length - at < length + 16) break;
         const record = rest.subarray(at + 12, at + 12 + length);
-        if (rest.readUInt32LE(at + 12 + length) !== maskedCrc(record)) throw new StillhouseError('DATA_FORMAT', `${where()}: its bytes do not fit their checksum; the file is damaged`);
+        if (rest.readUInt32LE(at + 12 + length) !== maskedCrc(record))
+          throw new StillhouseError(
+            'DATA_FORMAT',
+            `${where()}: its bytes do not fit their checksum; the file is damaged`,
+          );
         yield record;
         index += 1;
         at += length + 16;
@@ -51,7 +59,11 @@ export async function* recordsOf(file: string): AsyncGenerator<Uint8Array> {
     }
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_TRUNCATED', `${where()}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError(
+      'DATA_TRUNCATED',
+      `${where()}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   } finally {
     raw.destroy();
   }
@@ -64,7 +76,14 @@ const description = {
     BytesList: { fields: { value: { rule: 'repeated', type: 'bytes', id: 1 } } },
     FloatList: { fields: { value: { rule: 'repeated', type: 'float', id: 1, options: { packed: true } } } },
     Int64List: { fields: { value: { rule: 'repeated', type: 'int64', id: 1, options: { packed: true } } } },
-    Feature: { oneofs: { kind: { oneof: ['bytesList', 'floatList', 'int64List'] } }, fields: { bytesList: { type: 'BytesList', id: 1 }, floatList: { type: 'FloatList', id: 2 }, int64List: { type: 'Int64List', id: 3 } } },
+    Feature: {
+      oneofs: { kind: { oneof: ['bytesList', 'floatList', 'int64List'] } },
+      fields: {
+        bytesList: { type: 'BytesList', id: 1 },
+        floatList: { type: 'FloatList', id: 2 },
+        int64List: { type: 'Int64List', id: 3 },
+      },
+    },
     Features: { fields: { feature: { keyType: 'string', type: 'Feature', id: 1 } } },
     Example: { fields: { features: { type: 'Features', id: 1 } } },
   },
@@ -80,9 +99,16 @@ interface Feature {
 /** @throws StillhouseError DATA_FORMAT */
 export function featuresOf(record: Uint8Array, where: string): Readonly<Record<string, Feature>> {
   try {
-    return (Example.decode(record) as unknown as { features?: { feature?: Record<string, Feature> } }).features?.feature ?? {};
+    return (
+      (Example.decode(record) as unknown as { features?: { feature?: Record<string, Feature> } }).features?.feature ??
+      {}
+    );
   } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${where} is not a tf.Example: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${where} is not a tf.Example: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -93,21 +119,33 @@ export interface ExampleConfig {
   readonly image?: ImageShape | undefined;
 }
 
-const numbersOf = ({ floatList, int64List }: Feature): number[] | undefined => (floatList ? [...floatList.value] : int64List?.value.map((value) => (typeof value === 'number' ? value : value.toNumber())));
+const numbersOf = ({ floatList, int64List }: Feature): number[] | undefined =>
+  floatList
+    ? [...floatList.value]
+    : int64List?.value.map((value) => (typeof value === 'number' ? value : value.toNumber()));
 
 /** One row: its inputs, and its label as text or number. */
-async function rowOf(record: Uint8Array, { inputs, label, image }: ExampleConfig, where: string): Promise<{ values: ArrayLike<number>; isBytes: boolean; label: number | string }> {
+async function rowOf(
+  record: Uint8Array,
+  { inputs, label, image }: ExampleConfig,
+  where: string,
+): Promise<{ values: ArrayLike<number>; isBytes: boolean; label: number | string }> {
   const features = featuresOf(record, where);
   const named = (name: string): Feature => {
     const feature = features[name];
-    if (!feature) throw new StillhouseError('DATA_COLUMN', `${where} has no feature ${JSON.stringify(name)}; it has ${Object.keys(features).sort().join(', ')}`);
+    if (!feature)
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${where} has no feature ${JSON.stringify(name)}; it has ${Object.keys(features).sort().join(', ')}`,
+      );
     return feature;
   };
   const [labelBytes] = named(label).bytesList?.value ?? [];
   const labelValue = labelBytes ? new TextDecoder().decode(labelBytes) : numbersOf(named(label))?.[0];
   if (labelValue === undefined) throw new StillhouseError('DATA_CELL', `${where}: feature ${label} is empty`);
   const [bytes] = named(inputs).bytesList?.value ?? [];
-  if (bytes) return { values: image ? await decodeImage(bytes, image, where) : bytes, isBytes: true, label: labelValue };
+  if (bytes)
+    return { values: image ? await decodeImage(bytes, image, where) : bytes, isBytes: true, label: labelValue };
   return { values: numbersOf(named(inputs)) ?? [], isBytes: false, label: labelValue };
 }
 
@@ -141,18 +179,28 @@ export async function tfrecordSet(what: string, files: readonly string[], config
   for (const file of files) {
     for await (const chunk of recordChunks(file)) {
       first ??= await rowOf(chunk[0].record, config, chunk[0].where);
-      if (typeof first.label === 'string') for (const { record, where } of chunk) names.add(String((await rowOf(record, { ...config, image: undefined }, where)).label));
+      if (typeof first.label === 'string')
+        for (const { record, where } of chunk)
+          names.add(String((await rowOf(record, { ...config, image: undefined }, where)).label));
       rowCount += chunk.length;
     }
   }
   if (!first) throw new StillhouseError('DATA_EMPTY', `${what} has no records`);
   const { isBytes } = first;
-  const inputShape = config.image ? [...config.image.size, config.image.channels] : (config.shape ?? [first.values.length]);
+  const inputShape = config.image
+    ? [...config.image.size, config.image.channels]
+    : (config.shape ?? [first.values.length]);
   const size = sizeOf(inputShape);
   const classes = names.size > 0 ? [...names].sort() : undefined;
   const dtype: TensorType = isBytes ? 'U8' : 'F32';
   return {
-    what, rowCount, inputShape, dtype, isBytes, classes, labelCount: 1,
+    what,
+    rowCount,
+    inputShape,
+    dtype,
+    isBytes,
+    classes,
+    labelCount: 1,
     async *chunks() {
       for (const file of files) {
         for await (const chunk of recordChunks(file)) {
@@ -160,8 +208,13 @@ export async function tfrecordSet(what: string, files: readonly string[], config
           const labels = new Float32Array(chunk.length);
           (await Promise.all(chunk.map(({ record, where }) => rowOf(record, config, where)))).forEach((row, i) => {
             const { where } = chunk[i];
-            if (row.values.length !== size) throw new StillhouseError('DATA_FORMAT', `${where}: feature ${config.inputs} has ${row.values.length} values, not ${size}`);
-            if (row.isBytes !== isBytes || (typeof row.label === 'string') !== Boolean(classes)) throw new StillhouseError('DATA_FORMAT', `${where} has features of other types than the first record`);
+            if (row.values.length !== size)
+              throw new StillhouseError(
+                'DATA_FORMAT',
+                `${where}: feature ${config.inputs} has ${row.values.length} values, not ${size}`,
+              );
+            if (row.isBytes !== isBytes || (typeof row.label === 'string') !== Boolean(classes))
+              throw new StillhouseError('DATA_FORMAT', `${where} has features of other types than the first record`);
             inputs.set(row.values, i * size);
             labels[i] = classes ? classes.indexOf(String(row.label)) : Number(row.label);
           });

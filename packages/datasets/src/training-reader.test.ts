@@ -2,13 +2,45 @@
 // from blocks that are kept, or from a set that is shuffled whole; for steps in order, after a jump, and of many ranks.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeColumns, epochOrder, inputWidth, ledgerDigest, stepsPerEpoch, wholeLedger, zerosOf, type DatasetManifest, type FittedColumn, type Numbers, type Schedule, type SetManifest } from '@stillhouse/core';
+import {
+  encodeColumns,
+  epochOrder,
+  inputWidth,
+  ledgerDigest,
+  stepsPerEpoch,
+  wholeLedger,
+  zerosOf,
+  type DatasetManifest,
+  type FittedColumn,
+  type Numbers,
+  type Schedule,
+  type SetManifest,
+} from '@stillhouse/core';
 import { encodeBlock, sha256, type BlockShape } from './blocks.js';
 import { TrainingReader } from './training-reader.js';
 
-const number: FittedColumn = { name: 'a', type: 'number', transform: 'none', shift: 1, scale: 2, fill: 5, indicator: false, missing: 'mean', dtype: 'F32' };
+const number: FittedColumn = {
+  name: 'a',
+  type: 'number',
+  transform: 'none',
+  shift: 1,
+  scale: 2,
+  fill: 5,
+  indicator: false,
+  missing: 'mean',
+  dtype: 'F32',
+};
 const narrow: readonly FittedColumn[] = [number, { ...number, name: 'b', dtype: 'F64' }];
-const wide: readonly FittedColumn[] = [number, { name: 'c', type: 'category', encode: 'oneHot', categories: ['x', 'y', 'z', 'u', 'v', 'w', 'p', 'q', 'r'], dtype: 'U8' }];
+const wide: readonly FittedColumn[] = [
+  number,
+  {
+    name: 'c',
+    type: 'category',
+    encode: 'oneHot',
+    categories: ['x', 'y', 'z', 'u', 'v', 'w', 'p', 'q', 'r'],
+    dtype: 'U8',
+  },
+];
 
 interface World {
   readonly manifest: DatasetManifest;
@@ -20,8 +52,10 @@ interface World {
 
 function worldOf(columns: readonly FittedColumn[], rowCount: number, blockRows: number): World {
   const shape: BlockShape = { columns, inputShape: [inputWidth(columns)], labelCount: 1, labelType: 'F32' };
-  const cellOf = (row: number, k: number): number => (columns[k].type === 'category' ? row % 10 : row % 11 === 0 ? NaN : row * 3 + k);
-  const cellsOf = (rows: readonly number[]): Numbers[] => columns.map((_, k) => Float64Array.from(rows, (row) => cellOf(row, k)));
+  const cellOf = (row: number, k: number): number =>
+    columns[k].type === 'category' ? row % 10 : row % 11 === 0 ? NaN : row * 3 + k;
+  const cellsOf = (rows: readonly number[]): Numbers[] =>
+    columns.map((_, k) => Float64Array.from(rows, (row) => cellOf(row, k)));
   const blocks = new Map<string, Uint8Array>();
   const hashes: string[] = [];
   for (let first = 0; first < rowCount; first += blockRows) {
@@ -42,15 +76,39 @@ function worldOf(columns: readonly FittedColumn[], rowCount: number, blockRows: 
     return { x, y: row };
   });
   const set: SetManifest = { rowCount, blockRows, blocks: hashes, rowsDigest: ledgerDigest(wholeLedger(rowCount)) };
-  return { manifest: { columns, inputShape: [width], outputs: 1, labelCount: 1, classes: null, targets: [], sets: { large: set } }, set, blocks, expected };
+  return {
+    manifest: {
+      columns,
+      inputShape: [width],
+      outputs: 1,
+      labelCount: 1,
+      classes: null,
+      targets: [],
+      sets: { large: set },
+    },
+    set,
+    blocks,
+    expected,
+  };
 }
 
 const scheduleArbitrary = fc.record({
-  rowCount: fc.integer({ min: 1, max: 200 }), batch: fc.integer({ min: 1, max: 40 }), ranks: fc.integer({ min: 1, max: 5 }), epochs: fc.integer({ min: 1, max: 3 }), seed: fc.nat(),
-  windows: fc.option(fc.record({ blockRows: fc.integer({ min: 1, max: 30 }), windowBlocks: fc.integer({ min: 1, max: 4 }) }), { nil: undefined }),
+  rowCount: fc.integer({ min: 1, max: 200 }),
+  batch: fc.integer({ min: 1, max: 40 }),
+  ranks: fc.integer({ min: 1, max: 5 }),
+  epochs: fc.integer({ min: 1, max: 3 }),
+  seed: fc.nat(),
+  windows: fc.option(
+    fc.record({ blockRows: fc.integer({ min: 1, max: 30 }), windowBlocks: fc.integer({ min: 1, max: 4 }) }),
+    { nil: undefined },
+  ),
 });
 
-async function readAll(columns: readonly FittedColumn[], schedule: Schedule, from: { step: number; lo: number; hi: number }): Promise<void> {
+async function readAll(
+  columns: readonly FittedColumn[],
+  schedule: Schedule,
+  from: { step: number; lo: number; hi: number },
+): Promise<void> {
   const { manifest, set, blocks, expected } = worldOf(columns, schedule.rowCount, schedule.windows?.blockRows ?? 17);
   const reader = new TrainingReader(manifest, set, schedule, async (hash) => {
     await Promise.resolve();
@@ -61,7 +119,10 @@ async function readAll(columns: readonly FittedColumn[], schedule: Schedule, fro
   for (let step = from.step; step < steps * schedule.epochs; step++) {
     const epoch = Math.floor(step / steps);
     const order = epochOrder(schedule, epoch);
-    const ranks = Array.from({ length: from.hi - from.lo }, (_, i) => ({ rank: from.lo + i, rows: order.rankRows({ step, rank: from.lo + i }) }));
+    const ranks = Array.from({ length: from.hi - from.lo }, (_, i) => ({
+      rank: from.lo + i,
+      rows: order.rankRows({ step, rank: from.lo + i }),
+    }));
     reader.begin({ epoch, step, order, ranks });
     for (const task of ranks) {
       const batch = await reader.read(task);
@@ -74,17 +135,34 @@ async function readAll(columns: readonly FittedColumn[], schedule: Schedule, fro
   }
 }
 
-describe.each([['narrow rows, from windows', narrow], ['wide rows, from blocks', wide]])('%s', (_, columns) => {
+describe.each([
+  ['narrow rows, from windows', narrow],
+  ['wide rows, from blocks', wide],
+])('%s', (_, columns) => {
   test('are the rows of each rank, from any step on, on a worker of any ranks', async () => {
-    await fc.assert(fc.asyncProperty(scheduleArbitrary, fc.nat(1000), fc.nat(), fc.nat(), async (schedule, start, a, b) => {
-      const lo = a % schedule.ranks;
-      await readAll(columns, schedule, { step: start % (stepsPerEpoch(schedule) * schedule.epochs), lo, hi: lo + 1 + (b % (schedule.ranks - lo)) });
-    }), { numRuns: 60 });
+    await fc.assert(
+      fc.asyncProperty(scheduleArbitrary, fc.nat(1000), fc.nat(), fc.nat(), async (schedule, start, a, b) => {
+        const lo = a % schedule.ranks;
+        await readAll(columns, schedule, {
+          step: start % (stepsPerEpoch(schedule) * schedule.epochs),
+          lo,
+          hi: lo + 1 + (b % (schedule.ranks - lo)),
+        });
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
 test('a block that could not be fetched fails the read that needs it, and is fetched again for the next', async () => {
-  const schedule: Schedule = { rowCount: 60, batch: 10, ranks: 1, epochs: 1, seed: 1, windows: { blockRows: 10, windowBlocks: 2 } };
+  const schedule: Schedule = {
+    rowCount: 60,
+    batch: 10,
+    ranks: 1,
+    epochs: 1,
+    seed: 1,
+    windows: { blockRows: 10, windowBlocks: 2 },
+  };
   const { manifest, set, blocks, expected } = worldOf(narrow, 60, 10);
   let isAway = true;
   const reader = new TrainingReader(manifest, set, schedule, async (hash) => {

@@ -1,7 +1,16 @@
 // The rows of training, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its
 // blocks; of a set that is drawn from windows, windows are filled ahead, or their blocks fetched where filling them would
 // take much more memory than blocks do (wide one-hot columns, images).
-import { epochOrder, inputWidth, limits, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type SetManifest } from '@stillhouse/core';
+import {
+  epochOrder,
+  inputWidth,
+  limits,
+  type DatasetManifest,
+  type EpochOrder,
+  type RowIds,
+  type Schedule,
+  type SetManifest,
+} from '@stillhouse/core';
 import { BlockReader } from './block-reader.js';
 import { partsOf, storedRowBytes, type Batch } from './blocks.js';
 import { joinBatches, WindowReader } from './window-reader.js';
@@ -48,23 +57,36 @@ export class TrainingReader {
     const needed = place.ranks.flatMap(({ rank, rows }) => this.#windowsOf(place, rank, rows.length));
     if (this.#windows) return this.#windows.prepare(new Map(needed));
     const { windowBlocks } = this.schedule.windows!;
-    this.#blocks.keptBytes = Math.max(limits.keptBlockBytes, place.ranks.length * 2 * (windowBlocks + 1) * limits.blockTargetBytes);
+    this.#blocks.keptBytes = Math.max(
+      limits.keptBlockBytes,
+      place.ranks.length * 2 * (windowBlocks + 1) * limits.blockTargetBytes,
+    );
     const blocksOf = new Map<string, readonly string[]>();
-    for (const [name, rows] of needed) blocksOf.set(name, this.#blocksOf.get(name) ?? partsOf(this.set, rows()).map(({ block }) => this.set.blocks[block]));
+    for (const [name, rows] of needed)
+      blocksOf.set(
+        name,
+        this.#blocksOf.get(name) ?? partsOf(this.set, rows()).map(({ block }) => this.set.blocks[block]),
+      );
     this.#blocksOf = blocksOf;
     for (const hashes of blocksOf.values()) this.#blocks.prefetch(hashes);
   }
 
   /** @throws what `fetch` throws */
   async read({ rank, rows }: { readonly rank: number; readonly rows: RowIds }): Promise<Batch> {
-    const { epoch, step, order: { windows } } = this.#place!;
+    const {
+      epoch,
+      step,
+      order: { windows },
+    } = this.#place!;
     if (!windows || !this.#windows) return this.#blocks.read(this.set, rows);
     const place = windows.placeOf({ step, rank });
     const batches: Batch[] = [];
-    for (let at = place; at < place + rows.length; ) {
+    for (let at = place; at < place + rows.length;) {
       const index = Math.floor(at / windows.rows);
       const end = Math.min(place + rows.length, (index + 1) * windows.rows);
-      batches.push(await this.#windows.read(nameOf(epoch, rank, index), at - index * windows.rows, end - index * windows.rows));
+      batches.push(
+        await this.#windows.read(nameOf(epoch, rank, index), at - index * windows.rows, end - index * windows.rows),
+      );
       at = end;
     }
     return joinBatches(batches);
@@ -76,7 +98,10 @@ export class TrainingReader {
     const place = windows.placeOf({ step, rank });
     const first = Math.floor(place / windows.rows);
     const last = Math.floor((place + Math.max(1, count) - 1) / windows.rows);
-    const named = Array.from({ length: last - first + 1 }, (_, i): [string, () => Float64Array] => [nameOf(epoch, rank, first + i), () => windows.rowsOf(rank, first + i)]);
+    const named = Array.from({ length: last - first + 1 }, (_, i): [string, () => Float64Array] => [
+      nameOf(epoch, rank, first + i),
+      () => windows.rowsOf(rank, first + i),
+    ]);
     const isLast = (last + 1) * windows.rows >= windows.lengthOf(rank);
     if (!isLast) return [...named, [nameOf(epoch, rank, last + 1), () => windows.rowsOf(rank, last + 1)]];
     if (epoch + 1 >= this.schedule.epochs) return named;

@@ -44,7 +44,11 @@ export class WindowReader {
     }
     const width = inputWidth(this.manifest.columns);
     const { labelCount } = this.manifest;
-    return { rows: to - from, x: window.x.subarray(from * width, to * width), y: window.y.subarray(from * labelCount, to * labelCount) };
+    return {
+      rows: to - from,
+      x: window.x.subarray(from * width, to * width),
+      y: window.y.subarray(from * labelCount, to * labelCount),
+    };
   }
 
   #fill(name: string, rows: Float64Array): Filling {
@@ -52,11 +56,20 @@ export class WindowReader {
     const width = inputWidth(columns);
     const [x, y] = [new Float32Array(rows.length * width), new Float32Array(rows.length * labelCount)];
     const filling: Filling = {
-      x, y, isDone: false,
-      done: Promise.all(partsOf(this.set, rows).map(async (part) => {
-        const hash = this.set.blocks[part.block];
-        encodePart(this.manifest, decodeBlock(await this.fetch(hash), this.manifest, `block ${hash.slice(0, 12)}`), part, { x, y, width });
-      })).then(() => void (filling.isDone = true)),
+      x,
+      y,
+      isDone: false,
+      done: Promise.all(
+        partsOf(this.set, rows).map(async (part) => {
+          const hash = this.set.blocks[part.block];
+          encodePart(
+            this.manifest,
+            decodeBlock(await this.fetch(hash), this.manifest, `block ${hash.slice(0, 12)}`),
+            part,
+            { x, y, width },
+          );
+        }),
+      ).then(() => void (filling.isDone = true)),
     };
     // Whoever reads meets the failure, and a later attempt may succeed.
     filling.done.catch(() => this.#windows.get(name) === filling && this.#windows.delete(name));
@@ -68,5 +81,9 @@ export class WindowReader {
 export function joinBatches(batches: readonly Batch[]): Batch {
   if (batches.length === 1) return batches[0];
   const join = (parts: readonly Float32Array[]): Float32Array => floatsOf(joinBytes(parts.map(bytesOf)));
-  return { rows: batches.reduce((sum, { rows }) => sum + rows, 0), x: join(batches.map(({ x }) => x)), y: join(batches.map(({ y }) => y)) };
+  return {
+    rows: batches.reduce((sum, { rows }) => sum + rows, 0),
+    x: join(batches.map(({ x }) => x)),
+    y: join(batches.map(({ y }) => y)),
+  };
 }

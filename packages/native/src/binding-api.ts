@@ -32,9 +32,19 @@ export interface GraphSession {
 
 /** Stillhouse's own binding (binding/graph_session.cc): runs graphs on memory of JavaScript. */
 export interface GraphSessions {
-  open(graphDef: Uint8Array, config: Uint8Array, inputs: readonly { name: string; dtype: number; shape: readonly number[] }[], outputs: readonly string[]): GraphSession;
+  open(
+    graphDef: Uint8Array,
+    config: Uint8Array,
+    inputs: readonly { name: string; dtype: number; shape: readonly number[] }[],
+    outputs: readonly string[],
+  ): GraphSession;
   /** outputs[i] = factor · value; returns whether all values are finite. */
-  run(session: GraphSession, inputs: readonly TensorValues[], outputs: readonly Float32Array[], factor: number): boolean;
+  run(
+    session: GraphSession,
+    inputs: readonly TensorValues[],
+    outputs: readonly Float32Array[],
+    factor: number,
+  ): boolean;
 }
 
 export interface NativeBackend extends tf.KernelBackend {

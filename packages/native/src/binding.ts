@@ -36,18 +36,43 @@ export function placePackage(folder: string, tell: Progress): void {
 export function compileBindings(folder: string, tell: Progress): void {
   const compiler = findTool('compiler', process.env['CXX']);
   const sources = join(packageOf(folder), 'binding');
-  if (!existsSync(sources)) throw new StillhouseError('BACKEND_BUILD', `${bindingPackage} has no binding to compile in ${sources}`);
+  if (!existsSync(sources))
+    throw new StillhouseError('BACKEND_BUILD', `${bindingPackage} has no binding to compile in ${sources}`);
   const lib = join(folder, 'lib');
   const compile = (file: string, files: readonly string[]): void => {
     tell(`compiling ${file} with ${compiler}`);
     const isMac = process.platform === 'darwin';
     const { status, stderr } = run(compiler, [
-      '-shared', '-fPIC', '-O3', '-std=c++17', '-w', '-DNAPI_VERSION=8', ...(isMac ? ['-undefined', 'dynamic_lookup'] : []),
-      '-I', sources, '-I', nodeApiHeaders, '-I', join(folder, 'include'), '-o', join(folder, file), ...files,
-      ...librariesIn(lib).map((name) => join(lib, name)), `-Wl,-rpath,${isMac ? '@loader_path' : '$ORIGIN'}`,
+      '-shared',
+      '-fPIC',
+      '-O3',
+      '-std=c++17',
+      '-w',
+      '-DNAPI_VERSION=8',
+      ...(isMac ? ['-undefined', 'dynamic_lookup'] : []),
+      '-I',
+      sources,
+      '-I',
+      nodeApiHeaders,
+      '-I',
+      join(folder, 'include'),
+      '-o',
+      join(folder, file),
+      ...files,
+      ...librariesIn(lib).map((name) => join(lib, name)),
+      `-Wl,-rpath,${isMac ? '@loader_path' : '$ORIGIN'}`,
     ]);
-    if (status !== 0) throw new StillhouseError('BACKEND_BUILD', `${file} does not compile: ${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`);
+    if (status !== 0)
+      throw new StillhouseError(
+        'BACKEND_BUILD',
+        `${file} does not compile: ${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`,
+      );
   };
-  compile(bindingFile, readdirSync(sources).filter((name) => name.endsWith('.cc')).map((name) => join(sources, name)));
+  compile(
+    bindingFile,
+    readdirSync(sources)
+      .filter((name) => name.endsWith('.cc'))
+      .map((name) => join(sources, name)),
+  );
   compile(sessionsFile, [sessionsSource]);
 }

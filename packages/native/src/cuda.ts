@@ -24,17 +24,30 @@ export function nvidiaRequirements(metadata: string): string[] {
  * @param source the TensorFlow whose requirements these are; beside a Python's, the libraries that it has are linked
  * @throws StillhouseError BACKEND_SOURCE, BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE
  */
-export async function downloadNvidia(source: Source, at: { folder: string; downloads: string; tell: Progress }): Promise<void> {
+export async function downloadNvidia(
+  source: Source,
+  at: { folder: string; downloads: string; tell: Progress },
+): Promise<void> {
   const { folder, downloads, tell } = at;
   if (source.kind === 'folder') {
     const beside = join(dirname(source.path), 'nvidia');
-    if (!existsSync(beside)) throw new StillhouseError('BACKEND_SOURCE', `beside ${source.path} there is no folder nvidia with the libraries of CUDA`, { next: "Install tensorflow[and-cuda] in that Python, or leave out --from." });
+    if (!existsSync(beside))
+      throw new StillhouseError(
+        'BACKEND_SOURCE',
+        `beside ${source.path} there is no folder nvidia with the libraries of CUDA`,
+        { next: 'Install tensorflow[and-cuda] in that Python, or leave out --from.' },
+      );
     tell(`linking ${beside}`);
     symlinkSync(beside, join(folder, 'nvidia'));
     return;
   }
   const requirements = nvidiaRequirements(await readEntry(source.path, /\.dist-info\/METADATA$/));
-  if (requirements.length === 0) throw new StillhouseError('BACKEND_SOURCE', `${source.path} names no libraries of CUDA: it is not the build for it`, { next: 'Give the wheel named tensorflow, not tensorflow_cpu; it exists for Linux.' });
+  if (requirements.length === 0)
+    throw new StillhouseError(
+      'BACKEND_SOURCE',
+      `${source.path} names no libraries of CUDA: it is not the build for it`,
+      { next: 'Give the wheel named tensorflow, not tensorflow_cpu; it exists for Linux.' },
+    );
   const wheels = join(downloads, 'nvidia');
   mkdirSync(wheels, { recursive: true });
   downloadWithPip(requirements, { downloads: wheels, tell });

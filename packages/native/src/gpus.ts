@@ -14,17 +14,27 @@ export interface Gpu {
  * CUDA_VISIBLE_DEVICES narrows them, as it does for CUDA.
  */
 export function visibleGpus(env: NodeJS.ProcessEnv): Gpu[] {
-  const { status, stdout } = run('nvidia-smi', ['--query-gpu=uuid,name,memory.total,driver_version', '--format=csv,noheader'], { env, timeout: 10_000 });
+  const { status, stdout } = run(
+    'nvidia-smi',
+    ['--query-gpu=uuid,name,memory.total,driver_version', '--format=csv,noheader'],
+    { env, timeout: 10_000 },
+  );
   if (status !== 0) return [];
-  const all = stdout.trim().split('\n').filter(Boolean).map((line) => {
-    const [uuid, name, memory, driver] = line.split(',').map((cell) => cell.trim());
-    return { uuid, name, memory, driver };
-  });
+  const all = stdout
+    .trim()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [uuid, name, memory, driver] = line.split(',').map((cell) => cell.trim());
+      return { uuid, name, memory, driver };
+    });
   const wanted = env['CUDA_VISIBLE_DEVICES'];
   if (wanted === undefined) return all;
   const chosen: Gpu[] = [];
   for (const entry of wanted.split(',').map((cell) => cell.trim())) {
-    const gpu = /^\d+$/.test(entry) ? all[Number(entry)] : all.find(({ uuid }) => entry !== '' && uuid.startsWith(entry));
+    const gpu = /^\d+$/.test(entry)
+      ? all[Number(entry)]
+      : all.find(({ uuid }) => entry !== '' && uuid.startsWith(entry));
     // CUDA stops at the first that does not exist.
     if (!gpu) break;
     chosen.push(gpu);

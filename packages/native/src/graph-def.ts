@@ -29,15 +29,21 @@ function shapeMessage(messages: Messages, shape: readonly number[]): Message {
 
 function scalarSetter(kind: number): string {
   switch (kind) {
-    case attributeKinds.string: return 'S';
-    case attributeKinds.int: return 'I';
-    case attributeKinds.float: return 'F';
-    case attributeKinds.type: return 'Type';
-    default: return 'B';
+    case attributeKinds.string:
+      return 'S';
+    case attributeKinds.int:
+      return 'I';
+    case attributeKinds.float:
+      return 'F';
+    case attributeKinds.type:
+      return 'Type';
+    default:
+      return 'B';
   }
 }
 
-const encodeString = (kind: number, value: unknown): unknown => (kind === attributeKinds.string ? new TextEncoder().encode(String(value)) : value);
+const encodeString = (kind: number, value: unknown): unknown =>
+  kind === attributeKinds.string ? new TextEncoder().encode(String(value)) : value;
 
 function attributeMessage(messages: Messages, { type, value }: OpAttribute): Message {
   const proto = new messages['AttrValue']();

@@ -17,7 +17,14 @@ test('of a wheel only the two libraries and the headers of the C API are taken',
   expect(placeOf('tensorflow/libtensorflow_framework.2.dylib')).toBe(join('lib', 'libtensorflow_framework.2.dylib'));
   expect(placeOf('tensorflow/include/tensorflow/c/eager/c_api.h')).toBe(join('include', 'tensorflow/c/eager/c_api.h'));
   expect(placeOf('tensorflow/include/xla/tsl/c/tsl_status.h')).toBe(join('include', 'xla/tsl/c/tsl_status.h'));
-  for (const other of ['tensorflow/python/x.so', 'tensorflow/include/tensorflow/core/graph/graph.h', 'tensorflow/include/tensorflow/c/../../../../etc/x.h', 'libtensorflow_cc.so.2', 'tensorflow/x/libtensorflow_cc.so.2']) expect(placeOf(other)).toBeUndefined();
+  for (const other of [
+    'tensorflow/python/x.so',
+    'tensorflow/include/tensorflow/core/graph/graph.h',
+    'tensorflow/include/tensorflow/c/../../../../etc/x.h',
+    'libtensorflow_cc.so.2',
+    'tensorflow/x/libtensorflow_cc.so.2',
+  ])
+    expect(placeOf(other)).toBeUndefined();
 });
 
 describe('engines in their folders', () => {
@@ -30,7 +37,8 @@ describe('engines in their folders', () => {
       writeFileSync(join(folder, 'library'), version);
       return { version, source: 'here', bytes: 3, cuda: change.cuda ?? false };
     });
-  const versions = (): string[] => installedEngines(env, 'tensorflow').map(({ manifest }) => `${manifest.version}${manifest.cuda ? ' cuda' : ''}`);
+  const versions = (): string[] =>
+    installedEngines(env, 'tensorflow').map(({ manifest }) => `${manifest.version}${manifest.cuda ? ' cuda' : ''}`);
 
   test('the newest comes first, one with CUDA before all', async () => {
     expect(versions()).toEqual([]);
@@ -42,7 +50,9 @@ describe('engines in their folders', () => {
 
   test('one that cannot be built leaves the one before, and nothing else', async () => {
     await place('1.0.0', { name: 'engine' });
-    await expect(placeEngine({ env, kind: 'tensorflow', name: 'engine' }, async () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(
+      placeEngine({ env, kind: 'tensorflow', name: 'engine' }, async () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
     expect(versions()).toEqual(['1.0.0']);
     expect(readdirSync(enginesFolder(env, 'tensorflow'))).toEqual(['engine']);
     await place('1.0.1', { name: 'engine' });
@@ -51,7 +61,9 @@ describe('engines in their folders', () => {
 
   test('what an install that ended left behind is removed; one that is under way in another process is left alone', async () => {
     const root = enginesFolder(env, 'tensorflow');
-    const ended = spawnSync(process.execPath, ['-e', 'process.stdout.write(String(process.pid))'], { encoding: 'utf8' }).stdout;
+    const ended = spawnSync(process.execPath, ['-e', 'process.stdout.write(String(process.pid))'], {
+      encoding: 'utf8',
+    }).stdout;
     mkdirSync(join(root, `1.0.0.${ended}.partial`), { recursive: true });
     mkdirSync(join(root, `1.0.0.${process.ppid}.partial`));
     writeFileSync(join(root, `1.0.0.${process.ppid}.partial`, 'engine.json'), '{}');
@@ -63,7 +75,10 @@ describe('engines in their folders', () => {
   test('engines of another revision of Stillhouse are not taken', () => {
     const folder = join(enginesFolder(env, 'tensorflow'), 'old');
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'engine.json'), JSON.stringify({ tensorflow: '2.21.0', source: '', installedAt: '', bytes: 0 }));
+    writeFileSync(
+      join(folder, 'engine.json'),
+      JSON.stringify({ tensorflow: '2.21.0', source: '', installedAt: '', bytes: 0 }),
+    );
     expect(versions()).toEqual([]);
   });
 });
@@ -75,7 +90,8 @@ test('the version of a folder is that of its headers, of a wheel that of its nam
   mkdirSync(join(folder, 'include', 'tensorflow', 'c'));
   mkdirSync(join(folder, 'lib'));
   writeFileSync(join(folder, 'include', 'tensorflow', 'c', 'c_api.h'), '');
-  const libraries = (place: string): void => ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].forEach((name) => writeFileSync(join(place, name), ''));
+  const libraries = (place: string): void =>
+    ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].forEach((name) => writeFileSync(join(place, name), ''));
   libraries(join(folder, 'lib'));
   expect(sourceFromPath(folder)).toMatchObject({ kind: 'folder', version: 'unknown', libraries: join(folder, 'lib') });
   libraries(folder);
@@ -89,8 +105,14 @@ test('the version of a folder is that of its headers, of a wheel that of its nam
 
 test('CUDA’s libraries are those of TensorFlow’s own extra, without the compiler', () => {
   const metadata = [
-    'Name: tensorflow', 'Requires-Dist: numpy>=1.26.0', 'Requires-Dist: nvidia-cublas-cu12<13.0,>=12.5.3.2; extra == "and-cuda"', 'Requires-Dist: nvidia-cuda-nvcc-cu12<13.0,>=12.5.82; extra == "and-cuda"',
-    'Requires-Dist: nvidia-nccl-cu12 <3.0,>=2.27.7 ; extra == "and-cuda"', 'Requires-Dist: nvidia-other; extra == "rocm"', '', 'Requires nvidia-x',
+    'Name: tensorflow',
+    'Requires-Dist: numpy>=1.26.0',
+    'Requires-Dist: nvidia-cublas-cu12<13.0,>=12.5.3.2; extra == "and-cuda"',
+    'Requires-Dist: nvidia-cuda-nvcc-cu12<13.0,>=12.5.82; extra == "and-cuda"',
+    'Requires-Dist: nvidia-nccl-cu12 <3.0,>=2.27.7 ; extra == "and-cuda"',
+    'Requires-Dist: nvidia-other; extra == "rocm"',
+    '',
+    'Requires nvidia-x',
   ].join('\n');
   expect(nvidiaRequirements(metadata)).toEqual(['nvidia-cublas-cu12<13.0,>=12.5.3.2', 'nvidia-nccl-cu12<3.0,>=2.27.7']);
   expect(nvidiaRequirements('')).toEqual([]);
@@ -98,10 +120,23 @@ test('CUDA’s libraries are those of TensorFlow’s own extra, without the comp
 
 test('GPUs are those that nvidia-smi names and CUDA_VISIBLE_DEVICES leaves', () => {
   const bin = mkdtempSync(join(scratch, 'bin-'));
-  const seen = (devices?: string): string[] => visibleGpus({ PATH: `${bin}:/usr/bin:/bin`, ...(devices === undefined ? {} : { CUDA_VISIBLE_DEVICES: devices }) }).map(({ uuid }) => uuid);
+  const seen = (devices?: string): string[] =>
+    visibleGpus({
+      PATH: `${bin}:/usr/bin:/bin`,
+      ...(devices === undefined ? {} : { CUDA_VISIBLE_DEVICES: devices }),
+    }).map(({ uuid }) => uuid);
   expect(visibleGpus({ PATH: bin })).toEqual([]);
-  writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\necho "GPU-bbb, NVIDIA H100, 81559 MiB, 550.54"\n', { mode: 0o755 });
-  expect(visibleGpus({ PATH: `${bin}:/usr/bin:/bin` })[0]).toEqual({ uuid: 'GPU-aaa', name: 'NVIDIA H100', memory: '81559 MiB', driver: '550.54' });
+  writeFileSync(
+    join(bin, 'nvidia-smi'),
+    '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\necho "GPU-bbb, NVIDIA H100, 81559 MiB, 550.54"\n',
+    { mode: 0o755 },
+  );
+  expect(visibleGpus({ PATH: `${bin}:/usr/bin:/bin` })[0]).toEqual({
+    uuid: 'GPU-aaa',
+    name: 'NVIDIA H100',
+    memory: '81559 MiB',
+    driver: '550.54',
+  });
   expect(seen()).toEqual(['GPU-aaa', 'GPU-bbb']);
   expect(seen('1')).toEqual(['GPU-bbb']);
   expect(seen('1,0')).toEqual(['GPU-bbb', 'GPU-aaa']);

@@ -58,7 +58,11 @@ export function installedEngines(env: Env, kind: EngineKind): InstalledEngine[] 
       const manifest = readManifest(folder);
       return manifest ? [{ folder, manifest }] : [];
     })
-    .sort((a, b) => Number(b.manifest.cuda) - Number(a.manifest.cuda) || b.manifest.version.localeCompare(a.manifest.version, 'en', { numeric: true }));
+    .sort(
+      (a, b) =>
+        Number(b.manifest.cuda) - Number(a.manifest.cuda) ||
+        b.manifest.version.localeCompare(a.manifest.version, 'en', { numeric: true }),
+    );
 }
 
 function isRunning(pid: number): boolean {
@@ -74,7 +78,8 @@ function isRunning(pid: number): boolean {
 function removeRemains(root: string): void {
   for (const name of readdirSync(root)) {
     const pid = partialPattern.exec(name)?.[1];
-    if (pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid)))) rmSync(join(root, name), { recursive: true, force: true });
+    if (pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid))))
+      rmSync(join(root, name), { recursive: true, force: true });
   }
 }
 
@@ -85,7 +90,10 @@ export type ManifestDetails = Pick<EngineManifest, 'version' | 'source' | 'bytes
  * engine, one engine gives way to the next only when that is whole, and installs side by side don't meet.
  * @param build fills the folder that it is given, and verifies it
  */
-export async function placeEngine(at: { env: Env; kind: EngineKind; name: string }, build: (folder: string) => Promise<ManifestDetails>): Promise<InstalledEngine> {
+export async function placeEngine(
+  at: { env: Env; kind: EngineKind; name: string },
+  build: (folder: string) => Promise<ManifestDetails>,
+): Promise<InstalledEngine> {
   const root = enginesFolder(at.env, at.kind);
   mkdirSync(root, { recursive: true });
   removeRemains(root);
@@ -93,7 +101,12 @@ export async function placeEngine(at: { env: Env; kind: EngineKind; name: string
   const partial = `${folder}.${process.pid}.partial`;
   mkdirSync(partial);
   try {
-    const manifest: EngineManifest = { revision, kind: at.kind, installedAt: new Date().toISOString(), ...(await build(partial)) };
+    const manifest: EngineManifest = {
+      revision,
+      kind: at.kind,
+      installedAt: new Date().toISOString(),
+      ...(await build(partial)),
+    };
     writeFileSync(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
     rmSync(folder, { recursive: true, force: true });
     renameSync(partial, folder);

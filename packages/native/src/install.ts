@@ -4,7 +4,14 @@ import { basename, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
 import { bindingPackage, bindingVersion, compileBindings, placePackage } from './binding.js';
 import { downloadNvidia } from './cuda.js';
-import { downloadsFolder, enginesFolder, installedEngines, placeEngine, type EngineKind, type InstalledEngine } from './home.js';
+import {
+  downloadsFolder,
+  enginesFolder,
+  installedEngines,
+  placeEngine,
+  type EngineKind,
+  type InstalledEngine,
+} from './home.js';
 import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
 import type { Progress } from './tools.js';
 import { tryEngine } from './try-engine.js';
@@ -36,7 +43,10 @@ function checkSpace(folder: string, needed: number): void {
   mkdirSync(folder, { recursive: true });
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize < needed) {
-    throw new StillhouseError('BACKEND_SPACE', `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(needed / 1e9).toFixed(1)} GB while it is installed`);
+    throw new StillhouseError(
+      'BACKEND_SPACE',
+      `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(needed / 1e9).toFixed(1)} GB while it is installed`,
+    );
   }
 }
 
@@ -45,15 +55,26 @@ function verify(kind: EngineKind, folder: string, { env, tell }: InstallOptions)
   tell('verifying: a small model is run');
   const tried = tryEngine(kind, folder, env);
   if ('fingerprint' in tried) return tried.fingerprint;
-  throw new StillhouseError('BACKEND_BUILD', `the ${kind} engine is there but does not work: ${tried.reason}`, kind === 'webgpu' ? { next: noGpuHint } : {});
+  throw new StillhouseError(
+    'BACKEND_BUILD',
+    `the ${kind} engine is there but does not work: ${tried.reason}`,
+    kind === 'webgpu' ? { next: noGpuHint } : {},
+  );
 }
 
 /** Bytes of a folder's own files; what is linked is elsewhere. */
 function sizeOf(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0), 0);
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce(
+    (sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0),
+    0,
+  );
 }
 
-async function install(kind: EngineKind, options: InstallOptions, prepare: () => { name: string; version: string; source: string; build: (folder: string) => Promise<void> }): Promise<InstallResult> {
+async function install(
+  kind: EngineKind,
+  options: InstallOptions,
+  prepare: () => { name: string; version: string; source: string; build: (folder: string) => Promise<void> },
+): Promise<InstallResult> {
   const { env, tell, force, from, cuda = false } = options;
   const present = installedEngines(env, kind).find(({ manifest }) => !cuda || manifest.cuda);
   if (present && !force && from === undefined) {
@@ -72,7 +93,10 @@ async function install(kind: EngineKind, options: InstallOptions, prepare: () =>
 }
 
 function chooseSource({ from, cuda, env, tell }: InstallOptions): Source {
-  if (cuda && from !== undefined && basename(from).startsWith('tensorflow_cpu')) throw new StillhouseError('BACKEND_SOURCE', `${from} is built without CUDA`, { next: 'Give the wheel named tensorflow-VERSION for Linux, or leave out --from.' });
+  if (cuda && from !== undefined && basename(from).startsWith('tensorflow_cpu'))
+    throw new StillhouseError('BACKEND_SOURCE', `${from} is built without CUDA`, {
+      next: 'Give the wheel named tensorflow-VERSION for Linux, or leave out --from.',
+    });
   if (from !== undefined) return sourceFromPath(from);
   // A TensorFlow that is there may be built without CUDA; its wheel for CUDA is certain to have it.
   const python = cuda ? undefined : sourceFromPython();
@@ -85,14 +109,20 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   const { env, tell, cuda } = options;
   const result = await install('tensorflow', options, () => {
     const source = chooseSource(options);
-    if (source.kind === 'wheel') checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
+    if (source.kind === 'wheel')
+      checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
     const build = async (folder: string): Promise<void> => {
       await placeLibraries(source, folder, tell);
       if (cuda) await downloadNvidia(source, { folder, downloads: downloadsFolder(env), tell });
       placePackage(folder, tell);
       compileBindings(folder, tell);
     };
-    return { name: `${source.version}${cuda ? '-cuda' : ''}-${bindingPackage.split('/')[1]}-${bindingVersion}`, version: source.version, source: source.path, build };
+    return {
+      name: `${source.version}${cuda ? '-cuda' : ''}-${bindingPackage.split('/')[1]}-${bindingVersion}`,
+      version: source.version,
+      source: source.path,
+      build,
+    };
   });
   rmSync(downloadsFolder(env), { recursive: true, force: true });
   return result;
@@ -102,7 +132,12 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
 export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
   return install('webgpu', options, () => {
     checkSpace(enginesFolder(options.env, 'webgpu'), neededBytes.webgpu);
-    return { name: `${webgpuVersion}-tfjs-${webgpuBackendVersion}`, version: webgpuVersion, source: 'npm', build: async (folder) => placeWebgpu(folder, options.tell) };
+    return {
+      name: `${webgpuVersion}-tfjs-${webgpuBackendVersion}`,
+      version: webgpuVersion,
+      source: 'npm',
+      build: async (folder) => placeWebgpu(folder, options.tell),
+    };
   });
 }
 
@@ -110,6 +145,11 @@ export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
 export function installOnnx(options: InstallOptions): Promise<InstallResult> {
   return install('onnx', options, () => {
     checkSpace(enginesFolder(options.env, 'onnx'), neededBytes.onnx);
-    return { name: onnxVersion, version: onnxVersion, source: 'npm', build: async (folder) => placeOnnx(folder, options.tell) };
+    return {
+      name: onnxVersion,
+      version: onnxVersion,
+      source: 'npm',
+      build: async (folder) => placeOnnx(folder, options.tell),
+    };
   });
 }

@@ -22,7 +22,8 @@ function restoreUtil(): void {
   old['isArray'] ??= Array.isArray;
 }
 
-let loaded: { folder: string; fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
+let loaded:
+  { folder: string; fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
 
 /**
  * Registers an engine, once per process.
@@ -31,12 +32,22 @@ let loaded: { folder: string; fingerprint: string; threads: number; messages: Me
  * @returns what equal bits depend on: version, device, threads
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
-export function loadTensorflow(threads: number, folder: string | undefined = installedEngines(process.env, 'tensorflow')[0]?.folder): string {
+export function loadTensorflow(
+  threads: number,
+  folder: string | undefined = installedEngines(process.env, 'tensorflow')[0]?.folder,
+): string {
   if (loaded) {
-    if (loaded.threads !== threads) throw new StillhouseError('BACKEND_UNAVAILABLE', `TensorFlow was loaded with ${loaded.threads} threads in this process and cannot have ${threads}`);
+    if (loaded.threads !== threads)
+      throw new StillhouseError(
+        'BACKEND_UNAVAILABLE',
+        `TensorFlow was loaded with ${loaded.threads} threads in this process and cannot have ${threads}`,
+      );
     return loaded.fingerprint;
   }
-  if (folder === undefined) throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', { next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.' });
+  if (folder === undefined)
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', {
+      next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.',
+    });
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // On GPUs: kernels that add in a fixed order, fp32 as fp32, and no more memory than is needed.
@@ -48,22 +59,36 @@ export function loadTensorflow(threads: number, folder: string | undefined = ins
   try {
     const binding = require(join(folder, bindingFile)) as Binding;
     require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));
-    const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as { NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend };
+    const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as {
+      NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend;
+    };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels, and so bits, are chosen by the processor and by whether oneDNN may be used.
     const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
-    loaded = { folder, threads, messages, sessions, fingerprint: `tensorflow ${binding.TF_Version} ${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}` };
+    loaded = {
+      folder,
+      threads,
+      messages,
+      sessions,
+      fingerprint: `tensorflow ${binding.TF_Version} ${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}`,
+    };
     return loaded.fingerprint;
   } catch (cause) {
-    throw new StillhouseError('BACKEND_UNAVAILABLE', `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' });
+    throw new StillhouseError(
+      'BACKEND_UNAVAILABLE',
+      `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
+      { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' },
+    );
   }
 }
 
 /** What recording graphs takes, while the native backend is the one in use. */
 export function nativeTracing(): NativeTools | undefined {
-  return loaded && tf.getBackend() === 'tensorflow' ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions } : undefined;
+  return loaded && tf.getBackend() === 'tensorflow'
+    ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions }
+    : undefined;
 }
 
 /** The folder of the engine that is the backend in use, if that is TensorFlow. */

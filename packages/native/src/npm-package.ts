@@ -27,11 +27,27 @@ export function placeNpmPackage(name: string, version: string, place: { folder: 
   mkdirSync(dirname(folder), { recursive: true });
   const work = mkdtempSync(join(dirname(folder), 'npm-'));
   try {
-    const packed = run(npm, ['pack', installedPackage(name) ?? `${name}@${version}`, '--ignore-scripts', '--silent', '--pack-destination', work], { cwd: work });
+    const packed = run(
+      npm,
+      [
+        'pack',
+        installedPackage(name) ?? `${name}@${version}`,
+        '--ignore-scripts',
+        '--silent',
+        '--pack-destination',
+        work,
+      ],
+      { cwd: work },
+    );
     const tarball = readdirSync(work).find((file) => file.endsWith('.tgz'));
-    if (packed.status !== 0 || !tarball) throw new StillhouseError('BACKEND_DOWNLOAD', `npm could not fetch ${name} ${version}: ${packed.stderr.trim().split('\n').at(-1) ?? ''}`);
+    if (packed.status !== 0 || !tarball)
+      throw new StillhouseError(
+        'BACKEND_DOWNLOAD',
+        `npm could not fetch ${name} ${version}: ${packed.stderr.trim().split('\n').at(-1) ?? ''}`,
+      );
     const unpacked = run('tar', ['-xzf', tarball], { cwd: work });
-    if (unpacked.status !== 0 || !existsSync(join(work, 'package'))) throw new StillhouseError('BACKEND_SOURCE', `${tarball} cannot be unpacked: ${unpacked.stderr.trim()}`);
+    if (unpacked.status !== 0 || !existsSync(join(work, 'package')))
+      throw new StillhouseError('BACKEND_SOURCE', `${tarball} cannot be unpacked: ${unpacked.stderr.trim()}`);
     renameSync(join(work, 'package'), folder);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -24,7 +24,11 @@ export function placeOnnx(folder: string, tell: Progress): void {
   placeNpmPackage('onnxruntime-node', onnxVersion, { folder: runtime, tell });
   placeNpmPackage('onnxruntime-common', onnxVersion, { folder: packageFolder(folder, 'onnxruntime-common'), tell });
   const builds = join(runtime, 'bin', 'napi-v6');
-  if (!existsSync(join(builds, process.platform, process.arch))) throw new StillhouseError('BACKEND_SOURCE', `npm's onnxruntime-node ${onnxVersion} has no build for ${process.platform} ${process.arch}`);
+  if (!existsSync(join(builds, process.platform, process.arch)))
+    throw new StillhouseError(
+      'BACKEND_SOURCE',
+      `npm's onnxruntime-node ${onnxVersion} has no build for ${process.platform} ${process.arch}`,
+    );
   keepOnly(builds, process.platform);
   keepOnly(join(builds, process.platform), process.arch);
 }

@@ -20,7 +20,10 @@ interface Metadata {
 interface Session {
   readonly inputMetadata: readonly Metadata[];
   readonly outputMetadata: readonly Metadata[];
-  run(feeds: Readonly<Record<string, OnnxTensor>>, fetches: readonly string[]): Promise<Readonly<Record<string, OnnxTensor>>>;
+  run(
+    feeds: Readonly<Record<string, OnnxTensor>>,
+    fetches: readonly string[],
+  ): Promise<Readonly<Record<string, OnnxTensor>>>;
   release(): Promise<void>;
 }
 
@@ -36,11 +39,24 @@ interface Runtime {
  * @param folder of the engine; the installed one by default
  * @throws StillhouseError BACKEND_UNAVAILABLE where ONNX Runtime is not installed; Error where the model cannot be used
  */
-export async function openOnnx(model: Uint8Array, threads: number, folder: string | undefined = installedEngines(process.env, 'onnx')[0]?.folder): Promise<RunnableModel> {
-  if (folder === undefined) throw new StillhouseError('BACKEND_UNAVAILABLE', 'a model in ONNX is run by ONNX Runtime, which is not installed', { next: 'Run `stillhouse backend install onnx` on the machine of the student’s worker.' });
+export async function openOnnx(
+  model: Uint8Array,
+  threads: number,
+  folder: string | undefined = installedEngines(process.env, 'onnx')[0]?.folder,
+): Promise<RunnableModel> {
+  if (folder === undefined)
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'a model in ONNX is run by ONNX Runtime, which is not installed', {
+      next: 'Run `stillhouse backend install onnx` on the machine of the student’s worker.',
+    });
   const { InferenceSession, Tensor } = requireOnnx(folder) as Runtime;
   // One order of additions: so many threads, one operation after the other.
-  const session = await InferenceSession.create(model, { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 });
+  const session = await InferenceSession.create(model, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: 3,
+  });
   try {
     return runnable(session, Tensor);
   } catch (error) {
@@ -53,7 +69,10 @@ export async function openOnnx(model: Uint8Array, threads: number, folder: strin
 function runnable(session: Session, Tensor: Runtime['Tensor']): RunnableModel {
   const inputs = session.inputMetadata;
   const outputs = session.outputMetadata.filter(({ type }) => type === 'float32');
-  if (inputs.length !== 1 || outputs.length !== 1) throw new Error(`it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the outputs of fp32 ${outputs.map(({ name }) => name).join(', ')}; one of each is needed`);
+  if (inputs.length !== 1 || outputs.length !== 1)
+    throw new Error(
+      `it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the outputs of fp32 ${outputs.map(({ name }) => name).join(', ')}; one of each is needed`,
+    );
   const [{ name: input, shape }] = inputs;
   const [{ name: output }] = outputs;
   const sizes = shape?.map((size) => (typeof size === 'number' && size > 0 ? size : undefined));
@@ -61,7 +80,9 @@ function runnable(session: Session, Tensor: Runtime['Tensor']): RunnableModel {
   return {
     inputShape: sizes?.slice(1),
     async run(x) {
-      const { [output]: { data, dims } } = await session.run({ [input]: new Tensor('float32', (await x.data()) as Float32Array, x.shape) }, [output]);
+      const {
+        [output]: { data, dims },
+      } = await session.run({ [input]: new Tensor('float32', (await x.data()) as Float32Array, x.shape) }, [output]);
       return tf.tensor(data, [...dims]);
     },
     close: () => session.release(),

@@ -3,7 +3,25 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 /** Instructions by which TensorFlow and oneDNN choose kernels, as Linux names them. */
-const choosing = ['avx', 'avx2', 'fma', 'avx512f', 'avx_vnni', 'avx512_vnni', 'avx512_bf16', 'avx512_fp16', 'amx_tile', 'amx_bf16', 'amx_int8', 'amx_fp16', 'asimd', 'asimddp', 'bf16', 'sve', 'sve2'];
+const choosing = [
+  'avx',
+  'avx2',
+  'fma',
+  'avx512f',
+  'avx_vnni',
+  'avx512_vnni',
+  'avx512_bf16',
+  'avx512_fp16',
+  'amx_tile',
+  'amx_bf16',
+  'amx_int8',
+  'amx_fp16',
+  'asimd',
+  'asimddp',
+  'bf16',
+  'sve',
+  'sve2',
+];
 
 /** @param cpuinfo text of /proc/cpuinfo */
 export function instructionsIn(cpuinfo: string): string[] {

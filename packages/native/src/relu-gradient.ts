@@ -13,11 +13,19 @@ export function registerReluGradient(): void {
   tf.registerKernel({
     kernelName,
     backendName: 'tensorflow',
-    kernelFunc: ({ inputs, backend }) => (backend as NativeBackend).executeSingleOutput(kernelName, [{ name: 'T', type: attributeKinds.type, value: floatType }], [inputs['dy']!, inputs['x']!]),
+    kernelFunc: ({ inputs, backend }) =>
+      (backend as NativeBackend).executeSingleOutput(
+        kernelName,
+        [{ name: 'T', type: attributeKinds.type, value: floatType }],
+        [inputs['dy']!, inputs['x']!],
+      ),
   });
   const composed = tf.getGradient('Relu');
   tf.registerGradient({
     ...composed,
-    gradFunc: (dy, saved, attrs) => (tf.getBackend() === 'tensorflow' ? { x: () => tf.engine().runKernel<tf.Tensor>(kernelName, { dy: dy as tf.Tensor, x: saved[0] }) } : composed.gradFunc(dy, saved, attrs)),
+    gradFunc: (dy, saved, attrs) =>
+      tf.getBackend() === 'tensorflow'
+        ? { x: () => tf.engine().runKernel<tf.Tensor>(kernelName, { dy: dy as tf.Tensor, x: saved[0] }) }
+        : composed.gradFunc(dy, saved, attrs),
   });
 }

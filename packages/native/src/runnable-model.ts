@@ -3,7 +3,10 @@ import type * as tf from '@tensorflow/tfjs';
 
 /** @throws Error where a model takes so many rows and no other number; undefined may be any */
 export function refuseFixedRows(rows: number | undefined): void {
-  if (rows !== undefined) throw new Error(`it takes ${rows} rows at a time and no other number: export it for any number of rows (dynamic_axes of torch.onnx.export, None as Keras's batch size)`);
+  if (rows !== undefined)
+    throw new Error(
+      `it takes ${rows} rows at a time and no other number: export it for any number of rows (dynamic_axes of torch.onnx.export, None as Keras's batch size)`,
+    );
 }
 
 export interface RunnableModel {

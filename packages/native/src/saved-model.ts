@@ -16,7 +16,10 @@ interface TensorInfo {
 
 /** The part of tfjs-node-gpu's class that is used here. */
 interface SavedModel {
-  readonly signature: { readonly inputs: Readonly<Record<string, TensorInfo>>; readonly outputs: Readonly<Record<string, TensorInfo>> };
+  readonly signature: {
+    readonly inputs: Readonly<Record<string, TensorInfo>>;
+    readonly outputs: Readonly<Record<string, TensorInfo>>;
+  };
   predict(inputs: Readonly<Record<string, tf.Tensor>>): Readonly<Record<string, tf.Tensor>>;
   dispose(): void;
 }
@@ -35,9 +38,13 @@ function sizeOf(dimension: unknown): number | undefined {
 export async function openSavedModel(folder: string): Promise<RunnableModel> {
   const engine = folderInUse();
   if (engine === undefined) {
-    throw new StillhouseError('BACKEND_UNAVAILABLE', 'a SavedModel is run by the tensorflow backend alone', { next: 'Run `stillhouse backend install tensorflow` on the machine of the student’s worker, and start it with --backend tensorflow; or give the model as ONNX or .keras.' });
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'a SavedModel is run by the tensorflow backend alone', {
+      next: 'Run `stillhouse backend install tensorflow` on the machine of the student’s worker, and start it with --backend tensorflow; or give the model as ONNX or .keras.',
+    });
   }
-  const { loadSavedModel } = require(join(packageOf(engine), 'dist', 'saved_model.js')) as { loadSavedModel: (path: string) => Promise<SavedModel> };
+  const { loadSavedModel } = require(join(packageOf(engine), 'dist', 'saved_model.js')) as {
+    loadSavedModel: (path: string) => Promise<SavedModel>;
+  };
   const model = await loadSavedModel(folder);
   try {
     return runnable(model);
@@ -52,7 +59,9 @@ function runnable(model: SavedModel): RunnableModel {
   const inputs = Object.entries(model.signature.inputs);
   const outputs = Object.entries(model.signature.outputs).filter(([, { dtype }]) => dtype === 'float32');
   if (inputs.length !== 1 || outputs.length !== 1) {
-    throw new Error(`its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the outputs of fp32 ${outputs.map(([name]) => name).join(', ')}; one of each is needed`);
+    throw new Error(
+      `its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the outputs of fp32 ${outputs.map(([name]) => name).join(', ')}; one of each is needed`,
+    );
   }
   const [[input, { shape }]] = inputs;
   const [[output]] = outputs;

@@ -15,7 +15,10 @@ export type Source =
 
 const libraryNames = ['libtensorflow_cc', 'libtensorflow_framework'];
 /** Names of TensorFlow's libraries in a folder. */
-export const librariesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []).filter((name) => libraryNames.some((library) => name.startsWith(`${library}.`)));
+export const librariesIn = (folder: string): string[] =>
+  (existsSync(folder) ? readdirSync(folder) : []).filter((name) =>
+    libraryNames.some((library) => name.startsWith(`${library}.`)),
+  );
 
 /** @throws StillhouseError BACKEND_SOURCE */
 export function sourceFromPath(path: string): Source {
@@ -23,30 +26,42 @@ export function sourceFromPath(path: string): Source {
   if (!existsSync(full)) throw new StillhouseError('BACKEND_SOURCE', `${path} does not exist`);
   if (statSync(full).isFile()) {
     const version = /tensorflow[\w]*-(\d+\.\d+\.\d+)/.exec(full)?.[1];
-    if (!full.endsWith('.whl') || !version) throw new StillhouseError('BACKEND_SOURCE', `${path} is not named like a TensorFlow wheel`);
+    if (!full.endsWith('.whl') || !version)
+      throw new StillhouseError('BACKEND_SOURCE', `${path} is not named like a TensorFlow wheel`);
     return { kind: 'wheel', path: full, version };
   }
   const libraries = [full, join(full, 'lib')].find((folder) => librariesIn(folder).length >= 2);
   if (libraries === undefined || !existsSync(join(full, 'include', 'tensorflow', 'c', 'c_api.h'))) {
-    throw new StillhouseError('BACKEND_SOURCE', `${path} holds no libtensorflow_cc, libtensorflow_framework and include/tensorflow/c/c_api.h`);
+    throw new StillhouseError(
+      'BACKEND_SOURCE',
+      `${path} holds no libtensorflow_cc, libtensorflow_framework and include/tensorflow/c/c_api.h`,
+    );
   }
   return { kind: 'folder', path: full, libraries, version: versionOfHeaders(full) };
 }
 
 /** The version that the headers state, or 'unknown'. */
 function versionOfHeaders(folder: string): string {
-  const header = ['tensorflow/core/public/release_version.h', 'tensorflow/core/public/version.h'].map((name) => join(folder, 'include', name)).find((file) => existsSync(file));
-  const numbers = header ? ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`define TF_${part}_VERSION (\\d+)`).exec(readFileSync(header, 'utf8'))?.[1]) : [];
+  const header = ['tensorflow/core/public/release_version.h', 'tensorflow/core/public/version.h']
+    .map((name) => join(folder, 'include', name))
+    .find((file) => existsSync(file));
+  const numbers = header
+    ? ['MAJOR', 'MINOR', 'PATCH'].map(
+        (part) => new RegExp(`define TF_${part}_VERSION (\\d+)`).exec(readFileSync(header, 'utf8'))?.[1],
+      )
+    : [];
   return numbers.length === 3 && numbers.every((number) => number !== undefined) ? numbers.join('.') : 'unknown';
 }
 
-const findScript = "import importlib.util as u, importlib.metadata as m, os; s = u.find_spec('tensorflow'); d = next((n for n in ('tensorflow', 'tensorflow-cpu', 'tensorflow-intel') if any(True for x in m.distributions() if x.metadata['Name'] == n)), None); print(os.path.dirname(s.origin), m.version(d)) if s and s.origin and d else None";
+const findScript =
+  "import importlib.util as u, importlib.metadata as m, os; s = u.find_spec('tensorflow'); d = next((n for n in ('tensorflow', 'tensorflow-cpu', 'tensorflow-intel') if any(True for x in m.distributions() if x.metadata['Name'] == n)), None); print(os.path.dirname(s.origin), m.version(d)) if s and s.origin and d else None";
 
 /** A TensorFlow that is installed in a Python of this machine, found without importing it. */
 export function sourceFromPython(): Source | undefined {
   for (const python of ['python3', 'python']) {
     const [path, version] = run(python, ['-c', findScript]).stdout?.trim().split(' ') ?? [];
-    if (path && version && existsSync(path) && librariesIn(path).length >= 2) return { kind: 'folder', path, libraries: path, version };
+    if (path && version && existsSync(path) && librariesIn(path).length >= 2)
+      return { kind: 'folder', path, libraries: path, version };
   }
   return undefined;
 }
@@ -55,7 +70,10 @@ export function sourceFromPython(): Source | undefined {
  * Fetches wheels into `downloads`; pip's own bar is shown where standard error is a terminal.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
  */
-export function downloadWithPip(requirements: readonly string[], { downloads, tell }: { downloads: string; tell: Progress }): void {
+export function downloadWithPip(
+  requirements: readonly string[],
+  { downloads, tell }: { downloads: string; tell: Progress },
+): void {
   const python = findTool('python');
   if (run(python, ['-m', 'pip', '--version']).status !== 0) throw missingTool('python', 'Python is there without pip');
   mkdirSync(downloads, { recursive: true });
@@ -63,9 +81,31 @@ export function downloadWithPip(requirements: readonly string[], { downloads, te
   const before = Date.now();
   tell(`downloading ${requirements.join(', ')} with pip`);
   // pip puts a file there once it is whole.
-  const { status, stderr } = run(python, ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', ...(isTerminal ? [] : ['--quiet']), '--dest', downloads, ...requirements], { stdio: ['ignore', isTerminal ? 2 : 'ignore', 'pipe'] });
-  if (status !== 0) throw new StillhouseError('BACKEND_DOWNLOAD', `pip could not fetch ${requirements.join(', ')}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
-  const bytes = readdirSync(downloads, { withFileTypes: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(join(downloads, entry.name)).size : 0), 0);
+  const { status, stderr } = run(
+    python,
+    [
+      '-m',
+      'pip',
+      'download',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--disable-pip-version-check',
+      ...(isTerminal ? [] : ['--quiet']),
+      '--dest',
+      downloads,
+      ...requirements,
+    ],
+    { stdio: ['ignore', isTerminal ? 2 : 'ignore', 'pipe'] },
+  );
+  if (status !== 0)
+    throw new StillhouseError(
+      'BACKEND_DOWNLOAD',
+      `pip could not fetch ${requirements.join(', ')}: ${stderr.trim().split('\n').at(-1) ?? ''}`,
+    );
+  const bytes = readdirSync(downloads, { withFileTypes: true }).reduce(
+    (sum, entry) => sum + (entry.isFile() ? statSync(join(downloads, entry.name)).size : 0),
+    0,
+  );
   tell(`${(bytes / 1e6).toFixed(0)} MB are there after ${((Date.now() - before) / 1000).toFixed(0)} s`);
 }
 
@@ -75,12 +115,18 @@ export function downloadWithPip(requirements: readonly string[], { downloads, te
  */
 export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cuda: boolean; tell: Progress }): Source {
   const name = !cuda && process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
-  const wheelIn = (): string | undefined => (existsSync(downloads) ? readdirSync(downloads).find((file) => file.endsWith('.whl') && file.startsWith(`${name.replace('-', '_')}-${pinnedVersion}-`)) : undefined);
+  const wheelIn = (): string | undefined =>
+    existsSync(downloads)
+      ? readdirSync(downloads).find(
+          (file) => file.endsWith('.whl') && file.startsWith(`${name.replace('-', '_')}-${pinnedVersion}-`),
+        )
+      : undefined;
   const kept = wheelIn();
   if (kept) tell(`found ${kept}, downloaded before`);
   else downloadWithPip([`${name}==${pinnedVersion}`], { downloads, tell });
   const wheel = kept ?? wheelIn();
-  if (wheel === undefined) throw new StillhouseError('BACKEND_DOWNLOAD', `pip fetched no wheel of ${name} ${pinnedVersion}`);
+  if (wheel === undefined)
+    throw new StillhouseError('BACKEND_DOWNLOAD', `pip fetched no wheel of ${name} ${pinnedVersion}`);
   return { kind: 'wheel', path: join(downloads, wheel), version: pinnedVersion };
 }
 
@@ -92,7 +138,11 @@ export async function placeLibraries(source: Source, folder: string, tell: Progr
   if (source.kind === 'wheel') {
     await extractEntries(source.path, folder, placeOf, tell);
     const lib = join(folder, 'lib');
-    if (!existsSync(lib) || librariesIn(lib).length < 2) throw new StillhouseError('BACKEND_SOURCE', `${source.path} holds no libtensorflow_cc and libtensorflow_framework`);
+    if (!existsSync(lib) || librariesIn(lib).length < 2)
+      throw new StillhouseError(
+        'BACKEND_SOURCE',
+        `${source.path} holds no libtensorflow_cc and libtensorflow_framework`,
+      );
     return;
   }
   mkdirSync(join(folder, 'lib'));

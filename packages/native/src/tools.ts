@@ -13,12 +13,29 @@ interface Tool {
 }
 
 const tools = {
-  python: { names: ['python3', 'python'], what: 'Python with pip', install: 'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python. Or give a wheel with --from PATH.' },
-  compiler: { names: ['g++', 'clang++', 'c++'], what: 'a C++ compiler', install: 'Debian/Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install.' },
-  npm: { names: ['npm'], what: 'npm', install: 'npm comes with Node.js; or install @tensorflow/tfjs-node-gpu beside stillhouse with --ignore-scripts.' },
+  python: {
+    names: ['python3', 'python'],
+    what: 'Python with pip',
+    install:
+      'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python. Or give a wheel with --from PATH.',
+  },
+  compiler: {
+    names: ['g++', 'clang++', 'c++'],
+    what: 'a C++ compiler',
+    install: 'Debian/Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install.',
+  },
+  npm: {
+    names: ['npm'],
+    what: 'npm',
+    install: 'npm comes with Node.js; or install @tensorflow/tfjs-node-gpu beside stillhouse with --ignore-scripts.',
+  },
 } as const satisfies Record<string, Tool>;
 
-export function run(command: string, args: readonly string[], options: Pick<SpawnSyncOptions, 'cwd' | 'env' | 'stdio' | 'timeout'> = {}): SpawnSyncReturns<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: Pick<SpawnSyncOptions, 'cwd' | 'env' | 'stdio' | 'timeout'> = {},
+): SpawnSyncReturns<string> {
   return spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26, ...options });
 }
 
@@ -34,4 +51,5 @@ export function findTool(name: keyof typeof tools, override?: string): string {
   throw missingTool(name, `${what} is missing (looked for ${(override ? [override] : names).join(', ')})`);
 }
 
-export const missingTool = (name: keyof typeof tools, message: string): StillhouseError => new StillhouseError('BACKEND_TOOL', message, { next: tools[name].install });
+export const missingTool = (name: keyof typeof tools, message: string): StillhouseError =>
+  new StillhouseError('BACKEND_TOOL', message, { next: tools[name].install });

@@ -1,7 +1,15 @@
 // A computation recorded once as a graph, and run as one call from then on. The backend's binding is wrapped while the
 // computation runs eagerly; every op becomes a node. What was drawn at random is fed as input, found by drawing twice.
 import * as tf from '@tensorflow/tfjs';
-import type { Binding, GraphSession, GraphSessions, NativeBackend, OpAttribute, TensorMetadata, TensorValues } from './binding-api.js';
+import type {
+  Binding,
+  GraphSession,
+  GraphSessions,
+  NativeBackend,
+  OpAttribute,
+  TensorMetadata,
+  TensorValues,
+} from './binding-api.js';
 import { attributeKinds, graphDefOf, type GraphNode, type Messages } from './graph-def.js';
 
 /** Why a computation cannot be recorded; it then stays eager. */
@@ -14,13 +22,19 @@ const dtypeOf = (tensor: tf.Tensor): number => (tensor.dtype === 'float32' ? 1 :
 interface Recording {
   readonly nodes: GraphNode[];
   /** Tensors that the computation made from numbers: constants, or noise. */
-  readonly created: { readonly node: number; readonly shape: number[]; readonly dtype: number; readonly values: TensorValues }[];
+  readonly created: {
+    readonly node: number;
+    readonly shape: number[];
+    readonly dtype: number;
+    readonly values: TensorValues;
+  }[];
   /** Outputs of each op, for a run without computing. */
   readonly results: { readonly op: string; readonly metadata: readonly TensorMetadata[] }[];
   readonly outputs: readonly string[];
 }
 
-const bytesOf = (values: TensorValues): Uint8Array => new Uint8Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength));
+const bytesOf = (values: TensorValues): Uint8Array =>
+  new Uint8Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength));
 
 function withBinding<T>(backend: NativeBackend, replacement: Partial<Binding>, work: () => T): T {
   const original = backend.binding;
@@ -33,7 +47,15 @@ function withBinding<T>(backend: NativeBackend, replacement: Partial<Binding>, w
   }
 }
 
-const placeholderOf = (name: string, shape: readonly number[], dtype: number): GraphNode => ({ name, op: 'Placeholder', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }, { name: 'shape', type: attributeKinds.shape, value: shape }] });
+const placeholderOf = (name: string, shape: readonly number[], dtype: number): GraphNode => ({
+  name,
+  op: 'Placeholder',
+  inputs: [],
+  attributes: [
+    { name: 'dtype', type: attributeKinds.type, value: dtype },
+    { name: 'shape', type: attributeKinds.shape, value: shape },
+  ],
+});
 
 function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: () => readonly tf.Tensor[]): Recording {
   const original = backend.binding;
@@ -49,7 +71,13 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
     nodes.push({ name, ...node });
     return name;
   };
-  const constant = (dtype: number, shape: readonly number[], values: TensorValues): string => add({ op: 'Const', inputs: [], attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }], value: { dtype, shape, bytes: bytesOf(values) } });
+  const constant = (dtype: number, shape: readonly number[], values: TensorValues): string =>
+    add({
+      op: 'Const',
+      inputs: [],
+      attributes: [{ name: 'dtype', type: attributeKinds.type, value: dtype }],
+      value: { dtype, shape, bytes: bytesOf(values) },
+    });
   backend.getInputTensorIds(inputs).forEach((id, i) => {
     const { op, inputs: sources, attributes } = placeholderOf('', inputs[i].shape, dtypeOf(inputs[i]));
     const name = add({ op, inputs: sources, attributes });
@@ -82,13 +110,25 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   };
   const sources = withBinding(backend, recorder, () => backend.getInputTensorIds(compute()).map(originOf));
   // A session does not give back what it is given: an input that comes out as it is, such as a weight that rests, is a copy.
-  const outputs = sources.map((source) => (given.has(source) ? add({ op: 'Identity', inputs: [source], attributes: [{ name: 'T', type: attributeKinds.type, value: given.get(source)! }] }) : source));
+  const outputs = sources.map((source) =>
+    given.has(source)
+      ? add({
+          op: 'Identity',
+          inputs: [source],
+          attributes: [{ name: 'T', type: attributeKinds.type, value: given.get(source)! }],
+        })
+      : source,
+  );
   return { nodes, created, results, outputs };
 }
 
 /** Runs work as TFJS runs a forward pass whose gradient is wanted: with ops that are not fused. */
 function onTape(work: () => void): void {
-  const engine = tf.engine() as unknown as { startTape(): void; endTape(): void; state: { activeTape: { saved?: tf.Tensor[] }[] | null } };
+  const engine = tf.engine() as unknown as {
+    startTape(): void;
+    endTape(): void;
+    state: { activeTape: { saved?: tf.Tensor[] }[] | null };
+  };
   engine.startTape();
   try {
     work();
@@ -100,11 +140,17 @@ function onTape(work: () => void): void {
   }
 }
 
-const equalValues = (a: TensorValues, b: TensorValues): boolean => a.length === b.length && a.every((value, i) => value === b[i]);
+const equalValues = (a: TensorValues, b: TensorValues): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
 
 /** Positions among the created tensors whose numbers differ between two draws. */
 function noisePositions(first: Recording, second: Recording): number[] {
-  const sameShape = first.nodes.length === second.nodes.length && first.created.length === second.created.length && first.nodes.every((node, i) => node.op === second.nodes[i].op && node.inputs.join() === second.nodes[i].inputs.join());
+  const sameShape =
+    first.nodes.length === second.nodes.length &&
+    first.created.length === second.created.length &&
+    first.nodes.every(
+      (node, i) => node.op === second.nodes[i].op && node.inputs.join() === second.nodes[i].inputs.join(),
+    );
   if (!sameShape) throw new TraceError('the model takes another path at each draw');
   return first.created.flatMap(({ values }, i) => (equalValues(values, second.created[i].values) ? [] : [i]));
 }
@@ -169,7 +215,12 @@ export class TracedGraph {
       places.push({ name: nodes[node].name, dtype, shape });
     }
     try {
-      return new TracedGraph(tools, recording, new Set(noise), tools.sessions.open(graphDefOf(tools.messages, nodes), sessionConfig, places, recording.outputs));
+      return new TracedGraph(
+        tools,
+        recording,
+        new Set(noise),
+        tools.sessions.open(graphDefOf(tools.messages, nodes), sessionConfig, places, recording.outputs),
+      );
     } catch (cause) {
       throw new TraceError((cause instanceof Error ? cause.message : String(cause)).split('\n')[0]);
     }
@@ -200,14 +251,16 @@ export class TracedGraph {
       },
       executeOp: (op) => {
         const result = results[opCount++];
-        if (result?.op !== op) throw new TraceError(`the model ran ${op} where ${result?.op ?? 'nothing'} was recorded`);
+        if (result?.op !== op)
+          throw new TraceError(`the model ran ${op} where ${result?.op ?? 'nothing'} was recorded`);
         return result.metadata.map(({ shape, dtype }) => ({ id: --fakeId, shape, dtype }));
       },
       deleteTensor: (id) => void released.push(id),
     };
     withBinding(backend, hollow, () => onTape(() => tf.tidy(() => withDraws(() => void forward()))));
     for (const id of released) backend.binding.deleteTensor(id);
-    if (drawn.length !== this.noise.size || createdCount > created.length) throw new TraceError('the model draws other numbers than were recorded');
+    if (drawn.length !== this.noise.size || createdCount > created.length)
+      throw new TraceError('the model draws other numbers than were recorded');
     return drawn;
   }
 }

@@ -7,7 +7,11 @@ const script = fileURLToPath(new URL('./verify.js', import.meta.url));
 const timeoutMs = 120_000;
 
 /** The engine's fingerprint, or why it does not work. */
-export function tryEngine(kind: EngineKind, folder: string, env: NodeJS.ProcessEnv): { readonly fingerprint: string } | { readonly reason: string } {
+export function tryEngine(
+  kind: EngineKind,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): { readonly fingerprint: string } | { readonly reason: string } {
   const { status, signal, stdout, stderr } = run(process.execPath, [script, kind, folder], { env, timeout: timeoutMs });
   if (status === 0) return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as { fingerprint: string };
   const reason = /^(?:\w*Error): (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n').at(-1);

@@ -9,7 +9,8 @@ import { loadWebgpu } from './webgpu.js';
 tf.enableProdMode();
 
 /** max(x, 0) of rows of two numbers, in ONNX. */
-const rectifier = '08083a370a0c0a0178120179220452656c751201675a110a0178120c0a0a080112060a000a02080262110a0179120c0a0a080112060a000a02080242040a00100d';
+const rectifier =
+  '08083a370a0c0a0178120179220452656c751201675a110a0178120c0a0a080112060a000a02080262110a0179120c0a0a080112060a000a02080242040a00100d';
 
 async function onnxWorks(folder: string): Promise<boolean> {
   const model = await openOnnx(Buffer.from(rectifier, 'hex'), 1, folder);
@@ -20,14 +21,25 @@ async function onnxWorks(folder: string): Promise<boolean> {
 /** Whether a backend learns exclusive or. */
 async function trains(backend: string): Promise<boolean> {
   await tf.setBackend(backend);
-  const x = tf.tensor2d([[0, 0], [0, 1], [1, 0], [1, 1]]);
+  const x = tf.tensor2d([
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ]);
   const y = tf.tensor2d([[0], [1], [1], [0]]);
-  const model = tf.sequential({ layers: [tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }), tf.layers.dense({ units: 1 })] });
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }), tf.layers.dense({ units: 1 })],
+  });
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const optimizer = tf.train.adam(0.05);
   let loss = Infinity;
   for (let step = 0; step < 300; step++) {
-    const value = optimizer.minimize(() => tf.losses.meanSquaredError(y, model.apply(x) as tf.Tensor).asScalar(), true, variables)!;
+    const value = optimizer.minimize(
+      () => tf.losses.meanSquaredError(y, model.apply(x) as tf.Tensor).asScalar(),
+      true,
+      variables,
+    )!;
     loss = (await value.data())[0];
     value.dispose();
   }

@@ -17,9 +17,13 @@ export function placeWebgpu(folder: string, tell: Progress): void {
   const unpacked = join(folder, 'webgpu');
   placeNpmPackage('webgpu', webgpuVersion, { folder: unpacked, tell });
   const ours = join(unpacked, 'dist', platform);
-  if (!existsSync(ours)) throw new StillhouseError('BACKEND_SOURCE', `npm's webgpu ${webgpuVersion} has no build for ${platform}`);
+  if (!existsSync(ours))
+    throw new StillhouseError('BACKEND_SOURCE', `npm's webgpu ${webgpuVersion} has no build for ${platform}`);
   renameSync(ours, dirname(dawnFile(folder)));
   // The builds for other platforms are most of the package.
   rmSync(unpacked, { recursive: true });
-  placeNpmPackage('@tensorflow/tfjs-backend-webgpu', webgpuBackendVersion, { folder: webgpuBackendFolder(folder), tell });
+  placeNpmPackage('@tensorflow/tfjs-backend-webgpu', webgpuBackendVersion, {
+    folder: webgpuBackendFolder(folder),
+    tell,
+  });
 }

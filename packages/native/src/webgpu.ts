@@ -22,10 +22,21 @@ interface Gpu {
 }
 
 /** What to do where Dawn cannot compute. */
-export const noGpuHint = 'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
+export const noGpuHint =
+  'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
 
 /** Kernels of TFJS that add with atomics, in whatever order threads come: the sums would not repeat. */
-const racing = ['UnsortedSegmentSum', 'Bincount', 'DenseBincount', 'Dilation2DBackpropFilter', 'Dilation2DBackpropInput', 'ScatterNd', 'SparseSegmentMean', 'SparseSegmentSum', 'TensorScatterUpdate'];
+const racing = [
+  'UnsortedSegmentSum',
+  'Bincount',
+  'DenseBincount',
+  'Dilation2DBackpropFilter',
+  'Dilation2DBackpropInput',
+  'ScatterNd',
+  'SparseSegmentMean',
+  'SparseSegmentSum',
+  'TensorScatterUpdate',
+];
 
 /** MatMulPackedProgram: the one product of matrices for all shapes; another one splits sums over atomics. */
 const packedProducts = 3;
@@ -58,7 +69,11 @@ async function load(folder: string): Promise<WebgpuDevice> {
   tf.env().set('WEBGPU_MATMUL_PROGRAM_TYPE', packedProducts);
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
   const name = description || [vendor, architecture, device].filter(Boolean).join(' ');
-  return { name, fingerprint: `webgpu ${tf.version_core} dawn=${webgpuVersion} ${name}`, isSoftware: isFallbackAdapter ?? false };
+  return {
+    name,
+    fingerprint: `webgpu ${tf.version_core} dawn=${webgpuVersion} ${name}`,
+    isSoftware: isFallbackAdapter ?? false,
+  };
 }
 
 /**
@@ -66,11 +81,20 @@ async function load(folder: string): Promise<WebgpuDevice> {
  * @param folder of the engine; the installed one by default
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
-export function loadWebgpu(folder: string | undefined = installedEngines(process.env, 'webgpu')[0]?.folder): Promise<WebgpuDevice> {
-  if (folder === undefined) throw new StillhouseError('BACKEND_UNAVAILABLE', 'the webgpu backend is not installed', { next: 'Run `stillhouse backend install webgpu`, or choose another backend with --backend, for example wasm or cpu.' });
+export function loadWebgpu(
+  folder: string | undefined = installedEngines(process.env, 'webgpu')[0]?.folder,
+): Promise<WebgpuDevice> {
+  if (folder === undefined)
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'the webgpu backend is not installed', {
+      next: 'Run `stillhouse backend install webgpu`, or choose another backend with --backend, for example wasm or cpu.',
+    });
   loaded ??= load(folder).catch((cause: unknown) => {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('BACKEND_UNAVAILABLE', `the webgpu backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`, { cause, next: 'Install it anew with `stillhouse backend install webgpu --force`.' });
+    throw new StillhouseError(
+      'BACKEND_UNAVAILABLE',
+      `the webgpu backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
+      { cause, next: 'Install it anew with `stillhouse backend install webgpu --force`.' },
+    );
   });
   return loaded;
 }

@@ -8,7 +8,8 @@ import { StillhouseError } from '@stillhouse/core';
 import type { Progress } from './tools.js';
 
 const libraryPattern = /^tensorflow\/(libtensorflow_(?:cc|framework)\.(?:so\.2|2\.dylib))$/;
-const headerPattern = /^tensorflow\/include\/((?:tensorflow\/c|xla\/tsl\/c|tsl\/platform|tensorflow\/core\/platform)\/[\w/]+\.h)$/;
+const headerPattern =
+  /^tensorflow\/include\/((?:tensorflow\/c|xla\/tsl\/c|tsl\/platform|tensorflow\/core\/platform)\/[\w/]+\.h)$/;
 
 /** The path of an entry of TensorFlow's wheel below the engine's folder, or undefined if it is not needed. */
 export function placeOf(name: string): string | undefined {
@@ -24,7 +25,8 @@ async function eachEntry(wheel: string, visit: (zip: ZipFile, entry: Entry) => P
     for await (const entry of zip.eachEntry()) await visit(zip, entry);
   } catch (cause) {
     const error = cause as NodeJS.ErrnoException;
-    if (error.code === 'ENOSPC') throw new StillhouseError('BACKEND_SPACE', `the disk is full: ${error.message}`, { cause });
+    if (error.code === 'ENOSPC')
+      throw new StillhouseError('BACKEND_SPACE', `the disk is full: ${error.message}`, { cause });
     throw new StillhouseError('BACKEND_SOURCE', `${wheel} cannot be read as a wheel: ${error.message}`, { cause });
   }
 }
@@ -33,7 +35,12 @@ async function eachEntry(wheel: string, visit: (zip: ZipFile, entry: Entry) => P
  * Extracts the entries that have a place below `folder`; tells of large ones. Returns how many.
  * @throws StillhouseError BACKEND_SOURCE if the file is no wheel, BACKEND_SPACE if the disk is full
  */
-export async function extractEntries(wheel: string, folder: string, placeOfEntry: (name: string) => string | undefined, tell: Progress = () => {}): Promise<number> {
+export async function extractEntries(
+  wheel: string,
+  folder: string,
+  placeOfEntry: (name: string) => string | undefined,
+  tell: Progress = () => {},
+): Promise<number> {
   let count = 0;
   await eachEntry(wheel, async (zip, entry) => {
     const place = placeOfEntry(entry.fileName);

@@ -54,7 +54,13 @@ class WebSocketLink implements Link {
 
   close(reason = ''): void {
     // A close frame carries at most 123 bytes of reason.
-    this.socket.close(1000, Buffer.from(reason).subarray(0, 120).toString('utf8').replace(/\uFFFD+$/, ''));
+    this.socket.close(
+      1000,
+      Buffer.from(reason)
+        .subarray(0, 120)
+        .toString('utf8')
+        .replace(/\uFFFD+$/, ''),
+    );
   }
 
   abort(): void {
@@ -78,7 +84,9 @@ function listenError(error: NodeJS.ErrnoException, address: string): StillhouseE
 export const webSocketTransport: Transport = {
   async listen(address, onLink): Promise<Listener> {
     const { host, port } = parseAddress(address);
-    const http = createServer((_request, response) => response.writeHead(426, { 'content-type': 'text/plain' }).end('Stillhouse speaks WebSocket here.\n'));
+    const http = createServer((_request, response) =>
+      response.writeHead(426, { 'content-type': 'text/plain' }).end('Stillhouse speaks WebSocket here.\n'),
+    );
     const server = new WebSocketServer({ server: http, ...socketOptions });
     await new Promise<void>((resolve, reject) => {
       server.on('error', (error) => reject(listenError(error, address)));
@@ -99,7 +107,8 @@ export const webSocketTransport: Transport = {
 
   connect(address): Promise<Link> {
     return new Promise((resolve, reject) => {
-      const unreachable = (why: string): StillhouseError => new StillhouseError('COORDINATOR_UNREACHABLE', `no connection to ${address}: ${why}`);
+      const unreachable = (why: string): StillhouseError =>
+        new StillhouseError('COORDINATOR_UNREACHABLE', `no connection to ${address}: ${why}`);
       let socket: WebSocket;
       try {
         socket = new WebSocket(address, { ...socketOptions, generateMask, handshakeTimeout: limits.connectTimeoutMs });
@@ -110,7 +119,9 @@ export const webSocketTransport: Transport = {
       socket.once('upgrade', (response) => (upgrade = response));
       const link = new WebSocketLink(socket, () => upgrade);
       socket.once('open', () => resolve(link));
-      socket.once('error', (error: NodeJS.ErrnoException) => reject(unreachable(error.message || error.code || 'refused')));
+      socket.once('error', (error: NodeJS.ErrnoException) =>
+        reject(unreachable(error.message || error.code || 'refused')),
+      );
     });
   },
 };

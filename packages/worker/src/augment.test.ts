@@ -11,19 +11,35 @@ const size = shape.height * shape.width * shape.channels;
 const where = { seed: 3, epoch: 1, step: 9, rank: 2 };
 
 function batchOf(rows: readonly number[]): Batch {
-  return { rows: rows.length, x: Float32Array.from({ length: rows.length * size }, (_, i) => 1 + (((rows[Math.floor(i / size)] + 1) * (i % size) * 31) % 97)), y: Float32Array.from(rows, (row) => row % 3) };
+  return {
+    rows: rows.length,
+    x: Float32Array.from(
+      { length: rows.length * size },
+      (_, i) => 1 + (((rows[Math.floor(i / size)] + 1) * (i % size) * 31) % 97),
+    ),
+    y: Float32Array.from(rows, (row) => row % 3),
+  };
 }
 
-const augmented = (rows: readonly number[], change: Partial<AugmentConfig>, at = where) => augment(batchOf(rows), rows, { ...none, ...change }, { where: at, image: { shape, black: [0, -1] } });
-const pixel = (image: Float32Array, x: number, y: number, channel: number): number => image[(y * shape.width + x) * shape.channels + channel];
+const augmented = (rows: readonly number[], change: Partial<AugmentConfig>, at = where) =>
+  augment(batchOf(rows), rows, { ...none, ...change }, { where: at, image: { shape, black: [0, -1] } });
+const pixel = (image: Float32Array, x: number, y: number, channel: number): number =>
+  image[(y * shape.width + x) * shape.channels + channel];
 
 const everything: Partial<AugmentConfig> = { flip: 'both', shift: 2, rotate: 30, crop: 0.3, cutout: 3 };
 
 test('a row comes out the same in every batch, and differently in every epoch', () => {
-  fc.assert(fc.property(fc.uniqueArray(fc.nat(1000), { minLength: 2, maxLength: 8 }), (rows) => {
-    const together = augmented(rows, everything).x;
-    rows.forEach((row, i) => expect(augmented([row], everything, { ...where, step: i, rank: 0 }).x).toEqual(together.subarray(i * size, (i + 1) * size)));
-  }), { numRuns: 20 });
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.nat(1000), { minLength: 2, maxLength: 8 }), (rows) => {
+      const together = augmented(rows, everything).x;
+      rows.forEach((row, i) =>
+        expect(augmented([row], everything, { ...where, step: i, rank: 0 }).x).toEqual(
+          together.subarray(i * size, (i + 1) * size),
+        ),
+      );
+    }),
+    { numRuns: 20 },
+  );
   expect(augmented([5], everything).x).not.toEqual(augmented([5], everything, { ...where, epoch: 2 }).x);
 });
 
@@ -37,7 +53,9 @@ describe('each change', () => {
   test('a flip mirrors about half of the images, to the bit', () => {
     const isMirrored = imagesOf(augmented(rows, { flip: 'horizontal' }).x).map((image, i) => {
       const before = imagesOf(plain)[i];
-      const mirrored = Float32Array.from(before, (_, k) => pixel(before, shape.width - 1 - (Math.floor(k / 2) % shape.width), Math.floor(k / 2 / shape.width), k % 2));
+      const mirrored = Float32Array.from(before, (_, k) =>
+        pixel(before, shape.width - 1 - (Math.floor(k / 2) % shape.width), Math.floor(k / 2 / shape.width), k % 2),
+      );
       expect([before, mirrored]).toContainEqual(image);
       return String(image) !== String(before);
     });
@@ -93,7 +111,10 @@ describe('each change', () => {
       const weight = blend!.weights[i];
       expect(weight).toBeGreaterThanOrEqual(0);
       expect(weight).toBeLessThanOrEqual(1);
-      expect(x[i * size + 4]).toBeCloseTo(weight * before.x[i * size + 4] + (1 - weight) * before.x[((i + 1) % 3) * size + 4], 4);
+      expect(x[i * size + 4]).toBeCloseTo(
+        weight * before.x[i * size + 4] + (1 - weight) * before.x[((i + 1) % 3) * size + 4],
+        4,
+      );
     }
     expect(augmented([1, 2, 3], { mixup: 0.4 }, { ...where, rank: 3 }).blend!.weights).not.toEqual(blend!.weights);
   });

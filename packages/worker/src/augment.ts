@@ -1,6 +1,13 @@
 // Augmentation of images, drawn for each row from (seed, epoch, row id), so that no cluster and no resume can change it;
 // mixtures of rows are drawn for each rank's micro-batch, whose rows are the same everywhere.
-import { hashName, randomStream, symmetricBeta, type AugmentConfig, type RandomStream, type RowIds } from '@stillhouse/core';
+import {
+  hashName,
+  randomStream,
+  symmetricBeta,
+  type AugmentConfig,
+  type RandomStream,
+  type RowIds,
+} from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
 
 /** A batch, some of whose rows may be blended with another one. */
@@ -43,7 +50,11 @@ const between = (next: RandomStream, low: number, high: number): number => low +
 const signed = (next: RandomStream, most: number): number => Math.floor(next() * (2 * most + 1)) - most;
 
 /** Draws flip, rotation, crop and shift, in this order, whether they are asked for or not. */
-function drawPlacement({ flip, rotate, crop, shift }: AugmentConfig, { height, width }: ImageShape, next: RandomStream): Placement {
+function drawPlacement(
+  { flip, rotate, crop, shift }: AugmentConfig,
+  { height, width }: ImageShape,
+  next: RandomStream,
+): Placement {
   const [mirrorX, mirrorY] = [next() < 0.5, next() < 0.5];
   const angle = (between(next, -rotate, rotate) * Math.PI) / 180;
   const size = 1 - crop * next();
@@ -52,13 +63,28 @@ function drawPlacement({ flip, rotate, crop, shift }: AugmentConfig, { height, w
   const flipX = mirrorX && (flip === 'horizontal' || flip === 'both') ? -1 : 1;
   const flipY = mirrorY && (flip === 'vertical' || flip === 'both') ? -1 : 1;
   const [cos, sin] = [Math.cos(angle) * size, Math.sin(angle) * size];
-  return { a: flipX * cos, b: -flipX * sin, c: flipY * sin, d: flipY * cos, dx: placeX * (1 - size) * width - shiftX, dy: placeY * (1 - size) * height - shiftY };
+  return {
+    a: flipX * cos,
+    b: -flipX * sin,
+    c: flipY * sin,
+    d: flipY * cos,
+    dx: placeX * (1 - size) * width - shiftX,
+    dy: placeY * (1 - size) * height - shiftY,
+  };
 }
 
 /** Samples the image by bilinear interpolation; what lies outside is black. */
-function place(image: Float32Array, out: Float32Array, { a, b, c, d, dx, dy }: Placement, { shape: { height, width, channels }, black }: ImageOfRow): void {
+function place(
+  image: Float32Array,
+  out: Float32Array,
+  { a, b, c, d, dx, dy }: Placement,
+  { shape: { height, width, channels }, black }: ImageOfRow,
+): void {
   const [midX, midY] = [(width - 1) / 2, (height - 1) / 2];
-  const at = (x: number, y: number, channel: number): number => (x >= 0 && y >= 0 && x < width && y < height ? image[(y * width + x) * channels + channel] : black[channel % black.length]);
+  const at = (x: number, y: number, channel: number): number =>
+    x >= 0 && y >= 0 && x < width && y < height
+      ? image[(y * width + x) * channels + channel]
+      : black[channel % black.length];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const sourceX = a * (x - midX) + b * (y - midY) + midX + dx;
@@ -78,11 +104,18 @@ function place(image: Float32Array, out: Float32Array, { a, b, c, d, dx, dy }: P
 }
 
 /** Blackens a square whose middle lies in the image (DeVries and Taylor 2017). */
-function cutOut(image: Float32Array, size: number, { shape: { height, width, channels }, black }: ImageOfRow, next: RandomStream): void {
+function cutOut(
+  image: Float32Array,
+  size: number,
+  { shape: { height, width, channels }, black }: ImageOfRow,
+  next: RandomStream,
+): void {
   const [midX, midY] = [Math.floor(next() * width), Math.floor(next() * height)];
   const low = (middle: number): number => Math.max(0, middle - (size >> 1));
   for (let y = low(midY); y < Math.min(height, low(midY) + size); y++) {
-    for (let x = low(midX); x < Math.min(width, low(midX) + size); x++) for (let channel = 0; channel < channels; channel++) image[(y * width + x) * channels + channel] = black[channel % black.length];
+    for (let x = low(midX); x < Math.min(width, low(midX) + size); x++)
+      for (let channel = 0; channel < channels; channel++)
+        image[(y * width + x) * channels + channel] = black[channel % black.length];
   }
 }
 
@@ -96,7 +129,12 @@ export function variantAt(config: AugmentConfig | undefined, epoch: number): num
  * @param rows ids of the batch's rows
  * @param image undefined for rows that are no images, which only blend
  */
-export function augment(batch: Batch, rows: RowIds, config: AugmentConfig, { where: { seed, epoch, step, rank }, image }: { where: AugmentPlace; image: ImageOfRow | undefined }): AugmentedBatch {
+export function augment(
+  batch: Batch,
+  rows: RowIds,
+  config: AugmentConfig,
+  { where: { seed, epoch, step, rank }, image }: { where: AugmentPlace; image: ImageOfRow | undefined },
+): AugmentedBatch {
   const size = batch.x.length / batch.rows;
   const x = batch.x.slice();
   if (image) {
@@ -117,7 +155,8 @@ export function augment(batch: Batch, rows: RowIds, config: AugmentConfig, { whe
   for (let i = 0; i < batch.rows; i++) {
     const other = (i + 1) % batch.rows;
     weights[i] = symmetricBeta(config.mixup, next);
-    for (let k = 0; k < size; k++) mixed[i * size + k] = weights[i] * x[i * size + k] + (1 - weights[i]) * x[other * size + k];
+    for (let k = 0; k < size; k++)
+      mixed[i * size + k] = weights[i] * x[i * size + k] + (1 - weights[i]) * x[other * size + k];
     y.set(batch.y.subarray(other * labelCount, (other + 1) * labelCount), i * labelCount);
   }
   return { ...batch, x: mixed, blend: { y, weights } };

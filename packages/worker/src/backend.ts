@@ -39,7 +39,8 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
     registerWasmGradients();
     engine = `wasm ${version_wasm}`;
   }
-  if (!(await tf.setBackend(name))) throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
+  if (!(await tf.setBackend(name)))
+    throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
   return `${engine} v8=${process.versions.v8}`;
 }
 
@@ -64,7 +65,13 @@ async function webgpuObstacle(): Promise<string | undefined> {
 
 /** What `auto` tries, fastest first. */
 const automatic: readonly Candidate[] = [
-  { name: 'tensorflow', obstacle: async () => (installedEngines(process.env, 'tensorflow').length ? undefined : 'tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`)') },
+  {
+    name: 'tensorflow',
+    obstacle: async () =>
+      installedEngines(process.env, 'tensorflow').length
+        ? undefined
+        : 'tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`)',
+  },
   { name: 'webgpu', obstacle: webgpuObstacle },
   { name: 'wasm', obstacle: none },
   { name: 'cpu', obstacle: none },
@@ -77,7 +84,8 @@ const automatic: readonly Candidate[] = [
 export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
   if (wanted !== 'auto') {
     const opened = await openCandidate({ name: wanted, obstacle: none }, options);
-    if (typeof opened === 'string') throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${opened}`);
+    if (typeof opened === 'string')
+      throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${opened}`);
     return { ...opened, reason: 'asked for' };
   }
   const obstacles: string[] = [];
@@ -86,7 +94,15 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
       if (error instanceof StillhouseError && error.code === 'BACKEND_UNAVAILABLE') return error.message;
       throw error;
     });
-    if (typeof opened !== 'string') return { ...opened, reason: ['the fastest here that trains every model of the recipe', ...obstacles, ...unusedGpu(opened.name)].join('; ') };
+    if (typeof opened !== 'string')
+      return {
+        ...opened,
+        reason: [
+          'the fastest here that trains every model of the recipe',
+          ...obstacles,
+          ...unusedGpu(opened.name),
+        ].join('; '),
+      };
     obstacles.push(opened);
   }
   throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${obstacles.join('; ')}`);
@@ -94,13 +110,17 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
 
 /** What would make an idle GPU of NVIDIA compute. */
 function unusedGpu(name: ConcreteName): string[] {
-  if (name === 'webgpu' || (name === 'tensorflow' && installedEngines(process.env, 'tensorflow')[0].manifest.cuda)) return [];
+  if (name === 'webgpu' || (name === 'tensorflow' && installedEngines(process.env, 'tensorflow')[0].manifest.cuda))
+    return [];
   const [gpu] = visibleGpus(process.env);
   return gpu ? [`the ${gpu.name} is not used (\`stillhouse backend install tensorflow --cuda\`)`] : [];
 }
 
 /** The backend, or why it cannot train the job. */
-async function openCandidate({ name, obstacle }: Candidate, { threads, probe }: { threads: number; probe: Probe }): Promise<Omit<Backend, 'reason'> | string> {
+async function openCandidate(
+  { name, obstacle }: Candidate,
+  { threads, probe }: { threads: number; probe: Probe },
+): Promise<Omit<Backend, 'reason'> | string> {
   const reason = await obstacle();
   if (reason !== undefined) return reason;
   const fingerprint = await activate(name, threads);

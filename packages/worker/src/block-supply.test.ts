@@ -16,8 +16,18 @@ const blockOf = (value: number, bytes = 1000): { hash: string; bytes: Uint8Array
   return { hash: sha256(block), bytes: block };
 };
 /** A supply whose coordinator answers by itself, unless it names a peer. */
-const supplyOf = (network: (hash: string) => Promise<Uint8Array>, options: Partial<BlockSupplyOptions> = {}): BlockSupply =>
-  new BlockSupply({ local: [], coordinator: { fetch: network, locate: async (hash) => ({ bytes: await network(hash) }) }, peers: { fetch: () => Promise.reject(new Error('asked a peer')) }, cache: undefined, log: () => {}, ...options });
+const supplyOf = (
+  network: (hash: string) => Promise<Uint8Array>,
+  options: Partial<BlockSupplyOptions> = {},
+): BlockSupply =>
+  new BlockSupply({
+    local: [],
+    coordinator: { fetch: network, locate: async (hash) => ({ bytes: await network(hash) }) },
+    peers: { fetch: () => Promise.reject(new Error('asked a peer')) },
+    cache: undefined,
+    log: () => {},
+    ...options,
+  });
 const spoilt = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes, (byte, i) => (i === 7 ? byte ^ 1 : byte));
 
 test('a block that was spoilt on the way is fetched again, and named; after some tries it is an error', async () => {
@@ -26,20 +36,33 @@ test('a block that was spoilt on the way is fetched again, and named; after some
   let asked = 0;
   const once = async (): Promise<Uint8Array> => (asked++ === 0 ? spoilt(bytes) : bytes);
   expect(await supplyOf(once, { log: (text) => said.push(text) }).fetch(hash)).toEqual(bytes);
-  expect(said).toEqual([expect.stringContaining(`block ${hash.slice(0, 12)} arrived from the coordinator with other bytes`)]);
+  expect(said).toEqual([
+    expect.stringContaining(`block ${hash.slice(0, 12)} arrived from the coordinator with other bytes`),
+  ]);
   let tries = 0;
-  await expect(supplyOf(async () => (tries++, spoilt(bytes))).fetch(hash)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' });
+  await expect(supplyOf(async () => (tries++, spoilt(bytes))).fetch(hash)).rejects.toMatchObject({
+    code: 'BLOCK_CORRUPT',
+  });
   expect(tries).toBe(limits.blockTries);
 });
 
 test.each([
   ['has it', (bytes: Uint8Array) => bytes, 'workers', []],
   ['has it no more', () => undefined, 'coordinator', []],
-  ['has it with other bytes', spoilt, 'coordinator', [expect.stringContaining('arrived from ws://peer:1 with other bytes')]],
+  [
+    'has it with other bytes',
+    spoilt,
+    'coordinator',
+    [expect.stringContaining('arrived from ws://peer:1 with other bytes')],
+  ],
 ] as const)('a peer that %s', async (_, answer, from, expected) => {
   const { hash, bytes } = blockOf(7);
   const said: string[] = [];
-  const supply = supplyOf(async () => bytes, { coordinator: { fetch: async () => bytes, locate: async () => ({ at: 'ws://peer:1' }) }, peers: { fetch: async () => answer(bytes) }, log: (text) => said.push(text) });
+  const supply = supplyOf(async () => bytes, {
+    coordinator: { fetch: async () => bytes, locate: async () => ({ at: 'ws://peer:1' }) },
+    peers: { fetch: async () => answer(bytes) },
+    log: (text) => said.push(text),
+  });
   expect(await supply.fetch(hash)).toEqual(bytes);
   expect(supply.counts).toEqual({ disk: 0, workers: 0, coordinator: 0, [from]: 1 });
   expect(said).toEqual(expected);
@@ -76,7 +99,12 @@ test('a cache keeps so many bytes, the newest, and counts what it finds', async 
   const blocks = [1, 2, 3, 4, 5].map((value) => blockOf(value));
   const cache = new BlockCache(path, 3000, () => {});
   for (const { hash, bytes } of blocks) cache.keep(hash, bytes);
-  expect(readdirSync(path).sort()).toEqual(blocks.slice(2).map(({ hash }) => hash).sort());
+  expect(readdirSync(path).sort()).toEqual(
+    blocks
+      .slice(2)
+      .map(({ hash }) => hash)
+      .sort(),
+  );
   const again = new BlockCache(path, 3000, () => {});
   again.keep(blocks[0].hash, blocks[0].bytes);
   expect(readdirSync(path)).toHaveLength(3);

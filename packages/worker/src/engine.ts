@@ -1,5 +1,15 @@
 // What the worker's loop needs of an engine. One implementation computes with TFJS; simulations bring their own.
-import type { Calibration, ExportedModel, FlatLayout, Job, Metrics, MetricSums, NamedBuffer, Phase, WorkerEffect } from '@stillhouse/core';
+import type {
+  Calibration,
+  ExportedModel,
+  FlatLayout,
+  Job,
+  Metrics,
+  MetricSums,
+  NamedBuffer,
+  Phase,
+  WorkerEffect,
+} from '@stillhouse/core';
 
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;

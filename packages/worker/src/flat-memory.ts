@@ -6,10 +6,35 @@ import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
 
 /** Addresses and counts are in bytes and floats; docs at each kernel in assembly/kernels.ts. */
 export interface Kernels {
-  sgd(count: number, parameters: number, next: number, gradient: number, velocity: number, clip: number, decay: number, momentum: number, nesterov: boolean, rate: number): number;
+  sgd(
+    count: number,
+    parameters: number,
+    next: number,
+    gradient: number,
+    velocity: number,
+    clip: number,
+    decay: number,
+    momentum: number,
+    nesterov: boolean,
+    rate: number,
+  ): number;
   adam(
-    count: number, parameters: number, next: number, gradient: number, first: number, second: number,
-    clip: number, coupled: number, beta1: number, rest1: number, beta2: number, rest2: number, rate: number, scale: number, epsilon: number, decay: number,
+    count: number,
+    parameters: number,
+    next: number,
+    gradient: number,
+    first: number,
+    second: number,
+    clip: number,
+    coupled: number,
+    beta1: number,
+    rest1: number,
+    beta2: number,
+    rest2: number,
+    rate: number,
+    scale: number,
+    epsilon: number,
+    decay: number,
   ): number;
   sumOfSquares(count: number, gradient: number): number;
 }
@@ -27,7 +52,8 @@ export const sharedFloats = (length: number): Float32Array => new Float32Array(n
 
 let compiled: WasmModule | undefined;
 // The kernels are built from assembly/ beside src/ and dist/ alike.
-const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(new URL('../dist/kernels.wasm', import.meta.url))));
+const kernelModule = (): WasmModule =>
+  (compiled ??= new Module(readFileSync(new URL('../dist/kernels.wasm', import.meta.url))));
 
 /**
  * Buffers of the given lengths (floats), zeroed, with the kernels that work on them.
@@ -36,7 +62,11 @@ const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(new
 export function allocateFlat(lengths: readonly number[]): { buffers: Float32Array[]; kernels: Kernels } {
   const bytes = lengths.reduce((sum, length) => sum + padded(length), scratchBytes);
   const pages = Math.ceil(bytes / pageBytes);
-  if (pages > maximumPages) throw new StillhouseError('MODEL_INVALID', `weights, gradients and optimiser state take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 4 GiB fit`);
+  if (pages > maximumPages)
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `weights, gradients and optimiser state take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 4 GiB fit`,
+    );
   const memory = new Memory({ initial: pages, maximum: pages, shared: true });
   let offset = scratchBytes;
   const buffers = lengths.map((length) => {

@@ -7,7 +7,8 @@ import { sharedFloats } from './flat-memory.js';
 /** A variable of a layer. */
 export type Weight = tf.LayersModel['trainableWeights'][number];
 
-const sizeOf = (weights: readonly Weight[]): number => weights.reduce((sum, weight) => sum + weight.shape.reduce((product: number, size) => product * size!, 1), 0);
+const sizeOf = (weights: readonly Weight[]): number =>
+  weights.reduce((sum, weight) => sum + weight.shape.reduce((product: number, size) => product * size!, 1), 0);
 
 /** The parts of a flat buffer that belong to each weight. */
 function viewsOf(weights: readonly Weight[], flat: Float32Array): Float32Array[] {
@@ -25,7 +26,10 @@ export interface FlatSizes {
 }
 
 /** @param extra weights that are trained beside the model's own */
-export const flatSizes = (model: tf.LayersModel, extra: readonly Weight[] = []): FlatSizes => ({ parameters: sizeOf([...model.trainableWeights, ...extra]), others: sizeOf(model.nonTrainableWeights) });
+export const flatSizes = (model: tf.LayersModel, extra: readonly Weight[] = []): FlatSizes => ({
+  parameters: sizeOf([...model.trainableWeights, ...extra]),
+  others: sizeOf(model.nonTrainableWeights),
+});
 
 export class FlatModel {
   readonly others: Float32Array;
@@ -50,7 +54,11 @@ export class FlatModel {
    * @param holder who has the parameters' buffer, which then gets the model's weights
    * @param extra weights that are trained beside the model's own; they come behind them
    */
-  static async of(model: tf.LayersModel, holder: { readonly parameters: Float32Array }, extra: readonly Weight[] = []): Promise<FlatModel> {
+  static async of(
+    model: tf.LayersModel,
+    holder: { readonly parameters: Float32Array },
+    extra: readonly Weight[] = [],
+  ): Promise<FlatModel> {
     const flat = new FlatModel(model, holder, extra);
     await flat.#read(flat.#trainable, flat.parameters);
     await flat.#read(flat.#nonTrainable, flat.others);

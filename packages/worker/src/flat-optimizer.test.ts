@@ -24,7 +24,10 @@ describe('the published update rules, in plain doubles', () => {
   }
 
   test('SGD with weight decay: θ ← θ − η(g + λθ)', () => {
-    follow(configOf({ name: 'sgd', learningRate: 0.1, weightDecay: 0.01 }), ({ theta, g }) => theta - 0.1 * (g + 0.01 * theta));
+    follow(
+      configOf({ name: 'sgd', learningRate: 0.1, weightDecay: 0.01 }),
+      ({ theta, g }) => theta - 0.1 * (g + 0.01 * theta),
+    );
   });
 
   test('momentum: v ← μv + g, θ ← θ − ηv; Nesterov: θ ← θ − η(g + μv) (Sutskever et al. 2013)', () => {
@@ -83,7 +86,17 @@ describe('TFJS’s own optimisers on the same gradients', () => {
 });
 
 /** Step by step in fp32, one number at a time. */
-function plainStep(config: OptimizerConfig, at: { parameters: Float32Array; gradient: Float32Array; state: Float32Array[]; clip: number; learningRate: number; step: number }): Float32Array {
+function plainStep(
+  config: OptimizerConfig,
+  at: {
+    parameters: Float32Array;
+    gradient: Float32Array;
+    state: Float32Array[];
+    clip: number;
+    learningRate: number;
+    step: number;
+  },
+): Float32Array {
   const f = Math.fround;
   const { parameters, gradient, state, learningRate, step } = at;
   const clip = f(at.clip);
@@ -112,34 +125,51 @@ function plainStep(config: OptimizerConfig, at: { parameters: Float32Array; grad
 }
 
 test('four lanes at a time give the bits of one number at a time, for any length', () => {
-  const configs = [{ name: 'sgd' }, { name: 'sgd', momentum: 0.9, weightDecay: 0.01 }, { name: 'sgd', momentum: 0.8, nesterov: true }, { name: 'adam', weightDecay: 0.02 }, { name: 'adamw', weightDecay: 0.1, clipNorm: 0.5 }].map(configOf);
+  const configs = [
+    { name: 'sgd' },
+    { name: 'sgd', momentum: 0.9, weightDecay: 0.01 },
+    { name: 'sgd', momentum: 0.8, nesterov: true },
+    { name: 'adam', weightDecay: 0.02 },
+    { name: 'adamw', weightDecay: 0.1, clipNorm: 0.5 },
+  ].map(configOf);
   fc.assert(
-    fc.property(fc.constantFrom(...configs), fc.integer({ min: 1, max: 23 }), fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 9999 }), (config, length, rest, seed) => {
-      const next = randomStream(seed);
-      const optimizer = createOptimizer(config, { parameters: length, rest });
-      let plain: Float32Array = Float32Array.from({ length }, () => next() - 0.5);
-      optimizer.parameters.set(plain);
-      const state = optimizer.state.map(() => new Float32Array(length));
-      for (let step = 0; step < 4; step++) {
-        optimizer.sum.set(Float32Array.from({ length: length + rest }, () => (next() - 0.5) * 10 ** (next() * 8 - 4)));
-        const before = optimizer.sum.slice();
-        const gradient = before.subarray(0, length);
-        const norm = Math.hypot(...gradient);
-        const clip = config.clipNorm !== undefined && norm > config.clipNorm ? config.clipNorm / norm : 1;
-        plain = plainStep(config, { parameters: plain, gradient, state, clip, learningRate: 0.01, step });
-        expect(optimizer.apply({ learningRate: 0.01, step })).toBe(true);
-        if (config.clipNorm === undefined) expect([...optimizer.parameters]).toEqual([...plain]);
-        else optimizer.parameters.forEach((value, i) => expect(value).toBeCloseTo(plain[i], 5));
-        // Other workers may still be receiving it.
-        expect(optimizer.sum).toEqual(before);
-      }
-    }),
+    fc.property(
+      fc.constantFrom(...configs),
+      fc.integer({ min: 1, max: 23 }),
+      fc.integer({ min: 0, max: 5 }),
+      fc.integer({ min: 0, max: 9999 }),
+      (config, length, rest, seed) => {
+        const next = randomStream(seed);
+        const optimizer = createOptimizer(config, { parameters: length, rest });
+        let plain: Float32Array = Float32Array.from({ length }, () => next() - 0.5);
+        optimizer.parameters.set(plain);
+        const state = optimizer.state.map(() => new Float32Array(length));
+        for (let step = 0; step < 4; step++) {
+          optimizer.sum.set(
+            Float32Array.from({ length: length + rest }, () => (next() - 0.5) * 10 ** (next() * 8 - 4)),
+          );
+          const before = optimizer.sum.slice();
+          const gradient = before.subarray(0, length);
+          const norm = Math.hypot(...gradient);
+          const clip = config.clipNorm !== undefined && norm > config.clipNorm ? config.clipNorm / norm : 1;
+          plain = plainStep(config, { parameters: plain, gradient, state, clip, learningRate: 0.01, step });
+          expect(optimizer.apply({ learningRate: 0.01, step })).toBe(true);
+          if (config.clipNorm === undefined) expect([...optimizer.parameters]).toEqual([...plain]);
+          else optimizer.parameters.forEach((value, i) => expect(value).toBeCloseTo(plain[i], 5));
+          // Other workers may still be receiving it.
+          expect(optimizer.sum).toEqual(before);
+        }
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test('clipping brings the global norm down to the limit', () => {
-  const optimizer = createOptimizer(configOf({ name: 'sgd', learningRate: 1, clipNorm: 1 }), { parameters: 6, rest: 0 });
+  const optimizer = createOptimizer(configOf({ name: 'sgd', learningRate: 1, clipNorm: 1 }), {
+    parameters: 6,
+    rest: 0,
+  });
   optimizer.sum.set([3, 0, 0, 0, 0, 4]);
   optimizer.apply({ learningRate: 1, step: 0 });
   expect([...optimizer.parameters].map((value) => Number(value.toFixed(6)))).toEqual([-0.6, 0, 0, 0, 0, -0.8]);
@@ -164,8 +194,15 @@ test.each([1, 4, 6])('a step of %i weights in which one overflows is not taken',
 
 test('buffers begin at multiples of 64 bytes, behind the scratch of the kernels, and beyond 4 GiB there are none', () => {
   const { buffers } = allocateFlat([1, 17, 0, 5]);
-  expect(buffers.map(({ byteOffset, length }) => [byteOffset, length])).toEqual([[256, 1], [320, 17], [448, 0], [448, 5]]);
-  expect(() => allocateFlat([2 ** 30])).toThrow(expect.objectContaining({ code: 'MODEL_INVALID', message: expect.stringContaining('4.0 GiB') }));
+  expect(buffers.map(({ byteOffset, length }) => [byteOffset, length])).toEqual([
+    [256, 1],
+    [320, 17],
+    [448, 0],
+    [448, 5],
+  ]);
+  expect(() => allocateFlat([2 ** 30])).toThrow(
+    expect.objectContaining({ code: 'MODEL_INVALID', message: expect.stringContaining('4.0 GiB') }),
+  );
 });
 
 test('powers by squaring', () => {

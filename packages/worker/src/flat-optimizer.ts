@@ -46,7 +46,12 @@ function clipFactor(kernels: Kernels, gradient: { count: number; at: number }, l
 export function createOptimizer(config: OptimizerConfig, lengths: { parameters: number; rest: number }): FlatOptimizer {
   const count = lengths.parameters;
   const stateCount = config.name === 'sgd' ? Number(config.momentum > 0) : 2;
-  const { buffers, kernels } = allocateFlat([count, count, count + lengths.rest, ...Array<number>(stateCount).fill(count)]);
+  const { buffers, kernels } = allocateFlat([
+    count,
+    count,
+    count + lengths.rest,
+    ...Array<number>(stateCount).fill(count),
+  ]);
   const [even, odd, sum, ...state] = buffers;
   const [first = 0, second = 0] = state.map((buffer) => buffer.byteOffset);
   const gradient = sum.byteOffset;
@@ -54,12 +59,41 @@ export function createOptimizer(config: OptimizerConfig, lengths: { parameters: 
   const kernel = ({ learningRate, step }: { learningRate: number; step: number }): number => {
     const [from, to] = [parameters.byteOffset, next.byteOffset];
     const clip = clipFactor(kernels, { count, at: gradient }, config.clipNorm);
-    if (config.name === 'sgd') return kernels.sgd(count, from, to, gradient, first, clip, config.weightDecay, config.momentum, config.nesterov, learningRate);
+    if (config.name === 'sgd')
+      return kernels.sgd(
+        count,
+        from,
+        to,
+        gradient,
+        first,
+        clip,
+        config.weightDecay,
+        config.momentum,
+        config.nesterov,
+        learningRate,
+      );
     const { beta1, beta2, epsilon, weightDecay } = config;
     const rate = learningRate / (1 - powerOf(beta1, step + 1));
     const scale = 1 / (1 - powerOf(beta2, step + 1));
     const [coupled, decay] = config.name === 'adam' ? [weightDecay, 0] : [0, learningRate * weightDecay];
-    return kernels.adam(count, from, to, gradient, first, second, clip, coupled, beta1, 1 - beta1, beta2, 1 - beta2, rate, scale, epsilon, decay);
+    return kernels.adam(
+      count,
+      from,
+      to,
+      gradient,
+      first,
+      second,
+      clip,
+      coupled,
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      rate,
+      scale,
+      epsilon,
+      decay,
+    );
   };
   return {
     get parameters() {

@@ -12,7 +12,10 @@ export function huber(error: tf.Tensor): tf.Tensor {
 /** Means and log-variances, each [rows, targets], of the outputs [rows, 2·targets] of `gaussian`. */
 export function gaussianOf(outputs: tf.Tensor2D): { mean: tf.Tensor2D; logVariance: tf.Tensor2D } {
   const [rows, width] = outputs.shape;
-  return { mean: tf.slice(outputs, [0, 0], [rows, width / 2]), logVariance: tf.slice(outputs, [0, width / 2], [rows, width / 2]) };
+  return {
+    mean: tf.slice(outputs, [0, 0], [rows, width / 2]),
+    logVariance: tf.slice(outputs, [0, width / 2], [rows, width / 2]),
+  };
 }
 
 /** Error [rows, outputs] → loss per row [rows] of a regression loss. */
@@ -22,7 +25,8 @@ function regressionLoss(loss: 'mse' | 'mae' | 'huber', error: tf.Tensor2D): tf.T
 }
 
 /** [rows, classes] of class indices [rows]. Cast, since wasm's oneHot writes whole numbers into floats. */
-export const oneHot = (indices: tf.Tensor, classes: number): tf.Tensor2D => tf.cast(tf.oneHot(indices, classes) as tf.Tensor2D, 'float32');
+export const oneHot = (indices: tf.Tensor, classes: number): tf.Tensor2D =>
+  tf.cast(tf.oneHot(indices, classes) as tf.Tensor2D, 'float32');
 
 /**
  * Loss of each row against its label.
@@ -44,7 +48,10 @@ export function hardLoss(loss: LossName, outputs: tf.Tensor2D, labels: tf.Tensor
   }
   if (loss === 'gaussian') {
     const { mean, logVariance } = gaussianOf(outputs);
-    return tf.mul(0.5, tf.mean(tf.add(tf.mul(tf.square(tf.sub(mean, labels)), tf.exp(tf.neg(logVariance))), logVariance), 1));
+    return tf.mul(
+      0.5,
+      tf.mean(tf.add(tf.mul(tf.square(tf.sub(mean, labels)), tf.exp(tf.neg(logVariance))), logVariance), 1),
+    );
   }
   return regressionLoss(loss, tf.sub(outputs, labels));
 }
@@ -61,11 +68,17 @@ const standardized = (logits: tf.Tensor2D): tf.Tensor2D => {
  * @returns [rows]
  */
 export function standardizedSoftLoss(student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: tf.Scalar): tf.Tensor1D {
-  return softLoss('softmaxCrossEntropy', standardized(sharedOutputs(student, teacher)), standardized(teacher), temperature);
+  return softLoss(
+    'softmaxCrossEntropy',
+    standardized(sharedOutputs(student, teacher)),
+    standardized(teacher),
+    temperature,
+  );
 }
 
 /** The outputs that the teacher has, too: a student may know classes behind the teacher's. */
-export const sharedOutputs = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D => (student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student);
+export const sharedOutputs = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D =>
+  student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student;
 
 /**
  * The teacher's pull on each row, on the scale of the hard loss.
@@ -80,7 +93,12 @@ export const sharedOutputs = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Te
  * @param teacher outputs [rows, outputs]
  * @returns [rows]
  */
-export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: tf.Scalar): tf.Tensor1D {
+export function softLoss(
+  loss: LossName,
+  student: tf.Tensor2D,
+  teacher: tf.Tensor2D,
+  temperature: tf.Scalar,
+): tf.Tensor1D {
   if (loss === 'softmaxCrossEntropy') {
     const logTeacher = tf.logSoftmax(tf.div(teacher, temperature));
     const logStudent = tf.logSoftmax(tf.div(sharedOutputs(student, teacher), temperature));
@@ -98,7 +116,10 @@ export function softLoss(loss: LossName, student: tf.Tensor2D, teacher: tf.Tenso
     const [s, t] = [gaussianOf(student), gaussianOf(teacher)];
     const apart = tf.sub(t.logVariance, s.logVariance);
     const spread = tf.mul(temperature, tf.sub(tf.sub(tf.exp(apart), 1), apart));
-    return tf.mul(0.5, tf.mean(tf.add(spread, tf.mul(tf.square(tf.sub(t.mean, s.mean)), tf.exp(tf.neg(s.logVariance)))), 1));
+    return tf.mul(
+      0.5,
+      tf.mean(tf.add(spread, tf.mul(tf.square(tf.sub(t.mean, s.mean)), tf.exp(tf.neg(s.logVariance)))), 1),
+    );
   }
   const difference = tf.sub(student, teacher);
   if (loss !== 'mae') return regressionLoss(loss, difference as tf.Tensor2D);

@@ -1,8 +1,17 @@
 // Links between workers. For each ordered pair the receiver connects to the sender, since WebSocket masks what clients
 // send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
 import {
-  decodeMeshHello, encodeFrame, encodeMessage, StillhouseError, toErrorRecord,
-  type Link, type Listener, type Membership, type MeshHello, type Outgoing, type Transport,
+  decodeMeshHello,
+  encodeFrame,
+  encodeMessage,
+  StillhouseError,
+  toErrorRecord,
+  type Link,
+  type Listener,
+  type Membership,
+  type MeshHello,
+  type Outgoing,
+  type Transport,
 } from '@stillhouse/core';
 
 export interface MeshEvents {
@@ -50,7 +59,10 @@ export class Mesh {
    * @param address HOST:PORT to listen at
    * @param onBlockLink gets links of workers that want blocks
    */
-  static async open(transport: Transport, { address, token, onBlockLink }: { address: string; token: string; onBlockLink: (link: Link) => void }): Promise<Mesh> {
+  static async open(
+    transport: Transport,
+    { address, token, onBlockLink }: { address: string; token: string; onBlockLink: (link: Link) => void },
+  ): Promise<Mesh> {
     const mesh = new Mesh(transport, token, onBlockLink);
     mesh.#listener = await transport.listen(address, (link) => mesh.#accept(link));
     return mesh;
@@ -64,11 +76,24 @@ export class Mesh {
   async link({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
     const links = this.#generation(generation);
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
-    await Promise.all(peers.flatMap(({ meshAddress, index }) => [links.heardBy(index), this.#connect(links, { address: meshAddress, index, hello: { token: this.token, generation, index: self } }, events)]));
+    await Promise.all(
+      peers.flatMap(({ meshAddress, index }) => [
+        links.heardBy(index),
+        this.#connect(
+          links,
+          { address: meshAddress, index, hello: { token: this.token, generation, index: self } },
+          events,
+        ),
+      ]),
+    );
   }
 
   /** Resolves when this worker hears the peer; never, if it cannot be reached, which is told. */
-  async #connect(links: Generation, peer: { address: string; index: number; hello: MeshHello }, events: MeshEvents): Promise<void> {
+  async #connect(
+    links: Generation,
+    peer: { address: string; index: number; hello: MeshHello },
+    events: MeshEvents,
+  ): Promise<void> {
     const { address, index, hello } = peer;
     const lost = (linking: boolean, reason: string): void => {
       if (!links.isCut) events.onLost(index, { linking, reason });
@@ -88,7 +113,11 @@ export class Mesh {
   }
 
   send(generation: number, outgoing: readonly Outgoing[]): void {
-    for (const { to, frame } of outgoing) this.#generations.get(generation)?.outgoing.get(to)?.send(...encodeFrame(frame));
+    for (const { to, frame } of outgoing)
+      this.#generations
+        .get(generation)
+        ?.outgoing.get(to)
+        ?.send(...encodeFrame(frame));
   }
 
   /** Cuts the links of all generations before this one. */
@@ -117,7 +146,8 @@ export class Mesh {
       let hello: MeshHello;
       try {
         hello = decodeMeshHello(frame);
-        if (hello.token !== this.token) throw new StillhouseError('TOKEN_REJECTED', 'the token between workers is not the one of this run');
+        if (hello.token !== this.token)
+          throw new StillhouseError('TOKEN_REJECTED', 'the token between workers is not the one of this run');
       } catch (error) {
         link.close(error instanceof Error ? error.message : String(error));
         return;

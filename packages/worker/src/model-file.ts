@@ -6,7 +6,7 @@ import type { FlatModel } from './flat-model.js';
 /** The weights in the order of model.weights, as little-endian fp32. */
 export async function weightBytes(model: tf.LayersModel): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for (const weight of model.weights) parts.push(bytesOf((await weight.read().data())));
+  for (const weight of model.weights) parts.push(bytesOf(await weight.read().data()));
   return Buffer.concat(parts);
 }
 
@@ -27,16 +27,31 @@ export function setWeights(model: tf.LayersModel, bytes: Uint8Array): void {
 export async function exportModel(flat: FlatModel): Promise<ExportedModel> {
   const { model } = flat;
   const trainable = new Set(model.trainableWeights);
-  const weights = model.weights.map((weight) => ({ name: weight.originalName, shape: weight.shape as number[], trainable: trainable.has(weight) }));
-  return { topology: JSON.stringify(model.toJSON(undefined, false)), weights, data: await weightBytes(model), parameters: flat.ownParameters.length };
+  const weights = model.weights.map((weight) => ({
+    name: weight.originalName,
+    shape: weight.shape as number[],
+    trainable: trainable.has(weight),
+  }));
+  return {
+    topology: JSON.stringify(model.toJSON(undefined, false)),
+    weights,
+    data: await weightBytes(model),
+    parameters: flat.ownParameters.length,
+  };
 }
 
 /** What TFJS loads from: a model.json, and the bytes of all its shards one behind the other. */
 function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
   const { weightsManifest, ...file } = JSON.parse(json) as tf.io.ModelJSON;
-  return { ...(file as unknown as tf.io.ModelArtifacts), weightSpecs: weightsManifest.flatMap((group) => group.weights), weightData: new Uint8Array(weights).buffer };
+  return {
+    ...(file as unknown as tf.io.ModelArtifacts),
+    weightSpecs: weightsManifest.flatMap((group) => group.weights),
+    weightData: new Uint8Array(weights).buffer,
+  };
 }
 
-export const loadModel = (json: string, weights: Uint8Array): Promise<tf.LayersModel> => tf.loadLayersModel(tf.io.fromMemory(artifactsOf(json, weights)));
+export const loadModel = (json: string, weights: Uint8Array): Promise<tf.LayersModel> =>
+  tf.loadLayersModel(tf.io.fromMemory(artifactsOf(json, weights)));
 
-export const loadGraph = (json: string, weights: Uint8Array): Promise<tf.GraphModel> => tf.loadGraphModel(tf.io.fromMemory(artifactsOf(json, weights)));
+export const loadGraph = (json: string, weights: Uint8Array): Promise<tf.GraphModel> =>
+  tf.loadGraphModel(tf.io.fromMemory(artifactsOf(json, weights)));

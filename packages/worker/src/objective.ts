@@ -42,22 +42,29 @@ export interface Objective {
 }
 
 /** Loss of each row against its label, or against both of its labels. */
-export function rowLoss(loss: LossName, outputs: tf.Tensor2D, { y, blend }: Pick<MicroBatch, 'y' | 'blend'>, temperature?: number): tf.Tensor1D {
+export function rowLoss(
+  loss: LossName,
+  outputs: tf.Tensor2D,
+  { y, blend }: Pick<MicroBatch, 'y' | 'blend'>,
+  temperature?: number,
+): tf.Tensor1D {
   const first = hardLoss(loss, outputs, y, temperature);
   if (!blend) return first;
   const second = hardLoss(loss, outputs, blend.y, temperature);
   return tf.add(second, tf.mul(blend.weights, tf.sub(first, second)));
 }
 
-export const labelsOf = ({ y, blend }: Pick<MicroBatch, 'y' | 'blend'>): tf.Tensor[] => (blend ? [y, blend.y, blend.weights] : [y]);
+export const labelsOf = ({ y, blend }: Pick<MicroBatch, 'y' | 'blend'>): tf.Tensor[] =>
+  blend ? [y, blend.y, blend.weights] : [y];
 
 /** Mean loss against the labels. */
 export function supervised(loss: LossName, model: tf.LayersModel, temperature = 1): Objective {
   return {
     weights: [],
-    prepare: ({ x, ...labels }) => Promise.resolve({
-      inputs: [x, ...labelsOf(labels)],
-      loss: () => tf.mean(rowLoss(loss, model.apply(x, { training: true }) as tf.Tensor2D, labels, temperature)),
-    }),
+    prepare: ({ x, ...labels }) =>
+      Promise.resolve({
+        inputs: [x, ...labelsOf(labels)],
+        loss: () => tf.mean(rowLoss(loss, model.apply(x, { training: true }) as tf.Tensor2D, labels, temperature)),
+      }),
   };
 }

@@ -1,7 +1,16 @@
 // Blocks from one worker to another, over links of their own: questions go one way, answers the other.
 import {
-  decodeBlockAnswer, decodeBlockQuestion, encodeMessage, limits, toErrorRecord,
-  type BlockAnswer, type BlockQuestion, type Clock, type Link, type MeshHello, type Transport,
+  decodeBlockAnswer,
+  decodeBlockQuestion,
+  encodeMessage,
+  limits,
+  toErrorRecord,
+  type BlockAnswer,
+  type BlockQuestion,
+  type Clock,
+  type Link,
+  type MeshHello,
+  type Transport,
 } from '@stillhouse/core';
 import type { BlockSource } from '@stillhouse/datasets';
 
@@ -38,13 +47,18 @@ export class PeerBlocks {
     if (clock.now() < (this.#restsUntilMs.get(address) ?? -Infinity)) return undefined;
     const peer = this.#peers.get(address) ?? this.#connect(address);
     return new Promise((resolve) => {
-      const stopWaiting = clock.after(limits.peerBlockMs, () => this.#drop(address, `it does not answer within ${limits.peerBlockMs / 1000} s`));
+      const stopWaiting = clock.after(limits.peerBlockMs, () =>
+        this.#drop(address, `it does not answer within ${limits.peerBlockMs / 1000} s`),
+      );
       peer.waiting.set(hash, (bytes) => {
         stopWaiting();
         peer.waiting.delete(hash);
         resolve(bytes);
       });
-      peer.link.then((link) => link.send(...encodeMessage({ type: 'getBlock', hash } satisfies BlockQuestion)), () => {});
+      peer.link.then(
+        (link) => link.send(...encodeMessage({ type: 'getBlock', hash } satisfies BlockQuestion)),
+        () => {},
+      );
     });
   }
 
@@ -59,7 +73,11 @@ export class PeerBlocks {
       } catch (error) {
         return link.close(toErrorRecord(error).message);
       }
-      void this.#read(hash).then((bytes) => link.send(...encodeMessage((bytes ? { type: 'block', hash, bytes } : { type: 'noBlock', hash }) satisfies BlockAnswer)));
+      void this.#read(hash).then((bytes) =>
+        link.send(
+          ...encodeMessage((bytes ? { type: 'block', hash, bytes } : { type: 'noBlock', hash }) satisfies BlockAnswer),
+        ),
+      );
     });
   }
 
@@ -81,19 +99,24 @@ export class PeerBlocks {
     const { token, transport } = this.options;
     const peer: Peer = { link: transport.connect(address), waiting: new Map() };
     this.#peers.set(address, peer);
-    peer.link.then((link) => {
-      if (this.#peers.get(address) !== peer) return link.abort();
-      link.onFrame((frame) => {
-        try {
-          const answer = decodeBlockAnswer(frame);
-          peer.waiting.get(answer.hash)?.(answer.type === 'block' ? answer.bytes : undefined);
-        } catch (error) {
-          this.#drop(address, toErrorRecord(error).message);
-        }
-      });
-      link.onClose((reason) => this.#peers.get(address) === peer && this.#drop(address, reason || 'its connection closed'));
-      link.send(...encodeMessage({ token, blocks: true } satisfies MeshHello));
-    }, (error: unknown) => this.#peers.get(address) === peer && this.#drop(address, toErrorRecord(error).message));
+    peer.link.then(
+      (link) => {
+        if (this.#peers.get(address) !== peer) return link.abort();
+        link.onFrame((frame) => {
+          try {
+            const answer = decodeBlockAnswer(frame);
+            peer.waiting.get(answer.hash)?.(answer.type === 'block' ? answer.bytes : undefined);
+          } catch (error) {
+            this.#drop(address, toErrorRecord(error).message);
+          }
+        });
+        link.onClose(
+          (reason) => this.#peers.get(address) === peer && this.#drop(address, reason || 'its connection closed'),
+        );
+        link.send(...encodeMessage({ token, blocks: true } satisfies MeshHello));
+      },
+      (error: unknown) => this.#peers.get(address) === peer && this.#drop(address, toErrorRecord(error).message),
+    );
     return peer;
   }
 
@@ -106,7 +129,10 @@ export class PeerBlocks {
       this.#restsUntilMs.set(address, this.options.clock.now() + limits.peerRestMs);
       this.options.log(`no blocks from ${address}: ${why}; they come from the coordinator`);
     }
-    peer.link.then((link) => link.abort(), () => {});
+    peer.link.then(
+      (link) => link.abort(),
+      () => {},
+    );
     for (const resolve of [...peer.waiting.values()]) resolve(undefined);
   }
 }

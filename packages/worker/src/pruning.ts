@@ -65,7 +65,8 @@ export class Pruning {
     // After the step, since it changes buffers.
     const kernels = kernelsOf({ model: flat.model, views: flat.views() });
     kernels.forEach((kernel, k) => setZeros(kernel, zeros[k]));
-    if ((step + 1) % this.stepsPerEpoch === 0) pruneSmallest(kernels, sparsityAt(this.config, (step + 1) / this.stepsPerEpoch - 1));
+    if ((step + 1) % this.stepsPerEpoch === 0)
+      pruneSmallest(kernels, sparsityAt(this.config, (step + 1) / this.stepsPerEpoch - 1));
     return true;
   }
 }

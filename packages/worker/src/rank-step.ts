@@ -17,7 +17,11 @@ function passOf(flat: FlatModel, batch: PreparedBatch): tf.Tensor[] {
   };
   const { value, grads } = tf.variableGrads(total, variables);
   // The weights are the model's own: what leaves a pass are copies.
-  return [value, ...variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)), ...flat.otherTensors.map((weight) => tf.clone(weight))];
+  return [
+    value,
+    ...variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)),
+    ...flat.otherTensors.map((weight) => tf.clone(weight)),
+  ];
 }
 
 /** out[i] = factor · values[i] in fp32; returns whether every value is finite, since 0·x is NaN for those that are not. */
@@ -89,10 +93,21 @@ export class RankStep {
     let graph = this.#graphs.get(shapes);
     if (!graph) {
       flat.load();
-      graph = TracedGraph.record(nativeTracing()!, { inputs: tensors, compute: () => passOf(flat, batch), withDraws: withSeededRandom });
+      graph = TracedGraph.record(nativeTracing()!, {
+        inputs: tensors,
+        compute: () => passOf(flat, batch),
+        withDraws: withSeededRandom,
+      });
       this.#graphs.set(shapes, graph);
     }
     const inputs = [...flat.views(), ...batch.inputs.map((tensor) => tensor.dataSync())];
-    return graph.run({ inputs, outputs, factor: share, forward: batch.loss, tensors, withDraws: (work) => withSeededRandom(key, work) });
+    return graph.run({
+      inputs,
+      outputs,
+      factor: share,
+      forward: batch.loss,
+      tensors,
+      withDraws: (work) => withSeededRandom(key, work),
+    });
   }
 }

@@ -1,8 +1,29 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
 import { createHash } from 'node:crypto';
 import {
-  decodeFrame, decodeToWorker, encodeMessage, fromErrorRecord, initialWorkerState, lengthOf, limits, readTraining, stateFrames, StateUpload, StillhouseError, toErrorRecord, trainingParts, workerStep,
-  type Clock, type Link, type StateUploader, type ToCoordinator, type Transport, type WorkerEffect, type WorkerEvent, type WorkerIdentity, type WorkerState,
+  decodeFrame,
+  decodeToWorker,
+  encodeMessage,
+  fromErrorRecord,
+  initialWorkerState,
+  lengthOf,
+  limits,
+  readTraining,
+  stateFrames,
+  StateUpload,
+  StillhouseError,
+  toErrorRecord,
+  trainingParts,
+  workerStep,
+  type Clock,
+  type Link,
+  type StateUploader,
+  type ToCoordinator,
+  type Transport,
+  type WorkerEffect,
+  type WorkerEvent,
+  type WorkerIdentity,
+  type WorkerState,
 } from '@stillhouse/core';
 import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import { BlockClient } from './block-client.js';
@@ -118,10 +139,13 @@ class WorkerShell {
     const { clock, coordinators, transport } = this.options;
     const address = coordinators[this.#connections++ % coordinators.length];
     clock.after(delayMs, () => {
-      transport.connect(address).then((link) => this.#opened(link, address), (error: unknown) => {
-        if (this.#connections <= coordinators.length) this.options.log(`no coordinator at ${address} yet`);
-        this.dispatch({ type: 'unreachable', error: toErrorRecord(error) });
-      });
+      transport.connect(address).then(
+        (link) => this.#opened(link, address),
+        (error: unknown) => {
+          if (this.#connections <= coordinators.length) this.options.log(`no coordinator at ${address} yet`);
+          this.dispatch({ type: 'unreachable', error: toErrorRecord(error) });
+        },
+      );
     });
   }
 
@@ -153,7 +177,10 @@ class WorkerShell {
 
   /** Performs after what was asked before; an answer that throws is a failure. */
   #later(work: () => Promise<WorkerEvent | undefined>): void {
-    this.#work = this.#work.then(work).then((event) => event && this.dispatch(event)).catch((error: unknown) => this.#fail(error));
+    this.#work = this.#work
+      .then(work)
+      .then((event) => event && this.dispatch(event))
+      .catch((error: unknown) => this.#fail(error));
   }
 
   /** As #later, for what changes the state. */
@@ -189,32 +216,52 @@ class WorkerShell {
       case 'load':
         return this.#later(() => this.#load(effect));
       case 'build':
-        return this.#change(async () => ({ type: 'built', phase: effect.phase, ...(await engine().build(effect.phase, effect.teacher)) }));
+        return this.#change(async () => ({
+          type: 'built',
+          phase: effect.phase,
+          ...(await engine().build(effect.phase, effect.teacher)),
+        }));
       case 'link':
         return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
       case 'unlink':
         return this.#mesh?.unlink(effect.before);
       case 'fetchState':
-        return void this.#blocks.fetch(effect.hash).then((bytes) => this.dispatch({ type: 'fetched', generation: effect.generation, bytes }));
+        return void this.#blocks
+          .fetch(effect.hash)
+          .then((bytes) => this.dispatch({ type: 'fetched', generation: effect.generation, bytes }));
       case 'sendState':
         return this.#laterIn(effect.generation, async () => this.#sendState(effect));
       case 'adopt':
         return this.#change(() => this.#adopt(effect));
       case 'hash':
         return this.#laterIn(effect.generation, async () => ({
-          type: 'hashed', generation: effect.generation, stateSha256: hashOf(trainingParts(effect.training, engine().stateBuffers())).toString('hex'), weightsSha256: engine().weightsSha256(),
+          type: 'hashed',
+          generation: effect.generation,
+          stateSha256: hashOf(trainingParts(effect.training, engine().stateBuffers())).toString('hex'),
+          weightsSha256: engine().weightsSha256(),
         }));
       case 'compute':
         return this.#laterIn(effect.generation, async () => {
           const startedMs = this.options.clock.now();
           const waitedBeforeMs = engine().waitedMs;
           const partials = await engine().compute(effect);
-          return { type: 'computed', generation: effect.generation, partials, ms: this.options.clock.now() - startedMs, waitedMs: engine().waitedMs - waitedBeforeMs };
+          return {
+            type: 'computed',
+            generation: effect.generation,
+            partials,
+            ms: this.options.clock.now() - startedMs,
+            waitedMs: engine().waitedMs - waitedBeforeMs,
+          };
         });
       case 'apply':
         return this.#change(async () => void (await engine().apply(effect.step, effect.learningRate)));
       case 'evaluate':
-        return this.#laterIn(effect.generation, async () => ({ type: 'evaluated', generation: effect.generation, values: await engine().evaluate(effect), weightsSha256: engine().weightsSha256() }));
+        return this.#laterIn(effect.generation, async () => ({
+          type: 'evaluated',
+          generation: effect.generation,
+          values: await engine().evaluate(effect),
+          weightsSha256: engine().weightsSha256(),
+        }));
       case 'keepBest':
         return this.#change(async () => void engine().keepBest());
       case 'restoreBest':
@@ -222,7 +269,11 @@ class WorkerShell {
       case 'correctBiases':
         return this.#change(async () => void (await engine().correctBiases()));
       case 'export':
-        return this.#later(async () => ({ type: 'exported', generation: effect.generation, model: await engine().exportModel() }));
+        return this.#later(async () => ({
+          type: 'exported',
+          generation: effect.generation,
+          model: await engine().exportModel(),
+        }));
       case 'captureState':
         this.#copying = this.#capture(effect, this.#copying);
         return void this.#copying.catch((error: unknown) => this.#fail(error));
@@ -241,35 +292,60 @@ class WorkerShell {
 
   async #load({ job, meshToken }: Effect<'load'>): Promise<WorkerEvent> {
     const { cache, clock, createEngine, log, meshAddress, transport } = this.options;
-    const local = [...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]), ...(cache ? [cache] : [])];
+    const local = [
+      ...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]),
+      ...(cache ? [cache] : []),
+    ];
     const peers = (this.#peers = new PeerBlocks({ transport, clock, token: meshToken, cache, log }));
     const supply = (this.#supply = new BlockSupply({ local, coordinator: this.#blocks, peers, cache, log }));
-    this.#engine = await createEngine(job, (hash) => supply.fetch(hash), () => this.#breathe());
+    this.#engine = await createEngine(
+      job,
+      (hash) => supply.fetch(hash),
+      () => this.#breathe(),
+    );
     const host = this.#localHost;
-    this.#mesh = await Mesh.open(transport, { address: meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`, token: meshToken, onBlockLink: (link) => peers.serve(link) });
+    this.#mesh = await Mesh.open(transport, {
+      address: meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`,
+      token: meshToken,
+      onBlockLink: (link) => peers.serve(link),
+    });
     const { fingerprint, choice } = this.#engine;
     this.options.log(`engine ${fingerprint}, mesh at ${this.#mesh.address}; backend ${choice}`);
     return { type: 'loaded', fingerprint, choice, meshAddress: this.#mesh.address };
   }
 
   async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
-    this.options.log(`generation ${generation}: member ${self} of ${members.length}, ranks ${members[self].ranks.lo} to ${members[self].ranks.hi - 1}`);
-    await this.#mesh!.link({ generation, members, self }, {
-      onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame: decodeFrame(frame) })),
-      onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
-    });
+    this.options.log(
+      `generation ${generation}: member ${self} of ${members.length}, ranks ${members[self].ranks.lo} to ${members[self].ranks.hi - 1}`,
+    );
+    await this.#mesh!.link(
+      { generation, members, self },
+      {
+        onFrame: (from, frame) =>
+          this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame: decodeFrame(frame) })),
+        onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
+      },
+    );
     this.dispatch({ type: 'linked', generation });
   }
 
   #sendState({ generation, training, to }: Effect<'sendState'>): undefined {
     const parts = trainingParts(training, this.#engine!.stateBuffers());
     const frames = stateFrames(generation, [...parts, hashOf(parts)]);
-    this.#mesh!.send(generation, to.flatMap((index) => frames.map((frame) => ({ to: index, frame }))));
+    this.#mesh!.send(
+      generation,
+      to.flatMap((index) => frames.map((frame) => ({ to: index, frame }))),
+    );
   }
 
   async #adopt({ generation, bytes, isSealed }: Effect<'adopt'>): Promise<WorkerEvent> {
     const state = isSealed ? bytes.subarray(0, bytes.byteLength - digestBytes) : bytes;
-    if (isSealed && !hashOf([state]).equals(bytes.subarray(bytes.byteLength - digestBytes))) return { type: 'notAdopted', generation, reason: 'the training state arrived with other bytes than it was sent with' };
+    if (isSealed && !hashOf([state]).equals(bytes.subarray(bytes.byteLength - digestBytes)))
+      return {
+        type: 'notAdopted',
+        generation,
+        reason: 'the training state arrived with other bytes than it was sent with',
+      };
     const { training, buffers } = readTraining(state, 'the training state');
     await this.#engine!.adoptState(buffers);
     this.options.log(`took over the ${training.phase} at step ${training.step}, ${bytes.byteLength} bytes`);
@@ -282,7 +358,13 @@ class WorkerShell {
     await Promise.all([this.#changed, before]);
     const startedMs = clock.now();
     const parts = trainingParts(training, this.#engine!.stateBuffers());
-    const copied = this.#uploader.take({ id, held: { phase: training.phase, ops: training.ops }, parts, address: this.#address, token: identity.token });
+    const copied = this.#uploader.take({
+      id,
+      held: { phase: training.phase, ops: training.ops },
+      parts,
+      address: this.#address,
+      token: identity.token,
+    });
     const busyMs = clock.now() - startedMs;
     await copied;
     return { bytes: lengthOf(parts), busyMs };
@@ -299,7 +381,10 @@ class WorkerShell {
     this.#stopHeartbeat();
     this.#blocks.close();
     this.#peers?.close();
-    if (this.#supply) this.options.log(`blocks: ${this.#supply.counts.disk} from disk, ${this.#supply.counts.workers} from other workers, ${this.#supply.counts.coordinator} from the coordinator`);
+    if (this.#supply)
+      this.options.log(
+        `blocks: ${this.#supply.counts.disk} from disk, ${this.#supply.counts.workers} from other workers, ${this.#supply.counts.coordinator} from the coordinator`,
+      );
     this.#uploader.close();
     await this.#mesh?.close();
     this.#link?.close();

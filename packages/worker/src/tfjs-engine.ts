@@ -1,8 +1,28 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
 import * as tf from '@tensorflow/tfjs';
 import {
-  bytesOf, datasetOf, hashName, hashWords, invariant, isTrained, learnsFromOutputs, limits, phaseOf, phaseSeed, phasesOf, slotsPerRank, stepsPerEpoch, StillhouseError, sumSubtree,
-  type DatasetManifest, type FlatLayout, type Job, type MetricSums, type NamedBuffer, type Phase, type PhaseName,
+  bytesOf,
+  datasetOf,
+  hashName,
+  hashWords,
+  invariant,
+  isTrained,
+  learnsFromOutputs,
+  limits,
+  phaseOf,
+  phaseSeed,
+  phasesOf,
+  slotsPerRank,
+  stepsPerEpoch,
+  StillhouseError,
+  sumSubtree,
+  type DatasetManifest,
+  type FlatLayout,
+  type Job,
+  type MetricSums,
+  type NamedBuffer,
+  type Phase,
+  type PhaseName,
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, variantAt, type AugmentedBatch, type ImageOfRow } from './augment.js';
@@ -56,10 +76,22 @@ const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ?
 async function buildPhaseModel(job: Job, { name, config, distill }: Phase, teacher?: Teacher): Promise<tf.LayersModel> {
   const part = partOf(name);
   const { inputShape, outputs } = datasetOf(job.dataset, name);
-  const model = await buildModel({ part, config: config.model, asset: job.assets[part], inputShape, outputs, loss: job.recipe.loss, seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')) });
+  const model = await buildModel({
+    part,
+    config: config.model,
+    asset: job.assets[part],
+    inputShape,
+    outputs,
+    loss: job.recipe.loss,
+    seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')),
+  });
   if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);
   if (distill?.correctBiases) {
-    if (lacksColumns(job.dataset)) throw new StillhouseError('RECIPE_INVALID', 'distill.correctBiases asks about rows of the large set, which lack columns that the student takes');
+    if (lacksColumns(job.dataset))
+      throw new StillhouseError(
+        'RECIPE_INVALID',
+        'distill.correctBiases asks about rows of the large set, which lack columns that the student takes',
+      );
     biasesOf(model);
   }
   return model;
@@ -75,16 +107,31 @@ function copyOf(numbers: Float32Array): Float32Array {
  * A micro-batch as tensors.
  * @param added inputs of further rows, without labels
  */
-function tensorsOf({ rows, x, y, blend }: AugmentedBatch, { inputShape, labelCount }: DatasetManifest, added: readonly Float32Array[] = []): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
+function tensorsOf(
+  { rows, x, y, blend }: AugmentedBatch,
+  { inputShape, labelCount }: DatasetManifest,
+  added: readonly Float32Array[] = [],
+): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
   const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
   const inputs = joinFloats([x, ...added]);
-  return { x: tf.tensor(inputs, [(rows * inputs.length) / x.length, ...inputShape]), y: labels(y), ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}) };
+  return {
+    x: tf.tensor(inputs, [(rows * inputs.length) / x.length, ...inputShape]),
+    y: labels(y),
+    ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}),
+  };
 }
 
 /** What a row's image is like, where rows are images. */
-function imageOf({ dataset: { inputShape, columns: [column] } }: Job): ImageOfRow | undefined {
+function imageOf({
+  dataset: {
+    inputShape,
+    columns: [column],
+  },
+}: Job): ImageOfRow | undefined {
   const [height, width, channels] = inputShape;
-  return inputShape.length === 3 && column.type === 'tensor' ? { shape: { height, width, channels }, black: column.offsets } : undefined;
+  return inputShape.length === 3 && column.type === 'tensor'
+    ? { shape: { height, width, channels }, black: column.offsets }
+    : undefined;
 }
 
 /** Trains one zero row of each model, to find out whether the backend has every kernel. */
@@ -95,14 +142,23 @@ async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
   try {
     for (const name of names) {
       const dataset = datasetOf(job.dataset, name);
-      const zeros: Batch = { rows: 1, x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)), y: new Float32Array(dataset.labelCount) };
+      const zeros: Batch = {
+        rows: 1,
+        x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)),
+        y: new Float32Array(dataset.labelCount),
+      };
       const phase = phaseOf(job, name);
       const model = await buildPhaseModel(job, phase, teacher);
       models.push(model);
       const objective = objectiveOf(job, phase, { model, teacher });
       if (name === 'teacher') teacher = new LayersTeacher(model);
       const batch = await objective.prepare({ ...tensorsOf(zeros, dataset), epoch: 0 });
-      tf.tidy(() => tf.variableGrads(batch.loss, [...model.trainableWeights, ...objective.weights].map((weight) => weight.read() as tf.Variable)));
+      tf.tidy(() =>
+        tf.variableGrads(
+          batch.loss,
+          [...model.trainableWeights, ...objective.weights].map((weight) => weight.read() as tf.Variable),
+        ),
+      );
       tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
     }
   } finally {
@@ -118,18 +174,43 @@ async function teacherThatIsThere(job: Job, fetchBlock: FetchBlock): Promise<Tea
 }
 
 /** @throws StillhouseError MODEL_LAYER */
-function objectiveOf(job: Job, { name, loss, distill, schedule: { epochs } }: Phase, { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined }): Objective {
-  if (name !== 'student' || distill!.terms.length === 0) return supervised(loss, model, name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1);
+function objectiveOf(
+  job: Job,
+  { name, loss, distill, schedule: { epochs } }: Phase,
+  { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined },
+): Objective {
+  if (name !== 'student' || distill!.terms.length === 0)
+    return supervised(
+      loss,
+      model,
+      name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1,
+    );
   invariant(teacher, 'the student phase has a teacher');
-  return distillation(distill!, { loss, student: model, teacher, epochs, seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')) });
+  return distillation(distill!, {
+    loss,
+    student: model,
+    teacher,
+    epochs,
+    seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')),
+  });
 }
 
 /** Whether the large set's rows lack columns that the student takes. */
-const lacksColumns = ({ student, columns }: DatasetManifest): boolean => student !== undefined && student.columns.length > columns.length;
+const lacksColumns = ({ student, columns }: DatasetManifest): boolean =>
+  student !== undefined && student.columns.length > columns.length;
 
-function transferOf({ dataset }: Job, phase: Phase, options: Pick<TransferOptions, 'image' | 'fetchBlock' | 'respond'>): TransferSets | undefined {
+function transferOf(
+  { dataset }: Job,
+  phase: Phase,
+  options: Pick<TransferOptions, 'image' | 'fetchBlock' | 'respond'>,
+): TransferSets | undefined {
   if (!phase.distill || phase.distill.transfer.length === 0) return undefined;
-  return new TransferSets(phase.distill.transfer, { ...options, dataset: datasetOf(dataset, phase.name), schedule: phase.schedule, lacksColumns: lacksColumns(dataset) });
+  return new TransferSets(phase.distill.transfer, {
+    ...options,
+    dataset: datasetOf(dataset, phase.name),
+    schedule: phase.schedule,
+    lacksColumns: lacksColumns(dataset),
+  });
 }
 
 export interface EngineOptions {
@@ -164,23 +245,50 @@ class TfjsEngine implements Engine {
 
   async build(phase: Phase, teacherSha256: string | undefined): Promise<Built> {
     await this.#retire(phase.name);
-    if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacherSha256)) this.#replaceTeacher(await this.#fetchTeacher(teacherSha256));
+    if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacherSha256))
+      this.#replaceTeacher(await this.#fetchTeacher(teacherSha256));
     const dataset = datasetOf(this.job.dataset, phase.name);
     const model = await buildPhaseModel(this.job, phase, this.#teacher?.teacher);
-    const calibration = phase.distill?.calibrate ? await calibrate(this.#teacher!.teacher, this.job, this.ports.fetchBlock) : undefined;
-    const teacherTest = phase.distill && learnsFromOutputs(phase.distill) && this.job.assets.teachers ? await testTeacher(this.#teacher!.teacher, this.job, this.ports) : undefined;
-    const teacher = calibration ? new CalibratedTeacher(this.#teacher!.teacher, calibration.temperature) : this.#teacher?.teacher;
+    const calibration = phase.distill?.calibrate
+      ? await calibrate(this.#teacher!.teacher, this.job, this.ports.fetchBlock)
+      : undefined;
+    const teacherTest =
+      phase.distill && learnsFromOutputs(phase.distill) && this.job.assets.teachers
+        ? await testTeacher(this.#teacher!.teacher, this.job, this.ports)
+        : undefined;
+    const teacher = calibration
+      ? new CalibratedTeacher(this.#teacher!.teacher, calibration.temperature)
+      : this.#teacher?.teacher;
     const objective = objectiveOf(this.job, phase, { model, teacher });
     const { parameters, others } = flatSizes(model, objective.weights);
     const layout = { gradients: parameters, otherWeights: others };
-    const optimizer = createOptimizer(phase.config.optimizer, { parameters, rest: others + phase.schedule.ranks * slotsPerRank });
+    const optimizer = createOptimizer(phase.config.optimizer, {
+      parameters,
+      rest: others + phase.schedule.ranks * slotsPerRank,
+    });
     const flat = await FlatModel.of(model, optimizer, objective.weights);
     const { respond } = objective;
     const teaching = respond && { dataset, image: imageOf(this.job), fetchBlock: this.ports.fetchBlock, respond };
     const set = dataset.sets[phase.trainSet]!;
     const { prune } = phase.config;
-    this.#current = { phase, flat, optimizer, pruning: prune && new Pruning(prune, stepsPerEpoch(phase.schedule)), objective, step: new RankStep(flat, { trace: this.options.trace ?? true, onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`) }), layout, partials: [], spares: [],
-      dataset, transfer: teaching && transferOf(this.job, phase, teaching), answers: teaching && answersAbout(set, { ...teaching, augment: phase.config.augment, seed: phase.schedule.seed }), reader: new TrainingReader(dataset, set, phase.schedule, this.ports.fetchBlock), evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
+    this.#current = {
+      phase,
+      flat,
+      optimizer,
+      pruning: prune && new Pruning(prune, stepsPerEpoch(phase.schedule)),
+      objective,
+      step: new RankStep(flat, {
+        trace: this.options.trace ?? true,
+        onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`),
+      }),
+      layout,
+      partials: [],
+      spares: [],
+      dataset,
+      transfer: teaching && transferOf(this.job, phase, teaching),
+      answers: teaching && answersAbout(set, { ...teaching, augment: phase.config.augment, seed: phase.schedule.seed }),
+      reader: new TrainingReader(dataset, set, phase.schedule, this.ports.fetchBlock),
+      evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
     };
     return { layout, sum: optimizer.sum, calibration, teacherTest };
   }
@@ -192,11 +300,15 @@ class TfjsEngine implements Engine {
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
     const { optimizer, partials, reader, spares } = this.#phase;
     reader.begin(task);
-    const buffer = (list: Float32Array[], index: number): Float32Array => (list[index] ??= new Float32Array(optimizer.sum.length));
+    const buffer = (list: Float32Array[], index: number): Float32Array =>
+      (list[index] ??= new Float32Array(optimizer.sum.length));
     // The sum of one's own over all ranks is the sum of all.
     const outputs = task.inPlace ? [optimizer.sum] : task.subtrees.map((_, i) => buffer(partials, i));
     for (const [i, span] of task.subtrees.entries()) {
-      await sumSubtree(span, outputs[i], { write: (rank, out) => this.#rank(task, rank, out), spare: (depth) => buffer(spares, depth) });
+      await sumSubtree(span, outputs[i], {
+        write: (rank, out) => this.#rank(task, rank, out),
+        spare: (depth) => buffer(spares, depth),
+      });
     }
     return outputs;
   }
@@ -204,7 +316,11 @@ class TfjsEngine implements Engine {
   async apply(step: number, learningRate: number): Promise<void> {
     const { flat, layout, optimizer, phase, pruning } = this.#phase;
     const apply = (): boolean => optimizer.apply({ learningRate, step });
-    if (!(pruning ? pruning.around(flat, step, apply) : apply())) throw new StillhouseError('LOSS_NOT_FINITE', `the weights of the ${phase.name} overflow in the optimiser's step ${step}`);
+    if (!(pruning ? pruning.around(flat, step, apply) : apply()))
+      throw new StillhouseError(
+        'LOSS_NOT_FINITE',
+        `the weights of the ${phase.name} overflow in the optimiser's step ${step}`,
+      );
     flat.others.set(optimizer.sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
     await flat.changed();
   }
@@ -213,7 +329,19 @@ class TfjsEngine implements Engine {
     const values = new Map<number, MetricSums>();
     const { dataset, evaluated: reader, flat, phase } = this.#phase;
     flat.load();
-    for (const [rank, [first, end]] of task.shares) values.set(rank, await evaluateRows(predictOf(flat.model), { dataset, loss: phase.loss, reader, set: task.set, first, end, breathe: this.ports.breathe }));
+    for (const [rank, [first, end]] of task.shares)
+      values.set(
+        rank,
+        await evaluateRows(predictOf(flat.model), {
+          dataset,
+          loss: phase.loss,
+          reader,
+          set: task.set,
+          first,
+          end,
+          breathe: this.ports.breathe,
+        }),
+      );
     return values;
   }
 
@@ -238,13 +366,29 @@ class TfjsEngine implements Engine {
     const { dataset, flat, objective } = this.#phase;
     const { sets } = this.job.dataset;
     invariant(objective.respond, 'a student has a teacher');
-    await correctBiases({ flat, dataset, set: sets.largeValidation ?? sets.large!, fetchBlock: this.ports.fetchBlock, respond: objective.respond });
+    await correctBiases({
+      flat,
+      dataset,
+      set: sets.largeValidation ?? sets.large!,
+      fetchBlock: this.ports.fetchBlock,
+      respond: objective.respond,
+    });
   }
 
   stateBuffers(): NamedBuffer[] {
     const { flat, optimizer } = this.#phase;
-    const best = this.#kept ? [{ name: 'best.parameters', data: this.#kept.parameters }, { name: 'best.others', data: this.#kept.others }] : [];
-    return [{ name: 'parameters', data: flat.parameters }, { name: 'others', data: flat.others }, ...optimizer.state.map((data, i) => ({ name: `optimizer.${i}`, data })), ...best];
+    const best = this.#kept
+      ? [
+          { name: 'best.parameters', data: this.#kept.parameters },
+          { name: 'best.others', data: this.#kept.others },
+        ]
+      : [];
+    return [
+      { name: 'parameters', data: flat.parameters },
+      { name: 'others', data: flat.others },
+      ...optimizer.state.map((data, i) => ({ name: `optimizer.${i}`, data })),
+      ...best,
+    ];
   }
 
   async adoptState(buffers: readonly NamedBuffer[]): Promise<void> {
@@ -253,11 +397,22 @@ class TfjsEngine implements Engine {
     const { parameters, others } = flat;
     const of = (name: string, length: number): Float32Array => {
       const data = named.get(name);
-      if (data?.length !== length) throw new StillhouseError('CHECKPOINT_CORRUPT', `the training state has ${data ? `${data.length} numbers` : 'nothing'} for ${name}, the model ${length}`);
+      if (data?.length !== length)
+        throw new StillhouseError(
+          'CHECKPOINT_CORRUPT',
+          `the training state has ${data ? `${data.length} numbers` : 'nothing'} for ${name}, the model ${length}`,
+        );
       return data;
     };
-    this.#kept = named.has('best.parameters') ? { parameters: copyOf(of('best.parameters', parameters.length)), others: copyOf(of('best.others', others.length)) } : undefined;
-    this.stateBuffers().filter(({ name }) => !name.startsWith('best.')).forEach(({ name, data }) => data.set(of(name, data.length)));
+    this.#kept = named.has('best.parameters')
+      ? {
+          parameters: copyOf(of('best.parameters', parameters.length)),
+          others: copyOf(of('best.others', others.length)),
+        }
+      : undefined;
+    this.stateBuffers()
+      .filter(({ name }) => !name.startsWith('best.'))
+      .forEach(({ name, data }) => data.set(of(name, data.length)));
     await flat.changed();
   }
 
@@ -286,7 +441,10 @@ class TfjsEngine implements Engine {
     this.#kept = undefined;
     if (current?.phase.name === 'teacher' && next === 'student') {
       current.flat.load();
-      this.#replaceTeacher({ teacher: new LayersTeacher(current.flat.model), sha256: sha256(await weightBytes(current.flat.model)) });
+      this.#replaceTeacher({
+        teacher: new LayersTeacher(current.flat.model),
+        sha256: sha256(await weightBytes(current.flat.model)),
+      });
     } else {
       current?.flat.model.dispose();
       if (next !== 'student') this.#replaceTeacher(undefined);
@@ -305,7 +463,8 @@ class TfjsEngine implements Engine {
     if (pretrained) return { teacher: pretrained, sha256: undefined };
     invariant(hash, 'the teacher was trained here');
     const bytes = await fetchBlock(hash);
-    if (sha256(bytes) !== hash) throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
+    if (sha256(bytes) !== hash)
+      throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
     const model = await buildPhaseModel(this.job, phaseOf(this.job, 'teacher'));
     setWeights(model, bytes);
     return { teacher: new LayersTeacher(model), sha256: hash };
@@ -317,18 +476,36 @@ class TfjsEngine implements Engine {
     const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
     if (rows.length === 0) return void out.fill(0);
     await this.ports.breathe();
-    const losses = out.subarray(layout.gradients + layout.otherWeights).fill(0).subarray(0, phase.schedule.ranks);
+    const losses = out
+      .subarray(layout.gradients + layout.otherWeights)
+      .fill(0)
+      .subarray(0, phase.schedule.ranks);
     const share = rows.length / task.batch;
     const plain = await reader.read({ rank, rows });
     const where = { seed: phase.schedule.seed, epoch: task.epoch, step: task.step, rank };
-    const batch = phase.config.augment ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) }) : plain;
+    const batch = phase.config.augment
+      ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) })
+      : plain;
     const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
     const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(phase.config.augment, task.epoch)) };
     const width = plain.x.length / rows.length;
     const parts = [own, ...added.map((each) => ({ rows: each.x.length / width, answers: each.answers }))];
-    const prepared = await objective.prepare({ ...tensorsOf(batch, dataset, added.map(({ x }) => x)), epoch: task.epoch, parts });
+    const prepared = await objective.prepare({
+      ...tensorsOf(
+        batch,
+        dataset,
+        added.map(({ x }) => x),
+      ),
+      epoch: task.epoch,
+      parts,
+    });
     const key = [phase.schedule.seed, hashName('noise'), task.epoch, task.step, rank];
-    const isFinite = await step.run({ batch: prepared, key, share: Math.fround(share), outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)] });
+    const isFinite = await step.run({
+      batch: prepared,
+      key,
+      share: Math.fround(share),
+      outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)],
+    });
     tf.dispose([...prepared.inputs]);
     if (!isFinite) losses[rank] = NaN;
   }
@@ -337,7 +514,10 @@ class TfjsEngine implements Engine {
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, breathe) => {
-    const backend = await openBackend(backendName, { threads: job.recipe.threads, probe: () => probe(job, fetchBlock) });
+    const backend = await openBackend(backendName, {
+      threads: job.recipe.threads,
+      probe: () => probe(job, fetchBlock),
+    });
     return new TfjsEngine(backend, job, { fetchBlock, breathe }, options);
   };
 }

@@ -1,8 +1,30 @@
 // A phase from its start to its end in one process, without a cluster: the same decisions, the same schedule and the same
 // tree of sums, and so the same bits.
 import {
-  afterEpoch, afterStep, afterTest, batchRows, countRows, emptyLedger, epochOrder, initialTraining, lossesOf, nextTask, phaseLearningRate, phaseOf, rankShare, stepsPerEpoch, StillhouseError, totalMetrics,
-  type EpochOrder, type FlatLayout, type Job, type Metrics, type Phase, type PhaseName, type SetName, type TrainingState,
+  afterEpoch,
+  afterStep,
+  afterTest,
+  batchRows,
+  countRows,
+  emptyLedger,
+  epochOrder,
+  initialTraining,
+  lossesOf,
+  nextTask,
+  phaseLearningRate,
+  phaseOf,
+  rankShare,
+  stepsPerEpoch,
+  StillhouseError,
+  totalMetrics,
+  type EpochOrder,
+  type FlatLayout,
+  type Job,
+  type Metrics,
+  type Phase,
+  type PhaseName,
+  type SetName,
+  type TrainingState,
 } from '@stillhouse/core';
 import type { Engine } from './engine.js';
 
@@ -17,21 +39,44 @@ interface Stage {
 const ranksOf = ({ schedule }: Phase): number[] => Array.from({ length: schedule.ranks }, (_, rank) => rank);
 
 /** @throws StillhouseError LOSS_NOT_FINITE */
-async function takeStep({ engine, phase, layout, sum }: Stage, training: TrainingState, order: EpochOrder): Promise<TrainingState> {
+async function takeStep(
+  { engine, phase, layout, sum }: Stage,
+  training: TrainingState,
+  order: EpochOrder,
+): Promise<TrainingState> {
   const { schedule, trainSet } = phase;
   const { step } = training;
   const ranks = ranksOf(phase).map((rank) => ({ rank, rows: order.rankRows({ step, rank }) }));
-  await engine.compute({ inPlace: true, step, epoch: Math.floor(step / stepsPerEpoch(schedule)), batch: batchRows(schedule, step), subtrees: [{ lo: 0, hi: schedule.ranks }], ranks, order, set: trainSet });
+  await engine.compute({
+    inPlace: true,
+    step,
+    epoch: Math.floor(step / stepsPerEpoch(schedule)),
+    batch: batchRows(schedule, step),
+    subtrees: [{ lo: 0, hi: schedule.ranks }],
+    ranks,
+    order,
+    set: trainSet,
+  });
   const losses = lossesOf(sum, layout, schedule.ranks);
   const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (badRank >= 0) throw new StillhouseError('LOSS_NOT_FINITE', `the loss or gradient of the ${phase.name} is not a finite number at step ${step}, rank ${badRank}`);
+  if (badRank >= 0)
+    throw new StillhouseError(
+      'LOSS_NOT_FINITE',
+      `the loss or gradient of the ${phase.name} is not a finite number at step ${step}, rank ${badRank}`,
+    );
   await engine.apply(step, phaseLearningRate(phase, step));
-  return afterStep(training, phase, { loss: losses.reduce((total, value) => total + value, 0), ledger: ranks.map(({ rows }) => rows).reduce(countRows, emptyLedger) });
+  return afterStep(training, phase, {
+    loss: losses.reduce((total, value) => total + value, 0),
+    ledger: ranks.map(({ rows }) => rows).reduce(countRows, emptyLedger),
+  });
 }
 
 async function metricsOn({ engine, job, phase }: Stage, set: SetName): Promise<Metrics> {
   const { rowCount } = job.dataset.sets[set]!;
-  const values = await engine.evaluate({ set, shares: new Map(ranksOf(phase).map((rank) => [rank, rankShare(rowCount, phase.schedule.ranks, rank)])) });
+  const values = await engine.evaluate({
+    set,
+    shares: new Map(ranksOf(phase).map((rank) => [rank, rankShare(rowCount, phase.schedule.ranks, rank)])),
+  });
   return totalMetrics(phase.loss, values.values(), job.dataset.targets);
 }
 
@@ -58,14 +103,18 @@ export async function trainPhase(engine: Engine, job: Job, name: PhaseName, teac
   for (;;) {
     switch (nextTask(training, phase)) {
       case 'step':
-        if (!order || training.step % stepsPerEpoch(phase.schedule) === 0) order = epochOrder(phase.schedule, training.step / stepsPerEpoch(phase.schedule));
+        if (!order || training.step % stepsPerEpoch(phase.schedule) === 0)
+          order = epochOrder(phase.schedule, training.step / stepsPerEpoch(phase.schedule));
         training = await takeStep(stage, training, order);
         break;
       case 'evaluate':
         training = await endEpoch(stage, training);
         break;
       case 'test':
-        training = afterTest(training, { metrics: await metricsOn(stage, 'test'), weightsSha256: engine.weightsSha256() });
+        training = afterTest(training, {
+          metrics: await metricsOn(stage, 'test'),
+          weightsSha256: engine.weightsSha256(),
+        });
         break;
       case 'finish':
         return training;

@@ -6,7 +6,10 @@ import { replaceWasmKernel } from './wasm-kernels.js';
 /** The last two axes exchanged. */
 function transposed(x: tf.Tensor): tf.Tensor {
   const last = x.shape.length - 1;
-  return tf.transpose(x, x.shape.map((_, axis) => (axis < last - 1 ? axis : 2 * last - 1 - axis)));
+  return tf.transpose(
+    x,
+    x.shape.map((_, axis) => (axis < last - 1 ? axis : 2 * last - 1 - axis)),
+  );
 }
 
 export function transposeBeforeMatMul(): void {

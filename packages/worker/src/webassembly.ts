@@ -1,8 +1,13 @@
 // The part of the WebAssembly interface that is used here: Node has it, the types of Node 20 don't.
 interface Interface {
   readonly Module: new (bytes: Uint8Array) => WasmModule;
-  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => { readonly buffer: SharedArrayBuffer };
-  readonly Instance: new (module: WasmModule, imports: Record<string, Record<string, unknown>>) => { readonly exports: object };
+  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => {
+    readonly buffer: SharedArrayBuffer;
+  };
+  readonly Instance: new (
+    module: WasmModule,
+    imports: Record<string, Record<string, unknown>>,
+  ) => { readonly exports: object };
 }
 
 export interface WasmModule {

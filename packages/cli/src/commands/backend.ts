@@ -7,12 +7,17 @@ import { alignColumns } from '../summary.js';
 import { jsonOption } from './options.js';
 import { printLine, tellLine } from './terminal.js';
 
-const backendTable = (backends: readonly BackendState[]): string => alignColumns(backends.map(({ name, usable, detail }) => [name, usable ? 'usable' : 'not usable', detail]), ['left', 'left', 'left']);
+const backendTable = (backends: readonly BackendState[]): string =>
+  alignColumns(
+    backends.map(({ name, usable, detail }) => [name, usable ? 'usable' : 'not usable', detail]),
+    ['left', 'left', 'left'],
+  );
 
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
 
 function clockNote(synchronised: boolean | undefined): string {
-  if (synchronised === undefined) return 'whether it is synchronised is not known; logs of several machines are compared by it, training is not';
+  if (synchronised === undefined)
+    return 'whether it is synchronised is not known; logs of several machines are compared by it, training is not';
   return synchronised ? 'synchronised' : 'not synchronised: times in the logs of several machines will not agree';
 }
 
@@ -20,13 +25,24 @@ export function addBackend(program: Command): void {
   const backend = program.command('backend').description('Engines on this machine.');
   backend
     .command('install')
-    .description("Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which runs pretrained teachers and trains nothing, and needs npm. Safe to interrupt and to repeat.")
+    .description(
+      "Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which runs pretrained teachers and trains nothing, and needs npm. Safe to interrupt and to repeat.",
+    )
     .addArgument(new Argument('<name>', 'engine').choices(engineKinds))
-    .addOption(new Option('--from <path>', 'for tensorflow: a TensorFlow wheel, or a folder with libtensorflow and include/, instead of pip'))
-    .addOption(new Option('--cuda', "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download)"))
+    .addOption(
+      new Option(
+        '--from <path>',
+        'for tensorflow: a TensorFlow wheel, or a folder with libtensorflow and include/, instead of pip',
+      ),
+    )
+    .addOption(
+      new Option('--cuda', "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download)"),
+    )
     .addOption(new Option('--force', 'install again what is there'))
     .addOption(jsonOption('what was installed'))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 The folder is STILLHOUSE_CACHE, else stillhouse in the user's cache folder.
 
 Examples:
@@ -34,17 +50,22 @@ Examples:
   stillhouse backend install tensorflow --cuda
   stillhouse backend install webgpu
   stillhouse backend install onnx
-  stillhouse backend install tensorflow --from tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl`)
+  stillhouse backend install tensorflow --from tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl`,
+    )
     .action(async (name: EngineKind, options: { from?: string; cuda?: true; force?: true; json?: true }) => {
-      if (name !== 'tensorflow' && (options.from !== undefined || options.cuda)) throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
+      if (name !== 'tensorflow' && (options.from !== undefined || options.cuda))
+        throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
       const install = { tensorflow: installTensorflow, webgpu: installWebgpu, onnx: installOnnx }[name];
       const { engine, fresh, fingerprint } = await install({ ...options, env: process.env, tell: tellLine });
-      if (options.json) return printLine(JSON.stringify({ folder: engine.folder, ...engine.manifest, fresh, fingerprint }));
+      if (options.json)
+        return printLine(JSON.stringify({ folder: engine.folder, ...engine.manifest, fresh, fingerprint }));
       printLine(`${fresh ? 'installed' : 'works'}: ${fingerprint}\n${engine.folder}`);
     });
   backend
     .command('list')
-    .description('List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then what runs teachers alone.')
+    .description(
+      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then what runs teachers alone.',
+    )
     .addOption(jsonOption('the list'))
     .action((options: { json?: true }) => {
       const backends = inspectBackends();
@@ -55,18 +76,35 @@ Examples:
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('Say what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.')
+    .description(
+      'Say what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.',
+    )
     .addOption(jsonOption('it'))
     .action(async (options: { json?: true }) => {
       const machine = await inspectMachine();
       if (options.json) return printLine(JSON.stringify(machine));
-      const gpus = machine.gpus.length ? machine.gpus.map((gpu) => `${gpu.name}, ${gpu.memory}, driver ${gpu.driver}`).join('; ') : 'none of NVIDIA (nvidia-smi does not answer); others show as webgpu';
-      printLine(alignColumns([
-        ['system', machine.platform], ['node', machine.node], ['processor', `${machine.cpu.model}, ${machine.cpu.cores} cores`],
-        ['memory', `${gigabytes(machine.memory.bytes)} GB, ${gigabytes(machine.memory.freeBytes)} GB free`], ['gpus', gpus],
-        ['ports', machine.ports.usable ? `a worker can listen on ${machine.ports.addresses.join(', ')}` : `cannot listen: ${machine.ports.reason}`],
-        ['clock', `${machine.clock.now}, ${machine.clock.timeZone}; ${clockNote(machine.clock.synchronised)}`],
-      ], ['left', 'left']));
+      const gpus = machine.gpus.length
+        ? machine.gpus.map((gpu) => `${gpu.name}, ${gpu.memory}, driver ${gpu.driver}`).join('; ')
+        : 'none of NVIDIA (nvidia-smi does not answer); others show as webgpu';
+      printLine(
+        alignColumns(
+          [
+            ['system', machine.platform],
+            ['node', machine.node],
+            ['processor', `${machine.cpu.model}, ${machine.cpu.cores} cores`],
+            ['memory', `${gigabytes(machine.memory.bytes)} GB, ${gigabytes(machine.memory.freeBytes)} GB free`],
+            ['gpus', gpus],
+            [
+              'ports',
+              machine.ports.usable
+                ? `a worker can listen on ${machine.ports.addresses.join(', ')}`
+                : `cannot listen: ${machine.ports.reason}`,
+            ],
+            ['clock', `${machine.clock.now}, ${machine.clock.timeZone}; ${clockNote(machine.clock.synchronised)}`],
+          ],
+          ['left', 'left'],
+        ),
+      );
       printLine(`\n${backendTable(machine.backends)}`);
     });
 }

@@ -20,28 +20,51 @@ interface Options {
 export function addGenerations(program: Command): void {
   program
     .command('generations <recipe>')
-    .description("Run a recipe, then again with each run's student as the teacher of the next one (born-again networks).")
+    .description(
+      "Run a recipe, then again with each run's student as the teacher of the next one (born-again networks).",
+    )
     .option('--count <number>', 'generations, the first with the recipe’s own teacher', parseCount, 3)
     .option('--workers <number>', 'worker processes', parseCount, 2)
     .addOption(backendOption())
     .option('--out <folder>', 'folder of the runs; those that it holds already are not run again', 'generations')
     .addOption(setOption())
     .addOption(jsonOption('test metrics of all generations'))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Several generations can teach together: teacher: { pretrained: [generations/1-…/student, generations/2-…/student] }
 
 Example:
-  stillhouse generations recipe.yaml --count 3 --out runs/again`)
+  stillhouse generations recipe.yaml --count 3 --out runs/again`,
+    )
     .action(async (path: string, options: Options) => {
       const abort = new AbortController();
       const file = await loadRecipe(path, options.set);
       const { recipe } = file;
       const metric = recipe.metrics?.[0] ?? metricsOf(recipe.loss)[0];
-      const done = await withInterrupt(() => abort.abort(), () => generations({
-        ...options, file, signal: abort.signal, tell: ({ generation, student, folder }) => tellLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
-      }));
+      const done = await withInterrupt(
+        () => abort.abort(),
+        () =>
+          generations({
+            ...options,
+            file,
+            signal: abort.signal,
+            tell: ({ generation, student, folder }) =>
+              tellLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
+          }),
+      );
       if (options.json) return printLine(JSON.stringify(done));
-      printLine(alignColumns([['generation', `teacher's ${metric}`, 'student distilled', 'student alone'], ...done.map(({ generation, teacher, student, alone }) => [String(generation), teacher ? formatTest(teacher, metric) : '–', formatTest(student, metric), formatTest(alone, metric)])]));
+      printLine(
+        alignColumns([
+          ['generation', `teacher's ${metric}`, 'student distilled', 'student alone'],
+          ...done.map(({ generation, teacher, student, alone }) => [
+            String(generation),
+            teacher ? formatTest(teacher, metric) : '–',
+            formatTest(student, metric),
+            formatTest(alone, metric),
+          ]),
+        ]),
+      );
       printLine(`\nWritten to ${options.out}`);
     });
 }

@@ -6,7 +6,17 @@ import { loadRecipe } from '../recipe-file.js';
 import { resume, runFile, type RunResult } from '../run.js';
 import { summaryTable, verdicts } from '../summary.js';
 import { defaultWorkers } from '../worker-places.js';
-import { backendOption, checkpointOption, heartbeatOption, jsonOption, minWorkersOption, outOption, parseWorkers, resumeOption, setOption } from './options.js';
+import {
+  backendOption,
+  checkpointOption,
+  heartbeatOption,
+  jsonOption,
+  minWorkersOption,
+  outOption,
+  parseWorkers,
+  resumeOption,
+  setOption,
+} from './options.js';
 import { printLine, RunTeller, withInterrupt } from './terminal.js';
 
 export function printResult(result: RunResult, recipe: Recipe, json: boolean): void {
@@ -32,7 +42,12 @@ export function addRun(program: Command): void {
   program
     .command('run [recipe]')
     .description('Train a recipe on this machine: a coordinator and worker processes, then the student.')
-    .option('--workers <count>', 'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change the result', parseWorkers, defaultWorkers)
+    .option(
+      '--workers <count>',
+      'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change the result',
+      parseWorkers,
+      defaultWorkers,
+    )
     .addOption(backendOption())
     .addOption(outOption())
     .addOption(resumeOption())
@@ -41,23 +56,39 @@ export function addRun(program: Command): void {
     .addOption(checkpointOption())
     .addOption(setOption())
     .addOption(jsonOption('run.json'))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   stillhouse run examples/friedman/recipe.yaml
   stillhouse run recipe.yaml --workers 4 --out results/first --set teacher.epochs=20
   stillhouse run recipe.yaml --json > run.json
-  stillhouse run --resume results/first        (after a crash: from the newest checkpoint, at the exact row)`)
+  stillhouse run --resume results/first        (after a crash: from the newest checkpoint, at the exact row)`,
+    )
     .action(async (path: string | undefined, options: Options) => {
-      if ((path === undefined) === (options.resume === undefined)) throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
+      if ((path === undefined) === (options.resume === undefined))
+        throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
       const teller = new RunTeller();
       const abort = new AbortController();
       const { workers, backend, minWorkers, out } = options;
       const common = {
-        workers, backend, minWorkers, heartbeatTimeoutMs: options.heartbeatTimeout * 1000, checkpointEveryMs: options.checkpointEvery * 1000,
-        signal: abort.signal, onNotice: teller.onNotice, onWarning: teller.onWarning,
+        workers,
+        backend,
+        minWorkers,
+        heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
+        checkpointEveryMs: options.checkpointEvery * 1000,
+        signal: abort.signal,
+        onNotice: teller.onNotice,
+        onWarning: teller.onWarning,
       };
-      const start = async (): Promise<RunResult> => (options.resume === undefined ? runFile(await loadRecipe(path!, options.set), { ...common, ...(out === undefined ? {} : { out }) }) : resume(options.resume, common));
-      const result = await withInterrupt(() => abort.abort(), () => start().finally(() => teller.stop()));
+      const start = async (): Promise<RunResult> =>
+        options.resume === undefined
+          ? runFile(await loadRecipe(path!, options.set), { ...common, ...(out === undefined ? {} : { out }) })
+          : resume(options.resume, common);
+      const result = await withInterrupt(
+        () => abort.abort(),
+        () => start().finally(() => teller.stop()),
+      );
       printResult(result, parseRecipe(result.record.recipe), options.json ?? false);
     });
 }

@@ -12,7 +12,11 @@ export class RunTeller {
   readonly onWarning = (text: string): void => tellLine(`warning: ${text}`);
 
   readonly onNotice = (notice: CoordinatorNotice, job: Job): void => {
-    this.#progress ??= createProgress({ isTerminal: process.stderr.isTTY === true, line: tellLine, stream: process.stderr });
+    this.#progress ??= createProgress({
+      isTerminal: process.stderr.isTTY === true,
+      line: tellLine,
+      stream: process.stderr,
+    });
     this.#progress.onNotice(notice, job);
   };
 

@@ -39,12 +39,21 @@ async function work(options: Options): Promise<void> {
   const worker = startWorker({
     coordinators: options.coordinator,
     identity: {
-      instance: process.env['STILLHOUSE_INSTANCE'] ?? randomBytes(8).toString('hex'), version, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '', host: hostname(),
+      instance: process.env['STILLHOUSE_INSTANCE'] ?? randomBytes(8).toString('hex'),
+      version,
+      token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '',
+      host: hostname(),
       // The parent of a managed worker is its coordinator: without it there is nobody to work for.
-      patienceMs: options.managed ? limits.managedPatienceMs : options.patience * 1000, heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
+      patienceMs: options.managed ? limits.managedPatienceMs : options.patience * 1000,
+      heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
     },
-    ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }), transport: webSocketTransport, clock: systemClock, createEngine: tfjsEngine(options.backend, { tell: log }),
-    uploader: new ThreadedUploader(log), cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log), log,
+    ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }),
+    transport: webSocketTransport,
+    clock: systemClock,
+    createEngine: tfjsEngine(options.backend, { tell: log }),
+    uploader: new ThreadedUploader(log),
+    cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
+    log,
   });
   process.on('SIGTERM', () => {
     log('asked to go: it finishes the step and hands over');
@@ -64,22 +73,42 @@ const collect = (value: string, previous: string[] | undefined): string[] => [..
 export function addWorker(program: Command): void {
   program
     .command('worker')
-    .description('Take part in a run, at its start or at any time later; ends when the run does. SIGTERM makes it hand over and leave.')
-    .requiredOption('--coordinator <url>', 'address that the coordinator printed; repeat it for places where a successor may come up', collect)
+    .description(
+      'Take part in a run, at its start or at any time later; ends when the run does. SIGTERM makes it hand over and leave.',
+    )
+    .requiredOption(
+      '--coordinator <url>',
+      'address that the coordinator printed; repeat it for places where a successor may come up',
+      collect,
+    )
     .option('--token <text>', 'token of the run (default: STILLHOUSE_TOKEN)')
     .addOption(backendOption())
-    .option('--mesh <host:port>', 'address at which other workers reach this one (default: the one the coordinator is reached from)')
+    .option(
+      '--mesh <host:port>',
+      'address at which other workers reach this one (default: the one the coordinator is reached from)',
+    )
     .option('--log <file>', 'also log to a file, as JSON lines')
-    .option('--patience <seconds>', 'how long to go on without a coordinator', parseSeconds, limits.coordinatorPatienceMs / 1000)
+    .option(
+      '--patience <seconds>',
+      'how long to go on without a coordinator',
+      parseSeconds,
+      limits.coordinatorPatienceMs / 1000,
+    )
     .addOption(heartbeatOption('the coordinator'))
     .addOption(new Option('--managed').hideHelp())
     .addOption(new Option('--child').hideHelp())
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Example:
-  STILLHOUSE_TOKEN=… stillhouse worker --coordinator ws://10.0.0.5:7433`)
+  STILLHOUSE_TOKEN=… stillhouse worker --coordinator ws://10.0.0.5:7433`,
+    )
     .action(async (options: Options) => {
       if (options.managed || options.child) return work(options);
-      const code = await supervise(process.argv.slice(1), { coordinators: options.coordinator, token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '' });
+      const code = await supervise(process.argv.slice(1), {
+        coordinators: options.coordinator,
+        token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '',
+      });
       process.exit(code);
     });
 }

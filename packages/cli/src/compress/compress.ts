@@ -2,7 +2,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { floatsOf, isClassification, quantizeModel, StillhouseError, type Metrics, type PhaseName, type WeightFormat } from '@stillhouse/core';
+import {
+  floatsOf,
+  isClassification,
+  quantizeModel,
+  StillhouseError,
+  type Metrics,
+  type PhaseName,
+  type WeightFormat,
+} from '@stillhouse/core';
 import { loadModel, openInferenceBackend, predictOf, type BackendName } from '@stillhouse/worker';
 import { differences } from '../report/compare.js';
 import { judgeModel, timeRows, type TestRows } from '../report/judge.js';
@@ -35,7 +43,15 @@ interface Files {
 
 /** Whether each is beaten by none that is as small and as good, and smaller or better. */
 export function paretoFront(models: readonly { readonly gzippedBytes: number; readonly error: number }[]): boolean[] {
-  return models.map((one) => !models.some((other) => other.gzippedBytes <= one.gzippedBytes && other.error <= one.error && (other.gzippedBytes < one.gzippedBytes || other.error < one.error)));
+  return models.map(
+    (one) =>
+      !models.some(
+        (other) =>
+          other.gzippedBytes <= one.gzippedBytes &&
+          other.error <= one.error &&
+          (other.gzippedBytes < one.gzippedBytes || other.error < one.error),
+      ),
+  );
 }
 
 function write(folder: string, { json, weights }: Files): void {
@@ -44,7 +60,11 @@ function write(folder: string, { json, weights }: Files): void {
     writeFileSync(join(folder, 'model.json'), json);
     writeFileSync(join(folder, 'weights.bin'), weights);
   } catch (cause) {
-    throw new StillhouseError('OUT_UNWRITABLE', `${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new StillhouseError(
+      'OUT_UNWRITABLE',
+      `${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -61,14 +81,26 @@ const shownDifferences = 3;
 export function namesOf(tasks: readonly Pick<CompressTask, 'run' | 'name'>[]): string[] {
   const found = differences(tasks.map(({ run }) => run.recipe));
   const isTold = found.length <= shownDifferences;
-  return tasks.map(({ run, name }, i) => [`${isTold ? run.recipe.name : basename(run.folder)} ${name}`, ...(isTold ? found.filter(({ path }) => path !== 'name').map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i]}`) : [])].join(', '));
+  return tasks.map(({ run, name }, i) =>
+    [
+      `${isTold ? run.recipe.name : basename(run.folder)} ${name}`,
+      ...(isTold
+        ? found
+            .filter(({ path }) => path !== 'name')
+            .map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i]}`)
+        : []),
+    ].join(', '),
+  );
 }
 
 /**
  * Writes each model in each format, tests it on the first backend and times it on all of them.
  * @throws StillhouseError OUT_UNWRITABLE, and for models that cannot be read
  */
-export async function compress(tasks: readonly CompressTask[], options: { formats: readonly WeightFormat[]; backends: readonly BackendName[]; out: string }): Promise<CompressedModel[]> {
+export async function compress(
+  tasks: readonly CompressTask[],
+  options: { formats: readonly WeightFormat[]; backends: readonly BackendName[]; out: string },
+): Promise<CompressedModel[]> {
   const { formats, backends, out } = options;
   const names = namesOf(tasks);
   const variants = tasks.flatMap(({ run, name, test }, i) => {
@@ -79,7 +111,16 @@ export async function compress(tasks: readonly CompressTask[], options: { format
       const files = quantizeModel(json, weights, format);
       const folder = join(out, `${i + 1}-${name}-${format}`);
       write(folder, files);
-      return { from: names[i], format, folder, test, files, bytes: files.weights.length, gzippedBytes: gzipSync(files.weights, { level: 9 }).length, sparsity };
+      return {
+        from: names[i],
+        format,
+        folder,
+        test,
+        files,
+        bytes: files.weights.length,
+        gzippedBytes: gzipSync(files.weights, { level: 9 }).length,
+        sparsity,
+      };
     });
   });
   const judged: { metrics: Metrics; error: number; interval: readonly [number, number] }[] = [];
@@ -97,5 +138,15 @@ export async function compress(tasks: readonly CompressTask[], options: { format
     }
   }
   const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: judged[i].error })));
-  return variants.map(({ from, format, folder, bytes, gzippedBytes, sparsity }, i) => ({ from, format, folder, bytes, gzippedBytes, sparsity, ...judged[i], rowMs: times[i], isFront: front[i] }));
+  return variants.map(({ from, format, folder, bytes, gzippedBytes, sparsity }, i) => ({
+    from,
+    format,
+    folder,
+    bytes,
+    gzippedBytes,
+    sparsity,
+    ...judged[i],
+    rowMs: times[i],
+    isFront: front[i],
+  }));
 }

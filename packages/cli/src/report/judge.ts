@@ -1,5 +1,19 @@
 // What each of a run's models says about the test rows, and how fast.
-import { addRows, datasetOf, emptySums, finishMetrics, isClassification, isTrained, learnsFromOutputs, limits, type DatasetManifest, type Job, type LossName, type Metrics, type PhaseName } from '@stillhouse/core';
+import {
+  addRows,
+  datasetOf,
+  emptySums,
+  finishMetrics,
+  isClassification,
+  isTrained,
+  learnsFromOutputs,
+  limits,
+  type DatasetManifest,
+  type Job,
+  type LossName,
+  type Metrics,
+  type PhaseName,
+} from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import { openPretrained, predictOf, type Predict } from '@stillhouse/worker';
 import { modelNames, openModel, type TrainedRun } from '../trained-run.js';
@@ -38,10 +52,15 @@ export function wilson(errors: number, rows: number): [number, number] {
 }
 
 /** Squared error of each row, mean over its targets in their own units. */
-function squaredErrors(outputs: Float32Array, labels: Float32Array, { targets, outputs: width, labelCount: count }: DatasetManifest): number[] {
+function squaredErrors(
+  outputs: Float32Array,
+  labels: Float32Array,
+  { targets, outputs: width, labelCount: count }: DatasetManifest,
+): number[] {
   return Array.from({ length: labels.length / count }, (_, row) => {
     let sum = 0;
-    for (let k = 0; k < count; k++) sum += ((targets[k]?.deviation ?? 1) * (outputs[row * width + k] - labels[row * count + k])) ** 2;
+    for (let k = 0; k < count; k++)
+      sum += ((targets[k]?.deviation ?? 1) * (outputs[row * width + k] - labels[row * count + k])) ** 2;
     return sum / count;
   });
 }
@@ -67,10 +86,16 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** The test rows, as a model sees them. */
-export async function readTest(dataset: DatasetManifest, blocks: BlockSource): Promise<{ x: Float32Array; y: Float32Array }> {
+export async function readTest(
+  dataset: DatasetManifest,
+  blocks: BlockSource,
+): Promise<{ x: Float32Array; y: Float32Array }> {
   const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
   const set = dataset.sets.test!;
-  return reader.read(set, Array.from({ length: set.rowCount }, (_, row) => row));
+  return reader.read(
+    set,
+    Array.from({ length: set.rowCount }, (_, row) => row),
+  );
 }
 
 export interface TestRows {
@@ -83,22 +108,37 @@ export interface TestRows {
 
 /** Milliseconds of the first rows, so many at once. */
 export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: number): Promise<number> =>
-  medianMs(() => predict(x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]));
+  medianMs(() =>
+    predict(x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]),
+  );
 
 /** @returns what the model says about all test rows, and how good that is */
-export async function judgeModel(predict: Predict, { x, y, dataset, loss }: TestRows): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
+export async function judgeModel(
+  predict: Predict,
+  { x, y, dataset, loss }: TestRows,
+): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
   const rows = dataset.sets.test!.rowCount;
   const width = x.length / rows;
   const outputCount = dataset.outputs;
   const outputs = new Float32Array(rows * outputCount);
   for (let first = 0; first < rows; first += limits.evaluationBatchRows) {
     const count = Math.min(limits.evaluationBatchRows, rows - first);
-    outputs.set(await predict(x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]), first * outputCount);
+    outputs.set(
+      await predict(x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]),
+      first * outputCount,
+    );
   }
   const sums = emptySums(loss, outputCount);
   addRows(sums, loss, { rows, outputs, outputCount, labels: y });
   const metrics = finishMetrics(loss, sums, dataset.targets);
-  return { metrics, interval: isClassification(loss) ? wilson(metrics.errors!, metrics.rows) : rmseInterval(squaredErrors(outputs, y, dataset)), outputs, outputCount };
+  return {
+    metrics,
+    interval: isClassification(loss)
+      ? wilson(metrics.errors!, metrics.rows)
+      : rmseInterval(squaredErrors(outputs, y, dataset)),
+    outputs,
+    outputCount,
+  };
 }
 
 /** @throws StillhouseError for models and data that cannot be read */
@@ -110,7 +150,12 @@ export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): 
     const dataset = datasetOf(job.dataset, name);
     const test = { ...(await readTest(dataset, blocks)), dataset, loss };
     const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
-    models.push({ name, ...(await judgeModel(predict, test)), rowMs: await timeRows(predict, test, 1), batchedRowMs: (await timeRows(predict, test, batch)) / batch });
+    models.push({
+      name,
+      ...(await judgeModel(predict, test)),
+      rowMs: await timeRows(predict, test, 1),
+      batchedRowMs: (await timeRows(predict, test, batch)) / batch,
+    });
     shown = test;
   };
   if (!isTrained(teacher) && learnsFromOutputs(distill!)) {

@@ -12,15 +12,44 @@ test('Wilson’s interval, as tables have it', () => {
 });
 
 test('what differs between recipes, by its path', () => {
-  expect(differences([{ a: 1, b: { c: [1, 2] }, d: 'x' }, { a: 1, b: { c: [1, 3, 4] }, d: 'x' }])).toEqual([{ path: 'b.c[1]', values: ['2', '3'] }, { path: 'b.c[2]', values: ['–', '4'] }]);
+  expect(
+    differences([
+      { a: 1, b: { c: [1, 2] }, d: 'x' },
+      { a: 1, b: { c: [1, 3, 4] }, d: 'x' },
+    ]),
+  ).toEqual([
+    { path: 'b.c[1]', values: ['2', '3'] },
+    { path: 'b.c[2]', values: ['–', '4'] },
+  ]);
 });
 
 test('charts leave out what is not finite, and escape names', () => {
-  const svg = lineChart([{ name: 'a<b', colour: '#000', points: [[1, 2], [2, NaN], [3, 4]] }], { x: 'epoch', y: 'loss' });
+  const svg = lineChart(
+    [
+      {
+        name: 'a<b',
+        colour: '#000',
+        points: [
+          [1, 2],
+          [2, NaN],
+          [3, 4],
+        ],
+      },
+    ],
+    { x: 'epoch', y: 'loss' },
+  );
   expect(svg).toContain('a&lt;b');
   expect(svg).not.toContain('NaN');
   expect(lineChart([], { x: '', y: '' })).toBe('');
-  expect(confusionChart([[3, 1], [0, 2]], ['<', 'b']).match(/<rect/g)).toHaveLength(4);
+  expect(
+    confusionChart(
+      [
+        [3, 1],
+        [0, 2],
+      ],
+      ['<', 'b'],
+    ).match(/<rect/g),
+  ).toHaveLength(4);
 });
 
 test('an image as BMP, which browsers show without a network', () => {

@@ -29,23 +29,34 @@ export function axisOf(text: string): Axis {
 }
 
 export function cellsOf(axes: readonly Axis[], seeds: readonly number[]): Cell[] {
-  const combinations = axes.reduce<unknown[][]>((all, { values }) => all.flatMap((before) => values.map((value) => [...before, value])), [[]]);
+  const combinations = axes.reduce<unknown[][]>(
+    (all, { values }) => all.flatMap((before) => values.map((value) => [...before, value])),
+    [[]],
+  );
   return combinations.flatMap((values) => seeds.map((seed) => ({ values, seed })));
 }
 
 /** What `--set` makes of a cell. */
-export const settingsOf = (axes: readonly Axis[], { values, seed }: Cell): string[] => [...axes.map(({ path }, i) => `${path}=${JSON.stringify(values[i])}`), `seed=${seed}`];
+export const settingsOf = (axes: readonly Axis[], { values, seed }: Cell): string[] => [
+  ...axes.map(({ path }, i) => `${path}=${JSON.stringify(values[i])}`),
+  `seed=${seed}`,
+];
 
 /** A value of an axis, for people. */
 export const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-export const nameOf = (axes: readonly Axis[], { values, seed }: Cell): string => [...axes.map(({ path }, i) => `${path}=${shownValue(values[i])}`), `seed=${seed}`].join(', ');
+export const nameOf = (axes: readonly Axis[], { values, seed }: Cell): string =>
+  [...axes.map(({ path }, i) => `${path}=${shownValue(values[i])}`), `seed=${seed}`].join(', ');
 
 /** Name of a cell's folder: the same for the same recipe. */
 export const folderOf = (recipe: Recipe): string => hashJson(recipe).slice(0, 16);
 
 /** Whether the seed decides which rows of the large set a teacher is trained on. */
-const drawsBySeed = ({ data, teacher }: Recipe): boolean => teacher.validation > 0 || (data.split?.test ?? 0) > 0 || data.large.take !== undefined || data.large.perClass !== undefined;
+const drawsBySeed = ({ data, teacher }: Recipe): boolean =>
+  teacher.validation > 0 ||
+  (data.split?.test ?? 0) > 0 ||
+  data.large.take !== undefined ||
+  data.large.perClass !== undefined;
 
 /**
  * The recipe that trains a cell's teacher alone; undefined where it is there already. Cells share a teacher unless
@@ -55,8 +66,18 @@ const drawsBySeed = ({ data, teacher }: Recipe): boolean => teacher.validation >
  */
 export function teacherRecipe(recipe: Recipe, { seed, each }: { seed: number; each: boolean }): Recipe | undefined {
   if (!isTrained(recipe.teacher)) return undefined;
-  const { student, distill, data: { small, ...data }, ...rest } = recipe;
-  return { ...rest, data, name: `${recipe.name} teacher`.slice(0, 100), seed: each || drawsBySeed(recipe) ? recipe.seed : seed };
+  const {
+    student,
+    distill,
+    data: { small, ...data },
+    ...rest
+  } = recipe;
+  return {
+    ...rest,
+    data,
+    name: `${recipe.name} teacher`.slice(0, 100),
+    seed: each || drawsBySeed(recipe) ? recipe.seed : seed,
+  };
 }
 
 /** The cell's recipe, taught by a teacher that was trained for it. */

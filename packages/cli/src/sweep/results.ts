@@ -29,32 +29,76 @@ export function rowsOf(axes: readonly Axis[], outcomes: readonly Outcome[], metr
     if (own.length === 0) return [];
     const gains = own.map(({ student, alone }) => sign * (student - alone));
     // Each once, however many seeds it taught.
-    const teachers = [...new Map(own.flatMap(({ teacher }) => (teacher ? [[`${teacher.folder} ${teacher.metric}`, teacher.metric] as const] : []))).values()];
-    return [{ values, teacher: teachers.length ? estimate(teachers) : undefined, student: estimate(own.map(({ student }) => student)), alone: estimate(own.map(({ alone }) => alone)), gain: estimate(gains), wins: gains.filter((gain) => gain > 0).length }];
+    const teachers = [
+      ...new Map(
+        own.flatMap(({ teacher }) =>
+          teacher ? [[`${teacher.folder} ${teacher.metric}`, teacher.metric] as const] : [],
+        ),
+      ).values(),
+    ];
+    return [
+      {
+        values,
+        teacher: teachers.length ? estimate(teachers) : undefined,
+        student: estimate(own.map(({ student }) => student)),
+        alone: estimate(own.map(({ alone }) => alone)),
+        gain: estimate(gains),
+        wins: gains.filter((gain) => gain > 0).length,
+      },
+    ];
   });
 }
 
 /** In the units in which a metric is shown. */
 function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string {
-  const half = n === 1 || !Number.isFinite(halfWidth) ? '' : ` ± ${metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : metric === 'errors' ? halfWidth.toFixed(1) : halfWidth.toFixed(4)}`;
+  const half =
+    n === 1 || !Number.isFinite(halfWidth)
+      ? ''
+      : ` ± ${metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : metric === 'errors' ? halfWidth.toFixed(1) : halfWidth.toFixed(4)}`;
   return `${metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean)}${half}`;
 }
 
 /** Whether the interval of the gain lies above, or below, 0. */
-const verdict = ({ gain: { mean, halfWidth } }: Row): string => (mean - halfWidth > 0 ? 'better' : mean + halfWidth < 0 ? 'worse' : '');
+const verdict = ({ gain: { mean, halfWidth } }: Row): string =>
+  mean - halfWidth > 0 ? 'better' : mean + halfWidth < 0 ? 'worse' : '';
 
 function cells(axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string[][] {
-  const header = [...axes.map(({ path }) => path), `teacher's ${metric}`, 'student alone', 'student distilled', 'distilled is better', ''];
-  return [header, ...rows.map((row) => [...row.values.map(shownValue), row.teacher ? interval(metric, row.teacher) : '–', interval(metric, row.alone), interval(metric, row.student), `${row.wins} of ${row.student.n}`, verdict(row)])];
+  const header = [
+    ...axes.map(({ path }) => path),
+    `teacher's ${metric}`,
+    'student alone',
+    'student distilled',
+    'distilled is better',
+    '',
+  ];
+  return [
+    header,
+    ...rows.map((row) => [
+      ...row.values.map(shownValue),
+      row.teacher ? interval(metric, row.teacher) : '–',
+      interval(metric, row.alone),
+      interval(metric, row.student),
+      `${row.wins} of ${row.student.n}`,
+      verdict(row),
+    ]),
+  ];
 }
 
-export const tableText = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string => alignColumns(cells(axes, rows, metric), axes.map(() => 'left'));
+export const tableText = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string =>
+  alignColumns(
+    cells(axes, rows, metric),
+    axes.map(() => 'left'),
+  );
 
-export const tableMarkdown = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string => markdownTable(cells(axes, rows, metric));
+export const tableMarkdown = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string =>
+  markdownTable(cells(axes, rows, metric));
 
-const quoted = (value: unknown): string => (/[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value));
+const quoted = (value: unknown): string =>
+  /[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value);
 
 export function outcomesCsv(axes: readonly Axis[], outcomes: readonly Outcome[]): string {
-  const lines = outcomes.map(({ values, seed, teacher, alone, student }) => [...values.map(quoted), seed, teacher?.metric ?? '', alone, student].join(','));
+  const lines = outcomes.map(({ values, seed, teacher, alone, student }) =>
+    [...values.map(quoted), seed, teacher?.metric ?? '', alone, student].join(','),
+  );
   return `${[[...axes.map(({ path }) => quoted(path)), 'seed', 'teacher', 'alone', 'student'].join(','), ...lines].join('\n')}\n`;
 }

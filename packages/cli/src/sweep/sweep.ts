@@ -1,7 +1,16 @@
 // Runs of one recipe with other values and seeds, several side by side; what is there already is not run again.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isTrained, metricsOf, StillhouseError, teacherTestOf, type MetricName, type Metrics, type Recipe, type RunRecord } from '@stillhouse/core';
+import {
+  isTrained,
+  metricsOf,
+  StillhouseError,
+  teacherTestOf,
+  type MetricName,
+  type Metrics,
+  type Recipe,
+  type RunRecord,
+} from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { KeptRuns } from '../kept-runs.js';
 import { loadRecipe } from '../recipe-file.js';
@@ -33,7 +42,8 @@ export interface SweepResult {
   readonly folder: string;
 }
 
-const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'alone', metric: MetricName): number => (record[phase]!.test as Metrics)[metric]!;
+const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'alone', metric: MetricName): number =>
+  (record[phase]!.test as Metrics)[metric]!;
 
 /**
  * Runs every cell and writes sweep.json, sweep.csv, table.md and plot.svg.
@@ -42,13 +52,25 @@ const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'alone', metri
 export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const { axes, out, tell } = options;
   const base = await loadRecipe(options.recipe, [...options.set]);
-  if (!base.recipe.student) throw new StillhouseError('RECIPE_INVALID', 'student is missing: a sweep compares students with and without their teacher');
+  if (!base.recipe.student)
+    throw new StillhouseError(
+      'RECIPE_INVALID',
+      'student is missing: a sweep compares students with and without their teacher',
+    );
   const metric = options.metric ?? base.recipe.metrics?.[0] ?? metricsOf(base.recipe.loss)[0];
-  if (!metricsOf(base.recipe.loss).includes(metric)) throw new StillhouseError('USAGE', `--metric ${metric} is not one that ${base.recipe.loss} has: ${metricsOf(base.recipe.loss).join(', ')}`);
-  const cells = cellsOf(axes, Array.from({ length: options.seeds }, (_, i) => base.recipe.seed + i));
+  if (!metricsOf(base.recipe.loss).includes(metric))
+    throw new StillhouseError(
+      'USAGE',
+      `--metric ${metric} is not one that ${base.recipe.loss} has: ${metricsOf(base.recipe.loss).join(', ')}`,
+    );
+  const cells = cellsOf(
+    axes,
+    Array.from({ length: options.seeds }, (_, i) => base.recipe.seed + i),
+  );
   // All recipes first: a value that cannot be is found before anything is trained.
   const recipes: Recipe[] = [];
-  for (const cell of cells) recipes.push((await loadRecipe(options.recipe, [...options.set, ...settingsOf(axes, cell)])).recipe);
+  for (const cell of cells)
+    recipes.push((await loadRecipe(options.recipe, [...options.set, ...settingsOf(axes, cell)])).recipe);
   mkdirSync(out, { recursive: true });
   const over = new AbortController();
   const stop = (): void => over.abort();
@@ -60,14 +82,28 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
     let teacher: Outcome['teacher'];
     if (teaching) {
       const folder = resolve(out, 'teachers', folderOf(teaching));
-      teacher = { folder, metric: testOf(await runs.run({ recipe: teaching, folder: base.folder }, folder, options.jobs), 'teacher', metric) };
+      teacher = {
+        folder,
+        metric: testOf(
+          await runs.run({ recipe: teaching, folder: base.folder }, folder, options.jobs),
+          'teacher',
+          metric,
+        ),
+      };
       taught = taughtBy(recipe, folder);
     }
     const folder = join(out, 'cells', folderOf(recipe));
     const record = await runs.run({ recipe: taught, folder: base.folder }, folder, 1);
     const test = teacherTestOf(record);
-    if (!isTrained(recipe.teacher) && test) teacher = { folder: [recipe.teacher.pretrained].flat().join(', '), metric: test[metric]! };
-    return { ...cell, folder, ...(teacher ? { teacher } : {}), student: testOf(record, 'student', metric), alone: testOf(record, 'alone', metric) };
+    if (!isTrained(recipe.teacher) && test)
+      teacher = { folder: [recipe.teacher.pretrained].flat().join(', '), metric: test[metric]! };
+    return {
+      ...cell,
+      folder,
+      ...(teacher ? { teacher } : {}),
+      student: testOf(record, 'student', metric),
+      alone: testOf(record, 'alone', metric),
+    };
   };
   const outcomes = new Map<number, Outcome>();
   const waiting = cells.map((_, i) => i);
@@ -75,21 +111,33 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
     for (let i = waiting.shift(); i !== undefined && !over.signal.aborted; i = waiting.shift()) {
       const outcome = await judge(cells[i], recipes[i]);
       outcomes.set(i, outcome);
-      tell(`${outcomes.size} of ${cells.length}: ${nameOf(axes, cells[i])}: alone ${outcome.alone}, distilled ${outcome.student}`);
+      tell(
+        `${outcomes.size} of ${cells.length}: ${nameOf(axes, cells[i])}: alone ${outcome.alone}, distilled ${outcome.student}`,
+      );
     }
   };
   // One that fails ends the others.
   const failures: unknown[] = [];
-  await Promise.all(Array.from({ length: options.jobs }, () => work().catch((error: unknown) => {
-    failures.push(error);
-    stop();
-  })));
+  await Promise.all(
+    Array.from({ length: options.jobs }, () =>
+      work().catch((error: unknown) => {
+        failures.push(error);
+        stop();
+      }),
+    ),
+  );
   options.signal.removeEventListener('abort', stop);
-  if (options.signal.aborted) throw new StillhouseError('INTERRUPTED', 'the sweep was interrupted', { next: 'Run it again: what is done is kept.' });
+  if (options.signal.aborted)
+    throw new StillhouseError('INTERRUPTED', 'the sweep was interrupted', {
+      next: 'Run it again: what is done is kept.',
+    });
   if (failures.length > 0) throw failures[0];
   const ordered = cells.map((_, i) => outcomes.get(i)!);
   const rows = rowsOf(axes, ordered, metric);
-  writeFileSync(join(out, 'sweep.json'), `${JSON.stringify({ recipe: base.recipe, axes, metric, rows, outcomes: ordered }, null, 2)}\n`);
+  writeFileSync(
+    join(out, 'sweep.json'),
+    `${JSON.stringify({ recipe: base.recipe, axes, metric, rows, outcomes: ordered }, null, 2)}\n`,
+  );
   writeFileSync(join(out, 'sweep.csv'), outcomesCsv(axes, ordered));
   writeFileSync(join(out, 'table.md'), tableMarkdown(axes, rows, metric));
   writeFileSync(join(out, 'plot.svg'), drawSweep(axes, rows, metric));

@@ -14,9 +14,13 @@ export interface TrialRequest {
   readonly fold: Fold;
 }
 
-export type ToTrials = { readonly type: 'begin'; readonly setting: TrialSetting } | { readonly type: 'judge'; readonly request: TrialRequest };
+export type ToTrials =
+  | { readonly type: 'begin'; readonly setting: TrialSetting }
+  | { readonly type: 'judge'; readonly request: TrialRequest };
 
 /** Metrics on the fold that was held out, or why there are none: training failed in a way that says something about the values. */
 export type TrialOutcome = { readonly metrics: Metrics } | { readonly notFinite: string };
 
-export type FromTrials = { readonly type: 'judged'; readonly outcome: TrialOutcome; readonly fingerprint: string; readonly seconds: number } | { readonly type: 'failed'; readonly error: ErrorRecord };
+export type FromTrials =
+  | { readonly type: 'judged'; readonly outcome: TrialOutcome; readonly fingerprint: string; readonly seconds: number }
+  | { readonly type: 'failed'; readonly error: ErrorRecord };

@@ -28,7 +28,11 @@ export class TrialPool {
   constructor(private readonly options: PoolOptions) {
     for (const environment of options.environments) {
       const log = openSync(options.logFile, 'a');
-      const child = fork(processFile, { env: { ...process.env, ...environment }, serialization: 'advanced', stdio: ['ignore', log, log, 'ipc'] });
+      const child = fork(processFile, {
+        env: { ...process.env, ...environment },
+        serialization: 'advanced',
+        stdio: ['ignore', log, log, 'ipc'],
+      });
       closeSync(log);
       this.#say(child, { type: 'begin', setting: options.setting });
       this.#all.push(child);
@@ -45,10 +49,14 @@ export class TrialPool {
    * @param judged is told of each as it ends
    * @throws StillhouseError what a trial throws, WORKER_CRASHED
    */
-  async judge<Request extends TrialRequest>(requests: readonly Request[], judged: (request: Request, result: Judged) => void): Promise<void> {
+  async judge<Request extends TrialRequest>(
+    requests: readonly Request[],
+    judged: (request: Request, result: Judged) => void,
+  ): Promise<void> {
     const waiting = [...requests];
     const work = async (child: ChildProcess): Promise<void> => {
-      for (let request = waiting.shift(); request; request = waiting.shift()) judged(request, await this.#ask(child, request));
+      for (let request = waiting.shift(); request; request = waiting.shift())
+        judged(request, await this.#ask(child, request));
     };
     await Promise.all(this.#idle.map(work));
   }
@@ -71,9 +79,19 @@ export class TrialPool {
         child.off('exit', onExit);
         work();
       };
-      const onMessage = (message: FromTrials): void => settle(() => (message.type === 'judged' ? resolve(message) : reject(fromErrorRecord(message.error))));
+      const onMessage = (message: FromTrials): void =>
+        settle(() => (message.type === 'judged' ? resolve(message) : reject(fromErrorRecord(message.error))));
       const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
-        settle(() => reject(this.#isClosed ? new StillhouseError('INTERRUPTED', 'the search was interrupted') : new StillhouseError('WORKER_CRASHED', `a process that judged trials was ended by ${signal ?? `exit code ${code}`}; its log is ${this.options.logFile}`)));
+        settle(() =>
+          reject(
+            this.#isClosed
+              ? new StillhouseError('INTERRUPTED', 'the search was interrupted')
+              : new StillhouseError(
+                  'WORKER_CRASHED',
+                  `a process that judged trials was ended by ${signal ?? `exit code ${code}`}; its log is ${this.options.logFile}`,
+                ),
+          ),
+        );
       if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
       child.on('message', onMessage);
       child.on('exit', onExit);

@@ -22,12 +22,17 @@ async function judge({ values, fold }: TrialRequest): Promise<Omit<FromTrials & 
   const startedMs = performance.now();
   const job = trialJob(setting.job, values, fold);
   const engine = await tfjsEngine(setting.backend)(job, fetchBlock, () => Promise.resolve());
-  const judged = (outcome: TrialOutcome): Awaited<ReturnType<typeof judge>> => ({ outcome, fingerprint: engine.fingerprint, seconds: (performance.now() - startedMs) / 1000 });
+  const judged = (outcome: TrialOutcome): Awaited<ReturnType<typeof judge>> => ({
+    outcome,
+    fingerprint: engine.fingerprint,
+    seconds: (performance.now() - startedMs) / 1000,
+  });
   try {
     const { test } = await trainPhase(engine, job, 'student', setting.teacher?.sha256);
     return judged({ metrics: test!.metrics });
   } catch (error) {
-    if (error instanceof StillhouseError && error.code === 'LOSS_NOT_FINITE') return judged({ notFinite: error.message });
+    if (error instanceof StillhouseError && error.code === 'LOSS_NOT_FINITE')
+      return judged({ notFinite: error.message });
     throw error;
   } finally {
     await engine.dispose();
@@ -36,6 +41,10 @@ async function judge({ values, fold }: TrialRequest): Promise<Omit<FromTrials & 
 
 process.on('message', (message: ToTrials) => {
   if (message.type === 'begin') setting = message.setting;
-  else void judge(message.request).then((judged) => say({ type: 'judged', ...judged }), (error: unknown) => say({ type: 'failed', error: toErrorRecord(error) }));
+  else
+    void judge(message.request).then(
+      (judged) => say({ type: 'judged', ...judged }),
+      (error: unknown) => say({ type: 'failed', error: toErrorRecord(error) }),
+    );
 });
 process.on('disconnect', () => process.exit(0));

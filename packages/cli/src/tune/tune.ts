@@ -1,7 +1,24 @@
 // The search for the student's numbers: cross-validation on the small set, over this machine's cores.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { datasetOf, foldsOf, isClassification, searchState, smallerIsBetter, spaceOf, StillhouseError, type Dimension, type Evaluation, type Fold, type Job, type MetricName, type Metrics, type Recipe, type SearchState, type TunedRecord } from '@stillhouse/core';
+import {
+  datasetOf,
+  foldsOf,
+  isClassification,
+  searchState,
+  smallerIsBetter,
+  spaceOf,
+  StillhouseError,
+  type Dimension,
+  type Evaluation,
+  type Fold,
+  type Job,
+  type MetricName,
+  type Metrics,
+  type Recipe,
+  type SearchState,
+  type TunedRecord,
+} from '@stillhouse/core';
 import { hashJson } from '@stillhouse/coordinator';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker';
@@ -15,7 +32,8 @@ export interface TunePlan {
   readonly metric: MetricName;
 }
 
-export const tunedMetric = ({ loss, distill }: Recipe): MetricName => distill!.tune!.metric ?? (isClassification(loss) ? 'accuracy' : 'rmse');
+export const tunedMetric = ({ loss, distill }: Recipe): MetricName =>
+  distill!.tune!.metric ?? (isClassification(loss) ? 'accuracy' : 'rmse');
 
 /**
  * What a search will look through, and the folds that it judges by.
@@ -29,10 +47,18 @@ export async function planTuning(job: Job, blocks: BlockSource): Promise<TunePla
   const small = dataset.sets.small!;
   const config = { folds, repeats, seed: recipe.seed };
   const metric = tunedMetric(recipe);
-  if (recipe.loss !== 'softmaxCrossEntropy') return { space, folds: foldsOf(small.rowCount, undefined, config), metric };
+  if (recipe.loss !== 'softmaxCrossEntropy')
+    return { space, folds: foldsOf(small.rowCount, undefined, config), metric };
   const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!);
-  const { y } = await reader.read(small, Array.from({ length: small.rowCount }, (_, row) => row));
-  return { space, folds: foldsOf(small.rowCount, y, config, (label) => dataset.classes?.[label] ?? String(label)), metric };
+  const { y } = await reader.read(
+    small,
+    Array.from({ length: small.rowCount }, (_, row) => row),
+  );
+  return {
+    space,
+    folds: foldsOf(small.rowCount, y, config, (label) => dataset.classes?.[label] ?? String(label)),
+    metric,
+  };
 }
 
 export interface TuneOptions {
@@ -60,7 +86,14 @@ function identityOf({ job, teacher }: TuneOptions): string {
   const { tune, ...distill } = job.recipe.distill!;
   const { folds, repeats } = tune!;
   const { test, ...sets } = job.dataset.sets;
-  return hashJson({ teacher: teacher?.sha256 ?? null, recipe: { ...job.recipe, distill }, folds, repeats, sets, assets: job.assets });
+  return hashJson({
+    teacher: teacher?.sha256 ?? null,
+    recipe: { ...job.recipe, distill },
+    folds,
+    repeats,
+    sets,
+    assets: job.assets,
+  });
 }
 
 /** Smaller is better. */
@@ -76,10 +109,11 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
   const log = new TrialLog(join(folder, 'trials.jsonl'), identityOf(options));
   mkdirSync(folder, { recursive: true });
   const search = { recipe: job.recipe, space: plan.space, config: job.recipe.distill!.tune! };
-  const look = (): SearchState => searchState(search, (evaluation) => {
-    const entry = log.find(evaluation);
-    return entry && costOf(metric, entry.metrics);
-  });
+  const look = (): SearchState =>
+    searchState(search, (evaluation) => {
+      const entry = log.find(evaluation);
+      return entry && costOf(metric, entry.metrics);
+    });
   const startedMs = performance.now();
   let pool: TrialPool | undefined;
   const stop = (): void => pool?.close();
@@ -88,7 +122,11 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
   try {
     while (state.pending.length > 0) {
       if (signal.aborted) throw new StillhouseError('INTERRUPTED', 'the search was interrupted');
-      pool ??= new TrialPool({ setting: { job, backend, teacher }, environments: environments.slice(0, state.pending.length), logFile: join(folder, 'trials.log') });
+      pool ??= new TrialPool({
+        setting: { job, backend, teacher },
+        environments: environments.slice(0, state.pending.length),
+        logFile: join(folder, 'trials.log'),
+      });
       await measure(pool, state, { log, folds: plan.folds, onProgress: options.onProgress });
       state = look();
     }
@@ -97,7 +135,8 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
     pool?.close();
   }
   const { chosen, judged, reason } = state;
-  if (!chosen) throw new StillhouseError('TUNE_FAILED', `the search of ${judged.length} trials found nothing: ${reason}`);
+  if (!chosen)
+    throw new StillhouseError('TUNE_FAILED', `the search of ${judged.length} trials found nothing: ${reason}`);
   const sign = smallerIsBetter(metric) ? 1 : -1;
   const common = Math.min(...judged.map(({ folds }) => folds));
   const comparable = ({ values }: Pick<Evaluation, 'values'>): number | null => {
@@ -106,20 +145,41 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
     return Number.isFinite(mean) ? sign * mean : null;
   };
   const record: TunedRecord = {
-    values: chosen.values, reason, metric, mean: sign * chosen.mean, standardError: chosen.standardError,
-    trials: judged.map(({ trial, values, folds, mean, standardError }) => ({ trial, values, folds, mean: Number.isFinite(mean) ? sign * mean : null, standardError: Number.isFinite(standardError) ? standardError : null, comparable: comparable({ values }) })),
-    folds: plan.folds.length, trainings: log.size, seconds: (performance.now() - startedMs) / 1000,
+    values: chosen.values,
+    reason,
+    metric,
+    mean: sign * chosen.mean,
+    standardError: chosen.standardError,
+    trials: judged.map(({ trial, values, folds, mean, standardError }) => ({
+      trial,
+      values,
+      folds,
+      mean: Number.isFinite(mean) ? sign * mean : null,
+      standardError: Number.isFinite(standardError) ? standardError : null,
+      comparable: comparable({ values }),
+    })),
+    folds: plan.folds.length,
+    trainings: log.size,
+    seconds: (performance.now() - startedMs) / 1000,
   };
   writeFileSync(join(folder, 'tune.json'), `${JSON.stringify(record, null, 2)}\n`);
   writeFileSync(join(folder, 'map.svg'), drawMap(record, plan.space));
   return record;
 }
 
-async function measure(pool: TrialPool, { pending, reason }: SearchState, { log, folds, onProgress }: { log: TrialLog; folds: readonly Fold[]; onProgress: (progress: TuneProgress) => void }): Promise<void> {
+async function measure(
+  pool: TrialPool,
+  { pending, reason }: SearchState,
+  { log, folds, onProgress }: { log: TrialLog; folds: readonly Fold[]; onProgress: (progress: TuneProgress) => void },
+): Promise<void> {
   const before = log.size;
   const tell = (): void => onProgress({ done: log.size, planned: before + pending.length, what: reason });
   tell();
-  const requests = pending.map((evaluation) => ({ evaluation, values: evaluation.values, fold: folds[evaluation.fold] }));
+  const requests = pending.map((evaluation) => ({
+    evaluation,
+    values: evaluation.values,
+    fold: folds[evaluation.fold],
+  }));
   await pool.judge(requests, ({ evaluation }, { outcome, fingerprint, seconds }) => {
     log.add({ of: log.of, ...evaluation, ...outcome, seconds, fingerprint });
     tell();

@@ -25,14 +25,16 @@ test('nobody is named to itself, nor one that is gone; who had to be sent a bloc
 });
 
 test('whatever is asked by whom: whoever is named has asked before, and is somebody else', () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60 }), (askers) => {
-    const tracker = new BlockTracker();
-    const asked = new Set<string>();
-    for (const asker of askers.map(String)) {
-      const holder = tracker.refer('h', asker, everybody);
-      if (holder === undefined) tracker.sent('h', asker);
-      else expect([...asked].filter((other) => other !== asker)).toContain(holder);
-      asked.add(asker);
-    }
-  }));
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60 }), (askers) => {
+      const tracker = new BlockTracker();
+      const asked = new Set<string>();
+      for (const asker of askers.map(String)) {
+        const holder = tracker.refer('h', asker, everybody);
+        if (holder === undefined) tracker.sent('h', asker);
+        else expect([...asked].filter((other) => other !== asker)).toContain(holder);
+        asked.add(asker);
+      }
+    }),
+  );
 });

@@ -6,10 +6,43 @@ import type { MeshFrame } from './frames.js';
 type OpFrame = Exclude<MeshFrame, { kind: 'state' }>;
 
 const out = (): Float32Array => new Float32Array(32);
-const create = (self = 0): Collective => new Collective({ generation: 1, ranks: 4, members: [{ lo: 0, hi: 2 }, { lo: 2, hi: 4 }], self, out: out(), op: 0 });
-const partial = (change: Partial<MeshFrame & { kind: 'partial' }> = {}): OpFrame => ({ kind: 'partial', generation: 1, op: 0, segment: 0, span: { lo: 2, hi: 4 }, data: new Float32Array(16), ...change });
-const reduced = (change: Partial<MeshFrame & { kind: 'reduced' }> = {}): OpFrame => ({ kind: 'reduced', generation: 1, op: 0, segment: 1, data: new Float32Array(16), ...change });
-const values = (change: Partial<MeshFrame & { kind: 'values' }> = {}): OpFrame => ({ kind: 'values', generation: 1, op: 0, rank: 2, data: new Float64Array(3), ...change });
+const create = (self = 0): Collective =>
+  new Collective({
+    generation: 1,
+    ranks: 4,
+    members: [
+      { lo: 0, hi: 2 },
+      { lo: 2, hi: 4 },
+    ],
+    self,
+    out: out(),
+    op: 0,
+  });
+const partial = (change: Partial<MeshFrame & { kind: 'partial' }> = {}): OpFrame => ({
+  kind: 'partial',
+  generation: 1,
+  op: 0,
+  segment: 0,
+  span: { lo: 2, hi: 4 },
+  data: new Float32Array(16),
+  ...change,
+});
+const reduced = (change: Partial<MeshFrame & { kind: 'reduced' }> = {}): OpFrame => ({
+  kind: 'reduced',
+  generation: 1,
+  op: 0,
+  segment: 1,
+  data: new Float32Array(16),
+  ...change,
+});
+const values = (change: Partial<MeshFrame & { kind: 'values' }> = {}): OpFrame => ({
+  kind: 'values',
+  generation: 1,
+  op: 0,
+  rank: 2,
+  data: new Float64Array(3),
+  ...change,
+});
 
 test.each([
   ['an operation far ahead', partial({ op: 2 })],
@@ -30,7 +63,17 @@ const twos = (length = 16): Float32Array => new Float32Array(length).fill(2);
 
 test('frames that come twice, or after their operation, do not count again', () => {
   const sum = out();
-  const collective = new Collective({ generation: 1, ranks: 4, members: [{ lo: 0, hi: 2 }, { lo: 2, hi: 4 }], self: 0, out: sum, op: 0 });
+  const collective = new Collective({
+    generation: 1,
+    ranks: 4,
+    members: [
+      { lo: 0, hi: 2 },
+      { lo: 2, hi: 4 },
+    ],
+    self: 0,
+    out: sum,
+    op: 0,
+  });
   collective.contributePartials([ones()]);
   expect(collective.waitingFor('gradients')).toEqual([1]);
   expect(collective.receive(1, partial({ data: twos() }))).toHaveLength(1);
@@ -50,9 +93,14 @@ test('a frame of another generation is dropped', () => {
 });
 
 test('a spare contributes that it is there, owns a segment, and gets the sum; nobody goes on without it', () => {
-  const members = [{ lo: 0, hi: 2 }, { lo: 2, hi: 2 }];
+  const members = [
+    { lo: 0, hi: 2 },
+    { lo: 2, hi: 2 },
+  ];
   const sums = [out(), out()];
-  const [worker, spare] = sums.map((sum, self) => new Collective({ generation: 1, ranks: 2, members, self, out: sum, op: 5 }));
+  const [worker, spare] = sums.map(
+    (sum, self) => new Collective({ generation: 1, ranks: 2, members, self, out: sum, op: 5 }),
+  );
   const sent = worker.contributePartials([ones()]);
   expect(sent.map(({ to, frame }) => [to, frame.kind])).toEqual([[1, 'partial']]);
   expect(worker.waitingFor('gradients')).toEqual([1]);
@@ -66,7 +114,12 @@ test('a spare contributes that it is there, owns a segment, and gets the sum; no
   expect(spare.gradientsWhole).toBe(true);
   expect(sums[1]).toEqual(sums[0]);
   worker.advance();
-  worker.contributeValues(new Map([[0, new Float64Array(1)], [1, new Float64Array(1)]]));
+  worker.contributeValues(
+    new Map([
+      [0, new Float64Array(1)],
+      [1, new Float64Array(1)],
+    ]),
+  );
   expect(worker.values).toBeUndefined();
   expect(worker.waitingFor('values')).toEqual([1]);
   worker.receive(1, { kind: 'mark', generation: 1, op: 6 });

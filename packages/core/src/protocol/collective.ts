@@ -52,7 +52,11 @@ export class Collective {
     this.#options = options;
     this.#op = options.op;
     this.#segments = segmentsOf(options.out.length, options.members.length);
-    this.#subtrees = new Map(options.members.flatMap((owned, index) => maximalSubtrees(options.ranks, owned).map((span) => [spanKey(span), index] as const)));
+    this.#subtrees = new Map(
+      options.members.flatMap((owned, index) =>
+        maximalSubtrees(options.ranks, owned).map((span) => [spanKey(span), index] as const),
+      ),
+    );
     this.#spares = options.members.flatMap((owned, index) => (isEmpty(owned) ? [index] : []));
   }
 
@@ -77,7 +81,11 @@ export class Collective {
       spans.forEach((span, i) => {
         const data = partials[i].subarray(segment.lo, segment.hi);
         if (owner === self) this.#current.partials.set(spanKey(span), data);
-        else outgoing.push({ to: owner, frame: { kind: 'partial', generation, op: this.#op, segment: owner, span, data } });
+        else
+          outgoing.push({
+            to: owner,
+            frame: { kind: 'partial', generation, op: this.#op, segment: owner, span, data },
+          });
       });
     });
     return [...outgoing, ...this.#reduceIfWhole()];
@@ -101,7 +109,10 @@ export class Collective {
   receive(from: number, frame: OpFrame): Outgoing[] {
     const { generation, members, self, out } = this.#options;
     const refuse = (why: string): never => {
-      throw new StillhouseError('PROTOCOL_VIOLATION', `${frame.kind} of operation ${frame.op} from member ${from}: ${why}`);
+      throw new StillhouseError(
+        'PROTOCOL_VIOLATION',
+        `${frame.kind} of operation ${frame.op} from member ${from}: ${why}`,
+      );
     };
     if (frame.generation !== generation || frame.op < this.#op) return [];
     if (frame.op > this.#op + 1) refuse(`this worker is at operation ${this.#op}`);
@@ -156,8 +167,12 @@ export class Collective {
     const { partials, segments, values, marks } = this.#current;
     const missing = new Set(this.#spares.filter((index) => !marks.has(index)));
     const owes = (index: number): boolean => {
-      if (what === 'values') return Array.from({ length: members[index].hi - members[index].lo }, (_, i) => members[index].lo + i).some((rank) => !values.has(rank));
-      if (!isEmpty(this.#segments[self]) && !segments.has(self)) return [...this.#subtrees].some(([key, owner]) => owner === index && !partials.has(key));
+      if (what === 'values')
+        return Array.from({ length: members[index].hi - members[index].lo }, (_, i) => members[index].lo + i).some(
+          (rank) => !values.has(rank),
+        );
+      if (!isEmpty(this.#segments[self]) && !segments.has(self))
+        return [...this.#subtrees].some(([key, owner]) => owner === index && !partials.has(key));
       return !isEmpty(this.#segments[index]) && !segments.has(index);
     };
     members.forEach((_, index) => owes(index) && missing.add(index));
@@ -188,7 +203,8 @@ export class Collective {
     const { generation, ranks, self, out } = this.#options;
     const { partials, segments, marks } = this.#current;
     const mine = this.#segments[self];
-    if (isEmpty(mine) || segments.has(self) || partials.size < this.#subtrees.size || marks.size < this.#spares.length) return [];
+    if (isEmpty(mine) || segments.has(self) || partials.size < this.#subtrees.size || marks.size < this.#spares.length)
+      return [];
     const data = out.subarray(mine.lo, mine.hi);
     finishTree(ranks, (span) => partials.get(spanKey(span)), data);
     segments.add(self);

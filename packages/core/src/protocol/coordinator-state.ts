@@ -44,7 +44,13 @@ export type CoordinatorEvent =
   /** The process of a worker has ended by itself, as for lack of memory: it would end again. */
   | { readonly type: 'crashed'; readonly instance: string; readonly error: ErrorRecord }
   | { readonly type: 'modelSaved'; readonly phase: PhaseName; readonly blob: string }
-  | { readonly type: 'checkpointTaken'; readonly id: number; readonly held: Held; readonly sha256: string; readonly bytes: number }
+  | {
+      readonly type: 'checkpointTaken';
+      readonly id: number;
+      readonly held: Held;
+      readonly sha256: string;
+      readonly bytes: number;
+    }
   | { readonly type: 'checkpointFailed'; readonly id: number; readonly reason: string }
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
   /** The search for the student's numbers is over. */
@@ -67,13 +73,38 @@ export type CoordinatorNotice =
   | { readonly type: 'silent'; readonly workerId: string; readonly silentMs: number }
   | { readonly type: 'slow'; readonly workerId: string; readonly rankMs: number; readonly typicalMs: number }
   /** The others wait for it, and it gets no further. */
-  | { readonly type: 'stalling'; readonly workerId: string; readonly forMs: number; readonly waiting: readonly string[] }
+  | {
+      readonly type: 'stalling';
+      readonly workerId: string;
+      readonly forMs: number;
+      readonly waiting: readonly string[];
+    }
   | { readonly type: 'excluded'; readonly workerId: string; readonly reason: string; readonly forMs: number }
   | { readonly type: 'pausing'; readonly generation: number; readonly reason: string; readonly boundary: boolean }
   | { readonly type: 'waiting'; readonly reason: string }
-  | { readonly type: 'phaseAssigned'; readonly phase: PhaseName; readonly generation: number; readonly ops: number; readonly members: readonly WorkerShare[]; readonly idle: readonly string[]; readonly reason: string }
-  | { readonly type: 'resumed'; readonly phase: PhaseName; readonly generation: number; readonly members: readonly WorkerShare[]; readonly isFirst: boolean; readonly ms: number }
-  | { readonly type: 'phaseStarted'; readonly phase: PhaseName; readonly parameters: number; readonly initialWeightsSha256: string }
+  | {
+      readonly type: 'phaseAssigned';
+      readonly phase: PhaseName;
+      readonly generation: number;
+      readonly ops: number;
+      readonly members: readonly WorkerShare[];
+      readonly idle: readonly string[];
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'resumed';
+      readonly phase: PhaseName;
+      readonly generation: number;
+      readonly members: readonly WorkerShare[];
+      readonly isFirst: boolean;
+      readonly ms: number;
+    }
+  | {
+      readonly type: 'phaseStarted';
+      readonly phase: PhaseName;
+      readonly parameters: number;
+      readonly initialWeightsSha256: string;
+    }
   | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
   | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }
   | { readonly type: 'checkpoint'; readonly record: CheckpointRecord }
@@ -133,16 +164,37 @@ export type MembershipState =
   /** Before the run: until enough workers have joined. */
   | { readonly kind: 'gathering' }
   /** After a restart: until the workers of before are back, or time is up. */
-  | { readonly kind: 'adopting'; readonly untilMs: number; readonly reports: ReadonlyMap<string, { readonly generation: number; readonly members: readonly Member[] }> }
+  | {
+      readonly kind: 'adopting';
+      readonly untilMs: number;
+      readonly reports: ReadonlyMap<string, { readonly generation: number; readonly members: readonly Member[] }>;
+    }
   /** Too few workers. */
   | { readonly kind: 'waiting' }
   /** Until all have said how far they are. */
-  | { readonly kind: 'pausing'; readonly boundary: boolean; readonly before: readonly Member[]; readonly acknowledged: ReadonlySet<string>; readonly sinceMs: number }
+  | {
+      readonly kind: 'pausing';
+      readonly boundary: boolean;
+      readonly before: readonly Member[];
+      readonly acknowledged: ReadonlySet<string>;
+      readonly sinceMs: number;
+    }
   /** Until all members have model, links and state. */
-  | { readonly kind: 'starting'; readonly members: readonly Member[]; readonly resume: ToWorker & { type: 'resume' }; readonly ready: ReadonlyMap<string, ToCoordinator & { type: 'ready' }>; readonly sinceMs: number }
+  | {
+      readonly kind: 'starting';
+      readonly members: readonly Member[];
+      readonly resume: ToWorker & { type: 'resume' };
+      readonly ready: ReadonlyMap<string, ToCoordinator & { type: 'ready' }>;
+      readonly sinceMs: number;
+    }
   | { readonly kind: 'running'; readonly members: readonly Member[]; readonly sinceMs: number }
   /** The phase is done; its model is being written. */
-  | { readonly kind: 'saving'; readonly members: readonly Member[]; readonly model: ExportedModel; readonly record: PhaseRecord };
+  | {
+      readonly kind: 'saving';
+      readonly members: readonly Member[];
+      readonly model: ExportedModel;
+      readonly record: PhaseRecord;
+    };
 
 export interface PhaseProgress {
   readonly name: PhaseName;
@@ -206,10 +258,12 @@ export interface CoordinatorStep {
 
 export const notify = (notice: CoordinatorNotice): CoordinatorEffect => ({ type: 'notify', notice });
 export const tell = (link: number, message: ToWorker): CoordinatorEffect => ({ type: 'send', link, message });
-export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string => `worker ${worker.workerId} (${worker.host})`;
+export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
+  `worker ${worker.workerId} (${worker.host})`;
 
 /** Those that could take part: their engines are loaded. */
-export const joinedWorkers = (state: CoordinatorState): Worker[] => [...state.workers.values()].filter((worker) => worker.info);
+export const joinedWorkers = (state: CoordinatorState): Worker[] =>
+  [...state.workers.values()].filter((worker) => worker.info);
 
 export function membersOf(membership: MembershipState): readonly Member[] {
   switch (membership.kind) {
@@ -230,8 +284,15 @@ export function andThen(step: CoordinatorStep, next: (state: CoordinatorState) =
   return { state: after.state, effects: [...step.effects, ...after.effects] };
 }
 
-export function end(state: CoordinatorState, error: ErrorRecord | undefined, before: readonly CoordinatorEffect[] = []): CoordinatorStep {
+export function end(
+  state: CoordinatorState,
+  error: ErrorRecord | undefined,
+  before: readonly CoordinatorEffect[] = [],
+): CoordinatorStep {
   const stops = [...state.workers.keys()].map((link) => tell(link, error ? { type: 'stop', error } : { type: 'stop' }));
-  const journal: CoordinatorEffect = { type: 'journal', record: { type: 'ended', ...(error ? { code: error.code } : {}) } };
+  const journal: CoordinatorEffect = {
+    type: 'journal',
+    record: { type: 'ended', ...(error ? { code: error.code } : {}) },
+  };
   return { state: { ...state, ended: 'over' }, effects: [...before, journal, ...stops, { type: 'end', error }] };
 }

@@ -32,12 +32,20 @@ function accountOf(flat: Float32Array, layout: FlatLayout, at: { ranks: number; 
   return flat.subarray(first, first + accountSlots);
 }
 
-export function writeAccount(flat: Float32Array, layout: FlatLayout, at: { ranks: number; rank: number }, account: RankAccount): void {
+export function writeAccount(
+  flat: Float32Array,
+  layout: FlatLayout,
+  at: { ranks: number; rank: number },
+  account: RankAccount,
+): void {
   const { rows, sumA, sumB } = account.ledger;
   accountOf(flat, layout, at).set([...halves(rows), ...halves(sumA), ...halves(sumB), account.yields ? 1 : 0]);
 }
 
 export function readAccount(flat: Float32Array, layout: FlatLayout, at: { ranks: number; rank: number }): RankAccount {
   const [rowsHigh, rowsLow, aHigh, aLow, bHigh, bLow, yields] = accountOf(flat, layout, at);
-  return { ledger: { rows: whole(rowsHigh, rowsLow), sumA: whole(aHigh, aLow), sumB: whole(bHigh, bLow) }, yields: yields !== 0 };
+  return {
+    ledger: { rows: whole(rowsHigh, rowsLow), sumA: whole(aHigh, aLow), sumB: whole(bHigh, bLow) },
+    yields: yields !== 0,
+  };
 }

@@ -5,15 +5,40 @@ import type { Span } from '../tree.js';
 
 export type MeshFrame =
   /** The sender's sum of one subtree, of the segment that the receiver owns. */
-  | { readonly kind: 'partial'; readonly generation: number; readonly op: number; readonly segment: number; readonly span: Span; readonly data: Float32Array }
+  | {
+      readonly kind: 'partial';
+      readonly generation: number;
+      readonly op: number;
+      readonly segment: number;
+      readonly span: Span;
+      readonly data: Float32Array;
+    }
   /** The finished sum of the sender's segment. */
-  | { readonly kind: 'reduced'; readonly generation: number; readonly op: number; readonly segment: number; readonly data: Float32Array }
+  | {
+      readonly kind: 'reduced';
+      readonly generation: number;
+      readonly op: number;
+      readonly segment: number;
+      readonly data: Float32Array;
+    }
   /** Metric sums of one rank. */
-  | { readonly kind: 'values'; readonly generation: number; readonly op: number; readonly rank: number; readonly data: Float64Array }
+  | {
+      readonly kind: 'values';
+      readonly generation: number;
+      readonly op: number;
+      readonly rank: number;
+      readonly data: Float64Array;
+    }
   /** A member without ranks has reached the operation. */
   | { readonly kind: 'mark'; readonly generation: number; readonly op: number }
   /** Bytes [offset, offset + data.length) of the training state, `total` bytes in all, for a member that is behind. */
-  | { readonly kind: 'state'; readonly generation: number; readonly offset: number; readonly total: number; readonly data: Uint8Array };
+  | {
+      readonly kind: 'state';
+      readonly generation: number;
+      readonly offset: number;
+      readonly total: number;
+      readonly data: Uint8Array;
+    };
 
 const headerBytes = 32;
 const magic = 0x53544c31;
@@ -63,10 +88,15 @@ export function decodeFrame(bytes: Uint8Array): MeshFrame {
   if (bytes.byteLength < headerBytes) return bad(`${bytes.byteLength} bytes`);
   // Not slice(): a Buffer's shares the memory, and with it the offset.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
-  const [found, kindIndex, generation, op, place, lo, hi, count] = new Uint32Array(aligned.buffer, aligned.byteOffset, headerBytes / 4);
+  const [found, kindIndex, generation, op, place, lo, hi, count] = new Uint32Array(
+    aligned.buffer,
+    aligned.byteOffset,
+    headerBytes / 4,
+  );
   const kind = kinds[kindIndex];
   if (found !== magic || kind === undefined) return bad('unknown kind');
-  if (aligned.byteLength !== headerBytes + count * bytesEach[kind]) return bad(`${aligned.byteLength} bytes for ${count} numbers`);
+  if (aligned.byteLength !== headerBytes + count * bytesEach[kind])
+    return bad(`${aligned.byteLength} bytes for ${count} numbers`);
   const start = aligned.byteOffset + headerBytes;
   const floats = (): Float32Array => new Float32Array(aligned.buffer, start, count);
   switch (kind) {

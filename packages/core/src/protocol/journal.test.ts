@@ -3,20 +3,55 @@ import { expect, test } from 'vitest';
 import type { PhaseRecord } from '../run-record.js';
 import { replayJournal, type JournalRecord } from './journal.js';
 
-const epoch = (phase: 'teacher' | 'student', number: number): JournalRecord => ({ type: 'epoch', phase, weightsSha256: `w${number}`, record: { epoch: number, rows: 4, rowsDigest: 'd', trainLoss: NaN, learningRate: 0.1, seconds: 1 } });
-const checkpoint = (ops: number): JournalRecord => ({ type: 'checkpoint', record: { phase: 'teacher', ops, sha256: `s${ops}`, bytes: 1, best: false } });
+const epoch = (phase: 'teacher' | 'student', number: number): JournalRecord => ({
+  type: 'epoch',
+  phase,
+  weightsSha256: `w${number}`,
+  record: { epoch: number, rows: 4, rowsDigest: 'd', trainLoss: NaN, learningRate: 0.1, seconds: 1 },
+});
+const checkpoint = (ops: number): JournalRecord => ({
+  type: 'checkpoint',
+  record: { phase: 'teacher', ops, sha256: `s${ops}`, bytes: 1, best: false },
+});
 const done: JournalRecord = { type: 'phaseDone', record: { phase: 'teacher', steps: 3 } as PhaseRecord, blob: 'b' };
-const text = (records: readonly JournalRecord[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('');
+const text = (records: readonly JournalRecord[]): string =>
+  records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
 test('terms, epochs, checkpoints and phases that are done', () => {
-  const history = replayJournal(text([{ type: 'term', term: 1 }, epoch('teacher', 0), checkpoint(3), checkpoint(6), { type: 'checkpointDropped', sha256: 's3' }, { type: 'term', term: 2 }, epoch('teacher', 0), epoch('teacher', 1)]));
-  expect(history).toMatchObject({ term: 2, ended: false, checkpoints: [{ ops: 6 }], epochs: [{ weightsSha256: 'w0' }, { weightsSha256: 'w1' }] });
+  const history = replayJournal(
+    text([
+      { type: 'term', term: 1 },
+      epoch('teacher', 0),
+      checkpoint(3),
+      checkpoint(6),
+      { type: 'checkpointDropped', sha256: 's3' },
+      { type: 'term', term: 2 },
+      epoch('teacher', 0),
+      epoch('teacher', 1),
+    ]),
+  );
+  expect(history).toMatchObject({
+    term: 2,
+    ended: false,
+    checkpoints: [{ ops: 6 }],
+    epochs: [{ weightsSha256: 'w0' }, { weightsSha256: 'w1' }],
+  });
   // What is not a number is not lost.
   expect(history.epochs[0].record.trainLoss).toBeNaN();
 });
 
 test('a phase that is done leaves nothing of its own, even if one that was being fenced off wrote after it', () => {
-  const history = replayJournal(text([{ type: 'term', term: 1 }, epoch('teacher', 0), checkpoint(3), done, epoch('teacher', 1), done, epoch('student', 0)]));
+  const history = replayJournal(
+    text([
+      { type: 'term', term: 1 },
+      epoch('teacher', 0),
+      checkpoint(3),
+      done,
+      epoch('teacher', 1),
+      done,
+      epoch('student', 0),
+    ]),
+  );
   expect(history).toMatchObject({ done: [{ blob: 'b' }], checkpoints: [], epochs: [{ record: { epoch: 0 } }] });
 });
 

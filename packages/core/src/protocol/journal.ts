@@ -10,8 +10,10 @@ import type { TunedValues } from '../tune/space.js';
 const object = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
 const phaseName = z.enum(['teacher', 'student', 'alone']);
 const checkpointRecord = z.object({
-  phase: phaseName, ops: z.int(),
-  sha256: z.string(), bytes: z.int(),
+  phase: phaseName,
+  ops: z.int(),
+  sha256: z.string(),
+  bytes: z.int(),
   /** Taken right after the epoch with the best validation so far. */
   best: z.boolean(),
 });
@@ -52,7 +54,8 @@ export interface RunHistory {
 export const emptyHistory: RunHistory = { term: 0, done: [], epochs: [], checkpoints: [], ended: false };
 
 /** The phase that comes after those that are done; undefined if there is none. */
-export const phaseUnderWay = (history: RunHistory, recipe: Recipe): PhaseName | undefined => phasesOf(recipe)[history.done.length];
+export const phaseUnderWay = (history: RunHistory, recipe: Recipe): PhaseName | undefined =>
+  phasesOf(recipe)[history.done.length];
 
 export function remember(history: RunHistory, entry: JournalRecord): RunHistory {
   switch (entry.type) {
@@ -61,7 +64,9 @@ export function remember(history: RunHistory, entry: JournalRecord): RunHistory 
     case 'epoch':
       // An epoch that is done again, after a return to a checkpoint, is known already.
       if (history.done.some(({ record }) => record.phase === entry.phase)) return history;
-      return entry.record.epoch === history.epochs.length ? { ...history, epochs: [...history.epochs, { record: entry.record, weightsSha256: entry.weightsSha256 }] } : history;
+      return entry.record.epoch === history.epochs.length
+        ? { ...history, epochs: [...history.epochs, { record: entry.record, weightsSha256: entry.weightsSha256 }] }
+        : history;
     case 'checkpoint':
       return { ...history, checkpoints: [...history.checkpoints, entry.record] };
     case 'checkpointDropped':
@@ -69,7 +74,12 @@ export function remember(history: RunHistory, entry: JournalRecord): RunHistory 
     case 'phaseDone':
       // A coordinator that was being fenced off may have written it once more.
       if (history.done.some(({ record }) => record.phase === entry.record.phase)) return history;
-      return { ...history, done: [...history.done, { record: entry.record, blob: entry.blob }], epochs: [], checkpoints: [] };
+      return {
+        ...history,
+        done: [...history.done, { record: entry.record, blob: entry.blob }],
+        epochs: [],
+        checkpoints: [],
+      };
     case 'tuned':
       return { ...history, tuned: entry.values };
     case 'ended':
@@ -88,7 +98,8 @@ export function replayJournal(text: string): RunHistory {
     try {
       history = remember(history, journalRecord.parse(JSON.parse(line, revived)));
     } catch (cause) {
-      if (i < lines.length - 1) throw new StillhouseError('JOURNAL_CORRUPT', `line ${i + 1} of the journal cannot be read`, { cause });
+      if (i < lines.length - 1)
+        throw new StillhouseError('JOURNAL_CORRUPT', `line ${i + 1} of the journal cannot be read`, { cause });
     }
   });
   return history;

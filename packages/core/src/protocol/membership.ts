@@ -49,7 +49,11 @@ export const workersNeeded = (phase: PhaseName, minWorkers: number): number => (
 export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoint }: PlanQuestion): Plan {
   const able = candidates.filter((candidate) => !candidate.leaving);
   const needed = workersNeeded(phase, minWorkers);
-  if (able.length < needed) return { kind: 'wait', reason: `${needed - able.length} more ${needed - able.length === 1 ? 'worker' : 'workers'}` };
+  if (able.length < needed)
+    return {
+      kind: 'wait',
+      reason: `${needed - able.length} more ${needed - able.length === 1 ? 'worker' : 'workers'}`,
+    };
   const opsOf = ({ held }: Candidate): number => (held?.phase === phase ? held.ops : -1);
   const newest = Math.max(...candidates.map(opsOf));
   const fromCheckpoint = checkpoint !== undefined && checkpoint.ops > newest;
@@ -62,9 +66,14 @@ export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoin
   const spans = dealRanks(ranks, costsOf(hosts.map(({ rankMs }) => rankMs)));
   const whole = members.flatMap((member, index) => (isWhole(member) ? [index] : []));
   const behind = fromCheckpoint ? [] : members.flatMap((member, index) => (isWhole(member) ? [] : [index]));
-  const where = fromCheckpoint ? `from the checkpoint at operation ${ops}` : ops === 0 ? 'from the start' : `at operation ${ops}`;
+  const where = fromCheckpoint
+    ? `from the checkpoint at operation ${ops}`
+    : ops === 0
+      ? 'from the start'
+      : `at operation ${ops}`;
   return {
-    kind: 'resume', ops,
+    kind: 'resume',
+    ops,
     members: members.map(({ workerId }, index) => ({ workerId, ranks: spans[index] ?? { lo: ranks, hi: ranks } })),
     heals: behind.map((to, i) => ({ to, from: whole[i % whole.length] })),
     checkpoint: fromCheckpoint ? checkpoint.sha256 : undefined,

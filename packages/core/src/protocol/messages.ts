@@ -11,13 +11,26 @@ import type { Metrics } from '../metrics.js';
 /** Raised whenever a message changes its meaning; both sides must speak the same. */
 export const protocolVersion = 7;
 
-const index = z.int().min(0).max(2 ** 40);
+const index = z
+  .int()
+  .min(0)
+  .max(2 ** 40);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
-const errorRecord = z.object({ code: z.string(), message: z.string().max(100_000), next: z.string().max(10_000).optional(), stack: z.string().max(100_000).optional() });
+const errorRecord = z.object({
+  code: z.string(),
+  message: z.string().max(100_000),
+  next: z.string().max(10_000).optional(),
+  stack: z.string().max(100_000).optional(),
+});
 /** Any double: a diverging model's loss may be infinite. */
 const real = z.custom<number>((value) => typeof value === 'number');
-const metrics = z.record(z.string(), real).refine((value): value is Metrics => typeof value['loss'] === 'number' && typeof value['rows'] === 'number', 'loss or rows are missing');
+const metrics = z
+  .record(z.string(), real)
+  .refine(
+    (value): value is Metrics => typeof value['loss'] === 'number' && typeof value['rows'] === 'number',
+    'loss or rows are missing',
+  );
 const ledger = z.object({ rows: index, sumA: index, sumB: index });
 const phaseName = z.enum(['teacher', 'student', 'alone']);
 const member = z.object({ workerId: z.string(), meshAddress: z.string(), ranks: z.object({ lo: index, hi: index }) });
@@ -34,11 +47,26 @@ export const exportedModel = z.object({
 });
 export type ExportedModel = z.infer<typeof exportedModel>;
 
-const epochReport = z.object({ epoch: index, ledger, trainLoss: real, learningRate: z.number(), weightsSha256: sha256, validation: metrics.optional() });
+const epochReport = z.object({
+  epoch: index,
+  ledger,
+  trainLoss: real,
+  learningRate: z.number(),
+  weightsSha256: sha256,
+  validation: metrics.optional(),
+});
 const test = z.object({ metrics, weightsSha256: sha256 });
 /** TrainingState as it travels: exactly what training-state.ts declares. */
 export const trainingState = z.object({
-  phase: phaseName, ops: index, step: index, ledger, lossSum: real, samples: index, epochs: z.array(epochReport), stopped: z.string().optional(), test: test.optional(),
+  phase: phaseName,
+  ops: index,
+  step: index,
+  ledger,
+  lossSum: real,
+  samples: index,
+  epochs: z.array(epochReport),
+  stopped: z.string().optional(),
+  test: test.optional(),
 });
 const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
 /** How far a worker's weights and optimiser state are. */
@@ -48,34 +76,103 @@ const members = z.array(member).min(1).max(limits.workerCount);
 const stage = z.enum(['idle', 'paused', 'preparing', 'ready', 'running', 'finished', 'failing']);
 
 const toCoordinator = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), protocol: z.int(), version: z.string(), token: z.string(), host: z.string().max(1000), instance: z.string().min(1).max(100), term: index, runId: z.string().optional(), workerId: z.string().regex(/^w\d{1,9}$/).optional() }),
   z.object({
-    type: z.literal('join'), fingerprint: z.string().max(1000), choice: z.string().max(10_000), meshAddress: z.string().max(1000),
-    generation: index, held: held.optional(), running: members.optional(), leaving: z.boolean(),
+    type: z.literal('hello'),
+    protocol: z.int(),
+    version: z.string(),
+    token: z.string(),
+    host: z.string().max(1000),
+    instance: z.string().min(1).max(100),
+    term: index,
+    runId: z.string().optional(),
+    workerId: z
+      .string()
+      .regex(/^w\d{1,9}$/)
+      .optional(),
+  }),
+  z.object({
+    type: z.literal('join'),
+    fingerprint: z.string().max(1000),
+    choice: z.string().max(10_000),
+    meshAddress: z.string().max(1000),
+    generation: index,
+    held: held.optional(),
+    running: members.optional(),
+    leaving: z.boolean(),
   }),
   z.object({ type: z.literal('paused'), generation: index, held: held.optional() }),
-  z.object({ type: z.literal('ready'), generation: index, ops: index, parameters: index, stateSha256: sha256, weightsSha256: sha256 }),
+  z.object({
+    type: z.literal('ready'),
+    generation: index,
+    ops: index,
+    parameters: index,
+    stateSha256: sha256,
+    weightsSha256: sha256,
+  }),
   z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
-  z.object({ type: z.literal('done'), phase: phaseName, steps: index, samples: index, waitedMs: z.number().min(0), weightsSha256: sha256, test: metrics, stopped: z.string(), calibration: calibration.optional(), teacherTest: metrics.optional(), model: exportedModel.optional() }),
-  z.object({ type: z.literal('unreachable'), generation: index, peer: index, linking: z.boolean(), reason: z.string().max(10_000) }),
+  z.object({
+    type: z.literal('done'),
+    phase: phaseName,
+    steps: index,
+    samples: index,
+    waitedMs: z.number().min(0),
+    weightsSha256: sha256,
+    test: metrics,
+    stopped: z.string(),
+    calibration: calibration.optional(),
+    teacherTest: metrics.optional(),
+    model: exportedModel.optional(),
+  }),
+  z.object({
+    type: z.literal('unreachable'),
+    generation: index,
+    peer: index,
+    linking: z.boolean(),
+    reason: z.string().max(10_000),
+  }),
   z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
   z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),
-  z.object({ type: z.literal('failed'), error: errorRecord, step: index.optional(), rank: index.optional(), lastGood: exportedModel.optional() }),
+  z.object({
+    type: z.literal('failed'),
+    error: errorRecord,
+    step: index.optional(),
+    rank: index.optional(),
+    lastGood: exportedModel.optional(),
+  }),
   z.object({ type: z.literal('leaving') }),
-  z.object({ type: z.literal('heartbeat'), generation: index, stage, busy: z.boolean(), progress: index, waitingFor: z.array(index).max(limits.workerCount), rankMs: z.number().min(0).optional() }),
+  z.object({
+    type: z.literal('heartbeat'),
+    generation: index,
+    stage,
+    busy: z.boolean(),
+    progress: index,
+    waitingFor: z.array(index).max(limits.workerCount),
+    rankMs: z.number().min(0).optional(),
+  }),
 ]);
 
 const toWorker = z.discriminatedUnion('type', [
   z.object({
-    type: z.literal('welcome'), workerId: z.string(), term: index, meshToken: z.string(), phase: phaseName.optional(),
+    type: z.literal('welcome'),
+    workerId: z.string(),
+    term: index,
+    meshToken: z.string(),
+    phase: phaseName.optional(),
     job: z.custom<Job>((value) => typeof value === 'object' && value !== null && 'recipe' in value),
   }),
   z.object({ type: z.literal('rejected'), error: errorRecord }),
   z.object({ type: z.literal('pause'), generation: index, boundary: z.boolean() }),
   z.object({
-    type: z.literal('resume'), generation: index, phase: phaseName, ops: index, members, heals: z.array(z.object({ to: index, from: index })),
-    checkpoint: sha256.optional(), teacher: sha256.optional(), tuned: z.record(z.string(), real).optional(),
+    type: z.literal('resume'),
+    generation: index,
+    phase: phaseName,
+    ops: index,
+    members,
+    heals: z.array(z.object({ to: index, from: index })),
+    checkpoint: sha256.optional(),
+    teacher: sha256.optional(),
+    tuned: z.record(z.string(), real).optional(),
   }),
   z.object({ type: z.literal('start'), generation: index }),
   block,
@@ -87,7 +184,10 @@ const toWorker = z.discriminatedUnion('type', [
 ]);
 
 /** First frame on a link between workers: who connects, for which generation; or one that wants blocks. */
-const meshHello = z.union([z.object({ token: z.string().max(1000), generation: index, index: index }), z.object({ token: z.string().max(1000), blocks: z.literal(true) })]);
+const meshHello = z.union([
+  z.object({ token: z.string().max(1000), generation: index, index: index }),
+  z.object({ token: z.string().max(1000), blocks: z.literal(true) }),
+]);
 
 /** What follows on a link for blocks: questions one way, answers the other. */
 const blockQuestion = z.object({ type: z.literal('getBlock'), hash: sha256 });
@@ -107,7 +207,9 @@ const prefixBytes = 5;
 const longBytes = 64 * 1024;
 
 /** The message as the parts of one frame; long bytes share their memory. */
-export function encodeMessage(message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer): Uint8Array[] {
+export function encodeMessage(
+  message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer,
+): Uint8Array[] {
   if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [pack(message)];
   const { bytes: behind, ...rest } = message;
   const head = pack(rest);
@@ -134,7 +236,10 @@ function decode<T>(schema: z.ZodType<T>, frame: Uint8Array): T {
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const type = typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : 'without a type';
-  throw new StillhouseError('PROTOCOL_VIOLATION', `a message ${type} does not fit: ${issue.path.join('.')} ${issue.message}`);
+  throw new StillhouseError(
+    'PROTOCOL_VIOLATION',
+    `a message ${type} does not fit: ${issue.path.join('.')} ${issue.message}`,
+  );
 }
 
 /** @throws StillhouseError PROTOCOL_VIOLATION */

@@ -43,7 +43,9 @@ export class StateUpload implements StateUploader {
     this.close();
     const number = this.#newest;
     this.#copies = copyInto(this.#copies, capture.parts);
-    this.#send(capture, number).catch((error: unknown) => this.log(`a checkpoint could not be sent: ${error instanceof Error ? error.message : String(error)}`));
+    this.#send(capture, number).catch((error: unknown) =>
+      this.log(`a checkpoint could not be sent: ${error instanceof Error ? error.message : String(error)}`),
+    );
   }
 
   close(): void {

@@ -19,8 +19,17 @@ const smallState = 'training';
 export function trainingParts(training: TrainingState, buffers: readonly NamedBuffer[]): Uint8Array[] {
   const small = new Uint8Array(pack(training));
   // The buffers come first, so that they stay aligned.
-  const tensors = buffers.map(({ name, data }) => ({ name, dtype: 'F32' as const, shape: [data.length], data: bytesOf(data) }));
-  return safetensorsParts([...tensors, { name: smallState, dtype: 'U8', shape: [small.length], data: small }], { format: 'stillhouse training state', phase: training.phase, step: String(training.step) });
+  const tensors = buffers.map(({ name, data }) => ({
+    name,
+    dtype: 'F32' as const,
+    shape: [data.length],
+    data: bytesOf(data),
+  }));
+  return safetensorsParts([...tensors, { name: smallState, dtype: 'U8', shape: [small.length], data: small }], {
+    format: 'stillhouse training state',
+    phase: training.phase,
+    step: String(training.step),
+  });
 }
 
 /** @throws StillhouseError CHECKPOINT_CORRUPT */
@@ -30,7 +39,10 @@ export function readTraining(bytes: Uint8Array, what: string): { training: Train
     const small = tensors.find(({ name }) => name === smallState);
     if (!small) throw new StillhouseError('DATA_FORMAT', `${what} holds no training state`);
     const training = trainingState.parse(unpack(small.data));
-    return { training, buffers: tensors.filter((tensor) => tensor !== small).map(({ name, data }) => ({ name, data: floatsOf(data) })) };
+    return {
+      training,
+      buffers: tensors.filter((tensor) => tensor !== small).map(({ name, data }) => ({ name, data: floatsOf(data) })),
+    };
   } catch (cause) {
     throw new StillhouseError('CHECKPOINT_CORRUPT', cause instanceof Error ? cause.message : String(cause), { cause });
   }
@@ -52,7 +64,7 @@ export function partAt(parts: readonly Uint8Array[], offset: number): Uint8Array
 export function stateFrames(generation: number, parts: readonly Uint8Array[]): MeshFrame[] {
   const total = lengthOf(parts);
   const frames: MeshFrame[] = [];
-  for (let offset = 0; offset < total; ) {
+  for (let offset = 0; offset < total;) {
     const data = partAt(parts, offset);
     frames.push({ kind: 'state', generation, offset, total, data });
     offset += data.byteLength;

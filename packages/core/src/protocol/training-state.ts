@@ -32,22 +32,42 @@ export interface TrainingState {
   readonly test?: { readonly metrics: Metrics; readonly weightsSha256: string } | undefined;
 }
 
-export const initialTraining = (phase: PhaseName): TrainingState => ({ phase, ops: 0, step: 0, ledger: emptyLedger, lossSum: 0, samples: 0, epochs: [] });
+export const initialTraining = (phase: PhaseName): TrainingState => ({
+  phase,
+  ops: 0,
+  step: 0,
+  ledger: emptyLedger,
+  lossSum: 0,
+  samples: 0,
+  epochs: [],
+});
 
 export type Task = 'step' | 'evaluate' | 'test' | 'finish';
 
 export function nextTask(training: TrainingState, { schedule }: Phase): Task {
   if (training.test) return 'finish';
   if (training.stopped !== undefined) return 'test';
-  return training.step > 0 && training.step % stepsPerEpoch(schedule) === 0 && training.epochs.length < training.step / stepsPerEpoch(schedule) ? 'evaluate' : 'step';
+  return training.step > 0 &&
+    training.step % stepsPerEpoch(schedule) === 0 &&
+    training.epochs.length < training.step / stepsPerEpoch(schedule)
+    ? 'evaluate'
+    : 'step';
 }
 
 /** @param done.loss mean loss of the step's batch; @param done.ledger of the rows that its ranks used */
-export function afterStep(training: TrainingState, { schedule }: Phase, done: { loss: number; ledger: Ledger }): TrainingState {
+export function afterStep(
+  training: TrainingState,
+  { schedule }: Phase,
+  done: { loss: number; ledger: Ledger },
+): TrainingState {
   const batch = batchRows(schedule, training.step);
   return {
-    ...training, ops: training.ops + 1, step: training.step + 1, samples: training.samples + batch,
-    ledger: addLedgers(training.ledger, done.ledger), lossSum: training.lossSum + done.loss * batch,
+    ...training,
+    ops: training.ops + 1,
+    step: training.step + 1,
+    samples: training.samples + batch,
+    ledger: addLedgers(training.ledger, done.ledger),
+    lossSum: training.lossSum + done.loss * batch,
   };
 }
 
@@ -63,23 +83,46 @@ export interface EpochEnd {
   readonly correct: boolean;
 }
 
-export function afterEpoch(training: TrainingState, phase: Phase, done: { validation: Metrics | undefined; weightsSha256: string }): EpochEnd {
+export function afterEpoch(
+  training: TrainingState,
+  phase: Phase,
+  done: { validation: Metrics | undefined; weightsSha256: string },
+): EpochEnd {
   const { schedule, earlyStopping } = phase;
   const epoch = training.epochs.length;
   const { validation, weightsSha256 } = done;
   const report: EpochReport = {
-    epoch, ledger: training.ledger, trainLoss: training.lossSum / schedule.rowCount, learningRate: phaseLearningRate(phase, training.step - 1), weightsSha256,
+    epoch,
+    ledger: training.ledger,
+    trainLoss: training.lossSum / schedule.rowCount,
+    learningRate: phaseLearningRate(phase, training.step - 1),
+    weightsSha256,
     ...(validation ? { validation } : {}),
   };
   const epochs = [...training.epochs, report];
-  const decision = earlyStopping && decideEarlyStopping(earlyStopping, epochs.flatMap((each) => each.validation ?? []));
+  const decision =
+    earlyStopping &&
+    decideEarlyStopping(
+      earlyStopping,
+      epochs.flatMap((each) => each.validation ?? []),
+    );
   const last = training.step >= totalSteps(schedule);
   const isOver = last || decision?.stop === true;
   const stopped = decision?.stop && !last ? `stopped after epoch ${epoch}: ${decision.reason}` : 'all epochs done';
   const restoresBest = earlyStopping?.restoreBest === true;
   return {
-    training: { ...training, ops: training.ops + 1, ledger: emptyLedger, lossSum: 0, epochs, ...(isOver ? { stopped } : {}) },
-    report, snapshot: restoresBest && decision?.improved === true, restore: restoresBest && isOver, correct: isOver && phase.distill?.correctBiases === true,
+    training: {
+      ...training,
+      ops: training.ops + 1,
+      ledger: emptyLedger,
+      lossSum: 0,
+      epochs,
+      ...(isOver ? { stopped } : {}),
+    },
+    report,
+    snapshot: restoresBest && decision?.improved === true,
+    restore: restoresBest && isOver,
+    correct: isOver && phase.distill?.correctBiases === true,
   };
 }
 

@@ -9,13 +9,53 @@ import { slotsPerRank } from './flat-layout.js';
 import { protocolVersion, type ToWorker } from './messages.js';
 import { StateAssembly } from './training-file.js';
 import { initialTraining } from './training-state.js';
-import { acknowledge, beginTask, doneMessage, failNotFinite, onComputed, onEvaluated, onOpFrame, park, report, send } from './worker-running.js';
-import type { Activity, Preparing, Running, WorkerEffect, WorkerEvent, WorkerIdentity, WorkerState, WorkerStep } from './worker-state.js';
+import {
+  acknowledge,
+  beginTask,
+  doneMessage,
+  failNotFinite,
+  onComputed,
+  onEvaluated,
+  onOpFrame,
+  park,
+  report,
+  send,
+} from './worker-running.js';
+import type {
+  Activity,
+  Preparing,
+  Running,
+  WorkerEffect,
+  WorkerEvent,
+  WorkerIdentity,
+  WorkerState,
+  WorkerStep,
+} from './worker-state.js';
 
 export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
   return {
-    identity, link: 'down', heardMs: nowMs, beatMs: nowMs, awaySinceMs: nowMs, workerId: '', term: 0, job: undefined, loaded: undefined, building: undefined, built: undefined, training: undefined,
-    generation: 0, boundary: undefined, activity: { stage: 'idle' }, leaving: false, lastProgressMs: -Infinity, progress: 0, rankMs: undefined, timedSteps: 0, computedMs: -Infinity, waitedMs: 0,
+    identity,
+    link: 'down',
+    heardMs: nowMs,
+    beatMs: nowMs,
+    awaySinceMs: nowMs,
+    workerId: '',
+    term: 0,
+    job: undefined,
+    loaded: undefined,
+    building: undefined,
+    built: undefined,
+    training: undefined,
+    generation: 0,
+    boundary: undefined,
+    activity: { stage: 'idle' },
+    leaving: false,
+    lastProgressMs: -Infinity,
+    progress: 0,
+    rankMs: undefined,
+    timedSteps: 0,
+    computedMs: -Infinity,
+    waitedMs: 0,
   };
 }
 
@@ -42,7 +82,14 @@ export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number
     case 'loaded':
       return onLoaded({ ...state, loaded: event });
     case 'built':
-      return onBuilt({ ...state, building: undefined, built: event, training: initialTraining(event.phase.name), waitedMs: 0, progress: state.progress + 1 });
+      return onBuilt({
+        ...state,
+        building: undefined,
+        built: event,
+        training: initialTraining(event.phase.name),
+        waitedMs: 0,
+        progress: state.progress + 1,
+      });
     case 'adopted':
       return onAdopted({ ...state, training: event.training, progress: state.progress + 1 }, event);
     default:
@@ -50,17 +97,39 @@ export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number
   }
 }
 
-type Result = Exclude<WorkerEvent, { type: 'opened' | 'unreachable' | 'coordinatorLost' | 'message' | 'heartbeatDue' | 'leave' | 'failed' | 'loaded' | 'built' | 'adopted' }>;
+type Result = Exclude<
+  WorkerEvent,
+  {
+    type:
+      | 'opened'
+      | 'unreachable'
+      | 'coordinatorLost'
+      | 'message'
+      | 'heartbeatDue'
+      | 'leave'
+      | 'failed'
+      | 'loaded'
+      | 'built'
+      | 'adopted';
+  }
+>;
 
 /** Answers to effects, and frames: they belong to a generation. */
 function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep {
   const { activity } = state;
-  const isMember = activity.stage === 'preparing' || activity.stage === 'ready' || activity.stage === 'running' || activity.stage === 'finished';
-  if (activity.stage === 'failing' && event.type === 'exported') return sendFailure(state, { ...activity.message, lastGood: event.model });
+  const isMember =
+    activity.stage === 'preparing' ||
+    activity.stage === 'ready' ||
+    activity.stage === 'running' ||
+    activity.stage === 'finished';
+  if (activity.stage === 'failing' && event.type === 'exported')
+    return sendFailure(state, { ...activity.message, lastGood: event.model });
   if (!isMember || event.generation !== activity.generation) return { state, effects: [] };
   if (event.type === 'peerLost') {
     const { generation, from, linking, reason } = event;
-    return park(state, `the link with worker ${activity.members[from].workerId} broke`, [send({ type: 'unreachable', generation, peer: from, linking, reason })]);
+    return park(state, `the link with worker ${activity.members[from].workerId} broke`, [
+      send({ type: 'unreachable', generation, peer: from, linking, reason }),
+    ]);
   }
   if (activity.stage === 'preparing') return onPreparing(state, activity, event);
   switch (event.type) {
@@ -81,26 +150,59 @@ function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep 
 
 function greet(state: WorkerState): WorkerStep {
   const { version, token, host, instance } = state.identity;
-  return { state, effects: [send({ type: 'hello', protocol: protocolVersion, version, token, host, instance, term: state.term, ...(state.job ? { runId: state.job.runId, workerId: state.workerId } : {}) })] };
+  return {
+    state,
+    effects: [
+      send({
+        type: 'hello',
+        protocol: protocolVersion,
+        version,
+        token,
+        host,
+        instance,
+        term: state.term,
+        ...(state.job ? { runId: state.job.runId, workerId: state.workerId } : {}),
+      }),
+    ],
+  };
 }
 
 function stop(state: WorkerState, error: ErrorRecord | undefined): WorkerStep {
-  return { state: { ...state, activity: { stage: 'stopped' } }, effects: [{ type: 'unlink', before: Infinity }, { type: 'exit', error }] };
+  return {
+    state: { ...state, activity: { stage: 'stopped' } },
+    effects: [
+      { type: 'unlink', before: Infinity },
+      { type: 'exit', error },
+    ],
+  };
 }
 
 function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): WorkerStep {
   const awayMs = nowMs - state.awaySinceMs;
   // Coordinator and workers are often started together; who has trained already is worth more patience.
   const patienceMs = state.job ? state.identity.patienceMs : limits.connectPatienceMs;
-  if (awayMs < patienceMs && !state.leaving) return { state, effects: [{ type: 'connect', delayMs: limits.connectPauseMs }] };
-  return stop(state, state.job ? { code: 'COORDINATOR_LOST', message: `the coordinator has been away for ${Math.round(awayMs / 1000)} s: ${error.message}` } : error);
+  if (awayMs < patienceMs && !state.leaving)
+    return { state, effects: [{ type: 'connect', delayMs: limits.connectPauseMs }] };
+  return stop(
+    state,
+    state.job
+      ? {
+          code: 'COORDINATOR_LOST',
+          message: `the coordinator has been away for ${Math.round(awayMs / 1000)} s: ${error.message}`,
+        }
+      : error,
+  );
 }
 
 function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): WorkerStep {
   const lost: WorkerState = { ...state, link: 'down', awaySinceMs: state.link === 'up' ? nowMs : state.awaySinceMs };
   if (state.leaving) return stop(lost, undefined);
-  if (state.identity.patienceMs > 0) return { state: lost, effects: [{ type: 'connect', delayMs: state.job ? 0 : limits.connectPauseMs }] };
-  return stop(lost, { code: 'COORDINATOR_LOST', message: `the connection to the coordinator closed: ${reason || 'no reason given'}` });
+  if (state.identity.patienceMs > 0)
+    return { state: lost, effects: [{ type: 'connect', delayMs: state.job ? 0 : limits.connectPauseMs }] };
+  return stop(lost, {
+    code: 'COORDINATOR_LOST',
+    message: `the connection to the coordinator closed: ${reason || 'no reason given'}`,
+  });
 }
 
 function onHeartbeatDue(before: WorkerState, nowMs: number): WorkerStep {
@@ -119,7 +221,20 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): WorkerStep {
   const rankMs = isTelling ? state.rankMs : undefined;
   if (activity.stage === 'stopped') return { state, effects: [] };
   const { busy, waitingFor } = occupation(state);
-  return { state, effects: [send({ type: 'heartbeat', generation, stage: activity.stage, busy, progress, waitingFor, ...(rankMs === undefined ? {} : { rankMs }) })] };
+  return {
+    state,
+    effects: [
+      send({
+        type: 'heartbeat',
+        generation,
+        stage: activity.stage,
+        busy,
+        progress,
+        waitingFor,
+        ...(rankMs === undefined ? {} : { rankMs }),
+      }),
+    ],
+  };
 }
 
 /** Whether this worker works, or else whom it waits for. */
@@ -128,9 +243,14 @@ function occupation({ activity, building, loaded }: WorkerState): { busy: boolea
     case 'idle':
       return { busy: !loaded || building !== undefined, waitingFor: [] };
     case 'preparing':
-      return { busy: building !== undefined || activity.asked === 'adopt' || activity.asked === 'hash', waitingFor: [] };
+      return {
+        busy: building !== undefined || activity.asked === 'adopt' || activity.asked === 'hash',
+        waitingFor: [],
+      };
     case 'running':
-      return activity.contributed ? { busy: false, waitingFor: activity.collective.waitingFor(activity.task === 'step' ? 'gradients' : 'values') } : { busy: true, waitingFor: [] };
+      return activity.contributed
+        ? { busy: false, waitingFor: activity.collective.waitingFor(activity.task === 'step' ? 'gradients' : 'values') }
+        : { busy: true, waitingFor: [] };
     default:
       return { busy: false, waitingFor: [] };
   }
@@ -149,9 +269,15 @@ function sendFailure(state: WorkerState, message: (Activity & { stage: 'failing'
 function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
   const { activity } = state;
   if (activity.stage === 'failing') return { state, effects: [] };
-  if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished')) return failNotFinite(state, activity, { error });
+  if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished'))
+    return failNotFinite(state, activity, { error });
   const rank = activity.stage === 'running' && activity.ranks.length === 1 ? activity.ranks[0].rank : undefined;
-  return sendFailure(state, { type: 'failed', error, ...(state.training ? { step: state.training.step } : {}), ...(rank === undefined ? {} : { rank }) });
+  return sendFailure(state, {
+    type: 'failed',
+    error,
+    ...(state.training ? { step: state.training.step } : {}),
+    ...(rank === undefined ? {} : { rank }),
+  });
 }
 
 // Messages of the coordinator. Each may come twice, or late.
@@ -192,7 +318,11 @@ function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }):
 
 function onLoaded(state: WorkerState): WorkerStep {
   // A run that is under way does not wait while this worker builds its model.
-  if (state.building !== undefined) return { state, effects: [{ type: 'build', phase: phaseOf(state.job!, state.building as PhaseName), teacher: undefined }] };
+  if (state.building !== undefined)
+    return {
+      state,
+      effects: [{ type: 'build', phase: phaseOf(state.job!, state.building as PhaseName), teacher: undefined }],
+    };
   return state.link === 'up' ? join(state) : { state, effects: [] };
 }
 
@@ -202,7 +332,16 @@ function join(state: WorkerState): WorkerStep {
   const { activity, generation, training, leaving } = state;
   const running = activity.stage === 'running' || activity.stage === 'finished' ? activity.members : undefined;
   const held = training && { phase: training.phase, ops: training.ops };
-  const joined = send({ type: 'join', fingerprint, choice, meshAddress, generation, leaving, ...(held ? { held } : {}), ...(running ? { running: [...running] } : {}) });
+  const joined = send({
+    type: 'join',
+    fingerprint,
+    choice,
+    meshAddress,
+    generation,
+    leaving,
+    ...(held ? { held } : {}),
+    ...(running ? { running: [...running] } : {}),
+  });
   if (activity.stage === 'failing') return { state, effects: [joined, send(activity.message)] };
   return { state, effects: [joined, ...(activity.stage === 'finished' ? report(activity, state) : [])] };
 }
@@ -211,7 +350,9 @@ function join(state: WorkerState): WorkerStep {
 function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): WorkerEffect[] {
   const { activity, training } = state;
   if (!training || training.phase !== known.phase) return [];
-  const epochs = training.epochs.slice(known.epochs, known.epochs + limits.reportsAtOnce).map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
+  const epochs = training.epochs
+    .slice(known.epochs, known.epochs + limits.reportsAtOnce)
+    .map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
   return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, state) : [])];
 }
 
@@ -232,17 +373,25 @@ function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type
   if (generation === state.generation && isAtWork) return { state, effects: [] };
   if (boundary && stage === 'running') return { state: { ...state, boundary: generation }, effects: [] };
   const isAdopting = isAdoptingState(state.activity);
-  const paused: WorkerState = { ...state, generation, boundary: undefined, activity: { stage: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) } };
+  const paused: WorkerState = {
+    ...state,
+    generation,
+    boundary: undefined,
+    activity: { stage: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) },
+  };
   // Between two states a worker has nothing to tell.
   return isAdopting ? { state: paused, effects: [] } : acknowledge(paused);
 }
 
-const isAdoptingState = (activity: Activity): boolean => (activity.stage === 'preparing' && activity.asked === 'adopt') || (activity.stage === 'paused' && activity.isAdopting === true);
+const isAdoptingState = (activity: Activity): boolean =>
+  (activity.stage === 'preparing' && activity.asked === 'adopt') ||
+  (activity.stage === 'paused' && activity.isAdopting === true);
 
 /** Weights and optimiser are other ones now, whatever has been decided meanwhile. */
 function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): WorkerStep {
   const { activity } = state;
-  if (activity.stage === 'paused' && activity.isAdopting) return acknowledge({ ...state, activity: { stage: 'paused', reason: activity.reason } });
+  if (activity.stage === 'paused' && activity.isAdopting)
+    return acknowledge({ ...state, activity: { stage: 'paused', reason: activity.reason } });
   if (activity.stage !== 'preparing' || activity.generation !== event.generation) return { state, effects: [] };
   return proceed(state, { ...activity, assembly: undefined, bytes: undefined, asked: 'nothing' });
 }
@@ -259,16 +408,32 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): W
   const phase = phaseOf(job, message.phase);
   const healedBy = heals.find((heal) => heal.to === self)?.from;
   const isBehind = healedBy !== undefined || checkpoint !== undefined;
-  const isBuilt = (state.built?.phase.name === phase.name && training !== undefined && (isBehind || training.ops === ops)) || state.building === phase.name;
+  const isBuilt =
+    (state.built?.phase.name === phase.name && training !== undefined && (isBehind || training.ops === ops)) ||
+    state.building === phase.name;
   const preparing: Preparing = {
-    generation, members, self, phase, ops, isLinked: false, bytes: undefined, asked: 'nothing',
-    donatesTo: heals.filter((heal) => heal.from === self).map((heal) => heal.to), healedBy, assembly: isBehind ? new StateAssembly() : undefined,
+    generation,
+    members,
+    self,
+    phase,
+    ops,
+    isLinked: false,
+    bytes: undefined,
+    asked: 'nothing',
+    donatesTo: heals.filter((heal) => heal.from === self).map((heal) => heal.to),
+    healedBy,
+    assembly: isBehind ? new StateAssembly() : undefined,
   };
   const build: WorkerEffect[] = isBuilt ? [] : [{ type: 'build', phase, teacher }];
   const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
   // Links of before are cut first: nothing that is still on its way to a peer may be read once its memory is used again.
   return {
-    state: { ...state, job, ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }), activity: { ...preparing, stage: 'preparing' } },
+    state: {
+      ...state,
+      job,
+      ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }),
+      activity: { ...preparing, stage: 'preparing' },
+    },
     effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
   };
 }
@@ -290,7 +455,21 @@ function onPreparing(state: WorkerState, preparing: Preparing, event: Result): W
       return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
     }
     case 'notAdopted':
-      return park(state, event.reason, preparing.healedBy === undefined ? [] : [send({ type: 'unreachable', generation: event.generation, peer: preparing.healedBy, linking: false, reason: event.reason })]);
+      return park(
+        state,
+        event.reason,
+        preparing.healedBy === undefined
+          ? []
+          : [
+              send({
+                type: 'unreachable',
+                generation: event.generation,
+                peer: preparing.healedBy,
+                linking: false,
+                reason: event.reason,
+              }),
+            ],
+      );
     case 'hashed':
       return becomeReady(state, preparing, event);
     default:
@@ -301,10 +480,21 @@ function onPreparing(state: WorkerState, preparing: Preparing, event: Result): W
 /** Does the next thing that is possible on the way into the generation. */
 function proceed(state: WorkerState, preparing: Preparing): WorkerStep {
   const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
-  const wait = (next: Preparing, effects: WorkerEffect[] = []): WorkerStep => ({ state: { ...state, activity: { ...next, stage: 'preparing' } }, effects });
+  const wait = (next: Preparing, effects: WorkerEffect[] = []): WorkerStep => ({
+    state: { ...state, activity: { ...next, stage: 'preparing' } },
+    effects,
+  });
   if (state.built?.phase.name !== phase.name || !state.training) return wait(preparing);
-  if (assembly) return bytes && asked === 'nothing' ? wait({ ...preparing, asked: 'adopt' }, [{ type: 'adopt', generation, bytes, isSealed: preparing.healedBy !== undefined }]) : wait(preparing);
-  invariant(state.training.ops === preparing.ops, `the state stands at operation ${state.training.ops}, not ${preparing.ops}`);
+  if (assembly)
+    return bytes && asked === 'nothing'
+      ? wait({ ...preparing, asked: 'adopt' }, [
+          { type: 'adopt', generation, bytes, isSealed: preparing.healedBy !== undefined },
+        ])
+      : wait(preparing);
+  invariant(
+    state.training.ops === preparing.ops,
+    `the state stands at operation ${state.training.ops}, not ${preparing.ops}`,
+  );
   const { training } = state;
   if (!isLinked || asked === 'hash') return wait(preparing);
   const donate: WorkerEffect[] = donatesTo.length ? [{ type: 'sendState', generation, training, to: donatesTo }] : [];
@@ -315,16 +505,45 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
   const { generation, members, self, phase, ops } = preparing;
   const { layout, sum } = state.built!;
   const { ranks } = phase.schedule;
-  invariant(sum.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank, 'the flat buffer fits its layout');
-  const collective = new Collective({ generation, ranks, members: members.map((member) => member.ranks), self, out: sum, op: ops });
+  invariant(
+    sum.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank,
+    'the flat buffer fits its layout',
+  );
+  const collective = new Collective({
+    generation,
+    ranks,
+    members: members.map((member) => member.ranks),
+    self,
+    out: sum,
+    op: ops,
+  });
   const { stateSha256, weightsSha256 } = event;
-  const run: Running = { generation, members, self, phase, layout, sum, collective, task: 'step', order: undefined, ranks: [], contributed: false, weightsSha256 };
+  const run: Running = {
+    generation,
+    members,
+    self,
+    phase,
+    layout,
+    sum,
+    collective,
+    task: 'step',
+    order: undefined,
+    ranks: [],
+    contributed: false,
+    weightsSha256,
+  };
   const hashes = { stateSha256, weightsSha256 };
   return { state: { ...state, activity: { ...run, stage: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
 }
 
 function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256: string }): WorkerEffect {
-  return send({ type: 'ready', generation: run.generation, ops: run.collective.op, parameters: run.layout.gradients, ...hashes });
+  return send({
+    type: 'ready',
+    generation: run.generation,
+    ops: run.collective.op,
+    parameters: run.layout.gradients,
+    ...hashes,
+  });
 }
 
 function onStart(state: WorkerState, generation: number): WorkerStep {

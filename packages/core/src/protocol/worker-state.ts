@@ -28,19 +28,48 @@ export type WorkerEvent =
   /** A notice that this machine goes away, as by SIGTERM. */
   | { readonly type: 'leave' }
   | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
-  | { readonly type: 'built'; readonly phase: Phase; readonly layout: FlatLayout; readonly sum: Float32Array; readonly calibration?: Calibration | undefined; readonly teacherTest?: Metrics | undefined }
+  | {
+      readonly type: 'built';
+      readonly phase: Phase;
+      readonly layout: FlatLayout;
+      readonly sum: Float32Array;
+      readonly calibration?: Calibration | undefined;
+      readonly teacherTest?: Metrics | undefined;
+    }
   | { readonly type: 'linked'; readonly generation: number }
   | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
   | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }
   /** The state that came is not the one that was sent. */
   | { readonly type: 'notAdopted'; readonly generation: number; readonly reason: string }
-  | { readonly type: 'hashed'; readonly generation: number; readonly stateSha256: string; readonly weightsSha256: string }
-  | { readonly type: 'computed'; readonly generation: number; readonly partials: readonly Float32Array[]; readonly ms: number; readonly waitedMs: number }
-  | { readonly type: 'evaluated'; readonly generation: number; readonly values: ReadonlyMap<number, MetricSums>; readonly weightsSha256: string }
+  | {
+      readonly type: 'hashed';
+      readonly generation: number;
+      readonly stateSha256: string;
+      readonly weightsSha256: string;
+    }
+  | {
+      readonly type: 'computed';
+      readonly generation: number;
+      readonly partials: readonly Float32Array[];
+      readonly ms: number;
+      readonly waitedMs: number;
+    }
+  | {
+      readonly type: 'evaluated';
+      readonly generation: number;
+      readonly values: ReadonlyMap<number, MetricSums>;
+      readonly weightsSha256: string;
+    }
   | { readonly type: 'exported'; readonly generation: number; readonly model: ExportedModel }
   | { readonly type: 'frame'; readonly generation: number; readonly from: number; readonly frame: MeshFrame }
   /** The link with another member broke, or could not be made. */
-  | { readonly type: 'peerLost'; readonly generation: number; readonly from: number; readonly linking: boolean; readonly reason: string }
+  | {
+      readonly type: 'peerLost';
+      readonly generation: number;
+      readonly from: number;
+      readonly linking: boolean;
+      readonly reason: string;
+    }
   | { readonly type: 'failed'; readonly error: ErrorRecord };
 
 export type WorkerEffect =
@@ -60,17 +89,38 @@ export type WorkerEffect =
   /** Get a checkpoint from the coordinator. Answer: fetched. */
   | { readonly type: 'fetchState'; readonly generation: number; readonly hash: string }
   /** Stream the training state to members that are behind, with its hash. */
-  | { readonly type: 'sendState'; readonly generation: number; readonly training: TrainingState; readonly to: readonly number[] }
+  | {
+      readonly type: 'sendState';
+      readonly generation: number;
+      readonly training: TrainingState;
+      readonly to: readonly number[];
+    }
   /** Take over weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted. */
   | { readonly type: 'adopt'; readonly generation: number; readonly bytes: Uint8Array; readonly isSealed: boolean }
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
   /** Sum the gradients of each subtree; in place, into the sum over all ranks, where nobody else reads it. Answer: computed. */
-  | { readonly type: 'compute'; readonly inPlace: boolean; readonly generation: number; readonly step: number; readonly epoch: number; readonly batch: number; readonly subtrees: readonly Span[]; readonly ranks: readonly RankRows[]; readonly order: EpochOrder; readonly set: SetName }
+  | {
+      readonly type: 'compute';
+      readonly inPlace: boolean;
+      readonly generation: number;
+      readonly step: number;
+      readonly epoch: number;
+      readonly batch: number;
+      readonly subtrees: readonly Span[];
+      readonly ranks: readonly RankRows[];
+      readonly order: EpochOrder;
+      readonly set: SetName;
+    }
   /** Take an optimiser step with the summed gradient. No answer, but failed with LOSS_NOT_FINITE if weights overflow. */
   | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
   /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
-  | { readonly type: 'evaluate'; readonly generation: number; readonly set: SetName | undefined; readonly shares: ReadonlyMap<number, readonly [number, number]> }
+  | {
+      readonly type: 'evaluate';
+      readonly generation: number;
+      readonly set: SetName | undefined;
+      readonly shares: ReadonlyMap<number, readonly [number, number]>;
+    }
   /** Keep a copy of the weights, or go back to it. No answer. */
   | { readonly type: 'keepBest' | 'restoreBest' | 'correctBiases' }
   /** Hand out the model. Answer: exported. */

@@ -11,20 +11,46 @@ type Fail = (message: string) => never;
 /** What the data section needs beyond its schema. */
 function checkData(recipe: Recipe, fail: Fail): void {
   const { large, small, pool, test, split, table } = recipe.data;
-  const tables = Object.entries({ large, small, pool, test }).filter(([, source]) => source && ('mix' in source ? source.mix.map((each) => each.source) : [source]).some((each) => tableKinds.some((kind) => kind in each)));
-  if (tables.length > 0 && !table) fail(`data.table is missing: data.${tables[0][0]} is a table, so the target column must be named`);
-  if (!test && !split?.test) fail('data.test is missing: give it, or hold a share of the large set out with data.split.test');
+  const tables = Object.entries({ large, small, pool, test }).filter(
+    ([, source]) =>
+      source &&
+      ('mix' in source ? source.mix.map((each) => each.source) : [source]).some((each) =>
+        tableKinds.some((kind) => kind in each),
+      ),
+  );
+  if (tables.length > 0 && !table)
+    fail(`data.table is missing: data.${tables[0][0]} is a table, so the target column must be named`);
+  if (!test && !split?.test)
+    fail('data.test is missing: give it, or hold a share of the large set out with data.split.test');
   if (test && split?.test) fail('data.split.test and data.test are both given: the test set comes from one of them');
   const { sampling } = recipe.data;
-  if (sampling?.weights !== undefined && tables.length === 0) fail('data.sampling.weights names a column, and no set is a table');
-  if ([sampling?.classes, sampling?.weights, 'mix' in large ? large : undefined].filter((each) => each !== undefined).length > 1) fail('data.sampling.classes, data.sampling.weights and data.large.mix each say how rows are drawn: give one of them');
-  if (sampling && !('mix' in large) && sampling.classes === undefined && sampling.weights === undefined) fail('data.sampling draws by classes, by weights, or from a mix: give one of them');
-  if (sampling?.classes !== undefined && !isClassification(recipe.loss)) fail(`data.sampling.classes is given, and ${recipe.loss} has no classes`);
+  if (sampling?.weights !== undefined && tables.length === 0)
+    fail('data.sampling.weights names a column, and no set is a table');
+  if (
+    [sampling?.classes, sampling?.weights, 'mix' in large ? large : undefined].filter((each) => each !== undefined)
+      .length > 1
+  )
+    fail(
+      'data.sampling.classes, data.sampling.weights and data.large.mix each say how rows are drawn: give one of them',
+    );
+  if (sampling && !('mix' in large) && sampling.classes === undefined && sampling.weights === undefined)
+    fail('data.sampling draws by classes, by weights, or from a mix: give one of them');
+  if (sampling?.classes !== undefined && !isClassification(recipe.loss))
+    fail(`data.sampling.classes is given, and ${recipe.loss} has no classes`);
   const mixed = Object.entries({ small, pool, test }).find(([, source]) => source && 'mix' in source);
   if (mixed) fail(`data.${mixed[0]} is a mix: only the large set can be one`);
   if (split?.by !== undefined && tables.length === 0) fail('data.split.by names a column, and no set is a table');
-  const plain = Object.entries({ large, small, test }).flatMap(([name, source]) => (source && 'mix' in source ? source.mix.map((each, i) => [`${name}.mix[${i}].source`, each.source] as const) : source ? [[name, source] as const] : []));
-  for (const [name, source] of plain) for (const kind of ['idx', 'npy'] as const) if (kind in source && !(source as Record<string, { labels?: string }>)[kind].labels) fail(`data.${name}.${kind}.labels is missing: only data.pool has rows without labels`);
+  const plain = Object.entries({ large, small, test }).flatMap(([name, source]) =>
+    source && 'mix' in source
+      ? source.mix.map((each, i) => [`${name}.mix[${i}].source`, each.source] as const)
+      : source
+        ? [[name, source] as const]
+        : [],
+  );
+  for (const [name, source] of plain)
+    for (const kind of ['idx', 'npy'] as const)
+      if (kind in source && !(source as Record<string, { labels?: string }>)[kind].labels)
+        fail(`data.${name}.${kind}.labels is missing: only data.pool has rows without labels`);
   const drawn = (['perClass', 'classes'] as const).find((key) => pool?.[key] !== undefined);
   if (drawn) fail(`data.pool.${drawn} is given: the rows of a pool have no labels to draw by`);
   recipe.distill?.transfer.forEach(({ from }, i) => {
@@ -38,21 +64,40 @@ function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
   if (!student) return fail('student is missing: distill needs one');
   const rows = student.batch * distill.transfer.reduce((sum, each) => sum + each.rows, 1);
   distill.terms.forEach((term, i) => {
-    if (term.name === 'kd' && term.standardize && loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}].standardize is for classes that exclude each other, and the loss is ${loss}`);
-    if (term.name === 'hint' && term.firstEpochs >= student.epochs) fail(`distill.terms[${i}].firstEpochs is ${term.firstEpochs}, and student.epochs ${student.epochs}: nothing but the hint would be learnt`);
-    if (term.name === 'bounded' && isClassification(loss)) fail(`distill.terms[${i}] is bounded, which is for regression, and the loss is ${loss}`);
-    if (term.name === 'dkd' && loss !== 'softmaxCrossEntropy') fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${loss} has no such classes`);
-    if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows) fail(`distill.terms[${i}] compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`);
+    if (term.name === 'kd' && term.standardize && loss !== 'softmaxCrossEntropy')
+      fail(`distill.terms[${i}].standardize is for classes that exclude each other, and the loss is ${loss}`);
+    if (term.name === 'hint' && term.firstEpochs >= student.epochs)
+      fail(
+        `distill.terms[${i}].firstEpochs is ${term.firstEpochs}, and student.epochs ${student.epochs}: nothing but the hint would be learnt`,
+      );
+    if (term.name === 'bounded' && isClassification(loss))
+      fail(`distill.terms[${i}] is bounded, which is for regression, and the loss is ${loss}`);
+    if (term.name === 'dkd' && loss !== 'softmaxCrossEntropy')
+      fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${loss} has no such classes`);
+    if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows)
+      fail(
+        `distill.terms[${i}] compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`,
+      );
   });
   const { calibrate, copy, correctBiases, rejectBeyond, terms, transfer } = distill;
-  if (rejectBeyond !== undefined && isClassification(loss)) fail(`distill.rejectBeyond is for regression, and the loss is ${loss}`);
+  if (rejectBeyond !== undefined && isClassification(loss))
+    fail(`distill.rejectBeyond is for regression, and the loss is ${loss}`);
   if (calibrate && !isClassification(loss)) fail(`distill.calibrate divides logits, and ${loss} has none`);
-  if (correctBiases && loss !== 'softmaxCrossEntropy') fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${loss}`);
-  if (terms.length > 0 && terms.every(({ weight }) => weight === 0)) fail('distill.terms have no weight: the student would learn nothing from its teacher');
+  if (correctBiases && loss !== 'softmaxCrossEntropy')
+    fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${loss}`);
+  if (terms.length > 0 && terms.every(({ weight }) => weight === 0))
+    fail('distill.terms have no weight: the student would learn nothing from its teacher');
   if (terms.length > 0) return;
-  if (!copy) fail('distill.terms is empty, and distill.copy is not given: the student would learn nothing from its teacher');
-  const needs = Object.entries({ calibrate, correctBiases, rejectBeyond: rejectBeyond !== undefined, transfer: transfer.length > 0 }).find(([, isGiven]) => isGiven);
-  if (needs) fail(`distill.${needs[0]} is given, and distill.terms is empty: only terms learn from what a teacher says`);
+  if (!copy)
+    fail('distill.terms is empty, and distill.copy is not given: the student would learn nothing from its teacher');
+  const needs = Object.entries({
+    calibrate,
+    correctBiases,
+    rejectBeyond: rejectBeyond !== undefined,
+    transfer: transfer.length > 0,
+  }).find(([, isGiven]) => isGiven);
+  if (needs)
+    fail(`distill.${needs[0]} is given, and distill.terms is empty: only terms learn from what a teacher says`);
 }
 
 /** What the teacher and student sections need. */
@@ -61,20 +106,35 @@ function checkModels(recipe: Recipe, fail: Fail): void {
   if (student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (!isTrained(teacher)) {
     if (!student) fail('student is missing: a teacher that is there already has nobody to teach');
-    if (teacher.outputs === 'probabilities' && !isClassification(loss)) fail(`teacher.outputs is probabilities, and ${loss} has none`);
+    if (teacher.outputs === 'probabilities' && !isClassification(loss))
+      fail(`teacher.outputs is probabilities, and ${loss} has none`);
   } else {
-    if (teacher.temperature !== 1 && !isClassification(loss)) fail(`teacher.temperature is ${teacher.temperature}: it divides logits, and ${loss} has none`);
-    if (teacher.batch < recipe.ranks) fail(`teacher.batch is ${teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
+    if (teacher.temperature !== 1 && !isClassification(loss))
+      fail(`teacher.temperature is ${teacher.temperature}: it divides logits, and ${loss} has none`);
+    if (teacher.batch < recipe.ranks)
+      fail(`teacher.batch is ${teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
   }
-  for (const [name, part] of [['teacher', isTrained(teacher) ? teacher : undefined], ['student', student]] as const) {
+  for (const [name, part] of [
+    ['teacher', isTrained(teacher) ? teacher : undefined],
+    ['student', student],
+  ] as const) {
     if (!part) continue;
     const { earlyStopping, epochs, prune, validation } = part;
     if (earlyStopping && validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
-    if (earlyStopping && !metricsOf(loss).includes(earlyStopping.metric)) fail(`${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss} does not have; it has ${metricsOf(loss).join(', ')}`);
+    if (earlyStopping && !metricsOf(loss).includes(earlyStopping.metric))
+      fail(
+        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss} does not have; it has ${metricsOf(loss).join(', ')}`,
+      );
     if (!prune) continue;
     if (prune.to < prune.from) fail(`${name}.prune.to is ${prune.to}, before prune.from (${prune.from})`);
-    if (prune.to >= epochs) fail(`${name}.prune.to is ${prune.to}, and the last of ${epochs} epochs is ${epochs - 1}: the model would not be as sparse as it is to be`);
-    if (earlyStopping) fail(`${name}.earlyStopping could end training, or go back, to where the model is not yet pruned: leave it or prune out`);
+    if (prune.to >= epochs)
+      fail(
+        `${name}.prune.to is ${prune.to}, and the last of ${epochs} epochs is ${epochs - 1}: the model would not be as sparse as it is to be`,
+      );
+    if (earlyStopping)
+      fail(
+        `${name}.earlyStopping could end training, or go back, to where the model is not yet pruned: leave it or prune out`,
+      );
   }
 }
 

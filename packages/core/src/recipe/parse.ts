@@ -6,23 +6,43 @@ import { checkRecipe } from './checks.js';
 import { distillSchema, recipeSchema, type Recipe } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
-type JsonSchema = { properties?: Record<string, JsonSchema>; anyOf?: JsonSchema[]; oneOf?: JsonSchema[]; items?: JsonSchema; const?: unknown; enum?: unknown[] };
+type JsonSchema = {
+  properties?: Record<string, JsonSchema>;
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  items?: JsonSchema;
+  const?: unknown;
+  enum?: unknown[];
+};
 
-const pathText = (path: readonly PropertyKey[]): string => path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('');
+const pathText = (path: readonly PropertyKey[]): string =>
+  path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('');
 
 /** All the alternatives that the schema has at a path. */
 function alternativesAt(path: readonly PropertyKey[]): JsonSchema[] {
-  const widen = (list: JsonSchema[]): JsonSchema[] => list.flatMap((node) => [node, ...widen([...(node.anyOf ?? []), ...(node.oneOf ?? [])])]);
+  const widen = (list: JsonSchema[]): JsonSchema[] =>
+    list.flatMap((node) => [node, ...widen([...(node.anyOf ?? []), ...(node.oneOf ?? [])])]);
   let nodes = widen([z.toJSONSchema(recipeSchema, { io: 'input' }) as JsonSchema]);
   for (const part of path) {
-    nodes = widen(nodes.flatMap((node) => (typeof part === 'number' ? [node.items] : [node.properties?.[String(part)]]).filter((next) => next !== undefined)));
+    nodes = widen(
+      nodes.flatMap((node) =>
+        (typeof part === 'number' ? [node.items] : [node.properties?.[String(part)]]).filter(
+          (next) => next !== undefined,
+        ),
+      ),
+    );
   }
   return nodes;
 }
 
-const knownKeys = (path: readonly PropertyKey[]): string[] => [...new Set(alternativesAt(path).flatMap((node) => Object.keys(node.properties ?? {})))];
+const knownKeys = (path: readonly PropertyKey[]): string[] => [
+  ...new Set(alternativesAt(path).flatMap((node) => Object.keys(node.properties ?? {}))),
+];
 
-const knownWords = (path: readonly PropertyKey[]): string[] => alternativesAt(path).flatMap((node) => [node.const, ...(node.enum ?? [])]).filter((word) => typeof word === 'string');
+const knownWords = (path: readonly PropertyKey[]): string[] =>
+  alternativesAt(path)
+    .flatMap((node) => [node.const, ...(node.enum ?? [])])
+    .filter((word) => typeof word === 'string');
 
 /** Of a union's failed alternatives, the one that came nearest: fewest problems, deepest first problem. */
 function nearestAlternative(alternatives: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
@@ -30,14 +50,17 @@ function nearestAlternative(alternatives: readonly (readonly Issue[])[], value: 
   const cost = (issues: readonly Issue[]): number => {
     const first = issues[0];
     const unknown = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : [])).length;
-    const missing = issues.filter((issue) => issue.code === 'invalid_type' && issue.path.length === 1 && !keys.includes(String(issue.path[0]))).length;
+    const missing = issues.filter(
+      (issue) => issue.code === 'invalid_type' && issue.path.length === 1 && !keys.includes(String(issue.path[0])),
+    ).length;
     const wrongKind = issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys') ? 100 : 0;
     return wrongKind + 10 * missing + 5 * unknown + issues.length - (first ? first.path.length / 10 : 0);
   };
   return [...alternatives].sort((a, b) => cost(a) - cost(b))[0] ?? [];
 }
 
-const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown => path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], value);
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], value);
 
 function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] = []): StillhouseError {
   const path = [...prefix, ...issue.path];
@@ -47,17 +70,28 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
     const key = issue.keys[0];
     const known = knownKeys(path);
     const full = pathText([...path, key]);
-    return new StillhouseError('RECIPE_UNKNOWN_KEY', `${full} is not a key that exists here${known.length ? `; the nearest is ${closest(key, known)}` : ''}`);
+    return new StillhouseError(
+      'RECIPE_UNKNOWN_KEY',
+      `${full} is not a key that exists here${known.length ? `; the nearest is ${closest(key, known)}` : ''}`,
+    );
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     const inner = nearestAlternative(issue.errors, value);
-    if (inner[0] && (inner[0].path.length > 0 || inner[0].code === 'unrecognized_keys')) return describe(inner[0], input, path);
+    if (inner[0] && (inner[0].path.length > 0 || inner[0].code === 'unrecognized_keys'))
+      return describe(inner[0], input, path);
     const words = knownWords(path);
-    if (typeof value === 'string' && words.length > 0) return new StillhouseError('RECIPE_INVALID', `${where} is ${JSON.stringify(value)}, which is not known here; the nearest is ${closest(value, words)}`);
+    if (typeof value === 'string' && words.length > 0)
+      return new StillhouseError(
+        'RECIPE_INVALID',
+        `${where} is ${JSON.stringify(value)}, which is not known here; the nearest is ${closest(value, words)}`,
+      );
   }
   if (value === undefined) return new StillhouseError('RECIPE_INVALID', `${where} is missing`);
   const shown = JSON.stringify(value) ?? typeof value;
-  return new StillhouseError('RECIPE_INVALID', `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`);
+  return new StillhouseError(
+    'RECIPE_INVALID',
+    `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
+  );
 }
 
 /**

@@ -7,7 +7,21 @@ const fraction = z.number().min(0).lt(1);
 const positive = z.number().positive();
 
 const activation = z
-  .enum(['linear', 'relu', 'relu6', 'elu', 'selu', 'gelu', 'sigmoid', 'tanh', 'softplus', 'softsign', 'swish', 'mish', 'softmax'])
+  .enum([
+    'linear',
+    'relu',
+    'relu6',
+    'elu',
+    'selu',
+    'gelu',
+    'sigmoid',
+    'tanh',
+    'softplus',
+    'softsign',
+    'swish',
+    'mish',
+    'softmax',
+  ])
   .describe('Activation function. Leave the last layer linear: losses for classes expect logits.');
 const size2d = z.union([count(1024), z.tuple([count(1024), count(1024)])]);
 const padding = z.enum(['valid', 'same']);
@@ -17,9 +31,25 @@ const layer = z.union([
   z.literal('batchNormalization'),
   z.literal('layerNormalization'),
   z.literal('globalAveragePooling2d'),
-  z.strictObject({ dense: count(1e7).describe('Units.'), activation: activation.optional(), bias: z.boolean().optional() }),
-  z.strictObject({ conv2d: count(1e5).describe('Filters.'), kernel: size2d, strides: size2d.optional(), padding: padding.optional(), activation: activation.optional(), bias: z.boolean().optional() }),
-  z.strictObject({ depthwiseConv2d: size2d.describe('Kernel size.'), strides: size2d.optional(), padding: padding.optional(), activation: activation.optional() }),
+  z.strictObject({
+    dense: count(1e7).describe('Units.'),
+    activation: activation.optional(),
+    bias: z.boolean().optional(),
+  }),
+  z.strictObject({
+    conv2d: count(1e5).describe('Filters.'),
+    kernel: size2d,
+    strides: size2d.optional(),
+    padding: padding.optional(),
+    activation: activation.optional(),
+    bias: z.boolean().optional(),
+  }),
+  z.strictObject({
+    depthwiseConv2d: size2d.describe('Kernel size.'),
+    strides: size2d.optional(),
+    padding: padding.optional(),
+    activation: activation.optional(),
+  }),
   z.strictObject({ maxPooling2d: size2d, strides: size2d.optional(), padding: padding.optional() }),
   z.strictObject({ averagePooling2d: size2d, strides: size2d.optional(), padding: padding.optional() }),
   z.strictObject({ dropout: fraction.describe('Share of units dropped.') }),
@@ -30,8 +60,16 @@ const layer = z.union([
 
 const model = z.union([
   z.strictObject({ layers: z.array(layer).min(1).max(limits.layerCount) }).describe('A short list of layers.'),
-  z.strictObject({ topology: z.string().min(1) }).describe("Path of a TFJS model.json, or of a file that holds its topology alone. Its weights are not read: training starts afresh."),
-  z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') }).describe('A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must stand alone: no imports of its own.'),
+  z
+    .strictObject({ topology: z.string().min(1) })
+    .describe(
+      'Path of a TFJS model.json, or of a file that holds its topology alone. Its weights are not read: training starts afresh.',
+    ),
+  z
+    .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') })
+    .describe(
+      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must stand alone: no imports of its own.',
+    ),
 ]);
 
 const optimizerCommon = {
@@ -41,16 +79,45 @@ const optimizerCommon = {
 };
 const adamFields = { beta1: fraction.default(0.9), beta2: fraction.default(0.999), epsilon: positive.default(1e-7) };
 const optimizer = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('sgd'), momentum: fraction.default(0), nesterov: z.boolean().default(false), ...optimizerCommon, learningRate: positive.default(0.01) }),
-  z.strictObject({ name: z.literal('adam'), ...optimizerCommon, ...adamFields, learningRate: positive.default(0.001) }).describe('weightDecay is added to the gradient (L2).'),
-  z.strictObject({ name: z.literal('adamw'), ...optimizerCommon, ...adamFields, learningRate: positive.default(0.001) }).describe('weightDecay is decoupled from the gradient.'),
+  z.strictObject({
+    name: z.literal('sgd'),
+    momentum: fraction.default(0),
+    nesterov: z.boolean().default(false),
+    ...optimizerCommon,
+    learningRate: positive.default(0.01),
+  }),
+  z
+    .strictObject({ name: z.literal('adam'), ...optimizerCommon, ...adamFields, learningRate: positive.default(0.001) })
+    .describe('weightDecay is added to the gradient (L2).'),
+  z
+    .strictObject({
+      name: z.literal('adamw'),
+      ...optimizerCommon,
+      ...adamFields,
+      learningRate: positive.default(0.001),
+    })
+    .describe('weightDecay is decoupled from the gradient.'),
 ]);
 
-const warmupSteps = z.int().min(0).max(1e9).default(0).describe('Steps over which the rate rises linearly to its full value.');
+const warmupSteps = z
+  .int()
+  .min(0)
+  .max(1e9)
+  .default(0)
+  .describe('Steps over which the rate rises linearly to its full value.');
 const schedule = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('constant'), warmupSteps }),
-  z.strictObject({ name: z.literal('step'), everyEpochs: count(1e6), factor: z.number().positive().lt(1), warmupSteps }),
-  z.strictObject({ name: z.literal('cosine'), finalFactor: fraction.default(0).describe('Rate at the end, as a share of the full one.'), warmupSteps }),
+  z.strictObject({
+    name: z.literal('step'),
+    everyEpochs: count(1e6),
+    factor: z.number().positive().lt(1),
+    warmupSteps,
+  }),
+  z.strictObject({
+    name: z.literal('cosine'),
+    finalFactor: fraction.default(0).describe('Rate at the end, as a share of the full one.'),
+    warmupSteps,
+  }),
 ]);
 
 export const metricNames = ['loss', 'accuracy', 'errors', 'ece', 'rmse', 'mae', 'r2'] as const;
@@ -65,10 +132,18 @@ const augment = z.strictObject({
   flip: z.enum(['none', 'horizontal', 'vertical', 'both']).default('none'),
   shift: z.int().min(0).max(1024).default(0).describe('Pixels, in each direction; black comes in.'),
   rotate: z.number().min(0).max(180).default(0).describe('Degrees, in each direction.'),
-  crop: fraction.default(0).describe('Largest share of the sides that is cut off; what is left is stretched to the whole.'),
+  crop: fraction
+    .default(0)
+    .describe('Largest share of the sides that is cut off; what is left is stretched to the whole.'),
   cutout: z.int().min(0).max(4096).default(0).describe('Side of a square that is blackened.'),
-  variants: count(10_000).optional().describe('Draws so many variants of each row, which come again after as many epochs, instead of new ones each epoch; a student’s teacher then labels each once.'),
-  mixup: positive.optional().describe('Blends each row with another of its micro-batch, and their losses; a of the weight’s Beta(a, a).'),
+  variants: count(10_000)
+    .optional()
+    .describe(
+      'Draws so many variants of each row, which come again after as many epochs, instead of new ones each epoch; a student’s teacher then labels each once.',
+    ),
+  mixup: positive
+    .optional()
+    .describe('Blends each row with another of its micro-batch, and their losses; a of the weight’s Beta(a, a).'),
 });
 
 const training = {
@@ -77,187 +152,511 @@ const training = {
   schedule: schedule.prefault({ name: 'constant' }).describe('Learning-rate schedule.'),
   batch: count(1e9).default(32).describe('Global batch: rows of one step over all ranks.'),
   epochs: count(1e6).default(10),
-  validation: fraction.default(0).describe('Share of the training rows that is held out; its metrics are reported each epoch.'),
+  validation: fraction
+    .default(0)
+    .describe('Share of the training rows that is held out; its metrics are reported each epoch.'),
   earlyStopping: earlyStopping.optional(),
-  augment: augment.optional().describe('Changes training rows at random, for each row and epoch by the seed. All but mixup is for images.'),
-  prune: z.strictObject({
-    sparsity: fraction.describe('Share of the kernels’ numbers that are 0 in the end.'),
-    from: z.int().min(0).max(1e6).default(0).describe('First epoch at whose end some become 0, counted from 0.'),
-    to: z.int().min(0).max(1e6).describe('Epoch at whose end all of them are.'),
-  }).optional().describe('Sets those of the smallest magnitude to 0, more with each epoch, and keeps them there.'),
+  augment: augment
+    .optional()
+    .describe('Changes training rows at random, for each row and epoch by the seed. All but mixup is for images.'),
+  prune: z
+    .strictObject({
+      sparsity: fraction.describe('Share of the kernels’ numbers that are 0 in the end.'),
+      from: z.int().min(0).max(1e6).default(0).describe('First epoch at whose end some become 0, counted from 0.'),
+      to: z.int().min(0).max(1e6).describe('Epoch at whose end all of them are.'),
+    })
+    .optional()
+    .describe('Sets those of the smallest magnitude to 0, more with each epoch, and keeps them there.'),
 };
 
 const sampling = {
   take: count(limits.rowCount).optional().describe('Uses so many rows, drawn by the seed.'),
-  perClass: count(limits.rowCount).optional().describe('Uses so many rows of each class, drawn by the seed (stratified).'),
-  classes: z.array(z.union([z.string(), z.number()])).min(1).max(limits.categoryCount).optional().describe('Uses rows of these classes alone.'),
+  perClass: count(limits.rowCount)
+    .optional()
+    .describe('Uses so many rows of each class, drawn by the seed (stratified).'),
+  classes: z
+    .array(z.union([z.string(), z.number()]))
+    .min(1)
+    .max(limits.categoryCount)
+    .optional()
+    .describe('Uses rows of these classes alone.'),
 };
 const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.fileCount)]);
-const seed = z.int().min(0).max(2 ** 32 - 1);
+const seed = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
 const imageSize = z.tuple([count(4096), count(4096)]).describe('Height and width that images are resized to.');
 const images = {
   size: imageSize,
-  channels: z.union([z.literal(1), z.literal(3)]).default(3).describe('1: grey. 3: red, green, blue.'),
-  fit: z.enum(['cover', 'contain', 'fill']).default('cover').describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
+  channels: z
+    .union([z.literal(1), z.literal(3)])
+    .default(3)
+    .describe('1: grey. 3: red, green, blue.'),
+  fit: z
+    .enum(['cover', 'contain', 'fill'])
+    .default('cover')
+    .describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
 };
 const labels = z.string().min(1).optional().describe('Needed but by data.pool.');
 const plainSource = z.union([
-  z.strictObject({ generator: z.enum(['friedman1', 'noise']), rows: count(1e8), noise: z.number().min(0).default(1), seed: seed.default(0), ...sampling }).describe('Generated rows.'),
-  z.strictObject({ csv: paths, ...sampling }).describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
-  z.strictObject({ parquet: paths, ...sampling }).describe('Paths of Parquet files; * and ** stand for parts of names.'),
-  z.strictObject({ jsonl: paths, ...sampling }).describe('Paths of files with one JSON object a line, gzipped or not; * and ** stand for parts of names.'),
-  z.strictObject({ sql: z.string().min(1), ...sampling }).describe("A DuckDB query over files beside the recipe, such as select a, b from 'logs/*.parquet' where a > 0. Give it an order by where it joins or groups."),
-  z.strictObject({ npy: z.strictObject({ inputs: z.string().min(1), labels }), ...sampling }).describe('Paths of two NPY files, whose first dimension counts rows.'),
-  z.strictObject({ npz: z.strictObject({ file: z.string().min(1), inputs: z.string().min(1).default('x'), labels: z.string().min(1).default('y').describe('Not read of data.pool.') }), ...sampling }).describe('Path of an NPZ file, and the names of two of its arrays.'),
-  z.strictObject({ images: z.strictObject({ folder: z.string().min(1), ...images }), ...sampling }).describe('A folder of images with a folder for each class.'),
-  z.strictObject({ images: z.strictObject({ csv: z.string().min(1), path: z.string().min(1).default('path'), label: z.string().min(1).default('label'), ...images }), ...sampling }).describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
-  z.strictObject({ tfrecord: paths, inputs: z.string().min(1), label: z.string().min(1), shape: z.array(count(1e7)).min(1).optional(), image: z.strictObject(images).optional(), ...sampling }).describe('Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.'),
-  z.strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling }).describe('A JavaScript module that exports a function of { folder, find }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.'),
-  z.strictObject({ idx: z.strictObject({ images: z.string().min(1), labels, size: imageSize.optional(), pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.') }), ...sampling }).describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
+  z
+    .strictObject({
+      generator: z.enum(['friedman1', 'noise']),
+      rows: count(1e8),
+      noise: z.number().min(0).default(1),
+      seed: seed.default(0),
+      ...sampling,
+    })
+    .describe('Generated rows.'),
+  z
+    .strictObject({ csv: paths, ...sampling })
+    .describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
+  z
+    .strictObject({ parquet: paths, ...sampling })
+    .describe('Paths of Parquet files; * and ** stand for parts of names.'),
+  z
+    .strictObject({ jsonl: paths, ...sampling })
+    .describe('Paths of files with one JSON object a line, gzipped or not; * and ** stand for parts of names.'),
+  z
+    .strictObject({ sql: z.string().min(1), ...sampling })
+    .describe(
+      "A DuckDB query over files beside the recipe, such as select a, b from 'logs/*.parquet' where a > 0. Give it an order by where it joins or groups.",
+    ),
+  z
+    .strictObject({ npy: z.strictObject({ inputs: z.string().min(1), labels }), ...sampling })
+    .describe('Paths of two NPY files, whose first dimension counts rows.'),
+  z
+    .strictObject({
+      npz: z.strictObject({
+        file: z.string().min(1),
+        inputs: z.string().min(1).default('x'),
+        labels: z.string().min(1).default('y').describe('Not read of data.pool.'),
+      }),
+      ...sampling,
+    })
+    .describe('Path of an NPZ file, and the names of two of its arrays.'),
+  z
+    .strictObject({ images: z.strictObject({ folder: z.string().min(1), ...images }), ...sampling })
+    .describe('A folder of images with a folder for each class.'),
+  z
+    .strictObject({
+      images: z.strictObject({
+        csv: z.string().min(1),
+        path: z.string().min(1).default('path'),
+        label: z.string().min(1).default('label'),
+        ...images,
+      }),
+      ...sampling,
+    })
+    .describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
+  z
+    .strictObject({
+      tfrecord: paths,
+      inputs: z.string().min(1),
+      label: z.string().min(1),
+      shape: z.array(count(1e7)).min(1).optional(),
+      image: z.strictObject(images).optional(),
+      ...sampling,
+    })
+    .describe(
+      'Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.',
+    ),
+  z
+    .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling })
+    .describe(
+      'A JavaScript module that exports a function of { folder, find }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.',
+    ),
+  z
+    .strictObject({
+      idx: z.strictObject({
+        images: z.string().min(1),
+        labels,
+        size: imageSize.optional(),
+        pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.'),
+      }),
+      ...sampling,
+    })
+    .describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
 ]);
 
-const mix = z.strictObject({ mix: z.array(z.strictObject({ source: plainSource, share: positive.describe('Share of an epoch’s rows; shares need not sum to 1.') })).min(2).max(100), ...sampling })
+const mix = z
+  .strictObject({
+    mix: z
+      .array(
+        z.strictObject({
+          source: plainSource,
+          share: positive.describe('Share of an epoch’s rows; shares need not sum to 1.'),
+        }),
+      )
+      .min(2)
+      .max(100),
+    ...sampling,
+  })
   .describe('Several sources of one kind, drawn from in proportion.');
 const source = z.union([plainSource, mix]);
 
-const missing = z.enum(['error', 'mean', 'drop']).describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.');
+const missing = z
+  .enum(['error', 'mean', 'drop'])
+  .describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.');
 const column = z.union([
   z.enum(['number', 'category', 'ignore']),
   z.strictObject({
-    number: z.enum(['standardize', 'minMax', 'log', 'none']).describe('standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: as it is. Fitted on the training rows of the large set.'),
+    number: z
+      .enum(['standardize', 'minMax', 'log', 'none'])
+      .describe(
+        'standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: as it is. Fitted on the training rows of the large set.',
+      ),
     missing: missing.optional(),
     indicator: z.boolean().default(false).describe('Adds an input that is 1 where the cell is empty.'),
   }),
   z.strictObject({
-    category: z.enum(['oneHot', 'hash', 'index']).describe('oneHot: an input per category. hash: an input per bucket. index: one input, the place of the category counted from 1, for a model that embeds it; 0 is a category that training did not know.'),
+    category: z
+      .enum(['oneHot', 'hash', 'index'])
+      .describe(
+        'oneHot: an input per category. hash: an input per bucket. index: one input, the place of the category counted from 1, for a model that embeds it; 0 is a category that training did not know.',
+      ),
     buckets: count(100_000).default(64).describe('Buckets of hash.'),
   }),
 ]);
 
 const table = z.strictObject({
   target: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('Column, or columns, to predict.'),
-  columns: z.record(z.string(), column).default({}).describe('Types of columns, and how they become inputs; the others are found out from the large set.'),
+  columns: z
+    .record(z.string(), column)
+    .default({})
+    .describe('Types of columns, and how they become inputs; the others are found out from the large set.'),
   missing: missing.default('error'),
-  standardize: z.boolean().default(true).describe('Scales number columns, and the targets of regression, to mean 0 and deviation 1, fitted on the training rows of the large set. Metrics and predictions are in the targets’ own units.'),
+  standardize: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Scales number columns, and the targets of regression, to mean 0 and deviation 1, fitted on the training rows of the large set. Metrics and predictions are in the targets’ own units.',
+    ),
   delimiter: z.string().length(1).default(','),
 });
 
 const tensors = z.strictObject({
-  scale: z.enum(['unit', 'symmetric', 'standardize', 'none']).describe('unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 for each channel, fitted on the training rows of the large set. none: as they are. By default unit for bytes, none for other numbers.'),
+  scale: z
+    .enum(['unit', 'symmetric', 'standardize', 'none'])
+    .describe(
+      'unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 for each channel, fitted on the training rows of the large set. none: as they are. By default unit for bytes, none for other numbers.',
+    ),
 });
 
 const data = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
   pool: source.optional().describe('Rows without labels, for distill.transfer; labels that it has are not read.'),
-  test: source.optional().describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
-  sampling: z.strictObject({
-    classes: z.union([z.literal('balanced'), z.record(z.string(), positive)]).optional().describe('balanced: an epoch draws every class as often. Else the share of each class.'),
-    weights: z.string().min(1).optional().describe('Column of weights: an epoch draws rows in proportion to them, in levels of 2^(1/4).'),
-    rows: count(limits.rowCount).optional().describe('Rows that an epoch draws; by default as many as there are.'),
-  }).optional().describe('How an epoch of the teacher draws from the large set; by default each row once.'),
+  test: source
+    .optional()
+    .describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
+  sampling: z
+    .strictObject({
+      classes: z
+        .union([z.literal('balanced'), z.record(z.string(), positive)])
+        .optional()
+        .describe('balanced: an epoch draws every class as often. Else the share of each class.'),
+      weights: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Column of weights: an epoch draws rows in proportion to them, in levels of 2^(1/4).'),
+      rows: count(limits.rowCount).optional().describe('Rows that an epoch draws; by default as many as there are.'),
+    })
+    .optional()
+    .describe('How an epoch of the teacher draws from the large set; by default each row once.'),
   tensors: tensors.optional().describe('How rows that are no tables (images, arrays) become inputs.'),
-  split: z.strictObject({
-    by: z.string().min(1).optional().describe('Column by whose hash rows are held out, for validation and test: rows with the same value stay together. By default rows are held out one by one.'),
-    test: fraction.default(0).describe('Share of the large set that is held out as the test set.'),
-  }).optional().describe('How rows are held out.'),
+  split: z
+    .strictObject({
+      by: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Column by whose hash rows are held out, for validation and test: rows with the same value stay together. By default rows are held out one by one.',
+        ),
+      test: fraction.default(0).describe('Share of the large set that is held out as the test set.'),
+    })
+    .optional()
+    .describe('How rows are held out.'),
   table: table.optional().describe('How tables are read: CSV, Parquet, JSON lines and SQL. Needed when a set is one.'),
 });
 
 const termCommon = {
   weight: z.number().min(0).default(1).describe('Its weight in the soft term.'),
-  warmupEpochs: z.int().min(0).max(1e6).default(0).describe('Epochs over which the weight rises linearly to its full value.'),
+  warmupEpochs: z
+    .int()
+    .min(0)
+    .max(1e6)
+    .default(0)
+    .describe('Epochs over which the weight rises linearly to its full value.'),
 };
 const layerPair = {
   teacher: z.string().min(1).optional().describe('Name of a layer of the teacher; by default the one before the last.'),
   student: z.string().min(1).optional().describe('Name of a layer of the student; by default the one before the last.'),
 };
 const term = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('kd'), ...termCommon, standardize: z.boolean().default(false).describe('Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row (softmaxCrossEntropy only).') }).describe('The divergence of the two distributions at temperature T, times T².'),
-  z.strictObject({ name: z.literal('logits'), ...termCommon }).describe('The squared difference of the outputs, mean over outputs.'),
-  z.strictObject({ name: z.literal('dkd'), ...termCommon, target: z.number().min(0).default(1).describe('Weight of the target class against the rest.'), rest: z.number().min(0).default(8).describe('Weight of the divergence among the other classes.') })
+  z
+    .strictObject({
+      name: z.literal('kd'),
+      ...termCommon,
+      standardize: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row (softmaxCrossEntropy only).',
+        ),
+    })
+    .describe('The divergence of the two distributions at temperature T, times T².'),
+  z
+    .strictObject({ name: z.literal('logits'), ...termCommon })
+    .describe('The squared difference of the outputs, mean over outputs.'),
+  z
+    .strictObject({
+      name: z.literal('dkd'),
+      ...termCommon,
+      target: z.number().min(0).default(1).describe('Weight of the target class against the rest.'),
+      rest: z.number().min(0).default(8).describe('Weight of the divergence among the other classes.'),
+    })
     .describe('Decoupled KD (softmaxCrossEntropy only).'),
-  z.strictObject({ name: z.literal('bounded'), ...termCommon, margin: z.number().min(0).default(0).describe('By how much the student’s squared error must be below the teacher’s.') })
-    .describe('Teacher-bounded regression: the squared error of rows on which the student is not better than its teacher (regression only).'),
-  z.strictObject({ name: z.literal('hint'), ...termCommon, ...layerPair, firstEpochs: z.int().min(0).max(1e6).default(0).describe('For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.') })
+  z
+    .strictObject({
+      name: z.literal('bounded'),
+      ...termCommon,
+      margin: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe('By how much the student’s squared error must be below the teacher’s.'),
+    })
+    .describe(
+      'Teacher-bounded regression: the squared error of rows on which the student is not better than its teacher (regression only).',
+    ),
+  z
+    .strictObject({
+      name: z.literal('hint'),
+      ...termCommon,
+      ...layerPair,
+      firstEpochs: z
+        .int()
+        .min(0)
+        .max(1e6)
+        .default(0)
+        .describe(
+          'For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.',
+        ),
+    })
     .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),
-  z.strictObject({ name: z.literal('attention'), ...termCommon, ...layerPair }).describe('The squared difference of attention maps of convolutional layers.'),
-  z.strictObject({ name: z.literal('rkd'), ...termCommon, ...layerPair, distance: z.number().min(0).default(25), angle: z.number().min(0).default(50) }).describe('Relations of rows: their distances, and the angles of triples.'),
-  z.strictObject({ name: z.literal('pkt'), ...termCommon, ...layerPair }).describe('Relations of rows: probabilities from cosine similarities.'),
-  z.strictObject({ name: z.literal('similarity'), ...termCommon, ...layerPair }).describe('Relations of rows: their matrix of inner products.'),
+  z
+    .strictObject({ name: z.literal('attention'), ...termCommon, ...layerPair })
+    .describe('The squared difference of attention maps of convolutional layers.'),
+  z
+    .strictObject({
+      name: z.literal('rkd'),
+      ...termCommon,
+      ...layerPair,
+      distance: z.number().min(0).default(25),
+      angle: z.number().min(0).default(50),
+    })
+    .describe('Relations of rows: their distances, and the angles of triples.'),
+  z
+    .strictObject({ name: z.literal('pkt'), ...termCommon, ...layerPair })
+    .describe('Relations of rows: probabilities from cosine similarities.'),
+  z
+    .strictObject({ name: z.literal('similarity'), ...termCommon, ...layerPair })
+    .describe('Relations of rows: their matrix of inner products.'),
 ]);
 
 const transfer = z.strictObject({
-  from: z.enum(['small', 'large', 'pool', 'columns']).default('small').describe('small: rows of the batch itself, once more. large: rows of the large set. pool: rows of data.pool. columns: rows that never were, each column from any row of the batch (not for images).'),
+  from: z
+    .enum(['small', 'large', 'pool', 'columns'])
+    .default('small')
+    .describe(
+      'small: rows of the batch itself, once more. large: rows of the large set. pool: rows of data.pool. columns: rows that never were, each column from any row of the batch (not for images).',
+    ),
   rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
   augment: augment.optional().describe('Changes them, by draws of their own.'),
 });
 
-const tunable = z.union([
-  z.strictObject({
-    from: z.number(), to: z.number(),
-    scale: z.enum(['linear', 'log']).default('linear'),
-    whole: z.boolean().default(false).describe('Whole numbers only.'),
-  }),
-  z.array(z.number()).min(1).max(1000),
-]).describe('A range, or a list of values.');
+const tunable = z
+  .union([
+    z.strictObject({
+      from: z.number(),
+      to: z.number(),
+      scale: z.enum(['linear', 'log']).default('linear'),
+      whole: z.boolean().default(false).describe('Whole numbers only.'),
+    }),
+    z.array(z.number()).min(1).max(1000),
+  ])
+  .describe('A range, or a list of values.');
 
 const search = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('grid'), points: count(1000).default(5).describe('Points of each range, both ends among them.') }).describe('Every combination, on every fold.'),
-  z.strictObject({ name: z.literal('sobol'), trials: count(100_000).default(32) }).describe('Points that are spread evenly, on every fold.'),
-  z.strictObject({
-    name: z.literal('halving'), trials: count(100_000).default(16).describe('Trials of a round.'), rounds: count(1000).default(2),
-    keep: z.int().min(2).max(100).default(3).describe('One in so many trials goes on to more folds.'),
-  }).describe('Trials are tried on few folds, and the best go on to more. A round’s trials come from Sobol’s sequence, those of later rounds from a model of what was seen.'),
+  z
+    .strictObject({
+      name: z.literal('grid'),
+      points: count(1000).default(5).describe('Points of each range, both ends among them.'),
+    })
+    .describe('Every combination, on every fold.'),
+  z
+    .strictObject({ name: z.literal('sobol'), trials: count(100_000).default(32) })
+    .describe('Points that are spread evenly, on every fold.'),
+  z
+    .strictObject({
+      name: z.literal('halving'),
+      trials: count(100_000).default(16).describe('Trials of a round.'),
+      rounds: count(1000).default(2),
+      keep: z.int().min(2).max(100).default(3).describe('One in so many trials goes on to more folds.'),
+    })
+    .describe(
+      'Trials are tried on few folds, and the best go on to more. A round’s trials come from Sobol’s sequence, those of later rounds from a model of what was seen.',
+    ),
 ]);
 
 const tune = z.strictObject({
-  values: z.record(z.string(), tunable).optional().describe('Numbers of student and distill by their path, such as distill.terms[0].weight; by default distill.alpha, and distill.beta where it matters. Those that the recipe has are what a tie falls back to.'),
+  values: z
+    .record(z.string(), tunable)
+    .optional()
+    .describe(
+      'Numbers of student and distill by their path, such as distill.terms[0].weight; by default distill.alpha, and distill.beta where it matters. Those that the recipe has are what a tie falls back to.',
+    ),
   search: search.prefault({ name: 'halving' }),
-  folds: z.int().min(2).max(1000).default(5).describe('Folds of cross-validation on the small set, stratified by class.'),
+  folds: z
+    .int()
+    .min(2)
+    .max(1000)
+    .default(5)
+    .describe('Folds of cross-validation on the small set, stratified by class.'),
   repeats: count(1000).default(1).describe('Cross-validations with other folds.'),
-  metric: z.enum(metricNames).optional().describe('What trials are judged by; by default accuracy, or rmse for regression.'),
-  rule: z.enum(['oneStandardError', 'best']).default('oneStandardError').describe('oneStandardError: of the trials within one standard error of the best, the one that is nearest to the recipe’s own values.'),
+  metric: z
+    .enum(metricNames)
+    .optional()
+    .describe('What trials are judged by; by default accuracy, or rmse for regression.'),
+  rule: z
+    .enum(['oneStandardError', 'best'])
+    .default('oneStandardError')
+    .describe(
+      'oneStandardError: of the trials within one standard error of the best, the one that is nearest to the recipe’s own values.',
+    ),
 });
 
-const copy = z.union([
-  z.literal('all'),
-  z.array(z.strictObject({
-    teacher: z.string().min(1).describe('Name of a layer of the teacher.'),
-    student: z.string().min(1).optional().describe('Name of the student’s layer that gets its weights; by default the same.'),
-    freeze: z.boolean().default(false).describe('Keeps them as they are.'),
-  })).min(1).max(limits.layerCount),
-]).describe('Layers with weights that the student takes over from its teacher; all: every one, from the teacher’s layer of the same name.');
+const copy = z
+  .union([
+    z.literal('all'),
+    z
+      .array(
+        z.strictObject({
+          teacher: z.string().min(1).describe('Name of a layer of the teacher.'),
+          student: z
+            .string()
+            .min(1)
+            .optional()
+            .describe('Name of the student’s layer that gets its weights; by default the same.'),
+          freeze: z.boolean().default(false).describe('Keeps them as they are.'),
+        }),
+      )
+      .min(1)
+      .max(limits.layerCount),
+  ])
+  .describe(
+    'Layers with weights that the student takes over from its teacher; all: every one, from the teacher’s layer of the same name.',
+  );
 
 export const distillSchema = z.strictObject({
-  alpha: z.number().min(-50).max(50).default(0).describe('P = e^alpha: the odds of the soft term against the hard term.'),
+  alpha: z
+    .number()
+    .min(-50)
+    .max(50)
+    .default(0)
+    .describe('P = e^alpha: the odds of the soft term against the hard term.'),
   beta: z.number().min(1e-6).max(1e6).default(1).describe('T = 1/beta: the temperature.'),
-  final: z.strictObject({ alpha: z.number().min(-50).max(50).optional(), beta: z.number().min(1e-6).max(1e6).optional() }).optional().describe('Values of the last epoch: alpha goes there linearly, beta by equal factors.'),
-  rejectBeyond: positive.optional().describe('Labels that are further from the teacher’s output than this count as outliers: such rows learn from the teacher alone (regression; in deviations of the target where it is scaled).'),
-  calibrate: z.boolean().default(false).describe('Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of the large set, or on the small set where there are none (classification).'),
+  final: z
+    .strictObject({ alpha: z.number().min(-50).max(50).optional(), beta: z.number().min(1e-6).max(1e6).optional() })
+    .optional()
+    .describe('Values of the last epoch: alpha goes there linearly, beta by equal factors.'),
+  rejectBeyond: positive
+    .optional()
+    .describe(
+      'Labels that are further from the teacher’s output than this count as outliers: such rows learn from the teacher alone (regression; in deviations of the target where it is scaled).',
+    ),
+  calibrate: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of the large set, or on the small set where there are none (classification).',
+    ),
   copy: copy.optional(),
-  correctBiases: z.boolean().default(false).describe('Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the large set are its teacher’s (softmaxCrossEntropy).'),
-  terms: z.array(term).max(limits.termCount).prefault([{ name: 'kd' }]).describe('What the soft term is a weighted sum of; none where layers are taken over and nothing else.'),
-  transfer: z.array(transfer).max(limits.termCount).default([]).describe('Rows without labels that are added to each batch; only the teacher labels them.'),
+  correctBiases: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the large set are its teacher’s (softmaxCrossEntropy).',
+    ),
+  terms: z
+    .array(term)
+    .max(limits.termCount)
+    .prefault([{ name: 'kd' }])
+    .describe('What the soft term is a weighted sum of; none where layers are taken over and nothing else.'),
+  transfer: z
+    .array(transfer)
+    .max(limits.termCount)
+    .default([])
+    .describe('Rows without labels that are added to each batch; only the teacher labels them.'),
   tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),
 });
 
-const trainedTeacher = z.strictObject({ ...training, temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).') }).describe('A teacher that is trained here, on the large set.');
-const pretrainedTeacher = z.strictObject({
-  pretrained: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.teacherCount)]).describe('Path of a run folder, whose teacher it is, of a TFJS model.json (layers or graph model), of a Keras .h5 or .keras file, of an .onnx file, or of the folder of a SavedModel; several are an ensemble, whose outputs are averaged.'),
-  outputs: z.enum(['auto', 'logits', 'probabilities']).default('auto').describe('What it gives out for classes; auto: probabilities if its layers end in softmax or sigmoid, or, where they are not known, if its outputs for a row of zeros are a distribution; else logits.'),
-  validation: fraction.default(0).describe('Share of the large set that was held out when it was trained: preprocessing is fitted without it.'),
-}).describe('A teacher that is there already.');
+const trainedTeacher = z
+  .strictObject({
+    ...training,
+    temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).'),
+  })
+  .describe('A teacher that is trained here, on the large set.');
+const pretrainedTeacher = z
+  .strictObject({
+    pretrained: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.teacherCount)])
+      .describe(
+        'Path of a run folder, whose teacher it is, of a TFJS model.json (layers or graph model), of a Keras .h5 or .keras file, of an .onnx file, or of the folder of a SavedModel; several are an ensemble, whose outputs are averaged.',
+      ),
+    outputs: z
+      .enum(['auto', 'logits', 'probabilities'])
+      .default('auto')
+      .describe(
+        'What it gives out for classes; auto: probabilities if its layers end in softmax or sigmoid, or, where they are not known, if its outputs for a row of zeros are a distribution; else logits.',
+      ),
+    validation: fraction
+      .default(0)
+      .describe('Share of the large set that was held out when it was trained: preprocessing is fitted without it.'),
+  })
+  .describe('A teacher that is there already.');
 
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
-  name: z.string().regex(/^[\w][\w .-]{0,99}$/).default('run'),
+  name: z
+    .string()
+    .regex(/^[\w][\w .-]{0,99}$/)
+    .default('run'),
   seed: seed.default(0),
-  ranks: count(limits.rankCount).default(4).describe('Logical ranks of teacher training. They belong to the job: the number of workers does not change the result.'),
-  threads: count(1024).default(1).describe('Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so they belong to the job.'),
+  ranks: count(limits.rankCount)
+    .default(4)
+    .describe(
+      'Logical ranks of teacher training. They belong to the job: the number of workers does not change the result.',
+    ),
+  threads: count(1024)
+    .default(1)
+    .describe(
+      'Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so they belong to the job.',
+    ),
   data,
-  loss: z.enum(['mse', 'mae', 'huber', 'gaussian', 'softmaxCrossEntropy', 'binaryCrossEntropy']).describe('gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.'),
-  metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json holds all that make sense for the loss.'),
+  loss: z
+    .enum(['mse', 'mae', 'huber', 'gaussian', 'softmaxCrossEntropy', 'binaryCrossEntropy'])
+    .describe(
+      'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.',
+    ),
+  metrics: z
+    .array(z.enum(metricNames))
+    .optional()
+    .describe('Metrics to show; run.json holds all that make sense for the loss.'),
   teacher: z.union([trainedTeacher, pretrainedTeacher]),
   student: z.strictObject(training).optional(),
   distill: distillSchema.optional(),
@@ -291,10 +690,14 @@ export type TrainingConfig = Omit<TrainedTeacherConfig, 'temperature'>;
 
 /** Whether a student learns from what its teacher says about rows, and not from its layers alone. */
 export const learnsFromOutputs = ({ terms, rejectBeyond, calibrate, correctBiases }: DistillConfig): boolean =>
-  rejectBeyond !== undefined || calibrate || correctBiases || terms.some(({ name }) => name === 'kd' || name === 'logits' || name === 'dkd' || name === 'bounded');
+  rejectBeyond !== undefined ||
+  calibrate ||
+  correctBiases ||
+  terms.some(({ name }) => name === 'kd' || name === 'logits' || name === 'dkd' || name === 'bounded');
 
 /** Whether the student learns from rows of data.pool. */
-export const usesPool = ({ student, distill }: Recipe): boolean => student !== undefined && (distill?.transfer.some(({ from }) => from === 'pool') ?? false);
+export const usesPool = ({ student, distill }: Recipe): boolean =>
+  student !== undefined && (distill?.transfer.some(({ from }) => from === 'pool') ?? false);
 
 export const isTrained = (teacher: Recipe['teacher']): teacher is TrainedTeacherConfig => 'model' in teacher;
 

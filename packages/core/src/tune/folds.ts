@@ -22,8 +22,14 @@ export interface FoldsConfig {
  * @param nameOf a class
  * @throws StillhouseError TUNE_FOLDS where there are more folds than rows, or than rows of a class
  */
-export function foldsOf(rows: number, labels: ArrayLike<number> | undefined, { folds, repeats, seed }: FoldsConfig, nameOf: (label: number) => string = String): Fold[] {
-  if (folds > rows) throw new StillhouseError('TUNE_FOLDS', `distill.tune.folds is ${folds}, and the small set has ${rows} rows`);
+export function foldsOf(
+  rows: number,
+  labels: ArrayLike<number> | undefined,
+  { folds, repeats, seed }: FoldsConfig,
+  nameOf: (label: number) => string = String,
+): Fold[] {
+  if (folds > rows)
+    throw new StillhouseError('TUNE_FOLDS', `distill.tune.folds is ${folds}, and the small set has ${rows} rows`);
   const classes = new Map<number, number[]>();
   for (let row = 0; row < rows; row++) {
     const label = labels ? labels[row] : 0;
@@ -33,7 +39,11 @@ export function foldsOf(rows: number, labels: ArrayLike<number> | undefined, { f
   }
   if (labels) {
     const rare = [...classes].find(([, members]) => members.length < folds);
-    if (rare) throw new StillhouseError('TUNE_FOLDS', `distill.tune.folds is ${folds}, and class ${nameOf(rare[0])} has ${rare[1].length} ${rare[1].length === 1 ? 'row' : 'rows'} in the small set`);
+    if (rare)
+      throw new StillhouseError(
+        'TUNE_FOLDS',
+        `distill.tune.folds is ${folds}, and class ${nameOf(rare[0])} has ${rare[1].length} ${rare[1].length === 1 ? 'row' : 'rows'} in the small set`,
+      );
   }
   return Array.from({ length: repeats }, (_, repeat) => repeat).flatMap((repeat) => {
     const foldOf = new Int32Array(rows);
@@ -43,6 +53,9 @@ export function foldsOf(rows: number, labels: ArrayLike<number> | undefined, { f
       for (let i = 0; i < members.length; i++) foldOf[members[order.at(i)]] = dealt++ % folds;
     }
     const all = Array.from({ length: rows }, (_, row) => row);
-    return Array.from({ length: folds }, (_, fold) => ({ train: all.filter((row) => foldOf[row] !== fold), held: all.filter((row) => foldOf[row] === fold) }));
+    return Array.from({ length: folds }, (_, fold) => ({
+      train: all.filter((row) => foldOf[row] !== fold),
+      held: all.filter((row) => foldOf[row] === fold),
+    }));
   });
 }

@@ -62,7 +62,9 @@ interface Fit {
 function fit(points: readonly Vector[], y: Vector, lengthScale: number, noise: number): Fit {
   const lower = cholesky(points.map((a, i) => points.map((b, k) => matern(a, b, lengthScale) + (i === k ? noise : 0))));
   const alpha = solveUpper(lower, solveLower(lower, y));
-  const likelihood = -0.5 * y.reduce((sum, value, i) => sum + value * alpha[i], 0) - lower.reduce((sum, row, i) => sum + Math.log(row[i]), 0);
+  const likelihood =
+    -0.5 * y.reduce((sum, value, i) => sum + value * alpha[i], 0) -
+    lower.reduce((sum, row, i) => sum + Math.log(row[i]), 0);
   return { lengthScale, lower, alpha, likelihood };
 }
 
@@ -81,7 +83,10 @@ export function gaussianProcess(points: readonly Vector[], values: Vector): Proc
     const covariances = points.map((each) => matern(each, point, lengthScale));
     const v = solveLower(lower, covariances);
     const variance = 1 - v.reduce((sum, value) => sum + value * value, 0);
-    return { mean: mean + scale * covariances.reduce((sum, value, i) => sum + value * alpha[i], 0), deviation: scale * Math.sqrt(Math.max(variance, 0)) };
+    return {
+      mean: mean + scale * covariances.reduce((sum, value, i) => sum + value * alpha[i], 0),
+      deviation: scale * Math.sqrt(Math.max(variance, 0)),
+    };
   };
 }
 
@@ -90,7 +95,9 @@ const density = (z: number): number => Math.exp(-0.5 * z * z) / Math.sqrt(2 * Ma
 function distribution(z: number): number {
   if (z < 0) return 1 - distribution(-z);
   const t = 1 / (1 + 0.2316419 * z);
-  return 1 - density(z) * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  return (
+    1 - density(z) * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+  );
 }
 
 /** How much less than `least` a value may be expected to be (Jones, Schonlau and Welch 1998, equation 15). */

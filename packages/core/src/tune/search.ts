@@ -53,8 +53,14 @@ interface Rung {
 
 /** Of successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016), with folds as what is spent. */
 export function rungsOf(trials: number, folds: number, keep: number): Rung[] {
-  const depth = Math.min(Math.floor(Math.log(trials) / Math.log(keep) + 1e-9), Math.floor(Math.log(folds) / Math.log(keep) + 1e-9));
-  return Array.from({ length: depth + 1 }, (_, i) => ({ trials: Math.max(1, Math.floor(trials / keep ** i)), folds: Math.min(folds, Math.ceil(folds / keep ** (depth - i))) }));
+  const depth = Math.min(
+    Math.floor(Math.log(trials) / Math.log(keep) + 1e-9),
+    Math.floor(Math.log(folds) / Math.log(keep) + 1e-9),
+  );
+  return Array.from({ length: depth + 1 }, (_, i) => ({
+    trials: Math.max(1, Math.floor(trials / keep ** i)),
+    folds: Math.min(folds, Math.ceil(folds / keep ** (depth - i))),
+  }));
 }
 
 const meanOf = (costs: readonly number[]): number => costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
@@ -78,7 +84,9 @@ function proposals({ space }: SearchOptions, seen: readonly Judged[], count: num
   return Array.from({ length: count }, () => {
     const believe = gaussianProcess([...points], [...costs]);
     const least = Math.min(...costs);
-    const best = candidates.reduce((first, each) => (expectedImprovement(believe(each), least) > expectedImprovement(believe(first), least) ? each : first));
+    const best = candidates.reduce((first, each) =>
+      expectedImprovement(believe(each), least) > expectedImprovement(believe(first), least) ? each : first,
+    );
     candidates.splice(candidates.indexOf(best), 1);
     costs.push(believe(best).mean);
     points.push(best);
@@ -87,12 +95,23 @@ function proposals({ space }: SearchOptions, seen: readonly Judged[], count: num
 }
 
 /** The values of a round's trials; undefined behind the last round. */
-function roundOf(options: SearchOptions, round: number, seenOnFirstFolds: readonly Judged[]): TunedValues[] | undefined {
-  const { recipe, space, config: { search } } = options;
+function roundOf(
+  options: SearchOptions,
+  round: number,
+  seenOnFirstFolds: readonly Judged[],
+): TunedValues[] | undefined {
+  const {
+    recipe,
+    space,
+    config: { search },
+  } = options;
   const seed = hashWords(recipe.seed, hashName('tune'), round);
   if (search.name === 'grid') return round === 0 ? gridOf(space, search.points) : undefined;
   if (round >= (search.name === 'halving' ? search.rounds : 1)) return undefined;
-  const coordinates = round === 0 ? sobolPoints(space.length, { count: search.trials, seed }) : proposals(options, seenOnFirstFolds, search.trials, seed);
+  const coordinates =
+    round === 0
+      ? sobolPoints(space.length, { count: search.trials, seed })
+      : proposals(options, seenOnFirstFolds, search.trials, seed);
   return coordinates.map((each) => pointOf(space, each));
 }
 
@@ -116,19 +135,35 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
   for (let round = 0; ; round++) {
     const values = roundOf(options, round, firsts);
     if (!values) break;
-    let alive: readonly Trial[] = distinct(values, trials).map((each, i) => ({ trial: trials.length + i, values: each }));
+    let alive: readonly Trial[] = distinct(values, trials).map((each, i) => ({
+      trial: trials.length + i,
+      values: each,
+    }));
     trials.push(...alive);
-    const rungs = search.name === 'halving' ? rungsOf(Math.max(1, alive.length), folds, search.keep) : [{ trials: alive.length, folds }];
+    const rungs =
+      search.name === 'halving'
+        ? rungsOf(Math.max(1, alive.length), folds, search.keep)
+        : [{ trials: alive.length, folds }];
     for (const [i, rung] of rungs.entries()) {
       alive = alive.slice(0, rung.trials);
       const wanted = alive.map((trial) => Array.from({ length: rung.folds }, (_, fold) => ({ ...trial, fold })));
       const costs = wanted.map((evaluations) => evaluations.map((each) => costOf(each)));
-      const pending = wanted.flatMap((evaluations, at) => evaluations.filter((_, fold) => costs[at][fold] === undefined));
-      if (pending.length > 0) return { pending, judged: judged(), chosen: undefined, reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds` };
+      const pending = wanted.flatMap((evaluations, at) =>
+        evaluations.filter((_, fold) => costs[at][fold] === undefined),
+      );
+      if (pending.length > 0)
+        return {
+          pending,
+          judged: judged(),
+          chosen: undefined,
+          reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds`,
+        };
       const now = alive.map((trial, at) => judge(trial, costs[at] as number[]));
       for (const each of now) latest.set(each.trial, each);
       if (i === 0) firsts.push(...now);
-      alive = now.sort((a, b) => (a.mean < b.mean ? -1 : a.mean > b.mean ? 1 : a.trial - b.trial)).map(({ trial, values }) => ({ trial, values }));
+      alive = now
+        .sort((a, b) => (a.mean < b.mean ? -1 : a.mean > b.mean ? 1 : a.trial - b.trial))
+        .map(({ trial, values }) => ({ trial, values }));
     }
   }
   return { pending: [], judged: judged(), ...choose(options, judged(), folds) };
@@ -138,12 +173,23 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
  * The best trial of those that all folds have judged; by the one-standard-error rule (Breiman et al. 1984, section 3.4.3)
  * of those within a standard error of it the one nearest to the recipe's own values.
  */
-function choose({ recipe, space, config }: SearchOptions, judged: readonly Judged[], folds: number): Pick<SearchState, 'chosen' | 'reason'> {
-  const whole = judged.filter((each) => each.folds === folds && Number.isFinite(each.mean)).sort((a, b) => a.mean - b.mean || a.trial - b.trial);
+function choose(
+  { recipe, space, config }: SearchOptions,
+  judged: readonly Judged[],
+  folds: number,
+): Pick<SearchState, 'chosen' | 'reason'> {
+  const whole = judged
+    .filter((each) => each.folds === folds && Number.isFinite(each.mean))
+    .sort((a, b) => a.mean - b.mean || a.trial - b.trial);
   const [best] = whole;
   if (!best) return { chosen: undefined, reason: 'no trial gave finite numbers on every fold' };
   if (config.rule === 'best') return { chosen: best, reason: `the best mean over ${folds} folds` };
   const near = whole.filter(({ mean }) => mean <= best.mean + best.standardError);
-  const chosen = near.reduce((nearest, each) => (distanceFrom(recipe, space, each.values) < distanceFrom(recipe, space, nearest.values) ? each : nearest));
-  return { chosen, reason: `of ${near.length} ${near.length === 1 ? 'trial' : 'trials'} within one standard error of the best, the nearest to the recipe's own values` };
+  const chosen = near.reduce((nearest, each) =>
+    distanceFrom(recipe, space, each.values) < distanceFrom(recipe, space, nearest.values) ? each : nearest,
+  );
+  return {
+    chosen,
+    reason: `of ${near.length} ${near.length === 1 ? 'trial' : 'trials'} within one standard error of the best, the nearest to the recipe's own values`,
+  };
 }

@@ -4,8 +4,15 @@ import { hashWords } from '../random.js';
 
 /** Degree and coefficients of the primitive polynomial, and the first direction numbers, of dimensions 2 to 10. */
 const table: readonly (readonly [degree: number, coefficients: number, first: readonly number[]])[] = [
-  [1, 0, [1]], [2, 1, [1, 3]], [3, 1, [1, 3, 1]], [3, 2, [1, 1, 1]], [4, 1, [1, 1, 3, 3]],
-  [4, 4, [1, 3, 5, 13]], [5, 2, [1, 1, 5, 5, 17]], [5, 4, [1, 1, 5, 5, 5]], [5, 7, [1, 1, 7, 11, 19]],
+  [1, 0, [1]],
+  [2, 1, [1, 3]],
+  [3, 1, [1, 3, 1]],
+  [3, 2, [1, 1, 1]],
+  [4, 1, [1, 1, 3, 3]],
+  [4, 4, [1, 3, 5, 13]],
+  [5, 2, [1, 1, 5, 5, 17]],
+  [5, 4, [1, 1, 5, 5, 5]],
+  [5, 7, [1, 1, 7, 11, 19]],
 ];
 
 export const sobolDimensions = table.length + 1;
@@ -28,7 +35,10 @@ function directionsOf(dimension: number): number[] {
  * Points [from, from + count) of the sequence in [0, 1)^dimensions.
  * @param seed shifts all points; undefined leaves the sequence as it is, with the origin first
  */
-export function sobolPoints(dimensions: number, { from = 0, count, seed }: { from?: number; count: number; seed?: number }): number[][] {
+export function sobolPoints(
+  dimensions: number,
+  { from = 0, count, seed }: { from?: number; count: number; seed?: number },
+): number[][] {
   const directions = Array.from({ length: dimensions }, (_, d) => directionsOf(d));
   const state = directions.map((_, d) => (seed === undefined ? 0 : hashWords(seed, d)));
   const points: number[][] = [];

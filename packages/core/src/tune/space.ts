@@ -16,7 +16,11 @@ export interface Dimension {
 
 const keysOf = (path: string): string[] => path.replaceAll('[', '.').replaceAll(']', '').split('.');
 
-const numberAt = (recipe: Recipe, path: string): unknown => keysOf(path).reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[key] : undefined), recipe);
+const numberAt = (recipe: Recipe, path: string): unknown =>
+  keysOf(path).reduce<unknown>(
+    (node, key) => (typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[key] : undefined),
+    recipe,
+  );
 
 /**
  * The recipe with other numbers at some paths.
@@ -26,7 +30,9 @@ export function withValues(recipe: Recipe, values: TunedValues): Recipe {
   const copy = structuredClone(recipe);
   for (const [path, value] of Object.entries(values)) {
     const keys = keysOf(path);
-    const holder = keys.slice(0, -1).reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], copy) as Record<string, unknown>;
+    const holder = keys
+      .slice(0, -1)
+      .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], copy) as Record<string, unknown>;
     holder[keys.at(-1)!] = value;
   }
   return parseRecipe(copy);
@@ -44,22 +50,36 @@ const endsOf = (config: TunableConfig): number[] => (isList(config) ? [...config
 export function spaceOf(recipe: Recipe): Dimension[] {
   const { tune } = recipe.distill!;
   // For squared error, and Huber's, T cancels.
-  const usual: Record<string, TunableConfig> = { 'distill.alpha': { from: -2, to: 4, scale: 'linear', whole: false }, ...(recipe.loss === 'mse' || recipe.loss === 'huber' ? {} : { 'distill.beta': { from: 0.05, to: 1, scale: 'log', whole: false } }) };
+  const usual: Record<string, TunableConfig> = {
+    'distill.alpha': { from: -2, to: 4, scale: 'linear', whole: false },
+    ...(recipe.loss === 'mse' || recipe.loss === 'huber'
+      ? {}
+      : { 'distill.beta': { from: 0.05, to: 1, scale: 'log', whole: false } }),
+  };
   const dimensions = Object.entries(tune!.values ?? usual).map(([path, config]) => ({ path, config }));
   const fail = (message: string): never => {
     throw new StillhouseError('RECIPE_INVALID', message);
   };
   if (dimensions.length === 0) fail('distill.tune.values is empty: name at least one number to tune');
   const { search } = tune!;
-  if (search.name !== 'grid' && dimensions.length > sobolDimensions) fail(`distill.tune.values names ${dimensions.length} numbers; ${search.name} tunes ${sobolDimensions} at most`);
-  const combinations = search.name === 'grid' ? dimensions.reduce((product, { config }) => product * (isList(config) ? config.length : search.points), 1) : search.trials;
-  if (combinations > limits.trialCount) fail(`distill.tune.search has ${combinations} trials, more than ${limits.trialCount}`);
+  if (search.name !== 'grid' && dimensions.length > sobolDimensions)
+    fail(`distill.tune.values names ${dimensions.length} numbers; ${search.name} tunes ${sobolDimensions} at most`);
+  const combinations =
+    search.name === 'grid'
+      ? dimensions.reduce((product, { config }) => product * (isList(config) ? config.length : search.points), 1)
+      : search.trials;
+  if (combinations > limits.trialCount)
+    fail(`distill.tune.search has ${combinations} trials, more than ${limits.trialCount}`);
   for (const { path, config } of dimensions) {
     const where = `distill.tune.values['${path}']`;
-    if (!/^(distill|student)\./.test(path) || path.startsWith('distill.tune')) fail(`${where} is no value of student or distill: only what the student is trained by can be tuned`);
-    if (typeof numberAt(recipe, path) !== 'number') fail(`${where} is not a number that the recipe has: write it there with the value that it has without tuning`);
-    if (!isList(config) && config.from >= config.to) fail(`${where} goes from ${config.from} to ${config.to}: from must be less than to`);
-    if (!isList(config) && config.scale === 'log' && config.from <= 0) fail(`${where} goes from ${config.from} on a logarithmic scale: from must be greater than 0`);
+    if (!/^(distill|student)\./.test(path) || path.startsWith('distill.tune'))
+      fail(`${where} is no value of student or distill: only what the student is trained by can be tuned`);
+    if (typeof numberAt(recipe, path) !== 'number')
+      fail(`${where} is not a number that the recipe has: write it there with the value that it has without tuning`);
+    if (!isList(config) && config.from >= config.to)
+      fail(`${where} goes from ${config.from} to ${config.to}: from must be less than to`);
+    if (!isList(config) && config.scale === 'log' && config.from <= 0)
+      fail(`${where} goes from ${config.from} on a logarithmic scale: from must be greater than 0`);
     for (const value of endsOf(config)) withValues(recipe, { [path]: value });
   }
   return dimensions;
@@ -75,21 +95,41 @@ export function valueAt(config: TunableConfig, coordinate: number): number {
 
 /** The coordinate of a value, which may lie outside of [0, 1]. */
 export function coordinateOf(config: TunableConfig, value: number): number {
-  if (isList(config)) return (config.reduce((nearest, each, i) => (Math.abs(each - value) < Math.abs(config[nearest] - value) ? i : nearest), 0) + 0.5) / config.length;
+  if (isList(config))
+    return (
+      (config.reduce(
+        (nearest, each, i) => (Math.abs(each - value) < Math.abs(config[nearest] - value) ? i : nearest),
+        0,
+      ) +
+        0.5) /
+      config.length
+    );
   const { from, to, scale } = config;
   return scale === 'log' ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
 }
 
-export const pointOf = (space: readonly Dimension[], coordinates: readonly number[]): TunedValues => Object.fromEntries(space.map(({ path, config }, i) => [path, valueAt(config, coordinates[i])]));
+export const pointOf = (space: readonly Dimension[], coordinates: readonly number[]): TunedValues =>
+  Object.fromEntries(space.map(({ path, config }, i) => [path, valueAt(config, coordinates[i])]));
 
 /** How far values are from those that the recipe has, in the space's own coordinates. */
 export function distanceFrom(recipe: Recipe, space: readonly Dimension[], values: TunedValues): number {
-  return Math.hypot(...space.map(({ path, config }) => coordinateOf(config, values[path]) - coordinateOf(config, numberAt(recipe, path) as number)));
+  return Math.hypot(
+    ...space.map(
+      ({ path, config }) => coordinateOf(config, values[path]) - coordinateOf(config, numberAt(recipe, path) as number),
+    ),
+  );
 }
 
 /** Every combination, ranges at so many points, both ends among them. */
 export function gridOf(space: readonly Dimension[], points: number): TunedValues[] {
-  const choices = space.map(({ config }) => (isList(config) ? [...config] : [...new Set(Array.from({ length: points }, (_, i) => valueAt(config, points === 1 ? 0.5 : i / (points - 1))))]));
-  const combinations = choices.reduce<number[][]>((all, values) => all.flatMap((before) => values.map((value) => [...before, value])), [[]]);
+  const choices = space.map(({ config }) =>
+    isList(config)
+      ? [...config]
+      : [...new Set(Array.from({ length: points }, (_, i) => valueAt(config, points === 1 ? 0.5 : i / (points - 1))))],
+  );
+  const combinations = choices.reduce<number[][]>(
+    (all, values) => all.flatMap((before) => values.map((value) => [...before, value])),
+    [[]],
+  );
   return combinations.map((values) => Object.fromEntries(space.map(({ path }, i) => [path, values[i]])));
 }

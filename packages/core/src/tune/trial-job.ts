@@ -6,5 +6,8 @@ import { tunedJob, type TunedValues } from './space.js';
 export function trialJob(job: Job, values: TunedValues, fold: Fold): Job {
   const { test, small, ...sets } = job.dataset.sets;
   const part = (rows: readonly number[]): SetManifest => ({ ...small!, rowCount: rows.length, selection: rows });
-  return { ...tunedJob(job, values), dataset: { ...job.dataset, sets: { ...sets, small: part(fold.train), test: part(fold.held) } } };
+  return {
+    ...tunedJob(job, values),
+    dataset: { ...job.dataset, sets: { ...sets, small: part(fold.train), test: part(fold.held) } },
+  };
 }

@@ -17,10 +17,18 @@ export async function calibrate(teacher: Teacher, job: Job, fetchBlock: FetchBlo
   const labels: Float32Array[] = [];
   for (let first = 0; first < set.rowCount; first += limits.evaluationBatchRows) {
     const rows = Math.min(limits.evaluationBatchRows, set.rowCount - first);
-    const batch = await reader.read(set, Array.from({ length: rows }, (_, i) => first + i));
+    const batch = await reader.read(
+      set,
+      Array.from({ length: rows }, (_, i) => first + i),
+    );
     outputs.push(await predict(batch.x, [rows, ...dataset.inputShape]));
     labels.push(batch.y);
   }
   const all = joinFloats(outputs);
-  return fitTemperature(job.recipe.loss, { outputs: all, outputCount: all.length / set.rowCount, labels: joinFloats(labels), rows: set.rowCount });
+  return fitTemperature(job.recipe.loss, {
+    outputs: all,
+    outputCount: all.length / set.rowCount,
+    labels: joinFloats(labels),
+    rows: set.rowCount,
+  });
 }

@@ -17,7 +17,11 @@ export function biasesOf(model: tf.LayersModel): number {
   const { activation, useBias } = layer.getConfig();
   const place = model.trainableWeights.indexOf(layer.trainableWeights.at(-1)!);
   if (layer.getClassName() === 'Dense' && activation === 'linear' && useBias === true && place >= 0) return place;
-  throw new StillhouseError('MODEL_LAYER', `distill.correctBiases shifts the biases of the student's last layer, and ${layer.name} is no linear dense layer whose biases are trained`, { next: 'End the model in a dense layer without activation, or leave correctBiases out.' });
+  throw new StillhouseError(
+    'MODEL_LAYER',
+    `distill.correctBiases shifts the biases of the student's last layer, and ${layer.name} is no linear dense layer whose biases are trained`,
+    { next: 'End the model in a dense layer without activation, or leave correctBiases out.' },
+  );
 }
 
 /** Rows that stand for a set: all of them, or so many at even distances, from so many blocks. */

@@ -20,20 +20,40 @@ const softmax = (z: number[], T = 1): number[] => {
 const kl = (p: number[], q: number[]): number => p.reduce((sum, value, i) => sum + value * Math.log(value / q[i]), 0);
 
 const taught = [2, -1, 0.5];
-const said = [[0.3, 0.4, -2], [1, -1, 0], [0, 2, 1]];
+const said = [
+  [0.3, 0.4, -2],
+  [1, -1, 0],
+  [0, 2, 1],
+];
 const labels = [2, 0];
 
 /** A model that gives out its input, so that a test chooses the outputs. */
-const identity = (): tf.LayersModel => tf.sequential({ layers: [tf.layers.activation({ activation: 'linear', inputShape: [3] }), tf.layers.dense({ units: 3, kernelInitializer: 'identity', useBias: false })] });
+const identity = (): tf.LayersModel =>
+  tf.sequential({
+    layers: [
+      tf.layers.activation({ activation: 'linear', inputShape: [3] }),
+      tf.layers.dense({ units: 3, kernelInitializer: 'identity', useBias: false }),
+    ],
+  });
 const constant = (outputs: number[]): LayersTeacher => {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [3], kernelInitializer: 'zeros' })] });
   model.layers[0].setWeights([tf.zeros([3, 3]), tf.tensor1d(outputs)]);
   return new LayersTeacher(model);
 };
 
-const batchOf = (rows: number): MicroBatch => ({ x: tf.tensor2d(said.slice(0, rows)), y: tf.tensor2d(labels, [2, 1]), epoch: 0 });
+const batchOf = (rows: number): MicroBatch => ({
+  x: tf.tensor2d(said.slice(0, rows)),
+  y: tf.tensor2d(labels, [2, 1]),
+  epoch: 0,
+});
 async function lossOf(config: Input, batch: MicroBatch): Promise<number> {
-  const objective = distillation(configOf(config), { loss: 'softmaxCrossEntropy', student: identity(), teacher: constant(taught), epochs: 10, seed: 1 });
+  const objective = distillation(configOf(config), {
+    loss: 'softmaxCrossEntropy',
+    student: identity(),
+    teacher: constant(taught),
+    epochs: 10,
+    seed: 1,
+  });
   return (await objective.prepare(batch)).loss().dataSync()[0];
 }
 const hard = (row: number): number => -Math.log(softmax(said[row])[labels[row]]);
@@ -57,9 +77,19 @@ test('rows without a label have the soft term only', async () => {
 });
 
 test('rows whose label is an outlier to the teacher learn from the teacher alone', async () => {
-  const student = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'ones' })] });
-  const teacher = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'zeros' })] });
-  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), { loss: 'mse', student, teacher: new LayersTeacher(teacher), epochs: 1, seed: 1 });
+  const student = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'ones' })],
+  });
+  const teacher = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'zeros' })],
+  });
+  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), {
+    loss: 'mse',
+    student,
+    teacher: new LayersTeacher(teacher),
+    epochs: 1,
+    seed: 1,
+  });
   // The teacher says 0: of the labels 1 and 5 the second is rejected.
   const batch = await objective.prepare({ x: tf.tensor2d([[3], [4]]), y: tf.tensor2d([[1], [5]]), epoch: 0 });
   expect(batch.loss().dataSync()[0]).toBeCloseTo(((4 + 9) / 2 + 16) / 2, 5);
@@ -71,7 +101,13 @@ test('of gaussian the means decide about outliers', async () => {
     it.layers[0].setWeights([tf.tensor2d([kernel]), tf.zeros([2])]);
     return it;
   };
-  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), { loss: 'gaussian', student: model([1, 0]), teacher: new LayersTeacher(model([0, 1])), epochs: 1, seed: 1 });
+  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), {
+    loss: 'gaussian',
+    student: model([1, 0]),
+    teacher: new LayersTeacher(model([0, 1])),
+    epochs: 1,
+    seed: 1,
+  });
   // The teacher says 0 with log-variances 3 and 4: of the labels 1 and 5 the second is rejected.
   const batch = await objective.prepare({ x: tf.tensor2d([[3], [4]]), y: tf.tensor2d([[1], [5]]), epoch: 0 });
   const pull = (x: number): number => 0.5 * (Math.exp(x) - 1 - x + x * x);
@@ -81,7 +117,17 @@ test('of gaussian the means decide about outliers', async () => {
 test('terms add up by their weights', async () => {
   const squared = (row: number): number => said[row].reduce((sum, z, k) => sum + (z - taught[k]) ** 2, 0) / 3;
   const rows = [0, 1].map((row) => (hard(row) + 2 * soft(row, 1) + 0.5 * squared(row)) / 2);
-  expect(await lossOf({ terms: [{ name: 'kd', weight: 2 }, { name: 'logits', weight: 0.5 }] }, batchOf(2))).toBeCloseTo((rows[0] + rows[1]) / 2, 4);
+  expect(
+    await lossOf(
+      {
+        terms: [
+          { name: 'kd', weight: 2 },
+          { name: 'logits', weight: 0.5 },
+        ],
+      },
+      batchOf(2),
+    ),
+  ).toBeCloseTo((rows[0] + rows[1]) / 2, 4);
 });
 
 test('blended rows are compared with both of their labels', async () => {
@@ -97,7 +143,10 @@ test('a warm-up raises a weight linearly', () => {
 });
 
 test('first epochs of hints: hints alone, then all the rest', () => {
-  const config = configOf({ alpha: 0, terms: [{ name: 'kd' }, { name: 'hint', weight: 100, firstEpochs: 2 }, { name: 'hint', weight: 7 }] });
+  const config = configOf({
+    alpha: 0,
+    terms: [{ name: 'kd' }, { name: 'hint', weight: 100, firstEpochs: 2 }, { name: 'hint', weight: 7 }],
+  });
   expect(weightsAt(config, 1, 9)).toMatchObject({ hard: 0, soft: 1, terms: [0, 100, 0] });
   expect(weightsAt(config, 2, 9)).toMatchObject({ hard: 0.5, soft: 0.5, terms: [1, 0, 7] });
 });
@@ -115,20 +164,42 @@ test('pressure and temperature go from their first values to the last ones', () 
 });
 
 const models = (): { student: tf.LayersModel; teacher: LayersTeacher } => {
-  const dense = (units: number, name: string, inputShape?: number[]): tf.layers.Layer => tf.layers.dense({ units, name, ...(inputShape ? { inputShape } : {}) });
+  const dense = (units: number, name: string, inputShape?: number[]): tf.layers.Layer =>
+    tf.layers.dense({ units, name, ...(inputShape ? { inputShape } : {}) });
   const teacher = tf.sequential({ layers: [dense(5, 'dense_1', [3]), dense(3, 'dense_2')] });
-  const student = tf.sequential({ layers: [dense(4, 'dense_1', [3]), tf.layers.dropout({ rate: 0.5, name: 'dropout_1' }), dense(3, 'dense_2')] });
+  const student = tf.sequential({
+    layers: [dense(4, 'dense_1', [3]), tf.layers.dropout({ rate: 0.5, name: 'dropout_1' }), dense(3, 'dense_2')],
+  });
   return { student, teacher: new LayersTeacher(teacher) };
 };
 
 test.each([
-  [{ name: 'hint', student: 'dense_9' }, 'distill.terms[0].student names the layer dense_9, which the student does not have; it has dense_1, dropout_1, dense_2'],
-  [{ name: 'rkd', teacher: 'x' }, 'distill.terms[0].teacher names the layer x, which the teacher does not have; it has dense_1, dense_2'],
-  [{ name: 'attention' }, 'distill.terms[0] compares maps of [height, width, channels], of which one size divides the other, but dense_1 of the student gives [4] and dense_1 of the teacher [5]'],
+  [
+    { name: 'hint', student: 'dense_9' },
+    'distill.terms[0].student names the layer dense_9, which the student does not have; it has dense_1, dropout_1, dense_2',
+  ],
+  [
+    { name: 'rkd', teacher: 'x' },
+    'distill.terms[0].teacher names the layer x, which the teacher does not have; it has dense_1, dense_2',
+  ],
+  [
+    { name: 'attention' },
+    'distill.terms[0] compares maps of [height, width, channels], of which one size divides the other, but dense_1 of the student gives [4] and dense_1 of the teacher [5]',
+  ],
 ] as const)('a term that cannot be had: %j', (term, message) => {
-  expect(() => distillation(configOf({ terms: [term] }), { loss: 'softmaxCrossEntropy', ...models(), epochs: 10, seed: 1 })).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
+  expect(() =>
+    distillation(configOf({ terms: [term] }), { loss: 'softmaxCrossEntropy', ...models(), epochs: 10, seed: 1 }),
+  ).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
 });
 
 test('a model of one layer has none before its last one', () => {
-  expect(() => distillation(configOf({ terms: [{ name: 'pkt' }] }), { loss: 'softmaxCrossEntropy', student: models().student, teacher: constant(taught), epochs: 10, seed: 1 })).toThrow('distill.terms[0].teacher is not given, and the teacher has no layer before its last one');
+  expect(() =>
+    distillation(configOf({ terms: [{ name: 'pkt' }] }), {
+      loss: 'softmaxCrossEntropy',
+      student: models().student,
+      teacher: constant(taught),
+      epochs: 10,
+      seed: 1,
+    }),
+  ).toThrow('distill.terms[0].teacher is not given, and the teacher has no layer before its last one');
 });

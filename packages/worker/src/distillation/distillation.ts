@@ -2,7 +2,14 @@
 // Rows of transfer sets have the soft term alone, since nobody but the teacher knows their labels.
 import * as tf from '@tensorflow/tfjs';
 import type { DistillConfig } from '@stillhouse/core';
-import { labelsOf, rowLoss, type BatchPart, type MicroBatch, type Objective, type PreparedBatch } from '../objective.js';
+import {
+  labelsOf,
+  rowLoss,
+  type BatchPart,
+  type MicroBatch,
+  type Objective,
+  type PreparedBatch,
+} from '../objective.js';
 import { forwardOf } from './layers.js';
 import { termOf, type Pupil, type Term } from './terms.js';
 
@@ -16,9 +23,16 @@ export interface Weights {
 }
 
 /** Pressure and temperature of an epoch: from their first values to the last ones, α linearly and β by equal factors. */
-function valuesAt({ alpha, beta, final }: DistillConfig, epoch: number, epochs: number): { alpha: number; beta: number } {
+function valuesAt(
+  { alpha, beta, final }: DistillConfig,
+  epoch: number,
+  epochs: number,
+): { alpha: number; beta: number } {
   const share = epochs > 1 ? epoch / (epochs - 1) : 1;
-  return { alpha: alpha + share * ((final?.alpha ?? alpha) - alpha), beta: beta * ((final?.beta ?? beta) / beta) ** share };
+  return {
+    alpha: alpha + share * ((final?.alpha ?? alpha) - alpha),
+    beta: beta * ((final?.beta ?? beta) / beta) ** share,
+  };
 }
 
 /** Weights of an epoch, counted from 0. Terms with first epochs of their own (FitNets' first stage) have them for themselves. */
@@ -47,7 +61,11 @@ async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y:
 }
 
 /** What the teacher says about all rows of a batch, asked only about those of which it is not known. */
-async function answersTo(x: tf.Tensor, parts: readonly BatchPart[], respond: (x: tf.Tensor) => Promise<tf.Tensor[]>): Promise<tf.Tensor[]> {
+async function answersTo(
+  x: tf.Tensor,
+  parts: readonly BatchPart[],
+  respond: (x: tf.Tensor) => Promise<tf.Tensor[]>,
+): Promise<tf.Tensor[]> {
   if (!parts.some(({ answers }) => answers)) return respond(x);
   const responses: (readonly tf.Tensor[])[] = [];
   let first = 0;
@@ -66,7 +84,10 @@ async function answersTo(x: tf.Tensor, parts: readonly BatchPart[], respond: (x:
 export function distillation(config: DistillConfig, pupil: Pupil): Objective {
   const { loss, student, teacher } = pupil;
   const terms = config.terms.map((term, i) => termOf(term, i, pupil));
-  const forward = forwardOf(student, terms.flatMap(({ layers }) => layers?.student.name ?? []));
+  const forward = forwardOf(
+    student,
+    terms.flatMap(({ layers }) => layers?.student.name ?? []),
+  );
   const teacherLayers = [...new Set(terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
   const weights = terms.flatMap(({ objective }) => objective.weights ?? []);
   const respond = (x: tf.Tensor): Promise<tf.Tensor[]> => teacher.respond(x, teacherLayers);
@@ -81,11 +102,19 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
     const hardShares = tf.tensor1d(alone.slice(0, labelled).map((isAlone) => (isAlone ? 0 : now.hard)));
     const [temperature, ...termWeights] = [now.temperature, ...now.terms].map((value) => tf.scalar(value));
 
-    const weighted = ({ objective, layers }: Term, i: number, { outputs, features }: ReturnType<typeof forward>): tf.Tensor => {
+    const weighted = (
+      { objective, layers }: Term,
+      i: number,
+      { outputs, features }: ReturnType<typeof forward>,
+    ): tf.Tensor => {
       const value = objective.loss({
         student: { outputs, feature: layers && features.get(layers.student.name) },
-        teacher: { outputs: taught as tf.Tensor2D, feature: layers && taughtFeatures[teacherLayers.indexOf(layers.teacher.name)] },
-        labels: y, temperature,
+        teacher: {
+          outputs: taught as tf.Tensor2D,
+          feature: layers && taughtFeatures[teacherLayers.indexOf(layers.teacher.name)],
+        },
+        labels: y,
+        temperature,
       });
       return tf.mul(termWeights[i], value.rank === 0 ? tf.mul(tf.mean(shares), value) : tf.mean(tf.mul(shares, value)));
     };
@@ -95,7 +124,19 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
       const hard = tf.div(tf.sum(tf.mul(hardShares, rowLoss(loss, own, { y, blend }))), rows);
       return tf.addN([hard, ...terms.map((term, i) => weighted(term, i, response))]) as tf.Scalar;
     };
-    return { inputs: [x, ...labelsOf({ y, blend }), taught, ...taughtFeatures, shares, hardShares, temperature, ...termWeights], loss: batchLoss };
+    return {
+      inputs: [
+        x,
+        ...labelsOf({ y, blend }),
+        taught,
+        ...taughtFeatures,
+        shares,
+        hardShares,
+        temperature,
+        ...termWeights,
+      ],
+      loss: batchLoss,
+    };
   };
   return { weights, respond, prepare };
 }

@@ -1,15 +1,41 @@
 // Students in the engine: every term on every backend, transfer sets, and weights that only training needs.
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { bytesOf, epochOrder, floatsOf, phaseOf, stepsPerEpoch, type Calibration, type LayerConfig } from '@stillhouse/core';
+import {
+  bytesOf,
+  epochOrder,
+  floatsOf,
+  phaseOf,
+  stepsPerEpoch,
+  type Calibration,
+  type LayerConfig,
+} from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
-import { backends, evaluate, expectClose, hasNative, hints, rowCount, setUp, skipped, usable, type Case, type Setup } from '../engine.test.fixture.js';
+import {
+  backends,
+  evaluate,
+  expectClose,
+  hasNative,
+  hints,
+  rowCount,
+  setUp,
+  skipped,
+  usable,
+  type Case,
+  type Setup,
+} from '../engine.test.fixture.js';
 import { setWeights } from '../model-file.js';
 import { buildModel } from '../model.js';
 
 afterEach(() => tf.disposeVariables());
 
-const convolutional = (filters: number): LayerConfig[] => [{ conv2d: filters, kernel: 3, activation: 'relu' }, { conv2d: 2 * filters, kernel: 3, activation: 'relu' }, 'flatten', { dense: 3 * filters, activation: 'relu' }, { dense: 4 }];
+const convolutional = (filters: number): LayerConfig[] => [
+  { conv2d: filters, kernel: 3, activation: 'relu' },
+  { conv2d: 2 * filters, kernel: 3, activation: 'relu' },
+  'flatten',
+  { dense: 3 * filters, activation: 'relu' },
+  { dense: 4 },
+];
 
 /** Recipes' terms, by name. */
 const terms = {
@@ -23,20 +49,56 @@ const terms = {
   rkd: [{ name: 'rkd' }],
   pkt: [{ name: 'pkt' }],
   similarity: [{ name: 'similarity', teacher: 'conv2d_1', student: 'conv2d_1' }],
-  'all at once': [{ name: 'kd' }, { name: 'dkd', warmupEpochs: 3 }, { name: 'hint', weight: 100 }, { name: 'hint', teacher: 'conv2d_1', student: 'conv2d_1' }, { name: 'rkd', weight: 0.1 }, { name: 'pkt', weight: 30 }],
+  'all at once': [
+    { name: 'kd' },
+    { name: 'dkd', warmupEpochs: 3 },
+    { name: 'hint', weight: 100 },
+    { name: 'hint', teacher: 'conv2d_1', student: 'conv2d_1' },
+    { name: 'rkd', weight: 0.1 },
+    { name: 'pkt', weight: 30 },
+  ],
 } as const;
 
 const caseOf = (distill: object, more: Partial<Case> = {}): Case => ({
-  layers: convolutional(3), inputShape: [8, 8, 1], loss: 'softmaxCrossEntropy', outputs: 4, ranks: 1,
-  recipe: { student: { model: { layers: convolutional(2) }, batch: 10, epochs: 4, optimizer: { name: 'sgd', learningRate: 0.05 } }, distill }, ...more,
+  layers: convolutional(3),
+  inputShape: [8, 8, 1],
+  loss: 'softmaxCrossEntropy',
+  outputs: 4,
+  ranks: 1,
+  recipe: {
+    student: {
+      model: { layers: convolutional(2) },
+      batch: 10,
+      epochs: 4,
+      optimizer: { name: 'sgd', learningRate: 0.05 },
+    },
+    distill,
+  },
+  ...more,
 });
 
 /** Students by the terms that they learn from, and one of means and variances. */
 const students: Record<string, (more: Partial<Case>) => Case> = {
-  ...Object.fromEntries(Object.entries(terms).map(([name, list]) => [name, (more: Partial<Case>) => caseOf({ terms: [...list], transfer: [{ augment: { mixup: 1 } }] }, more)])),
+  ...Object.fromEntries(
+    Object.entries(terms).map(([name, list]) => [
+      name,
+      (more: Partial<Case>) => caseOf({ terms: [...list], transfer: [{ augment: { mixup: 1 } }] }, more),
+    ]),
+  ),
   gaussian: (more) => {
     const layers: LayerConfig[] = [{ dense: 5, activation: 'tanh' }, { dense: 4 }];
-    return { ...caseOf({}), layers, inputShape: [6], loss: 'gaussian', outputs: 4, recipe: { student: { model: { layers }, batch: 10, epochs: 4 }, distill: { beta: 0.5, terms: [{ name: 'kd' }, { name: 'bounded', weight: 0.5 }], rejectBeyond: 0.5 } }, ...more };
+    return {
+      ...caseOf({}),
+      layers,
+      inputShape: [6],
+      loss: 'gaussian',
+      outputs: 4,
+      recipe: {
+        student: { model: { layers }, batch: 10, epochs: 4 },
+        distill: { beta: 0.5, terms: [{ name: 'kd' }, { name: 'bounded', weight: 0.5 }], rejectBeyond: 0.5 },
+      },
+      ...more,
+    };
   },
 };
 
@@ -62,7 +124,16 @@ async function gradientOf({ engine, phase }: Student, step = 0): Promise<Float32
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
   const order = epochOrder(schedule, epoch);
   const rows = order.rankRows({ step, rank: 0 });
-  const [gradient] = await engine.compute({ inPlace: false, step, epoch, batch: rows.length, subtrees: [{ lo: 0, hi: 1 }], ranks: [{ rank: 0, rows }], order, set: 'small' });
+  const [gradient] = await engine.compute({
+    inPlace: false,
+    step,
+    epoch,
+    batch: rows.length,
+    subtrees: [{ lo: 0, hi: 1 }],
+    ranks: [{ rank: 0, rows }],
+    order,
+    set: 'small',
+  });
   return gradient.slice();
 }
 
@@ -75,39 +146,56 @@ async function train(student: Student, steps: number): Promise<void> {
 
 describe.each(backends)('%s', (backend) => {
   const title = hints[backend] ? `(${hints[backend]})` : '';
-  test.skipIf(!usable.includes(backend)).each(Object.entries(students))(`loss and gradient of a student equal those on cpu, and leave no tensor behind: %s ${title}`, async (_, make) => {
-    const it = make({ backend });
-    const student = await studentOf(it);
-    const gradient = await gradientOf(student);
-    expect(await gradientOf(student)).toEqual(gradient);
-    const { numTensors } = tf.memory();
-    await gradientOf(student);
-    expect(tf.memory().numTensors).toBe(numTensors);
-    await tf.setBackend('cpu');
-    const onCpu = await studentOf({ ...it, backend: 'cpu' });
-    const expected = await gradientOf(onCpu);
-    const { parameters } = onCpu;
-    expectClose(gradient.subarray(0, parameters), [...expected.subarray(0, parameters)]);
-    expect(gradient[parameters]).toBeCloseTo(expected[parameters], 3);
-  });
+  test.skipIf(!usable.includes(backend)).each(Object.entries(students))(
+    `loss and gradient of a student equal those on cpu, and leave no tensor behind: %s ${title}`,
+    async (_, make) => {
+      const it = make({ backend });
+      const student = await studentOf(it);
+      const gradient = await gradientOf(student);
+      expect(await gradientOf(student)).toEqual(gradient);
+      const { numTensors } = tf.memory();
+      await gradientOf(student);
+      expect(tf.memory().numTensors).toBe(numTensors);
+      await tf.setBackend('cpu');
+      const onCpu = await studentOf({ ...it, backend: 'cpu' });
+      const expected = await gradientOf(onCpu);
+      const { parameters } = onCpu;
+      expectClose(gradient.subarray(0, parameters), [...expected.subarray(0, parameters)]);
+      expect(gradient[parameters]).toBeCloseTo(expected[parameters], 3);
+    },
+  );
 });
 
-test.skipIf(!hasNative).each(Object.entries(students))(`a recorded step of a student gives the bits of an eager one, in every epoch: %s (${skipped})`, async (_, make) => {
-  const told: string[] = [];
-  const steps = async (trace: boolean): Promise<Float32Array[]> => {
-    const student = await studentOf(make({ backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } }));
-    return [await gradientOf(student, 0), await gradientOf(student, 1), await gradientOf(student, 8)];
-  };
-  const traced = await steps(true);
-  expect(told.filter((text) => text.includes('eager'))).toEqual([]);
-  expect(traced).toEqual(await steps(false));
-});
+test.skipIf(!hasNative).each(Object.entries(students))(
+  `a recorded step of a student gives the bits of an eager one, in every epoch: %s (${skipped})`,
+  async (_, make) => {
+    const told: string[] = [];
+    const steps = async (trace: boolean): Promise<Float32Array[]> => {
+      const student = await studentOf(
+        make({ backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } }),
+      );
+      return [await gradientOf(student, 0), await gradientOf(student, 1), await gradientOf(student, 8)];
+    };
+    const traced = await steps(true);
+    expect(told.filter((text) => text.includes('eager'))).toEqual([]);
+    expect(traced).toEqual(await steps(false));
+  },
+);
 
 test.skipIf(!hasNative)(`a recorded step leaves weights that rest as they are (${skipped})`, async () => {
   const told: string[] = [];
   const steps = async (trace: boolean): Promise<Float32Array> => {
     const copy = [{ teacher: 'dense_2', freeze: true }];
-    const student = await studentOf(caseOf({ copy }, { backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) }, recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4 }, distill: { copy } } }));
+    const student = await studentOf(
+      caseOf(
+        { copy },
+        {
+          backend: 'tensorflow',
+          options: { trace, tell: (text) => told.push(text) },
+          recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4 }, distill: { copy } },
+        },
+      ),
+    );
     await train(student, 4);
     return (await gradientOf(student, 4)).slice();
   };
@@ -137,7 +225,9 @@ test('a hint’s regressor is trained and saved with the state, but is no part o
 });
 
 test('in FitNets’ first stage the layers behind the hint rest, and hints rest afterwards', async () => {
-  const student = await studentOf(caseOf({ terms: [{ name: 'kd' }, { name: 'hint', student: 'conv2d_1', teacher: 'conv2d_1', firstEpochs: 2 }] }));
+  const student = await studentOf(
+    caseOf({ terms: [{ name: 'kd' }, { name: 'hint', student: 'conv2d_1', teacher: 'conv2d_1', firstEpochs: 2 }] }),
+  );
   const stepsOfEpoch = Math.ceil(rowCount / 10);
   const first = await gradientOf(student, 0);
   const regressor = 2 * 3 + 3;
@@ -156,14 +246,21 @@ test('a teacher that answers once teaches the same as one that answers each batc
   const trained = async (augment: object | undefined): Promise<number[]> => {
     const it = caseOf({ alpha: 2, beta: 0.5, terms: [{ name: 'kd' }, { name: 'hint', weight: 5 }] });
     const recipe = it.recipe as { student: object };
-    const student = await studentOf({ ...it, recipe: { ...recipe, student: { ...recipe.student, ...(augment ? { augment } : {}) } } });
+    const student = await studentOf({
+      ...it,
+      recipe: { ...recipe, student: { ...recipe.student, ...(augment ? { augment } : {}) } },
+    });
     await train(student, 12);
     return [...student.engine.stateBuffers()[0].data];
   };
   // Augmentation that changes nothing: rows are the same, but nobody knows that they come again.
   expectClose(await trained(undefined), await trained({}));
   // One variant comes again and again; two in turn; a new one each epoch.
-  const [one, two, many] = [await trained({ rotate: 20, variants: 1 }), await trained({ rotate: 20, variants: 2 }), await trained({ rotate: 20 })];
+  const [one, two, many] = [
+    await trained({ rotate: 20, variants: 1 }),
+    await trained({ rotate: 20, variants: 2 }),
+    await trained({ rotate: 20 }),
+  ];
   expect(one).not.toEqual(two);
   expect(two).not.toEqual(many);
 });
@@ -193,7 +290,21 @@ test('a teacher is calibrated first: what it gives is divided by a temperature t
 });
 
 describe('layers taken over from the teacher', () => {
-  const same = (copy: unknown): Case => caseOf({ copy }, { recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4, optimizer: { name: 'sgd', learningRate: 0.05 } }, distill: { copy } } });
+  const same = (copy: unknown): Case =>
+    caseOf(
+      { copy },
+      {
+        recipe: {
+          student: {
+            model: { layers: convolutional(3) },
+            batch: 10,
+            epochs: 4,
+            optimizer: { name: 'sgd', learningRate: 0.05 },
+          },
+          distill: { copy },
+        },
+      },
+    );
   const teachersOf = async (it: Case): Promise<Float32Array> => {
     const { engine, phase } = await setUp(it);
     await engine.build(phase, undefined);
@@ -218,7 +329,9 @@ describe('layers taken over from the teacher', () => {
     expect(parameters.data.subarray(copied)).not.toEqual(teacher.subarray(frozen + copied));
     await train(student, 6);
     expect(others.data).toEqual(teacher.subarray(0, frozen));
-    expect(student.engine.stateBuffers()[0].data.subarray(0, copied)).not.toEqual(teacher.subarray(frozen, frozen + copied));
+    expect(student.engine.stateBuffers()[0].data.subarray(0, copied)).not.toEqual(
+      teacher.subarray(frozen, frozen + copied),
+    );
     const { parameters: count, weights, data } = await student.engine.exportModel();
     expect(count).toBe(teacher.length - frozen);
     expect(weights.filter(({ trainable }) => !trainable)).toHaveLength(2);
@@ -226,35 +339,79 @@ describe('layers taken over from the teacher', () => {
     expect(floatsOf(data.slice(data.length - 4 * frozen))).toEqual(teacher.slice(0, frozen));
   });
 
-  test.each(usable)('%s: batch normalisation that rests keeps the averages that it has, and uses them', async (backend) => {
-    const layers: LayerConfig[] = [{ dense: 6 }, 'batchNormalization', { dense: 4 }];
-    const recipe = { student: { model: { layers }, batch: rowCount, epochs: 9, optimizer: { name: 'sgd', learningRate: 0.05 } }, distill: { alpha: -50, copy: [{ teacher: 'batchNormalization_1', freeze: true }] } };
-    const student = await studentOf({ layers, inputShape: [5], loss: 'softmaxCrossEntropy', outputs: 4, ranks: 1, recipe, backend });
-    const [, others] = student.engine.stateBuffers();
-    const before = others.data.slice();
-    // Scale, shift, mean and variance of start weights.
-    expect([...before].sort()).toEqual([...Array<number>(12).fill(0), ...Array<number>(12).fill(1)]);
-    await train(student, 5);
-    expect(others.data).toEqual(before);
-    // In training the loss is that of inference.
-    const sums = await evaluate(student);
-    expect((await gradientOf(student))[student.parameters + before.length]).toBeCloseTo(sums[1] / sums[0], 4);
-  });
+  test.each(usable)(
+    '%s: batch normalisation that rests keeps the averages that it has, and uses them',
+    async (backend) => {
+      const layers: LayerConfig[] = [{ dense: 6 }, 'batchNormalization', { dense: 4 }];
+      const recipe = {
+        student: { model: { layers }, batch: rowCount, epochs: 9, optimizer: { name: 'sgd', learningRate: 0.05 } },
+        distill: { alpha: -50, copy: [{ teacher: 'batchNormalization_1', freeze: true }] },
+      };
+      const student = await studentOf({
+        layers,
+        inputShape: [5],
+        loss: 'softmaxCrossEntropy',
+        outputs: 4,
+        ranks: 1,
+        recipe,
+        backend,
+      });
+      const [, others] = student.engine.stateBuffers();
+      const before = others.data.slice();
+      // Scale, shift, mean and variance of start weights.
+      expect([...before].sort()).toEqual([...Array<number>(12).fill(0), ...Array<number>(12).fill(1)]);
+      await train(student, 5);
+      expect(others.data).toEqual(before);
+      // In training the loss is that of inference.
+      const sums = await evaluate(student);
+      expect((await gradientOf(student))[student.parameters + before.length]).toBeCloseTo(sums[1] / sums[0], 4);
+    },
+  );
 
   test.each([
-    ['a layer that the teacher does not have', [{ teacher: 'conv2d_9', student: 'conv2d_1' }], /distill\.copy\[0\] names the layer conv2d_9, and the teacher has no such layer with weights; it has conv2d_1, conv2d_2, dense_1, dense_2/],
-    ['a layer that the student does not have', [{ teacher: 'conv2d_1', student: 'flatten_1' }], /the student has no such layer with weights/],
-    ['layers of unlike shapes', [{ teacher: 'conv2d_1', student: 'conv2d_2' }], /distill\.copy\[0\]: the layer conv2d_1 of the teacher has weights of the shapes \[3, 3, 1, 3\], \[3\], and conv2d_2 of the student \[3, 3, 3, 6\], \[6\]/],
-    ['freezing everything', ['conv2d_1', 'conv2d_2', 'dense_1', 'dense_2'].map((teacher) => ({ teacher, freeze: true })), /nothing left to train/],
+    [
+      'a layer that the teacher does not have',
+      [{ teacher: 'conv2d_9', student: 'conv2d_1' }],
+      /distill\.copy\[0\] names the layer conv2d_9, and the teacher has no such layer with weights; it has conv2d_1, conv2d_2, dense_1, dense_2/,
+    ],
+    [
+      'a layer that the student does not have',
+      [{ teacher: 'conv2d_1', student: 'flatten_1' }],
+      /the student has no such layer with weights/,
+    ],
+    [
+      'layers of unlike shapes',
+      [{ teacher: 'conv2d_1', student: 'conv2d_2' }],
+      /distill\.copy\[0\]: the layer conv2d_1 of the teacher has weights of the shapes \[3, 3, 1, 3\], \[3\], and conv2d_2 of the student \[3, 3, 3, 6\], \[6\]/,
+    ],
+    [
+      'freezing everything',
+      ['conv2d_1', 'conv2d_2', 'dense_1', 'dense_2'].map((teacher) => ({ teacher, freeze: true })),
+      /nothing left to train/,
+    ],
   ])('%s is refused', async (_, copy, message) => {
-    await expect(studentOf(same(copy))).rejects.toMatchObject({ code: 'MODEL_LAYER', message: expect.stringMatching(message) });
+    await expect(studentOf(same(copy))).rejects.toMatchObject({
+      code: 'MODEL_LAYER',
+      message: expect.stringMatching(message),
+    });
   });
 });
 
 test.each(usable)('%s: a student that is pruned gets as sparse as it is to be, and its zeros stay', async (backend) => {
   const it = caseOf({ alpha: 1 }, { backend });
   const recipe = it.recipe as { student: object };
-  const pruned = { ...it, recipe: { ...recipe, student: { ...recipe.student, epochs: 6, optimizer: { name: 'adam', learningRate: 0.01 }, prune: { sparsity: 0.8, from: 1, to: 3 } } } };
+  const pruned = {
+    ...it,
+    recipe: {
+      ...recipe,
+      student: {
+        ...recipe.student,
+        epochs: 6,
+        optimizer: { name: 'adam', learningRate: 0.01 },
+        prune: { sparsity: 0.8, from: 1, to: 3 },
+      },
+    },
+  };
   const student = await studentOf(pruned);
   const perEpoch = stepsPerEpoch(student.phase.schedule);
   const zerosOf = async (of: Student): Promise<boolean[]> => {
@@ -295,9 +452,21 @@ test('a student whose biases are corrected believes in each class as often as it
   await train(student, 8);
   const meanOf = async (name: 'teacher' | 'student', weights: Uint8Array): Promise<number[]> => {
     const part = job.recipe[name] as { model: { layers: LayerConfig[] } };
-    const model = await buildModel({ part: name, config: part.model, asset: undefined, inputShape: [8, 8, 1], outputs: 4, loss: 'softmaxCrossEntropy', seed: 1 });
+    const model = await buildModel({
+      part: name,
+      config: part.model,
+      asset: undefined,
+      inputShape: [8, 8, 1],
+      outputs: 4,
+      loss: 'softmaxCrossEntropy',
+      seed: 1,
+    });
     setWeights(model, weights);
-    return [...tf.tidy(() => tf.mean(tf.softmax(model.predict(tf.tensor(x, [rowCount, 8, 8, 1])) as tf.Tensor), 0)).dataSync()];
+    return [
+      ...tf
+        .tidy(() => tf.mean(tf.softmax(model.predict(tf.tensor(x, [rowCount, 8, 8, 1])) as tf.Tensor), 0))
+        .dataSync(),
+    ];
   };
   const setup = await setUp(caseOf({}));
   await setup.engine.build(setup.phase, undefined);
@@ -314,5 +483,12 @@ test('a student whose biases are corrected believes in each class as often as it
 
 test('biases can be corrected only where there are some', async () => {
   const layers: LayerConfig[] = ['flatten', { dense: 4, bias: false }];
-  await expect(studentOf(caseOf({ correctBiases: true }, { recipe: { student: { model: { layers } }, distill: { correctBiases: true } } }))).rejects.toMatchObject({ code: 'MODEL_LAYER', message: expect.stringContaining('dense_1 is no linear dense layer whose biases are trained') });
+  await expect(
+    studentOf(
+      caseOf({ correctBiases: true }, { recipe: { student: { model: { layers } }, distill: { correctBiases: true } } }),
+    ),
+  ).rejects.toMatchObject({
+    code: 'MODEL_LAYER',
+    message: expect.stringContaining('dense_1 is no linear dense layer whose biases are trained'),
+  });
 });

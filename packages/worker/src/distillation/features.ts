@@ -18,7 +18,9 @@ const isMap = (shape: readonly number[]): boolean => shape.length === 3;
 function alike({ student, teacher }: Features): Features {
   const shrink = (map: tf.Tensor, [, height, width]: readonly number[]): tf.Tensor => {
     const [factorY, factorX] = [map.shape[1]! / height, map.shape[2]! / width];
-    return factorY > 1 || factorX > 1 ? tf.avgPool(map as tf.Tensor4D, [factorY, factorX], [factorY, factorX], 'valid') : map;
+    return factorY > 1 || factorX > 1
+      ? tf.avgPool(map as tf.Tensor4D, [factorY, factorX], [factorY, factorX], 'valid')
+      : map;
   };
   return { student: shrink(student, teacher.shape), teacher: shrink(teacher, student.shape) };
 }
@@ -26,7 +28,8 @@ function alike({ student, teacher }: Features): Features {
 /** Whether one size of a map is the other one, or divides it, in the same direction for both sides. */
 export function areComparable(student: readonly number[], teacher: readonly number[]): boolean {
   if (!isMap(student) || !isMap(teacher)) return false;
-  const divides = (small: readonly number[], large: readonly number[]): boolean => large[0] % small[0] === 0 && large[1] % small[1] === 0;
+  const divides = (small: readonly number[], large: readonly number[]): boolean =>
+    large[0] % small[0] === 0 && large[1] % small[1] === 0;
   return divides(student, teacher) || divides(teacher, student);
 }
 
@@ -36,11 +39,16 @@ export function areComparable(student: readonly number[], teacher: readonly numb
  * @param shapes of one row's features
  * @param seed of the regressor's start weights
  */
-export function hint(shapes: { student: readonly number[]; teacher: readonly number[] }, seed: number): DistillationObjective {
+export function hint(
+  shapes: { student: readonly number[]; teacher: readonly number[] },
+  seed: number,
+): DistillationObjective {
   const asMaps = areComparable(shapes.student, shapes.teacher);
   const size = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
   const regressor = withSeededRandom([seed], () => {
-    const layer = asMaps ? tf.layers.conv2d({ name: 'regressor', filters: shapes.teacher[2], kernelSize: 1 }) : tf.layers.dense({ name: 'regressor', units: size(shapes.teacher) });
+    const layer = asMaps
+      ? tf.layers.conv2d({ name: 'regressor', filters: shapes.teacher[2], kernelSize: 1 })
+      : tf.layers.dense({ name: 'regressor', units: size(shapes.teacher) });
     // Weights come into being with a first input.
     layer.build(asMaps ? [null, null, null, shapes.student[2]] : [null, size(shapes.student)]);
     return layer;
@@ -50,7 +58,9 @@ export function hint(shapes: { student: readonly number[]; teacher: readonly num
     weights: regressor.trainableWeights,
     loss(signal) {
       const features = featuresOf(signal);
-      const { student, teacher } = asMaps ? alike(features) : { student: flat(features.student), teacher: flat(features.teacher) };
+      const { student, teacher } = asMaps
+        ? alike(features)
+        : { student: flat(features.student), teacher: flat(features.teacher) };
       return tf.mean(flat(tf.square(tf.sub(regressor.apply(student) as tf.Tensor, teacher))), 1);
     },
   };

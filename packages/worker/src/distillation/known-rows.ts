@@ -23,15 +23,23 @@ export function variantsOf(config: AugmentConfig | undefined): number | undefine
 }
 
 /** The teacher's answers about a set's rows; undefined where they never come again. */
-export function answersAbout(set: SetManifest, { dataset, augment: config, image, seed, fetchBlock, respond }: KnownRows): TeacherAnswers | undefined {
+export function answersAbout(
+  set: SetManifest,
+  { dataset, augment: config, image, seed, fetchBlock, respond }: KnownRows,
+): TeacherAnswers | undefined {
   const variants = variantsOf(config);
   if (variants === undefined) return undefined;
   const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
   return new TeacherAnswers({
-    rowCount: set.rowCount, variants, inputShape: dataset.inputShape, respond,
+    rowCount: set.rowCount,
+    variants,
+    inputShape: dataset.inputShape,
+    respond,
     async read(rows, variant) {
       const batch = await reader.read(set, rows);
-      return config ? augment(batch, rows, config, { where: { seed, epoch: variant, step: 0, rank: 0 }, image }).x : batch.x;
+      return config
+        ? augment(batch, rows, config, { where: { seed, epoch: variant, step: 0, rank: 0 }, image }).x
+        : batch.x;
     },
   });
 }

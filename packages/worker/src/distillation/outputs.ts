@@ -16,7 +16,8 @@ export const standardizedDistillation: DistillationObjective = {
 
 /** mean_k (s_k − t_k)² (Ba and Caruana 2014; Kim et al. 2021, section 3.2). */
 export const logitRegression: DistillationObjective = {
-  loss: ({ student, teacher }) => tf.mean(tf.square(tf.sub(sharedOutputs(student.outputs, teacher.outputs), teacher.outputs)), 1),
+  loss: ({ student, teacher }) =>
+    tf.mean(tf.square(tf.sub(sharedOutputs(student.outputs, teacher.outputs), teacher.outputs)), 1),
 };
 
 /**
@@ -27,7 +28,8 @@ export const boundedRegression = (margin: number): DistillationObjective => ({
   loss({ student, teacher, labels }) {
     const [rows, labelled] = [student.outputs.shape[0], labels.shape[0]];
     // Of gaussian the means, which come first.
-    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D => tf.mean(tf.square(tf.sub(tf.slice(outputs, [0, 0], labels.shape), labels)), 1);
+    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D =>
+      tf.mean(tf.square(tf.sub(tf.slice(outputs, [0, 0], labels.shape), labels)), 1);
     const own = errorOf(student.outputs);
     // step rather than greater, which has no gradient at all.
     const isWorse = tf.step(tf.sub(tf.add(own, margin), errorOf(teacher.outputs)));
@@ -52,7 +54,10 @@ function targetsOf(labels: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** log(p_target), log(1 − p_target) and the log-probabilities among the other classes. */
-function decoupled(logits: tf.Tensor2D, targets: tf.Tensor2D): { target: tf.Tensor1D; others: tf.Tensor1D; among: tf.Tensor2D } {
+function decoupled(
+  logits: tf.Tensor2D,
+  targets: tf.Tensor2D,
+): { target: tf.Tensor1D; others: tf.Tensor1D; among: tf.Tensor2D } {
   const whole = tf.logSumExp(logits, 1);
   const withoutTarget = tf.add<tf.Tensor2D>(logits, tf.mul(masked, targets));
   return {

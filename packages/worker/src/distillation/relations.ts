@@ -52,7 +52,10 @@ export const relational = (weights: { distance: number; angle: number }): Distil
   loss(signal) {
     const { student, teacher } = featuresOf(signal);
     const [s, t] = [differences(flat(student)), differences(flat(teacher))];
-    const distance = weights.distance > 0 ? tf.mul(weights.distance, tf.mean(huber(tf.sub(relativeDistances(s), relativeDistances(t))))) : tf.scalar(0);
+    const distance =
+      weights.distance > 0
+        ? tf.mul(weights.distance, tf.mean(huber(tf.sub(relativeDistances(s), relativeDistances(t)))))
+        : tf.scalar(0);
     if (weights.angle === 0) return distance as tf.Scalar;
     return tf.add<tf.Scalar>(distance, tf.mul(weights.angle, tf.mean(huber(tf.sub(angles(s), angles(t))))));
   },

@@ -11,7 +11,10 @@ beforeAll(async () => {
 function sourceOf(rowCount: number, variants = 1): AnswerSource & { asked: number[][] } {
   const asked: number[][] = [];
   return {
-    asked, rowCount, variants, inputShape: [2],
+    asked,
+    rowCount,
+    variants,
+    inputShape: [2],
     read: async (rows, variant) => Float32Array.from(rows.flatMap((row) => [row, variant + 1])),
     async respond(x) {
       asked.push([...(await x.data())].filter((_, i) => i % 2 === 0));
@@ -30,10 +33,23 @@ const valuesOf = async (answers: TeacherAnswers, rows: number[], variant = 0): P
 test('a row is asked about once, together with its neighbours, whatever batch it comes in', async () => {
   const source = sourceOf(600);
   const answers = new TeacherAnswers(source);
-  expect(await valuesOf(answers, [599, 3, 300])).toEqual([[599, 3, 300], [600, 4, 301]]);
-  expect(await valuesOf(answers, [3, 4, 5])).toEqual([[3, 4, 5], [4, 5, 6]]);
-  expect(source.asked.map((rows) => [rows[0], rows.at(-1)])).toEqual([[512, 599], [0, 255], [256, 511]]);
-  expect((await answers.of([1], 0))!.map(({ shape }) => shape)).toEqual([[1, 1], [1, 1, 1]]);
+  expect(await valuesOf(answers, [599, 3, 300])).toEqual([
+    [599, 3, 300],
+    [600, 4, 301],
+  ]);
+  expect(await valuesOf(answers, [3, 4, 5])).toEqual([
+    [3, 4, 5],
+    [4, 5, 6],
+  ]);
+  expect(source.asked.map((rows) => [rows[0], rows.at(-1)])).toEqual([
+    [512, 599],
+    [0, 255],
+    [256, 511],
+  ]);
+  expect((await answers.of([1], 0))!.map(({ shape }) => shape)).toEqual([
+    [1, 1],
+    [1, 1, 1],
+  ]);
 });
 
 test('each variant has answers of its own', async () => {
@@ -41,7 +57,10 @@ test('each variant has answers of its own', async () => {
   const answers = new TeacherAnswers(source);
   expect(await valuesOf(answers, [4], 0)).toEqual([[4], [5]]);
   expect(await valuesOf(answers, [4], 1)).toEqual([[8], [6]]);
-  expect(await valuesOf(answers, [5, 4], 0)).toEqual([[5, 4], [6, 5]]);
+  expect(await valuesOf(answers, [5, 4], 0)).toEqual([
+    [5, 4],
+    [6, 5],
+  ]);
   expect(source.asked).toHaveLength(2);
 });
 

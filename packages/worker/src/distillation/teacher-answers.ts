@@ -22,7 +22,8 @@ interface Answer {
 }
 
 const widthOf = ({ shape }: Answer): number => shape.slice(1).reduce((product, size) => product * size, 1);
-const bytesOfRow = (answers: readonly Answer[]): number => 4 * answers.reduce((sum, answer) => sum + widthOf(answer), 0);
+const bytesOfRow = (answers: readonly Answer[]): number =>
+  4 * answers.reduce((sum, answer) => sum + widthOf(answer), 0);
 
 export class TeacherAnswers {
   readonly #groups = new Map<string, Promise<readonly Answer[]>>();
@@ -74,7 +75,12 @@ export class TeacherAnswers {
     const rows = Array.from({ length: Math.min(limits.evaluationBatchRows, rowCount - first) }, (_, i) => first + i);
     const x = tf.tensor(await read(rows, variant), [rows.length, ...inputShape]);
     const given = await respond(x);
-    const answers = await Promise.all(given.map(async (tensor): Promise<Answer> => ({ shape: tensor.shape, values: (await tensor.data()) as Float32Array })));
+    const answers = await Promise.all(
+      given.map(async (tensor): Promise<Answer> => ({
+        shape: tensor.shape,
+        values: (await tensor.data()) as Float32Array,
+      })),
+    );
     tf.dispose([x, ...given]);
     return answers;
   }

@@ -4,7 +4,14 @@ import { rowsFor, type Sizes } from './teacher-inputs.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-const numbers = (shape: number[]): tf.Tensor => tf.reshape(tf.range(0, shape.reduce((product, size) => product * size, 1)), shape);
+const numbers = (shape: number[]): tf.Tensor =>
+  tf.reshape(
+    tf.range(
+      0,
+      shape.reduce((product, size) => product * size, 1),
+    ),
+    shape,
+  );
 
 test.each<[string, Sizes | undefined, number[]]>([
   ['says nothing', undefined, [2, 4, 5, 3]],
@@ -31,6 +38,17 @@ test('flat, without the one channel, and without columns that only a student has
   expect([...rowsFor([2], numbers([2, 3])).dataSync()]).toEqual([0, 1, 3, 4]);
 });
 
-test.each<[Sizes, number[]]>([[[8, 8, 1], [2, 10]], [[12], [2, 10]], [[5, 4, 3], [2, 4, 5, 3]], [[59], [2, 4, 5, 3]]])('rows that fit in no way are refused: %o of %o', (expected, shape) => {
+test.each<[Sizes, number[]]>([
+  [
+    [8, 8, 1],
+    [2, 10],
+  ],
+  [[12], [2, 10]],
+  [
+    [5, 4, 3],
+    [2, 4, 5, 3],
+  ],
+  [[59], [2, 4, 5, 3]],
+])('rows that fit in no way are refused: %o of %o', (expected, shape) => {
   expect(() => rowsFor(expected, numbers(shape))).toThrow(`it takes [${expected.join(', ')}]`);
 });

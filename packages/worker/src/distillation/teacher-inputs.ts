@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 /** Sizes of one row's input; undefined where they may vary. */
 export type Sizes = readonly (number | undefined)[];
 
-const fits = (expected: Sizes, given: readonly number[]): boolean => expected.length === given.length && expected.every((size, i) => size === undefined || size === given[i]);
+const fits = (expected: Sizes, given: readonly number[]): boolean =>
+  expected.length === given.length && expected.every((size, i) => size === undefined || size === given[i]);
 
 /**
  * Rows as a teacher takes them: as they are where they fit, else images [height, width, channels] as [channels, height,
@@ -23,6 +24,7 @@ export function rowsFor(expected: Sizes | undefined, x: tf.Tensor): tf.Tensor {
   const [size] = expected;
   const count = x.size / rows;
   if (expected.length === 1 && row.length > 1 && size === count) return tf.reshape(x, [rows, count]);
-  if (expected.length === 1 && row.length === 1 && size !== undefined && size < row[0]) return tf.slice(x, [0, 0], [rows, size]);
+  if (expected.length === 1 && row.length === 1 && size !== undefined && size < row[0])
+    return tf.slice(x, [0, 0], [rows, size]);
   throw new Error(`it takes [${expected.map((each) => each ?? 'any').join(', ')}]`);
 }

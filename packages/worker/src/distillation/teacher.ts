@@ -21,7 +21,8 @@ export interface Teacher {
 }
 
 /** Of an input of TFJS; a size that may vary is null in layers and negative in graphs. */
-const sizesOf = (shape: readonly (number | null)[] | undefined): Sizes | undefined => shape?.slice(1).map((size) => (size === null || size < 0 ? undefined : size));
+const sizesOf = (shape: readonly (number | null)[] | undefined): Sizes | undefined =>
+  shape?.slice(1).map((size) => (size === null || size < 0 ? undefined : size));
 
 /** A teacher that is a TFJS layers model. */
 export class LayersTeacher implements Teacher {
@@ -41,10 +42,12 @@ export class LayersTeacher implements Teacher {
     const key = layers.join('\n');
     const forward = this.#forwards.get(key) ?? forwardOf(this.model, layers);
     this.#forwards.set(key, forward);
-    return Promise.resolve(tf.tidy(() => {
-      const { outputs, features } = forward(rowsFor(sizesOf(this.model.inputs[0].shape), x), false);
-      return [outputs, ...layers.map((name) => features.get(name)!)];
-    }));
+    return Promise.resolve(
+      tf.tidy(() => {
+        const { outputs, features } = forward(rowsFor(sizesOf(this.model.inputs[0].shape), x), false);
+        return [outputs, ...layers.map((name) => features.get(name)!)];
+      }),
+    );
   }
 
   dispose(): void {
@@ -59,7 +62,12 @@ export class GraphTeacher implements Teacher {
   constructor(private readonly model: tf.GraphModel) {}
 
   layer(name: string | undefined, where: string): NamedLayer {
-    if (name === undefined) throw new StillhouseError('MODEL_LAYER', `${where} is not given, and the teacher is a graph, which has no layer before its last one`, { next: 'Name a node of the graph.' });
+    if (name === undefined)
+      throw new StillhouseError(
+        'MODEL_LAYER',
+        `${where} is not given, and the teacher is a graph, which has no layer before its last one`,
+        { next: 'Name a node of the graph.' },
+      );
     const [input] = this.model.inputs;
     const row = tf.zeros((input.shape ?? []).map((size, i) => (i === 0 || size < 0 ? 1 : size)));
     try {
@@ -67,7 +75,10 @@ export class GraphTeacher implements Teacher {
       output.dispose();
       return { name, shape: output.shape.slice(1) };
     } catch {
-      throw new StillhouseError('MODEL_LAYER', `${where} names the node ${name}, which the teacher's graph does not have`);
+      throw new StillhouseError(
+        'MODEL_LAYER',
+        `${where} names the node ${name}, which the teacher's graph does not have`,
+      );
     } finally {
       row.dispose();
     }
@@ -76,7 +87,11 @@ export class GraphTeacher implements Teacher {
   respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]> {
     const [output] = this.model.outputs;
     // One output alone comes without a list.
-    return Promise.resolve(tf.tidy(() => [this.model.execute(rowsFor(sizesOf(this.model.inputs[0].shape), x), [output.name, ...layers])].flat()));
+    return Promise.resolve(
+      tf.tidy(() =>
+        [this.model.execute(rowsFor(sizesOf(this.model.inputs[0].shape), x), [output.name, ...layers])].flat(),
+      ),
+    );
   }
 
   dispose(): void {
@@ -95,7 +110,11 @@ export class RunnableTeacher implements Teacher {
   ) {}
 
   layer(_name: string | undefined, where: string): NamedLayer {
-    throw new StillhouseError('MODEL_LAYER', `${where} cannot be compared: the teacher is ${this.what}, which gives out nothing but its outputs`, { next: 'Take terms that compare outputs, or give the teacher as a layers model of TFJS or Keras.' });
+    throw new StillhouseError(
+      'MODEL_LAYER',
+      `${where} cannot be compared: the teacher is ${this.what}, which gives out nothing but its outputs`,
+      { next: 'Take terms that compare outputs, or give the teacher as a layers model of TFJS or Keras.' },
+    );
   }
 
   async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
@@ -132,13 +151,19 @@ export class EnsembleTeacher implements Teacher {
   ) {}
 
   layer(_name: string | undefined, where: string): NamedLayer {
-    throw new StillhouseError('MODEL_LAYER', `${where} cannot be compared: the teacher is an ensemble, whose models have layers of their own`, { next: 'Take terms that compare outputs, or a single teacher.' });
+    throw new StillhouseError(
+      'MODEL_LAYER',
+      `${where} cannot be compared: the teacher is an ensemble, whose models have layers of their own`,
+      { next: 'Take terms that compare outputs, or a single teacher.' },
+    );
   }
 
   async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
     const responses = await Promise.all(this.teachers.map((teacher) => teacher.respond(x, [])));
     const outputs = responses.flat();
-    const one = tf.tidy(() => (this.loss === 'gaussian' ? mixtureOf(outputs as tf.Tensor2D[]) : tf.div(tf.addN(outputs), outputs.length)));
+    const one = tf.tidy(() =>
+      this.loss === 'gaussian' ? mixtureOf(outputs as tf.Tensor2D[]) : tf.div(tf.addN(outputs), outputs.length),
+    );
     tf.dispose(outputs);
     return [one];
   }
@@ -197,7 +222,9 @@ export class ProbabilityTeacher implements Teacher {
     const [probabilities, ...features] = await this.teacher.respond(x, layers);
     const logits = tf.tidy(() => {
       const log = (p: tf.Tensor): tf.Tensor => tf.log(tf.maximum(p, least));
-      return this.loss === 'softmaxCrossEntropy' ? log(probabilities) : tf.sub(log(probabilities), log(tf.sub(1, probabilities)));
+      return this.loss === 'softmaxCrossEntropy'
+        ? log(probabilities)
+        : tf.sub(log(probabilities), log(tf.sub(1, probabilities)));
     });
     probabilities.dispose();
     return [logits, ...features];

@@ -4,7 +4,13 @@ import { hashWords, StillhouseError, type LossName, type TermConfig } from '@sti
 import type { DistillationObjective } from './distillation-objective.js';
 import { areComparable, attention, hint } from './features.js';
 import { layerOf, type NamedLayer } from './layers.js';
-import { boundedRegression, decoupledDistillation, knowledgeDistillation, logitRegression, standardizedDistillation } from './outputs.js';
+import {
+  boundedRegression,
+  decoupledDistillation,
+  knowledgeDistillation,
+  logitRegression,
+  standardizedDistillation,
+} from './outputs.js';
 import { probabilisticTransfer, relational, similarityPreserving } from './relations.js';
 import type { Teacher } from './teacher.js';
 
@@ -33,7 +39,10 @@ export interface Term {
 /** @throws StillhouseError MODEL_LAYER */
 export function termOf(config: TermConfig, index: number, { loss, student, teacher, seed }: Pupil): Term {
   const where = `distill.terms[${index}]`;
-  const between = (names: { student?: string | undefined; teacher?: string | undefined }, objective: (layers: Layers) => DistillationObjective): Term => {
+  const between = (
+    names: { student?: string | undefined; teacher?: string | undefined },
+    objective: (layers: Layers) => DistillationObjective,
+  ): Term => {
     const layers = {
       student: layerOf(student, { name: names.student, part: 'student', where: `${where}.student` }),
       teacher: teacher.layer(names.teacher, `${where}.teacher`),
@@ -50,7 +59,9 @@ export function termOf(config: TermConfig, index: number, { loss, student, teach
     case 'bounded':
       return { config, objective: boundedRegression(config.margin) };
     case 'hint':
-      return between(config, (layers) => hint({ student: layers.student.shape, teacher: layers.teacher.shape }, hashWords(seed, index)));
+      return between(config, (layers) =>
+        hint({ student: layers.student.shape, teacher: layers.teacher.shape }, hashWords(seed, index)),
+      );
     case 'attention':
       return between(config, (layers) => attentionBetween(layers, where));
     case 'rkd':
@@ -64,5 +75,8 @@ export function termOf(config: TermConfig, index: number, { loss, student, teach
 
 function attentionBetween({ student, teacher }: Layers, where: string): DistillationObjective {
   if (areComparable(student.shape, teacher.shape)) return attention;
-  throw new StillhouseError('MODEL_LAYER', `${where} compares maps of [height, width, channels], of which one size divides the other, but ${student.name} of the student gives [${student.shape.join(', ')}] and ${teacher.name} of the teacher [${teacher.shape.join(', ')}]`);
+  throw new StillhouseError(
+    'MODEL_LAYER',
+    `${where} compares maps of [height, width, channels], of which one size divides the other, but ${student.name} of the student gives [${student.shape.join(', ')}] and ${teacher.name} of the teacher [${teacher.shape.join(', ')}]`,
+  );
 }

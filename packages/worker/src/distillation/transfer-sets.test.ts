@@ -7,15 +7,37 @@ import { TransferSets, type AddedRows } from './transfer-sets.js';
 const largeRows = 7;
 const blocks = new Map<string, Uint8Array>();
 const inputs = Float32Array.from({ length: 2 * largeRows }, (_, i) => 100 + i);
-const { columns, set: large } = cutTensors({ inputs, labels: new Float32Array(largeRows) }, { inputShape: [2], labelCount: 1 }, blocks);
-const dataset: DatasetManifest = { inputShape: [2], columns, classes: null, outputs: 1, labelCount: 1, targets: [], sets: { large } };
+const { columns, set: large } = cutTensors(
+  { inputs, labels: new Float32Array(largeRows) },
+  { inputShape: [2], labelCount: 1 },
+  blocks,
+);
+const dataset: DatasetManifest = {
+  inputShape: [2],
+  columns,
+  classes: null,
+  outputs: 1,
+  labelCount: 1,
+  targets: [],
+  sets: { large },
+};
 const schedule: Schedule = { rowCount: 4, batch: 4, ranks: 1, epochs: 20, seed: 3 };
 const batch: Batch = { rows: 4, x: Float32Array.from({ length: 8 }, (_, i) => i), y: new Float32Array(4) };
 
 const configsOf = (transfer: object[]): TransferConfig[] => distillSchema.parse({ transfer }).transfer;
-const setsOf = (transfer: object[], lacksColumns = false): TransferSets => new TransferSets(configsOf(transfer), { dataset, schedule, image: undefined, fetchBlock: async (hash) => blocks.get(hash)!, respond: async (x) => [tf.sum(x, 1, true)], lacksColumns });
-const rowsAddedBy = (sets: TransferSets, step: number): Promise<AddedRows[]> => sets.add({ batch, rows: [0, 1, 2, 3], where: { seed: schedule.seed, epoch: step, step, rank: 0 } });
-const addedBy = async (sets: TransferSets, step: number): Promise<Float32Array[]> => (await rowsAddedBy(sets, step)).map(({ x }) => x);
+const setsOf = (transfer: object[], lacksColumns = false): TransferSets =>
+  new TransferSets(configsOf(transfer), {
+    dataset,
+    schedule,
+    image: undefined,
+    fetchBlock: async (hash) => blocks.get(hash)!,
+    respond: async (x) => [tf.sum(x, 1, true)],
+    lacksColumns,
+  });
+const rowsAddedBy = (sets: TransferSets, step: number): Promise<AddedRows[]> =>
+  sets.add({ batch, rows: [0, 1, 2, 3], where: { seed: schedule.seed, epoch: step, step, rank: 0 } });
+const addedBy = async (sets: TransferSets, step: number): Promise<Float32Array[]> =>
+  (await rowsAddedBy(sets, step)).map(({ x }) => x);
 
 test('rows of the batch come once more, as often as they are wanted', async () => {
   const [added] = await addedBy(setsOf([{ from: 'small', rows: 2.5 }]), 0);
@@ -23,7 +45,10 @@ test('rows of the batch come once more, as often as they are wanted', async () =
 });
 
 test('each copy is changed by draws of its own, which the step decides', async () => {
-  const sets = setsOf([{ rows: 2, augment: { mixup: 1 } }, { rows: 1, augment: { mixup: 1 } }]);
+  const sets = setsOf([
+    { rows: 2, augment: { mixup: 1 } },
+    { rows: 1, augment: { mixup: 1 } },
+  ]);
   const [twice, once] = await addedBy(sets, 0);
   expect(twice.subarray(0, 8)).not.toEqual(twice.subarray(8));
   expect(once).not.toEqual(twice.subarray(0, 8));
@@ -39,19 +64,41 @@ test('rows that never were: each column from any row, what belongs together stay
   expect(new Set(pairs.map(String)).size).toBe(16);
   expect(await addedBy(setsOf([{ from: 'columns', rows: 25 }]), 0)).toEqual([added]);
   expect(await addedBy(setsOf([{ from: 'columns', rows: 25 }]), 1)).not.toEqual([added]);
-  const category = { name: 'c', type: 'category', encode: 'oneHot', categories: ['a', 'b'], buckets: 0 } as unknown as DatasetManifest['columns'][number];
+  const category = {
+    name: 'c',
+    type: 'category',
+    encode: 'oneHot',
+    categories: ['a', 'b'],
+    buckets: 0,
+  } as unknown as DatasetManifest['columns'][number];
   const table: DatasetManifest = { ...dataset, columns: [category] };
-  const options = { schedule, image: undefined, fetchBlock: async (hash: string) => blocks.get(hash)!, respond: async (x: tf.Tensor) => [x], lacksColumns: false };
-  const [whole] = await addedBy(new TransferSets(configsOf([{ from: 'columns', rows: 5 }]), { ...options, dataset: table }), 0);
+  const options = {
+    schedule,
+    image: undefined,
+    fetchBlock: async (hash: string) => blocks.get(hash)!,
+    respond: async (x: tf.Tensor) => [x],
+    lacksColumns: false,
+  };
+  const [whole] = await addedBy(
+    new TransferSets(configsOf([{ from: 'columns', rows: 5 }]), { ...options, dataset: table }),
+    0,
+  );
   for (let i = 0; i < whole.length; i += 2) expect(whole[i + 1]).toBe(whole[i] + 1);
-  expect(() => new TransferSets(configsOf([{ from: 'columns' }]), { ...options, dataset: { ...dataset, inputShape: [2, 1, 1] } })).toThrow('distill.transfer[0].from is columns, and rows have the shape [2, 1, 1]');
+  expect(
+    () =>
+      new TransferSets(configsOf([{ from: 'columns' }]), {
+        ...options,
+        dataset: { ...dataset, inputShape: [2, 1, 1] },
+      }),
+  ).toThrow('distill.transfer[0].from is columns, and rows have the shape [2, 1, 1]');
 });
 
 test('rows of the large set go round: each once before one comes again, in another order', async () => {
   const sets = setsOf([{ from: 'large', rows: 0.75 }]);
   const seen: number[][] = [];
   // Steps in any order, as after a resume.
-  for (const step of [0, 1, 2, 3, 4, 5]) seen.push([...(await addedBy(sets, step))[0]].filter((_, i) => i % 2 === 0).map((value) => (value - 100) / 2));
+  for (const step of [0, 1, 2, 3, 4, 5])
+    seen.push([...(await addedBy(sets, step))[0]].filter((_, i) => i % 2 === 0).map((value) => (value - 100) / 2));
   const [first, second] = [seen.slice(0, 3).flat(), seen.slice(3).flat()];
   for (const round of [first, second]) expect([...round].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
   expect(first).not.toEqual(second);
@@ -74,6 +121,8 @@ test('rows of the large set that come again are answered once; those that come o
 });
 
 test('the large set’s rows cannot be used where the student takes columns that they lack', () => {
-  expect(() => setsOf([{}, { from: 'large' }], true)).toThrow('distill.transfer[1].from is large: its rows lack columns that the student takes');
+  expect(() => setsOf([{}, { from: 'large' }], true)).toThrow(
+    'distill.transfer[1].from is large: its rows lack columns that the student takes',
+  );
   expect(() => setsOf([{}], true)).not.toThrow();
 });

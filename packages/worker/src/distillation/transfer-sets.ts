@@ -1,7 +1,22 @@
 // Rows without labels that are added to each batch of a student: rows of the batch once more, changed by draws of their
 // own, rows that are put together from its columns, or rows of the large set or a pool, which go round in a shuffled
 // order. All are a function of (seed, epoch, step).
-import { columnWidth, epochOrder, hashName, hashWords, randomStream, StillhouseError, stepsPerEpoch, totalSteps, type DatasetManifest, type EpochOrder, type RowIds, type Schedule, type SetManifest, type TransferConfig } from '@stillhouse/core';
+import {
+  columnWidth,
+  epochOrder,
+  hashName,
+  hashWords,
+  randomStream,
+  StillhouseError,
+  stepsPerEpoch,
+  totalSteps,
+  type DatasetManifest,
+  type EpochOrder,
+  type RowIds,
+  type Schedule,
+  type SetManifest,
+  type TransferConfig,
+} from '@stillhouse/core';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
 import type * as tf from '@tensorflow/tfjs';
 import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../augment.js';
@@ -42,7 +57,12 @@ export interface TransferOptions {
 /** Draws of a set's own, unlike those of the batch and of other sets. */
 const seedOf = (seed: number, index: number, copy = 0): number => hashWords(seed, hashName('transfer'), index, copy);
 
-const changed = (batch: Batch, rows: RowIds, config: TransferConfig, place: { where: AugmentPlace; image: ImageOfRow | undefined }): Float32Array => (config.augment ? augment(batch, rows, config.augment, place).x : batch.x);
+const changed = (
+  batch: Batch,
+  rows: RowIds,
+  config: TransferConfig,
+  place: { where: AugmentPlace; image: ImageOfRow | undefined },
+): Float32Array => (config.augment ? augment(batch, rows, config.augment, place).x : batch.x);
 
 function fromBatch(config: TransferConfig, index: number, { image }: TransferOptions): TransferSet {
   return {
@@ -69,7 +89,11 @@ function partsOf({ inputShape, columns: [first, ...others] }: DatasetManifest): 
 /** Each column is drawn by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the batch. */
 function fromColumns(config: TransferConfig, index: number, { dataset, image }: TransferOptions): TransferSet {
   const parts = partsOf(dataset);
-  if (!parts) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is columns, and rows have the shape [${dataset.inputShape.join(', ')}]: what stands beside each other in a picture belongs together`);
+  if (!parts)
+    throw new StillhouseError(
+      'RECIPE_INVALID',
+      `distill.transfer[${index}].from is columns, and rows have the shape [${dataset.inputShape.join(', ')}]: what stands beside each other in a picture belongs together`,
+    );
   return {
     waitedMs: 0,
     add({ batch, where }) {
@@ -87,7 +111,17 @@ function fromColumns(config: TransferConfig, index: number, { dataset, image }: 
         }
       }
       const made = { rows, x, y: new Float32Array(rows) };
-      return Promise.resolve({ x: rows > 0 ? changed(made, Array.from({ length: rows }, (_, i) => i), config, { where: { ...where, seed }, image }) : x });
+      return Promise.resolve({
+        x:
+          rows > 0
+            ? changed(
+                made,
+                Array.from({ length: rows }, (_, i) => i),
+                config,
+                { where: { ...where, seed }, image },
+              )
+            : x,
+      });
     },
   };
 }
@@ -106,12 +140,21 @@ class FromSet implements TransferSet {
   ) {
     const { dataset, schedule, fetchBlock } = options;
     const { rowCount, blockRows, windowBlocks } = set;
-    const all = { rowCount, batch: Math.min(rowCount, Math.max(1, Math.round(schedule.batch * config.rows))), ranks: 1, epochs: 1, seed: seedOf(schedule.seed, index), ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }) };
+    const all = {
+      rowCount,
+      batch: Math.min(rowCount, Math.max(1, Math.round(schedule.batch * config.rows))),
+      ranks: 1,
+      epochs: 1,
+      seed: seedOf(schedule.seed, index),
+      ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
+    };
     this.#schedule = { ...all, epochs: Math.ceil(totalSteps(schedule) / stepsPerEpoch(all)) };
     this.#reader = new TrainingReader(dataset, set, this.#schedule, fetchBlock);
     // Rows that come once at most are answered with their batch.
     const comesAgain = totalSteps(schedule) > (variantsOf(config.augment) ?? 1) * stepsPerEpoch(this.#schedule);
-    this.#answers = comesAgain ? answersAbout(set, { ...options, augment: config.augment, seed: this.#schedule.seed }) : undefined;
+    this.#answers = comesAgain
+      ? answersAbout(set, { ...options, augment: config.augment, seed: this.#schedule.seed })
+      : undefined;
   }
 
   get waitedMs(): number {
@@ -126,16 +169,27 @@ class FromSet implements TransferSet {
     const share = { rank: 0, rows: order.rankRows({ step, rank: 0 }) };
     this.#reader.begin({ epoch, step, order, ranks: [share] });
     const batch = await this.#reader.read(share);
-    const x = changed(batch, share.rows, this.config, { where: { ...where, epoch, seed: this.#schedule.seed }, image: this.options.image });
+    const x = changed(batch, share.rows, this.config, {
+      where: { ...where, epoch, seed: this.#schedule.seed },
+      image: this.options.image,
+    });
     return { x, answers: await this.#answers?.of(share.rows, variantAt(this.config.augment, epoch)) };
   }
 }
 
 /** @throws StillhouseError RECIPE_INVALID for the large set's rows, where the small set has columns that they lack */
-function transferSet(config: TransferConfig, index: number, options: TransferOptions & { lacksColumns: boolean }): TransferSet {
+function transferSet(
+  config: TransferConfig,
+  index: number,
+  options: TransferOptions & { lacksColumns: boolean },
+): TransferSet {
   if (config.from === 'small') return fromBatch(config, index, options);
   if (config.from === 'columns') return fromColumns(config, index, options);
-  if (config.from === 'large' && options.lacksColumns) throw new StillhouseError('RECIPE_INVALID', `distill.transfer[${index}].from is large: its rows lack columns that the student takes`);
+  if (config.from === 'large' && options.lacksColumns)
+    throw new StillhouseError(
+      'RECIPE_INVALID',
+      `distill.transfer[${index}].from is large: its rows lack columns that the student takes`,
+    );
   return new FromSet(options.dataset.sets[config.from]!, config, index, options);
 }
 

@@ -29,7 +29,8 @@ const build = (config: unknown): Promise<tf.LayersModel> => tf.models.modelFromJ
 async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
   return withHdf5(bytes, async (file) => {
     const config = file.attrs['model_config']?.value;
-    if (typeof config !== 'string') throw new Error('it holds weights alone, or none of a Keras model: save the whole model');
+    if (typeof config !== 'string')
+      throw new Error('it holds weights alone, or none of a Keras model: save the whole model');
     const model = await build(JSON.parse(config));
     setNamedWeights(model, file.get('model_weights') as Group, readerOf(file));
     return model;
@@ -59,4 +60,5 @@ const hdf5Signature = [0x89, 0x48, 0x44, 0x46];
  * @param bytes of an .h5 file or a .keras archive
  * @throws Error that says what TFJS cannot take over
  */
-export const loadKeras = (bytes: Uint8Array): Promise<tf.LayersModel> => (hdf5Signature.every((byte, i) => bytes[i] === byte) ? fromHdf5(bytes) : fromArchive(bytes));
+export const loadKeras = (bytes: Uint8Array): Promise<tf.LayersModel> =>
+  hdf5Signature.every((byte, i) => bytes[i] === byte) ? fromHdf5(bytes) : fromArchive(bytes);

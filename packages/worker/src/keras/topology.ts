@@ -1,21 +1,30 @@
 // What Keras writes about a model, as TFJS reads it: TFJS knows Keras 2's form, Keras 3 writes another one.
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A tensor that a layer was called with, in Keras 3: [layer, node, output]. */
-const historyOf = (value: unknown): unknown[] | undefined => (isObject(value) && value['class_name'] === '__keras_tensor__' ? ((value['config'] as Json)['keras_history'] as unknown[]) : undefined);
+const historyOf = (value: unknown): unknown[] | undefined =>
+  isObject(value) && value['class_name'] === '__keras_tensor__'
+    ? ((value['config'] as Json)['keras_history'] as unknown[])
+    : undefined;
 
 function historiesIn(value: unknown): unknown[][] {
   const history = historyOf(value);
   if (history) return [history];
-  return Array.isArray(value) ? value.flatMap(historiesIn) : isObject(value) ? Object.values(value).flatMap(historiesIn) : [];
+  return Array.isArray(value)
+    ? value.flatMap(historiesIn)
+    : isObject(value)
+      ? Object.values(value).flatMap(historiesIn)
+      : [];
 }
 
 /** A call of a layer: Keras 3's { args, kwargs } as Keras 2's list of [layer, node, output, {}]. */
 function callOf(call: unknown, layer: string): unknown {
   if (!isObject(call)) return call;
-  if (historiesIn(call['kwargs']).length > 0) throw new Error(`the layer ${layer} gets tensors by name, which TFJS does not know`);
+  if (historiesIn(call['kwargs']).length > 0)
+    throw new Error(`the layer ${layer} gets tensors by name, which TFJS does not know`);
   return historiesIn(call['args']).map((history) => [...history, {}]);
 }
 
@@ -27,24 +36,35 @@ const activations: Readonly<Record<string, string>> = { silu: 'swish' };
 
 function activationOf(value: unknown, layer: string): unknown {
   const name = isObject(value) ? value['config'] : value;
-  if (name === 'hard_sigmoid' || name === 'hard_silu') throw new Error(`the layer ${layer} has the activation ${name}, which TFJS computes otherwise`);
+  if (name === 'hard_sigmoid' || name === 'hard_silu')
+    throw new Error(`the layer ${layer} has the activation ${name}, which TFJS computes otherwise`);
   return typeof name === 'string' ? (activations[name] ?? name) : value;
 }
 
 /** Settings that TFJS would silently leave out, with the values that mean nothing. */
-const neutral: Readonly<Record<string, readonly unknown[]>> = { groups: [1], threshold: [0], negative_slope: [0], renorm: [false], rms_scaling: [false], lora_rank: [null], quantization_config: [null] };
+const neutral: Readonly<Record<string, readonly unknown[]>> = {
+  groups: [1],
+  threshold: [0],
+  negative_slope: [0],
+  renorm: [false],
+  rms_scaling: [false],
+  lora_rank: [null],
+  quantization_config: [null],
+};
 
 function settingOf([key, value]: [string, unknown], layer: string, className: string): [string, unknown][] {
   if (key.endsWith('_initializer')) return [[key, { class_name: 'Zeros', config: {} }]];
   if (key.endsWith('_regularizer') || key.endsWith('_constraint')) return [];
-  if (key === 'layers' || key === 'layer' || key === 'backward_layer' || key === 'cell') return [[key, Array.isArray(value) ? value.map(layerOf) : layerOf(value)]];
+  if (key === 'layers' || key === 'layer' || key === 'backward_layer' || key === 'cell')
+    return [[key, Array.isArray(value) ? value.map(layerOf) : layerOf(value)]];
   if (key === 'input_layers' || key === 'output_layers') return [[key, endsOf(value)]];
   if (key === 'dtype') return [[key, 'float32']];
   if (key === 'batch_shape') return [['batch_input_shape', value]];
   if (key.endsWith('activation')) return [[key, activationOf(value, layer)]];
   if (key === 'axis' && className === 'BatchNormalization' && Array.isArray(value)) return [[key, value[0]]];
   if (key === 'negative_slope' && className === 'LeakyReLU') return [['alpha', value]];
-  if (key in neutral && !neutral[key].includes(value)) throw new Error(`the layer ${layer} has ${key} ${JSON.stringify(value)}, which TFJS does not know`);
+  if (key in neutral && !neutral[key].includes(value))
+    throw new Error(`the layer ${layer} has ${key} ${JSON.stringify(value)}, which TFJS does not know`);
   return [[key, value]];
 }
 
@@ -52,9 +72,16 @@ function layerOf(value: unknown): unknown {
   if (!isObject(value) || !isObject(value['config'])) return value;
   const className = String(value['class_name']);
   const name = (value['config']['name'] as string | undefined) ?? className;
-  const config = Object.fromEntries(Object.entries(value['config']).flatMap((entry) => settingOf(entry, name, className)));
+  const config = Object.fromEntries(
+    Object.entries(value['config']).flatMap((entry) => settingOf(entry, name, className)),
+  );
   const calls = value['inbound_nodes'];
-  return { class_name: className, config, ...('name' in value ? { name: value['name'] } : {}), ...(Array.isArray(calls) ? { inbound_nodes: calls.map((call) => callOf(call, name)) } : {}) };
+  return {
+    class_name: className,
+    config,
+    ...('name' in value ? { name: value['name'] } : {}),
+    ...(Array.isArray(calls) ? { inbound_nodes: calls.map((call) => callOf(call, name)) } : {}),
+  };
 }
 
 /**

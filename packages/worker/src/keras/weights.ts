@@ -13,7 +13,8 @@ export function readerOf(file: Group): Read {
 }
 
 function put(layer: tf.layers.Layer, paths: readonly string[], read: Read): void {
-  if (paths.length !== layer.weights.length) throw new Error(`the layer ${layer.name} has ${layer.weights.length} weights, and the file ${paths.length} for it`);
+  if (paths.length !== layer.weights.length)
+    throw new Error(`the layer ${layer.name} has ${layer.weights.length} weights, and the file ${paths.length} for it`);
   const values = paths.map(read);
   layer.setWeights(values);
   tf.dispose(values);
@@ -21,16 +22,27 @@ function put(layer: tf.layers.Layer, paths: readonly string[], read: Read): void
 
 /** A list of names among a group's attributes; long ones are kept in pieces. */
 function namesIn(group: Group, key: string): string[] {
-  const pieces = key in group.attrs ? [key] : Object.keys(group.attrs).filter((name) => new RegExp(`^${key}\\d+$`).test(name)).sort((a, b) => Number(a.slice(key.length)) - Number(b.slice(key.length)));
+  const pieces =
+    key in group.attrs
+      ? [key]
+      : Object.keys(group.attrs)
+          .filter((name) => new RegExp(`^${key}\\d+$`).test(name))
+          .sort((a, b) => Number(a.slice(key.length)) - Number(b.slice(key.length)));
   // An empty list is one of numbers.
-  return pieces.flatMap((piece) => [...(group.attrs[piece].value as Iterable<unknown>)]).filter((name) => typeof name === 'string');
+  return pieces
+    .flatMap((piece) => [...(group.attrs[piece].value as Iterable<unknown>)])
+    .filter((name) => typeof name === 'string');
 }
 
 /** Of an HDF5 file: a group for each layer, whose weights are named; those of a model within the model are named by its layers. */
 export function setNamedWeights(model: tf.LayersModel, root: Group, read: Read): void {
   const set = (layer: tf.layers.Layer, paths: readonly string[]): void => {
     if (!(layer instanceof tf.LayersModel)) return put(layer, paths, read);
-    for (const inner of layer.layers) set(inner, paths.filter((path) => path.split('/').includes(inner.name)));
+    for (const inner of layer.layers)
+      set(
+        inner,
+        paths.filter((path) => path.split('/').includes(inner.name)),
+      );
   };
   for (const layer of model.layers) {
     const group = root.get(layer.name) as Group | null;
@@ -39,15 +51,24 @@ export function setNamedWeights(model: tf.LayersModel, root: Group, read: Read):
 }
 
 /** As Keras names what it saves by its class. */
-const snakeCase = (name: string): string => name.replaceAll(/\W+/g, '').replaceAll(/(.)([A-Z][a-z]+)/g, '$1_$2').replaceAll(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+const snakeCase = (name: string): string =>
+  name
+    .replaceAll(/\W+/g, '')
+    .replaceAll(/(.)([A-Z][a-z]+)/g, '$1_$2')
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase();
 
 /** A layer's own arrays, 0, 1, …, then those of the layer within it, such as a recurrent one's cell. */
 function variablesIn(group: Group, layer: string): string[] {
   const own = group.get('vars') as Group | null;
   const inner = group.keys().filter((key) => key !== 'vars' && !key.startsWith('seed_generator'));
-  if (inner.length > 1) throw new Error(`the layer ${layer} consists of ${inner.join(', ')}, whose weights are not read`);
+  if (inner.length > 1)
+    throw new Error(`the layer ${layer} consists of ${inner.join(', ')}, whose weights are not read`);
   const keys = (own?.keys() ?? []).filter((key) => /^\d+$/.test(key)).sort((a, b) => Number(a) - Number(b));
-  return [...keys.map((key) => `${own!.path}/${key}`), ...inner.flatMap((key) => variablesIn(group.get(key) as Group, layer))];
+  return [
+    ...keys.map((key) => `${own!.path}/${key}`),
+    ...inner.flatMap((key) => variablesIn(group.get(key) as Group, layer)),
+  ];
 }
 
 /** Of a .keras archive: groups that are named by the classes of layers, in their order. */
