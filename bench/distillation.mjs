@@ -67,12 +67,12 @@ const rows = [];
 for (const [variant, settings] of Object.entries(variants).filter(
   ([variant]) => !values.variant || variant === values.variant,
 )) {
-  const columns = { teacher: [], alone: [], student: [] };
+  const columns = { teacher: [], baseline: [], student: [] };
   let wins = 0;
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
     const record = runOnce([...example.settings(seed), ...settings, ...values.set]);
     for (const column of Object.keys(columns)) columns[column].push(example.of(record[column].test));
-    wins += example.of(record.student.test) < example.of(record.alone.test) ? 1 : 0;
+    wins += example.of(record.student.test) < example.of(record.baseline.test) ? 1 : 0;
     console.error(
       `${variant}, seed ${seed}: ${Object.entries(columns)
         .map(([column, numbers]) => `${column} ${numbers.at(-1).toFixed(example.digits)}`)
@@ -80,11 +80,11 @@ for (const [variant, settings] of Object.entries(variants).filter(
     );
   }
   rows.push(
-    `| ${variant} | ${shown(columns.teacher)} | ${shown(columns.alone)} | ${shown(columns.student)} | ${wins} of ${values.seeds} |`,
+    `| ${variant} | ${shown(columns.teacher)} | ${shown(columns.baseline)} | ${shown(columns.student)} | ${wins} of ${values.seeds} |`,
   );
 }
 console.log(`${name}: ${example.measure}, mean ± standard deviation over ${values.seeds} seeds\n`);
 console.log(
-  '| distilled on | teacher | student alone | student distilled | distilled is better |\n| --- | --- | --- | --- | --- |',
+  '| distilled on | teacher | student baseline | student distilled | distilled is better |\n| --- | --- | --- | --- | --- |',
 );
 console.log(rows.join('\n'));

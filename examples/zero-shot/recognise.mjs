@@ -53,7 +53,7 @@ console.log(
     .map((text, i) => (i === 0 ? text.padEnd(8) : text.padStart(21)))
     .join(''),
 );
-for (const name of ['teacher', 'student', 'alone']) {
+for (const name of ['teacher', 'student', 'baseline']) {
   const all = fitsOf(await load(name));
   const handicap = handicapOf(all);
   const guess = (fits) =>

@@ -83,8 +83,8 @@ test('a student with a class and a column of its own: on two backends, evaluated
     const { record, folder: out, stderr } = await scratch.train(path, ['--backend', backend, '--workers', '2']);
     expect(stderr).toMatch(/columns of data.small that only the student gets: price/);
     expect(stderr).toMatch(/classes of data.small that the teacher does not know: Kyoto/);
-    const { teacher, student, alone } = record;
-    expect([student!.test['rows'], alone!.test['rows']]).toEqual([240, 240]);
+    const { teacher, student, baseline } = record;
+    expect([student!.test['rows'], baseline!.test['rows']]).toEqual([240, 240]);
     expect(teacher!.test['rows']).toBeLessThan(200);
     const evaluated = JSON.parse(
       (await scratch.run(['evaluate', out, '--backend', backend, '--json'])).stdout,
@@ -92,7 +92,11 @@ test('a student with a class and a column of its own: on two backends, evaluated
     // Sums are added up rank by rank there, and row by row here.
     const near = (test: object): object =>
       Object.fromEntries(Object.entries(test).map(([name, value]) => [name, expect.closeTo(value as number, 9)]));
-    expect(evaluated).toEqual({ teacher: near(teacher!.test), student: near(student!.test), alone: near(alone!.test) });
+    expect(evaluated).toEqual({
+      teacher: near(teacher!.test),
+      student: near(student!.test),
+      baseline: near(baseline!.test),
+    });
     const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n');
     const { stdout } = await scratch.run(['predict', out, '--backend', backend], { stdin: `${rows.join('\n')}\n` });
     const predicted = stdout

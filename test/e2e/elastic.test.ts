@@ -59,7 +59,7 @@ const recipes: Record<string, RecipeInput> = {
 };
 
 const everyRowOnce = (record: RunRecord): void => {
-  for (const phase of [record.teacher!, record.student!, record.alone!]) {
+  for (const phase of [record.teacher!, record.student!, record.baseline!]) {
     expect(phase.epochs.map(({ epoch }) => epoch)).toEqual(phase.epochs.map((_, i) => i));
     for (const epoch of phase.epochs) expect(epoch.rowsDigest).toBe(phase.expectedRowsDigest);
   }

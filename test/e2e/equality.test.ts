@@ -40,15 +40,15 @@ describe.each(Object.entries(models))('%s', (_, change) => {
     for (const workers of counts) {
       const { record } = await scratch.train(smallRecipe({ ...change, ranks }), ['--workers', String(workers)]);
       expect(record.workers).toHaveLength(workers);
-      const { teacher, student, alone } = record;
+      const { teacher, student, baseline } = record;
       hashes.push({
         teacher: teacher!.weightsSha256,
         student: student!.weightsSha256,
-        alone: alone!.weightsSha256,
+        baseline: baseline!.weightsSha256,
         test: teacher!.test,
       });
       // Every row exactly once an epoch.
-      for (const phase of [teacher!, student!, alone!]) {
+      for (const phase of [teacher!, student!, baseline!]) {
         for (const epoch of phase.epochs)
           expect([epoch.rows, epoch.rowsDigest]).toEqual([
             phase === teacher ? record.dataset.rows['large'] : 30,
@@ -57,7 +57,7 @@ describe.each(Object.entries(models))('%s', (_, change) => {
       }
     }
     for (const hash of hashes) expect(hash).toEqual(hashes[0]);
-    expect(hashes[0].student).not.toBe(hashes[0].alone);
+    expect(hashes[0].student).not.toBe(hashes[0].baseline);
   });
 });
 

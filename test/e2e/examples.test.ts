@@ -51,7 +51,7 @@ describe('examples run at a small size', () => {
       join(root, 'examples/borehole/recipe.yaml'),
       set('teacher.epochs=3', 'student.epochs=60'),
     );
-    expect(record.student!.test['rmse']).toBeLessThan(record.alone!.test['rmse'] as number);
+    expect(record.student!.test['rmse']).toBeLessThan(record.baseline!.test['rmse'] as number);
   });
 
   test.skipIf(!has('mnist'))(
@@ -75,7 +75,7 @@ describe('examples run at a small size', () => {
         ...small,
         ...set('distill.correctBiases=true'),
       ]);
-      expect(corrected.alone!.weightsSha256).toBe(plain.alone!.weightsSha256);
+      expect(corrected.baseline!.weightsSha256).toBe(plain.baseline!.weightsSha256);
       expect(corrected.student!.weightsSha256).not.toBe(plain.student!.weightsSha256);
       // One that believes in a 3 no less than its teacher finds more of them.
       expect(corrected.student!.test['errors']).toBeLessThan(plain.student!.test['errors'] as number);
@@ -108,7 +108,7 @@ describe('examples run at a small size', () => {
       join(root, 'examples/transfer/recipe.yaml'),
       set('data.large.take=4000', `teacher.pretrained=${folder}`),
     );
-    expect(record.student!.test['accuracy']).toBeGreaterThan(record.alone!.test['accuracy'] as number);
+    expect(record.student!.test['accuracy']).toBeGreaterThan(record.baseline!.test['accuracy'] as number);
     expect(record.student!.parameters).toBe(130);
   });
 
@@ -132,11 +132,11 @@ describe('examples run at a small size', () => {
         { encoding: 'utf8', env: { ...process.env, STILLHOUSE_DATA: dirname(mnistFolder!) } },
       );
       expect(status, stderr).toBe(0);
-      const [, teacher, student, alone] = stdout
+      const [, teacher, student, baseline] = stdout
         .trim()
         .split('\n')
         .map((line) => line.match(/\d+\.\d(?= %)/g)?.map(Number) ?? []);
-      for (const shares of [teacher, student, alone]) expect(shares).toHaveLength(4);
+      for (const shares of [teacher, student, baseline]) expect(shares).toHaveLength(4);
       // By chance it would be 12.5 % of the digits that it knows.
       expect(teacher[0]).toBeGreaterThan(50);
     },

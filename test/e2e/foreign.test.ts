@@ -172,7 +172,7 @@ describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
 
   test('one in ONNX, and an ensemble of formats', async () => {
     const { record } = await train(taughtBy('mlp.onnx'));
-    expect(record.student!.weightsSha256).not.toBe(record.alone!.weightsSha256);
+    expect(record.student!.weightsSha256).not.toBe(record.baseline!.weightsSha256);
     const { record: both, folder } = await train({
       ...smallRecipe(),
       teacher: { pretrained: [scratch.path('mlp.onnx'), scratch.path('table')] },

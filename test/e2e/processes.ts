@@ -7,13 +7,13 @@ import type { Running, Scratch } from './cli.js';
 export interface Hashes {
   readonly teacher: string;
   readonly student: string;
-  readonly alone: string;
+  readonly baseline: string;
 }
 
-export const hashesOf = ({ teacher, student, alone }: RunRecord): Hashes => ({
+export const hashesOf = ({ teacher, student, baseline }: RunRecord): Hashes => ({
   teacher: teacher!.weightsSha256,
   student: student!.weightsSha256,
-  alone: alone!.weightsSha256,
+  baseline: baseline!.weightsSha256,
 });
 
 /** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */

@@ -57,7 +57,7 @@ test('a report of classes has everything, and fetches nothing', async () => {
   expect(html.match(/(src|href)="(?!data:)/g)).toBeNull();
   expect(html).not.toMatch(/<script|@import|NaN|undefined/);
   const record = scratch.readRecord(classified);
-  for (const phase of ['teacher', 'student', 'alone'] as const) expect(html).toContain(record[phase]!.weightsSha256);
+  for (const phase of ['teacher', 'student', 'baseline'] as const) expect(html).toContain(record[phase]!.weightsSha256);
   // What it computes from the files is what the run measured.
   const accuracy = (100 * (record.student!.test['accuracy'] as number)).toFixed(2);
   expect(html).toContain(`${accuracy} %`);

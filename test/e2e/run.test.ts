@@ -44,7 +44,7 @@ describe('a run folder', () => {
     expect(record.dataset.rows).toEqual({ large: 183, largeValidation: 20, small: 30, test: 50 });
   });
 
-  test.each(['teacher', 'student', 'alone'] as const)(
+  test.each(['teacher', 'student', 'baseline'] as const)(
     '%s: weightsSha256 is the hash of the trainable weights as little-endian fp32',
     (name) => {
       const tensors = decodeSafetensors(readFileSync(join(folder, name, 'model.safetensors')));
@@ -95,14 +95,14 @@ describe('a run folder', () => {
       const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
       expect(status).toBe(0);
       expect(stdout).toMatch(/teacher .*100% {2}\d+ rows {2}[\d,]+ rows\/s {2}loss [\d.]+ {2}ETA/);
-      expect(stdout).toMatch(/student alone .*100%/);
+      expect(stdout).toMatch(/student baseline .*100%/);
     },
   );
 
   test('evaluate gives the metrics of run.json from the files alone', async () => {
     const { stdout } = await scratch.run(['evaluate', folder, '--json']);
     const metrics = JSON.parse(stdout) as Record<string, { rmse: number }>;
-    for (const name of ['teacher', 'student', 'alone'] as const)
+    for (const name of ['teacher', 'student', 'baseline'] as const)
       expect(metrics[name].rmse).toBeCloseTo(record[name]!.test['rmse'] as number, 6);
     expect((await scratch.run(['evaluate', folder])).stdout).toMatch(/teacher +[-\d.]+ +[-\d.]+/);
   });
@@ -130,7 +130,7 @@ describe('a run folder', () => {
     expect(stdout).toMatch(/parameters +bytes +test r2 +test rmse +test mae +time/);
     expect(stdout).toMatch(/^teacher +193 +772 /m);
     expect(stdout).toMatch(/^student \(distilled\) +49 +196 /m);
-    expect(stdout).toMatch(/^student \(alone\) +49 +196 /m);
+    expect(stdout).toMatch(/^student \(baseline\) +49 +196 /m);
     expect(stdout).toContain(`Written to ${out}`);
   });
 });
@@ -297,7 +297,7 @@ describe('examples', () => {
   test('friedman: the teacher learns the function, and its student beats itself trained alone', async () => {
     const { record } = await scratch.train(join(root, 'examples/friedman/recipe.yaml'));
     expect(record.teacher!.test['r2']).toBeGreaterThan(0.97);
-    expect(record.student!.test['r2']).toBeGreaterThan(record.alone!.test['r2'] as number);
+    expect(record.student!.test['r2']).toBeGreaterThan(record.baseline!.test['r2'] as number);
   });
 
   test.skipIf(!mnistFolder)(
@@ -312,7 +312,7 @@ describe('examples', () => {
       expect(record.dataset.rows).toEqual({ large: 60_000, small: 1_000, test: 10_000 });
       expect(record.teacher!.test).toMatchObject({ rows: 10_000 });
       expect(record.teacher!.test['errors']).toBeLessThan(600);
-      expect(record.student!.test['errors']).toBeLessThan(record.alone!.test['errors'] as number);
+      expect(record.student!.test['errors']).toBeLessThan(record.baseline!.test['errors'] as number);
       expect(existsSync(join(folder, 'student', 'model.json'))).toBe(true);
     },
   );

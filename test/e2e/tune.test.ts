@@ -74,7 +74,7 @@ describe('a run that is tuned', () => {
     );
     expect(plain.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
     expect(plain.student!.weightsSha256).toBe(record.student!.weightsSha256);
-    expect(plain.alone!.weightsSha256).toBe(record.alone!.weightsSha256);
+    expect(plain.baseline!.weightsSha256).toBe(record.baseline!.weightsSha256);
   });
 
   test('comes out the same for another number of workers, and never looks at the test set', async () => {

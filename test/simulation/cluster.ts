@@ -3,18 +3,15 @@ import {
   hashName,
   randomStream,
   replayJournal,
-  StateUpload,
   tunedJob,
-  type Capture,
   type Clock,
   type CoordinatorNotice,
   type ErrorRecord,
-  type StateUploader,
   type Transport,
   type TunedValues,
 } from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
-import { startWorker, type RunningWorker } from '@stillhouse/worker';
+import { StateUpload, startWorker, type Capture, type RunningWorker, type StateUploader } from '@stillhouse/worker';
 import { Checkers } from './checkers.js';
 import { SimDisk } from './disk.js';
 import { Network, SimProcess, VirtualClock } from './network.js';

@@ -12,98 +12,96 @@ interface Mutation {
   readonly replace: string;
 }
 
-const protocol = 'packages/core/src/protocol';
-
 const mutations: readonly Mutation[] = [
   {
     bug: 'partial sums are added in the order of arrival',
-    file: `${protocol}/collective.ts`,
+    file: 'packages/core/src/collective/collective.ts',
     find: 'finishTree(ranks, (span) => partials.get(spanKey(span)), data);',
     replace:
       'void finishTree; void ranks; const total = new Float32Array(data.length); for (const part of partials.values()) part.forEach((value, i) => (total[i] += value)); data.set(total);',
   },
   {
     bug: 'nobody waits for spares',
-    file: `${protocol}/collective.ts`,
+    file: 'packages/core/src/collective/collective.ts',
     find: '|| partials.size < this.#subtrees.size || marks.size < this.#spares.length) return [];',
     replace: '|| partials.size < this.#subtrees.size) return [];',
   },
   {
     bug: 'a partial sum that comes twice is added to the next operation',
-    file: `${protocol}/collective.ts`,
+    file: 'packages/core/src/collective/collective.ts',
     find: 'frame.op < this.#op) return [];',
     replace: 'frame.op < this.#op - 1) return [];',
   },
   {
     bug: 'one that holds all ranks sums in place while spares still read',
-    file: `${protocol}/worker-running.ts`,
+    file: 'packages/core/src/worker/running.ts',
     find: 'inPlace: run.members.length === 1',
     replace: 'inPlace: ranks.length === schedule.ranks',
   },
   {
     bug: 'reports that were lost are not sent again',
-    file: `${protocol}/worker-machine.ts`,
+    file: 'packages/core/src/worker/machine.ts',
     find: 'if (!training || training.phase !== known.phase) return [];',
     replace: 'if (known) return [];',
   },
   {
     bug: 'an evaluation that was interrupted is left out',
-    file: `${protocol}/training-state.ts`,
+    file: 'packages/core/src/wire/training-state.ts',
     find: "training.epochs.length < training.step / stepsPerEpoch(schedule) ? 'evaluate' : 'step';",
     replace:
       "training.epochs.length < training.step / stepsPerEpoch(schedule) && training.ops % 2 === 0 ? 'evaluate' : 'step';",
   },
   {
     bug: 'the rows of a step are not accounted for',
-    file: `${protocol}/training-state.ts`,
+    file: 'packages/core/src/wire/training-state.ts',
     find: 'ledger: addLedgers(training.ledger, done.ledger),',
     replace: 'ledger: training.step % 7 === 3 ? training.ledger : addLedgers(training.ledger, done.ledger),',
   },
   {
     bug: 'training goes on from the oldest state',
-    file: `${protocol}/membership.ts`,
+    file: 'packages/core/src/coordinator/plan.ts',
     find: 'const newest = Math.max(...candidates.map(opsOf));',
     replace: 'const newest = Math.min(...candidates.map(opsOf));',
   },
   {
     bug: 'whoever is behind is not healed',
-    file: `${protocol}/membership.ts`,
+    file: 'packages/core/src/coordinator/plan.ts',
     find: 'heals: behind.map((to, i) => ({ to, from: whole[i % whole.length] })),',
     replace: 'heals: behind.slice(1).map((to, i) => ({ to, from: whole[i % whole.length] })),',
   },
   {
     bug: 'the coordinator decides before all have said how far they are',
-    file: `${protocol}/membership-change.ts`,
+    file: 'packages/core/src/coordinator/membership-change.ts',
     find: 'if (!asked.every(({ workerId }) => membership.acknowledged.has(workerId)))',
     replace: 'if (!asked.some(({ workerId }) => membership.acknowledged.has(workerId)))',
   },
   {
     bug: 'a generation is used again',
-    file: `${protocol}/membership-change.ts`,
+    file: 'packages/core/src/coordinator/membership-change.ts',
     find: 'const generation = Math.max(state.generation, state.options.term * generationsPerTerm) + 1;',
     replace: 'const generation = Math.max(state.generation, state.options.term * generationsPerTerm + 1);',
   },
   {
     bug: 'members that are stuck are not linked anew',
-    file: `${protocol}/membership-change.ts`,
+    file: 'packages/core/src/coordinator/membership-change.ts',
     find: 'if (!stuck || members.length === 0) return',
     replace: 'if (stuck || !stuck) return',
   },
   {
     bug: 'messages that were lost are not sent again',
-    file: `${protocol}/membership-change.ts`,
+    file: 'packages/core/src/coordinator/membership-change.ts',
     find: 'if (!beat || nowMs - worker.toldMs < limits.resendMs) return',
     replace: 'if (beat || nowMs - worker.toldMs < limits.resendMs) return',
   },
   {
     bug: 'workers that say nothing are waited for',
-    file: `${protocol}/coordinator-machine.ts`,
+    file: 'packages/core/src/coordinator/machine.ts',
     find: 'if (silentMs > heartbeatTimeoutMs) {',
     replace: 'if (silentMs > 1e9) {',
   },
   {
     bug: 'a phase is done before all of its epochs are known',
-    file: `${protocol}/phase-reports.ts`,
+    file: 'packages/core/src/coordinator/phase-reports.ts',
     find: 'if (phase.epochs.length < Math.ceil(lead.steps',
     replace: 'if (phase.epochs.length < 0 * Math.ceil(lead.steps',
   },
@@ -115,25 +113,25 @@ const mutations: readonly Mutation[] = [
   },
   {
     bug: 'a coordinator that was replaced sends workers away',
-    file: `${protocol}/coordinator-machine.ts`,
+    file: 'packages/core/src/coordinator/machine.ts',
     find: "if (state.ended === 'fenced') return",
     replace: "if (state.ended === 'fenced' && state.nextWorker < 0) return",
   },
   {
     bug: 'a coordinator that is started again forgets the tuned numbers',
-    file: `${protocol}/coordinator-machine.ts`,
+    file: 'packages/core/src/coordinator/machine.ts',
     find: 'const job = options.history.tuned ? tunedJob(options.job, options.history.tuned) : options.job;',
     replace: 'const { job } = options;',
   },
   {
     bug: 'workers train the student without its tuned numbers',
-    file: `${protocol}/worker-machine.ts`,
+    file: 'packages/core/src/worker/machine.ts',
     find: 'const job = tuned ? tunedJob(state.job, tuned) : state.job;',
     replace: 'const job = tuned ? state.job : tunedJob(state.job, {});',
   },
   {
     bug: 'the biases of a student that stopped early are not corrected',
-    file: `${protocol}/training-state.ts`,
+    file: 'packages/core/src/wire/training-state.ts',
     find: 'correct: isOver && phase',
     replace: 'correct: last && phase',
   },
@@ -145,25 +143,25 @@ const mutations: readonly Mutation[] = [
   },
   {
     bug: 'a block that another worker has no more is not asked for again',
-    file: 'packages/worker/src/block-supply.ts',
+    file: 'packages/worker/src/block/supply.ts',
     find: 'tries < limits.blockTries; tries++) yield',
     replace: 'tries < limits.blockTries && "bytes" in located; tries++) yield',
   },
   {
     bug: 'a worker that does not hand out its block is waited for',
-    file: 'packages/worker/src/peer-blocks.ts',
+    file: 'packages/worker/src/block/peers.ts',
     find: 'clock.after(limits.peerBlockMs,',
     replace: 'clock.after(1e9 + limits.peerBlockMs,',
   },
   {
     bug: 'the state changes while it is copied',
-    file: 'packages/worker/src/run-worker.ts',
+    file: 'packages/worker/src/run/run-worker.ts',
     find: 'if (copying) await this.#untilCopied(copying);',
     replace: 'if (copying) void this.#untilCopied(copying);',
   },
   {
     bug: 'the state is copied before its last change',
-    file: 'packages/worker/src/run-worker.ts',
+    file: 'packages/worker/src/run/run-worker.ts',
     find: 'await Promise.all([this.#changed, before]);',
     replace: 'await Promise.all([before]);',
   },

@@ -117,7 +117,7 @@ for (let round = 0; kills() < wanted; round++) {
   const held =
     typeof record !== 'string' &&
     JSON.stringify(hashesOf(record)) === JSON.stringify(expected) &&
-    [record.teacher!, record.student!, record.alone!].every((phase) =>
+    [record.teacher!, record.student!, record.baseline!].every((phase) =>
       phase.epochs.every(({ rowsDigest }) => rowsDigest === phase.expectedRowsDigest),
     );
   if (!held) failed += 1;

@@ -15,7 +15,7 @@ import { addStatus } from './commands/status.js';
 import { addSweep } from './commands/sweep.js';
 import { tellLine } from './commands/terminal.js';
 import { addWorker } from './commands/worker.js';
-import { version } from './version.js';
+import { version } from 'stillhouse';
 
 function createProgram(): Command {
   const program = new Command('stillhouse')

@@ -10,7 +10,7 @@ import {
   type PhaseName,
 } from '@stillhouse/core';
 import { incidentOf } from '@stillhouse/coordinator';
-import { formatMetric, shownMetrics } from './summary.js';
+import { formatMetric, shownMetrics } from 'stillhouse';
 
 export interface Progress {
   /** @param job with the numbers that a search has chosen, once it has */
@@ -25,7 +25,7 @@ export interface ProgressTarget {
   readonly stream: NodeJS.WritableStream;
 }
 
-const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', alone: 'student alone' };
+const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', baseline: 'student baseline' };
 
 /** Lines that are worth telling anywhere. */
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {

@@ -21,8 +21,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
 import {
   modelFiles,
+  parseRunRecord,
+  storedNamesOf,
   StillhouseError,
   type CheckpointRecord,
   type ExportedModel,
@@ -67,14 +70,15 @@ const writeJson = (path: string, value: unknown, mode?: number): void =>
   writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode);
 
 /** What a coordinator must know of the one before it; readable by its user alone. */
-export interface CoordinatorSecrets {
-  readonly term: number;
-  readonly runId: string;
-  readonly token: string;
-  readonly meshToken: string;
+const secretsSchema = z.object({
+  term: z.int(),
+  runId: z.string(),
+  token: z.string(),
+  meshToken: z.string(),
   /** HOST:PORT at which it listened. */
-  readonly listen: string;
-}
+  listen: z.string(),
+});
+export type CoordinatorSecrets = Readonly<z.infer<typeof secretsSchema>>;
 
 export class RunFolder implements RunStore {
   private constructor(
@@ -135,7 +139,8 @@ export class RunFolder implements RunStore {
 
   /** @throws StillhouseError RUN_NOT_FOUND */
   readRecord(): RunRecord {
-    return this.#readJson('run.json') as RunRecord;
+    const file = join(this.path, 'run.json');
+    return parseRunRecord(this.#readText(file), file);
   }
 
   /** @throws StillhouseError OUT_UNWRITABLE */
@@ -145,7 +150,13 @@ export class RunFolder implements RunStore {
 
   /** @throws StillhouseError RUN_NOT_FOUND */
   readSecrets(): CoordinatorSecrets {
-    return this.#readJson('coordinator.json') as CoordinatorSecrets;
+    const file = join(this.path, 'coordinator.json');
+    try {
+      return secretsSchema.parse(JSON.parse(this.#readText(file)));
+    } catch (cause) {
+      if (cause instanceof StillhouseError) throw cause;
+      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
+    }
   }
 
   /** What `stillhouse status` shows. @throws StillhouseError OUT_UNWRITABLE */
@@ -225,7 +236,9 @@ export class RunFolder implements RunStore {
   }
 
   readModel(phase: PhaseName): Uint8Array | undefined {
-    return readIfThere(join(this.path, phase, 'weights.bin'));
+    return storedNamesOf(phase)
+      .map((name) => readIfThere(join(this.path, name, 'weights.bin')))
+      .find((bytes) => bytes !== undefined);
   }
 
   beginCheckpoint(): CheckpointSink {
@@ -245,7 +258,7 @@ export class RunFolder implements RunStore {
         this.#write(() => {
           fsyncSync(file);
           close();
-          renameSync(part, this.#checkpointPath(record));
+          renameSync(part, this.#checkpointPaths(record)[0]);
           syncFolder(dirname(part));
         }),
       abandon: () => {
@@ -256,12 +269,14 @@ export class RunFolder implements RunStore {
   }
 
   readCheckpoint(record: CheckpointKey): Uint8Array | undefined {
-    return readIfThere(this.#checkpointPath(record));
+    return this.#checkpointPaths(record)
+      .map(readIfThere)
+      .find((bytes) => bytes !== undefined);
   }
 
   dropCheckpoint(record: CheckpointKey): void {
     this.#write(() => {
-      if (existsSync(this.#checkpointPath(record))) unlinkSync(this.#checkpointPath(record));
+      for (const path of this.#checkpointPaths(record)) if (existsSync(path)) unlinkSync(path);
     });
   }
 
@@ -269,21 +284,17 @@ export class RunFolder implements RunStore {
     return join(this.path, 'journal.jsonl');
   }
 
-  #checkpointPath({ phase, ops, sha256 }: CheckpointKey): string {
-    return join(
-      this.path,
-      'checkpoints',
-      `${phase}-${String(ops).padStart(9, '0')}-${sha256.slice(0, 16)}.safetensors`,
-    );
+  /** Where a checkpoint is written, and behind it where an earlier version would have written it. */
+  #checkpointPaths({ phase, ops, sha256 }: CheckpointKey): string[] {
+    const rest = `${String(ops).padStart(9, '0')}-${sha256.slice(0, 16)}.safetensors`;
+    return storedNamesOf(phase).map((name) => join(this.path, 'checkpoints', `${name}-${rest}`));
   }
 
-  #readJson(name: string): unknown {
+  #readText(file: string): string {
     try {
-      return JSON.parse(readFileSync(join(this.path, name), 'utf8'));
+      return readFileSync(file, 'utf8');
     } catch (cause) {
-      throw new StillhouseError('RUN_NOT_FOUND', `${join(this.path, name)} cannot be read: ${reasonOf(cause)}`, {
-        cause,
-      });
+      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
     }
   }
 

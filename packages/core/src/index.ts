@@ -1,46 +1,167 @@
 // @stillhouse/core: the pure parts of Stillhouse. No sockets, timers, engine or process in here.
-export * from './assignment.js';
-export * from './cache.js';
-export * from './calibration.js';
-export * from './class-shares.js';
-export * from './columns.js';
-export * from './early-stopping.js';
-export * from './errors.js';
-export * from './job.js';
-export * from './learning-rate.js';
-export * from './ledger.js';
-export * from './limits.js';
-export * from './metrics.js';
-export * from './model-files.js';
-export * from './order.js';
-export * from './permutation.js';
-export * from './protocol/block-tracker.js';
-export * from './protocol/collective.js';
-export * from './protocol/coordinator-machine.js';
-export * from './protocol/coordinator-state.js';
-export * from './protocol/flat-layout.js';
-export * from './protocol/frames.js';
-export * from './protocol/journal.js';
-export * from './protocol/membership.js';
-export * from './protocol/messages.js';
-export * from './protocol/state-upload.js';
-export * from './protocol/training-file.js';
-export * from './protocol/training-state.js';
-export * from './protocol/worker-machine.js';
-export * from './protocol/worker-state.js';
-export * from './quantize.js';
-export * from './random.js';
-export * from './recipe/parse.js';
-export * from './recipe/schema.js';
-export * from './run-record.js';
-export * from './safetensors.js';
-export * from './sampling.js';
-export * from './schedule.js';
-export * from './statistics.js';
-export * from './transport.js';
-export * from './tree.js';
-export * from './tune/folds.js';
-export * from './tune/gaussian-process.js';
-export * from './tune/search.js';
-export * from './tune/space.js';
-export * from './tune/trial-job.js';
+export { Collective, type Outgoing } from './collective/collective.js';
+export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
+export { decodeFrame, encodeFrame } from './collective/frames.js';
+export { addInto, sumSubtree } from './collective/tree.js';
+export {
+  emptyHistory,
+  replayJournal,
+  type CheckpointRecord,
+  type JournalRecord,
+  type RunHistory,
+} from './coordinator/journal.js';
+export { coordinatorStep, initialCoordinatorState } from './coordinator/machine.js';
+export {
+  membersOf,
+  type CoordinatorEffect,
+  type CoordinatorEvent,
+  type CoordinatorNotice,
+  type CoordinatorOptions,
+  type CoordinatorState,
+} from './coordinator/state.js';
+export {
+  exitCodes,
+  fromErrorRecord,
+  invariant,
+  StillhouseError,
+  toErrorRecord,
+  type ErrorRecord,
+} from './error/errors.js';
+export { limits } from './error/limits.js';
+export { cacheFolder } from './format/cache-folder.js';
+export {
+  bucketOf,
+  cellSize,
+  columnWidth,
+  encodeCells,
+  encodeColumns,
+  inputWidth,
+  logarithmic,
+  missingMarks,
+  type CategoryColumn,
+  type FittedColumn,
+  type NumberColumn,
+  type TensorColumn,
+} from './format/columns.js';
+export { modelFiles, type ExportedModel } from './format/model-files.js';
+export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
+export {
+  bytesOf,
+  decodeSafetensors,
+  encodeSafetensors,
+  floatsOf,
+  joinBytes,
+  numbersOf,
+  zerosOf,
+  type NamedTensor,
+  type Numbers,
+  type TensorType,
+} from './format/safetensors.js';
+export { decideEarlyStopping } from './job/early-stopping.js';
+export {
+  datasetOf,
+  phaseLearningRate,
+  phaseOf,
+  phaseSeed,
+  phasesOf,
+  type DatasetManifest,
+  type Job,
+  type ModelAssets,
+  type ModelShape,
+  type Phase,
+  type SetManifest,
+  type SetName,
+  type TeacherFiles,
+} from './job/job.js';
+export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
+export {
+  runJsonSchema,
+  parseRunRecord,
+  teacherTestOf,
+  type PhaseRecord,
+  type RunRecord,
+  type TunedRecord,
+} from './job/run-record.js';
+export { fitTemperature, type Calibration } from './metric/calibration.js';
+export { fitBiases } from './metric/class-shares.js';
+export {
+  addRows,
+  emptySums,
+  finishMetrics,
+  huberDelta,
+  isClassification,
+  metricsOf,
+  outputsFor,
+  smallerIsBetter,
+  targetCount,
+  totalMetrics,
+  type Metrics,
+  type MetricSums,
+  type TargetScale,
+} from './metric/metrics.js';
+export type { LossName, MetricName } from './metric/names.js';
+export { estimate, type Estimate } from './metric/statistics.js';
+export { countRows, emptyLedger, ledgerDigest, wholeLedger } from './order/ledger.js';
+export { epochOrder, type EpochOrder, type RowIds } from './order/order.js';
+export { dealDraws, type Segment } from './order/sampling.js';
+export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
+export { keyedPermutation, type Permutation } from './random/permutation.js';
+export { gaussian, hashName, hashWords, randomStream, symmetricBeta, type RandomStream } from './random/random.js';
+export { parseRecipe } from './recipe/parse.js';
+export {
+  defineRecipe,
+  distillSchema,
+  isTrained,
+  learnsFromOutputs,
+  recipeJsonSchema,
+  recipeSchema,
+  usesPool,
+  type AugmentConfig,
+  type ColumnConfig,
+  type CopyConfig,
+  type DistillConfig,
+  type LayerConfig,
+  type ModelConfig,
+  type OptimizerConfig,
+  type PlainSourceConfig,
+  type PretrainedTeacherConfig,
+  type Recipe,
+  type RecipeInput,
+  type SourceConfig,
+  type TableConfig,
+  type TermConfig,
+  type TrainingConfig,
+  type TransferConfig,
+} from './recipe/schema.js';
+export { foldsOf, type Fold } from './tune/folds.js';
+export { gaussianProcess } from './tune/gaussian-process.js';
+export { searchState, type Evaluation, type SearchState } from './tune/search.js';
+export { coordinateOf, pointOf, spaceOf, tunedJob, type Dimension, type TunedValues } from './tune/space.js';
+export { trialJob } from './tune/trial-job.js';
+export {
+  decodeBlockAnswer,
+  decodeBlockQuestion,
+  decodeMeshHello,
+  decodeToCoordinator,
+  decodeToWorker,
+  encodeMessage,
+  protocolVersion,
+  type BlockAnswer,
+  type BlockQuestion,
+  type Held,
+  type MeshHello,
+  type ToCoordinator,
+  type ToWorker,
+} from './wire/messages.js';
+export { lengthOf, partAt, readTraining, stateFrames, trainingParts, type NamedBuffer } from './wire/training-file.js';
+export {
+  afterEpoch,
+  afterStep,
+  afterTest,
+  initialTraining,
+  nextTask,
+  type TrainingState,
+} from './wire/training-state.js';
+export type { Clock, Link, Listener, Transport } from './wire/transport.js';
+export { initialWorkerState, workerStep } from './worker/machine.js';
+export type { Membership, RankRows, WorkerEffect, WorkerEvent, WorkerIdentity, WorkerState } from './worker/state.js';

@@ -1,9 +1,10 @@
 // @stillhouse/worker: engines, training step, peer mesh.
-export { backendNames, openBackend, openInferenceBackend, type BackendName } from './backend.js';
-export type { ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
-export { loadModel } from './model-file.js';
-export { startWorker, type RunningWorker, type WorkerOptions } from './run-worker.js';
-export { trainPhase } from './train-phase.js';
-export { evaluateRows } from './evaluate.js';
-export { openPretrained, predictOf, predictRows, type Predict } from './predict.js';
-export { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
+export { backendNames, openBackend, openInferenceBackend, type BackendName } from './backend/backend.js';
+export { StateUpload, type Capture, type StateUploader } from './checkpoint/state-upload.js';
+export type { ComputeTask, Engine, EvaluateTask, FetchBlock } from './engine/engine.js';
+export { tfjsEngine } from './engine/tfjs-engine.js';
+export { loadModel } from './model/model-file.js';
+export { evaluateRows } from './run/evaluate.js';
+export { openPretrained, predictOf, predictRows, type Predict } from './run/predict.js';
+export { startWorker, type RunningWorker } from './run/run-worker.js';
+export { trainPhase } from './run/train-phase.js';

@@ -2,8 +2,8 @@
 import { Argument, Option, type Command } from 'commander';
 import { StillhouseError } from '@stillhouse/core';
 import { engineKinds, installOnnx, installTensorflow, installWebgpu, type EngineKind } from '@stillhouse/native';
-import { inspectBackends, inspectMachine, type BackendState } from '../machine.js';
-import { alignColumns } from '../summary.js';
+import { inspectBackends, inspectMachine, type BackendState } from 'stillhouse';
+import { alignColumns } from 'stillhouse';
 import { jsonOption } from './options.js';
 import { printLine, tellLine } from './terminal.js';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { datasetOf, isClassification, StillhouseError, weightFormats, type PhaseName } from '@stillhouse/core';
 import { installedEngines } from '@stillhouse/native';
-import { compress, type CompressTask } from '../compress/compress.js';
-import { compressMarkdown, compressTable, drawPareto } from '../compress/pareto.js';
-import { readTest } from '../report/judge.js';
-import { mainModel, openData, readRun } from '../trained-run.js';
+import { compress, type CompressTask } from 'stillhouse';
+import { compressMarkdown, compressTable, drawPareto } from 'stillhouse';
+import { readTest } from 'stillhouse';
+import { mainModel, openData, readRun } from 'stillhouse';
 import { jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 
@@ -39,7 +39,7 @@ export function addCompress(program: Command): void {
       new Option('--model <name>', 'which model of each run (default: student, else teacher)').choices([
         'teacher',
         'student',
-        'alone',
+        'baseline',
       ]),
     )
     .option('--out <folder>', 'folder of the models, table.md, pareto.svg and compress.json', 'compressed')

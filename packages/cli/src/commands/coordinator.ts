@@ -2,8 +2,8 @@
 import { hostname } from 'node:os';
 import { StillhouseError } from '@stillhouse/core';
 import type { Command } from 'commander';
-import { loadRecipe } from '../recipe-file.js';
-import { startSession } from '../session.js';
+import { loadRecipe } from 'stillhouse';
+import { startSession } from 'stillhouse';
 import {
   checkpointOption,
   heartbeatOption,

@@ -14,8 +14,8 @@ import {
 } from '@stillhouse/datasets';
 import { StillhouseError } from '@stillhouse/core';
 import { stringify } from 'yaml';
-import { loadRecipe } from '../recipe-file.js';
-import { alignColumns } from '../summary.js';
+import { loadRecipe } from 'stillhouse';
+import { alignColumns } from 'stillhouse';
 import { jsonOption, setOption } from './options.js';
 import { printLine, tellLine } from './terminal.js';
 

@@ -3,8 +3,8 @@ import { Option, type Command } from 'commander';
 import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import { evaluateRows, openInferenceBackend, predictOf, type BackendName } from '@stillhouse/worker';
-import { alignColumns, formatTest, shownMetrics } from '../summary.js';
-import { modelNames, openData, openModel, readRun } from '../trained-run.js';
+import { alignColumns, formatTest, shownMetrics } from 'stillhouse';
+import { modelNames, openData, openModel, readRun } from 'stillhouse';
 import { backendOption, jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { metricsOf } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
-import { generations } from '../generations.js';
-import { loadRecipe } from '../recipe-file.js';
-import { alignColumns, formatTest } from '../summary.js';
+import { generations } from 'stillhouse';
+import { loadRecipe } from 'stillhouse';
+import { alignColumns, formatTest } from 'stillhouse';
 import { backendOption, jsonOption, parseCount, setOption } from './options.js';
 import { printLine, tellLine, withInterrupt } from './terminal.js';
 
@@ -56,12 +56,12 @@ Example:
       if (options.json) return printLine(JSON.stringify(done));
       printLine(
         alignColumns([
-          ['generation', `teacher's ${metric}`, 'student distilled', 'student alone'],
-          ...done.map(({ generation, teacher, student, alone }) => [
+          ['generation', `teacher's ${metric}`, 'student distilled', 'student baseline'],
+          ...done.map(({ generation, teacher, student, baseline }) => [
             String(generation),
             teacher ? formatTest(teacher, metric) : '–',
             formatTest(student, metric),
-            formatTest(alone, metric),
+            formatTest(baseline, metric),
           ]),
         ]),
       );

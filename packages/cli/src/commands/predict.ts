@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { limits, type PhaseName } from '@stillhouse/core';
 import { openInferenceBackend, predictRows, type BackendName } from '@stillhouse/worker';
-import { parseRows, predictionLine, predictionOf } from '../predict.js';
-import { mainModel, openModel, readRun } from '../trained-run.js';
+import { parseRows, predictionLine, predictionOf } from 'stillhouse';
+import { mainModel, openModel, readRun } from 'stillhouse';
 import { backendOption, jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 
@@ -18,7 +18,7 @@ export function addPredict(program: Command): void {
       new Option('--model <name>', 'which model (default: student, else teacher)').choices([
         'teacher',
         'student',
-        'alone',
+        'baseline',
       ]),
     )
     .addOption(backendOption())

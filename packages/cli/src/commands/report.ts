@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { StillhouseError } from '@stillhouse/core';
 import { openInferenceBackend } from '@stillhouse/worker';
-import { compareTable } from '../report/compare.js';
-import { judgeRun } from '../report/judge.js';
-import { reportHtml } from '../report/report.js';
-import { openData, readRun, type TrainedRun } from '../trained-run.js';
+import { compareTable } from 'stillhouse';
+import { judgeRun } from 'stillhouse';
+import { reportHtml } from 'stillhouse';
+import { openData, readRun, type TrainedRun } from 'stillhouse';
 import { printLine, tellLine } from './terminal.js';
 
 async function htmlOf(run: TrainedRun, recipeFolder: string | undefined): Promise<string> {

@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { parseRecipe, StillhouseError, type Recipe } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
-import { loadRecipe } from '../recipe-file.js';
-import { resume, runFile, type RunResult } from '../run.js';
-import { summaryTable, verdicts } from '../summary.js';
-import { defaultWorkers } from '../worker-places.js';
+import { loadRecipe } from 'stillhouse';
+import { resume, runFile, type RunResult } from 'stillhouse';
+import { summaryTable, verdicts } from 'stillhouse';
+import { defaultWorkers } from 'stillhouse';
 import {
   backendOption,
   checkpointOption,

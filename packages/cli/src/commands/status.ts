@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { headline, type RunStatus } from '../status.js';
-import { alignColumns } from '../summary.js';
-import { readRun } from '../trained-run.js';
+import { headline, type RunStatus } from 'stillhouse';
+import { alignColumns } from 'stillhouse';
+import { readRun } from 'stillhouse';
 import { jsonOption } from './options.js';
 import { printLine } from './terminal.js';
 

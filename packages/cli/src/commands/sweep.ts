@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import type { MetricName } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
-import { axisOf } from '../sweep/cells.js';
-import { tableText } from '../sweep/results.js';
-import { sweep } from '../sweep/sweep.js';
+import { axisOf } from 'stillhouse';
+import { tableText } from 'stillhouse';
+import { sweep } from 'stillhouse';
 import { backendOption, collect, jsonOption, parseCount, setOption } from './options.js';
 import { printLine, tellLine, withInterrupt } from './terminal.js';
 

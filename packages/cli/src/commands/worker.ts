@@ -6,10 +6,10 @@ import { limits, StillhouseError } from '@stillhouse/core';
 import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { startWorker, tfjsEngine, type BackendName } from '@stillhouse/worker';
-import { createLog, type Log } from '../logger.js';
-import { supervise } from '../supervise.js';
-import { ThreadedUploader } from '../threaded-uploader.js';
-import { version } from '../version.js';
+import { createLog, type Log } from 'stillhouse';
+import { supervise } from 'stillhouse';
+import { ThreadedUploader } from 'stillhouse';
+import { version } from 'stillhouse';
 import { backendOption, heartbeatOption, parseSeconds } from './options.js';
 import { tellLine } from './terminal.js';
 

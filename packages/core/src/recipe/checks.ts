@@ -1,6 +1,6 @@
 // What a recipe needs beyond its schema: parts of it that do not go together.
-import { limits } from '../limits.js';
-import { isClassification, metricsOf } from '../metrics.js';
+import { limits } from '../error/limits.js';
+import { isClassification, metricsOf } from '../metric/metrics.js';
 import { isTrained, type Recipe } from './schema.js';
 
 /** Sources that are tables, with columns. */

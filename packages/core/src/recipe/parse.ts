@@ -1,7 +1,7 @@
 // From an unknown value to a recipe, or to one clear sentence that names the path of what is wrong.
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { StillhouseError } from '../errors.js';
+import { StillhouseError } from '../error/errors.js';
 import { checkRecipe } from './checks.js';
 import { distillSchema, recipeSchema, type Recipe } from './schema.js';
 

@@ -1,6 +1,7 @@
 // The recipe: what a user writes. One zod schema gives the types, the validation and the published JSON Schema.
 import { z } from 'zod';
-import { limits } from '../limits.js';
+import { limits } from '../error/limits.js';
+import { lossNames, metricNames } from '../metric/names.js';
 
 const count = (max: number) => z.int().min(1).max(max);
 const fraction = z.number().min(0).lt(1);
@@ -68,7 +69,7 @@ const model = z.union([
   z
     .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') })
     .describe(
-      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must stand alone: no imports of its own.',
+      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must stand baseline: no imports of its own.',
     ),
 ]);
 
@@ -120,7 +121,6 @@ const schedule = z.discriminatedUnion('name', [
   }),
 ]);
 
-export const metricNames = ['loss', 'accuracy', 'errors', 'ece', 'rmse', 'mae', 'r2'] as const;
 const earlyStopping = z.strictObject({
   metric: z.enum(metricNames).default('loss').describe('A metric of the validation rows.'),
   patience: count(1e6).describe('Epochs without improvement after which training stops.'),
@@ -649,7 +649,7 @@ export const recipeSchema = z.strictObject({
     ),
   data,
   loss: z
-    .enum(['mse', 'mae', 'huber', 'gaussian', 'softmaxCrossEntropy', 'binaryCrossEntropy'])
+    .enum(lossNames)
     .describe(
       'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.',
     ),
@@ -673,8 +673,6 @@ export type LayerConfig = z.output<typeof layer>;
 export type OptimizerConfig = z.output<typeof optimizer>;
 export type LearningRateSchedule = z.output<typeof schedule>;
 export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
-export type LossName = Recipe['loss'];
-export type MetricName = (typeof metricNames)[number];
 export type SourceConfig = z.output<typeof source>;
 export type PlainSourceConfig = z.output<typeof plainSource>;
 export type AugmentConfig = z.output<typeof augment>;

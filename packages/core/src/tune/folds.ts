@@ -1,7 +1,7 @@
 // Folds of repeated stratified cross-validation: which rows of the small set a trial trains on, and which it is judged by.
-import { StillhouseError } from '../errors.js';
-import { keyedPermutation } from '../permutation.js';
-import { hashName } from '../random.js';
+import { StillhouseError } from '../error/errors.js';
+import { keyedPermutation } from '../random/permutation.js';
+import { hashName } from '../random/random.js';
 
 export interface Fold {
   /** Row ids, in their order. */

@@ -1,6 +1,6 @@
 // A search as a pure function of what has been measured: which trials to judge next, on which folds, and in the end the
 // one to take. It comes out the same however many trials run side by side, and in whatever order they end.
-import { hashName, hashWords } from '../random.js';
+import { hashName, hashWords } from '../random/random.js';
 import type { Recipe, TuneConfig } from '../recipe/schema.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
 import { sobolPoints } from './sobol.js';

@@ -1,6 +1,6 @@
 // Sobol's low-discrepancy sequence in Gray-code order (Antonov and Saleev 1979), with the direction numbers of Joe and
 // Kuo (2008, new-joe-kuo-6) and a digital shift by the seed (Cranley and Patterson 1976, as in Owen 2003).
-import { hashWords } from '../random.js';
+import { hashWords } from '../random/random.js';
 
 /** Degree and coefficients of the primitive polynomial, and the first direction numbers, of dimensions 2 to 10. */
 const table: readonly (readonly [degree: number, coefficients: number, first: readonly number[]])[] = [

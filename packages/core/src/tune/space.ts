@@ -1,7 +1,7 @@
 // The space that a search looks through: numbers of the recipe, each in a range or from a list, and as coordinates in [0, 1).
-import { StillhouseError } from '../errors.js';
-import { limits } from '../limits.js';
-import type { Job } from '../job.js';
+import { StillhouseError } from '../error/errors.js';
+import { limits } from '../error/limits.js';
+import type { Job } from '../job/job.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { Recipe, TunableConfig } from '../recipe/schema.js';
 import { sobolDimensions } from './sobol.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Job, SetManifest } from '../job.js';
+import type { Job, SetManifest } from '../job/job.js';
 import { parseRecipe } from '../recipe/parse.js';
 import { trialJob } from './trial-job.js';
 

@@ -1,0 +1,41 @@
+// The rooms of each package: a room imports rooms of the floors below it, and nothing imports in a circle (docs/architecture.md).
+// From the ground floor up; rooms of one floor don't know each other.
+const floors = {
+  core: [
+    ['error'],
+    ['random', 'metric'],
+    ['recipe', 'format', 'order'],
+    ['collective', 'job'],
+    ['tune', 'wire'],
+    ['coordinator', 'worker'],
+  ],
+};
+
+const roomRules = Object.entries(floors).flatMap(([name, rooms]) =>
+  rooms.flatMap((floor, i) =>
+    floor.map((room) => ({
+      name: `${name}-${room}`,
+      comment: `packages/${name}/src/${room} imports rooms of lower floors alone (docs/architecture.md).`,
+      severity: 'error',
+      from: { path: `^packages/${name}/src/${room}/` },
+      to: {
+        path: `^packages/${name}/src/`,
+        pathNot: `^packages/${name}/src/(${[room, ...rooms.slice(0, i).flat()].join('|')})/`,
+      },
+    })),
+  ),
+);
+
+export default {
+  forbidden: [
+    { name: 'no-circle', comment: 'Files import one way.', severity: 'error', from: {}, to: { circular: true } },
+    ...roomRules,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(dist/|\\.test\\.)' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { conditionNames: ['@stillhouse/source', 'import', 'node'], extensions: ['.ts', '.js'] },
+  },
+};

@@ -1,3 +1,0 @@
-#!/usr/bin/env node
-// In the repository before the build, so that npm can link the command in a fresh clone.
-import '../dist/main.js';

@@ -1,0 +1,214 @@
+// Direct reduce-scatter then all-gather over the fixed reduction tree, and an all-gather of small values per rank.
+// No I/O: each call returns the frames to send. Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
+import { segmentsOf } from './assignment.js';
+import { invariant, StillhouseError } from '../error/errors.js';
+import { finishTree, maximalSubtrees, spanKey, type Span } from './tree.js';
+import type { MeshFrame } from './frames.js';
+
+type OpFrame = Exclude<MeshFrame, { kind: 'state' }>;
+
+export interface Outgoing {
+  /** Index of the member to send to. */
+  readonly to: number;
+  readonly frame: MeshFrame;
+}
+
+/** What has arrived for one operation. */
+interface Inbox {
+  readonly partials: Map<string, Float32Array>;
+  readonly segments: Set<number>;
+  readonly values: Map<number, Float64Array>;
+  /** Members without ranks that have reached the operation. */
+  readonly marks: Set<number>;
+}
+
+const emptyInbox = (): Inbox => ({ partials: new Map(), segments: new Set(), values: new Map(), marks: new Set() });
+
+const isEmpty = (span: Span): boolean => span.hi === span.lo;
+
+export interface CollectiveOptions {
+  readonly generation: number;
+  readonly ranks: number;
+  /** Runs of ranks of all members, in the order of their indices; spares have an empty one. */
+  readonly members: readonly Span[];
+  /** Index of this worker among the members. */
+  readonly self: number;
+  /** Where the sum over all ranks is put: the flat gradient. */
+  readonly out: Float32Array;
+  /** Number of the first operation. */
+  readonly op: number;
+}
+
+export class Collective {
+  readonly #options: CollectiveOptions;
+  readonly #segments: Span[];
+  readonly #subtrees: Map<string, number>;
+  readonly #spares: number[];
+  #op: number;
+  #current = emptyInbox();
+  #next = emptyInbox();
+
+  constructor(options: CollectiveOptions) {
+    this.#options = options;
+    this.#op = options.op;
+    this.#segments = segmentsOf(options.out.length, options.members.length);
+    this.#subtrees = new Map(
+      options.members.flatMap((owned, index) =>
+        maximalSubtrees(options.ranks, owned).map((span) => [spanKey(span), index] as const),
+      ),
+    );
+    this.#spares = options.members.flatMap((owned, index) => (isEmpty(owned) ? [index] : []));
+  }
+
+  /** Number of the operation under way. */
+  get op(): number {
+    return this.#op;
+  }
+
+  /** The subtrees that this worker sums by itself. */
+  get ownSubtrees(): Span[] {
+    return maximalSubtrees(this.#options.ranks, this.#options.members[this.#options.self]);
+  }
+
+  /** Hands in this worker's partial sums, one per own subtree, each as long as the flat gradient. */
+  contributePartials(partials: readonly Float32Array[]): Outgoing[] {
+    const { generation, self } = this.#options;
+    const spans = this.ownSubtrees;
+    invariant(partials.length === spans.length, `${partials.length} partial sums for ${spans.length} subtrees`);
+    const outgoing: Outgoing[] = this.#mark();
+    this.#segments.forEach((segment, owner) => {
+      if (isEmpty(segment)) return;
+      spans.forEach((span, i) => {
+        const data = partials[i].subarray(segment.lo, segment.hi);
+        if (owner === self) this.#current.partials.set(spanKey(span), data);
+        else
+          outgoing.push({
+            to: owner,
+            frame: { kind: 'partial', generation, op: this.#op, segment: owner, span, data },
+          });
+      });
+    });
+    return [...outgoing, ...this.#reduceIfWhole()];
+  }
+
+  /** Hands in the values of this worker's ranks. */
+  contributeValues(values: ReadonlyMap<number, Float64Array>): Outgoing[] {
+    const { generation } = this.#options;
+    const outgoing: Outgoing[] = this.#mark();
+    for (const [rank, data] of values) {
+      this.#current.values.set(rank, data);
+      outgoing.push(...this.#toOthers({ kind: 'values', generation, op: this.#op, rank, data }));
+    }
+    return outgoing;
+  }
+
+  /**
+   * Takes a peer's frame. One that has come before, or belongs to an operation that is over, changes nothing.
+   * @throws StillhouseError PROTOCOL_VIOLATION if it is not one that this peer may ever send now
+   */
+  receive(from: number, frame: OpFrame): Outgoing[] {
+    const { generation, members, self, out } = this.#options;
+    const refuse = (why: string): never => {
+      throw new StillhouseError(
+        'PROTOCOL_VIOLATION',
+        `${frame.kind} of operation ${frame.op} from member ${from}: ${why}`,
+      );
+    };
+    if (frame.generation !== generation || frame.op < this.#op) return [];
+    if (frame.op > this.#op + 1) refuse(`this worker is at operation ${this.#op}`);
+    const inbox = frame.op === this.#op ? this.#current : this.#next;
+    switch (frame.kind) {
+      case 'partial': {
+        const key = spanKey(frame.span);
+        const mine = this.#segments[self];
+        if (frame.segment !== self || frame.data.length !== mine.hi - mine.lo) refuse('not this worker’s segment');
+        if (this.#subtrees.get(key) !== from) refuse(`subtree ${key} is not the sender’s`);
+        if (inbox.partials.has(key) || inbox.segments.has(self)) return [];
+        inbox.partials.set(key, frame.data);
+        break;
+      }
+      case 'reduced': {
+        const segment = this.#segments[from];
+        if (frame.segment !== from || frame.data.length !== segment.hi - segment.lo) refuse('not the sender’s segment');
+        if (inbox !== this.#current) refuse('too early');
+        if (inbox.segments.has(from)) return [];
+        out.set(frame.data, segment.lo);
+        inbox.segments.add(from);
+        break;
+      }
+      case 'values': {
+        const owned = members[from];
+        if (frame.rank < owned.lo || frame.rank >= owned.hi) refuse(`rank ${frame.rank} is not the sender’s`);
+        inbox.values.set(frame.rank, frame.data);
+        break;
+      }
+      case 'mark':
+        if (!isEmpty(members[from])) refuse('a member with ranks contributes instead');
+        inbox.marks.add(from);
+    }
+    return inbox === this.#current ? this.#reduceIfWhole() : [];
+  }
+
+  /** Whether the sum of all ranks is whole in `out`. */
+  get gradientsWhole(): boolean {
+    return this.#segments.every((segment, owner) => isEmpty(segment) || this.#current.segments.has(owner));
+  }
+
+  /** The values of all ranks in rank order, once they are whole. */
+  get values(): Float64Array[] | undefined {
+    const { values, marks } = this.#current;
+    if (values.size < this.#options.ranks || marks.size < this.#spares.length) return undefined;
+    return Array.from({ length: this.#options.ranks }, (_, rank) => values.get(rank)!);
+  }
+
+  /** Indices of the members that have not contributed to the operation under way, as far as this worker can know. */
+  waitingFor(what: 'gradients' | 'values'): number[] {
+    const { members, self } = this.#options;
+    const { partials, segments, values, marks } = this.#current;
+    const missing = new Set(this.#spares.filter((index) => !marks.has(index)));
+    const owes = (index: number): boolean => {
+      if (what === 'values')
+        return Array.from({ length: members[index].hi - members[index].lo }, (_, i) => members[index].lo + i).some(
+          (rank) => !values.has(rank),
+        );
+      if (!isEmpty(this.#segments[self]) && !segments.has(self))
+        return [...this.#subtrees].some(([key, owner]) => owner === index && !partials.has(key));
+      return !isEmpty(this.#segments[index]) && !segments.has(index);
+    };
+    members.forEach((_, index) => owes(index) && missing.add(index));
+    missing.delete(self);
+    return [...missing];
+  }
+
+  /** Ends the operation under way and begins the next. */
+  advance(): void {
+    this.#op += 1;
+    this.#current = this.#next;
+    this.#next = emptyInbox();
+  }
+
+  #toOthers(frame: OpFrame): Outgoing[] {
+    return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
+  }
+
+  /** A member without ranks contributes only that it has come so far. */
+  #mark(): Outgoing[] {
+    const { generation, members, self } = this.#options;
+    if (!isEmpty(members[self])) return [];
+    this.#current.marks.add(self);
+    return this.#toOthers({ kind: 'mark', generation, op: this.#op });
+  }
+
+  #reduceIfWhole(): Outgoing[] {
+    const { generation, ranks, self, out } = this.#options;
+    const { partials, segments, marks } = this.#current;
+    const mine = this.#segments[self];
+    if (isEmpty(mine) || segments.has(self) || partials.size < this.#subtrees.size || marks.size < this.#spares.length)
+      return [];
+    const data = out.subarray(mine.lo, mine.hi);
+    finishTree(ranks, (span) => partials.get(spanKey(span)), data);
+    segments.add(self);
+    partials.clear();
+    return this.#toOthers({ kind: 'reduced', generation, op: this.#op, segment: self, data });
+  }
+}

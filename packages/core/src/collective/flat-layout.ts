@@ -1,0 +1,51 @@
+// How the flat buffer that is summed over ranks is laid out: gradient, other weights, one loss per rank, and behind them
+// each rank's account of the step. Only a rank writes its own slots, so a sum over ranks hands them to everybody as they are.
+import type { Ledger } from '../order/ledger.js';
+
+export interface FlatLayout {
+  readonly gradients: number;
+  readonly otherWeights: number;
+}
+
+/** Rows and the two sums of the ledger, each as two halves of 16 bits, which fp32 holds exactly; then the wish to stop. */
+const accountSlots = 7;
+/** Numbers behind gradient and other weights, for each rank. */
+export const slotsPerRank = 1 + accountSlots;
+
+export interface RankAccount {
+  readonly ledger: Ledger;
+  /** Whether the rank's worker wants all to stop when this step is done. */
+  readonly yields: boolean;
+}
+
+const halves = (value: number): [number, number] => [Math.floor(value / 2 ** 16), value % 2 ** 16];
+const whole = (high: number, low: number): number => high * 2 ** 16 + low;
+
+/** The losses of all ranks in a buffer of this layout. */
+export function lossesOf(flat: Float32Array, layout: FlatLayout, ranks: number): Float32Array {
+  const first = layout.gradients + layout.otherWeights;
+  return flat.subarray(first, first + ranks);
+}
+
+function accountOf(flat: Float32Array, layout: FlatLayout, at: { ranks: number; rank: number }): Float32Array {
+  const first = layout.gradients + layout.otherWeights + at.ranks + at.rank * accountSlots;
+  return flat.subarray(first, first + accountSlots);
+}
+
+export function writeAccount(
+  flat: Float32Array,
+  layout: FlatLayout,
+  at: { ranks: number; rank: number },
+  account: RankAccount,
+): void {
+  const { rows, sumA, sumB } = account.ledger;
+  accountOf(flat, layout, at).set([...halves(rows), ...halves(sumA), ...halves(sumB), account.yields ? 1 : 0]);
+}
+
+export function readAccount(flat: Float32Array, layout: FlatLayout, at: { ranks: number; rank: number }): RankAccount {
+  const [rowsHigh, rowsLow, aHigh, aLow, bHigh, bLow, yields] = accountOf(flat, layout, at);
+  return {
+    ledger: { rows: whole(rowsHigh, rowsLow), sumA: whole(aHigh, aLow), sumB: whole(bHigh, bLow) },
+    yields: yields !== 0,
+  };
+}

@@ -1,0 +1,115 @@
+// The data plane: frames between workers. A header of 32 bytes (8 little-endian u32), then raw little-endian numbers,
+// so that a frame is sent from and read into typed arrays without a copy.
+import { StillhouseError } from '../error/errors.js';
+import type { Span } from './tree.js';
+
+export type MeshFrame =
+  /** The sender's sum of one subtree, of the segment that the receiver owns. */
+  | {
+      readonly kind: 'partial';
+      readonly generation: number;
+      readonly op: number;
+      readonly segment: number;
+      readonly span: Span;
+      readonly data: Float32Array;
+    }
+  /** The finished sum of the sender's segment. */
+  | {
+      readonly kind: 'reduced';
+      readonly generation: number;
+      readonly op: number;
+      readonly segment: number;
+      readonly data: Float32Array;
+    }
+  /** Metric sums of one rank. */
+  | {
+      readonly kind: 'values';
+      readonly generation: number;
+      readonly op: number;
+      readonly rank: number;
+      readonly data: Float64Array;
+    }
+  /** A member without ranks has reached the operation. */
+  | { readonly kind: 'mark'; readonly generation: number; readonly op: number }
+  /** Bytes [offset, offset + data.length) of the training state, `total` bytes in all, for a member that is behind. */
+  | {
+      readonly kind: 'state';
+      readonly generation: number;
+      readonly offset: number;
+      readonly total: number;
+      readonly data: Uint8Array;
+    };
+
+const headerBytes = 32;
+const magic = 0x53544c31;
+const kinds = ['partial', 'reduced', 'values', 'mark', 'state'] as const;
+
+interface Fields {
+  readonly op: number;
+  /** Segment or rank. */
+  readonly place: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly data: Float32Array | Float64Array | Uint8Array;
+}
+
+const nothing = new Uint8Array(0);
+
+function fieldsOf(frame: MeshFrame): Fields {
+  switch (frame.kind) {
+    case 'partial':
+      return { op: frame.op, place: frame.segment, ...frame.span, data: frame.data };
+    case 'reduced':
+      return { op: frame.op, place: frame.segment, lo: 0, hi: 0, data: frame.data };
+    case 'values':
+      return { op: frame.op, place: frame.rank, lo: 0, hi: 0, data: frame.data };
+    case 'mark':
+      return { op: frame.op, place: 0, lo: 0, hi: 0, data: nothing };
+    case 'state':
+      return { op: 0, place: 0, lo: frame.offset, hi: frame.total, data: frame.data };
+  }
+}
+
+const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1 } as const;
+
+/** The frame in two parts, header and payload; the payload shares memory with the frame's data. */
+export function encodeFrame(frame: MeshFrame): [header: Uint8Array, payload: Uint8Array] {
+  const header = new Uint32Array(headerBytes / 4);
+  const { op, place, lo, hi, data } = fieldsOf(frame);
+  header.set([magic, kinds.indexOf(frame.kind), frame.generation, op, place, lo, hi, data.length]);
+  return [new Uint8Array(header.buffer), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+}
+
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export function decodeFrame(bytes: Uint8Array): MeshFrame {
+  const bad = (why: string): never => {
+    throw new StillhouseError('PROTOCOL_VIOLATION', `a frame between workers is not valid: ${why}`);
+  };
+  if (bytes.byteLength < headerBytes) return bad(`${bytes.byteLength} bytes`);
+  // Not slice(): a Buffer's shares the memory, and with it the offset.
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+  const [found, kindIndex, generation, op, place, lo, hi, count] = new Uint32Array(
+    aligned.buffer,
+    aligned.byteOffset,
+    headerBytes / 4,
+  );
+  const kind = kinds[kindIndex];
+  if (found !== magic || kind === undefined) return bad('unknown kind');
+  if (aligned.byteLength !== headerBytes + count * bytesEach[kind])
+    return bad(`${aligned.byteLength} bytes for ${count} numbers`);
+  const start = aligned.byteOffset + headerBytes;
+  const floats = (): Float32Array => new Float32Array(aligned.buffer, start, count);
+  switch (kind) {
+    case 'partial':
+      return { kind, generation, op, segment: place, span: { lo, hi }, data: floats() };
+    case 'reduced':
+      return { kind, generation, op, segment: place, data: floats() };
+    case 'values':
+      return { kind, generation, op, rank: place, data: new Float64Array(aligned.buffer, start, count) };
+    case 'mark':
+      return { kind, generation, op };
+    case 'state':
+      if (lo + count > hi) return bad('state behind its end');
+      return { kind, generation, offset: lo, total: hi, data: aligned.subarray(headerBytes) };
+  }
+}

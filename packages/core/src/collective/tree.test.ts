@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { dealRanks } from './assignment.js';
+import { randomStream } from '../random/random.js';
+import { addInto, finishTree, maximalSubtrees, midOf, spanKey, sumSubtree, type Span } from './tree.js';
+
+const ranksArbitrary = fc.integer({ min: 1, max: 70 });
+
+/** The sum as the definition says it, written anew: recursion over the whole tree. */
+function reference(leaves: readonly Float32Array[], span: Span): Float32Array {
+  if (span.hi - span.lo === 1) return leaves[span.lo].slice();
+  const mid = span.lo + Math.floor((span.hi - span.lo) / 2);
+  const left = reference(leaves, { lo: span.lo, hi: mid });
+  const right = reference(leaves, { lo: mid, hi: span.hi });
+  return left.map((value, i) => Math.fround(value + right[i]));
+}
+
+test('maximal subtrees of a run of ranks cover it exactly and are nodes of the tree', () => {
+  fc.assert(
+    fc.property(ranksArbitrary, fc.nat(), fc.nat(), (ranks, a, b) => {
+      const [lo, hi] = [a % (ranks + 1), b % (ranks + 1)].sort((x, y) => x - y);
+      const nodes = new Set<string>();
+      const visit = (span: Span): void => {
+        nodes.add(spanKey(span));
+        if (span.hi - span.lo === 1) return;
+        visit({ lo: span.lo, hi: midOf(span) });
+        visit({ lo: midOf(span), hi: span.hi });
+      };
+      visit({ lo: 0, hi: ranks });
+      const found = maximalSubtrees(ranks, { lo, hi });
+      expect(found.every((span) => nodes.has(spanKey(span)))).toBe(true);
+      expect(found.flatMap((span) => Array.from({ length: span.hi - span.lo }, (_, i) => span.lo + i))).toEqual(
+        Array.from({ length: hi - lo }, (_, i) => lo + i),
+      );
+    }),
+  );
+});
+
+test('any number of workers gives the bits of the definition', async () => {
+  await fc.assert(
+    fc.asyncProperty(ranksArbitrary, fc.integer({ min: 1, max: 70 }), fc.nat(), async (ranks, workers, seed) => {
+      const next = randomStream(seed);
+      const leaves = Array.from({ length: ranks }, () =>
+        Float32Array.from({ length: 5 }, () => (next() - 0.5) * 10 ** (10 * next() - 5)),
+      );
+      const partials = new Map<string, Float32Array>();
+      for (const owned of dealRanks(ranks, Array<number>(workers).fill(1))) {
+        for (const span of maximalSubtrees(ranks, owned)) {
+          const out = new Float32Array(5);
+          const spares: Float32Array[] = [];
+          await sumSubtree(span, out, {
+            write: async (rank, target) => target.set(leaves[rank]),
+            spare: (depth) => (spares[depth] ??= new Float32Array(5)),
+          });
+          partials.set(spanKey(span), out);
+        }
+      }
+      const sum = new Float32Array(5);
+      finishTree(ranks, (span) => partials.get(spanKey(span)), sum);
+      expect(sum).toEqual(reference(leaves, { lo: 0, hi: ranks }));
+    }),
+  );
+});
+
+test('adding in double and rounding on the store equals fp32 addition, denormals and all', () => {
+  fc.assert(
+    fc.property(fc.float({ noNaN: true }), fc.float({ noNaN: true }), (a, b) => {
+      const target = Float32Array.of(a);
+      addInto(target, Float32Array.of(b));
+      expect(target[0]).toBe(Math.fround(a + b));
+    }),
+  );
+});
+
+test('a missing partial sum is a programmer’s error', () => {
+  expect(() => finishTree(2, () => undefined, new Float32Array(1))).toThrow('no partial sum for rank 0');
+});

@@ -1,0 +1,84 @@
+// The reduction tree: a fixed balanced binary tree on rank indices, sum(lo,hi) = sum(lo,mid) + sum(mid,hi) in fp32.
+// It belongs to the job, so the order of additions, and with it every bit of the sum, is the same for any cluster.
+import { invariant } from '../error/errors.js';
+
+/** A subtree, or any run of ranks: [lo, hi). */
+export interface Span {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export const spanKey = (span: Span): string => `${span.lo}-${span.hi}`;
+
+export function midOf(span: Span): number {
+  return span.lo + Math.floor((span.hi - span.lo) / 2);
+}
+
+/** The maximal subtrees of the tree over [0, ranks) that lie whole inside a worker's run of ranks, from left to right. */
+export function maximalSubtrees(ranks: number, owned: Span): Span[] {
+  const found: Span[] = [];
+  const visit = (node: Span): void => {
+    if (node.hi <= owned.lo || node.lo >= owned.hi) return;
+    if (owned.lo <= node.lo && node.hi <= owned.hi) {
+      found.push(node);
+      return;
+    }
+    const mid = midOf(node);
+    visit({ lo: node.lo, hi: mid });
+    visit({ lo: mid, hi: node.hi });
+  };
+  if (owned.hi > owned.lo) visit({ lo: 0, hi: ranks });
+  return found;
+}
+
+/** target[i] += addend[i] in fp32. JavaScript adds in double and rounds once on the store, which equals an fp32 addition. */
+export function addInto(target: Float32Array, addend: Float32Array): void {
+  const count = target.length;
+  for (let i = 0; i < count; i++) target[i] += addend[i];
+}
+
+/**
+ * Finishes the tree over [0, ranks) from partial sums of subtrees that cover it, into `out`.
+ * @param partial the sum of a subtree, or undefined where only its children are known
+ */
+export function finishTree(ranks: number, partial: (span: Span) => Float32Array | undefined, out: Float32Array): void {
+  const reduceInto = (span: Span, target: Float32Array): void => {
+    const known = partial(span);
+    if (known) {
+      // One worker's own sum over all ranks lies where it belongs already.
+      if (known.buffer !== target.buffer || known.byteOffset !== target.byteOffset) target.set(known);
+      return;
+    }
+    invariant(span.hi - span.lo > 1, `no partial sum for rank ${span.lo}`);
+    const mid = midOf(span);
+    reduceInto({ lo: span.lo, hi: mid }, target);
+    const right = { lo: mid, hi: span.hi };
+    let addend = partial(right);
+    if (!addend) {
+      addend = new Float32Array(target.length);
+      reduceInto(right, addend);
+    }
+    addInto(target, addend);
+  };
+  reduceInto({ lo: 0, hi: ranks }, out);
+}
+
+export interface Leaves {
+  /** Writes the contribution of a rank into the buffer that it is given. */
+  readonly write: (rank: number, out: Float32Array) => Promise<void>;
+  /** A spare buffer for each depth of the tree. */
+  readonly spare: (depth: number) => Float32Array;
+}
+
+/** Sums the leaves of one subtree into `out`, from left to right. */
+export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promise<void> {
+  const visit = async (node: Span, target: Float32Array, depth: number): Promise<void> => {
+    if (node.hi - node.lo === 1) return leaves.write(node.lo, target);
+    const mid = midOf(node);
+    await visit({ lo: node.lo, hi: mid }, target, depth + 1);
+    const right = leaves.spare(depth);
+    await visit({ lo: mid, hi: node.hi }, right, depth + 1);
+    addInto(target, right);
+  };
+  return visit(span, out, 0);
+}

@@ -1,0 +1,67 @@
+// A journal replays to what was known, however it ends.
+import { expect, test } from 'vitest';
+import type { PhaseRecord } from '../job/run-record.js';
+import { replayJournal, type JournalRecord } from './journal.js';
+
+const epoch = (phase: 'teacher' | 'student', number: number): JournalRecord => ({
+  type: 'epoch',
+  phase,
+  weightsSha256: `w${number}`,
+  record: { epoch: number, rows: 4, rowsDigest: 'd', trainLoss: NaN, learningRate: 0.1, seconds: 1 },
+});
+const checkpoint = (ops: number): JournalRecord => ({
+  type: 'checkpoint',
+  record: { phase: 'teacher', ops, sha256: `s${ops}`, bytes: 1, best: false },
+});
+const done: JournalRecord = { type: 'phaseDone', record: { phase: 'teacher', steps: 3 } as PhaseRecord, blob: 'b' };
+const text = (records: readonly JournalRecord[]): string =>
+  records.map((record) => `${JSON.stringify(record)}\n`).join('');
+
+test('terms, epochs, checkpoints and phases that are done', () => {
+  const history = replayJournal(
+    text([
+      { type: 'term', term: 1 },
+      epoch('teacher', 0),
+      checkpoint(3),
+      checkpoint(6),
+      { type: 'checkpointDropped', sha256: 's3' },
+      { type: 'term', term: 2 },
+      epoch('teacher', 0),
+      epoch('teacher', 1),
+    ]),
+  );
+  expect(history).toMatchObject({
+    term: 2,
+    ended: false,
+    checkpoints: [{ ops: 6 }],
+    epochs: [{ weightsSha256: 'w0' }, { weightsSha256: 'w1' }],
+  });
+  // What is not a number is not lost.
+  expect(history.epochs[0].record.trainLoss).toBeNaN();
+});
+
+test('a phase that is done leaves nothing of its own, even if one that was being fenced off wrote after it', () => {
+  const history = replayJournal(
+    text([
+      { type: 'term', term: 1 },
+      epoch('teacher', 0),
+      checkpoint(3),
+      done,
+      epoch('teacher', 1),
+      done,
+      epoch('student', 0),
+    ]),
+  );
+  expect(history).toMatchObject({ done: [{ blob: 'b' }], checkpoints: [], epochs: [{ record: { epoch: 0 } }] });
+});
+
+test('a last line that is torn is left out; another one is an error', () => {
+  const whole = text([{ type: 'term', term: 1 }, epoch('teacher', 0)]);
+  expect(replayJournal(whole.slice(0, -10)).epochs).toEqual([]);
+  expect(() => replayJournal(`{"type":\n${whole}`)).toThrow(expect.objectContaining({ code: 'JOURNAL_CORRUPT' }));
+});
+
+test('only a run that ended well has ended', () => {
+  expect(replayJournal(text([{ type: 'ended', code: 'INTERRUPTED' }])).ended).toBe(false);
+  expect(replayJournal(text([{ type: 'ended' }])).ended).toBe(true);
+});

@@ -1,0 +1,115 @@
+// What a run writes down as it goes, so that a coordinator that is started again knows where it stood.
+// One record a line; a line that is torn is the last one, and is left out.
+import { z } from 'zod';
+import { StillhouseError } from '../error/errors.js';
+import { phasesOf } from '../job/job.js';
+import { storedPhaseName, type PhaseName } from '../job/phase-name.js';
+import type { Recipe } from '../recipe/schema.js';
+import type { EpochRecord, PhaseRecord } from '../job/run-record.js';
+import type { TunedValues } from '../tune/space.js';
+
+const object = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
+const phaseRecord = object<PhaseRecord>().transform((record) => ({
+  ...record,
+  phase: storedPhaseName.parse(record.phase),
+}));
+const checkpointRecord = z.object({
+  phase: storedPhaseName,
+  ops: z.int(),
+  sha256: z.string(),
+  bytes: z.int(),
+  /** Taken right after the epoch with the best validation so far. */
+  best: z.boolean(),
+});
+export type CheckpointRecord = z.infer<typeof checkpointRecord>;
+
+const journalRecord = z.discriminatedUnion('type', [
+  /** A coordinator has taken over; those of lower terms are fenced off. */
+  z.object({ type: z.literal('term'), term: z.int() }),
+  z.object({
+    type: z.literal('epoch'),
+    phase: storedPhaseName,
+    weightsSha256: z.string(),
+    record: object<EpochRecord>(),
+  }),
+  z.object({ type: z.literal('checkpoint'), record: checkpointRecord }),
+  z.object({ type: z.literal('checkpointDropped'), sha256: z.string() }),
+  /** The models' weights lie in the run folder; `blob` is the SHA-256 of their bytes. */
+  z.object({ type: z.literal('phaseDone'), record: phaseRecord, blob: z.string() }),
+  /** What a search has chosen for the student, by its path in the recipe. */
+  z.object({ type: z.literal('tuned'), values: z.record(z.string(), z.number()) }),
+  z.object({ type: z.literal('ended'), code: z.string().optional() }),
+]);
+export type JournalRecord = z.infer<typeof journalRecord>;
+
+export interface KnownEpoch {
+  readonly record: EpochRecord;
+  readonly weightsSha256: string;
+}
+
+export interface RunHistory {
+  /** Of the last coordinator; 0 if there was none. */
+  readonly term: number;
+  readonly done: readonly { readonly record: PhaseRecord; readonly blob: string }[];
+  /** Of the phase under way. */
+  readonly epochs: readonly KnownEpoch[];
+  /** Of the phase under way, in the order in which they were taken. */
+  readonly checkpoints: readonly CheckpointRecord[];
+  /** What the student is trained with in place of the recipe's own numbers, once a search has found it. */
+  readonly tuned?: TunedValues | undefined;
+  readonly ended: boolean;
+}
+
+export const emptyHistory: RunHistory = { term: 0, done: [], epochs: [], checkpoints: [], ended: false };
+
+/** The phase that comes after those that are done; undefined if there is none. */
+export const phaseUnderWay = (history: RunHistory, recipe: Recipe): PhaseName | undefined =>
+  phasesOf(recipe)[history.done.length];
+
+export function remember(history: RunHistory, entry: JournalRecord): RunHistory {
+  switch (entry.type) {
+    case 'term':
+      return { ...history, term: Math.max(history.term, entry.term), ended: false };
+    case 'epoch':
+      // An epoch that is done again, after a return to a checkpoint, is known already.
+      if (history.done.some(({ record }) => record.phase === entry.phase)) return history;
+      return entry.record.epoch === history.epochs.length
+        ? { ...history, epochs: [...history.epochs, { record: entry.record, weightsSha256: entry.weightsSha256 }] }
+        : history;
+    case 'checkpoint':
+      return { ...history, checkpoints: [...history.checkpoints, entry.record] };
+    case 'checkpointDropped':
+      return { ...history, checkpoints: history.checkpoints.filter(({ sha256 }) => sha256 !== entry.sha256) };
+    case 'phaseDone':
+      // A coordinator that was being fenced off may have written it once more.
+      if (history.done.some(({ record }) => record.phase === entry.record.phase)) return history;
+      return {
+        ...history,
+        done: [...history.done, { record: entry.record, blob: entry.blob }],
+        epochs: [],
+        checkpoints: [],
+      };
+    case 'tuned':
+      return { ...history, tuned: entry.values };
+    case 'ended':
+      return { ...history, ended: entry.code === undefined };
+  }
+}
+
+/** Numbers that are not finite become null in JSON, and come back as NaN. */
+const revived = (_key: string, value: unknown): unknown => (value === null ? NaN : value);
+
+/** @throws StillhouseError JOURNAL_CORRUPT if another line than the last one cannot be read */
+export function replayJournal(text: string): RunHistory {
+  const lines = text.split('\n').filter((line) => line !== '');
+  let history = emptyHistory;
+  lines.forEach((line, i) => {
+    try {
+      history = remember(history, journalRecord.parse(JSON.parse(line, revived)));
+    } catch (cause) {
+      if (i < lines.length - 1)
+        throw new StillhouseError('JOURNAL_CORRUPT', `line ${i + 1} of the journal cannot be read`, { cause });
+    }
+  });
+  return history;
+}

@@ -1,0 +1,565 @@
+// What the coordinator decides where things go wrong. Whole runs are simulated in test/simulation.
+import { describe, expect, test } from 'vitest';
+import { limits } from '../error/limits.js';
+import { parseRecipe } from '../recipe/parse.js';
+import type { PhaseRecord } from '../job/run-record.js';
+import { emptyLedger, wholeLedger } from '../order/ledger.js';
+import { coordinatorStep, initialCoordinatorState } from './machine.js';
+import type {
+  CoordinatorEffect,
+  CoordinatorEvent,
+  CoordinatorNotice,
+  CoordinatorOptions,
+  CoordinatorState,
+} from './state.js';
+import { emptyHistory } from './journal.js';
+import { protocolVersion, type Held, type ToCoordinator, type ToWorker } from '../wire/messages.js';
+import { job, recipe, set, sha, source } from './small-job.test.fixture.js';
+
+class Coordinator {
+  state: CoordinatorState;
+  effects: CoordinatorEffect[] = [];
+  now = 0;
+
+  constructor(workers: number, change: Partial<CoordinatorOptions> = {}) {
+    this.state = initialCoordinatorState(
+      {
+        job,
+        token: 't',
+        meshToken: 'm',
+        workers,
+        minWorkers: 1,
+        allowMixed: false,
+        joinTimeoutMs: 30_000,
+        heartbeatTimeoutMs: 10_000,
+        checkpointEveryMs: Infinity,
+        term: 1,
+        history: emptyHistory,
+        ...change,
+      },
+      0,
+    );
+  }
+
+  on(event: CoordinatorEvent): this {
+    const { state, effects } = coordinatorStep(this.state, event, this.now);
+    this.state = state;
+    this.effects = [...effects];
+    return this;
+  }
+
+  message(link: number, message: ToCoordinator): this {
+    return this.on({ type: 'message', link, message });
+  }
+
+  hello(link: number, change: object = {}): this {
+    return this.message(link, {
+      type: 'hello',
+      protocol: protocolVersion,
+      version: '0',
+      token: 't',
+      host: `h${link}`,
+      instance: `i${link}`,
+      term: 0,
+      ...change,
+    });
+  }
+
+  join(link: number, change: object = {}): this {
+    return this.hello(link).message(link, {
+      type: 'join',
+      fingerprint: 'engine',
+      choice: 'toy: asked for',
+      meshAddress: `mesh${link}`,
+      generation: 0,
+      leaving: false,
+      ...change,
+    });
+  }
+
+  paused(link: number, held?: Held): this {
+    return this.message(link, { type: 'paused', generation: this.state.generation, ...(held ? { held } : {}) });
+  }
+
+  ready(link: number, state = sha('1')): this {
+    return this.message(link, {
+      type: 'ready',
+      generation: this.state.generation,
+      ops: 0,
+      parameters: 2,
+      stateSha256: state,
+      weightsSha256: state,
+    });
+  }
+
+  beat(link: number, change: object = {}): this {
+    return this.message(link, {
+      type: 'heartbeat',
+      generation: this.state.generation,
+      stage: 'running',
+      busy: false,
+      progress: 1,
+      waitingFor: [],
+      ...change,
+    });
+  }
+
+  /** Two workers at work. */
+  running(): this {
+    return this.join(1).join(2).paused(1).paused(2).ready(1).ready(2);
+  }
+
+  /** Time passes, with its ticks, up to just before then; some workers go on saying that they live. */
+  tick(untilMs: number, ...alive: number[]): this {
+    for (; this.now + 500 < untilMs; this.now += 500) {
+      for (const link of alive) this.beat(link);
+      this.on({ type: 'tick' });
+    }
+    this.now = untilMs;
+    return this;
+  }
+
+  sent(link: number): ToWorker[] {
+    return this.effects.flatMap((effect) => (effect.type === 'send' && effect.link === link ? [effect.message] : []));
+  }
+
+  notices<Type extends CoordinatorNotice['type']>(type: Type): Extract<CoordinatorNotice, { type: Type }>[] {
+    return this.effects.flatMap((effect) =>
+      effect.type === 'notify' && effect.notice.type === type
+        ? [effect.notice as Extract<CoordinatorNotice, { type: Type }>]
+        : [],
+    );
+  }
+
+  get ended(): string | undefined {
+    const effect = this.effects.find((candidate) => candidate.type === 'end');
+    return effect?.type === 'end' ? effect.error?.code : undefined;
+  }
+}
+
+const epoch = (rows: number, weights = sha('1')): ToCoordinator => ({
+  type: 'epoch',
+  phase: 'teacher',
+  report: {
+    epoch: 0,
+    ledger: rows === 4 ? wholeLedger(4) : { ...emptyLedger, rows },
+    weightsSha256: weights,
+    trainLoss: 1,
+    learningRate: 0.1,
+  },
+});
+
+describe('rendezvous', () => {
+  test.each([
+    ['another protocol version', { protocol: protocolVersion + 1 }, 'PROTOCOL_VERSION'],
+    ['a wrong token', { token: 'x' }, 'TOKEN_REJECTED'],
+    ['another run', { runId: 'other' }, 'RUN_OVER'],
+  ])('a worker with %s is refused and the others go on', (_, change, code) => {
+    const coordinator = new Coordinator(1).hello(1, change);
+    expect(coordinator.sent(1)).toEqual([
+      expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code }) }),
+    ]);
+    expect(coordinator.effects).toContainEqual({ type: 'close', link: 1 });
+    expect(coordinator.join(2).sent(2)).toEqual([expect.objectContaining({ type: 'pause' })]);
+  });
+
+  test('an engine with another fingerprint is refused unless a mix is allowed', () => {
+    expect(new Coordinator(2).join(1).join(2, { fingerprint: 'other' }).sent(2)).toEqual([
+      expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'FINGERPRINT_MISMATCH' }) }),
+    ]);
+    expect(new Coordinator(2, { allowMixed: true }).join(1).join(2, { fingerprint: 'other' }).sent(2)).toEqual([
+      expect.objectContaining({ type: 'pause' }),
+    ]);
+  });
+
+  test('a process that comes back over another link is the same worker', () => {
+    const coordinator = new Coordinator(3).join(1).hello(9, { instance: 'i1' });
+    expect(coordinator.effects).toContainEqual({ type: 'close', link: 1 });
+    expect(coordinator.sent(9)).toEqual([expect.objectContaining({ type: 'welcome', workerId: 'w1' })]);
+  });
+
+  test('silence and absence have their limits, and are told', () => {
+    const silent = new Coordinator(2).running();
+    silent.tick(limits.silenceNoticeMs + 1);
+    expect(silent.beat(1).on({ type: 'tick' }).notices('silent')).toEqual([
+      expect.objectContaining({ workerId: 'w2' }),
+    ]);
+    expect(silent.on({ type: 'tick' }).notices('silent')).toEqual([]);
+    silent.tick(10_001, 1);
+    expect(silent.beat(1).on({ type: 'tick' }).notices('left')).toEqual([
+      { type: 'left', workerId: 'w2', reason: 'it said nothing for 10 s' },
+    ]);
+    expect(silent.sent(1)).toContainEqual(expect.objectContaining({ type: 'pause', boundary: false }));
+    const waiting = new Coordinator(2).join(1);
+    waiting.now = 30_001;
+    expect(waiting.beat(1).on({ type: 'tick' }).ended).toBe('WORKERS_MISSING');
+  });
+});
+
+describe('a change of membership', () => {
+  test('ranks are dealt once all have said how far they are; steps begin once all are ready with equal state', () => {
+    const coordinator = new Coordinator(3).join(1).join(2).join(3);
+    expect(coordinator.paused(1).paused(2).sent(1)).toEqual([]);
+    coordinator.paused(3);
+    // Two ranks: the third worker is a spare.
+    const members = [
+      { lo: 0, hi: 1 },
+      { lo: 1, hi: 2 },
+      { lo: 2, hi: 2 },
+    ].map((ranks, i) => ({ workerId: `w${i + 1}`, meshAddress: `mesh${i + 1}`, ranks }));
+    for (const link of [1, 2, 3])
+      expect(coordinator.sent(link)).toEqual([expect.objectContaining({ type: 'resume', ops: 0, members, heals: [] })]);
+    expect(coordinator.ready(1).ready(2).sent(1)).toEqual([]);
+    expect(coordinator.ready(3).sent(1)).toEqual([{ type: 'start', generation: coordinator.state.generation }]);
+  });
+
+  test('a lost worker’s ranks go to the others at once; whoever is behind is healed by a peer', () => {
+    const coordinator = new Coordinator(3)
+      .join(1)
+      .join(2)
+      .join(3)
+      .paused(1)
+      .paused(2)
+      .paused(3)
+      .ready(1)
+      .ready(2)
+      .ready(3);
+    coordinator.on({ type: 'closed', link: 1, reason: 'connection reset' });
+    expect(coordinator.sent(2)).toEqual([expect.objectContaining({ type: 'pause', boundary: false })]);
+    coordinator.paused(2, { phase: 'teacher', ops: 4 }).paused(3, { phase: 'teacher', ops: 5 });
+    expect(coordinator.sent(2)).toEqual([
+      expect.objectContaining({
+        type: 'resume',
+        ops: 5,
+        heals: [{ to: 0, from: 1 }],
+        members: [
+          expect.objectContaining({ workerId: 'w2', ranks: { lo: 0, hi: 1 } }),
+          expect.objectContaining({ workerId: 'w3', ranks: { lo: 1, hi: 2 } }),
+        ],
+      }),
+    ]);
+  });
+
+  test('a worker that joins, or wants to go, changes it at the end of a step', () => {
+    const coordinator = new Coordinator(2).running();
+    expect(coordinator.join(3).sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: true })]);
+    const leaving = new Coordinator(2).running().message(2, { type: 'leaving' });
+    expect(leaving.sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: true })]);
+    leaving.paused(1, { phase: 'teacher', ops: 7 }).paused(2, { phase: 'teacher', ops: 7 });
+    expect(leaving.sent(2)).toEqual([{ type: 'stop' }]);
+    expect(leaving.sent(1)).toEqual([
+      expect.objectContaining({
+        type: 'resume',
+        members: [expect.objectContaining({ workerId: 'w1', ranks: { lo: 0, hi: 2 } })],
+      }),
+    ]);
+  });
+
+  test('one that waits while another distils goes at once, and one worker is enough for that', () => {
+    const done = [{ record: { phase: 'teacher' } as PhaseRecord, blob: sha('b') }];
+    const distilling = parseRecipe({
+      ...recipe,
+      student: { model: { layers: [{ dense: 1 }] }, epochs: 1, batch: 2 },
+      distill: {},
+      data: { large: source, small: source, test: source },
+    });
+    const small = {
+      ...job,
+      recipe: distilling,
+      dataset: { ...job.dataset, sets: { ...job.dataset.sets, small: set } },
+    };
+    const coordinator = new Coordinator(2, { job: small, minWorkers: 2, history: { ...emptyHistory, done } })
+      .join(1)
+      .join(2)
+      .paused(1)
+      .paused(2);
+    expect(coordinator.sent(1)).toEqual([
+      expect.objectContaining({
+        type: 'resume',
+        phase: 'student',
+        teacher: sha('b'),
+        members: [expect.objectContaining({ ranks: { lo: 0, hi: 1 } })],
+      }),
+    ]);
+    expect(coordinator.ready(1).message(2, { type: 'leaving' }).sent(2)).toEqual([{ type: 'stop' }]);
+    expect(coordinator.on({ type: 'closed', link: 1, reason: '' }).on({ type: 'tick' }).notices('waiting')).toEqual([
+      { type: 'waiting', reason: '1 more worker' },
+    ]);
+    expect(coordinator.join(3).sent(3)).toContainEqual(expect.objectContaining({ type: 'pause' }));
+  });
+
+  test('a worker that is lost while others wait for the end of a step makes them stop at once', () => {
+    const coordinator = new Coordinator(2).running().join(3).on({ type: 'closed', link: 2, reason: '' });
+    expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: false })]);
+  });
+
+  test('with too few workers training waits, says for whom, and goes on when they are there', () => {
+    const coordinator = new Coordinator(2, { minWorkers: 2 })
+      .running()
+      .on({ type: 'closed', link: 2, reason: '' })
+      .paused(1, { phase: 'teacher', ops: 3 });
+    expect(coordinator.notices('waiting')).toEqual([{ type: 'waiting', reason: '1 more worker' }]);
+    expect(coordinator.join(3).sent(1)).toEqual([expect.objectContaining({ type: 'pause' })]);
+    expect(coordinator.paused(1, { phase: 'teacher', ops: 3 }).paused(3).sent(3)).toEqual([
+      expect.objectContaining({ type: 'resume', ops: 3, heals: [{ to: 1, from: 0 }] }),
+    ]);
+  });
+
+  test('members that all wait without getting on are linked anew', () => {
+    const coordinator = new Coordinator(2).running();
+    coordinator.tick(limits.stallTimeoutMs, 1).beat(1).beat(2, { busy: true }).on({ type: 'tick' });
+    // One of them works.
+    expect(coordinator.notices('pausing')).toEqual([]);
+    coordinator
+      .tick(2 * limits.stallTimeoutMs, 1, 2)
+      .tick(2 * limits.stallTimeoutMs + 1)
+      .on({ type: 'tick' });
+    expect(coordinator.notices('pausing')).toEqual([
+      expect.objectContaining({ reason: 'nobody got on', boundary: false }),
+    ]);
+  });
+
+  test('of workers that cannot reach each other the one that most accuse is left out, and tried again later', () => {
+    const coordinator = new Coordinator(3).join(1).join(2).join(3).paused(1).paused(2).paused(3);
+    const accuse = (link: number, peer: number): Coordinator =>
+      coordinator.message(link, {
+        type: 'unreachable',
+        generation: coordinator.state.generation,
+        peer,
+        linking: true,
+        reason: 'no answer',
+      });
+    accuse(1, 1);
+    accuse(3, 1);
+    coordinator.now = limits.accusationMs + 1;
+    expect(coordinator.on({ type: 'tick' }).notices('excluded')).toEqual([expect.objectContaining({ workerId: 'w2' })]);
+    coordinator.paused(1).paused(2).paused(3);
+    expect(coordinator.sent(1)).toEqual([
+      expect.objectContaining({
+        members: [expect.objectContaining({ workerId: 'w1' }), expect.objectContaining({ workerId: 'w3' })],
+      }),
+    ]);
+    coordinator.ready(1).ready(3);
+    coordinator.now += limits.quarantineMs;
+    for (const link of [1, 2, 3]) coordinator.beat(link);
+    expect(coordinator.on({ type: 'tick' }).notices('pausing')).toEqual([expect.objectContaining({ boundary: true })]);
+  });
+
+  test('ranks move from a slow worker only if that is worth it, and the slow one is named', () => {
+    const coordinator = new Coordinator(2, { job: { ...job, recipe: { ...recipe, ranks: 8 } } }).running();
+    coordinator.now = limits.rebalanceIntervalMs + 1;
+    expect(coordinator.beat(1, { rankMs: 10 }).beat(2, { rankMs: 11 }).on({ type: 'tick' }).notices('pausing')).toEqual(
+      [],
+    );
+    coordinator.beat(2, { rankMs: 30 }).on({ type: 'tick' });
+    expect(coordinator.notices('slow')).toEqual([{ type: 'slow', workerId: 'w2', rankMs: 30, typicalMs: 10 }]);
+    expect(coordinator.notices('pausing')).toEqual([
+      expect.objectContaining({ boundary: true, reason: 'ranks move: a step takes 120 ms, and would take 60 ms' }),
+    ]);
+    coordinator.paused(1, { phase: 'teacher', ops: 2 }).paused(2, { phase: 'teacher', ops: 2 });
+    expect(coordinator.sent(1)).toEqual([
+      expect.objectContaining({
+        members: [
+          expect.objectContaining({ ranks: { lo: 0, hi: 6 } }),
+          expect.objectContaining({ ranks: { lo: 6, hi: 8 } }),
+        ],
+      }),
+    ]);
+  });
+
+  test('a member that others wait for, and that gets no further, is named', () => {
+    const coordinator = new Coordinator(2).running();
+    for (; coordinator.now < limits.stallTimeoutMs; coordinator.now += 500)
+      coordinator
+        .beat(1, { waitingFor: [1] })
+        .beat(2, { busy: true })
+        .on({ type: 'tick' });
+    expect(
+      coordinator
+        .beat(1, { waitingFor: [1] })
+        .beat(2, { busy: true })
+        .on({ type: 'tick' })
+        .notices('stalling'),
+    ).toEqual([expect.objectContaining({ workerId: 'w2', waiting: ['w1'] })]);
+    expect(coordinator.on({ type: 'tick' }).notices('stalling')).toEqual([]);
+  });
+
+  test('what a worker seems not to have heard is said again', () => {
+    const coordinator = new Coordinator(1).join(1);
+    coordinator.now = limits.resendMs + 1;
+    expect(coordinator.beat(1, { stage: 'idle', generation: 0 }).sent(1)).toContainEqual(
+      expect.objectContaining({ type: 'pause' }),
+    );
+    coordinator.paused(1);
+    coordinator.now += limits.resendMs + 1;
+    expect(coordinator.beat(1, { stage: 'paused' }).sent(1)).toContainEqual(
+      expect.objectContaining({ type: 'resume' }),
+    );
+    coordinator.ready(1);
+    coordinator.now += limits.resendMs + 1;
+    expect(coordinator.beat(1, { stage: 'ready' }).sent(1)).toContainEqual(expect.objectContaining({ type: 'start' }));
+  });
+});
+
+describe('a coordinator that comes back', () => {
+  const history = { ...emptyHistory, term: 1 };
+  const members = [
+    { lo: 0, hi: 1 },
+    { lo: 1, hi: 2 },
+  ].map((ranks, i) => ({ workerId: `w${i + 1}`, meshAddress: `mesh${i + 1}`, ranks }));
+  const back = (link: number): object => ({
+    generation: 70_000,
+    held: { phase: 'teacher', ops: link },
+    running: members,
+  });
+
+  test('takes over a generation that runs, without a word to its members', () => {
+    const coordinator = new Coordinator(2, { term: 2, history }).join(1, back(1)).join(2, back(2));
+    expect([...coordinator.sent(1), ...coordinator.sent(2)]).toEqual([]);
+    expect(coordinator.state.membership).toMatchObject({ kind: 'running', members });
+    // Its own generations are higher than any of the coordinator before.
+    expect(coordinator.join(3).sent(1)).toEqual([{ type: 'pause', generation: 2 * 2 ** 16 + 1, boundary: true }]);
+  });
+
+  test('makes a new one where a member does not come back in time', () => {
+    const coordinator = new Coordinator(2, { term: 2, history }).join(1, back(1));
+    coordinator.now = limits.adoptionMs;
+    expect(coordinator.on({ type: 'tick' }).sent(1)).toEqual([
+      expect.objectContaining({ type: 'pause', boundary: false }),
+    ]);
+    expect(coordinator.paused(1, { phase: 'teacher', ops: 9 }).sent(1)).toEqual([
+      expect.objectContaining({ type: 'resume', ops: 9, heals: [] }),
+    ]);
+  });
+
+  test('begins at the newest checkpoint where nobody holds more, and at the one before if it is spoiled', () => {
+    const checkpoints = [3, 6].map((ops) => ({
+      phase: 'teacher' as const,
+      ops,
+      sha256: sha(String(ops)),
+      bytes: 1,
+      best: false,
+    }));
+    const coordinator = new Coordinator(1, { term: 2, history: { ...history, checkpoints } }).join(1);
+    coordinator.now = limits.adoptionMs;
+    coordinator.on({ type: 'tick' }).paused(1);
+    expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'resume', ops: 6, checkpoint: sha('6') })]);
+    coordinator.on({ type: 'checkpointUnusable', sha256: sha('6'), reason: 'cut off' });
+    expect(coordinator.effects).toContainEqual({
+      type: 'journal',
+      record: { type: 'checkpointDropped', sha256: sha('6') },
+    });
+    expect(coordinator.paused(1).sent(1)).toEqual([
+      expect.objectContaining({ type: 'resume', ops: 3, checkpoint: sha('3') }),
+    ]);
+  });
+
+  test('of a run whose phases are all done ends it, without workers', () => {
+    const done = [{ record: { phase: 'teacher' } as PhaseRecord, blob: sha('b') }];
+    const coordinator = new Coordinator(1, { term: 2, history: { ...history, done } }).on({ type: 'tick' });
+    expect(coordinator.effects).toEqual([
+      { type: 'journal', record: { type: 'ended' } },
+      { type: 'end', error: undefined },
+    ]);
+  });
+
+  test('that is fenced off while it ends says so', () => {
+    const over = new Coordinator(1).join(1).on({ type: 'interrupt', error: { code: 'INTERRUPTED', message: 'stop' } });
+    expect(over.on({ type: 'fenced', term: 2 }).ended).toBe('COORDINATOR_FENCED');
+  });
+
+  test('is fenced off by one that came after it', () => {
+    for (const fenced of [
+      new Coordinator(1).hello(1, { term: 2 }),
+      new Coordinator(1).on({ type: 'fenced', term: 2 }),
+    ]) {
+      expect(fenced.ended).toBe('COORDINATOR_FENCED');
+      expect(fenced.effects.some(({ type }) => type === 'journal')).toBe(false);
+      expect(fenced.sent(1).some(({ type }) => type === 'stop')).toBe(false);
+      // Whoever comes back to it is not told that the run is over: it is not.
+      expect(fenced.hello(2).effects).toEqual([{ type: 'close', link: 2 }]);
+    }
+  });
+});
+
+describe('checks', () => {
+  test('different state at the start of a generation, or different weights after an epoch, end the run', () => {
+    expect(new Coordinator(2).join(1).join(2).paused(1).paused(2).ready(1).ready(2, sha('2')).ended).toBe(
+      'MODEL_DIVERGED',
+    );
+    expect(
+      new Coordinator(2)
+        .running()
+        .message(1, epoch(4))
+        .message(2, epoch(4, sha('2'))).ended,
+    ).toBe('MODEL_DIVERGED');
+  });
+
+  test('an epoch that did not use each row once ends the run', () => {
+    expect(new Coordinator(2).running().message(1, epoch(4)).message(2, epoch(4)).ended).toBeUndefined();
+    expect(new Coordinator(2).running().message(1, epoch(3)).ended).toBe('LEDGER_BROKEN');
+  });
+
+  test('a bug in a worker is told with worker, step, ranks and stack; bad input as it is', () => {
+    const failed = new Coordinator(2)
+      .running()
+      .message(1, { type: 'failed', step: 7, error: { code: 'BUG', message: 'x is undefined', stack: 'at y' } });
+    expect(failed.effects.at(-1)).toEqual({
+      type: 'end',
+      error: { code: 'WORKER_FAILED', message: 'worker w1 (h1), step 7, rank 0: x is undefined', stack: 'at y' },
+    });
+    const input = new Coordinator(1)
+      .hello(1)
+      .message(1, { type: 'failed', error: { code: 'MODEL_SHAPE', message: 'teacher.model gives …' } });
+    expect(input.effects.at(-1)).toEqual({
+      type: 'end',
+      error: { code: 'MODEL_SHAPE', message: 'teacher.model gives …' },
+    });
+  });
+
+  test('a process that died by itself ends the run, with what it worked on, even after it was missed', () => {
+    const error = { code: 'WORKER_CRASHED', message: 'heap out of memory' } as const;
+    const coordinator = new Coordinator(2)
+      .running()
+      .message(1, { type: 'progress', generation: 65537, step: 5, loss: 1 })
+      .on({ type: 'closed', link: 2, reason: '' });
+    expect(coordinator.on({ type: 'crashed', instance: 'i2', error }).effects.at(-1)).toEqual({
+      type: 'end',
+      error: { ...error, message: 'worker w2 (this machine), step 5, rank 1: heap out of memory' },
+    });
+  });
+
+  test('what cannot be decoded ends a member’s run, and is refused from a stranger', () => {
+    const error = { code: 'PROTOCOL_VIOLATION', message: 'a message is not MessagePack' } as const;
+    expect(new Coordinator(1).on({ type: 'broken', link: 9, error }).effects).toEqual([
+      { type: 'send', link: 9, message: { type: 'rejected', error } },
+      { type: 'close', link: 9 },
+    ]);
+    expect(new Coordinator(1).join(1).on({ type: 'broken', link: 1, error }).ended).toBe('PROTOCOL_VIOLATION');
+    expect(new Coordinator(1).message(9, { type: 'leaving' }).effects).toEqual([{ type: 'close', link: 9 }]);
+  });
+
+  test('after its end a run does nothing any more', () => {
+    const over = new Coordinator(1).join(1).on({ type: 'interrupt', error: { code: 'INTERRUPTED', message: 'stop' } });
+    expect(over.ended).toBe('INTERRUPTED');
+    expect(over.beat(1).effects).toEqual([]);
+    // Whoever comes late is sent away.
+    expect(over.hello(2).sent(2)).toEqual([expect.objectContaining({ type: 'rejected' })]);
+  });
+});
+
+test('a block goes to the first who asks, and others are sent to it as long as it is there; whoever asks the coordinator itself gets it', () => {
+  const three = new Coordinator(3).join(1).join(2).join(3);
+  const ask = (link: number, direct = false): CoordinatorEffect[] =>
+    three.message(link, { type: 'getBlock', hash: sha('a'), direct }).effects;
+  const sent = (link: number): CoordinatorEffect[] => [{ type: 'sendBlock', link, hash: sha('a') }];
+  const referred = (link: number, meshAddress: string): CoordinatorEffect[] => [
+    { type: 'send', link, message: { type: 'blockAt', hash: sha('a'), meshAddress } },
+  ];
+  expect(ask(1)).toEqual(sent(1));
+  expect(ask(2)).toEqual(referred(2, 'mesh1'));
+  expect(ask(2, true)).toEqual(sent(2));
+  expect(ask(3)).toEqual(referred(3, 'mesh2'));
+  three.on({ type: 'closed', link: 2, reason: '' });
+  expect(ask(1)).toEqual(referred(1, 'mesh3'));
+});

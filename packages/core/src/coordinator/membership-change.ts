@@ -1,0 +1,513 @@
+// The two-phase change of membership: pause a new generation, hear how far everybody is, resume with new members.
+// One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
+import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
+import { expectedRowsDigest, phaseOf } from '../job/job.js';
+import { limits } from '../error/limits.js';
+import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './plan.js';
+import {
+  end,
+  joinedWorkers,
+  membersOf,
+  nameOf,
+  notify,
+  tell,
+  andThen,
+  type CoordinatorEffect,
+  type CoordinatorState,
+  type CoordinatorStep,
+  type MembershipState,
+  type PhaseProgress,
+  type Worker,
+} from './state.js';
+import { phaseUnderWay, type RunHistory } from './journal.js';
+import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+
+const isAble = (worker: Worker, nowMs: number): boolean =>
+  worker.info !== undefined && worker.quarantinedUntilMs <= nowMs;
+
+const shareOf = ({ workerId, ranks }: Member): { workerId: string; ranks: Member['ranks'] } => ({ workerId, ranks });
+
+function update(state: CoordinatorState, workerIds: ReadonlySet<string>, change: Partial<Worker>): CoordinatorState {
+  return {
+    ...state,
+    workers: new Map(
+      [...state.workers].map(([link, worker]) => [
+        link,
+        workerIds.has(worker.workerId) ? { ...worker, ...change } : worker,
+      ]),
+    ),
+  };
+}
+
+/** Generations of different coordinators never meet: each counts from its term. */
+const generationsPerTerm = 2 ** 16;
+
+/**
+ * Begins a new generation: all workers stop and say how far they are.
+ * @param change.boundary at the end of a step rather than at once, so that nothing is done twice
+ */
+export function pauseAll(
+  state: CoordinatorState,
+  change: { reason: string; boundary: boolean },
+  nowMs: number,
+): CoordinatorStep {
+  const generation = Math.max(state.generation, state.options.term * generationsPerTerm) + 1;
+  const { boundary, reason } = change;
+  const before = membersOf(state.membership);
+  const workers = joinedWorkers(state);
+  const pausing: MembershipState = { kind: 'pausing', boundary, before, acknowledged: new Set(), sinceMs: nowMs };
+  const next = update(
+    { ...state, generation, membership: pausing, accusations: [] },
+    new Set(workers.map(({ workerId }) => workerId)),
+    { toldMs: nowMs, advancedMs: nowMs },
+  );
+  return {
+    state: next,
+    effects: [
+      notify({ type: 'pausing', generation, reason, boundary }),
+      ...workers.map(({ link }) => tell(link, { type: 'pause', generation, boundary })),
+    ],
+  };
+}
+
+/** Changes the membership unless it is about to change anyway. */
+export function requestChange(
+  state: CoordinatorState,
+  change: { reason: string; boundary: boolean },
+  nowMs: number,
+): CoordinatorStep {
+  const { membership } = state;
+  switch (membership.kind) {
+    case 'running':
+    case 'waiting':
+      return pauseAll(state, change, nowMs);
+    case 'starting':
+      // Newcomers wait until this generation has started.
+      return change.boundary ? { state, effects: [] } : pauseAll(state, change, nowMs);
+    case 'pausing':
+      return membership.boundary && !change.boundary
+        ? pauseAll(state, change, nowMs)
+        : decideWhenAllAcknowledged(state, nowMs);
+    default:
+      return { state, effects: [] };
+  }
+}
+
+/** A worker that has joined while others pause is asked as well. */
+export function askNewcomer(state: CoordinatorState, worker: Worker): CoordinatorEffect[] {
+  return state.membership.kind === 'pausing'
+    ? [tell(worker.link, { type: 'pause', generation: state.generation, boundary: state.membership.boundary })]
+    : [];
+}
+
+export function onPaused(
+  state: CoordinatorState,
+  worker: Worker,
+  message: ToCoordinator & { type: 'paused' },
+  nowMs: number,
+): CoordinatorStep {
+  const { membership } = state;
+  if (membership.kind !== 'pausing' || message.generation !== state.generation) return { state, effects: [] };
+  const workers = new Map(state.workers).set(worker.link, { ...worker, held: message.held });
+  const acknowledged = new Set(membership.acknowledged).add(worker.workerId);
+  return decideWhenAllAcknowledged({ ...state, workers, membership: { ...membership, acknowledged } }, nowMs);
+}
+
+export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  const { membership } = state;
+  if (membership.kind !== 'pausing') return { state, effects: [] };
+  const asked = joinedWorkers(state);
+  if (!asked.every(({ workerId }) => membership.acknowledged.has(workerId))) return { state, effects: [] };
+  return resume(state, membership.before, nowMs);
+}
+
+/** The phase that is not done yet, as far as it has come. */
+export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress | undefined {
+  const name = phaseUnderWay(state.history, state.options.job.recipe);
+  if (name === undefined) return undefined;
+  if (state.phase?.name === name) return { ...state.phase, done: new Map() };
+  const { job } = state.options;
+  return {
+    name,
+    expectedRowsDigest: expectedRowsDigest(job, phaseOf(job, name), 0),
+    epochs: state.history.epochs,
+    done: new Map(),
+    isStarted: false,
+    step: 0,
+    startedMs: nowMs,
+    epochStartedMs: nowMs,
+  };
+}
+
+function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs: number): Candidate[] {
+  const place = (workerId: string): number => {
+    const index = before.findIndex((member) => member.workerId === workerId);
+    return index < 0 ? before.length : index;
+  };
+  return joinedWorkers(state)
+    .filter((worker) => isAble(worker, nowMs))
+    .map(({ workerId, held, leaving, beat }) => ({ workerId, held, leaving, rankMs: beat?.rankMs }))
+    .toSorted((a, b) => place(a.workerId) - place(b.workerId));
+}
+
+/** Decides the members of the generation from what all have said. */
+function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): CoordinatorStep {
+  const phase = phaseNow(state, nowMs);
+  if (!phase) return end(state, undefined);
+  if (mustTune(state, phase)) return waitForTuning({ ...state, phase });
+  const { ranks } = phaseOf(state.options.job, phase.name).schedule;
+  const checkpoint = state.history.checkpoints.reduce<{ ops: number; sha256: string } | undefined>(
+    (newest, each) => (newest && newest.ops >= each.ops ? newest : each),
+    undefined,
+  );
+  const plan = planGeneration({
+    phase: phase.name,
+    ranks,
+    candidates: candidatesOf(state, before, nowMs),
+    minWorkers: state.options.minWorkers,
+    checkpoint,
+  });
+  const released = releaseLeavers(state, plan);
+  if (plan.kind === 'wait') {
+    return {
+      state: { ...released.state, phase, membership: { kind: 'waiting' } },
+      effects: [...released.effects, notify({ type: 'waiting', reason: plan.reason })],
+    };
+  }
+  return start({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
+}
+
+/** SHA-256 of the weights of the teacher that was trained here. */
+const teacherOf = ({ done }: RunHistory): string | undefined =>
+  done.find(({ record }) => record.phase === 'teacher')?.blob;
+
+const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgress): boolean =>
+  name === 'student' && options.job.recipe.distill?.tune !== undefined && !history.tuned;
+
+/** Workers wait while this machine searches for the student's numbers. */
+function waitForTuning(state: CoordinatorState): CoordinatorStep {
+  const reason = 'the search for the student’s numbers';
+  const released = releaseLeavers(state, { kind: 'wait', reason });
+  const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
+  return {
+    state: { ...released.state, isTuning: true, membership: { kind: 'waiting' } },
+    effects: [...released.effects, notify({ type: 'waiting', reason }), ...begin],
+  };
+}
+
+/** Who goes away may go once nobody needs its state. While training waits, it hands over to a checkpoint first. */
+function releaseLeavers(state: CoordinatorState, plan: Plan): CoordinatorStep {
+  const needed = new Set(plan.kind === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
+  const leavers = [...state.workers.values()].filter(
+    (worker) => worker.leaving && !needed.has(worker.workerId) && (plan.kind === 'resume' || !holdsMore(state, worker)),
+  );
+  const workers = new Map(state.workers);
+  for (const { link } of leavers) workers.delete(link);
+  const effects = leavers.flatMap(({ link, workerId }): CoordinatorEffect[] => [
+    tell(link, { type: 'stop' }),
+    notify({ type: 'left', workerId, reason: 'it was asked to go, and has handed over' }),
+  ]);
+  return { state: { ...state, workers }, effects };
+}
+
+/** Whether a worker holds steps that no checkpoint does. */
+const holdsMore = ({ history, phase }: CoordinatorState, { held }: Worker): boolean =>
+  held !== undefined &&
+  held.phase === phase?.name &&
+  held.ops > Math.max(0, ...history.checkpoints.map(({ ops }) => ops));
+
+/** While training waits for workers: the next worker that wants to go, and has to hand over first. */
+export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
+  state.membership.kind === 'waiting'
+    ? [...state.workers.values()].find((worker) => worker.leaving && holdsMore(state, worker))
+    : undefined;
+
+/** Those that want to go and do not take part go at once, unless they hold what is kept nowhere else. */
+export function releaseIdle(state: CoordinatorState): CoordinatorStep {
+  const { membership } = state;
+  switch (membership.kind) {
+    case 'waiting':
+    case 'gathering':
+      return releaseLeavers(state, { kind: 'wait', reason: '' });
+    case 'running':
+      return releaseLeavers(state, {
+        kind: 'resume',
+        ops: 0,
+        members: membership.members,
+        heals: [],
+        checkpoint: undefined,
+        reason: '',
+      });
+    default:
+      return { state, effects: [] };
+  }
+}
+
+function start(
+  state: CoordinatorState,
+  plan: Plan & { kind: 'resume' },
+  so: { effects: readonly CoordinatorEffect[]; nowMs: number },
+): CoordinatorStep {
+  const { generation, history } = state;
+  const phase = state.phase!;
+  const byId = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker]));
+  const members = plan.members.map(({ workerId, ranks }) => ({
+    workerId,
+    ranks,
+    meshAddress: byId.get(workerId)!.info!.meshAddress,
+  }));
+  const teacher = phase.name === 'student' ? teacherOf(history) : undefined;
+  const message: ToWorker & { type: 'resume' } = {
+    type: 'resume',
+    generation,
+    phase: phase.name,
+    ops: plan.ops,
+    members,
+    heals: [...plan.heals],
+    ...(plan.checkpoint === undefined ? {} : { checkpoint: plan.checkpoint }),
+    ...(teacher === undefined ? {} : { teacher }),
+    ...(history.tuned ? { tuned: history.tuned } : {}),
+  };
+  const ids = new Set(members.map(({ workerId }) => workerId));
+  const idle = joinedWorkers(state)
+    .filter(({ workerId }) => !ids.has(workerId))
+    .map(({ workerId }) => workerId);
+  const starting: MembershipState = { kind: 'starting', members, resume: message, ready: new Map(), sinceMs: so.nowMs };
+  return {
+    state: update({ ...state, membership: starting, dealtMs: so.nowMs }, ids, {
+      toldMs: so.nowMs,
+      advancedMs: so.nowMs,
+    }),
+    effects: [
+      ...so.effects,
+      notify({
+        type: 'phaseAssigned',
+        phase: phase.name,
+        generation,
+        ops: plan.ops,
+        members: members.map(shareOf),
+        idle,
+        reason: plan.reason,
+      }),
+      ...members.map(({ workerId }) => tell(byId.get(workerId)!.link, message)),
+    ],
+  };
+}
+
+export function onReady(
+  state: CoordinatorState,
+  worker: Worker,
+  message: ToCoordinator & { type: 'ready' },
+  nowMs: number,
+): CoordinatorStep {
+  const { membership, generation } = state;
+  const phase = state.phase!;
+  if (membership.kind !== 'starting' || message.generation !== generation) return { state, effects: [] };
+  const ready = new Map(membership.ready).set(worker.workerId, message);
+  if (ready.size < membership.members.length)
+    return { state: { ...state, membership: { ...membership, ready } }, effects: [] };
+  const [[leadId, lead]] = ready;
+  const other = state.options.allowMixed
+    ? undefined
+    : [...ready].find(([, each]) => each.stateSha256 !== lead.stateSha256);
+  if (other)
+    return end(state, {
+      code: 'MODEL_DIVERGED',
+      message: `at operation ${lead.ops} the ${phase.name} of ${leadId} (${lead.weightsSha256.slice(0, 12)}) is not that of ${other[0]} (${other[1].weightsSha256.slice(0, 12)})`,
+    });
+  const { members } = membership;
+  const links = [...state.workers.values()].filter(({ workerId }) => ready.has(workerId)).map(({ link }) => link);
+  const isFirst = !phase.isStarted;
+  const started: PhaseProgress = {
+    ...phase,
+    isStarted: true,
+    ...(isFirst ? { startedMs: nowMs, epochStartedMs: nowMs } : {}),
+  };
+  const running: CoordinatorState = {
+    ...state,
+    phase: started,
+    membership: { kind: 'running', members, sinceMs: nowMs },
+  };
+  const effects: CoordinatorEffect[] = [
+    ...(isFirst
+      ? [
+          notify({
+            type: 'phaseStarted',
+            phase: phase.name,
+            parameters: lead.parameters,
+            initialWeightsSha256: lead.weightsSha256,
+          }),
+        ]
+      : []),
+    notify({
+      type: 'resumed',
+      phase: phase.name,
+      generation,
+      members: members.map(shareOf),
+      isFirst,
+      ms: nowMs - membership.sinceMs,
+    }),
+    ...links.map((link) => tell(link, { type: 'start', generation })),
+  ];
+  return { state: update(running, new Set(ready.keys()), { toldMs: nowMs, advancedMs: nowMs }), effects };
+}
+
+// What ticks find: newcomers that wait, members that are stuck, ranks that are dealt badly.
+
+/** Whether there are workers that should be members, or members that want to go. */
+function wantedChange(state: CoordinatorState, nowMs: number): string | undefined {
+  if (state.membership.kind !== 'running' && state.membership.kind !== 'waiting') return undefined;
+  const ids = new Set(membersOf(state.membership).map(({ workerId }) => workerId));
+  const workers = joinedWorkers(state).filter((worker) => isAble(worker, nowMs));
+  const leaver = workers.find((worker) => worker.leaving && ids.has(worker.workerId));
+  if (leaver) return `${nameOf(leaver)} leaves`;
+  if (state.isTuning) return undefined;
+  if (state.membership.kind === 'waiting')
+    return workers.filter((worker) => !worker.leaving).length >=
+      workersNeeded(state.phase!.name, state.options.minWorkers)
+      ? 'enough workers'
+      : undefined;
+  if (isOnOneNode(state.phase!.name)) return undefined;
+  const newcomer = workers.find((worker) => !worker.leaving && !ids.has(worker.workerId));
+  return newcomer && `${nameOf(newcomer)} joins`;
+}
+
+export function changeIfWanted(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  return andThen(releaseIdle(state), (next) => {
+    const reason = wantedChange(next, nowMs);
+    return reason === undefined
+      ? { state: next, effects: [] }
+      : requestChange(next, { reason, boundary: next.membership.kind === 'running' }, nowMs);
+  });
+}
+
+/** Workers that wait without getting on are linked anew: something between them was lost. */
+export function relinkIfStalled(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  const { membership } = state;
+  if (
+    membership.kind !== 'running' &&
+    membership.kind !== 'starting' &&
+    !(membership.kind === 'pausing' && membership.boundary)
+  )
+    return { state, effects: [] };
+  const ids = new Set(membersOf(membership).map(({ workerId }) => workerId));
+  const members = [...state.workers.values()].filter(({ workerId }) => ids.has(workerId));
+  const stuck = members.every(
+    ({ beat, advancedMs }) => beat && !beat.busy && nowMs - advancedMs > limits.stallTimeoutMs,
+  );
+  if (!stuck || members.length === 0) return { state, effects: [] };
+  if (membership.kind === 'running' && members.every(({ beat }) => beat!.stage === 'finished'))
+    return { state, effects: [] };
+  return pauseAll(state, { reason: 'nobody got on', boundary: false }, nowMs);
+}
+
+/** Moves ranks from slow to fast members, if that makes a step shorter by enough. */
+export function rebalance(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  const { membership } = state;
+  if (membership.kind !== 'running' || nowMs - state.dealtMs < limits.rebalanceIntervalMs)
+    return { state, effects: [] };
+  const beats = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker.beat?.rankMs]));
+  const costs = costsOf(membership.members.map(({ workerId }) => beats.get(workerId)));
+  const { ranks } = phaseOf(state.options.job, state.phase!.name).schedule;
+  const now = stepCost(
+    membership.members.map(({ ranks: span }) => span),
+    costs,
+  );
+  const after = stepCost(dealRanks(ranks, costs), costs);
+  if (after > now * (1 - limits.rebalanceGain)) return { state, effects: [] };
+  return requestChange(
+    state,
+    {
+      reason: `ranks move: a step takes ${Math.round(now)} ms, and would take ${Math.round(after)} ms`,
+      boundary: true,
+    },
+    nowMs,
+  );
+}
+
+/** A worker cannot reach another. If they could before, they are linked anew; if not, one of them is left out for a while. */
+export function onUnreachable(
+  state: CoordinatorState,
+  worker: Worker,
+  message: ToCoordinator & { type: 'unreachable' },
+  nowMs: number,
+): CoordinatorStep {
+  const { membership } = state;
+  if (message.generation !== state.generation || (membership.kind !== 'running' && membership.kind !== 'starting'))
+    return { state, effects: [] };
+  const accused = membership.members[message.peer];
+  if (!accused || accused.workerId === worker.workerId) return { state, effects: [] };
+  if (!message.linking)
+    return requestChange(
+      state,
+      {
+        reason: `the link between ${worker.workerId} and ${accused.workerId} broke: ${message.reason}`,
+        boundary: false,
+      },
+      nowMs,
+    );
+  return {
+    state: {
+      ...state,
+      accusations: [...state.accusations, { by: worker.workerId, of: accused.workerId, atMs: nowMs }].slice(
+        -limits.workerCount,
+      ),
+    },
+    effects: [],
+  };
+}
+
+/** Leaves out whom most others cannot reach; of two that accuse each other, the one that came later. */
+export function judgeAccusations(state: CoordinatorState, nowMs: number): CoordinatorStep {
+  const [first] = state.accusations;
+  if (!first || nowMs - first.atMs < limits.accusationMs) return { state, effects: [] };
+  const ids = membersOf(state.membership).map(({ workerId }) => workerId);
+  const votes = (workerId: string): number =>
+    new Set(state.accusations.flatMap(({ by, of }) => (of === workerId ? by : by === workerId ? of : []))).size;
+  const guilty = ids.toSorted((a, b) => votes(b) - votes(a) || ids.indexOf(b) - ids.indexOf(a))[0];
+  const out = update(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
+  const step = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
+  return {
+    ...step,
+    effects: [
+      notify({
+        type: 'excluded',
+        workerId: guilty,
+        reason: 'it and other workers cannot reach each other',
+        forMs: limits.quarantineMs,
+      }),
+      ...step.effects,
+    ],
+  };
+}
+
+/** What a worker should have been told but seems not to have heard. */
+export function remind(state: CoordinatorState, worker: Worker, nowMs: number): CoordinatorStep {
+  const { membership, generation } = state;
+  const { beat } = worker;
+  if (!beat || nowMs - worker.toldMs < limits.resendMs) return { state, effects: [] };
+  const message = reminder(membership, worker, { beat, generation });
+  if (!message) return { state, effects: [] };
+  return { state: update(state, new Set([worker.workerId]), { toldMs: nowMs }), effects: [tell(worker.link, message)] };
+}
+
+function reminder(
+  membership: MembershipState,
+  worker: Worker,
+  at: { beat: NonNullable<Worker['beat']>; generation: number },
+): ToWorker | undefined {
+  const { beat, generation } = at;
+  const isMember = membersOf(membership).some(({ workerId }) => workerId === worker.workerId);
+  if (membership.kind === 'pausing' && !membership.acknowledged.has(worker.workerId) && worker.info)
+    return { type: 'pause', generation, boundary: membership.boundary };
+  if (
+    membership.kind === 'starting' &&
+    isMember &&
+    !membership.ready.has(worker.workerId) &&
+    (beat.stage === 'paused' || beat.stage === 'ready')
+  )
+    return membership.resume;
+  if (membership.kind === 'running' && isMember && beat.stage === 'ready' && beat.generation === generation)
+    return { type: 'start', generation };
+  return undefined;
+}

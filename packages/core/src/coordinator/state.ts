@@ -1,0 +1,300 @@
+// What a coordinator knows, what happens to it, and what it has its shell do.
+import type { ErrorRecord } from '../error/errors.js';
+import type { Job } from '../job/job.js';
+import type { PhaseName } from '../job/phase-name.js';
+import type { EpochRecord, PhaseRecord, TunedRecord } from '../job/run-record.js';
+import type { BlockTracker } from './block-tracker.js';
+import type { CheckpointRecord, JournalRecord, KnownEpoch, RunHistory } from './journal.js';
+import type { TunedValues } from '../tune/space.js';
+import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { ExportedModel } from '../format/model-files.js';
+
+export interface CoordinatorOptions {
+  readonly job: Job;
+  readonly token: string;
+  readonly meshToken: string;
+  /** The run starts when so many workers have joined. */
+  readonly workers: number;
+  /** Training goes on while so many are there. */
+  readonly minWorkers: number;
+  readonly allowMixed: boolean;
+  /** How long to wait for the workers; Infinity waits for ever. */
+  readonly joinTimeoutMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** Time between checkpoints; Infinity takes none. */
+  readonly checkpointEveryMs: number;
+  /** Number of this coordinator; higher than that of every one before it. */
+  readonly term: number;
+  /** What the journal tells of those before. */
+  readonly history: RunHistory;
+}
+
+export interface WorkerInfo {
+  readonly workerId: string;
+  readonly host: string;
+  readonly fingerprint: string;
+  /** Its backend and why, for people. */
+  readonly choice: string;
+  readonly meshAddress: string;
+}
+
+export type CoordinatorEvent =
+  | { readonly type: 'message'; readonly link: number; readonly message: ToCoordinator }
+  | { readonly type: 'broken'; readonly link: number; readonly error: ErrorRecord }
+  | { readonly type: 'closed'; readonly link: number; readonly reason: string }
+  | { readonly type: 'interrupt'; readonly error: ErrorRecord }
+  /** The process of a worker has ended by itself, as for lack of memory: it would end again. */
+  | { readonly type: 'crashed'; readonly instance: string; readonly error: ErrorRecord }
+  | { readonly type: 'modelSaved'; readonly phase: PhaseName; readonly blob: string }
+  | {
+      readonly type: 'checkpointTaken';
+      readonly id: number;
+      readonly held: Held;
+      readonly sha256: string;
+      readonly bytes: number;
+    }
+  | { readonly type: 'checkpointFailed'; readonly id: number; readonly reason: string }
+  | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
+  /** The search for the student's numbers is over. */
+  | { readonly type: 'tuned'; readonly values: TunedValues }
+  /** Another coordinator has taken over. */
+  | { readonly type: 'fenced'; readonly term: number }
+  | { readonly type: 'tick' };
+
+/** Where a worker stands in the generation under way. */
+export interface WorkerShare {
+  readonly workerId: string;
+  readonly ranks: { readonly lo: number; readonly hi: number };
+}
+
+/** What happened, for events.jsonl, progress bars and logs. */
+export type CoordinatorNotice =
+  | { readonly type: 'joined'; readonly worker: WorkerInfo; readonly joined: number; readonly wanted: number }
+  | { readonly type: 'refused'; readonly host: string; readonly error: ErrorRecord }
+  | { readonly type: 'left'; readonly workerId: string; readonly reason: string }
+  | { readonly type: 'silent'; readonly workerId: string; readonly silentMs: number }
+  | { readonly type: 'slow'; readonly workerId: string; readonly rankMs: number; readonly typicalMs: number }
+  /** The others wait for it, and it gets no further. */
+  | {
+      readonly type: 'stalling';
+      readonly workerId: string;
+      readonly forMs: number;
+      readonly waiting: readonly string[];
+    }
+  | { readonly type: 'excluded'; readonly workerId: string; readonly reason: string; readonly forMs: number }
+  | { readonly type: 'pausing'; readonly generation: number; readonly reason: string; readonly boundary: boolean }
+  | { readonly type: 'waiting'; readonly reason: string }
+  | {
+      readonly type: 'phaseAssigned';
+      readonly phase: PhaseName;
+      readonly generation: number;
+      readonly ops: number;
+      readonly members: readonly WorkerShare[];
+      readonly idle: readonly string[];
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'resumed';
+      readonly phase: PhaseName;
+      readonly generation: number;
+      readonly members: readonly WorkerShare[];
+      readonly isFirst: boolean;
+      readonly ms: number;
+    }
+  | {
+      readonly type: 'phaseStarted';
+      readonly phase: PhaseName;
+      readonly parameters: number;
+      readonly initialWeightsSha256: string;
+    }
+  | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
+  | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }
+  | { readonly type: 'checkpoint'; readonly record: CheckpointRecord }
+  | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
+  | { readonly type: 'notSaved'; readonly what: string; readonly reason: string }
+  | { readonly type: 'savedAgain'; readonly what: string }
+  /** A block of data cannot be used as it is. */
+  | { readonly type: 'blockSpoilt'; readonly what: string }
+  | { readonly type: 'phaseDone'; readonly record: PhaseRecord }
+  /** Trainings of a search that are done, of those that are known to be needed. */
+  | { readonly type: 'tuning'; readonly done: number; readonly planned: number; readonly what: string }
+  | { readonly type: 'tuned'; readonly record: TunedRecord };
+
+export type CoordinatorEffect =
+  | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }
+  | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string }
+  | { readonly type: 'close'; readonly link: number }
+  | { readonly type: 'notify'; readonly notice: CoordinatorNotice }
+  /** Write a record down for good, before anything that follows. */
+  | { readonly type: 'journal'; readonly record: JournalRecord }
+  /** Answer, unless it is the last good one: modelSaved or modelNotSaved. */
+  | { readonly type: 'saveModel'; readonly phase: PhaseName; readonly model: ExportedModel; readonly lastGood: boolean }
+  /** Ask the worker of a link for its state. Answer: checkpointTaken or checkpointFailed. */
+  | { readonly type: 'takeCheckpoint'; readonly link: number; readonly id: number }
+  /** Search for the student's numbers, taught by the teacher of this hash if one was trained here. Answer: tuned, or interrupt. */
+  | { readonly type: 'tune'; readonly teacher: string | undefined }
+  | { readonly type: 'dropCheckpoint'; readonly record: CheckpointRecord }
+  | { readonly type: 'receivePart'; readonly link: number; readonly part: ToCoordinator & { type: 'statePart' } }
+  | { readonly type: 'end'; readonly error: ErrorRecord | undefined };
+
+export type Heartbeat = ToCoordinator & { type: 'heartbeat' };
+
+export interface Worker {
+  readonly link: number;
+  readonly instance: string;
+  readonly workerId: string;
+  readonly host: string;
+  readonly info: WorkerInfo | undefined;
+  readonly held: Held | undefined;
+  readonly leaving: boolean;
+  readonly heardMs: number;
+  readonly beat: Heartbeat | undefined;
+  /** When its heartbeats last told that it got on. */
+  readonly advancedMs: number;
+  /** When it was last told what to do. */
+  readonly toldMs: number;
+  readonly silenceNoted: boolean;
+  /** When what it counts in its heartbeats last went up. */
+  readonly progressedMs: number;
+  readonly slownessNoted: boolean;
+  readonly stallNoted: boolean;
+  /** Not to be made a member before andThen, since others could not reach it. */
+  readonly quarantinedUntilMs: number;
+}
+
+export type MembershipState =
+  /** Before the run: until enough workers have joined. */
+  | { readonly kind: 'gathering' }
+  /** After a restart: until the workers of before are back, or time is up. */
+  | {
+      readonly kind: 'adopting';
+      readonly untilMs: number;
+      readonly reports: ReadonlyMap<string, { readonly generation: number; readonly members: readonly Member[] }>;
+    }
+  /** Too few workers. */
+  | { readonly kind: 'waiting' }
+  /** Until all have said how far they are. */
+  | {
+      readonly kind: 'pausing';
+      readonly boundary: boolean;
+      readonly before: readonly Member[];
+      readonly acknowledged: ReadonlySet<string>;
+      readonly sinceMs: number;
+    }
+  /** Until all members have model, links and state. */
+  | {
+      readonly kind: 'starting';
+      readonly members: readonly Member[];
+      readonly resume: ToWorker & { type: 'resume' };
+      readonly ready: ReadonlyMap<string, ToCoordinator & { type: 'ready' }>;
+      readonly sinceMs: number;
+    }
+  | { readonly kind: 'running'; readonly members: readonly Member[]; readonly sinceMs: number }
+  /** The phase is done; its model is being written. */
+  | {
+      readonly kind: 'saving';
+      readonly members: readonly Member[];
+      readonly model: ExportedModel;
+      readonly record: PhaseRecord;
+    };
+
+export interface PhaseProgress {
+  readonly name: PhaseName;
+  readonly expectedRowsDigest: string;
+  readonly epochs: readonly KnownEpoch[];
+  readonly done: ReadonlyMap<string, ToCoordinator & { type: 'done' }>;
+  readonly isStarted: boolean;
+  /** As far as has been heard. */
+  readonly step: number;
+  readonly startedMs: number;
+  readonly epochStartedMs: number;
+}
+
+export interface CheckpointState {
+  readonly nextId: number;
+  /** The one being taken. */
+  readonly pending: { readonly id: number; readonly link: number } | undefined;
+  readonly lastMs: number;
+  /** Epochs that were known when the last one was taken. */
+  readonly epochs: number;
+}
+
+export interface Accusation {
+  readonly by: string;
+  readonly of: string;
+  readonly atMs: number;
+}
+
+export interface CoordinatorState {
+  readonly options: CoordinatorOptions;
+  readonly startedMs: number;
+  readonly nextWorker: number;
+  readonly names: ReadonlyMap<string, string>;
+  readonly workers: ReadonlyMap<number, Worker>;
+  readonly generation: number;
+  readonly membership: MembershipState;
+  readonly history: RunHistory;
+  /** Undefined before the first and after the last phase. */
+  readonly phase: PhaseProgress | undefined;
+  readonly checkpoint: CheckpointState;
+  /** Ranks that workers held when they were lost. */
+  readonly lost: ReadonlyMap<string, Member['ranks']>;
+  /** Hashes of checkpoints that are not to be had any more. */
+  readonly retired: ReadonlySet<string>;
+  /** Remembers which workers were sent what; it is changed in place, since there may be very many blocks. */
+  readonly blocks: BlockTracker;
+  readonly accusations: readonly Accusation[];
+  /** Whether a search for the student's numbers is under way: workers wait for it. */
+  readonly isTuning: boolean;
+  /** When ranks were last dealt. */
+  readonly dealtMs: number;
+  readonly tickedMs: number;
+  /** Whether the run is over, or another coordinator has it now. */
+  readonly ended: false | 'over' | 'fenced';
+}
+
+export interface CoordinatorStep {
+  readonly state: CoordinatorState;
+  readonly effects: readonly CoordinatorEffect[];
+}
+
+export const notify = (notice: CoordinatorNotice): CoordinatorEffect => ({ type: 'notify', notice });
+export const tell = (link: number, message: ToWorker): CoordinatorEffect => ({ type: 'send', link, message });
+export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
+  `worker ${worker.workerId} (${worker.host})`;
+
+/** Those that could take part: their engines are loaded. */
+export const joinedWorkers = (state: CoordinatorState): Worker[] =>
+  [...state.workers.values()].filter((worker) => worker.info);
+
+export function membersOf(membership: MembershipState): readonly Member[] {
+  switch (membership.kind) {
+    case 'starting':
+    case 'running':
+    case 'saving':
+      return membership.members;
+    case 'pausing':
+      return membership.before;
+    default:
+      return [];
+  }
+}
+
+/** Goes on with further decisions after those that are made already. */
+export function andThen(step: CoordinatorStep, next: (state: CoordinatorState) => CoordinatorStep): CoordinatorStep {
+  const after = next(step.state);
+  return { state: after.state, effects: [...step.effects, ...after.effects] };
+}
+
+export function end(
+  state: CoordinatorState,
+  error: ErrorRecord | undefined,
+  before: readonly CoordinatorEffect[] = [],
+): CoordinatorStep {
+  const stops = [...state.workers.keys()].map((link) => tell(link, error ? { type: 'stop', error } : { type: 'stop' }));
+  const journal: CoordinatorEffect = {
+    type: 'journal',
+    record: { type: 'ended', ...(error ? { code: error.code } : {}) },
+  };
+  return { state: { ...state, ended: 'over' }, effects: [...before, journal, ...stops, { type: 'end', error }] };
+}

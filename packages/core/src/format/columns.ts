@@ -1,0 +1,177 @@
+// How the columns of a data set become a model's inputs: what `data prepare` has fitted on the training rows of the large
+// set, and the arithmetic that training, `predict` and a browser share. Blocks keep cells in a small type of their own
+// (an index for a category, bytes for an image), and this is applied when rows are read.
+import { invariant } from '../error/errors.js';
+import { hashName } from '../random/random.js';
+import type { Numbers, TensorType } from './safetensors.js';
+
+export type FittedColumn = NumberColumn | CategoryColumn | TensorColumn;
+
+/** (t(value) − shift) / scale, where t is the identity, or sign(v)·ln(1 + |v|). */
+export interface NumberColumn {
+  readonly name: string;
+  readonly type: 'number';
+  readonly transform: 'none' | 'log';
+  readonly shift: number;
+  readonly scale: number;
+  /** Stands in for a missing cell, before the transform. */
+  readonly fill: number;
+  /** Whether a second input says, by 1, that the cell is missing. */
+  readonly indicator: boolean;
+  readonly missing: 'error' | 'mean' | 'drop';
+  /** How cells lie in blocks; NaN is a missing one. */
+  readonly dtype: TensorType;
+}
+
+/**
+ * A cell is stored as its place among the categories, or its bucket, counted from 1; 0 is none of them.
+ * oneHot and hash become one input per category or bucket, index one input: what is stored.
+ */
+export type CategoryColumn = { readonly name: string; readonly type: 'category'; readonly dtype: TensorType } & (
+  | { readonly encode: 'oneHot' | 'index'; readonly categories: readonly string[] }
+  | { readonly encode: 'hash'; readonly buckets: number }
+);
+
+/** Rows of numbers of one shape, such as images: v·factor + offset, by the channel, which is the last dimension. */
+export interface TensorColumn {
+  readonly name: string;
+  readonly type: 'tensor';
+  readonly size: number;
+  /** One for all channels, or one for each. */
+  readonly factors: readonly number[];
+  readonly offsets: readonly number[];
+  readonly dtype: TensorType;
+}
+
+/** Inputs that a column becomes. */
+export function columnWidth(column: FittedColumn): number {
+  if (column.type === 'tensor') return column.size;
+  if (column.type === 'number') return column.indicator ? 2 : 1;
+  return column.encode === 'index' ? 1 : column.encode === 'hash' ? column.buckets : column.categories.length;
+}
+
+/** Numbers that a cell takes in a block. */
+export const cellSize = (column: FittedColumn): number => (column.type === 'tensor' ? column.size : 1);
+
+export const inputWidth = (columns: readonly FittedColumn[]): number =>
+  columns.reduce((sum, column) => sum + columnWidth(column), 0);
+
+export const logarithmic = (value: number): number => Math.sign(value) * Math.log1p(Math.abs(value));
+
+/** Bucket of a category, from 1. */
+export const bucketOf = (category: string, buckets: number): number => 1 + (hashName(category) % buckets);
+
+/** Which rows of a block are wanted, and where they go. */
+export interface Placing {
+  /** Places of the rows in the block. */
+  readonly from: ArrayLike<number>;
+  /** Their places in the batch. */
+  readonly to: ArrayLike<number>;
+  /** [rows of the batch, width], which must hold zeros. */
+  readonly out: Float32Array;
+  readonly width: number;
+}
+
+/** Writes the inputs of some rows of a block. */
+export function encodeColumns(columns: readonly FittedColumn[], cells: readonly Numbers[], placing: Placing): void {
+  let at = 0;
+  columns.forEach((column, i) => {
+    encodeCells(column, cells[i], at, placing);
+    at += columnWidth(column);
+  });
+}
+
+/** Writes a column's inputs of some rows, beginning at place `at` of each row. */
+export function encodeCells(column: FittedColumn, cells: Numbers, at: number, placing: Placing): void {
+  switch (column.type) {
+    case 'tensor':
+      return encodeTensors(column, cells, at, placing);
+    case 'number':
+      return encodeNumbers(column, cells, at, placing);
+    case 'category':
+      return encodeCategories(column, cells, at, placing);
+  }
+}
+
+function encodeTensors(
+  { size, factors, offsets }: TensorColumn,
+  cells: Numbers,
+  at: number,
+  { from, to, out, width }: Placing,
+): void {
+  const channels = factors.length;
+  for (let i = 0; i < from.length; i++) {
+    const source = from[i] * size;
+    const target = to[i] * width + at;
+    if (channels === 1) for (let k = 0; k < size; k++) out[target + k] = cells[source + k] * factors[0] + offsets[0];
+    else
+      for (let k = 0; k < size; k++)
+        out[target + k] = cells[source + k] * factors[k % channels] + offsets[k % channels];
+  }
+}
+
+function encodeNumbers(
+  { transform, shift, scale, fill, indicator }: NumberColumn,
+  cells: Numbers,
+  at: number,
+  { from, to, out, width }: Placing,
+): void {
+  const isLog = transform === 'log';
+  for (let i = 0; i < from.length; i++) {
+    let value = cells[from[i]];
+    const target = to[i] * width + at;
+    if (value !== value) {
+      value = fill;
+      if (indicator) out[target + 1] = 1;
+    }
+    out[target] = ((isLog ? logarithmic(value) : value) - shift) / scale;
+  }
+}
+
+function encodeCategories(column: CategoryColumn, cells: Numbers, at: number, { from, to, out, width }: Placing): void {
+  const isIndex = column.encode === 'index';
+  for (let i = 0; i < from.length; i++) {
+    const stored = cells[from[i]];
+    if (isIndex) out[to[i] * width + at] = stored;
+    else if (stored > 0) out[to[i] * width + at + stored - 1] = 1;
+  }
+}
+
+/** A cell as JSON and JavaScript know it; null or undefined is a missing one. */
+export type Cell = number | string | boolean | null | undefined;
+
+/** A category as it is compared: without blanks around, and without NUL. */
+const textOf = (cell: Cell): string => String(cell).replaceAll('\0', '\ufffd').trim();
+
+/** What a cell is stored as, rounded as in a block; NaN for a missing or unreadable number. */
+export function storedCell(column: Exclude<FittedColumn, TensorColumn>, cell: Cell): number {
+  if (column.type === 'number') {
+    const value = isMissing(cell) ? NaN : Number(cell);
+    return column.dtype === 'F32' ? Math.fround(value) : value;
+  }
+  if (isMissing(cell)) return 0;
+  return column.encode === 'hash'
+    ? bucketOf(textOf(cell), column.buckets)
+    : column.categories.indexOf(textOf(cell)) + 1;
+}
+
+/** What stands for a missing cell in text. */
+export const missingMarks: readonly string[] = ['', 'na', 'n/a', 'nan', 'null', '?'];
+export const isMissing = (cell: Cell): boolean =>
+  cell === null || cell === undefined || (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
+
+/**
+ * One row of a table as a model's input, exactly as training saw it.
+ * @param columns `columns` of the model's metadata
+ * @param row cells by the name of their column
+ * @returns [inputWidth(columns)]
+ */
+export function encodeRow(columns: readonly FittedColumn[], row: Readonly<Record<string, Cell>>): Float32Array {
+  const out = new Float32Array(inputWidth(columns));
+  const cells = columns.map((column) => {
+    invariant(column.type !== 'tensor', 'a row of a table has cells');
+    return Float64Array.of(storedCell(column, row[column.name]));
+  });
+  encodeColumns(columns, cells, { from: [0], to: [0], out, width: out.length });
+  return out;
+}

@@ -1,0 +1,50 @@
+// The files of a trained model: TFJS's LayersModel format, which a browser loads, and safetensors.
+import { encodeSafetensors } from './safetensors.js';
+
+/** A trained model as it travels: TFJS topology, weight specs in the model's order, and their bytes. */
+export interface ExportedModel {
+  readonly topology: string;
+  readonly weights: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly trainable: boolean;
+  }[];
+  /** The weights in fp32, one after the other. */
+  readonly data: Uint8Array;
+  /** How many numbers the weights hold. */
+  readonly parameters: number;
+}
+
+export interface ModelFiles {
+  /** model.json of TFJS, whose weights lie beside it in weights.bin. */
+  readonly json: string;
+  readonly weights: Uint8Array;
+  readonly safetensors: Uint8Array;
+}
+
+/** @param metadata goes into model.json as userDefinedMetadata: how to feed the model and read its outputs */
+export function modelFiles(model: ExportedModel, metadata: Record<string, unknown>): ModelFiles {
+  const manifest = [
+    { paths: ['weights.bin'], weights: model.weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })) },
+  ];
+  const json = JSON.stringify(
+    {
+      format: 'layers-model',
+      generatedBy: 'stillhouse',
+      convertedBy: null,
+      modelTopology: JSON.parse(model.topology) as unknown,
+      weightsManifest: manifest,
+      userDefinedMetadata: metadata,
+    },
+    null,
+    1,
+  );
+  let offset = 0;
+  const tensors = model.weights.map(({ name, shape }) => {
+    const bytes = shape.reduce((product, size) => product * size, 4);
+    const data = model.data.subarray(offset, offset + bytes);
+    offset += bytes;
+    return { name, dtype: 'F32' as const, shape, data };
+  });
+  return { json, weights: model.data, safetensors: encodeSafetensors(tensors) };
+}

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { decodeFrame, encodeFrame, type MeshFrame } from '../collective/frames.js';
+import { bytesOf, decodeSafetensors, encodeSafetensors, floatsOf } from './safetensors.js';
+
+/** The same bytes at an odd offset, as a Buffer: what sockets hand out. */
+function misaligned(bytes: Uint8Array): Buffer {
+  const buffer = Buffer.alloc(bytes.byteLength + 1);
+  buffer.set(bytes, 1);
+  return buffer.subarray(1);
+}
+
+test('tensors survive encoding; the header is padded to 8 bytes', () => {
+  const file = encodeSafetensors([
+    { name: 'x', dtype: 'F32', shape: [2, 2], data: bytesOf(Float32Array.of(1, 2, 3, 4)) },
+    { name: 'é', dtype: 'U8', shape: [3], data: Uint8Array.of(7, 8, 9) },
+  ]);
+  expect(new DataView(file.buffer).getBigUint64(0, true) % 8n).toBe(0n);
+  const [x, y] = decodeSafetensors(misaligned(file));
+  expect([...floatsOf(x.data)]).toEqual([1, 2, 3, 4]);
+  expect(y).toMatchObject({ name: 'é', dtype: 'U8', shape: [3] });
+  expect([...y.data]).toEqual([7, 8, 9]);
+});
+
+test('what is not a whole file is refused', () => {
+  const file = encodeSafetensors([{ name: 'x', dtype: 'F32', shape: [2], data: bytesOf(Float32Array.of(1, 2)) }]);
+  for (const bad of [file.subarray(0, 4), file.subarray(0, 20), file.subarray(0, file.length - 1)])
+    expect(() => decodeSafetensors(bad, 'f')).toThrow(/f is not a safetensors file/);
+  const broken = file.slice();
+  broken[9] = 0x21;
+  expect(() => decodeSafetensors(broken)).toThrow('its header is not JSON');
+});
+
+test('frames survive encoding, also from a misaligned buffer', () => {
+  const frames: MeshFrame[] = [
+    { kind: 'partial', generation: 3, op: 9, segment: 1, span: { lo: 2, hi: 4 }, data: Float32Array.of(1.5, -2) },
+    { kind: 'reduced', generation: 3, op: 9, segment: 1, data: Float32Array.of(0.1) },
+    { kind: 'values', generation: 3, op: 9, rank: 2, data: Float64Array.of(0.1, Infinity) },
+  ];
+  for (const frame of frames) {
+    const bytes = Buffer.concat(encodeFrame(frame));
+    expect(decodeFrame(bytes)).toEqual(frame);
+    expect(decodeFrame(misaligned(bytes))).toEqual(frame);
+  }
+});
+
+test('a frame that is cut off or unknown is a protocol violation', () => {
+  const bytes = Buffer.concat(
+    encodeFrame({ kind: 'reduced', generation: 1, op: 0, segment: 0, data: Float32Array.of(1) }),
+  );
+  for (const bad of [bytes.subarray(0, 10), bytes.subarray(0, bytes.length - 1), Buffer.alloc(40)])
+    expect(() => decodeFrame(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
+});

@@ -1,0 +1,31 @@
+// Early stopping as a function of the history of validation metrics; every worker decides it alike.
+import { smallerIsBetter, type Metrics } from '../metric/metrics.js';
+import type { EarlyStoppingConfig } from '../recipe/schema.js';
+
+export interface EarlyStoppingDecision {
+  /** The newest epoch is the best so far. */
+  readonly improved: boolean;
+  readonly stop: boolean;
+  readonly bestEpoch: number;
+  readonly reason: string;
+}
+
+/** @param history validation metrics of the epochs so far; a metric that is not finite never improves */
+export function decideEarlyStopping(config: EarlyStoppingConfig, history: readonly Metrics[]): EarlyStoppingDecision {
+  const sign = smallerIsBetter(config.metric) ? 1 : -1;
+  let best = Infinity;
+  let bestEpoch = 0;
+  history.forEach((metrics, epoch) => {
+    const value = sign * (metrics[config.metric] ?? NaN);
+    if (value < best - config.minDelta) {
+      best = value;
+      bestEpoch = epoch;
+    }
+  });
+  const newest = history.length - 1;
+  const stop = newest - bestEpoch >= config.patience;
+  const reason = stop
+    ? `${config.metric} has not improved for ${newest - bestEpoch} epochs`
+    : `best ${config.metric} in epoch ${bestEpoch}`;
+  return { improved: bestEpoch === newest, stop, bestEpoch, reason };
+}

@@ -1,0 +1,26 @@
+// The phases of a run by name. Version 0.1 called the baseline "alone"; what it wrote is still read.
+import { z } from 'zod';
+
+export const phaseNames = ['teacher', 'student', 'baseline'] as const;
+
+/** teacher: all workers. student: distilled, on one node. baseline: the same student without a teacher. */
+export type PhaseName = (typeof phaseNames)[number];
+
+const oldBaseline = 'alone';
+
+/** A phase's name in a file that an earlier version may have written. */
+export const storedPhaseName = z.preprocess(
+  (value) => (value === oldBaseline ? 'baseline' : value),
+  z.enum(phaseNames),
+);
+
+/** What a phase's files may be called, the newest name first. */
+export const storedNamesOf = (phase: PhaseName): readonly string[] =>
+  phase === 'baseline' ? [phase, oldBaseline] : [phase];
+
+/** run.json of version 0.1 in today's names; anything else as it is. */
+export function withTodaysNames(record: unknown): unknown {
+  if (typeof record !== 'object' || record === null || !(oldBaseline in record)) return record;
+  const { [oldBaseline]: baseline, ...rest } = record as Record<string, unknown>;
+  return { ...rest, baseline: { ...(baseline as object), phase: 'baseline' } };
+}

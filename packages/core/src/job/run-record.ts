@@ -1,0 +1,176 @@
+// run.json: what a run did, as a published schema.
+import { z } from 'zod';
+import type { Calibration } from '../metric/calibration.js';
+import { phaseNames, withTodaysNames, type PhaseName } from './phase-name.js';
+import { StillhouseError } from '../error/errors.js';
+import type { Metrics } from '../metric/metrics.js';
+import { metricNames } from '../metric/names.js';
+
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly rows: number;
+  readonly rowsDigest: string;
+  readonly trainLoss: number;
+  readonly learningRate: number;
+  readonly validation?: Metrics;
+  readonly seconds: number;
+}
+
+export interface PhaseRecord {
+  readonly phase: PhaseName;
+  readonly workers: number;
+  readonly steps: number;
+  readonly samples: number;
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  readonly dataWait: { readonly msPerStep: number; readonly share: number };
+  readonly stopped: string;
+  readonly expectedRowsDigest: string;
+  readonly epochs: readonly EpochRecord[];
+  readonly test: Metrics;
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly weightsSha256: string;
+  readonly calibration?: Calibration;
+  readonly teacherTest?: Metrics;
+}
+
+const metrics = z.looseObject({ loss: z.number().nullable(), rows: z.int() });
+const phase = z.object({
+  phase: z.enum(phaseNames),
+  workers: z.int().describe('Workers that held ranks.'),
+  steps: z.int(),
+  samples: z.int().describe('Rows seen, over all epochs.'),
+  seconds: z.number(),
+  samplesPerSecond: z.number(),
+  dataWait: z
+    .object({ msPerStep: z.number(), share: z.number() })
+    .describe('How long a step waited for rows, averaged over workers and steps, and as a share of the time.'),
+  stopped: z.string().describe('Why training ended.'),
+  expectedRowsDigest: z
+    .string()
+    .describe(
+      'Digest of the rows of an epoch that uses each row once; of the first epoch, where rows are drawn in proportions and others use others.',
+    ),
+  epochs: z.array(
+    z.object({
+      epoch: z.int(),
+      rows: z.int().describe('Rows used in this epoch.'),
+      rowsDigest: z.string().describe('Order-independent digest of their ids.'),
+      trainLoss: z.number().nullable(),
+      learningRate: z.number(),
+      validation: metrics.optional(),
+      seconds: z.number(),
+    }),
+  ),
+  test: metrics.describe('Metrics on the test set.'),
+  parameters: z.int().describe('Trainable parameters.'),
+  bytes: z.int().describe('Size of all weights in bytes, trained or not.'),
+  calibration: z
+    .object({
+      temperature: z.number(),
+      rows: z.int().describe('Rows that it was fitted on.'),
+      before: z.object({ loss: z.number(), ece: z.number() }),
+      after: z.object({ loss: z.number(), ece: z.number() }),
+    })
+    .optional()
+    .describe(
+      'Of the student phase: what the teacher’s logits were divided by first, with its loss and expected calibration error before and after.',
+    ),
+  teacherTest: metrics
+    .optional()
+    .describe(
+      'Of the student phase: test metrics of a teacher that was there already, as far as the student learns from its outputs.',
+    ),
+  weightsSha256: z
+    .string()
+    .describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
+});
+
+const tuned = z
+  .object({
+    values: z.record(z.string(), z.number()).describe('What was chosen, by its path in the recipe.'),
+    reason: z.string(),
+    metric: z.enum(metricNames),
+    mean: z.number().describe('Of the chosen trial, over all folds.'),
+    standardError: z.number().describe('Of that mean.'),
+    trials: z.array(
+      z.object({
+        trial: z.int(),
+        values: z.record(z.string(), z.number()),
+        folds: z.int().describe('Folds that judged it.'),
+        mean: z.number().nullable(),
+        standardError: z.number().nullable(),
+        comparable: z.number().nullable().describe('Mean over the folds that judged every trial.'),
+      }),
+    ),
+    folds: z.int().describe('Folds of all repeats.'),
+    trainings: z.int(),
+    seconds: z.number(),
+  })
+  .describe('The search that found the values which the student was trained with.');
+
+export type TunedRecord = z.infer<typeof tuned>;
+
+export const runRecordSchema = z.object({
+  runId: z.string(),
+  name: z.string(),
+  status: z.enum(['running', 'done', 'failed']),
+  error: z.object({ code: z.string(), message: z.string(), stack: z.string().optional() }).optional(),
+  startedAt: z.string(),
+  endedAt: z.string().optional(),
+  recipe: z.record(z.string(), z.unknown()),
+  recipeFolder: z.string().describe('Folder that the paths in the recipe are relative to.'),
+  recipeSha256: z.string().describe('SHA-256 of the recipe as JSON with its defaults filled in.'),
+  seed: z.int(),
+  versions: z.object({ stillhouse: z.string(), node: z.string(), protocol: z.int() }),
+  dataset: z
+    .looseObject({ rows: z.record(z.string(), z.int()), sha256: z.string() })
+    .describe('Shapes of the rows, the row count of each set, and a hash of all blocks.'),
+  assetsSha256: z.string().describe('SHA-256 of the files that the models name.'),
+  workers: z.array(
+    z.object({
+      workerId: z.string(),
+      host: z.string(),
+      fingerprint: z.string(),
+      ranks: z
+        .object({ lo: z.int(), hi: z.int() })
+        .optional()
+        .describe('Ranks of the teacher that it held last; hi = lo is a spare.'),
+      left: z.string().optional().describe('Why it is gone, if it is.'),
+    }),
+  ),
+  membershipChanges: z.int().describe('Generations after the first one of each phase.'),
+  incidents: z
+    .array(z.object({ at: z.string(), workerId: z.string().optional(), what: z.string() }))
+    .describe('What went wrong or slowly: the newest thousand.'),
+  teacher: phase.optional(),
+  tuned: tuned.optional(),
+  student: phase.optional(),
+  baseline: phase.optional(),
+});
+
+export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/**
+ * Reads run.json, of this version or of 0.1.
+ * @param file for people
+ * @throws StillhouseError RUN_NOT_FOUND
+ */
+export function parseRunRecord(text: string, file: string): RunRecord {
+  try {
+    return runRecordSchema.parse(withTodaysNames(JSON.parse(text)));
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s*\n\s*/g, ' ') : String(cause);
+    throw new StillhouseError('RUN_NOT_FOUND', `${file} is not the run.json of this version: ${reason}`, { cause });
+  }
+}
+
+/** Test metrics of the teacher, whether the run trained it or it was there already; undefined where the student takes nothing of its outputs. */
+export const teacherTestOf = ({ teacher, student }: RunRecord): Metrics | undefined =>
+  (teacher?.test ?? student?.teacherTest) as Metrics | undefined;
+
+/** The published JSON Schema (draft 2020-12) of run.json. */
+export function runJsonSchema(): Record<string, unknown> {
+  return { title: 'Stillhouse run.json', ...z.toJSONSchema(runRecordSchema) };
+}

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { addRows, emptySums, finishMetrics } from './metrics.js';
+import type { LossName } from './names.js';
+
+function metricsOfRows(
+  loss: LossName,
+  outputCount: number,
+  rows: { outputs: number[]; labels: number[] }[],
+): ReturnType<typeof finishMetrics> {
+  const sums = emptySums(loss, outputCount);
+  for (const { outputs, labels } of rows)
+    addRows(sums, loss, {
+      rows: 1,
+      outputs: Float32Array.from(outputs),
+      outputCount,
+      labels: Float32Array.from(labels),
+    });
+  return finishMetrics(loss, sums);
+}
+
+test('regression metrics, by hand', () => {
+  const metrics = metricsOfRows('mse', 1, [
+    { outputs: [1], labels: [0] },
+    { outputs: [2], labels: [4] },
+  ]);
+  // Errors 1 and −2; mean label 2, total sum of squares 8.
+  expect(metrics).toEqual({ loss: 2.5, rows: 2, rmse: Math.sqrt(2.5), mae: 1.5, r2: 1 - 5 / 8 });
+  expect(
+    metricsOfRows('mae', 1, [
+      { outputs: [1], labels: [0] },
+      { outputs: [2], labels: [4] },
+    ]).loss,
+  ).toBe(1.5);
+  expect(
+    metricsOfRows('huber', 1, [
+      { outputs: [0.5], labels: [0] },
+      { outputs: [2], labels: [4] },
+    ]).loss,
+  ).toBe((0.125 + 1.5) / 2);
+});
+
+test('regression metrics of several outputs are means over them, in the targets’ own units', () => {
+  const rows = [
+    { outputs: [1, 0], labels: [0, 1] },
+    { outputs: [2, 2], labels: [4, 2] },
+  ];
+  const sums = emptySums('mse', 2);
+  for (const { outputs, labels } of rows)
+    addRows(sums, 'mse', {
+      rows: 1,
+      outputs: Float32Array.from(outputs),
+      outputCount: 2,
+      labels: Float32Array.from(labels),
+    });
+  const metrics = finishMetrics('mse', sums, [
+    { mean: 5, deviation: 10 },
+    { mean: 0, deviation: 1 },
+  ]);
+  // Squared errors 5 and 1, absolute errors 3 and 1; sums of squares around the mean 8 and 1/2.
+  expect(metrics).toMatchObject({
+    rmse: Math.sqrt((100 * 5 + 1) / 4),
+    mae: (10 * 3 + 1) / 4,
+    r2: (1 - 5 / 8 + (1 - 1 / 0.5)) / 2,
+    loss: 1.5,
+  });
+});
+
+test('softmax cross-entropy, accuracy and errors; huge logits do not overflow', () => {
+  const metrics = metricsOfRows('softmaxCrossEntropy', 3, [
+    { outputs: [1, 2, 3], labels: [2] },
+    { outputs: [5, 0, 0], labels: [1] },
+  ]);
+  const row = (z: number[], k: number): number => Math.log(z.reduce((sum, value) => sum + Math.exp(value), 0)) - z[k];
+  expect(metrics.loss).toBeCloseTo((row([1, 2, 3], 2) + row([5, 0, 0], 1)) / 2, 12);
+  expect(metrics).toMatchObject({ accuracy: 0.5, errors: 1 });
+  expect(metricsOfRows('softmaxCrossEntropy', 2, [{ outputs: [1e6, 0], labels: [0] }]).loss).toBe(0);
+});
+
+test('binary cross-entropy counts a row as right when all its outputs are', () => {
+  const metrics = metricsOfRows('binaryCrossEntropy', 2, [
+    { outputs: [2, -3], labels: [1, 0] },
+    { outputs: [2, 3], labels: [1, 0] },
+  ]);
+  const one = (z: number, y: number): number =>
+    -(y * Math.log(1 / (1 + Math.exp(-z))) + (1 - y) * Math.log(1 - 1 / (1 + Math.exp(-z))));
+  expect(metrics.loss).toBeCloseTo((one(2, 1) + one(-3, 0) + one(2, 1) + one(3, 0)) / 4, 6);
+  expect(metrics).toMatchObject({ accuracy: 0.5, errors: 1 });
+});
+
+test('sums of parts add up to the sums of the whole', () => {
+  const rows = Array.from({ length: 10 }, (_, i) => ({ outputs: [i / 7, i], labels: [i / 5, 1] }));
+  const whole = metricsOfRows('mse', 2, rows);
+  const sums = [rows.slice(0, 3), rows.slice(3)].map((part) => {
+    const total = emptySums('mse', 2);
+    for (const { outputs, labels } of part)
+      addRows(total, 'mse', {
+        rows: 1,
+        outputs: Float32Array.from(outputs),
+        outputCount: 2,
+        labels: Float32Array.from(labels),
+      });
+    return total;
+  });
+  expect(
+    finishMetrics(
+      'mse',
+      sums[0].map((value, i) => value + sums[1][i]),
+    ).r2,
+  ).toBeCloseTo(whole.r2!, 12);
+});

@@ -1,0 +1,143 @@
+// In which order an epoch uses its rows, and which rank uses which: a function of (seed, epoch) alone, in bounded memory.
+// Small sets are shuffled whole. Large ones, which no worker holds, are shuffled so that disks and networks read blocks
+// one after the other: the blocks are shuffled, each rank gets a run of them, and draws from a window of a few at a time.
+import { keyedPermutation } from '../random/permutation.js';
+import { hashName, randomStream, type RandomStream } from '../random/random.js';
+import { dealtRuns, drawnRow, type Run } from './sampling.js';
+import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.js';
+
+/** Row ids in the order in which they are used. */
+export type RowIds = ArrayLike<number> & Iterable<number>;
+
+export interface EpochOrder {
+  /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
+  rankRows(at: { step: number; rank: number }): RowIds;
+  /** Present where a rank draws from one window of rows after the other. */
+  readonly windows: Windows | undefined;
+}
+
+export interface Windows {
+  /** Rows of a window; a rank's last one may have fewer. */
+  readonly rows: number;
+  /** The first of a rank's micro-batch among all rows that the rank uses in the epoch, in their order. */
+  placeOf(at: { step: number; rank: number }): number;
+  /** Rows that a rank uses in the epoch. */
+  lengthOf(rank: number): number;
+  /** Row ids of a rank's window in the order in which they are used; none behind the last window. */
+  rowsOf(rank: number, index: number): Float64Array;
+}
+
+/** @param epoch counted from 0; the order answers for the steps of this epoch alone */
+export function epochOrder(schedule: Schedule, epoch: number): EpochOrder {
+  return schedule.windows ? windowedOrder({ ...schedule, ...schedule.windows }, epoch) : shuffledOrder(schedule, epoch);
+}
+
+const numbers = (count: number, at: (i: number) => number): number[] => Array.from({ length: count }, (_, i) => at(i));
+
+/** Steps take the shuffled rows in turn, and ranks the parts of a step. */
+function shuffledOrder(schedule: Schedule, epoch: number): EpochOrder {
+  const { rowCount, seed, segments } = schedule;
+  const permutation = keyedPermutation(rowCount, seed, hashName('epoch'), epoch);
+  const rowOf = segments ? drawnRow(segments, seed, epoch) : (draw: number) => draw;
+  return {
+    rankRows({ step, rank }) {
+      const first = (step % stepsPerEpoch(schedule)) * schedule.batch;
+      const [low, high] = rankShare(batchRows(schedule, step), schedule.ranks, rank);
+      return numbers(high - low, (i) => rowOf(permutation.at(first + low + i)));
+    },
+    windows: undefined,
+  };
+}
+
+/** Rows that a rank uses in the first steps of an epoch. */
+function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
+  const width = (count: number): number => {
+    const [low, high] = rankShare(count, schedule.ranks, rank);
+    return high - low;
+  };
+  const whole = Math.floor(schedule.rowCount / schedule.batch);
+  return (
+    Math.min(steps, whole) * width(schedule.batch) + (steps > whole ? width(schedule.rowCount % schedule.batch) : 0)
+  );
+}
+
+/**
+ * The rows that lie at the places from … end − 1 if blocks lie one behind the other in a shuffled order. The set's last
+ * block may be shorter than the others.
+ */
+function shuffledBlocks(
+  { rowCount, blockRows, seed }: Schedule & { blockRows: number },
+  epoch: number,
+): (from: number, end: number) => Run[] {
+  const count = Math.ceil(rowCount / blockRows);
+  const order = keyedPermutation(count, seed, hashName('blocks'), epoch);
+  const shortAt = order.indexOf(count - 1);
+  const shortRows = rowCount - (count - 1) * blockRows;
+  const startOf = (index: number): number => index * blockRows - (index > shortAt ? blockRows - shortRows : 0);
+  return (from, end) => {
+    const runs: Run[] = [];
+    // Of the two blocks in which a place may lie, the later one if it has begun.
+    let index = Math.floor(from / blockRows);
+    while (index + 1 < count && startOf(index + 1) <= from) index += 1;
+    for (let place = from; place < end; index++) {
+      const block = order.at(index);
+      const stop = Math.min(end, startOf(index) + (index === shortAt ? shortRows : blockRows));
+      runs.push({ first: block * blockRows + place - startOf(index), count: stop - place });
+      place = stop;
+    }
+    return runs;
+  };
+}
+
+function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: number }, epoch: number): EpochOrder {
+  const { ranks, seed, blockRows, windowBlocks } = schedule;
+  const steps = stepsPerEpoch(schedule);
+  const windowRows = windowBlocks * blockRows;
+  const runsBetween = schedule.segments
+    ? dealtRuns(schedule.segments, { seed, epoch, stretchRows: windowRows })
+    : shuffledBlocks(schedule, epoch);
+  const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
+  const starts = [0];
+  for (const length of lengths) starts.push(starts.at(-1)! + length);
+  /** A rank's window under way, and the one that is being fetched. */
+  const recent = new Map<number, { index: number; rows: Float64Array }[]>();
+  const rowsOf = (rank: number, index: number): Float64Array => {
+    const known = recent.get(rank) ?? [];
+    const found = known.find((window) => window.index === index);
+    if (found) return found.rows;
+    const first = starts[rank] + index * windowRows;
+    const end = Math.min(starts[rank] + lengths[rank], first + windowRows);
+    const rows = new Float64Array(Math.max(0, end - first));
+    let filled = 0;
+    for (const run of runsBetween(first, end)) for (let i = 0; i < run.count; i++) rows[filled++] = run.first + i;
+    shuffle(rows, randomStream(seed, hashName('window'), epoch, rank, index));
+    recent.set(rank, [...known, { index, rows }].slice(-2));
+    return rows;
+  };
+  const placeOf = ({ step, rank }: { step: number; rank: number }): number => rowsBefore(schedule, rank, step % steps);
+  return {
+    rankRows({ step, rank }) {
+      const from = placeOf({ step, rank });
+      const to = rowsBefore(schedule, rank, (step % steps) + 1);
+      const rows = new Float64Array(to - from);
+      for (let at = from; at < to;) {
+        const index = Math.floor(at / windowRows);
+        const end = Math.min(to, (index + 1) * windowRows);
+        rows.set(rowsOf(rank, index).subarray(at - index * windowRows, end - index * windowRows), at - from);
+        at = end;
+      }
+      return rows;
+    },
+    windows: { rows: windowRows, placeOf, lengthOf: (rank) => lengths[rank], rowsOf },
+  };
+}
+
+/** Every order is as likely (Fisher and Yates; Durstenfeld 1964). */
+function shuffle(values: Float64Array, next: RandomStream): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const k = Math.floor(next() * (i + 1));
+    const value = values[i];
+    values[i] = values[k];
+    values[k] = value;
+  }
+}

@@ -1,0 +1,126 @@
+// Sampling in proportions: rows lie in segments (a class, a source, a level of weights), of each of which an epoch draws
+// a fixed number. A segment's rows are drawn in turn, one pass after the other and over the epochs, so that after any
+// number of epochs each has been drawn equally often, give or take once. Which rows these are is a function of
+// (seed, epoch) alone.
+import { addLedgers, countRows, emptyLedger, wholeLedger, type Ledger } from './ledger.js';
+import { keyedPermutation, type Permutation } from '../random/permutation.js';
+import { hashName } from '../random/random.js';
+
+export interface Segment {
+  /** Id of its first row; the others follow. */
+  readonly first: number;
+  readonly rows: number;
+  /** Rows of it that an epoch uses. */
+  readonly draws: number;
+}
+
+/** Consecutive rows. */
+export interface Run {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Row ids of a segment's draws [from, end) of an epoch, as they lie. */
+export function drawnRuns(
+  { first, rows, draws }: Segment,
+  epoch: number,
+  [from, end]: readonly [number, number],
+): Run[] {
+  const runs: Run[] = [];
+  for (let at = epoch * draws + from; at < epoch * draws + end;) {
+    const count = Math.min(epoch * draws + end - at, rows - (at % rows));
+    runs.push({ first: first + (at % rows), count });
+    at += count;
+  }
+  return runs;
+}
+
+/** As drawnRuns, one by one, and in an order that is shuffled for each pass over the segment. */
+export function drawnRow(segments: readonly Segment[], seed: number, epoch: number): (draw: number) => number {
+  const starts = [0];
+  for (const { draws } of segments) starts.push(starts.at(-1)! + draws);
+  const passes = new Map<string, Permutation>();
+  return (draw) => {
+    let index = 0;
+    while (draw >= starts[index + 1]) index += 1;
+    const { first, rows, draws } = segments[index];
+    const at = epoch * draws + draw - starts[index];
+    const name = `${index} ${Math.floor(at / rows)}`;
+    if (!passes.has(name))
+      passes.set(name, keyedPermutation(rows, seed, hashName('segment'), index, Math.floor(at / rows)));
+    return first + passes.get(name)!.at(at % rows);
+  };
+}
+
+/**
+ * The ledger of an epoch's draws.
+ * @param isWhole whether the set is shuffled whole, rather than drawn from windows
+ */
+export function drawnLedger(
+  segments: readonly Segment[],
+  { seed, epoch, isWhole }: { seed: number; epoch: number; isWhole: boolean },
+): Ledger {
+  const total = segments.reduce((sum, { draws }) => sum + draws, 0);
+  if (isWhole) {
+    const rowOf = drawnRow(segments, seed, epoch);
+    let ledger = emptyLedger;
+    for (let draw = 0; draw < total; draw++) ledger = countRows(ledger, [rowOf(draw)]);
+    return ledger;
+  }
+  return segments
+    .flatMap((segment) => drawnRuns(segment, epoch, [0, segment.draws]))
+    .map(({ first, count }) => wholeLedger(first + count, first))
+    .reduce(addLedgers, emptyLedger);
+}
+
+/**
+ * The rows at places [from, end) of an epoch whose draws are dealt so that every stretch of them holds all segments in
+ * their proportions: each segment is cut into as many pieces as there are stretches, and these come in a shuffled order.
+ */
+export function dealtRuns(
+  segments: readonly Segment[],
+  { seed, epoch, stretchRows }: { seed: number; epoch: number; stretchRows: number },
+): (from: number, end: number) => Run[] {
+  const total = segments.reduce((sum, { draws }) => sum + draws, 0);
+  const stretches = Math.max(1, Math.ceil(total / stretchRows));
+  const order = keyedPermutation(stretches, seed, hashName('stretches'), epoch);
+  const piece = ({ draws }: Segment, stretch: number): [number, number] => [
+    Math.floor((draws * stretch) / stretches),
+    Math.floor((draws * (stretch + 1)) / stretches),
+  ];
+  const starts = [0];
+  for (let i = 0; i < stretches; i++)
+    starts.push(
+      segments.reduce(
+        (sum, segment) => sum + piece(segment, order.at(i))[1] - piece(segment, order.at(i))[0],
+        starts[i],
+      ),
+    );
+  return (from, end) => {
+    const runs: Run[] = [];
+    let index = 0;
+    while (starts[index + 1] <= from) index += 1;
+    for (; index < stretches && starts[index] < end; index++) {
+      let at = starts[index];
+      for (const segment of segments) {
+        const [low, high] = piece(segment, order.at(index));
+        const [first, last] = [Math.max(low, low + from - at), Math.min(high, low + end - at)];
+        if (first < last) runs.push(...drawnRuns(segment, epoch, [first, last]));
+        at += high - low;
+      }
+    }
+    return runs;
+  };
+}
+
+/** Deals `total` draws in proportion to shares, which need not sum to 1: by largest remainders, at least one each. */
+export function dealDraws(total: number, shares: readonly number[]): number[] {
+  const sum = shares.reduce((all, share) => all + share, 0);
+  const exact = shares.map((share) => (total * share) / sum);
+  const draws = exact.map((value) => Math.max(1, Math.floor(value)));
+  const order = [...exact.keys()].sort(
+    (a, b) => exact[b] - Math.floor(exact[b]) - (exact[a] - Math.floor(exact[a])) || a - b,
+  );
+  for (let i = 0; draws.reduce((all, value) => all + value, 0) < total; i++) draws[order[i % order.length]] += 1;
+  return draws;
+}

@@ -1,0 +1,148 @@
+// What a worker decides where things go wrong. Whole runs are simulated in test/simulation.
+import { describe, expect, test } from 'vitest';
+import { limits } from '../error/limits.js';
+import { emptyLedger } from '../order/ledger.js';
+import type { ToCoordinator, ToWorker } from '../wire/messages.js';
+import { job, sha } from '../coordinator/small-job.test.fixture.js';
+import { initialWorkerState, workerStep } from './machine.js';
+import type { WorkerEffect, WorkerEvent, WorkerState } from './state.js';
+
+class Worker {
+  state: WorkerState;
+  effects: WorkerEffect[] = [];
+  now = 0;
+
+  constructor(patienceMs = 60_000) {
+    this.state = initialWorkerState(
+      { instance: 'i1', version: '0', token: 't', host: 'h', patienceMs, heartbeatTimeoutMs: 10_000 },
+      0,
+    );
+  }
+
+  on(event: WorkerEvent): this {
+    const { state, effects } = workerStep(this.state, event, this.now);
+    this.state = state;
+    this.effects = [...effects];
+    return this;
+  }
+
+  hears(message: ToWorker): this {
+    return this.on({ type: 'message', message });
+  }
+
+  /** Joined, with its engine loaded. */
+  joined(term = 3): this {
+    return this.on({ type: 'opened' })
+      .hears({ type: 'welcome', workerId: 'w1', term, meshToken: 'm', job })
+      .on({ type: 'loaded', fingerprint: 'f', choice: 'c', meshAddress: 'mesh1' });
+  }
+
+  get sent(): ToCoordinator[] {
+    return this.effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
+  }
+}
+
+describe('a worker', () => {
+  test('that is told of its refusal exits with the reason', () => {
+    expect(
+      new Worker()
+        .on({ type: 'opened' })
+        .hears({ type: 'rejected', error: { code: 'TOKEN_REJECTED', message: 'no' } })
+        .effects.at(-1),
+    ).toEqual({ type: 'exit', error: { code: 'TOKEN_REJECTED', message: 'no' } });
+  });
+
+  test('that loses its coordinator looks for it again, and gives up when its patience is over', () => {
+    const worker = new Worker().joined().on({ type: 'coordinatorLost', reason: 'reset' });
+    expect(worker.effects).toEqual([{ type: 'connect', delayMs: 0 }]);
+    worker.now = 59_000;
+    const error = { code: 'COORDINATOR_UNREACHABLE', message: 'refused' } as const;
+    expect(worker.on({ type: 'unreachable', error }).effects).toEqual([
+      { type: 'connect', delayMs: limits.connectPauseMs },
+    ]);
+    worker.now = 60_000;
+    expect(worker.on({ type: 'unreachable', error }).effects.at(-1)).toMatchObject({
+      type: 'exit',
+      error: { code: 'COORDINATOR_LOST' },
+    });
+    expect(worker.on({ type: 'heartbeatDue' }).effects).toEqual([]);
+    expect(new Worker(0).joined().on({ type: 'coordinatorLost', reason: '' }).effects.at(-1)).toMatchObject({
+      type: 'exit',
+    });
+  });
+
+  test('that cannot go on says so again when it is asked to pause', () => {
+    const worker = new Worker().joined().on({ type: 'failed', error: { code: 'BUG', message: 'no' } });
+    expect(worker.hears({ type: 'pause', generation: 9, boundary: false }).sent).toEqual([
+      { type: 'failed', error: { code: 'BUG', message: 'no' } },
+    ]);
+  });
+
+  test('whose coordinator says nothing looks for another', () => {
+    const worker = new Worker().joined();
+    for (; worker.now < 10_000; worker.now += 1000) worker.on({ type: 'heartbeatDue' });
+    worker.now = 10_001;
+    expect(worker.on({ type: 'heartbeatDue' }).effects).toEqual([
+      { type: 'disconnect' },
+      { type: 'connect', delayMs: 0 },
+    ]);
+  });
+
+  test('takes no notice of a generation that is over, and acknowledges a pause as often as it is asked', () => {
+    const worker = new Worker().joined().hears({ type: 'pause', generation: 7, boundary: false });
+    expect(worker.sent).toEqual([{ type: 'paused', generation: 7 }]);
+    expect(worker.hears({ type: 'pause', generation: 7, boundary: false }).sent).toEqual([
+      { type: 'paused', generation: 7 },
+    ]);
+    expect(worker.hears({ type: 'pause', generation: 6, boundary: false }).effects).toEqual([]);
+    expect(worker.hears({ type: 'start', generation: 6 }).effects).toEqual([]);
+    expect(
+      worker.hears({
+        type: 'resume',
+        generation: 6,
+        phase: 'teacher',
+        ops: 0,
+        members: [{ workerId: 'w1', meshAddress: 'm', ranks: { lo: 0, hi: 2 } }],
+        heals: [],
+      }).effects,
+    ).toEqual([]);
+  });
+
+  test('says nothing of its state while that is being replaced', () => {
+    const worker = new Worker().joined().hears({ type: 'pause', generation: 7, boundary: false });
+    worker.hears({
+      type: 'resume',
+      generation: 7,
+      phase: 'teacher',
+      ops: 4,
+      members: [{ workerId: 'w1', meshAddress: 'm', ranks: { lo: 0, hi: 2 } }],
+      heals: [],
+      checkpoint: sha('5'),
+    });
+    expect(worker.effects.map(({ type }) => type)).toEqual(['unlink', 'build', 'link', 'fetchState']);
+    const phase = (worker.effects[1] as WorkerEffect & { type: 'build' }).phase;
+    worker
+      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, sum: new Float32Array(17) })
+      .on({ type: 'linked', generation: 7 })
+      .on({ type: 'fetched', generation: 7, bytes: new Uint8Array(1) });
+    expect(worker.effects).toEqual([expect.objectContaining({ type: 'adopt' })]);
+    expect(worker.hears({ type: 'pause', generation: 8, boundary: false }).sent).toEqual([]);
+    const training = {
+      phase: 'teacher' as const,
+      ops: 4,
+      step: 4,
+      ledger: emptyLedger,
+      lossSum: 0,
+      samples: 16,
+      epochs: [],
+    };
+    expect(worker.on({ type: 'adopted', generation: 7, training }).sent).toEqual([
+      { type: 'paused', generation: 8, held: { phase: 'teacher', ops: 4 } },
+    ]);
+  });
+
+  test('that is asked to go before it has anything to hand over goes at once', () => {
+    expect(new Worker().on({ type: 'leave' }).effects.at(-1)).toEqual({ type: 'exit', error: undefined });
+    expect(new Worker().joined().on({ type: 'leave' }).sent).toEqual([{ type: 'leaving' }]);
+  });
+});

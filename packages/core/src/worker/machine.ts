@@ -1,0 +1,556 @@
+// What a worker decides: a pure machine. An event goes in, the next state and the effects to perform come out.
+// The shell (packages/worker) performs effects and decides nothing. docs/protocol.md draws the states.
+import { invariant, StillhouseError, type ErrorRecord } from '../error/errors.js';
+import { phaseOf } from '../job/job.js';
+import type { PhaseName } from '../job/phase-name.js';
+import { limits } from '../error/limits.js';
+import { tunedJob } from '../tune/space.js';
+import { Collective } from '../collective/collective.js';
+import { slotsPerRank } from '../collective/flat-layout.js';
+import { protocolVersion, type ToWorker } from '../wire/messages.js';
+import { StateAssembly } from '../wire/training-file.js';
+import { initialTraining } from '../wire/training-state.js';
+import {
+  acknowledge,
+  beginTask,
+  doneMessage,
+  failNotFinite,
+  onComputed,
+  onEvaluated,
+  onOpFrame,
+  park,
+  report,
+  send,
+} from './running.js';
+import type {
+  Activity,
+  Preparing,
+  Running,
+  WorkerEffect,
+  WorkerEvent,
+  WorkerIdentity,
+  WorkerState,
+  WorkerStep,
+} from './state.js';
+
+export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
+  return {
+    identity,
+    link: 'down',
+    heardMs: nowMs,
+    beatMs: nowMs,
+    awaySinceMs: nowMs,
+    workerId: '',
+    term: 0,
+    job: undefined,
+    loaded: undefined,
+    building: undefined,
+    built: undefined,
+    training: undefined,
+    generation: 0,
+    boundary: undefined,
+    activity: { stage: 'idle' },
+    leaving: false,
+    lastProgressMs: -Infinity,
+    progress: 0,
+    rankMs: undefined,
+    timedSteps: 0,
+    computedMs: -Infinity,
+    waitedMs: 0,
+  };
+}
+
+const violation = (message: string): StillhouseError => new StillhouseError('PROTOCOL_VIOLATION', message);
+
+/** @param nowMs the clock, for pacing and patience only: it cannot change what is computed */
+export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number): WorkerStep {
+  if (state.activity.stage === 'stopped') return { state, effects: [] };
+  switch (event.type) {
+    case 'opened':
+      return greet({ ...state, link: 'greeting', heardMs: nowMs });
+    case 'unreachable':
+      return onUnreachable(state, event.error, nowMs);
+    case 'coordinatorLost':
+      return onCoordinatorLost(state, event.reason, nowMs);
+    case 'message':
+      return onMessage({ ...state, heardMs: nowMs }, event.message);
+    case 'heartbeatDue':
+      return onHeartbeatDue(state, nowMs);
+    case 'leave':
+      return onLeave(state);
+    case 'failed':
+      return onFailed(state, event.error);
+    case 'loaded':
+      return onLoaded({ ...state, loaded: event });
+    case 'built':
+      return onBuilt({
+        ...state,
+        building: undefined,
+        built: event,
+        training: initialTraining(event.phase.name),
+        waitedMs: 0,
+        progress: state.progress + 1,
+      });
+    case 'adopted':
+      return onAdopted({ ...state, training: event.training, progress: state.progress + 1 }, event);
+    default:
+      return onResult({ ...state, progress: state.progress + 1 }, event, nowMs);
+  }
+}
+
+type Result = Exclude<
+  WorkerEvent,
+  {
+    type:
+      | 'opened'
+      | 'unreachable'
+      | 'coordinatorLost'
+      | 'message'
+      | 'heartbeatDue'
+      | 'leave'
+      | 'failed'
+      | 'loaded'
+      | 'built'
+      | 'adopted';
+  }
+>;
+
+/** Answers to effects, and frames: they belong to a generation. */
+function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep {
+  const { activity } = state;
+  const isMember =
+    activity.stage === 'preparing' ||
+    activity.stage === 'ready' ||
+    activity.stage === 'running' ||
+    activity.stage === 'finished';
+  if (activity.stage === 'failing' && event.type === 'exported')
+    return sendFailure(state, { ...activity.message, lastGood: event.model });
+  if (!isMember || event.generation !== activity.generation) return { state, effects: [] };
+  if (event.type === 'peerLost') {
+    const { generation, from, linking, reason } = event;
+    return park(state, `the link with worker ${activity.members[from].workerId} broke`, [
+      send({ type: 'unreachable', generation, peer: from, linking, reason }),
+    ]);
+  }
+  if (activity.stage === 'preparing') return onPreparing(state, activity, event);
+  switch (event.type) {
+    case 'computed':
+      return onComputed(state, activity, event, nowMs);
+    case 'evaluated':
+      return onEvaluated(state, activity, event, nowMs);
+    case 'frame':
+      return onOpFrame(state, activity, event, nowMs);
+    case 'exported':
+      return { state, effects: [send({ ...doneMessage(state), model: event.model })] };
+    default:
+      return { state, effects: [] };
+  }
+}
+
+// The link with the coordinator.
+
+function greet(state: WorkerState): WorkerStep {
+  const { version, token, host, instance } = state.identity;
+  return {
+    state,
+    effects: [
+      send({
+        type: 'hello',
+        protocol: protocolVersion,
+        version,
+        token,
+        host,
+        instance,
+        term: state.term,
+        ...(state.job ? { runId: state.job.runId, workerId: state.workerId } : {}),
+      }),
+    ],
+  };
+}
+
+function stop(state: WorkerState, error: ErrorRecord | undefined): WorkerStep {
+  return {
+    state: { ...state, activity: { stage: 'stopped' } },
+    effects: [
+      { type: 'unlink', before: Infinity },
+      { type: 'exit', error },
+    ],
+  };
+}
+
+function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): WorkerStep {
+  const awayMs = nowMs - state.awaySinceMs;
+  // Coordinator and workers are often started together; who has trained already is worth more patience.
+  const patienceMs = state.job ? state.identity.patienceMs : limits.connectPatienceMs;
+  if (awayMs < patienceMs && !state.leaving)
+    return { state, effects: [{ type: 'connect', delayMs: limits.connectPauseMs }] };
+  return stop(
+    state,
+    state.job
+      ? {
+          code: 'COORDINATOR_LOST',
+          message: `the coordinator has been away for ${Math.round(awayMs / 1000)} s: ${error.message}`,
+        }
+      : error,
+  );
+}
+
+function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): WorkerStep {
+  const lost: WorkerState = { ...state, link: 'down', awaySinceMs: state.link === 'up' ? nowMs : state.awaySinceMs };
+  if (state.leaving) return stop(lost, undefined);
+  if (state.identity.patienceMs > 0)
+    return { state: lost, effects: [{ type: 'connect', delayMs: state.job ? 0 : limits.connectPauseMs }] };
+  return stop(lost, {
+    code: 'COORDINATOR_LOST',
+    message: `the connection to the coordinator closed: ${reason || 'no reason given'}`,
+  });
+}
+
+function onHeartbeatDue(before: WorkerState, nowMs: number): WorkerStep {
+  // Who has been busy, or asleep, has not listened: what was said meanwhile is still to be read.
+  const hasListened = nowMs - before.beatMs < limits.silenceNoticeMs;
+  const state: WorkerState = { ...before, beatMs: nowMs, ...(hasListened ? {} : { heardMs: nowMs }) };
+  if (state.link === 'down') return { state, effects: [] };
+  if (nowMs - state.heardMs > state.identity.heartbeatTimeoutMs) {
+    const lost = onCoordinatorLost(state, `it said nothing for ${state.identity.heartbeatTimeoutMs / 1000} s`, nowMs);
+    return { ...lost, effects: [{ type: 'disconnect' }, ...lost.effects] };
+  }
+  if (state.link === 'greeting') return greet(state);
+  const { activity, generation, progress } = state;
+  // The first steps say little, and an old measurement nothing: a spare is tried again some time.
+  const isTelling = state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
+  const rankMs = isTelling ? state.rankMs : undefined;
+  if (activity.stage === 'stopped') return { state, effects: [] };
+  const { busy, waitingFor } = occupation(state);
+  return {
+    state,
+    effects: [
+      send({
+        type: 'heartbeat',
+        generation,
+        stage: activity.stage,
+        busy,
+        progress,
+        waitingFor,
+        ...(rankMs === undefined ? {} : { rankMs }),
+      }),
+    ],
+  };
+}
+
+/** Whether this worker works, or else whom it waits for. */
+function occupation({ activity, building, loaded }: WorkerState): { busy: boolean; waitingFor: number[] } {
+  switch (activity.stage) {
+    case 'idle':
+      return { busy: !loaded || building !== undefined, waitingFor: [] };
+    case 'preparing':
+      return {
+        busy: building !== undefined || activity.asked === 'adopt' || activity.asked === 'hash',
+        waitingFor: [],
+      };
+    case 'running':
+      return activity.contributed
+        ? { busy: false, waitingFor: activity.collective.waitingFor(activity.task === 'step' ? 'gradients' : 'values') }
+        : { busy: true, waitingFor: [] };
+    default:
+      return { busy: false, waitingFor: [] };
+  }
+}
+
+function onLeave(state: WorkerState): WorkerStep {
+  if (state.link !== 'up' || !state.loaded) return stop(state, undefined);
+  return { state: { ...state, leaving: true }, effects: [send({ type: 'leaving' })] };
+}
+
+/** The newest failure is told again to a coordinator that comes back. */
+function sendFailure(state: WorkerState, message: (Activity & { stage: 'failing' })['message']): WorkerStep {
+  return { state: { ...state, activity: { stage: 'failing', message } }, effects: [send(message)] };
+}
+
+function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
+  const { activity } = state;
+  if (activity.stage === 'failing') return { state, effects: [] };
+  if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished'))
+    return failNotFinite(state, activity, { error });
+  const rank = activity.stage === 'running' && activity.ranks.length === 1 ? activity.ranks[0].rank : undefined;
+  return sendFailure(state, {
+    type: 'failed',
+    error,
+    ...(state.training ? { step: state.training.step } : {}),
+    ...(rank === undefined ? {} : { rank }),
+  });
+}
+
+// Messages of the coordinator. Each may come twice, or late.
+
+function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
+  switch (message.type) {
+    case 'welcome':
+      return onWelcome(state, message);
+    case 'pause':
+      return onPause(state, message);
+    case 'resume':
+      return onResume(state, message);
+    case 'start':
+      return onStart(state, message.generation);
+    case 'heartbeat':
+      return { state, effects: missing(state, message) };
+    case 'capture':
+      return { state, effects: capture(state, message.id) };
+    case 'rejected':
+      // A coordinator that ended while this worker was away has nothing more to say.
+      return stop(state, message.error as ErrorRecord);
+    case 'stop':
+      return stop(state, message.error as ErrorRecord | undefined);
+    case 'block':
+    case 'blockAt':
+    case 'nextPart':
+      return { state, effects: [] };
+  }
+}
+
+function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }): WorkerStep {
+  const { workerId, term, job, meshToken, phase } = message;
+  const welcomed: WorkerState = { ...state, link: 'up', workerId, term };
+  if (state.loaded) return join(welcomed);
+  if (state.job) return { state: welcomed, effects: [] };
+  return { state: { ...welcomed, job, building: phase }, effects: [{ type: 'load', job, meshToken }] };
+}
+
+function onLoaded(state: WorkerState): WorkerStep {
+  // A run that is under way does not wait while this worker builds its model.
+  if (state.building !== undefined)
+    return {
+      state,
+      effects: [{ type: 'build', phase: phaseOf(state.job!, state.building as PhaseName), teacher: undefined }],
+    };
+  return state.link === 'up' ? join(state) : { state, effects: [] };
+}
+
+function join(state: WorkerState): WorkerStep {
+  if (state.building !== undefined && state.activity.stage === 'idle') return { state, effects: [] };
+  const { fingerprint, choice, meshAddress } = state.loaded!;
+  const { activity, generation, training, leaving } = state;
+  const running = activity.stage === 'running' || activity.stage === 'finished' ? activity.members : undefined;
+  const held = training && { phase: training.phase, ops: training.ops };
+  const joined = send({
+    type: 'join',
+    fingerprint,
+    choice,
+    meshAddress,
+    generation,
+    leaving,
+    ...(held ? { held } : {}),
+    ...(running ? { running: [...running] } : {}),
+  });
+  if (activity.stage === 'failing') return { state, effects: [joined, send(activity.message)] };
+  return { state, effects: [joined, ...(activity.stage === 'finished' ? report(activity, state) : [])] };
+}
+
+/** Reports that the coordinator does not have. */
+function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): WorkerEffect[] {
+  const { activity, training } = state;
+  if (!training || training.phase !== known.phase) return [];
+  const epochs = training.epochs
+    .slice(known.epochs, known.epochs + limits.reportsAtOnce)
+    .map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
+  return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, state) : [])];
+}
+
+function capture(state: WorkerState, id: number): WorkerEffect[] {
+  if (!state.training || state.activity.stage === 'preparing' || isAdoptingState(state.activity)) return [];
+  return [{ type: 'captureState', id, training: state.training }];
+}
+
+// A change of membership: pause, resume, start.
+
+function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): WorkerStep {
+  if (generation < state.generation) return { state, effects: [] };
+  // Who cannot go on says so instead: the first member, which was to say it, may be the one that is lost.
+  if (state.activity.stage === 'failing') return { state, effects: [send(state.activity.message)] };
+  const { stage } = state.activity;
+  const isAtWork = stage === 'running' || stage === 'ready' || stage === 'preparing' || stage === 'finished';
+  // The pause of the generation that this worker is in already is an old one; one that it waits in is asked for again.
+  if (generation === state.generation && isAtWork) return { state, effects: [] };
+  if (boundary && stage === 'running') return { state: { ...state, boundary: generation }, effects: [] };
+  const isAdopting = isAdoptingState(state.activity);
+  const paused: WorkerState = {
+    ...state,
+    generation,
+    boundary: undefined,
+    activity: { stage: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) },
+  };
+  // Between two states a worker has nothing to tell.
+  return isAdopting ? { state: paused, effects: [] } : acknowledge(paused);
+}
+
+const isAdoptingState = (activity: Activity): boolean =>
+  (activity.stage === 'preparing' && activity.asked === 'adopt') ||
+  (activity.stage === 'paused' && activity.isAdopting === true);
+
+/** Weights and optimiser are other ones now, whatever has been decided meanwhile. */
+function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): WorkerStep {
+  const { activity } = state;
+  if (activity.stage === 'paused' && activity.isAdopting)
+    return acknowledge({ ...state, activity: { stage: 'paused', reason: activity.reason } });
+  if (activity.stage !== 'preparing' || activity.generation !== event.generation) return { state, effects: [] };
+  return proceed(state, { ...activity, assembly: undefined, bytes: undefined, asked: 'nothing' });
+}
+
+function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): WorkerStep {
+  const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
+  const { activity, training } = state;
+  if (generation !== state.generation) return { state, effects: [] };
+  if (activity.stage === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
+  if (activity.stage !== 'paused' || activity.isAdopting) return { state, effects: [] };
+  const self = members.findIndex((member) => member.workerId === state.workerId);
+  if (self < 0 || !state.job) throw violation('resumed without being a member');
+  const job = tuned ? tunedJob(state.job, tuned) : state.job;
+  const phase = phaseOf(job, message.phase);
+  const healedBy = heals.find((heal) => heal.to === self)?.from;
+  const isBehind = healedBy !== undefined || checkpoint !== undefined;
+  const isBuilt =
+    (state.built?.phase.name === phase.name && training !== undefined && (isBehind || training.ops === ops)) ||
+    state.building === phase.name;
+  const preparing: Preparing = {
+    generation,
+    members,
+    self,
+    phase,
+    ops,
+    isLinked: false,
+    bytes: undefined,
+    asked: 'nothing',
+    donatesTo: heals.filter((heal) => heal.from === self).map((heal) => heal.to),
+    healedBy,
+    assembly: isBehind ? new StateAssembly() : undefined,
+  };
+  const build: WorkerEffect[] = isBuilt ? [] : [{ type: 'build', phase, teacher }];
+  const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
+  // Links of before are cut first: nothing that is still on its way to a peer may be read once its memory is used again.
+  return {
+    state: {
+      ...state,
+      job,
+      ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }),
+      activity: { ...preparing, stage: 'preparing' },
+    },
+    effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
+  };
+}
+
+function onBuilt(state: WorkerState): WorkerStep {
+  const { activity } = state;
+  if (activity.stage === 'preparing') return proceed(state, activity);
+  return activity.stage === 'idle' && state.link === 'up' ? join(state) : { state, effects: [] };
+}
+
+function onPreparing(state: WorkerState, preparing: Preparing, event: Result): WorkerStep {
+  switch (event.type) {
+    case 'linked':
+      return proceed(state, { ...preparing, isLinked: true });
+    case 'fetched':
+      return proceed(state, { ...preparing, bytes: event.bytes });
+    case 'frame': {
+      if (event.frame.kind !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
+      return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
+    }
+    case 'notAdopted':
+      return park(
+        state,
+        event.reason,
+        preparing.healedBy === undefined
+          ? []
+          : [
+              send({
+                type: 'unreachable',
+                generation: event.generation,
+                peer: preparing.healedBy,
+                linking: false,
+                reason: event.reason,
+              }),
+            ],
+      );
+    case 'hashed':
+      return becomeReady(state, preparing, event);
+    default:
+      return { state, effects: [] };
+  }
+}
+
+/** Does the next thing that is possible on the way into the generation. */
+function proceed(state: WorkerState, preparing: Preparing): WorkerStep {
+  const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
+  const wait = (next: Preparing, effects: WorkerEffect[] = []): WorkerStep => ({
+    state: { ...state, activity: { ...next, stage: 'preparing' } },
+    effects,
+  });
+  if (state.built?.phase.name !== phase.name || !state.training) return wait(preparing);
+  if (assembly)
+    return bytes && asked === 'nothing'
+      ? wait({ ...preparing, asked: 'adopt' }, [
+          { type: 'adopt', generation, bytes, isSealed: preparing.healedBy !== undefined },
+        ])
+      : wait(preparing);
+  invariant(
+    state.training.ops === preparing.ops,
+    `the state stands at operation ${state.training.ops}, not ${preparing.ops}`,
+  );
+  const { training } = state;
+  if (!isLinked || asked === 'hash') return wait(preparing);
+  const donate: WorkerEffect[] = donatesTo.length ? [{ type: 'sendState', generation, training, to: donatesTo }] : [];
+  return wait({ ...preparing, asked: 'hash' }, [...donate, { type: 'hash', generation, training }]);
+}
+
+function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): WorkerStep {
+  const { generation, members, self, phase, ops } = preparing;
+  const { layout, sum } = state.built!;
+  const { ranks } = phase.schedule;
+  invariant(
+    sum.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank,
+    'the flat buffer fits its layout',
+  );
+  const collective = new Collective({
+    generation,
+    ranks,
+    members: members.map((member) => member.ranks),
+    self,
+    out: sum,
+    op: ops,
+  });
+  const { stateSha256, weightsSha256 } = event;
+  const run: Running = {
+    generation,
+    members,
+    self,
+    phase,
+    layout,
+    sum,
+    collective,
+    task: 'step',
+    order: undefined,
+    ranks: [],
+    contributed: false,
+    weightsSha256,
+  };
+  const hashes = { stateSha256, weightsSha256 };
+  return { state: { ...state, activity: { ...run, stage: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
+}
+
+function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256: string }): WorkerEffect {
+  return send({
+    type: 'ready',
+    generation: run.generation,
+    ops: run.collective.op,
+    parameters: run.layout.gradients,
+    ...hashes,
+  });
+}
+
+function onStart(state: WorkerState, generation: number): WorkerStep {
+  const { activity } = state;
+  if (activity.stage !== 'ready' || activity.generation !== generation) return { state, effects: [] };
+  const { hashes, ...run } = activity;
+  // The first step of a generation is told at once.
+  return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, stage: 'running' } }, run, []);
+}

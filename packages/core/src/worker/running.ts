@@ -1,0 +1,280 @@
+// A member at work: steps, evaluations, the test and the end of a phase, each an operation of the collective.
+import { type ErrorRecord } from '../error/errors.js';
+import { phaseLearningRate, type SetName } from '../job/job.js';
+import { addLedgers, countRows, emptyLedger } from '../order/ledger.js';
+import { limits } from '../error/limits.js';
+import { totalMetrics } from '../metric/metrics.js';
+import { epochOrder } from '../order/order.js';
+import { batchRows, rankShare, stepsPerEpoch } from '../order/schedule.js';
+import type { Outgoing } from '../collective/collective.js';
+import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
+import type { ToCoordinator } from '../wire/messages.js';
+import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
+import type { Running, WorkerEffect, WorkerEvent, WorkerState, WorkerStep } from './state.js';
+
+export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });
+
+const framesOf = (run: Running, frames: readonly Outgoing[]): WorkerEffect[] =>
+  frames.length ? [{ type: 'sendFrames', generation: run.generation, frames }] : [];
+
+const withRun = (state: WorkerState, run: Running): WorkerState => ({
+  ...state,
+  activity: { ...run, stage: run.task === 'finish' ? 'finished' : 'running' },
+});
+
+/** Stops and waits for a change of membership; acknowledges it if it has been announced. */
+export function park(state: WorkerState, reason: string, effects: readonly WorkerEffect[]): WorkerStep {
+  const parked: WorkerState = { ...state, activity: { stage: 'paused', reason } };
+  return state.boundary === undefined
+    ? { state: parked, effects }
+    : acknowledge({ ...parked, generation: state.boundary, boundary: undefined }, effects);
+}
+
+/** Says how far this worker is. Its links stay until the next generation: peers may still need what it sent. */
+export function acknowledge(state: WorkerState, before: readonly WorkerEffect[] = []): WorkerStep {
+  const { training, generation } = state;
+  const held = training && { phase: training.phase, ops: training.ops };
+  return { state, effects: [...before, send({ type: 'paused', generation, ...(held ? { held } : {}) })] };
+}
+
+/** Begins what comes next. */
+export function beginTask(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
+  const task = nextTask(state.training!, run.phase);
+  const next = { ...run, task, contributed: false };
+  switch (task) {
+    case 'step':
+      return beginStep(state, next, effects);
+    case 'evaluate':
+      return beginEvaluation(state, next, run.phase.validationSet, effects);
+    case 'test':
+      return beginEvaluation(state, next, 'test', effects);
+    case 'finish':
+      return beginFinish(state, next, effects);
+  }
+}
+
+function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
+  const { schedule, trainSet } = run.phase;
+  const { step } = state.training!;
+  const isFirst = step % stepsPerEpoch(schedule) === 0;
+  const epoch = Math.floor(step / stepsPerEpoch(schedule));
+  const order = isFirst || !run.order ? epochOrder(schedule, epoch) : run.order;
+  const owned = run.members[run.self].ranks;
+  const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({
+    rank: owned.lo + i,
+    rows: order.rankRows({ step, rank: owned.lo + i }),
+  }));
+  const compute: WorkerEffect = {
+    type: 'compute',
+    inPlace: run.members.length === 1,
+    generation: run.generation,
+    step,
+    epoch,
+    batch: batchRows(schedule, step),
+    subtrees: run.collective.ownSubtrees,
+    ranks,
+    order,
+    set: trainSet,
+  };
+  return { state: withRun(state, { ...run, order, ranks }), effects: [...effects, compute] };
+}
+
+function beginEvaluation(
+  state: WorkerState,
+  run: Running,
+  set: SetName | undefined,
+  effects: readonly WorkerEffect[],
+): WorkerStep {
+  const owned = run.members[run.self].ranks;
+  const rowCount = set ? state.job!.dataset.sets[set]!.rowCount : 0;
+  const shares = new Map<number, [number, number]>();
+  for (let rank = owned.lo; rank < owned.hi; rank++)
+    shares.set(rank, rankShare(rowCount, run.phase.schedule.ranks, rank));
+  return {
+    state: withRun(state, run),
+    effects: [...effects, { type: 'evaluate', generation: run.generation, set, shares }],
+  };
+}
+
+/** The phase is over; the first member hands out the model with its report. */
+function beginFinish(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
+  const finished = withRun(state, run);
+  if (state.boundary !== undefined) return park(finished, 'the phase is over', effects);
+  return { state: finished, effects: [...effects, ...report(run, state)] };
+}
+
+/** What tells that the phase is over, for the first time or again. */
+export function report(run: Running, state: WorkerState): WorkerEffect[] {
+  return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(state))];
+}
+
+export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoordinator & { type: 'done' } {
+  const { phase, step, samples, test, stopped } = training!;
+  return {
+    type: 'done',
+    phase,
+    steps: step,
+    samples,
+    waitedMs,
+    weightsSha256: test!.weightsSha256,
+    test: test!.metrics,
+    stopped: stopped!,
+    ...(built?.calibration ? { calibration: built.calibration } : {}),
+    ...(built?.teacherTest ? { teacherTest: built.teacherTest } : {}),
+  };
+}
+
+/** Milliseconds of a rank's micro-batch, averaged over about the last seconds. */
+function averaged(
+  { rankMs, timedSteps, computedMs }: WorkerState,
+  ms: number,
+  nowMs: number,
+): Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'> {
+  const steps = timedSteps + 1;
+  const weight = Math.min(1, Math.max(1 / steps, (nowMs - computedMs) / limits.speedAverageMs));
+  return { rankMs: rankMs === undefined ? ms : rankMs + weight * (ms - rankMs), timedSteps: steps, computedMs: nowMs };
+}
+
+export function onComputed(
+  state: WorkerState,
+  run: Running,
+  event: WorkerEvent & { type: 'computed' },
+  nowMs: number,
+): WorkerStep {
+  const { ranks } = run.phase.schedule;
+  // Each rank accounts for the rows that it used; the sum hands the account to everybody.
+  run.collective.ownSubtrees.forEach((span, i) => {
+    for (let rank = span.lo; rank < span.hi; rank++) {
+      const rows = run.ranks.find((entry) => entry.rank === rank)!.rows;
+      writeAccount(
+        event.partials[i],
+        run.layout,
+        { ranks, rank },
+        { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined },
+      );
+    }
+  });
+  const waitedMs = state.waitedMs + event.waitedMs;
+  const paced = run.ranks.length
+    ? { ...state, waitedMs, ...averaged(state, event.ms / run.ranks.length, nowMs) }
+    : { ...state, waitedMs };
+  return settle(
+    paced,
+    { ...run, contributed: true },
+    framesOf(run, run.collective.contributePartials(event.partials)),
+    nowMs,
+  );
+}
+
+export function onEvaluated(
+  state: WorkerState,
+  run: Running,
+  event: WorkerEvent & { type: 'evaluated' },
+  nowMs: number,
+): WorkerStep {
+  return settle(
+    state,
+    { ...run, contributed: true, weightsSha256: event.weightsSha256 },
+    framesOf(run, run.collective.contributeValues(event.values)),
+    nowMs,
+  );
+}
+
+/** Takes a frame of this generation. */
+export function onOpFrame(
+  state: WorkerState,
+  run: Running,
+  event: WorkerEvent & { type: 'frame' },
+  nowMs: number,
+): WorkerStep {
+  if (event.frame.kind === 'state') return { state, effects: [] };
+  return settle(state, run, framesOf(run, run.collective.receive(event.from, event.frame)), nowMs);
+}
+
+/** Goes on as far as what has arrived allows. */
+function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): WorkerStep {
+  const { collective, contributed, task } = run;
+  const stays: WorkerStep = {
+    state:
+      state.activity.stage === 'ready' ? { ...state, activity: { ...state.activity, ...run } } : withRun(state, run),
+    effects,
+  };
+  if (state.activity.stage !== 'running' || !contributed) return stays;
+  if (task === 'step' && collective.gradientsWhole) return finishStep(state, run, effects, nowMs);
+  if (task === 'evaluate' && collective.values) return finishEpoch(state, run, effects, collective.values);
+  if (task === 'test' && collective.values) return finishTest(state, run, effects, collective.values);
+  return stays;
+}
+
+function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): WorkerStep {
+  const { ranks } = run.phase.schedule;
+  const { step } = state.training!;
+  const losses = lossesOf(run.sum, run.layout, ranks);
+  const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (badRank >= 0) {
+    const error = {
+      code: 'LOSS_NOT_FINITE',
+      message: `the loss or gradient of the ${run.phase.name} is not a finite number at step ${step}, rank ${badRank}`,
+    } as const;
+    const failed = failNotFinite(state, run, { error, rank: badRank });
+    return { ...failed, effects: [...effects, ...failed.effects] };
+  }
+  // Every rank's loss is already weighted by its share of the batch.
+  const loss = losses.reduce((sum, value) => sum + value, 0);
+  const accounts = Array.from(losses, (_, rank) => readAccount(run.sum, run.layout, { ranks, rank }));
+  run.collective.advance();
+  const training = afterStep(state.training!, run.phase, {
+    loss,
+    ledger: accounts.map(({ ledger }) => ledger).reduce(addLedgers, emptyLedger),
+  });
+  effects.push({ type: 'apply', step, learningRate: phaseLearningRate(run.phase, step) });
+  const due = run.self === 0 && state.link === 'up' && nowMs - state.lastProgressMs >= limits.progressIntervalMs;
+  if (due) effects.push(send({ type: 'progress', generation: run.generation, step: training.step, loss }));
+  const next = { ...state, training, ...(due ? { lastProgressMs: nowMs } : {}) };
+  return accounts.some(({ yields }) => yields)
+    ? park(next, 'all stopped at the end of a step', effects)
+    : beginTask(next, run, effects);
+}
+
+function finishEpoch(
+  state: WorkerState,
+  run: Running,
+  effects: WorkerEffect[],
+  values: readonly Float64Array[],
+): WorkerStep {
+  run.collective.advance();
+  const validation = run.phase.validationSet
+    ? totalMetrics(run.phase.loss, values, state.job!.dataset.targets)
+    : undefined;
+  const end = afterEpoch(state.training!, run.phase, { validation, weightsSha256: run.weightsSha256 });
+  effects.push(send({ type: 'epoch', phase: run.phase.name, report: end.report }));
+  if (end.snapshot) effects.push({ type: 'keepBest' });
+  if (end.restore) effects.push({ type: 'restoreBest' });
+  if (end.correct) effects.push({ type: 'correctBiases' });
+  return beginTask({ ...state, training: end.training }, run, effects);
+}
+
+function finishTest(
+  state: WorkerState,
+  run: Running,
+  effects: WorkerEffect[],
+  values: readonly Float64Array[],
+): WorkerStep {
+  run.collective.advance();
+  const training = afterTest(state.training!, {
+    metrics: totalMetrics(run.phase.loss, values, state.job!.dataset.targets),
+    weightsSha256: run.weightsSha256,
+  });
+  return beginTask({ ...state, training }, run, effects);
+}
+
+/** The engine's model still holds the weights of the step before, the last good ones: the first member hands them out before the run ends. */
+export function failNotFinite(
+  state: WorkerState,
+  run: Running,
+  failure: { error: ErrorRecord; rank?: number },
+): WorkerStep {
+  const message = { type: 'failed', step: state.training!.step, ...failure } as const;
+  const failing: WorkerState = { ...state, activity: { stage: 'failing', message } };
+  return { state: failing, effects: run.self === 0 ? [{ type: 'export', generation: run.generation }] : [] };
+}

@@ -1,0 +1,229 @@
+// What a worker knows, what happens to it, and what it has its shell do.
+import type { Calibration } from '../metric/calibration.js';
+import type { ErrorRecord } from '../error/errors.js';
+import type { Job, Phase, SetName } from '../job/job.js';
+import type { Metrics, MetricSums } from '../metric/metrics.js';
+import type { EpochOrder, RowIds } from '../order/order.js';
+import type { Span } from '../collective/tree.js';
+import type { Collective, Outgoing } from '../collective/collective.js';
+import type { FlatLayout } from '../collective/flat-layout.js';
+import type { MeshFrame } from '../collective/frames.js';
+import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { ExportedModel } from '../format/model-files.js';
+import type { StateAssembly } from '../wire/training-file.js';
+import type { Task, TrainingState } from '../wire/training-state.js';
+
+export interface RankRows {
+  readonly rank: number;
+  readonly rows: RowIds;
+}
+
+/** Results of work carry the generation that asked for it; those of an earlier one are dropped. */
+export type WorkerEvent =
+  /** A link to a coordinator is open, or could not be opened. */
+  | { readonly type: 'opened' }
+  | { readonly type: 'unreachable'; readonly error: ErrorRecord }
+  | { readonly type: 'coordinatorLost'; readonly reason: string }
+  | { readonly type: 'message'; readonly message: ToWorker }
+  | { readonly type: 'heartbeatDue' }
+  /** A notice that this machine goes away, as by SIGTERM. */
+  | { readonly type: 'leave' }
+  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
+  | {
+      readonly type: 'built';
+      readonly phase: Phase;
+      readonly layout: FlatLayout;
+      readonly sum: Float32Array;
+      readonly calibration?: Calibration | undefined;
+      readonly teacherTest?: Metrics | undefined;
+    }
+  | { readonly type: 'linked'; readonly generation: number }
+  | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
+  | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }
+  /** The state that came is not the one that was sent. */
+  | { readonly type: 'notAdopted'; readonly generation: number; readonly reason: string }
+  | {
+      readonly type: 'hashed';
+      readonly generation: number;
+      readonly stateSha256: string;
+      readonly weightsSha256: string;
+    }
+  | {
+      readonly type: 'computed';
+      readonly generation: number;
+      readonly partials: readonly Float32Array[];
+      readonly ms: number;
+      readonly waitedMs: number;
+    }
+  | {
+      readonly type: 'evaluated';
+      readonly generation: number;
+      readonly values: ReadonlyMap<number, MetricSums>;
+      readonly weightsSha256: string;
+    }
+  | { readonly type: 'exported'; readonly generation: number; readonly model: ExportedModel }
+  | { readonly type: 'frame'; readonly generation: number; readonly from: number; readonly frame: MeshFrame }
+  /** The link with another member broke, or could not be made. */
+  | {
+      readonly type: 'peerLost';
+      readonly generation: number;
+      readonly from: number;
+      readonly linking: boolean;
+      readonly reason: string;
+    }
+  | { readonly type: 'failed'; readonly error: ErrorRecord };
+
+export type WorkerEffect =
+  /** Open a link to a coordinator after a while. Answer: opened or unreachable. */
+  | { readonly type: 'connect'; readonly delayMs: number }
+  | { readonly type: 'disconnect' }
+  | { readonly type: 'send'; readonly message: ToCoordinator }
+  | { readonly type: 'sendFrames'; readonly generation: number; readonly frames: readonly Outgoing[] }
+  /** Load the engine that fits the job, and listen for peers. Answer: loaded. */
+  | { readonly type: 'load'; readonly job: Job; readonly meshToken: string }
+  /** Build the phase's model with its start weights. Answer: built. */
+  | { readonly type: 'build'; readonly phase: Phase; readonly teacher: string | undefined }
+  /** Connect with the other members. Answer: linked, or peerLost. */
+  | { readonly type: 'link'; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
+  /** Cut the links of all generations before this one, dropping what is on its way. */
+  | { readonly type: 'unlink'; readonly before: number }
+  /** Get a checkpoint from the coordinator. Answer: fetched. */
+  | { readonly type: 'fetchState'; readonly generation: number; readonly hash: string }
+  /** Stream the training state to members that are behind, with its hash. */
+  | {
+      readonly type: 'sendState';
+      readonly generation: number;
+      readonly training: TrainingState;
+      readonly to: readonly number[];
+    }
+  /** Take over weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted. */
+  | { readonly type: 'adopt'; readonly generation: number; readonly bytes: Uint8Array; readonly isSealed: boolean }
+  /** Hash weights and state. Answer: hashed. */
+  | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
+  /** Sum the gradients of each subtree; in place, into the sum over all ranks, where nobody else reads it. Answer: computed. */
+  | {
+      readonly type: 'compute';
+      readonly inPlace: boolean;
+      readonly generation: number;
+      readonly step: number;
+      readonly epoch: number;
+      readonly batch: number;
+      readonly subtrees: readonly Span[];
+      readonly ranks: readonly RankRows[];
+      readonly order: EpochOrder;
+      readonly set: SetName;
+    }
+  /** Take an optimiser step with the summed gradient. No answer, but failed with LOSS_NOT_FINITE if weights overflow. */
+  | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
+  /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
+  | {
+      readonly type: 'evaluate';
+      readonly generation: number;
+      readonly set: SetName | undefined;
+      readonly shares: ReadonlyMap<number, readonly [number, number]>;
+    }
+  /** Keep a copy of the weights, or go back to it. No answer. */
+  | { readonly type: 'keepBest' | 'restoreBest' | 'correctBiases' }
+  /** Hand out the model. Answer: exported. */
+  | { readonly type: 'export'; readonly generation: number }
+  /** Copy the training state for a checkpoint, and send the copy over a link of its own. No answer. */
+  | { readonly type: 'captureState'; readonly id: number; readonly training: TrainingState }
+  | { readonly type: 'exit'; readonly error: ErrorRecord | undefined };
+
+/** What one generation agreed on. */
+export interface Membership {
+  readonly generation: number;
+  readonly members: readonly Member[];
+  readonly self: number;
+}
+
+/** On the way into a generation: model, links and state have to be there. */
+export interface Preparing extends Membership {
+  readonly phase: Phase;
+  readonly ops: number;
+  /** Members that this worker sends its state to. */
+  readonly donatesTo: readonly number[];
+  /** The member that this worker gets its state from. */
+  readonly healedBy: number | undefined;
+  /** Present while this worker waits for its state. */
+  readonly assembly: StateAssembly | undefined;
+  readonly bytes: Uint8Array | undefined;
+  readonly isLinked: boolean;
+  /** The effect that has been asked for last. */
+  readonly asked: 'nothing' | 'donate' | 'adopt' | 'hash';
+}
+
+/** A member at work. */
+export interface Running extends Membership {
+  readonly phase: Phase;
+  readonly layout: FlatLayout;
+  readonly sum: Float32Array;
+  readonly collective: Collective;
+  readonly task: Task;
+  /** Of the epoch under way. */
+  readonly order: EpochOrder | undefined;
+  readonly ranks: readonly RankRows[];
+  /** Whether this worker has handed in its part of the operation under way. */
+  readonly contributed: boolean;
+  readonly weightsSha256: string;
+}
+
+export type Activity =
+  | { readonly stage: 'idle' }
+  /** Has stopped for a change of membership, or waits for one: a step at which all were to stop is done, or a link broke. */
+  | { readonly stage: 'paused'; readonly reason: string; readonly isAdopting?: boolean }
+  | ({ readonly stage: 'preparing' } & Preparing)
+  | ({ readonly stage: 'ready' } & Running & { readonly hashes: { stateSha256: string; weightsSha256: string } })
+  | ({ readonly stage: 'running' | 'finished' } & Running)
+  | { readonly stage: 'failing'; readonly message: ToCoordinator & { type: 'failed' } }
+  | { readonly stage: 'stopped' };
+
+export interface WorkerIdentity {
+  /** Random, chosen by the process. */
+  readonly instance: string;
+  readonly version: string;
+  readonly token: string;
+  readonly host: string;
+  /** How long to go on without a coordinator. */
+  readonly patienceMs: number;
+  readonly heartbeatTimeoutMs: number;
+}
+
+export interface WorkerState {
+  readonly identity: WorkerIdentity;
+  readonly link: 'down' | 'greeting' | 'up';
+  readonly heardMs: number;
+  /** When a heartbeat was due last. */
+  readonly beatMs: number;
+  /** When the coordinator was lost, or looked for first. */
+  readonly awaySinceMs: number;
+  readonly workerId: string;
+  readonly term: number;
+  readonly job: Job | undefined;
+  readonly loaded: (WorkerEvent & { type: 'loaded' }) | undefined;
+  /** Name of the phase whose model is being built. */
+  readonly building: string | undefined;
+  readonly built: (WorkerEvent & { type: 'built' }) | undefined;
+  /** What weights and optimiser of the built phase stand at. */
+  readonly training: TrainingState | undefined;
+  /** The newest generation heard of. */
+  readonly generation: number;
+  /** A generation that begins when all stop at the end of a step. */
+  readonly boundary: number | undefined;
+  readonly activity: Activity;
+  readonly leaving: boolean;
+  readonly lastProgressMs: number;
+  /** Goes up with whatever comes in; by it the coordinator sees that a worker gets on. */
+  readonly progress: number;
+  /** Mean time of a rank's micro-batch over the last seconds, how many steps were timed, and when the last one. */
+  readonly rankMs: number | undefined;
+  readonly timedSteps: number;
+  readonly computedMs: number;
+  /** How long the steps of this phase have waited for data. */
+  readonly waitedMs: number;
+}
+
+export interface WorkerStep {
+  readonly state: WorkerState;
+  readonly effects: readonly WorkerEffect[];
+}

@@ -1,0 +1,141 @@
+// The rows of one set on their way into blocks: a block is written once it is full. Blocks that were written before a
+// process was killed are counted over.
+import {
+  cellSize,
+  emptyLedger,
+  ledgerDigest,
+  StillhouseError,
+  wholeLedger,
+  type FittedColumn,
+  type Numbers,
+  type SetManifest,
+} from '@stillhouse/core';
+import {
+  emptyRows,
+  encodeBlock,
+  rowsPerBlock,
+  sha256,
+  windowOf,
+  type BlockRows,
+  type BlockShape,
+} from '../block/blocks.js';
+import type { StoredRows } from './stored-rows.js';
+
+function copyCells(
+  from: Numbers,
+  to: Numbers,
+  size: number,
+  what: { rows: readonly number[] | undefined; first: number; count: number; at: number },
+): void {
+  const { rows, first, count, at } = what;
+  if (!rows) return void to.set(from.subarray(first * size, (first + count) * size), at * size);
+  if (size === 1) for (let i = 0; i < count; i++) to[at + i] = from[rows[first + i]];
+  else
+    for (let i = 0; i < count; i++)
+      to.set(from.subarray(rows[first + i] * size, (rows[first + i] + 1) * size), (at + i) * size);
+}
+
+export class SetWriter {
+  readonly #buffer: BlockRows;
+  readonly #blockRows: number;
+  #filled = 0;
+  #rowCount = 0;
+  #blocks: string[] = [];
+  #there: string | undefined;
+  /** Rows whose category is none of the fitted ones, by column. */
+  readonly unknown: number[];
+
+  /**
+   * @param before hashes of blocks that have been written before, of which some may be gone
+   * @param write takes a block that is full
+   */
+  constructor(
+    private readonly shape: BlockShape,
+    private readonly before: { readonly known: readonly string[]; readonly has: (hash: string) => boolean },
+    private readonly write: (hash: string, bytes: Uint8Array, isKnown: boolean) => void,
+  ) {
+    this.#blockRows = rowsPerBlock(shape);
+    this.#buffer = emptyRows(shape, this.#blockRows);
+    this.unknown = shape.columns.map(() => 0);
+    this.#there = this.#next();
+  }
+
+  /** Hash of the block under way, if it is there already. */
+  #next(): string | undefined {
+    const known = this.before.known.at(this.#blocks.length);
+    return known !== undefined && this.before.has(known) ? known : undefined;
+  }
+
+  /** @param rows places of the rows in the chunk; all by default */
+  add({ cells, labels, rowCount }: Pick<StoredRows, 'cells' | 'labels' | 'rowCount'>, rows?: readonly number[]): void {
+    const total = rows ? rows.length : rowCount;
+    this.#countUnknown(cells, rows);
+    for (let first = 0; first < total;) {
+      const count = Math.min(total - first, this.#blockRows - this.#filled);
+      if (this.#there === undefined) this.#copy(cells, labels, { rows, first, count, at: this.#filled });
+      this.#filled += count;
+      first += count;
+      if (this.#filled === this.#blockRows) this.#flush();
+    }
+  }
+
+  /** @param ranks of the teacher */
+  async finish(ranks: number): Promise<SetManifest> {
+    this.#flush();
+    const rowsDigest = ledgerDigest(await wholeLedgerInPieces(this.#rowCount));
+    return {
+      rowCount: this.#rowCount,
+      blockRows: Math.min(this.#blockRows, Math.max(1, this.#rowCount)),
+      blocks: this.#blocks,
+      rowsDigest,
+      ...windowOf(this.shape, this.#rowCount, ranks),
+    };
+  }
+
+  #copy(cells: readonly Numbers[], labels: readonly Numbers[], what: Parameters<typeof copyCells>[3]): void {
+    this.shape.columns.forEach((column, i) => copyCells(cells[i], this.#buffer.cells[i], cellSize(column), what));
+    const { rows, first, count, at } = what;
+    const { labelCount } = this.shape;
+    if (labels.length === 1) return copyCells(labels[0], this.#buffer.labels, labelCount, what);
+    for (let k = 0; k < labelCount; k++)
+      for (let i = 0; i < count; i++)
+        this.#buffer.labels[(at + i) * labelCount + k] = labels[k][rows ? rows[first + i] : first + i];
+  }
+
+  #flush(): void {
+    if (this.#filled === 0) return;
+    let hash = this.#there;
+    if (hash === undefined) {
+      const known = this.before.known.at(this.#blocks.length);
+      const bytes = encodeBlock(this.shape, this.#buffer, this.#filled);
+      hash = sha256(bytes);
+      if (known !== undefined && known !== hash)
+        throw new StillhouseError('DATA_CHANGED', 'the sources no longer give the rows that were prepared from them');
+      this.write(hash, bytes, known !== undefined);
+    }
+    this.#blocks.push(hash);
+    this.#there = this.#next();
+    this.#rowCount += this.#filled;
+    this.#filled = 0;
+  }
+
+  #countUnknown(cells: readonly Numbers[], rows: readonly number[] | undefined): void {
+    this.shape.columns.forEach((column: FittedColumn, k) => {
+      if (column.type !== 'category') return;
+      const total = rows ? rows.length : cells[k].length;
+      for (let i = 0; i < total; i++) if (cells[k][rows ? rows[i] : i] === 0) this.unknown[k] += 1;
+    });
+  }
+}
+
+const ledgerPiece = 1_000_000;
+
+/** As wholeLedger, but lets others have their turn. */
+async function wholeLedgerInPieces(rowCount: number): Promise<ReturnType<typeof wholeLedger>> {
+  let ledger = emptyLedger;
+  for (let first = 0; first < rowCount; first += ledgerPiece) {
+    ledger = wholeLedger(Math.min(rowCount, first + ledgerPiece), first, ledger);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return ledger;
+}

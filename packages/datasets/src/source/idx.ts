@@ -1,0 +1,94 @@
+// IDX files (LeCun's MNIST format): two zero bytes, type, rank, big-endian sizes, data. Gzipped or not.
+import { gunzipSync } from 'node:zlib';
+import { StillhouseError } from '@stillhouse/core';
+import { readBytes, type DataPlaces } from '../fetch/files.js';
+import { resizeImages } from '../tensor/resize.js';
+import { chunksOf, type TensorSet } from '../tensor/tensor-set.js';
+
+export interface IdxTensor {
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+const unsignedByte = 0x08;
+
+/**
+ * Reads unsigned bytes, which is what all the well-known sets hold.
+ * @param file names the bytes in errors
+ * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED
+ */
+export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
+  let raw = bytes;
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      raw = gunzipSync(bytes);
+    } catch (cause) {
+      throw new StillhouseError('DATA_TRUNCATED', `${file} is not a whole gzip file`, { cause });
+    }
+  }
+  if (raw.byteLength < 4)
+    throw new StillhouseError('DATA_TRUNCATED', `${file} has ${raw.byteLength} bytes, less than an IDX header`);
+  if (raw[0] !== 0 || raw[1] !== 0 || raw[2] !== unsignedByte || raw[3] < 1 || raw[3] > 8) {
+    throw new StillhouseError('DATA_FORMAT', `${file} is not an IDX file of unsigned bytes`);
+  }
+  const rank = raw[3];
+  const headerBytes = 4 + 4 * rank;
+  if (raw.byteLength < headerBytes) throw new StillhouseError('DATA_TRUNCATED', `${file} ends inside its header`);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
+  const expected = shape.reduce((product, size) => product * size, 1);
+  if (raw.byteLength - headerBytes < expected) {
+    throw new StillhouseError(
+      'DATA_TRUNCATED',
+      `${file} holds ${raw.byteLength - headerBytes} of the ${expected} bytes that its header announces`,
+    );
+  }
+  return { shape, data: raw.subarray(headerBytes, headerBytes + expected) };
+}
+
+interface IdxConfig {
+  readonly images: string;
+  readonly labels?: string | undefined;
+  /** Height and width that images are resized to. */
+  readonly size?: readonly [number, number] | undefined;
+  /** Black pixels around them. */
+  readonly pad?: number;
+}
+
+/**
+ * Without a file of labels all of them are 0.
+ * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND
+ */
+export function idxSet(
+  { images: imagesPath, labels: labelsPath, size, pad = 0 }: IdxConfig,
+  places: DataPlaces,
+): TensorSet {
+  const images = parseIdx(readBytes(imagesPath, places), imagesPath);
+  const labels =
+    labelsPath === undefined
+      ? { shape: images.shape.slice(0, 1), data: new Uint8Array(images.shape[0]) }
+      : parseIdx(readBytes(labelsPath, places), labelsPath);
+  if (labels.shape.length !== 1)
+    throw new StillhouseError('DATA_FORMAT', `${labelsPath} has ${labels.shape.length} dimensions; labels have one`);
+  const rowCount = labels.shape[0];
+  if (rowCount !== images.shape[0])
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${imagesPath} has ${images.shape[0]} images but ${labelsPath} ${rowCount} labels`,
+    );
+  const inner = images.shape.slice(1);
+  // Grey images get the channel dimension that convolutions expect.
+  const inputShape = inner.length === 2 ? [...inner, 1] : inner.length === 0 ? [1] : inner;
+  const set = { what: imagesPath, rowCount, dtype: 'U8', isBytes: true, classes: undefined, labelCount: 1 } as const;
+  if (size === undefined && pad === 0)
+    return { ...set, inputShape, chunks: () => chunksOf(images.data, labels.data, rowCount) };
+  if (inputShape.length !== 3)
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${imagesPath} holds rows of shape [${inner.join(', ')}], which are no images to resize or pad`,
+    );
+  const frame = { size: size ?? ([inputShape[0], inputShape[1]] as const), pad };
+  const shape = [frame.size[0] + 2 * pad, frame.size[1] + 2 * pad, inputShape[2]];
+  const resized = resizeImages(images.data, inputShape, frame);
+  return { ...set, inputShape: shape, chunks: () => chunksOf(resized, labels.data, rowCount) };
+}

@@ -1,0 +1,205 @@
+// What is in a file or folder: columns with their types, missing cells, ranges and most frequent values, or the shape of
+// tensors and their classes, and a recipe to begin with.
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { parseRecipe, StillhouseError, type RecipeInput } from '@stillhouse/core';
+import { locate, type DataPlaces } from '../fetch/files.js';
+import { NumberSummary } from '../table/preprocessing.js';
+import { openSource, TableReader } from './sources.js';
+import type { Table } from '../table/table.js';
+import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
+
+export interface InspectedColumn {
+  readonly name: string;
+  /** number, category, or why it can be neither. */
+  readonly type: string;
+  readonly missing: number;
+  /** About so many. */
+  readonly distinct: number;
+  readonly min: string | null;
+  readonly max: string | null;
+  /** The most frequent texts of a category. */
+  readonly frequent: readonly { readonly text: string; readonly count: number }[];
+}
+
+export interface Inspection {
+  readonly what: string;
+  readonly rows: number;
+  /** Of a table. */
+  readonly columns: readonly InspectedColumn[];
+  /** Of tensors. */
+  readonly inputs:
+    | { readonly shape: readonly number[]; readonly dtype: string; readonly min: number; readonly max: number }
+    | undefined;
+  /** Rows of each label, where these are few. */
+  readonly labels: readonly { readonly text: string; readonly count: number }[];
+  /** A recipe to begin with. */
+  readonly recipe: RecipeInput;
+}
+
+type SourceInput = RecipeInput['data']['large'];
+
+/**
+ * What a path is, by its name.
+ * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
+ */
+export function sourceOf(path: string, places: DataPlaces): SourceInput {
+  const name = path.replace(/\.gz$/, '');
+  const ending = extname(name).toLowerCase();
+  if (/\*/.test(path) || ending) {
+    if (ending === '.csv') return { csv: path };
+    if (ending === '.parquet' || ending === '.pq') return { parquet: path };
+    if (ending === '.jsonl' || ending === '.ndjson') return { jsonl: path };
+    if (ending === '.npz') return { npz: { file: path } };
+    if (ending === '.npy') return { npy: { inputs: path, labels: path } };
+    if (/^\.tfrecords?$/.test(ending)) return { tfrecord: path, inputs: 'x', label: 'y' };
+    if (/^\.[cm]?js$/.test(ending)) return { module: path };
+  }
+  if (/-idx\d-ubyte$/.test(name)) return { idx: { images: path, labels: path.replace('images-idx3', 'labels-idx1') } };
+  if (statSync(locate(path, places)).isDirectory()) return { images: { folder: path, size: [32, 32] } };
+  throw new StillhouseError('DATA_FORMAT', `${path}: its name does not tell what it is`, {
+    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz but Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with a folder for each class.',
+  });
+}
+
+/** @throws StillhouseError DATA_… */
+export async function inspectSource(
+  source: SourceInput,
+  places: DataPlaces,
+  options: { target?: string | undefined } = {},
+): Promise<Inspection> {
+  const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-inspect-'));
+  mkdirSync(scratch, { recursive: true });
+  const isTable = ['csv', 'parquet', 'jsonl', 'sql'].some((kind) => kind in source);
+  const recipe = parseRecipe({
+    loss: 'mse',
+    data: { large: source, split: { test: 0.2 }, ...(isTable ? { table: { target: options.target ?? '?' } } : {}) },
+    teacher: { model: { layers: [{ dense: 1 }] } },
+  });
+  const reader = new TableReader(places, scratch);
+  try {
+    const opened = await openSource(recipe.data.large, recipe, { places, reader, withLabels: true });
+    return 'table' in opened
+      ? await inspectTable(opened.table, source, options.target)
+      : await inspectTensors(opened.tensors, source);
+  } finally {
+    reader.close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const frequentShown = 5;
+/** Integers with at most so many values are taken for classes. */
+const fewClasses = 20;
+const targetNames = /^(y|target|label|class|price|outcome)$/i;
+
+async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Inspection> {
+  const columns: InspectedColumn[] = [];
+  for (const { name, kind, sqlType } of table.columns) {
+    const isNumber = kind === 'number' || (kind === 'text' && (await table.looksNumeric(name)));
+    const type = kind === 'other' ? `${sqlType}, which can be no input` : isNumber ? 'number' : 'category';
+    columns.push({
+      name,
+      type,
+      ...(await table.summary(name)),
+      frequent: type === 'category' ? await table.frequent(name, frequentShown) : [],
+    });
+  }
+  if (wanted !== undefined) table.column(wanted);
+  const target =
+    columns.find(({ name }) => name === wanted) ??
+    columns.find(({ name }) => targetNames.test(name)) ??
+    columns.at(-1)!;
+  const isWhole = /^-?\d+$/.test(target.min ?? '') && /^-?\d+$/.test(target.max ?? '');
+  const hasClasses = target.type === 'category' || (isWhole && target.distinct <= fewClasses);
+  const others = columns.filter(({ name }) => name !== target.name);
+  const declared: Record<string, 'ignore' | { category: 'hash' }> = {};
+  for (const { name, type, distinct } of others) {
+    if (type !== 'number' && type !== 'category') declared[name] = 'ignore';
+    // A category for nearly every row tells nothing but which row it is.
+    else if (type === 'category' && distinct > 1000)
+      declared[name] = distinct > table.rowCount / 2 ? 'ignore' : { category: 'hash' };
+  }
+  const hasMissing = others.some(({ type, missing }) => type === 'number' && missing > 0);
+  const labels = hasClasses ? await table.frequent(target.name, fewClasses) : [];
+  return {
+    what: table.what,
+    rows: table.rowCount,
+    columns,
+    inputs: undefined,
+    labels,
+    recipe: suggestion(source, {
+      hasClasses,
+      outputs: Math.max(2, target.distinct),
+      table: {
+        target: target.name,
+        ...(Object.keys(declared).length ? { columns: declared } : {}),
+        ...(hasMissing ? { missing: 'mean' as const } : {}),
+      },
+    }),
+  };
+}
+
+async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Inspection> {
+  const summary = new NumberSummary();
+  const counts = new Map<number, number>();
+  for await (const {
+    cells: [inputs, labels],
+  } of set.chunks()) {
+    summary.add(inputs, undefined);
+    for (const label of labels as Iterable<number>)
+      if (counts.size <= fewClasses || counts.has(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
+  const hasClasses =
+    set.classes !== undefined ||
+    (counts.size <= fewClasses && [...counts.keys()].every((label) => Number.isInteger(label) && label >= 0));
+  const labels = hasClasses
+    ? [...counts]
+        .sort(([a], [b]) => a - b)
+        .map(([label, count]) => ({ text: set.classes?.[label] ?? String(label), count }))
+    : [];
+  return {
+    what: set.what,
+    rows: set.rowCount,
+    columns: [],
+    inputs: { shape: set.inputShape, dtype: set.dtype, min: summary.min, max: summary.max },
+    labels,
+    recipe: suggestion(source, {
+      hasClasses,
+      outputs: hasClasses ? Math.max(...counts.keys()) + 1 : set.labelCount,
+      shape: set.inputShape,
+    }),
+  };
+}
+
+function suggestion(
+  source: SourceInput,
+  about: {
+    hasClasses: boolean;
+    outputs: number;
+    table?: NonNullable<RecipeInput['data']['table']>;
+    shape?: readonly number[];
+  },
+): RecipeInput {
+  const { hasClasses, outputs, table, shape } = about;
+  const flatten = shape && shape.length > 1 ? ['flatten' as const] : [];
+  return {
+    name: 'first',
+    ranks: 4,
+    data: { large: source, split: { test: 0.2 }, ...(table ? { table } : {}) },
+    loss: hasClasses ? 'softmaxCrossEntropy' : 'mse',
+    teacher: {
+      model: {
+        layers: [
+          ...flatten,
+          { dense: shape && sizeOf(shape) > 256 ? 256 : 64, activation: 'relu' },
+          { dense: hasClasses ? outputs : 1 },
+        ],
+      },
+      batch: 128,
+      epochs: 10,
+      validation: 0.1,
+    },
+  };
+}

@@ -1,0 +1,209 @@
+// NumPy arrays: .npy files (format 1 to 3) and the arrays of .npz files. Rows are read as they are needed.
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { StillhouseError, zerosOf, type Numbers, type TensorType } from '@stillhouse/core';
+import { locate, unreadable, type DataPlaces } from '../fetch/files.js';
+import { chunkRows, sizeOf, type TensorSet } from '../tensor/tensor-set.js';
+
+/** How numbers of an array lie in its file, and how they are kept. */
+interface NpyType {
+  readonly bytes: number;
+  readonly dtype: TensorType;
+  readonly at: (view: DataView, offset: number) => number;
+}
+
+const types: Readonly<Record<string, NpyType>> = {
+  '|b1': { bytes: 1, dtype: 'U8', at: (view, offset) => view.getUint8(offset) },
+  '|u1': { bytes: 1, dtype: 'U8', at: (view, offset) => view.getUint8(offset) },
+  '|i1': { bytes: 1, dtype: 'I8', at: (view, offset) => view.getInt8(offset) },
+  '<u2': { bytes: 2, dtype: 'U16', at: (view, offset) => view.getUint16(offset, true) },
+  '<i2': { bytes: 2, dtype: 'I16', at: (view, offset) => view.getInt16(offset, true) },
+  '<u4': { bytes: 4, dtype: 'U32', at: (view, offset) => view.getUint32(offset, true) },
+  '<i4': { bytes: 4, dtype: 'I32', at: (view, offset) => view.getInt32(offset, true) },
+  '<i8': { bytes: 8, dtype: 'F64', at: (view, offset) => Number(view.getBigInt64(offset, true)) },
+  '<u8': { bytes: 8, dtype: 'F64', at: (view, offset) => Number(view.getBigUint64(offset, true)) },
+  '<f4': { bytes: 4, dtype: 'F32', at: (view, offset) => view.getFloat32(offset, true) },
+  '<f8': { bytes: 8, dtype: 'F32', at: (view, offset) => view.getFloat64(offset, true) },
+};
+
+export interface NpyFile {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly type: NpyType;
+  /** Where the numbers begin. */
+  readonly start: number;
+}
+
+const headerBytes = 65_536;
+
+/**
+ * Reads an array's header, and checks that the file holds what it announces.
+ * @param what names the file in errors
+ * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND
+ */
+export function openNpy(path: string, what: string): NpyFile {
+  const head = Buffer.alloc(headerBytes);
+  let size: number;
+  let read: number;
+  try {
+    size = statSync(path).size;
+    const file = openSync(path, 'r');
+    read = readSync(file, head, 0, headerBytes, 0);
+    closeSync(file);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  const bad = (why: string): StillhouseError =>
+    new StillhouseError('DATA_FORMAT', `${what} is not an NPY file that can be read: ${why}`);
+  if (read < 10 || head.toString('latin1', 0, 6) !== '\x93NUMPY') throw bad('it does not begin like one');
+  const isLong = head[6] >= 2;
+  const start = (isLong ? 12 : 10) + (isLong ? head.readUInt32LE(8) : head.readUInt16LE(8));
+  if (start > read) throw new StillhouseError('DATA_TRUNCATED', `${what} ends inside its header`);
+  const header = head.toString('latin1', isLong ? 12 : 10, start);
+  const [, descr] = /'descr':\s*'([^']*)'/.exec(header) ?? [];
+  const [, shapeText] = /'shape':\s*\(([\d,\s]*)\)/.exec(header) ?? [];
+  if (descr === undefined || shapeText === undefined) throw bad('its header has no type or shape');
+  const type = types[descr.replace(/^=/, '<').replace(/^[<>](?=[biu]1$)/, '|')];
+  if (!type) throw bad(`numbers of type ${descr}; little-endian integers, booleans, float32 and float64 can be read`);
+  if (/'fortran_order':\s*True/.test(header))
+    throw bad('its columns lie one behind the other; save it with numpy.ascontiguousarray');
+  const shape = shapeText
+    .split(',')
+    .filter((text) => text.trim() !== '')
+    .map(Number);
+  if (shape.length === 0) throw bad('it is one number');
+  const expected = sizeOf(shape) * type.bytes;
+  if (size - start < expected)
+    throw new StillhouseError(
+      'DATA_TRUNCATED',
+      `${what} holds ${size - start} of the ${expected} bytes that its header announces`,
+    );
+  return { path, shape, type, start };
+}
+
+/** Rows [first, first + count). */
+function readRows({ path, shape, type, start }: NpyFile, first: number, count: number): Numbers {
+  const width = sizeOf(shape.slice(1));
+  const bytes = Buffer.alloc(count * width * type.bytes);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, bytes, 0, bytes.length, start + first * width * type.bytes);
+  } finally {
+    closeSync(file);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out = zerosOf(type.dtype, count * width);
+  for (let i = 0; i < out.length; i++) out[i] = type.at(view, i * type.bytes);
+  return out;
+}
+
+/** @param labels all of them are 0 without */
+function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): TensorSet {
+  const [rowCount] = inputs.shape;
+  const labelShape = labels?.shape ?? [rowCount];
+  if (labelShape[0] !== rowCount)
+    throw new StillhouseError('DATA_FORMAT', `${what} has ${rowCount} rows of inputs but ${labelShape[0]} labels`);
+  if (labelShape.length > 2)
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${what}: its labels have ${labelShape.length} dimensions; they may have two`,
+    );
+  const inner = inputs.shape.slice(1);
+  const { dtype } = inputs.type;
+  // Grey images get the channel dimension that convolutions expect.
+  const inputShape = inner.length === 0 ? [1] : inner.length === 2 && dtype === 'U8' ? [...inner, 1] : inner;
+  return {
+    what,
+    rowCount,
+    inputShape,
+    dtype,
+    isBytes: dtype === 'U8' && inner.length > 1,
+    classes: undefined,
+    labelCount: labelShape[1] ?? 1,
+    async *chunks() {
+      for (let first = 0; first < rowCount; first += chunkRows) {
+        const count = Math.min(chunkRows, rowCount - first);
+        yield {
+          rowCount: count,
+          cells: [readRows(inputs, first, count), labels ? readRows(labels, first, count) : new Float32Array(count)],
+        };
+      }
+    },
+  };
+}
+
+/** @throws StillhouseError DATA_… */
+export function npySet(
+  { inputs, labels }: { inputs: string; labels?: string | undefined },
+  places: DataPlaces,
+): TensorSet {
+  return arraysSet(
+    inputs,
+    openNpy(locate(inputs, places), inputs),
+    labels === undefined ? undefined : openNpy(locate(labels, places), labels),
+  );
+}
+
+/**
+ * Unpacks two arrays of an NPZ file into a folder, from which they are read; only the inputs of a pool.
+ * @throws StillhouseError DATA_…
+ */
+export async function npzSet(
+  { file, inputs, labels }: { file: string; inputs: string; labels: string },
+  places: DataPlaces,
+  scratch: { folder: string; name: string; withLabels: boolean },
+): Promise<TensorSet> {
+  const unpacked = async (array: string): Promise<NpyFile> => {
+    const target = join(scratch.folder, `${scratch.name}-${array.replace(/\W/g, '_')}.npy`);
+    await unzip(locate(file, places), `${array}.npy`, target);
+    return openNpy(target, `${file}, array ${array}`);
+  };
+  return arraysSet(file, await unpacked(inputs), scratch.withLabels ? await unpacked(labels) : undefined);
+}
+
+/** Writes one entry of a ZIP file to another file. */
+async function unzip(path: string, entry: string, target: string): Promise<void> {
+  const { default: yauzl } = await import('yauzl');
+  const zip = await new Promise<import('yauzl').ZipFile>((resolve, reject) =>
+    yauzl.open(path, { lazyEntries: true, autoClose: false }, (error, opened) =>
+      error ? reject(error) : resolve(opened),
+    ),
+  ).catch((cause: unknown) => {
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${path} is not an NPZ file: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  });
+  try {
+    const names: string[] = [];
+    const found = await new Promise<import('yauzl').Entry | undefined>((resolve, reject) => {
+      zip.on('entry', (each: import('yauzl').Entry) => {
+        names.push(each.fileName);
+        if (each.fileName === entry) resolve(each);
+        else zip.readEntry();
+      });
+      zip.on('end', () => resolve(undefined));
+      zip.on('error', reject);
+      zip.readEntry();
+    });
+    if (!found)
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${path} has no array ${entry.replace(/\.npy$/, '')}; it has ${names.map((name) => name.replace(/\.npy$/, '')).join(', ')}`,
+      );
+    const stream = await new Promise<import('node:stream').Readable>((resolve, reject) =>
+      zip.openReadStream(found, (error, opened) => (error ? reject(error) : resolve(opened))),
+    );
+    await pipeline(stream, createWriteStream(target));
+  } catch (cause) {
+    if (cause instanceof StillhouseError) throw cause;
+    throw new StillhouseError('DATA_FORMAT', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  } finally {
+    zip.close();
+  }
+}

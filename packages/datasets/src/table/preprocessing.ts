@@ -1,0 +1,341 @@
+// What is fitted on the training rows of the large set, and nothing else, so that held-out rows and rows to predict are
+// encoded by the same rules: types of columns, categories, scales, classes.
+import {
+  isClassification,
+  limits,
+  logarithmic,
+  StillhouseError,
+  type CategoryColumn,
+  type ColumnConfig,
+  type FittedColumn,
+  type LossName,
+  type NumberColumn,
+  type Numbers,
+  type TableConfig,
+  type TargetScale,
+  type TensorType,
+} from '@stillhouse/core';
+import type { Selection } from '../prepare/select-rows.js';
+import type { Table, TableColumn, Want } from './table.js';
+
+/** A column to predict; for regression it is trained on as (y − mean) / deviation. */
+export type FittedTarget = TargetScale & { readonly name: string };
+
+/** How cells become numbers; stored beside the model. */
+export interface Preprocessing {
+  readonly columns: readonly FittedColumn[];
+  readonly targets: readonly FittedTarget[];
+  /** Names of the classes in the order of their indices, for classification. */
+  readonly classes: readonly string[] | undefined;
+}
+
+export const targetsOf = (config: TableConfig): string[] =>
+  typeof config.target === 'string' ? [config.target] : config.target;
+
+type NumberPlan = {
+  readonly name: string;
+  readonly number: 'standardize' | 'minMax' | 'log' | 'none';
+  readonly missing: NumberColumn['missing'];
+  readonly indicator: boolean;
+};
+type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
+type ColumnPlan = NumberPlan | CategoryPlan;
+
+/** A column as declared, else: text without a number among its first rows is a category, anything else a number. */
+async function planOf(table: Table, column: TableColumn, config: TableConfig): Promise<ColumnPlan | undefined> {
+  const { name } = column;
+  const declared: ColumnConfig =
+    config.columns[name] ?? (column.kind === 'text' && !(await table.looksNumeric(name)) ? 'category' : 'number');
+  if (declared === 'ignore') return undefined;
+  if (declared === 'category') return { name, category: 'oneHot', buckets: 0 };
+  const plain = {
+    name,
+    number: config.standardize ? ('standardize' as const) : ('none' as const),
+    missing: config.missing,
+    indicator: false,
+  };
+  if (declared === 'number') return plain;
+  return 'number' in declared
+    ? { ...plain, ...declared, missing: declared.missing ?? config.missing }
+    : { name, ...declared };
+}
+
+/** Count, extremes, mean and squared deviation of numbers, chunk by chunk (Chan, Golub and LeVeque 1979). */
+export class NumberSummary {
+  count = 0;
+  missing = 0;
+  min = Infinity;
+  max = -Infinity;
+  mean = 0;
+  #squares = 0;
+
+  constructor(private readonly transform: (value: number) => number = (value) => value) {}
+
+  /** @param rows places of the rows that count; all by default */
+  add(cells: Numbers, rows: readonly number[] | undefined): void {
+    const { transform } = this;
+    const total = rows ? rows.length : cells.length;
+    let shift = NaN;
+    let [count, sum, squares] = [0, 0, 0];
+    for (let i = 0; i < total; i++) {
+      const cell = cells[rows ? rows[i] : i];
+      if (cell !== cell) continue;
+      if (cell < this.min) this.min = cell;
+      if (cell > this.max) this.max = cell;
+      const value = transform(cell);
+      if (count === 0) shift = value;
+      const difference = value - shift;
+      sum += difference;
+      squares += difference * difference;
+      count += 1;
+    }
+    this.missing += total - count;
+    if (count === 0) return;
+    const mean = shift + sum / count;
+    const all = this.count + count;
+    const apart = mean - this.mean;
+    this.#squares += Math.max(0, squares - (sum * sum) / count) + (apart * apart * this.count * count) / all;
+    this.mean += (apart * count) / all;
+    this.count = all;
+  }
+
+  /** Of the population; 0 counts as 1. */
+  get deviation(): number {
+    return Math.sqrt(this.#squares / Math.max(1, this.count)) || 1;
+  }
+}
+
+const unscaled: TargetScale = { mean: 0, deviation: 1 };
+/** Beyond so many deviations from 0, rounding to fp32 would blur what is left after the shift. */
+const exactDeviations = 256;
+
+const smallTypes: Readonly<Record<string, TensorType>> = {
+  UTINYINT: 'U8',
+  BOOLEAN: 'U8',
+  TINYINT: 'I8',
+  USMALLINT: 'U16',
+  SMALLINT: 'I16',
+};
+
+/** Integers keep their size where every source has them so and none may be missing. */
+function numberType(plan: NumberPlan, sqlTypes: readonly string[], summary: NumberSummary): TensorType {
+  const small =
+    sqlTypes.every((type) => type === sqlTypes[0]) && plan.missing === 'error' ? smallTypes[sqlTypes[0]] : undefined;
+  return (
+    small ??
+    (Math.max(Math.abs(summary.min), Math.abs(summary.max)) > exactDeviations * summary.deviation ? 'F64' : 'F32')
+  );
+}
+
+function fitNumber(
+  plan: NumberPlan,
+  { plain, scaled }: { plain: NumberSummary; scaled: NumberSummary },
+  sqlTypes: readonly string[],
+): NumberColumn {
+  const { name, number, missing, indicator } = plan;
+  const extent = plain.max - plain.min;
+  const scaling =
+    number === 'none'
+      ? { shift: 0, scale: 1 }
+      : number === 'minMax'
+        ? { shift: plain.count ? plain.min : 0, scale: extent > 0 ? extent : 1 }
+        : { shift: scaled.mean, scale: scaled.deviation };
+  return {
+    name,
+    type: 'number',
+    transform: number === 'log' ? 'log' : 'none',
+    ...scaling,
+    fill: plain.mean,
+    indicator,
+    missing,
+    dtype: numberType(plan, sqlTypes, plain),
+  };
+}
+
+/** The smallest type that counts so far. */
+export const indexType = (most: number): TensorType => (most < 2 ** 8 ? 'U8' : most < 2 ** 16 ? 'U16' : 'U32');
+
+function fitCategory({ name, category, buckets }: CategoryPlan, categories: readonly string[]): CategoryColumn {
+  return category === 'hash'
+    ? { name, type: 'category', encode: 'hash', buckets, dtype: indexType(buckets) }
+    : { name, type: 'category', encode: category, categories, dtype: indexType(categories.length) };
+}
+
+const isNumeric = (text: string): boolean => text !== '' && Number.isFinite(Number(text));
+const inOrder = (classes: readonly string[]): string[] =>
+  classes.every(isNumeric) ? [...classes].sort((a, b) => Number(a) - Number(b)) : [...classes].sort();
+
+/** Whether labels have names that a model's outputs stand for. */
+async function classesOf(table: Table, names: readonly string[], loss: LossName): Promise<string[] | undefined> {
+  if (loss !== 'softmaxCrossEntropy' && !(loss === 'binaryCrossEntropy' && names.length === 1)) return undefined;
+  if (
+    loss === 'binaryCrossEntropy' &&
+    table.column(names[0]).kind === 'number' &&
+    table.column(names[0]).sqlType !== 'BOOLEAN'
+  )
+    return undefined;
+  const classes = await table.distinct(names[0], limits.categoryCount);
+  return loss === 'softmaxCrossEntropy' || classes.some((name) => !isNumeric(name)) ? classes : undefined;
+}
+
+interface Counted {
+  readonly want: Want & { readonly as: 'category' };
+  readonly counts: Uint32Array;
+}
+
+const countedIn = ({ want, counts }: Counted): string[] => want.categories.filter((_, i) => counts[i + 1] > 0);
+
+function countCells({ counts }: Counted, cells: Numbers, rows: readonly number[] | undefined): void {
+  const total = rows ? rows.length : cells.length;
+  for (let i = 0; i < total; i++) counts[cells[rows ? rows[i] : i]] += 1;
+}
+
+/** Places of a chunk's rows that are in the training part. */
+function trainingRows(
+  pass: ReturnType<Selection['pass']>,
+  { first, rowCount, keys }: { first: number; rowCount: number; keys: readonly (string | null)[] | undefined },
+): number[] {
+  const rows: number[] = [];
+  for (let i = 0; i < rowCount; i++) if (pass(first + i, { key: keys?.[i] ?? null }) === 'training') rows.push(i);
+  return rows;
+}
+
+export interface FitOptions {
+  readonly loss: LossName;
+  /** Column that rows are split by. */
+  readonly key: string | undefined;
+  readonly weight: string | undefined;
+  /** Types of a column in each of the sets' tables. */
+  readonly sqlTypes: (name: string) => string[];
+}
+
+/**
+ * Fits on the training rows of the large set.
+ * @throws StillhouseError DATA_COLUMN, DATA_CELL, RECIPE_INVALID
+ */
+export async function fitTable(
+  table: Table,
+  selection: Selection,
+  config: TableConfig,
+  how: FitOptions,
+): Promise<Preprocessing> {
+  const names = targetsOf(config);
+  const guides = [how.key, how.weight].filter((name) => name !== undefined);
+  for (const name of [...names, ...guides]) table.column(name);
+  if (how.loss === 'softmaxCrossEntropy' && names.length > 1)
+    throw new StillhouseError(
+      'RECIPE_INVALID',
+      'data.table.target names several columns: softmaxCrossEntropy needs one column of classes',
+    );
+  const plans: ColumnPlan[] = [];
+  for (const column of table.columns) {
+    // What rows are split by would tell the model who they belong to; it is an input only if it is declared as one, and so are weights.
+    if (names.includes(column.name) || (guides.includes(column.name) && !config.columns[column.name])) continue;
+    const plan = await planOf(table, column, config);
+    if (plan) plans.push(plan);
+  }
+  if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column but the target`);
+  return fitPlans(table, selection, plans, {
+    ...how,
+    names,
+    isScaled: config.standardize && !isClassification(how.loss),
+  });
+}
+
+/**
+ * What the training rows of the small set add to what was fitted on the large one: classes that do not occur there, and
+ * columns that are declared and that it has not. Undefined where they add nothing.
+ * @throws StillhouseError DATA_COLUMN, DATA_CELL
+ */
+export async function extendTable(
+  { base, small, large }: { base: Preprocessing; small: Table; large: Table },
+  selection: Selection,
+  config: TableConfig,
+  how: FitOptions,
+): Promise<Preprocessing | undefined> {
+  const names = targetsOf(config);
+  const plans: ColumnPlan[] = [];
+  for (const column of small.columns) {
+    if (
+      names.includes(column.name) ||
+      !config.columns[column.name] ||
+      large.columns.some(({ name }) => name === column.name)
+    )
+      continue;
+    const plan = await planOf(small, column, config);
+    if (plan) plans.push(plan);
+  }
+  const hasClasses = how.loss === 'softmaxCrossEntropy';
+  if (plans.length === 0 && !hasClasses) return undefined;
+  const added = await fitPlans(small, selection, plans, { ...how, names: hasClasses ? names : [], isScaled: false });
+  const classes = (added.classes ?? []).filter((name) => !base.classes?.includes(name));
+  if (plans.length + classes.length === 0) return undefined;
+  return {
+    columns: [...base.columns, ...added.columns],
+    targets: base.targets,
+    classes: base.classes && [...base.classes, ...classes],
+  };
+}
+
+async function fitPlans(
+  table: Table,
+  selection: Selection,
+  plans: readonly ColumnPlan[],
+  how: FitOptions & { names: readonly string[]; isScaled: boolean },
+): Promise<Preprocessing> {
+  const { key, loss, names } = how;
+  const possible = names.length > 0 ? await classesOf(table, names, loss) : undefined;
+  const wants: Want[] = [];
+  const numbers = new Map<string, { plain: NumberSummary; scaled: NumberSummary }>();
+  const categories = new Map<string, Counted>();
+  const count = (name: string, all: readonly string[]): void => {
+    const want = { column: name, as: 'category', categories: all } as const;
+    categories.set(name, { want, counts: new Uint32Array(all.length + 1) });
+    wants.push(want);
+  };
+  const summarise = (name: string, isLog: boolean): void => {
+    const plain = new NumberSummary();
+    numbers.set(name, { plain, scaled: isLog ? new NumberSummary(logarithmic) : plain });
+    wants.push({ column: name, as: 'number' });
+  };
+  for (const plan of plans) {
+    if ('number' in plan) summarise(plan.name, plan.number === 'log');
+    else if (plan.category !== 'hash')
+      count(
+        plan.name,
+        await table.distinct(plan.name, plan.category === 'oneHot' ? limits.oneHotCategories : limits.categoryCount),
+      );
+  }
+  if (possible) count(names[0], possible);
+  else for (const name of names) summarise(name, false);
+  const keyAt = key === undefined || selection.isWhole ? undefined : wants.push({ column: key, as: 'text' }) - 1;
+  const pass = selection.pass();
+  let first = 0;
+  for await (const { rowCount, cells } of table.chunks(wants)) {
+    const rows = selection.isWhole
+      ? undefined
+      : trainingRows(pass, {
+          first,
+          rowCount,
+          keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
+        });
+    wants.forEach(({ column, as }, i) => {
+      if (as === 'category') countCells(categories.get(column)!, cells[i] as Numbers, rows);
+      if (as === 'number')
+        for (const summary of new Set(Object.values(numbers.get(column)!))) summary.add(cells[i] as Numbers, rows);
+    });
+    first += rowCount;
+  }
+  return {
+    columns: plans.map((plan) =>
+      'number' in plan
+        ? fitNumber(plan, numbers.get(plan.name)!, how.sqlTypes(plan.name))
+        : fitCategory(plan, plan.category === 'hash' ? [] : countedIn(categories.get(plan.name)!)),
+    ),
+    targets: names.map((name) => {
+      const summary = numbers.get(name)?.plain;
+      return { name, ...(how.isScaled && summary ? { mean: summary.mean, deviation: summary.deviation } : unscaled) };
+    }),
+    classes: possible && inOrder(countedIn(categories.get(names[0])!)),
+  };
+}

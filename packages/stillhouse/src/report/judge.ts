@@ -1,0 +1,174 @@
+// What each of a run's models says about the test rows, and how fast.
+import {
+  addRows,
+  datasetOf,
+  emptySums,
+  finishMetrics,
+  isClassification,
+  isTrained,
+  learnsFromOutputs,
+  limits,
+  type DatasetManifest,
+  type Job,
+  type LossName,
+  type Metrics,
+  type PhaseName,
+} from '@stillhouse/core';
+import { BlockReader, type BlockSource } from '@stillhouse/datasets';
+import { openPretrained, predictOf, type Predict } from '@stillhouse/worker';
+import { modelNames, openModel, type TrainedRun } from '../runs/trained-run.js';
+
+export interface JudgedModel {
+  readonly name: PhaseName;
+  readonly metrics: Metrics;
+  /** 95 % interval of the error rate (Wilson 1927), or of the rmse by that of the mean squared error. */
+  readonly interval: readonly [low: number, high: number];
+  /** Milliseconds for one row at a time, and for a row of a batch. */
+  readonly rowMs: number;
+  readonly batchedRowMs: number;
+  /** Outputs [rows, outputs]. */
+  readonly outputs: Float32Array;
+  readonly outputCount: number;
+}
+
+export interface JudgedRows {
+  /** [rows, labelCount]. */
+  readonly labels: Float32Array;
+  /** [rows, …inputShape]; of images, to show some. */
+  readonly inputs: Float32Array;
+  readonly rows: number;
+  readonly dataset: DatasetManifest;
+  readonly models: readonly JudgedModel[];
+}
+
+const z95 = 1.959964;
+
+/** Of the share of errors among rows. */
+export function wilson(errors: number, rows: number): [number, number] {
+  const share = errors / rows;
+  const centre = (share + z95 ** 2 / (2 * rows)) / (1 + z95 ** 2 / rows);
+  const half = (z95 / (1 + z95 ** 2 / rows)) * Math.sqrt((share * (1 - share)) / rows + z95 ** 2 / (4 * rows * rows));
+  return [centre - half, centre + half];
+}
+
+/** Squared error of each row, mean over its targets in their own units. */
+function squaredErrors(
+  outputs: Float32Array,
+  labels: Float32Array,
+  { targets, outputs: width, labelCount: count }: DatasetManifest,
+): number[] {
+  return Array.from({ length: labels.length / count }, (_, row) => {
+    let sum = 0;
+    for (let k = 0; k < count; k++)
+      sum += ((targets[k]?.deviation ?? 1) * (outputs[row * width + k] - labels[row * count + k])) ** 2;
+    return sum / count;
+  });
+}
+
+function rmseInterval(squares: readonly number[]): [number, number] {
+  const mean = squares.reduce((sum, value) => sum + value, 0) / squares.length;
+  const variance = squares.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, squares.length - 1);
+  const half = z95 * Math.sqrt(variance / squares.length);
+  return [Math.sqrt(Math.max(0, mean - half)), Math.sqrt(mean + half)];
+}
+
+const timedRuns = 30;
+
+/** The median of some runs, after one that is not counted. */
+async function medianMs(work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i <= timedRuns; i++) {
+    const startedMs = performance.now();
+    await work();
+    if (i > 0) times.push(performance.now() - startedMs);
+  }
+  return times.sort((a, b) => a - b)[timedRuns >> 1];
+}
+
+/** The test rows, as a model sees them. */
+export async function readTest(
+  dataset: DatasetManifest,
+  blocks: BlockSource,
+): Promise<{ x: Float32Array; y: Float32Array }> {
+  const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
+  const set = dataset.sets.test!;
+  return reader.read(
+    set,
+    Array.from({ length: set.rowCount }, (_, row) => row),
+  );
+}
+
+export interface TestRows {
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** As the model sees it. */
+  readonly dataset: DatasetManifest;
+  readonly loss: LossName;
+}
+
+/** Milliseconds of the first rows, so many at once. */
+export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: number): Promise<number> =>
+  medianMs(() =>
+    predict(x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]),
+  );
+
+/** @returns what the model says about all test rows, and how good that is */
+export async function judgeModel(
+  predict: Predict,
+  { x, y, dataset, loss }: TestRows,
+): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
+  const rows = dataset.sets.test!.rowCount;
+  const width = x.length / rows;
+  const outputCount = dataset.outputs;
+  const outputs = new Float32Array(rows * outputCount);
+  for (let first = 0; first < rows; first += limits.evaluationBatchRows) {
+    const count = Math.min(limits.evaluationBatchRows, rows - first);
+    outputs.set(
+      await predict(x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]),
+      first * outputCount,
+    );
+  }
+  const sums = emptySums(loss, outputCount);
+  addRows(sums, loss, { rows, outputs, outputCount, labels: y });
+  const metrics = finishMetrics(loss, sums, dataset.targets);
+  return {
+    metrics,
+    interval: isClassification(loss)
+      ? wilson(metrics.errors!, metrics.rows)
+      : rmseInterval(squaredErrors(outputs, y, dataset)),
+    outputs,
+    outputCount,
+  };
+}
+
+/** @throws StillhouseError for models and data that cannot be read */
+export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<JudgedRows> {
+  const { loss, teacher, distill } = run.recipe;
+  const models: JudgedModel[] = [];
+  let shown: { x: Float32Array; y: Float32Array } | undefined;
+  const judge = async (name: PhaseName, predict: Predict): Promise<void> => {
+    const dataset = datasetOf(job.dataset, name);
+    const test = { ...(await readTest(dataset, blocks)), dataset, loss };
+    const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
+    models.push({
+      name,
+      ...(await judgeModel(predict, test)),
+      rowMs: await timeRows(predict, test, 1),
+      batchedRowMs: (await timeRows(predict, test, batch)) / batch,
+    });
+    shown = test;
+  };
+  if (!isTrained(teacher) && learnsFromOutputs(distill!)) {
+    const there = await openPretrained(job, teacher, async (hash) => (await blocks.read(hash))!);
+    await judge('teacher', there.predict);
+    there.dispose();
+  }
+  for (const name of modelNames(run)) {
+    const { model } = await openModel(run, name);
+    await judge(name, predictOf(model));
+    model.dispose();
+  }
+  const dataset = datasetOf(job.dataset, 'student');
+  const { x, y } = shown ?? (await readTest(dataset, blocks));
+  return { labels: y, inputs: x, rows: dataset.sets.test!.rowCount, dataset, models };
+}

@@ -1,0 +1,22 @@
+// The thread that copies training states for checkpoints and sends them; threaded-uploader.ts starts it.
+import { constants, setPriority } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import { invariant, toErrorRecord } from '@stillhouse/core';
+import { StateUpload } from '@stillhouse/worker';
+import { webSocketTransport } from '@stillhouse/transport';
+import type { FromThread, ToThread } from './threaded-uploader.js';
+
+invariant(parentPort, 'this file is the start of a thread');
+const port = parentPort;
+const tell = (message: FromThread): void => port.postMessage(message);
+const upload = new StateUpload(webSocketTransport, (message, fields) => tell({ type: 'log', message, fields }));
+
+// On Linux priorities belong to threads: the one that trains is not to be put aside for this one.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+
+port.on('message', ({ number, capture }: ToThread) => {
+  upload.take(capture).then(
+    () => tell({ type: 'copied', number }),
+    (error: unknown) => tell({ type: 'failed', number, reason: toErrorRecord(error).message }),
+  );
+});

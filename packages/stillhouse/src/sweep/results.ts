@@ -1,0 +1,104 @@
+// What a sweep found: for each combination of values, mean and 95 % interval over seeds.
+import { estimate, smallerIsBetter, type Estimate, type MetricName } from '@stillhouse/core';
+import { alignColumns, formatMetric, markdownTable } from '../summary.js';
+import { cellsOf, shownValue, type Axis, type Cell } from './cells.js';
+
+/** Test metrics of a cell. */
+export interface Outcome extends Cell {
+  readonly folder: string;
+  /** Absent where nothing of its outputs is learnt. */
+  readonly teacher?: { readonly folder: string; readonly metric: number };
+  readonly student: number;
+  readonly baseline: number;
+}
+
+export interface Row {
+  readonly values: readonly unknown[];
+  readonly teacher: Estimate | undefined;
+  readonly student: Estimate;
+  readonly baseline: Estimate;
+  /** Student against baseline, seed by seed: above 0 is better, whatever the metric. */
+  readonly gain: Estimate;
+  readonly wins: number;
+}
+
+export function rowsOf(axes: readonly Axis[], outcomes: readonly Outcome[], metric: MetricName): Row[] {
+  const sign = smallerIsBetter(metric) ? -1 : 1;
+  return cellsOf(axes, [0]).flatMap(({ values }): Row[] => {
+    const own = outcomes.filter((outcome) => JSON.stringify(outcome.values) === JSON.stringify(values));
+    if (own.length === 0) return [];
+    const gains = own.map(({ student, baseline }) => sign * (student - baseline));
+    // Each once, however many seeds it taught.
+    const teachers = [
+      ...new Map(
+        own.flatMap(({ teacher }) =>
+          teacher ? [[`${teacher.folder} ${teacher.metric}`, teacher.metric] as const] : [],
+        ),
+      ).values(),
+    ];
+    return [
+      {
+        values,
+        teacher: teachers.length ? estimate(teachers) : undefined,
+        student: estimate(own.map(({ student }) => student)),
+        baseline: estimate(own.map(({ baseline }) => baseline)),
+        gain: estimate(gains),
+        wins: gains.filter((gain) => gain > 0).length,
+      },
+    ];
+  });
+}
+
+/** In the units in which a metric is shown. */
+function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string {
+  const half =
+    n === 1 || !Number.isFinite(halfWidth)
+      ? ''
+      : ` ± ${metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : metric === 'errors' ? halfWidth.toFixed(1) : halfWidth.toFixed(4)}`;
+  return `${metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean)}${half}`;
+}
+
+/** Whether the interval of the gain lies above, or below, 0. */
+const verdict = ({ gain: { mean, halfWidth } }: Row): string =>
+  mean - halfWidth > 0 ? 'better' : mean + halfWidth < 0 ? 'worse' : '';
+
+function cells(axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string[][] {
+  const header = [
+    ...axes.map(({ path }) => path),
+    `teacher's ${metric}`,
+    'student baseline',
+    'student distilled',
+    'distilled is better',
+    '',
+  ];
+  return [
+    header,
+    ...rows.map((row) => [
+      ...row.values.map(shownValue),
+      row.teacher ? interval(metric, row.teacher) : '–',
+      interval(metric, row.baseline),
+      interval(metric, row.student),
+      `${row.wins} of ${row.student.n}`,
+      verdict(row),
+    ]),
+  ];
+}
+
+export const tableText = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string =>
+  alignColumns(
+    cells(axes, rows, metric),
+    axes.map(() => 'left'),
+  );
+
+export const tableMarkdown = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string =>
+  markdownTable(cells(axes, rows, metric));
+
+const quoted = (value: unknown): string =>
+  /[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value);
+
+export function outcomesCsv(axes: readonly Axis[], outcomes: readonly Outcome[]): string {
+  const lines = outcomes.map(({ values, seed, teacher, baseline, student }) =>
+    [...values.map(quoted), seed, teacher?.metric ?? '', baseline, student].join(','),
+  );
+  return `${[[...axes.map(({ path }) => quoted(path)), 'seed', 'teacher', 'baseline', 'student'].join(','), ...lines].join('\n')}\n`;
+}

@@ -1,0 +1,75 @@
+// A student that met no row of a class, or few, believes too little in it. Its teacher knows how common the classes are
+// (Hinton, Vinyals and Dean 2015, section 3, where the biases were chosen by the test errors instead).
+import * as tf from '@tensorflow/tfjs';
+import { fitBiases, limits, StillhouseError, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { BlockReader } from '@stillhouse/datasets';
+import type { FetchBlock } from '../../engine/engine.js';
+import { joinFloats } from '../../flat/memory.js';
+import type { FlatModel } from '../../flat/model.js';
+import { predictRows } from '../../run/predict.js';
+
+/**
+ * Place of the last layer's biases among the model's trainable weights.
+ * @throws StillhouseError MODEL_LAYER
+ */
+export function biasesOf(model: tf.LayersModel): number {
+  const layer = model.layers.at(-1)!;
+  const { activation, useBias } = layer.getConfig();
+  const place = model.trainableWeights.indexOf(layer.trainableWeights.at(-1)!);
+  if (layer.getClassName() === 'Dense' && activation === 'linear' && useBias === true && place >= 0) return place;
+  throw new StillhouseError(
+    'MODEL_LAYER',
+    `distill.correctBiases shifts the biases of the student's last layer, and ${layer.name} is no linear dense layer whose biases are trained`,
+    { next: 'End the model in a dense layer without activation, or leave correctBiases out.' },
+  );
+}
+
+/** Rows that stand for a set: all of them, or so many at even distances, from so many blocks. */
+function sampleOf({ rowCount, blockRows }: SetManifest): number[] {
+  const blocks = Math.ceil(rowCount / blockRows);
+  const used = Math.min(blocks, limits.biasBlocks);
+  const perBlock = Math.min(blockRows, Math.ceil(limits.biasRows / used));
+  return Array.from({ length: used }, (_, i) => Math.floor((i * blocks) / used)).flatMap((block) => {
+    const first = block * blockRows;
+    const count = Math.min(blockRows, rowCount - first);
+    const taken = Math.min(count, perBlock);
+    return Array.from({ length: taken }, (_, i) => first + Math.floor((i * count) / taken));
+  });
+}
+
+export interface Correction {
+  readonly flat: FlatModel;
+  /** As the student sees it. */
+  readonly dataset: DatasetManifest;
+  /** Rows on which the student shall believe in each class as often as its teacher. */
+  readonly set: SetManifest;
+  readonly fetchBlock: FetchBlock;
+  readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
+}
+
+/** Shifts the biases of the classes that the teacher knows until the mean of the student's probabilities is the teacher's. */
+export async function correctBiases({ flat, dataset, set, fetchBlock, respond }: Correction): Promise<void> {
+  const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
+  const rows = sampleOf(set);
+  const outputs: Float32Array[] = [];
+  const taught: Float32Array[] = [];
+  flat.load();
+  for (let first = 0; first < rows.length; first += limits.evaluationBatchRows) {
+    const some = rows.slice(first, first + limits.evaluationBatchRows);
+    const { x } = await reader.read(set, some);
+    const shape = [some.length, ...dataset.inputShape];
+    outputs.push(await predictRows(flat.model, x, shape));
+    const input = tf.tensor(x, shape);
+    const response = await respond(input);
+    const probabilities = tf.tidy(() => tf.softmax(response[0]));
+    taught.push((await probabilities.data()) as Float32Array);
+    tf.dispose([input, probabilities, ...response]);
+  }
+  const known = taught[0].length / Math.min(rows.length, limits.evaluationBatchRows);
+  const shares = new Float64Array(known);
+  for (const batch of taught) batch.forEach((value, i) => (shares[i % known] += value / rows.length));
+  const logits = joinFloats(outputs).filter((_, i) => i % dataset.outputs < known);
+  const biases = flat.views()[biasesOf(flat.model)];
+  fitBiases(logits, shares).forEach((value, k) => (biases[k] += value));
+  await flat.changed();
+}

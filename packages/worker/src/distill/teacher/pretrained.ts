@@ -1,0 +1,167 @@
+// Teachers that were trained elsewhere, from their files.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import {
+  learnsFromOutputs,
+  StillhouseError,
+  type Job,
+  type PretrainedTeacherConfig,
+  type TeacherFiles,
+} from '@stillhouse/core';
+import { openOnnx, openSavedModel } from '@stillhouse/native';
+import type { FetchBlock } from '../../engine/engine.js';
+import { loadKeras } from '../../model/keras/model.js';
+import { loadGraph, loadModel } from '../../model/model-file.js';
+import {
+  EnsembleTeacher,
+  GraphTeacher,
+  LayersTeacher,
+  ProbabilityTeacher,
+  RunnableTeacher,
+  type Teacher,
+} from './teacher.js';
+
+/** Whether a layers model ends in the activation that makes probabilities. */
+function endsInProbabilities(model: tf.LayersModel): boolean {
+  const last = model.layers.at(-1)!;
+  return last.getClassName() === 'Softmax' || ['softmax', 'sigmoid'].includes(last.getConfig()['activation'] as string);
+}
+
+/** Has a SavedModel's files lie in a folder for as long as it is opened. */
+async function openFiles(files: ReadonlyMap<string, Uint8Array>): Promise<RunnableTeacher> {
+  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-teacher-'));
+  try {
+    for (const [name, bytes] of files) {
+      const file = join(folder, name);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, bytes);
+    }
+    return new RunnableTeacher(await openSavedModel(folder), 'a SavedModel');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** How each format is opened. */
+const formats: Readonly<
+  Record<TeacherFiles['format'], (files: ReadonlyMap<string, Uint8Array>, threads: number) => Promise<Teacher>>
+> = {
+  layers: async (files) => new LayersTeacher(await loadModel(textOf(files.get('model')!), files.get('weights')!)),
+  graph: async (files) => new GraphTeacher(await loadGraph(textOf(files.get('model')!), files.get('weights')!)),
+  keras: async (files) => new LayersTeacher(await loadKeras(files.get('model')!)),
+  onnx: async (files, threads) => new RunnableTeacher(await openOnnx(files.get('model')!, threads), 'in ONNX'),
+  savedModel: openFiles,
+};
+
+/** What to do where a file does not open. */
+const hints: Readonly<Record<TeacherFiles['format'], string>> = {
+  layers: 'Give a model that tf.loadLayersModel opens.',
+  graph: 'Give a model that tf.loadGraphModel opens.',
+  keras: 'Where TFJS lacks a layer, export the model as a SavedModel or to ONNX and give that.',
+  onnx: 'Give a model of one file that takes one tensor of fp32, the rows, and gives out another.',
+  savedModel:
+    'Give a SavedModel whose signature serving_default takes one tensor of fp32, the rows, and gives out another.',
+};
+
+async function load(
+  { path, format, files }: TeacherFiles,
+  { job, outputs, fetchBlock }: { job: Job; outputs: PretrainedTeacherConfig['outputs']; fetchBlock: FetchBlock },
+): Promise<Teacher> {
+  const { loss, threads } = job.recipe;
+  const contents = new Map<string, Uint8Array>();
+  for (const { name, hash } of files) contents.set(name, await fetchBlock(hash));
+  const teacher = await formats[format](contents, threads).catch((cause: unknown) => {
+    if (cause instanceof StillhouseError)
+      throw new StillhouseError(cause.code, `the teacher ${path} cannot be used: ${cause.message}`, {
+        cause,
+        next: cause.next,
+      });
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `the teacher ${path} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause, next: hints[format] },
+    );
+  });
+  const answer = await answerToZeros(teacher, path, job);
+  if (!learnsFromOutputs(job.recipe.distill!)) return teacher;
+  if (loss !== 'softmaxCrossEntropy' && loss !== 'binaryCrossEntropy') return teacher;
+  const isProbability =
+    outputs === 'auto' ? givesProbabilities(teacher, answer, { path, loss }) : outputs === 'probabilities';
+  return isProbability ? new ProbabilityTeacher(teacher, loss) : teacher;
+}
+
+/**
+ * Whether a teacher of classes gives out probabilities: as its last layer shows, or else by what it says of a row.
+ * @param answer outputs for one row
+ * @throws StillhouseError TEACHER_UNLIKE where neither tells
+ */
+function givesProbabilities(
+  { layersModel }: Teacher,
+  answer: ArrayLike<number>,
+  { path, loss }: { path: string; loss: 'softmaxCrossEntropy' | 'binaryCrossEntropy' },
+): boolean {
+  if (layersModel) return endsInProbabilities(layersModel);
+  const values = Array.from(answer);
+  const isWithin = values.every((value) => value >= 0 && value <= 1);
+  if (loss === 'softmaxCrossEntropy')
+    return isWithin && Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) < 1e-3;
+  // A logit may lie between 0 and 1 as well.
+  if (isWithin)
+    throw new StillhouseError(
+      'TEACHER_UNLIKE',
+      `the teacher ${path} does not show whether it gives logits or probabilities`,
+      { next: 'Set teacher.outputs to logits or probabilities.' },
+    );
+  return false;
+}
+
+/**
+ * A row of zeros shows whether a teacher takes the rows, and gives outputs for what it is to teach.
+ * @throws StillhouseError TEACHER_UNLIKE
+ */
+async function answerToZeros(
+  teacher: Teacher,
+  path: string,
+  { recipe: { distill }, dataset: { inputShape, outputs } }: Job,
+): Promise<ArrayLike<number>> {
+  const row = tf.zeros([1, ...inputShape]);
+  try {
+    const [given] = await teacher.respond(row, []);
+    const { shape } = given;
+    const answer = await given.data();
+    given.dispose();
+    if (learnsFromOutputs(distill!) && (shape.length !== 2 || shape[1] !== outputs))
+      throw new StillhouseError(
+        'TEACHER_UNLIKE',
+        `the teacher ${path} gives outputs of shape [${shape.slice(1).join(', ')}], and the student is to give [${outputs}]`,
+      );
+    return answer;
+  } catch (cause) {
+    if (cause instanceof StillhouseError) throw cause;
+    throw new StillhouseError(
+      'TEACHER_UNLIKE',
+      `the teacher ${path} does not take rows of shape [${inputShape.join(', ')}]: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
+      { cause },
+    );
+  } finally {
+    row.dispose();
+  }
+}
+
+/**
+ * The job's pretrained teacher, one or an ensemble.
+ * @throws StillhouseError MODEL_INVALID, TEACHER_UNLIKE, and what `fetchBlock` throws
+ */
+export async function pretrainedTeacher(
+  job: Job,
+  { outputs }: PretrainedTeacherConfig,
+  fetchBlock: FetchBlock,
+): Promise<Teacher> {
+  const teachers: Teacher[] = [];
+  for (const files of job.assets.teachers!) teachers.push(await load(files, { job, outputs, fetchBlock }));
+  return teachers.length === 1 ? teachers[0] : new EnsembleTeacher(teachers, job.recipe.loss);
+}

@@ -1,0 +1,45 @@
+// Which rows a teacher need answer only once: those that come again as they were, or in one of a few variants.
+import type * as tf from '@tensorflow/tfjs';
+import { limits, type AugmentConfig, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { BlockReader } from '@stillhouse/datasets';
+import { augment, type ImageOfRow } from '../../engine/augment.js';
+import type { FetchBlock } from '../../engine/engine.js';
+import { TeacherAnswers } from '../teacher/teacher-answers.js';
+
+export interface KnownRows {
+  readonly dataset: DatasetManifest;
+  readonly augment: AugmentConfig | undefined;
+  readonly image: ImageOfRow | undefined;
+  /** Of the draws that change the rows. */
+  readonly seed: number;
+  readonly fetchBlock: FetchBlock;
+  readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
+}
+
+/** In how many variants each row comes; undefined where no row comes again as it was. */
+export function variantsOf(config: AugmentConfig | undefined): number | undefined {
+  if (!config) return 1;
+  return config.mixup === undefined ? config.variants : undefined;
+}
+
+/** The teacher's answers about a set's rows; undefined where they never come again. */
+export function answersAbout(
+  set: SetManifest,
+  { dataset, augment: config, image, seed, fetchBlock, respond }: KnownRows,
+): TeacherAnswers | undefined {
+  const variants = variantsOf(config);
+  if (variants === undefined) return undefined;
+  const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
+  return new TeacherAnswers({
+    rowCount: set.rowCount,
+    variants,
+    inputShape: dataset.inputShape,
+    respond,
+    async read(rows, variant) {
+      const batch = await reader.read(set, rows);
+      return config
+        ? augment(batch, rows, config, { where: { seed, epoch: variant, step: 0, rank: 0 }, image }).x
+        : batch.x;
+    },
+  });
+}

@@ -1,0 +1,171 @@
+// Engines on small random data, for tests of what they compute.
+import { expect } from 'vitest';
+import {
+  epochOrder,
+  hashName,
+  parseRecipe,
+  phaseOf,
+  randomStream,
+  rankShare,
+  targetCount,
+  type DatasetManifest,
+  type EpochOrder,
+  type Job,
+  type LayerConfig,
+  type LossName,
+  type Phase,
+  type RankRows,
+} from '@stillhouse/core';
+import { cutTensors } from '@stillhouse/datasets';
+import { installedEngines, loadWebgpu } from '@stillhouse/native';
+import type { BackendName } from '../backend/backend.js';
+import type { Engine } from './engine.js';
+import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
+
+// On some processors TensorFlow takes oneDNN's kernels, and takes others in a graph than op by op: that a recording is
+// faithful shows without them (docs/backends.md).
+process.env['TF_ENABLE_ONEDNN_OPTS'] = '0';
+
+export const rowCount = 23;
+
+export interface Case {
+  readonly layers: LayerConfig[];
+  readonly inputShape: readonly number[];
+  readonly loss?: LossName;
+  readonly outputs?: number;
+  readonly ranks?: number;
+  readonly backend?: BackendName;
+  readonly training?: object;
+  readonly options?: EngineOptions;
+  /** Source of a module to use instead of the layers. */
+  readonly asset?: string;
+  /** More of the recipe; a student trains on the same rows. */
+  readonly recipe?: object;
+  /** What can be fetched besides blocks. */
+  readonly blobs?: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface Setup {
+  readonly engine: Engine;
+  readonly job: Job;
+  readonly phase: Phase;
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+}
+
+export async function setUp({
+  layers,
+  inputShape,
+  loss = 'mse',
+  outputs = 1,
+  ranks = 5,
+  backend = 'cpu',
+  training = {},
+  options = {},
+  asset,
+  recipe: more = {},
+  blobs,
+}: Case): Promise<Setup> {
+  const source = { generator: 'noise', rows: 1 } as const;
+  const recipe = parseRecipe({
+    ranks,
+    loss,
+    seed: 5,
+    data: { large: source, small: source, test: source },
+    ...more,
+    teacher: {
+      model: asset ? { module: 'model.mjs' } : { layers },
+      batch: rowCount,
+      epochs: 1,
+      optimizer: { name: 'sgd', learningRate: 0.01 },
+      ...training,
+    },
+  });
+  const next = randomStream(hashName('rows'));
+  const width = inputShape.reduce((product, size) => product * size, 1);
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : targetCount(loss, outputs);
+  const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
+  const y = Float32Array.from({ length: rowCount * labelCount }, () =>
+    loss === 'softmaxCrossEntropy'
+      ? Math.floor(next() * outputs)
+      : loss === 'binaryCrossEntropy'
+        ? Math.round(next())
+        : next(),
+  );
+  const blocks = new Map<string, Uint8Array>();
+  const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape, labelCount }, blocks);
+  const dataset: DatasetManifest = {
+    inputShape,
+    columns,
+    classes: null,
+    outputs,
+    labelCount,
+    targets: [],
+    sets: { large, small: large, test: large },
+  };
+  const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
+  const engine = await tfjsEngine(backend, options)(
+    job,
+    async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!,
+    async () => {},
+  );
+  return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
+}
+
+export const orderOf = (job: Job): EpochOrder => epochOrder(phaseOf(job, 'teacher').schedule, 0);
+
+export const allRows = Array.from({ length: rowCount }, (_, i) => i);
+
+export function rankRowsOf(ranks: number): RankRows[] {
+  return Array.from({ length: ranks }, (_, rank) => ({
+    rank,
+    rows: allRows.slice(...rankShare(rowCount, ranks, rank)),
+  }));
+}
+
+/** The sum over all ranks, as one worker that holds them all computes it. */
+export async function engineGradient(setup: Setup, step = 0): Promise<Float32Array> {
+  const { engine, job } = setup;
+  const { ranks } = job.recipe;
+  const [sum] = await engine.compute({
+    inPlace: false,
+    step,
+    epoch: 0,
+    batch: rowCount,
+    subtrees: [{ lo: 0, hi: ranks }],
+    ranks: rankRowsOf(ranks),
+    order: orderOf(setup.job),
+    set: 'large',
+  });
+  return sum.slice();
+}
+
+/** Sums over all rows of what the model gives in inference. */
+export async function evaluate({ engine }: Setup): Promise<Float64Array> {
+  const values = await engine.evaluate({ set: 'test', shares: new Map([[0, [0, rowCount]]]) });
+  return values.get(0)!;
+}
+
+export function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length);
+  const scale = Math.max(...expected.map(Math.abs), 1e-3);
+  const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
+  expect(worst / scale).toBeLessThan(2e-6 * 5);
+}
+
+export const hasNative = installedEngines(process.env, 'tensorflow').length > 0;
+const hasWebgpu =
+  installedEngines(process.env, 'webgpu').length > 0 &&
+  (await loadWebgpu().then(
+    () => true,
+    () => false,
+  ));
+export const backends = ['cpu', 'wasm', 'tensorflow', 'webgpu'] as const;
+export const usable = backends.filter(
+  (name) => ({ cpu: true, wasm: true, tensorflow: hasNative, webgpu: hasWebgpu })[name],
+);
+export const skipped =
+  'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
+export const skippedWebgpu =
+  'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
+export const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };

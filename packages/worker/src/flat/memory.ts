@@ -1,0 +1,90 @@
+// Flat fp32 buffers in one WebAssembly memory: the kernels of assembly/kernels.ts work on them where they lie,
+// TensorFlow reads them without a copy, since each begins at a multiple of 64 bytes, and so do other threads.
+import { readFileSync } from 'node:fs';
+import { StillhouseError } from '@stillhouse/core';
+import { Instance, Memory, Module, type WasmModule } from '../backend/webassembly.js';
+
+/** Addresses and counts are in bytes and floats; docs at each kernel in assembly/kernels.ts. */
+export interface Kernels {
+  sgd(
+    count: number,
+    parameters: number,
+    next: number,
+    gradient: number,
+    velocity: number,
+    clip: number,
+    decay: number,
+    momentum: number,
+    nesterov: boolean,
+    rate: number,
+  ): number;
+  adam(
+    count: number,
+    parameters: number,
+    next: number,
+    gradient: number,
+    first: number,
+    second: number,
+    clip: number,
+    coupled: number,
+    beta1: number,
+    rest1: number,
+    beta2: number,
+    rest2: number,
+    rate: number,
+    scale: number,
+    epsilon: number,
+    decay: number,
+  ): number;
+  sumOfSquares(count: number, gradient: number): number;
+}
+
+const alignment = 64;
+/** Of the kernels, in front of the buffers. */
+const scratchBytes = 4 * alignment;
+const pageBytes = 65_536;
+const maximumPages = 65_536;
+
+const padded = (floats: number): number => Math.ceil((floats * 4) / alignment) * alignment;
+
+/** Numbers in memory that other threads can read, as all of a training state is. */
+export const sharedFloats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(length * 4));
+
+let compiled: WasmModule | undefined;
+// The kernels are built from assembly/ beside src/ and dist/ alike.
+const kernelModule = (): WasmModule =>
+  (compiled ??= new Module(readFileSync(new URL('../../dist/kernels.wasm', import.meta.url))));
+
+/**
+ * Buffers of the given lengths (floats), zeroed, with the kernels that work on them.
+ * @throws StillhouseError MODEL_INVALID if they exceed what WebAssembly can address, 4 GiB
+ */
+export function allocateFlat(lengths: readonly number[]): { buffers: Float32Array[]; kernels: Kernels } {
+  const bytes = lengths.reduce((sum, length) => sum + padded(length), scratchBytes);
+  const pages = Math.ceil(bytes / pageBytes);
+  if (pages > maximumPages)
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `weights, gradients and optimiser state take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 4 GiB fit`,
+    );
+  const memory = new Memory({ initial: pages, maximum: pages, shared: true });
+  let offset = scratchBytes;
+  const buffers = lengths.map((length) => {
+    const buffer = new Float32Array(memory.buffer, offset, length);
+    offset += padded(length);
+    return buffer;
+  });
+  return { buffers, kernels: new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels };
+}
+
+/** Arrays one behind the other; a single one as it is. */
+export function joinFloats(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,111 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, expect, test } from 'vitest';
+import { modelFiles } from '@stillhouse/core';
+import { FlatModel, flatSizes } from '../flat/model.js';
+import { exportModel, loadModel } from './model-file.js';
+import { buildModel, type ModelSpec } from './model.js';
+
+beforeAll(async () => {
+  tf.enableProdMode();
+  await tf.setBackend('cpu');
+});
+
+const specOf = (spec: Partial<ModelSpec>): ModelSpec => ({
+  part: 'teacher',
+  config: { layers: [{ dense: 3, activation: 'relu' }, { dense: 1 }] },
+  asset: undefined,
+  inputShape: [4],
+  outputs: 1,
+  loss: 'mse',
+  seed: 7,
+  ...spec,
+});
+const flatOf = (model: tf.LayersModel): Promise<FlatModel> =>
+  FlatModel.of(model, { parameters: new Float32Array(flatSizes(model).parameters) });
+const weightsOf = async (model: tf.LayersModel): Promise<number[]> => [...(await flatOf(model)).parameters];
+
+const moduleSource =
+  'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: outputs, inputShape })] });';
+const moduleSpec = (asset: string): ModelSpec => specOf({ config: { module: 'model.mjs', export: 'default' }, asset });
+
+test('start weights are a function of the seed, whichever way a model is written', async () => {
+  const topology = JSON.stringify((await buildModel(specOf({}))).toJSON(undefined, false));
+  for (const spec of [
+    specOf({}),
+    specOf({ config: { topology: 'model.json' }, asset: topology }),
+    specOf({ config: { topology: 'model.json' }, asset: JSON.stringify({ modelTopology: JSON.parse(topology) }) }),
+    moduleSpec(moduleSource),
+  ]) {
+    const first = await weightsOf(await buildModel(spec));
+    expect(await weightsOf(await buildModel(spec))).toEqual(first);
+    expect(await weightsOf(await buildModel({ ...spec, seed: 8 }))).not.toEqual(first);
+  }
+});
+
+test('the draw of start weights leaves Math.random as it was', async () => {
+  const random = Math.random;
+  await buildModel(specOf({}));
+  await expect(buildModel(moduleSpec('export default () => { throw new Error("no"); }'))).rejects.toThrow();
+  expect(Math.random).toBe(random);
+});
+
+test.each([
+  [
+    'a model that takes other inputs',
+    specOf({ config: { topology: 'm' }, asset: undefined, inputShape: [4] }),
+    'MODEL_INVALID',
+  ],
+  ['an output of another size', specOf({ outputs: 2 }), 'MODEL_SHAPE'],
+  ['an image without flatten', specOf({ inputShape: [4, 4, 1] }), 'MODEL_SHAPE'],
+  [
+    'a kernel larger than the image',
+    specOf({ inputShape: [4, 4, 1], config: { layers: [{ conv2d: 2, kernel: 9 }, 'flatten', { dense: 1 }] } }),
+    'MODEL_',
+  ],
+  [
+    'a softmax before a loss that takes logits',
+    specOf({ loss: 'softmaxCrossEntropy', outputs: 2, config: { layers: [{ dense: 2, activation: 'softmax' }] } }),
+    'MODEL_INVALID',
+  ],
+  ['nothing to train', specOf({ inputShape: [1], config: { layers: ['flatten'] } }), 'MODEL_INVALID'],
+  ['a module that is no JavaScript', moduleSpec('export default ('), 'MODEL_MODULE'],
+  ['a module without the export', moduleSpec('export const other = 1;'), 'MODEL_MODULE'],
+  ['a module that returns something else', moduleSpec('export default () => 3;'), 'MODEL_MODULE'],
+  ['an asynchronous module', moduleSpec('export default async () => 3;'), 'MODEL_MODULE'],
+] as const)('%s is refused with one sentence', async (_, spec, code) => {
+  await expect(buildModel({ ...spec, asset: spec.asset ?? '{}' })).rejects.toMatchObject({
+    code: expect.stringContaining(code),
+    message: expect.stringMatching(/^.+$/),
+  });
+});
+
+test('an error in the short list names the layer', async () => {
+  await expect(
+    buildModel(specOf({ config: { layers: [{ dense: 4 }, { conv2d: 2, kernel: 3 }] } })),
+  ).rejects.toMatchObject({
+    code: 'MODEL_INVALID',
+    message: expect.stringContaining('teacher.model.layers[1] (conv2d)'),
+  });
+});
+
+test('a model comes back from its files with the same outputs', async () => {
+  const model = await buildModel(
+    specOf({
+      inputShape: [6, 6, 1],
+      config: { layers: [{ conv2d: 2, kernel: 3 }, 'batchNormalization', 'flatten', { dense: 1 }] },
+    }),
+  );
+  const files = modelFiles(await exportModel(await flatOf(model)), { stillhouse: { loss: 'mse' } });
+  const again = await loadModel(files.json, files.weights);
+  const x = tf.randomUniform([3, 6, 6, 1]);
+  expect([...(again.predict(x) as tf.Tensor).dataSync()]).toEqual([...(model.predict(x) as tf.Tensor).dataSync()]);
+});
+
+test('constrained weights come back constrained', async () => {
+  const asset =
+    'export default ({ tf, inputShape }) => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape, kernelConstraint: tf.constraints.maxNorm({ maxValue: 0.1 }) })] });';
+  const flat = await flatOf(await buildModel(moduleSpec(asset)));
+  flat.parameters.fill(5);
+  await flat.changed();
+  expect(Math.hypot(...flat.parameters.subarray(0, 4))).toBeCloseTo(0.1, 3);
+});

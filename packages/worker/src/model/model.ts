@@ -1,0 +1,186 @@
+// From the recipe's model to a tf.LayersModel: a short list of layers, a TFJS topology, or a module's function.
+// The start weights are a function of the seed, whichever way the model is written.
+import * as tf from '@tensorflow/tfjs';
+import { StillhouseError, type LayerConfig, type LossName, type ModelConfig } from '@stillhouse/core';
+import { withSeededRandom } from '../backend/seeded-random.js';
+
+export interface ModelSpec {
+  /** Where the model stands in the recipe: teacher or student. */
+  readonly part: 'teacher' | 'student';
+  readonly config: ModelConfig;
+  /** Topology JSON or module source, where the config names a file. */
+  readonly asset: string | undefined;
+  readonly inputShape: readonly number[];
+  readonly outputs: number;
+  readonly loss: LossName;
+  readonly seed: number;
+}
+
+type Options = Record<string, unknown>;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0];
+
+const activationOf = (layer: { activation?: string | undefined }): Options =>
+  layer.activation ? { activation: layer.activation } : {};
+const pair = (size: number | readonly number[]): number | number[] => (typeof size === 'number' ? size : [...size]);
+
+function window2d(layer: { strides?: number | readonly number[] | undefined; padding?: string | undefined }): Options {
+  return {
+    ...(layer.strides === undefined ? {} : { strides: pair(layer.strides) }),
+    ...(layer.padding ? { padding: layer.padding } : {}),
+  };
+}
+
+/** One entry of the short list as a TFJS layer; `common` holds its name and, for the first one, the input shape. */
+function layerOf(layer: LayerConfig, common: Options): tf.layers.Layer {
+  const make = tf.layers as unknown as Record<string, (config: Options) => tf.layers.Layer>;
+  if (typeof layer === 'string') return make[layer](common);
+  if ('dense' in layer)
+    return make['dense']({ ...common, units: layer.dense, useBias: layer.bias ?? true, ...activationOf(layer) });
+  if ('conv2d' in layer)
+    return make['conv2d']({
+      ...common,
+      filters: layer.conv2d,
+      kernelSize: pair(layer.kernel),
+      useBias: layer.bias ?? true,
+      ...window2d(layer),
+      ...activationOf(layer),
+    });
+  if ('depthwiseConv2d' in layer)
+    return make['depthwiseConv2d']({
+      ...common,
+      kernelSize: pair(layer.depthwiseConv2d),
+      ...window2d(layer),
+      ...activationOf(layer),
+    });
+  if ('maxPooling2d' in layer)
+    return make['maxPooling2d']({ ...common, poolSize: pair(layer.maxPooling2d), ...window2d(layer) });
+  if ('averagePooling2d' in layer)
+    return make['averagePooling2d']({ ...common, poolSize: pair(layer.averagePooling2d), ...window2d(layer) });
+  if ('dropout' in layer) return make['dropout']({ ...common, rate: layer.dropout });
+  if ('gaussianNoise' in layer) return make['gaussianNoise']({ ...common, stddev: layer.gaussianNoise });
+  if ('reshape' in layer) return make['reshape']({ ...common, targetShape: layer.reshape });
+  return make['activation']({ ...common, activation: layer.activation });
+}
+
+const kindOf = (layer: LayerConfig): string => (typeof layer === 'string' ? layer : Object.keys(layer)[0]);
+
+function fromLayers(layers: readonly LayerConfig[], spec: ModelSpec): tf.LayersModel {
+  const model = tf.sequential({ name: spec.part });
+  const counts = new Map<string, number>();
+  layers.forEach((layer, i) => {
+    const kind = kindOf(layer);
+    const count = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, count);
+    try {
+      // Names of our own: TFJS would count on over all models of a process.
+      model.add(layerOf(layer, { name: `${kind}_${count}`, ...(i === 0 ? { inputShape: [...spec.inputShape] } : {}) }));
+    } catch (cause) {
+      throw new StillhouseError('MODEL_INVALID', `${spec.part}.model.layers[${i}] (${kind}): ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  });
+  return model;
+}
+
+async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersModel> {
+  let topology: Record<string, unknown>;
+  try {
+    topology = JSON.parse(spec.asset!) as Record<string, unknown>;
+  } catch (cause) {
+    throw new StillhouseError('MODEL_INVALID', `${file} is not JSON: ${messageOf(cause)}`, { cause });
+  }
+  try {
+    // Of a whole model.json only the topology counts: its weights are another training's.
+    const root = { modelTopology: topology['modelTopology'] ?? topology };
+    return await withSeededRandom([spec.seed], () =>
+      tf.models.modelFromJSON(root as unknown as Parameters<typeof tf.models.modelFromJSON>[0]),
+    );
+  } catch (cause) {
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `${file} is not the topology of a TFJS LayersModel: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+async function fromModule(spec: ModelSpec, config: { module: string; export: string }): Promise<tf.LayersModel> {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new StillhouseError('MODEL_MODULE', `${config.module}: ${why}`, { cause });
+  };
+  let exported: Record<string, unknown>;
+  try {
+    exported = (await import(`data:text/javascript;base64,${Buffer.from(spec.asset!).toString('base64')}`)) as Record<
+      string,
+      unknown
+    >;
+  } catch (cause) {
+    return fail(messageOf(cause), cause);
+  }
+  const build = exported[config.export];
+  if (typeof build !== 'function') return fail(`its export ${config.export} is not a function`);
+  const context = { tf, inputShape: [...spec.inputShape], outputs: spec.outputs, seed: spec.seed };
+  let model: unknown;
+  try {
+    model = withSeededRandom([spec.seed], () => (build as (context: unknown) => unknown)(context));
+  } catch (cause) {
+    return fail(messageOf(cause), cause);
+  }
+  if (!(model instanceof tf.LayersModel))
+    return fail(
+      `${config.export} did not return a tf.LayersModel${model instanceof Promise ? '; it must not be async, so that its start weights follow from the seed' : ''}`,
+    );
+  return model;
+}
+
+/** Checks that the model takes the rows and gives the outputs that the loss needs. */
+function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
+  const where = `${spec.part}.model`;
+  if (model.inputs.length !== 1 || model.outputs.length !== 1) {
+    throw new StillhouseError(
+      'MODEL_SHAPE',
+      `${where} has ${model.inputs.length} inputs and ${model.outputs.length} outputs; one of each is supported`,
+    );
+  }
+  const input = model.inputs[0].shape.slice(1);
+  const output = model.outputs[0].shape.slice(1);
+  const fits =
+    input.length === spec.inputShape.length && input.every((size, i) => size === null || size === spec.inputShape[i]);
+  if (!fits)
+    throw new StillhouseError(
+      'MODEL_SHAPE',
+      `${where} takes inputs of shape [${input.join(', ')}], but a row has shape [${spec.inputShape.join(', ')}]`,
+    );
+  if (output.length !== 1 || output[0] !== spec.outputs) {
+    throw new StillhouseError(
+      'MODEL_SHAPE',
+      `${where} gives outputs of shape [${output.join(', ')}], but the data needs [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss === 'gaussian' ? ': a mean for each target, and a log-variance for each' : ''}`,
+    );
+  }
+  const last = model.layers.at(-1)!.getConfig()['activation'];
+  const clash = { softmaxCrossEntropy: 'softmax', binaryCrossEntropy: 'sigmoid' }[spec.loss as string];
+  if (clash !== undefined && last === clash) {
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `${where} ends in a ${clash} activation, but ${spec.loss} takes logits`,
+      { next: 'Leave the last layer linear: loss, metrics and predictions apply the activation.' },
+    );
+  }
+}
+
+/** @throws StillhouseError MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE */
+export async function buildModel(spec: ModelSpec): Promise<tf.LayersModel> {
+  const { config } = spec;
+  const model =
+    'layers' in config
+      ? withSeededRandom([spec.seed], () => fromLayers(config.layers, spec))
+      : 'topology' in config
+        ? await fromTopology(spec, config.topology)
+        : await fromModule(spec, config);
+  checkShapes(model, spec);
+  if (model.trainableWeights.length === 0)
+    throw new StillhouseError('MODEL_INVALID', `${spec.part}.model has no weights to train`);
+  return model;
+}

@@ -1,0 +1,123 @@
+// A phase from its start to its end in one process, without a cluster: the same decisions, the same schedule and the same
+// tree of sums, and so the same bits.
+import {
+  afterEpoch,
+  afterStep,
+  afterTest,
+  batchRows,
+  countRows,
+  emptyLedger,
+  epochOrder,
+  initialTraining,
+  lossesOf,
+  nextTask,
+  phaseLearningRate,
+  phaseOf,
+  rankShare,
+  stepsPerEpoch,
+  StillhouseError,
+  totalMetrics,
+  type EpochOrder,
+  type FlatLayout,
+  type Job,
+  type Metrics,
+  type Phase,
+  type PhaseName,
+  type SetName,
+  type TrainingState,
+} from '@stillhouse/core';
+import type { Engine } from '../engine/engine.js';
+
+interface Stage {
+  readonly engine: Engine;
+  readonly job: Job;
+  readonly phase: Phase;
+  readonly layout: FlatLayout;
+  readonly sum: Float32Array;
+}
+
+const ranksOf = ({ schedule }: Phase): number[] => Array.from({ length: schedule.ranks }, (_, rank) => rank);
+
+/** @throws StillhouseError LOSS_NOT_FINITE */
+async function takeStep(
+  { engine, phase, layout, sum }: Stage,
+  training: TrainingState,
+  order: EpochOrder,
+): Promise<TrainingState> {
+  const { schedule, trainSet } = phase;
+  const { step } = training;
+  const ranks = ranksOf(phase).map((rank) => ({ rank, rows: order.rankRows({ step, rank }) }));
+  await engine.compute({
+    inPlace: true,
+    step,
+    epoch: Math.floor(step / stepsPerEpoch(schedule)),
+    batch: batchRows(schedule, step),
+    subtrees: [{ lo: 0, hi: schedule.ranks }],
+    ranks,
+    order,
+    set: trainSet,
+  });
+  const losses = lossesOf(sum, layout, schedule.ranks);
+  const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (badRank >= 0)
+    throw new StillhouseError(
+      'LOSS_NOT_FINITE',
+      `the loss or gradient of the ${phase.name} is not a finite number at step ${step}, rank ${badRank}`,
+    );
+  await engine.apply(step, phaseLearningRate(phase, step));
+  return afterStep(training, phase, {
+    loss: losses.reduce((total, value) => total + value, 0),
+    ledger: ranks.map(({ rows }) => rows).reduce(countRows, emptyLedger),
+  });
+}
+
+async function metricsOn({ engine, job, phase }: Stage, set: SetName): Promise<Metrics> {
+  const { rowCount } = job.dataset.sets[set]!;
+  const values = await engine.evaluate({
+    set,
+    shares: new Map(ranksOf(phase).map((rank) => [rank, rankShare(rowCount, phase.schedule.ranks, rank)])),
+  });
+  return totalMetrics(phase.loss, values.values(), job.dataset.targets);
+}
+
+async function endEpoch(stage: Stage, training: TrainingState): Promise<TrainingState> {
+  const { engine, phase } = stage;
+  const validation = phase.validationSet ? await metricsOn(stage, phase.validationSet) : undefined;
+  const end = afterEpoch(training, phase, { validation, weightsSha256: engine.weightsSha256() });
+  if (end.snapshot) engine.keepBest();
+  if (end.restore) await engine.restoreBest();
+  if (end.correct) await engine.correctBiases();
+  return end.training;
+}
+
+/**
+ * @param teacher SHA-256 of the weights of the teacher, for the student
+ * @returns the state at the end, with the metrics on the job's test set; the engine holds the model
+ * @throws StillhouseError LOSS_NOT_FINITE, and what the engine throws
+ */
+export async function trainPhase(engine: Engine, job: Job, name: PhaseName, teacher?: string): Promise<TrainingState> {
+  const phase = phaseOf(job, name);
+  const stage: Stage = { engine, job, phase, ...(await engine.build(phase, teacher)) };
+  let training = initialTraining(name);
+  let order: EpochOrder | undefined;
+  for (;;) {
+    switch (nextTask(training, phase)) {
+      case 'step':
+        if (!order || training.step % stepsPerEpoch(phase.schedule) === 0)
+          order = epochOrder(phase.schedule, training.step / stepsPerEpoch(phase.schedule));
+        training = await takeStep(stage, training, order);
+        break;
+      case 'evaluate':
+        training = await endEpoch(stage, training);
+        break;
+      case 'test':
+        training = afterTest(training, {
+          metrics: await metricsOn(stage, 'test'),
+          weightsSha256: engine.weightsSha256(),
+        });
+        break;
+      case 'finish':
+        return training;
+    }
+  }
+}
