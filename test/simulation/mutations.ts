@@ -12,7 +12,7 @@ interface Mutation {
   readonly replace: string;
 }
 
-const mutations: readonly Mutation[] = [
+export const mutations: readonly Mutation[] = [
   {
     bug: 'partial sums are added in the order of arrival',
     file: 'packages/core/src/collective/collective.ts',
@@ -23,8 +23,8 @@ const mutations: readonly Mutation[] = [
   {
     bug: 'nobody waits for spares',
     file: 'packages/core/src/collective/collective.ts',
-    find: '|| partials.size < this.#subtrees.size || marks.size < this.#spares.length) return [];',
-    replace: '|| partials.size < this.#subtrees.size) return [];',
+    find: '|| marks.size < this.#spares.length)',
+    replace: ')',
   },
   {
     bug: 'a partial sum that comes twice is added to the next operation',
@@ -47,9 +47,8 @@ const mutations: readonly Mutation[] = [
   {
     bug: 'an evaluation that was interrupted is left out',
     file: 'packages/core/src/wire/training-state.ts',
-    find: "training.epochs.length < training.step / stepsPerEpoch(schedule) ? 'evaluate' : 'step';",
-    replace:
-      "training.epochs.length < training.step / stepsPerEpoch(schedule) && training.ops % 2 === 0 ? 'evaluate' : 'step';",
+    find: 'training.epochs.length < training.step / stepsPerEpoch(schedule)',
+    replace: 'training.epochs.length < training.step / stepsPerEpoch(schedule) && training.ops % 2 === 0',
   },
   {
     bug: 'the rows of a step are not accounted for',

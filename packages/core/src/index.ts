@@ -102,8 +102,9 @@ export {
 export type { LossName, MetricName } from './metric/names.js';
 export { estimate, type Estimate } from './metric/statistics.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger } from './order/ledger.js';
-export { epochOrder, type EpochOrder, type RowIds } from './order/order.js';
-export { dealDraws, type Segment } from './order/sampling.js';
+export { epochOrder, type EpochOrder } from './order/order.js';
+export type { RowIds, Segment } from './order/row.js';
+export { dealDraws } from './order/sampling.js';
 export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, symmetricBeta, type RandomStream } from './random/random.js';

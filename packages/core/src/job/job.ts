@@ -14,7 +14,8 @@ import {
 } from '../recipe/schema.js';
 import type { LossName } from '../metric/names.js';
 import { ledgerDigest } from '../order/ledger.js';
-import { drawnLedger, type Segment } from '../order/sampling.js';
+import type { Segment } from '../order/row.js';
+import { drawnLedger } from '../order/sampling.js';
 import { stepsPerEpoch, totalSteps, type Schedule } from '../order/schedule.js';
 import { learningRateAt } from './learning-rate.js';
 import type { PhaseName } from './phase-name.js';

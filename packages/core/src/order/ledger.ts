@@ -1,7 +1,7 @@
-// Proof that every row was used exactly once an epoch: a count and a digest of row ids that does not depend on their order.
+// Proof that every row was used exactly once per epoch: a count and a digest of row ids that does not depend on their order.
 // Two sums mod 2^32 of independent hashes; adding ledgers of different ranks gives the ledger of the whole.
-import type { RowIds } from './order.js';
 import { hashWords } from '../random/random.js';
+import type { RowIds } from './row.js';
 
 export interface Ledger {
   readonly rows: number;

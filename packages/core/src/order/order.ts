@@ -3,11 +3,9 @@
 // one after the other: the blocks are shuffled, each rank gets a run of them, and draws from a window of a few at a time.
 import { keyedPermutation } from '../random/permutation.js';
 import { hashName, randomStream, type RandomStream } from '../random/random.js';
-import { dealtRuns, drawnRow, type Run } from './sampling.js';
+import type { RowIds, RowRange } from './row.js';
+import { dealtRanges, drawnRow } from './sampling.js';
 import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.js';
-
-/** Row ids in the order in which they are used. */
-export type RowIds = ArrayLike<number> & Iterable<number>;
 
 export interface EpochOrder {
   /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
@@ -23,7 +21,7 @@ export interface Windows {
   placeOf(at: { step: number; rank: number }): number;
   /** Rows that a rank uses in the epoch. */
   lengthOf(rank: number): number;
-  /** Row ids of a rank's window in the order in which they are used; none behind the last window. */
+  /** Row ids of a rank's window in the order in which they are used; none after the last window. */
   rowsOf(rank: number, index: number): Float64Array;
 }
 
@@ -62,30 +60,30 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
 }
 
 /**
- * The rows that lie at the places from … end − 1 if blocks lie one behind the other in a shuffled order. The set's last
+ * The rows at the places from … end − 1 if blocks follow one another in a shuffled order. The set's last
  * block may be shorter than the others.
  */
 function shuffledBlocks(
   { rowCount, blockRows, seed }: Schedule & { blockRows: number },
   epoch: number,
-): (from: number, end: number) => Run[] {
+): (from: number, end: number) => RowRange[] {
   const count = Math.ceil(rowCount / blockRows);
   const order = keyedPermutation(count, seed, hashName('blocks'), epoch);
   const shortAt = order.indexOf(count - 1);
   const shortRows = rowCount - (count - 1) * blockRows;
   const startOf = (index: number): number => index * blockRows - (index > shortAt ? blockRows - shortRows : 0);
   return (from, end) => {
-    const runs: Run[] = [];
+    const ranges: RowRange[] = [];
     // Of the two blocks in which a place may lie, the later one if it has begun.
     let index = Math.floor(from / blockRows);
     while (index + 1 < count && startOf(index + 1) <= from) index += 1;
     for (let place = from; place < end; index++) {
       const block = order.at(index);
       const stop = Math.min(end, startOf(index) + (index === shortAt ? shortRows : blockRows));
-      runs.push({ first: block * blockRows + place - startOf(index), count: stop - place });
+      ranges.push({ first: block * blockRows + place - startOf(index), count: stop - place });
       place = stop;
     }
-    return runs;
+    return ranges;
   };
 }
 
@@ -93,8 +91,8 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
   const { ranks, seed, blockRows, windowBlocks } = schedule;
   const steps = stepsPerEpoch(schedule);
   const windowRows = windowBlocks * blockRows;
-  const runsBetween = schedule.segments
-    ? dealtRuns(schedule.segments, { seed, epoch, stretchRows: windowRows })
+  const rangesBetween = schedule.segments
+    ? dealtRanges(schedule.segments, { seed, epoch, stretchRows: windowRows })
     : shuffledBlocks(schedule, epoch);
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = [0];
@@ -109,7 +107,8 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
     const end = Math.min(starts[rank] + lengths[rank], first + windowRows);
     const rows = new Float64Array(Math.max(0, end - first));
     let filled = 0;
-    for (const run of runsBetween(first, end)) for (let i = 0; i < run.count; i++) rows[filled++] = run.first + i;
+    for (const range of rangesBetween(first, end))
+      for (let i = 0; i < range.count; i++) rows[filled++] = range.first + i;
     shuffle(rows, randomStream(seed, hashName('window'), epoch, rank, index));
     recent.set(rank, [...known, { index, rows }].slice(-2));
     return rows;

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { countRows, emptyLedger } from './ledger.js';
 import { epochOrder } from './order.js';
-import { dealDraws, drawnLedger, type Segment } from './sampling.js';
+import type { Segment } from './row.js';
+import { dealDraws, drawnLedger } from './sampling.js';
 import { stepsPerEpoch, type Schedule } from './schedule.js';
 
 const segmentsArbitrary = fc

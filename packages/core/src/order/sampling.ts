@@ -1,41 +1,27 @@
-// Sampling in proportions: rows lie in segments (a class, a source, a level of weights), of each of which an epoch draws
-// a fixed number. A segment's rows are drawn in turn, one pass after the other and over the epochs, so that after any
-// number of epochs each has been drawn equally often, give or take once. Which rows these are is a function of
-// (seed, epoch) alone.
+// Sampling in proportions: rows are stored in segments (a class, a source, a level of weights), and an epoch draws a fixed
+// number from each. A segment's rows are drawn in turn, pass after pass and across epochs, so that all are drawn equally
+// often, give or take once. Which rows these are is a function of (seed, epoch) alone.
 import { addLedgers, countRows, emptyLedger, wholeLedger, type Ledger } from './ledger.js';
 import { keyedPermutation, type Permutation } from '../random/permutation.js';
 import { hashName } from '../random/random.js';
+import type { RowRange, Segment } from './row.js';
 
-export interface Segment {
-  /** Id of its first row; the others follow. */
-  readonly first: number;
-  readonly rows: number;
-  /** Rows of it that an epoch uses. */
-  readonly draws: number;
-}
-
-/** Consecutive rows. */
-export interface Run {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** Row ids of a segment's draws [from, end) of an epoch, as they lie. */
-export function drawnRuns(
+/** Row ids of a segment's draws [from, end) of an epoch, in their stored order. */
+export function drawnRanges(
   { first, rows, draws }: Segment,
   epoch: number,
   [from, end]: readonly [number, number],
-): Run[] {
-  const runs: Run[] = [];
+): RowRange[] {
+  const ranges: RowRange[] = [];
   for (let at = epoch * draws + from; at < epoch * draws + end;) {
     const count = Math.min(epoch * draws + end - at, rows - (at % rows));
-    runs.push({ first: first + (at % rows), count });
+    ranges.push({ first: first + (at % rows), count });
     at += count;
   }
-  return runs;
+  return ranges;
 }
 
-/** As drawnRuns, one by one, and in an order that is shuffled for each pass over the segment. */
+/** As drawnRanges, but one by one and in an order that is shuffled for each pass over the segment. */
 export function drawnRow(segments: readonly Segment[], seed: number, epoch: number): (draw: number) => number {
   const starts = [0];
   for (const { draws } of segments) starts.push(starts.at(-1)! + draws);
@@ -68,7 +54,7 @@ export function drawnLedger(
     return ledger;
   }
   return segments
-    .flatMap((segment) => drawnRuns(segment, epoch, [0, segment.draws]))
+    .flatMap((segment) => drawnRanges(segment, epoch, [0, segment.draws]))
     .map(({ first, count }) => wholeLedger(first + count, first))
     .reduce(addLedgers, emptyLedger);
 }
@@ -77,10 +63,10 @@ export function drawnLedger(
  * The rows at places [from, end) of an epoch whose draws are dealt so that every stretch of them holds all segments in
  * their proportions: each segment is cut into as many pieces as there are stretches, and these come in a shuffled order.
  */
-export function dealtRuns(
+export function dealtRanges(
   segments: readonly Segment[],
   { seed, epoch, stretchRows }: { seed: number; epoch: number; stretchRows: number },
-): (from: number, end: number) => Run[] {
+): (from: number, end: number) => RowRange[] {
   const total = segments.reduce((sum, { draws }) => sum + draws, 0);
   const stretches = Math.max(1, Math.ceil(total / stretchRows));
   const order = keyedPermutation(stretches, seed, hashName('stretches'), epoch);
@@ -97,7 +83,7 @@ export function dealtRuns(
       ),
     );
   return (from, end) => {
-    const runs: Run[] = [];
+    const ranges: RowRange[] = [];
     let index = 0;
     while (starts[index + 1] <= from) index += 1;
     for (; index < stretches && starts[index] < end; index++) {
@@ -105,11 +91,11 @@ export function dealtRuns(
       for (const segment of segments) {
         const [low, high] = piece(segment, order.at(index));
         const [first, last] = [Math.max(low, low + from - at), Math.min(high, low + end - at)];
-        if (first < last) runs.push(...drawnRuns(segment, epoch, [first, last]));
+        if (first < last) ranges.push(...drawnRanges(segment, epoch, [first, last]));
         at += high - low;
       }
     }
-    return runs;
+    return ranges;
   };
 }
 

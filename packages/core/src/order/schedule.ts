@@ -1,7 +1,7 @@
 // How an epoch's rows are dealt to steps and ranks, whatever the cluster: order.ts says which rows these are.
-// Every row is used exactly once an epoch; a short last batch is spread over the ranks like any other.
+// Every row is used exactly once per epoch; a short last batch is spread over the ranks like any other.
 
-import type { Segment } from './sampling.js';
+import type { Segment } from './row.js';
 
 export interface Schedule {
   /** Rows that an epoch uses. */
