@@ -156,8 +156,8 @@ describe('recipes', () => {
       expect(validate(schema, parse(readFileSync(join(root, 'examples', name, 'recipe.yaml'), 'utf8')))).toEqual([]);
   });
 
-  test('the README’s recipe is one', () => {
-    const [, text] = /```yaml\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+  test.each(['README.md', 'docs/running.md'])('the recipe of %s is one', (page) => {
+    const [, text] = /```yaml\n([^]*?)```/.exec(readFileSync(join(root, page), 'utf8'))!;
     expect(parseRecipe(parse(text))).toMatchObject({ ranks: 4, teacher: { batch: 256 } });
   });
 
