@@ -18,8 +18,8 @@ const globals = [
 /** Forbids imports, with the reason. */
 const forbid = (files, patterns) => ({ files, rules: { 'no-restricted-imports': ['error', { patterns }] } });
 const deep = {
-  group: ['@stillhouse/*/*', 'stillhouse/*'],
-  message: 'One door per package: import from its name alone.',
+  group: ['@stillhouse/*/*', '!@stillhouse/native/engines', '!@stillhouse/worker/light', 'stillhouse/*'],
+  message: 'Packages are imported by their doors alone.',
 };
 
 export default tseslint.config(
@@ -48,6 +48,24 @@ export default tseslint.config(
     },
   },
   forbid(['packages/*/src/**/*.ts'], [deep]),
+  {
+    files: ['packages/stillhouse/src/**/*.ts', 'packages/cli/src/**/*.ts'],
+    // It is a process of its own that trains.
+    ignores: ['packages/stillhouse/src/tune/trial-process.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: ['@stillhouse/worker', '@stillhouse/native/engines', '@tensorflow/tfjs'].map((name) => ({
+            name,
+            allowTypeImports: true,
+            message:
+              'TFJS takes as long to load as all the rest: import() where it is needed, or @stillhouse/worker/light.',
+          })),
+        },
+      ],
+    },
+  },
   {
     files: ['packages/core/src/**/*.ts'],
     ignores: ['**/*.test.ts'],

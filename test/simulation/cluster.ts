@@ -11,7 +11,8 @@ import {
   type TunedValues,
 } from '@stillhouse/core';
 import { startCoordinator } from '@stillhouse/coordinator';
-import { StateUpload, startWorker, type Capture, type RunningWorker, type StateUploader } from '@stillhouse/worker';
+import { startWorker, type Capture, type RunningWorker, type StateUploader } from '@stillhouse/worker';
+import { StateUpload } from '@stillhouse/worker/light';
 import { Checkers } from './checkers.js';
 import { SimDisk } from './disk.js';
 import { Network, SimProcess, VirtualClock } from './network.js';

@@ -16,8 +16,7 @@ import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type S
 import type { Progress } from './tools.js';
 import { tryEngine } from './try-engine.js';
 import { onnxVersion, placeOnnx } from './onnx-packages.js';
-import { noGpuHint } from './webgpu.js';
-import { placeWebgpu, webgpuVersion, webgpuBackendVersion } from './webgpu-packages.js';
+import { noGpuHint, placeWebgpu, webgpuVersion, webgpuBackendVersion } from './webgpu-packages.js';
 
 export interface InstallOptions {
   /** Of TensorFlow: a wheel, or a folder that holds libtensorflow and its headers. */

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
 import { lendDependencies } from './lend-dependencies.js';
-import { dawnFile, webgpuBackendFolder, webgpuVersion } from './webgpu-packages.js';
+import { dawnFile, noGpuHint, webgpuBackendFolder, webgpuVersion } from './webgpu-packages.js';
 
 const require = createRequire(import.meta.url);
 
@@ -20,10 +20,6 @@ interface AdapterInfo {
 interface Gpu {
   requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{ readonly info: AdapterInfo } | null>;
 }
-
-/** What to do where Dawn cannot compute. */
-export const noGpuHint =
-  'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
 
 /** Kernels of TFJS that add with atomics, in whatever order threads come: the sums would not repeat. */
 const racing = [

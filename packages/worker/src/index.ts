@@ -1,6 +1,8 @@
 // @stillhouse/worker: engines, training step, peer mesh.
-export { backendNames, openBackend, openInferenceBackend, type BackendName } from './backend/backend.js';
-export { StateUpload, type Capture, type StateUploader } from './checkpoint/state-upload.js';
+// @stillhouse/worker/light has what needs no TFJS.
+export { openBackend, openInferenceBackend } from './backend/backend.js';
+export type { BackendName } from './backend/names.js';
+export type { Capture, StateUploader } from './checkpoint/state-upload.js';
 export type { ComputeTask, Engine, EvaluateTask, FetchBlock } from './engine/engine.js';
 export { tfjsEngine } from './engine/tfjs-engine.js';
 export { loadModel } from './model/model-file.js';

@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander';
 import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import { evaluateRows, openInferenceBackend, predictOf, type BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker';
 import { alignColumns, formatTest, shownMetrics } from 'stillhouse';
 import { modelNames, openData, openModel, readRun } from 'stillhouse';
 import { backendOption, jsonOption } from './options.js';
@@ -25,6 +25,7 @@ Example:
     )
     .action(async (folder: string, options: { backend: BackendName; recipeFolder?: string; json?: true }) => {
       const run = readRun(folder);
+      const { evaluateRows, openInferenceBackend, predictOf } = await import('@stillhouse/worker');
       await openInferenceBackend(options.backend);
       const { job, dataset } = await openData(run, options.recipeFolder);
       const results = new Map<PhaseName, Metrics>();

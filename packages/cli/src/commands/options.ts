@@ -1,7 +1,7 @@
 // Options that several commands share, and how their values are read.
 import { InvalidArgumentError, Option } from 'commander';
 import { limits } from '@stillhouse/core';
-import { backendNames } from '@stillhouse/worker';
+import { backendNames } from '@stillhouse/worker/light';
 
 /** A count, or auto. */
 export const parseWorkers = (text: string): number | 'auto' => (text === 'auto' ? text : parseCount(text));

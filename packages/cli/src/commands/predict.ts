@@ -2,7 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { limits, type PhaseName } from '@stillhouse/core';
-import { openInferenceBackend, predictRows, type BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker';
 import { parseRows, predictionLine, predictionOf } from 'stillhouse';
 import { mainModel, openModel, readRun } from 'stillhouse';
 import { backendOption, jsonOption } from './options.js';
@@ -34,6 +34,7 @@ Example:
     .action(async (folder: string, options: { model?: PhaseName; backend: BackendName; json?: true }) => {
       const run = readRun(folder);
       const name = options.model ?? mainModel(run);
+      const { openInferenceBackend, predictRows } = await import('@stillhouse/worker');
       await openInferenceBackend(options.backend);
       const { model, metadata } = await openModel(run, name);
       const { rowCount, inputs } = await parseRows(await text(process.stdin), metadata);

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { StillhouseError } from '@stillhouse/core';
-import { openInferenceBackend } from '@stillhouse/worker';
 import { compareTable } from 'stillhouse';
 import { judgeRun } from 'stillhouse';
 import { reportHtml } from 'stillhouse';
@@ -16,6 +15,7 @@ async function htmlOf(run: TrainedRun, recipeFolder: string | undefined): Promis
     const { job, dataset } = await openData(run, recipeFolder);
     // Whose engine alone runs SavedModels.
     const backend = job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm';
+    const { openInferenceBackend } = await import('@stillhouse/worker');
     await openInferenceBackend(backend);
     return reportHtml({
       record,

@@ -5,7 +5,7 @@ import { Option, type Command } from 'commander';
 import { limits, StillhouseError } from '@stillhouse/core';
 import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { startWorker, tfjsEngine, type BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker';
 import { createLog, type Log } from 'stillhouse';
 import { supervise } from 'stillhouse';
 import { ThreadedUploader } from 'stillhouse';
@@ -36,6 +36,7 @@ function logOf({ managed, log }: Options): Log {
 
 async function work(options: Options): Promise<void> {
   const log = logOf(options);
+  const { startWorker, tfjsEngine } = await import('@stillhouse/worker');
   const worker = startWorker({
     coordinators: options.coordinator,
     identity: {

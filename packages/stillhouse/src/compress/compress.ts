@@ -11,7 +11,7 @@ import {
   type PhaseName,
   type WeightFormat,
 } from '@stillhouse/core';
-import { loadModel, openInferenceBackend, predictOf, type BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker';
 import { differences } from '../report/compare.js';
 import { judgeModel, timeRows, type TestRows } from '../report/judge.js';
 import { readModelFiles, type TrainedRun } from '../runs/trained-run.js';
@@ -123,6 +123,7 @@ export async function compress(
       };
     });
   });
+  const { loadModel, openInferenceBackend, predictOf } = await import('@stillhouse/worker');
   const judged: { metrics: Metrics; error: number; interval: readonly [number, number] }[] = [];
   const times: Partial<Record<BackendName, number>>[] = variants.map(() => ({}));
   for (const backend of backends) {

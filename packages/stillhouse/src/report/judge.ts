@@ -15,7 +15,7 @@ import {
   type PhaseName,
 } from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
-import { openPretrained, predictOf, type Predict } from '@stillhouse/worker';
+import type { Predict } from '@stillhouse/worker';
 import { modelNames, openModel, type TrainedRun } from '../runs/trained-run.js';
 
 export interface JudgedModel {
@@ -143,6 +143,7 @@ export async function judgeModel(
 
 /** @throws StillhouseError for models and data that cannot be read */
 export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<JudgedRows> {
+  const { openPretrained, predictOf } = await import('@stillhouse/worker');
   const { loss, teacher, distill } = run.recipe;
   const models: JudgedModel[] = [];
   let shown: { x: Float32Array; y: Float32Array } | undefined;

@@ -2,7 +2,7 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { invariant, toErrorRecord } from '@stillhouse/core';
-import { StateUpload } from '@stillhouse/worker';
+import { StateUpload } from '@stillhouse/worker/light';
 import { webSocketTransport } from '@stillhouse/transport';
 import type { FromThread, ToThread } from './threaded-uploader.js';
 

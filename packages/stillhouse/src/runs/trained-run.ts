@@ -14,7 +14,6 @@ import {
   type RunRecord,
 } from '@stillhouse/core';
 import { dataFolders, preparedFolder } from '@stillhouse/datasets';
-import { loadModel } from '@stillhouse/worker';
 
 export interface TrainedRun {
   readonly folder: string;
@@ -82,6 +81,7 @@ export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string
 export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
   try {
     const { json, weights } = readModelFiles(run, name);
+    const { loadModel } = await import('@stillhouse/worker');
     const { userDefinedMetadata } = JSON.parse(json) as { userDefinedMetadata: ModelMetadata };
     return { model: await loadModel(json, weights), metadata: userDefinedMetadata.stillhouse };
   } catch (cause) {

@@ -3,12 +3,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError } from '@stillhouse/core';
-import { installedEngines, loadTensorflow, loadWebgpu, registerReluGradient, visibleGpus } from '@stillhouse/native';
+import { installedEngines, visibleGpus } from '@stillhouse/native';
+import { loadTensorflow, loadWebgpu, registerReluGradient } from '@stillhouse/native/engines';
+import type { BackendName } from './names.js';
 import { registerWasmGradients } from './wasm-gradients.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 
-export const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
-export type BackendName = (typeof backendNames)[number];
 type ConcreteName = Exclude<BackendName, 'auto'>;
 
 export interface Backend {

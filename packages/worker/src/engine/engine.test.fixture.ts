@@ -17,8 +17,9 @@ import {
   type RankRows,
 } from '@stillhouse/core';
 import { cutTensors } from '@stillhouse/datasets';
-import { installedEngines, loadWebgpu } from '@stillhouse/native';
-import type { BackendName } from '../backend/backend.js';
+import { installedEngines } from '@stillhouse/native';
+import { loadWebgpu } from '@stillhouse/native/engines';
+import type { BackendName } from '../backend/names.js';
 import type { Engine } from './engine.js';
 import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 

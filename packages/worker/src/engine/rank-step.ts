@@ -1,7 +1,7 @@
 // The pass of one rank's micro-batch: loss, gradient, and the non-trainable weights that it leaves. Eager, or recorded
 // once per shape as a graph where the engine can (TensorFlow), which then runs as one call.
 import * as tf from '@tensorflow/tfjs';
-import { nativeTracing, TracedGraph, TraceError } from '@stillhouse/native';
+import { nativeTracing, TracedGraph, TraceError } from '@stillhouse/native/engines';
 import type { FlatModel } from '../flat/model.js';
 import type { PreparedBatch } from './objective.js';
 import { withSeededRandom } from '../backend/seeded-random.js';

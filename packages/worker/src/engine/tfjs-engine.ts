@@ -26,7 +26,8 @@ import {
 } from '@stillhouse/core';
 import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
 import { augment, variantAt, type AugmentedBatch, type ImageOfRow } from './augment.js';
-import { openBackend, type Backend, type BackendName } from '../backend/backend.js';
+import { openBackend, type Backend } from '../backend/backend.js';
+import type { BackendName } from '../backend/names.js';
 import { calibrate } from '../distill/teacher/calibrate.js';
 import { copyLayers } from '../distill/copied-layers.js';
 import { biasesOf, correctBiases } from '../distill/teacher/correct-biases.js';

@@ -10,7 +10,7 @@ import {
   type PretrainedTeacherConfig,
   type TeacherFiles,
 } from '@stillhouse/core';
-import { openOnnx, openSavedModel } from '@stillhouse/native';
+import { openOnnx, openSavedModel } from '@stillhouse/native/engines';
 import type { FetchBlock } from '../../engine/engine.js';
 import { loadKeras } from '../../model/keras/model.js';
 import { loadGraph, loadModel } from '../../model/model-file.js';

@@ -1,7 +1,7 @@
 // Who labels the rows that a student learns from.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError, type LossName } from '@stillhouse/core';
-import type { RunnableModel } from '@stillhouse/native';
+import type { RunnableModel } from '@stillhouse/native/engines';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from '../terms/layers.js';
 import { gaussianOf } from '../../loss/losses.js';
 import { rowsFor, type Sizes } from './teacher-inputs.js';
