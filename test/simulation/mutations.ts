@@ -23,8 +23,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'nobody waits for spares',
     file: 'packages/core/src/collective/collective.ts',
-    find: '|| marks.size < this.#spares.length)',
-    replace: ')',
+    find: 'partials.size < this.#subtrees.size || marks.size < this.#spares.length)',
+    replace: 'partials.size < this.#subtrees.size)',
   },
   {
     bug: 'a partial sum that comes twice is added to the next operation',
