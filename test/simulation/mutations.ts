@@ -65,8 +65,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'whoever is behind is not healed',
     file: 'packages/core/src/coordinator/plan.ts',
-    find: 'heals: behind.map((to, i) => ({ to, from: whole[i % whole.length] })),',
-    replace: 'heals: behind.slice(1).map((to, i) => ({ to, from: whole[i % whole.length] })),',
+    find: 'heals: behind.map((to, i) => ({ to, from: whole[i % whole.length]! })),',
+    replace: 'heals: behind.slice(1).map((to, i) => ({ to, from: whole[i % whole.length]! })),',
   },
   {
     bug: 'the coordinator decides before all have said how far they are',

@@ -1,11 +1,11 @@
 // Who hosts which ranks, and who owns which segment of the flat gradient. Neither can change the result.
 import type { Span } from './tree.js';
 
-/** The time that one rank takes each worker; one of which nothing is known counts as one of the middle. */
+/** The time that one rank takes each worker; where it is unknown, the median of the known ones. */
 export function costsOf(rankMs: readonly (number | undefined)[]): number[] {
-  const known = rankMs.filter((ms) => ms !== undefined && ms > 0) as number[];
-  const typical = known.length ? known.toSorted((a, b) => a - b)[known.length >> 1] : 1;
-  return rankMs.map((ms) => (ms !== undefined && ms > 0 ? ms : typical));
+  const known = rankMs.filter((ms) => ms !== undefined).filter((ms) => ms > 0);
+  const median = known.toSorted((a, b) => a - b)[known.length >> 1] ?? 1;
+  return rankMs.map((ms) => (ms !== undefined && ms > 0 ? ms : median));
 }
 
 /**
@@ -14,16 +14,12 @@ export function costsOf(rankMs: readonly (number | undefined)[]): number[] {
  * @param costs for each worker, the time that one rank's micro-batch takes it
  */
 export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
-  const counts = costs.map(() => 0);
-  for (let dealt = 0; dealt < ranks; dealt++) {
-    let best = 0;
-    costs.forEach((cost, index) => {
-      if ((counts[index] + 1) * cost < (counts[best] + 1) * costs[best]) best = index;
-    });
-    counts[best] += 1;
-  }
+  const workers = costs.map((cost) => ({ cost, count: 0 }));
+  const timeWithOneMore = ({ cost, count }: { cost: number; count: number }): number => (count + 1) * cost;
+  for (let dealt = 0; dealt < ranks; dealt++)
+    workers.reduce((best, each) => (timeWithOneMore(each) < timeWithOneMore(best) ? each : best)).count += 1;
   let lo = 0;
-  return counts.map((count) => {
+  return workers.map(({ count }) => {
     const span = { lo, hi: lo + count };
     lo += count;
     return span;
@@ -32,7 +28,7 @@ export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
 
 /** How long a step takes with ranks dealt so. */
 export const stepCost = (spans: readonly Span[], costs: readonly number[]): number =>
-  Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]));
+  Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]!));
 
 /** Cuts [0, length) into one segment per owner, aligned to 64 bytes; late segments may be empty. */
 export function segmentsOf(length: number, owners: number): Span[] {

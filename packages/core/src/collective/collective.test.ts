@@ -97,10 +97,10 @@ test('a spare contributes that it is there, owns a segment, and gets the sum; no
     { lo: 0, hi: 2 },
     { lo: 2, hi: 2 },
   ];
-  const sums = [out(), out()];
-  const [worker, spare] = sums.map(
-    (sum, self) => new Collective({ generation: 1, ranks: 2, members, self, out: sum, op: 5 }),
-  );
+  const sums = [out(), out()] as const;
+  const join = (self: 0 | 1): Collective =>
+    new Collective({ generation: 1, ranks: 2, members, self, out: sums[self], op: 5 });
+  const [worker, spare] = [join(0), join(1)];
   const sent = worker.contributePartials([ones()]);
   expect(sent.map(({ to, frame }) => [to, frame.kind])).toEqual([[1, 'partial']]);
   expect(worker.waitingFor('gradients')).toEqual([1]);

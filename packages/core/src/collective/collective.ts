@@ -41,7 +41,11 @@ export interface CollectiveOptions {
 
 export class Collective {
   readonly #options: CollectiveOptions;
+  /** The ranks of this worker. */
+  readonly #owned: Span;
+  /** The segment of the flat gradient that each member owns, and the one of this worker. */
   readonly #segments: Span[];
+  readonly #mine: Span;
   readonly #subtrees: Map<string, number>;
   readonly #spares: number[];
   #op: number;
@@ -52,6 +56,10 @@ export class Collective {
     this.#options = options;
     this.#op = options.op;
     this.#segments = segmentsOf(options.out.length, options.members.length);
+    const [owned, mine] = [options.members[options.self], this.#segments[options.self]];
+    invariant(owned && mine, `member ${options.self} of ${options.members.length}`);
+    this.#owned = owned;
+    this.#mine = mine;
     this.#subtrees = new Map(
       options.members.flatMap((owned, index) =>
         maximalSubtrees(options.ranks, owned).map((span) => [spanKey(span), index] as const),
@@ -67,7 +75,7 @@ export class Collective {
 
   /** The subtrees that this worker sums by itself. */
   get ownSubtrees(): Span[] {
-    return maximalSubtrees(this.#options.ranks, this.#options.members[this.#options.self]);
+    return maximalSubtrees(this.#options.ranks, this.#owned);
   }
 
   /** Hands in this worker's partial sums, one per own subtree, each as long as the flat gradient. */
@@ -79,7 +87,7 @@ export class Collective {
     this.#segments.forEach((segment, owner) => {
       if (isEmpty(segment)) return;
       spans.forEach((span, i) => {
-        const data = partials[i].subarray(segment.lo, segment.hi);
+        const data = partials[i]!.subarray(segment.lo, segment.hi);
         if (owner === self) this.#current.partials.set(spanKey(span), data);
         else
           outgoing.push({
@@ -108,6 +116,8 @@ export class Collective {
    */
   receive(from: number, frame: OpFrame): Outgoing[] {
     const { generation, members, self, out } = this.#options;
+    const [owned, segment] = [members[from], this.#segments[from]];
+    invariant(owned && segment, `a frame of member ${from} of ${members.length}`);
     const refuse = (why: string): never => {
       throw new StillhouseError(
         'PROTOCOL_VIOLATION',
@@ -120,15 +130,14 @@ export class Collective {
     switch (frame.kind) {
       case 'partial': {
         const key = spanKey(frame.span);
-        const mine = this.#segments[self];
-        if (frame.segment !== self || frame.data.length !== mine.hi - mine.lo) refuse('not this worker’s segment');
+        if (frame.segment !== self || frame.data.length !== this.#mine.hi - this.#mine.lo)
+          refuse('not this worker’s segment');
         if (this.#subtrees.get(key) !== from) refuse(`subtree ${key} is not the sender’s`);
         if (inbox.partials.has(key) || inbox.segments.has(self)) return [];
         inbox.partials.set(key, frame.data);
         break;
       }
       case 'reduced': {
-        const segment = this.#segments[from];
         if (frame.segment !== from || frame.data.length !== segment.hi - segment.lo) refuse('not the sender’s segment');
         if (inbox !== this.#current) refuse('too early');
         if (inbox.segments.has(from)) return [];
@@ -136,14 +145,12 @@ export class Collective {
         inbox.segments.add(from);
         break;
       }
-      case 'values': {
-        const owned = members[from];
+      case 'values':
         if (frame.rank < owned.lo || frame.rank >= owned.hi) refuse(`rank ${frame.rank} is not the sender’s`);
         inbox.values.set(frame.rank, frame.data);
         break;
-      }
       case 'mark':
-        if (!isEmpty(members[from])) refuse('a member with ranks contributes instead');
+        if (!isEmpty(owned)) refuse('a member with ranks contributes instead');
         inbox.marks.add(from);
     }
     return inbox === this.#current ? this.#reduceIfWhole() : [];
@@ -166,16 +173,13 @@ export class Collective {
     const { members, self } = this.#options;
     const { partials, segments, values, marks } = this.#current;
     const missing = new Set(this.#spares.filter((index) => !marks.has(index)));
-    const owes = (index: number): boolean => {
-      if (what === 'values')
-        return Array.from({ length: members[index].hi - members[index].lo }, (_, i) => members[index].lo + i).some(
-          (rank) => !values.has(rank),
-        );
-      if (!isEmpty(this.#segments[self]) && !segments.has(self))
+    const owes = (index: number, { lo, hi }: Span, segment: Span): boolean => {
+      if (what === 'values') return Array.from({ length: hi - lo }, (_, i) => lo + i).some((rank) => !values.has(rank));
+      if (!isEmpty(this.#mine) && !segments.has(self))
         return [...this.#subtrees].some(([key, owner]) => owner === index && !partials.has(key));
-      return !isEmpty(this.#segments[index]) && !segments.has(index);
+      return !isEmpty(segment) && !segments.has(index);
     };
-    members.forEach((_, index) => owes(index) && missing.add(index));
+    members.forEach((owned, index) => owes(index, owned, this.#segments[index]!) && missing.add(index));
     missing.delete(self);
     return [...missing];
   }
@@ -193,8 +197,8 @@ export class Collective {
 
   /** A member without ranks contributes only that it has come so far. */
   #mark(): Outgoing[] {
-    const { generation, members, self } = this.#options;
-    if (!isEmpty(members[self])) return [];
+    const { generation, self } = this.#options;
+    if (!isEmpty(this.#owned)) return [];
     this.#current.marks.add(self);
     return this.#toOthers({ kind: 'mark', generation, op: this.#op });
   }
@@ -202,7 +206,7 @@ export class Collective {
   #reduceIfWhole(): Outgoing[] {
     const { generation, ranks, self, out } = this.#options;
     const { partials, segments, marks } = this.#current;
-    const mine = this.#segments[self];
+    const mine = this.#mine;
     if (isEmpty(mine) || segments.has(self) || partials.size < this.#subtrees.size || marks.size < this.#spares.length)
       return [];
     const data = out.subarray(mine.lo, mine.hi);

@@ -19,7 +19,7 @@ export interface RankAccount {
 }
 
 const halves = (value: number): [number, number] => [Math.floor(value / 2 ** 16), value % 2 ** 16];
-const whole = (high: number, low: number): number => high * 2 ** 16 + low;
+const whole = (slots: Float32Array, at: number): number => slots[at]! * 2 ** 16 + slots[at + 1]!;
 
 /** The losses of all ranks in a buffer of this layout. */
 export function lossesOf(flat: Float32Array, layout: FlatLayout, ranks: number): Float32Array {
@@ -43,9 +43,6 @@ export function writeAccount(
 }
 
 export function readAccount(flat: Float32Array, layout: FlatLayout, at: { ranks: number; rank: number }): RankAccount {
-  const [rowsHigh, rowsLow, aHigh, aLow, bHigh, bLow, yields] = accountOf(flat, layout, at);
-  return {
-    ledger: { rows: whole(rowsHigh, rowsLow), sumA: whole(aHigh, aLow), sumB: whole(bHigh, bLow) },
-    yields: yields !== 0,
-  };
+  const slots = accountOf(flat, layout, at);
+  return { ledger: { rows: whole(slots, 0), sumA: whole(slots, 2), sumB: whole(slots, 4) }, yields: slots[6] !== 0 };
 }

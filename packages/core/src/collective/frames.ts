@@ -53,6 +53,9 @@ interface Fields {
   readonly data: Float32Array | Float64Array | Uint8Array;
 }
 
+/** [magic, place of the kind, generation, …fields, numbers of the payload] */
+type Header = [number, number, number, number, number, number, number, number];
+
 const nothing = new Uint8Array(0);
 
 function fieldsOf(frame: MeshFrame): Fields {
@@ -76,7 +79,7 @@ const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1 } as co
 export function encodeFrame(frame: MeshFrame): [header: Uint8Array, payload: Uint8Array] {
   const header = new Uint32Array(headerBytes / 4);
   const { op, place, lo, hi, data } = fieldsOf(frame);
-  header.set([magic, kinds.indexOf(frame.kind), frame.generation, op, place, lo, hi, data.length]);
+  header.set([magic, kinds.indexOf(frame.kind), frame.generation, op, place, lo, hi, data.length] satisfies Header);
   return [new Uint8Array(header.buffer), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
 }
 
@@ -88,11 +91,9 @@ export function decodeFrame(bytes: Uint8Array): MeshFrame {
   if (bytes.byteLength < headerBytes) return bad(`${bytes.byteLength} bytes`);
   // Not slice(): a Buffer's shares the memory, and with it the offset.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
-  const [found, kindIndex, generation, op, place, lo, hi, count] = new Uint32Array(
-    aligned.buffer,
-    aligned.byteOffset,
-    headerBytes / 4,
-  );
+  const [found, kindIndex, generation, op, place, lo, hi, count] = [
+    ...new Uint32Array(aligned.buffer, aligned.byteOffset, headerBytes / 4),
+  ] as Header;
   const kind = kinds[kindIndex];
   if (found !== magic || kind === undefined) return bad('unknown kind');
   if (aligned.byteLength !== headerBytes + count * bytesEach[kind])

@@ -34,7 +34,7 @@ export function maximalSubtrees(ranks: number, owned: Span): Span[] {
 /** target[i] += addend[i] in fp32. JavaScript adds in double and rounds once on the store, which equals an fp32 addition. */
 export function addInto(target: Float32Array, addend: Float32Array): void {
   const count = target.length;
-  for (let i = 0; i < count; i++) target[i] += addend[i];
+  for (let i = 0; i < count; i++) target[i]! += addend[i]!;
 }
 
 /**

@@ -37,7 +37,7 @@ test('terms, epochs, checkpoints and phases that are done', () => {
     epochs: [{ weightsSha256: 'w0' }, { weightsSha256: 'w1' }],
   });
   // What is not a number is not lost.
-  expect(history.epochs[0].record.trainLoss).toBeNaN();
+  expect(history.epochs[0]!.record.trainLoss).toBeNaN();
 });
 
 test('a phase that is done leaves nothing of its own, even if one that was being fenced off wrote after it', () => {

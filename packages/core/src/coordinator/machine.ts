@@ -1,7 +1,7 @@
 // What the coordinator decides: who may take part, and what follows from what it hears. A pure machine, but for its
 // memory of who was sent which block.
 // It is not on the step path: between `start` and `done` workers need it for data blocks only.
-import { isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../error/errors.js';
+import { invariant, isInputError, StillhouseError, toErrorRecord, type ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { tunedJob } from '../tune/space.js';
 import { BlockTracker } from './block-tracker.js';
@@ -365,7 +365,9 @@ function adopt(
   });
   const generation = Math.max(...[...reports.values()].map((each) => each.generation));
   const newest = [...reports].filter(([, each]) => each.generation === generation);
-  const [[, { members }]] = newest;
+  const [first] = newest;
+  invariant(first, 'a report has just come');
+  const { members } = first[1];
   const phase = phaseNow(state, nowMs);
   const ids = new Set(newest.map(([workerId]) => workerId));
   const isWhole =
@@ -627,16 +629,15 @@ const slownessFactor = 2;
 function noteSlow(state: CoordinatorState): CoordinatorStep {
   if (state.membership.kind !== 'running') return { state, effects: [] };
   const ids = new Set(state.membership.members.map(({ workerId }) => workerId));
-  const timed = [...state.workers.values()].filter(
-    ({ workerId, beat }) => ids.has(workerId) && beat?.rankMs !== undefined,
+  const timed = [...state.workers.values()].flatMap((worker) =>
+    ids.has(worker.workerId) && worker.beat?.rankMs !== undefined ? [{ worker, rankMs: worker.beat.rankMs }] : [],
   );
   if (timed.length < 2) return { state, effects: [] };
-  const times = timed.map(({ beat }) => beat!.rankMs!).toSorted((a, b) => a - b);
-  const typicalMs = times[(times.length - 1) >> 1];
+  const times = timed.map(({ rankMs }) => rankMs).toSorted((a, b) => a - b);
+  const typicalMs = times[(times.length - 1) >> 1]!;
   const workers = new Map(state.workers);
   const effects: CoordinatorEffect[] = [];
-  for (const worker of timed) {
-    const rankMs = worker.beat!.rankMs!;
+  for (const { worker, rankMs } of timed) {
     const isSlow = rankMs > slownessFactor * typicalMs;
     if (isSlow !== worker.slownessNoted) workers.set(worker.link, { ...worker, slownessNoted: isSlow });
     if (isSlow && !worker.slownessNoted)

@@ -2,6 +2,7 @@
 // One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
 import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
+import { invariant } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './plan.js';
 import {
@@ -306,7 +307,9 @@ export function onReady(
   const ready = new Map(membership.ready).set(worker.workerId, message);
   if (ready.size < membership.members.length)
     return { state: { ...state, membership: { ...membership, ready } }, effects: [] };
-  const [[leadId, lead]] = ready;
+  const [first] = ready;
+  invariant(first, 'a report has just come');
+  const [leadId, lead] = first;
   const other = state.options.allowMixed
     ? undefined
     : [...ready].find(([, each]) => each.stateSha256 !== lead.stateSha256);
@@ -465,6 +468,7 @@ export function judgeAccusations(state: CoordinatorState, nowMs: number): Coordi
   const votes = (workerId: string): number =>
     new Set(state.accusations.flatMap(({ by, of }) => (of === workerId ? by : by === workerId ? of : []))).size;
   const guilty = ids.toSorted((a, b) => votes(b) - votes(a) || ids.indexOf(b) - ids.indexOf(a))[0];
+  if (guilty === undefined) return { state, effects: [] };
   const out = update(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
   const step = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
   return {

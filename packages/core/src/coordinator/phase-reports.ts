@@ -106,19 +106,26 @@ export function onDone(
 export function finishIfDone(state: CoordinatorState, nowMs: number): CoordinatorStep {
   const { phase, membership } = state;
   if (!phase || membership.kind !== 'running' || isDone(state)) return { state, effects: [] };
-  const reports = membership.members.map(({ workerId }) => phase.done.get(workerId));
-  const [lead] = reports;
-  if (!lead?.model || reports.some((each) => !each)) return { state, effects: [] };
+  const reports = membership.members.flatMap(({ workerId }) => {
+    const done = phase.done.get(workerId);
+    return done ? [{ workerId, done }] : [];
+  });
+  const [first] = reports;
+  if (!first?.done.model || reports.length < membership.members.length) return { state, effects: [] };
+  const { done: lead } = first;
+  const { model } = first.done;
   if (phase.epochs.length < Math.ceil(lead.steps / stepsPerEpoch(phaseOf(state.options.job, phase.name).schedule)))
     return { state, effects: [] };
-  const other = state.options.allowMixed ? -1 : reports.findIndex((each) => each!.weightsSha256 !== lead.weightsSha256);
-  if (other > 0)
+  const other = state.options.allowMixed
+    ? undefined
+    : reports.find(({ done }) => done.weightsSha256 !== lead.weightsSha256);
+  if (other)
     return end(state, {
       code: 'MODEL_DIVERGED',
-      message: `at its end the ${phase.name} of ${membership.members[0].workerId} (${lead.weightsSha256.slice(0, 12)}) is not that of ${membership.members[other].workerId} (${reports[other]!.weightsSha256.slice(0, 12)})`,
+      message: `at its end the ${phase.name} of ${first.workerId} (${lead.weightsSha256.slice(0, 12)}) is not that of ${other.workerId} (${other.done.weightsSha256.slice(0, 12)})`,
     });
   const seconds = (nowMs - phase.startedMs) / 1000;
-  const waitedMs = reports.reduce((sum, each) => sum + each!.waitedMs, 0) / reports.length;
+  const waitedMs = reports.reduce((sum, { done }) => sum + done.waitedMs, 0) / reports.length;
   const phaseRecord: PhaseRecord = {
     phase: phase.name,
     workers: membership.members.length,
@@ -131,8 +138,8 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Coordinato
     expectedRowsDigest: phase.expectedRowsDigest,
     epochs: phase.epochs.map((each) => each.record),
     test: lead.test,
-    parameters: lead.model.parameters,
-    bytes: lead.model.data.length,
+    parameters: model.parameters,
+    bytes: model.data.length,
     weightsSha256: lead.weightsSha256,
     ...(lead.calibration ? { calibration: lead.calibration } : {}),
     ...(lead.teacherTest ? { teacherTest: lead.teacherTest } : {}),
@@ -140,9 +147,9 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Coordinato
   return {
     state: {
       ...state,
-      membership: { kind: 'saving', members: membership.members, model: lead.model, record: phaseRecord },
+      membership: { kind: 'saving', members: membership.members, model, record: phaseRecord },
     },
-    effects: [{ type: 'saveModel', phase: phase.name, model: lead.model, lastGood: false }],
+    effects: [{ type: 'saveModel', phase: phase.name, model, lastGood: false }],
   };
 }
 

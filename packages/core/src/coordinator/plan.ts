@@ -48,8 +48,9 @@ export const workersNeeded = (phase: PhaseName, minWorkers: number): number => (
 
 export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoint }: PlanQuestion): Plan {
   const able = candidates.filter((candidate) => !candidate.leaving);
+  const [first] = able;
   const needed = workersNeeded(phase, minWorkers);
-  if (able.length < needed)
+  if (!first || able.length < needed)
     return {
       kind: 'wait',
       reason: `${needed - able.length} more ${needed - able.length === 1 ? 'worker' : 'workers'}`,
@@ -59,7 +60,7 @@ export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoin
   const fromCheckpoint = checkpoint !== undefined && checkpoint.ops > newest;
   const ops = fromCheckpoint ? checkpoint.ops : Math.max(newest, 0);
   const isWhole = (candidate: Candidate): boolean => !fromCheckpoint && (opsOf(candidate) === ops || ops === 0);
-  const hosts = isOnOneNode(phase) ? [able.find(isWhole) ?? able[0]] : able;
+  const hosts = isOnOneNode(phase) ? [able.find(isWhole) ?? first] : able;
   // Who goes away hands over first, if nobody else is as far.
   const donor = !fromCheckpoint && ops > 0 && !hosts.some(isWhole) ? candidates.find(isWhole) : undefined;
   const members = donor ? [...hosts, donor] : hosts;
@@ -75,7 +76,7 @@ export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoin
     kind: 'resume',
     ops,
     members: members.map(({ workerId }, index) => ({ workerId, ranks: spans[index] ?? { lo: ranks, hi: ranks } })),
-    heals: behind.map((to, i) => ({ to, from: whole[i % whole.length] })),
+    heals: behind.map((to, i) => ({ to, from: whole[i % whole.length]! })),
     checkpoint: fromCheckpoint ? checkpoint.sha256 : undefined,
     reason: `${where}${behind.length ? `, ${behind.length} healed by a peer` : ''}`,
   };

@@ -76,7 +76,7 @@ export interface Placing {
 export function encodeColumns(columns: readonly FittedColumn[], cells: readonly Numbers[], placing: Placing): void {
   let at = 0;
   columns.forEach((column, i) => {
-    encodeCells(column, cells[i], at, placing);
+    encodeCells(column, cells[i]!, at, placing);
     at += columnWidth(column);
   });
 }
@@ -101,12 +101,12 @@ function encodeTensors(
 ): void {
   const channels = factors.length;
   for (let i = 0; i < from.length; i++) {
-    const source = from[i] * size;
-    const target = to[i] * width + at;
-    if (channels === 1) for (let k = 0; k < size; k++) out[target + k] = cells[source + k] * factors[0] + offsets[0];
+    const source = from[i]! * size;
+    const target = to[i]! * width + at;
+    if (channels === 1) for (let k = 0; k < size; k++) out[target + k] = cells[source + k]! * factors[0]! + offsets[0]!;
     else
       for (let k = 0; k < size; k++)
-        out[target + k] = cells[source + k] * factors[k % channels] + offsets[k % channels];
+        out[target + k] = cells[source + k]! * factors[k % channels]! + offsets[k % channels]!;
   }
 }
 
@@ -118,8 +118,8 @@ function encodeNumbers(
 ): void {
   const isLog = transform === 'log';
   for (let i = 0; i < from.length; i++) {
-    let value = cells[from[i]];
-    const target = to[i] * width + at;
+    let value = cells[from[i]!]!;
+    const target = to[i]! * width + at;
     if (value !== value) {
       value = fill;
       if (indicator) out[target + 1] = 1;
@@ -131,9 +131,9 @@ function encodeNumbers(
 function encodeCategories(column: CategoryColumn, cells: Numbers, at: number, { from, to, out, width }: Placing): void {
   const isIndex = column.encode === 'index';
   for (let i = 0; i < from.length; i++) {
-    const stored = cells[from[i]];
-    if (isIndex) out[to[i] * width + at] = stored;
-    else if (stored > 0) out[to[i] * width + at + stored - 1] = 1;
+    const stored = cells[from[i]!]!;
+    if (isIndex) out[to[i]! * width + at] = stored;
+    else if (stored > 0) out[to[i]! * width + at + stored - 1] = 1;
   }
 }
 

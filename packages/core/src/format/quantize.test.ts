@@ -56,13 +56,13 @@ test('bytes stand for numbers within half a step, and 0 for 0; vectors stay as t
         const numbers = Float32Array.from([...values, 0.3]);
         const { json, weights } = quantizeModel(modelOf([2, 3], [1]), new Uint8Array(numbers.buffer), 'uint8');
         expect(weights.length).toBe(6 + 4);
-        const [{ quantization }, vector] = (
-          JSON.parse(json) as { weightsManifest: { weights: { quantization: { min: number; scale: number } }[] }[] }
-        ).weightsManifest[0].weights;
+        type Entry = { quantization: { min: number; scale: number } };
+        const { weightsManifest } = JSON.parse(json) as { weightsManifest: [{ weights: [Entry, Entry] }] };
+        const [{ quantization }, vector] = weightsManifest[0].weights;
         expect(vector.quantization).toBeUndefined();
         expect(new Float32Array(weights.slice(6).buffer)).toEqual(Float32Array.of(0.3));
         numbers.subarray(0, 6).forEach((value, i) => {
-          const read = weights[i] * quantization.scale + quantization.min;
+          const read = weights[i]! * quantization.scale + quantization.min;
           expect(Math.abs(read - value)).toBeLessThanOrEqual(quantization.scale * 0.501);
           if (value === 0) expect(Math.abs(read)).toBe(0);
         });

@@ -17,10 +17,12 @@ test('with the biases, the mean of the softmax is what was asked for', () => {
       const biases = fitBiases(Float32Array.from(rows.flat()), shares);
       const means = [0, 0, 0];
       for (const row of rows) {
-        const powers = row.map((value, k) => Math.exp(Math.fround(value) + biases[k]));
-        powers.forEach((power, k) => (means[k] += power / powers.reduce((sum, value) => sum + value, 0) / rows.length));
+        const powers = row.map((value, k) => Math.exp(Math.fround(value) + biases[k]!));
+        powers.forEach(
+          (power, k) => (means[k]! += power / powers.reduce((sum, value) => sum + value, 0) / rows.length),
+        );
       }
-      means.forEach((mean, k) => expect(mean).toBeCloseTo(shares[k], 4));
+      means.forEach((mean, k) => expect(mean).toBeCloseTo(shares[k]!, 4));
       expect(biases.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 9);
     }),
   );

@@ -13,12 +13,13 @@ function meanSoftmax(logits: Float32Array, biases: Float64Array): Float64Array {
   for (let row = 0; row < rows; row++) {
     let most = -Infinity;
     for (let k = 0; k < count; k++) {
-      powers[k] = logits[row * count + k] + biases[k];
-      most = Math.max(most, powers[k]);
+      const z = logits[row * count + k]! + biases[k]!;
+      powers[k] = z;
+      most = Math.max(most, z);
     }
     let sum = 0;
-    for (let k = 0; k < count; k++) sum += powers[k] = Math.exp(powers[k] - most);
-    for (let k = 0; k < count; k++) mean[k] += powers[k] / sum / rows;
+    for (let k = 0; k < count; k++) sum += powers[k] = Math.exp(powers[k]! - most);
+    for (let k = 0; k < count; k++) mean[k]! += powers[k]! / sum / rows;
   }
   return mean;
 }
@@ -35,8 +36,8 @@ export function fitBiases(logits: Float32Array, shares: ArrayLike<number>): Floa
   invariant(logits.length > 0 && logits.length % shares.length === 0, 'logits are rows of so many classes');
   const biases = new Float64Array(shares.length);
   for (let round = 0; round < rounds; round++) {
-    const changes = meanSoftmax(logits, biases).map((mean, k) => Math.log(shares[k] / mean));
-    changes.forEach((change, k) => (biases[k] += change));
+    const changes = meanSoftmax(logits, biases).map((mean, k) => Math.log(shares[k]! / mean));
+    changes.forEach((change, k) => (biases[k]! += change));
     if (changes.every((change) => Math.abs(change) < tolerance)) break;
   }
   const mean = biases.reduce((sum, value) => sum + value, 0) / biases.length;

@@ -14,7 +14,7 @@ export const emptyLedger: Ledger = { rows: 0, sumA: 0, sumB: 0 };
 export function countRows(ledger: Ledger, rowIds: RowIds): Ledger {
   let { sumA, sumB } = ledger;
   for (let i = 0; i < rowIds.length; i++) {
-    const id = rowIds[i];
+    const id = rowIds[i]!;
     sumA = (sumA + hashWords(id, 0xa)) >>> 0;
     sumB = (sumB + hashWords(id, 0xb)) >>> 0;
   }

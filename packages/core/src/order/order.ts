@@ -4,7 +4,7 @@
 import { keyedPermutation } from '../random/permutation.js';
 import { hashName, randomStream, type RandomStream } from '../random/random.js';
 import type { RowIds, RowRange } from './row.js';
-import { dealtRanges, drawnRow } from './sampling.js';
+import { dealtRanges, drawnRow, startsOf } from './sampling.js';
 import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.js';
 
 export interface EpochOrder {
@@ -95,16 +95,15 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
     ? dealtRanges(schedule.segments, { seed, epoch, stretchRows: windowRows })
     : shuffledBlocks(schedule, epoch);
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
-  const starts = [0];
-  for (const length of lengths) starts.push(starts.at(-1)! + length);
+  const starts = startsOf(lengths);
   /** A rank's window under way, and the one that is being fetched. */
   const recent = new Map<number, { index: number; rows: Float64Array }[]>();
   const rowsOf = (rank: number, index: number): Float64Array => {
     const known = recent.get(rank) ?? [];
     const found = known.find((window) => window.index === index);
     if (found) return found.rows;
-    const first = starts[rank] + index * windowRows;
-    const end = Math.min(starts[rank] + lengths[rank], first + windowRows);
+    const first = starts[rank]! + index * windowRows;
+    const end = Math.min(starts[rank + 1]!, first + windowRows);
     const rows = new Float64Array(Math.max(0, end - first));
     let filled = 0;
     for (const range of rangesBetween(first, end))
@@ -127,7 +126,7 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
       }
       return rows;
     },
-    windows: { rows: windowRows, placeOf, lengthOf: (rank) => lengths[rank], rowsOf },
+    windows: { rows: windowRows, placeOf, lengthOf: (rank) => lengths[rank]!, rowsOf },
   };
 }
 
@@ -135,8 +134,8 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
 function shuffle(values: Float64Array, next: RandomStream): void {
   for (let i = values.length - 1; i > 0; i--) {
     const k = Math.floor(next() * (i + 1));
-    const value = values[i];
-    values[i] = values[k];
+    const value = values[i]!;
+    values[i] = values[k]!;
     values[k] = value;
   }
 }

@@ -101,7 +101,7 @@ test('draws are dealt in proportion and to the last', () => {
         const draws = dealDraws(total, shares);
         const sum = shares.reduce((all, share) => all + share, 0);
         expect(
-          draws.every((count, i) => count >= 1 && Math.abs(count - Math.max(1, (total * shares[i]) / sum)) <= 1),
+          draws.every((count, i) => count >= 1 && Math.abs(count - Math.max(1, (total * shares[i]!) / sum)) <= 1),
         ).toBe(true);
       },
     ),

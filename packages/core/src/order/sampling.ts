@@ -6,6 +6,12 @@ import { keyedPermutation, type Permutation } from '../random/permutation.js';
 import { hashName } from '../random/random.js';
 import type { RowRange, Segment } from './row.js';
 
+/** Where each of some stretches begins when they follow one another, and where the last one ends. */
+export function startsOf(lengths: readonly number[]): number[] {
+  let sum = 0;
+  return [0, ...lengths.map((length) => (sum += length))];
+}
+
 /** Row ids of a segment's draws [from, end) of an epoch, in their stored order. */
 export function drawnRanges(
   { first, rows, draws }: Segment,
@@ -23,14 +29,13 @@ export function drawnRanges(
 
 /** As drawnRanges, but one by one and in an order that is shuffled for each pass over the segment. */
 export function drawnRow(segments: readonly Segment[], seed: number, epoch: number): (draw: number) => number {
-  const starts = [0];
-  for (const { draws } of segments) starts.push(starts.at(-1)! + draws);
+  const starts = startsOf(segments.map(({ draws }) => draws));
   const passes = new Map<string, Permutation>();
   return (draw) => {
     let index = 0;
-    while (draw >= starts[index + 1]) index += 1;
-    const { first, rows, draws } = segments[index];
-    const at = epoch * draws + draw - starts[index];
+    while (draw >= starts[index + 1]!) index += 1;
+    const { first, rows, draws } = segments[index]!;
+    const at = epoch * draws + draw - starts[index]!;
     const name = `${index} ${Math.floor(at / rows)}`;
     if (!passes.has(name))
       passes.set(name, keyedPermutation(rows, seed, hashName('segment'), index, Math.floor(at / rows)));
@@ -74,20 +79,15 @@ export function dealtRanges(
     Math.floor((draws * stretch) / stretches),
     Math.floor((draws * (stretch + 1)) / stretches),
   ];
-  const starts = [0];
-  for (let i = 0; i < stretches; i++)
-    starts.push(
-      segments.reduce(
-        (sum, segment) => sum + piece(segment, order.at(i))[1] - piece(segment, order.at(i))[0],
-        starts[i],
-      ),
-    );
+  const lengthOf = (stretch: number): number =>
+    segments.reduce((sum, segment) => sum + piece(segment, stretch)[1] - piece(segment, stretch)[0], 0);
+  const starts = startsOf(Array.from({ length: stretches }, (_, i) => lengthOf(order.at(i))));
   return (from, end) => {
     const ranges: RowRange[] = [];
     let index = 0;
-    while (starts[index + 1] <= from) index += 1;
-    for (; index < stretches && starts[index] < end; index++) {
-      let at = starts[index];
+    while (starts[index + 1]! <= from) index += 1;
+    for (; index < stretches && starts[index]! < end; index++) {
+      let at = starts[index]!;
       for (const segment of segments) {
         const [low, high] = piece(segment, order.at(index));
         const [first, last] = [Math.max(low, low + from - at), Math.min(high, low + end - at)];
@@ -102,11 +102,12 @@ export function dealtRanges(
 /** Deals `total` draws in proportion to shares, which need not sum to 1: by largest remainders, at least one each. */
 export function dealDraws(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);
-  const exact = shares.map((share) => (total * share) / sum);
-  const draws = exact.map((value) => Math.max(1, Math.floor(value)));
-  const order = [...exact.keys()].sort(
-    (a, b) => exact[b] - Math.floor(exact[b]) - (exact[a] - Math.floor(exact[a])) || a - b,
-  );
-  for (let i = 0; draws.reduce((all, value) => all + value, 0) < total; i++) draws[order[i % order.length]] += 1;
-  return draws;
+  const deals = shares.map((share) => {
+    const exact = (total * share) / sum;
+    return { draws: Math.max(1, Math.floor(exact)), remainder: exact - Math.floor(exact) };
+  });
+  const byRemainder = deals.toSorted((a, b) => b.remainder - a.remainder);
+  const missing = total - deals.reduce((all, { draws }) => all + draws, 0);
+  for (let i = 0; i < missing; i++) byRemainder[i % byRemainder.length]!.draws += 1;
+  return deals.map(({ draws }) => draws);
 }

@@ -55,7 +55,7 @@ test('in windows a rank reads a few blocks at a time, one window after the other
         const { blockRows, windowBlocks } = schedule.windows!;
         const steps = epochRows(schedule, 0);
         for (let rank = 0; rank < schedule.ranks; rank++) {
-          const blocks = steps.flatMap((ranks) => ranks[rank]).map((row) => Math.floor(row / blockRows));
+          const blocks = steps.flatMap((ranks) => ranks[rank]).map((row) => Math.floor(row! / blockRows));
           const windowRows = windowBlocks * blockRows;
           for (let first = 0; first < blocks.length; first += windowRows) {
             // The first and the last may be cut by the ends of the run, and the set's last block may be short.
@@ -123,7 +123,9 @@ test('the ledger does not depend on order or on who counted, and sees a row lost
       const split = addLedgers(countRows(emptyLedger, ids.slice(0, half)), countRows(emptyLedger, ids.slice(half)));
       expect(split).toEqual(wholeLedger(rows));
       expect(ledgerDigest(countRows(emptyLedger, ids.slice(1)))).not.toBe(ledgerDigest(wholeLedger(rows)));
-      expect(ledgerDigest(countRows(emptyLedger, [ids[1], ...ids.slice(1)]))).not.toBe(ledgerDigest(wholeLedger(rows)));
+      expect(ledgerDigest(countRows(emptyLedger, [ids[1]!, ...ids.slice(1)]))).not.toBe(
+        ledgerDigest(wholeLedger(rows)),
+      );
     }),
   );
 });
@@ -148,7 +150,7 @@ test('slow workers get fewer ranks, and no other dealing of so many to each is d
                   : Array.from({ length: ranks - a + 1 }, (_, b) => [a, b, ranks - a - b]),
               );
         for (const counts of dealings)
-          expect(Math.max(...counts.map((count, i) => count * costs[i]))).toBeGreaterThanOrEqual(best);
+          expect(Math.max(...counts.map((count, i) => count * costs[i]!))).toBeGreaterThanOrEqual(best);
       },
     ),
   );
@@ -172,9 +174,9 @@ test('segments cover the flat gradient', () => {
   fc.assert(
     fc.property(fc.nat(5000), fc.integer({ min: 1, max: 40 }), (length, owners) => {
       const segments = segmentsOf(length, owners);
-      expect(segments[0].lo).toBe(0);
+      expect(segments[0]!.lo).toBe(0);
       expect(segments.at(-1)!.hi).toBe(length);
-      segments.slice(1).forEach((segment, i) => expect(segment.lo).toBe(segments[i].hi));
+      segments.slice(1).forEach((segment, i) => expect(segment.lo).toBe(segments[i]!.hi));
     }),
   );
 });

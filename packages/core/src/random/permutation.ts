@@ -34,7 +34,7 @@ export function keyedPermutation(size: number, ...key: number[]): Permutation {
     let left = Math.floor(value / half);
     let right = value % half;
     for (let round = rounds - 1; round >= 0; round--) {
-      const mixed = (right ^ mix32(mix32(left ^ keys[round]) + keys[round])) & (half - 1);
+      const mixed = (right ^ mix32(mix32(left ^ keys[round]!) + keys[round]!)) & (half - 1);
       right = left;
       left = mixed >>> 0;
     }

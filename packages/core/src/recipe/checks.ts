@@ -18,8 +18,9 @@ function checkData(recipe: Recipe, fail: Fail): void {
         tableKinds.some((kind) => kind in each),
       ),
   );
-  if (tables.length > 0 && !table)
-    fail(`data.table is missing: data.${tables[0][0]} is a table, so the target column must be named`);
+  const [firstTable] = tables;
+  if (firstTable && !table)
+    fail(`data.table is missing: data.${firstTable[0]} is a table, so the target column must be named`);
   if (!test && !split?.test)
     fail('data.test is missing: give it, or hold a share of the large set out with data.split.test');
   if (test && split?.test) fail('data.split.test and data.test are both given: the test set comes from one of them');
@@ -49,7 +50,7 @@ function checkData(recipe: Recipe, fail: Fail): void {
   );
   for (const [name, source] of plain)
     for (const kind of ['idx', 'npy'] as const)
-      if (kind in source && !(source as Record<string, { labels?: string }>)[kind].labels)
+      if (kind in source && !(source as Record<string, { labels?: string }>)[kind]?.labels)
         fail(`data.${name}.${kind}.labels is missing: only data.pool has rows without labels`);
   const drawn = (['perClass', 'classes'] as const).find((key) => pool?.[key] !== undefined);
   if (drawn) fail(`data.pool.${drawn} is given: the rows of a pool have no labels to draw by`);

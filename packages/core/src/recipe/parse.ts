@@ -1,7 +1,7 @@
 // From an unknown value to a recipe, or to one clear sentence that names the path of what is wrong.
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { StillhouseError } from '../error/errors.js';
+import { invariant, StillhouseError } from '../error/errors.js';
 import { checkRecipe } from './checks.js';
 import { distillSchema, recipeSchema, type Recipe } from './schema.js';
 
@@ -67,7 +67,7 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
   const where = pathText(path) || 'the recipe';
   const value = valueAt(input, path);
   if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0];
+    const [key = ''] = issue.keys;
     const known = knownKeys(path);
     const full = pathText([...path, key]);
     return new StillhouseError(
@@ -101,8 +101,10 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
 export function parseRecipe(input: unknown): Recipe {
   const result = recipeSchema.safeParse(input);
   if (!result.success) {
-    const unknown = result.error.issues.find((issue) => issue.code === 'unrecognized_keys');
-    throw describe(unknown ?? result.error.issues[0], input);
+    const { issues } = result.error;
+    const first = issues.find((issue) => issue.code === 'unrecognized_keys') ?? issues[0];
+    invariant(first, 'a recipe that was refused has an issue');
+    throw describe(first, input);
   }
   const recipe = result.data;
   checkRecipe(recipe, (message) => {

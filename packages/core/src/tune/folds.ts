@@ -32,7 +32,7 @@ export function foldsOf(
     throw new StillhouseError('TUNE_FOLDS', `distill.tune.folds is ${folds}, and the small set has ${rows} rows`);
   const classes = new Map<number, number[]>();
   for (let row = 0; row < rows; row++) {
-    const label = labels ? labels[row] : 0;
+    const label = labels?.[row] ?? 0;
     const members = classes.get(label);
     if (members) members.push(row);
     else classes.set(label, [row]);
@@ -50,7 +50,7 @@ export function foldsOf(
     let dealt = 0;
     for (const [label, members] of [...classes].sort(([a], [b]) => a - b)) {
       const order = keyedPermutation(members.length, seed, hashName('folds'), repeat, label);
-      for (let i = 0; i < members.length; i++) foldOf[members[order.at(i)]] = dealt++ % folds;
+      for (let i = 0; i < members.length; i++) foldOf[members[order.at(i)]!] = dealt++ % folds;
     }
     const all = Array.from({ length: rows }, (_, row) => row);
     return Array.from({ length: folds }, (_, fold) => ({

@@ -4,18 +4,20 @@ type Vector = readonly number[];
 
 /** Matérn's kernel with ν = 5/2 (equation 4.17), of two points. */
 function matern(a: Vector, b: Vector, lengthScale: number): number {
-  const r = (Math.sqrt(5) * Math.hypot(...a.map((value, i) => value - b[i]))) / lengthScale;
+  const r = (Math.sqrt(5) * Math.hypot(...a.map((value, i) => value - b[i]!))) / lengthScale;
   return (1 + r + (r * r) / 3) * Math.exp(-r);
 }
 
 /** L with L·Lᵀ = A. */
 function cholesky(matrix: readonly Vector[]): number[][] {
-  const lower = matrix.map((row) => row.map(() => 0));
-  for (let i = 0; i < matrix.length; i++) {
-    for (let k = 0; k <= i; k++) {
-      let sum = matrix[i][k];
-      for (let j = 0; j < k; j++) sum -= lower[i][j] * lower[k][j];
-      lower[i][k] = i === k ? Math.sqrt(Math.max(sum, 1e-12)) : sum / lower[k][k];
+  const lower: number[][] = [];
+  for (const values of matrix) {
+    const row: number[] = [];
+    lower.push(row);
+    for (const [k, other] of lower.entries()) {
+      let sum = values[k]!;
+      for (let j = 0; j < k; j++) sum -= row[j]! * other[j]!;
+      row.push(other === row ? Math.sqrt(Math.max(sum, 1e-12)) : sum / other[k]!);
     }
   }
   return lower;
@@ -23,10 +25,10 @@ function cholesky(matrix: readonly Vector[]): number[][] {
 
 function solveLower(lower: readonly Vector[], b: Vector): number[] {
   const x: number[] = [];
-  for (let i = 0; i < b.length; i++) {
-    let sum = b[i];
-    for (let j = 0; j < i; j++) sum -= lower[i][j] * x[j];
-    x.push(sum / lower[i][i]);
+  for (const [i, row] of lower.entries()) {
+    let sum = b[i]!;
+    for (let j = 0; j < i; j++) sum -= row[j]! * x[j]!;
+    x.push(sum / row[i]!);
   }
   return x;
 }
@@ -34,9 +36,9 @@ function solveLower(lower: readonly Vector[], b: Vector): number[] {
 function solveUpper(lower: readonly Vector[], b: Vector): number[] {
   const x = new Array<number>(b.length).fill(0);
   for (let i = b.length - 1; i >= 0; i--) {
-    let sum = b[i];
-    for (let j = i + 1; j < b.length; j++) sum -= lower[j][i] * x[j];
-    x[i] = sum / lower[i][i];
+    let sum = b[i]!;
+    for (let j = i + 1; j < b.length; j++) sum -= lower[j]![i]! * x[j]!;
+    x[i] = sum / lower[i]![i]!;
   }
   return x;
 }
@@ -63,8 +65,8 @@ function fit(points: readonly Vector[], y: Vector, lengthScale: number, noise: n
   const lower = cholesky(points.map((a, i) => points.map((b, k) => matern(a, b, lengthScale) + (i === k ? noise : 0))));
   const alpha = solveUpper(lower, solveLower(lower, y));
   const likelihood =
-    -0.5 * y.reduce((sum, value, i) => sum + value * alpha[i], 0) -
-    lower.reduce((sum, row, i) => sum + Math.log(row[i]), 0);
+    -0.5 * y.reduce((sum, value, i) => sum + value * alpha[i]!, 0) -
+    lower.reduce((sum, row, i) => sum + Math.log(row[i]!), 0);
   return { lengthScale, lower, alpha, likelihood };
 }
 
@@ -84,7 +86,7 @@ export function gaussianProcess(points: readonly Vector[], values: Vector): Proc
     const v = solveLower(lower, covariances);
     const variance = 1 - v.reduce((sum, value) => sum + value * value, 0);
     return {
-      mean: mean + scale * covariances.reduce((sum, value, i) => sum + value * alpha[i], 0),
+      mean: mean + scale * covariances.reduce((sum, value, i) => sum + value * alpha[i]!, 0),
       deviation: scale * Math.sqrt(Math.max(variance, 0)),
     };
   };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRecipe } from '../recipe/parse.js';
-import type { Recipe } from '../recipe/schema.js';
+import type { Recipe, TunableConfig } from '../recipe/schema.js';
 import { foldsOf } from './folds.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
 import { rungsOf, searchState, type Evaluation, type SearchState } from './search.js';
@@ -72,7 +72,7 @@ describe('folds', () => {
       }) as Error,
     );
     expect(() =>
-      foldsOf(5, [0, 0, 0, 0, 1], { folds: 3, repeats: 1, seed: 0 }, (label) => ['cat', 'dog'][label]),
+      foldsOf(5, [0, 0, 0, 0, 1], { folds: 3, repeats: 1, seed: 0 }, (label) => (label === 0 ? 'cat' : 'dog')),
     ).toThrow('distill.tune.folds is 3, and class dog has 1 row in the small set');
   });
 });
@@ -96,7 +96,7 @@ describe('Sobol’s sequence', () => {
       fc.property(fc.nat(), fc.integer({ min: 1, max: 6 }), (seed, k) => {
         const points = sobolPoints(10, { count: 2 ** k, seed });
         for (let d = 0; d < 10; d++)
-          expect(new Set(points.map((point) => Math.floor(point[d] * 2 ** k))).size).toBe(2 ** k);
+          expect(new Set(points.map((point) => Math.floor(point[d]! * 2 ** k))).size).toBe(2 ** k);
       }),
       { numRuns: 30 },
     );
@@ -112,7 +112,7 @@ describe('a Gaussian process', () => {
   ];
   test('knows what it has seen, and is unsure far from it', () => {
     const believe = gaussianProcess(points, [1, 3, 2, 1.5]);
-    points.forEach((point, i) => expect(Math.abs(believe(point).mean - [1, 3, 2, 1.5][i])).toBeLessThan(0.5));
+    points.forEach((point, i) => expect(Math.abs(believe(point).mean - [1, 3, 2, 1.5][i]!)).toBeLessThan(0.5));
     expect(believe([0.4, 0.41]).deviation).toBeLessThan(believe([0.0, 1.0]).deviation);
   });
 
@@ -133,12 +133,13 @@ describe('the space', () => {
   });
 
   test('values keep to their range, and coordinates find them again', () => {
-    const [dimension] = spaceOf(
-      recipeOf({ values: { 'student.optimizer.learningRate': { from: 1e-4, to: 1e-1, scale: 'log' } } }),
-    );
-    expect([0, 0.5, 1].map((each) => valueAt(dimension.config, each))).toEqual([1e-4, 0.00316228, 1e-1]);
-    expect(coordinateOf(dimension.config, 0.00316228)).toBeCloseTo(0.5, 4);
-    const list = spaceOf(recipeOf({ values: { 'student.batch': [8, 16, 32] } }))[0].config;
+    const values = {
+      'student.optimizer.learningRate': { from: 1e-4, to: 1e-1, scale: 'log' },
+      'student.batch': [8, 16, 32],
+    };
+    const [range, list] = spaceOf(recipeOf({ values })).map(({ config }) => config) as [TunableConfig, TunableConfig];
+    expect([0, 0.5, 1].map((each) => valueAt(range, each))).toEqual([1e-4, 0.00316228, 1e-1]);
+    expect(coordinateOf(range, 0.00316228)).toBeCloseTo(0.5, 4);
     expect([0, 0.34, 0.99].map((each) => valueAt(list, each))).toEqual([8, 16, 32]);
     expect(coordinateOf(list, 16)).toBeCloseTo(0.5);
   });
@@ -146,9 +147,9 @@ describe('the space', () => {
   test('a recipe with other values is the recipe but for them', () => {
     const recipe = recipeOf({});
     const changed = withValues(recipe, { 'distill.terms[1].weight': 7, 'student.model.layers[0].dense': 9 });
-    expect(changed.distill!.terms[1].weight).toBe(7);
+    expect(changed.distill!.terms[1]!.weight).toBe(7);
     expect(changed.student!.model).toEqual({ layers: [{ dense: 9 }, { dense: 1 }] });
-    expect(recipe.distill!.terms[1].weight).toBe(1);
+    expect(recipe.distill!.terms[1]!.weight).toBe(1);
   });
 
   test.each([
@@ -166,7 +167,7 @@ describe('the space', () => {
 
 /** A noisy bowl with its bottom at α = 1, β = 0.3. */
 const bowl = ({ values, fold }: Evaluation): number => {
-  const [alpha, beta] = [values['distill.alpha'], values['distill.beta']];
+  const [alpha, beta] = [values['distill.alpha']!, values['distill.beta']!];
   return (alpha - 1) ** 2 + 4 * Math.log(beta / 0.3) ** 2 + 0.3 * Math.sin(17 * alpha + 5 * fold) + fold * 0.2;
 };
 
@@ -236,21 +237,21 @@ describe('a search', () => {
       { search: { name: 'grid', points: 5 }, values: { 'distill.alpha': { from: -4, to: 4 } } },
       {},
     );
-    const noisy = ({ values, fold }: Evaluation): number => fold + 0.001 * values['distill.alpha'];
+    const noisy = ({ values, fold }: Evaluation): number => fold + 0.001 * values['distill.alpha']!;
     expect(run(recipe, noisy).end.chosen!.values).toEqual({ 'distill.alpha': 0 });
     const { end } = run(
       { ...recipe, distill: { ...recipe.distill!, tune: { ...recipe.distill!.tune!, rule: 'best' } } },
       noisy,
     );
     expect(end.chosen!.values).toEqual({ 'distill.alpha': -4 });
-    expect(run(recipe, ({ values, fold }) => 100 * values['distill.alpha'] + 0.01 * fold).end.chosen!.values).toEqual({
+    expect(run(recipe, ({ values, fold }) => 100 * values['distill.alpha']! + 0.01 * fold).end.chosen!.values).toEqual({
       'distill.alpha': -4,
     });
   });
 
   test('trials whose numbers are not finite drop out; a search in which none is has no choice', () => {
     const recipe = recipeOf({ search: { name: 'halving', trials: 9, rounds: 2 } });
-    const { end } = run(recipe, (each) => (each.values['distill.alpha'] > 0.5 ? Infinity : bowl(each)));
+    const { end } = run(recipe, (each) => (each.values['distill.alpha']! > 0.5 ? Infinity : bowl(each)));
     expect(end.chosen!.values['distill.alpha']).toBeLessThanOrEqual(0.5);
     expect(run(recipe, () => Infinity).end).toMatchObject({
       chosen: undefined,

@@ -77,7 +77,7 @@ const candidateCount = 512;
 /** Trials where a model of those before expects the greatest improvement; each is believed before the next is looked for (Ginsbourger et al. 2010, "kriging believer"). */
 function proposals({ space }: SearchOptions, seen: readonly Judged[], count: number, seed: number): number[][] {
   const known = seen.filter(({ mean }) => Number.isFinite(mean));
-  const points = known.map(({ values }) => space.map(({ path, config }) => coordinateOf(config, values[path])));
+  const points = known.map(({ values }) => space.map(({ path, config }) => coordinateOf(config, values[path]!)));
   const costs = known.map(({ mean }) => mean);
   const candidates = sobolPoints(space.length, { count: candidateCount, seed });
   if (known.length === 0) return candidates.slice(0, count);
@@ -146,10 +146,12 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
         : [{ trials: alive.length, folds }];
     for (const [i, rung] of rungs.entries()) {
       alive = alive.slice(0, rung.trials);
-      const wanted = alive.map((trial) => Array.from({ length: rung.folds }, (_, fold) => ({ ...trial, fold })));
-      const costs = wanted.map((evaluations) => evaluations.map((each) => costOf(each)));
-      const pending = wanted.flatMap((evaluations, at) =>
-        evaluations.filter((_, fold) => costs[at][fold] === undefined),
+      const wanted = alive.map((trial) => {
+        const evaluations = Array.from({ length: rung.folds }, (_, fold) => ({ ...trial, fold }));
+        return { trial, costed: evaluations.map((evaluation) => ({ evaluation, cost: costOf(evaluation) })) };
+      });
+      const pending = wanted.flatMap(({ costed }) =>
+        costed.flatMap(({ evaluation, cost }) => (cost === undefined ? [evaluation] : [])),
       );
       if (pending.length > 0)
         return {
@@ -158,7 +160,12 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
           chosen: undefined,
           reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds`,
         };
-      const now = alive.map((trial, at) => judge(trial, costs[at] as number[]));
+      const now = wanted.map(({ trial, costed }) =>
+        judge(
+          trial,
+          costed.flatMap(({ cost }) => cost ?? []),
+        ),
+      );
       for (const each of now) latest.set(each.trial, each);
       if (i === 0) firsts.push(...now);
       alive = now

@@ -1,5 +1,6 @@
 // Sobol's low-discrepancy sequence in Gray-code order (Antonov and Saleev 1979), with the direction numbers of Joe and
 // Kuo (2008, new-joe-kuo-6) and a digital shift by the seed (Cranley and Patterson 1976, as in Owen 2003).
+import { invariant } from '../error/errors.js';
 import { hashWords } from '../random/random.js';
 
 /** Degree and coefficients of the primitive polynomial, and the first direction numbers, of dimensions 2 to 10. */
@@ -21,11 +22,13 @@ const bits = 32;
 
 function directionsOf(dimension: number): number[] {
   if (dimension === 0) return Array.from({ length: bits }, (_, i) => (2 ** (bits - 1 - i)) >>> 0);
-  const [degree, coefficients, first] = table[dimension - 1];
+  const row = table[dimension - 1];
+  invariant(row, `dimension ${dimension} of ${sobolDimensions}`);
+  const [degree, coefficients, first] = row;
   const directions = first.map((value, i) => (value * 2 ** (bits - 1 - i)) >>> 0);
   for (let i = degree; i < bits; i++) {
-    let value = directions[i - degree] ^ (directions[i - degree] >>> degree);
-    for (let k = 1; k < degree; k++) if ((coefficients >> (degree - 1 - k)) & 1) value ^= directions[i - k];
+    let value = directions[i - degree]! ^ (directions[i - degree]! >>> degree);
+    for (let k = 1; k < degree; k++) if ((coefficients >> (degree - 1 - k)) & 1) value ^= directions[i - k]!;
     directions.push(value >>> 0);
   }
   return directions;
@@ -46,7 +49,7 @@ export function sobolPoints(
     if (i >= from) points.push(state.map((value) => (value >>> 0) / 2 ** bits));
     // The place of the lowest zero bit of i.
     const place = Math.min(bits - 1, 31 - Math.clz32(~i & (i + 1)));
-    directions.forEach((each, d) => (state[d] = (state[d] ^ each[place]) >>> 0));
+    directions.forEach((each, d) => (state[d] = (state[d]! ^ each[place]!) >>> 0));
   }
   return points;
 }

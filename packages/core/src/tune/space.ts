@@ -87,7 +87,7 @@ export function spaceOf(recipe: Recipe): Dimension[] {
 
 /** The value at a coordinate in [0, 1). */
 export function valueAt(config: TunableConfig, coordinate: number): number {
-  if (isList(config)) return config[Math.min(config.length - 1, Math.floor(coordinate * config.length))];
+  if (isList(config)) return config[Math.min(config.length - 1, Math.floor(coordinate * config.length))]!;
   const { from, to, scale, whole } = config;
   const value = scale === 'log' ? from * (to / from) ** coordinate : from + (to - from) * coordinate;
   return whole ? Math.round(value) : Number(value.toPrecision(6));
@@ -95,41 +95,36 @@ export function valueAt(config: TunableConfig, coordinate: number): number {
 
 /** The coordinate of a value, which may lie outside of [0, 1]. */
 export function coordinateOf(config: TunableConfig, value: number): number {
-  if (isList(config))
-    return (
-      (config.reduce(
-        (nearest, each, i) => (Math.abs(each - value) < Math.abs(config[nearest] - value) ? i : nearest),
-        0,
-      ) +
-        0.5) /
-      config.length
-    );
+  if (isList(config)) {
+    const distances = config.map((each) => Math.abs(each - value));
+    return (distances.indexOf(Math.min(...distances)) + 0.5) / config.length;
+  }
   const { from, to, scale } = config;
   return scale === 'log' ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
 }
 
 export const pointOf = (space: readonly Dimension[], coordinates: readonly number[]): TunedValues =>
-  Object.fromEntries(space.map(({ path, config }, i) => [path, valueAt(config, coordinates[i])]));
+  Object.fromEntries(space.map(({ path, config }, i) => [path, valueAt(config, coordinates[i]!)]));
 
 /** How far values are from those that the recipe has, in the space's own coordinates. */
 export function distanceFrom(recipe: Recipe, space: readonly Dimension[], values: TunedValues): number {
   return Math.hypot(
     ...space.map(
-      ({ path, config }) => coordinateOf(config, values[path]) - coordinateOf(config, numberAt(recipe, path) as number),
+      ({ path, config }) =>
+        coordinateOf(config, values[path]!) - coordinateOf(config, numberAt(recipe, path) as number),
     ),
   );
 }
 
 /** Every combination, ranges at so many points, both ends among them. */
 export function gridOf(space: readonly Dimension[], points: number): TunedValues[] {
-  const choices = space.map(({ config }) =>
+  const valuesOf = (config: TunableConfig): readonly number[] =>
     isList(config)
-      ? [...config]
-      : [...new Set(Array.from({ length: points }, (_, i) => valueAt(config, points === 1 ? 0.5 : i / (points - 1))))],
+      ? config
+      : Array.from({ length: points }, (_, i) => valueAt(config, points === 1 ? 0.5 : i / (points - 1)));
+  const choices = space.map(({ path, config }) => ({ path, values: [...new Set(valuesOf(config))] }));
+  return choices.reduce<TunedValues[]>(
+    (all, { path, values }) => all.flatMap((before) => values.map((value) => ({ ...before, [path]: value }))),
+    [{}],
   );
-  const combinations = choices.reduce<number[][]>(
-    (all, values) => all.flatMap((before) => values.map((value) => [...before, value])),
-    [[]],
-  );
-  return combinations.map((values) => Object.fromEntries(space.map(({ path }, i) => [path, values[i]])));
 }

@@ -234,11 +234,11 @@ function decode<T>(schema: z.ZodType<T>, frame: Uint8Array): T {
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  const [issue] = result.error.issues;
   const type = typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : 'without a type';
   throw new StillhouseError(
     'PROTOCOL_VIOLATION',
-    `a message ${type} does not fit: ${issue.path.join('.')} ${issue.message}`,
+    `a message ${type} does not fit: ${issue?.path.join('.')} ${issue?.message}`,
   );
 }
 

@@ -128,7 +128,7 @@ function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep 
   if (!isMember || event.generation !== activity.generation) return { state, effects: [] };
   if (event.type === 'peerLost') {
     const { generation, from, linking, reason } = event;
-    return park(state, `the link with worker ${activity.members[from].workerId} broke`, [
+    return park(state, `the link with worker ${activity.members[from]?.workerId} broke`, [
       send({ type: 'unreachable', generation, peer: from, linking, reason }),
     ]);
   }
@@ -272,7 +272,8 @@ function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
   if (activity.stage === 'failing') return { state, effects: [] };
   if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished'))
     return failNotFinite(state, activity, { error });
-  const rank = activity.stage === 'running' && activity.ranks.length === 1 ? activity.ranks[0].rank : undefined;
+  const [only, ...others] = activity.stage === 'running' ? activity.ranks : [];
+  const rank = others.length === 0 ? only?.rank : undefined;
   return sendFailure(state, {
     type: 'failed',
     error,

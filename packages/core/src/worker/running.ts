@@ -10,7 +10,14 @@ import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
-import type { Running, WorkerEffect, WorkerEvent, WorkerState, WorkerStep } from './state.js';
+import {
+  ownRanks,
+  type Running,
+  type WorkerEffect,
+  type WorkerEvent,
+  type WorkerState,
+  type WorkerStep,
+} from './state.js';
 
 export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });
 
@@ -59,7 +66,7 @@ function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEff
   const isFirst = step % stepsPerEpoch(schedule) === 0;
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
   const order = isFirst || !run.order ? epochOrder(schedule, epoch) : run.order;
-  const owned = run.members[run.self].ranks;
+  const owned = ownRanks(run);
   const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({
     rank: owned.lo + i,
     rows: order.rankRows({ step, rank: owned.lo + i }),
@@ -85,7 +92,7 @@ function beginEvaluation(
   set: SetName | undefined,
   effects: readonly WorkerEffect[],
 ): WorkerStep {
-  const owned = run.members[run.self].ranks;
+  const owned = ownRanks(run);
   const rowCount = set ? state.job!.dataset.sets[set]!.rowCount : 0;
   const shares = new Map<number, [number, number]>();
   for (let rank = owned.lo; rank < owned.hi; rank++)
@@ -147,7 +154,7 @@ export function onComputed(
     for (let rank = span.lo; rank < span.hi; rank++) {
       const rows = run.ranks.find((entry) => entry.rank === rank)!.rows;
       writeAccount(
-        event.partials[i],
+        event.partials[i]!,
         run.layout,
         { ranks, rank },
         { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined },

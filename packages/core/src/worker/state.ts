@@ -1,6 +1,6 @@
 // What a worker knows, what happens to it, and what it has its shell do.
 import type { Calibration } from '../metric/calibration.js';
-import type { ErrorRecord } from '../error/errors.js';
+import { invariant, type ErrorRecord } from '../error/errors.js';
 import type { Job, Phase, SetName } from '../job/job.js';
 import type { Metrics, MetricSums } from '../metric/metrics.js';
 import type { EpochOrder } from '../order/order.js';
@@ -136,6 +136,13 @@ export interface Membership {
   readonly generation: number;
   readonly members: readonly Member[];
   readonly self: number;
+}
+
+/** The ranks that this worker hosts in a generation. */
+export function ownRanks({ members, self }: Membership): Span {
+  const own = members[self];
+  invariant(own, `member ${self} of ${members.length}`);
+  return own.ranks;
 }
 
 /** On the way into a generation: model, links and state have to be there. */
