@@ -1,4 +1,4 @@
-// MNIST's digits with other questions about them: which digit, and whether it is odd.
+// MNIST's digits with two kinds of labels: which digit it is, and whether it is odd.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
@@ -8,7 +8,7 @@ function read(file) {
 }
 
 function* rows(find, set, question) {
-  // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, for each digit.
+  // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, per digit.
   const images = read(find(`data:mnist/${set}-images-idx3-ubyte`)).subarray(16);
   const labels = read(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
   for (let i = 0; i < labels.length; i++)

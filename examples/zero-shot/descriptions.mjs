@@ -1,5 +1,5 @@
 // What the digits look like, in words; and rows of the digits that may be seen, labelled by their words, so that the others
-// can be recognised by their words alone.
+// can be recognised by nothing but their words.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
@@ -40,7 +40,7 @@ export const vectors = descriptions.map((own) =>
 /** Pictures of 28×28 numbers from 0 to 1, and their digits. */
 export function* read(find, set) {
   const bytesOf = (file) => (file.endsWith('.gz') ? gunzipSync(readFileSync(file)) : readFileSync(file));
-  // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, for each digit.
+  // IDX: a header of 16 and 8 bytes, then 28×28 pixels, or a byte, per digit.
   const images = bytesOf(find(`data:mnist/${set}-images-idx3-ubyte`)).subarray(16);
   const digits = bytesOf(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
   for (let i = 0; i < digits.length; i++)

@@ -1,4 +1,4 @@
-// How often a run's models recognise digits that they never learnt, by the words that describe them.
+// How often a run's models recognise digits that they never learned, by the words that describe them.
 //   node examples/zero-shot/recognise.mjs RUN
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

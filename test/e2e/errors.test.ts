@@ -68,7 +68,7 @@ describe('what a user got wrong', () => {
       {
         exit: 2,
         code: 'RECIPE_UNKNOWN_KEY',
-        text: /teacher\.optimiser is not a key that exists here; the nearest is optimizer/,
+        text: /teacher\.optimiser is not a known key; the nearest is optimizer/,
       },
     ],
     [

@@ -72,7 +72,7 @@ test('every combination is run with every seed, with one teacher; a second time 
 
 test.each([
   [['--vary', 'distill.alpha=1,x'], 'RECIPE_INVALID: distill.alpha is "x"'],
-  [['--vary', 'student.epoch=1,2'], 'RECIPE_UNKNOWN_KEY: student.epoch is not a key that exists here'],
+  [['--vary', 'student.epoch=1,2'], 'RECIPE_UNKNOWN_KEY: student.epoch is not a known key'],
   [['--vary', 'alpha'], 'USAGE: --vary alpha is not path=value,value,…'],
   [['--metric', 'accuracy'], 'USAGE: --metric accuracy is not one that mse has'],
 ])('%j is refused before anything is trained', async (args, message) => {

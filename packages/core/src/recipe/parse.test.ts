@@ -45,11 +45,11 @@ test('defaults are filled in', () => {
 test('an unknown key is named with its path and the nearest right one', () => {
   expect(errorOf((recipe) => (recipe['teachr'] = {}))).toMatchObject({
     code: 'RECIPE_UNKNOWN_KEY',
-    message: expect.stringContaining('teachr is not a key that exists here; the nearest is teacher'),
+    message: expect.stringContaining('teachr is not a known key; the nearest is teacher'),
   });
   expect(errorOf((recipe) => (recipe['teacher'].epoch = 3))).toMatchObject({
     code: 'RECIPE_UNKNOWN_KEY',
-    message: expect.stringContaining('teacher.epoch is not a key that exists here; the nearest is epochs'),
+    message: expect.stringContaining('teacher.epoch is not a known key; the nearest is epochs'),
   });
   expect(errorOf((recipe) => (recipe['teacher'].model.layers[0].activaton = 'relu'))).toMatchObject({
     message: expect.stringContaining('teacher.model.layers[0].activaton'),

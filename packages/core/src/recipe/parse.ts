@@ -72,7 +72,7 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
     const full = pathText([...path, key]);
     return new StillhouseError(
       'RECIPE_UNKNOWN_KEY',
-      `${full} is not a key that exists here${known.length ? `; the nearest is ${closest(key, known)}` : ''}`,
+      `${full} is not a known key${known.length ? `; the nearest is ${closest(key, known)}` : ''}`,
     );
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
