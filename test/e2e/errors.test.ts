@@ -196,14 +196,14 @@ describe('what a user got wrong', () => {
     expectRefusal(await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', taken]), {
       exit: 2,
       code: 'OUT_EXISTS',
-      text: /exists already/,
+      text: /already exists/,
     });
     expect(readdirSync(taken)).toEqual(['precious']);
     const below = join(scratch.write('a-file', ''), 'out');
     expectRefusal(await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', below]), {
       exit: 3,
       code: 'OUT_UNWRITABLE',
-      text: /cannot be made/,
+      text: /cannot be created/,
     });
     expectRefusal(await scratch.run(['evaluate', scratch.folder]), {
       exit: 2,

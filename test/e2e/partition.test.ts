@@ -118,7 +118,7 @@ const partitions: readonly [string, (isCut: boolean) => void, RegExp][] = [
   [
     'two workers cannot reach each other',
     (isCut) => separate('1', '3', isCut),
-    /left out for 30 s: it and other workers cannot reach each other/,
+    /is left out for 30 s: it and other workers cannot reach each other/,
   ],
   ['the coordinator is cut off from the workers', (isCut) => setLink('c', !isCut), /said nothing for 3 s|joined/],
 ];

@@ -314,7 +314,7 @@ describe('of TFJS', () => {
     ).toMatch(/TEACHER_UNLIKE: the teacher .*nine does not take rows of shape \[2\]/);
     const { folder } = await scratch.train(smallRecipe());
     expect(await refused(recipeFor(folder))).toMatch(
-      /TEACHER_UNLIKE: the teacher .* was trained by mse, and the recipe's loss is softmaxCrossEntropy/,
+      /TEACHER_UNLIKE: the teacher .* was trained with mse, but the recipe's loss is softmaxCrossEntropy/,
     );
     expect(
       await refused({ ...taughtBy({ pretrained: [folder, folder] }), distill: { terms: [{ name: 'hint' }] } }),

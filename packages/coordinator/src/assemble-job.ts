@@ -27,7 +27,7 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
   }
 }
 
-/** All of augmentation but mixup is for images. */
+/** Every kind of augmentation except mixup is for images. */
 function refuseAugment(
   recipe: Recipe,
   {
@@ -49,7 +49,7 @@ function refuseAugment(
     if (name)
       throw new StillhouseError(
         'RECIPE_INVALID',
-        `${part}.augment.${name} is for images, and rows have the shape [${inputShape.join(', ')}]`,
+        `${part}.augment.${name} is for images, but rows have the shape [${inputShape.join(', ')}]`,
       );
   }
 }

@@ -16,7 +16,7 @@ type Part = ToCoordinator & { type: 'statePart' };
 
 interface Taking {
   readonly id: number;
-  /** The link that it comes over, once it does. */
+  /** The link that it arrives over, once it does. */
   link: Link | undefined;
   readonly sink: CheckpointSink;
   readonly hash: Hash;
@@ -33,7 +33,7 @@ export class CheckpointTaker {
     private readonly dispatch: (event: CoordinatorEvent) => void,
   ) {}
 
-  /** @param worker who is to send its state; it does so over another link */
+  /** @param worker the worker that must send its state; it does so over another link */
   begin(id: number, worker: Link | undefined): void {
     this.abandon();
     try {
@@ -55,7 +55,7 @@ export class CheckpointTaker {
 
   receive(part: Part, link: Link | undefined): void {
     const taking = this.#taking;
-    // One that was given up, or a second worker's.
+    // The part belongs to a checkpoint that was given up, or to a second worker's.
     if (taking?.id !== part.id || (taking.link ?? link) !== link) return link?.close();
     taking.link = link;
     if (part.offset !== taking.received) return;

@@ -1,4 +1,4 @@
-// What goes with a model so that others can feed it and read its outputs: stored in model.json as userDefinedMetadata.
+// What others need to feed a model and to read its outputs; stored in model.json as userDefinedMetadata.
 import {
   datasetOf,
   type FittedColumn,
@@ -17,7 +17,7 @@ export interface ModelMetadata {
     /** How cells of a table, or raw numbers of a tensor, become inputs: `encodeRow` and `encodeCells` of @stillhouse/core. */
     readonly columns: readonly FittedColumn[];
     readonly outputs: number;
-    /** A prediction of regression is output · deviation + mean; empty where the targets were not scaled. */
+    /** A regression prediction is output · deviation + mean; empty if the targets were not scaled. */
     readonly targets: readonly (TargetScale & { readonly name?: string })[];
     /** Names of the classes in the order of the outputs; numbers count from 0 where the data has no names. */
     readonly classes: readonly string[] | null;

@@ -1,4 +1,4 @@
-// Teachers that are there already: their files become blocks like those of data, so that workers need none of this machine's.
+// Pretrained teachers: their files become blocks, like data, so workers need no file of this machine.
 import { createHash } from 'node:crypto';
 import {
   isTrained,
@@ -17,7 +17,7 @@ const encodedOtherwise = [
   'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.',
 ] as const;
 
-/** What a Stillhouse model was trained on must be what the student gets. */
+/** The student must get what a Stillhouse teacher was trained on. */
 function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']>, job: Job): void {
   const { stillhouse: here } = modelMetadata(job, undefined, 'teacher');
   const classes = (each: Partial<ModelMetadata['stillhouse']>): string => JSON.stringify(each.classes ?? null);
@@ -27,17 +27,17 @@ function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']
   const unlike = (what: string, next?: string): never => {
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} ${what}`, next === undefined ? {} : { next });
   };
-  // A teacher of layers alone may have learnt anything.
+  // If only layers are copied, the teacher may have learned anything.
   const isHeard = learnsFromOutputs(job.recipe.distill!);
   if (isHeard && trained.loss !== here.loss)
-    unlike(`was trained by ${trained.loss}, and the recipe's loss is ${here.loss}`);
+    unlike(`was trained with ${trained.loss}, but the recipe's loss is ${here.loss}`);
   if (isHeard && classes(trained) !== classes(here))
-    unlike(`knows the classes ${classes(trained)}, and the data have ${classes(here)}`);
+    unlike(`knows the classes ${classes(trained)}, but the data have ${classes(here)}`);
   if (columns(trained) !== columns(here) || (isHeard && scales(trained) !== scales(here))) unlike(...encodedOtherwise);
 }
 
 /**
- * The models of a recipe's pretrained teacher, written among the blocks.
+ * The models of a recipe's pretrained teacher, stored as blocks.
  * @throws StillhouseError TEACHER_NOT_FOUND, TEACHER_UNLIKE
  */
 export function pretrainedTeachers(

@@ -40,7 +40,7 @@ export function startRecord({ job, recipeFolder, version, startedAt }: RunStart)
   };
 }
 
-/** Whether a job is the one that a record tells of: the same data and models. */
+/** Whether a job is the one that a record describes: the same data and models. */
 export const isSameJob = (record: RunRecord, job: Job): boolean =>
   record.dataset.sha256 === hashJson(job.dataset.sets) && record.assetsSha256 === hashJson(job.assets);
 
@@ -52,19 +52,19 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
     case 'left':
       return { workerId: notice.workerId, what: `left: ${notice.reason}` };
     case 'silent':
-      return { workerId: notice.workerId, what: `has said nothing for ${(notice.silentMs / 1000).toFixed(1)} s` };
+      return { workerId: notice.workerId, what: `has sent no heartbeat for ${(notice.silentMs / 1000).toFixed(1)} s` };
     case 'slow':
       return {
         workerId: notice.workerId,
-        what: `holds up the others: ${Math.round(notice.rankMs)} ms a rank, they take ${Math.round(notice.typicalMs)}`,
+        what: `holds up the others: ${Math.round(notice.rankMs)} ms per rank, the others take ${Math.round(notice.typicalMs)} ms`,
       };
     case 'stalling':
       return {
         workerId: notice.workerId,
-        what: `has got no further for ${(notice.forMs / 1000).toFixed(1)} s, and ${notice.waiting.join(', ')} wait for it`,
+        what: `has made no progress for ${(notice.forMs / 1000).toFixed(1)} s; ${notice.waiting.join(', ')} wait for it`,
       };
     case 'excluded':
-      return { workerId: notice.workerId, what: `left out for ${notice.forMs / 1000} s: ${notice.reason}` };
+      return { workerId: notice.workerId, what: `is left out for ${notice.forMs / 1000} s: ${notice.reason}` };
     case 'waiting':
       return { what: `training waits for ${notice.reason}` };
     case 'notSaved':
@@ -73,7 +73,7 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
       return { what: notice.what };
     case 'checkpointUnusable':
       return {
-        what: `checkpoint ${notice.sha256.slice(0, 12)} cannot be used, ${notice.reason}; the one before it is`,
+        what: `checkpoint ${notice.sha256.slice(0, 12)} cannot be used: ${notice.reason}; the previous one is used`,
       };
     default:
       return undefined;
@@ -87,42 +87,42 @@ const changed = (workers: Workers, workerId: string, change: (worker: Workers[nu
 
 export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: string): RunRecord {
   const incident = incidentOf(notice);
-  const told = incident
+  const updated = incident
     ? { ...record, incidents: [...record.incidents, { at, ...incident }].slice(-incidentsKept) }
     : record;
   switch (notice.type) {
     case 'joined': {
       const { workerId, host, fingerprint } = notice.worker;
-      const known = told.workers.some((worker) => worker.workerId === workerId);
+      const known = updated.workers.some((worker) => worker.workerId === workerId);
       const workers = known
-        ? changed(told.workers, workerId, ({ left, ...worker }) => ({ ...worker, host, fingerprint }))
-        : [...told.workers, { workerId, host, fingerprint }];
-      return { ...told, workers };
+        ? changed(updated.workers, workerId, ({ left, ...worker }) => ({ ...worker, host, fingerprint }))
+        : [...updated.workers, { workerId, host, fingerprint }];
+      return { ...updated, workers };
     }
     case 'left':
       return {
-        ...told,
-        workers: changed(told.workers, notice.workerId, (worker) => ({ ...worker, left: notice.reason })),
+        ...updated,
+        workers: changed(updated.workers, notice.workerId, (worker) => ({ ...worker, left: notice.reason })),
       };
     case 'phaseAssigned': {
-      if (notice.phase !== 'teacher') return told;
+      if (notice.phase !== 'teacher') return updated;
       const ranks = new Map(notice.members.map((member) => [member.workerId, member.ranks]));
       return {
-        ...told,
-        workers: told.workers.map((worker) => ({
+        ...updated,
+        workers: updated.workers.map((worker) => ({
           ...worker,
           ...(ranks.get(worker.workerId) ? { ranks: ranks.get(worker.workerId)! } : {}),
         })),
       };
     }
     case 'resumed':
-      return notice.isFirst ? told : { ...told, membershipChanges: told.membershipChanges + 1 };
+      return notice.isFirst ? updated : { ...updated, membershipChanges: updated.membershipChanges + 1 };
     case 'tuned':
-      return { ...told, tuned: notice.record };
+      return { ...updated, tuned: notice.record };
     case 'phaseDone':
-      return { ...told, [notice.record.phase]: phaseOfRecord(notice.record) };
+      return { ...updated, [notice.record.phase]: phaseOfRecord(notice.record) };
     default:
-      return told;
+      return updated;
   }
 }
 

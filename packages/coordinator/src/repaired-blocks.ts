@@ -1,4 +1,4 @@
-// The blocks of a run as its coordinator hands them out: one that is spoilt or gone is prepared anew from its sources.
+// The blocks of a run as its coordinator hands them out. A corrupt or missing block is prepared again from its sources.
 import { limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import type { BlockFolder, BlockSource } from '@stillhouse/datasets';
 
@@ -8,8 +8,8 @@ export class RepairedBlocks implements BlockSource {
   #repairs = 0;
 
   /**
-   * @param repair writes anew what is missing in the folder
-   * @param onSpoilt hears why a block cannot be used
+   * @param repair writes what is missing in the folder
+   * @param onSpoilt called with the reason why a block cannot be used
    */
   constructor(
     private readonly folder: BlockFolder,
@@ -23,17 +23,18 @@ export class RepairedBlocks implements BlockSource {
   /** @throws StillhouseError BLOCK_CORRUPT, and what preparing throws, such as DATA_CHANGED */
   async read(hash: string): Promise<Uint8Array | undefined> {
     if (!this.#known.has(hash)) return undefined;
-    let why = `${this.folder.file(hash)} is gone`;
+    let why = `${this.folder.file(hash)} is missing`;
     try {
       const bytes = await this.folder.read(hash);
       if (bytes) return bytes;
     } catch (error) {
       why = toErrorRecord(error).message;
     }
-    // Others may have found the same block spoilt, and begun.
+    // Another request may have found the same block corrupt, and begun to repair it.
     if (!this.#repairing) {
-      if (++this.#repairs > limits.blockRepairs) throw new StillhouseError('BLOCK_CORRUPT', `${why}, again and again`);
-      this.onSpoilt(`${why}; it is prepared anew`);
+      if (++this.#repairs > limits.blockRepairs)
+        throw new StillhouseError('BLOCK_CORRUPT', `${why}, even after ${limits.blockRepairs} repairs`);
+      this.onSpoilt(`${why}; it is prepared again`);
       this.folder.remove(hash);
       this.#repairing = this.repair()
         .then(() => undefined)

@@ -25,14 +25,14 @@ import type { RunStore } from './run-store.js';
 
 export interface CoordinatorShellOptions {
   readonly machine: CoordinatorOptions;
-  /** HOST:PORT to listen at. */
+  /** HOST:PORT to listen on. */
   readonly listen: string;
   /** Blocks of data. */
   readonly blocks: { read(hash: string): Promise<Uint8Array | undefined> };
   readonly store: RunStore;
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Searches for the student's numbers, taught by the teacher of this hash if one was trained here; only of runs that are tuned. */
+  /** Searches for the student's hyperparameters, with the teacher of this hash if one was trained here; only for runs that are tuned. */
   readonly tune?: (teacher: string | undefined) => Promise<TunedValues>;
   readonly onNotice: (notice: CoordinatorNotice) => void;
   /** What the coordinator knows, after every tick. */
@@ -43,9 +43,9 @@ export interface RunningCoordinator {
   readonly address: string;
   /** Resolves when the run is over, with the reason if it failed. */
   readonly ended: Promise<ErrorRecord | undefined>;
-  /** Ends the run for a reason of the caller's. */
+  /** Ends the run for a reason that the caller gives. */
   interrupt(error: ErrorRecord): void;
-  /** Tells that the process of a worker has ended by itself. */
+  /** Reports that the process of a worker has ended by itself. */
   crashed(instance: string, error: ErrorRecord): void;
 }
 
@@ -55,7 +55,7 @@ class CoordinatorShell implements RunningCoordinator {
   #nextLink = 1;
   readonly #links = new Map<number, Link>();
   readonly #checkpoints: CheckpointTaker;
-  /** Records that the disk did not take. */
+  /** Records that could not be written yet. */
   #unwritten: JournalRecord[] = [];
   readonly #unsaved = new Set<string>();
   #tickedMs: number;
@@ -89,7 +89,7 @@ class CoordinatorShell implements RunningCoordinator {
   }
 
   #dispatch(event: CoordinatorEvent): void {
-    // A process that has slept may find that another has taken its place.
+    // While this process was asleep, another one may have taken its place.
     if (this.options.clock.now() - this.#tickedMs > 2 * limits.tickIntervalMs && event.type !== 'fenced') {
       this.#tickedMs = this.options.clock.now();
       if (this.#isFenced()) return;
@@ -130,7 +130,7 @@ class CoordinatorShell implements RunningCoordinator {
     });
   }
 
-  /** Whether another coordinator has taken over the folder; this one then writes nothing more. */
+  /** Whether another coordinator has taken over the folder; then this one writes nothing more. */
   #isFenced(): boolean {
     const term = this.options.store.newestTerm();
     if (term > this.options.machine.term) this.#dispatch({ type: 'fenced', term });
@@ -164,7 +164,7 @@ class CoordinatorShell implements RunningCoordinator {
     }
   }
 
-  /** The disk may be full: training goes on, and the user is told once. */
+  /** The disk may be full: training continues, and the user is notified once. */
   #trying(what: string, work: () => void): boolean {
     try {
       work();
@@ -178,7 +178,7 @@ class CoordinatorShell implements RunningCoordinator {
     return true;
   }
 
-  /** Writes records behind those that wait already, in their order. */
+  /** Writes records after those that are waiting already, in order. */
   #writeJournal(records: readonly JournalRecord[]): void {
     if (this.#unwritten.length + records.length === 0 || this.#isFenced()) return;
     this.#unwritten.push(...records);
@@ -187,7 +187,7 @@ class CoordinatorShell implements RunningCoordinator {
     });
   }
 
-  /** Until it is saved the machine asks again. */
+  /** The machine asks again until it is saved. */
   #saveModel({ phase, model, lastGood }: CoordinatorEffect & { type: 'saveModel' }): void {
     if (this.#isFenced()) return;
     let blob = '';
@@ -203,7 +203,7 @@ class CoordinatorShell implements RunningCoordinator {
     }
   }
 
-  /** Blocks of data, weights of a phase that is done, and checkpoints. */
+  /** Blocks of data, weights of a finished phase, and checkpoints. */
   async #sendBlock(link: number, hash: string): Promise<void> {
     const { history } = this.#state;
     const { blocks, store } = this.options;
@@ -225,19 +225,19 @@ class CoordinatorShell implements RunningCoordinator {
       });
     }
     if (bytes) return this.#links.get(link)?.send(...encodeMessage({ type: 'block', hash, bytes }));
-    // A checkpoint of before: whoever asks for it will be told of another one.
+    // An earlier checkpoint: the worker that asks for it will be sent another one's hash.
     if (!this.#state.retired.has(hash))
       this.#dispatch({
         type: 'broken',
         link,
         error: {
           code: 'PROTOCOL_VIOLATION',
-          message: `it asked for block ${hash.slice(0, 12)}, which is not of this run`,
+          message: `it asked for block ${hash.slice(0, 12)}, which does not belong to this run`,
         },
       });
   }
 
-  /** Workers close their links once they have heard that the run is over; those that do not are cut off. */
+  /** Workers close their links once they know that the run is over; links that stay open are cut. */
   async #end(error: ErrorRecord | undefined): Promise<void> {
     this.#stopTicking();
     this.#checkpoints.abandon();
@@ -254,7 +254,7 @@ class CoordinatorShell implements RunningCoordinator {
   }
 }
 
-/** @throws StillhouseError PORT_IN_USE, LISTEN_FAILED, and what the store throws where not even the term can be written */
+/** @throws StillhouseError PORT_IN_USE, LISTEN_FAILED, and what the store throws if not even the term can be written */
 export async function startCoordinator(options: CoordinatorShellOptions): Promise<RunningCoordinator> {
   const shell = new CoordinatorShell(options);
   await shell.listen();

@@ -1,5 +1,5 @@
-// The folder that a run leaves: run.json, events.jsonl, logs/, one folder per model; and what a coordinator that is
-// started again needs: the journal, checkpoints/, and coordinator.json with its secrets.
+// The folder that a run leaves: run.json, events.jsonl, logs/ and one folder per model; and what a restarted coordinator
+// needs: the journal, checkpoints/, and coordinator.json with its secrets.
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -39,7 +39,7 @@ type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Makes a rename, or a new file, last. */
+/** Makes a rename or a new file durable. */
 function syncFolder(path: string): void {
   const folder = openSync(path, 'r');
   try {
@@ -49,12 +49,12 @@ function syncFolder(path: string): void {
   }
 }
 
-/** Written beside the file, synced and renamed: whoever reads, and whatever fails, finds the old content or the new. */
+/** Written next to the file, synced and renamed: a reader always finds the old content or the new, whatever fails. */
 function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): void {
   const part = `${path}.part`;
   const file = openSync(part, 'w', mode);
   try {
-    // A write may take less than it is given.
+    // One call may write fewer bytes than it is given.
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     for (let written = 0; written < bytes.byteLength;) written += writeSync(file, bytes, written);
     fsyncSync(file);
@@ -69,13 +69,13 @@ function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): v
 const writeJson = (path: string, value: unknown, mode?: number): void =>
   writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode);
 
-/** What a coordinator must know of the one before it; readable by its user alone. */
+/** What a coordinator must know about its predecessor; only its user can read it. */
 const secretsSchema = z.object({
   term: z.int(),
   runId: z.string(),
   token: z.string(),
   meshToken: z.string(),
-  /** HOST:PORT at which it listened. */
+  /** HOST:PORT that it listened on. */
   listen: z.string(),
 });
 export type CoordinatorSecrets = Readonly<z.infer<typeof secretsSchema>>;
@@ -94,7 +94,7 @@ export class RunFolder implements RunStore {
     const full = resolve(path);
     try {
       if (existsSync(full) && readdirSync(full).length > 0)
-        throw new StillhouseError('OUT_EXISTS', `${full} exists already`);
+        throw new StillhouseError('OUT_EXISTS', `${full} already exists`);
       mkdirSync(join(full, 'logs'), { recursive: true });
       mkdirSync(join(full, 'checkpoints'), { recursive: true });
       accessSync(full, constants.W_OK);
@@ -102,28 +102,28 @@ export class RunFolder implements RunStore {
       if (cause instanceof StillhouseError) throw cause;
       const code =
         existsSync(full) && (cause as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'OUT_EXISTS' : 'OUT_UNWRITABLE';
-      throw new StillhouseError(code, `${full} cannot be made: ${reasonOf(cause)}`, { cause });
+      throw new StillhouseError(code, `${full} cannot be created: ${reasonOf(cause)}`, { cause });
     }
     return new RunFolder(full);
   }
 
   /**
-   * Opens the folder of a run that is to be continued.
+   * Opens the folder of a run to continue it.
    * @throws StillhouseError RUN_NOT_FOUND
    */
   static open(path: string): RunFolder {
     const full = resolve(path);
     if (!existsSync(join(full, 'run.json')) || !existsSync(join(full, 'coordinator.json')))
-      throw new StillhouseError('RUN_NOT_FOUND', `${full} holds no run that can be continued`);
+      throw new StillhouseError('RUN_NOT_FOUND', `${full} contains no run that can be continued`);
     return new RunFolder(full);
   }
 
-  /** The same folder, with what goes into the files of its models. */
+  /** The same folder, with the metadata for the files of its models. */
   withModelMetadata(metadataOf: (phase: PhaseName) => Record<string, unknown>): RunFolder {
     return new RunFolder(this.path, metadataOf);
   }
 
-  /** Takes the folder back, for a run that did not begin. */
+  /** Removes the folder of a run that did not begin. */
   discard(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
@@ -173,7 +173,7 @@ export class RunFolder implements RunStore {
     this.#write(() => appendFileSync(join(this.path, 'events.jsonl'), `${JSON.stringify(event)}\n`));
   }
 
-  /** The journal's text; a record that was being written when a process died is cut off for good. */
+  /** The journal's text; a record that was being written when a process died is removed from the file. */
   readJournal(): string {
     const path = this.#journalPath;
     if (!existsSync(path)) return '';
@@ -203,7 +203,7 @@ export class RunFolder implements RunStore {
           for (let written = 0; written < line.length;) written += writeSync(file, line, written);
           fsyncSync(file);
         } catch (error) {
-          // Half a record would spoil the next one.
+          // Half a record would corrupt the next one.
           ftruncateSync(file, size);
           throw error;
         }
@@ -284,7 +284,7 @@ export class RunFolder implements RunStore {
     return join(this.path, 'journal.jsonl');
   }
 
-  /** Where a checkpoint is written, and behind it where an earlier version would have written it. */
+  /** Where a checkpoint is written, followed by where an earlier version would have written it. */
   #checkpointPaths({ phase, ops, sha256 }: CheckpointKey): string[] {
     const rest = `${String(ops).padStart(9, '0')}-${sha256.slice(0, 16)}.safetensors`;
     return storedNamesOf(phase).map((name) => join(this.path, 'checkpoints', `${name}-${rest}`));

@@ -1,19 +1,19 @@
-// What a coordinator needs of the place where a run is kept. RunFolder is one on disk; simulations bring their own, with faults.
+// What a coordinator needs from the place where a run is stored. RunFolder stores it on disk; simulations have their own store, with faults.
 import type { CheckpointRecord, ExportedModel, JournalRecord, PhaseName } from '@stillhouse/core';
 
-/** A checkpoint on its way to the disk. */
+/** A checkpoint that is being written. */
 export interface CheckpointSink {
   write(bytes: Uint8Array): void;
-  /** Makes it last: from now on it is there whole, or not at all. */
+  /** Makes it durable: from now on it exists completely, or not at all. */
   commit(record: Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>): void;
   abandon(): void;
 }
 
-/** All calls throw StillhouseError OUT_UNWRITABLE where the disk is full or gone. */
+/** All calls throw StillhouseError OUT_UNWRITABLE if the disk is full or gone. */
 export interface RunStore {
   /** Adds a record to the journal; it is on disk when the call returns. */
   append(record: JournalRecord): void;
-  /** The highest term of any coordinator of this run; 0 where it cannot be read. */
+  /** The highest term of any coordinator of this run; 0 if it cannot be read. */
   newestTerm(): number;
   /** @returns SHA-256 of the weights' bytes */
   saveModel(phase: PhaseName, model: ExportedModel, lastGood: boolean): string;

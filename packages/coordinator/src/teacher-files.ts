@@ -1,4 +1,4 @@
-// The files of a model that is there already, by the format that its path shows.
+// The files of a pretrained model, by the format that its path shows.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { StillhouseError, type TeacherFiles } from '@stillhouse/core';
@@ -6,9 +6,9 @@ import type { ModelMetadata } from './metadata.js';
 
 export interface FoundTeacher {
   readonly format: TeacherFiles['format'];
-  /** By their names below the model's folder, with slashes. */
+  /** By their paths relative to the model's folder, with slashes. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** What Stillhouse wrote about a model of its own. */
+  /** What Stillhouse wrote about a model that it trained. */
   readonly trained?: Partial<ModelMetadata['stillhouse']> | undefined;
 }
 
@@ -21,7 +21,7 @@ interface ModelJson {
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
-/** Of formats that are a file, by its ending. */
+/** Formats that consist of one file, by its extension. */
 const singleFiles: Readonly<Record<string, TeacherFiles['format']>> = {
   '.onnx': 'onnx',
   '.h5': 'keras',
@@ -31,7 +31,7 @@ const singleFiles: Readonly<Record<string, TeacherFiles['format']>> = {
 
 const savedModelFile = 'saved_model.pb';
 
-/** The model that a path means: a run folder's teacher, a folder's own, or the file itself. */
+/** The model that a path refers to: the teacher of a run folder, the model in a folder, or the file itself. */
 function locate(path: string, full: string): string {
   if (!existsSync(full)) throw new StillhouseError('TEACHER_NOT_FOUND', `${path} does not exist`);
   if (!isFolder(full)) return full;
@@ -41,13 +41,13 @@ function locate(path: string, full: string): string {
   if (found === undefined)
     throw new StillhouseError(
       'TEACHER_NOT_FOUND',
-      `${path} holds no model.json, neither in itself nor in teacher/, and no ${savedModelFile}`,
+      `${path} contains no model.json, directly or in teacher/, and no ${savedModelFile}`,
     );
   return found;
 }
 
 /**
- * @param folder that a relative path starts from
+ * @param folder the folder that relative paths start from
  * @throws StillhouseError TEACHER_NOT_FOUND
  */
 export function findTeacher(path: string, folder: string): FoundTeacher {
@@ -88,7 +88,7 @@ export function findTeacher(path: string, folder: string): FoundTeacher {
   if (!json.modelTopology || !Array.isArray(json.weightsManifest))
     throw new StillhouseError(
       'TEACHER_NOT_FOUND',
-      `${path} is no TFJS model: it has no modelTopology and weightsManifest`,
+      `${path} is not a TFJS model: it has no modelTopology and weightsManifest`,
     );
   const shards = json.weightsManifest.flatMap(({ paths }: { paths: readonly string[] }) =>
     paths.map((each) => read(join(home, each))),

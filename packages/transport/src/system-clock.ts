@@ -1,4 +1,4 @@
-// The clock of this machine, as the shells get it.
+// The clock of this machine, as it is passed to the shells.
 import type { Clock } from '@stillhouse/core';
 
 export const systemClock: Clock = {

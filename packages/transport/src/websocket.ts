@@ -1,4 +1,4 @@
-// Links over WebSocket. Decides nothing; frames go in and out whole and in order.
+// Links over WebSocket. They decide nothing; frames arrive and leave whole and in order.
 import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limits, StillhouseError, type Link, type Listener, type Transport } from '@stillhouse/core';
@@ -32,13 +32,13 @@ class WebSocketLink implements Link {
   }
 
   get localHost(): string {
-    // An IPv4 address may be dressed up as an IPv6 one.
+    // An IPv4 address may be written as an IPv6 one.
     return (this.request()?.socket.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '');
   }
 
   send(...parts: Uint8Array[]): void {
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    // A failed send shows as the link closing.
+    // A failed send appears as the link closing.
     parts.forEach((part, i) => this.socket.send(part, { binary: true, fin: i === parts.length - 1 }, () => {}));
   }
 
@@ -71,14 +71,14 @@ class WebSocketLink implements Link {
 function parseAddress(address: string): { host: string; port: number } {
   const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(address);
   const port = Number(match?.[2]);
-  if (!match || port > 65535) throw new StillhouseError('USAGE', `${address} is not HOST:PORT`);
+  if (!match || port > 65535) throw new StillhouseError('USAGE', `${address} does not have the form HOST:PORT`);
   return { host: match[1] || '0.0.0.0', port };
 }
 
 function listenError(error: NodeJS.ErrnoException, address: string): StillhouseError {
   return error.code === 'EADDRINUSE'
     ? new StillhouseError('PORT_IN_USE', `${address} is already in use`, { cause: error })
-    : new StillhouseError('LISTEN_FAILED', `cannot listen at ${address}: ${error.message}`, { cause: error });
+    : new StillhouseError('LISTEN_FAILED', `cannot listen on ${address}: ${error.message}`, { cause: error });
 }
 
 export const webSocketTransport: Transport = {

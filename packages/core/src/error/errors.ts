@@ -16,7 +16,7 @@ const training = (next: string): ErrorKind => ({ exit: exitCodes.training, next 
 export const errorKinds = {
   USAGE: input('Run the command with --help for its options and examples.'),
   RECIPE_NOT_FOUND: input('Check the path of the recipe.'),
-  RECIPE_SYNTAX: input('Mend the file at the place named.'),
+  RECIPE_SYNTAX: input('Fix the file at the line and column named.'),
   RECIPE_UNKNOWN_KEY: input('Rename or remove the key; `stillhouse schema` prints every key that exists.'),
   RECIPE_INVALID: input('Change the value; `stillhouse schema` prints what each key accepts.'),
   DATA_NOT_FOUND: input('Check the path, or set STILLHOUSE_DATA; `stillhouse data fetch mnist` downloads MNIST.'),
@@ -29,33 +29,35 @@ export const errorKinds = {
   DATA_CHANGED: input(
     'Prepare it again with `stillhouse data prepare RECIPE --again`, or put the file back as it was.',
   ),
-  DATA_MODULE: input('Mend the module: it must export a function of { folder } that yields rows.'),
+  DATA_MODULE: input('Fix the module: it must export a function of { folder } that yields rows.'),
   DATA_READER: environment(
-    'Install stillhouse again: `npm install` fetches DuckDB and sharp for this platform, unless optional dependencies are left out.',
+    'Reinstall stillhouse with its optional dependencies: `npm install` then fetches DuckDB and sharp for this platform.',
   ),
   DATA_SPACE: environment('Make room, or set STILLHOUSE_CACHE to a folder on another disk.'),
   DATA_CHECKSUM: environment('Download the file again; if it fails again, use another mirror with --mirror.'),
   DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),
   MODEL_INVALID: input('Correct the model in the recipe at the layer named.'),
-  MODEL_SHAPE: input('Make the model fit the rows: the first layer their shape, the last one the number of outputs.'),
+  MODEL_SHAPE: input(
+    'Make the model fit the rows: its first layer must take their shape, its last layer must have the number of outputs.',
+  ),
   TEACHER_NOT_FOUND: input(
-    'Give a run folder with a teacher, a model.json or the folder of one, a Keras .h5 or .keras file, an .onnx file, or the folder of a SavedModel; paths are relative to the folder of the recipe.',
+    'Give a run folder with a teacher, a model.json or its folder, a Keras .h5 or .keras file, an .onnx file, or the folder of a SavedModel; paths are relative to the folder of the recipe.',
   ),
-  TEACHER_UNLIKE: input('Give a teacher of the same task, or the data that it was trained on.'),
+  TEACHER_UNLIKE: input('Give a teacher for the same task, or the data that it was trained on.'),
   MODEL_LAYER: input(
-    'Name a layer that the model has; layers of a short list are named by their kind and number, as dense_2.',
+    'Name a layer that the model has; layers of a short list are named by kind and number, such as dense_2.',
   ),
-  MODEL_MODULE: input('Mend the module: it must export a function that returns a tf.LayersModel.'),
+  MODEL_MODULE: input('Fix the module: it must export a function that returns a tf.LayersModel.'),
   TUNE_FOLDS: input('Lower distill.tune.folds, or give the small set more rows.'),
   TUNE_FAILED: training('Narrow the ranges in distill.tune.values: every trial gave numbers that are not finite.'),
-  BACKEND_UNAVAILABLE: environment('Choose another one with --backend, for example wasm or cpu.'),
+  BACKEND_UNAVAILABLE: environment('Choose another backend with --backend, for example wasm or cpu.'),
   BACKEND_KERNEL: environment(
     'Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.',
   ),
   BACKEND_SOURCE: input(
     'Give a TensorFlow wheel, or a folder that holds libtensorflow_cc, libtensorflow_framework and include/, with --from.',
   ),
-  BACKEND_TOOL: environment('Install the tool that is missing.'),
+  BACKEND_TOOL: environment('Install the missing tool.'),
   BACKEND_DOWNLOAD: environment('Check the network, or give a wheel with --from PATH.'),
   BACKEND_SPACE: environment('Make room, or set STILLHOUSE_CACHE to a folder on another disk.'),
   BACKEND_BUILD: environment(
@@ -65,8 +67,8 @@ export const errorKinds = {
   LISTEN_FAILED: environment('Choose an address of this machine with --listen HOST:PORT.'),
   OUT_EXISTS: input('Choose another folder with --out, or remove this one.'),
   OUT_UNWRITABLE: environment('Choose a folder that you may write to with --out.'),
-  RUN_NOT_FOUND: input('Give the folder that `stillhouse run` wrote: it holds run.json.'),
-  RUN_INCOMPLETE: input('Let the run finish first: this folder holds no trained model.'),
+  RUN_NOT_FOUND: input('Give a folder that `stillhouse run` wrote: it contains run.json.'),
+  RUN_INCOMPLETE: input('Let the run finish first: this folder has no trained model.'),
   COORDINATOR_UNREACHABLE: environment('Check the address, and that the coordinator is running.'),
   COORDINATOR_LOST: environment("Look at the coordinator's log for why it ended."),
   PROTOCOL_VERSION: environment('Install the same version of stillhouse on every machine.'),
@@ -84,10 +86,10 @@ export const errorKinds = {
   WORKER_CRASHED: environment(
     'Look at the log of the worker named: the process ended by itself, for example for lack of memory.',
   ),
-  COORDINATOR_FENCED: environment('Nothing: the newer coordinator carries the run on.'),
-  WORKER_FAILED: environment('Look at the log of the worker named: it holds the stack.'),
+  COORDINATOR_FENCED: environment('Nothing to do: the newer coordinator continues the run.'),
+  WORKER_FAILED: environment('Look at the log of the worker named: it has the stack.'),
   PROTOCOL_VIOLATION: environment('Report this as a bug, with the logs of the run folder.'),
-  CHECKPOINT_CORRUPT: environment('Check the disk; the checkpoint before it is used where there is one.'),
+  CHECKPOINT_CORRUPT: environment('Check the disk; the previous checkpoint is used if there is one.'),
   JOURNAL_CORRUPT: environment('Check the disk: the run cannot be continued from this folder.'),
   BLOCK_CORRUPT: environment('Run again; if it happens again, check the memory and disks of both machines.'),
   MODEL_DIVERGED: training('Every worker must build the same model: remove unseeded randomness from the model module.'),
@@ -103,12 +105,12 @@ export const errorKinds = {
 
 export type ErrorCode = keyof typeof errorKinds;
 
-/** An operating error: something the user can mend. Anything else that is thrown is a bug. */
+/** An operating error: something that the user can fix. Anything else that is thrown is a bug. */
 export class StillhouseError extends Error {
   readonly code: ErrorCode;
   /** What to do next, one sentence. */
   readonly next: string;
-  /** Stack of the process where it happened, if that is another one and tells something. */
+  /** Stack in the process where it happened, if that is another process and the stack is informative. */
   readonly remoteStack: string | undefined;
 
   constructor(
@@ -128,7 +130,7 @@ export class StillhouseError extends Error {
   }
 }
 
-/** Whether a code blames what the user wrote, which is the same on every machine. */
+/** Whether a code blames the user's input, which is the same on every machine. */
 export function isInputError(code: string): boolean {
   return code in errorKinds && errorKinds[code as ErrorCode].exit === exitCodes.input;
 }
@@ -137,7 +139,7 @@ export function isInputError(code: string): boolean {
 export interface ErrorRecord {
   readonly code: ErrorCode | 'BUG';
   readonly message: string;
-  /** What to do next, where it is not what the code always says. */
+  /** What to do next, if it differs from the code's usual advice. */
   readonly next?: string;
   readonly stack?: string;
 }
@@ -165,7 +167,7 @@ export function fromErrorRecord(record: ErrorRecord): Error {
   return error;
 }
 
-/** Asserts what only a programmer can get wrong. */
+/** Asserts something that only a programmer can get wrong. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant: ${message}`);
 }

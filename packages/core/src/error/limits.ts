@@ -1,109 +1,109 @@
-// Every bound of the system in one place; units last in the names.
+// The bounds of the protocol and of memory; units last in the names.
 
 export const limits = {
   /** Largest frame of any link: a trained model, or a segment of a gradient. */
   frameBytes: 1024 * 1024 * 1024,
-  /** Rows of a data block are chosen so that it stays near this size. */
+  /** The number of rows in a data block is chosen so that its size is close to this. */
   blockTargetBytes: 1024 * 1024,
-  /** Sets up to this size are shuffled whole; a rank draws from so many blocks at a time of larger ones. */
+  /** Sets up to this size are shuffled as a whole; in larger ones a rank draws from `windowBlocks` blocks at a time. */
   shuffledWholeBytes: 64 * 1024 * 1024,
   windowBlocks: 8,
-  /** So many blocks at most are in the windows of all ranks together, if each has one at least. */
+  /** Most blocks in the windows of all ranks together, unless that leaves a rank without one. */
   windowsBlocks: 64,
   /** Files of one source. */
   fileCount: 100_000,
-  /** Categories of a column that becomes an input each, and of any other column. */
+  /** Categories of a column that is one-hot encoded. */
   oneHotCategories: 10_000,
   /** Classes, sources or levels of weights that an epoch draws from in proportion. */
   segmentCount: 200,
   categoryCount: 1_000_000,
-  /** Blocks that a worker holds in memory, but for those that its windows need. */
+  /** Blocks that a worker keeps in memory, apart from those that its windows need. */
   keptBlockBytes: 96 * 1024 * 1024,
   rankCount: 4096,
   workerCount: 1024,
   layerCount: 1000,
   /** Terms of distillation, and transfer sets. */
   termCount: 100,
-  /** A teacher's outputs are kept for rows that come again if all of them take no more than this. */
+  /** A teacher's outputs for rows that come again are kept if all of them together take no more than this. */
   teacherAnswersBytes: 256 * 1024 * 1024,
   /** Pretrained teachers. */
   teacherCount: 100,
-  /** Rows of the large set on which a student's biases are corrected, from so many blocks. */
+  /** Rows of the large set on which a student's biases are corrected, and the blocks that they are drawn from. */
   biasRows: 10_000,
   biasBlocks: 64,
   /** Trials of a search. */
   trialCount: 100_000,
-  /** Rows of a batch whose triples are compared: their number is the cube of it. */
+  /** Rows of a batch whose triples are compared; the number of triples is the cube of this. */
   angleRows: 512,
   rowCount: 2 ** 40,
-  /** A worker says that it lives this often. */
+  /** Time between a worker's heartbeats. */
   heartbeatIntervalMs: 1_000,
-  /** A worker that computes without a pause looks this often at what has come in. */
+  /** A worker that computes without a pause reads its messages this often. */
   breathIntervalMs: 100,
-  /** A worker, or a coordinator, that said nothing for so long is lost, unless the user says otherwise. */
+  /** A worker or coordinator without a heartbeat for this long is lost, unless the user sets another time. */
   heartbeatTimeoutMs: 10_000,
-  /** A worker that said nothing for so long is named, before it counts as lost. */
+  /** A worker without a heartbeat for this long is named, before it counts as lost. */
   silenceNoticeMs: 3_000,
-  /** Members that all wait, and have come no further for so long, are linked anew. */
+  /** If all members wait without progress for this long, they are linked again. */
   stallTimeoutMs: 5_000,
   /** How long reports of peers that cannot be reached are collected before one of them is left out. */
   accusationMs: 1_000,
-  /** A worker that others cannot reach is left out for so long before it is tried again. */
+  /** A worker that others cannot reach is left out for this long before it is tried again. */
   quarantineMs: 30_000,
-  /** Epochs that a coordinator does not know are reported so many at once. */
+  /** Most epochs per report to a coordinator that has missed some. */
   reportsAtOnce: 1_000,
-  /** A message that seems to have been lost is sent again after so long. */
+  /** A message that seems to have been lost is sent again after this long. */
   resendMs: 2_000,
-  /** How long a coordinator that was started again waits for the workers of before. */
+  /** How long a restarted coordinator waits for the workers that its predecessor had. */
   adoptionMs: 3_000,
-  /** How long a worker goes on without its coordinator before it gives up. */
+  /** How long a worker continues without its coordinator before it gives up. */
   coordinatorPatienceMs: 600_000,
   /** The same for a worker of `run`, whose coordinator is its parent. */
   managedPatienceMs: 2_000,
   /** Bytes of training state in one message or frame. */
   statePartBytes: 1024 * 1024,
-  /** A checkpoint is taken so often, unless the user says otherwise. */
+  /** Time between checkpoints, unless the user sets another. */
   checkpointEveryMs: 30_000,
-  /** `run` starts a worker that was killed again so often, after so long. */
+  /** How often `run` restarts a worker that was killed, and after what time. */
   workerRestarts: 5,
   workerRestartMs: 1_000,
-  /** A checkpoint whose next part does not come for so long is given up. */
+  /** A checkpoint whose next part does not arrive for this long is given up. */
   checkpointTimeoutMs: 20_000,
-  /** So many of the newest checkpoints are kept, besides the best one. */
+  /** How many of the newest checkpoints are kept, in addition to the best one. */
   checkpointsKept: 3,
-  /** A worker fetches so many blocks at once, and each so often if it comes with other bytes than its hash says. */
+  /** How many blocks a worker fetches at once, and how often it tries a block whose bytes do not match its hash. */
   blocksAtOnce: 4,
   blockTries: 3,
-  /** A worker that has a block gets so long to hand it out; one that does not is not asked again for so long. */
+  /** How long a worker may take to hand out a block, and how long one that took longer is not asked again. */
   peerBlockMs: 3_000,
   peerRestMs: 60_000,
-  /** So many workers are remembered for each block that they were sent. */
+  /** How many of the workers that were sent a block are remembered. */
   blockHolders: 8,
-  /** So often a coordinator prepares spoilt blocks anew. */
+  /** How often a coordinator prepares corrupt blocks again. */
   blockRepairs: 10,
   /** Blocks that a worker keeps on its disk. */
   cachedBlockBytes: 4 * 1024 ** 3,
-  /** A block that does not come for so long is asked for again. */
+  /** A block that does not arrive for this long is requested again. */
   blockRetryMs: 5_000,
-  /** Ranks move only if that makes a step shorter by this share, and not more often than this. */
+  /** Ranks move only if that makes a step shorter by this share, and at most once per interval. */
   rebalanceGain: 0.15,
   rebalanceIntervalMs: 5_000,
-  /** A worker's speed is its mean over about so long. */
+  /** A worker's speed is its mean over about this time. */
   speedAverageMs: 5_000,
-  /** Steps after which a worker's speed is told. */
+  /** Steps after which a worker reports its speed. */
   timedStepsNeeded: 3,
-  /** How long a worker's speed counts after it has computed last. */
+  /** How long a worker's speed counts after its last computation. */
   measurementKeptMs: 60_000,
-  /** How often a coordinator looks whether somebody is silent or late. */
+  /** How often a coordinator checks for workers that are silent or late. */
   tickIntervalMs: 500,
   /** How long `run` waits for its own workers to join. */
   joinTimeoutMs: 60_000,
   /** How long a connection attempt may take. */
   connectTimeoutMs: 5_000,
-  /** How long a worker looks for a coordinator that it has not met yet, and how long it waits between attempts. */
+  /** How long a worker tries to reach its first coordinator, and how long it waits between attempts. */
   connectPatienceMs: 10_000,
   connectPauseMs: 500,
-  /** How long processes get to end by themselves before they are killed. */
+  /** How long processes may take to end by themselves before they are killed. */
   shutdownGraceMs: 2_000,
   /** Progress messages of a worker are at least this far apart. */
   progressIntervalMs: 200,
