@@ -124,16 +124,25 @@ export {
   type LayerConfig,
   type ModelConfig,
   type OptimizerConfig,
-  type PlainSourceConfig,
   type PretrainedTeacherConfig,
   type Recipe,
   type RecipeInput,
-  type SourceConfig,
   type TableConfig,
   type TermConfig,
   type TrainingConfig,
   type TransferConfig,
 } from './recipe/schema.js';
+export {
+  hasTable,
+  isMix,
+  plainSourcesOf,
+  sourceKeyOf,
+  type PlainSourceConfig,
+  type SourceConfig,
+  type SourceConfigOf,
+  type SourceInput,
+  type SourceKey,
+} from './recipe/source/sources.js';
 export { foldsOf, type Fold } from './tune/folds.js';
 export { gaussianProcess } from './tune/gaussian-process.js';
 export { searchState, type Evaluation, type SearchState } from './tune/search.js';

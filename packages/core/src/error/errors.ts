@@ -29,10 +29,11 @@ export const errorKinds = {
   DATA_CHANGED: input(
     'Prepare it again with `stillhouse data prepare RECIPE --again`, or put the file back as it was.',
   ),
-  DATA_MODULE: input('Fix the module: it must export a function of { folder } that yields rows.'),
+  DATA_MODULE: input('Fix the module: it must export a source, or a function that yields rows (docs/extending.md).'),
   DATA_READER: environment(
     'Reinstall stillhouse with its optional dependencies: `npm install` then fetches DuckDB and sharp for this platform.',
   ),
+  DATA_LOCKED: environment('Wait for the other process to end, and run again.'),
   DATA_SPACE: environment('Make room, or set STILLHOUSE_CACHE to a folder on another disk.'),
   DATA_CHECKSUM: environment('Download the file again; if it fails again, use another mirror with --mirror.'),
   DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),

@@ -2,22 +2,14 @@
 import { limits } from '../error/limits.js';
 import { isClassification, metricsOf } from '../metric/metrics.js';
 import { isTrained, type Recipe } from './schema.js';
-
-/** Sources that are tables, with columns. */
-const tableKinds = ['csv', 'parquet', 'jsonl', 'sql'];
+import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
 type Fail = (message: string) => never;
 
 /** What the data section needs beyond its schema. */
 function checkData(recipe: Recipe, fail: Fail): void {
   const { large, small, pool, test, split, table } = recipe.data;
-  const tables = Object.entries({ large, small, pool, test }).filter(
-    ([, source]) =>
-      source &&
-      ('mix' in source ? source.mix.map((each) => each.source) : [source]).some((each) =>
-        tableKinds.some((kind) => kind in each),
-      ),
-  );
+  const tables = Object.entries({ large, small, pool, test }).filter(([, source]) => source && hasTable(source));
   const [firstTable] = tables;
   if (firstTable && !table)
     fail(`data.table is missing: data.${firstTable[0]} is a table, so the target column must be named`);
@@ -28,30 +20,22 @@ function checkData(recipe: Recipe, fail: Fail): void {
   if (sampling?.weights !== undefined && tables.length === 0)
     fail('data.sampling.weights names a column, and no set is a table');
   if (
-    [sampling?.classes, sampling?.weights, 'mix' in large ? large : undefined].filter((each) => each !== undefined)
+    [sampling?.classes, sampling?.weights, isMix(large) ? large : undefined].filter((each) => each !== undefined)
       .length > 1
   )
     fail(
       'data.sampling.classes, data.sampling.weights and data.large.mix each say how rows are drawn: give one of them',
     );
-  if (sampling && !('mix' in large) && sampling.classes === undefined && sampling.weights === undefined)
+  if (sampling && !isMix(large) && sampling.classes === undefined && sampling.weights === undefined)
     fail('data.sampling draws by classes, by weights, or from a mix: give one of them');
   if (sampling?.classes !== undefined && !isClassification(recipe.loss))
     fail(`data.sampling.classes is given, and ${recipe.loss} has no classes`);
-  const mixed = Object.entries({ small, pool, test }).find(([, source]) => source && 'mix' in source);
+  const mixed = Object.entries({ small, pool, test }).find(([, source]) => source && isMix(source));
   if (mixed) fail(`data.${mixed[0]} is a mix: only the large set can be one`);
   if (split?.by !== undefined && tables.length === 0) fail('data.split.by names a column, and no set is a table');
-  const plain = Object.entries({ large, small, test }).flatMap(([name, source]) =>
-    source && 'mix' in source
-      ? source.mix.map((each, i) => [`${name}.mix[${i}].source`, each.source] as const)
-      : source
-        ? [[name, source] as const]
-        : [],
-  );
-  for (const [name, source] of plain)
-    for (const kind of ['idx', 'npy'] as const)
-      if (kind in source && !(source as Record<string, { labels?: string }>)[kind]?.labels)
-        fail(`data.${name}.${kind}.labels is missing: only data.pool has rows without labels`);
+  for (const [name, source] of Object.entries({ large, small, test }))
+    for (const path of source ? missingLabelsOf(source) : [])
+      fail(`data.${name}${path} is missing: only data.pool has rows without labels`);
   const drawn = (['perClass', 'classes'] as const).find((key) => pool?.[key] !== undefined);
   if (drawn) fail(`data.pool.${drawn} is given: the rows of a pool have no labels to draw by`);
   recipe.distill?.transfer.forEach(({ from }, i) => {

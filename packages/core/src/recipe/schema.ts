@@ -2,10 +2,8 @@
 import { z } from 'zod';
 import { limits } from '../error/limits.js';
 import { lossNames, metricNames } from '../metric/names.js';
-
-const count = (max: number) => z.int().min(1).max(max);
-const fraction = z.number().min(0).lt(1);
-const positive = z.number().positive();
+import { count, fraction, positive, seed } from './fields.js';
+import { source } from './source/sources.js';
 
 const activation = z
   .enum([
@@ -168,133 +166,6 @@ const training = {
     .optional()
     .describe('Sets those of the smallest magnitude to 0, more with each epoch, and keeps them there.'),
 };
-
-const sampling = {
-  take: count(limits.rowCount).optional().describe('Uses so many rows, drawn by the seed.'),
-  perClass: count(limits.rowCount)
-    .optional()
-    .describe('Uses so many rows of each class, drawn by the seed (stratified).'),
-  classes: z
-    .array(z.union([z.string(), z.number()]))
-    .min(1)
-    .max(limits.categoryCount)
-    .optional()
-    .describe('Uses rows of these classes alone.'),
-};
-const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.fileCount)]);
-const seed = z
-  .int()
-  .min(0)
-  .max(2 ** 32 - 1);
-const imageSize = z.tuple([count(4096), count(4096)]).describe('Height and width that images are resized to.');
-const images = {
-  size: imageSize,
-  channels: z
-    .union([z.literal(1), z.literal(3)])
-    .default(3)
-    .describe('1: grey. 3: red, green, blue.'),
-  fit: z
-    .enum(['cover', 'contain', 'fill'])
-    .default('cover')
-    .describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
-};
-const labels = z.string().min(1).optional().describe('Needed but by data.pool.');
-const plainSource = z.union([
-  z
-    .strictObject({
-      generator: z.enum(['friedman1', 'noise']),
-      rows: count(1e8),
-      noise: z.number().min(0).default(1),
-      seed: seed.default(0),
-      ...sampling,
-    })
-    .describe('Generated rows.'),
-  z
-    .strictObject({ csv: paths, ...sampling })
-    .describe('Paths of CSV files with a header, gzipped or not; * and ** stand for parts of names.'),
-  z
-    .strictObject({ parquet: paths, ...sampling })
-    .describe('Paths of Parquet files; * and ** stand for parts of names.'),
-  z
-    .strictObject({ jsonl: paths, ...sampling })
-    .describe('Paths of files with one JSON object a line, gzipped or not; * and ** stand for parts of names.'),
-  z
-    .strictObject({ sql: z.string().min(1), ...sampling })
-    .describe(
-      "A DuckDB query over files beside the recipe, such as select a, b from 'logs/*.parquet' where a > 0. Give it an order by where it joins or groups.",
-    ),
-  z
-    .strictObject({ npy: z.strictObject({ inputs: z.string().min(1), labels }), ...sampling })
-    .describe('Paths of two NPY files, whose first dimension counts rows.'),
-  z
-    .strictObject({
-      npz: z.strictObject({
-        file: z.string().min(1),
-        inputs: z.string().min(1).default('x'),
-        labels: z.string().min(1).default('y').describe('Not read of data.pool.'),
-      }),
-      ...sampling,
-    })
-    .describe('Path of an NPZ file, and the names of two of its arrays.'),
-  z
-    .strictObject({ images: z.strictObject({ folder: z.string().min(1), ...images }), ...sampling })
-    .describe('A folder of images with a folder for each class.'),
-  z
-    .strictObject({
-      images: z.strictObject({
-        csv: z.string().min(1),
-        path: z.string().min(1).default('path'),
-        label: z.string().min(1).default('label'),
-        ...images,
-      }),
-      ...sampling,
-    })
-    .describe('A CSV file with a column of paths, relative to it, and a column of labels.'),
-  z
-    .strictObject({
-      tfrecord: paths,
-      inputs: z.string().min(1),
-      label: z.string().min(1),
-      shape: z.array(count(1e7)).min(1).optional(),
-      image: z.strictObject(images).optional(),
-      ...sampling,
-    })
-    .describe(
-      'Paths of TFRecord files of tf.Example, gzipped or not: the features that hold inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.',
-    ),
-  z
-    .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default'), ...sampling })
-    .describe(
-      'A JavaScript module that exports a function of { folder, find }, which yields rows: objects of cells where data.table is given, else { x, y } with numbers.',
-    ),
-  z
-    .strictObject({
-      idx: z.strictObject({
-        images: z.string().min(1),
-        labels,
-        size: imageSize.optional(),
-        pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.'),
-      }),
-      ...sampling,
-    })
-    .describe('Paths of IDX files, gzipped or not. "data:" stands for the data folder.'),
-]);
-
-const mix = z
-  .strictObject({
-    mix: z
-      .array(
-        z.strictObject({
-          source: plainSource,
-          share: positive.describe('Share of an epoch’s rows; shares need not sum to 1.'),
-        }),
-      )
-      .min(2)
-      .max(100),
-    ...sampling,
-  })
-  .describe('Several sources of one kind, drawn from in proportion.');
-const source = z.union([plainSource, mix]);
 
 const missing = z
   .enum(['error', 'mean', 'drop'])
@@ -673,8 +544,6 @@ export type LayerConfig = z.output<typeof layer>;
 export type OptimizerConfig = z.output<typeof optimizer>;
 export type LearningRateSchedule = z.output<typeof schedule>;
 export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
-export type SourceConfig = z.output<typeof source>;
-export type PlainSourceConfig = z.output<typeof plainSource>;
 export type AugmentConfig = z.output<typeof augment>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;

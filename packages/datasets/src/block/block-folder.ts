@@ -1,9 +1,10 @@
 // A folder of blocks, each a file named by its hash. Files take their names last, so that what is there is whole.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
-import { sha256 } from './blocks.js';
+import { sha256 } from '../file/sha256.js';
+import { writeWhole } from '../file/write-whole.js';
 
 /** Where bytes of the run are found by their hash. */
 export interface BlockSource {
@@ -28,11 +29,10 @@ export class BlockFolder implements BlockSource {
 
   /** @throws StillhouseError DATA_SPACE */
   write(hash: string, bytes: Uint8Array): void {
-    const partial = `${this.file(hash)}.${process.pid}`;
     try {
       mkdirSync(this.path, { recursive: true });
-      writeFileSync(partial, bytes);
-      renameSync(partial, this.file(hash));
+      // Verified by its hash whenever it is read.
+      writeWhole(this.file(hash), bytes, { isSynced: false });
     } catch (cause) {
       throw notWritten(this.path, cause);
     }

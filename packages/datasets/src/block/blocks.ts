@@ -1,5 +1,4 @@
 // Blocks: rows as safetensors files, named by the SHA-256 of their bytes. A block has a tensor for each column, and y.
-import { createHash } from 'node:crypto';
 import {
   bytesOf,
   cellSize,
@@ -20,8 +19,7 @@ import {
   type SetManifest,
   type TensorType,
 } from '@stillhouse/core';
-
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+import { sha256 } from '../file/sha256.js';
 
 /** What rows look like in blocks. */
 export interface BlockShape {

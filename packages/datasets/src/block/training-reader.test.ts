@@ -16,7 +16,8 @@ import {
   type Schedule,
   type SetManifest,
 } from '@stillhouse/core';
-import { encodeBlock, sha256, type BlockShape } from './blocks.js';
+import { sha256 } from '../file/sha256.js';
+import { encodeBlock, type BlockShape } from './blocks.js';
 import { TrainingReader } from './training-reader.js';
 
 const number: FittedColumn = {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { downloadDataset, knownDatasets } from './download.js';
-import { dataFolders } from './files.js';
+import { dataFolders } from '../file/places.js';
 
 let folder: string;
 let server: Server;

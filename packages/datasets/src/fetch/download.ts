@@ -1,9 +1,10 @@
 // Downloads well-known data sets for a user, verified by the SHA-256 of their uncompressed bytes.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { StillhouseError } from '@stillhouse/core';
-import { sha256 } from '../block/blocks.js';
+import { sha256 } from '../file/sha256.js';
+import { writeWhole } from '../file/write-whole.js';
 
 interface DatasetSource {
   /** Folder addresses; the first that answers with the right bytes is used. */
@@ -101,8 +102,7 @@ export async function downloadDataset(
       }
     }
     const bytes = await downloadFile(file, options.mirror ? [options.mirror.replace(/\/?$/, '/')] : mirrors, expected);
-    writeFileSync(`${path}.part`, bytes);
-    renameSync(`${path}.part`, path);
+    writeWhole(path, bytes);
     options.onFile?.(path, bytes.byteLength, false);
   }
   return target;

@@ -1,10 +1,26 @@
-// What a preparation leaves on disk: its result, how far it has come, and a lock while it is under way.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+// What a preparation leaves on disk: its result, and while it is under way how far it has come.
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { StillhouseError, type DatasetManifest } from '@stillhouse/core';
-import type { FileIdentity } from '../fetch/files.js';
+import { z } from 'zod';
+import type { DatasetManifest } from '@stillhouse/core';
+import { BlockFolder } from '../block/block-folder.js';
+import { fileIdentity, type FileIdentity } from '../file/identity.js';
+import { parseJson, readJson } from '../file/read-json.js';
+import { writeWhole } from '../file/write-whole.js';
 import type { Preprocessing } from '../table/preprocessing.js';
 import type { FittedTensors } from '../tensor/tensor-rows.js';
+
+/** How rows become inputs and labels. */
+export interface FittedRows {
+  readonly preprocessing: Preprocessing | null;
+  readonly tensors: FittedTensors | null;
+}
+
+/** What the first reading of the sources has found. */
+export interface Fitted extends FittedRows {
+  /** With what the small set adds to the large one, if it does. */
+  readonly student: FittedRows | null;
+}
 
 export interface PreparedFile extends Fitted {
   readonly manifest: DatasetManifest;
@@ -14,88 +30,106 @@ export interface PreparedFile extends Fitted {
   readonly written: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface Progress {
+interface Progress {
   readonly fitted?: Fitted;
   readonly block?: { readonly set: string; readonly hash: string };
 }
 
-/** How rows become inputs and labels. */
-export interface FittedRows {
-  readonly preprocessing: Preprocessing | null;
-  readonly tensors: FittedTensors | null;
-}
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const numbers = z.array(z.number());
+const strings = z.array(z.string());
+const column = z.looseObject({ name: z.string(), type: z.enum(['number', 'category', 'tensor']), dtype: z.string() });
+const fittedRows = z.object({
+  preprocessing: z
+    .object({
+      columns: z.array(column),
+      targets: z.array(z.object({ name: z.string(), mean: z.number(), deviation: z.number() })),
+      classes: strings.optional(),
+    })
+    .nullable(),
+  tensors: z
+    .object({
+      factors: numbers,
+      offsets: numbers,
+      classCount: z.number().nullable(),
+      classes: strings.nullable(),
+    })
+    .nullable(),
+});
+const fittedSchema = fittedRows.extend({ student: fittedRows.nullable() });
+const modelShape = { inputShape: numbers, columns: z.array(column), outputs: z.number(), classes: strings.nullable() };
+const preparedSchema = fittedSchema.extend({
+  manifest: z.object({
+    ...modelShape,
+    student: z.object(modelShape).optional(),
+    labelCount: z.number(),
+    targets: z.array(z.object({ mean: z.number(), deviation: z.number() })),
+    sets: z.record(
+      z.string(),
+      z.looseObject({ rowCount: z.number(), blockRows: z.number(), blocks: z.array(hash), rowsDigest: z.string() }),
+    ),
+  }),
+  warnings: strings,
+  sources: z.array(fileIdentity),
+  written: z.record(z.string(), z.array(hash)),
+});
+const progressSchema = z.object({
+  fitted: fittedSchema.optional(),
+  block: z.object({ set: z.string(), hash }).optional(),
+});
 
-/** What the first reading of the sources has found out. */
-export interface Fitted extends FittedRows {
-  /** With what the small set adds to the large one, if it does. */
-  readonly student: FittedRows | null;
-}
+const preparedName = 'prepared.json';
 
-export function readJson<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T;
-  } catch {
-    return undefined;
-  }
-}
+/** Undefined if nothing whole has been prepared in the folder. */
+export const readPrepared = (folder: string): PreparedFile | undefined =>
+  readJson<PreparedFile>(join(folder, preparedName), preparedSchema);
 
-export function writeWhole(file: string, text: string): void {
-  writeFileSync(`${file}.${process.pid}`, text);
-  renameSync(`${file}.${process.pid}`, file);
-}
+/** A preparation that is under way, or was interrupted. */
+export class UnfinishedFolder {
+  readonly blocks: BlockFolder;
+  /** What an interrupted preparation had fitted. */
+  readonly fitted: Fitted | undefined;
+  readonly #known = new Map<string, string[]>();
+  readonly #progressFile: string;
 
-/** What an interrupted preparation had done; its last line may be cut off. */
-export function readProgress(file: string): { fitted: Fitted | undefined; blocks: Map<string, string[]> } {
-  const blocks = new Map<string, string[]>();
-  let fitted: Fitted | undefined;
-  for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
-    try {
-      const entry = JSON.parse(line) as Progress;
-      fitted ??= entry.fitted;
-      if (entry.block) blocks.set(entry.block.set, [...(blocks.get(entry.block.set) ?? []), entry.block.hash]);
-    } catch {
-      // The end of the file, or the place where a process was killed.
+  constructor(private readonly path: string) {
+    mkdirSync(path, { recursive: true });
+    this.blocks = new BlockFolder(join(path, 'blocks'));
+    this.#progressFile = join(path, 'progress.jsonl');
+    // The last line may be cut off, where a process was killed.
+    for (const line of existsSync(this.#progressFile) ? readFileSync(this.#progressFile, 'utf8').split('\n') : []) {
+      const entry = parseJson<Progress>(line, progressSchema);
+      this.fitted ??= entry?.fitted;
+      if (!entry?.block) continue;
+      const { set, hash: of } = entry.block;
+      this.#known.set(set, [...this.knownBlocks(set), of]);
     }
   }
-  return { fitted, blocks };
-}
 
-export const lockName = 'lock';
-const lockPollMs = 200;
-const lockTries = 18_000;
-
-/** Lets one process at a time prepare the same data in a folder; a lock whose owner is gone does not count. The folder goes with the lock, if it is empty. */
-export async function lock(scratch: string): Promise<() => void> {
-  const file = join(scratch, lockName);
-  for (let tries = 0; tries < lockTries; tries++) {
-    try {
-      mkdirSync(scratch, { recursive: true });
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
-      return () => {
-        rmSync(file, { force: true });
-        try {
-          rmdirSync(scratch);
-        } catch {
-          // There is something in it, or another process has it now.
-        }
-      };
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    }
-    const owner = Number(existsSync(file) ? readFileSync(file, 'utf8') : 0);
-    if (owner > 0 && !isAlive(owner)) rmSync(file, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, lockPollMs));
+  /** Makes an unfinished preparation of one that was finished, some of whose blocks are gone. */
+  static reopen(path: string, finished: string, { preprocessing, tensors, student, written }: PreparedFile): void {
+    rmSync(path, { recursive: true, force: true });
+    renameSync(finished, path);
+    const unfinished = new UnfinishedFolder(path);
+    unfinished.note({ fitted: { preprocessing, tensors, student } });
+    for (const [set, blocks] of Object.entries(written))
+      for (const of of blocks) unfinished.note({ block: { set, hash: of } });
   }
-  throw new StillhouseError('DATA_SPACE', `another process prepares the same data and does not end`, {
-    next: `Wait for it, or remove ${file}.`,
-  });
-}
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  /** Hashes of the blocks that had been written of a set, or of a segment of one. */
+  knownBlocks(set: string): readonly string[] {
+    return this.#known.get(set) ?? [];
+  }
+
+  note(entry: Progress): void {
+    appendFileSync(this.#progressFile, `${JSON.stringify(entry)}\n`);
+  }
+
+  /** The folder takes its last name, so that what is found there is whole. */
+  finish(folder: string, prepared: PreparedFile): void {
+    writeWhole(join(this.path, preparedName), JSON.stringify(prepared));
+    rmSync(this.#progressFile, { force: true });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(this.path, folder);
   }
 }

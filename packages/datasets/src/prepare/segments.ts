@@ -1,7 +1,7 @@
 // The segments of a set that is drawn from in proportions: which one a row belongs to, and how many rows an epoch draws
 // of each.
-import { dealDraws, StillhouseError, type Recipe, type SetManifest } from '@stillhouse/core';
-import type { StoredRows } from './stored-rows.js';
+import { dealDraws, isMix, StillhouseError, type Recipe, type SetManifest } from '@stillhouse/core';
+import type { StoredRows } from '../row/stored-rows.js';
 
 /** Names the segment of a row, by its place in a chunk. */
 export type SegmentOf = (chunk: StoredRows, i: number) => string;
@@ -50,7 +50,7 @@ export function joinSegments(
 ): Omit<SetManifest, 'rowsDigest'> {
   const ordered = [...segments].sort((a, b) => (a.name < b.name ? -1 : 1));
   const shareOf = ({ name, weight }: WrittenSegment): number => {
-    if ('mix' in large) return large.mix[Number(name)].share;
+    if (isMix(large)) return large.mix[Number(name)].share;
     if (sampling!.weights !== undefined) return weight;
     if (sampling!.classes === 'balanced') return 1;
     const share = sampling!.classes![name];

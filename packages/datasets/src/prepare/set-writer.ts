@@ -10,16 +10,9 @@ import {
   type Numbers,
   type SetManifest,
 } from '@stillhouse/core';
-import {
-  emptyRows,
-  encodeBlock,
-  rowsPerBlock,
-  sha256,
-  windowOf,
-  type BlockRows,
-  type BlockShape,
-} from '../block/blocks.js';
-import type { StoredRows } from './stored-rows.js';
+import { emptyRows, encodeBlock, rowsPerBlock, windowOf, type BlockRows, type BlockShape } from '../block/blocks.js';
+import { sha256 } from '../file/sha256.js';
+import type { StoredRows } from '../row/stored-rows.js';
 
 function copyCells(
   from: Numbers,

@@ -2,7 +2,7 @@
 import { StillhouseError, type Recipe } from '@stillhouse/core';
 import type { Fitted, FittedRows } from './prepared-folder.js';
 import type { Preprocessing } from '../table/preprocessing.js';
-import { canLack } from './stored-rows.js';
+import { canLack } from '../table/table-rows.js';
 import type { Table } from '../table/table.js';
 
 const listed = (columns: readonly { readonly name: string }[]): string => columns.map(({ name }) => name).join(', ');

@@ -1,6 +1,8 @@
 // Generated sets with ten features in [0, 1).
-import { gaussian, hashName, randomStream, type PlainSourceConfig } from '@stillhouse/core';
-import { chunkRows, type TensorSet } from '../tensor/tensor-set.js';
+import { gaussian, hashName, randomStream, type SourceConfigOf } from '@stillhouse/core';
+import { chunkRows } from '../row/chunk.js';
+import type { TensorSet } from '../tensor/tensor-set.js';
+import { defineSource } from './source.js';
 
 const features = 10;
 
@@ -13,8 +15,14 @@ function friedman1(x: Float32Array, noise: number): number {
   return Math.min(Math.max((y + 5) / 40, 0), 1 - 2 ** -24);
 }
 
+export const generator = defineSource<SourceConfigOf<'generator'>>({
+  files: () => [],
+  isRepeatable: () => true,
+  open: (config) => ({ type: 'tensors', tensors: generatorSet(config) }),
+});
+
 /** `noise` draws labels that have nothing to do with the features. */
-export function generatorSet(config: Extract<PlainSourceConfig, { generator: string }>): TensorSet {
+function generatorSet(config: SourceConfigOf<'generator'>): TensorSet {
   return {
     what: `generator ${config.generator}`,
     rowCount: config.rows,
@@ -27,9 +35,7 @@ export function generatorSet(config: Extract<PlainSourceConfig, { generator: str
   };
 }
 
-async function* generate(
-  config: Extract<PlainSourceConfig, { generator: string }>,
-): ReturnType<TensorSet['chunks']> & AsyncGenerator {
+async function* generate(config: SourceConfigOf<'generator'>): ReturnType<TensorSet['chunks']> & AsyncGenerator {
   const next = randomStream(hashName(config.generator), config.seed);
   for (let first = 0; first < config.rows; first += chunkRows) {
     const rowCount = Math.min(chunkRows, config.rows - first);

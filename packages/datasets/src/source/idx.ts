@@ -1,11 +1,12 @@
 // IDX files (LeCun's MNIST format): two zero bytes, type, rank, big-endian sizes, data. Gzipped or not.
 import { gunzipSync } from 'node:zlib';
-import { StillhouseError } from '@stillhouse/core';
-import { readBytes, type DataPlaces } from '../fetch/files.js';
+import { StillhouseError, type SourceConfigOf } from '@stillhouse/core';
+import { readBytes } from '../file/places.js';
 import { resizeImages } from '../tensor/resize.js';
 import { chunksOf, type TensorSet } from '../tensor/tensor-set.js';
+import { defineSource } from './source.js';
 
-export interface IdxTensor {
+interface IdxTensor {
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
@@ -17,7 +18,7 @@ const unsignedByte = 0x08;
  * @param file names the bytes in errors
  * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED
  */
-export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
+function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
   let raw = bytes;
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     try {
@@ -46,28 +47,26 @@ export function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
   return { shape, data: raw.subarray(headerBytes, headerBytes + expected) };
 }
 
-interface IdxConfig {
-  readonly images: string;
-  readonly labels?: string | undefined;
-  /** Height and width that images are resized to. */
-  readonly size?: readonly [number, number] | undefined;
-  /** Black pixels around them. */
-  readonly pad?: number;
-}
+export const idx = defineSource<SourceConfigOf<'idx'>>({
+  files: ({ idx: { images, labels } }, { find }) => (labels === undefined ? [images] : [images, labels]).map(find),
+  isRepeatable: () => true,
+  byName: (path, { name }) =>
+    /-idx\d-ubyte$/.test(name)
+      ? { idx: { images: path, labels: path.replace('images-idx3', 'labels-idx1') } }
+      : undefined,
+  open: (config, { find }) => ({ type: 'tensors', tensors: idxSet(config.idx, find) }),
+});
 
-/**
- * Without a file of labels all of them are 0.
- * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND
- */
-export function idxSet(
-  { images: imagesPath, labels: labelsPath, size, pad = 0 }: IdxConfig,
-  places: DataPlaces,
+/** Without a file of labels all of them are 0. */
+function idxSet(
+  { images: imagesPath, labels: labelsPath, size, pad }: SourceConfigOf<'idx'>['idx'],
+  find: (path: string) => string,
 ): TensorSet {
-  const images = parseIdx(readBytes(imagesPath, places), imagesPath);
+  const images = parseIdx(readBytes(find(imagesPath)), imagesPath);
   const labels =
     labelsPath === undefined
       ? { shape: images.shape.slice(0, 1), data: new Uint8Array(images.shape[0]) }
-      : parseIdx(readBytes(labelsPath, places), labelsPath);
+      : parseIdx(readBytes(find(labelsPath)), labelsPath);
   if (labels.shape.length !== 1)
     throw new StillhouseError('DATA_FORMAT', `${labelsPath} has ${labels.shape.length} dimensions; labels have one`);
   const rowCount = labels.shape[0];

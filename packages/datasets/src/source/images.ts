@@ -1,60 +1,53 @@
 // Images, decoded and resized by sharp: a folder for each class, or a CSV file of paths and labels.
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { StillhouseError } from '@stillhouse/core';
+import { parse } from 'csv-parse/sync';
+import { StillhouseError, type SourceConfigOf } from '@stillhouse/core';
+import { csvTable } from '../table/csv.js';
 import type { TensorSet } from '../tensor/tensor-set.js';
-
-export interface ImageShape {
-  /** Height and width. */
-  readonly size: readonly [number, number];
-  readonly channels: 1 | 3;
-  readonly fit: 'cover' | 'contain' | 'fill';
-}
+import { decodeImage, type ImageShape } from './decode-image.js';
+import { defineSource, type OpenContext } from './source.js';
 
 /** Images decoded at once. */
 const chunkImages = 64;
 
 const endings = /\.(avif|gif|jpe?g|png|svg|tiff?|webp)$/i;
 
-/**
- * Decodes an image to [height, width, channels] bytes.
- * @param source path, or bytes of a file
- * @param what names the image in errors
- * @throws StillhouseError DATA_FORMAT, DATA_READER
- */
-export async function decodeImage(
-  source: string | Uint8Array,
-  { size: [height, width], channels, fit }: ImageShape,
-  what: string,
-): Promise<Uint8Array> {
-  let sharp: (typeof import('sharp'))['default'];
-  try {
-    sharp = (await import('sharp')).default;
-  } catch (cause) {
-    throw new StillhouseError(
-      'DATA_READER',
-      `sharp, which reads images, cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
-      { cause },
-    );
+type ImagesConfig = SourceConfigOf<'images'>['images'];
+
+export const images = defineSource<SourceConfigOf<'images'>>({
+  files: ({ images: config }, { find }) =>
+    'folder' in config ? imagesIn(find(config.folder)) : filesOfList(find(config.csv), config.path),
+  isRepeatable: () => true,
+  byName: (path, { isFolder }) => (isFolder() ? { images: { folder: path, size: [32, 32] } } : undefined),
+  async open({ images: config }, context) {
+    const { find, withLabels } = context;
+    return {
+      type: 'tensors',
+      tensors:
+        'folder' in config ? imageFolder(find(config.folder), config, withLabels) : await listedImages(config, context),
+    };
+  },
+});
+
+async function listedImages(
+  config: Extract<ImagesConfig, { csv: string }>,
+  { find, hasClasses, tables }: OpenContext,
+): Promise<TensorSet> {
+  const csv = find(config.csv);
+  const table = await csvTable([csv], { what: csv, delimiter: ',' }, tables);
+  const rows: { path: string | null; label: string | null }[] = [];
+  for await (const {
+    rowCount,
+    cells: [paths, labels],
+  } of table.chunks([
+    { column: config.path, as: 'text' },
+    { column: config.label, as: 'text' },
+  ])) {
+    for (let i = 0; i < rowCount; i++)
+      rows.push({ path: paths[i] as string | null, label: labels[i] as string | null });
   }
-  try {
-    const image = sharp(source, { limitInputPixels: 2 ** 28 })
-      .rotate()
-      .resize(width, height, { fit, background: '#000' })
-      .flatten({ background: '#000' });
-    const { data, info } = await (channels === 1 ? image.toColourspace('b-w') : image.toColourspace('srgb'))
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels === channels) return data;
-    if (info.channels !== 1) throw new Error(`${info.channels} channels`);
-    return Uint8Array.from({ length: height * width * channels }, (_, i) => data[Math.floor(i / channels)]);
-  } catch (cause) {
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${what} is not an image that can be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  }
+  return imageList(csv, rows, config, hasClasses);
 }
 
 /** @param labels of each file: places among the classes, or numbers */
@@ -88,7 +81,7 @@ function filesSet(
 }
 
 /** Image files of a folder and the folders in it, sorted. */
-export function imagesIn(folder: string): string[] {
+function imagesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => endings.test(name))
     .map((name) => join(folder, name))
@@ -100,7 +93,7 @@ export function imagesIn(folder: string): string[] {
  * The classes are the names of the folders in a folder; without labels folders mean nothing.
  * @throws StillhouseError DATA_FORMAT
  */
-export function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): TensorSet {
+function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): TensorSet {
   const files = imagesIn(folder);
   if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
   if (!withLabels) return filesSet(folder, files, new Float32Array(files.length), { classes: undefined, shape });
@@ -123,7 +116,7 @@ export function imageFolder(folder: string, shape: ImageShape, withLabels: boole
  * @param rows paths, relative to the file that names them, and their labels
  * @throws StillhouseError DATA_CELL, DATA_LABEL, naming the row
  */
-export function imageList(
+function imageList(
   csv: string,
   rows: readonly { path: string | null; label: string | null }[],
   shape: ImageShape,
@@ -145,4 +138,20 @@ export function imageList(
     Float32Array.from(rows, ({ label }) => (classes ? classes.indexOf(label!) : Number(label))),
     { classes, shape },
   );
+}
+
+/** A list of images, and the images that it names; what is wrong with it is said when it is opened. */
+function filesOfList(csv: string, column: string): string[] {
+  let rows: Record<string, string>[];
+  try {
+    rows = parse(readFileSync(csv), { bom: true, columns: true, relax_column_count: true });
+  } catch {
+    return [csv];
+  }
+  return [
+    csv,
+    ...rows
+      .flatMap((row) => (row[column] ? [resolve(dirname(csv), row[column].trim())] : []))
+      .filter((file) => existsSync(file)),
+  ];
 }

@@ -1,12 +1,13 @@
 // What is in a file or folder: columns with their types, missing cells, ranges and most frequent values, or the shape of
 // tensors and their classes, and a recipe to begin with.
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { parseRecipe, StillhouseError, type RecipeInput } from '@stillhouse/core';
-import { locate, type DataPlaces } from '../fetch/files.js';
-import { NumberSummary } from '../table/preprocessing.js';
-import { openSource, TableReader } from './sources.js';
+import { join } from 'node:path';
+import { hasTable, parseRecipe, StillhouseError, type RecipeInput, type SourceInput } from '@stillhouse/core';
+import { locate, type DataPlaces } from '../file/places.js';
+import { NumberSummary } from '../row/number-summary.js';
+import { TableReader } from '../table/duckdb.js';
+import { openContext, openSource, sourceByName, sourceContext } from './sources.js';
 import type { Table } from '../table/table.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
 
@@ -38,28 +39,15 @@ export interface Inspection {
   readonly recipe: RecipeInput;
 }
 
-type SourceInput = RecipeInput['data']['large'];
-
 /**
  * What a path is, by its name.
  * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
  */
 export function sourceOf(path: string, places: DataPlaces): SourceInput {
-  const name = path.replace(/\.gz$/, '');
-  const ending = extname(name).toLowerCase();
-  if (/\*/.test(path) || ending) {
-    if (ending === '.csv') return { csv: path };
-    if (ending === '.parquet' || ending === '.pq') return { parquet: path };
-    if (ending === '.jsonl' || ending === '.ndjson') return { jsonl: path };
-    if (ending === '.npz') return { npz: { file: path } };
-    if (ending === '.npy') return { npy: { inputs: path, labels: path } };
-    if (/^\.tfrecords?$/.test(ending)) return { tfrecord: path, inputs: 'x', label: 'y' };
-    if (/^\.[cm]?js$/.test(ending)) return { module: path };
-  }
-  if (/-idx\d-ubyte$/.test(name)) return { idx: { images: path, labels: path.replace('images-idx3', 'labels-idx1') } };
-  if (statSync(locate(path, places)).isDirectory()) return { images: { folder: path, size: [32, 32] } };
+  const source = sourceByName(path, { find: (wanted) => locate(wanted, places) });
+  if (source) return source;
   throw new StillhouseError('DATA_FORMAT', `${path}: its name does not tell what it is`, {
-    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz but Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with a folder for each class.',
+    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz except Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with a folder for each class.',
   });
 }
 
@@ -70,21 +58,24 @@ export async function inspectSource(
   options: { target?: string | undefined } = {},
 ): Promise<Inspection> {
   const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-inspect-'));
-  mkdirSync(scratch, { recursive: true });
-  const isTable = ['csv', 'parquet', 'jsonl', 'sql'].some((kind) => kind in source);
   const recipe = parseRecipe({
     loss: 'mse',
-    data: { large: source, split: { test: 0.2 }, ...(isTable ? { table: { target: options.target ?? '?' } } : {}) },
+    data: {
+      large: source,
+      split: { test: 0.2 },
+      ...(hasTable(source) ? { table: { target: options.target ?? '?' } } : {}),
+    },
     teacher: { model: { layers: [{ dense: 1 }] } },
   });
-  const reader = new TableReader(places, scratch);
+  const tables = new TableReader(places.recipeFolder, scratch);
   try {
-    const opened = await openSource(recipe.data.large, recipe, { places, reader, withLabels: true });
-    return 'table' in opened
+    const context = openContext(sourceContext(places, tables), recipe, true);
+    const opened = await openSource(recipe.data.large, context);
+    return opened.type === 'table'
       ? await inspectTable(opened.table, source, options.target)
       : await inspectTensors(opened.tensors, source);
   } finally {
-    reader.close();
+    tables.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }

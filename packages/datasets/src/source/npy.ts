@@ -1,13 +1,12 @@
-// NumPy arrays: .npy files (format 1 to 3) and the arrays of .npz files. Rows are read as they are needed.
+// NumPy arrays in .npy files (format 1 to 3). Rows are read as they are needed.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { StillhouseError, zerosOf, type Numbers, type TensorType } from '@stillhouse/core';
-import { locate, unreadable, type DataPlaces } from '../fetch/files.js';
-import { chunkRows, sizeOf, type TensorSet } from '../tensor/tensor-set.js';
+import { StillhouseError, zerosOf, type Numbers, type SourceConfigOf, type TensorType } from '@stillhouse/core';
+import { unreadable } from '../file/places.js';
+import { chunkRows } from '../row/chunk.js';
+import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
+import { defineSource } from './source.js';
 
-/** How numbers of an array lie in its file, and how they are kept. */
+/** How numbers of an array are written in its file, and how they are kept. */
 interface NpyType {
   readonly bytes: number;
   readonly dtype: TensorType;
@@ -100,7 +99,7 @@ function readRows({ path, shape, type, start }: NpyFile, first: number, count: n
 }
 
 /** @param labels all of them are 0 without */
-function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): TensorSet {
+export function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): TensorSet {
   const [rowCount] = inputs.shape;
   const labelShape = labels?.shape ?? [rowCount];
   if (labelShape[0] !== rowCount)
@@ -134,76 +133,16 @@ function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): 
   };
 }
 
-/** @throws StillhouseError DATA_… */
-export function npySet(
-  { inputs, labels }: { inputs: string; labels?: string | undefined },
-  places: DataPlaces,
-): TensorSet {
-  return arraysSet(
-    inputs,
-    openNpy(locate(inputs, places), inputs),
-    labels === undefined ? undefined : openNpy(locate(labels, places), labels),
-  );
-}
-
-/**
- * Unpacks two arrays of an NPZ file into a folder, from which they are read; only the inputs of a pool.
- * @throws StillhouseError DATA_…
- */
-export async function npzSet(
-  { file, inputs, labels }: { file: string; inputs: string; labels: string },
-  places: DataPlaces,
-  scratch: { folder: string; name: string; withLabels: boolean },
-): Promise<TensorSet> {
-  const unpacked = async (array: string): Promise<NpyFile> => {
-    const target = join(scratch.folder, `${scratch.name}-${array.replace(/\W/g, '_')}.npy`);
-    await unzip(locate(file, places), `${array}.npy`, target);
-    return openNpy(target, `${file}, array ${array}`);
-  };
-  return arraysSet(file, await unpacked(inputs), scratch.withLabels ? await unpacked(labels) : undefined);
-}
-
-/** Writes one entry of a ZIP file to another file. */
-async function unzip(path: string, entry: string, target: string): Promise<void> {
-  const { default: yauzl } = await import('yauzl');
-  const zip = await new Promise<import('yauzl').ZipFile>((resolve, reject) =>
-    yauzl.open(path, { lazyEntries: true, autoClose: false }, (error, opened) =>
-      error ? reject(error) : resolve(opened),
+export const npy = defineSource<SourceConfigOf<'npy'>>({
+  files: ({ npy: { inputs, labels } }, { find }) => (labels === undefined ? [inputs] : [inputs, labels]).map(find),
+  isRepeatable: () => true,
+  byName: (path, { name }) => (name.endsWith('.npy') ? { npy: { inputs: path, labels: path } } : undefined),
+  open: ({ npy: { inputs, labels } }, { find }) => ({
+    type: 'tensors',
+    tensors: arraysSet(
+      inputs,
+      openNpy(find(inputs), inputs),
+      labels === undefined ? undefined : openNpy(find(labels), labels),
     ),
-  ).catch((cause: unknown) => {
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${path} is not an NPZ file: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  });
-  try {
-    const names: string[] = [];
-    const found = await new Promise<import('yauzl').Entry | undefined>((resolve, reject) => {
-      zip.on('entry', (each: import('yauzl').Entry) => {
-        names.push(each.fileName);
-        if (each.fileName === entry) resolve(each);
-        else zip.readEntry();
-      });
-      zip.on('end', () => resolve(undefined));
-      zip.on('error', reject);
-      zip.readEntry();
-    });
-    if (!found)
-      throw new StillhouseError(
-        'DATA_COLUMN',
-        `${path} has no array ${entry.replace(/\.npy$/, '')}; it has ${names.map((name) => name.replace(/\.npy$/, '')).join(', ')}`,
-      );
-    const stream = await new Promise<import('node:stream').Readable>((resolve, reject) =>
-      zip.openReadStream(found, (error, opened) => (error ? reject(error) : resolve(opened))),
-    );
-    await pipeline(stream, createWriteStream(target));
-  } catch (cause) {
-    if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_FORMAT', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  } finally {
-    zip.close();
-  }
-}
+  }),
+});

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeColumns, inputWidth, StillhouseError, type FittedColumn } from '@stillhouse/core';
-import { csvTable, TableReader } from '../source/sources.js';
-import { storedTable } from '../prepare/stored-rows.js';
+import { csvTable } from './csv.js';
+import { TableReader } from './duckdb.js';
+import { storedTable } from './table-rows.js';
 
 /**
  * @param text CSV with a header; columns are found by their names, others are not looked at
@@ -15,7 +16,7 @@ export async function encodeCsv(
   columns: readonly FittedColumn[],
 ): Promise<{ rowCount: number; inputs: Float32Array }> {
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-rows-'));
-  const reader = new TableReader({ recipeFolder: folder, dataFolders: [] }, folder);
+  const reader = new TableReader(folder, folder);
   try {
     const file = join(folder, 'rows.csv');
     writeFileSync(file, text);

@@ -1,10 +1,8 @@
 // Tables, read by DuckDB wherever they lie: CSV, Parquet, JSON lines, SQL over them. A column is asked for as numbers, as
 // places among categories, or as text, and comes in chunks of typed arrays, always in the same order.
-import { createReadStream } from 'node:fs';
-import { createGunzip } from 'node:zlib';
-import { parse } from 'csv-parse/sync';
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { missingMarks, StillhouseError, type Numbers } from '@stillhouse/core';
+import type { Chunk } from '../row/chunk.js';
 
 export interface TableColumn {
   readonly name: string;
@@ -20,17 +18,11 @@ export type Want = { readonly column: string } & (
   | { readonly as: 'text' }
 );
 
-/** Cells of consecutive rows, one array for each column that was asked for; text is null where missing. */
-export interface Chunk {
-  readonly rowCount: number;
-  readonly cells: readonly (Numbers | readonly (string | null)[])[];
-}
-
 /** Rows looked at to find out whether text is numbers. */
 const typeSampleRows = 1000;
-const headerBytes = 1024 * 1024;
 
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+export const listed = (texts: readonly string[]): string => `[${texts.map(quoted).join(', ')}]`;
 const named = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const numberTypes = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/;
@@ -291,7 +283,8 @@ export class Table {
   }
 }
 
-function badTable(what: string, cause: unknown): StillhouseError {
+/** Says what DuckDB complains of. */
+export function badTable(what: string, cause: unknown): StillhouseError {
   const text = complaint(cause);
   // A database that has failed inside repeats that for every query.
   const [, inside] =
@@ -324,37 +317,4 @@ function cellsOf(chunk: DuckDBDataChunk, index: number, as: Want['as']): Numbers
     return Uint32Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) + 1 : 0));
   if (!valid) return items as Numbers;
   return Float64Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) : NaN));
-}
-
-/** The names in a CSV file's first line. */
-export async function csvHeader(file: string, delimiter: string): Promise<string[]> {
-  const raw = createReadStream(file, { end: headerBytes });
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const part of file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw) {
-      parts.push(part as Buffer);
-      bytes += (part as Buffer).length;
-      if (bytes >= headerBytes || (part as Buffer).includes(10)) break;
-    }
-  } catch (cause) {
-    // What came before the end of the part that was read is enough.
-    if (bytes === 0) throw new StillhouseError('DATA_TRUNCATED', `${file} is not a whole gzip file`, { cause });
-  } finally {
-    raw.destroy();
-  }
-  let records: string[][];
-  try {
-    records = parse(Buffer.concat(parts), { bom: true, delimiter, to: 1, relax_column_count: true });
-  } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-  if (records.length === 0) throw new StillhouseError('DATA_EMPTY', `${file} is empty: it has no header`);
-  const header = records[0].map((name) => name.trim());
-  const twice = header.find((name, i) => header.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
-  if (twice !== undefined)
-    throw new StillhouseError('DATA_COLUMN', `${file} has two columns named ${JSON.stringify(twice)}`);
-  return header;
 }

@@ -1,8 +1,8 @@
 // Rows of tensors: what is fitted on those of the training part of the large set, and how they lie in blocks.
 import { isClassification, limits, StillhouseError, type LossName, type Recipe } from '@stillhouse/core';
-import { NumberSummary } from '../table/preprocessing.js';
-import type { Selection } from '../prepare/select-rows.js';
-import type { StoredRows } from '../prepare/stored-rows.js';
+import { NumberSummary } from '../row/number-summary.js';
+import type { Selection } from '../row/selection.js';
+import type { StoredRows } from '../row/stored-rows.js';
 import { sizeOf, type TensorSet } from './tensor-set.js';
 
 /** How rows of tensors become inputs and labels. */

@@ -1,6 +1,6 @@
 // Rows that are tensors of one shape with a label each: images, arrays, generated numbers.
 import type { Numbers, TensorType } from '@stillhouse/core';
-import type { Chunk } from '../table/table.js';
+import { chunkRows, type Chunk } from '../row/chunk.js';
 
 export interface TensorSet {
   /** Names the set in errors. */
@@ -17,9 +17,6 @@ export interface TensorSet {
   /** All rows in their order, with two cells: inputs and label. */
   chunks(): AsyncIterable<Chunk & { readonly cells: readonly [inputs: Numbers, labels: Numbers] }>;
 }
-
-/** Rows of a chunk. */
-export const chunkRows = 4096;
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 

@@ -1,24 +1,8 @@
-// Rows as blocks hold them: a cell of each fitted column, and the label. What is wrong with a row is said only if the row is used.
+// Rows of a table as blocks hold them: a cell of each fitted column, and the label.
 import { bucketOf, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
-import type { Preprocessing } from '../table/preprocessing.js';
-import type { Table, Want } from '../table/table.js';
-
-export interface StoredRows {
-  /** Number of the first row in its source. */
-  readonly first: number;
-  readonly rowCount: number;
-  /** One array for each column. */
-  readonly cells: readonly Numbers[];
-  /** One array for each number of a label. */
-  readonly labels: readonly Numbers[];
-  readonly keys: readonly (string | null)[] | undefined;
-  /** How often rows are to be drawn, relative to one another. */
-  readonly weights?: Numbers | undefined;
-  /** Rows that are left out, since a cell is missing. */
-  readonly dropped: ReadonlySet<number>;
-  /** Why a row cannot be used. */
-  readonly problems: ReadonlyMap<number, () => Promise<StillhouseError>>;
-}
+import type { StoredRows } from '../row/stored-rows.js';
+import type { FittedTarget, Preprocessing } from './preprocessing.js';
+import type { Table, Want } from './table.js';
 
 interface Options {
   /** False for rows to predict and those of a pool, whose labels are then zeros. */
@@ -63,41 +47,20 @@ export async function* storedTable(
     const dropped = new Set<number>();
     const problems = new Map<number, () => Promise<StillhouseError>>();
     const at = first;
-    const problem = (row: number, column: string, kind: Problem): void => {
+    const problem: Report = (row, column, kind) => {
       if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column }, kind));
     };
-    const stored = columns.map((column, i): Numbers => {
+    const stored = columns.map((column, i) => {
       const place = places[i];
-      if (place === undefined)
-        return column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
-      const values = cells[place];
-      if (column.type === 'category' && column.encode === 'hash')
-        return Uint32Array.from(values as readonly (string | null)[], (text) =>
-          text === null ? 0 : bucketOf(text, column.buckets),
-        );
-      if (column.type !== 'number') return values as Numbers;
-      const numbers = values as Numbers;
-      for (let row = 0; row < rowCount; row++) {
-        const cell = numbers[row];
-        if (cell - cell === 0 && (column.dtype !== 'F32' || Math.abs(cell) <= largestFloat)) continue;
-        if (cell === cell) problem(row, column.name, 'tooLarge');
-        else if (column.missing === 'drop') dropped.add(row);
-        else if (column.missing === 'error') problem(row, column.name, 'empty');
-      }
-      return numbers;
+      return place === undefined
+        ? missingCells(column, rowCount)
+        : storedCells(column, cells[place], { problem, dropped });
     });
-    const labels = withLabels
-      ? targets.map(({ name, mean, deviation }, k) => {
-          const values = cells[labelsAt + k] as Numbers;
-          const out = new Float32Array(rowCount);
-          for (let row = 0; row < rowCount; row++) {
-            out[row] = classes ? values[row] - 1 : (values[row] - mean) / deviation;
-            if (classes ? values[row] === 0 : !Number.isFinite(out[row]))
-              problem(row, name, classes ? 'unknownClass' : 'notFinite');
-          }
-          return out;
-        })
-      : targets.map(() => new Float32Array(rowCount));
+    const labels = targets.map((target, k) =>
+      withLabels
+        ? labelsOf(target, cells[labelsAt + k] as Numbers, { isClass: classes !== undefined, problem })
+        : new Float32Array(rowCount),
+    );
     const weights = weightAt === undefined ? undefined : (cells[weightAt] as Numbers);
     if (weights)
       for (let row = 0; row < rowCount; row++)
@@ -114,6 +77,47 @@ export async function* storedTable(
     };
     first += rowCount;
   }
+}
+
+type Report = (row: number, column: string, kind: Problem) => void;
+
+const missingCells = (column: FittedColumn, rowCount: number): Numbers =>
+  column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
+
+/** Cells as blocks hold them; rows whose number is missing or too large are reported or dropped. */
+function storedCells(
+  column: FittedColumn,
+  values: Numbers | readonly (string | null)[],
+  { problem, dropped }: { problem: Report; dropped: Set<number> },
+): Numbers {
+  if (column.type === 'category' && column.encode === 'hash')
+    return Uint32Array.from(values as readonly (string | null)[], (text) =>
+      text === null ? 0 : bucketOf(text, column.buckets),
+    );
+  const numbers = values as Numbers;
+  if (column.type !== 'number') return numbers;
+  for (let row = 0; row < numbers.length; row++) {
+    const cell = numbers[row];
+    if (cell - cell === 0 && (column.dtype !== 'F32' || Math.abs(cell) <= largestFloat)) continue;
+    if (cell === cell) problem(row, column.name, 'tooLarge');
+    else if (column.missing === 'drop') dropped.add(row);
+    else if (column.missing === 'error') problem(row, column.name, 'empty');
+  }
+  return numbers;
+}
+
+function labelsOf(
+  { name, mean, deviation }: FittedTarget,
+  values: Numbers,
+  { isClass, problem }: { isClass: boolean; problem: Report },
+): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < values.length; row++) {
+    out[row] = isClass ? values[row] - 1 : (values[row] - mean) / deviation;
+    if (isClass ? values[row] === 0 : !Number.isFinite(out[row]))
+      problem(row, name, isClass ? 'unknownClass' : 'notFinite');
+  }
+  return out;
 }
 
 const largestFloat = 3.4028234663852886e38;

@@ -1,9 +1,7 @@
-// Files of sources: found beside the recipe or under the data folder, by name or pattern, and known by their bytes.
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+// Where files of sources are: beside the recipe or under the data folder, found by name or pattern.
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { globSync } from 'tinyglobby';
 import { cacheFolder, limits, StillhouseError } from '@stillhouse/core';
 
@@ -70,8 +68,7 @@ export function locateAll(paths: string | readonly string[], places: DataPlaces)
 }
 
 /** @throws StillhouseError DATA_NOT_FOUND */
-export function readBytes(path: string, places: DataPlaces): Buffer {
-  const file = locate(path, places);
+export function readBytes(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
@@ -85,28 +82,3 @@ export const unreadable = (file: string, cause: unknown): StillhouseError =>
     `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
     { cause },
   );
-
-/** What a file was when it was prepared. */
-export interface FileIdentity {
-  readonly path: string;
-  readonly bytes: number;
-  readonly modifiedMs: number;
-  readonly sha256: string;
-}
-
-/**
- * Size, time of change and hash of a file.
- * @param known what it was before: one of the same size and time is taken to have the same bytes
- * @throws StillhouseError DATA_NOT_FOUND
- */
-export async function identify(path: string, known?: FileIdentity): Promise<FileIdentity> {
-  try {
-    const { size: bytes, mtimeMs: modifiedMs } = statSync(path);
-    if (known && known.bytes === bytes && known.modifiedMs === modifiedMs) return known;
-    const hash = createHash('sha256');
-    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
-    return { path, bytes, modifiedMs, sha256: hash.digest('hex') };
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}

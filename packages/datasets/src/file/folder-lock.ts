@@ -1,0 +1,71 @@
+// One process at a time works in a folder, also where several hosts share it. A lock shows by its time that its owner is
+// alive; that of a process that was killed is taken over after a while.
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import lockfile from 'proper-lockfile';
+import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+
+const staleMs = 10_000;
+const heartbeatMs = 2_000;
+const pollMs = 200;
+const waitMs = 3_600_000;
+
+export interface FolderLock {
+  /** @throws StillhouseError DATA_LOCKED if another process has taken the folder over */
+  assertHeld(): void;
+  /** The folder goes with the lock, if it is empty. */
+  release(): Promise<void>;
+}
+
+/**
+ * Makes a folder, once no other process works in it.
+ * @param timeoutMs how long to wait for another process
+ * @throws StillhouseError DATA_LOCKED if that process does not end; what the file system throws
+ */
+export async function lockFolder(folder: string, timeoutMs = waitMs): Promise<FolderLock> {
+  let lost: Error | undefined;
+  const unlock = await acquire(folder, timeoutMs, (error) => (lost = error));
+  mkdirSync(folder, { recursive: true });
+  return {
+    assertHeld() {
+      if (lost)
+        throw new StillhouseError(
+          'DATA_LOCKED',
+          `another process has taken ${folder} over: ${toErrorRecord(lost).message}`,
+        );
+    },
+    async release() {
+      if (lost) return;
+      try {
+        rmdirSync(folder);
+      } catch {
+        // There is something in it.
+      }
+      await unlock();
+    },
+  };
+}
+
+async function acquire(
+  folder: string,
+  timeoutMs: number,
+  onCompromised: (error: Error) => void,
+): Promise<() => Promise<void>> {
+  const options = {
+    lockfilePath: `${folder}.lock`,
+    realpath: false,
+    stale: staleMs,
+    update: heartbeatMs,
+    onCompromised,
+  };
+  for (let waitedMs = 0; ; waitedMs += pollMs) {
+    try {
+      return await lockfile.lock(folder, options);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ELOCKED') throw cause;
+      if (waitedMs >= timeoutMs)
+        throw new StillhouseError('DATA_LOCKED', `another process works in ${folder}, and does not end`, { cause });
+    }
+    await delay(pollMs);
+  }
+}

@@ -1,0 +1,26 @@
+// JSON from disk, checked by a schema.
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
+
+/**
+ * Undefined for what is not JSON, or not as the schema says. The value is as it was written, with the order of its keys,
+ * so that hashes of it stay the same.
+ */
+export function parseJson<Value>(text: string, schema: z.ZodType): Value | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return schema.safeParse(value).success ? (value as Value) : undefined;
+}
+
+/** Undefined for a file that is not there, too. */
+export function readJson<Value>(file: string, schema: z.ZodType): Value | undefined {
+  try {
+    return parseJson(readFileSync(file, 'utf8'), schema);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,5 @@
+// The one hash by which blocks, files and prepared sets are known.
+import { createHash } from 'node:crypto';
+
+/** @returns 64 hexadecimal digits */
+export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,0 +1,68 @@
+// What is fitted on the training rows of the large set, and what those of the small set add for the student.
+import { StillhouseError, type Recipe } from '@stillhouse/core';
+import { extendTable, fitTable, type FitOptions, type Preprocessing } from '../table/preprocessing.js';
+import type { Table } from '../table/table.js';
+import { extendTensors, fitTensors } from '../tensor/tensor-rows.js';
+import type { TensorSet } from '../tensor/tensor-set.js';
+import type { OpenedSet, OpenedSets } from './opened-set.js';
+import type { Fitted } from './prepared-folder.js';
+import { isLarge } from './used-sources.js';
+
+/** @throws StillhouseError DATA_… */
+export function fitSets(sets: OpenedSets, recipe: Recipe): Promise<Fitted> {
+  const { large: largeConfig, small: smallConfig } = recipe.data;
+  const large = sets.get('large')!;
+  // Rows of the same source have nothing to add, unless some classes of it were left out.
+  const small = smallConfig && (largeConfig.classes || !isLarge(smallConfig, recipe)) ? sets.get('small') : undefined;
+  if (large.source.type === 'tensors') return fitToTensors(large.source.tensors, { large, small }, recipe);
+  const tables = [...sets.values()].flatMap(({ source }) => (source.type === 'table' ? [source.table] : []));
+  return fitToTables(large.source.table, { large, small, tables }, recipe);
+}
+
+async function fitToTensors(
+  set: TensorSet,
+  { large, small }: { large: OpenedSet; small: OpenedSet | undefined },
+  recipe: Recipe,
+): Promise<Fitted> {
+  const tensors = await fitTensors(set, large.selection, recipe);
+  const added =
+    small?.source.type === 'tensors' && recipe.loss === 'softmaxCrossEntropy'
+      ? await extendTensors(tensors, small.source.tensors, small.selection)
+      : undefined;
+  return { preprocessing: null, tensors, student: added ? { preprocessing: null, tensors: added } : null };
+}
+
+async function fitToTables(
+  table: Table,
+  { large, small, tables }: { large: OpenedSet; small: OpenedSet | undefined; tables: readonly Table[] },
+  { data, loss }: Recipe,
+): Promise<Fitted> {
+  const config = data.table!;
+  const smallTable = small?.source.type === 'table' ? small.source.table : undefined;
+  // A column must be the teacher's, or the student's.
+  for (const name of Object.keys(config.columns)) if (!smallTable?.has(name)) table.column(name);
+  const how: FitOptions = {
+    loss,
+    key: large.key,
+    weight: data.sampling?.weights,
+    sqlTypes: (name) => tables.map((each) => each.columns.find((column) => column.name === name)?.sqlType ?? ''),
+  };
+  const preprocessing = await fitTable(table, large.selection, config, how);
+  const added =
+    small && smallTable
+      ? await extendTable({ base: preprocessing, small: smallTable, large: table }, small.selection, config, how)
+      : undefined;
+  if (added && data.split?.test) refuseColumnsBeyondTest(preprocessing, added);
+  return { preprocessing, tensors: null, student: added ? { preprocessing: added, tensors: null } : null };
+}
+
+/** Test rows of the large set would lack the student's columns. */
+function refuseColumnsBeyondTest(teacher: Preprocessing, student: Preprocessing): void {
+  const column = student.columns.at(teacher.columns.length);
+  if (!column) return;
+  throw new StillhouseError(
+    'DATA_COLUMN',
+    `data.split.test holds rows out of the large set, which has no column ${column.name} for the student`,
+    { next: 'Give data.test with rows that have the column, or do not declare it in data.table.columns.' },
+  );
+}

@@ -1,0 +1,92 @@
+// A source that has been opened for a set, with the rows of it that are used.
+import { StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
+import { selectRows, type RowFacts, type Selection } from '../row/selection.js';
+import { contentOf, type Source } from '../source/source.js';
+import { targetsOf } from '../table/preprocessing.js';
+import { isLarge, type SourceName } from './used-sources.js';
+
+export interface OpenedSet {
+  readonly name: SourceName;
+  readonly source: Source;
+  readonly selection: Selection;
+  /** The column by which rows are held out. */
+  readonly key: string | undefined;
+}
+
+export type OpenedSets = ReadonlyMap<SourceName, OpenedSet>;
+
+export const withLabels = (name: SourceName): boolean => name !== 'pool';
+
+/**
+ * Selects the rows of a set.
+ * @throws StillhouseError DATA_EMPTY, DATA_LABEL
+ */
+export async function openSet(
+  { name, config, source }: { name: SourceName; config: SourceConfig; source: Source },
+  recipe: Recipe,
+): Promise<OpenedSet> {
+  const key = keyOf(name, source, recipe);
+  const { what, rowCount } = contentOf(source);
+  const selection = await selectRows(
+    {
+      what,
+      rowCount,
+      seed: recipe.seed,
+      take: config.take,
+      perClass: config.perClass,
+      classes: config.classes?.map(String),
+      isKeyed: key !== undefined && name !== 'test',
+      validation: name === 'large' ? recipe.teacher.validation : name === 'small' ? recipe.student!.validation : 0,
+      // Rows that are held out of the large set for the test are no other set's either.
+      test: isLarge(config, recipe) && name !== 'test' ? (recipe.data.split?.test ?? 0) : 0,
+    },
+    () => factsOf(source, recipe, key),
+  );
+  return { name, source, selection, key };
+}
+
+/** Rows of a pool are held out by a key only where they may be the large set's. */
+function keyOf(name: SourceName, { type }: Source, recipe: Recipe): string | undefined {
+  return type === 'table' && (name !== 'pool' || isLarge(recipe.data.pool!, recipe))
+    ? recipe.data.split?.by
+    : undefined;
+}
+
+async function* factsOf(source: Source, recipe: Recipe, key: string | undefined): AsyncGenerator<RowFacts> {
+  if (source.type === 'tensors') {
+    for await (const {
+      rowCount,
+      cells: [, labels],
+    } of source.tensors.chunks())
+      for (let i = 0; i < rowCount; i++) yield { label: source.tensors.classes?.[labels[i]] ?? String(labels[i]) };
+    return;
+  }
+  const [target] = targetsOf(recipe.data.table!);
+  for await (const { rowCount, cells } of source.table.chunks([
+    { column: target, as: 'text' },
+    ...(key === undefined ? [] : [{ column: key, as: 'text' } as const]),
+  ])) {
+    const [labels, keys] = cells as (string | null)[][];
+    for (let i = 0; i < rowCount; i++) yield { label: labels[i] ?? '', key: keys?.[i] ?? null };
+  }
+}
+
+/** Sources of one kind have rows that fit into the same blocks. */
+const kindOf = (source: Source, hasLabels: boolean): string =>
+  source.type === 'table'
+    ? 'table'
+    : JSON.stringify([
+        source.tensors.inputShape,
+        source.tensors.dtype,
+        source.tensors.isBytes,
+        hasLabels && source.tensors.classes !== undefined,
+      ]);
+
+/** @throws StillhouseError DATA_FORMAT */
+export function refuseUnlike({ name, source }: OpenedSet, large: OpenedSet): void {
+  if (kindOf(source, withLabels(name)) === kindOf(large.source, withLabels(name))) return;
+  throw new StillhouseError(
+    'DATA_FORMAT',
+    `data.${name} (${contentOf(source).what}) has rows of another kind than data.large (${contentOf(large.source).what})`,
+  );
+}

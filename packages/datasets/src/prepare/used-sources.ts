@@ -1,0 +1,54 @@
+// Which sources of a recipe are prepared, into which sets, and what of the recipe decides about that.
+import { usesPool, type Recipe, type SetName, type SourceConfig } from '@stillhouse/core';
+import { sha256 } from '../file/sha256.js';
+import type { Part } from '../row/selection.js';
+
+export type SourceName = 'large' | 'small' | 'pool' | 'test';
+const sourceNames: readonly SourceName[] = ['large', 'small', 'pool', 'test'];
+
+/** The sets that the parts of each source become. */
+export const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNullable<Part>, SetName>>>>> = {
+  large: { training: 'large', validation: 'largeValidation', test: 'test' },
+  small: { training: 'small', validation: 'smallValidation' },
+  pool: { training: 'pool' },
+  test: { training: 'test' },
+};
+
+/** Raised whenever what is prepared from the same sources changes. */
+const format = 2;
+
+/** What of a recipe decides about its data. */
+export const dataOf = (recipe: Recipe): unknown => ({
+  format,
+  data: recipe.data,
+  loss: recipe.loss,
+  seed: recipe.seed,
+  ranks: recipe.ranks,
+  validation: recipe.teacher.validation,
+  student: recipe.student?.validation ?? null,
+  ...(usesPool(recipe) ? { pool: true } : {}),
+});
+
+/** Names a folder by what decides about its content. */
+export const hashJson = (value: unknown): string => sha256(JSON.stringify(value)).slice(0, 32);
+
+const isUsed = (name: SourceName, recipe: Recipe): boolean =>
+  name === 'small' ? recipe.student !== undefined : name !== 'pool' || usesPool(recipe);
+
+export const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] =>
+  sourceNames.flatMap((name): [SourceName, SourceConfig][] =>
+    recipe.data[name] && isUsed(name, recipe) ? [[name, recipe.data[name]]] : [],
+  );
+
+/** The same for two sets that are drawn from one source. */
+export const sourceId = (config: SourceConfig): string =>
+  JSON.stringify({ ...config, take: undefined, perClass: undefined, classes: undefined });
+
+export const isLarge = (config: SourceConfig, { data: { large } }: Recipe): boolean =>
+  sourceId(config) === sourceId(large);
+
+/** Sets of the recipe that nothing uses, as sentences. */
+export const unusedSets = (recipe: Recipe): string[] => [
+  ...(recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : []),
+  ...(recipe.data.pool && !usesPool(recipe) ? ['data.pool is not used: no distill.transfer takes rows from it'] : []),
+];

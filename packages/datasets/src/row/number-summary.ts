@@ -1,0 +1,47 @@
+// What is fitted on numbers: their count, range, mean and deviation, in one pass.
+import type { Numbers } from '@stillhouse/core';
+
+/** Count, extremes, mean and squared deviation of numbers, chunk by chunk (Chan, Golub and LeVeque 1979). */
+export class NumberSummary {
+  count = 0;
+  missing = 0;
+  min = Infinity;
+  max = -Infinity;
+  mean = 0;
+  #squares = 0;
+
+  constructor(private readonly transform: (value: number) => number = (value) => value) {}
+
+  /** @param rows places of the rows that count; all by default */
+  add(cells: Numbers, rows: readonly number[] | undefined): void {
+    const { transform } = this;
+    const total = rows ? rows.length : cells.length;
+    let shift = NaN;
+    let [count, sum, squares] = [0, 0, 0];
+    for (let i = 0; i < total; i++) {
+      const cell = cells[rows ? rows[i] : i];
+      if (cell !== cell) continue;
+      if (cell < this.min) this.min = cell;
+      if (cell > this.max) this.max = cell;
+      const value = transform(cell);
+      if (count === 0) shift = value;
+      const difference = value - shift;
+      sum += difference;
+      squares += difference * difference;
+      count += 1;
+    }
+    this.missing += total - count;
+    if (count === 0) return;
+    const mean = shift + sum / count;
+    const all = this.count + count;
+    const apart = mean - this.mean;
+    this.#squares += Math.max(0, squares - (sum * sum) / count) + (apart * apart * this.count * count) / all;
+    this.mean += (apart * count) / all;
+    this.count = all;
+  }
+
+  /** Of the population; 0 counts as 1. */
+  get deviation(): number {
+    return Math.sqrt(this.#squares / Math.max(1, this.count)) || 1;
+  }
+}

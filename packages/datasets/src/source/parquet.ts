@@ -1,0 +1,18 @@
+// Parquet files.
+import type { SourceConfigOf } from '@stillhouse/core';
+import { listed } from '../table/table.js';
+import { namesOf } from './names-of.js';
+import { defineSource } from './source.js';
+
+export const parquet = defineSource<SourceConfigOf<'parquet'>>({
+  files: (config, { findAll }) => findAll(config.parquet),
+  isRepeatable: () => true,
+  byName: (path, { name }) => (/\.(parquet|pq)$/.test(name) ? { parquet: path } : undefined),
+  async open(config, { findAll, tables }) {
+    const files = findAll(config.parquet);
+    return {
+      type: 'table',
+      table: await tables.open(namesOf(files, config.parquet), `read_parquet(${listed(files)})`),
+    };
+  },
+});

@@ -1,0 +1,85 @@
+// What a source is, and what a kind of source must be able to do: the built-in ones and those of a user's module alike.
+import type { SourceInput, TableConfig } from '@stillhouse/core';
+import type { TableReader } from '../table/duckdb.js';
+import type { Table } from '../table/table.js';
+import type { TensorSet } from '../tensor/tensor-set.js';
+
+/** What gives the rows: a table of columns, or tensors of one shape. */
+export type Source = {
+  /** Rows of each source of a mix, one after the other. */
+  readonly mixed?: readonly number[];
+} & ({ readonly type: 'table'; readonly table: Table } | { readonly type: 'tensors'; readonly tensors: TensorSet });
+
+/** Objects: cells by column where data.table is given, otherwise { x, y } with numbers. */
+export type Rows = AsyncIterable<unknown> | Iterable<unknown>;
+
+export interface SourceContext {
+  /** Folder of the recipe. */
+  readonly folder: string;
+  /**
+   * The file that a path of a recipe stands for, which may begin with data:.
+   * @throws StillhouseError DATA_NOT_FOUND
+   */
+  readonly find: (path: string) => string;
+  /**
+   * Files that paths or patterns stand for, sorted within each pattern.
+   * @throws StillhouseError DATA_NOT_FOUND
+   */
+  readonly findAll: (paths: string | readonly string[]) => string[];
+  /** Opens tables. */
+  readonly tables: TableReader;
+}
+
+export interface OpenContext extends SourceContext {
+  /** False for a pool, whose rows need no labels. */
+  readonly withLabels: boolean;
+  /** Whether the loss is one for classes. */
+  readonly hasClasses: boolean;
+  /** Of the recipe, where rows are cells of columns. */
+  readonly table: TableConfig | undefined;
+  /**
+   * A source of rows that are yielded one by one. They are written down once, since sources are read more than once.
+   * @param what names them in errors
+   * @throws StillhouseError DATA_MODULE, DATA_EMPTY
+   */
+  readonly fromRows: (what: string, rows: Rows) => Promise<Source>;
+}
+
+/**
+ * A kind of source.
+ * @typeParam Config the source's part of a recipe; for a source of a module, its options
+ */
+export interface SourceKind<Config> {
+  /** Files by whose bytes it is known whether the source's rows have changed, without opening it. */
+  files(config: Config, context: SourceContext): readonly string[] | Promise<readonly string[]>;
+  /** Whether rows come in the same order whenever the source is opened; an interrupted preparation can then continue. */
+  isRepeatable(config: Config, context: SourceContext): boolean | Promise<boolean>;
+  /**
+   * Opens the source. Its rows are read several times, and are the same, in the same order, each time.
+   * @throws StillhouseError DATA_…
+   */
+  open(config: Config, context: OpenContext): Source | Promise<Source>;
+  /** A source for a path whose name tells that it is of this kind. */
+  byName?(path: string, about: PathName): SourceInput | undefined;
+}
+
+export interface PathName {
+  /** The path without .gz, in lower case. */
+  readonly name: string;
+  /** @throws StillhouseError DATA_NOT_FOUND */
+  readonly isFolder: () => boolean;
+}
+
+/**
+ * Types and checks a kind of source; returns it unchanged.
+ * @throws TypeError naming what it lacks
+ */
+export function defineSource<Config>(kind: SourceKind<Config>): SourceKind<Config> {
+  for (const name of ['files', 'isRepeatable', 'open'] as const)
+    if (typeof kind[name] !== 'function') throw new TypeError(`its source has no function ${name}`);
+  return kind;
+}
+
+/** What both kinds of content have: a name for errors, and a count of rows. */
+export const contentOf = (source: Source): { readonly what: string; readonly rowCount: number } =>
+  source.type === 'table' ? source.table : source.tensors;

@@ -1,0 +1,20 @@
+// A DuckDB query over files.
+import { resolve } from 'node:path';
+import { globSync } from 'tinyglobby';
+import type { SourceConfigOf } from '@stillhouse/core';
+import { defineSource } from './source.js';
+
+const queryOf = ({ sql }: SourceConfigOf<'sql'>): string => `(${sql.trim().replace(/;+$/, '')}\n)`;
+
+export const sql = defineSource<SourceConfigOf<'sql'>>({
+  files: async (config, { folder, tables }) =>
+    (await tables.filesIn(queryOf(config))).flatMap((pattern) =>
+      globSync(resolve(folder, pattern), { absolute: true, dot: true }).sort(),
+    ),
+  // Nothing gives the rows of a query an order, unless it has an order by.
+  isRepeatable: () => false,
+  open: async (config, { tables }) => ({
+    type: 'table',
+    table: await tables.open('data.sql', queryOf(config), { isStored: true }),
+  }),
+});

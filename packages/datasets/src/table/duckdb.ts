@@ -1,0 +1,103 @@
+// One DuckDB per preparation or inspection, opened when the first table is: bounded memory, no network, and relative paths
+// that begin at the recipe.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { filesInSyntaxTree } from './query-files.js';
+import { badTable, quoted, Table } from './table.js';
+
+const memoryLimit = '192MB';
+
+export class TableReader {
+  #connection: Promise<DuckDBConnection> | undefined;
+  #close = (): void => {};
+  #views = 0;
+  #spools = 0;
+
+  /**
+   * @param recipeFolder where relative paths of a query begin
+   * @param spillFolder where what does not fit into memory goes
+   */
+  constructor(
+    private readonly recipeFolder: string,
+    private readonly spillFolder: string,
+  ) {}
+
+  /**
+   * @param what names the table in errors
+   * @param relation a table function call or a query in parentheses
+   * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_NOT_FOUND
+   */
+  async open(what: string, relation: string, options: { isStored?: boolean } = {}): Promise<Table> {
+    return Table.open(await this.#connected(), what, relation, { ...options, view: this.#nextView() });
+  }
+
+  /**
+   * Tables one after the other; a column that one of them lacks is missing in its rows.
+   * @throws StillhouseError DATA_FORMAT
+   */
+  async union(tables: readonly Table[]): Promise<Table> {
+    return Table.union(await this.#connected(), tables, this.#nextView());
+  }
+
+  /**
+   * Paths and patterns that a query reads, in the order in which it names them.
+   * @param relation a query in parentheses
+   * @throws StillhouseError DATA_FORMAT
+   */
+  async filesIn(relation: string): Promise<string[]> {
+    const connection = await this.#connected();
+    try {
+      const result = await connection.runAndReadAll(
+        `SELECT json_serialize_sql(${quoted(`SELECT * FROM ${relation}`)}::VARCHAR)`,
+      );
+      return filesInSyntaxTree(String(result.getRows()[0][0]));
+    } catch (cause) {
+      throw badTable('data.sql', cause);
+    }
+  }
+
+  /** A new file for rows that are written down to be read more than once. */
+  spoolFile(name: string): string {
+    const folder = join(this.spillFolder, 'spool');
+    mkdirSync(folder, { recursive: true });
+    return join(folder, `${this.#spools++}-${name}`);
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  #nextView(): string {
+    return `source${this.#views++}`;
+  }
+
+  #connected(): Promise<DuckDBConnection> {
+    return (this.#connection ??= this.#connect());
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    let api: typeof import('@duckdb/node-api');
+    try {
+      api = await import('@duckdb/node-api');
+    } catch (cause) {
+      const [reason] = toErrorRecord(cause).message.split('\n');
+      throw new StillhouseError('DATA_READER', `DuckDB, which reads tables, cannot be loaded: ${reason}`, { cause });
+    }
+    const instance = await api.DuckDBInstance.create(`${this.spillFolder}/queries.duckdb`, {
+      memory_limit: memoryLimit,
+      threads: '2',
+      temp_directory: `${this.spillFolder}/spill`,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    const connection = await instance.connect();
+    this.#close = () => {
+      connection.closeSync();
+      instance.closeSync();
+    };
+    await connection.run(`SET file_search_path = ${quoted(this.recipeFolder)}`);
+    return connection;
+  }
+}

@@ -1,0 +1,5 @@
+// Files with one JSON object per line as a relation: the columns and their types are those of all rows.
+import { listed } from './table.js';
+
+export const jsonLines = (files: readonly string[]): string =>
+  `read_json(${listed(files)}, format = 'newline_delimited', sample_size = -1)`;

@@ -1,0 +1,46 @@
+// The files that a query reads, out of the syntax tree that DuckDB's own parser gives (json_serialize_sql).
+import { z } from 'zod';
+
+const tree = z.object({ error: z.boolean(), error_type: z.string().optional(), error_message: z.string().optional() });
+const baseTable = z.object({ type: z.literal('BASE_TABLE'), table_name: z.string(), query_location: z.number() });
+const tableFunction = z.object({ type: z.literal('TABLE_FUNCTION'), function: z.unknown() });
+const text = z.object({
+  class: z.literal('CONSTANT'),
+  query_location: z.number(),
+  value: z.object({ type: z.object({ id: z.literal('VARCHAR') }), value: z.string() }),
+});
+
+interface Found {
+  readonly path: string;
+  readonly at: number;
+}
+
+const nodesIn = (node: unknown): unknown[] =>
+  typeof node === 'object' && node !== null ? [node, ...Object.values(node).flatMap(nodesIn)] : [];
+
+/** Names of tables may be those of files; arguments of table functions are, or are patterns. */
+function filesAt(node: unknown): Found[] {
+  const table = baseTable.safeParse(node);
+  if (table.success) return [{ path: table.data.table_name, at: table.data.query_location }];
+  const called = tableFunction.safeParse(node);
+  if (!called.success) return [];
+  return nodesIn(called.data.function).flatMap((argument) => {
+    const constant = text.safeParse(argument);
+    return constant.success ? [{ path: constant.data.value.value, at: constant.data.query_location }] : [];
+  });
+}
+
+/**
+ * Paths and patterns in the order in which the query names them.
+ * @param serialized what json_serialize_sql gives
+ * @throws Error with what DuckDB says where it cannot parse the query
+ */
+export function filesInSyntaxTree(serialized: string): string[] {
+  const parsed: unknown = JSON.parse(serialized);
+  const { error, error_message: message } = tree.parse(parsed);
+  if (error) throw new Error(message);
+  return nodesIn(parsed)
+    .flatMap(filesAt)
+    .sort((a, b) => a.at - b.at)
+    .map(({ path }) => path);
+}
