@@ -9,6 +9,7 @@ const floors = {
     ['tune', 'wire'],
     ['coordinator', 'worker'],
   ],
+  datasets: [['file'], ['block', 'fetch', 'row'], ['table', 'tensor'], ['source'], ['prepare']],
 };
 
 const roomRules = Object.entries(floors).flatMap(([name, rooms]) =>
