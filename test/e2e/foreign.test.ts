@@ -129,7 +129,7 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
     ['cut.onnx', /cut\.onnx cannot be loaded: .*protobuf/],
     ['fixed.onnx', /it takes 1 rows at a time and no other number/],
     ['fixed', /it takes 4 rows at a time and no other number/],
-    ['two.onnx', /cannot be loaded: it has the inputs a, b and the outputs of fp32 y; one of each is needed/],
+    ['two.onnx', /cannot be loaded: it has the inputs a, b and the fp32 outputs y; exactly one of each is needed/],
     ['branches.keras', /does not take rows of shape \[10\]/],
     ['channels.onnx', /does not take rows of shape \[10\]/],
     ['branches', /does not take rows of shape \[10\]/],

@@ -67,7 +67,7 @@ describe('without an engine', () => {
       () => scratch.write('tensorflow_cpu-2.21.0-x.whl', 'not a zip'),
       /cannot be read as a wheel/,
     ],
-    ['a folder without libtensorflow', () => scratch.folder, /holds no libtensorflow_cc/],
+    ['a folder without libtensorflow', () => scratch.folder, /does not contain libtensorflow_cc/],
   ])('--from %s', async (_, path, text) => {
     const result = await scratch.run(['backend', 'install', 'tensorflow', '--from', path()], {
       env: { STILLHOUSE_CACHE: scratch.path('cache') },
@@ -107,7 +107,7 @@ describe('without an engine', () => {
     });
     expect(
       await scratch.run(['backend', 'install', 'tensorflow', '--cuda', '--from', 'tensorflow_cpu-2.21.0-x.whl']),
-    ).toMatchObject({ code: 2, stderr: expect.stringMatching(/BACKEND_SOURCE: .* is built without CUDA/) });
+    ).toMatchObject({ code: 2, stderr: expect.stringMatching(/BACKEND_SOURCE: .* was built without CUDA/) });
   });
 
   test('a machine without Python, and one without a compiler, are told what to install', async () => {

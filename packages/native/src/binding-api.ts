@@ -1,4 +1,4 @@
-// The bindings: the parts of tfjs-node-gpu's that are used here, and Stillhouse's own.
+// The native bindings: the parts of tfjs-node-gpu's that are used here, and Stillhouse's own.
 import type * as tf from '@tensorflow/tfjs';
 
 export interface OpAttribute {
@@ -25,12 +25,12 @@ export interface Binding {
   executeOp(name: string, attributes: OpAttribute[], inputIds: number[], outputCount: number): TensorMetadata[];
 }
 
-/** A graph that TensorFlow holds, until it is collected. */
+/** A graph that TensorFlow keeps until this handle is garbage-collected. */
 export interface GraphSession {
   readonly __brand: 'GraphSession';
 }
 
-/** Stillhouse's own binding (binding/graph_session.cc): runs graphs on memory of JavaScript. */
+/** Stillhouse's own binding (binding/graph_session.cc): runs graphs on JavaScript's memory. */
 export interface GraphSessions {
   open(
     graphDef: Uint8Array,

@@ -1,5 +1,5 @@
-// tfjs-node-gpu's own binding and Stillhouse's, compiled against libtensorflow's C API and Node-API, which is stable over
-// Node's versions.
+// tfjs-node-gpu's own binding and Stillhouse's, compiled against libtensorflow's C API and Node-API, which is stable
+// across versions of Node.
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -14,10 +14,10 @@ const { include_dir: nodeApiHeaders } = require('node-api-headers') as { include
 
 export const bindingPackage = '@tensorflow/tfjs-node-gpu';
 export const bindingVersion = '4.22.0';
-/** Of the bindings, below an engine's folder. */
+/** Paths of the bindings, relative to an engine's folder. */
 export const bindingFile = join('lib', 'tfjs_binding.node');
 export const sessionsFile = join('lib', 'graph_session.node');
-/** Stillhouse's own source, beside src/ and dist/ alike. */
+/** Stillhouse's own source, next to both src/ and dist/. */
 const sessionsSource = fileURLToPath(new URL('../binding/graph_session.cc', import.meta.url));
 const packageFolder = 'tfjs-node-gpu';
 

@@ -1,5 +1,5 @@
-// NVIDIA's libraries as the wheels that TensorFlow's own extra "and-cuda" names, laid out where libtensorflow looks for
-// them: its run path holds ../nvidia/PART/lib.
+// NVIDIA's libraries, from the wheels that TensorFlow's own extra "and-cuda" lists, laid out where libtensorflow looks
+// for them: its run path contains ../nvidia/PART/lib.
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
@@ -21,7 +21,7 @@ export function nvidiaRequirements(metadata: string): string[] {
 }
 
 /**
- * @param source the TensorFlow whose requirements these are; beside a Python's, the libraries that it has are linked
+ * @param source the TensorFlow whose requirements these are; if it is a Python's, the libraries next to it are linked
  * @throws StillhouseError BACKEND_SOURCE, BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE
  */
 export async function downloadNvidia(
@@ -34,7 +34,7 @@ export async function downloadNvidia(
     if (!existsSync(beside))
       throw new StillhouseError(
         'BACKEND_SOURCE',
-        `beside ${source.path} there is no folder nvidia with the libraries of CUDA`,
+        `next to ${source.path} there is no folder nvidia with the CUDA libraries`,
         { next: 'Install tensorflow[and-cuda] in that Python, or leave out --from.' },
       );
     tell(`linking ${beside}`);
@@ -45,7 +45,7 @@ export async function downloadNvidia(
   if (requirements.length === 0)
     throw new StillhouseError(
       'BACKEND_SOURCE',
-      `${source.path} names no libraries of CUDA: it is not the build for it`,
+      `${source.path} lists no CUDA libraries: it is not the build for CUDA`,
       { next: 'Give the wheel named tensorflow, not tensorflow_cpu; it exists for Linux.' },
     );
   const wheels = join(downloads, 'nvidia');

@@ -1,4 +1,4 @@
-// @stillhouse/native/engines: loads what was installed into this process, beside TFJS.
+// @stillhouse/native/engines: loads installed engines into this process, next to TFJS.
 export { loadTensorflow, nativeTracing } from './load.js';
 export { openOnnx } from './onnx.js';
 export { registerReluGradient } from './relu-gradient.js';

@@ -1,8 +1,8 @@
-// The GPUs that NVIDIA's driver knows, by its own tool.
+// The GPUs that NVIDIA's driver knows, as its own tool lists them.
 import { run } from './tools.js';
 
 export interface Gpu {
-  /** Stays the same when others come or go; CUDA_VISIBLE_DEVICES takes it. */
+  /** Stays the same when other GPUs come or go; CUDA_VISIBLE_DEVICES accepts it. */
   readonly uuid: string;
   readonly name: string;
   readonly memory: string;
@@ -10,7 +10,7 @@ export interface Gpu {
 }
 
 /**
- * Those that a process of this environment may use, in the driver's order; none without a driver.
+ * The GPUs that a process with this environment may use, in the driver's order; none without a driver.
  * CUDA_VISIBLE_DEVICES narrows them, as it does for CUDA.
  */
 export function visibleGpus(env: NodeJS.ProcessEnv): Gpu[] {
@@ -35,7 +35,7 @@ export function visibleGpus(env: NodeJS.ProcessEnv): Gpu[] {
     const gpu = /^\d+$/.test(entry)
       ? all[Number(entry)]
       : all.find(({ uuid }) => entry !== '' && uuid.startsWith(entry));
-    // CUDA stops at the first that does not exist.
+    // CUDA stops at the first GPU that does not exist.
     if (!gpu) break;
     chosen.push(gpu);
   }

@@ -1,4 +1,4 @@
-// What was recorded of a computation, as a GraphDef. The message classes are tfjs-node-gpu's own.
+// A recorded computation as a GraphDef. The message classes are tfjs-node-gpu's own.
 import type { OpAttribute } from './binding-api.js';
 
 /** Setters of the generated protobuf classes that are used here. */
@@ -11,7 +11,7 @@ export interface GraphNode {
   /** Outputs of other nodes, as name:index. */
   readonly inputs: readonly string[];
   readonly attributes: readonly OpAttribute[];
-  /** Of a constant. */
+  /** Value of a constant. */
   readonly value?: { readonly dtype: number; readonly shape: readonly number[]; readonly bytes: Uint8Array };
 }
 

@@ -1,4 +1,4 @@
-// Where engines lie: one folder per kind and version in the user's cache, complete once its manifest is there.
+// Where engines are stored: one folder per kind and version in the user's cache, complete once its manifest exists.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -6,25 +6,25 @@ import { cacheFolder } from '@stillhouse/core';
 
 type Env = NodeJS.ProcessEnv;
 
-/** Those that train, and onnx, which runs teachers alone. */
+/** The kinds that train, and onnx, which only runs teachers. */
 export const engineKinds = ['tensorflow', 'webgpu', 'onnx'] as const;
 export type EngineKind = (typeof engineKinds)[number];
 
-/** Of what an engine consists: one of another revision is installed anew. */
+/** What an engine consists of has a revision: an engine of another revision is installed again. */
 const revision = 3;
 
-/** What an install wrote, last of all. */
+/** What an install writes last. */
 export interface EngineManifest {
   readonly revision: number;
   readonly kind: EngineKind;
-  /** Of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
+  /** Version of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
   readonly version: string;
   /** Where the library came from. */
   readonly source: string;
   readonly installedAt: string;
-  /** Room that it takes. */
+  /** Disk space that it takes. */
   readonly bytes: number;
-  /** Whether NVIDIA's libraries are with it. */
+  /** Whether it includes NVIDIA's libraries. */
   readonly cuda: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface InstalledEngine {
 }
 
 const manifestFile = 'engine.json';
-/** Of the folder of an install that is under way: NAME.PID.partial. */
+/** Name of the folder of an install in progress: NAME.PID.partial. */
 const partialPattern = /\.(\d+)\.partial$/;
 
 export const downloadsFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'downloads');
@@ -47,7 +47,7 @@ function readManifest(folder: string): EngineManifest | undefined {
   return manifest.revision === revision ? manifest : undefined;
 }
 
-/** The engines of a kind that are installed whole: newest version first, with CUDA before without. */
+/** The completely installed engines of a kind: newest version first, with CUDA before without. */
 export function installedEngines(env: Env, kind: EngineKind): InstalledEngine[] {
   const root = enginesFolder(env, kind);
   if (!existsSync(root)) return [];
@@ -74,7 +74,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Removes what interrupted installs left behind, not those that are under way. */
+/** Removes what interrupted installs left, but not installs in progress. */
 function removeRemains(root: string): void {
   for (const name of readdirSync(root)) {
     const pid = partialPattern.exec(name)?.[1];
@@ -86,9 +86,9 @@ function removeRemains(root: string): void {
 export type ManifestDetails = Pick<EngineManifest, 'version' | 'source' | 'bytes' | 'cuda'>;
 
 /**
- * Has an engine built in a folder of its own, which takes its name last of all: an interrupted install leaves no half
- * engine, one engine gives way to the next only when that is whole, and installs side by side don't meet.
- * @param build fills the folder that it is given, and verifies it
+ * Has an engine built in a separate folder, which gets its final name last: an interrupted install leaves no half
+ * engine, an engine is replaced only by a complete one, and installs at the same time do not disturb each other.
+ * @param build fills the given folder and verifies it
  */
 export async function placeEngine(
   at: { env: Env; kind: EngineKind; name: string },

@@ -1,4 +1,4 @@
-// @stillhouse/native: installs and finds engines in the user's cache. Loads no TFJS; engines.ts is the door that does.
+// @stillhouse/native: installs and finds engines in the user's cache. It loads no TFJS; engines.ts does.
 export { visibleGpus, type Gpu } from './gpus.js';
 export { engineKinds, installedEngines, type EngineKind } from './home.js';
 export { installOnnx, installTensorflow, installWebgpu } from './install.js';

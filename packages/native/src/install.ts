@@ -1,4 +1,4 @@
-// Installs engines: a library from where it is at hand, what lies between it and TFJS, and a training to prove it.
+// Installs engines: gets the library, builds what connects it to TFJS, and trains a small model to prove it.
 import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
@@ -19,11 +19,11 @@ import { onnxVersion, placeOnnx } from './onnx-packages.js';
 import { noGpuHint, placeWebgpu, webgpuVersion, webgpuBackendVersion } from './webgpu-packages.js';
 
 export interface InstallOptions {
-  /** Of TensorFlow: a wheel, or a folder that holds libtensorflow and its headers. */
+  /** For TensorFlow: a wheel, or a folder with libtensorflow and its headers. */
   readonly from?: string;
-  /** Of TensorFlow: with NVIDIA's libraries. */
+  /** For TensorFlow: with NVIDIA's libraries. */
   readonly cuda?: boolean;
-  /** Install again what is there already. */
+  /** Install again even if it is installed already. */
   readonly force?: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly tell: Progress;
@@ -35,7 +35,7 @@ export interface InstallResult {
   readonly fingerprint: string;
 }
 
-/** What an install takes at most, downloads and all. */
+/** The most space that an install takes, downloads included. */
 const neededBytes = { tensorflow: 1.3e9, cuda: 8e9, webgpu: 0.4e9, onnx: 0.7e9 };
 
 function checkSpace(folder: string, needed: number): void {
@@ -44,24 +44,24 @@ function checkSpace(folder: string, needed: number): void {
   if (bavail * bsize < needed) {
     throw new StillhouseError(
       'BACKEND_SPACE',
-      `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(needed / 1e9).toFixed(1)} GB while it is installed`,
+      `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(needed / 1e9).toFixed(1)} GB while it is being installed`,
     );
   }
 }
 
 /** @throws StillhouseError BACKEND_BUILD */
 function verify(kind: EngineKind, folder: string, { env, tell }: InstallOptions): string {
-  tell('verifying: a small model is run');
+  tell('verifying: running a small model');
   const tried = tryEngine(kind, folder, env);
   if ('fingerprint' in tried) return tried.fingerprint;
   throw new StillhouseError(
     'BACKEND_BUILD',
-    `the ${kind} engine is there but does not work: ${tried.reason}`,
+    `the ${kind} engine was installed but does not work: ${tried.reason}`,
     kind === 'webgpu' ? { next: noGpuHint } : {},
   );
 }
 
-/** Bytes of a folder's own files; what is linked is elsewhere. */
+/** Bytes of a folder's own files, without linked ones. */
 function sizeOf(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce(
     (sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0),
@@ -93,11 +93,11 @@ async function install(
 
 function chooseSource({ from, cuda, env, tell }: InstallOptions): Source {
   if (cuda && from !== undefined && basename(from).startsWith('tensorflow_cpu'))
-    throw new StillhouseError('BACKEND_SOURCE', `${from} is built without CUDA`, {
+    throw new StillhouseError('BACKEND_SOURCE', `${from} was built without CUDA`, {
       next: 'Give the wheel named tensorflow-VERSION for Linux, or leave out --from.',
     });
   if (from !== undefined) return sourceFromPath(from);
-  // A TensorFlow that is there may be built without CUDA; its wheel for CUDA is certain to have it.
+  // An installed TensorFlow may have been built without CUDA; the wheel for CUDA certainly has it.
   const python = cuda ? undefined : sourceFromPython();
   if (python) tell(`found TensorFlow ${python.version} in ${python.path}`);
   return python ?? sourceFromPip({ downloads: downloadsFolder(env), cuda: cuda ?? false, tell });

@@ -1,11 +1,11 @@
-// Packages of an engine lie in the cache, away from their dependencies: they get this process's, so that there is one TFJS.
+// An engine's packages are in the cache, away from their dependencies. They use this process's, so there is only one TFJS.
 import Module, { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
 type Resolver = (request: string, parent: { filename?: string } | undefined, ...rest: unknown[]) => string;
 
-/** From now on, what files below `folder` require by name is resolved as if it were required here. */
+/** From now on, packages that files below `folder` require by name are resolved as if they were required here. */
 export function lendDependencies(folder: string): void {
   const loader = Module as unknown as { _resolveFilename: Resolver };
   const original = loader._resolveFilename;

@@ -15,7 +15,7 @@ import type { NativeTools } from './trace.js';
 
 const require = createRequire(import.meta.url);
 
-/** Functions of node:util that the package calls and Node 23 dropped. */
+/** Functions of node:util that the package calls and Node 23 removed. */
 function restoreUtil(): void {
   const old = util as unknown as Record<string, unknown>;
   old['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
@@ -27,9 +27,9 @@ let loaded:
 
 /**
  * Registers an engine, once per process.
- * @param threads intra-op threads, which TensorFlow reads when it is loaded, never again
+ * @param threads intra-op threads, which TensorFlow reads only when it is loaded
  * @param folder of the engine; the newest installed one by default
- * @returns what equal bits depend on: version, device, threads
+ * @returns everything that equal bits depend on: version, device, threads
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 export function loadTensorflow(
@@ -50,7 +50,7 @@ export function loadTensorflow(
     });
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  // On GPUs: kernels that add in a fixed order, fp32 as fp32, and no more memory than is needed.
+  // On GPUs: kernels that add in a fixed order, full fp32, and no more memory than is needed.
   process.env['TF_DETERMINISTIC_OPS'] = '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
@@ -63,7 +63,7 @@ export function loadTensorflow(
       NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend;
     };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
-    // Kernels, and so bits, are chosen by the processor and by whether oneDNN may be used.
+    // Kernels, and so bits, depend on the processor and on whether oneDNN may be used.
     const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
@@ -79,17 +79,17 @@ export function loadTensorflow(
     throw new StillhouseError(
       'BACKEND_UNAVAILABLE',
       `the tensorflow backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
-      { cause, next: 'Install it anew with `stillhouse backend install tensorflow --force`.' },
+      { cause, next: 'Reinstall it with `stillhouse backend install tensorflow --force`.' },
     );
   }
 }
 
-/** What recording graphs takes, while the native backend is the one in use. */
+/** What is needed to record graphs, if the native backend is in use. */
 export function nativeTracing(): NativeTools | undefined {
   return loaded && tf.getBackend() === 'tensorflow'
     ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions }
     : undefined;
 }
 
-/** The folder of the engine that is the backend in use, if that is TensorFlow. */
+/** The folder of the engine in use, if that is TensorFlow. */
 export const folderInUse = (): string | undefined => (tf.getBackend() === 'tensorflow' ? loaded?.folder : undefined);

@@ -7,7 +7,7 @@ import { findTool, run, type Progress } from './tools.js';
 
 const require = createRequire(import.meta.url);
 
-/** The package beside stillhouse, if the user installed it. */
+/** The package next to stillhouse, if the user installed it. */
 function installedPackage(name: string): string | undefined {
   try {
     return dirname(require.resolve(`${name}/package.json`));
@@ -17,7 +17,7 @@ function installedPackage(name: string): string | undefined {
 }
 
 /**
- * Puts the files of a package into a folder, which must not exist.
+ * Puts the files of a package into a folder that must not exist yet.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SOURCE
  */
 export function placeNpmPackage(name: string, version: string, place: { folder: string; tell: Progress }): void {

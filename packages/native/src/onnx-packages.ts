@@ -1,4 +1,4 @@
-// ONNX Runtime in its folder: npm's onnxruntime-node with its build for this platform alone, and what it requires.
+// ONNX Runtime in its folder: npm's onnxruntime-node with only the build for this platform, and what it requires.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const packageFolder = (folder: string, name: string): string => join(folder, 'no
 /** The package, as a file in the folder requires it. */
 export const requireOnnx = (folder: string): unknown => createRequire(join(folder, 'engine.json'))('onnxruntime-node');
 
-/** Removes what lies beside an entry. */
+/** Removes everything next to an entry. */
 function keepOnly(folder: string, name: string): void {
   for (const other of readdirSync(folder)) if (other !== name) rmSync(join(folder, other), { recursive: true });
 }

@@ -1,4 +1,4 @@
-// Models in ONNX, run by ONNX Runtime on the processor.
+// Models in ONNX, run by ONNX Runtime on the CPU.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
@@ -12,7 +12,7 @@ interface OnnxTensor {
 
 interface Metadata {
   readonly name: string;
-  /** Of a tensor; a size that may vary is a name. */
+  /** Shape of a tensor; a size that may vary is a name. */
   readonly type?: string;
   readonly shape?: readonly (number | string)[];
 }
@@ -33,11 +33,11 @@ interface Runtime {
 }
 
 /**
- * Opens a model, which must take one tensor and give out one of fp32; others, such as the label beside probabilities,
- * are left alone.
- * @param threads of ONNX Runtime
+ * Opens a model, which must take one tensor and return one of fp32. Other outputs, such as a label next to
+ * probabilities, are ignored.
+ * @param threads threads of ONNX Runtime
  * @param folder of the engine; the installed one by default
- * @throws StillhouseError BACKEND_UNAVAILABLE where ONNX Runtime is not installed; Error where the model cannot be used
+ * @throws StillhouseError BACKEND_UNAVAILABLE if ONNX Runtime is not installed; Error if the model cannot be used
  */
 export async function openOnnx(
   model: Uint8Array,
@@ -45,11 +45,11 @@ export async function openOnnx(
   folder: string | undefined = installedEngines(process.env, 'onnx')[0]?.folder,
 ): Promise<RunnableModel> {
   if (folder === undefined)
-    throw new StillhouseError('BACKEND_UNAVAILABLE', 'a model in ONNX is run by ONNX Runtime, which is not installed', {
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'a model in ONNX needs ONNX Runtime, which is not installed', {
       next: 'Run `stillhouse backend install onnx` on the machine of the student’s worker.',
     });
   const { InferenceSession, Tensor } = requireOnnx(folder) as Runtime;
-  // One order of additions: so many threads, one operation after the other.
+  // One order of additions: a fixed number of threads, and one operation after the other.
   const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -65,13 +65,13 @@ export async function openOnnx(
   }
 }
 
-/** @throws Error where the model has other inputs and outputs than the rows and what it says about them */
+/** @throws Error if the model's inputs or outputs do not fit the rows */
 function runnable(session: Session, Tensor: Runtime['Tensor']): RunnableModel {
   const inputs = session.inputMetadata;
   const outputs = session.outputMetadata.filter(({ type }) => type === 'float32');
   if (inputs.length !== 1 || outputs.length !== 1)
     throw new Error(
-      `it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the outputs of fp32 ${outputs.map(({ name }) => name).join(', ')}; one of each is needed`,
+      `it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the fp32 outputs ${outputs.map(({ name }) => name).join(', ')}; exactly one of each is needed`,
     );
   const [{ name: input, shape }] = inputs;
   const [{ name: output }] = outputs;

@@ -1,8 +1,8 @@
-// What of a processor decides about kernels, and with them about bits.
+// The properties of a processor that kernels, and so bits, depend on.
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
-/** Instructions by which TensorFlow and oneDNN choose kernels, as Linux names them. */
+/** Instruction sets by which TensorFlow and oneDNN choose kernels, as Linux names them. */
 const choosing = [
   'avx',
   'avx2',
@@ -31,7 +31,7 @@ export function instructionsIn(cpuinfo: string): string[] {
 
 const cpuinfoFile = '/proc/cpuinfo';
 
-/** Model and instructions: virtual machines of one model name need not have the same. */
+/** Model and instruction sets: virtual machines with the same model name need not have the same instruction sets. */
 export function processor(): string {
   const instructions = existsSync(cpuinfoFile) ? instructionsIn(readFileSync(cpuinfoFile, 'utf8')) : [];
   return [cpus()[0]?.model.trim() ?? process.arch, instructions.join('+')].filter(Boolean).join(' ');

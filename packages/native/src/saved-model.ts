@@ -24,21 +24,21 @@ interface SavedModel {
   dispose(): void;
 }
 
-/** A dimension is a message of protobuf, whose first field is its size; −1 may vary. */
+/** A dimension is a protobuf message whose first field is its size; −1 means that it may vary. */
 function sizeOf(dimension: unknown): number | undefined {
   const size = (dimension as { getSize(): number }).getSize();
   return size < 0 ? undefined : size;
 }
 
 /**
- * Opens the signature serving_default of a SavedModel, which must take one tensor and give out one of fp32.
- * @param folder which is read now and not needed later
- * @throws StillhouseError BACKEND_UNAVAILABLE where the backend in use is not TensorFlow; Error where the model cannot be used
+ * Opens the signature serving_default of a SavedModel, which must take one tensor and return one of fp32.
+ * @param folder read now and not needed later
+ * @throws StillhouseError BACKEND_UNAVAILABLE if the backend in use is not TensorFlow; Error if the model cannot be used
  */
 export async function openSavedModel(folder: string): Promise<RunnableModel> {
   const engine = folderInUse();
   if (engine === undefined) {
-    throw new StillhouseError('BACKEND_UNAVAILABLE', 'a SavedModel is run by the tensorflow backend alone', {
+    throw new StillhouseError('BACKEND_UNAVAILABLE', 'only the tensorflow backend can run a SavedModel', {
       next: 'Run `stillhouse backend install tensorflow` on the machine of the student’s worker, and start it with --backend tensorflow; or give the model as ONNX or .keras.',
     });
   }
@@ -54,13 +54,13 @@ export async function openSavedModel(folder: string): Promise<RunnableModel> {
   }
 }
 
-/** @throws Error where the model has other inputs and outputs than the rows and what it says about them */
+/** @throws Error if the model's inputs or outputs do not fit the rows */
 function runnable(model: SavedModel): RunnableModel {
   const inputs = Object.entries(model.signature.inputs);
   const outputs = Object.entries(model.signature.outputs).filter(([, { dtype }]) => dtype === 'float32');
   if (inputs.length !== 1 || outputs.length !== 1) {
     throw new Error(
-      `its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the outputs of fp32 ${outputs.map(([name]) => name).join(', ')}; one of each is needed`,
+      `its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the fp32 outputs ${outputs.map(([name]) => name).join(', ')}; exactly one of each is needed`,
     );
   }
   const [[input, { shape }]] = inputs;

@@ -5,7 +5,7 @@ import { StillhouseError } from '@stillhouse/core';
 import { findTool, missingTool, run, type Progress } from './tools.js';
 import { extractEntries, placeOf } from './wheel.js';
 
-/** The version that was tried with the binding. */
+/** The version that was tested with the binding. */
 export const pinnedVersion = '2.21.0';
 
 export type Source =
@@ -27,14 +27,14 @@ export function sourceFromPath(path: string): Source {
   if (statSync(full).isFile()) {
     const version = /tensorflow[\w]*-(\d+\.\d+\.\d+)/.exec(full)?.[1];
     if (!full.endsWith('.whl') || !version)
-      throw new StillhouseError('BACKEND_SOURCE', `${path} is not named like a TensorFlow wheel`);
+      throw new StillhouseError('BACKEND_SOURCE', `${path} does not have the name of a TensorFlow wheel`);
     return { kind: 'wheel', path: full, version };
   }
   const libraries = [full, join(full, 'lib')].find((folder) => librariesIn(folder).length >= 2);
   if (libraries === undefined || !existsSync(join(full, 'include', 'tensorflow', 'c', 'c_api.h'))) {
     throw new StillhouseError(
       'BACKEND_SOURCE',
-      `${path} holds no libtensorflow_cc, libtensorflow_framework and include/tensorflow/c/c_api.h`,
+      `${path} does not contain libtensorflow_cc, libtensorflow_framework and include/tensorflow/c/c_api.h`,
     );
   }
   return { kind: 'folder', path: full, libraries, version: versionOfHeaders(full) };
@@ -67,7 +67,7 @@ export function sourceFromPython(): Source | undefined {
 }
 
 /**
- * Fetches wheels into `downloads`; pip's own bar is shown where standard error is a terminal.
+ * Fetches wheels into `downloads`; pip's own progress bar is shown if standard error is a terminal.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
  */
 export function downloadWithPip(
@@ -75,12 +75,13 @@ export function downloadWithPip(
   { downloads, tell }: { downloads: string; tell: Progress },
 ): void {
   const python = findTool('python');
-  if (run(python, ['-m', 'pip', '--version']).status !== 0) throw missingTool('python', 'Python is there without pip');
+  if (run(python, ['-m', 'pip', '--version']).status !== 0)
+    throw missingTool('python', 'Python is installed without pip');
   mkdirSync(downloads, { recursive: true });
   const isTerminal = process.stderr.isTTY;
   const before = Date.now();
   tell(`downloading ${requirements.join(', ')} with pip`);
-  // pip puts a file there once it is whole.
+  // pip puts a file there once it is complete.
   const { status, stderr } = run(
     python,
     [
@@ -106,11 +107,11 @@ export function downloadWithPip(
     (sum, entry) => sum + (entry.isFile() ? statSync(join(downloads, entry.name)).size : 0),
     0,
   );
-  tell(`${(bytes / 1e6).toFixed(0)} MB are there after ${((Date.now() - before) / 1000).toFixed(0)} s`);
+  tell(`${(bytes / 1e6).toFixed(0)} MB downloaded in ${((Date.now() - before) / 1000).toFixed(0)} s`);
 }
 
 /**
- * The pinned wheel, fetched into `downloads` if it is not there already.
+ * The pinned wheel, downloaded into `downloads` if it is not there already.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
  */
 export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cuda: boolean; tell: Progress }): Source {
@@ -122,7 +123,7 @@ export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cu
         )
       : undefined;
   const kept = wheelIn();
-  if (kept) tell(`found ${kept}, downloaded before`);
+  if (kept) tell(`found ${kept}, downloaded earlier`);
   else downloadWithPip([`${name}==${pinnedVersion}`], { downloads, tell });
   const wheel = kept ?? wheelIn();
   if (wheel === undefined)
@@ -131,7 +132,7 @@ export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cu
 }
 
 /**
- * Puts libraries (lib/) and headers (include/) of a source into an engine's folder; a folder's are linked.
+ * Puts the libraries (lib/) and headers (include/) of a source into an engine's folder; those of a folder are linked.
  * @throws StillhouseError BACKEND_SOURCE, BACKEND_SPACE
  */
 export async function placeLibraries(source: Source, folder: string, tell: Progress): Promise<void> {
@@ -141,7 +142,7 @@ export async function placeLibraries(source: Source, folder: string, tell: Progr
     if (!existsSync(lib) || librariesIn(lib).length < 2)
       throw new StillhouseError(
         'BACKEND_SOURCE',
-        `${source.path} holds no libtensorflow_cc and libtensorflow_framework`,
+        `${source.path} does not contain libtensorflow_cc and libtensorflow_framework`,
       );
     return;
   }

@@ -1,8 +1,8 @@
-// The tools of the system that an install needs, and what to do where one is missing.
+// The system's tools that an install needs, and what to do if one is missing.
 import { spawnSync, type SpawnSyncOptions, type SpawnSyncReturns } from 'node:child_process';
 import { StillhouseError } from '@stillhouse/core';
 
-/** Says what is being done. */
+/** Reports what is being done. */
 export type Progress = (text: string) => void;
 
 interface Tool {
@@ -27,7 +27,7 @@ const tools = {
   npm: {
     names: ['npm'],
     what: 'npm',
-    install: 'npm comes with Node.js; or install @tensorflow/tfjs-node-gpu beside stillhouse with --ignore-scripts.',
+    install: 'npm comes with Node.js; or install @tensorflow/tfjs-node-gpu next to stillhouse with --ignore-scripts.',
   },
 } as const satisfies Record<string, Tool>;
 
@@ -41,7 +41,7 @@ export function run(
 
 /**
  * The command of a tool.
- * @param override a command to use instead of looking, such as CXX
+ * @param override a command to use instead, such as the value of CXX
  * @throws StillhouseError BACKEND_TOOL, naming what to install
  */
 export function findTool(name: keyof typeof tools, override?: string): string {

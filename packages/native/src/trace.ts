@@ -1,5 +1,5 @@
 // A computation recorded once as a graph, and run as one call from then on. The backend's binding is wrapped while the
-// computation runs eagerly; every op becomes a node. What was drawn at random is fed as input, found by drawing twice.
+// computation runs eagerly; every op becomes a node. Random draws, found by drawing twice, become inputs.
 import * as tf from '@tensorflow/tfjs';
 import type {
   Binding,
@@ -18,7 +18,7 @@ export class TraceError extends Error {}
 /** TF_FLOAT or TF_INT32. */
 const dtypeOf = (tensor: tf.Tensor): number => (tensor.dtype === 'float32' ? 1 : 3);
 
-/** What the binding was asked for, in order. */
+/** The calls of the binding, in order. */
 interface Recording {
   readonly nodes: GraphNode[];
   /** Tensors that the computation made from numbers: constants, or noise. */
@@ -28,7 +28,7 @@ interface Recording {
     readonly dtype: number;
     readonly values: TensorValues;
   }[];
-  /** Outputs of each op, for a run without computing. */
+  /** Outputs of each op, for a pass without computing. */
   readonly results: { readonly op: string; readonly metadata: readonly TensorMetadata[] }[];
   readonly outputs: readonly string[];
 }
@@ -62,7 +62,7 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   const nodes: GraphNode[] = [];
   const created: Recording['created'] = [];
   const results: Recording['results'] = [];
-  /** Which node's output a tensor is. */
+  /** The node whose output a tensor is. */
   const origin = new Map<number, string>();
   /** Types of the inputs by their nodes. */
   const given = new Map<string, number>();
@@ -109,7 +109,7 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
     },
   };
   const sources = withBinding(backend, recorder, () => backend.getInputTensorIds(compute()).map(originOf));
-  // A session does not give back what it is given: an input that comes out as it is, such as a weight that rests, is a copy.
+  // A session does not return its inputs: an input that comes out unchanged, such as a frozen weight, is copied.
   const outputs = sources.map((source) =>
     given.has(source)
       ? add({
@@ -122,7 +122,7 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   return { nodes, created, results, outputs };
 }
 
-/** Runs work as TFJS runs a forward pass whose gradient is wanted: with ops that are not fused. */
+/** Runs work as TFJS runs a forward pass whose gradient is needed: with ops that are not fused. */
 function onTape(work: () => void): void {
   const engine = tf.engine() as unknown as {
     startTape(): void;
@@ -134,7 +134,7 @@ function onTape(work: () => void): void {
     work();
   } finally {
     engine.endTape();
-    // What the ops kept for a gradient that nobody will take.
+    // What the ops kept for a gradient that will not be computed.
     for (const { saved } of engine.state.activeTape ?? []) tf.dispose(saved ?? []);
     engine.state.activeTape = null;
   }
@@ -165,12 +165,12 @@ export interface Computation {
 }
 
 export interface GraphRun {
-  /** Numbers of the inputs, in the order in which they were recorded; read where they lie if they begin at a multiple of 64 bytes. */
+  /** Numbers of the inputs, in the order in which they were recorded; read in place if they begin at a multiple of 64 bytes. */
   readonly inputs: readonly TensorValues[];
   /** Where each output is written, multiplied by `factor` in fp32. */
   readonly outputs: readonly Float32Array[];
   readonly factor: number;
-  /** A part of the computation from its start that makes all draws; `tensors` are the inputs as it sees them. */
+  /** A part of the computation from its start that makes all draws; `tensors` are the inputs that it uses. */
   readonly forward: () => unknown;
   readonly tensors: readonly tf.Tensor[];
   readonly withDraws: (work: () => void) => void;
@@ -232,17 +232,17 @@ export class TracedGraph {
     return this.tools.sessions.run(this.session, [...run.inputs, ...noise], run.outputs, run.factor);
   }
 
-  /** Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are hollow after it. */
+  /** Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are invalid afterwards. */
   #draw({ forward, tensors, withDraws }: GraphRun): TensorValues[] {
     const { backend } = this.tools;
-    // What waits in JavaScript goes onto the device first, as it had when the pass was recorded.
+    // Data that wait in JavaScript are moved to the device first, as they were when the pass was recorded.
     backend.getInputTensorIds(tensors);
     const { created, results } = this.recording;
     const drawn: TensorValues[] = [];
     const released: number[] = [];
     let createdCount = 0;
     let opCount = 0;
-    // Negative ids: the backend deletes no such tensor.
+    // Negative ids: the backend does not delete such tensors.
     let fakeId = -1;
     const hollow: Partial<Binding> = {
       createTensor: (_shape, _dtype, values) => {

@@ -1,4 +1,4 @@
-// Whether an engine works: loaded in a process of its own, where it computes something small.
+// Whether an engine works: it is loaded in a separate process, where it computes something small.
 import { fileURLToPath } from 'node:url';
 import type { EngineKind } from './home.js';
 import { run } from './tools.js';
@@ -6,7 +6,7 @@ import { run } from './tools.js';
 const script = fileURLToPath(new URL('./verify.js', import.meta.url));
 const timeoutMs = 120_000;
 
-/** The engine's fingerprint, or why it does not work. */
+/** The engine's fingerprint, or the reason why it does not work. */
 export function tryEngine(
   kind: EngineKind,
   folder: string,

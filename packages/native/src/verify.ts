@@ -1,4 +1,4 @@
-// A process of its own that loads the engine of a kind from a folder, has it compute, and prints what it is as JSON.
+// A separate process that loads an engine from a folder, has it compute, and prints a description of it as JSON.
 import * as tf from '@tensorflow/tfjs';
 import type { EngineKind } from './home.js';
 import { loadTensorflow } from './load.js';
@@ -43,7 +43,7 @@ async function trains(backend: string): Promise<boolean> {
     loss = (await value.data())[0];
     value.dispose();
   }
-  // Int32 inputs take another path through the binding (and a function of node:util that Node 23 dropped).
+  // Int32 inputs take another path through the binding (and a function of node:util that Node 23 removed).
   const classes = await tf.oneHot(tf.tensor1d([1, 0], 'int32'), 2).data();
   return loss < 0.01 && classes[1] === 1 && classes[2] === 1;
 }

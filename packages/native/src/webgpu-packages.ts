@@ -1,4 +1,4 @@
-// The parts of the WebGPU engine in its folder: Dawn's addon for this platform out of npm's webgpu, and TFJS's backend.
+// The parts of the WebGPU engine in its folder: Dawn's addon for this platform from npm's webgpu, and TFJS's backend.
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
@@ -8,7 +8,7 @@ import type { Progress } from './tools.js';
 export const webgpuVersion = '0.6.2';
 export const webgpuBackendVersion = '4.22.0';
 
-/** What to do where Dawn cannot compute. */
+/** What to do if Dawn cannot compute. */
 export const noGpuHint =
   'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
 

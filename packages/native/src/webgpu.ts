@@ -21,7 +21,7 @@ interface Gpu {
   requestAdapter(options: { powerPreference: 'high-performance' }): Promise<{ readonly info: AdapterInfo } | null>;
 }
 
-/** Kernels of TFJS that add with atomics, in whatever order threads come: the sums would not repeat. */
+/** Kernels of TFJS that add with atomics, in an order that depends on threads: the sums would not repeat. */
 const racing = [
   'UnsortedSegmentSum',
   'Bincount',
@@ -34,14 +34,14 @@ const racing = [
   'TensorScatterUpdate',
 ];
 
-/** MatMulPackedProgram: the one product of matrices for all shapes; another one splits sums over atomics. */
+/** MatMulPackedProgram: one matrix product for all shapes; another program splits sums over atomics. */
 const packedProducts = 3;
 
 export interface WebgpuDevice {
   readonly fingerprint: string;
-  /** As its driver names it. */
+  /** Name given by its driver. */
   readonly name: string;
-  /** Whether it computes on the processor, as SwiftShader does. */
+  /** Whether it computes on the CPU, as SwiftShader does. */
   readonly isSoftware: boolean;
 }
 
@@ -56,7 +56,7 @@ async function load(folder: string): Promise<WebgpuDevice> {
   }
   const scope = globalThis as { navigator?: object };
   Object.assign(scope, dawn.globals);
-  // Node 20 has no navigator, later ones a read-only one.
+  // Node 20 has no navigator; later versions have a read-only one.
   if (!scope.navigator) Object.defineProperty(scope, 'navigator', { value: {}, configurable: true });
   Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true });
   lendDependencies(webgpuBackendFolder(folder));
@@ -89,7 +89,7 @@ export function loadWebgpu(
     throw new StillhouseError(
       'BACKEND_UNAVAILABLE',
       `the webgpu backend in ${folder} does not load: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
-      { cause, next: 'Install it anew with `stillhouse backend install webgpu --force`.' },
+      { cause, next: 'Reinstall it with `stillhouse backend install webgpu --force`.' },
     );
   });
   return loaded;

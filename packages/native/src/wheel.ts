@@ -1,4 +1,4 @@
-// Files out of a wheel, which is a zip file.
+// Reads files from a wheel, which is a zip file.
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -32,8 +32,8 @@ async function eachEntry(wheel: string, visit: (zip: ZipFile, entry: Entry) => P
 }
 
 /**
- * Extracts the entries that have a place below `folder`; tells of large ones. Returns how many.
- * @throws StillhouseError BACKEND_SOURCE if the file is no wheel, BACKEND_SPACE if the disk is full
+ * Extracts the entries that belong below `folder` and reports large ones. Returns their number.
+ * @throws StillhouseError BACKEND_SOURCE if the file is not a wheel, BACKEND_SPACE if the disk is full
  */
 export async function extractEntries(
   wheel: string,
