@@ -156,10 +156,10 @@ test('a search that is interrupted ends at once, and says how to go on', async (
 
 describe('what cannot be tuned is refused before anything is trained', () => {
   test.each([
-    [{ folds: 31 }, 'TUNE_FOLDS: distill.tune.folds is 31, and the small set has 30 rows'],
+    [{ folds: 31 }, 'TUNE_FOLDS: distill.tune.folds is 31, but the small set has 30 rows'],
     [
       { values: { 'distill.gamma': [1] } },
-      "RECIPE_INVALID: distill.tune.values['distill.gamma'] is not a number that the recipe has",
+      "RECIPE_INVALID: distill.tune.values['distill.gamma'] is not a number in the recipe",
     ],
     [
       { values: { 'distill.beta': { from: 0.1, to: 0.05 } } },

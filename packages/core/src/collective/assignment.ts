@@ -1,7 +1,7 @@
-// Who hosts which ranks, and who owns which segment of the flat gradient. Neither can change the result.
+// Which worker hosts which ranks, and which owns which segment of the flat gradient. Neither can change the result.
 import type { Span } from './tree.js';
 
-/** The time that one rank takes each worker; where it is unknown, the median of the known ones. */
+/** The time that one rank takes on each worker; if it is unknown, the median of the known times. */
 export function costsOf(rankMs: readonly (number | undefined)[]): number[] {
   const known = rankMs.filter((ms) => ms !== undefined).filter((ms) => ms > 0);
   const median = known.toSorted((a, b) => a - b)[known.length >> 1] ?? 1;
@@ -9,9 +9,9 @@ export function costsOf(rankMs: readonly (number | undefined)[]): number[] {
 }
 
 /**
- * Deals ranks to workers in contiguous runs, so that the slowest is done as early as possible: nearly even runs where
- * all are as fast. A worker may get an empty run: it is a spare.
- * @param costs for each worker, the time that one rank's micro-batch takes it
+ * Assigns contiguous ranges of ranks to workers so that the slowest worker finishes as early as possible: nearly even
+ * ranges if all are equally fast. A worker may get an empty range: it is a spare.
+ * @param costs per worker, the time that one rank's micro-batch takes
  */
 export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
   const workers = costs.map((cost) => ({ cost, count: 0 }));
@@ -26,7 +26,7 @@ export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
   });
 }
 
-/** How long a step takes with ranks dealt so. */
+/** How long a step takes with this assignment of ranks. */
 export const stepCost = (spans: readonly Span[], costs: readonly number[]): number =>
   Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]!));
 

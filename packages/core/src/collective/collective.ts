@@ -29,11 +29,11 @@ const isEmpty = (span: Span): boolean => span.hi === span.lo;
 export interface CollectiveOptions {
   readonly generation: number;
   readonly ranks: number;
-  /** Runs of ranks of all members, in the order of their indices; spares have an empty one. */
+  /** Ranges of ranks of all members, by index; those of spares are empty. */
   readonly members: readonly Span[];
   /** Index of this worker among the members. */
   readonly self: number;
-  /** Where the sum over all ranks is put: the flat gradient. */
+  /** Where the sum over all ranks is written: the flat gradient. */
   readonly out: Float32Array;
   /** Number of the first operation. */
   readonly op: number;
@@ -68,12 +68,12 @@ export class Collective {
     this.#spares = options.members.flatMap((owned, index) => (isEmpty(owned) ? [index] : []));
   }
 
-  /** Number of the operation under way. */
+  /** Number of the current operation. */
   get op(): number {
     return this.#op;
   }
 
-  /** The subtrees that this worker sums by itself. */
+  /** The subtrees that this worker can sum by itself. */
   get ownSubtrees(): Span[] {
     return maximalSubtrees(this.#options.ranks, this.#owned);
   }
@@ -111,8 +111,8 @@ export class Collective {
   }
 
   /**
-   * Takes a peer's frame. One that has come before, or belongs to an operation that is over, changes nothing.
-   * @throws StillhouseError PROTOCOL_VIOLATION if it is not one that this peer may ever send now
+   * Takes a peer's frame. A frame that came before, or that belongs to a finished operation, changes nothing.
+   * @throws StillhouseError PROTOCOL_VIOLATION if this peer may not send it at this point
    */
   receive(from: number, frame: OpFrame): Outgoing[] {
     const { generation, members, self, out } = this.#options;
@@ -156,19 +156,19 @@ export class Collective {
     return inbox === this.#current ? this.#reduceIfWhole() : [];
   }
 
-  /** Whether the sum of all ranks is whole in `out`. */
+  /** Whether the sum of all ranks in `out` is complete. */
   get gradientsWhole(): boolean {
     return this.#segments.every((segment, owner) => isEmpty(segment) || this.#current.segments.has(owner));
   }
 
-  /** The values of all ranks in rank order, once they are whole. */
+  /** The values of all ranks in rank order, once they are complete. */
   get values(): Float64Array[] | undefined {
     const { values, marks } = this.#current;
     if (values.size < this.#options.ranks || marks.size < this.#spares.length) return undefined;
     return Array.from({ length: this.#options.ranks }, (_, rank) => values.get(rank)!);
   }
 
-  /** Indices of the members that have not contributed to the operation under way, as far as this worker can know. */
+  /** Indices of the members that have not contributed to the current operation, as far as this worker can know. */
   waitingFor(what: 'gradients' | 'values'): number[] {
     const { members, self } = this.#options;
     const { partials, segments, values, marks } = this.#current;
@@ -184,7 +184,7 @@ export class Collective {
     return [...missing];
   }
 
-  /** Ends the operation under way and begins the next. */
+  /** Ends the current operation and begins the next. */
   advance(): void {
     this.#op += 1;
     this.#current = this.#next;
@@ -195,7 +195,7 @@ export class Collective {
     return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
   }
 
-  /** A member without ranks contributes only that it has come so far. */
+  /** A member without ranks only marks that it has reached the operation. */
   #mark(): Outgoing[] {
     const { generation, self } = this.#options;
     if (!isEmpty(this.#owned)) return [];

@@ -1,5 +1,5 @@
-// How the flat buffer that is summed over ranks is laid out: gradient, other weights, one loss per rank, and behind them
-// each rank's account of the step. Only a rank writes its own slots, so a sum over ranks hands them to everybody as they are.
+// The layout of the flat buffer that is summed over ranks: gradient, other weights, one loss per rank, then each rank's
+// account of the step. Only the rank itself writes its slots, so the sum passes them to all workers unchanged.
 import type { Ledger } from '../order/ledger.js';
 
 export interface FlatLayout {
@@ -7,14 +7,14 @@ export interface FlatLayout {
   readonly otherWeights: number;
 }
 
-/** Rows and the two sums of the ledger, each as two halves of 16 bits, which fp32 holds exactly; then the wish to stop. */
+/** Rows and the two sums of the ledger, each as two halves of 16 bits, which fp32 represents exactly; then the stop flag. */
 const accountSlots = 7;
-/** Numbers behind gradient and other weights, for each rank. */
+/** Numbers per rank after gradient and other weights. */
 export const slotsPerRank = 1 + accountSlots;
 
 export interface RankAccount {
   readonly ledger: Ledger;
-  /** Whether the rank's worker wants all to stop when this step is done. */
+  /** Whether the rank's worker wants all workers to stop when this step is done. */
   readonly yields: boolean;
 }
 

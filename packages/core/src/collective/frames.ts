@@ -4,7 +4,7 @@ import { StillhouseError } from '../error/errors.js';
 import type { Span } from './tree.js';
 
 export type MeshFrame =
-  /** The sender's sum of one subtree, of the segment that the receiver owns. */
+  /** The sender's sum of one subtree, for the segment that the receiver owns. */
   | {
       readonly kind: 'partial';
       readonly generation: number;
@@ -31,7 +31,7 @@ export type MeshFrame =
     }
   /** A member without ranks has reached the operation. */
   | { readonly kind: 'mark'; readonly generation: number; readonly op: number }
-  /** Bytes [offset, offset + data.length) of the training state, `total` bytes in all, for a member that is behind. */
+  /** Bytes [offset, offset + data.length) of the training state of `total` bytes, for a member that lags. */
   | {
       readonly kind: 'state';
       readonly generation: number;
@@ -53,7 +53,7 @@ interface Fields {
   readonly data: Float32Array | Float64Array | Uint8Array;
 }
 
-/** [magic, place of the kind, generation, …fields, numbers of the payload] */
+/** [magic, index of the kind, generation, …fields, count of the payload's numbers] */
 type Header = [number, number, number, number, number, number, number, number];
 
 const nothing = new Uint8Array(0);
@@ -89,7 +89,7 @@ export function decodeFrame(bytes: Uint8Array): MeshFrame {
     throw new StillhouseError('PROTOCOL_VIOLATION', `a frame between workers is not valid: ${why}`);
   };
   if (bytes.byteLength < headerBytes) return bad(`${bytes.byteLength} bytes`);
-  // Not slice(): a Buffer's shares the memory, and with it the offset.
+  // Not slice(): a Buffer's slice shares the memory, and with it the offset.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   const [found, kindIndex, generation, op, place, lo, hi, count] = [
     ...new Uint32Array(aligned.buffer, aligned.byteOffset, headerBytes / 4),
@@ -110,7 +110,7 @@ export function decodeFrame(bytes: Uint8Array): MeshFrame {
     case 'mark':
       return { kind, generation, op };
     case 'state':
-      if (lo + count > hi) return bad('state behind its end');
+      if (lo + count > hi) return bad('state beyond its end');
       return { kind, generation, offset: lo, total: hi, data: aligned.subarray(headerBytes) };
   }
 }

@@ -2,7 +2,7 @@
 // It belongs to the job, so the order of additions, and with it every bit of the sum, is the same for any cluster.
 import { invariant } from '../error/errors.js';
 
-/** A subtree, or any run of ranks: [lo, hi). */
+/** A subtree, or any range of ranks: [lo, hi). */
 export interface Span {
   readonly lo: number;
   readonly hi: number;
@@ -14,7 +14,7 @@ export function midOf(span: Span): number {
   return span.lo + Math.floor((span.hi - span.lo) / 2);
 }
 
-/** The maximal subtrees of the tree over [0, ranks) that lie whole inside a worker's run of ranks, from left to right. */
+/** The maximal subtrees of the tree over [0, ranks) that are completely inside a worker's range of ranks, from left to right. */
 export function maximalSubtrees(ranks: number, owned: Span): Span[] {
   const found: Span[] = [];
   const visit = (node: Span): void => {
@@ -39,13 +39,13 @@ export function addInto(target: Float32Array, addend: Float32Array): void {
 
 /**
  * Finishes the tree over [0, ranks) from partial sums of subtrees that cover it, into `out`.
- * @param partial the sum of a subtree, or undefined where only its children are known
+ * @param partial the sum of a subtree, or undefined if only its children are known
  */
 export function finishTree(ranks: number, partial: (span: Span) => Float32Array | undefined, out: Float32Array): void {
   const reduceInto = (span: Span, target: Float32Array): void => {
     const known = partial(span);
     if (known) {
-      // One worker's own sum over all ranks lies where it belongs already.
+      // A single worker's sum over all ranks is already in place.
       if (known.buffer !== target.buffer || known.byteOffset !== target.byteOffset) target.set(known);
       return;
     }
@@ -64,7 +64,7 @@ export function finishTree(ranks: number, partial: (span: Span) => Float32Array 
 }
 
 export interface Leaves {
-  /** Writes the contribution of a rank into the buffer that it is given. */
+  /** Writes the contribution of a rank into the given buffer. */
   readonly write: (rank: number, out: Float32Array) => Promise<void>;
   /** A spare buffer for each depth of the tree. */
   readonly spare: (depth: number) => Float32Array;

@@ -25,7 +25,7 @@ export function addLedgers(a: Ledger, b: Ledger): Ledger {
   return { rows: a.rows + b.rows, sumA: (a.sumA + b.sumA) >>> 0, sumB: (a.sumB + b.sumB) >>> 0 };
 }
 
-/** The ledger of an epoch in which each of the row ids first … end − 1 was used once more than in `before`. */
+/** The ledger of an epoch that uses each of the row ids first … end − 1 once more than `before`. */
 export function wholeLedger(end: number, first = 0, before = emptyLedger): Ledger {
   let { sumA, sumB } = before;
   for (let id = first; id < end; id++) {

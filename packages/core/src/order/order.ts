@@ -1,6 +1,6 @@
-// In which order an epoch uses its rows, and which rank uses which: a function of (seed, epoch) alone, in bounded memory.
-// Small sets are shuffled whole. Large ones, which no worker holds, are shuffled so that disks and networks read blocks
-// one after the other: the blocks are shuffled, each rank gets a run of them, and draws from a window of a few at a time.
+// The order in which an epoch uses its rows, and which rank uses which: a function of only (seed, epoch), in bounded memory.
+// Small sets are shuffled whole. In large sets, which no worker holds, the blocks are shuffled, each rank gets a range of
+// them, and draws from a window of a few blocks at a time; so disks and networks read one block after the other.
 import { keyedPermutation } from '../random/permutation.js';
 import { hashName, randomStream, type RandomStream } from '../random/random.js';
 import type { RowIds, RowRange } from './row.js';
@@ -10,14 +10,14 @@ import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.j
 export interface EpochOrder {
   /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
   rankRows(at: { step: number; rank: number }): RowIds;
-  /** Present where a rank draws from one window of rows after the other. */
+  /** Present if a rank draws from one window of rows after the other. */
   readonly windows: Windows | undefined;
 }
 
 export interface Windows {
-  /** Rows of a window; a rank's last one may have fewer. */
+  /** Rows of a window; a rank's last window may have fewer. */
   readonly rows: number;
-  /** The first of a rank's micro-batch among all rows that the rank uses in the epoch, in their order. */
+  /** Position of a micro-batch's first row among all rows that the rank uses in the epoch, in order. */
   placeOf(at: { step: number; rank: number }): number;
   /** Rows that a rank uses in the epoch. */
   lengthOf(rank: number): number;
@@ -25,14 +25,14 @@ export interface Windows {
   rowsOf(rank: number, index: number): Float64Array;
 }
 
-/** @param epoch counted from 0; the order answers for the steps of this epoch alone */
+/** @param epoch counted from 0; the order covers only the steps of this epoch */
 export function epochOrder(schedule: Schedule, epoch: number): EpochOrder {
   return schedule.windows ? windowedOrder({ ...schedule, ...schedule.windows }, epoch) : shuffledOrder(schedule, epoch);
 }
 
 const numbers = (count: number, at: (i: number) => number): number[] => Array.from({ length: count }, (_, i) => at(i));
 
-/** Steps take the shuffled rows in turn, and ranks the parts of a step. */
+/** Steps take the shuffled rows in turn; ranks take the parts of a step. */
 function shuffledOrder(schedule: Schedule, epoch: number): EpochOrder {
   const { rowCount, seed, segments } = schedule;
   const permutation = keyedPermutation(rowCount, seed, hashName('epoch'), epoch);
@@ -60,7 +60,7 @@ function rowsBefore(schedule: Schedule, rank: number, steps: number): number {
 }
 
 /**
- * The rows at the places from … end − 1 if blocks follow one another in a shuffled order. The set's last
+ * The rows at the positions from … end − 1 if blocks follow one another in a shuffled order. The set's last
  * block may be shorter than the others.
  */
 function shuffledBlocks(
@@ -74,7 +74,7 @@ function shuffledBlocks(
   const startOf = (index: number): number => index * blockRows - (index > shortAt ? blockRows - shortRows : 0);
   return (from, end) => {
     const ranges: RowRange[] = [];
-    // Of the two blocks in which a place may lie, the later one if it has begun.
+    // Of the two blocks that a position may be in, the later one if it has begun.
     let index = Math.floor(from / blockRows);
     while (index + 1 < count && startOf(index + 1) <= from) index += 1;
     for (let place = from; place < end; index++) {
@@ -96,7 +96,7 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
     : shuffledBlocks(schedule, epoch);
   const lengths = numbers(ranks, (rank) => rowsBefore(schedule, rank, steps));
   const starts = startsOf(lengths);
-  /** A rank's window under way, and the one that is being fetched. */
+  /** A rank's current window, and the one that is being fetched. */
   const recent = new Map<number, { index: number; rows: Float64Array }[]>();
   const rowsOf = (rank: number, index: number): Float64Array => {
     const known = recent.get(rank) ?? [];
@@ -130,7 +130,7 @@ function windowedOrder(schedule: Schedule & { blockRows: number; windowBlocks: n
   };
 }
 
-/** Every order is as likely (Fisher and Yates; Durstenfeld 1964). */
+/** Every order is equally likely (Fisher and Yates; Durstenfeld 1964). */
 function shuffle(values: Float64Array, next: RandomStream): void {
   for (let i = values.length - 1; i > 0; i--) {
     const k = Math.floor(next() * (i + 1));

@@ -1,4 +1,4 @@
-// Rows by their ids: in the order of their use, as consecutive ranges, and in segments that are drawn from in proportions.
+// Rows by their ids: in the order of their use, as consecutive ranges, and in segments for sampling in proportions.
 
 /** Row ids in the order in which they are used. */
 export type RowIds = ArrayLike<number> & Iterable<number>;
@@ -14,6 +14,6 @@ export interface Segment {
   /** Id of its first row; the others follow. */
   readonly first: number;
   readonly rows: number;
-  /** Rows of it that an epoch uses. */
+  /** How many rows an epoch draws from it. */
   readonly draws: number;
 }

@@ -1,12 +1,12 @@
 // Sampling in proportions: rows are stored in segments (a class, a source, a level of weights), and an epoch draws a fixed
-// number from each. A segment's rows are drawn in turn, pass after pass and across epochs, so that all are drawn equally
-// often, give or take once. Which rows these are is a function of (seed, epoch) alone.
+// number from each. A segment's rows are drawn in turn, pass after pass and across epochs, so all are drawn equally
+// often, to within one. Which rows these are is a function of only (seed, epoch).
 import { addLedgers, countRows, emptyLedger, wholeLedger, type Ledger } from './ledger.js';
 import { keyedPermutation, type Permutation } from '../random/permutation.js';
 import { hashName } from '../random/random.js';
 import type { RowRange, Segment } from './row.js';
 
-/** Where each of some stretches begins when they follow one another, and where the last one ends. */
+/** Where each of several consecutive stretches begins, and where the last one ends. */
 export function startsOf(lengths: readonly number[]): number[] {
   let sum = 0;
   return [0, ...lengths.map((length) => (sum += length))];
@@ -27,7 +27,7 @@ export function drawnRanges(
   return ranges;
 }
 
-/** As drawnRanges, but one by one and in an order that is shuffled for each pass over the segment. */
+/** Like drawnRanges, but one by one, in an order that is shuffled per pass over the segment. */
 export function drawnRow(segments: readonly Segment[], seed: number, epoch: number): (draw: number) => number {
   const starts = startsOf(segments.map(({ draws }) => draws));
   const passes = new Map<string, Permutation>();
@@ -45,7 +45,7 @@ export function drawnRow(segments: readonly Segment[], seed: number, epoch: numb
 
 /**
  * The ledger of an epoch's draws.
- * @param isWhole whether the set is shuffled whole, rather than drawn from windows
+ * @param isWhole whether the set is shuffled whole instead of drawn from windows
  */
 export function drawnLedger(
   segments: readonly Segment[],
@@ -65,8 +65,8 @@ export function drawnLedger(
 }
 
 /**
- * The rows at places [from, end) of an epoch whose draws are dealt so that every stretch of them holds all segments in
- * their proportions: each segment is cut into as many pieces as there are stretches, and these come in a shuffled order.
+ * The rows at positions [from, end) of an epoch whose draws are dealt so that every stretch contains all segments in
+ * their proportions: each segment is cut into as many pieces as there are stretches, which come in a shuffled order.
  */
 export function dealtRanges(
   segments: readonly Segment[],
@@ -99,7 +99,7 @@ export function dealtRanges(
   };
 }
 
-/** Deals `total` draws in proportion to shares, which need not sum to 1: by largest remainders, at least one each. */
+/** Deals `total` draws in proportion to shares, which need not sum to 1: by largest remainders, with at least one each. */
 export function dealDraws(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);
   const deals = shares.map((share) => {

@@ -1,4 +1,4 @@
-// How an epoch's rows are dealt to steps and ranks, whatever the cluster: order.ts says which rows these are.
+// How an epoch's rows are dealt to steps and ranks, on any cluster; order.ts says which rows these are.
 // Every row is used exactly once per epoch; a short last batch is spread over the ranks like any other.
 
 import type { Segment } from './row.js';
@@ -11,9 +11,9 @@ export interface Schedule {
   readonly ranks: number;
   readonly epochs: number;
   readonly seed: number;
-  /** Present where a rank draws from so many blocks of the set at a time, instead of from the whole set. */
+  /** Present if a rank draws from a window of blocks at a time instead of from the whole set. */
   readonly windows?: { readonly blockRows: number; readonly windowBlocks: number } | undefined;
-  /** Present where rows are drawn in proportions; rowCount is then the sum of their draws. */
+  /** Present if rows are drawn in proportions; rowCount is then the sum of the draws. */
   readonly segments?: readonly Segment[] | undefined;
 }
 
@@ -31,7 +31,7 @@ export function batchRows(schedule: Schedule, step: number): number {
   return Math.min(schedule.batch, schedule.rowCount - first);
 }
 
-/** The share of `rank` in `count` things dealt evenly to `ranks` ranks, as [first, end). */
+/** The share of `rank` when `count` things are dealt evenly to `ranks` ranks, as [first, end). */
 export function rankShare(count: number, ranks: number, rank: number): [first: number, end: number] {
   return [Math.floor((count * rank) / ranks), Math.floor((count * (rank + 1)) / ranks)];
 }

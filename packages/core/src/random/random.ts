@@ -19,14 +19,14 @@ export function hashWords(...words: number[]): number {
   return h >>> 0;
 }
 
-/** Hashes a string, to use names as words of a key. */
+/** Hashes a string, so that names can be words of a key. */
 export function hashName(name: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) h = mix32(h ^ name.charCodeAt(i));
   return h;
 }
 
-/** A stream of uniform numbers in [0, 1) with 32 random bits each, determined by its key alone. */
+/** A stream of uniform numbers in [0, 1) with 32 random bits each, determined only by its key. */
 export type RandomStream = () => number;
 
 export function randomStream(...key: number[]): RandomStream {

@@ -1,10 +1,10 @@
-// Folds of repeated stratified cross-validation: which rows of the small set a trial trains on, and which it is judged by.
+// Folds of repeated stratified cross-validation: which rows of the small set a trial trains on and is evaluated on.
 import { StillhouseError } from '../error/errors.js';
 import { keyedPermutation } from '../random/permutation.js';
 import { hashName } from '../random/random.js';
 
 export interface Fold {
-  /** Row ids, in their order. */
+  /** Row ids, in order. */
   readonly train: readonly number[];
   readonly held: readonly number[];
 }
@@ -16,11 +16,11 @@ export interface FoldsConfig {
 }
 
 /**
- * Folds of one repeat after the other. The rows of each class are dealt to folds in turn, in an order of the seed's, and
- * each class goes on where the one before ended, so that folds differ by a row at most, in each class and in all.
- * @param labels class of each row; undefined where there are none, as for regression
- * @param nameOf a class
- * @throws StillhouseError TUNE_FOLDS where there are more folds than rows, or than rows of a class
+ * Folds of one repeat after the other. The rows of each class are dealt to folds in turn, in an order given by the seed.
+ * Each class continues where the previous one ended, so folds differ by at most one row, per class and in total.
+ * @param labels class of each row; undefined if there are none, as for regression
+ * @param nameOf name of a class
+ * @throws StillhouseError TUNE_FOLDS if there are more folds than rows, or than rows of a class
  */
 export function foldsOf(
   rows: number,
@@ -29,7 +29,7 @@ export function foldsOf(
   nameOf: (label: number) => string = String,
 ): Fold[] {
   if (folds > rows)
-    throw new StillhouseError('TUNE_FOLDS', `distill.tune.folds is ${folds}, and the small set has ${rows} rows`);
+    throw new StillhouseError('TUNE_FOLDS', `distill.tune.folds is ${folds}, but the small set has ${rows} rows`);
   const classes = new Map<number, number[]>();
   for (let row = 0; row < rows; row++) {
     const label = labels?.[row] ?? 0;
@@ -42,7 +42,7 @@ export function foldsOf(
     if (rare)
       throw new StillhouseError(
         'TUNE_FOLDS',
-        `distill.tune.folds is ${folds}, and class ${nameOf(rare[0])} has ${rare[1].length} ${rare[1].length === 1 ? 'row' : 'rows'} in the small set`,
+        `distill.tune.folds is ${folds}, but class ${nameOf(rare[0])} has ${rare[1].length} ${rare[1].length === 1 ? 'row' : 'rows'} in the small set`,
       );
   }
   return Array.from({ length: repeats }, (_, repeat) => repeat).flatMap((repeat) => {

@@ -1,8 +1,8 @@
-// A Gaussian process over [0, 1]^d, to guess where a search should look next (Rasmussen and Williams 2006, algorithm 2.1).
+// A Gaussian process over [0, 1]^d, to propose where a search should look next (Rasmussen and Williams 2006, algorithm 2.1).
 
 type Vector = readonly number[];
 
-/** Matérn's kernel with ν = 5/2 (equation 4.17), of two points. */
+/** Matérn's kernel with ν = 5/2 (equation 4.17) of two points. */
 function matern(a: Vector, b: Vector, lengthScale: number): number {
   const r = (Math.sqrt(5) * Math.hypot(...a.map((value, i) => value - b[i]!))) / lengthScale;
   return (1 + r + (r * r) / 3) * Math.exp(-r);
@@ -57,7 +57,7 @@ interface Fit {
   readonly lengthScale: number;
   readonly lower: readonly Vector[];
   readonly alpha: Vector;
-  /** Logarithm of the marginal likelihood, but for a constant. */
+  /** Logarithm of the marginal likelihood, up to a constant. */
   readonly likelihood: number;
 }
 
@@ -71,7 +71,7 @@ function fit(points: readonly Vector[], y: Vector, lengthScale: number, noise: n
 }
 
 /**
- * What is believed of a function after some noisy values of it; length scale and noise are those of the greatest marginal
+ * The posterior of a function given some noisy values of it; length scale and noise are those of the greatest marginal
  * likelihood on a small grid.
  * @param points at least one
  */
@@ -102,7 +102,7 @@ function distribution(z: number): number {
   );
 }
 
-/** How much less than `least` a value may be expected to be (Jones, Schonlau and Welch 1998, equation 15). */
+/** Expected improvement of a value below `least` (Jones, Schonlau and Welch 1998, equation 15). */
 export function expectedImprovement({ mean, deviation }: Belief, least: number): number {
   if (deviation === 0) return Math.max(0, least - mean);
   const z = (least - mean) / deviation;

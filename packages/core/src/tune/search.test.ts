@@ -68,12 +68,12 @@ describe('folds', () => {
     expect(() => foldsOf(3, undefined, { folds: 4, repeats: 1, seed: 0 })).toThrow(
       expect.objectContaining({
         code: 'TUNE_FOLDS',
-        message: 'distill.tune.folds is 4, and the small set has 3 rows',
+        message: 'distill.tune.folds is 4, but the small set has 3 rows',
       }) as Error,
     );
     expect(() =>
       foldsOf(5, [0, 0, 0, 0, 1], { folds: 3, repeats: 1, seed: 0 }, (label) => (label === 0 ? 'cat' : 'dog')),
-    ).toThrow('distill.tune.folds is 3, and class dog has 1 row in the small set');
+    ).toThrow('distill.tune.folds is 3, but class dog has 1 row in the small set');
   });
 });
 
@@ -153,8 +153,8 @@ describe('the space', () => {
   });
 
   test.each([
-    [{ 'teacher.epochs': [1] }, "distill.tune.values['teacher.epochs'] is no value of student or distill"],
-    [{ 'distill.gamma': [1] }, "distill.tune.values['distill.gamma'] is not a number that the recipe has"],
+    [{ 'teacher.epochs': [1] }, "distill.tune.values['teacher.epochs'] is not a value of student or distill"],
+    [{ 'distill.gamma': [1] }, "distill.tune.values['distill.gamma'] is not a number in the recipe"],
     [{ 'distill.beta': { from: 0, to: 1, scale: 'log' } }, 'from must be greater than 0'],
     [{ 'distill.alpha': { from: 2, to: 1 } }, 'from must be less than to'],
     [{ 'distill.alpha': { from: -99, to: 1 } }, 'distill.alpha is -99'],

@@ -1,5 +1,5 @@
-// A search as a pure function of what has been measured: which trials to judge next, on which folds, and in the end the
-// one to take. It comes out the same however many trials run side by side, and in whatever order they end.
+// A search as a pure function of what has been measured: which trials to run next, on which folds, and in the end which
+// one to take. The outcome is the same for any number of parallel trials, and for any order in which they end.
 import { hashName, hashWords } from '../random/random.js';
 import type { Recipe, TuneConfig } from '../recipe/schema.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
@@ -7,35 +7,35 @@ import { sobolPoints } from './sobol.js';
 import { distanceFrom, gridOf, pointOf, coordinateOf, type Dimension, type TunedValues } from './space.js';
 
 export interface Trial {
-  /** Counted from 0, in the order in which trials are thought of. */
+  /** Counted from 0, in the order in which trials are proposed. */
   readonly trial: number;
   readonly values: TunedValues;
 }
 
-/** One training: a trial without one fold, judged by that fold. */
+/** One training: a trial on all folds except one, evaluated on that one. */
 export interface Evaluation extends Trial {
   readonly fold: number;
 }
 
-/** Smaller is better; Infinity where the numbers were not finite. Undefined: not measured yet. */
+/** Smaller is better; Infinity if the numbers were not finite. Undefined: not measured yet. */
 export type CostOf = (evaluation: Evaluation) => number | undefined;
 
 export interface Judged extends Trial {
-  /** Folds that it was judged by: the first so many. */
+  /** How many folds it was evaluated on, counted from the first. */
   readonly folds: number;
   readonly mean: number;
-  /** Of the mean: the deviation over folds by the root of their number. */
+  /** Standard error of the mean: the deviation over folds divided by the root of their number. */
   readonly standardError: number;
 }
 
 export interface SearchState {
-  /** What is to be measured now; empty once the search is over. */
+  /** What to measure now; empty once the search is over. */
   readonly pending: readonly Evaluation[];
-  /** All trials that are measured, in their order. */
+  /** All measured trials, in order. */
   readonly judged: readonly Judged[];
-  /** The one to take, once the search is over; undefined if none gave a finite number. */
+  /** The trial to take, once the search is over; undefined if none gave a finite number. */
   readonly chosen: Judged | undefined;
-  /** What is going on, or why this one was chosen. */
+  /** What the search is doing, or why this trial was chosen. */
   readonly reason: string;
 }
 
@@ -45,13 +45,13 @@ export interface SearchOptions {
   readonly config: TuneConfig;
 }
 
-/** How many trials of a round go how far. */
+/** How many trials of a round are evaluated on how many folds. */
 interface Rung {
   readonly trials: number;
   readonly folds: number;
 }
 
-/** Of successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016), with folds as what is spent. */
+/** Rungs of successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016), with folds as the budget. */
 export function rungsOf(trials: number, folds: number, keep: number): Rung[] {
   const depth = Math.min(
     Math.floor(Math.log(trials) / Math.log(keep) + 1e-9),
@@ -71,10 +71,13 @@ function judge(trial: Trial, costs: readonly number[]): Judged {
   return { ...trial, folds: costs.length, mean, standardError: Math.sqrt(variance / costs.length) };
 }
 
-/** Candidates among which the next trial is looked for. */
+/** Candidates from which the next trial is chosen. */
 const candidateCount = 512;
 
-/** Trials where a model of those before expects the greatest improvement; each is believed before the next is looked for (Ginsbourger et al. 2010, "kriging believer"). */
+/**
+ * Trials for which a model of the earlier ones expects the greatest improvement. Each proposal's prediction is taken as its
+ * result before the next is sought (Ginsbourger et al. 2010, "kriging believer").
+ */
 function proposals({ space }: SearchOptions, seen: readonly Judged[], count: number, seed: number): number[][] {
   const known = seen.filter(({ mean }) => Number.isFinite(mean));
   const points = known.map(({ values }) => space.map(({ path, config }) => coordinateOf(config, values[path]!)));
@@ -94,7 +97,7 @@ function proposals({ space }: SearchOptions, seen: readonly Judged[], count: num
   });
 }
 
-/** The values of a round's trials; undefined behind the last round. */
+/** The values of a round's trials; undefined after the last round. */
 function roundOf(
   options: SearchOptions,
   round: number,
@@ -115,7 +118,7 @@ function roundOf(
   return coordinates.map((each) => pointOf(space, each));
 }
 
-/** Trials of the same values are one. */
+/** Trials with the same values are one trial. */
 const distinct = (values: readonly TunedValues[], before: readonly Trial[]): TunedValues[] => {
   const known = new Set(before.map((trial) => JSON.stringify(trial.values)));
   return values.filter((each) => {
@@ -177,8 +180,8 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
 }
 
 /**
- * The best trial of those that all folds have judged; by the one-standard-error rule (Breiman et al. 1984, section 3.4.3)
- * of those within a standard error of it the one nearest to the recipe's own values.
+ * The best of the trials that were evaluated on all folds. With the one-standard-error rule (Breiman et al. 1984, section
+ * 3.4.3) it is the one nearest to the recipe's own values of those within a standard error of the best.
  */
 function choose(
   { recipe, space, config }: SearchOptions,

@@ -36,7 +36,7 @@ function directionsOf(dimension: number): number[] {
 
 /**
  * Points [from, from + count) of the sequence in [0, 1)^dimensions.
- * @param seed shifts all points; undefined leaves the sequence as it is, with the origin first
+ * @param seed shifts all points; undefined leaves the sequence unshifted, with the origin first
  */
 export function sobolPoints(
   dimensions: number,
@@ -47,7 +47,7 @@ export function sobolPoints(
   const points: number[][] = [];
   for (let i = 0; i < from + count; i++) {
     if (i >= from) points.push(state.map((value) => (value >>> 0) / 2 ** bits));
-    // The place of the lowest zero bit of i.
+    // The position of the lowest zero bit of i.
     const place = Math.min(bits - 1, 31 - Math.clz32(~i & (i + 1)));
     directions.forEach((each, d) => (state[d] = (state[d]! ^ each[place]!) >>> 0));
   }

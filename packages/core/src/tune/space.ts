@@ -1,4 +1,4 @@
-// The space that a search looks through: numbers of the recipe, each in a range or from a list, and as coordinates in [0, 1).
+// The space of a search: numbers of the recipe, each in a range or from a list, and as coordinates in [0, 1).
 import { StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { Job } from '../job/job.js';
@@ -24,7 +24,7 @@ const numberAt = (recipe: Recipe, path: string): unknown =>
 
 /**
  * The recipe with other numbers at some paths.
- * @throws StillhouseError RECIPE_INVALID where a number may not have such a value
+ * @throws StillhouseError RECIPE_INVALID if a number may not have such a value
  */
 export function withValues(recipe: Recipe, values: TunedValues): Recipe {
   const copy = structuredClone(recipe);
@@ -44,12 +44,12 @@ const isList = (config: TunableConfig): config is readonly number[] & TunableCon
 const endsOf = (config: TunableConfig): number[] => (isList(config) ? [...config] : [config.from, config.to]);
 
 /**
- * What a search looks through: what the recipe names, else pressure and temperature.
- * @throws StillhouseError RECIPE_INVALID for a path that is no number of the student's part, and for values that it may not have
+ * The space of a search: the numbers that the recipe names, or else pressure and temperature.
+ * @throws StillhouseError RECIPE_INVALID for a path that is not a number of student or distill, and for values that it may not have
  */
 export function spaceOf(recipe: Recipe): Dimension[] {
   const { tune } = recipe.distill!;
-  // For squared error, and Huber's, T cancels.
+  // T cancels for squared error and for Huber's loss.
   const usual: Record<string, TunableConfig> = {
     'distill.alpha': { from: -2, to: 4, scale: 'linear', whole: false },
     ...(recipe.loss === 'mse' || recipe.loss === 'huber'
@@ -63,7 +63,7 @@ export function spaceOf(recipe: Recipe): Dimension[] {
   if (dimensions.length === 0) fail('distill.tune.values is empty: name at least one number to tune');
   const { search } = tune!;
   if (search.name !== 'grid' && dimensions.length > sobolDimensions)
-    fail(`distill.tune.values names ${dimensions.length} numbers; ${search.name} tunes ${sobolDimensions} at most`);
+    fail(`distill.tune.values names ${dimensions.length} numbers; ${search.name} tunes at most ${sobolDimensions}`);
   const combinations =
     search.name === 'grid'
       ? dimensions.reduce((product, { config }) => product * (isList(config) ? config.length : search.points), 1)
@@ -73,9 +73,9 @@ export function spaceOf(recipe: Recipe): Dimension[] {
   for (const { path, config } of dimensions) {
     const where = `distill.tune.values['${path}']`;
     if (!/^(distill|student)\./.test(path) || path.startsWith('distill.tune'))
-      fail(`${where} is no value of student or distill: only what the student is trained by can be tuned`);
+      fail(`${where} is not a value of student or distill: only hyperparameters of the student can be tuned`);
     if (typeof numberAt(recipe, path) !== 'number')
-      fail(`${where} is not a number that the recipe has: write it there with the value that it has without tuning`);
+      fail(`${where} is not a number in the recipe: add it there with the value that it has without tuning`);
     if (!isList(config) && config.from >= config.to)
       fail(`${where} goes from ${config.from} to ${config.to}: from must be less than to`);
     if (!isList(config) && config.scale === 'log' && config.from <= 0)
@@ -93,7 +93,7 @@ export function valueAt(config: TunableConfig, coordinate: number): number {
   return whole ? Math.round(value) : Number(value.toPrecision(6));
 }
 
-/** The coordinate of a value, which may lie outside of [0, 1]. */
+/** The coordinate of a value, which may be outside [0, 1]. */
 export function coordinateOf(config: TunableConfig, value: number): number {
   if (isList(config)) {
     const distances = config.map((each) => Math.abs(each - value));
@@ -106,7 +106,7 @@ export function coordinateOf(config: TunableConfig, value: number): number {
 export const pointOf = (space: readonly Dimension[], coordinates: readonly number[]): TunedValues =>
   Object.fromEntries(space.map(({ path, config }, i) => [path, valueAt(config, coordinates[i]!)]));
 
-/** How far values are from those that the recipe has, in the space's own coordinates. */
+/** Distance of values from those in the recipe, in the space's own coordinates. */
 export function distanceFrom(recipe: Recipe, space: readonly Dimension[], values: TunedValues): number {
   return Math.hypot(
     ...space.map(
@@ -116,7 +116,7 @@ export function distanceFrom(recipe: Recipe, space: readonly Dimension[], values
   );
 }
 
-/** Every combination, ranges at so many points, both ends among them. */
+/** Every combination; ranges at evenly spaced points, including both ends. */
 export function gridOf(space: readonly Dimension[], points: number): TunedValues[] {
   const valuesOf = (config: TunableConfig): readonly number[] =>
     isList(config)

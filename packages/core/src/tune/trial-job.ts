@@ -1,4 +1,4 @@
-// The job of a trial: the student on the small set without a fold, tested on that fold. The run's own test set is no part of it.
+// The job of a trial: the student on the small set without one fold, tested on that fold, without the run's own test set.
 import type { Job, SetManifest } from '../job/job.js';
 import type { Fold } from './folds.js';
 import { tunedJob, type TunedValues } from './space.js';

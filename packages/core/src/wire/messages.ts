@@ -10,7 +10,7 @@ import type { Job } from '../job/job.js';
 import { phaseNames, storedPhaseName } from '../job/phase-name.js';
 import type { Metrics } from '../metric/metrics.js';
 
-/** Raised whenever a message changes its meaning; both sides must speak the same. */
+/** Raised whenever a message changes its meaning; both sides must have the same version. */
 export const protocolVersion = 8;
 
 const index = z
@@ -56,7 +56,7 @@ const epochReport = z.object({
   validation: metrics.optional(),
 });
 const test = z.object({ metrics, weightsSha256: sha256 });
-/** TrainingState as it travels: exactly what training-state.ts declares. */
+/** TrainingState on the wire: exactly what training-state.ts declares. */
 export const trainingState = z.object({
   phase: storedPhaseName,
   ops: index,
@@ -69,7 +69,7 @@ export const trainingState = z.object({
   test: test.optional(),
 });
 const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
-/** How far a worker's weights and optimiser state are. */
+/** The position of a worker's weights and optimiser state. */
 const held = z.object({ phase: phaseName, ops: index });
 export type Held = z.infer<typeof held>;
 const members = z.array(member).min(1).max(limits.workerCount);
@@ -183,13 +183,13 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 
-/** First frame on a link between workers: who connects, for which generation; or one that wants blocks. */
+/** First frame on a link between workers: which member connects, for which generation; or a request for blocks. */
 const meshHello = z.union([
   z.object({ token: z.string().max(1000), generation: index, index: index }),
   z.object({ token: z.string().max(1000), blocks: z.literal(true) }),
 ]);
 
-/** What follows on a link for blocks: questions one way, answers the other. */
+/** What follows on a link for blocks: requests one way, answers the other. */
 const blockQuestion = z.object({ type: z.literal('getBlock'), hash: sha256 });
 const blockAnswer = z.discriminatedUnion('type', [block, z.object({ type: z.literal('noBlock'), hash: sha256 })]);
 
@@ -200,13 +200,13 @@ export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
 
-/** Opens a frame whose bytes lie behind the message rather than in it; MessagePack never begins so. */
+/** First byte of a frame whose bytes follow the message instead of being part of it; MessagePack never begins with it. */
 const bytesBehind = 0xc1;
 const prefixBytes = 5;
-/** From this length on, copying costs more than a second part. */
+/** From this length on, copying costs more than a second part of a frame. */
 const longBytes = 64 * 1024;
 
-/** The message as the parts of one frame; long bytes share their memory. */
+/** The message as the parts of one frame; long byte arrays share their memory. */
 export function encodeMessage(
   message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer,
 ): Uint8Array[] {

@@ -1,5 +1,5 @@
-// The training state as bytes, for a peer that is behind and for checkpoints: a safetensors file with the buffers of
-// weights and optimiser, and the small state in a tensor of its own, as MessagePack so that no number changes.
+// The training state as bytes, for a peer that lags and for checkpoints: a safetensors file with the buffers of weights
+// and optimiser, and the small state in a separate tensor, as MessagePack so that no number changes.
 import { pack, unpack } from 'msgpackr';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
@@ -37,7 +37,7 @@ export function readTraining(bytes: Uint8Array, what: string): { training: Train
   try {
     const { tensors } = readSafetensors(bytes, what);
     const small = tensors.find(({ name }) => name === smallState);
-    if (!small) throw new StillhouseError('DATA_FORMAT', `${what} holds no training state`);
+    if (!small) throw new StillhouseError('DATA_FORMAT', `${what} contains no training state`);
     const training = trainingState.parse(unpack(small.data));
     return {
       training,
@@ -72,13 +72,13 @@ export function stateFrames(generation: number, parts: readonly Uint8Array[]): M
   return frames;
 }
 
-/** Puts a state together from its frames, in whatever order and how often they come. */
+/** Assembles a state from its frames, which may arrive in any order and more than once. */
 export class StateAssembly {
   #bytes: Uint8Array | undefined;
   readonly #offsets = new Set<number>();
   #received = 0;
 
-  /** @returns the bytes, once they are whole */
+  /** @returns the bytes, once they are complete */
   receive({ offset, total, data }: MeshFrame & { kind: 'state' }): Uint8Array | undefined {
     this.#bytes ??= new Uint8Array(total);
     invariant(this.#bytes.byteLength === total, 'all frames belong to one state');

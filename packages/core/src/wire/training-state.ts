@@ -1,5 +1,5 @@
-// Where a phase stands: the small state that every member holds beside weights and optimiser, and that travels with them.
-// What comes next is a function of it alone, so a worker that takes over continues as the one before would have.
+// The position of a phase: the small state that every member holds besides weights and optimiser, and that travels with
+// them. It alone decides what comes next, so a worker that takes over continues as its predecessor would have.
 import { decideEarlyStopping } from '../job/early-stopping.js';
 import { phaseLearningRate, type Phase } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
@@ -9,7 +9,7 @@ import { batchRows, stepsPerEpoch, totalSteps } from '../order/schedule.js';
 
 export interface EpochReport {
   readonly epoch: number;
-  /** Of the rows of all ranks. */
+  /** Over the rows of all ranks. */
   readonly ledger: Ledger;
   readonly trainLoss: number;
   readonly learningRate: number;
@@ -19,10 +19,10 @@ export interface EpochReport {
 
 export interface TrainingState {
   readonly phase: PhaseName;
-  /** Operations done: steps, evaluations and the test, as the collective counts them. */
+  /** Number of finished operations: steps, evaluations and the test, as the collective counts them. */
   readonly ops: number;
   readonly step: number;
-  /** Of the epoch under way. */
+  /** Of the current epoch. */
   readonly ledger: Ledger;
   readonly lossSum: number;
   readonly samples: number;
@@ -72,7 +72,7 @@ export function afterStep(
   };
 }
 
-/** What the end of an epoch decides, besides the state after it. */
+/** What the end of an epoch decides, in addition to the state after it. */
 export interface EpochEnd {
   readonly training: TrainingState;
   readonly report: EpochReport;

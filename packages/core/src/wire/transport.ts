@@ -1,21 +1,21 @@
-// The ports through which the shells meet the world: links that carry whole frames in order, and a clock.
+// The ports between the shells and the outside world: links that carry whole frames in order, and a clock.
 
 export interface Link {
-  /** Host name of this end: where this machine is reached from the other end's. */
+  /** Host name of this end, at which the other end reaches this machine. */
   readonly localHost: string;
-  /** Sends one frame, given in parts that the receiver gets joined. Parts must not change until the frame is away. */
+  /** Sends one frame, given in parts that the receiver gets joined. Parts must not change until the frame is sent. */
   send(...parts: Uint8Array[]): void;
-  /** At most one listener each; frames that arrive before are kept for it. */
+  /** At most one listener each; frames that arrive earlier are kept for it. */
   onFrame(listener: (frame: Uint8Array) => void): void;
   onClose(listener: (reason: string) => void): void;
-  /** Closes behind the frames that were sent. */
+  /** Closes after the frames that were sent. */
   close(reason?: string): void;
-  /** Closes at once; frames that have not gone yet never go, and nothing reads their memory any more. */
+  /** Closes at once; frames that were not sent yet are dropped, and nothing reads their memory any more. */
   abort(): void;
 }
 
 export interface Listener {
-  /** Where peers connect to. */
+  /** The address that peers connect to. */
   readonly address: string;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface Listener {
 export interface Transport {
   /** @throws StillhouseError PORT_IN_USE or LISTEN_FAILED */
   listen(address: string, onLink: (link: Link) => void): Promise<Listener>;
-  /** @throws StillhouseError COORDINATOR_UNREACHABLE: nobody listens at the address, or not in time */
+  /** @throws StillhouseError COORDINATOR_UNREACHABLE if nothing listens on the address, or not in time */
   connect(address: string): Promise<Link>;
 }
 
