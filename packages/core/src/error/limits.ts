@@ -39,7 +39,7 @@ export const limits = {
   /** Time between a worker's heartbeats. */
   heartbeatIntervalMs: 1_000,
   /** A worker that computes without a pause reads its messages this often. */
-  breathIntervalMs: 100,
+  yieldIntervalMs: 100,
   /** A worker or coordinator without a heartbeat for this long is lost, unless the user sets another time. */
   heartbeatTimeoutMs: 10_000,
   /** A worker without a heartbeat for this long is named, before it counts as lost. */

@@ -1,18 +1,13 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
-import { createHash } from 'node:crypto';
 import {
   decodeFrame,
   decodeToWorker,
   encodeMessage,
   fromErrorRecord,
   initialWorkerState,
-  lengthOf,
   limits,
-  readTraining,
-  stateFrames,
   StillhouseError,
   toErrorRecord,
-  trainingParts,
   workerStep,
   type Clock,
   type Link,
@@ -28,7 +23,9 @@ import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/data
 import { BlockClient } from '../block/client.js';
 import { BlockSupply } from '../block/supply.js';
 import type { Engine, EngineFactory } from '../engine/engine.js';
+import { EngineShell, type Effect } from './engine-shell.js';
 import { Mesh } from './mesh.js';
+import { placeOf } from './place.js';
 import { PeerBlocks } from '../block/peers.js';
 
 export interface WorkerOptions {
@@ -48,41 +45,19 @@ export interface WorkerOptions {
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
 
-/** The copy of a state, and how long that has kept this thread. */
-interface Copied {
-  readonly bytes: number;
-  readonly busyMs: number;
-}
-
-type Effect<Type extends WorkerEffect['type']> = WorkerEffect & { type: Type };
-
-const hashOf = (parts: readonly Uint8Array[]): Buffer => {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-};
-
-const digestBytes = 32;
-
 class WorkerShell {
   #state: WorkerState;
   #link: Link | undefined;
   #connections = 0;
   #address = '';
   #localHost = '127.0.0.1';
-  #engine: Engine | undefined;
+  readonly #engine: EngineShell;
   #mesh: Mesh | undefined;
   readonly #uploader: StateUploader;
-  /** A copy for a checkpoint that the next change has to wait for. */
-  #copying: Promise<Copied> | undefined;
-  /** Resolves once the last change of the state that was asked for is done. */
-  #changed: Promise<void> = Promise.resolve();
   readonly #blocks: BlockClient;
   #peers: PeerBlocks | undefined;
   #supply: BlockSupply | undefined;
-  /** Effects that take the engine are performed one after the other. */
-  #work: Promise<void> = Promise.resolve();
-  #breathedMs = 0;
+  #yieldedMs = 0;
   #stopHeartbeat = (): void => {};
   #exit!: (error: Error | undefined) => void;
   readonly exited = new Promise<Error | undefined>((resolve) => (this.#exit = resolve));
@@ -90,6 +65,17 @@ class WorkerShell {
   constructor(private readonly options: WorkerOptions) {
     this.#state = initialWorkerState(options.identity, options.clock.now());
     this.#uploader = options.uploader ?? new StateUpload(options.transport, options.log);
+    this.#engine = new EngineShell({
+      clock: options.clock,
+      identity: options.identity,
+      uploader: this.#uploader,
+      log: options.log,
+      dispatch: (event) => this.dispatch(event),
+      fail: (error) => this.#fail(error),
+      isIn: (generation) => 'generation' in this.#state.activity && this.#state.activity.generation === generation,
+      send: (generation, frames) => this.#mesh!.send(generation, frames),
+      coordinator: () => this.#address,
+    });
     this.#blocks = new BlockClient(options.clock, (hash, direct) => this.#send({ type: 'getBlock', hash, direct }));
   }
 
@@ -174,35 +160,7 @@ class WorkerShell {
     this.dispatch({ type: 'message', message });
   }
 
-  /** Performs after what was asked before; an answer that throws is a failure. */
-  #later(work: () => Promise<WorkerEvent | undefined>): void {
-    this.#work = this.#work
-      .then(work)
-      .then((event) => event && this.dispatch(event))
-      .catch((error: unknown) => this.#fail(error));
-  }
-
-  /** As #later, for what changes the state. */
-  #change(work: () => Promise<WorkerEvent | undefined>): void {
-    const copying = this.#copying;
-    this.#copying = undefined;
-    this.#later(async () => {
-      if (copying) await this.#untilCopied(copying);
-      return work();
-    });
-    this.#changed = this.#work;
-  }
-
-  /** As #later, unless the generation is over by then. */
-  #laterIn(generation: number, work: () => Promise<WorkerEvent | undefined>): void {
-    this.#later(async () => {
-      const { activity } = this.#state;
-      return 'generation' in activity && activity.generation === generation ? work() : undefined;
-    });
-  }
-
   #perform(effect: WorkerEffect): void {
-    const engine = (): Engine => this.#engine!;
     switch (effect.type) {
       case 'connect':
         return this.#connect(effect);
@@ -213,83 +171,29 @@ class WorkerShell {
       case 'sendFrames':
         return this.#mesh!.send(effect.generation, effect.frames);
       case 'load':
-        return this.#later(() => this.#load(effect));
-      case 'build':
-        return this.#change(async () => ({
-          type: 'built',
-          phase: effect.phase,
-          ...(await engine().build(effect.phase, effect.teacher)),
-        }));
+        return this.#engine.load(() => this.#load(effect));
       case 'link':
         return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
       case 'unlink':
         return this.#mesh?.unlink(effect.before);
       case 'fetchState':
-        return void this.#blocks
-          .fetch(effect.hash)
-          .then((bytes) => this.dispatch({ type: 'fetched', generation: effect.generation, bytes }));
-      case 'sendState':
-        return this.#laterIn(effect.generation, async () => this.#sendState(effect));
-      case 'adopt':
-        return this.#change(() => this.#adopt(effect));
-      case 'hash':
-        return this.#laterIn(effect.generation, async () => ({
-          type: 'hashed',
-          generation: effect.generation,
-          stateSha256: hashOf(trainingParts(effect.training, engine().stateBuffers())).toString('hex'),
-          weightsSha256: engine().weightsSha256(),
-        }));
-      case 'compute':
-        return this.#laterIn(effect.generation, async () => {
-          const startedMs = this.options.clock.now();
-          const waitedBeforeMs = engine().waitedMs;
-          const partials = await engine().compute(effect);
-          return {
-            type: 'computed',
-            generation: effect.generation,
-            partials,
-            ms: this.options.clock.now() - startedMs,
-            waitedMs: engine().waitedMs - waitedBeforeMs,
-          };
-        });
-      case 'apply':
-        return this.#change(async () => void (await engine().apply(effect.step, effect.learningRate)));
-      case 'evaluate':
-        return this.#laterIn(effect.generation, async () => ({
-          type: 'evaluated',
-          generation: effect.generation,
-          values: await engine().evaluate(effect),
-          weightsSha256: engine().weightsSha256(),
-        }));
-      case 'keepBest':
-        return this.#change(async () => void engine().keepBest());
-      case 'restoreBest':
-        return this.#change(async () => void (await engine().restoreBest()));
-      case 'correctBiases':
-        return this.#change(async () => void (await engine().correctBiases()));
-      case 'export':
-        return this.#later(async () => ({
-          type: 'exported',
-          generation: effect.generation,
-          model: await engine().exportModel(),
-        }));
-      case 'captureState':
-        this.#copying = this.#capture(effect, this.#copying);
-        return void this.#copying.catch((error: unknown) => this.#fail(error));
+        return void this.#fetchState(effect);
       case 'exit':
         return void this.#end(effect.error && fromErrorRecord(effect.error));
+      default:
+        return this.#engine.perform(effect);
     }
   }
 
-  /** One that computes without a pause would hear nothing and seem dead. */
-  async #breathe(): Promise<void> {
+  /** Lets timers and sockets run: a worker that computes without a pause would hear nothing and seem dead. */
+  async #yieldToEvents(): Promise<void> {
     const { clock } = this.options;
-    if (clock.now() - this.#breathedMs < limits.breathIntervalMs) return;
+    if (clock.now() - this.#yieldedMs < limits.yieldIntervalMs) return;
     await new Promise<void>((resolve) => void clock.after(0, resolve));
-    this.#breathedMs = clock.now();
+    this.#yieldedMs = clock.now();
   }
 
-  async #load({ job, meshToken }: Effect<'load'>): Promise<WorkerEvent> {
+  async #load({ job, meshToken }: Effect<'load'>): Promise<{ engine: Engine; event: WorkerEvent }> {
     const { cache, clock, createEngine, log, meshAddress, transport } = this.options;
     const local = [
       ...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]),
@@ -297,10 +201,10 @@ class WorkerShell {
     ];
     const peers = (this.#peers = new PeerBlocks({ transport, clock, token: meshToken, cache, log }));
     const supply = (this.#supply = new BlockSupply({ local, coordinator: this.#blocks, peers, cache, log }));
-    this.#engine = await createEngine(
+    const engine = await createEngine(
       job,
       (hash) => supply.fetch(hash),
-      () => this.#breathe(),
+      () => this.#yieldToEvents(),
     );
     const host = this.#localHost;
     this.#mesh = await Mesh.open(transport, {
@@ -308,15 +212,14 @@ class WorkerShell {
       token: meshToken,
       onBlockLink: (link) => peers.serve(link),
     });
-    const { fingerprint, choice } = this.#engine;
-    this.options.log(`engine ${fingerprint}, mesh at ${this.#mesh.address}; backend ${choice}`);
-    return { type: 'loaded', fingerprint, choice, meshAddress: this.#mesh.address };
+    const { fingerprint, choice } = engine;
+    const { address } = this.#mesh;
+    log(`engine ${fingerprint}, mesh at ${address}; backend ${choice}`);
+    return { engine, event: { type: 'loaded', fingerprint, choice, meshAddress: address } };
   }
 
   async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
-    this.options.log(
-      `generation ${generation}: member ${self} of ${members.length}, ranks ${members[self].ranks.lo} to ${members[self].ranks.hi - 1}`,
-    );
+    this.options.log(placeOf({ generation, members, self }));
     await this.#mesh!.link(
       { generation, members, self },
       {
@@ -328,52 +231,9 @@ class WorkerShell {
     this.dispatch({ type: 'linked', generation });
   }
 
-  #sendState({ generation, training, to }: Effect<'sendState'>): undefined {
-    const parts = trainingParts(training, this.#engine!.stateBuffers());
-    const frames = stateFrames(generation, [...parts, hashOf(parts)]);
-    this.#mesh!.send(
-      generation,
-      to.flatMap((index) => frames.map((frame) => ({ to: index, frame }))),
-    );
-  }
-
-  async #adopt({ generation, bytes, isSealed }: Effect<'adopt'>): Promise<WorkerEvent> {
-    const state = isSealed ? bytes.subarray(0, bytes.byteLength - digestBytes) : bytes;
-    if (isSealed && !hashOf([state]).equals(bytes.subarray(bytes.byteLength - digestBytes)))
-      return {
-        type: 'notAdopted',
-        generation,
-        reason: 'the training state arrived with other bytes than it was sent with',
-      };
-    const { training, buffers } = readTraining(state, 'the training state');
-    await this.#engine!.adoptState(buffers);
-    this.options.log(`took over the ${training.phase} at step ${training.step}, ${bytes.byteLength} bytes`);
-    return { type: 'adopted', generation, training };
-  }
-
-  /** Has the state copied while this worker goes on to compute: it is the same from the last change to the next. */
-  async #capture({ id, training }: Effect<'captureState'>, before: Promise<Copied> | undefined): Promise<Copied> {
-    const { clock, identity } = this.options;
-    await Promise.all([this.#changed, before]);
-    const startedMs = clock.now();
-    const parts = trainingParts(training, this.#engine!.stateBuffers());
-    const copied = this.#uploader.take({
-      id,
-      held: { phase: training.phase, ops: training.ops },
-      parts,
-      address: this.#address,
-      token: identity.token,
-    });
-    const busyMs = clock.now() - startedMs;
-    await copied;
-    return { bytes: lengthOf(parts), busyMs };
-  }
-
-  async #untilCopied(copying: Promise<Copied>): Promise<void> {
-    const startedMs = this.options.clock.now();
-    const { bytes, busyMs } = await copying;
-    const waitedMs = this.options.clock.now() - startedMs;
-    this.options.log(`copied ${bytes} bytes for a checkpoint`, { busyMs, waitedMs });
+  async #fetchState({ generation, hash }: Effect<'fetchState'>): Promise<void> {
+    const bytes = await this.#blocks.fetch(hash);
+    this.dispatch({ type: 'fetched', generation, bytes });
   }
 
   async #end(error: Error | undefined): Promise<void> {
