@@ -44,12 +44,12 @@ export async function engineStep(spec, { backend, trace }) {
     dataset,
     assets: module ? { teacher: readFileSync(new URL(module, import.meta.url), 'utf8') } : {},
   };
-  const engine = await tfjsEngine(backend, { trace, tell: console.error })(
+  const engine = await tfjsEngine(backend, { trace, report: console.error })(
     job,
     async (hash) => blocks.get(hash),
     async () => {},
   );
-  const { sum } = await engine.build(phaseOf(job, 'teacher'), undefined);
+  const { flatGradient: sum } = await engine.build(phaseOf(job, 'teacher'), undefined);
   const ranks = [{ rank: 0, rows: Array.from({ length: batch }, (_, i) => i) }];
   const order = epochOrder(phaseOf(job, 'teacher').schedule, 0);
   let step = 0;

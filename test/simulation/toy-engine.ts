@@ -103,7 +103,7 @@ export class ToyEngine implements Engine {
   #phase!: Phase;
   #weights = new Float32Array(0);
   #others = new Float32Array(0);
-  #sum = new Float32Array(0);
+  #flatGradient = new Float32Array(0);
   #velocity = new Float32Array(0);
   #partials: Float32Array[] = [];
   readonly #blocks = new Set<string>();
@@ -121,7 +121,7 @@ export class ToyEngine implements Engine {
     },
   ) {}
 
-  async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; sum: Float32Array }> {
+  async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; flatGradient: Float32Array }> {
     if (teacher !== undefined) {
       // The toy's teacher teaches nothing, but must come.
       await this.options.fetchBlock(teacher);
@@ -132,10 +132,10 @@ export class ToyEngine implements Engine {
     this.#kept = undefined;
     this.#weights = Float32Array.from({ length: parameters }, (_, i) => startWeight(phase.schedule.seed, i));
     this.#others = new Float32Array(otherWeights);
-    this.#sum = new Float32Array(parameters + otherWeights + phase.schedule.ranks * slotsPerRank);
+    this.#flatGradient = new Float32Array(parameters + otherWeights + phase.schedule.ranks * slotsPerRank);
     this.#velocity = new Float32Array(parameters);
     this.#partials = [];
-    return { layout: { gradients: parameters, otherWeights }, sum: this.#sum };
+    return { layout: { gradients: parameters, otherWeights }, flatGradient: this.#flatGradient };
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
@@ -144,11 +144,11 @@ export class ToyEngine implements Engine {
     await this.#takeTime();
     // As with a real engine, the buffers of the step before are used again, and a sum over all ranks is put where it belongs.
     const outputs = task.inPlace
-      ? [this.#sum]
-      : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#sum.length)));
+      ? [this.#flatGradient]
+      : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#flatGradient.length)));
     for (const [i, span] of task.subtrees.entries()) {
       const out = outputs[i];
-      const spares: Float32Array[] = [];
+      const scratch: Float32Array[] = [];
       await sumSubtree(span, out, {
         write: async (rank, target) =>
           toyContribution({
@@ -159,7 +159,7 @@ export class ToyEngine implements Engine {
             rank,
             out: target,
           }),
-        spare: (depth) => (spares[depth] ??= new Float32Array(this.#sum.length)),
+        scratch: (depth) => (scratch[depth] ??= new Float32Array(this.#flatGradient.length)),
       });
     }
     return outputs;
@@ -168,8 +168,8 @@ export class ToyEngine implements Engine {
   async apply(_step: number, learningRate: number): Promise<void> {
     const { parameters, otherWeights } = this.model;
     const weights = this.#weights.slice();
-    toyStep(weights, this.#velocity, this.#sum, learningRate);
-    this.#others.set(this.#sum.subarray(parameters, parameters + otherWeights));
+    toyStep(weights, this.#velocity, this.#flatGradient, learningRate);
+    this.#others.set(this.#flatGradient.subarray(parameters, parameters + otherWeights));
     // As where layers constrain their weights: for a while the state is neither the old one nor the new.
     await this.#takeTime(0.1);
     this.#weights.set(weights);

@@ -51,7 +51,7 @@ async function work(options: Options): Promise<void> {
     ...(options.mesh === undefined ? {} : { meshAddress: options.mesh }),
     transport: webSocketTransport,
     clock: systemClock,
-    createEngine: tfjsEngine(options.backend, { tell: log }),
+    createEngine: tfjsEngine(options.backend, { report: log }),
     uploader: new ThreadedUploader(log),
     cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
     log,

@@ -48,10 +48,10 @@ test('any number of workers gives the bits of the definition', async () => {
       for (const owned of dealRanks(ranks, Array<number>(workers).fill(1))) {
         for (const span of maximalSubtrees(ranks, owned)) {
           const out = new Float32Array(5);
-          const spares: Float32Array[] = [];
+          const scratch: Float32Array[] = [];
           await sumSubtree(span, out, {
             write: async (rank, target) => target.set(leaves[rank]!),
-            spare: (depth) => (spares[depth] ??= new Float32Array(5)),
+            scratch: (depth) => (scratch[depth] ??= new Float32Array(5)),
           });
           partials.set(spanKey(span), out);
         }

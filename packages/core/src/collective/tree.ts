@@ -66,8 +66,8 @@ export function finishTree(ranks: number, partial: (span: Span) => Float32Array 
 export interface Leaves {
   /** Writes the contribution of a rank into the given buffer. */
   readonly write: (rank: number, out: Float32Array) => Promise<void>;
-  /** A spare buffer for each depth of the tree. */
-  readonly spare: (depth: number) => Float32Array;
+  /** A buffer for each depth of the tree. */
+  readonly scratch: (depth: number) => Float32Array;
 }
 
 /** Sums the leaves of one subtree into `out`, from left to right. */
@@ -76,7 +76,7 @@ export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promi
     if (node.hi - node.lo === 1) return leaves.write(node.lo, target);
     const mid = midOf(node);
     await visit({ lo: node.lo, hi: mid }, target, depth + 1);
-    const right = leaves.spare(depth);
+    const right = leaves.scratch(depth);
     await visit({ lo: mid, hi: node.hi }, right, depth + 1);
     addInto(target, right);
   };

@@ -122,7 +122,7 @@ describe('a worker', () => {
     expect(worker.effects.map(({ type }) => type)).toEqual(['unlink', 'build', 'link', 'fetchState']);
     const phase = (worker.effects[1] as WorkerEffect & { type: 'build' }).phase;
     worker
-      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, sum: new Float32Array(17) })
+      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, flatGradient: new Float32Array(17) })
       .on({ type: 'linked', generation: 7 })
       .on({ type: 'fetched', generation: 7, bytes: new Uint8Array(1) });
     expect(worker.effects).toEqual([expect.objectContaining({ type: 'adopt' })]);

@@ -505,10 +505,10 @@ function proceed(state: WorkerState, preparing: Preparing): WorkerStep {
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): WorkerStep {
   const { generation, members, self, phase, ops } = preparing;
-  const { layout, sum } = state.built!;
+  const { layout, flatGradient } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
-    sum.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank,
+    flatGradient.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank,
     'the flat buffer fits its layout',
   );
   const collective = new Collective({
@@ -516,7 +516,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     ranks,
     members: members.map((member) => member.ranks),
     self,
-    out: sum,
+    out: flatGradient,
     op: ops,
   });
   const { stateSha256, weightsSha256 } = event;
@@ -526,7 +526,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     self,
     phase,
     layout,
-    sum,
+    flatGradient,
     collective,
     task: 'step',
     order: undefined,

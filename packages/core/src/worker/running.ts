@@ -216,7 +216,7 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
 function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): WorkerStep {
   const { ranks } = run.phase.schedule;
   const { step } = state.training!;
-  const losses = lossesOf(run.sum, run.layout, ranks);
+  const losses = lossesOf(run.flatGradient, run.layout, ranks);
   const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
   if (badRank >= 0) {
     const error = {
@@ -228,7 +228,7 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   }
   // Every rank's loss is already weighted by its share of the batch.
   const loss = losses.reduce((sum, value) => sum + value, 0);
-  const accounts = Array.from(losses, (_, rank) => readAccount(run.sum, run.layout, { ranks, rank }));
+  const accounts = Array.from(losses, (_, rank) => readAccount(run.flatGradient, run.layout, { ranks, rank }));
   run.collective.advance();
   const training = afterStep(state.training!, run.phase, {
     loss,

@@ -34,7 +34,7 @@ export type WorkerEvent =
       readonly type: 'built';
       readonly phase: Phase;
       readonly layout: FlatLayout;
-      readonly sum: Float32Array;
+      readonly flatGradient: Float32Array;
       readonly calibration?: Calibration | undefined;
       readonly teacherTest?: Metrics | undefined;
     }
@@ -165,7 +165,7 @@ export interface Preparing extends Membership {
 export interface Running extends Membership {
   readonly phase: Phase;
   readonly layout: FlatLayout;
-  readonly sum: Float32Array;
+  readonly flatGradient: Float32Array;
   readonly collective: Collective;
   readonly task: Task;
   /** Of the epoch under way. */

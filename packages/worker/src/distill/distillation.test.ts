@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { distillSchema, type DistillConfig } from '@stillhouse/core';
-import { supervised, type MicroBatch } from '../engine/objective.js';
+import { type MicroBatch } from '../objective/objective.js';
+import { supervised } from '../objective/supervised.js';
 import { distillation, weightsAt } from './distillation.js';
 import { LayersTeacher } from './teacher/teacher.js';
 

@@ -4,13 +4,13 @@ import * as tf from '@tensorflow/tfjs';
 import type { DistillConfig } from '@stillhouse/core';
 import {
   labelsOf,
-  rowLoss,
   type BatchPart,
   type MicroBatch,
   type Objective,
   type PreparedBatch,
-} from '../engine/objective.js';
-import { forwardOf } from './terms/layers.js';
+} from '../objective/objective.js';
+import { rowLoss } from '../objective/supervised.js';
+import { forwardOf } from '../model/layers.js';
 import { termOf, type Pupil, type Term } from './terms/terms.js';
 
 /** What the parts of the loss count in an epoch. */

@@ -103,7 +103,7 @@ const students: Record<string, (more: Partial<Case>) => Case> = {
 };
 
 interface Student extends Setup {
-  readonly sum: Float32Array;
+  readonly flatGradient: Float32Array;
   readonly parameters: number;
   readonly calibration: Calibration | undefined;
 }
@@ -114,8 +114,8 @@ async function studentOf(it: Case): Promise<Student> {
   await setup.engine.build(setup.phase, undefined);
   const hash = sha256((await setup.engine.exportModel()).data);
   const phase = phaseOf(setup.job, 'student');
-  const { sum, layout, calibration } = await setup.engine.build(phase, hash);
-  return { ...setup, phase, sum, parameters: layout.gradients, calibration };
+  const { flatGradient, layout, calibration } = await setup.engine.build(phase, hash);
+  return { ...setup, phase, flatGradient, parameters: layout.gradients, calibration };
 }
 
 /** Gradient and loss of a step. */
@@ -139,7 +139,7 @@ async function gradientOf({ engine, phase }: Student, step = 0): Promise<Float32
 
 async function train(student: Student, steps: number): Promise<void> {
   for (let step = 0; step < steps; step++) {
-    student.sum.set(await gradientOf(student, step));
+    student.flatGradient.set(await gradientOf(student, step));
     await student.engine.apply(step, 0.05);
   }
 }
@@ -172,7 +172,7 @@ test.skipIf(!hasNative).each(Object.entries(students))(
     const told: string[] = [];
     const steps = async (trace: boolean): Promise<Float32Array[]> => {
       const student = await studentOf(
-        make({ backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } }),
+        make({ backend: 'tensorflow', options: { trace, report: (text) => told.push(text) } }),
       );
       return [await gradientOf(student, 0), await gradientOf(student, 1), await gradientOf(student, 8)];
     };
@@ -191,7 +191,7 @@ test.skipIf(!hasNative)(`a recorded step leaves weights that rest as they are ($
         { copy },
         {
           backend: 'tensorflow',
-          options: { trace, tell: (text) => told.push(text) },
+          options: { trace, report: (text) => told.push(text) },
           recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4 }, distill: { copy } },
         },
       ),
@@ -428,7 +428,7 @@ test.each(usable)('%s: a student that is pruned gets as sparse as it is to be, a
   await train(student, perEpoch);
   expect(share(await zerosOf(student))).toBe(0);
   for (let step = perEpoch; step < 4 * perEpoch; step++) {
-    student.sum.set(await gradientOf(student, step));
+    student.flatGradient.set(await gradientOf(student, step));
     await student.engine.apply(step, 0.01);
   }
   const zeros = await zerosOf(student);
@@ -438,7 +438,7 @@ test.each(usable)('%s: a student that is pruned gets as sparse as it is to be, a
   await other.engine.adoptState(student.engine.stateBuffers().map(({ name, data }) => ({ name, data: data.slice() })));
   for (const each of [student, other]) {
     for (let step = 4 * perEpoch; step < 4 * perEpoch + 2; step++) {
-      each.sum.set(await gradientOf(each, step));
+      each.flatGradient.set(await gradientOf(each, step));
       await each.engine.apply(step, 0.01);
     }
   }

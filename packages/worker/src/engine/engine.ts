@@ -10,19 +10,18 @@ import type {
   Phase,
   WorkerEffect,
 } from '@stillhouse/core';
+import type { FetchBlock } from '../block/fetch-block.js';
 
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
 
-/** Gets bytes of the run by their SHA-256, which they have: blocks of data, weights of a teacher. */
-export type FetchBlock = (hash: string) => Promise<Uint8Array>;
-
-export interface Built {
+/** What a phase's model is to the loop. */
+export interface BuiltPhase {
   readonly layout: FlatLayout;
-  readonly sum: Float32Array;
+  readonly flatGradient: Float32Array;
   /** What the teacher's logits are divided by first. */
   readonly calibration?: Calibration | undefined;
-  /** Test metrics of a teacher that was there already, as far as its outputs are learnt from. */
+  /** Test metrics of a pretrained teacher, where its outputs are learnt from. */
   readonly teacherTest?: Metrics | undefined;
 }
 
@@ -31,16 +30,16 @@ export interface Engine {
   /** Which backend it computes on, and why: one line for people. */
   readonly choice: string;
   /**
-   * Builds the phase's model with its start weights; `sum` is the buffer into which gradients are summed over all ranks.
+   * Builds the phase's model with its start weights; `flatGradient` is the buffer into which gradients are summed over all ranks.
    * @param teacher SHA-256 of the weights of the teacher that a student learns from
    */
-  build(phase: Phase, teacher: string | undefined): Promise<Built>;
+  build(phase: Phase, teacher: string | undefined): Promise<BuiltPhase>;
   /** Milliseconds that steps and evaluations have waited for data. */
   readonly waitedMs: number;
   /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */
   compute(task: ComputeTask): Promise<readonly Float32Array[]>;
   /**
-   * Steps the optimiser with the gradient in `sum`.
+   * Steps the optimiser with the gradient in `flatGradient`.
    * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the step before
    */
   apply(step: number, learningRate: number): Promise<void>;
@@ -65,6 +64,6 @@ export interface Engine {
 }
 
 /**
- * @param breathe to be awaited between pieces of work: lets what has come in be heard, if it is time for that
+ * @param yieldToEvents to be awaited between pieces of work: lets what has come in be heard, if it is time for that
  */
-export type EngineFactory = (job: Job, fetchBlock: FetchBlock, breathe: () => Promise<void>) => Promise<Engine>;
+export type EngineFactory = (job: Job, fetchBlock: FetchBlock, yieldToEvents: () => Promise<void>) => Promise<Engine>;

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { nativeTracing, TracedGraph, TraceError } from '@stillhouse/native/engines';
 import type { FlatModel } from '../flat/model.js';
-import type { PreparedBatch } from './objective.js';
+import type { PreparedBatch } from '../objective/objective.js';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
 /** Loss, then the gradient of each trainable weight, then the non-trainable weights. */

@@ -210,7 +210,11 @@ describe('a recorded step on tensorflow', () => {
   async function both(it: Case): Promise<{ traced: Float32Array[]; eager: Float32Array[]; told: string[] }> {
     const told: string[] = [];
     const steps = async (trace: boolean): Promise<Float32Array[]> => {
-      const setup = await setUp({ ...it, backend: 'tensorflow', options: { trace, tell: (text) => told.push(text) } });
+      const setup = await setUp({
+        ...it,
+        backend: 'tensorflow',
+        options: { trace, report: (text) => told.push(text) },
+      });
       await setup.engine.build(setup.phase, undefined);
       return [await engineGradient(setup, 0), await engineGradient(setup, 1)];
     };
@@ -246,7 +250,7 @@ describe('a recorded step on tensorflow', () => {
         inputShape: [10],
         backend: 'tensorflow',
         asset,
-        options: { tell: (text) => told.push(text) },
+        options: { report: (text) => told.push(text) },
       });
       await setup.engine.build(setup.phase, undefined);
       const first = await engineGradient(setup);
@@ -338,7 +342,7 @@ test('a micro-batch without rows contributes nothing', async () => {
 
 test('numbers that are not finite show in the loss slots of their ranks; weights that overflow are not taken', async () => {
   const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3 });
-  const { layout, sum } = await setup.engine.build(setup.phase, undefined);
+  const { layout, flatGradient: sum } = await setup.engine.build(setup.phase, undefined);
   sum.set(await engineGradient(setup));
   await setup.engine.apply(0, 1e30);
   expect([...lossesOf(await engineGradient(setup), layout, 3)].every((value) => !Number.isFinite(value))).toBe(true);
@@ -354,7 +358,7 @@ test('numbers that are not finite show in the loss slots of their ranks; weights
 test('weights go back to the best ones', async () => {
   const setup = await setUp({ layers: [{ dense: 4 }, 'batchNormalization', { dense: 1 }], inputShape: [10] });
   const { engine } = setup;
-  const { sum } = await engine.build(setup.phase, undefined);
+  const { flatGradient: sum } = await engine.build(setup.phase, undefined);
   const before = engine.weightsSha256();
   engine.keepBest();
   sum.set(await engineGradient(setup));
@@ -377,9 +381,9 @@ test.each(usable)('%s: an engine that takes over another’s state goes on with 
   };
   const [one, other] = [await setUp(it), await setUp(it)];
   const first = await one.engine.build(one.phase, undefined);
-  for (let number = 0; number < 3; number++) await step(one, first.sum, number);
+  for (let number = 0; number < 3; number++) await step(one, first.flatGradient, number);
   one.engine.keepBest();
-  await step(one, first.sum, 3);
+  await step(one, first.flatGradient, 3);
   const state = one.engine.stateBuffers().map(({ name, data }) => ({ name, data: data.slice() }));
   expect(state.map(({ name }) => name)).toEqual([
     'parameters',
@@ -392,8 +396,8 @@ test.each(usable)('%s: an engine that takes over another’s state goes on with 
   const second = await other.engine.build(other.phase, undefined);
   await other.engine.adoptState(state);
   for (let number = 4; number < 6; number++) {
-    await step(one, first.sum, number);
-    await step(other, second.sum, number);
+    await step(one, first.flatGradient, number);
+    await step(other, second.flatGradient, number);
   }
   expect(other.engine.stateBuffers()).toEqual(one.engine.stateBuffers());
   await other.engine.restoreBest();
@@ -412,7 +416,7 @@ test('a worker that did not train the teacher gets its weights, and refuses othe
     ranks: 1,
     recipe: student,
   });
-  const { sum } = await engine.build(phase, undefined);
+  const { flatGradient: sum } = await engine.build(phase, undefined);
   sum.set(await engineGradient({ engine, job } as Setup));
   await engine.apply(0, 0.1);
   const teacher = (await engine.exportModel()).data;
@@ -466,7 +470,7 @@ test.each(usable)('%s: no tensor is left behind by a step or an evaluation', asy
     inputShape: [9, 6, 2],
     backend,
   });
-  const { sum } = await setup.engine.build(setup.phase, undefined);
+  const { flatGradient: sum } = await setup.engine.build(setup.phase, undefined);
   const once = async (step: number): Promise<void> => {
     sum.set(await engineGradient(setup, step));
     await setup.engine.apply(step, 0.01);
@@ -496,7 +500,7 @@ test.each(usable)(
       ranks: 1,
       backend,
     });
-    const { sum } = await setup.engine.build(setup.phase, undefined);
+    const { flatGradient: sum } = await setup.engine.build(setup.phase, undefined);
     const train = async (from: number, to: number): Promise<{ rss: number; tensors: number; bytes: number }> => {
       for (let step = from; step < to; step++) {
         const [gradient] = await setup.engine.compute({

@@ -2,101 +2,35 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   bytesOf,
-  datasetOf,
-  hashName,
-  hashWords,
   invariant,
-  isTrained,
   learnsFromOutputs,
-  limits,
   phaseOf,
-  phaseSeed,
-  phasesOf,
-  slotsPerRank,
-  stepsPerEpoch,
   StillhouseError,
   sumSubtree,
-  type DatasetManifest,
-  type FlatLayout,
   type Job,
   type MetricSums,
   type NamedBuffer,
   type Phase,
   type PhaseName,
 } from '@stillhouse/core';
-import { BlockReader, sha256, TrainingReader, type Batch } from '@stillhouse/datasets';
-import { augment, variantAt, type AugmentedBatch, type ImageOfRow } from './augment.js';
+import { sha256 } from '@stillhouse/datasets';
 import { openBackend, type Backend } from '../backend/backend.js';
 import type { BackendName } from '../backend/names.js';
+import type { FetchBlock } from '../block/fetch-block.js';
 import { calibrate } from '../distill/teacher/calibrate.js';
-import { copyLayers } from '../distill/copied-layers.js';
-import { biasesOf, correctBiases } from '../distill/teacher/correct-biases.js';
-import { distillation } from '../distill/distillation.js';
-import { pretrainedTeacher } from '../distill/teacher/pretrained.js';
+import { correctBiases } from '../distill/teacher/correct-biases.js';
+import { pretrainedTeacherOf } from '../distill/teacher/pretrained.js';
 import { CalibratedTeacher, LayersTeacher, type Teacher } from '../distill/teacher/teacher.js';
-import { answersAbout } from '../distill/transfer/known-rows.js';
-import type { TeacherAnswers } from '../distill/teacher/teacher-answers.js';
-import { TransferSets, type TransferOptions } from '../distill/transfer/transfer-sets.js';
-import type { Built, ComputeTask, Engine, EngineFactory, EvaluateTask, FetchBlock } from './engine.js';
-import { evaluateRows, testTeacher } from '../run/evaluate.js';
-import { joinFloats, sharedFloats } from '../flat/memory.js';
-import { FlatModel, flatSizes } from '../flat/model.js';
-import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
+import { testTeacher } from '../distill/teacher/test-teacher.js';
+import { sharedFloats } from '../flat/memory.js';
+import { evaluateRows } from '../model/evaluate.js';
 import { exportModel, setWeights, weightBytes } from '../model/model-file.js';
-import { buildModel } from '../model/model.js';
-import { supervised, type MicroBatch, type Objective } from './objective.js';
-import { predictOf } from '../run/predict.js';
-import { Pruning } from './pruning.js';
-import { RankStep } from './rank-step.js';
-
-interface PhaseModel {
-  readonly phase: Phase;
-  readonly flat: FlatModel;
-  readonly optimizer: FlatOptimizer;
-  readonly pruning: Pruning | undefined;
-  readonly objective: Objective;
-  readonly step: RankStep;
-  readonly dataset: DatasetManifest;
-  readonly reader: TrainingReader;
-  /** Only of a student that is taught on further rows. */
-  readonly transfer: TransferSets | undefined;
-  /** What its teacher says about its own rows, where they come again. */
-  readonly answers: TeacherAnswers | undefined;
-  /** Of validation and test rows. */
-  readonly evaluated: BlockReader;
-  readonly layout: FlatLayout;
-  /** One buffer per own subtree, and one per depth of the tree. */
-  readonly partials: Float32Array[];
-  readonly spares: Float32Array[];
-}
-
-/** The part of the recipe that describes a phase's model. */
-const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
-
-/** @throws StillhouseError MODEL_… */
-async function buildPhaseModel(job: Job, { name, config, distill }: Phase, teacher?: Teacher): Promise<tf.LayersModel> {
-  const part = partOf(name);
-  const { inputShape, outputs } = datasetOf(job.dataset, name);
-  const model = await buildModel({
-    part,
-    config: config.model,
-    asset: job.assets[part],
-    inputShape,
-    outputs,
-    loss: job.recipe.loss,
-    seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')),
-  });
-  if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);
-  if (distill?.correctBiases) {
-    if (lacksColumns(job.dataset))
-      throw new StillhouseError(
-        'RECIPE_INVALID',
-        'distill.correctBiases asks about rows of the large set, which lack columns that the student takes',
-      );
-    biasesOf(model);
-  }
-  return model;
-}
+import { predictOf } from '../model/predict.js';
+import { writeContribution } from './contribution.js';
+import type { BuiltPhase, ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+import { buildPhaseModel, type PhaseModel } from './phase-model.js';
+import { probe } from './probe.js';
+import { startModel } from './start-model.js';
 
 function copyOf(numbers: Float32Array): Float32Array {
   const copy = sharedFloats(numbers.length);
@@ -104,119 +38,9 @@ function copyOf(numbers: Float32Array): Float32Array {
   return copy;
 }
 
-/**
- * A micro-batch as tensors.
- * @param added inputs of further rows, without labels
- */
-function tensorsOf(
-  { rows, x, y, blend }: AugmentedBatch,
-  { inputShape, labelCount }: DatasetManifest,
-  added: readonly Float32Array[] = [],
-): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
-  const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
-  const inputs = joinFloats([x, ...added]);
-  return {
-    x: tf.tensor(inputs, [(rows * inputs.length) / x.length, ...inputShape]),
-    y: labels(y),
-    ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}),
-  };
-}
-
-/** What a row's image is like, where rows are images. */
-function imageOf({
-  dataset: {
-    inputShape,
-    columns: [column],
-  },
-}: Job): ImageOfRow | undefined {
-  const [height, width, channels] = inputShape;
-  return inputShape.length === 3 && column.type === 'tensor'
-    ? { shape: { height, width, channels }, black: column.offsets }
-    : undefined;
-}
-
-/** Trains one zero row of each model, to find out whether the backend has every kernel. */
-async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
-  const names = phasesOf(job.recipe).filter((name) => name !== 'baseline');
-  const models: tf.LayersModel[] = [];
-  let teacher = await teacherThatIsThere(job, fetchBlock);
-  try {
-    for (const name of names) {
-      const dataset = datasetOf(job.dataset, name);
-      const zeros: Batch = {
-        rows: 1,
-        x: new Float32Array(dataset.inputShape.reduce((product, size) => product * size, 1)),
-        y: new Float32Array(dataset.labelCount),
-      };
-      const phase = phaseOf(job, name);
-      const model = await buildPhaseModel(job, phase, teacher);
-      models.push(model);
-      const objective = objectiveOf(job, phase, { model, teacher });
-      if (name === 'teacher') teacher = new LayersTeacher(model);
-      const batch = await objective.prepare({ ...tensorsOf(zeros, dataset), epoch: 0 });
-      tf.tidy(() =>
-        tf.variableGrads(
-          batch.loss,
-          [...model.trainableWeights, ...objective.weights].map((weight) => weight.read() as tf.Variable),
-        ),
-      );
-      tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
-    }
-  } finally {
-    for (const model of models) model.dispose();
-    if (job.assets.teachers) teacher?.dispose();
-  }
-}
-
-/** Undefined for a teacher that is trained here. */
-async function teacherThatIsThere(job: Job, fetchBlock: FetchBlock): Promise<Teacher | undefined> {
-  const { teacher } = job.recipe;
-  return isTrained(teacher) ? undefined : pretrainedTeacher(job, teacher, fetchBlock);
-}
-
-/** @throws StillhouseError MODEL_LAYER */
-function objectiveOf(
-  job: Job,
-  { name, loss, distill, schedule: { epochs } }: Phase,
-  { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined },
-): Objective {
-  if (name !== 'student' || distill!.terms.length === 0)
-    return supervised(
-      loss,
-      model,
-      name === 'teacher' && isTrained(job.recipe.teacher) ? job.recipe.teacher.temperature : 1,
-    );
-  invariant(teacher, 'the student phase has a teacher');
-  return distillation(distill!, {
-    loss,
-    student: model,
-    teacher,
-    epochs,
-    seed: hashWords(phaseSeed(job.recipe, name), hashName('regressors')),
-  });
-}
-
-/** Whether the large set's rows lack columns that the student takes. */
-const lacksColumns = ({ student, columns }: DatasetManifest): boolean =>
-  student !== undefined && student.columns.length > columns.length;
-
-function transferOf(
-  { dataset }: Job,
-  phase: Phase,
-  options: Pick<TransferOptions, 'image' | 'fetchBlock' | 'respond'>,
-): TransferSets | undefined {
-  if (!phase.distill || phase.distill.transfer.length === 0) return undefined;
-  return new TransferSets(phase.distill.transfer, {
-    ...options,
-    dataset: datasetOf(dataset, phase.name),
-    schedule: phase.schedule,
-    lacksColumns: lacksColumns(dataset),
-  });
-}
-
 export interface EngineOptions {
   /** What a user should know: steps that stay eager. */
-  readonly tell?: (text: string) => void;
+  readonly report?: (text: string) => void;
   /** Whether steps may be recorded as graphs; true by default. */
   readonly trace?: boolean;
 }
@@ -232,7 +56,7 @@ class TfjsEngine implements Engine {
   constructor(
     private readonly backend: Backend,
     private readonly job: Job,
-    private readonly ports: { fetchBlock: FetchBlock; breathe: () => Promise<void> },
+    private readonly ports: { fetchBlock: FetchBlock; yieldToEvents: () => Promise<void> },
     private readonly options: EngineOptions,
   ) {}
 
@@ -244,54 +68,24 @@ class TfjsEngine implements Engine {
     return `${this.backend.name}: ${this.backend.reason}`;
   }
 
-  async build(phase: Phase, teacherSha256: string | undefined): Promise<Built> {
+  async build(phase: Phase, teacherSha256: string | undefined): Promise<BuiltPhase> {
     await this.#retire(phase.name);
     if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacherSha256))
       this.#replaceTeacher(await this.#fetchTeacher(teacherSha256));
-    const dataset = datasetOf(this.job.dataset, phase.name);
-    const model = await buildPhaseModel(this.job, phase, this.#teacher?.teacher);
-    const calibration = phase.distill?.calibrate
-      ? await calibrate(this.#teacher!.teacher, this.job, this.ports.fetchBlock)
-      : undefined;
+    const held = this.#teacher?.teacher;
+    const calibration = phase.distill?.calibrate ? await calibrate(held!, this.job, this.ports.fetchBlock) : undefined;
     const teacherTest =
       phase.distill && learnsFromOutputs(phase.distill) && this.job.assets.teachers
-        ? await testTeacher(this.#teacher!.teacher, this.job, this.ports)
+        ? await testTeacher(held!, this.job, this.ports)
         : undefined;
-    const teacher = calibration
-      ? new CalibratedTeacher(this.#teacher!.teacher, calibration.temperature)
-      : this.#teacher?.teacher;
-    const objective = objectiveOf(this.job, phase, { model, teacher });
-    const { parameters, others } = flatSizes(model, objective.weights);
-    const layout = { gradients: parameters, otherWeights: others };
-    const optimizer = createOptimizer(phase.config.optimizer, {
-      parameters,
-      rest: others + phase.schedule.ranks * slotsPerRank,
+    this.#current = await buildPhaseModel(this.job, phase, {
+      teacher: held && calibration ? new CalibratedTeacher(held, calibration.temperature) : held,
+      fetchBlock: this.ports.fetchBlock,
+      trace: this.options.trace ?? true,
+      onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
     });
-    const flat = await FlatModel.of(model, optimizer, objective.weights);
-    const { respond } = objective;
-    const teaching = respond && { dataset, image: imageOf(this.job), fetchBlock: this.ports.fetchBlock, respond };
-    const set = dataset.sets[phase.trainSet]!;
-    const { prune } = phase.config;
-    this.#current = {
-      phase,
-      flat,
-      optimizer,
-      pruning: prune && new Pruning(prune, stepsPerEpoch(phase.schedule)),
-      objective,
-      step: new RankStep(flat, {
-        trace: this.options.trace ?? true,
-        onEager: (reason) => this.options.tell?.(`${phase.name}: steps stay eager: ${reason}`),
-      }),
-      layout,
-      partials: [],
-      spares: [],
-      dataset,
-      transfer: teaching && transferOf(this.job, phase, teaching),
-      answers: teaching && answersAbout(set, { ...teaching, augment: phase.config.augment, seed: phase.schedule.seed }),
-      reader: new TrainingReader(dataset, set, phase.schedule, this.ports.fetchBlock),
-      evaluated: new BlockReader(dataset, this.ports.fetchBlock, limits.keptBlockBytes),
-    };
-    return { layout, sum: optimizer.sum, calibration, teacherTest };
+    const { layout, optimizer } = this.#current;
+    return { layout, flatGradient: optimizer.flatGradient, calibration, teacherTest };
   }
 
   get waitedMs(): number {
@@ -299,16 +93,20 @@ class TfjsEngine implements Engine {
   }
 
   async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
-    const { optimizer, partials, reader, spares } = this.#phase;
+    const phase = this.#phase;
+    const { optimizer, partials, reader, scratch } = phase;
     reader.begin(task);
     const buffer = (list: Float32Array[], index: number): Float32Array =>
-      (list[index] ??= new Float32Array(optimizer.sum.length));
+      (list[index] ??= new Float32Array(optimizer.flatGradient.length));
     // The sum of one's own over all ranks is the sum of all.
-    const outputs = task.inPlace ? [optimizer.sum] : task.subtrees.map((_, i) => buffer(partials, i));
+    const outputs = task.inPlace ? [optimizer.flatGradient] : task.subtrees.map((_, i) => buffer(partials, i));
     for (const [i, span] of task.subtrees.entries()) {
       await sumSubtree(span, outputs[i], {
-        write: (rank, out) => this.#rank(task, rank, out),
-        spare: (depth) => buffer(spares, depth),
+        write: async (rank, out) => {
+          await this.ports.yieldToEvents();
+          await writeContribution(this.job, phase, task, { rank, out });
+        },
+        scratch: (depth) => buffer(scratch, depth),
       });
     }
     return outputs;
@@ -322,7 +120,7 @@ class TfjsEngine implements Engine {
         'LOSS_NOT_FINITE',
         `the weights of the ${phase.name} overflow in the optimiser's step ${step}`,
       );
-    flat.others.set(optimizer.sum.subarray(layout.gradients, layout.gradients + layout.otherWeights));
+    flat.others.set(optimizer.flatGradient.subarray(layout.gradients, layout.gradients + layout.otherWeights));
     await flat.changed();
   }
 
@@ -340,7 +138,7 @@ class TfjsEngine implements Engine {
           set: task.set,
           first,
           end,
-          breathe: this.ports.breathe,
+          yieldToEvents: this.ports.yieldToEvents,
         }),
       );
     return values;
@@ -457,68 +255,28 @@ class TfjsEngine implements Engine {
     this.#teacher = teacher;
   }
 
-  /** For a teacher that is there already, and for a worker that did not train it to its end. */
+  /** For a pretrained teacher, and for a worker that did not train the teacher to its end. */
   async #fetchTeacher(hash: string | undefined): Promise<{ teacher: Teacher; sha256: string | undefined }> {
     const { fetchBlock } = this.ports;
-    const pretrained = await teacherThatIsThere(this.job, fetchBlock);
+    const pretrained = await pretrainedTeacherOf(this.job, fetchBlock);
     if (pretrained) return { teacher: pretrained, sha256: undefined };
     invariant(hash, 'the teacher was trained here');
     const bytes = await fetchBlock(hash);
     if (sha256(bytes) !== hash)
       throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
-    const model = await buildPhaseModel(this.job, phaseOf(this.job, 'teacher'));
+    const model = await startModel(this.job, phaseOf(this.job, 'teacher'), undefined);
     setWeights(model, bytes);
     return { teacher: new LayersTeacher(model), sha256: hash };
-  }
-
-  /** Writes a rank's contribution: its share of the batch's mean gradient, of the other weights, and of the loss. */
-  async #rank(task: ComputeTask, rank: number, out: Float32Array): Promise<void> {
-    const { answers, dataset, flat, layout, objective, phase, reader, step, transfer } = this.#phase;
-    const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
-    if (rows.length === 0) return void out.fill(0);
-    await this.ports.breathe();
-    const losses = out
-      .subarray(layout.gradients + layout.otherWeights)
-      .fill(0)
-      .subarray(0, phase.schedule.ranks);
-    const share = rows.length / task.batch;
-    const plain = await reader.read({ rank, rows });
-    const where = { seed: phase.schedule.seed, epoch: task.epoch, step: task.step, rank };
-    const batch = phase.config.augment
-      ? augment(plain, rows, phase.config.augment, { where, image: imageOf(this.job) })
-      : plain;
-    const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
-    const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(phase.config.augment, task.epoch)) };
-    const width = plain.x.length / rows.length;
-    const parts = [own, ...added.map((each) => ({ rows: each.x.length / width, answers: each.answers }))];
-    const prepared = await objective.prepare({
-      ...tensorsOf(
-        batch,
-        dataset,
-        added.map(({ x }) => x),
-      ),
-      epoch: task.epoch,
-      parts,
-    });
-    const key = [phase.schedule.seed, hashName('noise'), task.epoch, task.step, rank];
-    const isFinite = await step.run({
-      batch: prepared,
-      key,
-      share: Math.fround(share),
-      outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)],
-    });
-    tf.dispose([...prepared.inputs]);
-    if (!isFinite) losses[rank] = NaN;
   }
 }
 
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
-  return async (job, fetchBlock, breathe) => {
+  return async (job, fetchBlock, yieldToEvents) => {
     const backend = await openBackend(backendName, {
       threads: job.recipe.threads,
       probe: () => probe(job, fetchBlock),
     });
-    return new TfjsEngine(backend, job, { fetchBlock, breathe }, options);
+    return new TfjsEngine(backend, job, { fetchBlock, yieldToEvents }, options);
   };
 }

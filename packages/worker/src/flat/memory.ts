@@ -2,7 +2,7 @@
 // TensorFlow reads them without a copy, since each begins at a multiple of 64 bytes, and so do other threads.
 import { readFileSync } from 'node:fs';
 import { StillhouseError } from '@stillhouse/core';
-import { Instance, Memory, Module, type WasmModule } from '../backend/webassembly.js';
+import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
 
 /** Addresses and counts are in bytes and floats; docs at each kernel in assembly/kernels.ts. */
 export interface Kernels {

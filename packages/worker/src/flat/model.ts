@@ -21,14 +21,14 @@ function viewsOf(weights: readonly Weight[], flat: Float32Array): Float32Array[]
 }
 
 export interface FlatSizes {
-  readonly parameters: number;
-  readonly others: number;
+  readonly parameterCount: number;
+  readonly otherCount: number;
 }
 
 /** @param extra weights that are trained beside the model's own */
 export const flatSizes = (model: tf.LayersModel, extra: readonly Weight[] = []): FlatSizes => ({
-  parameters: sizeOf([...model.trainableWeights, ...extra]),
-  others: sizeOf(model.nonTrainableWeights),
+  parameterCount: sizeOf([...model.trainableWeights, ...extra]),
+  otherCount: sizeOf(model.nonTrainableWeights),
 });
 
 export class FlatModel {

@@ -11,13 +11,13 @@ const configOf = (config: object): OptimizerConfig => optimizerSchema.parse(conf
 describe('the published update rules, in plain doubles', () => {
   function follow(config: OptimizerConfig, rule: (state: { theta: number; g: number; t: number }) => number): void {
     const next = randomStream(5);
-    const optimizer = createOptimizer(config, { parameters: 1, rest: 0 });
+    const optimizer = createOptimizer(config, { parameterCount: 1, restCount: 0 });
     optimizer.parameters[0] = 0.7;
     let theta = 0.7;
     for (let step = 0; step < 10; step++) {
       const g = Math.fround(next() - 0.4);
       theta = rule({ theta, g, t: step + 1 });
-      optimizer.sum[0] = g;
+      optimizer.flatGradient[0] = g;
       expect(optimizer.apply({ learningRate: config.learningRate, step })).toBe(true);
       expect(optimizer.parameters[0]).toBeCloseTo(theta, 5);
     }
@@ -70,13 +70,13 @@ describe('TFJS’s own optimisers on the same gradients', () => {
     ['Adam', { name: 'adam', learningRate: 0.01 }, () => tf.train.adam(0.01, 0.9, 0.999, 1e-7)],
   ] as const)('%s', (_, optimizer, theirs) => {
     const next = randomStream(9);
-    const ours = createOptimizer(configOf(optimizer), { parameters: length, rest: 3 });
+    const ours = createOptimizer(configOf(optimizer), { parameterCount: length, restCount: 3 });
     ours.parameters.forEach((_value, i, parameters) => (parameters[i] = next()));
     const variable = tf.variable(tf.tensor1d(ours.parameters.slice()));
     const reference = theirs();
     for (let step = 0; step < 30; step++) {
       const gradient = Float32Array.from({ length }, () => next() - 0.5);
-      ours.sum.set(gradient);
+      ours.flatGradient.set(gradient);
       ours.apply({ learningRate: optimizer.learningRate, step });
       reference.applyGradients([{ name: variable.name, tensor: tf.tensor1d(gradient) }]);
     }
@@ -140,15 +140,15 @@ test('four lanes at a time give the bits of one number at a time, for any length
       fc.integer({ min: 0, max: 9999 }),
       (config, length, rest, seed) => {
         const next = randomStream(seed);
-        const optimizer = createOptimizer(config, { parameters: length, rest });
+        const optimizer = createOptimizer(config, { parameterCount: length, restCount: rest });
         let plain: Float32Array = Float32Array.from({ length }, () => next() - 0.5);
         optimizer.parameters.set(plain);
         const state = optimizer.state.map(() => new Float32Array(length));
         for (let step = 0; step < 4; step++) {
-          optimizer.sum.set(
+          optimizer.flatGradient.set(
             Float32Array.from({ length: length + rest }, () => (next() - 0.5) * 10 ** (next() * 8 - 4)),
           );
-          const before = optimizer.sum.slice();
+          const before = optimizer.flatGradient.slice();
           const gradient = before.subarray(0, length);
           const norm = Math.hypot(...gradient);
           const clip = config.clipNorm !== undefined && norm > config.clipNorm ? config.clipNorm / norm : 1;
@@ -157,7 +157,7 @@ test('four lanes at a time give the bits of one number at a time, for any length
           if (config.clipNorm === undefined) expect([...optimizer.parameters]).toEqual([...plain]);
           else optimizer.parameters.forEach((value, i) => expect(value).toBeCloseTo(plain[i], 5));
           // Other workers may still be receiving it.
-          expect(optimizer.sum).toEqual(before);
+          expect(optimizer.flatGradient).toEqual(before);
         }
       },
     ),
@@ -167,13 +167,13 @@ test('four lanes at a time give the bits of one number at a time, for any length
 
 test('clipping brings the global norm down to the limit', () => {
   const optimizer = createOptimizer(configOf({ name: 'sgd', learningRate: 1, clipNorm: 1 }), {
-    parameters: 6,
-    rest: 0,
+    parameterCount: 6,
+    restCount: 0,
   });
-  optimizer.sum.set([3, 0, 0, 0, 0, 4]);
+  optimizer.flatGradient.set([3, 0, 0, 0, 0, 4]);
   optimizer.apply({ learningRate: 1, step: 0 });
   expect([...optimizer.parameters].map((value) => Number(value.toFixed(6)))).toEqual([-0.6, 0, 0, 0, 0, -0.8]);
-  optimizer.sum.set([0.3, 0, 0, 0, 0, 0.4]);
+  optimizer.flatGradient.set([0.3, 0, 0, 0, 0, 0.4]);
   optimizer.apply({ learningRate: 1, step: 1 });
   expect([...optimizer.parameters].map((value) => Number(value.toFixed(6)))).toEqual([-0.9, 0, 0, 0, 0, -1.2]);
 });
@@ -181,10 +181,10 @@ test('clipping brings the global norm down to the limit', () => {
 test.each([1, 4, 6])('a step of %i weights in which one overflows is not taken', (length) => {
   for (const name of ['sgd', 'adam'] as const) {
     for (let bad = 0; bad < length; bad++) {
-      const optimizer = createOptimizer(configOf({ name }), { parameters: length, rest: 0 });
+      const optimizer = createOptimizer(configOf({ name }), { parameterCount: length, restCount: 0 });
       optimizer.parameters.fill(0.5);
       optimizer.parameters[bad] = 3e38;
-      optimizer.sum.fill(-1);
+      optimizer.flatGradient.fill(-1);
       const before = optimizer.parameters.slice();
       expect(optimizer.apply({ learningRate: 3e38, step: 0 })).toBe(false);
       expect(optimizer.parameters).toEqual(before);

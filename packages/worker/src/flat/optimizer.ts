@@ -8,11 +8,11 @@ export interface FlatOptimizer {
   /** What is trained: after a step another buffer than before it. */
   readonly parameters: Float32Array;
   /** The gradient of the mean loss over the global batch, as long as `parameters`, and behind it what else is summed. */
-  readonly sum: Float32Array;
+  readonly flatGradient: Float32Array;
   /** State buffers, each as long as the parameters; every worker holds them all. */
   readonly state: readonly Float32Array[];
   /**
-   * Steps `parameters` by the gradient in `sum`, which is left as it is, since parts of it may still be on their way
+   * Steps `parameters` by the gradient in `flatGradient`, which is left as it is, since parts of it may still be on their way
    * to other workers.
    * @param at learning rate of this step, and the step counted from 0
    * @returns whether all parameters are finite after it; if not, `parameters` are those of before
@@ -39,22 +39,25 @@ function clipFactor(kernels: Kernels, gradient: { count: number; at: number }, l
 }
 
 /**
- * @param lengths.parameters number of trainable parameters
- * @param lengths.rest numbers that are summed beside the gradient
+ * @param lengths.parameterCount trainable parameters
+ * @param lengths.restCount numbers that are summed beside the gradient
  * @throws StillhouseError MODEL_INVALID if the buffers take more than 4 GiB
  */
-export function createOptimizer(config: OptimizerConfig, lengths: { parameters: number; rest: number }): FlatOptimizer {
-  const count = lengths.parameters;
+export function createOptimizer(
+  config: OptimizerConfig,
+  lengths: { parameterCount: number; restCount: number },
+): FlatOptimizer {
+  const count = lengths.parameterCount;
   const stateCount = config.name === 'sgd' ? Number(config.momentum > 0) : 2;
   const { buffers, kernels } = allocateFlat([
     count,
     count,
-    count + lengths.rest,
+    count + lengths.restCount,
     ...Array<number>(stateCount).fill(count),
   ]);
-  const [even, odd, sum, ...state] = buffers;
+  const [even, odd, flatGradient, ...state] = buffers;
   const [first = 0, second = 0] = state.map((buffer) => buffer.byteOffset);
-  const gradient = sum.byteOffset;
+  const gradient = flatGradient.byteOffset;
   let [parameters, next] = [even, odd];
   const kernel = ({ learningRate, step }: { learningRate: number; step: number }): number => {
     const [from, to] = [parameters.byteOffset, next.byteOffset];
@@ -99,7 +102,7 @@ export function createOptimizer(config: OptimizerConfig, lengths: { parameters: 
     get parameters() {
       return parameters;
     },
-    sum,
+    flatGradient,
     state,
     apply(at) {
       if (kernel(at) !== 1) return false;

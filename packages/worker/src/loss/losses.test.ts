@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { LossName } from '@stillhouse/core';
 import { addRows, emptySums, finishMetrics } from '@stillhouse/core';
 import { hardLoss, softLoss as softLossAt } from './losses.js';
-import { supervised } from '../engine/objective.js';
+import { supervised } from '../objective/supervised.js';
 
 beforeAll(async () => {
   tf.enableProdMode();

@@ -21,7 +21,7 @@ const specOf = (spec: Partial<ModelSpec>): ModelSpec => ({
   ...spec,
 });
 const flatOf = (model: tf.LayersModel): Promise<FlatModel> =>
-  FlatModel.of(model, { parameters: new Float32Array(flatSizes(model).parameters) });
+  FlatModel.of(model, { parameters: new Float32Array(flatSizes(model).parameterCount) });
 const weightsOf = async (model: tf.LayersModel): Promise<number[]> => [...(await flatOf(model)).parameters];
 
 const moduleSource =

@@ -33,14 +33,14 @@ interface Stage {
   readonly job: Job;
   readonly phase: Phase;
   readonly layout: FlatLayout;
-  readonly sum: Float32Array;
+  readonly flatGradient: Float32Array;
 }
 
 const ranksOf = ({ schedule }: Phase): number[] => Array.from({ length: schedule.ranks }, (_, rank) => rank);
 
 /** @throws StillhouseError LOSS_NOT_FINITE */
 async function takeStep(
-  { engine, phase, layout, sum }: Stage,
+  { engine, phase, layout, flatGradient }: Stage,
   training: TrainingState,
   order: EpochOrder,
 ): Promise<TrainingState> {
@@ -57,7 +57,7 @@ async function takeStep(
     order,
     set: trainSet,
   });
-  const losses = lossesOf(sum, layout, schedule.ranks);
+  const losses = lossesOf(flatGradient, layout, schedule.ranks);
   const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
   if (badRank >= 0)
     throw new StillhouseError(

@@ -1,9 +1,9 @@
 // The temperature that makes a teacher's probabilities those of its hits, before anybody learns from them.
 import { datasetOf, fitTemperature, limits, type Calibration, type Job } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import type { FetchBlock } from '../../engine/engine.js';
+import type { FetchBlock } from '../../block/fetch-block.js';
 import { joinFloats } from '../../flat/memory.js';
-import { predictBy } from '../../run/predict.js';
+import { predictBy } from './predict-by.js';
 import type { Teacher } from './teacher.js';
 
 /** Fits it on rows that were held out of the teacher's training, or on the small set where there are none. */

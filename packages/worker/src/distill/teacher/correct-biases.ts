@@ -3,10 +3,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { fitBiases, limits, StillhouseError, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import type { FetchBlock } from '../../engine/engine.js';
+import type { FetchBlock } from '../../block/fetch-block.js';
 import { joinFloats } from '../../flat/memory.js';
 import type { FlatModel } from '../../flat/model.js';
-import { predictRows } from '../../run/predict.js';
+import { predictRows } from '../../model/predict.js';
 
 /**
  * Place of the last layer's biases among the model's trainable weights.

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {
+  isTrained,
   learnsFromOutputs,
   StillhouseError,
   type Job,
@@ -11,9 +12,11 @@ import {
   type TeacherFiles,
 } from '@stillhouse/core';
 import { openOnnx, openSavedModel } from '@stillhouse/native/engines';
-import type { FetchBlock } from '../../engine/engine.js';
+import type { FetchBlock } from '../../block/fetch-block.js';
 import { loadKeras } from '../../model/keras/model.js';
 import { loadGraph, loadModel } from '../../model/model-file.js';
+import type { Predict } from '../../model/predict.js';
+import { predictBy } from './predict-by.js';
 import {
   EnsembleTeacher,
   GraphTeacher,
@@ -152,16 +155,30 @@ async function answerToZeros(
   }
 }
 
-/**
- * The job's pretrained teacher, one or an ensemble.
- * @throws StillhouseError MODEL_INVALID, TEACHER_UNLIKE, and what `fetchBlock` throws
- */
-export async function pretrainedTeacher(
-  job: Job,
-  { outputs }: PretrainedTeacherConfig,
-  fetchBlock: FetchBlock,
-): Promise<Teacher> {
+async function openAll(job: Job, { outputs }: PretrainedTeacherConfig, fetchBlock: FetchBlock): Promise<Teacher> {
   const teachers: Teacher[] = [];
   for (const files of job.assets.teachers!) teachers.push(await load(files, { job, outputs, fetchBlock }));
   return teachers.length === 1 ? teachers[0] : new EnsembleTeacher(teachers, job.recipe.loss);
+}
+
+/**
+ * The job's pretrained teacher, one or an ensemble; undefined for a teacher that is trained in the run.
+ * @throws StillhouseError MODEL_INVALID, TEACHER_UNLIKE, and what `fetchBlock` throws
+ */
+export async function pretrainedTeacherOf(job: Job, fetchBlock: FetchBlock): Promise<Teacher | undefined> {
+  const { teacher } = job.recipe;
+  return isTrained(teacher) ? undefined : openAll(job, teacher, fetchBlock);
+}
+
+/**
+ * A job's pretrained teacher, which may be several models, as a function of rows.
+ * @throws StillhouseError MODEL_INVALID, TEACHER_UNLIKE, and what `fetchBlock` throws
+ */
+export async function openPretrained(
+  job: Job,
+  config: PretrainedTeacherConfig,
+  fetchBlock: FetchBlock,
+): Promise<{ predict: Predict; dispose: () => void }> {
+  const teacher = await openAll(job, config, fetchBlock);
+  return { predict: predictBy(teacher), dispose: () => teacher.dispose() };
 }

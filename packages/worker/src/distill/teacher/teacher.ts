@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError, type LossName } from '@stillhouse/core';
 import type { RunnableModel } from '@stillhouse/native/engines';
-import { forwardOf, layerOf, type Forward, type NamedLayer } from '../terms/layers.js';
+import { forwardOf, layerOf, type Forward, type NamedLayer } from '../../model/layers.js';
 import { gaussianOf } from '../../loss/losses.js';
 import { rowsFor, type Sizes } from './teacher-inputs.js';
 

@@ -1,7 +1,7 @@
 // Terms that compare what a layer of the teacher and one of the student give out, row by row.
 import * as tf from '@tensorflow/tfjs';
 import { withSeededRandom } from '../../backend/seeded-random.js';
-import type { DistillationObjective, Signal } from '../distillation-objective.js';
+import type { DistillationObjective, Signal } from './distillation-objective.js';
 
 export interface Features {
   readonly student: tf.Tensor;

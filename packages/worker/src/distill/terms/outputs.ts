@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LossName } from '@stillhouse/core';
 import { oneHot, sharedOutputs, softLoss, standardizedSoftLoss } from '../../loss/losses.js';
-import type { DistillationObjective } from '../distillation-objective.js';
+import type { DistillationObjective } from './distillation-objective.js';
 
 /** T²·KL of the two distributions at temperature T, or what takes its place for regression: `softLoss` of losses.ts. */
 export const knowledgeDistillation = (loss: LossName): DistillationObjective => ({

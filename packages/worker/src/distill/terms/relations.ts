@@ -2,7 +2,7 @@
 // Relations have no dimension, so the layers may have any widths.
 import * as tf from '@tensorflow/tfjs';
 import { huber } from '../../loss/losses.js';
-import type { DistillationObjective } from '../distillation-objective.js';
+import type { DistillationObjective } from './distillation-objective.js';
 import { featuresOf } from './features.js';
 
 /** [rows, size]. */

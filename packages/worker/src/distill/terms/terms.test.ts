@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { randomStream } from '@stillhouse/core';
-import type { DistillationObjective } from '../distillation-objective.js';
+import type { DistillationObjective } from './distillation-objective.js';
 import { attention, hint } from './features.js';
 import {
   boundedRegression,

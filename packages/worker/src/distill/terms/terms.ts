@@ -1,9 +1,9 @@
 // From the recipe's terms to objectives.
 import type * as tf from '@tensorflow/tfjs';
 import { hashWords, StillhouseError, type LossName, type TermConfig } from '@stillhouse/core';
-import type { DistillationObjective } from '../distillation-objective.js';
+import type { DistillationObjective } from './distillation-objective.js';
 import { areComparable, attention, hint } from './features.js';
-import { layerOf, type NamedLayer } from './layers.js';
+import { layerOf, type NamedLayer } from '../../model/layers.js';
 import {
   boundedRegression,
   decoupledDistillation,

@@ -2,8 +2,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { limits, type AugmentConfig, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import { augment, type ImageOfRow } from '../../engine/augment.js';
-import type { FetchBlock } from '../../engine/engine.js';
+import { augment, type ImageOfRow } from '../../augment/augment.js';
+import type { FetchBlock } from '../../block/fetch-block.js';
 import { TeacherAnswers } from '../teacher/teacher-answers.js';
 
 export interface KnownRows {

@@ -19,8 +19,8 @@ import {
 } from '@stillhouse/core';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
 import type * as tf from '@tensorflow/tfjs';
-import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../../engine/augment.js';
-import type { FetchBlock } from '../../engine/engine.js';
+import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../../augment/augment.js';
+import type { FetchBlock } from '../../block/fetch-block.js';
 import { answersAbout, variantsOf } from './known-rows.js';
 import type { TeacherAnswers } from '../teacher/teacher-answers.js';
 

@@ -1,7 +1,7 @@
 // One way in which a student learns from its teacher: a term of the soft loss. docs/distillation.md has every formula
 // with its source; terms are combined in distillation.ts.
 import type * as tf from '@tensorflow/tfjs';
-import type { Weight } from '../flat/model.js';
+import type { Weight } from '../../flat/model.js';
 
 /** What one model makes of a batch. */
 export interface Response {

@@ -1,21 +1,15 @@
 // How good a model is on rows of a set.
 import {
   addRows,
-  datasetOf,
   emptySums,
-  finishMetrics,
   limits,
   type DatasetManifest,
-  type Job,
   type LossName,
-  type Metrics,
   type MetricSums,
   type SetName,
 } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import type { Teacher } from '../distill/teacher/teacher.js';
-import type { FetchBlock } from '../engine/engine.js';
-import { predictBy, type Predict } from './predict.js';
+import { type Predict } from './predict.js';
 
 export interface EvaluatedRows {
   /** As the model sees it. */
@@ -26,13 +20,13 @@ export interface EvaluatedRows {
   readonly first: number;
   readonly end: number;
   /** Is awaited after each batch. */
-  readonly breathe?: () => Promise<void>;
+  readonly yieldToEvents?: () => Promise<void>;
 }
 
 /** Metric sums of rows [first, end) of a set; none without a set. */
 export async function evaluateRows(
   predict: Predict,
-  { dataset, loss, reader, set, first: begin, end, breathe }: EvaluatedRows,
+  { dataset, loss, reader, set, first: begin, end, yieldToEvents }: EvaluatedRows,
 ): Promise<MetricSums> {
   const { inputShape, outputs } = dataset;
   const sums = emptySums(loss, outputs);
@@ -44,33 +38,8 @@ export async function evaluateRows(
       Array.from({ length: count }, (_, i) => first + i),
     );
     const predicted = await predict(batch.x, [count, ...inputShape]);
-    await breathe?.();
+    await yieldToEvents?.();
     addRows(sums, loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
   }
   return sums;
-}
-
-/** Test metrics of a teacher that was there already; undefined without test rows. */
-export async function testTeacher(
-  teacher: Teacher,
-  { dataset: all, recipe: { loss } }: Job,
-  { fetchBlock, breathe }: { fetchBlock: FetchBlock; breathe: () => Promise<void> },
-): Promise<Metrics | undefined> {
-  const dataset = datasetOf(all, 'teacher');
-  const { test } = dataset.sets;
-  if (!test) return undefined;
-  const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
-  return finishMetrics(
-    loss,
-    await evaluateRows(predictBy(teacher), {
-      dataset,
-      loss,
-      reader,
-      set: 'test',
-      first: 0,
-      end: test.rowCount,
-      breathe,
-    }),
-    dataset.targets,
-  );
 }

@@ -1,9 +1,7 @@
 // What a phase minimises. An objective first prepares a micro-batch (a teacher's outputs), then gives the loss as a
 // function of the model's weights alone. Distillation is one more objective of the same loop.
-import * as tf from '@tensorflow/tfjs';
-import type { LossName } from '@stillhouse/core';
+import type * as tf from '@tensorflow/tfjs';
 import type { Weight } from '../flat/model.js';
-import { hardLoss } from '../loss/losses.js';
 
 /** Rows that lie one behind the other in a batch. */
 export interface BatchPart {
@@ -41,30 +39,5 @@ export interface Objective {
   prepare(batch: MicroBatch): Promise<PreparedBatch>;
 }
 
-/** Loss of each row against its label, or against both of its labels. */
-export function rowLoss(
-  loss: LossName,
-  outputs: tf.Tensor2D,
-  { y, blend }: Pick<MicroBatch, 'y' | 'blend'>,
-  temperature?: number,
-): tf.Tensor1D {
-  const first = hardLoss(loss, outputs, y, temperature);
-  if (!blend) return first;
-  const second = hardLoss(loss, outputs, blend.y, temperature);
-  return tf.add(second, tf.mul(blend.weights, tf.sub(first, second)));
-}
-
 export const labelsOf = ({ y, blend }: Pick<MicroBatch, 'y' | 'blend'>): tf.Tensor[] =>
   blend ? [y, blend.y, blend.weights] : [y];
-
-/** Mean loss against the labels. */
-export function supervised(loss: LossName, model: tf.LayersModel, temperature = 1): Objective {
-  return {
-    weights: [],
-    prepare: ({ x, ...labels }) =>
-      Promise.resolve({
-        inputs: [x, ...labelsOf(labels)],
-        loss: () => tf.mean(rowLoss(loss, model.apply(x, { training: true }) as tf.Tensor2D, labels, temperature)),
-      }),
-  };
-}

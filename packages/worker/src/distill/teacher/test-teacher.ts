@@ -1,0 +1,32 @@
+// How good a pretrained teacher is.
+import { datasetOf, finishMetrics, limits, type Job, type Metrics } from '@stillhouse/core';
+import { BlockReader } from '@stillhouse/datasets';
+import type { FetchBlock } from '../../block/fetch-block.js';
+import { evaluateRows } from '../../model/evaluate.js';
+import { predictBy } from './predict-by.js';
+import type { Teacher } from './teacher.js';
+
+/** Test metrics of a pretrained teacher; undefined without test rows. */
+export async function testTeacher(
+  teacher: Teacher,
+  { dataset: all, recipe: { loss } }: Job,
+  { fetchBlock, yieldToEvents }: { fetchBlock: FetchBlock; yieldToEvents: () => Promise<void> },
+): Promise<Metrics | undefined> {
+  const dataset = datasetOf(all, 'teacher');
+  const { test } = dataset.sets;
+  if (!test) return undefined;
+  const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
+  return finishMetrics(
+    loss,
+    await evaluateRows(predictBy(teacher), {
+      dataset,
+      loss,
+      reader,
+      set: 'test',
+      first: 0,
+      end: test.rowCount,
+      yieldToEvents,
+    }),
+    dataset.targets,
+  );
+}

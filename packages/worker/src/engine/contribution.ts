@@ -1,0 +1,57 @@
+// One rank's contribution to a step: its share of the batch's mean gradient, of the non-trainable weights, and of the loss.
+import * as tf from '@tensorflow/tfjs';
+import { hashName, type Job } from '@stillhouse/core';
+import { augment, variantAt } from '../augment/augment.js';
+import type { PreparedBatch } from '../objective/objective.js';
+import type { ComputeTask } from './engine.js';
+import { imageOf, tensorsOf } from './micro-batch.js';
+import type { PhaseModel } from './phase-model.js';
+
+type RankRows = ComputeTask['ranks'][number];
+
+/** Reads and augments the rank's rows, adds those of transfer sets, and asks the teacher. */
+async function prepareBatch(
+  job: Job,
+  { answers, dataset, objective, phase, reader, transfer }: PhaseModel,
+  task: ComputeTask,
+  { rank, rows }: RankRows,
+): Promise<PreparedBatch> {
+  const { config, schedule } = phase;
+  const plain = await reader.read({ rank, rows });
+  const where = { seed: schedule.seed, epoch: task.epoch, step: task.step, rank };
+  const batch = config.augment ? augment(plain, rows, config.augment, { where, image: imageOf(job) }) : plain;
+  const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
+  const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(config.augment, task.epoch)) };
+  const width = plain.x.length / rows.length;
+  const inputs = added.map(({ x }) => x);
+  return objective.prepare({
+    ...tensorsOf(batch, dataset, inputs),
+    epoch: task.epoch,
+    parts: [own, ...added.map((each) => ({ rows: each.x.length / width, answers: each.answers }))],
+  });
+}
+
+/** Writes it as core/collective/flat-layout.ts lays it out; the loss is NaN where any number is not finite. */
+export async function writeContribution(
+  job: Job,
+  model: PhaseModel,
+  task: ComputeTask,
+  { rank, out }: { rank: number; out: Float32Array },
+): Promise<void> {
+  const { flat, layout, phase, step } = model;
+  const share = task.ranks.find((entry) => entry.rank === rank)!;
+  if (share.rows.length === 0) return void out.fill(0);
+  const losses = out
+    .subarray(layout.gradients + layout.otherWeights)
+    .fill(0)
+    .subarray(0, phase.schedule.ranks);
+  const batch = await prepareBatch(job, model, task, share);
+  const isFinite = await step.run({
+    batch,
+    key: [phase.schedule.seed, hashName('noise'), task.epoch, task.step, rank],
+    share: Math.fround(share.rows.length / task.batch),
+    outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)],
+  });
+  tf.dispose([...batch.inputs]);
+  if (!isFinite) losses[rank] = NaN;
+}

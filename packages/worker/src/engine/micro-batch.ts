@@ -1,0 +1,33 @@
+// Rows that were read and augmented, as tensors.
+import * as tf from '@tensorflow/tfjs';
+import type { DatasetManifest, Job } from '@stillhouse/core';
+import type { AugmentedBatch, ImageOfRow } from '../augment/augment.js';
+import { joinFloats } from '../flat/memory.js';
+import type { MicroBatch } from '../objective/objective.js';
+
+/**
+ * A micro-batch as tensors.
+ * @param added inputs of further rows, without labels
+ */
+export function tensorsOf(
+  { rows, x, y, blend }: AugmentedBatch,
+  { inputShape, labelCount }: DatasetManifest,
+  added: readonly Float32Array[] = [],
+): Pick<MicroBatch, 'x' | 'y' | 'blend'> {
+  const labels = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [rows, labelCount]);
+  const inputs = joinFloats([x, ...added]);
+  return {
+    x: tf.tensor(inputs, [(rows * inputs.length) / x.length, ...inputShape]),
+    y: labels(y),
+    ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}),
+  };
+}
+
+/** What a row's image is like, where rows are images. */
+export function imageOf({ dataset: { inputShape, columns } }: Job): ImageOfRow | undefined {
+  const [column] = columns;
+  const [height, width, channels] = inputShape;
+  return inputShape.length === 3 && column.type === 'tensor'
+    ? { shape: { height, width, channels }, black: column.offsets }
+    : undefined;
+}

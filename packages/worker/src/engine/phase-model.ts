@@ -1,0 +1,99 @@
+// What an engine holds of the phase that it trains: the model on flat buffers, what it minimises, and where its rows come from.
+import {
+  datasetOf,
+  limits,
+  slotsPerRank,
+  stepsPerEpoch,
+  type DatasetManifest,
+  type FlatLayout,
+  type Job,
+  type Phase,
+} from '@stillhouse/core';
+import { BlockReader, TrainingReader } from '@stillhouse/datasets';
+import type { FetchBlock } from '../block/fetch-block.js';
+import type { TeacherAnswers } from '../distill/teacher/teacher-answers.js';
+import type { Teacher } from '../distill/teacher/teacher.js';
+import { answersAbout } from '../distill/transfer/known-rows.js';
+import { TransferSets, type TransferOptions } from '../distill/transfer/transfer-sets.js';
+import { FlatModel, flatSizes } from '../flat/model.js';
+import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
+import type { Objective } from '../objective/objective.js';
+import { imageOf } from './micro-batch.js';
+import { objectiveOf } from './phase-objective.js';
+import { Pruning } from './pruning.js';
+import { RankStep } from './rank-step.js';
+import { lacksColumns, startModel } from './start-model.js';
+
+export interface PhaseModel {
+  readonly phase: Phase;
+  readonly flat: FlatModel;
+  readonly optimizer: FlatOptimizer;
+  readonly pruning: Pruning | undefined;
+  readonly objective: Objective;
+  readonly step: RankStep;
+  readonly dataset: DatasetManifest;
+  readonly reader: TrainingReader;
+  /** Only of a student that is taught on further rows. */
+  readonly transfer: TransferSets | undefined;
+  /** What its teacher says about its own rows, where they come again. */
+  readonly answers: TeacherAnswers | undefined;
+  /** Of validation and test rows. */
+  readonly evaluated: BlockReader;
+  readonly layout: FlatLayout;
+  /** One buffer per own subtree, and one per depth of the tree. */
+  readonly partials: Float32Array[];
+  readonly scratch: Float32Array[];
+}
+
+export interface PhaseModelOptions {
+  /** As the phase learns from it, and whose layers a student may take over; undefined where there is none. */
+  readonly teacher: Teacher | undefined;
+  readonly fetchBlock: FetchBlock;
+  /** Whether steps may be recorded as graphs. */
+  readonly trace: boolean;
+  /** Told once why steps stay eager although the backend could record them. */
+  readonly onEager: (reason: string) => void;
+}
+
+/** @throws StillhouseError as building the model does, and MODEL_LAYER */
+export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseModelOptions): Promise<PhaseModel> {
+  const { fetchBlock, teacher, trace, onEager } = options;
+  const { config, schedule } = phase;
+  const dataset = datasetOf(job.dataset, phase.name);
+  const model = await startModel(job, phase, teacher);
+  const objective = objectiveOf(job, phase, { model, teacher });
+  const { parameterCount, otherCount } = flatSizes(model, objective.weights);
+  const optimizer = createOptimizer(config.optimizer, {
+    parameterCount,
+    restCount: otherCount + schedule.ranks * slotsPerRank,
+  });
+  const flat = await FlatModel.of(model, optimizer, objective.weights);
+  const { respond } = objective;
+  const teaching = respond && { dataset, image: imageOf(job), fetchBlock, respond };
+  const set = dataset.sets[phase.trainSet]!;
+  return {
+    phase,
+    flat,
+    optimizer,
+    pruning: config.prune && new Pruning(config.prune, stepsPerEpoch(schedule)),
+    objective,
+    step: new RankStep(flat, { trace, onEager }),
+    layout: { gradients: parameterCount, otherWeights: otherCount },
+    partials: [],
+    scratch: [],
+    dataset,
+    transfer: teaching && transferOf(job, phase, teaching),
+    answers: teaching && answersAbout(set, { ...teaching, augment: config.augment, seed: schedule.seed }),
+    reader: new TrainingReader(dataset, set, schedule, fetchBlock),
+    evaluated: new BlockReader(dataset, fetchBlock, limits.keptBlockBytes),
+  };
+}
+
+function transferOf(
+  { dataset }: Job,
+  { distill, schedule }: Phase,
+  options: Omit<TransferOptions, 'schedule'>,
+): TransferSets | undefined {
+  if (!distill || distill.transfer.length === 0) return undefined;
+  return new TransferSets(distill.transfer, { ...options, schedule, lacksColumns: lacksColumns(dataset) });
+}

@@ -1,0 +1,53 @@
+// A phase's model as it is when training starts: a function of the job, and of the teacher whose layers it takes over.
+import type * as tf from '@tensorflow/tfjs';
+import {
+  datasetOf,
+  hashName,
+  hashWords,
+  phaseSeed,
+  StillhouseError,
+  type DatasetManifest,
+  type Job,
+  type Phase,
+  type PhaseName,
+} from '@stillhouse/core';
+import { copyLayers } from '../distill/copied-layers.js';
+import { biasesOf } from '../distill/teacher/correct-biases.js';
+import type { Teacher } from '../distill/teacher/teacher.js';
+import { buildModel } from '../model/model.js';
+
+/** The part of the recipe that describes a phase's model. */
+const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
+
+/** Whether the large set's rows lack columns that the student takes. */
+export const lacksColumns = ({ student, columns }: DatasetManifest): boolean =>
+  student !== undefined && student.columns.length > columns.length;
+
+/** @throws StillhouseError MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, MODEL_LAYER, RECIPE_INVALID */
+export async function startModel(
+  job: Job,
+  { name, config, distill }: Phase,
+  teacher: Teacher | undefined,
+): Promise<tf.LayersModel> {
+  const part = partOf(name);
+  const { inputShape, outputs } = datasetOf(job.dataset, name);
+  const model = await buildModel({
+    part,
+    config: config.model,
+    asset: job.assets[part],
+    inputShape,
+    outputs,
+    loss: job.recipe.loss,
+    seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')),
+  });
+  if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);
+  if (distill?.correctBiases) {
+    if (lacksColumns(job.dataset))
+      throw new StillhouseError(
+        'RECIPE_INVALID',
+        'distill.correctBiases asks about rows of the large set, which lack columns that the student takes',
+      );
+    biasesOf(model);
+  }
+  return model;
+}
