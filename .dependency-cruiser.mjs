@@ -10,18 +10,29 @@ const floors = {
     ['coordinator', 'worker'],
   ],
   datasets: [['file'], ['block', 'fetch', 'row'], ['table', 'tensor'], ['source'], ['prepare']],
+  worker: [
+    ['backend', 'flat', 'block', 'checkpoint', 'augment'],
+    ['model', 'loss'],
+    ['objective'],
+    ['distill'],
+    ['engine'],
+    ['run'],
+  ],
+  'worker/src/distill': [['teacher'], ['terms', 'transfer']],
 };
+
+const folderOf = (name) => (name.includes('/') ? `packages/${name}` : `packages/${name}/src`);
 
 const roomRules = Object.entries(floors).flatMap(([name, rooms]) =>
   rooms.flatMap((floor, i) =>
     floor.map((room) => ({
-      name: `${name}-${room}`,
-      comment: `packages/${name}/src/${room} imports rooms of lower floors alone (docs/architecture.md).`,
+      name: `${name.replaceAll('/', '-')}-${room}`,
+      comment: `${folderOf(name)}/${room} imports rooms of lower floors alone (docs/architecture.md).`,
       severity: 'error',
-      from: { path: `^packages/${name}/src/${room}/` },
+      from: { path: `^${folderOf(name)}/${room}/` },
       to: {
-        path: `^packages/${name}/src/`,
-        pathNot: `^packages/${name}/src/(${[room, ...rooms.slice(0, i).flat()].join('|')})/`,
+        path: `^${folderOf(name)}/`,
+        pathNot: `^${folderOf(name)}/(${[room, ...rooms.slice(0, i).flat()].join('|')})/`,
       },
     })),
   ),

@@ -154,13 +154,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'the state changes while it is copied',
-    file: 'packages/worker/src/run/run-worker.ts',
+    file: 'packages/worker/src/run/engine-shell.ts',
     find: 'if (copying) await this.#untilCopied(copying);',
     replace: 'if (copying) void this.#untilCopied(copying);',
   },
   {
     bug: 'the state is copied before its last change',
-    file: 'packages/worker/src/run/run-worker.ts',
+    file: 'packages/worker/src/run/engine-shell.ts',
     find: 'await Promise.all([this.#changed, before]);',
     replace: 'await Promise.all([before]);',
   },
