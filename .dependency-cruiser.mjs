@@ -3,7 +3,8 @@
 const floors = {
   core: [
     ['error'],
-    ['random', 'metric'],
+    ['random', 'loss'],
+    ['metric'],
     ['recipe', 'format', 'order'],
     ['collective', 'job'],
     ['tune', 'wire'],

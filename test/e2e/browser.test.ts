@@ -1,5 +1,5 @@
 // A browser loads what a run wrote and gives the same predictions.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
@@ -26,16 +26,11 @@ const types: Record<string, string> = {
   '.html': 'text/html',
 };
 
-/** Serves a run folder, with TFJS and the functions of the core beside it. */
+/** Serves a run folder, with TFJS beside it. */
 async function serve(folder: string): Promise<string> {
   const server = createServer((request, response) => {
     const path = new URL(request.url!, 'http://x').pathname;
-    const file =
-      path === '/tf.js'
-        ? join(root, 'node_modules/@tensorflow/tfjs/dist/tf.min.js')
-        : path.startsWith('/core/')
-          ? join(root, 'packages/core/dist', path.slice(6))
-          : join(folder, path);
+    const file = path === '/tf.js' ? join(root, 'node_modules/@tensorflow/tfjs/dist/tf.min.js') : join(folder, path);
     if (path === '/') response.writeHead(200, { 'content-type': 'text/html' }).end('<script src="/tf.js"></script>');
     else if (!existsSync(file)) response.writeHead(404).end();
     else
@@ -85,65 +80,5 @@ test.skipIf(!executablePath)(
     return out;`,
     );
     expect(seen).toEqual(expected.map((value) => expect.closeTo(value, 5)));
-  },
-);
-
-test.skipIf(!executablePath)(
-  'rows of a table are encoded in a browser as they were for training (skipped without Chromium: install it, or set CHROMIUM to its path)',
-  async () => {
-    const data = scratch.path('table');
-    mkdirSync(data);
-    const cities = ['Oslo', 'Lima', 'Kyoto'];
-    const rows = Array.from({ length: 120 }, (_, i) => ({
-      area: String(20 + ((i * 37) % 180)),
-      age: i % 9 === 0 ? '' : String((i * 13) % 90),
-      city: cities[i % 3],
-    }));
-    writeFileSync(
-      join(data, 'houses.csv'),
-      `area,age,city,price\n${rows.map(({ area, age, city }, i) => `${area},${age},${city},${1000 * Number(area) + 5000 * (i % 3)}`).join('\n')}\n`,
-    );
-    const recipe = join(data, 'recipe.json');
-    writeFileSync(
-      recipe,
-      JSON.stringify({
-        data: {
-          large: { csv: 'houses.csv' },
-          split: { test: 0.2 },
-          table: {
-            target: 'price',
-            columns: {
-              area: { number: 'log' },
-              age: { number: 'minMax', missing: 'mean', indicator: true },
-              city: { category: 'oneHot' },
-            },
-          },
-        },
-        loss: 'mse',
-        teacher: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 5 },
-      }),
-    );
-    const { folder } = await scratch.train(recipe, ['--backend', 'cpu']);
-    // One whole, one with a missing number, one with a category that training did not know.
-    const asked = [
-      { area: '85.5', age: '30', city: 'Lima' },
-      { area: '40', age: '', city: 'Oslo' },
-      { area: '120', age: '7', city: 'Paris' },
-    ];
-    const { stdout } = await scratch.run(['predict', folder, '--model', 'teacher'], {
-      stdin: `area,age,city\n${asked.map((row) => Object.values(row).join(',')).join('\n')}\n`,
-    });
-    const seen = await inPage<number[]>(
-      folder,
-      `
-    const { encodeRow } = await import('/core/columns.js');
-    const { columns, targets: [{ mean, deviation }] } = (await (await fetch('/teacher/model.json')).json()).userDefinedMetadata.stillhouse;
-    const model = await tf.loadLayersModel('/teacher/model.json');
-    const rows = ${JSON.stringify(asked)}.map((row) => Array.from(encodeRow(columns, row)));
-    return Array.from(await model.predict(tf.tensor2d(rows)).data(), (value) => value * deviation + mean);`,
-    );
-    const expected = stdout.trim().split('\n').map(Number);
-    expect(expected).toHaveLength(3);
-    expect(seen.map((value, i) => value / expected[i])).toEqual([1, 1, 1].map((one) => expect.closeTo(one, 5)));
   },
 );

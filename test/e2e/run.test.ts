@@ -120,7 +120,7 @@ describe('a run folder', () => {
     const bad = await scratch.run(['predict', folder], { stdin: '1,2,3\n' });
     expect(bad).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('PREDICT_ROW: line 1 has 3 values; the model takes 10'),
+      stderr: expect.stringContaining('PREDICT_ROW: standard input, row 1 has 3 values; the model takes 10'),
     });
   });
 

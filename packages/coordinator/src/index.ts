@@ -1,6 +1,6 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
 export { assembleJob } from './assemble-job.js';
-export { modelMetadata, type ModelMetadata } from './metadata.js';
+export { modelMetadata, type StoredMetadata } from './metadata.js';
 export { endRecord, hashJson, incidentOf, isSameJob, recordNotice, startRecord } from './record.js';
 export { RepairedBlocks } from './repaired-blocks.js';
 export { startCoordinator, type RunningCoordinator } from './run-coordinator.js';

@@ -5,11 +5,12 @@ import {
   learnsFromOutputs,
   StillhouseError,
   type Job,
+  type ModelMetadata,
   type Recipe,
   type TeacherFiles,
 } from '@stillhouse/core';
 import type { BlockFolder } from '@stillhouse/datasets';
-import { modelMetadata, type ModelMetadata } from './metadata.js';
+import { modelMetadata } from './metadata.js';
 import { findTeacher } from './teacher-files.js';
 
 const encodedOtherwise = [
@@ -18,11 +19,11 @@ const encodedOtherwise = [
 ] as const;
 
 /** The student must get what a Stillhouse teacher was trained on. */
-function refuseUnlike(path: string, trained: Partial<ModelMetadata['stillhouse']>, job: Job): void {
+function refuseUnlike(path: string, trained: Partial<ModelMetadata>, job: Job): void {
   const { stillhouse: here } = modelMetadata(job, undefined, 'teacher');
-  const classes = (each: Partial<ModelMetadata['stillhouse']>): string => JSON.stringify(each.classes ?? null);
-  const columns = (each: Partial<ModelMetadata['stillhouse']>): string => JSON.stringify(each.columns ?? []);
-  const scales = (each: Partial<ModelMetadata['stillhouse']>): string =>
+  const classes = (each: Partial<ModelMetadata>): string => JSON.stringify(each.classes ?? null);
+  const columns = (each: Partial<ModelMetadata>): string => JSON.stringify(each.columns ?? []);
+  const scales = (each: Partial<ModelMetadata>): string =>
     JSON.stringify((each.targets ?? []).map(({ mean, deviation }) => [mean, deviation]));
   const unlike = (what: string, next?: string): never => {
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} ${what}`, next === undefined ? {} : { next });

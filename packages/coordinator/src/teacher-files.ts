@@ -1,22 +1,22 @@
 // The files of a pretrained model, by the format that its path shows.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
-import { StillhouseError, type TeacherFiles } from '@stillhouse/core';
-import type { ModelMetadata } from './metadata.js';
+import { StillhouseError, type ModelMetadata, type TeacherFiles } from '@stillhouse/core';
+import type { StoredMetadata } from './metadata.js';
 
 export interface FoundTeacher {
   readonly format: TeacherFiles['format'];
   /** By their paths relative to the model's folder, with slashes. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What Stillhouse wrote about a model that it trained. */
-  readonly trained?: Partial<ModelMetadata['stillhouse']> | undefined;
+  readonly trained?: Partial<ModelMetadata> | undefined;
 }
 
 interface ModelJson {
   readonly format?: string;
   readonly modelTopology?: { readonly node?: unknown };
   readonly weightsManifest?: readonly { readonly paths: readonly string[] }[];
-  readonly userDefinedMetadata?: Partial<ModelMetadata>;
+  readonly userDefinedMetadata?: Partial<StoredMetadata>;
 }
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();

@@ -37,14 +37,24 @@ export {
   encodeColumns,
   inputWidth,
   logarithmic,
-  missingMarks,
   type CategoryColumn,
   type FittedColumn,
   type NumberColumn,
   type TensorColumn,
 } from './format/columns.js';
 export { modelFiles, type ExportedModel } from './format/model-files.js';
+export type { ModelMetadata } from './format/model-metadata.js';
+export { predictionOf } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
+export {
+  encodeTableRows,
+  encodeTensorRows,
+  missingMarks,
+  type Cell,
+  type RowErrorCode,
+  type RowErrorFactory,
+  type TableRow,
+} from './format/rows.js';
 export {
   bytesOf,
   decodeSafetensors,
@@ -82,6 +92,7 @@ export {
   type RunRecord,
   type TunedRecord,
 } from './job/run-record.js';
+export { inUnits, softmax, type Prediction, type PredictionContext } from './loss/prediction.js';
 export { fitTemperature, type Calibration } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
 export {

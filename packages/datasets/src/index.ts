@@ -8,5 +8,4 @@ export { sha256 } from './file/sha256.js';
 export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './file/places.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare/prepare.js';
 export { inspectSource, sourceOf, type Inspection } from './source/inspect.js';
-export { encodeCsv } from './table/encode-csv.js';
 export type { Preprocessing } from './table/preprocessing.js';

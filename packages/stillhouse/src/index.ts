@@ -26,7 +26,7 @@ export { generations } from './generations.js';
 export { headline, type RunStatus } from './run/status.js';
 export { inspectBackends, inspectMachine, type BackendState } from './run/machine.js';
 export { mainModel, modelNames, openData, openModel, readRun, type TrainedRun } from './runs/trained-run.js';
-export { parseRows, predictionLine, predictionOf } from './predict.js';
+export { parseRows, predictionLine } from './predict.js';
 export { runFile } from './run/run.js';
 export { startSession } from './run/host.js';
 export { supervise } from './run/supervise.js';

@@ -1,7 +1,14 @@
-// Rows as text, and predictions as text. Tables come as CSV with a header, other rows as numbers, one row a line.
-import { encodeCells, inputWidth, StillhouseError, targetCount, type TensorColumn } from '@stillhouse/core';
-import { encodeCsv } from '@stillhouse/datasets';
-import type { TrainedModel } from './runs/trained-run.js';
+// Rows as text, and predictions as text. Tables come as CSV with a header, other rows as numbers, one row per line.
+import { parse } from 'csv-parse/sync';
+import {
+  encodeTableRows,
+  encodeTensorRows,
+  StillhouseError,
+  type ModelMetadata,
+  type Prediction,
+  type RowErrorCode,
+  type TableRow,
+} from '@stillhouse/core';
 
 export interface InputRows {
   readonly rowCount: number;
@@ -9,91 +16,62 @@ export interface InputRows {
   readonly inputs: Float32Array;
 }
 
-type Metadata = TrainedModel['metadata'];
-type Outputs = Pick<Metadata, 'loss' | 'classes' | 'targets'>;
+const source = 'standard input';
+const errorOf = (code: RowErrorCode, message: string): StillhouseError =>
+  new StillhouseError(code, `${source}, ${message}`);
 
-function numbersOf(line: string, lineNumber: number, width: number): number[] {
-  const bad = (why: string): never => {
-    throw new StillhouseError('PREDICT_ROW', `line ${lineNumber} ${why}`);
-  };
-  let values: unknown[];
+/** @throws StillhouseError DATA_FORMAT, DATA_COLUMN */
+function tableRows(text: string): TableRow[] {
+  let records: string[][];
   try {
-    values = line.startsWith('[')
+    records = parse(text, { bom: true, relax_column_count: true });
+  } catch (cause) {
+    throw new StillhouseError('DATA_FORMAT', `${source}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+  const [header, ...rows] = records;
+  const names = header.map((name) => name.trim());
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined)
+    throw new StillhouseError('DATA_COLUMN', `${source} has two columns named ${JSON.stringify(repeated)}`);
+  // An empty line is a row only where it can be one: an empty cell of a single column.
+  const whole = rows.filter((cells) => names.length === 1 || cells.length > 1 || cells[0] !== '');
+  return whole.map((cells, i) => {
+    if (cells.length !== names.length)
+      throw new StillhouseError(
+        'DATA_FORMAT',
+        `${source}, row ${i + 1} has ${cells.length} cells; the header has ${names.length}`,
+      );
+    return Object.fromEntries(names.map((name, k) => [name, cells[k]]));
+  });
+}
+
+function numbersOf(line: string, lineNumber: number): unknown[] {
+  try {
+    return line.startsWith('[')
       ? (JSON.parse(line) as unknown[]).flat(Infinity)
       : line.split(',').map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
   } catch {
-    return bad('is not a JSON array');
+    throw errorOf('PREDICT_ROW', `row ${lineNumber} is not a JSON array`);
   }
-  const wrong = values.findIndex((value) => typeof value !== 'number' || !Number.isFinite(value));
-  if (wrong >= 0) return bad(`has no number as value ${wrong + 1}`);
-  if (values.length !== width) return bad(`has ${values.length} values; the model takes ${width}`);
-  return values as number[];
 }
 
 /** @throws StillhouseError PREDICT_ROW, DATA_… naming the row */
-export async function parseRows(text: string, { columns, inputShape }: Metadata): Promise<InputRows> {
-  if (text.trim() === '') throw new StillhouseError('DATA_EMPTY', 'standard input holds no rows');
-  const width = inputWidth(columns);
+export function parseRows(text: string, { columns }: ModelMetadata): InputRows {
   const [column] = columns;
-  if (column.type !== 'tensor') return encodeCsv(text, columns);
-  const lines = text
-    .split('\n')
-    .flatMap((line, i) => (line.trim() === '' ? [] : [numbersOf(line.trim(), i + 1, width)]));
-  return { rowCount: lines.length, inputs: encodeTensors(column, lines.flat(), lines.length, inputShape) };
-}
-
-function encodeTensors(
-  column: TensorColumn,
-  cells: readonly number[],
-  rowCount: number,
-  inputShape: readonly number[],
-): Float32Array {
-  const rows = Array.from({ length: rowCount }, (_, i) => i);
-  const width = inputShape.reduce((product, size) => product * size, 1);
-  const out = new Float32Array(rowCount * width);
-  encodeCells(column, Float64Array.from(cells), 0, { from: rows, to: rows, out, width });
-  return out;
-}
-
-export const softmax = (logits: readonly number[]): number[] => {
-  const max = Math.max(...logits);
-  const powers = logits.map((z) => Math.exp(z - max));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
-};
-
-export interface Prediction {
-  /** Values, for regression. */
-  readonly values?: readonly number[];
-  /** Standard deviations of the values, where the model knows them. */
-  readonly deviations?: readonly number[];
-  /** Most probable class, for classes that exclude each other, or each output's, for those that do not. */
-  readonly class?: string | readonly string[];
-  readonly probabilities?: readonly number[];
-}
-
-/** Scaled targets in their own units. */
-export const inUnits = (values: readonly number[], targets: Metadata['targets']): number[] =>
-  values.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
-
-/** @param outputs of one row */
-export function predictionOf(outputs: readonly number[], { loss, classes, targets }: Outputs): Prediction {
-  if (loss === 'softmaxCrossEntropy') {
-    const probabilities = softmax(outputs);
-    const best = probabilities.indexOf(Math.max(...probabilities));
-    return { class: classes?.[best] ?? String(best), probabilities };
+  if (column.type !== 'tensor') {
+    const rows = text.trim() === '' ? [] : tableRows(text);
+    return encoded(rows, encodeTableRows(columns, rows, errorOf));
   }
-  if (loss === 'binaryCrossEntropy') {
-    const probabilities = outputs.map((z) => 1 / (1 + Math.exp(-z)));
-    const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
-    return { class: named.length === 1 ? named[0] : named, probabilities };
-  }
-  if (loss !== 'gaussian') return { values: inUnits(outputs, targets) };
-  const count = targetCount(loss, outputs.length);
-  return {
-    values: inUnits(outputs.slice(0, count), targets),
-    deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)),
-  };
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const rows = lines.map((line, i) => numbersOf(line.trim(), i + 1) as number[]);
+  return encoded(rows, encodeTensorRows(column, rows, errorOf));
+}
+
+function encoded(rows: readonly unknown[], inputs: Float32Array): InputRows {
+  if (rows.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} holds no rows`);
+  return { rowCount: rows.length, inputs };
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(7)));

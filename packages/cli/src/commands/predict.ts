@@ -1,9 +1,9 @@
 // stillhouse predict: rows in, predictions out, one line each.
 import { text } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
-import { limits, type PhaseName } from '@stillhouse/core';
+import { limits, predictionOf, type PhaseName } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
-import { parseRows, predictionLine, predictionOf } from 'stillhouse';
+import { parseRows, predictionLine } from 'stillhouse';
 import { mainModel, openModel, readRun } from 'stillhouse';
 import { backendOption, jsonOption } from './options.js';
 import { printLine } from './terminal.js';
@@ -37,7 +37,7 @@ Example:
       const { openInferenceBackend, predictRows } = await import('@stillhouse/worker');
       await openInferenceBackend(options.backend);
       const { model, metadata } = await openModel(run, name);
-      const { rowCount, inputs } = await parseRows(await text(process.stdin), metadata);
+      const { rowCount, inputs } = parseRows(await text(process.stdin), metadata);
       const width = inputs.length / rowCount;
       for (let first = 0; first < rowCount; first += limits.evaluationBatchRows) {
         const count = Math.min(limits.evaluationBatchRows, rowCount - first);

@@ -1,7 +1,6 @@
 // How the columns of a data set become a model's inputs: what `data prepare` has fitted on the training rows of the large
-// set, and the arithmetic that training, `predict` and a browser share. Blocks keep cells in a small type of their own
-// (an index for a category, bytes for an image), and this is applied when rows are read.
-import { invariant } from '../error/errors.js';
+// set, and the arithmetic that training, `predict` and @stillhouse/student share. Blocks keep cells in a small type of their
+// own (an index for a category, bytes for an image), and this is applied when rows are read.
 import { hashName } from '../random/random.js';
 import type { Numbers, TensorType } from './safetensors.js';
 
@@ -135,43 +134,4 @@ function encodeCategories(column: CategoryColumn, cells: Numbers, at: number, { 
     if (isIndex) out[to[i]! * width + at] = stored;
     else if (stored > 0) out[to[i]! * width + at + stored - 1] = 1;
   }
-}
-
-/** A cell as JSON and JavaScript know it; null or undefined is a missing one. */
-export type Cell = number | string | boolean | null | undefined;
-
-/** A category as it is compared: without blanks around, and without NUL. */
-const textOf = (cell: Cell): string => String(cell).replaceAll('\0', '\ufffd').trim();
-
-/** What a cell is stored as, rounded as in a block; NaN for a missing or unreadable number. */
-export function storedCell(column: Exclude<FittedColumn, TensorColumn>, cell: Cell): number {
-  if (column.type === 'number') {
-    const value = isMissing(cell) ? NaN : Number(cell);
-    return column.dtype === 'F32' ? Math.fround(value) : value;
-  }
-  if (isMissing(cell)) return 0;
-  return column.encode === 'hash'
-    ? bucketOf(textOf(cell), column.buckets)
-    : column.categories.indexOf(textOf(cell)) + 1;
-}
-
-/** What stands for a missing cell in text. */
-export const missingMarks: readonly string[] = ['', 'na', 'n/a', 'nan', 'null', '?'];
-export const isMissing = (cell: Cell): boolean =>
-  cell === null || cell === undefined || (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
-
-/**
- * One row of a table as a model's input, exactly as training saw it.
- * @param columns `columns` of the model's metadata
- * @param row cells by the name of their column
- * @returns [inputWidth(columns)]
- */
-export function encodeRow(columns: readonly FittedColumn[], row: Readonly<Record<string, Cell>>): Float32Array {
-  const out = new Float32Array(inputWidth(columns));
-  const cells = columns.map((column) => {
-    invariant(column.type !== 'tensor', 'a row of a table has cells');
-    return Float64Array.of(storedCell(column, row[column.name]));
-  });
-  encodeColumns(columns, cells, { from: [0], to: [0], out, width: out.length });
-  return out;
 }

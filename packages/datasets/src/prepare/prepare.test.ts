@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodeTableRows } from '@stillhouse/core';
 import { BlockReader } from '../block/block-reader.js';
 import { windowOf, type Batch, type BlockShape } from '../block/blocks.js';
-import { encodeCsv } from '../table/encode-csv.js';
 import { csv, failure, folder, idx, load, rowsOf, table, write, type Data } from './prepare.test.fixture.js';
 
 describe('CSV', () => {
@@ -368,7 +368,8 @@ test('a large set is cut into several blocks; one that is spoilt on disk is name
 
 test('rows to predict need no target, and are encoded as training rows were', async () => {
   const { preprocessing } = await load(table('a,y\n1,1\n3,2\n'));
-  expect(await encodeCsv('a\n3\n', preprocessing!.columns)).toEqual({ rowCount: 1, inputs: Float32Array.of(1) });
+  const inputs = encodeTableRows(preprocessing!.columns, [{ a: '3' }], (_, message) => new Error(message));
+  expect(inputs).toEqual(Float32Array.of(1));
 });
 
 test('a set beyond 64 MiB is drawn from a window of blocks, a smaller one shuffled whole; many ranks share the windows', () => {

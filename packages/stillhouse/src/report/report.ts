@@ -1,7 +1,10 @@
 // A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
 import {
+  inUnits,
   isClassification,
   metricsOf,
+  predictionOf,
+  softmax,
   spaceOf,
   type Metrics,
   type MetricName,
@@ -9,7 +12,6 @@ import {
   type RunRecord,
 } from '@stillhouse/core';
 import { stringify } from 'yaml';
-import { inUnits, predictionOf, softmax } from '../predict.js';
 import { formatMetric, grouped } from '../summary.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';

@@ -2,13 +2,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { assembleJob, type ModelMetadata } from '@stillhouse/coordinator';
+import { assembleJob, type StoredMetadata } from '@stillhouse/coordinator';
 import {
   parseRecipe,
   parseRunRecord,
   phaseNames,
   storedNamesOf,
   StillhouseError,
+  type ModelMetadata,
   type PhaseName,
   type Recipe,
   type RunRecord,
@@ -23,7 +24,7 @@ export interface TrainedRun {
 
 export interface TrainedModel {
   readonly model: tf.LayersModel;
-  readonly metadata: ModelMetadata['stillhouse'];
+  readonly metadata: ModelMetadata;
 }
 
 /** @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE */
@@ -82,7 +83,7 @@ export async function openModel(run: TrainedRun, name: PhaseName): Promise<Train
   try {
     const { json, weights } = readModelFiles(run, name);
     const { loadModel } = await import('@stillhouse/worker');
-    const { userDefinedMetadata } = JSON.parse(json) as { userDefinedMetadata: ModelMetadata };
+    const { userDefinedMetadata } = JSON.parse(json) as { userDefinedMetadata: StoredMetadata };
     return { model: await loadModel(json, weights), metadata: userDefinedMetadata.stillhouse };
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;

@@ -1,0 +1,40 @@
+// What a model's outputs say, in the words of its metadata.
+import { expect, test } from 'vitest';
+import { predictionOf } from './prediction.js';
+
+const scaled = [
+  { mean: 100, deviation: 10 },
+  { mean: -1, deviation: 2 },
+];
+
+test('regression: values in their own units', () => {
+  for (const loss of ['mse', 'mae', 'huber'] as const) {
+    expect(predictionOf([1, 0.5], { loss, classes: null, targets: scaled })).toEqual({ values: [110, 0] });
+    expect(predictionOf([1, 0.5], { loss, classes: null, targets: [] })).toEqual({ values: [1, 0.5] });
+  }
+});
+
+test('gaussian: means first, then deviations, both in the targets’ units', () => {
+  expect(predictionOf([1, 0.5, 0, 2 * Math.log(3)], { loss: 'gaussian', classes: null, targets: scaled })).toEqual({
+    values: [110, 0],
+    deviations: [10, expect.closeTo(6, 12)],
+  });
+});
+
+test('classes that exclude each other: the most probable one by its name, or its number', () => {
+  const outputs = [Math.log(1), Math.log(3)];
+  const probabilities = [expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)];
+  const of = { loss: 'softmaxCrossEntropy', targets: [] } as const;
+  expect(predictionOf(outputs, { ...of, classes: ['cat', 'dog'] })).toEqual({ class: 'dog', probabilities });
+  expect(predictionOf(outputs, { ...of, classes: null })).toEqual({ class: '1', probabilities });
+  expect(predictionOf([1000, -1000], { ...of, classes: null })).toEqual({ class: '0', probabilities: [1, 0] });
+});
+
+test('independent classes: one by itself, or a list', () => {
+  const of = { loss: 'binaryCrossEntropy', targets: [] } as const;
+  expect(predictionOf([Math.log(3)], { ...of, classes: ['no', 'yes'] })).toEqual({
+    class: 'yes',
+    probabilities: [expect.closeTo(0.75, 12)],
+  });
+  expect(predictionOf([-1, 1], { ...of, classes: null })).toMatchObject({ class: ['0', '1'] });
+});

@@ -1,0 +1,27 @@
+// How a stored model's outputs are read, by the loss that it was trained with: shared by `stillhouse predict` and
+// @stillhouse/student, so it names what a loss's outputs are and imports nothing that trains.
+import {
+  predictBinary,
+  predictClass,
+  predictGaussian,
+  predictNumbers,
+  type Prediction,
+  type PredictionContext,
+} from '../loss/prediction.js';
+import type { LossName } from '../metric/names.js';
+import type { ModelMetadata } from './model-metadata.js';
+
+const readers: Readonly<Record<LossName, (outputs: readonly number[], context: PredictionContext) => Prediction>> = {
+  mse: predictNumbers,
+  mae: predictNumbers,
+  huber: predictNumbers,
+  gaussian: predictGaussian,
+  softmaxCrossEntropy: predictClass,
+  binaryCrossEntropy: predictBinary,
+};
+
+/** @param outputs of one row */
+export const predictionOf = (
+  outputs: readonly number[],
+  { loss, classes, targets }: Pick<ModelMetadata, 'loss' | 'classes' | 'targets'>,
+): Prediction => readers[loss](outputs, { classes, targets });

@@ -1,0 +1,139 @@
+// From a row as its owner has it (cells by the name of their column, or numbers) to a model's input, as training saw it:
+// shared by `stillhouse predict` and @stillhouse/student. Strict: what cannot be encoded is refused, with row and column.
+import {
+  bucketOf,
+  encodeCells,
+  encodeColumns,
+  inputWidth,
+  type CategoryColumn,
+  type FittedColumn,
+  type NumberColumn,
+  type TensorColumn,
+} from './columns.js';
+
+/** A time, as a JavaScript Date knows it. */
+interface Time {
+  /** Milliseconds since 1970. */
+  getTime(): number;
+}
+
+/** A cell; null, undefined, NaN and a text that stands for nothing (`missingMarks`) are missing ones. */
+export type Cell = number | bigint | string | boolean | Time | null | undefined;
+
+/** Cells by the name of their column. */
+export type TableRow = Readonly<Record<string, Cell>>;
+
+/** DATA_COLUMN: a row lacks a column; DATA_CELL: a cell is not what its column needs; PREDICT_ROW: any other fault of a row. */
+export type RowErrorCode = 'DATA_CELL' | 'DATA_COLUMN' | 'PREDICT_ROW';
+
+/** Makes the error for a row that cannot be encoded: each caller has a class of its own. */
+export type RowErrorFactory = (code: RowErrorCode, message: string) => Error;
+
+/** What stands for a missing cell in text. */
+export const missingMarks: readonly string[] = ['', 'na', 'n/a', 'nan', 'null', '?'];
+
+const isMissing = (cell: Cell): boolean =>
+  cell === null ||
+  cell === undefined ||
+  cell !== cell ||
+  (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
+
+/** A category as it is compared: without blanks around, and without NUL. */
+const textOf = (cell: Cell): string => String(cell).replaceAll('\0', '\ufffd').trim();
+
+const decimal = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/** Seconds since 1970 for times, 0 and 1 for booleans; NaN for what is no number. */
+function numberOf(cell: Cell): number {
+  if (typeof cell === 'string') return decimal.test(cell.trim()) ? Number(cell) : NaN;
+  if (typeof cell === 'object') return cell && typeof cell.getTime === 'function' ? cell.getTime() / 1000 : NaN;
+  return ['number', 'bigint', 'boolean'].includes(typeof cell) ? Number(cell) : NaN;
+}
+
+const shown = (cell: Cell): string => (typeof cell === 'string' ? JSON.stringify(cell) : String(cell));
+
+/** What a cell is stored as, rounded as in a block and NaN for a missing number; or, as text, why it cannot be. */
+function storedCell(column: FittedColumn, cell: Cell): number | string {
+  switch (column.type) {
+    case 'number':
+      return storedNumber(column, cell);
+    case 'category':
+      return storedCategory(column, cell);
+    case 'tensor':
+      return 'a table has no arrays';
+  }
+}
+
+function storedNumber({ missing, dtype }: NumberColumn, cell: Cell): number | string {
+  if (isMissing(cell)) {
+    // A row to predict is never dropped.
+    if (missing === 'mean') return NaN;
+    return typeof cell === 'string' && cell !== '' ? `${shown(cell)} stands for an empty cell` : 'the cell is empty';
+  }
+  const value = numberOf(cell);
+  if (value !== value) return `${shown(cell)} is not a number`;
+  const stored = dtype === 'F32' ? Math.fround(value) : value;
+  return Number.isFinite(stored) ? stored : `${shown(cell)} is too large a number`;
+}
+
+function storedCategory(column: CategoryColumn, cell: Cell): number | string {
+  if (isMissing(cell)) return 0;
+  if (typeof cell === 'object' || typeof cell === 'function') return 'a category is a text, a number or a boolean';
+  return column.encode === 'hash'
+    ? bucketOf(textOf(cell), column.buckets)
+    : column.categories.indexOf(textOf(cell)) + 1;
+}
+
+/**
+ * Rows of a table as a model's inputs. Cells of other columns are not looked at; a category that training did not know
+ * is none of them, as a missing one is.
+ * @param columns of the model's metadata
+ * @returns [rows, inputWidth(columns)]
+ */
+export function encodeTableRows(
+  columns: readonly FittedColumn[],
+  rows: readonly TableRow[],
+  errorOf: RowErrorFactory,
+): Float32Array {
+  const stored = columns.map((column) =>
+    Float64Array.from(rows, (row, i) => {
+      const { name } = column;
+      if (!Object.hasOwn(row, name))
+        throw errorOf(
+          'DATA_COLUMN',
+          `row ${i + 1} has no column ${JSON.stringify(name)}; it has ${Object.keys(row).join(', ') || 'none'}`,
+        );
+      const cell = storedCell(column, row[name]);
+      if (typeof cell === 'string') throw errorOf('DATA_CELL', `row ${i + 1}, column ${name}: ${cell}`);
+      return cell;
+    }),
+  );
+  const places = rows.map((_, i) => i);
+  const width = inputWidth(columns);
+  const out = new Float32Array(rows.length * width);
+  encodeColumns(columns, stored, { from: places, to: places, out, width });
+  return out;
+}
+
+/**
+ * Rows of numbers of one shape, such as the bytes of images, as a model's inputs.
+ * @param column the only one of the model's metadata
+ * @param rows unscaled numbers, one after the other
+ * @returns [rows, column.size]
+ */
+export function encodeTensorRows(
+  column: TensorColumn,
+  rows: readonly ArrayLike<number>[],
+  errorOf: RowErrorFactory,
+): Float32Array {
+  const { size } = column;
+  const out = new Float32Array(rows.length * size);
+  rows.forEach((row, i) => {
+    if (row.length !== size)
+      throw errorOf('PREDICT_ROW', `row ${i + 1} has ${row.length} values; the model takes ${size}`);
+    for (let k = 0; k < size; k++)
+      if (!Number.isFinite(row[k])) throw errorOf('PREDICT_ROW', `row ${i + 1} has no number as value ${k + 1}`);
+    encodeCells(column, Float64Array.from(row), 0, { from: [0], to: [i], out, width: size });
+  });
+  return out;
+}

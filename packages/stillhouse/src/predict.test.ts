@@ -1,0 +1,62 @@
+// Rows of text become inputs, or one clear sentence.
+import { expect, test } from 'vitest';
+import type { FittedColumn, ModelMetadata } from '@stillhouse/core';
+import { parseRows, predictionLine } from './predict.js';
+
+const metadataOf = (columns: readonly FittedColumn[]): ModelMetadata => ({
+  loss: 'mse',
+  inputShape: [2],
+  columns,
+  outputs: 1,
+  targets: [],
+  classes: null,
+});
+const number = {
+  type: 'number',
+  transform: 'none',
+  shift: 0,
+  scale: 1,
+  fill: 9,
+  indicator: false,
+  missing: 'mean',
+  dtype: 'F32',
+} as const;
+const table = metadataOf([
+  { ...number, name: 'a' },
+  { name: 'city', type: 'category', encode: 'index', categories: ['Oslo, Norway', 'Lima'], dtype: 'U8' },
+]);
+const list = metadataOf([{ name: 'x', type: 'tensor', size: 2, factors: [1], offsets: [0], dtype: 'F32' }]);
+const inputsOf = (text: string, metadata: ModelMetadata): number[] => [...parseRows(text, metadata).inputs];
+
+test('CSV: columns by name, quoted cells, a mark of the encoding, empty lines and cells', () => {
+  const text = '\ufeffid, city ,a\r\n1,"Oslo, Norway",3\r\n\r\n2,Lima,\r\n';
+  expect(parseRows(text, table).rowCount).toBe(2);
+  expect(inputsOf(text, table)).toEqual([3, 1, 9, 2]);
+  expect(inputsOf('a\n1\n\n2\n', metadataOf([{ ...number, name: 'a' }]))).toEqual([1, 9, 2]);
+});
+
+test('numbers: a line of CSV or a JSON array each', () => {
+  expect(inputsOf('1,2\n\n[[3],[4]]\n', list)).toEqual([1, 2, 3, 4]);
+});
+
+test.each([
+  ['DATA_EMPTY', 'standard input holds no rows', table, ' \n'],
+  ['DATA_EMPTY', 'standard input holds no rows', table, 'a,city\n'],
+  ['DATA_EMPTY', 'standard input holds no rows', list, '\n'],
+  ['DATA_COLUMN', 'standard input, row 1 has no column "city"; it has a', table, 'a\n1\n'],
+  ['DATA_COLUMN', 'standard input has two columns named "a"', table, 'a,city,a\n1,Oslo,2\n'],
+  ['DATA_CELL', 'standard input, row 2, column a: "x" is not a number', table, 'a,city\n1,Lima\nx,Lima\n'],
+  ['DATA_FORMAT', 'standard input, row 1 has 3 cells; the header has 2', table, 'a,city\n1,Oslo, Norway\n'],
+  ['DATA_FORMAT', expect.stringMatching(/^standard input: Quote Not Closed/), table, 'a,city\n1,"Oslo\n'],
+  ['PREDICT_ROW', 'standard input, row 1 has 3 values; the model takes 2', list, '1,2,3\n'],
+  ['PREDICT_ROW', 'standard input, row 2 has no number as value 2', list, '1,2\n1,\n'],
+  ['PREDICT_ROW', 'standard input, row 1 is not a JSON array', list, '[1,\n'],
+])('%s: %s', (code, message, metadata, text) => {
+  expect(() => parseRows(text, metadata)).toThrow(expect.objectContaining({ code, message }));
+});
+
+test('a prediction is a line of CSV', () => {
+  expect(predictionLine({ values: [1.5, 2], deviations: [0.1, 1 / 3] })).toBe('1.5,2,0.1,0.3333333');
+  expect(predictionLine({ class: 'cat', probabilities: [0.25, 0.75] })).toBe('cat,0.75');
+  expect(predictionLine({ class: ['0', '1'], probabilities: [0.25, 0.75] })).toBe('0,1,0.25,0.75');
+});
