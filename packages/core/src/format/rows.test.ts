@@ -87,7 +87,7 @@ describe('a row of a table', () => {
     ['hexadecimal text', { a: '0x10' }, 'DATA_CELL: row 1, column a: "0x10" is not a number'],
     ['infinity', { a: Infinity }, 'DATA_CELL: row 1, column a: Infinity is too large a number'],
     ['beyond fp32', { a: '1e39' }, 'DATA_CELL: row 1, column a: "1e39" is too large a number'],
-    ['no date', { a: new Date(NaN) }, 'DATA_CELL: row 1, column a: Invalid Date is not a number'],
+    ['no date', { a: new Date(NaN) }, 'DATA_CELL: row 1, column a: this object is not a number'],
   ] as const)('refuses %s', (_, row, message) => {
     expect(() => encodeRow([number], row)).toThrow(new Error(message));
   });

@@ -39,7 +39,7 @@ const isMissing = (cell: Cell): boolean =>
   (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
 
 /** A category as it is compared: without blanks around, and without NUL. */
-const textOf = (cell: Cell): string => String(cell).replaceAll('\0', '\ufffd').trim();
+const textOf = (cell: string | number | bigint | boolean): string => String(cell).replaceAll('\0', '\ufffd').trim();
 
 const decimal = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
@@ -50,7 +50,10 @@ function numberOf(cell: Cell): number {
   return ['number', 'bigint', 'boolean'].includes(typeof cell) ? Number(cell) : NaN;
 }
 
-const shown = (cell: Cell): string => (typeof cell === 'string' ? JSON.stringify(cell) : String(cell));
+const shown = (cell: Cell): string => {
+  if (typeof cell === 'string') return JSON.stringify(cell);
+  return typeof cell === 'object' ? 'this object' : String(cell);
+};
 
 /** What a cell is stored as, rounded as in a block and NaN for a missing number; or, as text, why it cannot be. */
 function storedCell(column: FittedColumn, cell: Cell): number | string {
@@ -77,8 +80,8 @@ function storedNumber({ missing, dtype }: NumberColumn, cell: Cell): number | st
 }
 
 function storedCategory(column: CategoryColumn, cell: Cell): number | string {
-  if (isMissing(cell)) return 0;
-  if (typeof cell === 'object' || typeof cell === 'function') return 'a category is a text, a number or a boolean';
+  if (cell === undefined || isMissing(cell)) return 0;
+  if (typeof cell === 'object') return 'a category is a text, a number or a boolean';
   return column.encode === 'hash'
     ? bucketOf(textOf(cell), column.buckets)
     : column.categories.indexOf(textOf(cell)) + 1;
