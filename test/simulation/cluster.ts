@@ -467,6 +467,8 @@ class Cluster {
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : 'something unknown');
 
+const roundedOf = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(4)));
+
 const describeNotice = (notice: CoordinatorNotice): string => {
   const { type, ...fields } = notice;
   switch (notice.type) {
@@ -485,7 +487,7 @@ const describeNotice = (notice: CoordinatorNotice): string => {
     case 'checkpoint':
       return `checkpoint of the ${notice.record.phase} at operation ${notice.record.ops}`;
     default:
-      return `${type} ${JSON.stringify(fields)}`;
+      return `${type} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'number' ? roundedOf(value) : value))}`;
   }
 };
 

@@ -1,9 +1,11 @@
 // npm run sim -- --seeds 10000 [--from 0] [--first]: many clusters, or until the first that fails.
-// npm run sim -- --seed 7: one, with its transcript.  npm run sim -- --mutations: bugs planted one by one, each to be caught.
+// npm run sim -- --seed 7: one, with its transcript.  --mutations: bugs planted one by one, each to be caught.
+// npm run sim -- --story 'a worker drains': one of stories.ts.
 import { parseArgs } from 'node:util';
 import { replayCommand, simulate } from './cluster.js';
 import { plantMutations } from './mutations.js';
 import { scenarioOf } from './scenario.js';
+import { stories, tellStory } from './stories.js';
 
 const { values } = parseArgs({
   options: {
@@ -13,11 +15,16 @@ const { values } = parseArgs({
     first: { type: 'boolean', default: false },
     mutations: { type: 'boolean', default: false },
     only: { type: 'string' },
+    story: { type: 'string' },
   },
 });
 
 if (values.mutations) {
   process.exitCode = (await plantMutations(values.only)) ? 0 : 1;
+} else if (values.story !== undefined) {
+  if (!Object.hasOwn(stories, values.story))
+    throw new Error(`there is no story of this name; there are: ${Object.keys(stories).join(', ')}`);
+  console.log(await tellStory(values.story));
 } else if (values.seed !== undefined) {
   const scenario = scenarioOf(Number(values.seed));
   const outcome = await simulate(scenario);

@@ -21,7 +21,7 @@ export const blocks: ReadonlyMap<string, Uint8Array> = new Map(
     return [createHash('sha256').update(bytes).digest('hex'), bytes];
   }),
 );
-const setOf = (rowCount: number, blockRows = rowCount): SetManifest => ({
+export const setOf = (rowCount: number, blockRows = rowCount): SetManifest => ({
   rowCount,
   blockRows,
   blocks: [...blocks.keys()].slice(0, Math.ceil(rowCount / blockRows)),
