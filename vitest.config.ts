@@ -34,19 +34,17 @@ export default defineConfig({
         ...common,
         test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
       },
-      // Real processes share two cores: one file at a time.
-      {
+      ...['e2e', 'engines'].map((name) => ({
         ...common,
         test: {
-          name: 'e2e',
+          name,
           root,
           env,
-          include: ['test/e2e/**/*.test.ts'],
+          include: [`test/${name}/**/*.test.ts`],
           testTimeout: 600_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
         },
-      },
+      })),
     ],
   },
 });

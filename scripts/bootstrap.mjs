@@ -1,11 +1,12 @@
-// The two commands on a fresh machine, with Node's own modules only: install what is missing, build, then run.
-import { spawnSync } from 'node:child_process';
+// The commands on a fresh machine, with Node's own modules only: install what is missing, build, then run.
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { countTests, forgetResults, root, skippedByReason } from './test-results.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const mainFile = join('packages', 'cli', 'dist', 'main.js');
 const oldest = [20, 19];
 const [command, ...args] = process.argv.slice(2);
 
@@ -59,35 +60,66 @@ function build() {
   mustCall('The build', process.execPath, nx('run-many', '-t', 'build', '--outputStyle=static'));
 }
 
-const resultFiles = () =>
-  ['test', ...readdirSync(join(root, 'packages')).map((name) => join('packages', name))].map((project) =>
-    join(root, project, 'test-results.json'),
-  );
+/** What can be run by itself, in the order of `npm test`, and the nx targets that it consists of. */
+const stages = { lint: ['lint'], unit: ['test'], simulation: ['simulation'], e2e: ['e2e'], engines: ['engines'] };
 
-/** Adds up the result files that the test runs of all projects wrote. */
-function countTests() {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const file of resultFiles().filter(existsSync)) {
-    const results = JSON.parse(readFileSync(file, 'utf8'));
-    counts.passed += results.numPassedTests;
-    counts.failed +=
-      results.numFailedTests +
-      results.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
-    counts.skipped += results.numPendingTests + results.numTodoTests;
-  }
-  return counts;
-}
-
-function test() {
-  // Counts are of this run alone; nx puts those of cached tests back.
-  for (const file of resultFiles()) rmSync(file, { force: true });
-  const status = call(
+/** Runs stages after what they need, two suites at a time, even after one has failed. */
+const runStages = (names, ...nxArgs) =>
+  call(
     process.execPath,
-    nx('run-many', '-t', 'build', 'lint', 'test', '--parallel=1', '--outputStyle=static', ...args),
+    nx(
+      'run-many',
+      '-t',
+      ...names.flatMap((name) => stages[name]),
+      '--parallel=2',
+      '--nxBail=false',
+      '--outputStyle=static',
+      ...nxArgs,
+    ),
   );
+
+/** Says what was skipped and how to have it run, then the counts, and ends. */
+function finish(status) {
+  for (const [reason, count] of skippedByReason()) console.log(`${count} ${reason}`);
   const { passed, failed, skipped } = countTests();
   console.log(`\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
-  process.exit(status === 0 && (failed > 0 || passed === 0) ? 1 : status);
+  process.exit(status === 0 && failed > 0 ? 1 : status);
+}
+
+function test(...names) {
+  install();
+  forgetResults();
+  const status = runStages(names, ...args);
+  if (names.length === 1 && names[0] === 'lint') process.exit(status);
+  finish(status);
+}
+
+/** The quickstart from nothing, as a new user has it: it must end in two minutes after the installation. */
+function checkQuickstart() {
+  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-quickstart-'));
+  const out = join(folder, 'run');
+  const recipe = join('examples', 'friedman', 'recipe.yaml');
+  const { status, error } = spawnSync(process.execPath, [mainFile, 'run', recipe, '--out', out], {
+    cwd: root,
+    stdio: 'inherit',
+    timeout: 120_000,
+  });
+  const isWhole = ['run.json', 'student/model.json'].every((file) => existsSync(join(out, file)));
+  rmSync(folder, { recursive: true, force: true });
+  if (status !== 0 || !isWhole) fail(`The quickstart failed${error ? `: ${error.message}` : ''}.`);
+}
+
+/** A process whose output is printed at its end. */
+function inBackground(script) {
+  const log = join(mkdtempSync(join(tmpdir(), 'stillhouse-ci-')), 'log');
+  const descriptor = openSync(log, 'w');
+  const child = spawn(process.execPath, [script], { cwd: root, stdio: ['ignore', descriptor, descriptor] });
+  return new Promise((resolve) =>
+    child.on('close', (code) => {
+      console.log(readFileSync(log, 'utf8'));
+      resolve(code ?? 1);
+    }),
+  );
 }
 
 const commands = {
@@ -99,15 +131,27 @@ const commands = {
     install();
     build();
     const recipe = join('examples', 'friedman', 'recipe.yaml');
-    process.exit(call(process.execPath, [join('packages', 'cli', 'dist', 'main.js'), 'run', recipe, ...args]));
+    process.exit(call(process.execPath, [mainFile, 'run', recipe, ...args]));
   },
-  test() {
+  test: () => test(...Object.keys(stages)),
+  ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
+  /** Everything, and nothing skipped: engines are installed while what needs none is tested. */
+  async ci() {
     install();
-    test();
+    build();
+    const engines = inBackground(join('scripts', 'install-engines.mjs'));
+    checkQuickstart();
+    forgetResults();
+    // The worker is tested with all engines at once.
+    const withoutEngines = runStages(['lint', 'unit', 'simulation', 'e2e'], '--exclude=@stillhouse/worker');
+    if ((await engines) !== 0) fail('The engines could not be installed; the output is above.');
+    process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
+    const withEngines = runStages(['engines'], '--projects=@stillhouse/test');
+    finish(withoutEngines || withEngines);
   },
 };
 
 checkNode();
 if (!Object.hasOwn(commands, command))
   fail(`usage: node scripts/bootstrap.mjs ${Object.keys(commands).join(' | ')}`, 2);
-commands[command]();
+await commands[command]();

@@ -170,3 +170,16 @@ export const skipped =
 export const skippedWebgpu =
   'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
 export const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };
+
+/** Software WebGPU is slow: per run some cases stand for all, and STILLHOUSE_NIGHTLY asks for the rest. */
+export function splitCases<T>(
+  backend: BackendName,
+  cases: Readonly<Record<string, T>>,
+  representative: readonly string[],
+): { readonly now: [string, T][]; readonly nightly: [string, T][] } {
+  const runsNow = ([name]: [string, T]): boolean =>
+    backend !== 'webgpu' || process.env['STILLHOUSE_NIGHTLY'] !== undefined || representative.includes(name);
+  const all = Object.entries(cases);
+  return { now: all.filter(runsNow), nightly: all.filter((each) => !runsNow(each)) };
+}
+export const skippedNow = 'skipped except with STILLHOUSE_NIGHTLY=1';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LayerConfig } from '@stillhouse/core';
-import { root, Scratch, smallRecipe } from './cli.js';
+import { root, Scratch, smallRecipe } from '../e2e/cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRecipe, type Job, type LossName, type RecipeInput } from '@stillhouse/core';
 import { findTeacher } from '@stillhouse/coordinator';
 import { openBackend, openPretrained } from '@stillhouse/worker';
-import { root, Scratch, smallRecipe } from './cli.js';
+import { root, Scratch, smallRecipe } from '../e2e/cli.js';
 
 const python = join(root, 'node_modules/.cache/python');
 const cache = join(root, 'node_modules/.cache/stillhouse-native');
@@ -16,7 +16,7 @@ const hasPython = existsSync(python);
 const engines = ['tensorflow', 'onnx'].map((kind) => existsSync(join(cache, kind)));
 const canRun = hasPython && engines.every(Boolean);
 const skipped =
-  'skipped without Keras and engines: python3 -m pip install --target node_modules/.cache/python -r test/e2e/requirements.txt, and STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow, then onnx';
+  'skipped without Keras and engines: python3 -m pip install --target node_modules/.cache/python -r test/engines/requirements.txt, and STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow, then onnx';
 
 interface Answers {
   readonly rows: Record<string, { shape: number[]; values: number[] }>;
@@ -27,7 +27,7 @@ const scratch = new Scratch();
 let said: Answers;
 beforeAll(async () => {
   if (!canRun) return;
-  const { status, stderr } = spawnSync('python3', [join(root, 'test/e2e/teachers.py'), scratch.folder], {
+  const { status, stderr } = spawnSync('python3', [join(root, 'test/engines/teachers.py'), scratch.folder], {
     encoding: 'utf8',
     env: { ...process.env, PYTHONPATH: python },
   });

@@ -1,0 +1,57 @@
+// npm run setup:engines: what the tests of engines and of other frameworks' models need, into node_modules/.cache. Three
+// chains side by side, since they mostly wait for the network: the engines, other versions of Node, and Keras.
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const cache = join(root, 'node_modules', '.cache');
+const env = {
+  VK_ICD_FILENAMES: '/usr/lib/chromium/vk_swiftshader_icd.json',
+  ...process.env,
+  STILLHOUSE_CACHE: join(cache, 'stillhouse-native'),
+};
+
+// pip would download everything again.
+const requirements = join(root, 'test', 'engines', 'requirements.txt');
+const python = join(cache, 'python');
+const stamp = join(python, 'requirements.txt');
+const isPythonThere = existsSync(stamp) && readFileSync(stamp, 'utf8') === readFileSync(requirements, 'utf8');
+
+const stillhouse = ['packages/stillhouse/bin/stillhouse.js', 'backend', 'install'];
+const chains = [
+  ['tensorflow', 'webgpu', 'onnx'].map((kind) => [process.execPath, ...stillhouse, kind]),
+  ['22', '24'].map((version) => [
+    'npm',
+    'install',
+    '--prefix',
+    join(cache, `node${version}`),
+    '--ignore-scripts=false',
+    '--silent',
+    `node@${version}`,
+  ]),
+  isPythonThere ? [] : [['python3', '-m', 'pip', 'install', '--quiet', '--target', python, '-r', requirements]],
+];
+
+function run([program, ...args]) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: 'inherit', shell: process.platform === 'win32' });
+    child.on('error', reject);
+    child.on('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${program} ${args.join(' ')} ended with exit code ${code}`)),
+    );
+  });
+}
+
+async function runChain(commands) {
+  if (commands.length === 0) return;
+  const startedMs = performance.now();
+  for (const command of commands) await run(command);
+  console.log(`${commands.at(-1).at(-1)}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+}
+
+const results = await Promise.allSettled(chains.map(runChain));
+if (results.at(-1).status === 'fulfilled') copyFileSync(requirements, stamp);
+for (const { reason } of results.filter(({ status }) => status === 'rejected')) console.error(reason.message);
+process.exitCode = results.every(({ status }) => status === 'fulfilled') ? 0 : 1;

@@ -1,0 +1,41 @@
+// Everything that is checked without running it, two checks at a time: style and architecture, types of the tests,
+// format, rooms and circles, and that what npm would publish is well-formed. Prints what is wrong.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from './test-results.mjs';
+
+/** ESLint reads the types of all packages once for all of them: that is most of its time. */
+const checks = {
+  eslint: [
+    'eslint/bin/eslint.js',
+    'packages/*/src',
+    'test',
+    'bench',
+    'scripts',
+    'eslint.config.js',
+    'vitest.config.ts',
+  ],
+  'types of the tests': ['typescript/bin/tsc', '-p', 'test'],
+  prettier: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
+  'rooms and circles': ['dependency-cruiser/bin/dependency-cruise.mjs', 'packages/*/src'],
+};
+
+function run(file, args) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(root, 'node_modules', file), ...args], { cwd: root });
+    const output = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));
+    child.on('close', (code) => resolve({ code, text: Buffer.concat(output).toString() }));
+  });
+}
+
+const waiting = Object.entries(checks);
+async function runWaiting() {
+  for (let next = waiting.shift(); next; next = waiting.shift()) {
+    const [name, [file, ...args]] = next;
+    const { code, text } = await run(file, args);
+    console.log(code === 0 ? `${name}: good` : `${name}:\n${text}`);
+    if (code !== 0) process.exitCode = 1;
+  }
+}
+await Promise.all([runWaiting(), runWaiting()]);
