@@ -8,7 +8,17 @@ const lane: usize = 64;
 
 /** SGD of one block: v ← μv + g, next ← p − η·(g + μv or v). */
 @inline
-function sgdBlock(p: usize, next: usize, g: usize, v: usize, clip: v128, decay: v128, momentum: v128, nesterov: bool, rate: v128): v128 {
+function sgdBlock(
+  p: usize,
+  next: usize,
+  g: usize,
+  v: usize,
+  clip: v128,
+  decay: v128,
+  momentum: v128,
+  nesterov: bool,
+  rate: v128,
+): v128 {
   const weight = v128.load(p);
   let update = f32x4.add(f32x4.mul(clip, v128.load(g)), f32x4.mul(decay, weight));
   if (v !== 0) {
@@ -23,7 +33,23 @@ function sgdBlock(p: usize, next: usize, g: usize, v: usize, clip: v128, decay: 
 
 /** Adam of one block: m, v are moving averages of g and g², next ← p − λ′p − η′m / (√(v·scale) + ε). */
 @inline
-function adamBlock(p: usize, next: usize, g: usize, m: usize, v: usize, clip: v128, coupled: v128, beta1: v128, rest1: v128, beta2: v128, rest2: v128, rate: v128, scale: v128, epsilon: v128, decay: v128): v128 {
+function adamBlock(
+  p: usize,
+  next: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  clip: v128,
+  coupled: v128,
+  beta1: v128,
+  rest1: v128,
+  beta2: v128,
+  rest2: v128,
+  rate: v128,
+  scale: v128,
+  epsilon: v128,
+  decay: v128,
+): v128 {
   const weight = v128.load(p);
   const gradient = f32x4.add(f32x4.mul(clip, v128.load(g)), f32x4.mul(coupled, weight));
   const first = f32x4.add(f32x4.mul(beta1, v128.load(m)), f32x4.mul(rest1, gradient));
@@ -48,21 +74,36 @@ function isZero(lanes: v128): bool {
 }
 
 /** Writes parameters p, stepped, to next; returns whether all of them are finite. Without momentum v is 0. */
-export function sgd(count: usize, p: usize, next: usize, g: usize, v: usize, clip: f32, decay: f32, momentum: f32, nesterov: bool, rate: f32): bool {
+export function sgd(
+  count: usize,
+  p: usize,
+  next: usize,
+  g: usize,
+  v: usize,
+  clip: f32,
+  decay: f32,
+  momentum: f32,
+  nesterov: bool,
+  rate: f32,
+): bool {
   const c = f32x4.splat(clip);
   const d = f32x4.splat(decay);
   const mu = f32x4.splat(momentum);
   const r = f32x4.splat(rate);
   let zero = f32x4.splat(0);
   const whole = (count & ~3) << 2;
-  for (let i: usize = 0; i < whole; i += 16) zero = f32x4.add(zero, zeroOf(sgdBlock(p + i, next + i, g + i, v === 0 ? 0 : v + i, c, d, mu, nesterov, r)));
+  for (let i: usize = 0; i < whole; i += 16)
+    zero = f32x4.add(zero, zeroOf(sgdBlock(p + i, next + i, g + i, v === 0 ? 0 : v + i, c, d, mu, nesterov, r)));
   const tail = (count << 2) - whole;
   if (tail > 0) {
     memory.fill(scratch, 0, 4 * lane);
     memory.copy(scratch, p + whole, tail);
     memory.copy(scratch + lane, g + whole, tail);
     if (v !== 0) memory.copy(scratch + 2 * lane, v + whole, tail);
-    zero = f32x4.add(zero, zeroOf(sgdBlock(scratch, scratch, scratch + lane, v === 0 ? 0 : scratch + 2 * lane, c, d, mu, nesterov, r)));
+    zero = f32x4.add(
+      zero,
+      zeroOf(sgdBlock(scratch, scratch, scratch + lane, v === 0 ? 0 : scratch + 2 * lane, c, d, mu, nesterov, r)),
+    );
     memory.copy(next + whole, scratch, tail);
     if (v !== 0) memory.copy(v + whole, scratch + 2 * lane, tail);
   }
@@ -70,7 +111,24 @@ export function sgd(count: usize, p: usize, next: usize, g: usize, v: usize, cli
 }
 
 /** Writes parameters p, stepped, to next; returns whether all of them are finite. */
-export function adam(count: usize, p: usize, next: usize, g: usize, m: usize, v: usize, clip: f32, coupled: f32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, rate: f32, scale: f32, epsilon: f32, decay: f32): bool {
+export function adam(
+  count: usize,
+  p: usize,
+  next: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  clip: f32,
+  coupled: f32,
+  beta1: f32,
+  rest1: f32,
+  beta2: f32,
+  rest2: f32,
+  rate: f32,
+  scale: f32,
+  epsilon: f32,
+  decay: f32,
+): bool {
   const c = f32x4.splat(clip);
   const co = f32x4.splat(coupled);
   const b1 = f32x4.splat(beta1);
@@ -83,7 +141,8 @@ export function adam(count: usize, p: usize, next: usize, g: usize, m: usize, v:
   const d = f32x4.splat(decay);
   let zero = f32x4.splat(0);
   const whole = (count & ~3) << 2;
-  for (let i: usize = 0; i < whole; i += 16) zero = f32x4.add(zero, zeroOf(adamBlock(p + i, next + i, g + i, m + i, v + i, c, co, b1, r1, b2, r2, r, s, e, d)));
+  for (let i: usize = 0; i < whole; i += 16)
+    zero = f32x4.add(zero, zeroOf(adamBlock(p + i, next + i, g + i, m + i, v + i, c, co, b1, r1, b2, r2, r, s, e, d)));
   const tail = (count << 2) - whole;
   if (tail > 0) {
     memory.fill(scratch, 0, 4 * lane);
@@ -91,7 +150,28 @@ export function adam(count: usize, p: usize, next: usize, g: usize, m: usize, v:
     memory.copy(scratch + lane, g + whole, tail);
     memory.copy(scratch + 2 * lane, m + whole, tail);
     memory.copy(scratch + 3 * lane, v + whole, tail);
-    zero = f32x4.add(zero, zeroOf(adamBlock(scratch, scratch, scratch + lane, scratch + 2 * lane, scratch + 3 * lane, c, co, b1, r1, b2, r2, r, s, e, d)));
+    zero = f32x4.add(
+      zero,
+      zeroOf(
+        adamBlock(
+          scratch,
+          scratch,
+          scratch + lane,
+          scratch + 2 * lane,
+          scratch + 3 * lane,
+          c,
+          co,
+          b1,
+          r1,
+          b2,
+          r2,
+          r,
+          s,
+          e,
+          d,
+        ),
+      ),
+    );
     memory.copy(next + whole, scratch, tail);
     memory.copy(m + whole, scratch + 2 * lane, tail);
     memory.copy(v + whole, scratch + 3 * lane, tail);
@@ -110,7 +190,10 @@ export function sumOfSquares(count: usize, g: usize): f64 {
     low = f64x2.add(low, f64x2.mul(a, a));
     high = f64x2.add(high, f64x2.mul(b, b));
   }
-  let sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1) + (f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1));
+  let sum =
+    f64x2.extract_lane(low, 0) +
+    f64x2.extract_lane(low, 1) +
+    (f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1));
   for (let i: usize = whole; i < count << 2; i += 4) {
     const value = <f64>load<f32>(g + i);
     sum += value * value;
