@@ -66,6 +66,8 @@ const convolutional = {
   student: { ...small.student, model: { layers: convolution }, batch: 7 },
 };
 const take = (large, test = 500) => [`data.large.take=${large}`, `data.test.take=${test}`];
+// Plain JavaScript and a GPU in software take minutes for pictures.
+const fast = ['wasm', 'tensorflow'];
 const jobs = {
   small: { recipe: small },
   convolutional: { recipe: convolutional },
@@ -92,27 +94,32 @@ const jobs = {
   mae: {
     recipe: { ...small, name: 'mae', loss: 'mae', distill: { transfer: [{ from: 'large' }, { from: 'columns' }] } },
   },
-  friedman: { file: 'friedman/recipe.yaml', engines: ['wasm', 'tensorflow'] },
+  friedman: { file: 'friedman/recipe.yaml', engines: fast },
   friedmanShort: { file: 'friedman/recipe.yaml', set: ['teacher.epochs=1', 'student.epochs=10'] },
   noise: { file: 'noise/recipe.yaml', set: ['teacher.epochs=1', 'student.epochs=10'] },
   borehole: { file: 'borehole/recipe.yaml', set: ['teacher.epochs=3', 'student.epochs=60'] },
   mnist: {
+    engines: fast,
     file: 'mnist/recipe.yaml',
     set: [...take(2000), 'data.small.perClass=5', 'teacher.epochs=1', 'student.epochs=2'],
   },
   usps: {
+    engines: fast,
     file: 'usps/recipe.yaml',
     set: [...take(2000), 'data.small.perClass=5', 'teacher.epochs=2', 'student.epochs=3'],
   },
   lenet: {
+    engines: fast,
     file: 'lenet/mnist.yaml',
     set: [...take(1000), 'data.small.perClass=5', 'teacher.epochs=1', 'student.epochs=2'],
   },
   zeroShot: {
+    engines: fast,
     file: 'zero-shot/recipe.yaml',
     set: [...take(2000), 'data.small.take=80', 'data.pool.take=500', 'teacher.epochs=1', 'student.epochs=2'],
   },
   compression: {
+    engines: fast,
     file: 'compression/recipe.yaml',
     set: [...take(1000), 'data.small.perClass=10', 'teacher.epochs=1', 'student.epochs=3', 'student.prune.to=2'],
   },
