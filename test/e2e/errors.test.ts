@@ -94,7 +94,7 @@ describe('what a user got wrong', () => {
           scratch.write('cut-labels', labelBytes(0, 1, 0)),
         ),
       }),
-      { exit: 2, code: 'DATA_TRUNCATED', text: /holds 8 of the 12 bytes/ },
+      { exit: 2, code: 'DATA_TRUNCATED', text: /has 8 of the 12 bytes/ },
     ],
     [
       'a cell that is no number',

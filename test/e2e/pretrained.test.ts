@@ -303,7 +303,7 @@ describe('of TFJS', () => {
 
   test('one that does not fit is refused, each with a sentence', async () => {
     expect(await refused(recipeFor(scratch.path('nowhere')))).toMatch(/TEACHER_NOT_FOUND: .*nowhere does not exist/);
-    expect(await refused(recipeFor(scratch.folder))).toMatch(/TEACHER_NOT_FOUND: .* holds no model\.json/);
+    expect(await refused(recipeFor(scratch.folder))).toMatch(/TEACHER_NOT_FOUND: .* contains no model\.json/);
     expect(await refused(recipeFor(await save(layersModel('linear', 4), 'four')))).toMatch(
       /TEACHER_UNLIKE: the teacher .*four gives outputs of shape \[4\], and the student is to give \[3\]/,
     );

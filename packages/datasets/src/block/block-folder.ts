@@ -1,4 +1,4 @@
-// A folder of blocks, each a file named by its hash. Files take their names last, so that what is there is whole.
+// A folder of blocks, each a file named by its hash. Files get their final names last, so every file there is complete.
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,9 +6,9 @@ import { StillhouseError } from '@stillhouse/core';
 import { sha256 } from '../file/sha256.js';
 import { writeWhole } from '../file/write-whole.js';
 
-/** Where bytes of the run are found by their hash. */
+/** Finds bytes of the run by their hash. */
 export interface BlockSource {
-  /** Undefined if they are not here. May reject where they cannot be read, or are not what they were. */
+  /** Undefined if they are not here. May reject if they cannot be read or have changed. */
   read(hash: string): Promise<Uint8Array | undefined>;
 }
 
@@ -47,8 +47,8 @@ export class BlockFolder implements BlockSource {
       return undefined;
     }
     if (sha256(bytes) !== hash)
-      throw new StillhouseError('BLOCK_CORRUPT', `${this.file(hash)} holds other bytes than were written`, {
-        next: 'Check the disk, remove the file, and run again: the block is then prepared anew.',
+      throw new StillhouseError('BLOCK_CORRUPT', `${this.file(hash)} does not contain the bytes that were written`, {
+        next: 'Check the disk, remove the file, and run again: the block is then prepared again.',
       });
     return bytes;
   }
@@ -61,7 +61,7 @@ export const notWritten = (path: string, cause: unknown): StillhouseError =>
     { cause },
   );
 
-/** Blocks that came over the network, up to so many bytes; the oldest give way. A disk that is full costs time, not the run. */
+/** Blocks from the network, up to a number of bytes; the oldest are dropped. A full disk costs time but does not end the run. */
 export class BlockCache implements BlockSource {
   /** Bytes by name, the oldest first. */
   readonly #sizes = new Map<string, number>();
@@ -69,7 +69,7 @@ export class BlockCache implements BlockSource {
   #isFull = false;
   readonly #folder: BlockFolder;
 
-  /** @param log hears of what cannot be kept */
+  /** @param log called with what cannot be kept */
   constructor(
     path: string,
     private readonly maxBytes: number,

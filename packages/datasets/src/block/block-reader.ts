@@ -1,16 +1,16 @@
-// Reads batches out of blocks: gets each block once while it is needed, and keeps a bounded number.
+// Reads batches from blocks: fetches each block once while it is needed, and keeps a bounded number.
 import { inputWidth, type DatasetManifest, type RowIds, type SetManifest } from '@stillhouse/core';
 import { decodeBlock, encodePart, partsOf, type Batch, type BlockRows } from './blocks.js';
 
 interface Kept {
   readonly rows: Promise<BlockRows>;
   bytes: number;
-  /** Once it is there. */
+  /** Set once it has arrived. */
   value: BlockRows | undefined;
 }
 
 export class BlockReader {
-  /** The one that was used last comes last. */
+  /** In order of use; the most recently used is last. */
   readonly #blocks = new Map<string, Kept>();
   #bytes = 0;
   /** Milliseconds that readers have waited for blocks. */
@@ -18,7 +18,7 @@ export class BlockReader {
 
   /**
    * @param fetch gets a block's bytes by their SHA-256, and verifies them
-   * @param keptBytes blocks are dropped beyond so many bytes, the longest unused first
+   * @param keptBytes beyond this many bytes, blocks are dropped, the least recently used first
    */
   constructor(
     private readonly manifest: DatasetManifest,
@@ -39,14 +39,14 @@ export class BlockReader {
     return { rows: count, x, y };
   }
 
-  /** Gets blocks that will be needed soon, in their order. Says nothing of failures: whoever reads meets them. */
+  /** Fetches blocks that will be needed soon, in order. Failures are not reported here; a read meets them. */
   prefetch(hashes: readonly string[]): void {
     for (const hash of hashes) this.#block(hash).rows.catch(() => {});
   }
 
   async #all(hashes: readonly string[]): Promise<BlockRows[]> {
     const kept = hashes.map((hash) => this.#block(hash));
-    // Without a pause where all are there: a promise would let others have their turn first.
+    // No await if all blocks are there: it would let other tasks run first.
     if (kept.every(({ value }) => value)) return kept.map(({ value }) => value!);
     const startedMs = performance.now();
     try {

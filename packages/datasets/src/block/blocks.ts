@@ -1,4 +1,4 @@
-// Blocks: rows as safetensors files, named by the SHA-256 of their bytes. A block has a tensor for each column, and y.
+// Blocks: rows as safetensors files, named by the SHA-256 of their bytes. A block has one tensor per column, and y.
 import {
   bytesOf,
   cellSize,
@@ -24,13 +24,13 @@ import { sha256 } from '../file/sha256.js';
 /** What rows look like in blocks. */
 export interface BlockShape {
   readonly columns: readonly FittedColumn[];
-  /** Of a tensor's row; others have cells. */
+  /** Shape of a tensor's row; other columns have cells. */
   readonly inputShape: readonly number[];
   readonly labelCount: number;
   readonly labelType: TensorType;
 }
 
-/** Rows of a block in memory: cells of each column, and labels. */
+/** Rows of a block in memory: the cells of each column, and labels. */
 export interface BlockRows {
   readonly rowCount: number;
   readonly cells: readonly Numbers[];
@@ -50,11 +50,11 @@ const rowBytes = ({
 export const storedRowBytes = ({ columns }: Pick<DatasetManifest, 'columns'>): number =>
   rowBytes({ columns, labelCount: 0, labelType: 'F32' });
 
-/** Rows per block, so that a block stays near its target size. */
+/** Rows per block, so that a block is close to its target size. */
 export const rowsPerBlock = (shape: BlockShape): number =>
   Math.max(1, Math.floor(limits.blockTargetBytes / rowBytes(shape)));
 
-/** How a set is drawn from: as a whole, or from a few blocks at a time, of which all ranks together hold a bounded number. */
+/** How rows are drawn from a set: from the whole, or from a few blocks at a time, of which all ranks together hold a bounded number. */
 export function windowOf(shape: BlockShape, rowCount: number, ranks: number): Pick<SetManifest, 'windowBlocks'> {
   if (rowCount * rowBytes(shape) <= limits.shuffledWholeBytes) return {};
   return { windowBlocks: Math.max(1, Math.min(limits.windowBlocks, Math.floor(limits.windowsBlocks / ranks))) };
@@ -68,7 +68,7 @@ export const emptyRows = ({ columns, labelCount, labelType }: BlockShape, rowCou
 
 const nameOf = (column: FittedColumn, index: number): string => (column.type === 'tensor' ? 'x' : `c${index}`);
 
-/** @param rows of which the first `rowCount` count */
+/** @param rows only the first `rowCount` of them count */
 export function encodeBlock(
   { columns, inputShape, labelCount, labelType }: BlockShape,
   { cells, labels }: BlockRows,
@@ -80,7 +80,7 @@ export function encodeBlock(
     shape: column.type === 'tensor' ? [rowCount, ...inputShape] : [rowCount],
     data: bytesOf(cells[i].subarray(0, rowCount * cellSize(column))),
   }));
-  // Wide numbers first, so that each tensor begins where its type can be read.
+  // Wide numbers first, so that each tensor is aligned for its type.
   const all = [
     ...tensors,
     {
@@ -95,7 +95,7 @@ export function encodeBlock(
 
 /**
  * Reads a block that has been verified by its hash.
- * @throws StillhouseError DATA_FORMAT if it is not one of the data set's
+ * @throws StillhouseError DATA_FORMAT if it is not a block of the data set
  */
 export function decodeBlock(bytes: Uint8Array, manifest: Pick<DatasetManifest, 'columns'>, what: string): BlockRows {
   const tensors = new Map(decodeSafetensors(bytes, what).map((tensor) => [tensor.name, tensor]));
@@ -121,14 +121,14 @@ export interface Batch {
   readonly y: Float32Array;
 }
 
-/** The rows of a batch that lie in one block: their places there, and in the batch. */
+/** The rows of a batch that are in one block: their positions in the block and in the batch. */
 export interface BatchPart {
   readonly block: number;
   readonly from: Int32Array;
   readonly to: Int32Array;
 }
 
-/** Sorts a batch's rows by the block that they lie in. */
+/** Groups a batch's rows by the block that they are in. */
 export function partsOf(
   { blockRows, blocks, selection }: Pick<SetManifest, 'blockRows' | 'blocks' | 'selection'>,
   rowIds: RowIds,
@@ -165,8 +165,8 @@ export function encodePart(
 }
 
 /**
- * Cuts rows of tensors that lie in memory into blocks, and puts them into a store by their hashes.
- * @param rows inputs [rowCount, …inputShape], taken as they are, and labels [rowCount, labelCount]
+ * Cuts rows of tensors in memory into blocks, and stores them by their hashes.
+ * @param rows inputs [rowCount, …inputShape], used unchanged, and labels [rowCount, labelCount]
  */
 export function cutTensors(
   rows: { inputs: Float32Array | Uint8Array; labels: Float32Array },

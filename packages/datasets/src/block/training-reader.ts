@@ -1,6 +1,6 @@
-// The rows of training, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its
-// blocks; of a set that is drawn from windows, windows are filled ahead, or their blocks fetched where filling them would
-// take much more memory than blocks do (wide one-hot columns, images).
+// Training rows, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its blocks. If
+// a set is drawn from windows, windows are filled ahead; or only their blocks are fetched, if filled windows would take
+// much more memory than blocks do (wide one-hot columns, images).
 import {
   epochOrder,
   inputWidth,
@@ -15,7 +15,7 @@ import { BlockReader } from './block-reader.js';
 import { partsOf, storedRowBytes, type Batch } from './blocks.js';
 import { joinBatches, WindowReader } from './window-reader.js';
 
-/** Where a step is, and what this worker has to do of it. */
+/** Which step it is, and this worker's part of it. */
 export interface StepPlace {
   readonly epoch: number;
   readonly step: number;
@@ -23,14 +23,14 @@ export interface StepPlace {
   readonly ranks: readonly { readonly rank: number; readonly rows: RowIds }[];
 }
 
-/** How much larger rows may become by being encoded, for whole windows to be. */
+/** Windows are encoded whole only if that enlarges rows by at most this factor. */
 const encodedGrowth = 2;
 
 export class TrainingReader {
   readonly #blocks: BlockReader;
   readonly #windows: WindowReader | undefined;
   #place: StepPlace | undefined;
-  /** Blocks of the windows that are needed, where windows are not filled. */
+  /** Blocks of the needed windows, if windows are not filled. */
   #blocksOf: ReadonlyMap<string, readonly string[]> = new Map();
   #next: { epoch: number; order: EpochOrder } | undefined;
 
@@ -49,7 +49,7 @@ export class TrainingReader {
     return this.#blocks.waitedMs + (this.#windows?.waitedMs ?? 0);
   }
 
-  /** To be called before a step's rows are read: has fetched what it needs, and what comes next. */
+  /** Must be called before a step's rows are read: fetches what the step needs, and what comes next. */
   begin(place: StepPlace): void {
     this.#place = place;
     const { windows } = place.order;
@@ -92,7 +92,7 @@ export class TrainingReader {
     return joinBatches(batches);
   }
 
-  /** The windows that a micro-batch lies in, and the one behind them, which may be the next epoch's first. */
+  /** The windows that contain a micro-batch, and the next one, which may be the next epoch's first. */
   #windowsOf({ epoch, step, order }: StepPlace, rank: number, count: number): [string, () => Float64Array][] {
     const windows = order.windows!;
     const place = windows.placeOf({ step, rank });

@@ -1,4 +1,4 @@
-// The rows of a rank's window, encoded as they come and put where they will be used: a micro-batch is then a view of
+// The rows of a rank's window, encoded on arrival and stored where they will be used. A micro-batch is then a view of
 // consecutive rows, and no block is kept.
 import { bytesOf, floatsOf, inputWidth, joinBytes, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { decodeBlock, encodePart, partsOf, type Batch } from './blocks.js';
@@ -23,8 +23,8 @@ export class WindowReader {
   ) {}
 
   /**
-   * Has windows filled in this order, and forgets all others.
-   * @param windows their rows by a name of each
+   * Fills windows in this order, and drops all others.
+   * @param windows rows of each window, by a name
    */
   prepare(windows: ReadonlyMap<string, () => Float64Array>): void {
     for (const name of this.#windows.keys()) if (!windows.has(name)) this.#windows.delete(name);
@@ -71,13 +71,13 @@ export class WindowReader {
         }),
       ).then(() => void (filling.isDone = true)),
     };
-    // Whoever reads meets the failure, and a later attempt may succeed.
+    // A read meets the failure; a later attempt may succeed.
     filling.done.catch(() => this.#windows.get(name) === filling && this.#windows.delete(name));
     return filling;
   }
 }
 
-/** Joins batches, one behind the other. */
+/** Concatenates batches. */
 export function joinBatches(batches: readonly Batch[]): Batch {
   if (batches.length === 1) return batches[0];
   const join = (parts: readonly Float32Array[]): Float32Array => floatsOf(joinBytes(parts.map(bytesOf)));

@@ -60,7 +60,7 @@ async function downloadFile(file: string, mirrors: readonly string[], expected: 
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (contentHash(bytes) === expected) return bytes;
       corrupt = true;
-      reasons.push(`${address}: other bytes than expected`);
+      reasons.push(`${address}: not the expected bytes`);
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
       reasons.push(`${address}: ${error instanceof Error ? error.message : String(error)}${cause}`);
@@ -73,8 +73,8 @@ async function downloadFile(file: string, mirrors: readonly string[], expected: 
 }
 
 /**
- * Puts a data set's files into `folder/name`. Files that are there and right are kept.
- * @param onFile told of each file once it is in place
+ * Puts a data set's files into `folder/name`. Correct files that are there already are kept.
+ * @param onFile called for each file once it is in place
  * @throws StillhouseError DATA_DOWNLOAD, DATA_CHECKSUM
  */
 export async function downloadDataset(
@@ -87,7 +87,7 @@ export async function downloadDataset(
   try {
     mkdirSync(target, { recursive: true });
   } catch (cause) {
-    throw new StillhouseError('OUT_UNWRITABLE', `${target} cannot be made`, {
+    throw new StillhouseError('OUT_UNWRITABLE', `${target} cannot be created`, {
       cause,
       next: 'Set STILLHOUSE_DATA to a folder that you may write to.',
     });

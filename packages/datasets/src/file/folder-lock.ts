@@ -1,5 +1,5 @@
-// One process at a time works in a folder, also where several hosts share it. A lock shows by its time that its owner is
-// alive; that of a process that was killed is taken over after a while.
+// One process at a time works in a folder, even if several hosts share it. The time of a lock shows that its owner is
+// alive; the lock of a killed process is taken over after a while.
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
@@ -13,12 +13,12 @@ const waitMs = 3_600_000;
 export interface FolderLock {
   /** @throws StillhouseError DATA_LOCKED if another process has taken the folder over */
   assertHeld(): void;
-  /** The folder goes with the lock, if it is empty. */
+  /** Removes the folder together with the lock, if it is empty. */
   release(): Promise<void>;
 }
 
 /**
- * Makes a folder, once no other process works in it.
+ * Creates a folder, once no other process works in it.
  * @param timeoutMs how long to wait for another process
  * @throws StillhouseError DATA_LOCKED if that process does not end; what the file system throws
  */
@@ -31,7 +31,7 @@ export async function lockFolder(folder: string, timeoutMs = waitMs): Promise<Fo
       if (lost)
         throw new StillhouseError(
           'DATA_LOCKED',
-          `another process has taken ${folder} over: ${toErrorRecord(lost).message}`,
+          `another process has taken over ${folder}: ${toErrorRecord(lost).message}`,
         );
     },
     async release() {
@@ -39,7 +39,7 @@ export async function lockFolder(folder: string, timeoutMs = waitMs): Promise<Fo
       try {
         rmdirSync(folder);
       } catch {
-        // There is something in it.
+        // It is not empty.
       }
       await unlock();
     },
@@ -64,7 +64,7 @@ async function acquire(
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ELOCKED') throw cause;
       if (waitedMs >= timeoutMs)
-        throw new StillhouseError('DATA_LOCKED', `another process works in ${folder}, and does not end`, { cause });
+        throw new StillhouseError('DATA_LOCKED', `another process is working in ${folder} and does not end`, { cause });
     }
     await delay(pollMs);
   }

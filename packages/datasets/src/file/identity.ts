@@ -1,4 +1,4 @@
-// A file as it was when it was read: its size, time of change and hash.
+// The identity of a file when it was read: its size, time of change and hash.
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -11,12 +11,12 @@ export const fileIdentity = z.object({
   modifiedMs: z.number(),
   sha256: z.string(),
 });
-/** What a file was when it was prepared. */
+/** The identity of a file when it was prepared. */
 export type FileIdentity = Readonly<z.output<typeof fileIdentity>>;
 
 /**
  * Size, time of change and hash of a file.
- * @param known what it was before: one of the same size and time is taken to have the same bytes
+ * @param known its earlier identity; a file with the same size and time is assumed to have the same bytes
  * @throws StillhouseError DATA_NOT_FOUND
  */
 export async function identify(path: string, known?: FileIdentity): Promise<FileIdentity> {

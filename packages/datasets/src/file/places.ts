@@ -1,23 +1,23 @@
-// Where files of sources are: beside the recipe or under the data folder, found by name or pattern.
+// Where the files of sources are: next to the recipe or in the data folder, found by name or pattern.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { cacheFolder, limits, StillhouseError } from '@stillhouse/core';
 
-/** Where `stillhouse data fetch` puts files unless STILLHOUSE_DATA says otherwise. */
+/** Where `stillhouse data fetch` puts files, unless STILLHOUSE_DATA is set. */
 export function dataCacheFolder(env: NodeJS.ProcessEnv): string {
   return join(cacheFolder(env, homedir()), 'data');
 }
 
-/** Where prepared data sets are kept: STILLHOUSE_PREPARED, else a folder of the cache. */
+/** Where prepared data sets are kept: STILLHOUSE_PREPARED, or else a folder of the cache. */
 export const preparedFolder = (env: NodeJS.ProcessEnv): string =>
   env['STILLHOUSE_PREPARED'] ?? join(cacheFolder(env, homedir()), 'prepared');
 
-/** Where workers keep blocks that came over the network. */
+/** Where workers keep blocks from the network. */
 export const blockCacheFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'blocks');
 
-/** Folders that "data:" may stand for, in the order in which they are looked at. */
+/** Folders that "data:" may stand for, in the order in which they are searched. */
 export function dataFolders(env: NodeJS.ProcessEnv, workingFolder: string): string[] {
   if (env['STILLHOUSE_DATA']) return [resolve(env['STILLHOUSE_DATA'])];
   return [resolve(workingFolder, '../shared/data'), dataCacheFolder(env)];
@@ -37,7 +37,7 @@ const basesOf = (path: string, places: DataPlaces): string[] =>
 const notFound = (path: string, bases: readonly string[]): StillhouseError =>
   new StillhouseError('DATA_NOT_FOUND', `${path} does not exist (looked for ${bases.join(' and ')})`);
 
-/** @throws StillhouseError DATA_NOT_FOUND, naming every place that was looked at */
+/** @throws StillhouseError DATA_NOT_FOUND, naming every place that was searched */
 export function locate(path: string, places: DataPlaces): string {
   const bases = basesOf(path, places);
   const candidates = bases.flatMap((base) => [base, base.endsWith('.gz') ? base.slice(0, -3) : `${base}.gz`]);
@@ -58,7 +58,7 @@ export function locateAll(paths: string | readonly string[], places: DataPlaces)
       if (found.length > limits.fileCount)
         throw new StillhouseError(
           'DATA_FORMAT',
-          `${path} stands for ${found.length} files; ${limits.fileCount} are possible`,
+          `${path} matches ${found.length} files; the limit is ${limits.fileCount}`,
           { next: 'Name fewer files.' },
         );
       if (found.length > 0) return found;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 
 /**
- * Undefined for what is not JSON, or not as the schema says. The value is as it was written, with the order of its keys,
- * so that hashes of it stay the same.
+ * Undefined for text that is not JSON or does not fit the schema. The value keeps the order of its keys, so that hashes
+ * of it stay the same.
  */
 export function parseJson<Value>(text: string, schema: z.ZodType): Value | undefined {
   let value: unknown;
@@ -16,7 +16,7 @@ export function parseJson<Value>(text: string, schema: z.ZodType): Value | undef
   return schema.safeParse(value).success ? (value as Value) : undefined;
 }
 
-/** Undefined for a file that is not there, too. */
+/** Also undefined for a file that does not exist. */
 export function readJson<Value>(file: string, schema: z.ZodType): Value | undefined {
   try {
     return parseJson(readFileSync(file, 'utf8'), schema);

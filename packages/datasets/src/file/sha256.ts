@@ -1,4 +1,4 @@
-// The one hash by which blocks, files and prepared sets are known.
+// The hash that identifies blocks, files and prepared sets.
 import { createHash } from 'node:crypto';
 
 /** @returns 64 hexadecimal digits */

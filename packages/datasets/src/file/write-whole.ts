@@ -1,4 +1,4 @@
-// Files that are whole or not there: written beside their place, and renamed to it.
+// Files that are complete or absent: written next to their final name, then renamed.
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -14,9 +14,9 @@ export function syncFolder(path: string): void {
 }
 
 /**
- * Replaces a file: whoever reads it, and whatever fails, finds the old content or the new.
- * @param options.mode of the new file
- * @param options.isSynced false for a file that is verified when it is read, which need not survive a power failure
+ * Replaces a file: a reader always finds the old content or the new, whatever fails.
+ * @param options.mode mode of the new file
+ * @param options.isSynced false for a file that is verified when it is read, and so need not survive a power failure
  * @throws what the file system throws
  */
 export function writeWhole(

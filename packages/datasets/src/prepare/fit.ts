@@ -12,7 +12,7 @@ import { isLarge } from './used-sources.js';
 export function fitSets(sets: OpenedSets, recipe: Recipe): Promise<Fitted> {
   const { large: largeConfig, small: smallConfig } = recipe.data;
   const large = sets.get('large')!;
-  // Rows of the same source have nothing to add, unless some classes of it were left out.
+  // Rows of the same source add nothing, unless some of its classes were left out.
   const small = smallConfig && (largeConfig.classes || !isLarge(smallConfig, recipe)) ? sets.get('small') : undefined;
   if (large.source.type === 'tensors') return fitToTensors(large.source.tensors, { large, small }, recipe);
   const tables = [...sets.values()].flatMap(({ source }) => (source.type === 'table' ? [source.table] : []));
@@ -62,7 +62,7 @@ function refuseColumnsBeyondTest(teacher: Preprocessing, student: Preprocessing)
   if (!column) return;
   throw new StillhouseError(
     'DATA_COLUMN',
-    `data.split.test holds rows out of the large set, which has no column ${column.name} for the student`,
-    { next: 'Give data.test with rows that have the column, or do not declare it in data.table.columns.' },
+    `data.split.test holds out rows of the large set, which has no column ${column.name} for the student`,
+    { next: 'Give a data.test whose rows have the column, or do not declare it in data.table.columns.' },
   );
 }

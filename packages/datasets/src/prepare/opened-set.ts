@@ -1,4 +1,4 @@
-// A source that has been opened for a set, with the rows of it that are used.
+// A source that has been opened for a set, with the selection of its rows.
 import { StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { selectRows, type RowFacts, type Selection } from '../row/selection.js';
 import { contentOf, type Source } from '../source/source.js';
@@ -37,7 +37,7 @@ export async function openSet(
       classes: config.classes?.map(String),
       isKeyed: key !== undefined && name !== 'test',
       validation: name === 'large' ? recipe.teacher.validation : name === 'small' ? recipe.student!.validation : 0,
-      // Rows that are held out of the large set for the test are no other set's either.
+      // Rows that are held out of the large set for the test are not in any other set either.
       test: isLarge(config, recipe) && name !== 'test' ? (recipe.data.split?.test ?? 0) : 0,
     },
     () => factsOf(source, recipe, key),
@@ -45,7 +45,7 @@ export async function openSet(
   return { name, source, selection, key };
 }
 
-/** Rows of a pool are held out by a key only where they may be the large set's. */
+/** Rows of a pool are held out by a key only if they may be rows of the large set. */
 function keyOf(name: SourceName, { type }: Source, recipe: Recipe): string | undefined {
   return type === 'table' && (name !== 'pool' || isLarge(recipe.data.pool!, recipe))
     ? recipe.data.split?.by
@@ -87,6 +87,6 @@ export function refuseUnlike({ name, source }: OpenedSet, large: OpenedSet): voi
   if (kindOf(source, withLabels(name)) === kindOf(large.source, withLabels(name))) return;
   throw new StillhouseError(
     'DATA_FORMAT',
-    `data.${name} (${contentOf(source).what}) has rows of another kind than data.large (${contentOf(large.source).what})`,
+    `data.${name} (${contentOf(source).what}) has rows of another type than data.large (${contentOf(large.source).what})`,
   );
 }

@@ -17,7 +17,7 @@ describe('a pool of rows without labels', () => {
     expect([...x]).toEqual([3, -1]);
     expect([...y]).toEqual([0, 0]);
     expect(dataset.warnings).toEqual([
-      expect.stringMatching(/^data\.pool .*columns that the large set has not, and that are not used: note$/),
+      expect.stringMatching(/^data\.pool .*columns that the large set lacks, and that are not used: note$/),
     ]);
     const wide = {
       large: csv('a,y\n1,10\n3,20\n'),

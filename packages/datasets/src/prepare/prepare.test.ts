@@ -222,7 +222,7 @@ describe('IDX', () => {
   });
 
   test.each([
-    ['cut off', idx([10, 2, 2], images.subarray(0, 30)), 'DATA_TRUNCATED', /holds 30 of the 40 bytes/],
+    ['cut off', idx([10, 2, 2], images.subarray(0, 30)), 'DATA_TRUNCATED', /has 30 of the 40 bytes/],
     ['cut off in its header', idx([10, 2, 2], []).subarray(0, 7), 'DATA_TRUNCATED', /ends inside its header/],
     ['empty', new Uint8Array(), 'DATA_TRUNCATED', /0 bytes/],
     ['of floats', Uint8Array.of(0, 0, 0x0d, 1, 0, 0, 0, 0), 'DATA_FORMAT', /not an IDX file of unsigned bytes/],
@@ -230,7 +230,7 @@ describe('IDX', () => {
       'gzipped and cut off',
       gzipSync(idx([10, 2, 2], images)).subarray(0, 30),
       'DATA_TRUNCATED',
-      /not a whole gzip file/,
+      /not a complete gzip file/,
     ],
     [
       'of another length than its labels',
@@ -273,7 +273,7 @@ describe('IDX', () => {
   test('sets of different kinds do not mix', async () => {
     expect(await failure(() => load({ large: set(), test: { generator: 'noise', rows: 3 } }))).toMatchObject({
       code: 'DATA_FORMAT',
-      message: expect.stringContaining('data.test (generator noise) has rows of another kind'),
+      message: expect.stringContaining('data.test (generator noise) has rows of another type'),
     });
   });
 });
@@ -457,7 +457,7 @@ describe('rows that are held out', () => {
       ),
     ).toMatchObject({
       code: 'DATA_EMPTY',
-      message: expect.stringContaining('a test share of 0.1 holds no row out of 3'),
+      message: expect.stringContaining('a test share of 0.1 of 3 rows is no row'),
     });
   });
 });

@@ -1,6 +1,6 @@
-// From a recipe's data section to blocks on disk: sources are read twice, once to fit, once to write, in memory that does
-// not grow with the rows. What has been prepared is kept by the hash of what it was made from, and an interrupted
-// preparation continues where it was.
+// From a recipe's data section to blocks on disk: sources are read twice, once to fit and once to write, in memory that
+// does not grow with the rows. A prepared set is found by the hash of what it was made from, and an interrupted
+// preparation continues where it stopped.
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -39,7 +39,7 @@ export interface PrepareOptions {
   readonly folder: string;
   /** Receives how many rows have been written. */
   readonly onProgress?: (progress: { set: string; rows: number; of: number }) => void;
-  /** Prepares anew, even if it has been prepared. */
+  /** Prepares again, even if it has been prepared. */
   readonly again?: boolean;
   /** Whether later runs must find the sources as they are now. */
   readonly pin?: boolean;
@@ -58,7 +58,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
     for (const name of ['queries.duckdb', 'queries.duckdb.wal', 'spill', 'spool'])
       rmSync(join(scratch, name), { recursive: true, force: true });
   };
-  // What a process that was killed has left.
+  // Left by a process that was killed.
   tidy();
   const tables = new TableReader(places.recipeFolder, scratch);
   try {
@@ -66,7 +66,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
     return await new Preparation(recipe, context, options, { config, scratch, lock }).run();
   } catch (cause) {
     const error = (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
-    // With more room it could continue, and another process continues itself; what else fails would fail again.
+    // With more space it could continue, and another process continues by itself; any other failure would happen again.
     if (!(error instanceof StillhouseError) || (error.code !== 'DATA_SPACE' && error.code !== 'DATA_LOCKED'))
       for (const name of readdirSync(scratch)) rmSync(join(scratch, name), { recursive: true, force: true });
     throw error;
@@ -102,9 +102,9 @@ class Preparation {
       Object.values(before.manifest.sets)
         .flatMap((set) => set.blocks)
         .some((hash) => !blocks.has(hash));
-    // Blocks that have been removed, since they were spoilt, are written anew.
+    // Corrupt blocks have been removed; they are written again.
     if (isMissing) UnfinishedFolder.reopen(unfinished, folder, before);
-    // What was interrupted may not continue where sources may give their rows in another order by now.
+    // An interrupted preparation may not continue if sources may now return their rows in another order.
     else if (!(await this.#isRepeatable())) rmSync(unfinished, { recursive: true, force: true });
     const isKept = before !== undefined && !isMissing;
     if (!isKept) await this.#write(folder, unfinished, sources);
@@ -130,7 +130,7 @@ class Preparation {
     return join(this.options.folder, `${this.own.config}.pin.json`);
   }
 
-  /** Hashes the files of the sources, where they have changed since they were hashed last. */
+  /** Hashes the files of the sources that have changed since they were last hashed. */
   async #identify(files: readonly string[]): Promise<FileIdentity[]> {
     const { folder, again } = this.options;
     const knownFile = join(folder, 'files.json');
@@ -171,7 +171,7 @@ class Preparation {
     });
   }
 
-  /** One source may serve several sets: it is opened once. */
+  /** A source that serves several sets is opened once. */
   async #open(): Promise<OpenedSets> {
     const { recipe } = this;
     const opened = new Map<string, Source>();
@@ -237,20 +237,17 @@ class Preparation {
 const joined = <Value>(parts: readonly Readonly<Record<string, Value>>[]): Record<string, Value> =>
   Object.fromEntries(parts.flatMap((part) => Object.entries(part)));
 
-/** @throws StillhouseError DATA_CHANGED where files are not those that were pinned */
+/** @throws StillhouseError DATA_CHANGED if files are not those that were pinned */
 function refuseUnpinned(found: readonly FileIdentity[], pinned: readonly FileIdentity[]): void {
   const changed =
     pinned.find(({ path, sha256 }) => !found.some((each) => each.path === path && each.sha256 === sha256)) ??
     found.find(({ path }) => !pinned.some((each) => each.path === path));
   if (changed)
-    throw new StillhouseError(
-      'DATA_CHANGED',
-      `${changed.path} is not what it was when \`stillhouse data prepare\` read it`,
-    );
+    throw new StillhouseError('DATA_CHANGED', `${changed.path} has changed since \`stillhouse data prepare\` read it`);
 }
 
 /**
- * Sources were read twice: what was fitted must be what was written.
+ * Sources were read twice: the rows that were fitted must be the rows that were written.
  * @throws StillhouseError DATA_CHANGED
  */
 function refuseChanged(sources: readonly FileIdentity[]): void {
@@ -258,7 +255,7 @@ function refuseChanged(sources: readonly FileIdentity[]): void {
     const now = statSync(path, { throwIfNoEntry: false });
     if (now?.size !== bytes || now.mtimeMs !== modifiedMs)
       throw new StillhouseError('DATA_CHANGED', `${path} changed while it was being prepared`, {
-        next: 'Run again once nothing writes to the file any more.',
+        next: 'Run again when nothing writes to the file any more.',
       });
   }
 }

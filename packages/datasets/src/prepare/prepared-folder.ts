@@ -1,4 +1,4 @@
-// What a preparation leaves on disk: its result, and while it is under way how far it has come.
+// What a preparation leaves on disk: its result, and its progress while it is running.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ export interface FittedRows {
 
 /** What the first reading of the sources has found. */
 export interface Fitted extends FittedRows {
-  /** With what the small set adds to the large one, if it does. */
+  /** With what the small set adds to the large one, if anything. */
   readonly student: FittedRows | null;
 }
 
@@ -80,11 +80,11 @@ const progressSchema = z.object({
 
 const preparedName = 'prepared.json';
 
-/** Undefined if nothing whole has been prepared in the folder. */
+/** Undefined if the folder has no complete preparation. */
 export const readPrepared = (folder: string): PreparedFile | undefined =>
   readJson<PreparedFile>(join(folder, preparedName), preparedSchema);
 
-/** A preparation that is under way, or was interrupted. */
+/** A preparation that is running, or was interrupted. */
 export class UnfinishedFolder {
   readonly blocks: BlockFolder;
   /** What an interrupted preparation had fitted. */
@@ -96,7 +96,7 @@ export class UnfinishedFolder {
     mkdirSync(path, { recursive: true });
     this.blocks = new BlockFolder(join(path, 'blocks'));
     this.#progressFile = join(path, 'progress.jsonl');
-    // The last line may be cut off, where a process was killed.
+    // The last line may be incomplete if a process was killed.
     for (const line of existsSync(this.#progressFile) ? readFileSync(this.#progressFile, 'utf8').split('\n') : []) {
       const entry = parseJson<Progress>(line, progressSchema);
       this.fitted ??= entry?.fitted;
@@ -106,7 +106,7 @@ export class UnfinishedFolder {
     }
   }
 
-  /** Makes an unfinished preparation of one that was finished, some of whose blocks are gone. */
+  /** Makes a finished preparation unfinished again, because some of its blocks are missing. */
   static reopen(path: string, finished: string, { preprocessing, tensors, student, written }: PreparedFile): void {
     rmSync(path, { recursive: true, force: true });
     renameSync(finished, path);
@@ -116,7 +116,7 @@ export class UnfinishedFolder {
       for (const of of blocks) unfinished.note({ block: { set, hash: of } });
   }
 
-  /** Hashes of the blocks that had been written of a set, or of a segment of one. */
+  /** Hashes of the blocks that were already written for a set or one of its segments. */
   knownBlocks(set: string): readonly string[] {
     return this.#known.get(set) ?? [];
   }
@@ -125,7 +125,7 @@ export class UnfinishedFolder {
     appendFileSync(this.#progressFile, `${JSON.stringify(entry)}\n`);
   }
 
-  /** The folder takes its last name, so that what is found there is whole. */
+  /** Gives the folder its final name, so that a folder with that name is complete. */
   finish(folder: string, prepared: PreparedFile): void {
     writeWhole(join(this.path, preparedName), JSON.stringify(prepared));
     rmSync(this.#progressFile, { force: true });

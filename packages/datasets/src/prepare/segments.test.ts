@@ -119,7 +119,7 @@ describe('an epoch draws', () => {
 test.each([
   ['a class without a share', { classes: { many: 1, some: 1 } }, 'DATA_LABEL', /no share for class few/],
   ['a share without a class', { classes: { many: 1, some: 1, few: 1, none: 1 } }, 'DATA_LABEL', /names class none/],
-  ['a weight that is none', { weights: 'a' }, 'DATA_CELL', /row 1, column a: "0" is no weight/],
+  ['a weight that is none', { weights: 'a' }, 'DATA_CELL', /row 1, column a: "0" is not a weight/],
   ['a column that is not there', { weights: 'z' }, 'DATA_COLUMN', /no column "z"/],
 ])('%s is refused', async (_, sampling, code, message) => {
   await expect(

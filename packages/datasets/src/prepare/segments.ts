@@ -3,7 +3,7 @@
 import { dealDraws, isMix, StillhouseError, type Recipe, type SetManifest } from '@stillhouse/core';
 import type { StoredRows } from '../row/stored-rows.js';
 
-/** Names the segment of a row, by its place in a chunk. */
+/** Names the segment of a row, given its position in a chunk. */
 export type SegmentOf = (chunk: StoredRows, i: number) => string;
 
 /** Weights of one level differ by less than a fifth. */
@@ -11,7 +11,7 @@ const levelsPerDoubling = 4;
 
 /**
  * @param mixed rows of each source of a mix
- * @returns undefined where each row is drawn once
+ * @returns undefined if each row is drawn once
  */
 export function segmentOf(
   { data: { sampling } }: Recipe,
@@ -41,7 +41,7 @@ export interface WrittenSegment {
 /**
  * Joins segments to one set. Each begins with a block of its own, so that row ids have gaps where a block is short.
  * @param blockRows rows of a whole block
- * @throws StillhouseError DATA_LABEL where shares and classes do not fit each other
+ * @throws StillhouseError DATA_LABEL if shares and classes do not match
  */
 export function joinSegments(
   segments: readonly WrittenSegment[],

@@ -1,5 +1,5 @@
-// The rows of one set on their way into blocks: a block is written once it is full. Blocks that were written before a
-// process was killed are counted over.
+// Writes the rows of one set into blocks: a block is written once it is full. Blocks that were written before a process
+// was killed are skipped.
 import {
   cellSize,
   emptyLedger,
@@ -35,12 +35,12 @@ export class SetWriter {
   #rowCount = 0;
   #blocks: string[] = [];
   #there: string | undefined;
-  /** Rows whose category is none of the fitted ones, by column. */
+  /** Number of rows whose category is not among the fitted ones, by column. */
   readonly unknown: number[];
 
   /**
-   * @param before hashes of blocks that have been written before, of which some may be gone
-   * @param write takes a block that is full
+   * @param before hashes of blocks that were written before; some may be missing
+   * @param write called with each full block
    */
   constructor(
     private readonly shape: BlockShape,
@@ -53,13 +53,13 @@ export class SetWriter {
     this.#there = this.#next();
   }
 
-  /** Hash of the block under way, if it is there already. */
+  /** Hash of the current block, if it was written before. */
   #next(): string | undefined {
     const known = this.before.known.at(this.#blocks.length);
     return known !== undefined && this.before.has(known) ? known : undefined;
   }
 
-  /** @param rows places of the rows in the chunk; all by default */
+  /** @param rows positions of the rows in the chunk; all by default */
   add({ cells, labels, rowCount }: Pick<StoredRows, 'cells' | 'labels' | 'rowCount'>, rows?: readonly number[]): void {
     const total = rows ? rows.length : rowCount;
     this.#countUnknown(cells, rows);
@@ -103,7 +103,7 @@ export class SetWriter {
       const bytes = encodeBlock(this.shape, this.#buffer, this.#filled);
       hash = sha256(bytes);
       if (known !== undefined && known !== hash)
-        throw new StillhouseError('DATA_CHANGED', 'the sources no longer give the rows that were prepared from them');
+        throw new StillhouseError('DATA_CHANGED', 'the sources no longer have the rows that were prepared from them');
       this.write(hash, bytes, known !== undefined);
     }
     this.#blocks.push(hash);
@@ -123,7 +123,7 @@ export class SetWriter {
 
 const ledgerPiece = 1_000_000;
 
-/** As wholeLedger, but lets others have their turn. */
+/** Like wholeLedger, but yields to other tasks. */
 async function wholeLedgerInPieces(rowCount: number): Promise<ReturnType<typeof wholeLedger>> {
   let ledger = emptyLedger;
   for (let first = 0; first < rowCount; first += ledgerPiece) {

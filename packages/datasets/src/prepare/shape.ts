@@ -1,4 +1,4 @@
-// What rows are to blocks, and to models.
+// The shape of rows in blocks, and for models.
 import {
   inputWidth,
   isClassification,
@@ -44,7 +44,7 @@ function modelShapeOf(loss: LossName, large: Source, rows: FittedRows): ModelSha
   };
 }
 
-/** @param sets that have been written */
+/** @param sets the written sets */
 export function manifestOf(
   loss: LossName,
   large: Source,

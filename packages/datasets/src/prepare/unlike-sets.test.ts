@@ -28,7 +28,7 @@ describe('a small set that is unlike the large one', () => {
     expect([...(await rowsOf(dataset, 'small')).y]).toEqual([1, 2, 3]);
     expect([...(await rowsOf(dataset, 'test')).y]).toEqual([3, 0]);
     expect(dataset.warnings).toEqual([
-      'classes of data.small that the teacher does not know: ant, bee; the student learns them from the labels alone',
+      'classes of data.small that the teacher does not know: ant, bee; the student learns them only from the labels',
     ]);
     expect(
       await failure(() =>
@@ -109,7 +109,7 @@ describe('a small set that is unlike the large one', () => {
     expect(await read('student', 'test')).toEqual([1, 1]);
     expect(dataset.warnings).toEqual([
       'columns of data.small that only the student gets: b',
-      expect.stringMatching(/columns that the large set has not, and that are not used: extra; declare them/),
+      expect.stringMatching(/columns that the large set lacks, and that are not used: extra; declare them/),
     ]);
     expect(
       await failure(() =>

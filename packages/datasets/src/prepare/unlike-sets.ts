@@ -1,4 +1,4 @@
-// What the small and the test set have that the large one has not, or lack: used, made good, told of, or refused.
+// Columns and classes in which the small or the test set differs from the large one: used, filled in, reported, or refused.
 import { StillhouseError, type Recipe } from '@stillhouse/core';
 import type { Fitted, FittedRows } from './prepared-folder.js';
 import type { Preprocessing } from '../table/preprocessing.js';
@@ -7,14 +7,14 @@ import type { Table } from '../table/table.js';
 
 const listed = (columns: readonly { readonly name: string }[]): string => columns.map(({ name }) => name).join(', ');
 
-/** Names of the classes, or their numbers; none for regression. */
+/** Names or numbers of the classes; none for regression. */
 export function classesOf({ preprocessing, tensors }: FittedRows): readonly string[] {
   return (
     preprocessing?.classes ?? tensors?.classes ?? Array.from({ length: tensors?.classCount ?? 0 }, (_, i) => String(i))
   );
 }
 
-/** What a student will know beyond its teacher, as sentences. */
+/** What a student will know in addition to its teacher, as sentences. */
 export function addedTo({ student, ...teacher }: Fitted): string[] {
   if (!student) return [];
   const columns = student.preprocessing?.columns.slice(teacher.preprocessing!.columns.length) ?? [];
@@ -23,16 +23,16 @@ export function addedTo({ student, ...teacher }: Fitted): string[] {
     ...(columns.length > 0 ? [`columns of data.small that only the student gets: ${listed(columns)}`] : []),
     ...(classes.length > 0
       ? [
-          `classes of data.small that the teacher does not know: ${classes.join(', ')}; the student learns them from the labels alone`,
+          `classes of data.small that the teacher does not know: ${classes.join(', ')}; the student learns them only from the labels`,
         ]
       : []),
   ];
 }
 
 /**
- * Columns that a set lacks, and those that it has to no use, as sentences.
- * @param name of the set, small or test
- * @throws StillhouseError DATA_COLUMN where the lack cannot be made good
+ * The columns that a set lacks, and those that are not used, as sentences.
+ * @param name name of the set, small or test
+ * @throws StillhouseError DATA_COLUMN if a lacking column cannot be filled in
  */
 export function unlikeColumns(
   name: string,
@@ -66,7 +66,7 @@ export function unlikeColumns(
     ...(absent.length > 0 ? [`${what} has no column ${listed(absent)}: the cells count as missing`] : []),
     ...(unused.length > 0
       ? [
-          `${what}: columns that the large set has not, and that are not used: ${listed(unused)}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`,
+          `${what}: columns that the large set lacks, and that are not used: ${listed(unused)}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`,
         ]
       : []),
   ];

@@ -1,4 +1,4 @@
-// Which sources of a recipe are prepared, into which sets, and what of the recipe decides about that.
+// Which sources of a recipe are prepared, into which sets, and which part of the recipe determines that.
 import { usesPool, type Recipe, type SetName, type SourceConfig } from '@stillhouse/core';
 import { sha256 } from '../file/sha256.js';
 import type { Part } from '../row/selection.js';
@@ -6,7 +6,7 @@ import type { Part } from '../row/selection.js';
 export type SourceName = 'large' | 'small' | 'pool' | 'test';
 const sourceNames: readonly SourceName[] = ['large', 'small', 'pool', 'test'];
 
-/** The sets that the parts of each source become. */
+/** The sets that the parts of each source belong to. */
 export const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNullable<Part>, SetName>>>>> = {
   large: { training: 'large', validation: 'largeValidation', test: 'test' },
   small: { training: 'small', validation: 'smallValidation' },
@@ -14,10 +14,10 @@ export const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNu
   test: { training: 'test' },
 };
 
-/** Raised whenever what is prepared from the same sources changes. */
+/** Raised whenever the result from the same sources changes. */
 const format = 2;
 
-/** What of a recipe decides about its data. */
+/** The part of a recipe that determines its data. */
 export const dataOf = (recipe: Recipe): unknown => ({
   format,
   data: recipe.data,
@@ -29,7 +29,7 @@ export const dataOf = (recipe: Recipe): unknown => ({
   ...(usesPool(recipe) ? { pool: true } : {}),
 });
 
-/** Names a folder by what decides about its content. */
+/** Names a folder by what determines its content. */
 export const hashJson = (value: unknown): string => sha256(JSON.stringify(value)).slice(0, 32);
 
 const isUsed = (name: SourceName, recipe: Recipe): boolean =>
@@ -40,7 +40,7 @@ export const usedSources = (recipe: Recipe): [SourceName, SourceConfig][] =>
     recipe.data[name] && isUsed(name, recipe) ? [[name, recipe.data[name]]] : [],
   );
 
-/** The same for two sets that are drawn from one source. */
+/** Equal for two sets that are drawn from one source. */
 export const sourceId = (config: SourceConfig): string =>
   JSON.stringify({ ...config, take: undefined, perClass: undefined, classes: undefined });
 

@@ -1,5 +1,4 @@
-// The second reading of a source: each row goes to the set, or the segment of one, that it belongs to, and from there into
-// blocks.
+// The second reading of a source: each row goes to its set, or to its segment of a set, and from there into blocks.
 import { limits, StillhouseError, type LossName, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
 import { rowsPerBlock, windowOf, type BlockShape } from '../block/blocks.js';
 import type { Part } from '../row/selection.js';
@@ -24,7 +23,7 @@ interface WriteOptions {
   readonly recipe: Recipe;
   readonly fitted: FittedRows;
   readonly shape: BlockShape;
-  /** Makes the writer of a set, or of a segment of one. */
+  /** Creates the writer of a set or of one of its segments. */
   readonly writerFor: (set: string) => SetWriter;
   readonly onProgress: (rows: number) => void;
 }
@@ -65,7 +64,7 @@ export async function writeSets(opened: OpenedSet, options: WriteOptions): Promi
   return { ...result, warnings: [...warnings, ...result.warnings] };
 }
 
-/** The writers of a source's sets, made as rows come that belong to them. */
+/** The writers of a source's sets, created when the first of their rows arrives. */
 class Targets {
   readonly #targets = new Map<string, Target>();
 
@@ -83,15 +82,15 @@ class Targets {
     if (this.#targets.size > limits.segmentCount)
       throw new StillhouseError(
         'DATA_LABEL',
-        `data.large (${contentOf(source).what}) has more than ${limits.segmentCount} classes, sources or levels of weights to draw from`,
-        { next: 'Draw from fewer, or leave data.sampling out.' },
+        `data.large (${contentOf(source).what}) has more than ${limits.segmentCount} classes, sources or levels of weights to sample from`,
+        { next: 'Sample from fewer, or leave out data.sampling.' },
       );
     const target = { part, segment, writer: this.writerFor(id), weight: 0 };
     this.#targets.set(id, target);
     return target;
   }
 
-  /** A test set that is held out of the large set is written once, with the large set's rows. */
+  /** A test set that is held out of the large set is written once, together with the large set's rows. */
   isWritten(part: Part): part is NonNullable<Part> {
     return part !== undefined && (part !== 'test' || this.opened.name === 'large');
   }
@@ -128,7 +127,7 @@ async function distribute(
   return dropped;
 }
 
-/** Rows of a source as blocks hold them. */
+/** Rows of a source as they are stored in blocks. */
 function storedRows(
   { name, source, selection, key }: OpenedSet,
   {
@@ -177,11 +176,11 @@ async function finish(targets: Targets, opened: OpenedSet, { recipe, shape }: Wr
 
 function unknownCategories(set: SetName, writer: SetWriter, { source }: OpenedSet, { columns }: BlockShape): string[] {
   return columns.flatMap(({ name }, i) =>
-    // A column that is not there has its own warning.
+    // A missing column has its own warning.
     writer.unknown[i] === 0 || (source.type === 'table' && !source.table.has(name))
       ? []
       : [
-          `${set} (${contentOf(source).what}): in ${writer.unknown[i]} rows the category in column ${name} is empty or does not occur among the training rows; it is encoded as none of them`,
+          `${set} (${contentOf(source).what}): in ${writer.unknown[i]} rows the category in column ${name} is empty or does not occur in the training rows; it is encoded as no category`,
         ],
   );
 }
@@ -197,7 +196,7 @@ function refuseEmpty(sets: WrittenSets['sets'], { name, source, selection }: Ope
     if (set && share > 0 && !sets[set])
       throw new StillhouseError(
         'DATA_EMPTY',
-        `data.${name} (${what}): a ${part} share of ${share} holds no row out of ${rowCount}`,
+        `data.${name} (${what}): a ${part} share of ${share} of ${rowCount} rows is no row`,
         { next: 'Hold out a larger share, or use more rows.' },
       );
   }

@@ -1,4 +1,4 @@
-// What is fitted on numbers: their count, range, mean and deviation, in one pass.
+// The statistics of numbers that preprocessing needs: count, range, mean and deviation, in one pass.
 import type { Numbers } from '@stillhouse/core';
 
 /** Count, extremes, mean and squared deviation of numbers, chunk by chunk (Chan, Golub and LeVeque 1979). */
@@ -12,7 +12,7 @@ export class NumberSummary {
 
   constructor(private readonly transform: (value: number) => number = (value) => value) {}
 
-  /** @param rows places of the rows that count; all by default */
+  /** @param rows positions of the rows that count; all by default */
   add(cells: Numbers, rows: readonly number[] | undefined): void {
     const { transform } = this;
     const total = rows ? rows.length : cells.length;
@@ -40,7 +40,7 @@ export class NumberSummary {
     this.count = all;
   }
 
-  /** Of the population; 0 counts as 1. */
+  /** Standard deviation of the population; 1 instead of 0. */
   get deviation(): number {
     return Math.sqrt(this.#squares / Math.max(1, this.count)) || 1;
   }

@@ -1,10 +1,10 @@
-// Which rows of a source belong to which set: drawn by the seed, so many of each class, held out by a share or by the
-// hash of a key. A function of the row's number and of what is in it, in memory that does not grow with the rows.
+// Which rows of a source belong to which set: drawn by the seed, a number per class, held out by a share or by the hash
+// of a key. A function of the row's number and content, in memory that does not grow with the rows.
 import { hashName, hashWords, keyedPermutation, StillhouseError, type Permutation } from '@stillhouse/core';
 
 export type Part = 'training' | 'validation' | 'test' | undefined;
 
-/** What decides about a row, apart from its number. */
+/** What the selection depends on, apart from a row's number. */
 export interface RowFacts {
   /** Value of the column that rows are split by. */
   readonly key?: string | null;
@@ -22,16 +22,16 @@ export interface SelectionConfig {
   /** Shares of the rows that are held out. */
   readonly validation: number;
   readonly test: number;
-  /** Whether rows are split by the hash of a key, so that those of one key stay together. */
+  /** Whether rows are split by the hash of a key, so that rows with the same key stay together. */
   readonly isKeyed: boolean;
 }
 
 export interface Selection {
-  /** Whether every row is for training: then nothing need be asked. */
+  /** Whether every row is for training; then no row needs to be checked. */
   readonly isWhole: boolean;
   /** Shares of the rows that are held out. */
   readonly shares: { readonly validation: number; readonly test: number };
-  /** One pass over the rows: to be asked of every row, in their order. */
+  /** One pass over the rows; must be called for every row, in order. */
   pass(): (row: number, facts: RowFacts) => Part;
 }
 
@@ -39,7 +39,7 @@ export interface Selection {
 export const shareOfKey = (key: string, seed: number): number =>
   hashWords(seed, hashName('split'), hashName(key)) / 2 ** 32;
 
-/** The smallest few of the numbers that it is given. */
+/** Keeps the smallest few of the numbers that it is given. */
 class Smallest {
   #values: number[] = [];
   seen = 0;
@@ -60,7 +60,7 @@ class Smallest {
 }
 
 /**
- * @param facts gives what `take`, `perClass` and `classes` need to know of all rows, in their order; read only where they do
+ * @param facts yields what `take`, `perClass` and `classes` need from all rows, in order; read only if they need it
  * @throws StillhouseError DATA_EMPTY, DATA_LABEL
  */
 export async function selectRows(config: SelectionConfig, facts: () => AsyncIterable<RowFacts>): Promise<Selection> {
@@ -95,7 +95,7 @@ const heldOut =
   (row: number): boolean =>
     count > 0 && order.indexOf(row) < count;
 
-/** Exactly round(share · count) of so many turns, at least one if the share is not 0. */
+/** Selects exactly round(share · count) of `count` rows, at least one if the share is not 0. */
 function turnsHeldOut(count: number, share: number, { what, seed }: SelectionConfig): (turn: number) => boolean {
   if (share === 0) return () => false;
   const held = Math.max(1, Math.round(count * share));
@@ -107,7 +107,7 @@ function turnsHeldOut(count: number, share: number, { what, seed }: SelectionCon
   return heldOut(keyedPermutation(count, seed, hashName('validation')), held);
 }
 
-/** Rows are drawn in the order of a permutation: a class's first few, and of these the first `take`. */
+/** Draws rows in the order of a permutation: the first few per class, and of these the first `take`. */
 async function draw(
   { what, rowCount, seed, take, perClass, classes, test }: SelectionConfig,
   isTest: (row: number, facts: RowFacts) => boolean,

@@ -1,4 +1,4 @@
-// An encoded image to bytes of a given size, by sharp.
+// Decodes an image to bytes of a given size, with sharp.
 import { StillhouseError } from '@stillhouse/core';
 
 export interface ImageShape {

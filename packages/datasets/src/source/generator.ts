@@ -7,8 +7,8 @@ import { defineSource } from './source.js';
 const features = 10;
 
 /**
- * Friedman #1 (Friedman 1991, eq. 61): y = 10 sin(π x₁x₂) + 20 (x₃ − ½)² + 10 x₄ + 5 x₅ + noise, which lies in [0, 30]
- * without noise. Scaled to [0, 1) as (y + 5) / 40 and clamped: with unit noise about one row in a million is.
+ * Friedman #1 (Friedman 1991, eq. 61): y = 10 sin(π x₁x₂) + 20 (x₃ − ½)² + 10 x₄ + 5 x₅ + noise, which is in [0, 30]
+ * without noise. Scaled to [0, 1) as (y + 5) / 40 and clamped; with unit noise that affects about one row in a million.
  */
 function friedman1(x: Float32Array, noise: number): number {
   const y = 10 * Math.sin(Math.PI * x[0] * x[1]) + 20 * (x[2] - 0.5) ** 2 + 10 * x[3] + 5 * x[4] + noise;
@@ -21,7 +21,7 @@ export const generator = defineSource<SourceConfigOf<'generator'>>({
   open: (config) => ({ type: 'tensors', tensors: generatorSet(config) }),
 });
 
-/** `noise` draws labels that have nothing to do with the features. */
+/** `noise` draws labels that are independent of the features. */
 function generatorSet(config: SourceConfigOf<'generator'>): TensorSet {
   return {
     what: `generator ${config.generator}`,

@@ -14,7 +14,7 @@ interface IdxTensor {
 const unsignedByte = 0x08;
 
 /**
- * Reads unsigned bytes, which is what all the well-known sets hold.
+ * Reads unsigned bytes, the type of all well-known sets.
  * @param file names the bytes in errors
  * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED
  */
@@ -24,7 +24,7 @@ function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
     try {
       raw = gunzipSync(bytes);
     } catch (cause) {
-      throw new StillhouseError('DATA_TRUNCATED', `${file} is not a whole gzip file`, { cause });
+      throw new StillhouseError('DATA_TRUNCATED', `${file} is not a complete gzip file`, { cause });
     }
   }
   if (raw.byteLength < 4)
@@ -41,7 +41,7 @@ function parseIdx(bytes: Uint8Array, file: string): IdxTensor {
   if (raw.byteLength - headerBytes < expected) {
     throw new StillhouseError(
       'DATA_TRUNCATED',
-      `${file} holds ${raw.byteLength - headerBytes} of the ${expected} bytes that its header announces`,
+      `${file} has ${raw.byteLength - headerBytes} of the ${expected} bytes that its header announces`,
     );
   }
   return { shape, data: raw.subarray(headerBytes, headerBytes + expected) };
@@ -57,7 +57,7 @@ export const idx = defineSource<SourceConfigOf<'idx'>>({
   open: (config, { find }) => ({ type: 'tensors', tensors: idxSet(config.idx, find) }),
 });
 
-/** Without a file of labels all of them are 0. */
+/** Without a file of labels, all labels are 0. */
 function idxSet(
   { images: imagesPath, labels: labelsPath, size, pad }: SourceConfigOf<'idx'>['idx'],
   find: (path: string) => string,
@@ -73,7 +73,7 @@ function idxSet(
   if (rowCount !== images.shape[0])
     throw new StillhouseError(
       'DATA_FORMAT',
-      `${imagesPath} has ${images.shape[0]} images but ${labelsPath} ${rowCount} labels`,
+      `${imagesPath} has ${images.shape[0]} images but ${labelsPath} has ${rowCount} labels`,
     );
   const inner = images.shape.slice(1);
   // Grey images get the channel dimension that convolutions expect.
@@ -84,7 +84,7 @@ function idxSet(
   if (inputShape.length !== 3)
     throw new StillhouseError(
       'DATA_FORMAT',
-      `${imagesPath} holds rows of shape [${inner.join(', ')}], which are no images to resize or pad`,
+      `${imagesPath} has rows of shape [${inner.join(', ')}], which are not images and cannot be resized or padded`,
     );
   const frame = { size: size ?? ([inputShape[0], inputShape[1]] as const), pad };
   const shape = [frame.size[0] + 2 * pad, frame.size[1] + 2 * pad, inputShape[2]];

@@ -1,4 +1,4 @@
-// Images, decoded and resized by sharp: a folder for each class, or a CSV file of paths and labels.
+// Images, decoded and resized by sharp: one folder per class, or a CSV file of paths and labels.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -50,7 +50,7 @@ async function listedImages(
   return imageList(csv, rows, config, hasClasses);
 }
 
-/** @param labels of each file: places among the classes, or numbers */
+/** @param labels label of each file: an index of the classes, or a number */
 function filesSet(
   what: string,
   files: readonly string[],
@@ -80,7 +80,7 @@ function filesSet(
   };
 }
 
-/** Image files of a folder and the folders in it, sorted. */
+/** Image files of a folder and its subfolders, sorted. */
 function imagesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => endings.test(name))
@@ -90,7 +90,7 @@ function imagesIn(folder: string): string[] {
 }
 
 /**
- * The classes are the names of the folders in a folder; without labels folders mean nothing.
+ * The classes are the names of the subfolders; without labels subfolders have no meaning.
  * @throws StillhouseError DATA_FORMAT
  */
 function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): TensorSet {
@@ -100,7 +100,7 @@ function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): Te
   const classOf = (file: string): string => relative(folder, file).split(sep)[0];
   const loose = files.find((file) => dirname(file) === folder);
   if (loose !== undefined)
-    throw new StillhouseError('DATA_FORMAT', `${loose} lies in no folder of a class`, {
+    throw new StillhouseError('DATA_FORMAT', `${loose} is not in the folder of a class`, {
       next: 'Put each image into a folder that is named after its class.',
     });
   const classes = [...new Set(files.map(classOf))].sort();
@@ -140,7 +140,7 @@ function imageList(
   );
 }
 
-/** A list of images, and the images that it names; what is wrong with it is said when it is opened. */
+/** A list of images, and the images that it names; its faults are reported when it is opened. */
 function filesOfList(csv: string, column: string): string[] {
   let rows: Record<string, string>[];
   try {

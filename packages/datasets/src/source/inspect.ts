@@ -1,5 +1,5 @@
 // What is in a file or folder: columns with their types, missing cells, ranges and most frequent values, or the shape of
-// tensors and their classes, and a recipe to begin with.
+// tensors and their classes, and a recipe to start from.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,38 +16,38 @@ export interface InspectedColumn {
   /** number, category, or why it can be neither. */
   readonly type: string;
   readonly missing: number;
-  /** About so many. */
+  /** Approximate. */
   readonly distinct: number;
   readonly min: string | null;
   readonly max: string | null;
-  /** The most frequent texts of a category. */
+  /** The most frequent values of a category. */
   readonly frequent: readonly { readonly text: string; readonly count: number }[];
 }
 
 export interface Inspection {
   readonly what: string;
   readonly rows: number;
-  /** Of a table. */
+  /** Columns of a table. */
   readonly columns: readonly InspectedColumn[];
-  /** Of tensors. */
+  /** Inputs of tensors. */
   readonly inputs:
     | { readonly shape: readonly number[]; readonly dtype: string; readonly min: number; readonly max: number }
     | undefined;
-  /** Rows of each label, where these are few. */
+  /** Rows per label, if there are few labels. */
   readonly labels: readonly { readonly text: string; readonly count: number }[];
-  /** A recipe to begin with. */
+  /** A recipe to start from. */
   readonly recipe: RecipeInput;
 }
 
 /**
- * What a path is, by its name.
+ * The source that a path is, by its name.
  * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
  */
 export function sourceOf(path: string, places: DataPlaces): SourceInput {
   const source = sourceByName(path, { find: (wanted) => locate(wanted, places) });
   if (source) return source;
-  throw new StillhouseError('DATA_FORMAT', `${path}: its name does not tell what it is`, {
-    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz except Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with a folder for each class.',
+  throw new StillhouseError('DATA_FORMAT', `${path}: its name does not show its format`, {
+    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz except Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with one folder per class.',
   });
 }
 
@@ -81,7 +81,7 @@ export async function inspectSource(
 }
 
 const frequentShown = 5;
-/** Integers with at most so many values are taken for classes. */
+/** Integers with at most this many values are taken to be classes. */
 const fewClasses = 20;
 const targetNames = /^(y|target|label|class|price|outcome)$/i;
 
@@ -89,7 +89,7 @@ async function inspectTable(table: Table, source: SourceInput, wanted: string | 
   const columns: InspectedColumn[] = [];
   for (const { name, kind, sqlType } of table.columns) {
     const isNumber = kind === 'number' || (kind === 'text' && (await table.looksNumeric(name)));
-    const type = kind === 'other' ? `${sqlType}, which can be no input` : isNumber ? 'number' : 'category';
+    const type = kind === 'other' ? `${sqlType}, which cannot be an input` : isNumber ? 'number' : 'category';
     columns.push({
       name,
       type,
@@ -108,7 +108,7 @@ async function inspectTable(table: Table, source: SourceInput, wanted: string | 
   const declared: Record<string, 'ignore' | { category: 'hash' }> = {};
   for (const { name, type, distinct } of others) {
     if (type !== 'number' && type !== 'category') declared[name] = 'ignore';
-    // A category for nearly every row tells nothing but which row it is.
+    // A category with a value of its own for nearly every row only identifies the row.
     else if (type === 'category' && distinct > 1000)
       declared[name] = distinct > table.rowCount / 2 ? 'ignore' : { category: 'hash' };
   }

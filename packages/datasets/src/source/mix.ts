@@ -31,7 +31,7 @@ export const mixOf = (
       if (sets.length !== sources.length)
         throw new StillhouseError(
           'DATA_FORMAT',
-          'data.large.mix has tables and other sources: its rows are of different kinds',
+          'data.large.mix has tables and other sources: its rows are of different types',
         );
       return { type: 'tensors', mixed: sets.map(({ rowCount }) => rowCount), tensors: chain(sets) };
     },
@@ -46,7 +46,7 @@ function chain(sets: readonly TensorSet[]): TensorSet {
   if (other)
     throw new StillhouseError(
       'DATA_FORMAT',
-      `data.large.mix: ${other.what} has rows or classes of another kind than ${first.what}`,
+      `data.large.mix: ${other.what} has other classes, or rows of another type, than ${first.what}`,
     );
   return {
     ...first,

@@ -10,7 +10,7 @@ export type SourceOptions = NonNullable<ModuleConfig['options']>;
 
 /** What a function that yields rows gets. */
 export interface RowsContext extends Pick<SourceContext, 'folder' | 'find'> {
-  /** Empty where the recipe gives none. */
+  /** Empty if the recipe gives none. */
   readonly options: SourceOptions;
   /** False for a pool, whose rows need no y. */
   readonly withLabels: boolean;
@@ -31,7 +31,7 @@ async function attempt<T>(file: string, act: () => T | Promise<T>): Promise<T> {
 const isRows = (given: unknown): given is Rows =>
   typeof given === 'object' && given !== null && (Symbol.asyncIterator in given || Symbol.iterator in given);
 
-/** A source whose rows a function yields: nothing is known of what they are made from. */
+/** A source whose rows a function yields; what they are made from is not known. */
 const yielded = (file: string, name: string, rowsOf: RowsFunction): SourceKind<SourceOptions> =>
   defineSource<SourceOptions>({
     files: () => [],
@@ -51,7 +51,7 @@ const exported = (file: string, name: string): Promise<SourceKind<SourceOptions>
     throw new Error(`it exports no function or source ${name}`);
   });
 
-/** Loads the module, and has it do something. */
+/** Loads the module and calls it. */
 async function ask<T>(
   { module: path, export: name, options = {} }: ModuleConfig,
   { find }: SourceContext,

@@ -1,4 +1,4 @@
-// NumPy arrays in .npy files (format 1 to 3). Rows are read as they are needed.
+// NumPy arrays in .npy files (format 1 to 3). Rows are read when they are needed.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { StillhouseError, zerosOf, type Numbers, type SourceConfigOf, type TensorType } from '@stillhouse/core';
 import { unreadable } from '../file/places.js';
@@ -6,7 +6,7 @@ import { chunkRows } from '../row/chunk.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
 import { defineSource } from './source.js';
 
-/** How numbers of an array are written in its file, and how they are kept. */
+/** How an array's numbers are stored in its file, and how they are kept in memory. */
 interface NpyType {
   readonly bytes: number;
   readonly dtype: TensorType;
@@ -31,14 +31,14 @@ export interface NpyFile {
   readonly path: string;
   readonly shape: readonly number[];
   readonly type: NpyType;
-  /** Where the numbers begin. */
+  /** Offset of the first number. */
   readonly start: number;
 }
 
 const headerBytes = 65_536;
 
 /**
- * Reads an array's header, and checks that the file holds what it announces.
+ * Reads an array's header, and checks that the file has what it announces.
  * @param what names the file in errors
  * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, DATA_NOT_FOUND
  */
@@ -67,17 +67,17 @@ export function openNpy(path: string, what: string): NpyFile {
   const type = types[descr.replace(/^=/, '<').replace(/^[<>](?=[biu]1$)/, '|')];
   if (!type) throw bad(`numbers of type ${descr}; little-endian integers, booleans, float32 and float64 can be read`);
   if (/'fortran_order':\s*True/.test(header))
-    throw bad('its columns lie one behind the other; save it with numpy.ascontiguousarray');
+    throw bad('it is stored column by column; save it with numpy.ascontiguousarray');
   const shape = shapeText
     .split(',')
     .filter((text) => text.trim() !== '')
     .map(Number);
-  if (shape.length === 0) throw bad('it is one number');
+  if (shape.length === 0) throw bad('it is a single number');
   const expected = sizeOf(shape) * type.bytes;
   if (size - start < expected)
     throw new StillhouseError(
       'DATA_TRUNCATED',
-      `${what} holds ${size - start} of the ${expected} bytes that its header announces`,
+      `${what} has ${size - start} of the ${expected} bytes that its header announces`,
     );
   return { path, shape, type, start };
 }
@@ -98,7 +98,7 @@ function readRows({ path, shape, type, start }: NpyFile, first: number, count: n
   return out;
 }
 
-/** @param labels all of them are 0 without */
+/** @param labels if absent, all labels are 0 */
 export function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undefined): TensorSet {
   const [rowCount] = inputs.shape;
   const labelShape = labels?.shape ?? [rowCount];
@@ -107,7 +107,7 @@ export function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undef
   if (labelShape.length > 2)
     throw new StillhouseError(
       'DATA_FORMAT',
-      `${what}: its labels have ${labelShape.length} dimensions; they may have two`,
+      `${what}: its labels have ${labelShape.length} dimensions; at most two are allowed`,
     );
   const inner = inputs.shape.slice(1);
   const { dtype } = inputs.type;

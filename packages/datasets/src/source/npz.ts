@@ -1,4 +1,4 @@
-// NumPy arrays of an .npz file: two of them are unpacked, and read as .npy files are.
+// NumPy arrays of an .npz file: two of them are unpacked and read like .npy files.
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { StillhouseError, type SourceConfigOf } from '@stillhouse/core';

@@ -1,16 +1,16 @@
-// What a source is, and what a kind of source must be able to do: the built-in ones and those of a user's module alike.
+// What a source is, and what a kind of source must be able to do, whether built in or from a user's module.
 import type { SourceInput, TableConfig } from '@stillhouse/core';
 import type { TableReader } from '../table/duckdb.js';
 import type { Table } from '../table/table.js';
 import type { TensorSet } from '../tensor/tensor-set.js';
 
-/** What gives the rows: a table of columns, or tensors of one shape. */
+/** The rows: a table of columns, or tensors of one shape. */
 export type Source = {
   /** Rows of each source of a mix, one after the other. */
   readonly mixed?: readonly number[];
 } & ({ readonly type: 'table'; readonly table: Table } | { readonly type: 'tensors'; readonly tensors: TensorSet });
 
-/** Objects: cells by column where data.table is given, otherwise { x, y } with numbers. */
+/** Objects: cells by column if data.table is given, otherwise { x, y } with numbers. */
 export type Rows = AsyncIterable<unknown> | Iterable<unknown>;
 
 export interface SourceContext {
@@ -35,10 +35,10 @@ export interface OpenContext extends SourceContext {
   readonly withLabels: boolean;
   /** Whether the loss is one for classes. */
   readonly hasClasses: boolean;
-  /** Of the recipe, where rows are cells of columns. */
+  /** The recipe's data.table, if rows are cells of columns. */
   readonly table: TableConfig | undefined;
   /**
-   * A source of rows that are yielded one by one. They are written down once, since sources are read more than once.
+   * A source of rows that are yielded one by one. They are stored once, because sources are read more than once.
    * @param what names them in errors
    * @throws StillhouseError DATA_MODULE, DATA_EMPTY
    */
@@ -50,7 +50,7 @@ export interface OpenContext extends SourceContext {
  * @typeParam Config the source's part of a recipe; for a source of a module, its options
  */
 export interface SourceKind<Config> {
-  /** Files by whose bytes it is known whether the source's rows have changed, without opening it. */
+  /** Files whose bytes show whether the source's rows have changed, without opening it. */
   files(config: Config, context: SourceContext): readonly string[] | Promise<readonly string[]>;
   /** Whether rows come in the same order whenever the source is opened; an interrupted preparation can then continue. */
   isRepeatable(config: Config, context: SourceContext): boolean | Promise<boolean>;
@@ -59,7 +59,7 @@ export interface SourceKind<Config> {
    * @throws StillhouseError DATA_…
    */
   open(config: Config, context: OpenContext): Source | Promise<Source>;
-  /** A source for a path whose name tells that it is of this kind. */
+  /** A source for a path whose name shows that it is of this kind. */
   byName?(path: string, about: PathName): SourceInput | undefined;
 }
 

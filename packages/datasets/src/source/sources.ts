@@ -1,5 +1,5 @@
-// The kinds of sources that a recipe can name: one reader for each of core's schemas, so that the compiler names what is
-// missing here.
+// The kinds of sources that a recipe can name: one reader per schema of core, so that the compiler names what is missing
+// here.
 import { statSync } from 'node:fs';
 import {
   isClassification,
@@ -38,12 +38,12 @@ const kinds: { readonly [Key in SourceKey]: SourceKind<SourceConfigOf<Key>> } = 
   tfrecord,
   module,
   idx,
-  // Any folder may be one of images, so that their name is asked last.
+  // Any folder may be a folder of images, so that kind is tried last.
   images,
   mix: mixOf((config) => sourceKind(config)),
 };
 
-/** What can open a source of a recipe. */
+/** Opens the sources of a recipe. */
 export const sourceKind = (config: SourceConfig): SourceKind<SourceConfig> => kinds[sourceKeyOf(config)];
 
 export const sourceContext = (places: DataPlaces, tables: TableReader): SourceContext => ({
@@ -73,7 +73,7 @@ export function openContext(
 export const openSource = async (config: SourceConfig, context: OpenContext): Promise<Source> =>
   sourceKind(config).open(config, context);
 
-/** The source that a path is by its name; undefined if the name does not tell. */
+/** The source that a path is, by its name; undefined if the name does not show it. */
 export function sourceByName(path: string, { find }: Pick<SourceContext, 'find'>): SourceInput | undefined {
   const about = {
     name: path.replace(/\.gz$/, '').toLowerCase(),

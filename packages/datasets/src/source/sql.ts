@@ -11,7 +11,7 @@ export const sql = defineSource<SourceConfigOf<'sql'>>({
     (await tables.filesIn(queryOf(config))).flatMap((pattern) =>
       globSync(resolve(folder, pattern), { absolute: true, dot: true }).sort(),
     ),
-  // Nothing gives the rows of a query an order, unless it has an order by.
+  // The rows of a query have no order, unless it has an order by.
   isRepeatable: () => false,
   open: async (config, { tables }) => ({
     type: 'table',

@@ -1,4 +1,4 @@
-// Records of TFRecord files and the tf.Example messages in them. Format: for each record its length (8 bytes), a masked CRC-32C of
+// Records of TFRecord files and the tf.Example messages in them. Format: per record its length (8 bytes), a masked CRC-32C of
 // these, the bytes, and a masked CRC-32C of those (TensorFlow's record_writer). Rows are read as they are needed.
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
@@ -13,7 +13,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value >>> 0;
 });
 
-/** CRC-32C (Castagnoli), rotated and shifted as the format has it. */
+/** CRC-32C (Castagnoli), rotated and shifted as the format requires. */
 export function maskedCrc(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (let i = 0; i < bytes.length; i++) crc = table[(crc ^ bytes[i]) & 0xff] ^ (crc >>> 8);
@@ -24,7 +24,7 @@ export function maskedCrc(bytes: Uint8Array): number {
 const longestRecord = 2 ** 28;
 
 /**
- * The records of a file, in their order.
+ * The records of a file, in order.
  * @throws StillhouseError DATA_FORMAT, DATA_TRUNCATED, naming file and record
  */
 export async function* recordsOf(file: string): AsyncGenerator<Uint8Array> {
@@ -42,14 +42,14 @@ export async function* recordsOf(file: string): AsyncGenerator<Uint8Array> {
         if (rest.readUInt32LE(at + 8) !== maskedCrc(rest.subarray(at, at + 8)) || length > longestRecord)
           throw new StillhouseError(
             'DATA_FORMAT',
-            `${where()}: its length does not fit its checksum; the file is damaged, or no TFRecord file`,
+            `${where()}: its length does not match its checksum; the file is damaged, or not a TFRecord file`,
           );
         if (rest.length - at < length + 16) break;
         const record = rest.subarray(at + 12, at + 12 + length);
         if (rest.readUInt32LE(at + 12 + length) !== maskedCrc(record))
           throw new StillhouseError(
             'DATA_FORMAT',
-            `${where()}: its bytes do not fit their checksum; the file is damaged`,
+            `${where()}: its bytes do not match their checksum; the file is damaged`,
           );
         yield record;
         index += 1;
@@ -154,12 +154,12 @@ type Row = Awaited<ReturnType<typeof rowOf>>;
 /** Rows decoded at once. */
 const chunkRecords = 64;
 
-/** A file's records, some at a time, each with its number from 1. */
+/** A file's records, some at a time, each with its number, counted from 1. */
 async function* recordChunks(file: string): AsyncGenerator<{ record: Uint8Array; where: string }[]> {
   let chunk: { record: Uint8Array; where: string }[] = [];
   let index = 0;
   for await (const record of recordsOf(file)) {
-    // Records share the memory of the part that they were read with.
+    // Records share the memory of the part of the file that they were read from.
     chunk.push({ record: Uint8Array.from(record), where: `${file}, record ${++index}` });
     if (chunk.length < chunkRecords) continue;
     yield chunk;
@@ -169,7 +169,7 @@ async function* recordChunks(file: string): AsyncGenerator<{ record: Uint8Array;
 }
 
 /**
- * @param files read twice: once to count records and find out shape and classes, once for the rows
+ * @param files read twice: once to count records and determine shape and classes, once for the rows
  * @throws StillhouseError DATA_…, naming file and record
  */
 export async function tfrecordSet(what: string, files: readonly string[], config: ExampleConfig): Promise<TensorSet> {

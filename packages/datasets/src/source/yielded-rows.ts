@@ -1,5 +1,5 @@
-// Rows that are yielded one by one: cells of a table, or { x, y } with numbers. They are written down once, since sources
-// are read more than once.
+// Rows that are yielded one by one: cells of a table, or { x, y } with numbers. They are stored once, because
+// sources are read more than once.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { StillhouseError, toErrorRecord } from '@stillhouse/core';
 import { chunkRows } from '../row/chunk.js';
@@ -109,7 +109,7 @@ function shapeOf(value: unknown): number[] {
 }
 
 /**
- * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row; y is not read of rows without labels.
+ * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row; y is not read for rows without labels.
  * @throws StillhouseError DATA_MODULE, DATA_EMPTY
  */
 async function spoolNumbers(
@@ -136,7 +136,7 @@ async function spoolNumbers(
       if (inputs.length !== size || labels.length !== labelCount)
         throw new StillhouseError(
           'DATA_MODULE',
-          `${where} has ${inputs.length} inputs and ${labels.length} labels, the first row ${size} and ${labelCount}`,
+          `${where} has ${inputs.length} inputs and ${labels.length} labels, but the first row has ${size} and ${labelCount}`,
         );
       const bytes = new Uint8Array(Float32Array.from([...inputs, ...labels]).buffer);
       spool.add(bytes);

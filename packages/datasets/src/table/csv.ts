@@ -1,4 +1,4 @@
-// CSV files as one table: the same header in each, every cell as text until it is asked for.
+// CSV files as one table: all have the same header, and every cell is text until it is requested.
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
@@ -24,7 +24,7 @@ async function csvRelation(files: readonly string[], delimiter: string): Promise
     if (other.join('\n') !== header.join('\n'))
       throw new StillhouseError(
         'DATA_COLUMN',
-        `${file} has the columns ${other.join(', ')}, but ${files[0]} ${header.join(', ')}`,
+        `${file} has the columns ${other.join(', ')}, but ${files[0]} has ${header.join(', ')}`,
       );
   }
   const columns = header.map((name) => `${quoted(name)}: 'VARCHAR'`).join(', ');
@@ -43,8 +43,8 @@ async function csvHeader(file: string, delimiter: string): Promise<string[]> {
       if (bytes >= headerBytes || (part as Buffer).includes(10)) break;
     }
   } catch (cause) {
-    // What came before the end of the part that was read is enough.
-    if (bytes === 0) throw new StillhouseError('DATA_TRUNCATED', `${file} is not a whole gzip file`, { cause });
+    // The part that was read before the error is enough.
+    if (bytes === 0) throw new StillhouseError('DATA_TRUNCATED', `${file} is not a complete gzip file`, { cause });
   } finally {
     raw.destroy();
   }

@@ -1,5 +1,5 @@
-// One DuckDB per preparation or inspection, opened when the first table is: bounded memory, no network, and relative paths
-// that begin at the recipe.
+// One DuckDB per preparation or inspection, opened with the first table: bounded memory, no network, and paths relative
+// to the recipe.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -16,8 +16,8 @@ export class TableReader {
   #spools = 0;
 
   /**
-   * @param recipeFolder where relative paths of a query begin
-   * @param spillFolder where what does not fit into memory goes
+   * @param recipeFolder folder that the paths in a query are relative to
+   * @param spillFolder folder for data that do not fit into memory
    */
   constructor(
     private readonly recipeFolder: string,
@@ -58,7 +58,7 @@ export class TableReader {
     }
   }
 
-  /** A new file for rows that are written down to be read more than once. */
+  /** A new file for rows that are stored because they are read more than once. */
   spoolFile(name: string): string {
     const folder = join(this.spillFolder, 'spool');
     mkdirSync(folder, { recursive: true });

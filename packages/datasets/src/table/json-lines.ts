@@ -1,4 +1,4 @@
-// Files with one JSON object per line as a relation: the columns and their types are those of all rows.
+// Files with one JSON object per line as a relation: columns and types are determined from all rows.
 import { listed } from './table.js';
 
 export const jsonLines = (files: readonly string[]): string =>

@@ -1,5 +1,5 @@
-// What is fitted on the training rows of the large set, and nothing else, so that held-out rows and rows to predict are
-// encoded by the same rules: types of columns, categories, scales, classes.
+// Fits preprocessing on the training rows of the large set and on nothing else, so that held-out rows and rows to predict
+// are encoded by the same rules: types of columns, categories, scales, classes.
 import {
   isClassification,
   limits,
@@ -22,7 +22,7 @@ import type { Table, TableColumn, Want } from './table.js';
 /** A column to predict; for regression it is trained on as (y − mean) / deviation. */
 export type FittedTarget = TargetScale & { readonly name: string };
 
-/** How cells become numbers; stored beside the model. */
+/** How cells become numbers; stored with the model. */
 export interface Preprocessing {
   readonly columns: readonly FittedColumn[];
   readonly targets: readonly FittedTarget[];
@@ -42,7 +42,7 @@ type NumberPlan = {
 type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
 type ColumnPlan = NumberPlan | CategoryPlan;
 
-/** A column as declared, else: text without a number among its first rows is a category, anything else a number. */
+/** A column as declared. By default, text without a number among its first rows is a category, anything else a number. */
 async function planOf(table: Table, column: TableColumn, config: TableConfig): Promise<ColumnPlan | undefined> {
   const { name } = column;
   const declared: ColumnConfig =
@@ -62,7 +62,7 @@ async function planOf(table: Table, column: TableColumn, config: TableConfig): P
 }
 
 const unscaled: TargetScale = { mean: 0, deviation: 1 };
-/** Beyond so many deviations from 0, rounding to fp32 would blur what is left after the shift. */
+/** Beyond this many deviations from 0, rounding to fp32 would lose precision after the shift. */
 const exactDeviations = 256;
 
 const smallTypes: Readonly<Record<string, TensorType>> = {
@@ -73,7 +73,7 @@ const smallTypes: Readonly<Record<string, TensorType>> = {
   SMALLINT: 'I16',
 };
 
-/** Integers keep their size where every source has them so and none may be missing. */
+/** Integers keep their size if every source has integers and none may be missing. */
 function numberType(plan: NumberPlan, sqlTypes: readonly string[], summary: NumberSummary): TensorType {
   const small =
     sqlTypes.every((type) => type === sqlTypes[0]) && plan.missing === 'error' ? smallTypes[sqlTypes[0]] : undefined;
@@ -108,7 +108,7 @@ function fitNumber(
   };
 }
 
-/** The smallest type that counts so far. */
+/** The smallest integer type that can count this far. */
 export const indexType = (most: number): TensorType => (most < 2 ** 8 ? 'U8' : most < 2 ** 16 ? 'U16' : 'U32');
 
 function fitCategory({ name, category, buckets }: CategoryPlan, categories: readonly string[]): CategoryColumn {
@@ -121,7 +121,7 @@ const isNumeric = (text: string): boolean => text !== '' && Number.isFinite(Numb
 const inOrder = (classes: readonly string[]): string[] =>
   classes.every(isNumeric) ? [...classes].sort((a, b) => Number(a) - Number(b)) : [...classes].sort();
 
-/** Whether labels have names that a model's outputs stand for. */
+/** Whether labels have names, one per output of the model. */
 async function classesOf(table: Table, names: readonly string[], loss: LossName): Promise<string[] | undefined> {
   if (loss !== 'softmaxCrossEntropy' && !(loss === 'binaryCrossEntropy' && names.length === 1)) return undefined;
   if (
@@ -146,7 +146,7 @@ function countCells({ counts }: Counted, cells: Numbers, rows: readonly number[]
   for (let i = 0; i < total; i++) counts[cells[rows ? rows[i] : i]] += 1;
 }
 
-/** Places of a chunk's rows that are in the training part. */
+/** Positions of a chunk's rows that are in the training part. */
 function trainingRows(
   pass: ReturnType<Selection['pass']>,
   { first, rowCount, keys }: { first: number; rowCount: number; keys: readonly (string | null)[] | undefined },
@@ -185,12 +185,12 @@ export async function fitTable(
     );
   const plans: ColumnPlan[] = [];
   for (const column of table.columns) {
-    // What rows are split by would tell the model who they belong to; it is an input only if it is declared as one, and so are weights.
+    // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are weights.
     if (names.includes(column.name) || (guides.includes(column.name) && !config.columns[column.name])) continue;
     const plan = await planOf(table, column, config);
     if (plan) plans.push(plan);
   }
-  if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column but the target`);
+  if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column except the target`);
   return fitPlans(table, selection, plans, {
     ...how,
     names,
@@ -200,7 +200,7 @@ export async function fitTable(
 
 /**
  * What the training rows of the small set add to what was fitted on the large one: classes that do not occur there, and
- * columns that are declared and that it has not. Undefined where they add nothing.
+ * declared columns that it lacks. Undefined if they add nothing.
  * @throws StillhouseError DATA_COLUMN, DATA_CELL
  */
 export async function extendTable(

@@ -1,4 +1,4 @@
-// The files that a query reads, out of the syntax tree that DuckDB's own parser gives (json_serialize_sql).
+// The files that a query reads, from the syntax tree that DuckDB's own parser gives (json_serialize_sql).
 import { z } from 'zod';
 
 const tree = z.object({ error: z.boolean(), error_type: z.string().optional(), error_message: z.string().optional() });
@@ -18,7 +18,7 @@ interface Found {
 const nodesIn = (node: unknown): unknown[] =>
   typeof node === 'object' && node !== null ? [node, ...Object.values(node).flatMap(nodesIn)] : [];
 
-/** Names of tables may be those of files; arguments of table functions are, or are patterns. */
+/** Names of tables may be files; arguments of table functions are files or patterns. */
 function filesAt(node: unknown): Found[] {
   const table = baseTable.safeParse(node);
   if (table.success) return [{ path: table.data.table_name, at: table.data.query_location }];
@@ -33,7 +33,7 @@ function filesAt(node: unknown): Found[] {
 /**
  * Paths and patterns in the order in which the query names them.
  * @param serialized what json_serialize_sql gives
- * @throws Error with what DuckDB says where it cannot parse the query
+ * @throws Error with DuckDB's message if it cannot parse the query
  */
 export function filesInSyntaxTree(serialized: string): string[] {
   const parsed: unknown = JSON.parse(serialized);

@@ -1,13 +1,13 @@
-// Rows of a table as blocks hold them: a cell of each fitted column, and the label.
+// Rows of a table as they are stored in blocks: one cell per fitted column, and the label.
 import { bucketOf, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
 import type { StoredRows } from '../row/stored-rows.js';
 import type { FittedTarget, Preprocessing } from './preprocessing.js';
 import type { Table, Want } from './table.js';
 
 interface Options {
-  /** False for rows to predict and those of a pool, whose labels are then zeros. */
+  /** False for rows to predict and rows of a pool, whose labels are then zeros. */
   readonly withLabels: boolean;
-  /** Whether a column may be absent, where a cell may be missing. */
+  /** Whether a column may be absent if its cells may be missing. */
   readonly mayLack: boolean;
   /** Column that rows are split by. */
   readonly key: string | undefined;
@@ -22,7 +22,7 @@ function wantOf(column: FittedColumn): Want {
     : { column: column.name, as: 'text' };
 }
 
-/** Whether a row is whole without a cell of the column. */
+/** Whether a row is complete without a cell of the column. */
 export const canLack = (column: FittedColumn): boolean =>
   column.type === 'category' || (column.type === 'number' && column.missing === 'mean');
 
@@ -84,7 +84,7 @@ type Report = (row: number, column: string, kind: Problem) => void;
 const missingCells = (column: FittedColumn, rowCount: number): Numbers =>
   column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
 
-/** Cells as blocks hold them; rows whose number is missing or too large are reported or dropped. */
+/** Cells as they are stored in blocks; rows whose number is missing or too large are reported or dropped. */
 function storedCells(
   column: FittedColumn,
   values: Numbers | readonly (string | null)[],
@@ -124,7 +124,7 @@ const largestFloat = 3.4028234663852886e38;
 
 type Problem = 'notPositive' | 'tooLarge' | 'empty' | 'unknownClass' | 'notFinite';
 
-/** Says what is wrong with a cell, and where it is. */
+/** An error that names a cell's fault and place. */
 async function problemOf(
   table: Table,
   { row, column }: { row: number; column: string },
@@ -141,9 +141,9 @@ async function problemOf(
     case 'tooLarge':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is too large a number`);
     case 'unknownClass':
-      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur among the training rows`);
+      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur in the training rows`);
     case 'notPositive':
-      return new StillhouseError('DATA_CELL', `${where}: ${shown} is no weight, which is a positive number`);
+      return new StillhouseError('DATA_CELL', `${where}: ${shown} is not a weight; a weight is a positive number`);
     case 'notFinite':
       return new StillhouseError('DATA_LABEL', `${where}: ${shown} is not a finite number`);
   }

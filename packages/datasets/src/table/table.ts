@@ -1,5 +1,5 @@
-// Tables, read by DuckDB wherever they lie: CSV, Parquet, JSON lines, SQL over them. A column is asked for as numbers, as
-// places among categories, or as text, and comes in chunks of typed arrays, always in the same order.
+// Tables of any format, read by DuckDB: CSV, Parquet, JSON lines, SQL over them. A column is requested as numbers, as
+// indices of categories, or as text, and arrives in chunks of typed arrays, always in the same order.
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { missingMarks, StillhouseError, type Numbers } from '@stillhouse/core';
 import type { Chunk } from '../row/chunk.js';
@@ -7,18 +7,18 @@ import type { Chunk } from '../row/chunk.js';
 export interface TableColumn {
   readonly name: string;
   readonly kind: 'number' | 'text' | 'other';
-  /** DuckDB's name of its type. */
+  /** DuckDB's name for its type. */
   readonly sqlType: string;
 }
 
-/** How a column is wanted: numbers, NaN where missing; places among categories from 1, 0 where missing or none of them; or text. */
+/** How a column is requested: numbers, NaN if missing; indices of categories from 1, 0 if missing or unknown; or text. */
 export type Want = { readonly column: string } & (
   | { readonly as: 'number' }
   | { readonly as: 'category'; readonly categories: readonly string[] }
   | { readonly as: 'text' }
 );
 
-/** Rows looked at to find out whether text is numbers. */
+/** Rows checked to determine whether text is numbers. */
 const typeSampleRows = 1000;
 
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
@@ -36,10 +36,10 @@ function kindOf(sqlType: string): TableColumn['kind'] {
   return textTypes.test(sqlType) ? 'text' : 'other';
 }
 
-/** Cells as text without blanks around, null where one of the marks stands for a missing one. */
+/** Cells as trimmed text; null if one of the marks for a missing cell. */
 function textOf({ name, sqlType }: TableColumn): string {
   const cell = named(name);
-  // 3.0 is 3 in JavaScript, and a category must be called the same everywhere.
+  // 3.0 is 3 in JavaScript, and a category must have the same name everywhere.
   const text = /^(FLOAT|DOUBLE)$/.test(sqlType)
     ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ELSE CAST(${cell} AS VARCHAR) END`
     : `CAST(${cell} AS VARCHAR)`;
@@ -56,7 +56,7 @@ function numberOf(column: TableColumn): string {
   return plainTypes.test(column.sqlType) ? named(column.name) : `CAST(${named(column.name)} AS DOUBLE)`;
 }
 
-/** What DuckDB says, in one line and without its advice. */
+/** DuckDB's message in one line, without its advice. */
 function complaint(cause: unknown): string {
   const [text] = (cause instanceof Error ? cause.message : String(cause)).split(
     /Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/,
@@ -101,7 +101,7 @@ export class Table {
   ): Promise<Table> {
     const { view } = options;
     try {
-      // A query is stored: it need not give its rows in the same order twice.
+      // A query's rows are stored: it need not return them in the same order twice.
       await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
       const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`))
         .getRows()
@@ -114,7 +114,7 @@ export class Table {
   }
 
   /**
-   * Tables one behind the other; a column that one of them lacks is missing in its rows.
+   * Tables one after the other; a column that one of them lacks is missing in its rows.
    * @throws StillhouseError DATA_FORMAT
    */
   static union(connection: DuckDBConnection, tables: readonly Table[], view: string): Promise<Table> {
@@ -141,7 +141,7 @@ export class Table {
     return column;
   }
 
-  /** Whether a column of text holds a number, or nothing, among its first rows. */
+  /** Whether a text column has a number, or no value, among its first rows. */
   async looksNumeric(name: string): Promise<boolean> {
     const text = textOf(this.column(name));
     const [known, numbers] = await this.#row(
@@ -151,7 +151,7 @@ export class Table {
   }
 
   /**
-   * The distinct texts of a column, sorted.
+   * The distinct values of a text column, sorted.
    * @throws StillhouseError DATA_COLUMN if there are more than `limit`
    */
   async distinct(name: string, limit: number): Promise<string[]> {
@@ -189,7 +189,7 @@ export class Table {
     };
   }
 
-  /** The most frequent texts of a column, with their counts. */
+  /** The most frequent values of a text column, with their counts. */
   async frequent(name: string, limit: number): Promise<{ text: string; count: number }[]> {
     const text = textOf(this.column(name));
     return (
@@ -200,7 +200,7 @@ export class Table {
   }
 
   /**
-   * All rows, in their order.
+   * All rows, in order.
    * @throws StillhouseError DATA_CELL naming the row, DATA_COLUMN, DATA_FORMAT
    */
   async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
@@ -253,7 +253,7 @@ export class Table {
     return column;
   }
 
-  /** The first cell that is to be a number and is none. */
+  /** The first cell that must be a number and is not. */
   async #badCell(wants: readonly Want[]): Promise<StillhouseError | undefined> {
     for (const { column: name, as } of wants) {
       const column = this.column(name);
@@ -283,10 +283,10 @@ export class Table {
   }
 }
 
-/** Says what DuckDB complains of. */
+/** An error with DuckDB's complaint. */
 export function badTable(what: string, cause: unknown): StillhouseError {
   const text = complaint(cause);
-  // A database that has failed inside repeats that for every query.
+  // A database that has failed internally repeats that error for every query.
   const [, inside] =
     /INTERNAL Error: (.*)|Original error: "?([^"\n]*)/.exec(cause instanceof Error ? cause.message : '') ?? [];
   if (inside !== undefined || /invalidated/.test(text))

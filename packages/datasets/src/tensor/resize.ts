@@ -1,12 +1,12 @@
-// Images of bytes in another size: each pixel is the mean of those that it covers, weighted by a triangle as wide as two
-// pixels of the coarser grid, along one axis after the other; then a black border.
+// Resizes images of bytes: each pixel is the mean of those that it covers, weighted by a triangle as wide as two pixels
+// of the coarser grid, along one axis after the other. A black border is added afterwards.
 
 interface Taps {
   readonly first: number;
   readonly weights: readonly number[];
 }
 
-/** Which pixels each new pixel is made of, along an axis. */
+/** The pixels that each new pixel is made of, along an axis. */
 function tapsOf(from: number, to: number): Taps[] {
   const scale = from / to;
   const reach = Math.max(1, scale);

@@ -1,4 +1,4 @@
-// Rows of tensors: what is fitted on those of the training part of the large set, and how they lie in blocks.
+// Rows of tensors: what is fitted on the training rows of the large set, and how rows are stored in blocks.
 import { isClassification, limits, StillhouseError, type LossName, type Recipe } from '@stillhouse/core';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
@@ -7,15 +7,15 @@ import { sizeOf, type TensorSet } from './tensor-set.js';
 
 /** How rows of tensors become inputs and labels. */
 export interface FittedTensors {
-  /** An input is v·factor + offset, with one for all channels or one for each. */
+  /** An input is v·factor + offset, with one pair for all channels or one per channel. */
   readonly factors: readonly number[];
   readonly offsets: readonly number[];
   readonly classCount: number | null;
-  /** Names of the classes, where they have some. */
+  /** Names of the classes, if they have names. */
   readonly classes: readonly string[] | null;
 }
 
-/** @param set the large one */
+/** @param set the large set */
 export async function fitTensors(set: TensorSet, selection: Selection, recipe: Recipe): Promise<FittedTensors> {
   const scale = recipe.data.tensors?.scale ?? (set.isBytes ? 'unit' : 'none');
   const channels = scale === 'standardize' ? set.inputShape.at(-1)! : 0;
@@ -61,7 +61,7 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
 }
 
 /**
- * What the training rows of the small set add to what was fitted on the large one: classes. Undefined where they add none.
+ * What the training rows of the small set add to what was fitted on the large one: classes. Undefined if they add none.
  * @throws what reading the set throws
  */
 export async function extendTensors(
@@ -86,18 +86,18 @@ export async function extendTensors(
       ? undefined
       : { ...base, classes: [...base.classes, ...classes], classCount: base.classes.length + classes.length };
   }
-  // What is no class is left to be refused where it is written.
+  // A value that is not a class is refused later, when it is written.
   let most = 0;
   for (const label of found) if (Number.isInteger(label) && label < limits.categoryCount) most = Math.max(most, label);
   return most < base.classCount! ? undefined : { ...base, classCount: most + 1 };
 }
 
 interface Options {
-  /** Of the set, for errors. */
+  /** Name of the set, for errors. */
   readonly name: string;
   readonly loss: LossName;
   readonly fitted: FittedTensors;
-  /** False for the rows of a pool, whose labels are zeros, labelCount for each. */
+  /** False for the rows of a pool, whose labels are labelCount zeros each. */
   readonly withLabels: boolean;
   readonly labelCount: number;
 }
@@ -109,7 +109,7 @@ export async function* storedTensors(
   const { what } = set;
   const labelCount = withLabels ? set.labelCount : wantedLabels;
   const limit = classes?.length ?? classCount ?? 2;
-  // Another set's folders need not be the same: its classes are found by their names.
+  // Another set's folders need not be the same: its classes are matched by name.
   const places = withLabels ? set.classes?.map((each) => classes!.indexOf(each)) : undefined;
   let first = 0;
   for await (const {
@@ -149,7 +149,7 @@ export async function* storedTensors(
           async () =>
             new StillhouseError(
               'DATA_CELL',
-              `data.${name} (${what}): row ${first + row} holds a number that is not finite`,
+              `data.${name} (${what}): row ${first + row} has a number that is not finite`,
             ),
         );
     }

@@ -1,4 +1,4 @@
-// Rows that are tensors of one shape with a label each: images, arrays, generated numbers.
+// Rows that are tensors of one shape, with one label each: images, arrays, generated numbers.
 import type { Numbers, TensorType } from '@stillhouse/core';
 import { chunkRows, type Chunk } from '../row/chunk.js';
 
@@ -10,11 +10,11 @@ export interface TensorSet {
   readonly dtype: TensorType;
   /** Whether numbers are bytes of an image, from 0 to 255. */
   readonly isBytes: boolean;
-  /** Names of the classes, where labels are their places, counted from 0. */
+  /** Names of the classes, if labels are their indices, counted from 0. */
   readonly classes: readonly string[] | undefined;
   /** Numbers per label. */
   readonly labelCount: number;
-  /** All rows in their order, with two cells: inputs and label. */
+  /** All rows in order, with two cells: inputs and label. */
   chunks(): AsyncIterable<Chunk & { readonly cells: readonly [inputs: Numbers, labels: Numbers] }>;
 }
 
