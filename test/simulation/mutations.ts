@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'workers that say nothing are waited for',
-    file: 'packages/core/src/coordinator/machine.ts',
+    file: 'packages/core/src/coordinator/liveness.ts',
     find: 'if (silentMs > heartbeatTimeoutMs) {',
     replace: 'if (silentMs > 1e9) {',
   },

@@ -1,7 +1,7 @@
 // The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
 import { createHash } from 'node:crypto';
 import {
-  coordinatorStep,
+  coordinatorTransition,
   decodeToCoordinator,
   encodeMessage,
   initialCoordinatorState,
@@ -94,7 +94,7 @@ class CoordinatorShell implements RunningCoordinator {
       this.#tickedMs = this.options.clock.now();
       if (this.#isFenced()) return;
     }
-    const { state, effects } = coordinatorStep(this.#state, event, this.options.clock.now());
+    const { state, effects } = coordinatorTransition(this.#state, event, this.options.clock.now());
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
   }

@@ -10,7 +10,7 @@ export {
   type JournalRecord,
   type RunHistory,
 } from './coordinator/journal.js';
-export { coordinatorStep, initialCoordinatorState } from './coordinator/machine.js';
+export { coordinatorTransition, initialCoordinatorState } from './coordinator/machine.js';
 export {
   membersOf,
   type CoordinatorEffect,
@@ -184,5 +184,5 @@ export {
   type TrainingState,
 } from './wire/training-state.js';
 export type { Clock, Link, Listener, Transport } from './wire/transport.js';
-export { initialWorkerState, workerStep } from './worker/machine.js';
+export { initialWorkerState, workerTransition } from './worker/machine.js';
 export type { Membership, RankRows, WorkerEffect, WorkerEvent, WorkerIdentity, WorkerState } from './worker/state.js';

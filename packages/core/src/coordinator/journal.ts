@@ -66,7 +66,7 @@ export const emptyHistory: RunHistory = { term: 0, done: [], epochs: [], checkpo
 export const phaseUnderWay = (history: RunHistory, recipe: Recipe): PhaseName | undefined =>
   phasesOf(recipe)[history.done.length];
 
-export function remember(history: RunHistory, entry: JournalRecord): RunHistory {
+export function applyRecord(history: RunHistory, entry: JournalRecord): RunHistory {
   switch (entry.type) {
     case 'term':
       return { ...history, term: Math.max(history.term, entry.term), ended: false };
@@ -105,7 +105,7 @@ export function replayJournal(text: string): RunHistory {
   let history = emptyHistory;
   lines.forEach((line, i) => {
     try {
-      history = remember(history, journalRecord.parse(JSON.parse(line, revived)));
+      history = applyRecord(history, journalRecord.parse(JSON.parse(line, revived)));
     } catch (cause) {
       if (i < lines.length - 1)
         throw new StillhouseError('JOURNAL_CORRUPT', `line ${i + 1} of the journal cannot be read`, { cause });

@@ -4,7 +4,7 @@ import { limits } from '../error/limits.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { PhaseRecord } from '../job/run-record.js';
 import { emptyLedger, wholeLedger } from '../order/ledger.js';
-import { coordinatorStep, initialCoordinatorState } from './machine.js';
+import { coordinatorTransition, initialCoordinatorState } from './machine.js';
 import type {
   CoordinatorEffect,
   CoordinatorEvent,
@@ -42,7 +42,7 @@ class Coordinator {
   }
 
   on(event: CoordinatorEvent): this {
-    const { state, effects } = coordinatorStep(this.state, event, this.now);
+    const { state, effects } = coordinatorTransition(this.state, event, this.now);
     this.state = state;
     this.effects = [...effects];
     return this;

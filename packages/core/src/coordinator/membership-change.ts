@@ -1,34 +1,38 @@
 // The two-phase change of membership: pause a new generation, hear how far everybody is, resume with new members.
 // One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
 import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
-import { expectedRowsDigest, phaseOf } from '../job/job.js';
 import { invariant } from '../error/errors.js';
 import { limits } from '../error/limits.js';
-import { isOnOneNode, planGeneration, workersNeeded, type Candidate, type Plan } from './plan.js';
+import { expectedRowsDigest, phaseOf } from '../job/job.js';
+import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import { phaseUnderWay, type RunHistory } from './journal.js';
+import { type Candidate, isOnOneNode, type Plan, planGeneration, workersNeeded } from './plan.js';
 import {
-  end,
-  joinedWorkers,
-  membersOf,
-  nameOf,
-  notify,
-  tell,
   andThen,
   type CoordinatorEffect,
   type CoordinatorState,
-  type CoordinatorStep,
+  end,
+  joinedWorkers,
   type MembershipState,
+  membersOf,
+  nameOf,
+  notify,
   type PhaseProgress,
+  send,
+  type Transition,
   type Worker,
 } from './state.js';
-import { phaseUnderWay, type RunHistory } from './journal.js';
-import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 
 const isAble = (worker: Worker, nowMs: number): boolean =>
   worker.info !== undefined && worker.quarantinedUntilMs <= nowMs;
 
 const shareOf = ({ workerId, ranks }: Member): { workerId: string; ranks: Member['ranks'] } => ({ workerId, ranks });
 
-function update(state: CoordinatorState, workerIds: ReadonlySet<string>, change: Partial<Worker>): CoordinatorState {
+export function update(
+  state: CoordinatorState,
+  workerIds: ReadonlySet<string>,
+  change: Partial<Worker>,
+): CoordinatorState {
   return {
     ...state,
     workers: new Map(
@@ -51,7 +55,7 @@ export function pauseAll(
   state: CoordinatorState,
   change: { reason: string; boundary: boolean },
   nowMs: number,
-): CoordinatorStep {
+): Transition {
   const generation = Math.max(state.generation, state.options.term * generationsPerTerm) + 1;
   const { boundary, reason } = change;
   const before = membersOf(state.membership);
@@ -66,7 +70,7 @@ export function pauseAll(
     state: next,
     effects: [
       notify({ type: 'pausing', generation, reason, boundary }),
-      ...workers.map(({ link }) => tell(link, { type: 'pause', generation, boundary })),
+      ...workers.map(({ link }) => send(link, { type: 'pause', generation, boundary })),
     ],
   };
 }
@@ -76,7 +80,7 @@ export function requestChange(
   state: CoordinatorState,
   change: { reason: string; boundary: boolean },
   nowMs: number,
-): CoordinatorStep {
+): Transition {
   const { membership } = state;
   switch (membership.kind) {
     case 'running':
@@ -97,7 +101,7 @@ export function requestChange(
 /** A worker that has joined while others pause is asked as well. */
 export function askNewcomer(state: CoordinatorState, worker: Worker): CoordinatorEffect[] {
   return state.membership.kind === 'pausing'
-    ? [tell(worker.link, { type: 'pause', generation: state.generation, boundary: state.membership.boundary })]
+    ? [send(worker.link, { type: 'pause', generation: state.generation, boundary: state.membership.boundary })]
     : [];
 }
 
@@ -106,7 +110,7 @@ export function onPaused(
   worker: Worker,
   message: ToCoordinator & { type: 'paused' },
   nowMs: number,
-): CoordinatorStep {
+): Transition {
   const { membership } = state;
   if (membership.kind !== 'pausing' || message.generation !== state.generation) return { state, effects: [] };
   const workers = new Map(state.workers).set(worker.link, { ...worker, held: message.held });
@@ -114,7 +118,7 @@ export function onPaused(
   return decideWhenAllAcknowledged({ ...state, workers, membership: { ...membership, acknowledged } }, nowMs);
 }
 
-export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number): CoordinatorStep {
+export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
   if (membership.kind !== 'pausing') return { state, effects: [] };
   const asked = joinedWorkers(state);
@@ -152,7 +156,7 @@ function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs:
 }
 
 /** Decides the members of the generation from what all have said. */
-function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): CoordinatorStep {
+function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): Transition {
   const phase = phaseNow(state, nowMs);
   if (!phase) return end(state, undefined);
   if (mustTune(state, phase)) return waitForTuning({ ...state, phase });
@@ -186,7 +190,7 @@ const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgres
   name === 'student' && options.job.recipe.distill?.tune !== undefined && !history.tuned;
 
 /** Workers wait while this machine searches for the student's numbers. */
-function waitForTuning(state: CoordinatorState): CoordinatorStep {
+function waitForTuning(state: CoordinatorState): Transition {
   const reason = 'the search for the student’s numbers';
   const released = releaseLeavers(state, { kind: 'wait', reason });
   const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
@@ -197,7 +201,7 @@ function waitForTuning(state: CoordinatorState): CoordinatorStep {
 }
 
 /** Who goes away may go once nobody needs its state. While training waits, it hands over to a checkpoint first. */
-function releaseLeavers(state: CoordinatorState, plan: Plan): CoordinatorStep {
+function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   const needed = new Set(plan.kind === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
   const leavers = [...state.workers.values()].filter(
     (worker) => worker.leaving && !needed.has(worker.workerId) && (plan.kind === 'resume' || !holdsMore(state, worker)),
@@ -205,7 +209,7 @@ function releaseLeavers(state: CoordinatorState, plan: Plan): CoordinatorStep {
   const workers = new Map(state.workers);
   for (const { link } of leavers) workers.delete(link);
   const effects = leavers.flatMap(({ link, workerId }): CoordinatorEffect[] => [
-    tell(link, { type: 'stop' }),
+    send(link, { type: 'stop' }),
     notify({ type: 'left', workerId, reason: 'it was asked to go, and has handed over' }),
   ]);
   return { state: { ...state, workers }, effects };
@@ -224,7 +228,7 @@ export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
     : undefined;
 
 /** Those that want to go and do not take part go at once, unless they hold what is kept nowhere else. */
-export function releaseIdle(state: CoordinatorState): CoordinatorStep {
+export function releaseIdle(state: CoordinatorState): Transition {
   const { membership } = state;
   switch (membership.kind) {
     case 'waiting':
@@ -248,7 +252,7 @@ function start(
   state: CoordinatorState,
   plan: Plan & { kind: 'resume' },
   so: { effects: readonly CoordinatorEffect[]; nowMs: number },
-): CoordinatorStep {
+): Transition {
   const { generation, history } = state;
   const phase = state.phase!;
   const byId = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker]));
@@ -290,7 +294,7 @@ function start(
         idle,
         reason: plan.reason,
       }),
-      ...members.map(({ workerId }) => tell(byId.get(workerId)!.link, message)),
+      ...members.map(({ workerId }) => send(byId.get(workerId)!.link, message)),
     ],
   };
 }
@@ -300,7 +304,7 @@ export function onReady(
   worker: Worker,
   message: ToCoordinator & { type: 'ready' },
   nowMs: number,
-): CoordinatorStep {
+): Transition {
   const { membership, generation } = state;
   const phase = state.phase!;
   if (membership.kind !== 'starting' || message.generation !== generation) return { state, effects: [] };
@@ -350,7 +354,7 @@ export function onReady(
       isFirst,
       ms: nowMs - membership.sinceMs,
     }),
-    ...links.map((link) => tell(link, { type: 'start', generation })),
+    ...links.map((link) => send(link, { type: 'start', generation })),
   ];
   return { state: update(running, new Set(ready.keys()), { toldMs: nowMs, advancedMs: nowMs }), effects };
 }
@@ -375,7 +379,7 @@ function wantedChange(state: CoordinatorState, nowMs: number): string | undefine
   return newcomer && `${nameOf(newcomer)} joins`;
 }
 
-export function changeIfWanted(state: CoordinatorState, nowMs: number): CoordinatorStep {
+export function changeIfWanted(state: CoordinatorState, nowMs: number): Transition {
   return andThen(releaseIdle(state), (next) => {
     const reason = wantedChange(next, nowMs);
     return reason === undefined
@@ -385,7 +389,7 @@ export function changeIfWanted(state: CoordinatorState, nowMs: number): Coordina
 }
 
 /** Workers that wait without getting on are linked anew: something between them was lost. */
-export function relinkIfStalled(state: CoordinatorState, nowMs: number): CoordinatorStep {
+export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
   if (
     membership.kind !== 'running' &&
@@ -405,7 +409,7 @@ export function relinkIfStalled(state: CoordinatorState, nowMs: number): Coordin
 }
 
 /** Moves ranks from slow to fast members, if that makes a step shorter by enough. */
-export function rebalance(state: CoordinatorState, nowMs: number): CoordinatorStep {
+export function rebalance(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
   if (membership.kind !== 'running' || nowMs - state.dealtMs < limits.rebalanceIntervalMs)
     return { state, effects: [] };
@@ -428,71 +432,14 @@ export function rebalance(state: CoordinatorState, nowMs: number): CoordinatorSt
   );
 }
 
-/** A worker cannot reach another. If they could before, they are linked anew; if not, one of them is left out for a while. */
-export function onUnreachable(
-  state: CoordinatorState,
-  worker: Worker,
-  message: ToCoordinator & { type: 'unreachable' },
-  nowMs: number,
-): CoordinatorStep {
-  const { membership } = state;
-  if (message.generation !== state.generation || (membership.kind !== 'running' && membership.kind !== 'starting'))
-    return { state, effects: [] };
-  const accused = membership.members[message.peer];
-  if (!accused || accused.workerId === worker.workerId) return { state, effects: [] };
-  if (!message.linking)
-    return requestChange(
-      state,
-      {
-        reason: `the link between ${worker.workerId} and ${accused.workerId} broke: ${message.reason}`,
-        boundary: false,
-      },
-      nowMs,
-    );
-  return {
-    state: {
-      ...state,
-      accusations: [...state.accusations, { by: worker.workerId, of: accused.workerId, atMs: nowMs }].slice(
-        -limits.workerCount,
-      ),
-    },
-    effects: [],
-  };
-}
-
-/** Leaves out whom most others cannot reach; of two that accuse each other, the one that came later. */
-export function judgeAccusations(state: CoordinatorState, nowMs: number): CoordinatorStep {
-  const [first] = state.accusations;
-  if (!first || nowMs - first.atMs < limits.accusationMs) return { state, effects: [] };
-  const ids = membersOf(state.membership).map(({ workerId }) => workerId);
-  const votes = (workerId: string): number =>
-    new Set(state.accusations.flatMap(({ by, of }) => (of === workerId ? by : by === workerId ? of : []))).size;
-  const guilty = ids.toSorted((a, b) => votes(b) - votes(a) || ids.indexOf(b) - ids.indexOf(a))[0];
-  if (guilty === undefined) return { state, effects: [] };
-  const out = update(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
-  const step = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
-  return {
-    ...step,
-    effects: [
-      notify({
-        type: 'excluded',
-        workerId: guilty,
-        reason: 'it and other workers cannot reach each other',
-        forMs: limits.quarantineMs,
-      }),
-      ...step.effects,
-    ],
-  };
-}
-
 /** What a worker should have been told but seems not to have heard. */
-export function remind(state: CoordinatorState, worker: Worker, nowMs: number): CoordinatorStep {
+export function remind(state: CoordinatorState, worker: Worker, nowMs: number): Transition {
   const { membership, generation } = state;
   const { beat } = worker;
   if (!beat || nowMs - worker.toldMs < limits.resendMs) return { state, effects: [] };
   const message = reminder(membership, worker, { beat, generation });
   if (!message) return { state, effects: [] };
-  return { state: update(state, new Set([worker.workerId]), { toldMs: nowMs }), effects: [tell(worker.link, message)] };
+  return { state: update(state, new Set([worker.workerId]), { toldMs: nowMs }), effects: [send(worker.link, message)] };
 }
 
 function reminder(

@@ -1,37 +1,19 @@
-// What workers report of a phase: epochs, its end, and the states that become checkpoints.
+// What workers report of a phase: its epochs and its end.
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
-import { limits } from '../error/limits.js';
-import { smallerIsBetter } from '../metric/metrics.js';
-import { ledgerDigest } from '../order/ledger.js';
 import type { EpochRecord, PhaseRecord } from '../job/run-record.js';
-import {
-  end,
-  membersOf,
-  notify,
-  andThen,
-  type CoordinatorEffect,
-  type CoordinatorEvent,
-  type CoordinatorState,
-  type CoordinatorStep,
-  type Worker,
-} from './state.js';
-import { remember, type JournalRecord } from './journal.js';
+import { ledgerDigest } from '../order/ledger.js';
 import { stepsPerEpoch } from '../order/schedule.js';
 import { tunedJob, type TunedValues } from '../tune/space.js';
-import { leaverToSave } from './membership-change.js';
 import type { ToCoordinator } from '../wire/messages.js';
-
-/** Writes a record down and remembers it. */
-export function record(state: CoordinatorState, entry: JournalRecord): CoordinatorStep {
-  const history = remember(state.history, entry);
-  const gone = state.history.checkpoints
-    .filter((each) => !history.checkpoints.includes(each))
-    .map(({ sha256 }) => sha256);
-  return {
-    state: { ...state, history, retired: new Set([...state.retired, ...gone]) },
-    effects: [{ type: 'journal', record: entry }],
-  };
-}
+import {
+  type CoordinatorEffect,
+  type CoordinatorState,
+  end,
+  notify,
+  type Transition,
+  type Worker,
+  writeRecord,
+} from './state.js';
 
 /** Every member reports each epoch; the first report counts, the others must agree with it. */
 export function onEpoch(
@@ -39,7 +21,7 @@ export function onEpoch(
   worker: Worker,
   message: ToCoordinator & { type: 'epoch' },
   nowMs: number,
-): CoordinatorStep {
+): Transition {
   const { phase } = state;
   if (!phase || message.phase !== phase.name || isDone(state)) return { state, effects: [] };
   const { report } = message;
@@ -73,7 +55,7 @@ export function onEpoch(
     seconds: (nowMs - phase.epochStartedMs) / 1000,
   };
   const { weightsSha256 } = report;
-  const written = record(
+  const written = writeRecord(
     {
       ...state,
       phase: { ...phase, epochs: [...phase.epochs, { record: epoch, weightsSha256 }], epochStartedMs: nowMs },
@@ -89,11 +71,7 @@ export function onEpoch(
 const isDone = ({ history, phase }: CoordinatorState): boolean =>
   history.done.some(({ record: { phase: name } }) => name === phase?.name);
 
-export function onDone(
-  state: CoordinatorState,
-  worker: Worker,
-  message: ToCoordinator & { type: 'done' },
-): CoordinatorStep {
+export function onDone(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'done' }): Transition {
   const { phase, membership } = state;
   if (!phase || message.phase !== phase.name || membership.kind !== 'running') return { state, effects: [] };
   return {
@@ -103,7 +81,7 @@ export function onDone(
 }
 
 /** The phase is over once all its members say so, and every epoch has been reported. */
-export function finishIfDone(state: CoordinatorState, nowMs: number): CoordinatorStep {
+export function finishIfDone(state: CoordinatorState, nowMs: number): Transition {
   const { phase, membership } = state;
   if (!phase || membership.kind !== 'running' || isDone(state)) return { state, effects: [] };
   const reports = membership.members.flatMap(({ workerId }) => {
@@ -154,11 +132,11 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Coordinato
 }
 
 /** The model is on disk: the phase is over for good. */
-export function onModelSaved(state: CoordinatorState, blob: string, nowMs: number): CoordinatorStep {
+export function onModelSaved(state: CoordinatorState, blob: string, nowMs: number): Transition {
   const { membership, phase } = state;
   if (membership.kind !== 'saving' || !phase) return { state, effects: [] };
   const running = { kind: 'running', members: membership.members, sinceMs: nowMs } as const;
-  const written = record(
+  const written = writeRecord(
     {
       ...state,
       membership: running,
@@ -174,113 +152,11 @@ export function onModelSaved(state: CoordinatorState, blob: string, nowMs: numbe
 }
 
 /** The student is trained with the numbers that a search has chosen. */
-export function onTuned(state: CoordinatorState, values: TunedValues): CoordinatorStep {
+export function onTuned(state: CoordinatorState, values: TunedValues): Transition {
   if (state.history.tuned) return { state, effects: [] };
   const { options } = state;
-  return record(
+  return writeRecord(
     { ...state, isTuning: false, options: { ...options, job: tunedJob(options.job, values) } },
     { type: 'tuned', values },
   );
-}
-
-// Checkpoints.
-
-/** Whether the newest epoch has the best validation so far. */
-function isBest(state: CoordinatorState): boolean {
-  const { phase, options } = state;
-  const metric = phaseOf(options.job, phase!.name).earlyStopping?.metric ?? 'loss';
-  const sign = smallerIsBetter(metric) ? 1 : -1;
-  const scores = phase!.epochs.map(({ record: { validation } }) => sign * (validation?.[metric] ?? NaN));
-  return scores.length > 0 && scores.every((score) => score >= scores.at(-1)!);
-}
-
-/** Takes a checkpoint when its time has come, sooner after an epoch that is the best so far, or of a worker that has to go. */
-export function checkpointIfDue(state: CoordinatorState, nowMs: number): CoordinatorStep {
-  const { checkpoint, membership, options, phase } = state;
-  if (checkpoint.pending || !phase) return { state, effects: [] };
-  const leaver = leaverToSave(state);
-  const worker = leaver ?? checkpointSource(state);
-  if (!worker) return { state, effects: [] };
-  const waitedMs = nowMs - checkpoint.lastMs;
-  const bestIsNew =
-    phase.epochs.length > checkpoint.epochs && waitedMs >= options.checkpointEveryMs / 4 && isBest(state);
-  const isDue = membership.kind === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
-  // One that failed, as on a full disk, is tried again after a while.
-  const mustSave = leaver !== undefined && waitedMs >= limits.resendMs;
-  if (!isDue && !mustSave) return { state, effects: [] };
-  const id = checkpoint.nextId;
-  return {
-    state: {
-      ...state,
-      checkpoint: { nextId: id + 1, pending: { id, link: worker.link }, lastMs: nowMs, epochs: phase.epochs.length },
-    },
-    effects: [{ type: 'takeCheckpoint', link: worker.link, id }],
-  };
-}
-
-/** The last member: the first has most to do already. */
-function checkpointSource(state: CoordinatorState): Worker | undefined {
-  const last = membersOf(state.membership).at(-1);
-  return (
-    last &&
-    [...state.workers.values()].find(({ workerId, beat }) => workerId === last.workerId && beat?.stage === 'running')
-  );
-}
-
-export function onCheckpointTaken(
-  state: CoordinatorState,
-  event: CoordinatorEvent & { type: 'checkpointTaken' },
-): CoordinatorStep {
-  const { checkpoint, phase } = state;
-  if (checkpoint.pending?.id !== event.id) return { state, effects: [] };
-  const idle = { ...state, checkpoint: { ...checkpoint, pending: undefined } };
-  if (!phase || event.held.phase !== phase.name) return { state: idle, effects: [] };
-  const { held, sha256, bytes } = event;
-  // The same state as before: nobody has come further.
-  if (state.history.checkpoints.some((each) => each.sha256 === sha256)) return { state: idle, effects: [] };
-  const entry = {
-    phase: phase.name,
-    ops: held.ops,
-    sha256,
-    bytes,
-    best: isBest(state) && checkpoint.epochs === phase.epochs.length,
-  };
-  const written = andThen(record(idle, { type: 'checkpoint', record: entry }), dropOldCheckpoints);
-  return { state: written.state, effects: [...written.effects, notify({ type: 'checkpoint', record: entry })] };
-}
-
-/** Keeps the last ones and the newest of the best ones. */
-function dropOldCheckpoints(state: CoordinatorState): CoordinatorStep {
-  const { checkpoints } = state.history;
-  const best = checkpoints.findLast((each) => each.best);
-  const old = checkpoints.slice(0, -limits.checkpointsKept).filter((each) => each !== best);
-  return old.reduce<CoordinatorStep>(
-    (step, each) =>
-      andThen(step, (next) => {
-        const dropped = record(next, { type: 'checkpointDropped', sha256: each.sha256 });
-        return { state: dropped.state, effects: [...dropped.effects, { type: 'dropCheckpoint', record: each }] };
-      }),
-    { state, effects: [] },
-  );
-}
-
-/** The one before it is used instead. */
-export function onCheckpointUnusable(
-  state: CoordinatorState,
-  { sha256, reason }: CoordinatorEvent & { type: 'checkpointUnusable' },
-): CoordinatorStep {
-  const dropped = record(state, { type: 'checkpointDropped', sha256 });
-  return {
-    state: dropped.state,
-    effects: [...dropped.effects, notify({ type: 'checkpointUnusable', sha256, reason })],
-  };
-}
-
-export function onCheckpointFailed(
-  state: CoordinatorState,
-  event: CoordinatorEvent & { type: 'checkpointFailed' },
-): CoordinatorStep {
-  if (state.checkpoint.pending?.id !== event.id) return { state, effects: [] };
-  const effects: CoordinatorEffect[] = [notify({ type: 'notSaved', what: 'a checkpoint', reason: event.reason })];
-  return { state: { ...state, checkpoint: { ...state.checkpoint, pending: undefined } }, effects };
 }

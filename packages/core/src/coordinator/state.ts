@@ -4,7 +4,7 @@ import type { Job } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
 import type { EpochRecord, PhaseRecord, TunedRecord } from '../job/run-record.js';
 import type { BlockTracker } from './block-tracker.js';
-import type { CheckpointRecord, JournalRecord, KnownEpoch, RunHistory } from './journal.js';
+import { applyRecord, type CheckpointRecord, type JournalRecord, type KnownEpoch, type RunHistory } from './journal.js';
 import type { TunedValues } from '../tune/space.js';
 import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
@@ -158,7 +158,7 @@ export interface Worker {
   readonly progressedMs: number;
   readonly slownessNoted: boolean;
   readonly stallNoted: boolean;
-  /** Not to be made a member before andThen, since others could not reach it. */
+  /** Not to be made a member before then, since others could not reach it. */
   readonly quarantinedUntilMs: number;
 }
 
@@ -253,13 +253,13 @@ export interface CoordinatorState {
   readonly ended: false | 'over' | 'fenced';
 }
 
-export interface CoordinatorStep {
+export interface Transition {
   readonly state: CoordinatorState;
   readonly effects: readonly CoordinatorEffect[];
 }
 
 export const notify = (notice: CoordinatorNotice): CoordinatorEffect => ({ type: 'notify', notice });
-export const tell = (link: number, message: ToWorker): CoordinatorEffect => ({ type: 'send', link, message });
+export const send = (link: number, message: ToWorker): CoordinatorEffect => ({ type: 'send', link, message });
 export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
   `worker ${worker.workerId} (${worker.host})`;
 
@@ -281,7 +281,7 @@ export function membersOf(membership: MembershipState): readonly Member[] {
 }
 
 /** Goes on with further decisions after those that are made already. */
-export function andThen(step: CoordinatorStep, next: (state: CoordinatorState) => CoordinatorStep): CoordinatorStep {
+export function andThen(step: Transition, next: (state: CoordinatorState) => Transition): Transition {
   const after = next(step.state);
   return { state: after.state, effects: [...step.effects, ...after.effects] };
 }
@@ -290,11 +290,38 @@ export function end(
   state: CoordinatorState,
   error: ErrorRecord | undefined,
   before: readonly CoordinatorEffect[] = [],
-): CoordinatorStep {
-  const stops = [...state.workers.keys()].map((link) => tell(link, error ? { type: 'stop', error } : { type: 'stop' }));
+): Transition {
+  const stops = [...state.workers.keys()].map((link) => send(link, error ? { type: 'stop', error } : { type: 'stop' }));
   const journal: CoordinatorEffect = {
     type: 'journal',
     record: { type: 'ended', ...(error ? { code: error.code } : {}) },
   };
   return { state: { ...state, ended: 'over' }, effects: [...before, journal, ...stops, { type: 'end', error }] };
+}
+
+/** Writes a record into the journal, and adds it to the history. */
+export function writeRecord(state: CoordinatorState, entry: JournalRecord): Transition {
+  const history = applyRecord(state.history, entry);
+  const gone = state.history.checkpoints
+    .filter((each) => !history.checkpoints.includes(each))
+    .map(({ sha256 }) => sha256);
+  return {
+    state: { ...state, history, retired: new Set([...state.retired, ...gone]) },
+    effects: [{ type: 'journal', record: entry }],
+  };
+}
+
+/** Ends without a word to anybody: workers and journal belong to another coordinator. */
+export function fence(state: CoordinatorState, term: number): Transition {
+  const error = {
+    code: 'COORDINATOR_FENCED',
+    message: `coordinator ${term} of this run has taken over from this one, coordinator ${state.options.term}`,
+  } as const;
+  return {
+    state: { ...state, ended: 'fenced' },
+    effects: [
+      ...[...state.workers.keys()].map((link): CoordinatorEffect => ({ type: 'close', link })),
+      { type: 'end', error },
+    ],
+  };
 }

@@ -4,7 +4,7 @@ import { limits } from '../error/limits.js';
 import { emptyLedger } from '../order/ledger.js';
 import type { ToCoordinator, ToWorker } from '../wire/messages.js';
 import { job, sha } from '../coordinator/small-job.test.fixture.js';
-import { initialWorkerState, workerStep } from './machine.js';
+import { initialWorkerState, workerTransition } from './machine.js';
 import type { WorkerEffect, WorkerEvent, WorkerState } from './state.js';
 
 class Worker {
@@ -20,7 +20,7 @@ class Worker {
   }
 
   on(event: WorkerEvent): this {
-    const { state, effects } = workerStep(this.state, event, this.now);
+    const { state, effects } = workerTransition(this.state, event, this.now);
     this.state = state;
     this.effects = [...effects];
     return this;

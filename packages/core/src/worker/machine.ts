@@ -30,7 +30,7 @@ import type {
   WorkerEvent,
   WorkerIdentity,
   WorkerState,
-  WorkerStep,
+  Transition,
 } from './state.js';
 
 export function initialWorkerState(identity: WorkerIdentity, nowMs: number): WorkerState {
@@ -63,7 +63,7 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
 const violation = (message: string): StillhouseError => new StillhouseError('PROTOCOL_VIOLATION', message);
 
 /** @param nowMs the clock, for pacing and patience only: it cannot change what is computed */
-export function workerStep(state: WorkerState, event: WorkerEvent, nowMs: number): WorkerStep {
+export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: number): Transition {
   if (state.activity.stage === 'stopped') return { state, effects: [] };
   switch (event.type) {
     case 'opened':
@@ -116,7 +116,7 @@ type Result = Exclude<
 >;
 
 /** Answers to effects, and frames: they belong to a generation. */
-function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep {
+function onResult(state: WorkerState, event: Result, nowMs: number): Transition {
   const { activity } = state;
   const isMember =
     activity.stage === 'preparing' ||
@@ -149,7 +149,7 @@ function onResult(state: WorkerState, event: Result, nowMs: number): WorkerStep 
 
 // The link with the coordinator.
 
-function greet(state: WorkerState): WorkerStep {
+function greet(state: WorkerState): Transition {
   const { version, token, host, instance } = state.identity;
   return {
     state,
@@ -168,7 +168,7 @@ function greet(state: WorkerState): WorkerStep {
   };
 }
 
-function stop(state: WorkerState, error: ErrorRecord | undefined): WorkerStep {
+function stop(state: WorkerState, error: ErrorRecord | undefined): Transition {
   return {
     state: { ...state, activity: { stage: 'stopped' } },
     effects: [
@@ -178,7 +178,7 @@ function stop(state: WorkerState, error: ErrorRecord | undefined): WorkerStep {
   };
 }
 
-function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): WorkerStep {
+function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): Transition {
   const awayMs = nowMs - state.awaySinceMs;
   // Coordinator and workers are often started together; who has trained already is worth more patience.
   const patienceMs = state.job ? state.identity.patienceMs : limits.connectPatienceMs;
@@ -195,7 +195,7 @@ function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): W
   );
 }
 
-function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): WorkerStep {
+function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): Transition {
   const lost: WorkerState = { ...state, link: 'down', awaySinceMs: state.link === 'up' ? nowMs : state.awaySinceMs };
   if (state.leaving) return stop(lost, undefined);
   if (state.identity.patienceMs > 0)
@@ -206,7 +206,7 @@ function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): W
   });
 }
 
-function onHeartbeatDue(before: WorkerState, nowMs: number): WorkerStep {
+function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   // Who has been busy, or asleep, has not listened: what was said meanwhile is still to be read.
   const hasListened = nowMs - before.beatMs < limits.silenceNoticeMs;
   const state: WorkerState = { ...before, beatMs: nowMs, ...(hasListened ? {} : { heardMs: nowMs }) };
@@ -257,17 +257,17 @@ function occupation({ activity, building, loaded }: WorkerState): { busy: boolea
   }
 }
 
-function onLeave(state: WorkerState): WorkerStep {
+function onLeave(state: WorkerState): Transition {
   if (state.link !== 'up' || !state.loaded) return stop(state, undefined);
   return { state: { ...state, leaving: true }, effects: [send({ type: 'leaving' })] };
 }
 
 /** The newest failure is told again to a coordinator that comes back. */
-function sendFailure(state: WorkerState, message: (Activity & { stage: 'failing' })['message']): WorkerStep {
+function sendFailure(state: WorkerState, message: (Activity & { stage: 'failing' })['message']): Transition {
   return { state: { ...state, activity: { stage: 'failing', message } }, effects: [send(message)] };
 }
 
-function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
+function onFailed(state: WorkerState, error: ErrorRecord): Transition {
   const { activity } = state;
   if (activity.stage === 'failing') return { state, effects: [] };
   if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished'))
@@ -284,7 +284,7 @@ function onFailed(state: WorkerState, error: ErrorRecord): WorkerStep {
 
 // Messages of the coordinator. Each may come twice, or late.
 
-function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
+function onMessage(state: WorkerState, message: ToWorker): Transition {
   switch (message.type) {
     case 'welcome':
       return onWelcome(state, message);
@@ -310,7 +310,7 @@ function onMessage(state: WorkerState, message: ToWorker): WorkerStep {
   }
 }
 
-function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }): WorkerStep {
+function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }): Transition {
   const { workerId, term, job, meshToken, phase } = message;
   const welcomed: WorkerState = { ...state, link: 'up', workerId, term };
   if (state.loaded) return join(welcomed);
@@ -318,7 +318,7 @@ function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }):
   return { state: { ...welcomed, job, building: phase }, effects: [{ type: 'load', job, meshToken }] };
 }
 
-function onLoaded(state: WorkerState): WorkerStep {
+function onLoaded(state: WorkerState): Transition {
   // A run that is under way does not wait while this worker builds its model.
   if (state.building !== undefined)
     return {
@@ -328,7 +328,7 @@ function onLoaded(state: WorkerState): WorkerStep {
   return state.link === 'up' ? join(state) : { state, effects: [] };
 }
 
-function join(state: WorkerState): WorkerStep {
+function join(state: WorkerState): Transition {
   if (state.building !== undefined && state.activity.stage === 'idle') return { state, effects: [] };
   const { fingerprint, choice, meshAddress } = state.loaded!;
   const { activity, generation, training, leaving } = state;
@@ -365,7 +365,7 @@ function capture(state: WorkerState, id: number): WorkerEffect[] {
 
 // A change of membership: pause, resume, start.
 
-function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): WorkerStep {
+function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): Transition {
   if (generation < state.generation) return { state, effects: [] };
   // Who cannot go on says so instead: the first member, which was to say it, may be the one that is lost.
   if (state.activity.stage === 'failing') return { state, effects: [send(state.activity.message)] };
@@ -390,7 +390,7 @@ const isAdoptingState = (activity: Activity): boolean =>
   (activity.stage === 'paused' && activity.isAdopting === true);
 
 /** Weights and optimiser are other ones now, whatever has been decided meanwhile. */
-function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): WorkerStep {
+function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): Transition {
   const { activity } = state;
   if (activity.stage === 'paused' && activity.isAdopting)
     return acknowledge({ ...state, activity: { stage: 'paused', reason: activity.reason } });
@@ -398,7 +398,7 @@ function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' })
   return proceed(state, { ...activity, assembly: undefined, bytes: undefined, asked: 'nothing' });
 }
 
-function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): WorkerStep {
+function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): Transition {
   const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
   const { activity, training } = state;
   if (generation !== state.generation) return { state, effects: [] };
@@ -440,13 +440,13 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): W
   };
 }
 
-function onBuilt(state: WorkerState): WorkerStep {
+function onBuilt(state: WorkerState): Transition {
   const { activity } = state;
   if (activity.stage === 'preparing') return proceed(state, activity);
   return activity.stage === 'idle' && state.link === 'up' ? join(state) : { state, effects: [] };
 }
 
-function onPreparing(state: WorkerState, preparing: Preparing, event: Result): WorkerStep {
+function onPreparing(state: WorkerState, preparing: Preparing, event: Result): Transition {
   switch (event.type) {
     case 'linked':
       return proceed(state, { ...preparing, isLinked: true });
@@ -480,9 +480,9 @@ function onPreparing(state: WorkerState, preparing: Preparing, event: Result): W
 }
 
 /** Does the next thing that is possible on the way into the generation. */
-function proceed(state: WorkerState, preparing: Preparing): WorkerStep {
+function proceed(state: WorkerState, preparing: Preparing): Transition {
   const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
-  const wait = (next: Preparing, effects: WorkerEffect[] = []): WorkerStep => ({
+  const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => ({
     state: { ...state, activity: { ...next, stage: 'preparing' } },
     effects,
   });
@@ -503,7 +503,7 @@ function proceed(state: WorkerState, preparing: Preparing): WorkerStep {
   return wait({ ...preparing, asked: 'hash' }, [...donate, { type: 'hash', generation, training }]);
 }
 
-function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): WorkerStep {
+function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
   const { generation, members, self, phase, ops } = preparing;
   const { layout, flatGradient } = state.built!;
   const { ranks } = phase.schedule;
@@ -548,7 +548,7 @@ function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256
   });
 }
 
-function onStart(state: WorkerState, generation: number): WorkerStep {
+function onStart(state: WorkerState, generation: number): Transition {
   const { activity } = state;
   if (activity.stage !== 'ready' || activity.generation !== generation) return { state, effects: [] };
   const { hashes, ...run } = activity;

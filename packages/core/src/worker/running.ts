@@ -16,7 +16,7 @@ import {
   type WorkerEffect,
   type WorkerEvent,
   type WorkerState,
-  type WorkerStep,
+  type Transition,
 } from './state.js';
 
 export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });
@@ -30,7 +30,7 @@ const withRun = (state: WorkerState, run: Running): WorkerState => ({
 });
 
 /** Stops and waits for a change of membership; acknowledges it if it has been announced. */
-export function park(state: WorkerState, reason: string, effects: readonly WorkerEffect[]): WorkerStep {
+export function park(state: WorkerState, reason: string, effects: readonly WorkerEffect[]): Transition {
   const parked: WorkerState = { ...state, activity: { stage: 'paused', reason } };
   return state.boundary === undefined
     ? { state: parked, effects }
@@ -38,14 +38,14 @@ export function park(state: WorkerState, reason: string, effects: readonly Worke
 }
 
 /** Says how far this worker is. Its links stay until the next generation: peers may still need what it sent. */
-export function acknowledge(state: WorkerState, before: readonly WorkerEffect[] = []): WorkerStep {
+export function acknowledge(state: WorkerState, before: readonly WorkerEffect[] = []): Transition {
   const { training, generation } = state;
   const held = training && { phase: training.phase, ops: training.ops };
   return { state, effects: [...before, send({ type: 'paused', generation, ...(held ? { held } : {}) })] };
 }
 
 /** Begins what comes next. */
-export function beginTask(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
+export function beginTask(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
   const task = nextTask(state.training!, run.phase);
   const next = { ...run, task, contributed: false };
   switch (task) {
@@ -60,7 +60,7 @@ export function beginTask(state: WorkerState, run: Running, effects: readonly Wo
   }
 }
 
-function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
+function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
   const { schedule, trainSet } = run.phase;
   const { step } = state.training!;
   const isFirst = step % stepsPerEpoch(schedule) === 0;
@@ -91,7 +91,7 @@ function beginEvaluation(
   run: Running,
   set: SetName | undefined,
   effects: readonly WorkerEffect[],
-): WorkerStep {
+): Transition {
   const owned = ownRanks(run);
   const rowCount = set ? state.job!.dataset.sets[set]!.rowCount : 0;
   const shares = new Map<number, [number, number]>();
@@ -104,7 +104,7 @@ function beginEvaluation(
 }
 
 /** The phase is over; the first member hands out the model with its report. */
-function beginFinish(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): WorkerStep {
+function beginFinish(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
   const finished = withRun(state, run);
   if (state.boundary !== undefined) return park(finished, 'the phase is over', effects);
   return { state: finished, effects: [...effects, ...report(run, state)] };
@@ -147,7 +147,7 @@ export function onComputed(
   run: Running,
   event: WorkerEvent & { type: 'computed' },
   nowMs: number,
-): WorkerStep {
+): Transition {
   const { ranks } = run.phase.schedule;
   // Each rank accounts for the rows that it used; the sum hands the account to everybody.
   run.collective.ownSubtrees.forEach((span, i) => {
@@ -178,7 +178,7 @@ export function onEvaluated(
   run: Running,
   event: WorkerEvent & { type: 'evaluated' },
   nowMs: number,
-): WorkerStep {
+): Transition {
   return settle(
     state,
     { ...run, contributed: true, weightsSha256: event.weightsSha256 },
@@ -193,15 +193,15 @@ export function onOpFrame(
   run: Running,
   event: WorkerEvent & { type: 'frame' },
   nowMs: number,
-): WorkerStep {
+): Transition {
   if (event.frame.kind === 'state') return { state, effects: [] };
   return settle(state, run, framesOf(run, run.collective.receive(event.from, event.frame)), nowMs);
 }
 
 /** Goes on as far as what has arrived allows. */
-function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): WorkerStep {
+function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {
   const { collective, contributed, task } = run;
-  const stays: WorkerStep = {
+  const stays: Transition = {
     state:
       state.activity.stage === 'ready' ? { ...state, activity: { ...state.activity, ...run } } : withRun(state, run),
     effects,
@@ -213,7 +213,7 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
   return stays;
 }
 
-function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): WorkerStep {
+function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {
   const { ranks } = run.phase.schedule;
   const { step } = state.training!;
   const losses = lossesOf(run.flatGradient, run.layout, ranks);
@@ -248,7 +248,7 @@ function finishEpoch(
   run: Running,
   effects: WorkerEffect[],
   values: readonly Float64Array[],
-): WorkerStep {
+): Transition {
   run.collective.advance();
   const validation = run.phase.validationSet
     ? totalMetrics(run.phase.loss, values, state.job!.dataset.targets)
@@ -266,7 +266,7 @@ function finishTest(
   run: Running,
   effects: WorkerEffect[],
   values: readonly Float64Array[],
-): WorkerStep {
+): Transition {
   run.collective.advance();
   const training = afterTest(state.training!, {
     metrics: totalMetrics(run.phase.loss, values, state.job!.dataset.targets),
@@ -280,7 +280,7 @@ export function failNotFinite(
   state: WorkerState,
   run: Running,
   failure: { error: ErrorRecord; rank?: number },
-): WorkerStep {
+): Transition {
   const message = { type: 'failed', step: state.training!.step, ...failure } as const;
   const failing: WorkerState = { ...state, activity: { stage: 'failing', message } };
   return { state: failing, effects: run.self === 0 ? [{ type: 'export', generation: run.generation }] : [] };

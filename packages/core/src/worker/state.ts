@@ -231,7 +231,7 @@ export interface WorkerState {
   readonly waitedMs: number;
 }
 
-export interface WorkerStep {
+export interface Transition {
   readonly state: WorkerState;
   readonly effects: readonly WorkerEffect[];
 }

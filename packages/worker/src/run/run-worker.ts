@@ -8,7 +8,7 @@ import {
   limits,
   StillhouseError,
   toErrorRecord,
-  workerStep,
+  workerTransition,
   type Clock,
   type Link,
   type ToCoordinator,
@@ -89,7 +89,7 @@ class WorkerShell {
   }
 
   dispatch(event: WorkerEvent): void {
-    const { state, effects } = workerStep(this.#state, event, this.options.clock.now());
+    const { state, effects } = workerTransition(this.#state, event, this.options.clock.now());
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
   }

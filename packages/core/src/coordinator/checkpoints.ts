@@ -1,0 +1,116 @@
+// When a checkpoint is taken, from whom, and which ones are kept.
+import { limits } from '../error/limits.js';
+import { phaseOf } from '../job/job.js';
+import { smallerIsBetter } from '../metric/metrics.js';
+import { leaverToSave } from './membership-change.js';
+import {
+  andThen,
+  type CoordinatorEffect,
+  type CoordinatorEvent,
+  type CoordinatorState,
+  membersOf,
+  notify,
+  type Transition,
+  type Worker,
+  writeRecord,
+} from './state.js';
+
+/** Whether the newest epoch has the best validation so far. */
+function isBest(state: CoordinatorState): boolean {
+  const { phase, options } = state;
+  const metric = phaseOf(options.job, phase!.name).earlyStopping?.metric ?? 'loss';
+  const sign = smallerIsBetter(metric) ? 1 : -1;
+  const scores = phase!.epochs.map(({ record: { validation } }) => sign * (validation?.[metric] ?? NaN));
+  return scores.length > 0 && scores.every((score) => score >= scores.at(-1)!);
+}
+
+/** Takes a checkpoint when its time has come, sooner after an epoch that is the best so far, or of a worker that has to go. */
+export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transition {
+  const { checkpoint, membership, options, phase } = state;
+  if (checkpoint.pending || !phase) return { state, effects: [] };
+  const leaver = leaverToSave(state);
+  const worker = leaver ?? checkpointSource(state);
+  if (!worker) return { state, effects: [] };
+  const waitedMs = nowMs - checkpoint.lastMs;
+  const bestIsNew =
+    phase.epochs.length > checkpoint.epochs && waitedMs >= options.checkpointEveryMs / 4 && isBest(state);
+  const isDue = membership.kind === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
+  // One that failed, as on a full disk, is tried again after a while.
+  const mustSave = leaver !== undefined && waitedMs >= limits.resendMs;
+  if (!isDue && !mustSave) return { state, effects: [] };
+  const id = checkpoint.nextId;
+  return {
+    state: {
+      ...state,
+      checkpoint: { nextId: id + 1, pending: { id, link: worker.link }, lastMs: nowMs, epochs: phase.epochs.length },
+    },
+    effects: [{ type: 'takeCheckpoint', link: worker.link, id }],
+  };
+}
+
+/** The last member: the first has most to do already. */
+function checkpointSource(state: CoordinatorState): Worker | undefined {
+  const last = membersOf(state.membership).at(-1);
+  return (
+    last &&
+    [...state.workers.values()].find(({ workerId, beat }) => workerId === last.workerId && beat?.stage === 'running')
+  );
+}
+
+export function onCheckpointTaken(
+  state: CoordinatorState,
+  event: CoordinatorEvent & { type: 'checkpointTaken' },
+): Transition {
+  const { checkpoint, phase } = state;
+  if (checkpoint.pending?.id !== event.id) return { state, effects: [] };
+  const idle = { ...state, checkpoint: { ...checkpoint, pending: undefined } };
+  if (!phase || event.held.phase !== phase.name) return { state: idle, effects: [] };
+  const { held, sha256, bytes } = event;
+  // The same state as before: nobody has come further.
+  if (state.history.checkpoints.some((each) => each.sha256 === sha256)) return { state: idle, effects: [] };
+  const entry = {
+    phase: phase.name,
+    ops: held.ops,
+    sha256,
+    bytes,
+    best: isBest(state) && checkpoint.epochs === phase.epochs.length,
+  };
+  const written = andThen(writeRecord(idle, { type: 'checkpoint', record: entry }), dropOldCheckpoints);
+  return { state: written.state, effects: [...written.effects, notify({ type: 'checkpoint', record: entry })] };
+}
+
+/** Keeps the last ones and the newest of the best ones. */
+function dropOldCheckpoints(state: CoordinatorState): Transition {
+  const { checkpoints } = state.history;
+  const best = checkpoints.findLast((each) => each.best);
+  const old = checkpoints.slice(0, -limits.checkpointsKept).filter((each) => each !== best);
+  return old.reduce<Transition>(
+    (step, each) =>
+      andThen(step, (next) => {
+        const dropped = writeRecord(next, { type: 'checkpointDropped', sha256: each.sha256 });
+        return { state: dropped.state, effects: [...dropped.effects, { type: 'dropCheckpoint', record: each }] };
+      }),
+    { state, effects: [] },
+  );
+}
+
+/** The one before it is used instead. */
+export function onCheckpointUnusable(
+  state: CoordinatorState,
+  { sha256, reason }: CoordinatorEvent & { type: 'checkpointUnusable' },
+): Transition {
+  const dropped = writeRecord(state, { type: 'checkpointDropped', sha256 });
+  return {
+    state: dropped.state,
+    effects: [...dropped.effects, notify({ type: 'checkpointUnusable', sha256, reason })],
+  };
+}
+
+export function onCheckpointFailed(
+  state: CoordinatorState,
+  event: CoordinatorEvent & { type: 'checkpointFailed' },
+): Transition {
+  if (state.checkpoint.pending?.id !== event.id) return { state, effects: [] };
+  const effects: CoordinatorEffect[] = [notify({ type: 'notSaved', what: 'a checkpoint', reason: event.reason })];
+  return { state: { ...state, checkpoint: { ...state.checkpoint, pending: undefined } }, effects };
+}

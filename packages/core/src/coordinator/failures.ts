@@ -1,0 +1,95 @@
+// What follows when a worker is lost, fails or crashes: the run ends with a message that names the place, or goes on without it.
+import { type ErrorRecord, isInputError } from '../error/errors.js';
+import type { ToCoordinator } from '../wire/messages.js';
+import { decideWhenAllAcknowledged, requestChange } from './membership-change.js';
+import {
+  andThen,
+  type CoordinatorEffect,
+  type CoordinatorEvent,
+  type CoordinatorState,
+  end,
+  membersOf,
+  nameOf,
+  notify,
+  type Transition,
+  type Worker,
+} from './state.js';
+
+export function onLost(state: CoordinatorState, link: number, reason: string, nowMs: number): Transition {
+  const worker = state.workers.get(link);
+  if (!worker) return { state, effects: [] };
+  const workers = new Map(state.workers);
+  workers.delete(link);
+  const { checkpoint, membership } = state;
+  let next: CoordinatorState = {
+    ...state,
+    workers,
+    checkpoint: checkpoint.pending?.link === link ? { ...checkpoint, pending: undefined } : checkpoint,
+  };
+  const member = membersOf(membership).find(({ workerId }) => workerId === worker.workerId);
+  if (member) next = { ...next, lost: new Map(next.lost).set(worker.workerId, member.ranks) };
+  const left: Transition = { state: next, effects: [notify({ type: 'left', workerId: worker.workerId, reason })] };
+  if (member)
+    return andThen(left, (after) =>
+      requestChange(after, { reason: `${nameOf(worker)} is gone: ${reason}`, boundary: false }, nowMs),
+    );
+  return andThen(left, (after) => decideWhenAllAcknowledged(after, nowMs));
+}
+
+export function onFailed(
+  state: CoordinatorState,
+  worker: Worker,
+  message: ToCoordinator & { type: 'failed' },
+): Transition {
+  const { error, lastGood } = message;
+  const isClear = lastGood !== undefined || isInputError(error.code);
+  const text = isClear ? error.message : `${placeOf(state, worker, message)}: ${error.message}`;
+  const record: ErrorRecord = {
+    code: error.code === 'BUG' ? 'WORKER_FAILED' : (error.code as ErrorRecord['code']),
+    message: text,
+    ...(error.next === undefined ? {} : { next: error.next }),
+    ...(error.stack ? { stack: error.stack } : {}),
+  };
+  const save: CoordinatorEffect[] =
+    lastGood && state.phase ? [{ type: 'saveModel', phase: state.phase.name, model: lastGood, lastGood: true }] : [];
+  return end(state, record, save);
+}
+
+export function onCrashed(
+  state: CoordinatorState,
+  { instance, error }: CoordinatorEvent & { type: 'crashed' },
+): Transition {
+  const workerId = state.names.get(instance);
+  const host = [...state.workers.values()].find((worker) => worker.instance === instance)?.host ?? 'this machine';
+  return end(
+    state,
+    workerId === undefined
+      ? error
+      : { ...error, message: `${placeOf(state, { workerId, host }, {})}: ${error.message}` },
+  );
+}
+
+/** A worker, and what it worked on. */
+function placeOf(
+  state: CoordinatorState,
+  worker: Pick<Worker, 'workerId' | 'host'>,
+  told: { step?: number | undefined; rank?: number | undefined },
+): string {
+  const ranks =
+    membersOf(state.membership).find(({ workerId }) => workerId === worker.workerId)?.ranks ??
+    state.lost.get(worker.workerId);
+  const held =
+    ranks && ranks.hi > ranks.lo
+      ? ranks.hi - ranks.lo === 1
+        ? `rank ${ranks.lo}`
+        : `ranks ${ranks.lo} to ${ranks.hi - 1}`
+      : undefined;
+  const step = told.step ?? (held ? state.phase?.step : undefined);
+  return [
+    nameOf(worker),
+    step === undefined ? undefined : `step ${step}`,
+    told.rank === undefined ? held : `rank ${told.rank}`,
+  ]
+    .filter((part) => part !== undefined)
+    .join(', ');
+}

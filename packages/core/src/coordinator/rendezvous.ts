@@ -1,0 +1,209 @@
+// How workers come in: greeting, refusal, joining, and when there are enough of them to begin or to go on.
+import { invariant, StillhouseError, toErrorRecord } from '../error/errors.js';
+import { limits } from '../error/limits.js';
+import { protocolVersion, type ToCoordinator } from '../wire/messages.js';
+import { onLost } from './failures.js';
+import { askNewcomer, changeIfWanted, pauseAll, phaseNow, releaseIdle } from './membership-change.js';
+import {
+  andThen,
+  fence,
+  type CoordinatorEffect,
+  type CoordinatorState,
+  joinedWorkers,
+  notify,
+  send,
+  type Transition,
+  type Worker,
+  type WorkerInfo,
+} from './state.js';
+
+function reject(state: CoordinatorState, link: number, host: string, error: StillhouseError): Transition {
+  const record = toErrorRecord(error);
+  const workers = new Map(state.workers);
+  workers.delete(link);
+  return {
+    state: { ...state, workers },
+    effects: [
+      notify({ type: 'refused', host, error: record }),
+      send(link, { type: 'rejected', error: record }),
+      { type: 'close', link },
+    ],
+  };
+}
+
+export function onHello(
+  state: CoordinatorState,
+  link: number,
+  message: ToCoordinator & { type: 'hello' },
+  nowMs: number,
+): Transition {
+  const { job, token, term } = state.options;
+  const refuse = (code: 'PROTOCOL_VERSION' | 'TOKEN_REJECTED' | 'RUN_OVER' | 'RUN_FULL', why: string): Transition =>
+    reject(state, link, message.host, new StillhouseError(code, why));
+  if (message.protocol !== protocolVersion)
+    return refuse(
+      'PROTOCOL_VERSION',
+      `the worker speaks protocol ${message.protocol} (stillhouse ${message.version}), this coordinator ${protocolVersion}`,
+    );
+  if (message.token !== token) return refuse('TOKEN_REJECTED', 'the token of the worker is not the one of this run');
+  if (message.runId !== undefined && message.runId !== job.runId)
+    return refuse('RUN_OVER', 'the run that the worker took part in is not the one of this coordinator');
+  // The worker knows a coordinator that came after this one.
+  if (message.term > term) return fence(state, message.term);
+  if (state.workers.size >= limits.workerCount)
+    return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
+  const known = state.workers.get(link);
+  if (known) return welcome(state, known);
+  // The same process over a new link: the old one is dead.
+  const before = [...state.workers.values()].find(({ instance }) => instance === message.instance);
+  const forgotten: Transition = before
+    ? andThen({ state, effects: [{ type: 'close', link: before.link }] }, (next) =>
+        onLost(next, before.link, 'it came back over another connection', nowMs),
+      )
+    : { state, effects: [] };
+  return andThen(forgotten, (next) => admit(next, link, message, nowMs));
+}
+
+function admit(
+  state: CoordinatorState,
+  link: number,
+  message: ToCoordinator & { type: 'hello' },
+  nowMs: number,
+): Transition {
+  const { instance, host } = message;
+  // A worker keeps the name that a coordinator before this one gave it.
+  const isFree = (workerId: string): boolean => ![...state.names.values()].includes(workerId);
+  const named =
+    state.names.get(instance) ??
+    (message.workerId !== undefined && isFree(message.workerId) ? message.workerId : undefined);
+  const workerId = named ?? `w${state.nextWorker}`;
+  const worker: Worker = {
+    link,
+    instance,
+    workerId,
+    host,
+    info: undefined,
+    held: undefined,
+    leaving: false,
+    heardMs: nowMs,
+    beat: undefined,
+    advancedMs: nowMs,
+    toldMs: nowMs,
+    silenceNoted: false,
+    progressedMs: nowMs,
+    slownessNoted: false,
+    stallNoted: false,
+    quarantinedUntilMs: 0,
+  };
+  const next: CoordinatorState = {
+    ...state,
+    nextWorker: Math.max(state.nextWorker, Number(workerId.slice(1)) + 1),
+    names: new Map(state.names).set(instance, workerId),
+    workers: new Map(state.workers).set(link, worker),
+  };
+  return welcome(next, worker);
+}
+
+export function welcome(state: CoordinatorState, worker: Worker): Transition {
+  const { job, meshToken, term } = state.options;
+  const phase = state.phase?.name === 'teacher' && state.phase.isStarted ? state.phase.name : undefined;
+  return {
+    state,
+    effects: [
+      send(worker.link, {
+        type: 'welcome',
+        workerId: worker.workerId,
+        term,
+        meshToken,
+        job,
+        ...(phase ? { phase } : {}),
+      }),
+    ],
+  };
+}
+
+export function onJoin(
+  state: CoordinatorState,
+  worker: Worker,
+  message: ToCoordinator & { type: 'join' },
+  nowMs: number,
+): Transition {
+  const other = joinedWorkers(state).find(({ info }) => info!.fingerprint !== message.fingerprint)?.info;
+  if (other && !state.options.allowMixed) {
+    return reject(
+      state,
+      worker.link,
+      worker.host,
+      new StillhouseError(
+        'FINGERPRINT_MISMATCH',
+        `the worker's engine is ${message.fingerprint}, that of ${other.workerId} ${other.fingerprint}: equal bits cannot be promised`,
+      ),
+    );
+  }
+  if (worker.info) return { state, effects: [] };
+  const { fingerprint, choice, meshAddress, held, leaving } = message;
+  const info: WorkerInfo = { workerId: worker.workerId, host: worker.host, fingerprint, choice, meshAddress };
+  const joined: Worker = { ...worker, info, held, leaving };
+  const next: CoordinatorState = {
+    ...state,
+    workers: new Map(state.workers).set(worker.link, joined),
+    generation: Math.max(state.generation, message.generation),
+  };
+  const effects = [
+    notify({ type: 'joined', worker: info, joined: joinedWorkers(next).length, wanted: state.options.workers }),
+    ...askNewcomer(next, joined),
+  ];
+  return andThen({ state: next, effects }, (after) => beginIfReady(adopt(after, joined, message, nowMs), nowMs));
+}
+
+/** After a restart: takes over a generation whose members are all back and have not stopped, without disturbing it. */
+function adopt(
+  state: CoordinatorState,
+  worker: Worker,
+  message: ToCoordinator & { type: 'join' },
+  nowMs: number,
+): CoordinatorState {
+  const { membership } = state;
+  if (membership.kind !== 'adopting' || !message.running) return state;
+  const reports = new Map(membership.reports).set(worker.workerId, {
+    generation: message.generation,
+    members: message.running,
+  });
+  const generation = Math.max(...[...reports.values()].map((each) => each.generation));
+  const newest = [...reports].filter(([, each]) => each.generation === generation);
+  const [first] = newest;
+  invariant(first, 'a report has just come');
+  const { members } = first[1];
+  const phase = phaseNow(state, nowMs);
+  const ids = new Set(newest.map(([workerId]) => workerId));
+  const isWhole =
+    phase &&
+    members.every(({ workerId }) => ids.has(workerId)) &&
+    joinedWorkers(state).every(({ workerId, held }) => !ids.has(workerId) || held?.phase === phase.name);
+  if (!isWhole) return { ...state, membership: { ...membership, reports } };
+  return {
+    ...state,
+    generation,
+    phase: { ...phase, isStarted: true },
+    membership: { kind: 'running', members, sinceMs: nowMs },
+  };
+}
+
+/** Begins, or goes on, once enough workers are there. */
+export function beginIfReady(state: CoordinatorState, nowMs: number): Transition {
+  const joined = joinedWorkers(state);
+  switch (state.membership.kind) {
+    case 'gathering':
+      if (joined.some(({ leaving }) => leaving)) return releaseIdle(state);
+      return joined.filter(({ leaving }) => !leaving).length < state.options.workers
+        ? { state, effects: [] }
+        : pauseAll(state, { reason: 'all workers are there', boundary: false }, nowMs);
+    case 'adopting':
+      if (state.membership.untilMs > nowMs) return { state, effects: [] };
+      if (joined.some(({ held }) => held))
+        return pauseAll(state, { reason: 'the coordinator was started again', boundary: false }, nowMs);
+      return beginIfReady({ ...state, membership: { kind: 'gathering' }, startedMs: nowMs }, nowMs);
+    default:
+      return changeIfWanted(state, nowMs);
+  }
+}
