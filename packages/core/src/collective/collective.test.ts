@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Collective } from './collective.js';
 import type { MeshFrame } from './frames.js';
 
-type OpFrame = Exclude<MeshFrame, { kind: 'state' }>;
+type OpFrame = Exclude<MeshFrame, { type: 'state' }>;
 
 const out = (): Float32Array => new Float32Array(32);
 const create = (self = 0): Collective =>
@@ -18,8 +18,8 @@ const create = (self = 0): Collective =>
     out: out(),
     op: 0,
   });
-const partial = (change: Partial<MeshFrame & { kind: 'partial' }> = {}): OpFrame => ({
-  kind: 'partial',
+const partial = (change: Partial<MeshFrame & { type: 'partial' }> = {}): OpFrame => ({
+  type: 'partial',
   generation: 1,
   op: 0,
   segment: 0,
@@ -27,16 +27,16 @@ const partial = (change: Partial<MeshFrame & { kind: 'partial' }> = {}): OpFrame
   data: new Float32Array(16),
   ...change,
 });
-const reduced = (change: Partial<MeshFrame & { kind: 'reduced' }> = {}): OpFrame => ({
-  kind: 'reduced',
+const reduced = (change: Partial<MeshFrame & { type: 'reduced' }> = {}): OpFrame => ({
+  type: 'reduced',
   generation: 1,
   op: 0,
   segment: 1,
   data: new Float32Array(16),
   ...change,
 });
-const values = (change: Partial<MeshFrame & { kind: 'values' }> = {}): OpFrame => ({
-  kind: 'values',
+const values = (change: Partial<MeshFrame & { type: 'values' }> = {}): OpFrame => ({
+  type: 'values',
   generation: 1,
   op: 0,
   rank: 2,
@@ -53,7 +53,7 @@ test.each([
   ['a finished segment that is not the sender’s', reduced({ segment: 0 })],
   ['a finished segment of the next operation', reduced({ op: 1 })],
   ['values of a rank that is not the sender’s', values({ rank: 1 })],
-  ['a mark of a member with ranks', { kind: 'mark', generation: 1, op: 0 } as const],
+  ['a mark of a member with ranks', { type: 'mark', generation: 1, op: 0 } as const],
 ])('%s', (_, frame) => {
   expect(() => create().receive(1, frame)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
 });
@@ -102,12 +102,12 @@ test('a spare contributes that it is there, owns a segment, and gets the sum; no
     new Collective({ generation: 1, ranks: 2, members, self, out: sums[self], op: 5 });
   const [worker, spare] = [join(0), join(1)];
   const sent = worker.contributePartials([ones()]);
-  expect(sent.map(({ to, frame }) => [to, frame.kind])).toEqual([[1, 'partial']]);
+  expect(sent.map(({ to, frame }) => [to, frame.type])).toEqual([[1, 'partial']]);
   expect(worker.waitingFor('gradients')).toEqual([1]);
   // The spare has the partial, but has not come so far itself: its buffer is still in use.
   expect(sent.flatMap(({ frame }) => spare.receive(0, frame as OpFrame))).toEqual([]);
   const marks = spare.contributePartials([]);
-  expect(marks.map(({ frame }) => frame.kind)).toEqual(['mark', 'reduced']);
+  expect(marks.map(({ frame }) => frame.type)).toEqual(['mark', 'reduced']);
   const back = marks.flatMap(({ frame }) => worker.receive(1, frame as OpFrame));
   expect(worker.gradientsWhole).toBe(true);
   for (const { frame } of back) spare.receive(0, frame as OpFrame);
@@ -122,6 +122,6 @@ test('a spare contributes that it is there, owns a segment, and gets the sum; no
   );
   expect(worker.values).toBeUndefined();
   expect(worker.waitingFor('values')).toEqual([1]);
-  worker.receive(1, { kind: 'mark', generation: 1, op: 6 });
+  worker.receive(1, { type: 'mark', generation: 1, op: 6 });
   expect(worker.values).toHaveLength(2);
 });

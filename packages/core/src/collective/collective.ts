@@ -5,7 +5,7 @@ import { invariant, StillhouseError } from '../error/errors.js';
 import { finishTree, maximalSubtrees, spanKey, type Span } from './tree.js';
 import type { MeshFrame } from './frames.js';
 
-type OpFrame = Exclude<MeshFrame, { kind: 'state' }>;
+type OpFrame = Exclude<MeshFrame, { type: 'state' }>;
 
 export interface Outgoing {
   /** Index of the member to send to. */
@@ -92,7 +92,7 @@ export class Collective {
         else
           outgoing.push({
             to: owner,
-            frame: { kind: 'partial', generation, op: this.#op, segment: owner, span, data },
+            frame: { type: 'partial', generation, op: this.#op, segment: owner, span, data },
           });
       });
     });
@@ -105,7 +105,7 @@ export class Collective {
     const outgoing: Outgoing[] = this.#mark();
     for (const [rank, data] of values) {
       this.#current.values.set(rank, data);
-      outgoing.push(...this.#toOthers({ kind: 'values', generation, op: this.#op, rank, data }));
+      outgoing.push(...this.#toOthers({ type: 'values', generation, op: this.#op, rank, data }));
     }
     return outgoing;
   }
@@ -121,13 +121,13 @@ export class Collective {
     const refuse = (why: string): never => {
       throw new StillhouseError(
         'PROTOCOL_VIOLATION',
-        `${frame.kind} of operation ${frame.op} from member ${from}: ${why}`,
+        `${frame.type} of operation ${frame.op} from member ${from}: ${why}`,
       );
     };
     if (frame.generation !== generation || frame.op < this.#op) return [];
     if (frame.op > this.#op + 1) refuse(`this worker is at operation ${this.#op}`);
     const inbox = frame.op === this.#op ? this.#current : this.#next;
-    switch (frame.kind) {
+    switch (frame.type) {
       case 'partial': {
         const key = spanKey(frame.span);
         if (frame.segment !== self || frame.data.length !== this.#mine.hi - this.#mine.lo)
@@ -200,7 +200,7 @@ export class Collective {
     const { generation, self } = this.#options;
     if (!isEmpty(this.#owned)) return [];
     this.#current.marks.add(self);
-    return this.#toOthers({ kind: 'mark', generation, op: this.#op });
+    return this.#toOthers({ type: 'mark', generation, op: this.#op });
   }
 
   #reduceIfWhole(): Outgoing[] {
@@ -213,6 +213,6 @@ export class Collective {
     finishTree(ranks, (span) => partials.get(spanKey(span)), data);
     segments.add(self);
     partials.clear();
-    return this.#toOthers({ kind: 'reduced', generation, op: this.#op, segment: self, data });
+    return this.#toOthers({ type: 'reduced', generation, op: this.#op, segment: self, data });
   }
 }

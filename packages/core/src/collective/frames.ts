@@ -6,7 +6,7 @@ import type { Span } from './tree.js';
 export type MeshFrame =
   /** The sender's sum of one subtree, for the segment that the receiver owns. */
   | {
-      readonly kind: 'partial';
+      readonly type: 'partial';
       readonly generation: number;
       readonly op: number;
       readonly segment: number;
@@ -15,7 +15,7 @@ export type MeshFrame =
     }
   /** The finished sum of the sender's segment. */
   | {
-      readonly kind: 'reduced';
+      readonly type: 'reduced';
       readonly generation: number;
       readonly op: number;
       readonly segment: number;
@@ -23,17 +23,17 @@ export type MeshFrame =
     }
   /** Metric sums of one rank. */
   | {
-      readonly kind: 'values';
+      readonly type: 'values';
       readonly generation: number;
       readonly op: number;
       readonly rank: number;
       readonly data: Float64Array;
     }
   /** A member without ranks has reached the operation. */
-  | { readonly kind: 'mark'; readonly generation: number; readonly op: number }
+  | { readonly type: 'mark'; readonly generation: number; readonly op: number }
   /** Bytes [offset, offset + data.length) of the training state of `total` bytes, for a member that lags. */
   | {
-      readonly kind: 'state';
+      readonly type: 'state';
       readonly generation: number;
       readonly offset: number;
       readonly total: number;
@@ -42,7 +42,7 @@ export type MeshFrame =
 
 const headerBytes = 32;
 const magic = 0x53544c31;
-const kinds = ['partial', 'reduced', 'values', 'mark', 'state'] as const;
+const types = ['partial', 'reduced', 'values', 'mark', 'state'] as const;
 
 interface Fields {
   readonly op: number;
@@ -53,13 +53,13 @@ interface Fields {
   readonly data: Float32Array | Float64Array | Uint8Array;
 }
 
-/** [magic, index of the kind, generation, …fields, count of the payload's numbers] */
+/** [magic, index of the type, generation, …fields, count of the payload's numbers] */
 type Header = [number, number, number, number, number, number, number, number];
 
 const nothing = new Uint8Array(0);
 
 function fieldsOf(frame: MeshFrame): Fields {
-  switch (frame.kind) {
+  switch (frame.type) {
     case 'partial':
       return { op: frame.op, place: frame.segment, ...frame.span, data: frame.data };
     case 'reduced':
@@ -79,7 +79,7 @@ const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1 } as co
 export function encodeFrame(frame: MeshFrame): [header: Uint8Array, payload: Uint8Array] {
   const header = new Uint32Array(headerBytes / 4);
   const { op, place, lo, hi, data } = fieldsOf(frame);
-  header.set([magic, kinds.indexOf(frame.kind), frame.generation, op, place, lo, hi, data.length] satisfies Header);
+  header.set([magic, types.indexOf(frame.type), frame.generation, op, place, lo, hi, data.length] satisfies Header);
   return [new Uint8Array(header.buffer), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
 }
 
@@ -91,26 +91,26 @@ export function decodeFrame(bytes: Uint8Array): MeshFrame {
   if (bytes.byteLength < headerBytes) return bad(`${bytes.byteLength} bytes`);
   // Not slice(): a Buffer's slice shares the memory, and with it the offset.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
-  const [found, kindIndex, generation, op, place, lo, hi, count] = [
+  const [found, typeIndex, generation, op, place, lo, hi, count] = [
     ...new Uint32Array(aligned.buffer, aligned.byteOffset, headerBytes / 4),
   ] as Header;
-  const kind = kinds[kindIndex];
-  if (found !== magic || kind === undefined) return bad('unknown kind');
-  if (aligned.byteLength !== headerBytes + count * bytesEach[kind])
+  const type = types[typeIndex];
+  if (found !== magic || type === undefined) return bad('unknown type');
+  if (aligned.byteLength !== headerBytes + count * bytesEach[type])
     return bad(`${aligned.byteLength} bytes for ${count} numbers`);
   const start = aligned.byteOffset + headerBytes;
   const floats = (): Float32Array => new Float32Array(aligned.buffer, start, count);
-  switch (kind) {
+  switch (type) {
     case 'partial':
-      return { kind, generation, op, segment: place, span: { lo, hi }, data: floats() };
+      return { type, generation, op, segment: place, span: { lo, hi }, data: floats() };
     case 'reduced':
-      return { kind, generation, op, segment: place, data: floats() };
+      return { type, generation, op, segment: place, data: floats() };
     case 'values':
-      return { kind, generation, op, rank: place, data: new Float64Array(aligned.buffer, start, count) };
+      return { type, generation, op, rank: place, data: new Float64Array(aligned.buffer, start, count) };
     case 'mark':
-      return { kind, generation, op };
+      return { type, generation, op };
     case 'state':
       if (lo + count > hi) return bad('state beyond its end');
-      return { kind, generation, offset: lo, total: hi, data: aligned.subarray(headerBytes) };
+      return { type, generation, offset: lo, total: hi, data: aligned.subarray(headerBytes) };
   }
 }

@@ -12,7 +12,7 @@ export function onUnreachable(
   nowMs: number,
 ): Transition {
   const { membership } = state;
-  if (message.generation !== state.generation || (membership.kind !== 'running' && membership.kind !== 'starting'))
+  if (message.generation !== state.generation || (membership.type !== 'running' && membership.type !== 'starting'))
     return { state, effects: [] };
   const accused = membership.members[message.peer];
   if (!accused || accused.workerId === worker.workerId) return { state, effects: [] };

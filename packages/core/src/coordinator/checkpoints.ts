@@ -34,7 +34,7 @@ export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transit
   const waitedMs = nowMs - checkpoint.lastMs;
   const bestIsNew =
     phase.epochs.length > checkpoint.epochs && waitedMs >= options.checkpointEveryMs / 4 && isBest(state);
-  const isDue = membership.kind === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
+  const isDue = membership.type === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
   // One that failed, as on a full disk, is tried again after a while.
   const mustSave = leaver !== undefined && waitedMs >= limits.resendMs;
   if (!isDue && !mustSave) return { state, effects: [] };

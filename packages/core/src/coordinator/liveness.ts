@@ -84,7 +84,7 @@ function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): Trans
 
 /** Names a member that works without getting on while others wait for it. */
 export function noteStalling(state: CoordinatorState, nowMs: number): Transition {
-  if (state.membership.kind !== 'running') return { state, effects: [] };
+  if (state.membership.type !== 'running') return { state, effects: [] };
   const { members } = state.membership;
   const byId = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker]));
   const workers = new Map(state.workers);
@@ -111,7 +111,7 @@ export function noteStalling(state: CoordinatorState, nowMs: number): Transition
 const slownessFactor = 2;
 
 export function noteSlow(state: CoordinatorState): Transition {
-  if (state.membership.kind !== 'running') return { state, effects: [] };
+  if (state.membership.type !== 'running') return { state, effects: [] };
   const ids = new Set(state.membership.members.map(({ workerId }) => workerId));
   const timed = [...state.workers.values()].flatMap((worker) =>
     ids.has(worker.workerId) && worker.beat?.rankMs !== undefined ? [{ worker, rankMs: worker.beat.rankMs }] : [],

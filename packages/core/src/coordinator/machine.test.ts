@@ -416,7 +416,7 @@ describe('a coordinator that comes back', () => {
   test('takes over a generation that runs, without a word to its members', () => {
     const coordinator = new Coordinator(2, { term: 2, history }).join(1, back(1)).join(2, back(2));
     expect([...coordinator.sent(1), ...coordinator.sent(2)]).toEqual([]);
-    expect(coordinator.state.membership).toMatchObject({ kind: 'running', members });
+    expect(coordinator.state.membership).toMatchObject({ type: 'running', members });
     // Its own generations are higher than any of the coordinator before.
     expect(coordinator.join(3).sent(1)).toEqual([{ type: 'pause', generation: 2 * 2 ** 16 + 1, boundary: true }]);
   });

@@ -41,8 +41,8 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
   const job = options.history.tuned ? tunedJob(options.job, options.history.tuned) : options.job;
   const membership: MembershipState =
     options.history.term > 0
-      ? { kind: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() }
-      : { kind: 'gathering' };
+      ? { type: 'adopting', untilMs: nowMs + limits.adoptionMs, reports: new Map() }
+      : { type: 'gathering' };
   return {
     options: { ...options, job },
     startedMs: nowMs,
@@ -188,16 +188,16 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
   const state = excuseSilence(before, nowMs);
   const { membership, options } = state;
   // A coordinator before this one died between its last phase and its end.
-  if (membership.kind === 'adopting' && phaseUnderWay(state.history, options.job.recipe) === undefined)
+  if (membership.type === 'adopting' && phaseUnderWay(state.history, options.job.recipe) === undefined)
     return end(state, undefined);
-  if (membership.kind === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
+  if (membership.type === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
     return end(state, {
       code: 'WORKERS_MISSING',
       message: `${joinedWorkers(state).length} of ${options.workers} workers joined within ${options.joinTimeoutMs / 1000} s`,
     });
   }
   // The disk had no room for the model: perhaps it has now.
-  if (membership.kind === 'saving')
+  if (membership.type === 'saving')
     return {
       state,
       effects: [{ type: 'saveModel', phase: membership.record.phase, model: membership.model, lastGood: false }],

@@ -60,7 +60,7 @@ export function pauseAll(
   const { boundary, reason } = change;
   const before = membersOf(state.membership);
   const workers = joinedWorkers(state);
-  const pausing: MembershipState = { kind: 'pausing', boundary, before, acknowledged: new Set(), sinceMs: nowMs };
+  const pausing: MembershipState = { type: 'pausing', boundary, before, acknowledged: new Set(), sinceMs: nowMs };
   const next = update(
     { ...state, generation, membership: pausing, accusations: [] },
     new Set(workers.map(({ workerId }) => workerId)),
@@ -82,7 +82,7 @@ export function requestChange(
   nowMs: number,
 ): Transition {
   const { membership } = state;
-  switch (membership.kind) {
+  switch (membership.type) {
     case 'running':
     case 'waiting':
       return pauseAll(state, change, nowMs);
@@ -100,7 +100,7 @@ export function requestChange(
 
 /** A worker that has joined while others pause is asked as well. */
 export function askNewcomer(state: CoordinatorState, worker: Worker): CoordinatorEffect[] {
-  return state.membership.kind === 'pausing'
+  return state.membership.type === 'pausing'
     ? [send(worker.link, { type: 'pause', generation: state.generation, boundary: state.membership.boundary })]
     : [];
 }
@@ -112,7 +112,7 @@ export function onPaused(
   nowMs: number,
 ): Transition {
   const { membership } = state;
-  if (membership.kind !== 'pausing' || message.generation !== state.generation) return { state, effects: [] };
+  if (membership.type !== 'pausing' || message.generation !== state.generation) return { state, effects: [] };
   const workers = new Map(state.workers).set(worker.link, { ...worker, held: message.held });
   const acknowledged = new Set(membership.acknowledged).add(worker.workerId);
   return decideWhenAllAcknowledged({ ...state, workers, membership: { ...membership, acknowledged } }, nowMs);
@@ -120,7 +120,7 @@ export function onPaused(
 
 export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
-  if (membership.kind !== 'pausing') return { state, effects: [] };
+  if (membership.type !== 'pausing') return { state, effects: [] };
   const asked = joinedWorkers(state);
   if (!asked.every(({ workerId }) => membership.acknowledged.has(workerId))) return { state, effects: [] };
   return resume(state, membership.before, nowMs);
@@ -173,9 +173,9 @@ function resume(state: CoordinatorState, before: readonly Member[], nowMs: numbe
     checkpoint,
   });
   const released = releaseLeavers(state, plan);
-  if (plan.kind === 'wait') {
+  if (plan.type === 'wait') {
     return {
-      state: { ...released.state, phase, membership: { kind: 'waiting' } },
+      state: { ...released.state, phase, membership: { type: 'waiting' } },
       effects: [...released.effects, notify({ type: 'waiting', reason: plan.reason })],
     };
   }
@@ -192,19 +192,19 @@ const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgres
 /** Workers wait while this machine searches for the student's numbers. */
 function waitForTuning(state: CoordinatorState): Transition {
   const reason = 'the search for the student’s numbers';
-  const released = releaseLeavers(state, { kind: 'wait', reason });
+  const released = releaseLeavers(state, { type: 'wait', reason });
   const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
   return {
-    state: { ...released.state, isTuning: true, membership: { kind: 'waiting' } },
+    state: { ...released.state, isTuning: true, membership: { type: 'waiting' } },
     effects: [...released.effects, notify({ type: 'waiting', reason }), ...begin],
   };
 }
 
 /** Who goes away may go once nobody needs its state. While training waits, it hands over to a checkpoint first. */
 function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
-  const needed = new Set(plan.kind === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
+  const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
   const leavers = [...state.workers.values()].filter(
-    (worker) => worker.leaving && !needed.has(worker.workerId) && (plan.kind === 'resume' || !holdsMore(state, worker)),
+    (worker) => worker.leaving && !needed.has(worker.workerId) && (plan.type === 'resume' || !holdsMore(state, worker)),
   );
   const workers = new Map(state.workers);
   for (const { link } of leavers) workers.delete(link);
@@ -223,20 +223,20 @@ const holdsMore = ({ history, phase }: CoordinatorState, { held }: Worker): bool
 
 /** While training waits for workers: the next worker that wants to go, and has to hand over first. */
 export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
-  state.membership.kind === 'waiting'
+  state.membership.type === 'waiting'
     ? [...state.workers.values()].find((worker) => worker.leaving && holdsMore(state, worker))
     : undefined;
 
 /** Those that want to go and do not take part go at once, unless they hold what is kept nowhere else. */
 export function releaseIdle(state: CoordinatorState): Transition {
   const { membership } = state;
-  switch (membership.kind) {
+  switch (membership.type) {
     case 'waiting':
     case 'gathering':
-      return releaseLeavers(state, { kind: 'wait', reason: '' });
+      return releaseLeavers(state, { type: 'wait', reason: '' });
     case 'running':
       return releaseLeavers(state, {
-        kind: 'resume',
+        type: 'resume',
         ops: 0,
         members: membership.members,
         heals: [],
@@ -250,7 +250,7 @@ export function releaseIdle(state: CoordinatorState): Transition {
 
 function start(
   state: CoordinatorState,
-  plan: Plan & { kind: 'resume' },
+  plan: Plan & { type: 'resume' },
   so: { effects: readonly CoordinatorEffect[]; nowMs: number },
 ): Transition {
   const { generation, history } = state;
@@ -277,7 +277,7 @@ function start(
   const idle = joinedWorkers(state)
     .filter(({ workerId }) => !ids.has(workerId))
     .map(({ workerId }) => workerId);
-  const starting: MembershipState = { kind: 'starting', members, resume: message, ready: new Map(), sinceMs: so.nowMs };
+  const starting: MembershipState = { type: 'starting', members, resume: message, ready: new Map(), sinceMs: so.nowMs };
   return {
     state: update({ ...state, membership: starting, dealtMs: so.nowMs }, ids, {
       toldMs: so.nowMs,
@@ -307,7 +307,7 @@ export function onReady(
 ): Transition {
   const { membership, generation } = state;
   const phase = state.phase!;
-  if (membership.kind !== 'starting' || message.generation !== generation) return { state, effects: [] };
+  if (membership.type !== 'starting' || message.generation !== generation) return { state, effects: [] };
   const ready = new Map(membership.ready).set(worker.workerId, message);
   if (ready.size < membership.members.length)
     return { state: { ...state, membership: { ...membership, ready } }, effects: [] };
@@ -333,7 +333,7 @@ export function onReady(
   const running: CoordinatorState = {
     ...state,
     phase: started,
-    membership: { kind: 'running', members, sinceMs: nowMs },
+    membership: { type: 'running', members, sinceMs: nowMs },
   };
   const effects: CoordinatorEffect[] = [
     ...(isFirst
@@ -363,13 +363,13 @@ export function onReady(
 
 /** Whether there are workers that should be members, or members that want to go. */
 function wantedChange(state: CoordinatorState, nowMs: number): string | undefined {
-  if (state.membership.kind !== 'running' && state.membership.kind !== 'waiting') return undefined;
+  if (state.membership.type !== 'running' && state.membership.type !== 'waiting') return undefined;
   const ids = new Set(membersOf(state.membership).map(({ workerId }) => workerId));
   const workers = joinedWorkers(state).filter((worker) => isAble(worker, nowMs));
   const leaver = workers.find((worker) => worker.leaving && ids.has(worker.workerId));
   if (leaver) return `${nameOf(leaver)} leaves`;
   if (state.isTuning) return undefined;
-  if (state.membership.kind === 'waiting')
+  if (state.membership.type === 'waiting')
     return workers.filter((worker) => !worker.leaving).length >=
       workersNeeded(state.phase!.name, state.options.minWorkers)
       ? 'enough workers'
@@ -384,7 +384,7 @@ export function changeIfWanted(state: CoordinatorState, nowMs: number): Transiti
     const reason = wantedChange(next, nowMs);
     return reason === undefined
       ? { state: next, effects: [] }
-      : requestChange(next, { reason, boundary: next.membership.kind === 'running' }, nowMs);
+      : requestChange(next, { reason, boundary: next.membership.type === 'running' }, nowMs);
   });
 }
 
@@ -392,9 +392,9 @@ export function changeIfWanted(state: CoordinatorState, nowMs: number): Transiti
 export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
   if (
-    membership.kind !== 'running' &&
-    membership.kind !== 'starting' &&
-    !(membership.kind === 'pausing' && membership.boundary)
+    membership.type !== 'running' &&
+    membership.type !== 'starting' &&
+    !(membership.type === 'pausing' && membership.boundary)
   )
     return { state, effects: [] };
   const ids = new Set(membersOf(membership).map(({ workerId }) => workerId));
@@ -403,7 +403,7 @@ export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transit
     ({ beat, advancedMs }) => beat && !beat.busy && nowMs - advancedMs > limits.stallTimeoutMs,
   );
   if (!stuck || members.length === 0) return { state, effects: [] };
-  if (membership.kind === 'running' && members.every(({ beat }) => beat!.stage === 'finished'))
+  if (membership.type === 'running' && members.every(({ beat }) => beat!.stage === 'finished'))
     return { state, effects: [] };
   return pauseAll(state, { reason: 'nobody got on', boundary: false }, nowMs);
 }
@@ -411,7 +411,7 @@ export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transit
 /** Moves ranks from slow to fast members, if that makes a step shorter by enough. */
 export function rebalance(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
-  if (membership.kind !== 'running' || nowMs - state.dealtMs < limits.rebalanceIntervalMs)
+  if (membership.type !== 'running' || nowMs - state.dealtMs < limits.rebalanceIntervalMs)
     return { state, effects: [] };
   const beats = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker.beat?.rankMs]));
   const costs = costsOf(membership.members.map(({ workerId }) => beats.get(workerId)));
@@ -449,16 +449,16 @@ function reminder(
 ): ToWorker | undefined {
   const { beat, generation } = at;
   const isMember = membersOf(membership).some(({ workerId }) => workerId === worker.workerId);
-  if (membership.kind === 'pausing' && !membership.acknowledged.has(worker.workerId) && worker.info)
+  if (membership.type === 'pausing' && !membership.acknowledged.has(worker.workerId) && worker.info)
     return { type: 'pause', generation, boundary: membership.boundary };
   if (
-    membership.kind === 'starting' &&
+    membership.type === 'starting' &&
     isMember &&
     !membership.ready.has(worker.workerId) &&
     (beat.stage === 'paused' || beat.stage === 'ready')
   )
     return membership.resume;
-  if (membership.kind === 'running' && isMember && beat.stage === 'ready' && beat.generation === generation)
+  if (membership.type === 'running' && isMember && beat.stage === 'ready' && beat.generation === generation)
     return { type: 'start', generation };
   return undefined;
 }

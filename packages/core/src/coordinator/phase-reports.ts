@@ -73,7 +73,7 @@ const isDone = ({ history, phase }: CoordinatorState): boolean =>
 
 export function onDone(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'done' }): Transition {
   const { phase, membership } = state;
-  if (!phase || message.phase !== phase.name || membership.kind !== 'running') return { state, effects: [] };
+  if (!phase || message.phase !== phase.name || membership.type !== 'running') return { state, effects: [] };
   return {
     state: { ...state, phase: { ...phase, done: new Map(phase.done).set(worker.workerId, message) } },
     effects: [],
@@ -83,7 +83,7 @@ export function onDone(state: CoordinatorState, worker: Worker, message: ToCoord
 /** The phase is over once all its members say so, and every epoch has been reported. */
 export function finishIfDone(state: CoordinatorState, nowMs: number): Transition {
   const { phase, membership } = state;
-  if (!phase || membership.kind !== 'running' || isDone(state)) return { state, effects: [] };
+  if (!phase || membership.type !== 'running' || isDone(state)) return { state, effects: [] };
   const reports = membership.members.flatMap(({ workerId }) => {
     const done = phase.done.get(workerId);
     return done ? [{ workerId, done }] : [];
@@ -125,7 +125,7 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
   return {
     state: {
       ...state,
-      membership: { kind: 'saving', members: membership.members, model, record: phaseRecord },
+      membership: { type: 'saving', members: membership.members, model, record: phaseRecord },
     },
     effects: [{ type: 'saveModel', phase: phase.name, model, lastGood: false }],
   };
@@ -134,8 +134,8 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
 /** The model is on disk: the phase is over for good. */
 export function onModelSaved(state: CoordinatorState, blob: string, nowMs: number): Transition {
   const { membership, phase } = state;
-  if (membership.kind !== 'saving' || !phase) return { state, effects: [] };
-  const running = { kind: 'running', members: membership.members, sinceMs: nowMs } as const;
+  if (membership.type !== 'saving' || !phase) return { state, effects: [] };
+  const running = { type: 'running', members: membership.members, sinceMs: nowMs } as const;
   const written = writeRecord(
     {
       ...state,

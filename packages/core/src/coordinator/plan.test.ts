@@ -32,7 +32,7 @@ test('any candidates', () => {
         const ranks = phase === 'teacher' ? teacherRanks : 1;
         const plan = planGeneration({ phase, ranks, candidates: all, minWorkers, checkpoint: kept });
         const able = all.filter(({ leaving }) => !leaving);
-        if (plan.kind === 'wait') {
+        if (plan.type === 'wait') {
           expect(able.length).toBeLessThan(phase === 'teacher' ? minWorkers : 1);
           return;
         }

@@ -30,9 +30,9 @@ export interface Heal {
 }
 
 export type Plan =
-  | { readonly kind: 'wait'; readonly reason: string }
+  | { readonly type: 'wait'; readonly reason: string }
   | {
-      readonly kind: 'resume';
+      readonly type: 'resume';
       readonly ops: number;
       readonly members: readonly { readonly workerId: string; readonly ranks: Span }[];
       readonly heals: readonly Heal[];
@@ -52,7 +52,7 @@ export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoin
   const needed = workersNeeded(phase, minWorkers);
   if (!first || able.length < needed)
     return {
-      kind: 'wait',
+      type: 'wait',
       reason: `${needed - able.length} more ${needed - able.length === 1 ? 'worker' : 'workers'}`,
     };
   const opsOf = ({ held }: Candidate): number => (held?.phase === phase ? held.ops : -1);
@@ -73,7 +73,7 @@ export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoin
       ? 'from the start'
       : `at operation ${ops}`;
   return {
-    kind: 'resume',
+    type: 'resume',
     ops,
     members: members.map(({ workerId }, index) => ({ workerId, ranks: spans[index] ?? { lo: ranks, hi: ranks } })),
     heals: behind.map((to, i) => ({ to, from: whole[i % whole.length]! })),

@@ -164,7 +164,7 @@ function adopt(
   nowMs: number,
 ): CoordinatorState {
   const { membership } = state;
-  if (membership.kind !== 'adopting' || !message.running) return state;
+  if (membership.type !== 'adopting' || !message.running) return state;
   const reports = new Map(membership.reports).set(worker.workerId, {
     generation: message.generation,
     members: message.running,
@@ -185,14 +185,14 @@ function adopt(
     ...state,
     generation,
     phase: { ...phase, isStarted: true },
-    membership: { kind: 'running', members, sinceMs: nowMs },
+    membership: { type: 'running', members, sinceMs: nowMs },
   };
 }
 
 /** Begins, or goes on, once enough workers are there. */
 export function beginIfReady(state: CoordinatorState, nowMs: number): Transition {
   const joined = joinedWorkers(state);
-  switch (state.membership.kind) {
+  switch (state.membership.type) {
     case 'gathering':
       if (joined.some(({ leaving }) => leaving)) return releaseIdle(state);
       return joined.filter(({ leaving }) => !leaving).length < state.options.workers
@@ -202,7 +202,7 @@ export function beginIfReady(state: CoordinatorState, nowMs: number): Transition
       if (state.membership.untilMs > nowMs) return { state, effects: [] };
       if (joined.some(({ held }) => held))
         return pauseAll(state, { reason: 'the coordinator was started again', boundary: false }, nowMs);
-      return beginIfReady({ ...state, membership: { kind: 'gathering' }, startedMs: nowMs }, nowMs);
+      return beginIfReady({ ...state, membership: { type: 'gathering' }, startedMs: nowMs }, nowMs);
     default:
       return changeIfWanted(state, nowMs);
   }

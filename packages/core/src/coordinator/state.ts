@@ -164,18 +164,18 @@ export interface Worker {
 
 export type MembershipState =
   /** Before the run: until enough workers have joined. */
-  | { readonly kind: 'gathering' }
+  | { readonly type: 'gathering' }
   /** After a restart: until the workers of before are back, or time is up. */
   | {
-      readonly kind: 'adopting';
+      readonly type: 'adopting';
       readonly untilMs: number;
       readonly reports: ReadonlyMap<string, { readonly generation: number; readonly members: readonly Member[] }>;
     }
   /** Too few workers. */
-  | { readonly kind: 'waiting' }
+  | { readonly type: 'waiting' }
   /** Until all have said how far they are. */
   | {
-      readonly kind: 'pausing';
+      readonly type: 'pausing';
       readonly boundary: boolean;
       readonly before: readonly Member[];
       readonly acknowledged: ReadonlySet<string>;
@@ -183,16 +183,16 @@ export type MembershipState =
     }
   /** Until all members have model, links and state. */
   | {
-      readonly kind: 'starting';
+      readonly type: 'starting';
       readonly members: readonly Member[];
       readonly resume: ToWorker & { type: 'resume' };
       readonly ready: ReadonlyMap<string, ToCoordinator & { type: 'ready' }>;
       readonly sinceMs: number;
     }
-  | { readonly kind: 'running'; readonly members: readonly Member[]; readonly sinceMs: number }
+  | { readonly type: 'running'; readonly members: readonly Member[]; readonly sinceMs: number }
   /** The phase is done; its model is being written. */
   | {
-      readonly kind: 'saving';
+      readonly type: 'saving';
       readonly members: readonly Member[];
       readonly model: ExportedModel;
       readonly record: PhaseRecord;
@@ -268,7 +268,7 @@ export const joinedWorkers = (state: CoordinatorState): Worker[] =>
   [...state.workers.values()].filter((worker) => worker.info);
 
 export function membersOf(membership: MembershipState): readonly Member[] {
-  switch (membership.kind) {
+  switch (membership.type) {
     case 'starting':
     case 'running':
     case 'saving':

@@ -32,9 +32,9 @@ test('what is not a whole file is refused', () => {
 
 test('frames survive encoding, also from a misaligned buffer', () => {
   const frames: MeshFrame[] = [
-    { kind: 'partial', generation: 3, op: 9, segment: 1, span: { lo: 2, hi: 4 }, data: Float32Array.of(1.5, -2) },
-    { kind: 'reduced', generation: 3, op: 9, segment: 1, data: Float32Array.of(0.1) },
-    { kind: 'values', generation: 3, op: 9, rank: 2, data: Float64Array.of(0.1, Infinity) },
+    { type: 'partial', generation: 3, op: 9, segment: 1, span: { lo: 2, hi: 4 }, data: Float32Array.of(1.5, -2) },
+    { type: 'reduced', generation: 3, op: 9, segment: 1, data: Float32Array.of(0.1) },
+    { type: 'values', generation: 3, op: 9, rank: 2, data: Float64Array.of(0.1, Infinity) },
   ];
   for (const frame of frames) {
     const bytes = Buffer.concat(encodeFrame(frame));
@@ -45,7 +45,7 @@ test('frames survive encoding, also from a misaligned buffer', () => {
 
 test('a frame that is cut off or unknown is a protocol violation', () => {
   const bytes = Buffer.concat(
-    encodeFrame({ kind: 'reduced', generation: 1, op: 0, segment: 0, data: Float32Array.of(1) }),
+    encodeFrame({ type: 'reduced', generation: 1, op: 0, segment: 0, data: Float32Array.of(1) }),
   );
   for (const bad of [bytes.subarray(0, 10), bytes.subarray(0, bytes.length - 1), Buffer.alloc(40)])
     expect(() => decodeFrame(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));

@@ -66,7 +66,7 @@ export function stateFrames(generation: number, parts: readonly Uint8Array[]): M
   const frames: MeshFrame[] = [];
   for (let offset = 0; offset < total;) {
     const data = partAt(parts, offset);
-    frames.push({ kind: 'state', generation, offset, total, data });
+    frames.push({ type: 'state', generation, offset, total, data });
     offset += data.byteLength;
   }
   return frames;
@@ -79,7 +79,7 @@ export class StateAssembly {
   #received = 0;
 
   /** @returns the bytes, once they are complete */
-  receive({ offset, total, data }: MeshFrame & { kind: 'state' }): Uint8Array | undefined {
+  receive({ offset, total, data }: MeshFrame & { type: 'state' }): Uint8Array | undefined {
     this.#bytes ??= new Uint8Array(total);
     invariant(this.#bytes.byteLength === total, 'all frames belong to one state');
     if (this.#offsets.has(offset)) return undefined;

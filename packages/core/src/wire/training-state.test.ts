@@ -78,7 +78,7 @@ test('the state is the same after its travels, whatever order its frames come in
       (training, arrays, seed) => {
         const buffers = arrays.map((data, i) => ({ name: `b${i}`, data }));
         const frames = stateFrames(7, trainingParts(training, buffers)).map(
-          (frame) => decodeFrame(joinBytes(encodeFrame(frame))) as MeshFrame & { kind: 'state' },
+          (frame) => decodeFrame(joinBytes(encodeFrame(frame))) as MeshFrame & { type: 'state' },
         );
         const assembly = new StateAssembly();
         const order = [...frames.slice(seed % frames.length), ...frames, ...frames]

@@ -49,7 +49,7 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
     training: undefined,
     generation: 0,
     boundary: undefined,
-    activity: { stage: 'idle' },
+    activity: { type: 'idle' },
     leaving: false,
     lastProgressMs: -Infinity,
     progress: 0,
@@ -64,7 +64,7 @@ const violation = (message: string): StillhouseError => new StillhouseError('PRO
 
 /** @param nowMs the clock, for pacing and patience only: it cannot change what is computed */
 export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: number): Transition {
-  if (state.activity.stage === 'stopped') return { state, effects: [] };
+  if (state.activity.type === 'stopped') return { state, effects: [] };
   switch (event.type) {
     case 'opened':
       return greet({ ...state, link: 'greeting', heardMs: nowMs });
@@ -119,11 +119,11 @@ type Result = Exclude<
 function onResult(state: WorkerState, event: Result, nowMs: number): Transition {
   const { activity } = state;
   const isMember =
-    activity.stage === 'preparing' ||
-    activity.stage === 'ready' ||
-    activity.stage === 'running' ||
-    activity.stage === 'finished';
-  if (activity.stage === 'failing' && event.type === 'exported')
+    activity.type === 'preparing' ||
+    activity.type === 'ready' ||
+    activity.type === 'running' ||
+    activity.type === 'finished';
+  if (activity.type === 'failing' && event.type === 'exported')
     return sendFailure(state, { ...activity.message, lastGood: event.model });
   if (!isMember || event.generation !== activity.generation) return { state, effects: [] };
   if (event.type === 'peerLost') {
@@ -132,7 +132,7 @@ function onResult(state: WorkerState, event: Result, nowMs: number): Transition 
       send({ type: 'unreachable', generation, peer: from, linking, reason }),
     ]);
   }
-  if (activity.stage === 'preparing') return onPreparing(state, activity, event);
+  if (activity.type === 'preparing') return onPreparing(state, activity, event);
   switch (event.type) {
     case 'computed':
       return onComputed(state, activity, event, nowMs);
@@ -170,7 +170,7 @@ function greet(state: WorkerState): Transition {
 
 function stop(state: WorkerState, error: ErrorRecord | undefined): Transition {
   return {
-    state: { ...state, activity: { stage: 'stopped' } },
+    state: { ...state, activity: { type: 'stopped' } },
     effects: [
       { type: 'unlink', before: Infinity },
       { type: 'exit', error },
@@ -220,7 +220,7 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   // The first steps say little, and an old measurement nothing: a spare is tried again some time.
   const isTelling = state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
   const rankMs = isTelling ? state.rankMs : undefined;
-  if (activity.stage === 'stopped') return { state, effects: [] };
+  if (activity.type === 'stopped') return { state, effects: [] };
   const { busy, waitingFor } = occupation(state);
   return {
     state,
@@ -228,7 +228,7 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
       send({
         type: 'heartbeat',
         generation,
-        stage: activity.stage,
+        stage: activity.type,
         busy,
         progress,
         waitingFor,
@@ -240,7 +240,7 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
 
 /** Whether this worker works, or else whom it waits for. */
 function occupation({ activity, building, loaded }: WorkerState): { busy: boolean; waitingFor: number[] } {
-  switch (activity.stage) {
+  switch (activity.type) {
     case 'idle':
       return { busy: !loaded || building !== undefined, waitingFor: [] };
     case 'preparing':
@@ -263,16 +263,16 @@ function onLeave(state: WorkerState): Transition {
 }
 
 /** The newest failure is told again to a coordinator that comes back. */
-function sendFailure(state: WorkerState, message: (Activity & { stage: 'failing' })['message']): Transition {
-  return { state: { ...state, activity: { stage: 'failing', message } }, effects: [send(message)] };
+function sendFailure(state: WorkerState, message: (Activity & { type: 'failing' })['message']): Transition {
+  return { state: { ...state, activity: { type: 'failing', message } }, effects: [send(message)] };
 }
 
 function onFailed(state: WorkerState, error: ErrorRecord): Transition {
   const { activity } = state;
-  if (activity.stage === 'failing') return { state, effects: [] };
-  if (error.code === 'LOSS_NOT_FINITE' && (activity.stage === 'running' || activity.stage === 'finished'))
+  if (activity.type === 'failing') return { state, effects: [] };
+  if (error.code === 'LOSS_NOT_FINITE' && (activity.type === 'running' || activity.type === 'finished'))
     return failNotFinite(state, activity, { error });
-  const [only, ...others] = activity.stage === 'running' ? activity.ranks : [];
+  const [only, ...others] = activity.type === 'running' ? activity.ranks : [];
   const rank = others.length === 0 ? only?.rank : undefined;
   return sendFailure(state, {
     type: 'failed',
@@ -329,10 +329,10 @@ function onLoaded(state: WorkerState): Transition {
 }
 
 function join(state: WorkerState): Transition {
-  if (state.building !== undefined && state.activity.stage === 'idle') return { state, effects: [] };
+  if (state.building !== undefined && state.activity.type === 'idle') return { state, effects: [] };
   const { fingerprint, choice, meshAddress } = state.loaded!;
   const { activity, generation, training, leaving } = state;
-  const running = activity.stage === 'running' || activity.stage === 'finished' ? activity.members : undefined;
+  const running = activity.type === 'running' || activity.type === 'finished' ? activity.members : undefined;
   const held = training && { phase: training.phase, ops: training.ops };
   const joined = send({
     type: 'join',
@@ -344,8 +344,8 @@ function join(state: WorkerState): Transition {
     ...(held ? { held } : {}),
     ...(running ? { running: [...running] } : {}),
   });
-  if (activity.stage === 'failing') return { state, effects: [joined, send(activity.message)] };
-  return { state, effects: [joined, ...(activity.stage === 'finished' ? report(activity, state) : [])] };
+  if (activity.type === 'failing') return { state, effects: [joined, send(activity.message)] };
+  return { state, effects: [joined, ...(activity.type === 'finished' ? report(activity, state) : [])] };
 }
 
 /** Reports that the coordinator does not have. */
@@ -355,11 +355,11 @@ function missing(state: WorkerState, known: ToWorker & { type: 'heartbeat' }): W
   const epochs = training.epochs
     .slice(known.epochs, known.epochs + limits.reportsAtOnce)
     .map((each) => send({ type: 'epoch', phase: training.phase, report: each }));
-  return [...epochs, ...(activity.stage === 'finished' && !known.done ? report(activity, state) : [])];
+  return [...epochs, ...(activity.type === 'finished' && !known.done ? report(activity, state) : [])];
 }
 
 function capture(state: WorkerState, id: number): WorkerEffect[] {
-  if (!state.training || state.activity.stage === 'preparing' || isAdoptingState(state.activity)) return [];
+  if (!state.training || state.activity.type === 'preparing' || isAdoptingState(state.activity)) return [];
   return [{ type: 'captureState', id, training: state.training }];
 }
 
@@ -368,33 +368,33 @@ function capture(state: WorkerState, id: number): WorkerEffect[] {
 function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): Transition {
   if (generation < state.generation) return { state, effects: [] };
   // Who cannot go on says so instead: the first member, which was to say it, may be the one that is lost.
-  if (state.activity.stage === 'failing') return { state, effects: [send(state.activity.message)] };
-  const { stage } = state.activity;
-  const isAtWork = stage === 'running' || stage === 'ready' || stage === 'preparing' || stage === 'finished';
+  if (state.activity.type === 'failing') return { state, effects: [send(state.activity.message)] };
+  const { type } = state.activity;
+  const isAtWork = type === 'running' || type === 'ready' || type === 'preparing' || type === 'finished';
   // The pause of the generation that this worker is in already is an old one; one that it waits in is asked for again.
   if (generation === state.generation && isAtWork) return { state, effects: [] };
-  if (boundary && stage === 'running') return { state: { ...state, boundary: generation }, effects: [] };
+  if (boundary && type === 'running') return { state: { ...state, boundary: generation }, effects: [] };
   const isAdopting = isAdoptingState(state.activity);
   const paused: WorkerState = {
     ...state,
     generation,
     boundary: undefined,
-    activity: { stage: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) },
+    activity: { type: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) },
   };
   // Between two states a worker has nothing to tell.
   return isAdopting ? { state: paused, effects: [] } : acknowledge(paused);
 }
 
 const isAdoptingState = (activity: Activity): boolean =>
-  (activity.stage === 'preparing' && activity.asked === 'adopt') ||
-  (activity.stage === 'paused' && activity.isAdopting === true);
+  (activity.type === 'preparing' && activity.asked === 'adopt') ||
+  (activity.type === 'paused' && activity.isAdopting === true);
 
 /** Weights and optimiser are other ones now, whatever has been decided meanwhile. */
 function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): Transition {
   const { activity } = state;
-  if (activity.stage === 'paused' && activity.isAdopting)
-    return acknowledge({ ...state, activity: { stage: 'paused', reason: activity.reason } });
-  if (activity.stage !== 'preparing' || activity.generation !== event.generation) return { state, effects: [] };
+  if (activity.type === 'paused' && activity.isAdopting)
+    return acknowledge({ ...state, activity: { type: 'paused', reason: activity.reason } });
+  if (activity.type !== 'preparing' || activity.generation !== event.generation) return { state, effects: [] };
   return proceed(state, { ...activity, assembly: undefined, bytes: undefined, asked: 'nothing' });
 }
 
@@ -402,8 +402,8 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): T
   const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
   const { activity, training } = state;
   if (generation !== state.generation) return { state, effects: [] };
-  if (activity.stage === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
-  if (activity.stage !== 'paused' || activity.isAdopting) return { state, effects: [] };
+  if (activity.type === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
+  if (activity.type !== 'paused' || activity.isAdopting) return { state, effects: [] };
   const self = members.findIndex((member) => member.workerId === state.workerId);
   if (self < 0 || !state.job) throw violation('resumed without being a member');
   const job = tuned ? tunedJob(state.job, tuned) : state.job;
@@ -434,7 +434,7 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): T
       ...state,
       job,
       ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }),
-      activity: { ...preparing, stage: 'preparing' },
+      activity: { ...preparing, type: 'preparing' },
     },
     effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
   };
@@ -442,8 +442,8 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): T
 
 function onBuilt(state: WorkerState): Transition {
   const { activity } = state;
-  if (activity.stage === 'preparing') return proceed(state, activity);
-  return activity.stage === 'idle' && state.link === 'up' ? join(state) : { state, effects: [] };
+  if (activity.type === 'preparing') return proceed(state, activity);
+  return activity.type === 'idle' && state.link === 'up' ? join(state) : { state, effects: [] };
 }
 
 function onPreparing(state: WorkerState, preparing: Preparing, event: Result): Transition {
@@ -453,7 +453,7 @@ function onPreparing(state: WorkerState, preparing: Preparing, event: Result): T
     case 'fetched':
       return proceed(state, { ...preparing, bytes: event.bytes });
     case 'frame': {
-      if (event.frame.kind !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
+      if (event.frame.type !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
       return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
     }
     case 'notAdopted':
@@ -483,7 +483,7 @@ function onPreparing(state: WorkerState, preparing: Preparing, event: Result): T
 function proceed(state: WorkerState, preparing: Preparing): Transition {
   const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
   const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => ({
-    state: { ...state, activity: { ...next, stage: 'preparing' } },
+    state: { ...state, activity: { ...next, type: 'preparing' } },
     effects,
   });
   if (state.built?.phase.name !== phase.name || !state.training) return wait(preparing);
@@ -535,7 +535,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     weightsSha256,
   };
   const hashes = { stateSha256, weightsSha256 };
-  return { state: { ...state, activity: { ...run, stage: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
+  return { state: { ...state, activity: { ...run, type: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
 }
 
 function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256: string }): WorkerEffect {
@@ -550,8 +550,8 @@ function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256
 
 function onStart(state: WorkerState, generation: number): Transition {
   const { activity } = state;
-  if (activity.stage !== 'ready' || activity.generation !== generation) return { state, effects: [] };
+  if (activity.type !== 'ready' || activity.generation !== generation) return { state, effects: [] };
   const { hashes, ...run } = activity;
   // The first step of a generation is told at once.
-  return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, stage: 'running' } }, run, []);
+  return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, type: 'running' } }, run, []);
 }

@@ -26,12 +26,12 @@ const framesOf = (run: Running, frames: readonly Outgoing[]): WorkerEffect[] =>
 
 const withRun = (state: WorkerState, run: Running): WorkerState => ({
   ...state,
-  activity: { ...run, stage: run.task === 'finish' ? 'finished' : 'running' },
+  activity: { ...run, type: run.task === 'finish' ? 'finished' : 'running' },
 });
 
 /** Stops and waits for a change of membership; acknowledges it if it has been announced. */
 export function park(state: WorkerState, reason: string, effects: readonly WorkerEffect[]): Transition {
-  const parked: WorkerState = { ...state, activity: { stage: 'paused', reason } };
+  const parked: WorkerState = { ...state, activity: { type: 'paused', reason } };
   return state.boundary === undefined
     ? { state: parked, effects }
     : acknowledge({ ...parked, generation: state.boundary, boundary: undefined }, effects);
@@ -194,7 +194,7 @@ export function onOpFrame(
   event: WorkerEvent & { type: 'frame' },
   nowMs: number,
 ): Transition {
-  if (event.frame.kind === 'state') return { state, effects: [] };
+  if (event.frame.type === 'state') return { state, effects: [] };
   return settle(state, run, framesOf(run, run.collective.receive(event.from, event.frame)), nowMs);
 }
 
@@ -203,10 +203,10 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
   const { collective, contributed, task } = run;
   const stays: Transition = {
     state:
-      state.activity.stage === 'ready' ? { ...state, activity: { ...state.activity, ...run } } : withRun(state, run),
+      state.activity.type === 'ready' ? { ...state, activity: { ...state.activity, ...run } } : withRun(state, run),
     effects,
   };
-  if (state.activity.stage !== 'running' || !contributed) return stays;
+  if (state.activity.type !== 'running' || !contributed) return stays;
   if (task === 'step' && collective.gradientsWhole) return finishStep(state, run, effects, nowMs);
   if (task === 'evaluate' && collective.values) return finishEpoch(state, run, effects, collective.values);
   if (task === 'test' && collective.values) return finishTest(state, run, effects, collective.values);
@@ -282,6 +282,6 @@ export function failNotFinite(
   failure: { error: ErrorRecord; rank?: number },
 ): Transition {
   const message = { type: 'failed', step: state.training!.step, ...failure } as const;
-  const failing: WorkerState = { ...state, activity: { stage: 'failing', message } };
+  const failing: WorkerState = { ...state, activity: { type: 'failing', message } };
   return { state: failing, effects: run.self === 0 ? [{ type: 'export', generation: run.generation }] : [] };
 }

@@ -177,14 +177,14 @@ export interface Running extends Membership {
 }
 
 export type Activity =
-  | { readonly stage: 'idle' }
+  | { readonly type: 'idle' }
   /** Has stopped for a change of membership, or waits for one: a step at which all were to stop is done, or a link broke. */
-  | { readonly stage: 'paused'; readonly reason: string; readonly isAdopting?: boolean }
-  | ({ readonly stage: 'preparing' } & Preparing)
-  | ({ readonly stage: 'ready' } & Running & { readonly hashes: { stateSha256: string; weightsSha256: string } })
-  | ({ readonly stage: 'running' | 'finished' } & Running)
-  | { readonly stage: 'failing'; readonly message: ToCoordinator & { type: 'failed' } }
-  | { readonly stage: 'stopped' };
+  | { readonly type: 'paused'; readonly reason: string; readonly isAdopting?: boolean }
+  | ({ readonly type: 'preparing' } & Preparing)
+  | ({ readonly type: 'ready' } & Running & { readonly hashes: { stateSha256: string; weightsSha256: string } })
+  | ({ readonly type: 'running' | 'finished' } & Running)
+  | { readonly type: 'failing'; readonly message: ToCoordinator & { type: 'failed' } }
+  | { readonly type: 'stopped' };
 
 export interface WorkerIdentity {
   /** Random, chosen by the process. */

@@ -34,7 +34,7 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
   return {
     at: at.time,
     pid: at.pid,
-    state: state.membership.kind,
+    state: state.membership.type,
     generation: state.generation,
     phase: state.phase?.name,
     step: state.phase?.step ?? 0,
