@@ -1,9 +1,14 @@
 // Seeded clusters with everything that can go wrong: the bits, the rows, the generations and the end must hold.
 import { expect, test } from 'vitest';
 import { replayCommand, simulate } from './cluster.js';
+import { pinned } from './pinned.js';
 import { scenarioOf } from './scenario.js';
 
 const seeds = 3000;
+
+test.each(pinned)('seed $seed, which found $found', async ({ seed }) => {
+  expect((await simulate(scenarioOf(seed))).problems).toEqual([]);
+});
 
 test(`${seeds} seeded clusters give the reference's bits, use every row once, and end`, async () => {
   const failures: string[] = [];
