@@ -13,7 +13,7 @@ const floors = {
   datasets: [['file'], ['block', 'fetch', 'row'], ['table', 'tensor'], ['source'], ['prepare']],
   worker: [
     ['backend', 'flat', 'block', 'checkpoint', 'augment'],
-    ['model', 'loss'],
+    ['model'],
     ['objective'],
     ['distill'],
     ['engine'],

@@ -92,25 +92,35 @@ export {
   type RunRecord,
   type TunedRecord,
 } from './job/run-record.js';
-export { inUnits, softmax, type Prediction, type PredictionContext } from './loss/prediction.js';
+export {
+  defineLoss,
+  outputsFor,
+  type HardLoss,
+  type LabelKind,
+  type Loss,
+  type LossDefinition,
+  type LossFacts,
+  type LossRow,
+  type SoftLoss,
+  type Tf,
+} from './loss/define-loss.js';
+export { huberOf } from './loss/huber.js';
+export { lossOf, type LossName } from './loss/losses.js';
+export { inUnits, softmax, type Prediction, type PredictionContext, type TargetScale } from './loss/prediction.js';
+export { oneHot, sharedOutputs, softmaxDivergence } from './loss/softmax-cross-entropy.js';
 export { fitTemperature, type Calibration } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
 export {
   addRows,
   emptySums,
   finishMetrics,
-  huberDelta,
-  isClassification,
   metricsOf,
-  outputsFor,
   smallerIsBetter,
-  targetCount,
   totalMetrics,
   type Metrics,
   type MetricSums,
-  type TargetScale,
 } from './metric/metrics.js';
-export type { LossName, MetricName } from './metric/names.js';
+export type { MetricName } from './metric/names.js';
 export { estimate, type Estimate } from './metric/statistics.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger } from './order/ledger.js';
 export { epochOrder, type EpochOrder } from './order/order.js';

@@ -1,6 +1,6 @@
 // The table at the end of a run: teacher, student, and the same student trained without a teacher.
 import {
-  isClassification,
+  lossOf,
   metricsOf,
   teacherTestOf,
   type Metrics,
@@ -49,7 +49,7 @@ export function markdownTable(rows: readonly (readonly string[])[]): string {
 }
 
 export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] =>
-  recipe.metrics ?? metricsOf(recipe.loss).slice(0, 3);
+  recipe.metrics ?? metricsOf(lossOf(recipe.loss)).slice(0, 3);
 
 export function summaryTable(record: RunRecord, recipe: Recipe): string {
   const metrics = shownMetrics(recipe);
@@ -92,7 +92,7 @@ function warningsOf(record: RunRecord, recipe: Recipe): string[] {
       `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`,
     ];
   const r2 = teacher?.r2;
-  if (!isClassification(recipe.loss) && typeof r2 === 'number' && r2 <= 0) {
+  if (lossOf(recipe.loss).labels === 'numbers' && typeof r2 === 'number' && r2 <= 0) {
     return [
       `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`,
     ];

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { datasetOf, isClassification, StillhouseError, weightFormats, type PhaseName } from '@stillhouse/core';
+import { datasetOf, lossOf, StillhouseError, weightFormats, type PhaseName } from '@stillhouse/core';
 import { installedEngines } from '@stillhouse/native';
 import { compress, type CompressTask } from 'stillhouse';
 import { compressMarkdown, compressTable, drawPareto } from 'stillhouse';
@@ -26,7 +26,7 @@ async function taskOf(folder: string, { model, recipeFolder }: Options): Promise
     dataset: { blocks },
   } = await openData(run, recipeFolder);
   const dataset = datasetOf(job.dataset, name);
-  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: run.recipe.loss } };
+  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: lossOf(run.recipe.loss) } };
 }
 
 export function addCompress(program: Command): void {
@@ -59,7 +59,9 @@ Example:
       const tasks: CompressTask[] = [];
       for (const folder of folders) tasks.push(await taskOf(folder, options));
       const tested = new Set(
-        tasks.map(({ test: { dataset, loss } }) => JSON.stringify([isClassification(loss), dataset.sets.test!.blocks])),
+        tasks.map(({ test: { dataset, loss } }) =>
+          JSON.stringify([loss.labels !== 'numbers', dataset.sets.test!.blocks]),
+        ),
       );
       if (tested.size > 1)
         throw new StillhouseError(

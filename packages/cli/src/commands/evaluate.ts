@@ -1,6 +1,14 @@
 // stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
 import { Option, type Command } from 'commander';
-import { datasetOf, finishMetrics, limits, StillhouseError, type Metrics, type PhaseName } from '@stillhouse/core';
+import {
+  datasetOf,
+  finishMetrics,
+  limits,
+  lossOf,
+  StillhouseError,
+  type Metrics,
+  type PhaseName,
+} from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker';
 import { alignColumns, formatTest, shownMetrics } from 'stillhouse';
@@ -36,7 +44,7 @@ Example:
         const { model } = await openModel(run, name);
         const seen = datasetOf(job.dataset, name);
         const reader = new BlockReader(seen, async (hash) => (await dataset.blocks.read(hash))!, limits.keptBlockBytes);
-        const { loss } = run.recipe;
+        const loss = lossOf(run.recipe.loss);
         results.set(
           name,
           finishMetrics(

@@ -1,6 +1,6 @@
 // stillhouse generations: students that teach the next ones.
 import type { Command } from 'commander';
-import { metricsOf } from '@stillhouse/core';
+import { lossOf, metricsOf } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker';
 import { generations } from 'stillhouse';
 import { loadRecipe } from 'stillhouse';
@@ -41,7 +41,7 @@ Example:
       const abort = new AbortController();
       const file = await loadRecipe(path, options.set);
       const { recipe } = file;
-      const metric = recipe.metrics?.[0] ?? metricsOf(recipe.loss)[0];
+      const metric = recipe.metrics?.[0] ?? metricsOf(lossOf(recipe.loss))[0];
       const done = await withInterrupt(
         () => abort.abort(),
         () =>

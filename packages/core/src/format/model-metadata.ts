@@ -1,6 +1,6 @@
 // What is stored beside a model (userDefinedMetadata.stillhouse of model.json) so that others can feed it and read its outputs.
 import type { TargetScale } from '../loss/prediction.js';
-import type { LossName } from '../metric/names.js';
+import type { LossName } from '../loss/losses.js';
 import type { FittedColumn } from './columns.js';
 
 export interface ModelMetadata {

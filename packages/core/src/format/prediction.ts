@@ -8,7 +8,7 @@ import {
   type Prediction,
   type PredictionContext,
 } from '../loss/prediction.js';
-import type { LossName } from '../metric/names.js';
+import type { LossName } from '../loss/losses.js';
 import type { ModelMetadata } from './model-metadata.js';
 
 const readers: Readonly<Record<LossName, (outputs: readonly number[], context: PredictionContext) => Prediction>> = {

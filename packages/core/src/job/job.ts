@@ -1,7 +1,8 @@
 // What every process of a run knows: the recipe, the shape of the data, and the phases that follow from them.
 import { hashName, hashWords } from '../random/random.js';
 import type { FittedColumn } from '../format/columns.js';
-import type { TargetScale } from '../metric/metrics.js';
+import type { LossName } from '../loss/losses.js';
+import type { TargetScale } from '../loss/prediction.js';
 import { invariant } from '../error/errors.js';
 import {
   isTrained,
@@ -12,7 +13,6 @@ import {
   type TrainedTeacherConfig,
   type TrainingConfig,
 } from '../recipe/schema.js';
-import type { LossName } from '../metric/names.js';
 import { ledgerDigest } from '../order/ledger.js';
 import type { Segment } from '../order/row.js';
 import { drawnLedger } from '../order/sampling.js';

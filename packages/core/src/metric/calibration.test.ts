@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { fitTemperature } from './calibration.js';
+import { lossOf } from '../loss/losses.js';
 import { addRows, emptySums, finishMetrics } from './metrics.js';
 import { gaussian, randomStream } from '../random/random.js';
 
@@ -26,7 +27,7 @@ function drawn(
 }
 
 test.each([0.3, 1, 3])('logits that are %d times too large are divided by that, and are calibrated then', (factor) => {
-  const { temperature, before, after, rows } = fitTemperature('softmaxCrossEntropy', drawn(20_000, 5, factor));
+  const { temperature, before, after, rows } = fitTemperature(lossOf('softmaxCrossEntropy'), drawn(20_000, 5, factor));
   expect(rows).toBe(20_000);
   expect(temperature / factor).toBeGreaterThan(0.95);
   expect(temperature / factor).toBeLessThan(1.05);
@@ -40,7 +41,7 @@ test('independent classes', () => {
   const rows = 20_000;
   const outputs = Float32Array.from({ length: rows }, () => 2 * gaussian(next));
   const labels = outputs.map((z) => (next() < 1 / (1 + Math.exp(-z)) ? 1 : 0));
-  const { temperature, after } = fitTemperature('binaryCrossEntropy', {
+  const { temperature, after } = fitTemperature(lossOf('binaryCrossEntropy'), {
     outputs: outputs.map((z) => 4 * z),
     outputCount: 1,
     labels,
@@ -51,14 +52,14 @@ test('independent classes', () => {
 });
 
 test('the expected calibration error, by hand', () => {
-  const sums = emptySums('softmaxCrossEntropy', 2);
+  const sums = emptySums(lossOf('softmaxCrossEntropy'), 2);
   // Probabilities 0.9 (right, wrong) and 0.6 (right): |0.5 − 0.9|·2/3 + |1 − 0.6|·1/3.
   const logit = (p: number): number => Math.log(p / (1 - p));
-  addRows(sums, 'softmaxCrossEntropy', {
+  addRows(sums, lossOf('softmaxCrossEntropy'), {
     rows: 3,
     outputCount: 2,
     outputs: Float32Array.from([logit(0.9), 0, logit(0.9), 0, 0, logit(0.6)]),
     labels: Float32Array.from([0, 1, 1]),
   });
-  expect(finishMetrics('softmaxCrossEntropy', sums).ece).toBeCloseTo((0.4 * 2 + 0.4) / 3, 6);
+  expect(finishMetrics(lossOf('softmaxCrossEntropy'), sums).ece).toBeCloseTo((0.4 * 2 + 0.4) / 3, 6);
 });

@@ -1,13 +1,13 @@
 // Temperature scaling: one number by which a model's logits are divided so that its probabilities are those of its hits
 // (Guo et al. 2017, section 4.2).
+import type { Loss } from '../loss/define-loss.js';
 import { addRows, emptySums, finishMetrics } from './metrics.js';
-import type { LossName } from './names.js';
 
 export interface LabelledOutputs {
   /** Logits [rows, outputCount]. */
   readonly outputs: Float32Array;
   readonly outputCount: number;
-  /** Class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount]. */
+  /** Class indices [rows], or targets [rows, outputCount]. */
   readonly labels: Float32Array;
   readonly rows: number;
 }
@@ -25,7 +25,7 @@ const range = [-3, 4] as const;
 const golden = (Math.sqrt(5) - 1) / 2;
 
 /** The temperature of the least mean loss, found by golden sections of its logarithm: the loss is convex in 1/T. */
-export function fitTemperature(loss: LossName, { outputs, ...batch }: LabelledOutputs): Calibration {
+export function fitTemperature(loss: Loss, { outputs, ...batch }: LabelledOutputs): Calibration {
   const at = (temperature: number): { loss: number; ece: number; rows: number } => {
     const sums = emptySums(loss, batch.outputCount);
     addRows(sums, loss, { ...batch, outputs: outputs.map((value) => value / temperature) });

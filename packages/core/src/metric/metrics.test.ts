@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { addRows, emptySums, finishMetrics } from './metrics.js';
-import type { LossName } from './names.js';
+import { lossOf, type LossName } from '../loss/losses.js';
 
 function metricsOfRows(
-  loss: LossName,
+  name: LossName,
   outputCount: number,
   rows: { outputs: number[]; labels: number[] }[],
 ): ReturnType<typeof finishMetrics> {
+  const loss = lossOf(name);
   const sums = emptySums(loss, outputCount);
   for (const { outputs, labels } of rows)
     addRows(sums, loss, {
@@ -44,15 +45,15 @@ test('regression metrics of several outputs are means over them, in the targetsâ
     { outputs: [1, 0], labels: [0, 1] },
     { outputs: [2, 2], labels: [4, 2] },
   ];
-  const sums = emptySums('mse', 2);
+  const sums = emptySums(lossOf('mse'), 2);
   for (const { outputs, labels } of rows)
-    addRows(sums, 'mse', {
+    addRows(sums, lossOf('mse'), {
       rows: 1,
       outputs: Float32Array.from(outputs),
       outputCount: 2,
       labels: Float32Array.from(labels),
     });
-  const metrics = finishMetrics('mse', sums, [
+  const metrics = finishMetrics(lossOf('mse'), sums, [
     { mean: 5, deviation: 10 },
     { mean: 0, deviation: 1 },
   ]);
@@ -91,9 +92,9 @@ test('sums of parts add up to the sums of the whole', () => {
   const rows = Array.from({ length: 10 }, (_, i) => ({ outputs: [i / 7, i], labels: [i / 5, 1] }));
   const whole = metricsOfRows('mse', 2, rows);
   const sums = [rows.slice(0, 3), rows.slice(3)].map((part) => {
-    const total = emptySums('mse', 2);
+    const total = emptySums(lossOf('mse'), 2);
     for (const { outputs, labels } of part)
-      addRows(total, 'mse', {
+      addRows(total, lossOf('mse'), {
         rows: 1,
         outputs: Float32Array.from(outputs),
         outputCount: 2,
@@ -103,7 +104,7 @@ test('sums of parts add up to the sums of the whole', () => {
   });
   expect(
     finishMetrics(
-      'mse',
+      lossOf('mse'),
       sums[0].map((value, i) => value + sums[1][i]),
     ).r2,
   ).toBeCloseTo(whole.r2!, 12);

@@ -1,16 +1,10 @@
 // Metrics from a model's outputs, as sums that add up over rows and ranks. Doubles; no engine involved.
-import type { LossName, MetricName } from './names.js';
+import { targetCount, type LabelKind, type Loss, type LossFacts, type LossRow } from '../loss/define-loss.js';
+import type { TargetScale } from '../loss/prediction.js';
+import { logSumExp } from '../loss/softmax-cross-entropy.js';
+import type { MetricName } from './names.js';
 
-/** A target y was trained on as (y − mean) / deviation. */
-export interface TargetScale {
-  readonly mean: number;
-  readonly deviation: number;
-}
-
-/** The Huber loss's transition point, as in the recipe's `huber`. */
-export const huberDelta = 1;
-
-/** Sums over rows: [rows, loss, correct, then for each bin of confidence: count, confidence, hits, then for each output, or target of `gaussian`: squared error, absolute error, y, y²]. */
+/** Sums over rows: [rows, loss, correct, then for each bin of confidence: count, confidence, hits, then for each target: squared error, absolute error, y, y²]. */
 export type MetricSums = Float64Array;
 /** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
 const confidenceBins = 15;
@@ -19,27 +13,8 @@ const binsAt = 3;
 const fixedSums = binsAt + sumsPerBin * confidenceBins;
 const sumsPerOutput = 4;
 
-export function emptySums(loss: LossName, outputs: number): MetricSums {
+export function emptySums(loss: LossFacts, outputs: number): MetricSums {
   return new Float64Array(fixedSums + sumsPerOutput * targetCount(loss, outputs));
-}
-
-/** How many outputs a model of so many targets has: with `gaussian` a mean for each, and behind these a log-variance for each. */
-export const outputsFor = (loss: LossName, targets: number): number => (loss === 'gaussian' ? 2 * targets : targets);
-
-/** Of how many targets so many outputs speak: what `outputsFor` is the inverse of. */
-export const targetCount = (loss: LossName, outputs: number): number => (loss === 'gaussian' ? outputs / 2 : outputs);
-
-/** log Σ exp(z/T), shifted by the maximum. */
-function logSumExp(logits: Float32Array, offset: number, outputs: number): number {
-  let max = -Infinity;
-  for (let k = 0; k < outputs; k++) max = Math.max(max, logits[offset + k]);
-  let sum = 0;
-  for (let k = 0; k < outputs; k++) sum += Math.exp(logits[offset + k] - max);
-  return max + Math.log(sum);
-}
-
-export function isClassification(loss: LossName): boolean {
-  return loss === 'softmaxCrossEntropy' || loss === 'binaryCrossEntropy';
 }
 
 /** Counts a prediction into the bin of its confidence. */
@@ -61,87 +36,66 @@ function calibrationError(sums: MetricSums): number {
   return distance / count;
 }
 
-/** The metrics that a loss has, the headline one first. */
-export function metricsOf(loss: LossName): MetricName[] {
-  return isClassification(loss) ? ['errors', 'accuracy', 'loss', 'ece'] : ['r2', 'rmse', 'mae', 'loss'];
+function addErrors(sums: MetricSums, { outputs, labels }: LossRow): void {
+  for (let k = 0; k < labels.length; k++) {
+    const y = labels[k];
+    const error = outputs[k] - y;
+    const at = fixedSums + sumsPerOutput * k;
+    sums[at] += error * error;
+    sums[at + 1] += Math.abs(error);
+    sums[at + 2] += y;
+    sums[at + 3] += y * y;
+  }
 }
 
-/** Loss of one row, mean over its targets; outputs are logits for classification. */
-function rowLoss(
-  loss: LossName,
-  row: {
-    outputs: Float32Array;
-    outputOffset: number;
-    outputCount: number;
-    labels: Float32Array;
-    labelOffset: number;
-    labelCount: number;
-  },
-): number {
-  const { outputs, outputOffset, outputCount, labels, labelOffset, labelCount } = row;
-  if (loss === 'softmaxCrossEntropy')
-    return logSumExp(outputs, outputOffset, outputCount) - outputs[outputOffset + labels[labelOffset]];
-  let sum = 0;
-  for (let k = 0; k < labelCount; k++) {
-    const z = outputs[outputOffset + k];
-    const y = labels[labelOffset + k];
-    const error = Math.abs(z - y);
-    if (loss === 'binaryCrossEntropy') sum += Math.max(z, 0) - z * y + Math.log1p(Math.exp(-Math.abs(z)));
-    else if (loss === 'mse') sum += error * error;
-    else if (loss === 'mae') sum += error;
-    else if (loss === 'gaussian') {
-      const logVariance = outputs[outputOffset + labelCount + k];
-      sum += 0.5 * (error * error * Math.exp(-logVariance) + logVariance);
-    } else sum += error <= huberDelta ? 0.5 * error * error : huberDelta * (error - 0.5 * huberDelta);
-  }
-  return sum / labelCount;
+/** The metrics that a loss has, the headline one first. */
+export function metricsOf(loss: LossFacts): MetricName[] {
+  return loss.labels !== 'numbers' ? ['errors', 'accuracy', 'loss', 'ece'] : ['r2', 'rmse', 'mae', 'loss'];
 }
+
+/** What a row adds beside its loss, by the kind of its labels. */
+const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => void>> = {
+  class(sums, { outputs, labels }) {
+    let best = 0;
+    for (let k = 1; k < outputs.length; k++) if (outputs[k] > outputs[best]) best = k;
+    const isRight = best === labels[0];
+    sums[2] += isRight ? 1 : 0;
+    addConfidence(sums, Math.exp(outputs[best] - logSumExp(outputs)), isRight);
+  },
+  binary(sums, row) {
+    let correct = 1;
+    for (let k = 0; k < row.labels.length; k++) {
+      const isRight = row.outputs[k] > 0 === row.labels[k] > 0.5;
+      if (!isRight) correct = 0;
+      addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(row.outputs[k]))), isRight);
+    }
+    addErrors(sums, row);
+    sums[2] += correct;
+  },
+  numbers: addErrors,
+};
 
 /**
- * Adds rows to `sums`, but for those of classes that the model does not know.
+ * Adds rows to `sums`, except those of classes that the model does not know.
  * @param outputs model outputs [rows, outputCount]
- * @param labels class indices [rows] for softmaxCrossEntropy, else targets [rows, outputCount], half as many for gaussian
+ * @param labels class indices [rows], or targets [rows, targets]
  */
 export function addRows(
   sums: MetricSums,
-  loss: LossName,
+  loss: Loss,
   batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array },
 ): void {
   const { rows, outputs, outputCount, labels } = batch;
-  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : targetCount(loss, outputCount);
+  const labelCount = loss.labels === 'class' ? 1 : targetCount(loss, outputCount);
   for (let i = 0; i < rows; i++) {
-    const outputOffset = i * outputCount;
-    const labelOffset = i * labelCount;
-    if (loss === 'softmaxCrossEntropy' && labels[labelOffset] >= outputCount) continue;
+    const row = {
+      outputs: outputs.subarray(i * outputCount, (i + 1) * outputCount),
+      labels: labels.subarray(i * labelCount, (i + 1) * labelCount),
+    };
+    if (loss.labels === 'class' && row.labels[0] >= outputCount) continue;
     sums[0] += 1;
-    sums[1] += rowLoss(loss, { outputs, outputOffset, outputCount, labels, labelOffset, labelCount });
-    if (loss === 'softmaxCrossEntropy') {
-      let best = 0;
-      for (let k = 1; k < outputCount; k++) if (outputs[outputOffset + k] > outputs[outputOffset + best]) best = k;
-      const isRight = best === labels[labelOffset];
-      sums[2] += isRight ? 1 : 0;
-      addConfidence(
-        sums,
-        Math.exp(outputs[outputOffset + best] - logSumExp(outputs, outputOffset, outputCount)),
-        isRight,
-      );
-      continue;
-    }
-    let correct = 1;
-    for (let k = 0; k < labelCount; k++) {
-      const y = labels[labelOffset + k];
-      const error = outputs[outputOffset + k] - y;
-      const isRight = outputs[outputOffset + k] > 0 === y > 0.5;
-      if (!isRight) correct = 0;
-      if (loss === 'binaryCrossEntropy')
-        addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(outputs[outputOffset + k]))), isRight);
-      const at = fixedSums + sumsPerOutput * k;
-      sums[at] += error * error;
-      sums[at + 1] += Math.abs(error);
-      sums[at + 2] += y;
-      sums[at + 3] += y * y;
-    }
-    sums[2] += loss === 'binaryCrossEntropy' ? correct : 0;
+    sums[1] += loss.row(row);
+    addRow[loss.labels](sums, row);
   }
 }
 
@@ -152,10 +106,10 @@ export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows
  * `rmse` (before the root) and `mae` in the units of the targets; `loss` is on the scale that was trained on.
  * @param targets how each output was scaled, where it was
  */
-export function finishMetrics(loss: LossName, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
+export function finishMetrics(loss: LossFacts, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
   const rows = sums[0];
   const common = { loss: sums[1] / rows, rows };
-  if (isClassification(loss))
+  if (loss.labels !== 'numbers')
     return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2], ece: calibrationError(sums) };
   const outputs = (sums.length - fixedSums) / sumsPerOutput;
   let [squared, absolute, r2] = [0, 0, 0];
@@ -170,7 +124,7 @@ export function finishMetrics(loss: LossName, sums: MetricSums, targets: readonl
 }
 
 /** Metrics of the sums of all ranks, added up in rank order. */
-export function totalMetrics(loss: LossName, values: Iterable<MetricSums>, targets: readonly TargetScale[]): Metrics {
+export function totalMetrics(loss: LossFacts, values: Iterable<MetricSums>, targets: readonly TargetScale[]): Metrics {
   const [first, ...others] = values;
   const total = first.slice();
   for (const sums of others) for (let i = 0; i < total.length; i++) total[i] += sums[i];

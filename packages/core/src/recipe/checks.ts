@@ -1,6 +1,7 @@
 // What a recipe needs beyond its schema: parts of it that do not go together.
 import { limits } from '../error/limits.js';
-import { isClassification, metricsOf } from '../metric/metrics.js';
+import { lossOf } from '../loss/losses.js';
+import { metricsOf } from '../metric/metrics.js';
 import { isTrained, type Recipe } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
@@ -28,7 +29,7 @@ function checkData(recipe: Recipe, fail: Fail): void {
     );
   if (sampling && !isMix(large) && sampling.classes === undefined && sampling.weights === undefined)
     fail('data.sampling draws by classes, by weights, or from a mix: give one of them');
-  if (sampling?.classes !== undefined && !isClassification(recipe.loss))
+  if (sampling?.classes !== undefined && lossOf(recipe.loss).labels === 'numbers')
     fail(`data.sampling.classes is given, and ${recipe.loss} has no classes`);
   const mixed = Object.entries({ small, pool, test }).find(([, source]) => source && isMix(source));
   if (mixed) fail(`data.${mixed[0]} is a mix: only the large set can be one`);
@@ -47,17 +48,18 @@ function checkData(recipe: Recipe, fail: Fail): void {
 function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
   if (!distill) return;
   if (!student) return fail('student is missing: distill needs one');
+  const { labels } = lossOf(loss);
   const rows = student.batch * distill.transfer.reduce((sum, each) => sum + each.rows, 1);
   distill.terms.forEach((term, i) => {
-    if (term.name === 'kd' && term.standardize && loss !== 'softmaxCrossEntropy')
+    if (term.name === 'kd' && term.standardize && labels !== 'class')
       fail(`distill.terms[${i}].standardize is for classes that exclude each other, and the loss is ${loss}`);
     if (term.name === 'hint' && term.firstEpochs >= student.epochs)
       fail(
         `distill.terms[${i}].firstEpochs is ${term.firstEpochs}, and student.epochs ${student.epochs}: nothing but the hint would be learnt`,
       );
-    if (term.name === 'bounded' && isClassification(loss))
+    if (term.name === 'bounded' && labels !== 'numbers')
       fail(`distill.terms[${i}] is bounded, which is for regression, and the loss is ${loss}`);
-    if (term.name === 'dkd' && loss !== 'softmaxCrossEntropy')
+    if (term.name === 'dkd' && labels !== 'class')
       fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${loss} has no such classes`);
     if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows)
       fail(
@@ -65,10 +67,10 @@ function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
       );
   });
   const { calibrate, copy, correctBiases, rejectBeyond, terms, transfer } = distill;
-  if (rejectBeyond !== undefined && isClassification(loss))
+  if (rejectBeyond !== undefined && labels !== 'numbers')
     fail(`distill.rejectBeyond is for regression, and the loss is ${loss}`);
-  if (calibrate && !isClassification(loss)) fail(`distill.calibrate divides logits, and ${loss} has none`);
-  if (correctBiases && loss !== 'softmaxCrossEntropy')
+  if (calibrate && labels === 'numbers') fail(`distill.calibrate divides logits, and ${loss} has none`);
+  if (correctBiases && labels !== 'class')
     fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${loss}`);
   if (terms.length > 0 && terms.every(({ weight }) => weight === 0))
     fail('distill.terms have no weight: the student would learn nothing from its teacher');
@@ -88,13 +90,15 @@ function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
 /** What the teacher and student sections need. */
 function checkModels(recipe: Recipe, fail: Fail): void {
   const { loss, student, teacher } = recipe;
+  const { labels } = lossOf(loss);
+  const known = metricsOf(lossOf(loss));
   if (student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (!isTrained(teacher)) {
     if (!student) fail('student is missing: a teacher that is there already has nobody to teach');
-    if (teacher.outputs === 'probabilities' && !isClassification(loss))
+    if (teacher.outputs === 'probabilities' && labels === 'numbers')
       fail(`teacher.outputs is probabilities, and ${loss} has none`);
   } else {
-    if (teacher.temperature !== 1 && !isClassification(loss))
+    if (teacher.temperature !== 1 && labels === 'numbers')
       fail(`teacher.temperature is ${teacher.temperature}: it divides logits, and ${loss} has none`);
     if (teacher.batch < recipe.ranks)
       fail(`teacher.batch is ${teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
@@ -106,9 +110,9 @@ function checkModels(recipe: Recipe, fail: Fail): void {
     if (!part) continue;
     const { earlyStopping, epochs, prune, validation } = part;
     if (earlyStopping && validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
-    if (earlyStopping && !metricsOf(loss).includes(earlyStopping.metric))
+    if (earlyStopping && !known.includes(earlyStopping.metric))
       fail(
-        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss} does not have; it has ${metricsOf(loss).join(', ')}`,
+        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss} does not have; it has ${known.join(', ')}`,
       );
     if (!prune) continue;
     if (prune.to < prune.from) fail(`${name}.prune.to is ${prune.to}, before prune.from (${prune.from})`);
@@ -126,9 +130,10 @@ function checkModels(recipe: Recipe, fail: Fail): void {
 /** What classes and metrics need of the loss. */
 function checkLoss({ data, loss, metrics }: Recipe, fail: Fail): void {
   const classed = Object.entries(data).find(([, source]) => source && 'classes' in source && source.classes);
-  if (classed && !isClassification(loss)) fail(`data.${classed[0]}.classes is given, and ${loss} has none`);
-  const wrong = metrics?.find((name) => !metricsOf(loss).includes(name));
-  if (wrong) fail(`metrics names ${wrong}, which ${loss} does not have; it has ${metricsOf(loss).join(', ')}`);
+  const known = metricsOf(lossOf(loss));
+  if (classed && lossOf(loss).labels === 'numbers') fail(`data.${classed[0]}.classes is given, and ${loss} has none`);
+  const wrong = metrics?.find((name) => !known.includes(name));
+  if (wrong) fail(`metrics names ${wrong}, which ${loss} does not have; it has ${known.join(', ')}`);
 }
 
 /** @param fail throws; is given the first part that does not fit */

@@ -1,7 +1,8 @@
 // The recipe: what a user writes. One zod schema gives the types, the validation and the published JSON Schema.
 import { z } from 'zod';
 import { limits } from '../error/limits.js';
-import { lossNames, metricNames } from '../metric/names.js';
+import { lossNames } from '../loss/losses.js';
+import { metricNames } from '../metric/names.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { source } from './source/sources.js';
 

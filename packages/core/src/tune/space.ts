@@ -2,6 +2,7 @@
 import { StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { Job } from '../job/job.js';
+import { lossOf } from '../loss/losses.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { Recipe, TunableConfig } from '../recipe/schema.js';
 import { sobolDimensions } from './sobol.js';
@@ -49,12 +50,11 @@ const endsOf = (config: TunableConfig): number[] => (isList(config) ? [...config
  */
 export function spaceOf(recipe: Recipe): Dimension[] {
   const { tune } = recipe.distill!;
-  // T cancels for squared error and for Huber's loss.
   const usual: Record<string, TunableConfig> = {
     'distill.alpha': { from: -2, to: 4, scale: 'linear', whole: false },
-    ...(recipe.loss === 'mse' || recipe.loss === 'huber'
-      ? {}
-      : { 'distill.beta': { from: 0.05, to: 1, scale: 'log', whole: false } }),
+    ...(lossOf(recipe.loss).hasTemperature
+      ? { 'distill.beta': { from: 0.05, to: 1, scale: 'log', whole: false } }
+      : {}),
   };
   const dimensions = Object.entries(tune!.values ?? usual).map(([path, config]) => ({ path, config }));
   const fail = (message: string): never => {

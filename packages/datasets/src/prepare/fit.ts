@@ -1,5 +1,5 @@
 // What is fitted on the training rows of the large set, and what those of the small set add for the student.
-import { StillhouseError, type Recipe } from '@stillhouse/core';
+import { lossOf, StillhouseError, type Recipe } from '@stillhouse/core';
 import { extendTable, fitTable, type FitOptions, type Preprocessing } from '../table/preprocessing.js';
 import type { Table } from '../table/table.js';
 import { extendTensors, fitTensors } from '../tensor/tensor-rows.js';
@@ -26,7 +26,7 @@ async function fitToTensors(
 ): Promise<Fitted> {
   const tensors = await fitTensors(set, large.selection, recipe);
   const added =
-    small?.source.type === 'tensors' && recipe.loss === 'softmaxCrossEntropy'
+    small?.source.type === 'tensors' && lossOf(recipe.loss).labels === 'class'
       ? await extendTensors(tensors, small.source.tensors, small.selection)
       : undefined;
   return { preprocessing: null, tensors, student: added ? { preprocessing: null, tensors: added } : null };
@@ -42,7 +42,7 @@ async function fitToTables(
   // A column must be the teacher's, or the student's.
   for (const name of Object.keys(config.columns)) if (!smallTable?.has(name)) table.column(name);
   const how: FitOptions = {
-    loss,
+    loss: lossOf(loss),
     key: large.key,
     weight: data.sampling?.weights,
     sqlTypes: (name) => tables.map((each) => each.columns.find((column) => column.name === name)?.sqlType ?? ''),

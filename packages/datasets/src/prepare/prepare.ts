@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { StillhouseError, type DatasetManifest, type Recipe, type SourceConfig } from '@stillhouse/core';
+import { lossOf, StillhouseError, type DatasetManifest, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { BlockFolder, notWritten } from '../block/block-folder.js';
 import { lockFolder, type FolderLock } from '../file/folder-lock.js';
 import { fileIdentity, identify, type FileIdentity } from '../file/identity.js';
@@ -163,7 +163,7 @@ class Preparation {
     refuseChanged(sources);
     this.own.lock.assertHeld();
     unfinished.finish(folder, {
-      manifest: manifestOf(recipe.loss, sets.get('large')!.source, fitted, joined(done.map((each) => each.sets))),
+      manifest: manifestOf(lossOf(recipe.loss), sets.get('large')!.source, fitted, joined(done.map((each) => each.sets))),
       ...fitted,
       warnings: [...unusedSets(recipe), ...addedTo(fitted), ...done.flatMap((each) => each.warnings)],
       sources,
@@ -199,7 +199,7 @@ class Preparation {
     const { name, source } = opened;
     const large = sets.get('large')!.source;
     const rows: FittedRows = name === 'large' ? fitted : (fitted.student ?? fitted);
-    const shape = blockShapeOf(recipe.loss, large, rows);
+    const shape = blockShapeOf(lossOf(recipe.loss), large, rows);
     const unlike =
       name !== 'large' && source.type === 'table' && large.type === 'table'
         ? unlikeColumns(name, { table: source.table, large: large.table }, rows.preprocessing!, recipe.data)

@@ -1,10 +1,9 @@
 // The shape of rows in blocks, and for models.
 import {
   inputWidth,
-  isClassification,
   outputsFor,
   type DatasetManifest,
-  type LossName,
+  type LossFacts,
   type ModelShape,
   type TensorColumn,
 } from '@stillhouse/core';
@@ -15,11 +14,11 @@ import { sizeOf } from '../tensor/tensor-set.js';
 import type { Fitted, FittedRows } from './prepared-folder.js';
 import { classesOf } from './unlike-sets.js';
 
-export function blockShapeOf(loss: LossName, large: Source, { preprocessing, tensors }: FittedRows): BlockShape {
+export function blockShapeOf(loss: LossFacts, large: Source, { preprocessing, tensors }: FittedRows): BlockShape {
   const named =
     preprocessing?.classes?.length ??
     tensors?.classes?.length ??
-    (loss === 'softmaxCrossEntropy' ? tensors!.classCount! : loss === 'binaryCrossEntropy' ? 2 : undefined);
+    (loss.labels === 'class' ? tensors!.classCount! : loss.labels === 'binary' ? 2 : undefined);
   const labelType = named === undefined ? 'F32' : indexType(named - 1);
   if (large.type === 'table')
     return {
@@ -34,19 +33,19 @@ export function blockShapeOf(loss: LossName, large: Source, { preprocessing, ten
   return { columns: [column], inputShape, labelCount, labelType };
 }
 
-function modelShapeOf(loss: LossName, large: Source, rows: FittedRows): ModelShape {
+function modelShapeOf(loss: LossFacts, large: Source, rows: FittedRows): ModelShape {
   const { inputShape, columns, labelCount } = blockShapeOf(loss, large, rows);
   return {
     inputShape,
     columns,
-    outputs: loss === 'softmaxCrossEntropy' ? classesOf(rows).length : outputsFor(loss, labelCount),
+    outputs: loss.labels === 'class' ? classesOf(rows).length : outputsFor(loss, labelCount),
     classes: rows.preprocessing?.classes ?? rows.tensors?.classes ?? null,
   };
 }
 
 /** @param sets the written sets */
 export function manifestOf(
-  loss: LossName,
+  loss: LossFacts,
   large: Source,
   fitted: Fitted,
   sets: DatasetManifest['sets'],
@@ -57,7 +56,7 @@ export function manifestOf(
     ...(student ? { student: modelShapeOf(loss, large, student) } : {}),
     labelCount: blockShapeOf(loss, large, fitted).labelCount,
     targets:
-      preprocessing && !isClassification(loss)
+      preprocessing && loss.labels === 'numbers'
         ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation }))
         : [],
     sets,

@@ -1,5 +1,5 @@
 // The second reading of a source: each row goes to its set, or to its segment of a set, and from there into blocks.
-import { limits, StillhouseError, type LossName, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
+import { limits, lossOf, StillhouseError, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
 import { rowsPerBlock, windowOf, type BlockShape } from '../block/blocks.js';
 import type { Part } from '../row/selection.js';
 import type { StoredRows } from '../row/stored-rows.js';
@@ -134,12 +134,12 @@ function storedRows(
     recipe: { data, loss },
     fitted,
     shape,
-  }: { recipe: { data: Recipe['data']; loss: LossName } } & Pick<WriteOptions, 'fitted' | 'shape'>,
+  }: { recipe: Pick<Recipe, 'data' | 'loss'> } & Pick<WriteOptions, 'fitted' | 'shape'>,
 ): AsyncGenerator<StoredRows> {
   if (source.type === 'tensors')
     return storedTensors(source.tensors, {
       name,
-      loss,
+      loss: lossOf(loss),
       fitted: fitted.tensors!,
       withLabels: withLabels(name),
       labelCount: shape.labelCount,

@@ -2,7 +2,7 @@
 // here.
 import { statSync } from 'node:fs';
 import {
-  isClassification,
+  lossOf,
   sourceKeyOf,
   type Recipe,
   type SourceConfig,
@@ -63,7 +63,7 @@ export function openContext(
   return {
     ...context,
     withLabels,
-    hasClasses: isClassification(loss),
+    hasClasses: lossOf(loss).labels !== 'numbers',
     table,
     fromRows: (what, rows) => sourceOfRows(what, rows, { tables, isTable: table !== undefined, withLabels }),
   };

@@ -1,14 +1,13 @@
 // Fits preprocessing on the training rows of the large set and on nothing else, so that held-out rows and rows to predict
 // are encoded by the same rules: types of columns, categories, scales, classes.
 import {
-  isClassification,
   limits,
   logarithmic,
   StillhouseError,
   type CategoryColumn,
   type ColumnConfig,
   type FittedColumn,
-  type LossName,
+  type LossFacts,
   type NumberColumn,
   type Numbers,
   type TableConfig,
@@ -122,16 +121,16 @@ const inOrder = (classes: readonly string[]): string[] =>
   classes.every(isNumeric) ? [...classes].sort((a, b) => Number(a) - Number(b)) : [...classes].sort();
 
 /** Whether labels have names, one per output of the model. */
-async function classesOf(table: Table, names: readonly string[], loss: LossName): Promise<string[] | undefined> {
-  if (loss !== 'softmaxCrossEntropy' && !(loss === 'binaryCrossEntropy' && names.length === 1)) return undefined;
+async function classesOf(table: Table, names: readonly string[], loss: LossFacts): Promise<string[] | undefined> {
+  if (loss.labels === 'numbers' || (loss.labels === 'binary' && names.length > 1)) return undefined;
   if (
-    loss === 'binaryCrossEntropy' &&
+    loss.labels === 'binary' &&
     table.column(names[0]).kind === 'number' &&
     table.column(names[0]).sqlType !== 'BOOLEAN'
   )
     return undefined;
   const classes = await table.distinct(names[0], limits.categoryCount);
-  return loss === 'softmaxCrossEntropy' || classes.some((name) => !isNumeric(name)) ? classes : undefined;
+  return loss.labels === 'class' || classes.some((name) => !isNumeric(name)) ? classes : undefined;
 }
 
 interface Counted {
@@ -157,7 +156,7 @@ function trainingRows(
 }
 
 export interface FitOptions {
-  readonly loss: LossName;
+  readonly loss: LossFacts;
   /** Column that rows are split by. */
   readonly key: string | undefined;
   readonly weight: string | undefined;
@@ -178,10 +177,10 @@ export async function fitTable(
   const names = targetsOf(config);
   const guides = [how.key, how.weight].filter((name) => name !== undefined);
   for (const name of [...names, ...guides]) table.column(name);
-  if (how.loss === 'softmaxCrossEntropy' && names.length > 1)
+  if (how.loss.labels === 'class' && names.length > 1)
     throw new StillhouseError(
       'RECIPE_INVALID',
-      'data.table.target names several columns: softmaxCrossEntropy needs one column of classes',
+      `data.table.target names several columns: ${how.loss.name} needs one column of classes`,
     );
   const plans: ColumnPlan[] = [];
   for (const column of table.columns) {
@@ -194,7 +193,7 @@ export async function fitTable(
   return fitPlans(table, selection, plans, {
     ...how,
     names,
-    isScaled: config.standardize && !isClassification(how.loss),
+    isScaled: config.standardize && how.loss.labels === 'numbers',
   });
 }
 
@@ -221,7 +220,7 @@ export async function extendTable(
     const plan = await planOf(small, column, config);
     if (plan) plans.push(plan);
   }
-  const hasClasses = how.loss === 'softmaxCrossEntropy';
+  const hasClasses = how.loss.labels === 'class';
   if (plans.length === 0 && !hasClasses) return undefined;
   const added = await fitPlans(small, selection, plans, { ...how, names: hasClasses ? names : [], isScaled: false });
   const classes = (added.classes ?? []).filter((name) => !base.classes?.includes(name));

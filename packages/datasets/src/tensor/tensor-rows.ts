@@ -1,5 +1,5 @@
 // Rows of tensors: what is fitted on the training rows of the large set, and how rows are stored in blocks.
-import { isClassification, limits, StillhouseError, type LossName, type Recipe } from '@stillhouse/core';
+import { limits, lossOf, StillhouseError, type LossFacts, type Recipe } from '@stillhouse/core';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import type { StoredRows } from '../row/stored-rows.js';
@@ -20,7 +20,7 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
   const scale = recipe.data.tensors?.scale ?? (set.isBytes ? 'unit' : 'none');
   const channels = scale === 'standardize' ? set.inputShape.at(-1)! : 0;
   const summaries = Array.from({ length: channels }, () => new NumberSummary());
-  const hasClasses = recipe.loss === 'softmaxCrossEntropy';
+  const hasClasses = lossOf(recipe.loss).labels === 'class';
   let most = 0;
   if (hasClasses || channels > 0) {
     const pass = selection.pass();
@@ -95,7 +95,7 @@ export async function extendTensors(
 interface Options {
   /** Name of the set, for errors. */
   readonly name: string;
-  readonly loss: LossName;
+  readonly loss: LossFacts;
   readonly fitted: FittedTensors;
   /** False for the rows of a pool, whose labels are labelCount zeros each. */
   readonly withLabels: boolean;
@@ -124,16 +124,15 @@ export async function* storedTensors(
     const problems = new Map<number, () => Promise<StillhouseError>>();
     for (let i = 0; i < labels.length; i++) {
       const label = labels[i];
-      const isRight = isClassification(loss)
-        ? Number.isInteger(label) && label >= 0 && label < limit
-        : Number.isFinite(label);
+      const isRight =
+        loss.labels !== 'numbers' ? Number.isInteger(label) && label >= 0 && label < limit : Number.isFinite(label);
       const row = first + Math.floor(i / labelCount);
       if (isRight || problems.has(row - first)) continue;
       const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
       const wanted = set.classes
         ? 'a class of the training rows'
-        : isClassification(loss)
-          ? `a class from 0 to ${limit - 1}, as ${loss} needs`
+        : loss.labels !== 'numbers'
+          ? `a class from 0 to ${limit - 1}, as ${loss.name} needs`
           : 'a finite number';
       problems.set(
         row - first,

@@ -4,7 +4,6 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
   floatsOf,
-  isClassification,
   quantizeModel,
   StillhouseError,
   type Metrics,
@@ -132,7 +131,11 @@ export async function compress(
       const model = await loadModel(files.json, files.weights);
       if (judged.length === i) {
         const { metrics, interval } = await judgeModel(predictOf(model), test);
-        judged.push({ metrics, interval, error: isClassification(test.loss) ? 1 - metrics.accuracy! : metrics.rmse! });
+        judged.push({
+          metrics,
+          interval,
+          error: test.loss.labels !== 'numbers' ? 1 - metrics.accuracy! : metrics.rmse!,
+        });
       }
       times[i][backend] = await timeRows(predictOf(model), test, 1);
       model.dispose();

@@ -1,5 +1,5 @@
 // Runs side by side: their results, and where their recipes differ.
-import { metricsOf, teacherTestOf, type Metrics, type MetricName } from '@stillhouse/core';
+import { lossOf, metricsOf, teacherTestOf, type Metrics, type MetricName } from '@stillhouse/core';
 import { alignColumns, formatMetric } from '../summary.js';
 import type { TrainedRun } from '../runs/trained-run.js';
 
@@ -22,7 +22,7 @@ export function differences(recipes: readonly unknown[]): { path: string; values
 }
 
 export function compareTable(runs: readonly TrainedRun[]): string {
-  const metricOf = ({ recipe }: TrainedRun): MetricName => recipe.metrics?.[0] ?? metricsOf(recipe.loss)[0];
+  const metricOf = ({ recipe }: TrainedRun): MetricName => recipe.metrics?.[0] ?? metricsOf(lossOf(recipe.loss))[0];
   const shown = (run: TrainedRun, test: Metrics | undefined): string =>
     test ? formatMetric(metricOf(run), test[metricOf(run)]) : '–';
   const phase = (run: TrainedRun, name: 'student' | 'baseline'): string =>

@@ -4,13 +4,13 @@ import {
   datasetOf,
   emptySums,
   finishMetrics,
-  isClassification,
+  lossOf,
   isTrained,
   learnsFromOutputs,
   limits,
   type DatasetManifest,
   type Job,
-  type LossName,
+  type Loss,
   type Metrics,
   type PhaseName,
 } from '@stillhouse/core';
@@ -103,7 +103,7 @@ export interface TestRows {
   readonly y: Float32Array;
   /** As the model sees it. */
   readonly dataset: DatasetManifest;
-  readonly loss: LossName;
+  readonly loss: Loss;
 }
 
 /** Milliseconds of the first rows, so many at once. */
@@ -133,9 +133,10 @@ export async function judgeModel(
   const metrics = finishMetrics(loss, sums, dataset.targets);
   return {
     metrics,
-    interval: isClassification(loss)
-      ? wilson(metrics.errors!, metrics.rows)
-      : rmseInterval(squaredErrors(outputs, y, dataset)),
+    interval:
+      loss.labels !== 'numbers'
+        ? wilson(metrics.errors!, metrics.rows)
+        : rmseInterval(squaredErrors(outputs, y, dataset)),
     outputs,
     outputCount,
   };
@@ -144,7 +145,8 @@ export async function judgeModel(
 /** @throws StillhouseError for models and data that cannot be read */
 export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<JudgedRows> {
   const { openPretrained, predictOf } = await import('@stillhouse/worker');
-  const { loss, teacher, distill } = run.recipe;
+  const { teacher, distill } = run.recipe;
+  const loss = lossOf(run.recipe.loss);
   const models: JudgedModel[] = [];
   let shown: { x: Float32Array; y: Float32Array } | undefined;
   const judge = async (name: PhaseName, predict: Predict): Promise<void> => {

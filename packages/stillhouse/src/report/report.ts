@@ -1,7 +1,7 @@
 // A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
 import {
   inUnits,
-  isClassification,
+  lossOf,
   metricsOf,
   predictionOf,
   softmax,
@@ -36,8 +36,8 @@ const section = (title: string, ...parts: readonly string[]): string =>
   parts.some((part) => part !== '') ? `<h2>${title}</h2>${parts.join('\n')}` : '';
 
 function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | undefined): string[][] {
-  const metrics = metricsOf(recipe.loss);
-  const isClasses = isClassification(recipe.loss);
+  const metrics = metricsOf(lossOf(recipe.loss));
+  const isClasses = lossOf(recipe.loss).labels !== 'numbers';
   const header = [
     '',
     ...metrics.map((name) => `test ${name}`),
@@ -155,7 +155,7 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   ];
   if (!teacher || !student) return '';
   const { labels, inputs, rows, dataset } = judged;
-  const isClasses = recipe.loss === 'softmaxCrossEntropy';
+  const isClasses = lossOf(recipe.loss).labels === 'class';
   const nameOf = (k: number): string => escaped(dataset.classes?.[k] ?? String(k));
   const all = Array.from({ length: rows }, (_, row) => {
     if (!isClasses) {
@@ -171,7 +171,7 @@ function disagreements(judged: JudgedRows, recipe: Recipe): string {
   const width = inputs.length / rows;
   const isImage = dataset.inputShape.length === 3 && [1, 3].includes(dataset.inputShape[2]);
   const said = (model: JudgedModel, row: number): string => {
-    if (recipe.loss === 'binaryCrossEntropy')
+    if (lossOf(recipe.loss).labels === 'binary')
       return rowOf(model, row)
         .map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`)
         .join(', ');
@@ -239,8 +239,8 @@ export interface ReportInput {
 
 /** @returns the HTML file */
 export function reportHtml({ record, recipe, judged, missing, backend }: ReportInput): string {
-  const isClasses = recipe.loss === 'softmaxCrossEntropy';
-  const [metric] = metricsOf(recipe.loss);
+  const isClasses = lossOf(recipe.loss).labels === 'class';
+  const [metric] = metricsOf(lossOf(recipe.loss));
   const title = `${record.name}, seed ${record.seed}`;
   const calibration = record.student?.calibration;
   const body = [

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   isTrained,
+  lossOf,
   metricsOf,
   StillhouseError,
   teacherTestOf,
@@ -57,11 +58,11 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
       'RECIPE_INVALID',
       'student is missing: a sweep compares students with and without their teacher',
     );
-  const metric = options.metric ?? base.recipe.metrics?.[0] ?? metricsOf(base.recipe.loss)[0];
-  if (!metricsOf(base.recipe.loss).includes(metric))
+  const metric = options.metric ?? base.recipe.metrics?.[0] ?? metricsOf(lossOf(base.recipe.loss))[0];
+  if (!metricsOf(lossOf(base.recipe.loss)).includes(metric))
     throw new StillhouseError(
       'USAGE',
-      `--metric ${metric} is not one that ${base.recipe.loss} has: ${metricsOf(base.recipe.loss).join(', ')}`,
+      `--metric ${metric} is not one that ${base.recipe.loss} has: ${metricsOf(lossOf(base.recipe.loss)).join(', ')}`,
     );
   const cells = cellsOf(
     axes,

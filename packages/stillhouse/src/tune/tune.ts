@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import {
   datasetOf,
   foldsOf,
-  isClassification,
+  lossOf,
   searchState,
   smallerIsBetter,
   spaceOf,
@@ -33,7 +33,7 @@ export interface TunePlan {
 }
 
 export const tunedMetric = ({ loss, distill }: Recipe): MetricName =>
-  distill!.tune!.metric ?? (isClassification(loss) ? 'accuracy' : 'rmse');
+  distill!.tune!.metric ?? (lossOf(loss).labels === 'numbers' ? 'rmse' : 'accuracy');
 
 /**
  * What a search will look through, and the folds that it judges by.
@@ -47,7 +47,7 @@ export async function planTuning(job: Job, blocks: BlockSource): Promise<TunePla
   const small = dataset.sets.small!;
   const config = { folds, repeats, seed: recipe.seed };
   const metric = tunedMetric(recipe);
-  if (recipe.loss !== 'softmaxCrossEntropy')
+  if (lossOf(recipe.loss).labels !== 'class')
     return { space, folds: foldsOf(small.rowCount, undefined, config), metric };
   const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!);
   const { y } = await reader.read(

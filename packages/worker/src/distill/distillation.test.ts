@@ -1,7 +1,7 @@
 // How terms and labels are weighed against each other.
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { distillSchema, type DistillConfig } from '@stillhouse/core';
+import { distillSchema, lossOf, type DistillConfig } from '@stillhouse/core';
 import { type MicroBatch } from '../objective/objective.js';
 import { supervised } from '../objective/supervised.js';
 import { distillation, weightsAt } from './distillation.js';
@@ -47,9 +47,9 @@ const batchOf = (rows: number): MicroBatch => ({
   y: tf.tensor2d(labels, [2, 1]),
   epoch: 0,
 });
-async function lossOf(config: Input, batch: MicroBatch): Promise<number> {
+async function lossBy(config: Input, batch: MicroBatch): Promise<number> {
   const objective = distillation(configOf(config), {
-    loss: 'softmaxCrossEntropy',
+    loss: lossOf('softmaxCrossEntropy'),
     student: identity(),
     teacher: constant(taught),
     epochs: 10,
@@ -63,18 +63,18 @@ const soft = (row: number, T: number): number => T * T * kl(softmax(taught, T), 
 test('pressure: (hard + P·soft)/(1 + P) with P = e^α', async () => {
   const P = Math.exp(0.5);
   const rows = [0, 1].map((row) => (hard(row) + P * soft(row, 10)) / (1 + P));
-  expect(await lossOf({ alpha: 0.5, beta: 0.1 }, batchOf(2))).toBeCloseTo((rows[0] + rows[1]) / 2, 4);
+  expect(await lossBy({ alpha: 0.5, beta: 0.1 }, batchOf(2))).toBeCloseTo((rows[0] + rows[1]) / 2, 4);
 });
 
 test('α → −∞ is plain training, α → ∞ is pure distillation', async () => {
-  const plain = await supervised('softmaxCrossEntropy', identity()).prepare(batchOf(2));
-  expect(await lossOf({ alpha: -50, beta: 0.5 }, batchOf(2))).toBeCloseTo(plain.loss().dataSync()[0], 5);
-  expect(await lossOf({ alpha: 50, beta: 0.5 }, batchOf(2))).toBeCloseTo((soft(0, 2) + soft(1, 2)) / 2, 4);
+  const plain = await supervised(lossOf('softmaxCrossEntropy'), identity()).prepare(batchOf(2));
+  expect(await lossBy({ alpha: -50, beta: 0.5 }, batchOf(2))).toBeCloseTo(plain.loss().dataSync()[0], 5);
+  expect(await lossBy({ alpha: 50, beta: 0.5 }, batchOf(2))).toBeCloseTo((soft(0, 2) + soft(1, 2)) / 2, 4);
 });
 
 test('rows without a label have the soft term only', async () => {
   const own = [0, 1].map((row) => (hard(row) + soft(row, 1)) / 2);
-  expect(await lossOf({}, batchOf(3))).toBeCloseTo((own[0] + own[1] + soft(2, 1)) / 3, 4);
+  expect(await lossBy({}, batchOf(3))).toBeCloseTo((own[0] + own[1] + soft(2, 1)) / 3, 4);
 });
 
 test('rows whose label is an outlier to the teacher learn from the teacher alone', async () => {
@@ -85,7 +85,7 @@ test('rows whose label is an outlier to the teacher learn from the teacher alone
     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'zeros' })],
   });
   const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), {
-    loss: 'mse',
+    loss: lossOf('mse'),
     student,
     teacher: new LayersTeacher(teacher),
     epochs: 1,
@@ -103,7 +103,7 @@ test('of gaussian the means decide about outliers', async () => {
     return it;
   };
   const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), {
-    loss: 'gaussian',
+    loss: lossOf('gaussian'),
     student: model([1, 0]),
     teacher: new LayersTeacher(model([0, 1])),
     epochs: 1,
@@ -119,7 +119,7 @@ test('terms add up by their weights', async () => {
   const squared = (row: number): number => said[row].reduce((sum, z, k) => sum + (z - taught[k]) ** 2, 0) / 3;
   const rows = [0, 1].map((row) => (hard(row) + 2 * soft(row, 1) + 0.5 * squared(row)) / 2);
   expect(
-    await lossOf(
+    await lossBy(
       {
         terms: [
           { name: 'kd', weight: 2 },
@@ -135,7 +135,7 @@ test('blended rows are compared with both of their labels', async () => {
   const blend = { y: tf.tensor2d([0, 1], [2, 1]), weights: tf.tensor1d([0.75, 0.5]) };
   const second = (row: number, label: number): number => -Math.log(softmax(said[row])[label]);
   const expected = (0.75 * hard(0) + 0.25 * second(0, 0) + 0.5 * hard(1) + 0.5 * second(1, 1)) / 2;
-  expect(await lossOf({ alpha: -50 }, { ...batchOf(2), blend })).toBeCloseTo(expected, 4);
+  expect(await lossBy({ alpha: -50 }, { ...batchOf(2), blend })).toBeCloseTo(expected, 4);
 });
 
 test('a warm-up raises a weight linearly', () => {
@@ -189,14 +189,14 @@ test.each([
   ],
 ] as const)('a term that cannot be had: %j', (term, message) => {
   expect(() =>
-    distillation(configOf({ terms: [term] }), { loss: 'softmaxCrossEntropy', ...models(), epochs: 10, seed: 1 }),
+    distillation(configOf({ terms: [term] }), { loss: lossOf('softmaxCrossEntropy'), ...models(), epochs: 10, seed: 1 }),
   ).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
 });
 
 test('a model of one layer has none before its last one', () => {
   expect(() =>
     distillation(configOf({ terms: [{ name: 'pkt' }] }), {
-      loss: 'softmaxCrossEntropy',
+      loss: lossOf('softmaxCrossEntropy'),
       student: models().student,
       teacher: constant(taught),
       epochs: 10,

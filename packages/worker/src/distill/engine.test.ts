@@ -9,6 +9,7 @@ import {
   stepsPerEpoch,
   type Calibration,
   type LayerConfig,
+  lossOf,
 } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
 import {
@@ -462,7 +463,7 @@ test('a student whose biases are corrected believes in each class as often as it
       asset: undefined,
       inputShape: [8, 8, 1],
       outputs: 4,
-      loss: 'softmaxCrossEntropy',
+      loss: lossOf('softmaxCrossEntropy'),
       seed: 1,
     });
     setWeights(model, weights);

@@ -7,7 +7,7 @@ import {
   phaseOf,
   randomStream,
   rankShare,
-  targetCount,
+  lossOf,
   type DatasetManifest,
   type EpochOrder,
   type Job,
@@ -84,7 +84,7 @@ export async function setUp({
   });
   const next = randomStream(hashName('rows'));
   const width = inputShape.reduce((product, size) => product * size, 1);
-  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : targetCount(loss, outputs);
+  const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs / lossOf(loss).outputsPerTarget;
   const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
   const y = Float32Array.from({ length: rowCount * labelCount }, () =>
     loss === 'softmaxCrossEntropy'

@@ -1,6 +1,6 @@
 // What a phase minimises: the teacher and the baseline their loss against labels, the student what its teacher adds to it.
 import type * as tf from '@tensorflow/tfjs';
-import { hashName, hashWords, invariant, isTrained, phaseSeed, type Job, type Phase } from '@stillhouse/core';
+import { hashName, hashWords, invariant, isTrained, lossOf, phaseSeed, type Job, type Phase } from '@stillhouse/core';
 import { distillation } from '../distill/distillation.js';
 import type { Teacher } from '../distill/teacher/teacher.js';
 import type { Objective } from '../objective/objective.js';
@@ -9,10 +9,11 @@ import { supervised } from '../objective/supervised.js';
 /** @throws StillhouseError MODEL_LAYER */
 export function objectiveOf(
   job: Job,
-  { name, loss, distill, schedule: { epochs } }: Phase,
+  { name, distill, schedule: { epochs } }: Phase,
   { model, teacher }: { model: tf.LayersModel; teacher: Teacher | undefined },
 ): Objective {
   const { recipe } = job;
+  const loss = lossOf(recipe.loss);
   if (name !== 'student' || distill!.terms.length === 0)
     return supervised(loss, model, name === 'teacher' && isTrained(recipe.teacher) ? recipe.teacher.temperature : 1);
   invariant(teacher, 'the student phase has a teacher');

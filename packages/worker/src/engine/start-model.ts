@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import {
   datasetOf,
   hashName,
-  hashWords,
+  hashWords, lossOf,
   phaseSeed,
   StillhouseError,
   type DatasetManifest,
@@ -37,7 +37,7 @@ export async function startModel(
     asset: job.assets[part],
     inputShape,
     outputs,
-    loss: job.recipe.loss,
+    loss: lossOf(job.recipe.loss),
     seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')),
   });
   if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { bytesOf, hashName, hashWords, lossesOf, phaseOf, phaseSeed, type LayerConfig } from '@stillhouse/core';
+import { bytesOf, hashName, hashWords, lossesOf, phaseOf, phaseSeed, lossOf, type LayerConfig } from '@stillhouse/core';
 import type { Engine } from './engine.js';
 import {
   allRows,
@@ -25,7 +25,6 @@ import {
   type Case,
   type Setup,
 } from './engine.test.fixture.js';
-import { hardLoss } from '../loss/losses.js';
 import { buildModel } from '../model/model.js';
 import { withSeededRandom } from '../backend/seeded-random.js';
 import { tfjsEngine } from './tfjs-engine.js';
@@ -44,7 +43,7 @@ async function wholeGradient({
     asset: undefined,
     inputShape,
     outputs,
-    loss: phase.loss,
+    loss: lossOf(phase.loss),
     seed: hashWords(phaseSeed(job.recipe, 'teacher'), hashName('start weights')),
   });
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
@@ -53,11 +52,12 @@ async function wholeGradient({
     tf.variableGrads(
       () =>
         tf.mean(
-          hardLoss(
-            phase.loss,
-            model.apply(inputs, { training: true }) as tf.Tensor2D,
-            tf.tensor2d(y, [rowCount, labelCount]),
-          ),
+          lossOf(phase.loss).hard({
+            tf,
+            outputs: model.apply(inputs, { training: true }) as tf.Tensor2D,
+            labels: tf.tensor2d(y, [rowCount, labelCount]),
+            temperature: 1,
+          }),
         ),
       variables,
     ),

@@ -4,6 +4,7 @@ import {
   bytesOf,
   invariant,
   learnsFromOutputs,
+  lossOf,
   phaseOf,
   StillhouseError,
   sumSubtree,
@@ -133,7 +134,7 @@ class TfjsEngine implements Engine {
         rank,
         await evaluateRows(predictOf(flat.model), {
           dataset,
-          loss: phase.loss,
+          loss: lossOf(phase.loss),
           reader,
           set: task.set,
           first,

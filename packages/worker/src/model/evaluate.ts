@@ -4,7 +4,7 @@ import {
   emptySums,
   limits,
   type DatasetManifest,
-  type LossName,
+  type Loss,
   type MetricSums,
   type SetName,
 } from '@stillhouse/core';
@@ -14,7 +14,7 @@ import { type Predict } from './predict.js';
 export interface EvaluatedRows {
   /** As the model sees it. */
   readonly dataset: DatasetManifest;
-  readonly loss: LossName;
+  readonly loss: Loss;
   readonly reader: BlockReader;
   readonly set: SetName | undefined;
   readonly first: number;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { modelFiles } from '@stillhouse/core';
+import { lossOf, modelFiles } from '@stillhouse/core';
 import { FlatModel, flatSizes } from '../flat/model.js';
 import { exportModel, loadModel } from './model-file.js';
 import { buildModel, type ModelSpec } from './model.js';
@@ -16,7 +16,7 @@ const specOf = (spec: Partial<ModelSpec>): ModelSpec => ({
   asset: undefined,
   inputShape: [4],
   outputs: 1,
-  loss: 'mse',
+  loss: lossOf('mse'),
   seed: 7,
   ...spec,
 });
@@ -64,7 +64,11 @@ test.each([
   ],
   [
     'a softmax before a loss that takes logits',
-    specOf({ loss: 'softmaxCrossEntropy', outputs: 2, config: { layers: [{ dense: 2, activation: 'softmax' }] } }),
+    specOf({
+      loss: lossOf('softmaxCrossEntropy'),
+      outputs: 2,
+      config: { layers: [{ dense: 2, activation: 'softmax' }] },
+    }),
     'MODEL_INVALID',
   ],
   ['nothing to train', specOf({ inputShape: [1], config: { layers: ['flatten'] } }), 'MODEL_INVALID'],
@@ -95,7 +99,7 @@ test('a model comes back from its files with the same outputs', async () => {
       config: { layers: [{ conv2d: 2, kernel: 3 }, 'batchNormalization', 'flatten', { dense: 1 }] },
     }),
   );
-  const files = modelFiles(await exportModel(await flatOf(model)), { stillhouse: { loss: 'mse' } });
+  const files = modelFiles(await exportModel(await flatOf(model)), { stillhouse: { loss: lossOf('mse') } });
   const again = await loadModel(files.json, files.weights);
   const x = tf.randomUniform([3, 6, 6, 1]);
   expect([...(again.predict(x) as tf.Tensor).dataSync()]).toEqual([...(model.predict(x) as tf.Tensor).dataSync()]);

@@ -1,7 +1,7 @@
 // From the recipe's model to a tf.LayersModel: a short list of layers, a TFJS topology, or a module's function.
 // The start weights are a function of the seed, whichever way the model is written.
 import * as tf from '@tensorflow/tfjs';
-import { StillhouseError, type LayerConfig, type LossName, type ModelConfig } from '@stillhouse/core';
+import { StillhouseError, type LayerConfig, type LossFacts, type ModelConfig } from '@stillhouse/core';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
 export interface ModelSpec {
@@ -12,7 +12,7 @@ export interface ModelSpec {
   readonly asset: string | undefined;
   readonly inputShape: readonly number[];
   readonly outputs: number;
-  readonly loss: LossName;
+  readonly loss: LossFacts;
   readonly seed: number;
 }
 
@@ -156,15 +156,15 @@ function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
   if (output.length !== 1 || output[0] !== spec.outputs) {
     throw new StillhouseError(
       'MODEL_SHAPE',
-      `${where} gives outputs of shape [${output.join(', ')}], but the data needs [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss === 'gaussian' ? ': a mean for each target, and a log-variance for each' : ''}`,
+      `${where} gives outputs of shape [${output.join(', ')}], but the data needs [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`}`,
     );
   }
   const last = model.layers.at(-1)!.getConfig()['activation'];
-  const clash = { softmaxCrossEntropy: 'softmax', binaryCrossEntropy: 'sigmoid' }[spec.loss as string];
+  const clash = { class: 'softmax', binary: 'sigmoid', numbers: undefined }[spec.loss.labels];
   if (clash !== undefined && last === clash) {
     throw new StillhouseError(
       'MODEL_INVALID',
-      `${where} ends in a ${clash} activation, but ${spec.loss} takes logits`,
+      `${where} ends in a ${clash} activation, but ${spec.loss.name} takes logits`,
       { next: 'Leave the last layer linear: loss, metrics and predictions apply the activation.' },
     );
   }

@@ -1,24 +1,23 @@
 // What a phase without a teacher minimises: the mean loss of its rows against their labels.
 import * as tf from '@tensorflow/tfjs';
-import type { LossName } from '@stillhouse/core';
-import { hardLoss } from '../loss/losses.js';
+import type { Loss } from '@stillhouse/core';
 import { labelsOf, type MicroBatch, type Objective } from './objective.js';
 
 /** Loss of each row against its label, or against both of its labels. */
 export function rowLoss(
-  loss: LossName,
+  loss: Loss,
   outputs: tf.Tensor2D,
   { y, blend }: Pick<MicroBatch, 'y' | 'blend'>,
-  temperature?: number,
+  temperature = 1,
 ): tf.Tensor1D {
-  const first = hardLoss(loss, outputs, y, temperature);
+  const first = loss.hard({ tf, outputs, labels: y, temperature });
   if (!blend) return first;
-  const second = hardLoss(loss, outputs, blend.y, temperature);
+  const second = loss.hard({ tf, outputs, labels: blend.y, temperature });
   return tf.add(second, tf.mul(blend.weights, tf.sub(first, second)));
 }
 
 /** Mean loss against the labels. */
-export function supervised(loss: LossName, model: tf.LayersModel, temperature = 1): Objective {
+export function supervised(loss: Loss, model: tf.LayersModel, temperature = 1): Objective {
   return {
     weights: [],
     prepare: ({ x, ...labels }) =>

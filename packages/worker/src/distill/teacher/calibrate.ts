@@ -1,5 +1,5 @@
 // The temperature that makes a teacher's probabilities those of its hits, before anybody learns from them.
-import { datasetOf, fitTemperature, limits, type Calibration, type Job } from '@stillhouse/core';
+import { datasetOf, fitTemperature, limits, lossOf, type Calibration, type Job } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { joinFloats } from '../../flat/memory.js';
@@ -25,7 +25,7 @@ export async function calibrate(teacher: Teacher, job: Job, fetchBlock: FetchBlo
     labels.push(batch.y);
   }
   const all = joinFloats(outputs);
-  return fitTemperature(job.recipe.loss, {
+  return fitTemperature(lossOf(job.recipe.loss), {
     outputs: all,
     outputCount: all.length / set.rowCount,
     labels: joinFloats(labels),

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import {
   isTrained,
   learnsFromOutputs,
+  lossOf,
   StillhouseError,
   type Job,
   type PretrainedTeacherConfig,
@@ -74,7 +75,8 @@ async function load(
   { path, format, files }: TeacherFiles,
   { job, outputs, fetchBlock }: { job: Job; outputs: PretrainedTeacherConfig['outputs']; fetchBlock: FetchBlock },
 ): Promise<Teacher> {
-  const { loss, threads } = job.recipe;
+  const { threads } = job.recipe;
+  const { labels } = lossOf(job.recipe.loss);
   const contents = new Map<string, Uint8Array>();
   for (const { name, hash } of files) contents.set(name, await fetchBlock(hash));
   const teacher = await formats[format](contents, threads).catch((cause: unknown) => {
@@ -91,10 +93,10 @@ async function load(
   });
   const answer = await answerToZeros(teacher, path, job);
   if (!learnsFromOutputs(job.recipe.distill!)) return teacher;
-  if (loss !== 'softmaxCrossEntropy' && loss !== 'binaryCrossEntropy') return teacher;
+  if (labels === 'numbers') return teacher;
   const isProbability =
-    outputs === 'auto' ? givesProbabilities(teacher, answer, { path, loss }) : outputs === 'probabilities';
-  return isProbability ? new ProbabilityTeacher(teacher, loss) : teacher;
+    outputs === 'auto' ? givesProbabilities(teacher, answer, { path, labels }) : outputs === 'probabilities';
+  return isProbability ? new ProbabilityTeacher(teacher, labels) : teacher;
 }
 
 /**
@@ -105,13 +107,12 @@ async function load(
 function givesProbabilities(
   { layersModel }: Teacher,
   answer: ArrayLike<number>,
-  { path, loss }: { path: string; loss: 'softmaxCrossEntropy' | 'binaryCrossEntropy' },
+  { path, labels }: { path: string; labels: 'class' | 'binary' },
 ): boolean {
   if (layersModel) return endsInProbabilities(layersModel);
   const values = Array.from(answer);
   const isWithin = values.every((value) => value >= 0 && value <= 1);
-  if (loss === 'softmaxCrossEntropy')
-    return isWithin && Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) < 1e-3;
+  if (labels === 'class') return isWithin && Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) < 1e-3;
   // A logit may lie between 0 and 1 as well.
   if (isWithin)
     throw new StillhouseError(
@@ -158,7 +159,7 @@ async function answerToZeros(
 async function openAll(job: Job, { outputs }: PretrainedTeacherConfig, fetchBlock: FetchBlock): Promise<Teacher> {
   const teachers: Teacher[] = [];
   for (const files of job.assets.teachers!) teachers.push(await load(files, { job, outputs, fetchBlock }));
-  return teachers.length === 1 ? teachers[0] : new EnsembleTeacher(teachers, job.recipe.loss);
+  return teachers.length === 1 ? teachers[0] : new EnsembleTeacher(teachers, lossOf(job.recipe.loss));
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
+import { lossOf } from '@stillhouse/core';
 import { EnsembleTeacher, LayersTeacher } from './teacher.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -16,7 +17,7 @@ function constant(outputs: number[]): LayersTeacher {
 test('an ensemble is the mean of outputs', async () => {
   const [outputs] = await new EnsembleTeacher(
     [constant([1, 2, 3]), constant([3, 0, 0])],
-    'softmaxCrossEntropy',
+    lossOf('softmaxCrossEntropy'),
   ).respond(tf.zeros([2, 1]));
   expect(await outputs.array()).toEqual([
     [2, 1, 1.5],
@@ -32,7 +33,7 @@ test('one of Gaussians has the mean and the variance of their mixture, in plain 
   ];
   const [outputs] = await new EnsembleTeacher(
     parts.map(({ mean, variance }) => constant([mean, 0, Math.log(variance), 0])),
-    'gaussian',
+    lossOf('gaussian'),
   ).respond(tf.zeros([1, 1]));
   const mean = parts.reduce((sum, part) => sum + part.mean, 0) / 3;
   const square = parts.reduce((sum, part) => sum + part.variance + part.mean ** 2, 0) / 3;

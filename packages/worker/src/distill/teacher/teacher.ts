@@ -1,9 +1,8 @@
 // Who labels the rows that a student learns from.
 import * as tf from '@tensorflow/tfjs';
-import { StillhouseError, type LossName } from '@stillhouse/core';
+import { StillhouseError, type LabelKind, type Loss } from '@stillhouse/core';
 import type { RunnableModel } from '@stillhouse/native/engines';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from '../../model/layers.js';
-import { gaussianOf } from '../../loss/losses.js';
 import { rowsFor, type Sizes } from './teacher-inputs.js';
 
 export interface Teacher {
@@ -132,22 +131,13 @@ export class RunnableTeacher implements Teacher {
   }
 }
 
-/** The Gaussian with the mean and the variance of the mixture of several (Lakshminarayanan et al. 2017, section 2.4). */
-function mixtureOf(outputs: readonly tf.Tensor2D[]): tf.Tensor2D {
-  const parts = outputs.map(gaussianOf);
-  const meanOf = (values: tf.Tensor[]): tf.Tensor2D => tf.div(tf.addN(values), values.length);
-  const mean = meanOf(parts.map((part) => part.mean));
-  const variance = meanOf(parts.map((part) => tf.add(tf.exp(part.logVariance), tf.square(tf.sub(part.mean, mean)))));
-  return tf.concat([mean, tf.log(variance)], 1);
-}
-
-/** Several teachers as one: the mean of their outputs, which for logits is the geometric mean of their distributions. */
+/** Several teachers as one, as the loss puts their outputs together. */
 export class EnsembleTeacher implements Teacher {
   readonly layersModel = undefined;
 
   constructor(
     private readonly teachers: readonly Teacher[],
-    private readonly loss: LossName,
+    private readonly loss: Pick<Loss, 'ensemble'>,
   ) {}
 
   layer(_name: string | undefined, where: string): NamedLayer {
@@ -161,9 +151,7 @@ export class EnsembleTeacher implements Teacher {
   async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
     const responses = await Promise.all(this.teachers.map((teacher) => teacher.respond(x, [])));
     const outputs = responses.flat();
-    const one = tf.tidy(() =>
-      this.loss === 'gaussian' ? mixtureOf(outputs as tf.Tensor2D[]) : tf.div(tf.addN(outputs), outputs.length),
-    );
+    const one = tf.tidy(() => this.loss.ensemble(tf, outputs));
     tf.dispose(outputs);
     return [one];
   }
@@ -207,7 +195,7 @@ const least = 1e-7;
 export class ProbabilityTeacher implements Teacher {
   constructor(
     private readonly teacher: Teacher,
-    private readonly loss: 'softmaxCrossEntropy' | 'binaryCrossEntropy',
+    private readonly labels: Exclude<LabelKind, 'numbers'>,
   ) {}
 
   get layersModel(): tf.LayersModel | undefined {
@@ -222,7 +210,7 @@ export class ProbabilityTeacher implements Teacher {
     const [probabilities, ...features] = await this.teacher.respond(x, layers);
     const logits = tf.tidy(() => {
       const log = (p: tf.Tensor): tf.Tensor => tf.log(tf.maximum(p, least));
-      return this.loss === 'softmaxCrossEntropy'
+      return this.labels === 'class'
         ? log(probabilities)
         : tf.sub(log(probabilities), log(tf.sub(1, probabilities)));
     });

@@ -1,5 +1,5 @@
 // How good a pretrained teacher is.
-import { datasetOf, finishMetrics, limits, type Job, type Metrics } from '@stillhouse/core';
+import { datasetOf, finishMetrics, limits, lossOf, type Job, type Metrics } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { evaluateRows } from '../../model/evaluate.js';
@@ -9,9 +9,10 @@ import type { Teacher } from './teacher.js';
 /** Test metrics of a pretrained teacher; undefined without test rows. */
 export async function testTeacher(
   teacher: Teacher,
-  { dataset: all, recipe: { loss } }: Job,
+  { dataset: all, recipe }: Job,
   { fetchBlock, yieldToEvents }: { fetchBlock: FetchBlock; yieldToEvents: () => Promise<void> },
 ): Promise<Metrics | undefined> {
+  const loss = lossOf(recipe.loss);
   const dataset = datasetOf(all, 'teacher');
   const { test } = dataset.sets;
   if (!test) return undefined;

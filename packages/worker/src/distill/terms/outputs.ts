@@ -1,23 +1,34 @@
 // Terms that compare what teacher and student say: the outputs, row by row.
 import * as tf from '@tensorflow/tfjs';
-import type { LossName } from '@stillhouse/core';
-import { oneHot, sharedOutputs, softLoss, standardizedSoftLoss } from '../../loss/losses.js';
+import { oneHot, sharedOutputs, softmaxDivergence, type Loss } from '@stillhouse/core';
 import type { DistillationObjective } from './distillation-objective.js';
 
 /** T²·KL of the two distributions at temperature T, or what takes its place for regression: `softLoss` of losses.ts. */
-export const knowledgeDistillation = (loss: LossName): DistillationObjective => ({
-  loss: ({ student, teacher, temperature }) => softLoss(loss, student.outputs, teacher.outputs, temperature),
+export const knowledgeDistillation = (loss: Loss): DistillationObjective => ({
+  loss: ({ student, teacher, temperature }) => loss.soft({ tf, student: student.outputs, teacher: teacher.outputs, temperature }),
 });
 
-/** The same of standardised logits. */
+/** Logits at mean 0 and deviation 1, row by row. */
+const standardized = (logits: tf.Tensor2D): tf.Tensor2D => {
+  const centred = tf.sub<tf.Tensor2D>(logits, tf.mean(logits, 1, true));
+  return tf.div(centred, tf.sqrt(tf.maximum(tf.mean(tf.square(centred), 1, true), 1e-12)));
+};
+
+/** The same of standardised logits (Sun et al. 2024, equation 7). */
 export const standardizedDistillation: DistillationObjective = {
-  loss: ({ student, teacher, temperature }) => standardizedSoftLoss(student.outputs, teacher.outputs, temperature),
+  loss: ({ student, teacher, temperature }) =>
+    softmaxDivergence({
+      tf,
+      student: standardized(sharedOutputs(tf, student.outputs, teacher.outputs)),
+      teacher: standardized(teacher.outputs),
+      temperature,
+    }),
 };
 
 /** mean_k (s_k − t_k)² (Ba and Caruana 2014; Kim et al. 2021, section 3.2). */
 export const logitRegression: DistillationObjective = {
   loss: ({ student, teacher }) =>
-    tf.mean(tf.square(tf.sub(sharedOutputs(student.outputs, teacher.outputs), teacher.outputs)), 1),
+    tf.mean(tf.square(tf.sub(sharedOutputs(tf, student.outputs, teacher.outputs), teacher.outputs)), 1),
 };
 
 /**
@@ -44,10 +55,10 @@ const masked = -1e4;
 /** One-hot [rows, classes] of each row's target: its label, or the teacher's first choice where it has none that the teacher knows. */
 function targetsOf(labels: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D {
   const [rows, classes] = teacher.shape;
-  const chosen = oneHot(tf.argMax(teacher, 1), classes);
+  const chosen = oneHot(tf, tf.argMax(teacher, 1), classes);
   const labelled = labels.shape[0];
   // A class that the teacher does not know has a row of zeros.
-  const own = oneHot(tf.cast(tf.reshape(labels, [labelled]), 'int32'), classes);
+  const own = oneHot(tf, tf.cast(tf.reshape(labels, [labelled]), 'int32'), classes);
   const unknown = tf.sub(1, tf.sum(own, 1, true));
   const known = tf.add<tf.Tensor2D>(own, tf.mul(unknown, tf.slice(chosen, 0, labelled)));
   return labelled === rows ? known : tf.concat([known, tf.slice(chosen, labelled)]);
@@ -78,7 +89,7 @@ export const decoupledDistillation = (a: number, b: number): DistillationObjecti
   loss({ student, teacher, labels, temperature }) {
     const targets = targetsOf(labels, teacher.outputs);
     const t = decoupled(tf.div(teacher.outputs, temperature), targets);
-    const s = decoupled(tf.div(sharedOutputs(student.outputs, teacher.outputs), temperature), targets);
+    const s = decoupled(tf.div(sharedOutputs(tf, student.outputs, teacher.outputs), temperature), targets);
     const target = tf.add(klOf(t.target, s.target), klOf(t.others, s.others));
     const rest = tf.sum(klOf(t.among, s.among), 1);
     return tf.mul<tf.Tensor1D>(tf.square(temperature), tf.add(tf.mul(a, target), tf.mul(b, rest)));

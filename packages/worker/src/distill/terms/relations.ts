@@ -1,7 +1,7 @@
 // Terms that compare how the rows of a batch relate to each other in a layer of the teacher and in one of the student.
 // Relations have no dimension, so the layers may have any widths.
 import * as tf from '@tensorflow/tfjs';
-import { huber } from '../../loss/losses.js';
+import { huberOf } from '@stillhouse/core';
 import type { DistillationObjective } from './distillation-objective.js';
 import { featuresOf } from './features.js';
 
@@ -54,10 +54,10 @@ export const relational = (weights: { distance: number; angle: number }): Distil
     const [s, t] = [differences(flat(student)), differences(flat(teacher))];
     const distance =
       weights.distance > 0
-        ? tf.mul(weights.distance, tf.mean(huber(tf.sub(relativeDistances(s), relativeDistances(t)))))
+        ? tf.mul(weights.distance, tf.mean(huberOf(tf, tf.sub(relativeDistances(s), relativeDistances(t)))))
         : tf.scalar(0);
     if (weights.angle === 0) return distance as tf.Scalar;
-    return tf.add<tf.Scalar>(distance, tf.mul(weights.angle, tf.mean(huber(tf.sub(angles(s), angles(t))))));
+    return tf.add<tf.Scalar>(distance, tf.mul(weights.angle, tf.mean(huberOf(tf, tf.sub(angles(s), angles(t))))));
   },
 });
 

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { randomStream } from '@stillhouse/core';
+import { lossOf, randomStream } from '@stillhouse/core';
 import type { DistillationObjective } from './distillation-objective.js';
 import { attention, hint } from './features.js';
 import {
@@ -68,7 +68,7 @@ describe('outputs', () => {
   const teacher = draw(4, 5, 2);
 
   test('kd is T²·KL', () => {
-    expect(valueOf(knowledgeDistillation('softmaxCrossEntropy'), { outputs: { student, teacher }, T: 3 })).toEqual(
+    expect(valueOf(knowledgeDistillation(lossOf('softmaxCrossEntropy')), { outputs: { student, teacher }, T: 3 })).toEqual(
       close(teacher.map((t, i) => 9 * kl(softmax(t, 3), softmax(student[i], 3)))),
     );
   });
@@ -141,7 +141,7 @@ describe('outputs', () => {
     const label = 2;
     for (const [i, t] of teacher.entries()) {
       const outputs = { student: [student[i]], teacher: [t] };
-      const whole = valueOf(knowledgeDistillation('softmaxCrossEntropy'), { outputs, T: 2 });
+      const whole = valueOf(knowledgeDistillation(lossOf('softmaxCrossEntropy')), { outputs, T: 2 });
       expect(valueOf(decoupledDistillation(1, 1 - softmax(t, 2)[label]), { outputs, labels: [label], T: 2 })).toEqual(
         close(whole),
       );

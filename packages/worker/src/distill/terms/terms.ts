@@ -1,6 +1,6 @@
 // From the recipe's terms to objectives.
 import type * as tf from '@tensorflow/tfjs';
-import { hashWords, StillhouseError, type LossName, type TermConfig } from '@stillhouse/core';
+import { hashWords, StillhouseError, type Loss, type TermConfig } from '@stillhouse/core';
 import type { DistillationObjective } from './distillation-objective.js';
 import { areComparable, attention, hint } from './features.js';
 import { layerOf, type NamedLayer } from '../../model/layers.js';
@@ -15,7 +15,7 @@ import { probabilisticTransfer, relational, similarityPreserving } from './relat
 import type { Teacher } from '../teacher/teacher.js';
 
 export interface Pupil {
-  readonly loss: LossName;
+  readonly loss: Loss;
   readonly student: tf.LayersModel;
   readonly teacher: Teacher;
   /** Epochs of the phase. */

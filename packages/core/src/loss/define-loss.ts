@@ -1,0 +1,111 @@
+// What a loss is: facts about labels and outputs, its value per row in doubles, and the same in tensors for training.
+// The engine is an argument, so that whoever only needs the facts needs no engine.
+import type * as tf from '@tensorflow/tfjs';
+
+/** TensorFlow.js, as the engine that trains has loaded it. */
+export type Tf = typeof tf;
+
+/**
+ * What a row's label is. class: one index of classes that exclude each other, outputs are their logits. binary: a 0 or 1
+ * per output, outputs are logits. numbers: a number per target.
+ */
+export type LabelKind = 'class' | 'binary' | 'numbers';
+
+/** What can be known of a loss without calling it: plain data, which a job carries. */
+export interface LossFacts {
+  readonly name: string;
+  readonly labels: LabelKind;
+  /** Outputs that a model has per target; those that predict the targets come first. */
+  readonly outputsPerTarget: number;
+  /** Whether the temperature changes the soft term beyond its scale. */
+  readonly hasTemperature: boolean;
+  /** What a model's outputs are, for people, where it is not one per class or target. */
+  readonly outputsText?: string;
+}
+
+export interface LossRow {
+  /** Outputs of the row. */
+  readonly outputs: Float32Array;
+  /** Labels of the row: its class index, or a number per target. */
+  readonly labels: Float32Array;
+}
+
+export interface HardLoss {
+  readonly tf: Tf;
+  /** [rows, outputs]; logits for classes. */
+  readonly outputs: tf.Tensor2D;
+  /** Class indices [rows, 1], or [rows, targets]. */
+  readonly labels: tf.Tensor2D;
+  /** Divides the logits of classes. */
+  readonly temperature: number;
+}
+
+export interface SoftLoss {
+  readonly tf: Tf;
+  /** [rows, outputs]; a student may know classes after the teacher's. */
+  readonly student: tf.Tensor2D;
+  /** [rows, outputs]. */
+  readonly teacher: tf.Tensor2D;
+  readonly temperature: tf.Scalar;
+}
+
+export interface Loss extends LossFacts {
+  /** Loss of one row, mean over its targets, in doubles. */
+  row(row: LossRow): number;
+  /** Loss of each row against its label: [rows]. */
+  hard(batch: HardLoss): tf.Tensor1D;
+  /** The teacher's pull on each row, on the scale of the hard loss: [rows]. */
+  soft(batch: SoftLoss): tf.Tensor1D;
+  /** What several teachers say as one, of their outputs [rows, outputs]. */
+  ensemble(tf: Tf, outputs: readonly tf.Tensor[]): tf.Tensor;
+}
+
+/** A loss as it is written; what is left out follows from the kind of labels. */
+export type LossDefinition = Pick<Loss, 'name' | 'labels' | 'row' | 'hard' | 'soft'> & Partial<Loss>;
+
+const labelKinds: readonly unknown[] = ['class', 'binary', 'numbers'] satisfies LabelKind[];
+
+/** The mean of outputs, which for logits is the geometric mean of their distributions. */
+const meanOf = (tf: Tf, outputs: readonly tf.Tensor[]): tf.Tensor => tf.div(tf.addN([...outputs]), outputs.length);
+
+/**
+ * Checks a loss, and fills in what follows from its kind of labels.
+ * @throws TypeError that names what is missing or wrong
+ */
+export function defineLoss(definition: LossDefinition): Loss {
+  const { name, labels, outputsPerTarget = 1 } = definition;
+  if (typeof name !== 'string' || name === '') throw new TypeError('a loss needs a name');
+  if (!labelKinds.includes(labels)) throw new TypeError(`labels is ${String(labels)}, not class, binary or numbers`);
+  for (const method of ['row', 'hard', 'soft'] as const)
+    if (typeof definition[method] !== 'function') throw new TypeError(`${method} is not a function`);
+  if (!Number.isInteger(outputsPerTarget) || outputsPerTarget < 1)
+    throw new TypeError(`outputsPerTarget is ${String(outputsPerTarget)}, not a whole number from 1`);
+  if (labels !== 'numbers' && outputsPerTarget !== 1)
+    throw new TypeError('outputsPerTarget is for labels that are numbers');
+  return { outputsPerTarget, hasTemperature: true, ensemble: meanOf, ...definition };
+}
+
+/** The facts alone. */
+export const factsOf = ({ name, labels, outputsPerTarget, hasTemperature, outputsText }: LossFacts): LossFacts => ({
+  name,
+  labels,
+  outputsPerTarget,
+  hasTemperature,
+  ...(outputsText === undefined ? {} : { outputsText }),
+});
+
+/** How many outputs a model of so many targets has. */
+export const outputsFor = ({ outputsPerTarget }: LossFacts, targets: number): number => outputsPerTarget * targets;
+
+/** Of how many targets so many outputs speak: what `outputsFor` is the inverse of. */
+export const targetCount = ({ outputsPerTarget }: LossFacts, outputs: number): number => outputs / outputsPerTarget;
+
+/** Mean over a row's targets of a loss per target. */
+export function meanOverTargets(
+  { outputs, labels }: LossRow,
+  lossOf: (output: number, label: number, k: number) => number,
+): number {
+  let sum = 0;
+  for (let k = 0; k < labels.length; k++) sum += lossOf(outputs[k], labels[k], k);
+  return sum / labels.length;
+}

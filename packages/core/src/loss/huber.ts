@@ -1,0 +1,27 @@
+// Huber's loss: squared near 0, linear beyond, mean over targets.
+import type * as tf from '@tensorflow/tfjs';
+import { defineLoss, meanOverTargets, type Tf } from './define-loss.js';
+
+/** The transition point. */
+export const huberDelta = 1;
+
+/** Element by element, of errors of any shape. */
+export function huberOf(tf: Tf, error: tf.Tensor): tf.Tensor {
+  const size = tf.abs(error);
+  const inner = tf.minimum(size, huberDelta);
+  return tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner)));
+}
+
+/** Soft term: the loss itself of t − s, since its density's KL has no closed form. */
+export const huber = defineLoss({
+  name: 'huber',
+  labels: 'numbers',
+  hasTemperature: false,
+  row: (row) =>
+    meanOverTargets(row, (z, y) => {
+      const error = Math.abs(z - y);
+      return error <= huberDelta ? 0.5 * error * error : huberDelta * (error - 0.5 * huberDelta);
+    }),
+  hard: ({ tf, outputs, labels }) => tf.mean(huberOf(tf, tf.sub(outputs, labels)), 1),
+  soft: ({ tf, student, teacher }) => tf.mean(huberOf(tf, tf.sub(student, teacher)), 1),
+});
