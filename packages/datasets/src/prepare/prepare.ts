@@ -163,7 +163,12 @@ class Preparation {
     refuseChanged(sources);
     this.own.lock.assertHeld();
     unfinished.finish(folder, {
-      manifest: manifestOf(lossOf(recipe.loss), sets.get('large')!.source, fitted, joined(done.map((each) => each.sets))),
+      manifest: manifestOf(
+        lossOf(recipe.loss),
+        sets.get('large')!.source,
+        fitted,
+        joined(done.map((each) => each.sets)),
+      ),
       ...fitted,
       warnings: [...unusedSets(recipe), ...addedTo(fitted), ...done.flatMap((each) => each.warnings)],
       sources,
