@@ -189,7 +189,12 @@ test.each([
   ],
 ] as const)('a term that cannot be had: %j', (term, message) => {
   expect(() =>
-    distillation(configOf({ terms: [term] }), { loss: lossOf('softmaxCrossEntropy'), ...models(), epochs: 10, seed: 1 }),
+    distillation(configOf({ terms: [term] }), {
+      loss: lossOf('softmaxCrossEntropy'),
+      ...models(),
+      epochs: 10,
+      seed: 1,
+    }),
   ).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
 });
 

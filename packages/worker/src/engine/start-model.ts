@@ -3,7 +3,8 @@ import type * as tf from '@tensorflow/tfjs';
 import {
   datasetOf,
   hashName,
-  hashWords, lossOf,
+  hashWords,
+  lossOf,
   phaseSeed,
   StillhouseError,
   type DatasetManifest,

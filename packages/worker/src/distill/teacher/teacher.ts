@@ -210,9 +210,7 @@ export class ProbabilityTeacher implements Teacher {
     const [probabilities, ...features] = await this.teacher.respond(x, layers);
     const logits = tf.tidy(() => {
       const log = (p: tf.Tensor): tf.Tensor => tf.log(tf.maximum(p, least));
-      return this.labels === 'class'
-        ? log(probabilities)
-        : tf.sub(log(probabilities), log(tf.sub(1, probabilities)));
+      return this.labels === 'class' ? log(probabilities) : tf.sub(log(probabilities), log(tf.sub(1, probabilities)));
     });
     probabilities.dispose();
     return [logits, ...features];

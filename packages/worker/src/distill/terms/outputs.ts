@@ -5,7 +5,8 @@ import type { DistillationObjective } from './distillation-objective.js';
 
 /** T²·KL of the two distributions at temperature T, or what takes its place for regression: `softLoss` of losses.ts. */
 export const knowledgeDistillation = (loss: Loss): DistillationObjective => ({
-  loss: ({ student, teacher, temperature }) => loss.soft({ tf, student: student.outputs, teacher: teacher.outputs, temperature }),
+  loss: ({ student, teacher, temperature }) =>
+    loss.soft({ tf, student: student.outputs, teacher: teacher.outputs, temperature }),
 });
 
 /** Logits at mean 0 and deviation 1, row by row. */

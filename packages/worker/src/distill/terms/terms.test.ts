@@ -68,9 +68,9 @@ describe('outputs', () => {
   const teacher = draw(4, 5, 2);
 
   test('kd is T²·KL', () => {
-    expect(valueOf(knowledgeDistillation(lossOf('softmaxCrossEntropy')), { outputs: { student, teacher }, T: 3 })).toEqual(
-      close(teacher.map((t, i) => 9 * kl(softmax(t, 3), softmax(student[i], 3)))),
-    );
+    expect(
+      valueOf(knowledgeDistillation(lossOf('softmaxCrossEntropy')), { outputs: { student, teacher }, T: 3 }),
+    ).toEqual(close(teacher.map((t, i) => 9 * kl(softmax(t, 3), softmax(student[i], 3)))));
   });
 
   test('standardised kd compares patterns: each row at mean 0 and deviation 1', () => {
