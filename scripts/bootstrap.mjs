@@ -137,6 +137,8 @@ const commands = {
   ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
   /** Everything, and nothing skipped: engines are installed while what needs none is tested. */
   async ci() {
+    // A GPU in software, which Debian's chromium brings.
+    process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
     install();
     build();
     const engines = inBackground(join('scripts', 'install-engines.mjs'));
@@ -145,7 +147,6 @@ const commands = {
     // The worker is tested with all engines at once.
     const withoutEngines = runStages(['lint', 'unit', 'simulation', 'e2e'], '--exclude=@stillhouse/worker');
     if ((await engines) !== 0) fail('The engines could not be installed; the output is above.');
-    process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
     const withEngines = runStages(['engines'], '--projects=@stillhouse/test');
     finish(withoutEngines || withEngines);
   },

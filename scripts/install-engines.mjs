@@ -3,15 +3,10 @@
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root } from './test-results.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, 'node_modules', '.cache');
-const env = {
-  VK_ICD_FILENAMES: '/usr/lib/chromium/vk_swiftshader_icd.json',
-  ...process.env,
-  STILLHOUSE_CACHE: join(cache, 'stillhouse-native'),
-};
+const env = { ...process.env, STILLHOUSE_CACHE: join(cache, 'stillhouse-native') };
 
 // pip would download everything again.
 const requirements = join(root, 'test', 'engines', 'requirements.txt');

@@ -1,5 +1,6 @@
 // Everything that is checked without running it, two checks at a time: style and architecture, types of the tests,
 // format, rooms and circles, and that what npm would publish is well-formed. Prints what is wrong.
+import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './test-results.mjs';

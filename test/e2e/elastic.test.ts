@@ -58,6 +58,18 @@ const recipes: Record<string, RecipeInput> = {
   }),
 };
 
+const references = new Map<string, Promise<Hashes>>();
+
+/** What one worker makes of a recipe when nothing happens to it; trained once. */
+function undisturbed(recipe: RecipeInput): Promise<Hashes> {
+  const key = JSON.stringify(recipe);
+  const reference =
+    references.get(key) ??
+    scratch.train(recipe, ['--workers', '1', '--backend', 'wasm']).then(({ record }) => hashesOf(record));
+  references.set(key, reference);
+  return reference;
+}
+
 const everyRowOnce = (record: RunRecord): void => {
   for (const phase of [record.teacher!, record.student!, record.baseline!]) {
     expect(phase.epochs.map(({ epoch }) => epoch)).toEqual(phase.epochs.map((_, i) => i));
@@ -68,7 +80,7 @@ const everyRowOnce = (record: RunRecord): void => {
 describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   let expected: Hashes;
   beforeAll(async () => {
-    expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
+    expected = await undisturbed(recipe);
   });
 
   test('workers are killed, stopped, told to leave, and join, at random moments', async () => {
@@ -164,7 +176,7 @@ test('distillation goes on as well: from its newest checkpoint on another worker
       batch: 8,
     },
   };
-  const expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
+  const expected = await undisturbed(recipe);
   const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.2']);
   await cluster.start(2);
   const folder = join(cluster.out, 'checkpoints');
@@ -226,9 +238,7 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
   const record = await cluster.finish();
   expect(readFileSync(join(cluster.out, 'events.jsonl'), 'utf8')).toContain('ranks move: a step takes');
   expect(record.incidents.some(({ workerId, what }) => workerId && what.includes('holds up the others'))).toBe(true);
-  expect(hashesOf(record)).toEqual(
-    hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record),
-  );
+  expect(hashesOf(record)).toEqual(await undisturbed(recipe));
 });
 
 test('a worker of `run` that is stopped for a while comes back, and one that is killed is started again', async () => {
@@ -258,9 +268,7 @@ test('a worker of `run` that is stopped for a while comes back, and one that is 
   const { code, stdout, stderr } = await run.result;
   expect(code, stderr).toBe(0);
   const record = JSON.parse(stdout) as RunRecord;
-  expect(hashesOf(record)).toEqual(
-    hashesOf((await scratch.train(recipes['dense'], ['--workers', '1', '--backend', 'wasm'])).record),
-  );
+  expect(hashesOf(record)).toEqual(await undisturbed(recipes['dense']));
   expect(record.workers.length).toBeGreaterThan(2);
 });
 
@@ -275,9 +283,7 @@ test('two coordinators for one run: the older is fenced off, and ends', async ()
   expect(fenced.code).toBe(3);
   expect(fenced.stderr).toMatch(/COORDINATOR_FENCED/);
   const record = await cluster.finish();
-  expect(hashesOf(record)).toEqual(
-    hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record),
-  );
+  expect(hashesOf(record)).toEqual(await undisturbed(recipe));
 });
 
 test('below --min-workers training pauses, says what it waits for, and goes on', async () => {
@@ -399,9 +405,7 @@ test.skipIf(!disk)(
     rmSync(filler);
     await cluster.coordinator.told(/warning: the model is written again/);
     const record = await cluster.finish();
-    expect(hashesOf(record)).toEqual(
-      hashesOf((await scratch.train(recipes['dense'], ['--workers', '1', '--backend', 'wasm'])).record),
-    );
+    expect(hashesOf(record)).toEqual(await undisturbed(recipes['dense']));
     expect(record.incidents.some(({ what }) => what.includes('could not be written'))).toBe(true);
     // Nothing is missing in the journal.
     const journal = readFileSync(join(cluster.out, 'journal.jsonl'), 'utf8')

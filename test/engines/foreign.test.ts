@@ -15,8 +15,7 @@ const cache = join(root, 'node_modules/.cache/stillhouse-native');
 const hasPython = existsSync(python);
 const engines = ['tensorflow', 'onnx'].map((kind) => existsSync(join(cache, kind)));
 const canRun = hasPython && engines.every(Boolean);
-const skipped =
-  'skipped without Keras and engines: python3 -m pip install --target node_modules/.cache/python -r test/engines/requirements.txt, and STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow, then onnx';
+const skipped = 'skipped without Keras and engines: npm run setup:engines';
 
 interface Answers {
   readonly rows: Record<string, { shape: number[]; values: number[] }>;

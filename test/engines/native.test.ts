@@ -16,8 +16,7 @@ const engine = existsSync(enginesFolder)
       .map((name) => join(enginesFolder, name))
       .find((folder) => existsSync(join(folder, 'engine.json')))
   : undefined;
-const skipped =
-  'skipped without the engine: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
+const skipped = 'skipped without the engine: npm run setup:engines';
 const env = { STILLHOUSE_CACHE: cache };
 const nodeOf = (version: string): string => join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`);
 const vulkan = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -189,7 +188,7 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
 
   for (const version of ['22', '24'])
     test.skipIf(!existsSync(nodeOf(version)))(
-      `Node ${version} loads the same engine and gives the same bits (skipped without it: npm install --prefix node_modules/.cache/node${version} --ignore-scripts=false node@${version})`,
+      `Node ${version} loads the same engine and gives the same bits (skipped without it: npm run setup:engines)`,
       async () => {
         const recipe = smallRecipe({ loss: 'mse' });
         const [here, there] = [
@@ -216,7 +215,7 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
 });
 
 describe.skipIf(!hasWebgpu)(
-  'webgpu (skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and Debian’s chromium for SwiftShader)',
+  'webgpu (skipped without it: npm run setup:engines, and Debian’s chromium for SwiftShader)',
   () => {
     const gpu = { env: { ...env, VK_ICD_FILENAMES: vulkan } };
 

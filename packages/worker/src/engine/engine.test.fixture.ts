@@ -165,10 +165,9 @@ export const backends = ['cpu', 'wasm', 'tensorflow', 'webgpu'] as const;
 export const usable = backends.filter(
   (name) => ({ cpu: true, wasm: true, tensorflow: hasNative, webgpu: hasWebgpu })[name],
 );
-export const skipped =
-  'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install tensorflow';
-export const skippedWebgpu =
-  'skipped without it: STILLHOUSE_CACHE=node_modules/.cache/stillhouse-native npx stillhouse backend install webgpu, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
+export const skipped = 'skipped without it: npm run setup:engines';
+const skippedWebgpu =
+  'skipped without it: npm run setup:engines, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
 export const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };
 
 /** Software WebGPU is slow: per run some cases stand for all, and STILLHOUSE_NIGHTLY asks for the rest. */
@@ -178,7 +177,7 @@ export function splitCases<T>(
   representative: readonly string[],
 ): { readonly now: [string, T][]; readonly nightly: [string, T][] } {
   const runsNow = ([name]: [string, T]): boolean =>
-    backend !== 'webgpu' || process.env['STILLHOUSE_NIGHTLY'] !== undefined || representative.includes(name);
+    backend !== 'webgpu' || Boolean(process.env['STILLHOUSE_NIGHTLY']) || representative.includes(name);
   const all = Object.entries(cases);
   return { now: all.filter(runsNow), nightly: all.filter((each) => !runsNow(each)) };
 }
