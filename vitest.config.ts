@@ -24,6 +24,7 @@ const packages = readdirSync(`${root}packages`).map((name) => ({
 
 export default defineConfig({
   test: {
+    coverage: { include: ['packages/*/src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       ...packages,
       {
