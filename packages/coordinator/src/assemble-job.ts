@@ -68,6 +68,7 @@ export async function assembleJob(
   const assets: ModelAssets = {
     ...(teacher === undefined ? {} : { teacher }),
     ...(student === undefined ? {} : { student }),
+    ...(Object.keys(dataset.modules).length === 0 ? {} : { sources: dataset.modules }),
   };
   const job: Job = { runId, recipe, dataset: dataset.manifest, assets, blockFolder: dataset.blocks.path };
   const teachers = pretrainedTeachers(recipe, job, { recipeFolder: places.recipeFolder, blocks: dataset.blocks });

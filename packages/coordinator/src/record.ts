@@ -41,8 +41,12 @@ export function startRecord({ job, recipeFolder, version, startedAt }: RunStart)
 }
 
 /** Whether a job is the one that a record describes: the same data and models. */
-export const isSameJob = (record: RunRecord, job: Job): boolean =>
-  record.dataset.sha256 === hashJson(job.dataset.sets) && record.assetsSha256 === hashJson(job.assets);
+export function isSameJob(record: RunRecord, job: Job): boolean {
+  if (record.dataset.sha256 !== hashJson(job.dataset.sets)) return false;
+  // Version 0.1.0 did not write down which modules gave the rows: there the blocks alone are compared.
+  const before = { ...job.assets, sources: undefined };
+  return [job.assets, before].some((assets) => record.assetsSha256 === hashJson(assets));
+}
 
 const incidentsKept = 1000;
 

@@ -4,8 +4,25 @@ export { BlockReader } from './block/block-reader.js';
 export { cutTensors, type Batch } from './block/blocks.js';
 export { TrainingReader } from './block/training-reader.js';
 export { downloadDataset, knownDatasets, type KnownDataset } from './fetch/download.js';
-export { sha256 } from './file/sha256.js';
 export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './file/places.js';
+export { sha256 } from './file/sha256.js';
+export { writeWhole } from './file/write-whole.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare/prepare.js';
-export { inspectSource, sourceOf, type Inspection } from './source/inspect.js';
-export type { Preprocessing } from './table/preprocessing.js';
+export type { Chunk } from './row/chunk.js';
+export { inspectSource, sourceOf, type InspectedColumn, type Inspection } from './source/inspect.js';
+export type { RowsContext, SourceOptions } from './source/module.js';
+export {
+  contentOf,
+  defineSource,
+  type OpenContext,
+  type PathName,
+  type Rows,
+  type Source,
+  type SourceContext,
+  type SourceKind,
+} from './source/source.js';
+export { openContext, sourceContext, sourceKind } from './source/sources.js';
+export { TableReader } from './table/duckdb.js';
+export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
+export type { Table, TableColumn, Want } from './table/table.js';
+export type { TensorSet } from './tensor/tensor-set.js';

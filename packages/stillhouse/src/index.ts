@@ -9,6 +9,17 @@ export {
   type RecipeInput,
   type RunRecord,
 } from '@stillhouse/core';
+export {
+  defineSource,
+  type Chunk,
+  type OpenContext,
+  type Rows,
+  type RowsContext,
+  type Source,
+  type SourceContext,
+  type SourceKind,
+  type SourceOptions,
+} from '@stillhouse/datasets';
 export { resume, run, type RunOptions, type RunResult } from './run/run.js';
 export { loadRecipe } from './run/recipe-file.js';
 export { summaryTable, verdicts, alignColumns, formatTest, shownMetrics, formatMetric } from './summary.js';

@@ -69,6 +69,8 @@ export interface ModelAssets {
   /** Topology JSON, or source of the module. */
   readonly teacher?: string;
   readonly student?: string;
+  /** SHA-256 of the modules that give rows, by their paths in the recipe. */
+  readonly sources?: Readonly<Record<string, string>>;
   /** Models of a teacher that is there already. */
   readonly teachers?: readonly TeacherFiles[];
 }

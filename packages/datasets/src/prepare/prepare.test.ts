@@ -2,7 +2,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeTableRows } from '@stillhouse/core';
 import { BlockReader } from '../block/block-reader.js';
@@ -105,22 +104,6 @@ describe('CSV', () => {
       message: expect.stringMatching(message),
     });
   });
-
-  test('any text gives a table or an error with a code', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.string({ unit: fc.constantFrom('a', 'y', ',', '\n', '"', '1', '.', ' ', '\r', 'é'), maxLength: 60 }),
-        async (text) => {
-          try {
-            await load(table(text));
-          } catch (error) {
-            expect((error as { code?: string }).code).toMatch(/^DATA_/);
-          }
-        },
-      ),
-      { numRuns: 100 },
-    );
-  }, 60_000);
 });
 describe('IDX', () => {
   const images = Uint8Array.from({ length: 40 }, (_, i) => i);

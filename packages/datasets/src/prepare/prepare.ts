@@ -4,7 +4,14 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { lossOf, StillhouseError, type DatasetManifest, type Recipe, type SourceConfig } from '@stillhouse/core';
+import {
+  lossOf,
+  plainSourcesOf,
+  StillhouseError,
+  type DatasetManifest,
+  type Recipe,
+  type SourceConfig,
+} from '@stillhouse/core';
 import { BlockFolder, notWritten } from '../block/block-folder.js';
 import { lockFolder, type FolderLock } from '../file/folder-lock.js';
 import { fileIdentity, identify, type FileIdentity } from '../file/identity.js';
@@ -30,6 +37,8 @@ export interface Dataset {
   /** Only for tables. */
   readonly preprocessing: Preprocessing | undefined;
   readonly warnings: readonly string[];
+  /** SHA-256 of the modules that give rows, by their paths in the recipe. */
+  readonly modules: Readonly<Record<string, string>>;
   /** Whether it had been prepared before. */
   readonly isKept: boolean;
 }
@@ -110,7 +119,14 @@ class Preparation {
     if (!isKept) await this.#write(folder, unfinished, sources);
     if (options.pin) writeWhole(this.#pinFile, JSON.stringify(sources));
     const { manifest, preprocessing, warnings } = readPrepared(folder)!;
-    return { manifest, preprocessing: preprocessing ?? undefined, warnings, blocks, isKept };
+    return {
+      manifest,
+      preprocessing: preprocessing ?? undefined,
+      warnings,
+      modules: this.#modules(sources),
+      blocks,
+      isKept,
+    };
   }
 
   async #files(): Promise<string[]> {
@@ -118,6 +134,17 @@ class Preparation {
     for (const [, config] of usedSources(this.recipe))
       for (const file of await sourceKind(config).files(config, this.context)) files.add(file);
     return [...files];
+  }
+
+  #modules(identities: readonly FileIdentity[]): Record<string, string> {
+    const hashes = new Map(identities.map(({ path, sha256 }) => [path, sha256]));
+    return Object.fromEntries(
+      usedSources(this.recipe)
+        .flatMap(([, config]) => plainSourcesOf(config))
+        .flatMap(({ source }) =>
+          'module' in source ? [[source.module, hashes.get(this.context.find(source.module))!] as const] : [],
+        ),
+    );
   }
 
   async #isRepeatable(): Promise<boolean> {

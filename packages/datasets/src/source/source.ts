@@ -55,7 +55,8 @@ export interface SourceKind<Config> {
   /** Whether rows come in the same order whenever the source is opened; an interrupted preparation can then continue. */
   isRepeatable(config: Config, context: SourceContext): boolean | Promise<boolean>;
   /**
-   * Opens the source. Its rows are read several times, and are the same, in the same order, each time.
+   * Opens the source. Its rows are read several times, one reading at a time, and are the same, in the same order, each
+   * time.
    * @throws StillhouseError DATA_…
    */
   open(config: Config, context: OpenContext): Source | Promise<Source>;

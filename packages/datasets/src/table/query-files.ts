@@ -3,7 +3,10 @@ import { z } from 'zod';
 
 const tree = z.object({ error: z.boolean(), error_type: z.string().optional(), error_message: z.string().optional() });
 const baseTable = z.object({ type: z.literal('BASE_TABLE'), table_name: z.string(), query_location: z.number() });
-const tableFunction = z.object({ type: z.literal('TABLE_FUNCTION'), function: z.unknown() });
+const tableFunction = z.object({
+  type: z.literal('TABLE_FUNCTION'),
+  function: z.object({ children: z.array(z.looseObject({ type: z.string() })) }),
+});
 const text = z.object({
   class: z.literal('CONSTANT'),
   query_location: z.number(),
@@ -24,7 +27,9 @@ function filesAt(node: unknown): Found[] {
   if (table.success) return [{ path: table.data.table_name, at: table.data.query_location }];
   const called = tableFunction.safeParse(node);
   if (!called.success) return [];
-  return nodesIn(called.data.function).flatMap((argument) => {
+  // Options, such as header = true, are comparisons.
+  const places = called.data.function.children.filter(({ type }) => type !== 'COMPARE_EQUAL');
+  return places.flatMap(nodesIn).flatMap((argument) => {
     const constant = text.safeParse(argument);
     return constant.success ? [{ path: constant.data.value.value, at: constant.data.query_location }] : [];
   });

@@ -1,0 +1,163 @@
+// What every kind of source must do: the built-in ones and those of third parties.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LossName, TableConfig } from '@stillhouse/core';
+import {
+  contentOf,
+  openContext,
+  sourceContext,
+  TableReader,
+  type Chunk,
+  type OpenContext,
+  type Source,
+  type SourceKind,
+} from '@stillhouse/datasets';
+import type { ContractTest } from './contract-test.js';
+
+/** A source to be tested. */
+export interface SourceSubject<Config> {
+  readonly kind: SourceKind<Config>;
+  /** Of a source with at least two rows. */
+  readonly config: Config;
+  /** Folder of the recipe. */
+  readonly folder: string;
+  /** Where rows are cells of columns: how the recipe would read them. */
+  readonly table?: TableConfig;
+  /** By default mse. */
+  readonly loss?: LossName;
+}
+
+/**
+ * Tests of a kind of source.
+ * @param make gives the source to be tested, afresh for each test
+ */
+export function sourceContract<Config>(
+  make: () => SourceSubject<Config> | Promise<SourceSubject<Config>>,
+): ContractTest[] {
+  const check = (name: string, act: (subject: Opened<Config>) => Promise<void>): ContractTest => ({
+    name,
+    run: async () => withSubject(await make(), act),
+  });
+  return [
+    check('the files that it names exist, and are the same when they are asked for again', async (subject) => {
+      const files = await subject.kind.files(subject.config, subject.context(true));
+      for (const file of files) assert.ok(existsSync(file), `${file} does not exist`);
+      assert.deepEqual(await subject.kind.files(subject.config, subject.context(true)), files);
+    }),
+    check('it has as many rows as it announces', async (subject) => {
+      const source = await subject.open();
+      assert.ok(contentOf(source).rowCount > 1, 'the source has fewer than two rows');
+      assert.equal((await read(source)).rowCount, contentOf(source).rowCount);
+      assert.notEqual(contentOf(source).what, '', 'the source has no name for errors');
+    }),
+    check('its rows are the same, in the same order, each time that they are read', async (subject) => {
+      const source = await subject.open();
+      assert.deepEqual(await read(source), await read(source));
+    }),
+    check('a reading that stops early leaves the source as it was', async (subject) => {
+      const source = await subject.open();
+      const once = await read(source);
+      for await (const chunk of chunksOf(source)) if (chunk.rowCount > 0) break;
+      assert.deepEqual(await read(source), once);
+    }),
+    check('if it calls itself repeatable, its rows are the same whenever it is opened', async (subject) => {
+      if (!(await subject.kind.isRepeatable(subject.config, subject.context(true)))) return;
+      assert.deepEqual(await read(await subject.open()), await read(await subject.open()));
+    }),
+    check('tensors are of the shape and type that it announces, and labels are of its classes', async (subject) => {
+      const source = await subject.open();
+      if (source.type === 'tensors') await checkTensors(source);
+    }),
+    check('without labels it gives the same inputs', async (subject) => {
+      const [labelled, unlabelled] = [await subject.open(true), await subject.open(false)];
+      assert.equal(unlabelled.type, labelled.type);
+      assert.deepEqual(await readInputs(unlabelled), await readInputs(labelled));
+    }),
+  ];
+}
+
+interface Opened<Config> extends SourceSubject<Config> {
+  readonly context: (withLabels: boolean) => OpenContext;
+  readonly open: (withLabels?: boolean) => Promise<Source>;
+}
+
+async function withSubject<Config>(
+  subject: SourceSubject<Config>,
+  act: (opened: Opened<Config>) => Promise<void>,
+): Promise<void> {
+  const { kind, config, folder, table, loss = 'mse' } = subject;
+  const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-contract-'));
+  const tables = new TableReader(folder, scratch);
+  const context = (withLabels: boolean): OpenContext =>
+    openContext(
+      sourceContext({ recipeFolder: folder, dataFolders: [folder] }, tables),
+      { loss, data: { table } },
+      withLabels,
+    );
+  try {
+    await act({ ...subject, context, open: async (withLabels = true) => kind.open(config, context(withLabels)) });
+  } finally {
+    tables.close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const chunksOf = (source: Source): AsyncIterable<Chunk> =>
+  source.type === 'tensors'
+    ? source.tensors.chunks()
+    : source.table.chunks(source.table.columns.map(({ name }) => ({ column: name, as: 'text' as const })));
+
+interface Reading {
+  readonly rowCount: number;
+  readonly digest: string;
+}
+
+async function digestOf(source: Source, cellsOf: (chunk: Chunk) => readonly unknown[]): Promise<Reading> {
+  const hash = createHash('sha256');
+  let rowCount = 0;
+  for await (const chunk of chunksOf(source)) {
+    rowCount += chunk.rowCount;
+    // By row, since the same rows may come in other chunks.
+    for (let i = 0; i < chunk.rowCount; i++)
+      hash.update(JSON.stringify(cellsOf(chunk).map((cells) => rowAt(cells, i, chunk))));
+  }
+  return { rowCount, digest: hash.digest('hex') };
+}
+
+const rowAt = (cells: unknown, i: number, { rowCount }: Chunk): unknown[] => {
+  const all = cells as ArrayLike<unknown>;
+  const width = all.length / rowCount;
+  return Array.from({ length: width }, (_, k) => all[i * width + k]);
+};
+
+const read = (source: Source): Promise<Reading> => digestOf(source, ({ cells }) => cells);
+
+/** Which columns are labels is for the recipe to say. */
+const readInputs = (source: Source): Promise<Reading> =>
+  digestOf(source, ({ cells }) => (source.type === 'tensors' ? cells.slice(0, 1) : cells));
+
+async function checkTensors({ tensors }: Extract<Source, { type: 'tensors' }>): Promise<void> {
+  const { inputShape, labelCount, classes, isBytes } = tensors;
+  assert.ok(inputShape.length > 0 && inputShape.every((size) => Number.isInteger(size) && size > 0), 'inputShape');
+  const size = inputShape.reduce((product, each) => product * each, 1);
+  for await (const {
+    rowCount,
+    cells: [inputs, labels],
+  } of tensors.chunks()) {
+    assert.equal(inputs.length, rowCount * size, 'numbers of inputs');
+    assert.equal(labels.length, rowCount * labelCount, 'numbers of labels');
+    if (isBytes)
+      assert.ok(
+        Array.from(inputs).every((value) => value >= 0 && value <= 255),
+        'bytes of an image',
+      );
+    if (classes)
+      assert.ok(
+        Array.from(labels).every((label) => classes[label] !== undefined),
+        'a label is none of the classes',
+      );
+  }
+}

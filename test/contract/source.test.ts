@@ -1,0 +1,108 @@
+// Every kind of source that is built in does what a kind of source must do.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sourceContract } from '@stillhouse/contract';
+import { parseRecipe, sourceKeyOf, type RecipeInput } from '@stillhouse/core';
+import { defineSource, sourceKind, type TensorSet } from '@stillhouse/datasets';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeFixtures } from '../fixtures.js';
+import { formats, type Format } from '../fuzz/formats.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'stillhouse-sources-'));
+beforeAll(() => writeFixtures(folder));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const split = { test: 0.2 };
+const table = { target: 'price', missing: 'mean' as const };
+const more: readonly Omit<Format, 'file'>[] = [
+  { name: 'generator', data: { large: { generator: 'friedman1', rows: 5000 }, split }, loss: 'mse' },
+  {
+    name: 'module',
+    data: { large: { module: 'houses.mjs', export: 'numbers' }, split },
+    loss: 'mse',
+  },
+  { name: 'module of cells', data: { large: { module: 'houses.mjs' }, split, table }, loss: 'mse' },
+  {
+    name: 'mix',
+    data: {
+      large: {
+        mix: [
+          { source: { csv: 'houses.csv' }, share: 1 },
+          { source: { jsonl: 'houses.jsonl' }, share: 2 },
+        ],
+      },
+      split,
+      table,
+    },
+    loss: 'mse',
+  },
+];
+const all = [...formats.filter(({ name }) => name !== 'idx labels'), ...more];
+
+const parsed = ({ data, loss }: { data: RecipeInput['data']; loss: RecipeInput['loss'] }) =>
+  parseRecipe({ data, loss, teacher: { model: { layers: [{ dense: 1 }] } } });
+
+describe.each(all)('$name', (format) => {
+  const recipe = parsed(format);
+  const { large, table: columns } = recipe.data;
+  const contract = sourceContract(() => ({
+    kind: sourceKind(large),
+    config: large,
+    folder,
+    loss: recipe.loss,
+    ...(columns ? { table: columns } : {}),
+  }));
+  test.each(contract)('$name', ({ run }) => run());
+});
+
+test.each<[string, Partial<TensorSet>, RegExp]>([
+  ['too few rows', { rowCount: 3 }, /2 !== 3/],
+  ['rows of another shape', { inputShape: [2] }, /numbers of inputs/],
+  ['a label that is no class', { classes: ['only'] }, /none of the classes/],
+])('the contract finds %s', async (_, wrong, complaint) => {
+  const tensors: TensorSet = {
+    what: 'two rows',
+    rowCount: 2,
+    inputShape: [1],
+    dtype: 'F32',
+    isBytes: false,
+    classes: undefined,
+    labelCount: 1,
+    async *chunks() {
+      yield { rowCount: 2, cells: [Float32Array.of(0.5, 1.5), Float32Array.of(0, 1)] };
+    },
+  };
+  const kindOf = (set: TensorSet) =>
+    defineSource<object>({
+      files: () => [],
+      isRepeatable: () => true,
+      open: () => ({ type: 'tensors', tensors: set }),
+    });
+  const failures = async (set: TensorSet): Promise<string[]> => {
+    const messages: string[] = [];
+    for (const { run } of sourceContract(() => ({ kind: kindOf(set), config: {}, folder })))
+      await run().catch((error: Error) => messages.push(error.message));
+    return messages;
+  };
+  expect(await failures(tensors)).toEqual([]);
+  expect((await failures({ ...tensors, ...wrong })).join()).toMatch(complaint);
+});
+
+test('none is left out', () => {
+  const tested = new Set(all.map((format) => sourceKeyOf(parsed(format).data.large)));
+  expect([...tested].sort()).toEqual([
+    'csv',
+    'generator',
+    'idx',
+    'images',
+    'jsonl',
+    'mix',
+    'module',
+    'npy',
+    'npz',
+    'parquet',
+    'sql',
+    'tfrecord',
+  ]);
+});
