@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseRecipe } from '@stillhouse/core';
+import { lossOf, parseRecipe } from '@stillhouse/core';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { selectRows } from '../row/selection.js';
@@ -35,7 +35,7 @@ async function readAll(text: string): Promise<void> {
     async function* () {},
   );
   const fitted = await fitTable(table, selection, data.table!, {
-    loss: 'mse',
+    loss: lossOf('mse'),
     key: undefined,
     weight: undefined,
     sqlTypes: () => ['VARCHAR'],
