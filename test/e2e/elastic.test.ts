@@ -262,7 +262,7 @@ test('a worker of `run` that is stopped for a while comes back, and one that is 
       (JSON.parse(readFileSync(join(out, 'logs', `${name}.log`), 'utf8').split('\n')[0]) as { pid: number }).pid,
   );
   process.kill(pids[0], 'SIGSTOP');
-  await run.told(/left: it said nothing for 2 s/);
+  await run.told(/left: no heartbeat for 2 s/);
   process.kill(pids[0], 'SIGCONT');
   process.kill(pids[1], 'SIGKILL');
   const { code, stdout, stderr } = await run.result;

@@ -118,7 +118,7 @@ describe('what a user got wrong', () => {
     [
       'outputs that do not fit',
       () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model.layers.2.dense=3'] }),
-      { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data needs \[1\]/ },
+      { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data need \[1\]/ },
     ],
     [
       'a layer that does not fit',

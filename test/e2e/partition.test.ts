@@ -113,14 +113,14 @@ async function startCluster(): Promise<{ coordinator: Running; out: string }> {
 }
 
 const partitions: readonly [string, (isCut: boolean) => void, RegExp][] = [
-  ['a worker is cut off from everybody, and comes back', (isCut) => setLink('2', !isCut), /said nothing for 3 s/],
-  ['a worker hears everybody and nobody hears it', (isCut) => muffle('2', isCut), /said nothing for 3 s/],
+  ['a worker is cut off from everybody, and comes back', (isCut) => setLink('2', !isCut), /no heartbeat for 3 s/],
+  ['a worker hears everybody and nobody hears it', (isCut) => muffle('2', isCut), /no heartbeat for 3 s/],
   [
     'two workers cannot reach each other',
     (isCut) => separate('1', '3', isCut),
     /is left out for 30 s: it and other workers cannot reach each other/,
   ],
-  ['the coordinator is cut off from the workers', (isCut) => setLink('c', !isCut), /said nothing for 3 s|joined/],
+  ['the coordinator is cut off from the workers', (isCut) => setLink('c', !isCut), /no heartbeat for 3 s|joined/],
 ];
 
 test.skipIf(!canMakeHosts).each(partitions)(

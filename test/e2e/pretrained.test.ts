@@ -305,13 +305,13 @@ describe('of TFJS', () => {
     expect(await refused(recipeFor(scratch.path('nowhere')))).toMatch(/TEACHER_NOT_FOUND: .*nowhere does not exist/);
     expect(await refused(recipeFor(scratch.folder))).toMatch(/TEACHER_NOT_FOUND: .* contains no model\.json/);
     expect(await refused(recipeFor(await save(layersModel('linear', 4), 'four')))).toMatch(
-      /TEACHER_UNLIKE: the teacher .*four gives outputs of shape \[4\], and the student is to give \[3\]/,
+      /TEACHER_UNLIKE: the teacher .*four has outputs of shape \[4\], but the student must have \[3\]/,
     );
     expect(
       await refused(
         recipeFor(await save(tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [9] })] }), 'nine')),
       ),
-    ).toMatch(/TEACHER_UNLIKE: the teacher .*nine does not take rows of shape \[2\]/);
+    ).toMatch(/TEACHER_UNLIKE: the teacher .*nine does not accept rows of shape \[2\]/);
     const { folder } = await scratch.train(smallRecipe());
     expect(await refused(recipeFor(folder))).toMatch(
       /TEACHER_UNLIKE: the teacher .* was trained with mse, but the recipe's loss is softmaxCrossEntropy/,

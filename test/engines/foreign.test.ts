@@ -119,19 +119,19 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
   test.each([
     [
       'hard.keras',
-      /hard\.keras cannot be loaded: the layer \w+ has the activation hard_sigmoid, which TFJS computes otherwise/,
+      /hard\.keras cannot be loaded: the layer \w+ has the activation hard_sigmoid, which TFJS computes differently/,
     ],
     ['unknown.keras', /unknown\.keras cannot be loaded: .*Unknown layer: Normalization/],
-    ['only.weights.h5', /cannot be loaded: it holds weights alone/],
-    ['cut.h5', /its HDF5 file is damaged or not whole/],
+    ['only.weights.h5', /cannot be loaded: it contains only weights/],
+    ['cut.h5', /its HDF5 file is damaged or incomplete/],
     ['cut.keras', /it is neither an HDF5 file nor a whole \.keras archive/],
     ['cut.onnx', /cut\.onnx cannot be loaded: .*protobuf/],
     ['fixed.onnx', /it takes 1 rows at a time and no other number/],
     ['fixed', /it takes 4 rows at a time and no other number/],
     ['two.onnx', /cannot be loaded: it has the inputs a, b and the fp32 outputs y; exactly one of each is needed/],
-    ['branches.keras', /does not take rows of shape \[10\]/],
-    ['channels.onnx', /does not take rows of shape \[10\]/],
-    ['branches', /does not take rows of shape \[10\]/],
+    ['branches.keras', /does not accept rows of shape \[10\]/],
+    ['channels.onnx', /does not accept rows of shape \[10\]/],
+    ['branches', /does not accept rows of shape \[10\]/],
   ])('refused: %s', async (file, text) => {
     await expect(outputsOf(file, 'table', 1)).rejects.toThrow(text);
   });
@@ -139,7 +139,7 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
   test('whether a SavedModel gives logits or probabilities of independent classes must be said where it does not show', async () => {
     const one = { loss: 'binaryCrossEntropy' as const };
     await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(
-      /does not show whether it gives logits or probabilities/,
+      /does not show whether its outputs are logits or probabilities/,
     );
     expectClose(
       await outputsOf('nested', 'images', 3, { ...one, outputs: 'logits' }),
@@ -205,7 +205,7 @@ describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
       expect([code, stderr]).toEqual([
         2,
         expect.stringMatching(
-          new RegExp(`MODEL_LAYER.*the teacher is ${kind}, which gives out nothing but its outputs`, 's'),
+          new RegExp(`MODEL_LAYER.*the teacher is ${kind}, which has only its outputs, not those of layers`, 's'),
         ),
       ]);
     }

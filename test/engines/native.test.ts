@@ -237,7 +237,7 @@ describe.skipIf(!hasWebgpu)(
       symlinkSync(join(cache, 'webgpu'), join(own, 'webgpu'));
       const only = { env: { ...gpu.env, STILLHOUSE_CACHE: own } };
       const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], only);
-      expect(stderr).toMatch(/^backend wasm: .*webgpu has no GPU here, only SwiftShader/m);
+      expect(stderr).toMatch(/^backend wasm: .*webgpu finds no GPU here, only SwiftShader/m);
       expect((await scratch.run(['doctor'], only)).stdout).toMatch(/webgpu +usable +webgpu 4\.22\.0/);
       expect((await scratch.run(['doctor'], { env: { ...only.env, VK_ICD_FILENAMES: '/nowhere' } })).stdout).toMatch(
         /webgpu +not usable +Dawn finds no GPU on this machine/,

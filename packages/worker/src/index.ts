@@ -1,5 +1,5 @@
 // @stillhouse/worker: engines, training step, peer mesh.
-// @stillhouse/worker/light has what needs no TFJS.
+// @stillhouse/worker/light exports what needs no TFJS.
 export { openBackend, openInferenceBackend } from './backend/backend.js';
 export type { BackendName } from './backend/names.js';
 export type { FetchBlock } from './block/fetch-block.js';

@@ -4,7 +4,7 @@ import type { ToCoordinator } from '../wire/messages.js';
 import { pauseAll, requestChange, update } from './membership-change.js';
 import { type CoordinatorState, membersOf, notify, type Transition, type Worker } from './state.js';
 
-/** A worker cannot reach another. If they could before, they are linked anew; if not, one of them is left out for a while. */
+/** A worker cannot reach another. If it could before, they are linked again; if not, one of them is left out for a while. */
 export function onUnreachable(
   state: CoordinatorState,
   worker: Worker,
@@ -36,7 +36,7 @@ export function onUnreachable(
   };
 }
 
-/** Leaves out whom most others cannot reach; of two that accuse each other, the one that came later. */
+/** Leaves out the worker that most others cannot reach; of two that accuse each other, the one that joined later. */
 export function chooseExcluded(state: CoordinatorState, nowMs: number): Transition {
   const [first] = state.accusations;
   if (!first || nowMs - first.atMs < limits.accusationMs) return { state, effects: [] };

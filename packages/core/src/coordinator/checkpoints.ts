@@ -1,4 +1,4 @@
-// When a checkpoint is taken, from whom, and which ones are kept.
+// When a checkpoint is taken, from which worker, and which checkpoints are kept.
 import { limits } from '../error/limits.js';
 import { phaseOf } from '../job/job.js';
 import { smallerIsBetter } from '../metric/metrics.js';
@@ -24,7 +24,7 @@ function isBest(state: CoordinatorState): boolean {
   return scores.length > 0 && scores.every((score) => score >= scores.at(-1)!);
 }
 
-/** Takes a checkpoint when its time has come, sooner after an epoch that is the best so far, or of a worker that has to go. */
+/** Takes a checkpoint when it is due; sooner after the best epoch so far, or from a worker that must leave. */
 export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transition {
   const { checkpoint, membership, options, phase } = state;
   if (checkpoint.pending || !phase) return { state, effects: [] };
@@ -35,7 +35,7 @@ export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transit
   const bestIsNew =
     phase.epochs.length > checkpoint.epochs && waitedMs >= options.checkpointEveryMs / 4 && isBest(state);
   const isDue = membership.type === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
-  // One that failed, as on a full disk, is tried again after a while.
+  // A checkpoint that failed, for example on a full disk, is tried again after a while.
   const mustSave = leaver !== undefined && waitedMs >= limits.resendMs;
   if (!isDue && !mustSave) return { state, effects: [] };
   const id = checkpoint.nextId;
@@ -48,7 +48,7 @@ export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transit
   };
 }
 
-/** The last member: the first has most to do already. */
+/** The last member, because the first has the most to do already. */
 function checkpointSource(state: CoordinatorState): Worker | undefined {
   const last = membersOf(state.membership).at(-1);
   return (
@@ -66,7 +66,7 @@ export function onCheckpointTaken(
   const idle = { ...state, checkpoint: { ...checkpoint, pending: undefined } };
   if (!phase || event.held.phase !== phase.name) return { state: idle, effects: [] };
   const { held, sha256, bytes } = event;
-  // The same state as before: nobody has come further.
+  // The state is the same as before: no member has made progress.
   if (state.history.checkpoints.some((each) => each.sha256 === sha256)) return { state: idle, effects: [] };
   const entry = {
     phase: phase.name,
@@ -79,7 +79,7 @@ export function onCheckpointTaken(
   return { state: written.state, effects: [...written.effects, notify({ type: 'checkpoint', record: entry })] };
 }
 
-/** Keeps the last ones and the newest of the best ones. */
+/** Keeps the last few and the newest best one. */
 function dropOldCheckpoints(state: CoordinatorState): Transition {
   const { checkpoints } = state.history;
   const best = checkpoints.findLast((each) => each.best);
@@ -94,7 +94,7 @@ function dropOldCheckpoints(state: CoordinatorState): Transition {
   );
 }
 
-/** The one before it is used instead. */
+/** The previous checkpoint is used instead. */
 export function onCheckpointUnusable(
   state: CoordinatorState,
   { sha256, reason }: CoordinatorEvent & { type: 'checkpointUnusable' },

@@ -1,4 +1,4 @@
-// What follows when a worker is lost, fails or crashes: the run ends with a message that names the place, or goes on without it.
+// What follows when a worker is lost, fails or crashes: the run continues without it, or ends with a message that names the place.
 import { type ErrorRecord, isInputError } from '../error/errors.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { decideWhenAllAcknowledged, requestChange } from './membership-change.js';
@@ -69,7 +69,7 @@ export function onCrashed(
   );
 }
 
-/** A worker, and what it worked on. */
+/** A worker, and what it was working on. */
 function placeOf(
   state: CoordinatorState,
   worker: Pick<Worker, 'workerId' | 'host'>,

@@ -1,5 +1,5 @@
-// What a run writes down as it goes, so that a coordinator that is started again knows where it stood.
-// One record a line; a line that is torn is the last one, and is left out.
+// The journal of a run, from which a restarted coordinator knows its state. One record per line; only the last line may
+// be incomplete, and is then ignored.
 import { z } from 'zod';
 import { StillhouseError } from '../error/errors.js';
 import { phasesOf } from '../job/job.js';
@@ -24,7 +24,7 @@ const checkpointRecord = z.object({
 export type CheckpointRecord = z.infer<typeof checkpointRecord>;
 
 const journalRecord = z.discriminatedUnion('type', [
-  /** A coordinator has taken over; those of lower terms are fenced off. */
+  /** A coordinator has taken over; coordinators of lower terms are fenced off. */
   z.object({ type: z.literal('term'), term: z.int() }),
   z.object({
     type: z.literal('epoch'),
@@ -34,9 +34,9 @@ const journalRecord = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('checkpoint'), record: checkpointRecord }),
   z.object({ type: z.literal('checkpointDropped'), sha256: z.string() }),
-  /** The models' weights lie in the run folder; `blob` is the SHA-256 of their bytes. */
+  /** The models' weights are in the run folder; `blob` is the SHA-256 of their bytes. */
   z.object({ type: z.literal('phaseDone'), record: phaseRecord, blob: z.string() }),
-  /** What a search has chosen for the student, by its path in the recipe. */
+  /** The values that a search has chosen for the student, by path in the recipe. */
   z.object({ type: z.literal('tuned'), values: z.record(z.string(), z.number()) }),
   z.object({ type: z.literal('ended'), code: z.string().optional() }),
 ]);
@@ -48,21 +48,21 @@ export interface KnownEpoch {
 }
 
 export interface RunHistory {
-  /** Of the last coordinator; 0 if there was none. */
+  /** Term of the last coordinator; 0 if there was none. */
   readonly term: number;
   readonly done: readonly { readonly record: PhaseRecord; readonly blob: string }[];
-  /** Of the phase under way. */
+  /** Of the current phase. */
   readonly epochs: readonly KnownEpoch[];
-  /** Of the phase under way, in the order in which they were taken. */
+  /** Of the current phase, in the order in which they were taken. */
   readonly checkpoints: readonly CheckpointRecord[];
-  /** What the student is trained with in place of the recipe's own numbers, once a search has found it. */
+  /** The values that replace the recipe's own for the student, once a search has found them. */
   readonly tuned?: TunedValues | undefined;
   readonly ended: boolean;
 }
 
 export const emptyHistory: RunHistory = { term: 0, done: [], epochs: [], checkpoints: [], ended: false };
 
-/** The phase that comes after those that are done; undefined if there is none. */
+/** The phase after the finished ones; undefined if there is none. */
 export const phaseUnderWay = (history: RunHistory, recipe: Recipe): PhaseName | undefined =>
   phasesOf(recipe)[history.done.length];
 
@@ -71,7 +71,7 @@ export function applyRecord(history: RunHistory, entry: JournalRecord): RunHisto
     case 'term':
       return { ...history, term: Math.max(history.term, entry.term), ended: false };
     case 'epoch':
-      // An epoch that is done again, after a return to a checkpoint, is known already.
+      // An epoch that is repeated after a return to a checkpoint is known already.
       if (history.done.some(({ record }) => record.phase === entry.phase)) return history;
       return entry.record.epoch === history.epochs.length
         ? { ...history, epochs: [...history.epochs, { record: entry.record, weightsSha256: entry.weightsSha256 }] }
@@ -81,7 +81,7 @@ export function applyRecord(history: RunHistory, entry: JournalRecord): RunHisto
     case 'checkpointDropped':
       return { ...history, checkpoints: history.checkpoints.filter(({ sha256 }) => sha256 !== entry.sha256) };
     case 'phaseDone':
-      // A coordinator that was being fenced off may have written it once more.
+      // A coordinator that was being fenced off may have written it a second time.
       if (history.done.some(({ record }) => record.phase === entry.record.phase)) return history;
       return {
         ...history,
@@ -96,10 +96,10 @@ export function applyRecord(history: RunHistory, entry: JournalRecord): RunHisto
   }
 }
 
-/** Numbers that are not finite become null in JSON, and come back as NaN. */
+/** Numbers that are not finite become null in JSON, and are read back as NaN. */
 const revived = (_key: string, value: unknown): unknown => (value === null ? NaN : value);
 
-/** @throws StillhouseError JOURNAL_CORRUPT if another line than the last one cannot be read */
+/** @throws StillhouseError JOURNAL_CORRUPT if a line other than the last cannot be read */
 export function replayJournal(text: string): RunHistory {
   const lines = text.split('\n').filter((line) => line !== '');
   let history = emptyHistory;

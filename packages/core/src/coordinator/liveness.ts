@@ -1,4 +1,4 @@
-// What is heard, and not heard, from workers: heartbeats, silence, stalls and slowness.
+// Signs of life from workers: heartbeats, silence, stalls and slowness.
 import { limits } from '../error/limits.js';
 import { onLost } from './failures.js';
 import { remind } from './membership-change.js';
@@ -38,13 +38,13 @@ export function onHeartbeat(state: CoordinatorState, worker: Worker, beat: Heart
     ...(phase ? { phase: phase.name } : {}),
   });
   const step: Transition = { state: heard, effects: [answer] };
-  // It has an engine but has not joined: its message, or the welcome, was lost.
+  // It has an engine but has not joined: its message or the welcome was lost.
   if (!next.info && !beat.busy && nowMs - next.toldMs > limits.resendMs)
     return andThen(step, (after) => welcome(after, next));
   return andThen(step, (after) => remind(after, next, nowMs));
 }
 
-/** A coordinator that has been asleep has not listened: what workers said meanwhile is still to be read. */
+/** A coordinator that was asleep has not read what workers sent meanwhile, so their silence is excused. */
 export function excuseSilence(state: CoordinatorState, nowMs: number): CoordinatorState {
   const hasListened = nowMs - state.tickedMs < limits.silenceNoticeMs;
   const ticked = { ...state, tickedMs: nowMs };
@@ -58,7 +58,7 @@ export function excuseSilence(state: CoordinatorState, nowMs: number): Coordinat
       };
 }
 
-/** Names who says nothing; after a while it counts as lost. */
+/** Names workers without a heartbeat; after a while they count as lost. */
 export function dropSilent(state: CoordinatorState, nowMs: number): Transition {
   const silent = [...state.workers.values()].filter(({ heardMs }) => nowMs - heardMs > limits.silenceNoticeMs);
   return silent.reduce<Transition>((step, worker) => andThen(step, (next) => onSilent(next, worker, nowMs)), {
@@ -72,7 +72,7 @@ function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): Trans
   const silentMs = nowMs - worker.heardMs;
   if (silentMs > heartbeatTimeoutMs) {
     return andThen({ state, effects: [{ type: 'close', link: worker.link }] }, (next) =>
-      onLost(next, worker.link, `it said nothing for ${heartbeatTimeoutMs / 1000} s`, nowMs),
+      onLost(next, worker.link, `no heartbeat for ${heartbeatTimeoutMs / 1000} s`, nowMs),
     );
   }
   if (worker.silenceNoted) return { state, effects: [] };
@@ -82,7 +82,7 @@ function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): Trans
   };
 }
 
-/** Names a member that works without getting on while others wait for it. */
+/** Names a member that works without progress while others wait for it. */
 export function noteStalling(state: CoordinatorState, nowMs: number): Transition {
   if (state.membership.type !== 'running') return { state, effects: [] };
   const { members } = state.membership;
@@ -107,7 +107,7 @@ export function noteStalling(state: CoordinatorState, nowMs: number): Transition
   return { state: { ...state, workers }, effects };
 }
 
-/** A member that takes so many times as long as the middle one holds up the others. */
+/** Names a member that takes several times as long as the median member and so holds up the others. */
 const slownessFactor = 2;
 
 export function noteSlow(state: CoordinatorState): Transition {

@@ -187,7 +187,7 @@ describe('rendezvous', () => {
     expect(silent.on({ type: 'tick' }).notices('silent')).toEqual([]);
     silent.tick(10_001, 1);
     expect(silent.beat(1).on({ type: 'tick' }).notices('left')).toEqual([
-      { type: 'left', workerId: 'w2', reason: 'it said nothing for 10 s' },
+      { type: 'left', workerId: 'w2', reason: 'no heartbeat for 10 s' },
     ]);
     expect(silent.sent(1)).toContainEqual(expect.objectContaining({ type: 'pause', boundary: false }));
     const waiting = new Coordinator(2).join(1);
@@ -315,7 +315,7 @@ describe('a change of membership', () => {
       .tick(2 * limits.stallTimeoutMs + 1)
       .on({ type: 'tick' });
     expect(coordinator.notices('pausing')).toEqual([
-      expect.objectContaining({ reason: 'nobody got on', boundary: false }),
+      expect.objectContaining({ reason: 'no member made progress', boundary: false }),
     ]);
   });
 
@@ -354,7 +354,7 @@ describe('a change of membership', () => {
     coordinator.beat(2, { rankMs: 30 }).on({ type: 'tick' });
     expect(coordinator.notices('slow')).toEqual([{ type: 'slow', workerId: 'w2', rankMs: 30, typicalMs: 10 }]);
     expect(coordinator.notices('pausing')).toEqual([
-      expect.objectContaining({ boundary: true, reason: 'ranks move: a step takes 120 ms, and would take 60 ms' }),
+      expect.objectContaining({ boundary: true, reason: 'ranks move: a step takes 120 ms and would take 60 ms' }),
     ]);
     coordinator.paused(1, { phase: 'teacher', ops: 2 }).paused(2, { phase: 'teacher', ops: 2 });
     expect(coordinator.sent(1)).toEqual([

@@ -1,4 +1,4 @@
-// What the coordinator decides on every event. A pure machine, except for its memory of who was sent which block.
+// What the coordinator decides on every event. A pure machine, except for its memory of which worker was sent which block.
 // It is not on the step path: between `start` and `done` workers need it only for data blocks.
 import { limits } from '../error/limits.js';
 import { tunedJob } from '../tune/space.js';
@@ -66,7 +66,7 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
 }
 
 export function coordinatorTransition(state: CoordinatorState, event: CoordinatorEvent, nowMs: number): Transition {
-  // One that is fenced off while it ends must not stop the workers of its successor.
+  // A coordinator that is fenced off while it ends must not stop the workers of its successor.
   if (state.ended && event.type !== 'fenced') return onEventAfterEnd(state, event);
   switch (event.type) {
     case 'message':
@@ -111,9 +111,9 @@ export function coordinatorTransition(state: CoordinatorState, event: Coordinato
 
 function onEventAfterEnd(state: CoordinatorState, event: CoordinatorEvent): Transition {
   if (event.type !== 'message' || event.message.type !== 'hello') return { state, effects: [] };
-  // It is to look for the coordinator that took over.
+  // The worker must look for the coordinator that took over.
   if (state.ended === 'fenced') return { state, effects: [{ type: 'close', link: event.link }] };
-  // Whoever comes late is sent away rather than left waiting.
+  // A worker that comes late is sent away instead of left waiting.
   const error = { code: 'RUN_OVER', message: 'the run is over' } as const;
   return { state, effects: [send(event.link, { type: 'rejected', error }), { type: 'close', link: event.link }] };
 }
@@ -160,7 +160,7 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
   }
 }
 
-/** A worker that was sent the bytes before is named, unless the coordinator itself is asked for them. */
+/** Names a worker that was sent the bytes before, unless the coordinator itself must send them. */
 function onGetBlock(
   state: CoordinatorState,
   { link, info }: Worker,
@@ -176,7 +176,7 @@ function onGetBlock(
   return { state, effects: [{ type: 'sendBlock', link, hash }] };
 }
 
-/** States for checkpoints come over links of their own. */
+/** States for checkpoints come over separate links. */
 function onStatePart(state: CoordinatorState, link: number, part: ToCoordinator & { type: 'statePart' }): Transition {
   return {
     state,
@@ -187,7 +187,7 @@ function onStatePart(state: CoordinatorState, link: number, part: ToCoordinator 
 function onTick(before: CoordinatorState, nowMs: number): Transition {
   const state = excuseSilence(before, nowMs);
   const { membership, options } = state;
-  // A coordinator before this one died between its last phase and its end.
+  // An earlier coordinator died between the last phase and the end of the run.
   if (membership.type === 'adopting' && phaseUnderWay(state.history, options.job.recipe) === undefined)
     return end(state, undefined);
   if (membership.type === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
@@ -196,7 +196,7 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
       message: `${joinedWorkers(state).length} of ${options.workers} workers joined within ${options.joinTimeoutMs / 1000} s`,
     });
   }
-  // The disk had no room for the model: perhaps it has now.
+  // The disk had no space for the model; it may have now.
   if (membership.type === 'saving')
     return {
       state,

@@ -1,4 +1,4 @@
-// The two-phase change of membership: pause a new generation, hear how far everybody is, resume with new members.
+// The two-phase change of membership: pause for a new generation, collect every worker's position, resume with new members.
 // One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
 import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
 import { invariant } from '../error/errors.js';
@@ -44,12 +44,12 @@ export function update(
   };
 }
 
-/** Generations of different coordinators never meet: each counts from its term. */
+/** Generations of different coordinators never coincide: each counts from its term. */
 const generationsPerTerm = 2 ** 16;
 
 /**
- * Begins a new generation: all workers stop and say how far they are.
- * @param change.boundary at the end of a step rather than at once, so that nothing is done twice
+ * Begins a new generation: all workers stop and report their positions.
+ * @param change.boundary stop at the end of a step instead of at once, so that nothing is repeated
  */
 export function pauseAll(
   state: CoordinatorState,
@@ -75,7 +75,7 @@ export function pauseAll(
   };
 }
 
-/** Changes the membership unless it is about to change anyway. */
+/** Changes the membership, unless a change has already begun. */
 export function requestChange(
   state: CoordinatorState,
   change: { reason: string; boundary: boolean },
@@ -87,7 +87,7 @@ export function requestChange(
     case 'waiting':
       return pauseAll(state, change, nowMs);
     case 'starting':
-      // Newcomers wait until this generation has started.
+      // New workers wait until this generation has started.
       return change.boundary ? { state, effects: [] } : pauseAll(state, change, nowMs);
     case 'pausing':
       return membership.boundary && !change.boundary
@@ -98,7 +98,7 @@ export function requestChange(
   }
 }
 
-/** A worker that has joined while others pause is asked as well. */
+/** Asks a worker that joins while others pause, too. */
 export function askNewcomer(state: CoordinatorState, worker: Worker): CoordinatorEffect[] {
   return state.membership.type === 'pausing'
     ? [send(worker.link, { type: 'pause', generation: state.generation, boundary: state.membership.boundary })]
@@ -126,7 +126,7 @@ export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number
   return resume(state, membership.before, nowMs);
 }
 
-/** The phase that is not done yet, as far as it has come. */
+/** The unfinished phase, and its progress. */
 export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress | undefined {
   const name = phaseUnderWay(state.history, state.options.job.recipe);
   if (name === undefined) return undefined;
@@ -155,7 +155,7 @@ function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs:
     .toSorted((a, b) => place(a.workerId) - place(b.workerId));
 }
 
-/** Decides the members of the generation from what all have said. */
+/** Decides the members of the generation from all reports. */
 function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): Transition {
   const phase = phaseNow(state, nowMs);
   if (!phase) return end(state, undefined);
@@ -189,9 +189,9 @@ const teacherOf = ({ done }: RunHistory): string | undefined =>
 const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgress): boolean =>
   name === 'student' && options.job.recipe.distill?.tune !== undefined && !history.tuned;
 
-/** Workers wait while this machine searches for the student's numbers. */
+/** Workers wait while this machine searches for the student's hyperparameters. */
 function waitForTuning(state: CoordinatorState): Transition {
-  const reason = 'the search for the student’s numbers';
+  const reason = 'the search for the student’s hyperparameters';
   const released = releaseLeavers(state, { type: 'wait', reason });
   const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
   return {
@@ -200,7 +200,7 @@ function waitForTuning(state: CoordinatorState): Transition {
   };
 }
 
-/** Who goes away may go once nobody needs its state. While training waits, it hands over to a checkpoint first. */
+/** A worker that leaves may go once no other needs its state. While training waits, it hands over to a checkpoint first. */
 function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
   const leavers = [...state.workers.values()].filter(
@@ -210,24 +210,24 @@ function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   for (const { link } of leavers) workers.delete(link);
   const effects = leavers.flatMap(({ link, workerId }): CoordinatorEffect[] => [
     send(link, { type: 'stop' }),
-    notify({ type: 'left', workerId, reason: 'it was asked to go, and has handed over' }),
+    notify({ type: 'left', workerId, reason: 'it was told to leave, and has handed over' }),
   ]);
   return { state: { ...state, workers }, effects };
 }
 
-/** Whether a worker holds steps that no checkpoint does. */
+/** Whether a worker holds steps that no checkpoint has. */
 const holdsMore = ({ history, phase }: CoordinatorState, { held }: Worker): boolean =>
   held !== undefined &&
   held.phase === phase?.name &&
   held.ops > Math.max(0, ...history.checkpoints.map(({ ops }) => ops));
 
-/** While training waits for workers: the next worker that wants to go, and has to hand over first. */
+/** While training waits for workers: the next worker that wants to leave, and has to hand over first. */
 export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
   state.membership.type === 'waiting'
     ? [...state.workers.values()].find((worker) => worker.leaving && holdsMore(state, worker))
     : undefined;
 
-/** Those that want to go and do not take part go at once, unless they hold what is kept nowhere else. */
+/** Workers that want to leave and do not take part leave at once, unless they hold a state that is stored nowhere else. */
 export function releaseIdle(state: CoordinatorState): Transition {
   const { membership } = state;
   switch (membership.type) {
@@ -359,9 +359,9 @@ export function onReady(
   return { state: update(running, new Set(ready.keys()), { toldMs: nowMs, advancedMs: nowMs }), effects };
 }
 
-// What ticks find: newcomers that wait, members that are stuck, ranks that are dealt badly.
+// What ticks detect: new workers that wait, members that are stuck, ranks that are assigned badly.
 
-/** Whether there are workers that should be members, or members that want to go. */
+/** Whether there are workers that should be members, or members that want to leave. */
 function wantedChange(state: CoordinatorState, nowMs: number): string | undefined {
   if (state.membership.type !== 'running' && state.membership.type !== 'waiting') return undefined;
   const ids = new Set(membersOf(state.membership).map(({ workerId }) => workerId));
@@ -388,7 +388,7 @@ export function changeIfWanted(state: CoordinatorState, nowMs: number): Transiti
   });
 }
 
-/** Workers that wait without getting on are linked anew: something between them was lost. */
+/** Links workers again that wait without progress: something between them was lost. */
 export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transition {
   const { membership } = state;
   if (
@@ -405,7 +405,7 @@ export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transit
   if (!stuck || members.length === 0) return { state, effects: [] };
   if (membership.type === 'running' && members.every(({ beat }) => beat!.stage === 'finished'))
     return { state, effects: [] };
-  return pauseAll(state, { reason: 'nobody got on', boundary: false }, nowMs);
+  return pauseAll(state, { reason: 'no member made progress', boundary: false }, nowMs);
 }
 
 /** Moves ranks from slow to fast members, if that makes a step shorter by enough. */
@@ -425,14 +425,14 @@ export function rebalance(state: CoordinatorState, nowMs: number): Transition {
   return requestChange(
     state,
     {
-      reason: `ranks move: a step takes ${Math.round(now)} ms, and would take ${Math.round(after)} ms`,
+      reason: `ranks move: a step takes ${Math.round(now)} ms and would take ${Math.round(after)} ms`,
       boundary: true,
     },
     nowMs,
   );
 }
 
-/** What a worker should have been told but seems not to have heard. */
+/** Repeats a message that a worker seems not to have received. */
 export function remind(state: CoordinatorState, worker: Worker, nowMs: number): Transition {
   const { membership, generation } = state;
   const { beat } = worker;

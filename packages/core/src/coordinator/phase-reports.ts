@@ -33,7 +33,7 @@ export function onEpoch(
       message: `after epoch ${report.epoch} of the ${phase.name} the weights of ${worker.workerId} (${report.weightsSha256.slice(0, 12)}) are not those of the others (${known.weightsSha256.slice(0, 12)})`,
     });
   }
-  // One that was lost on the way is sent again before this one counts.
+  // A report that was lost is sent again before this one counts.
   if (report.epoch > phase.epochs.length) return { state, effects: [] };
   const about = phaseOf(state.options.job, phase.name);
   const { rowCount, segments } = about.schedule;
@@ -42,7 +42,7 @@ export function onEpoch(
   if (report.ledger.rows !== rowCount || digest !== expected) {
     return end(state, {
       code: 'LEDGER_BROKEN',
-      message: `epoch ${report.epoch} of the ${phase.name} did not use ${segments ? 'the rows that it was to draw' : `each of ${rowCount} rows once`}: ${report.ledger.rows} rows, digest ${digest}, expected ${expected}`,
+      message: `epoch ${report.epoch} of the ${phase.name} did not use ${segments ? 'the rows that it had to draw' : `each of ${rowCount} rows once`}: ${report.ledger.rows} rows, digest ${digest}, expected ${expected}`,
     });
   }
   const epoch: EpochRecord = {
@@ -80,7 +80,7 @@ export function onDone(state: CoordinatorState, worker: Worker, message: ToCoord
   };
 }
 
-/** The phase is over once all its members say so, and every epoch has been reported. */
+/** The phase is over once all its members have reported its end, and every epoch has been reported. */
 export function finishIfDone(state: CoordinatorState, nowMs: number): Transition {
   const { phase, membership } = state;
   if (!phase || membership.type !== 'running' || isDone(state)) return { state, effects: [] };
@@ -151,7 +151,7 @@ export function onModelSaved(state: CoordinatorState, blob: string, nowMs: numbe
   };
 }
 
-/** The student is trained with the numbers that a search has chosen. */
+/** The student is trained with the values that a search has chosen. */
 export function onTuned(state: CoordinatorState, values: TunedValues): Transition {
   if (state.history.tuned) return { state, effects: [] };
   const { options } = state;

@@ -1,5 +1,5 @@
-// Who takes part in the next generation, which ranks each holds, and who gets its state from whom: a pure decision over
-// what all workers have reported. It cannot change the result.
+// Which workers take part in the next generation, which ranks each holds, and which gets its state from which: a pure
+// decision from what all workers have reported. It cannot change the result.
 import type { PhaseName } from '../job/phase-name.js';
 import type { Span } from '../collective/tree.js';
 import type { Held } from '../wire/messages.js';
@@ -9,14 +9,14 @@ export interface Candidate {
   readonly workerId: string;
   readonly held: Held | undefined;
   readonly leaving: boolean;
-  /** Milliseconds that one rank's micro-batch takes it, if known. */
+  /** Milliseconds that one rank's micro-batch takes on it, if known. */
   readonly rankMs: number | undefined;
 }
 
 export interface PlanQuestion {
   readonly phase: PhaseName;
   readonly ranks: number;
-  /** In the order of the generation before, newcomers behind. */
+  /** In the order of the previous generation, followed by new workers. */
   readonly candidates: readonly Candidate[];
   readonly minWorkers: number;
   /** The newest checkpoint of the phase. */
@@ -40,7 +40,7 @@ export type Plan =
       readonly reason: string;
     };
 
-/** Distillation runs on one node; the others wait. */
+/** Distillation runs on one node; the other workers wait. */
 export const isOnOneNode = (phase: PhaseName): boolean => phase !== 'teacher';
 
 /** How many workers a phase needs. */
@@ -61,7 +61,7 @@ export function planGeneration({ phase, ranks, candidates, minWorkers, checkpoin
   const ops = fromCheckpoint ? checkpoint.ops : Math.max(newest, 0);
   const isWhole = (candidate: Candidate): boolean => !fromCheckpoint && (opsOf(candidate) === ops || ops === 0);
   const hosts = isOnOneNode(phase) ? [able.find(isWhole) ?? first] : able;
-  // Who goes away hands over first, if nobody else is as far.
+  // A worker that leaves hands over first, if no other is as far.
   const donor = !fromCheckpoint && ops > 0 && !hosts.some(isWhole) ? candidates.find(isWhole) : undefined;
   const members = donor ? [...hosts, donor] : hosts;
   const spans = dealRanks(ranks, costsOf(hosts.map(({ rankMs }) => rankMs)));

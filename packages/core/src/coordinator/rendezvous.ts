@@ -1,4 +1,4 @@
-// How workers come in: greeting, refusal, joining, and when there are enough of them to begin or to go on.
+// How workers join: greeting, refusal, joining, and when there are enough of them to begin or to continue.
 import { invariant, StillhouseError, toErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { protocolVersion, type ToCoordinator } from '../wire/messages.js';
@@ -43,12 +43,12 @@ export function onHello(
   if (message.protocol !== protocolVersion)
     return refuse(
       'PROTOCOL_VERSION',
-      `the worker speaks protocol ${message.protocol} (stillhouse ${message.version}), this coordinator ${protocolVersion}`,
+      `the worker has protocol version ${message.protocol} (stillhouse ${message.version}), this coordinator has ${protocolVersion}`,
     );
-  if (message.token !== token) return refuse('TOKEN_REJECTED', 'the token of the worker is not the one of this run');
+  if (message.token !== token) return refuse('TOKEN_REJECTED', 'the worker’s token is not the token of this run');
   if (message.runId !== undefined && message.runId !== job.runId)
-    return refuse('RUN_OVER', 'the run that the worker took part in is not the one of this coordinator');
-  // The worker knows a coordinator that came after this one.
+    return refuse('RUN_OVER', 'the worker took part in another run than this coordinator’s');
+  // The worker knows a later coordinator.
   if (message.term > term) return fence(state, message.term);
   if (state.workers.size >= limits.workerCount)
     return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
@@ -71,7 +71,7 @@ function admit(
   nowMs: number,
 ): Transition {
   const { instance, host } = message;
-  // A worker keeps the name that a coordinator before this one gave it.
+  // A worker keeps the name that an earlier coordinator gave it.
   const isFree = (workerId: string): boolean => ![...state.names.values()].includes(workerId);
   const named =
     state.names.get(instance) ??
@@ -136,7 +136,7 @@ export function onJoin(
       worker.host,
       new StillhouseError(
         'FINGERPRINT_MISMATCH',
-        `the worker's engine is ${message.fingerprint}, that of ${other.workerId} ${other.fingerprint}: equal bits cannot be promised`,
+        `the worker's engine is ${message.fingerprint}, but that of ${other.workerId} is ${other.fingerprint}: equal bits cannot be promised`,
       ),
     );
   }
@@ -189,7 +189,7 @@ function adopt(
   };
 }
 
-/** Begins, or goes on, once enough workers are there. */
+/** Begins, or continues, once enough workers are there. */
 export function beginIfReady(state: CoordinatorState, nowMs: number): Transition {
   const joined = joinedWorkers(state);
   switch (state.membership.type) {
@@ -201,7 +201,7 @@ export function beginIfReady(state: CoordinatorState, nowMs: number): Transition
     case 'adopting':
       if (state.membership.untilMs > nowMs) return { state, effects: [] };
       if (joined.some(({ held }) => held))
-        return pauseAll(state, { reason: 'the coordinator was started again', boundary: false }, nowMs);
+        return pauseAll(state, { reason: 'the coordinator was restarted', boundary: false }, nowMs);
       return beginIfReady({ ...state, membership: { type: 'gathering' }, startedMs: nowMs }, nowMs);
     default:
       return changeIfWanted(state, nowMs);

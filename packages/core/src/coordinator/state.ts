@@ -1,4 +1,4 @@
-// What a coordinator knows, what happens to it, and what it has its shell do.
+// The coordinator's state, its events, and its effects.
 import type { ErrorRecord } from '../error/errors.js';
 import type { Job } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
@@ -13,9 +13,9 @@ export interface CoordinatorOptions {
   readonly job: Job;
   readonly token: string;
   readonly meshToken: string;
-  /** The run starts when so many workers have joined. */
+  /** The run starts when this many workers have joined. */
   readonly workers: number;
-  /** Training goes on while so many are there. */
+  /** Training continues while at least this many are there. */
   readonly minWorkers: number;
   readonly allowMixed: boolean;
   /** How long to wait for the workers; Infinity waits for ever. */
@@ -25,7 +25,7 @@ export interface CoordinatorOptions {
   readonly checkpointEveryMs: number;
   /** Number of this coordinator; higher than that of every one before it. */
   readonly term: number;
-  /** What the journal tells of those before. */
+  /** What the journal says about earlier coordinators. */
   readonly history: RunHistory;
 }
 
@@ -33,7 +33,7 @@ export interface WorkerInfo {
   readonly workerId: string;
   readonly host: string;
   readonly fingerprint: string;
-  /** Its backend and why, for people. */
+  /** Its backend and the reason, in words. */
   readonly choice: string;
   readonly meshAddress: string;
 }
@@ -43,7 +43,7 @@ export type CoordinatorEvent =
   | { readonly type: 'broken'; readonly link: number; readonly error: ErrorRecord }
   | { readonly type: 'closed'; readonly link: number; readonly reason: string }
   | { readonly type: 'interrupt'; readonly error: ErrorRecord }
-  /** The process of a worker has ended by itself, as for lack of memory: it would end again. */
+  /** A worker's process has ended by itself, for example for lack of memory: it would end again. */
   | { readonly type: 'crashed'; readonly instance: string; readonly error: ErrorRecord }
   | { readonly type: 'modelSaved'; readonly phase: PhaseName; readonly blob: string }
   | {
@@ -55,13 +55,13 @@ export type CoordinatorEvent =
     }
   | { readonly type: 'checkpointFailed'; readonly id: number; readonly reason: string }
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
-  /** The search for the student's numbers is over. */
+  /** The search for the student's hyperparameters is over. */
   | { readonly type: 'tuned'; readonly values: TunedValues }
   /** Another coordinator has taken over. */
   | { readonly type: 'fenced'; readonly term: number }
   | { readonly type: 'tick' };
 
-/** Where a worker stands in the generation under way. */
+/** A worker's progress in the current generation. */
 export interface WorkerShare {
   readonly workerId: string;
   readonly ranks: { readonly lo: number; readonly hi: number };
@@ -74,7 +74,7 @@ export type CoordinatorNotice =
   | { readonly type: 'left'; readonly workerId: string; readonly reason: string }
   | { readonly type: 'silent'; readonly workerId: string; readonly silentMs: number }
   | { readonly type: 'slow'; readonly workerId: string; readonly rankMs: number; readonly typicalMs: number }
-  /** The others wait for it, and it gets no further. */
+  /** The others wait for it, and it makes no progress. */
   | {
       readonly type: 'stalling';
       readonly workerId: string;
@@ -113,10 +113,10 @@ export type CoordinatorNotice =
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
   | { readonly type: 'notSaved'; readonly what: string; readonly reason: string }
   | { readonly type: 'savedAgain'; readonly what: string }
-  /** A block of data cannot be used as it is. */
+  /** A block of data is corrupt or missing. */
   | { readonly type: 'blockSpoilt'; readonly what: string }
   | { readonly type: 'phaseDone'; readonly record: PhaseRecord }
-  /** Trainings of a search that are done, of those that are known to be needed. */
+  /** Finished trainings of a search, and how many are known to be needed. */
   | { readonly type: 'tuning'; readonly done: number; readonly planned: number; readonly what: string }
   | { readonly type: 'tuned'; readonly record: TunedRecord };
 
@@ -125,13 +125,13 @@ export type CoordinatorEffect =
   | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string }
   | { readonly type: 'close'; readonly link: number }
   | { readonly type: 'notify'; readonly notice: CoordinatorNotice }
-  /** Write a record down for good, before anything that follows. */
+  /** Write a record durably, before anything that follows. */
   | { readonly type: 'journal'; readonly record: JournalRecord }
   /** Answer, unless it is the last good one: modelSaved or modelNotSaved. */
   | { readonly type: 'saveModel'; readonly phase: PhaseName; readonly model: ExportedModel; readonly lastGood: boolean }
   /** Ask the worker of a link for its state. Answer: checkpointTaken or checkpointFailed. */
   | { readonly type: 'takeCheckpoint'; readonly link: number; readonly id: number }
-  /** Search for the student's numbers, taught by the teacher of this hash if one was trained here. Answer: tuned, or interrupt. */
+  /** Search for the student's hyperparameters, with the teacher of this hash if one was trained here. Answer: tuned, or interrupt. */
   | { readonly type: 'tune'; readonly teacher: string | undefined }
   | { readonly type: 'dropCheckpoint'; readonly record: CheckpointRecord }
   | { readonly type: 'receivePart'; readonly link: number; readonly part: ToCoordinator & { type: 'statePart' } }
@@ -149,23 +149,23 @@ export interface Worker {
   readonly leaving: boolean;
   readonly heardMs: number;
   readonly beat: Heartbeat | undefined;
-  /** When its heartbeats last told that it got on. */
+  /** When its heartbeats last reported progress. */
   readonly advancedMs: number;
-  /** When it was last told what to do. */
+  /** When it was last sent an instruction. */
   readonly toldMs: number;
   readonly silenceNoted: boolean;
-  /** When what it counts in its heartbeats last went up. */
+  /** When the progress count in its heartbeats last rose. */
   readonly progressedMs: number;
   readonly slownessNoted: boolean;
   readonly stallNoted: boolean;
-  /** Not to be made a member before then, since others could not reach it. */
+  /** It must not become a member before then, because others could not reach it. */
   readonly quarantinedUntilMs: number;
 }
 
 export type MembershipState =
   /** Before the run: until enough workers have joined. */
   | { readonly type: 'gathering' }
-  /** After a restart: until the workers of before are back, or time is up. */
+  /** After a restart: until the earlier workers are back, or time is up. */
   | {
       readonly type: 'adopting';
       readonly untilMs: number;
@@ -173,7 +173,7 @@ export type MembershipState =
     }
   /** Too few workers. */
   | { readonly type: 'waiting' }
-  /** Until all have said how far they are. */
+  /** Until all have reported their positions. */
   | {
       readonly type: 'pausing';
       readonly boundary: boolean;
@@ -204,7 +204,7 @@ export interface PhaseProgress {
   readonly epochs: readonly KnownEpoch[];
   readonly done: ReadonlyMap<string, ToCoordinator & { type: 'done' }>;
   readonly isStarted: boolean;
-  /** As far as has been heard. */
+  /** As far as is known. */
   readonly step: number;
   readonly startedMs: number;
   readonly epochStartedMs: number;
@@ -215,7 +215,7 @@ export interface CheckpointState {
   /** The one being taken. */
   readonly pending: { readonly id: number; readonly link: number } | undefined;
   readonly lastMs: number;
-  /** Epochs that were known when the last one was taken. */
+  /** Number of epochs when the last one was taken. */
   readonly epochs: number;
 }
 
@@ -239,14 +239,14 @@ export interface CoordinatorState {
   readonly checkpoint: CheckpointState;
   /** Ranks that workers held when they were lost. */
   readonly lost: ReadonlyMap<string, Member['ranks']>;
-  /** Hashes of checkpoints that are not to be had any more. */
+  /** Hashes of checkpoints that are not available any more. */
   readonly retired: ReadonlySet<string>;
-  /** Remembers which workers were sent what; it is changed in place, since there may be very many blocks. */
+  /** Remembers which workers were sent which blocks; changed in place, because there may be very many blocks. */
   readonly blocks: BlockTracker;
   readonly accusations: readonly Accusation[];
-  /** Whether a search for the student's numbers is under way: workers wait for it. */
+  /** Whether a search for the student's hyperparameters is running; workers wait for it. */
   readonly isTuning: boolean;
-  /** When ranks were last dealt. */
+  /** When ranks were last assigned. */
   readonly dealtMs: number;
   readonly tickedMs: number;
   /** Whether the run is over, or another coordinator has it now. */
@@ -263,7 +263,7 @@ export const send = (link: number, message: ToWorker): CoordinatorEffect => ({ t
 export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
   `worker ${worker.workerId} (${worker.host})`;
 
-/** Those that could take part: their engines are loaded. */
+/** Workers that could take part: their engines are loaded. */
 export const joinedWorkers = (state: CoordinatorState): Worker[] =>
   [...state.workers.values()].filter((worker) => worker.info);
 
@@ -280,7 +280,7 @@ export function membersOf(membership: MembershipState): readonly Member[] {
   }
 }
 
-/** Goes on with further decisions after those that are made already. */
+/** Continues with a further decision, keeping the effects of earlier ones. */
 export function andThen(step: Transition, next: (state: CoordinatorState) => Transition): Transition {
   const after = next(step.state);
   return { state: after.state, effects: [...step.effects, ...after.effects] };
@@ -311,7 +311,7 @@ export function writeRecord(state: CoordinatorState, entry: JournalRecord): Tran
   };
 }
 
-/** Ends without a word to anybody: workers and journal belong to another coordinator. */
+/** Ends without a message: workers and journal belong to another coordinator. */
 export function fence(state: CoordinatorState, term: number): Transition {
   const error = {
     code: 'COORDINATOR_FENCED',

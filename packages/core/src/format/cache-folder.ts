@@ -1,8 +1,8 @@
-// Where what was downloaded or built is kept.
+// The folder for what was downloaded or built.
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** STILLHOUSE_CACHE, else stillhouse in the user's cache folder. */
+/** STILLHOUSE_CACHE, or else stillhouse in the user's cache folder. */
 export function cacheFolder(env: Env, homeFolder: string): string {
   return env['STILLHOUSE_CACHE'] ?? `${env['XDG_CACHE_HOME'] ?? `${homeFolder}/.cache`}/stillhouse`;
 }

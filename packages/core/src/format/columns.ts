@@ -1,6 +1,6 @@
 // How the columns of a data set become a model's inputs: what `data prepare` has fitted on the training rows of the large
-// set, and the arithmetic that training, `predict` and @stillhouse/student share. Blocks keep cells in a small type of their
-// own (an index for a category, bytes for an image), and this is applied when rows are read.
+// set, and the arithmetic that training, `predict` and @stillhouse/student share. Blocks store cells in a small type (an
+// index for a category, bytes for an image), and this is applied when rows are read.
 import { hashName } from '../random/random.js';
 import type { Numbers, TensorType } from './safetensors.js';
 
@@ -13,30 +13,30 @@ export interface NumberColumn {
   readonly transform: 'none' | 'log';
   readonly shift: number;
   readonly scale: number;
-  /** Stands in for a missing cell, before the transform. */
+  /** Replaces a missing cell, before the transform. */
   readonly fill: number;
-  /** Whether a second input says, by 1, that the cell is missing. */
+  /** Whether a second input is 1 if the cell is missing. */
   readonly indicator: boolean;
   readonly missing: 'error' | 'mean' | 'drop';
-  /** How cells lie in blocks; NaN is a missing one. */
+  /** How cells are stored in blocks; NaN is a missing cell. */
   readonly dtype: TensorType;
 }
 
 /**
- * A cell is stored as its place among the categories, or its bucket, counted from 1; 0 is none of them.
- * oneHot and hash become one input per category or bucket, index one input: what is stored.
+ * A cell is stored as the index of its category or bucket, counted from 1; 0 is none of them.
+ * oneHot and hash become one input per category or bucket; index becomes one input, the stored number.
  */
 export type CategoryColumn = { readonly name: string; readonly type: 'category'; readonly dtype: TensorType } & (
   | { readonly encode: 'oneHot' | 'index'; readonly categories: readonly string[] }
   | { readonly encode: 'hash'; readonly buckets: number }
 );
 
-/** Rows of numbers of one shape, such as images: v·factor + offset, by the channel, which is the last dimension. */
+/** Rows of numbers of one shape, such as images: v·factor + offset per channel, the last dimension. */
 export interface TensorColumn {
   readonly name: string;
   readonly type: 'tensor';
   readonly size: number;
-  /** One for all channels, or one for each. */
+  /** One for all channels, or one per channel. */
   readonly factors: readonly number[];
   readonly offsets: readonly number[];
   readonly dtype: TensorType;
@@ -49,7 +49,7 @@ export function columnWidth(column: FittedColumn): number {
   return column.encode === 'index' ? 1 : column.encode === 'hash' ? column.buckets : column.categories.length;
 }
 
-/** Numbers that a cell takes in a block. */
+/** How many numbers a cell takes in a block. */
 export const cellSize = (column: FittedColumn): number => (column.type === 'tensor' ? column.size : 1);
 
 export const inputWidth = (columns: readonly FittedColumn[]): number =>
@@ -60,13 +60,13 @@ export const logarithmic = (value: number): number => Math.sign(value) * Math.lo
 /** Bucket of a category, from 1. */
 export const bucketOf = (category: string, buckets: number): number => 1 + (hashName(category) % buckets);
 
-/** Which rows of a block are wanted, and where they go. */
+/** Which rows of a block are requested, and where they are written. */
 export interface Placing {
-  /** Places of the rows in the block. */
+  /** Positions of the rows in the block. */
   readonly from: ArrayLike<number>;
-  /** Their places in the batch. */
+  /** Their positions in the batch. */
   readonly to: ArrayLike<number>;
-  /** [rows of the batch, width], which must hold zeros. */
+  /** [rows of the batch, width]; must contain zeros. */
   readonly out: Float32Array;
   readonly width: number;
 }
@@ -80,7 +80,7 @@ export function encodeColumns(columns: readonly FittedColumn[], cells: readonly 
   });
 }
 
-/** Writes a column's inputs of some rows, beginning at place `at` of each row. */
+/** Writes a column's inputs of some rows, beginning at position `at` of each row. */
 export function encodeCells(column: FittedColumn, cells: Numbers, at: number, placing: Placing): void {
   switch (column.type) {
     case 'tensor':

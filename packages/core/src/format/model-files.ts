@@ -1,7 +1,7 @@
 // The files of a trained model: TFJS's LayersModel format, which a browser loads, and safetensors.
 import { encodeSafetensors } from './safetensors.js';
 
-/** A trained model as it travels: TFJS topology, weight specs in the model's order, and their bytes. */
+/** A trained model on the wire: TFJS topology, weight specs in the model's order, and their bytes. */
 export interface ExportedModel {
   readonly topology: string;
   readonly weights: readonly {
@@ -11,18 +11,18 @@ export interface ExportedModel {
   }[];
   /** The weights in fp32, one after the other. */
   readonly data: Uint8Array;
-  /** How many numbers the weights hold. */
+  /** How many numbers the weights have. */
   readonly parameters: number;
 }
 
 export interface ModelFiles {
-  /** model.json of TFJS, whose weights lie beside it in weights.bin. */
+  /** model.json of TFJS, whose weights are next to it in weights.bin. */
   readonly json: string;
   readonly weights: Uint8Array;
   readonly safetensors: Uint8Array;
 }
 
-/** @param metadata goes into model.json as userDefinedMetadata: how to feed the model and read its outputs */
+/** @param metadata stored in model.json as userDefinedMetadata: how to feed the model and read its outputs */
 export function modelFiles(model: ExportedModel, metadata: Record<string, unknown>): ModelFiles {
   const manifest = [
     { paths: ['weights.bin'], weights: model.weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })) },

@@ -1,4 +1,4 @@
-// Weights in fewer bits, as TFJS stores and reads them: half precision, or bytes on a line from the least to the largest.
+// Weights with fewer bits, as TFJS stores and reads them: half precision, or bytes on a line from the smallest to the largest.
 import { floatsOf, joinBytes } from './safetensors.js';
 
 export const weightFormats = ['fp32', 'fp16', 'uint8'] as const;
@@ -9,14 +9,14 @@ export function halfOf(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   if (Number.isNaN(value)) return 0x7e00;
-  // Halfway between the largest half and what would be the next one.
+  // Halfway between the largest half and what would be the next half.
   if (magnitude >= 65520) return sign | 0x7c00;
   const exponent = Math.max(-14, Math.floor(Math.log2(Math.max(magnitude, 2 ** -24))));
   const scaled = magnitude / 2 ** (exponent - 10);
   const whole = Math.floor(scaled);
   const rest = scaled - whole;
   const rounded = rest > 0.5 || (rest === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
-  // Below 1024 it is subnormal, and 2048 carries into the exponent: both come out of the sum.
+  // Below 1024 it is subnormal, and 2048 carries into the exponent: both follow from the sum.
   return sign | (rounded < 1024 ? rounded : ((exponent + 14) << 10) + rounded);
 }
 
@@ -34,7 +34,7 @@ interface WeightEntry {
   readonly quantization?: Quantization;
 }
 
-/** A number n stands for n·scale + min; 0 has a number of its own, so that what is pruned stays so. */
+/** A number n stands for n·scale + min; 0 has a number of its own, so pruned weights stay 0. */
 function quantizeBytes(values: Float32Array): { bytes: Uint8Array; quantization: Quantization } {
   const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [0, 0]);
   const scale = high > low ? (high - low) / 255 : 1;
@@ -60,9 +60,9 @@ function quantizeWeight(
 }
 
 /**
- * A model of TFJS with its weights in another format; matrices and kernels alone, what has one dimension stays as it is.
+ * A TFJS model with its weights in another format. Only matrices and kernels are converted, not weights of one dimension.
  * @param json model.json with weights in float32
- * @param weights bytes of all its weights, one behind the other
+ * @param weights concatenated bytes of all its weights
  */
 export function quantizeModel(
   json: string,

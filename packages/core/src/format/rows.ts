@@ -1,5 +1,5 @@
-// From a row as its owner has it (cells by the name of their column, or numbers) to a model's input, as training saw it:
-// shared by `stillhouse predict` and @stillhouse/student. Strict: what cannot be encoded is refused, with row and column.
+// From a user's row (cells by the name of their column, or numbers) to a model's input, as in training: shared by
+// `stillhouse predict` and @stillhouse/student. Strict: what cannot be encoded is refused, with row and column.
 import {
   bucketOf,
   encodeCells,
@@ -11,13 +11,13 @@ import {
   type TensorColumn,
 } from './columns.js';
 
-/** A time, as a JavaScript Date knows it. */
+/** A time, such as a JavaScript Date. */
 interface Time {
   /** Milliseconds since 1970. */
   getTime(): number;
 }
 
-/** A cell; null, undefined, NaN and a text that stands for nothing (`missingMarks`) are missing ones. */
+/** A cell; null, undefined, NaN and the texts in `missingMarks` are missing cells. */
 export type Cell = number | bigint | string | boolean | Time | null | undefined;
 
 /** Cells by the name of their column. */
@@ -26,10 +26,10 @@ export type TableRow = Readonly<Record<string, Cell>>;
 /** DATA_COLUMN: a row lacks a column; DATA_CELL: a cell is not what its column needs; PREDICT_ROW: any other fault of a row. */
 export type RowErrorCode = 'DATA_CELL' | 'DATA_COLUMN' | 'PREDICT_ROW';
 
-/** Makes the error for a row that cannot be encoded: each caller has a class of its own. */
+/** Makes the error for a row that cannot be encoded; each caller has its own class of errors. */
 export type RowErrorFactory = (code: RowErrorCode, message: string) => Error;
 
-/** What stands for a missing cell in text. */
+/** Texts that stand for a missing cell. */
 export const missingMarks: readonly string[] = ['', 'na', 'n/a', 'nan', 'null', '?'];
 
 const isMissing = (cell: Cell): boolean =>
@@ -38,12 +38,12 @@ const isMissing = (cell: Cell): boolean =>
   cell !== cell ||
   (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
 
-/** A category as it is compared: without blanks around, and without NUL. */
+/** A category in the form that is compared: trimmed, and without NUL. */
 const textOf = (cell: string | number | bigint | boolean): string => String(cell).replaceAll('\0', '\ufffd').trim();
 
 const decimal = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
-/** Seconds since 1970 for times, 0 and 1 for booleans; NaN for what is no number. */
+/** Seconds since 1970 for times, 0 and 1 for booleans; NaN for anything that is not a number. */
 function numberOf(cell: Cell): number {
   if (typeof cell === 'string') return decimal.test(cell.trim()) ? Number(cell) : NaN;
   if (typeof cell === 'object') return cell && typeof cell.getTime === 'function' ? cell.getTime() / 1000 : NaN;
@@ -55,7 +55,7 @@ const shown = (cell: Cell): string => {
   return typeof cell === 'object' ? 'this object' : String(cell);
 };
 
-/** What a cell is stored as, rounded as in a block and NaN for a missing number; or, as text, why it cannot be. */
+/** The stored form of a cell, rounded as in a block, NaN for a missing number; or a text that says why there is none. */
 function storedCell(column: FittedColumn, cell: Cell): number | string {
   switch (column.type) {
     case 'number':
@@ -88,9 +88,9 @@ function storedCategory(column: CategoryColumn, cell: Cell): number | string {
 }
 
 /**
- * Rows of a table as a model's inputs. Cells of other columns are not looked at; a category that training did not know
- * is none of them, as a missing one is.
- * @param columns of the model's metadata
+ * Rows of a table as a model's inputs. Cells of other columns are ignored. An unknown category is encoded like a missing
+ * one, as no category.
+ * @param columns columns of the model's metadata
  * @returns [rows, inputWidth(columns)]
  */
 export function encodeTableRows(
@@ -120,7 +120,7 @@ export function encodeTableRows(
 
 /**
  * Rows of numbers of one shape, such as the bytes of images, as a model's inputs.
- * @param column the only one of the model's metadata
+ * @param column the only column of the model's metadata
  * @param rows unscaled numbers, one after the other
  * @returns [rows, column.size]
  */

@@ -24,7 +24,7 @@ const arrayOf = {
   I32: Int32Array,
 } as const;
 
-/** So many zeros. */
+/** The given number of zeros. */
 export const zerosOf = (dtype: TensorType, count: number): Numbers => new arrayOf[dtype](count);
 
 /** A file's header and its tensors' bytes, in order, none of them copied. */
@@ -94,7 +94,7 @@ export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFil
         !Array.isArray(entry.shape) ||
         !Array.isArray(entry.data_offsets)
       )
-        return bad(`tensor ${name} is of an unknown kind`);
+        return bad(`tensor ${name} has an unknown type`);
       const [from, to] = entry.data_offsets;
       const expected = entry.shape.reduce((product, size) => product * size, arrayOf[entry.dtype].BYTES_PER_ELEMENT);
       if (!(from >= 0 && to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);
@@ -108,13 +108,13 @@ export function bytesOf(values: Numbers): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Floats of bytes; copies only where they are not aligned. */
+/** Floats of bytes; copies only if they are not aligned. */
 export const floatsOf = (bytes: Uint8Array): Float32Array => numbersOf('F32', bytes) as Float32Array;
 
-/** Numbers of bytes; copies only where they are not aligned. */
+/** Numbers of bytes; copies only if they are not aligned. */
 export function numbersOf(dtype: TensorType, bytes: Uint8Array): Numbers {
   const Type = arrayOf[dtype];
-  // Not slice(): a Buffer's shares the memory, and with it the offset.
+  // Not slice(): a Buffer's slice shares the memory, and with it the offset.
   const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new Type(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / Type.BYTES_PER_ELEMENT);
 }

@@ -1,4 +1,4 @@
-// Biases that bring a classifier's class shares to known ones.
+// Biases with which a classifier's mean probabilities become given class shares.
 import { invariant } from '../error/errors.js';
 
 const rounds = 500;
@@ -26,14 +26,14 @@ function meanSoftmax(logits: Float32Array, biases: Float64Array): Float64Array {
 
 /**
  * What must be added to the logits of each class so that the mean of their softmax over rows is `shares`: generalized
- * iterative scaling (Darroch and Ratcliff 1972) with one feature for each class, b_k ← b_k + log(share_k / mean_k), which
+ * iterative scaling (Darroch and Ratcliff 1972) with one feature per class, b_k ← b_k + log(share_k / mean_k), which
  * minimises the convex mean of log Σ exp(z + b) − Σ share·b.
  * @param logits [rows, classes]
  * @param shares [classes], above 0, with the sum 1
  * @returns [classes], with the mean 0
  */
 export function fitBiases(logits: Float32Array, shares: ArrayLike<number>): Float64Array {
-  invariant(logits.length > 0 && logits.length % shares.length === 0, 'logits are rows of so many classes');
+  invariant(logits.length > 0 && logits.length % shares.length === 0, 'logits are rows of that many classes');
   const biases = new Float64Array(shares.length);
   for (let round = 0; round < rounds; round++) {
     const changes = meanSoftmax(logits, biases).map((mean, k) => Math.log(shares[k]! / mean));

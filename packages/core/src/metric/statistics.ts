@@ -1,11 +1,11 @@
-// Means over seeds, and how sure they are.
+// Means over seeds, and their uncertainty.
 
 export interface Estimate {
   readonly n: number;
   readonly mean: number;
-  /** Sample standard deviation; 0 of one value. */
+  /** Sample standard deviation; 0 for a single value. */
   readonly deviation: number;
-  /** Half the width of the 95 % confidence interval of the mean (Student 1908); Infinity of one value. */
+  /** Half the width of the 95 % confidence interval of the mean (Student 1908); Infinity for a single value. */
   readonly halfWidth: number;
 }
 

@@ -68,7 +68,7 @@ const model = z.union([
   z
     .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') })
     .describe(
-      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must stand baseline: no imports of its own.',
+      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must be self-contained: no imports of its own.',
     ),
 ]);
 

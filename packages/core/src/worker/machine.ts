@@ -1,5 +1,5 @@
 // What a worker decides: a pure machine. An event goes in, the next state and the effects to perform come out.
-// The shell (packages/worker) performs effects and decides nothing. docs/protocol.md draws the states.
+// The shell (packages/worker) performs effects and decides nothing. docs/protocol.md shows the states.
 import { invariant, StillhouseError, type ErrorRecord } from '../error/errors.js';
 import { phaseOf } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
@@ -62,7 +62,7 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
 
 const violation = (message: string): StillhouseError => new StillhouseError('PROTOCOL_VIOLATION', message);
 
-/** @param nowMs the clock, for pacing and patience only: it cannot change what is computed */
+/** @param nowMs the clock, only for pacing and patience: it cannot change what is computed */
 export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: number): Transition {
   if (state.activity.type === 'stopped') return { state, effects: [] };
   switch (event.type) {
@@ -115,7 +115,7 @@ type Result = Exclude<
   }
 >;
 
-/** Answers to effects, and frames: they belong to a generation. */
+/** Answers to effects, and frames; both belong to a generation. */
 function onResult(state: WorkerState, event: Result, nowMs: number): Transition {
   const { activity } = state;
   const isMember =
@@ -180,7 +180,7 @@ function stop(state: WorkerState, error: ErrorRecord | undefined): Transition {
 
 function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: number): Transition {
   const awayMs = nowMs - state.awaySinceMs;
-  // Coordinator and workers are often started together; who has trained already is worth more patience.
+  // Coordinator and workers are often started together; a worker that has already trained deserves more patience.
   const patienceMs = state.job ? state.identity.patienceMs : limits.connectPatienceMs;
   if (awayMs < patienceMs && !state.leaving)
     return { state, effects: [{ type: 'connect', delayMs: limits.connectPauseMs }] };
@@ -207,17 +207,17 @@ function onCoordinatorLost(state: WorkerState, reason: string, nowMs: number): T
 }
 
 function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
-  // Who has been busy, or asleep, has not listened: what was said meanwhile is still to be read.
+  // A worker that was busy or asleep has not yet read what was sent meanwhile.
   const hasListened = nowMs - before.beatMs < limits.silenceNoticeMs;
   const state: WorkerState = { ...before, beatMs: nowMs, ...(hasListened ? {} : { heardMs: nowMs }) };
   if (state.link === 'down') return { state, effects: [] };
   if (nowMs - state.heardMs > state.identity.heartbeatTimeoutMs) {
-    const lost = onCoordinatorLost(state, `it said nothing for ${state.identity.heartbeatTimeoutMs / 1000} s`, nowMs);
+    const lost = onCoordinatorLost(state, `no heartbeat for ${state.identity.heartbeatTimeoutMs / 1000} s`, nowMs);
     return { ...lost, effects: [{ type: 'disconnect' }, ...lost.effects] };
   }
   if (state.link === 'greeting') return greet(state);
   const { activity, generation, progress } = state;
-  // The first steps say little, and an old measurement nothing: a spare is tried again some time.
+  // The first steps say little, and an old measurement says nothing, so a spare is eventually tried again.
   const isTelling = state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
   const rankMs = isTelling ? state.rankMs : undefined;
   if (activity.type === 'stopped') return { state, effects: [] };
@@ -238,7 +238,7 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   };
 }
 
-/** Whether this worker works, or else whom it waits for. */
+/** Whether this worker is working, or else which members it waits for. */
 function occupation({ activity, building, loaded }: WorkerState): { busy: boolean; waitingFor: number[] } {
   switch (activity.type) {
     case 'idle':
@@ -262,7 +262,7 @@ function onLeave(state: WorkerState): Transition {
   return { state: { ...state, leaving: true }, effects: [send({ type: 'leaving' })] };
 }
 
-/** The newest failure is told again to a coordinator that comes back. */
+/** Reports the newest failure again to a coordinator that comes back. */
 function sendFailure(state: WorkerState, message: (Activity & { type: 'failing' })['message']): Transition {
   return { state: { ...state, activity: { type: 'failing', message } }, effects: [send(message)] };
 }
@@ -282,7 +282,7 @@ function onFailed(state: WorkerState, error: ErrorRecord): Transition {
   });
 }
 
-// Messages of the coordinator. Each may come twice, or late.
+// Messages from the coordinator. Each may arrive twice, or late.
 
 function onMessage(state: WorkerState, message: ToWorker): Transition {
   switch (message.type) {
@@ -299,7 +299,7 @@ function onMessage(state: WorkerState, message: ToWorker): Transition {
     case 'capture':
       return { state, effects: capture(state, message.id) };
     case 'rejected':
-      // A coordinator that ended while this worker was away has nothing more to say.
+      // A coordinator that ended while this worker was away sends nothing more.
       return stop(state, message.error as ErrorRecord);
     case 'stop':
       return stop(state, message.error as ErrorRecord | undefined);
@@ -319,7 +319,7 @@ function onWelcome(state: WorkerState, message: ToWorker & { type: 'welcome' }):
 }
 
 function onLoaded(state: WorkerState): Transition {
-  // A run that is under way does not wait while this worker builds its model.
+  // A run in progress must not wait while this worker builds its model.
   if (state.building !== undefined)
     return {
       state,
@@ -367,11 +367,11 @@ function capture(state: WorkerState, id: number): WorkerEffect[] {
 
 function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): Transition {
   if (generation < state.generation) return { state, effects: [] };
-  // Who cannot go on says so instead: the first member, which was to say it, may be the one that is lost.
+  // A worker that cannot continue reports it by itself: the first member, which should report it, may be the lost one.
   if (state.activity.type === 'failing') return { state, effects: [send(state.activity.message)] };
   const { type } = state.activity;
   const isAtWork = type === 'running' || type === 'ready' || type === 'preparing' || type === 'finished';
-  // The pause of the generation that this worker is in already is an old one; one that it waits in is asked for again.
+  // A pause for the generation that this worker is already in is old; for one that it waits in, it is a repeated request.
   if (generation === state.generation && isAtWork) return { state, effects: [] };
   if (boundary && type === 'running') return { state: { ...state, boundary: generation }, effects: [] };
   const isAdopting = isAdoptingState(state.activity);
@@ -381,7 +381,7 @@ function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type
     boundary: undefined,
     activity: { type: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) },
   };
-  // Between two states a worker has nothing to tell.
+  // Between two states a worker has nothing to report.
   return isAdopting ? { state: paused, effects: [] } : acknowledge(paused);
 }
 
@@ -389,7 +389,7 @@ const isAdoptingState = (activity: Activity): boolean =>
   (activity.type === 'preparing' && activity.asked === 'adopt') ||
   (activity.type === 'paused' && activity.isAdopting === true);
 
-/** Weights and optimiser are other ones now, whatever has been decided meanwhile. */
+/** Weights and optimiser state have changed, whatever has been decided meanwhile. */
 function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): Transition {
   const { activity } = state;
   if (activity.type === 'paused' && activity.isAdopting)
@@ -428,7 +428,7 @@ function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): T
   };
   const build: WorkerEffect[] = isBuilt ? [] : [{ type: 'build', phase, teacher }];
   const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
-  // Links of before are cut first: nothing that is still on its way to a peer may be read once its memory is used again.
+  // Earlier links are cut first: data still on the way to a peer must not be read once its memory is used again.
   return {
     state: {
       ...state,
@@ -479,7 +479,7 @@ function onPreparing(state: WorkerState, preparing: Preparing, event: Result): T
   }
 }
 
-/** Does the next thing that is possible on the way into the generation. */
+/** Takes the next possible step into the generation. */
 function proceed(state: WorkerState, preparing: Preparing): Transition {
   const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
   const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => ({
@@ -495,7 +495,7 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
       : wait(preparing);
   invariant(
     state.training.ops === preparing.ops,
-    `the state stands at operation ${state.training.ops}, not ${preparing.ops}`,
+    `the state is at operation ${state.training.ops}, not ${preparing.ops}`,
   );
   const { training } = state;
   if (!isLinked || asked === 'hash') return wait(preparing);
@@ -552,6 +552,6 @@ function onStart(state: WorkerState, generation: number): Transition {
   const { activity } = state;
   if (activity.type !== 'ready' || activity.generation !== generation) return { state, effects: [] };
   const { hashes, ...run } = activity;
-  // The first step of a generation is told at once.
+  // The first step of a generation is reported at once.
   return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, type: 'running' } }, run, []);
 }

@@ -38,14 +38,14 @@ export function park(state: WorkerState, reason: string, effects: readonly Worke
     : acknowledge({ ...parked, generation: state.boundary, boundary: undefined }, effects);
 }
 
-/** Says how far this worker is. Its links stay until the next generation: peers may still need what it sent. */
+/** Reports this worker's position. Its links stay until the next generation: peers may still need what it sent. */
 export function acknowledge(state: WorkerState, before: readonly WorkerEffect[] = []): Transition {
   const { training, generation } = state;
   const held = training && { phase: training.phase, ops: training.ops };
   return { state, effects: [...before, send({ type: 'paused', generation, ...(held ? { held } : {}) })] };
 }
 
-/** Begins what comes next. */
+/** Begins the next task. */
 export function beginTask(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
   const task = nextTask(state.training!, run.phase);
   const next = { ...run, task, contributed: false };
@@ -104,14 +104,14 @@ function beginEvaluation(
   };
 }
 
-/** The phase is over; the first member hands out the model with its report. */
+/** The phase is over; the first member sends the model with its report. */
 function beginFinish(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
   const finished = withRun(state, run);
   if (state.boundary !== undefined) return park(finished, 'the phase is over', effects);
   return { state: finished, effects: [...effects, ...report(run, state)] };
 }
 
-/** What tells that the phase is over, for the first time or again. */
+/** The report that the phase is over, for the first time or repeated. */
 export function report(run: Running, state: WorkerState): WorkerEffect[] {
   return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(state))];
 }
@@ -132,7 +132,7 @@ export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoord
   };
 }
 
-/** Milliseconds of a rank's micro-batch, averaged over about the last seconds. */
+/** Milliseconds per micro-batch of a rank, averaged over roughly the last seconds. */
 function averaged(
   { rankMs, timedSteps, computedMs }: WorkerState,
   ms: number,
@@ -150,7 +150,7 @@ export function onComputed(
   nowMs: number,
 ): Transition {
   const { ranks } = run.phase.schedule;
-  // Each rank accounts for the rows that it used; the sum hands the account to everybody.
+  // Each rank accounts for the rows that it used; the sum passes the account to all members.
   run.collective.ownSubtrees.forEach((span, i) => {
     for (let rank = span.lo; rank < span.hi; rank++) {
       const rows = run.ranks.find((entry) => entry.rank === rank)!.rows;
@@ -188,7 +188,7 @@ export function onEvaluated(
   );
 }
 
-/** Takes a frame of this generation. */
+/** Handles a frame of this generation. */
 export function onOpFrame(
   state: WorkerState,
   run: Running,
@@ -199,7 +199,7 @@ export function onOpFrame(
   return settle(state, run, framesOf(run, run.collective.receive(event.from, event.frame)), nowMs);
 }
 
-/** Goes on as far as what has arrived allows. */
+/** Continues as far as the frames that have arrived allow. */
 function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {
   const { collective, contributed, task } = run;
   const stays: Transition = {
@@ -276,7 +276,7 @@ function finishTest(
   return beginTask({ ...state, training }, run, effects);
 }
 
-/** The engine's model still holds the weights of the step before, the last good ones: the first member hands them out before the run ends. */
+/** The engine's model still has the weights of the previous step, the last good ones; the first member sends them before the run ends. */
 export function failNotFinite(
   state: WorkerState,
   run: Running,

@@ -1,4 +1,4 @@
-// What a worker knows, what happens to it, and what it has its shell do.
+// A worker's state, its events, and its effects.
 import type { Calibration } from '../metric/calibration.js';
 import { invariant, type ErrorRecord } from '../error/errors.js';
 import type { Job, Phase, SetName } from '../job/job.js';
@@ -19,7 +19,7 @@ export interface RankRows {
   readonly rows: RowIds;
 }
 
-/** Results of work carry the generation that asked for it; those of an earlier one are dropped. */
+/** Results of work carry the generation that asked for it; those of an earlier generation are dropped. */
 export type WorkerEvent =
   /** A link to a coordinator is open, or could not be opened. */
   | { readonly type: 'opened' }
@@ -27,7 +27,7 @@ export type WorkerEvent =
   | { readonly type: 'coordinatorLost'; readonly reason: string }
   | { readonly type: 'message'; readonly message: ToWorker }
   | { readonly type: 'heartbeatDue' }
-  /** A notice that this machine goes away, as by SIGTERM. */
+  /** A notice that this machine will be shut down, such as SIGTERM. */
   | { readonly type: 'leave' }
   | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
   | {
@@ -41,7 +41,7 @@ export type WorkerEvent =
   | { readonly type: 'linked'; readonly generation: number }
   | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
   | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }
-  /** The state that came is not the one that was sent. */
+  /** The state that arrived is not the one that was sent. */
   | { readonly type: 'notAdopted'; readonly generation: number; readonly reason: string }
   | {
       readonly type: 'hashed';
@@ -64,7 +64,7 @@ export type WorkerEvent =
     }
   | { readonly type: 'exported'; readonly generation: number; readonly model: ExportedModel }
   | { readonly type: 'frame'; readonly generation: number; readonly from: number; readonly frame: MeshFrame }
-  /** The link with another member broke, or could not be made. */
+  /** The link to another member broke, or could not be made. */
   | {
       readonly type: 'peerLost';
       readonly generation: number;
@@ -82,26 +82,26 @@ export type WorkerEffect =
   | { readonly type: 'sendFrames'; readonly generation: number; readonly frames: readonly Outgoing[] }
   /** Load the engine that fits the job, and listen for peers. Answer: loaded. */
   | { readonly type: 'load'; readonly job: Job; readonly meshToken: string }
-  /** Build the phase's model with its start weights. Answer: built. */
+  /** Build the phase's model with its initial weights. Answer: built. */
   | { readonly type: 'build'; readonly phase: Phase; readonly teacher: string | undefined }
-  /** Connect with the other members. Answer: linked, or peerLost. */
+  /** Connect to the other members. Answer: linked, or peerLost. */
   | { readonly type: 'link'; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
-  /** Cut the links of all generations before this one, dropping what is on its way. */
+  /** Cut the links of all earlier generations, dropping data on the way. */
   | { readonly type: 'unlink'; readonly before: number }
   /** Get a checkpoint from the coordinator. Answer: fetched. */
   | { readonly type: 'fetchState'; readonly generation: number; readonly hash: string }
-  /** Stream the training state to members that are behind, with its hash. */
+  /** Stream the training state to members that lag, with its hash. */
   | {
       readonly type: 'sendState';
       readonly generation: number;
       readonly training: TrainingState;
       readonly to: readonly number[];
     }
-  /** Take over weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted. */
+  /** Adopt weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted. */
   | { readonly type: 'adopt'; readonly generation: number; readonly bytes: Uint8Array; readonly isSealed: boolean }
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
-  /** Sum the gradients of each subtree; in place, into the sum over all ranks, where nobody else reads it. Answer: computed. */
+  /** Sum the gradients of each subtree; in place, into the sum over all ranks, if no other worker reads it. Answer: computed. */
   | {
       readonly type: 'compute';
       readonly inPlace: boolean;
@@ -114,7 +114,7 @@ export type WorkerEffect =
       readonly order: EpochOrder;
       readonly set: SetName;
     }
-  /** Take an optimiser step with the summed gradient. No answer, but failed with LOSS_NOT_FINITE if weights overflow. */
+  /** Take an optimiser step with the summed gradient. No answer, except failed with LOSS_NOT_FINITE if weights overflow. */
   | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
   /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
   | {
@@ -123,15 +123,15 @@ export type WorkerEffect =
       readonly set: SetName | undefined;
       readonly shares: ReadonlyMap<number, readonly [number, number]>;
     }
-  /** Keep a copy of the weights, or go back to it. No answer. */
+  /** Keep a copy of the weights, or restore it. No answer. */
   | { readonly type: 'keepBest' | 'restoreBest' | 'correctBiases' }
-  /** Hand out the model. Answer: exported. */
+  /** Export the model. Answer: exported. */
   | { readonly type: 'export'; readonly generation: number }
-  /** Copy the training state for a checkpoint, and send the copy over a link of its own. No answer. */
+  /** Copy the training state for a checkpoint, and send the copy over a separate link. No answer. */
   | { readonly type: 'captureState'; readonly id: number; readonly training: TrainingState }
   | { readonly type: 'exit'; readonly error: ErrorRecord | undefined };
 
-/** What one generation agreed on. */
+/** What the members of a generation agreed on. */
 export interface Membership {
   readonly generation: number;
   readonly members: readonly Member[];
@@ -145,7 +145,7 @@ export function ownRanks({ members, self }: Membership): Span {
   return own.ranks;
 }
 
-/** On the way into a generation: model, links and state have to be there. */
+/** Entering a generation: model, links and state must be complete. */
 export interface Preparing extends Membership {
   readonly phase: Phase;
   readonly ops: number;
@@ -157,7 +157,7 @@ export interface Preparing extends Membership {
   readonly assembly: StateAssembly | undefined;
   readonly bytes: Uint8Array | undefined;
   readonly isLinked: boolean;
-  /** The effect that has been asked for last. */
+  /** The effect that was requested last. */
   readonly asked: 'nothing' | 'donate' | 'adopt' | 'hash';
 }
 
@@ -168,17 +168,17 @@ export interface Running extends Membership {
   readonly flatGradient: Float32Array;
   readonly collective: Collective;
   readonly task: Task;
-  /** Of the epoch under way. */
+  /** Of the current epoch. */
   readonly order: EpochOrder | undefined;
   readonly ranks: readonly RankRows[];
-  /** Whether this worker has handed in its part of the operation under way. */
+  /** Whether this worker has contributed to the current operation. */
   readonly contributed: boolean;
   readonly weightsSha256: string;
 }
 
 export type Activity =
   | { readonly type: 'idle' }
-  /** Has stopped for a change of membership, or waits for one: a step at which all were to stop is done, or a link broke. */
+  /** Stopped for a change of membership, or waiting for one: the step at which all stop is done, or a link broke. */
   | { readonly type: 'paused'; readonly reason: string; readonly isAdopting?: boolean }
   | ({ readonly type: 'preparing' } & Preparing)
   | ({ readonly type: 'ready' } & Running & { readonly hashes: { stateSha256: string; weightsSha256: string } })
@@ -192,7 +192,7 @@ export interface WorkerIdentity {
   readonly version: string;
   readonly token: string;
   readonly host: string;
-  /** How long to go on without a coordinator. */
+  /** How long to continue without a coordinator. */
   readonly patienceMs: number;
   readonly heartbeatTimeoutMs: number;
 }
@@ -201,9 +201,9 @@ export interface WorkerState {
   readonly identity: WorkerIdentity;
   readonly link: 'down' | 'greeting' | 'up';
   readonly heardMs: number;
-  /** When a heartbeat was due last. */
+  /** When a heartbeat was last due. */
   readonly beatMs: number;
-  /** When the coordinator was lost, or looked for first. */
+  /** When the coordinator was lost, or first looked for. */
   readonly awaySinceMs: number;
   readonly workerId: string;
   readonly term: number;
@@ -212,22 +212,22 @@ export interface WorkerState {
   /** Name of the phase whose model is being built. */
   readonly building: string | undefined;
   readonly built: (WorkerEvent & { type: 'built' }) | undefined;
-  /** What weights and optimiser of the built phase stand at. */
+  /** The position of weights and optimiser of the built phase. */
   readonly training: TrainingState | undefined;
-  /** The newest generation heard of. */
+  /** The newest known generation. */
   readonly generation: number;
   /** A generation that begins when all stop at the end of a step. */
   readonly boundary: number | undefined;
   readonly activity: Activity;
   readonly leaving: boolean;
   readonly lastProgressMs: number;
-  /** Goes up with whatever comes in; by it the coordinator sees that a worker gets on. */
+  /** Rises with everything that arrives; it shows the coordinator that a worker makes progress. */
   readonly progress: number;
   /** Mean time of a rank's micro-batch over the last seconds, how many steps were timed, and when the last one. */
   readonly rankMs: number | undefined;
   readonly timedSteps: number;
   readonly computedMs: number;
-  /** How long the steps of this phase have waited for data. */
+  /** How long steps of this phase have waited for data. */
   readonly waitedMs: number;
 }
 

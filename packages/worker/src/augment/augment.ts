@@ -1,5 +1,5 @@
-// Augmentation of images, drawn for each row from (seed, epoch, row id), so that no cluster and no resume can change it;
-// mixtures of rows are drawn for each rank's micro-batch, whose rows are the same everywhere.
+// Augmentation of images, drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures of
+// rows are drawn per micro-batch of a rank, whose rows are the same everywhere.
 import {
   hashName,
   randomStream,
@@ -22,7 +22,7 @@ export interface ImageShape {
   readonly channels: number;
 }
 
-/** Whose draws: seed of the phase, epoch, step and rank. */
+/** The key of the draws: seed of the phase, epoch, step and rank. */
 export interface AugmentPlace {
   readonly seed: number;
   readonly epoch: number;
@@ -30,13 +30,13 @@ export interface AugmentPlace {
   readonly rank: number;
 }
 
-/** What a row's image is like, and what its black is after scaling. */
+/** The shape of a row's image, and the value of black after scaling. */
 export interface ImageOfRow {
   readonly shape: ImageShape;
   readonly black: readonly number[];
 }
 
-/** Which point of the image each point of the result shows: source = matrix · target + offset, in pixels around the centre. */
+/** The point of the image that each point of the result shows: source = matrix · target + offset, in pixels from the centre. */
 interface Placement {
   readonly a: number;
   readonly b: number;
@@ -49,7 +49,7 @@ interface Placement {
 const between = (next: RandomStream, low: number, high: number): number => low + (high - low) * next();
 const signed = (next: RandomStream, most: number): number => Math.floor(next() * (2 * most + 1)) - most;
 
-/** Draws flip, rotation, crop and shift, in this order, whether they are asked for or not. */
+/** Draws flip, rotation, crop and shift, in this order, whether or not the recipe asks for them. */
 function drawPlacement(
   { flip, rotate, crop, shift }: AugmentConfig,
   { height, width }: ImageShape,
@@ -73,7 +73,7 @@ function drawPlacement(
   };
 }
 
-/** Samples the image by bilinear interpolation; what lies outside is black. */
+/** Samples the image by bilinear interpolation; points outside it are black. */
 function place(
   image: Float32Array,
   out: Float32Array,
@@ -103,7 +103,7 @@ function place(
   }
 }
 
-/** Blackens a square whose middle lies in the image (DeVries and Taylor 2017). */
+/** Blackens a square whose centre is in the image (DeVries and Taylor 2017). */
 function cutOut(
   image: Float32Array,
   size: number,
@@ -119,7 +119,7 @@ function cutOut(
   }
 }
 
-/** Which variant of its rows an epoch gets. */
+/** The variant of its rows that an epoch gets. */
 export function variantAt(config: AugmentConfig | undefined, epoch: number): number {
   if (!config) return 0;
   return config.variants === undefined ? epoch : epoch % config.variants;
@@ -127,7 +127,7 @@ export function variantAt(config: AugmentConfig | undefined, epoch: number): num
 
 /**
  * @param rows ids of the batch's rows
- * @param image undefined for rows that are no images, which only blend
+ * @param image undefined for rows that are not images and can only be blended
  */
 export function augment(
   batch: Batch,

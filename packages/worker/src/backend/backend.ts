@@ -1,5 +1,5 @@
-// The engine's backend, chosen through one door. A probe trains one zero row of each of the job's models, so that a
-// missing kernel is found before the run and `auto` can pick the fastest backend that trains everything.
+// Chooses the engine's backend. A probe trains one zero row of each of the job's models, so a missing kernel is found
+// before the run, and `auto` can pick the fastest backend that trains everything.
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { StillhouseError } from '@stillhouse/core';
@@ -15,14 +15,14 @@ export interface Backend {
   readonly name: ConcreteName;
   /** Equal fingerprints promise equal bits: engine, version, device, threads, and the V8 that computes Math functions. */
   readonly fingerprint: string;
-  /** Why this one. */
+  /** Why this backend. */
   readonly reason: string;
 }
 
-/** Trains one row of every model of the job; throws where it cannot. */
+/** Trains one row of every model of the job; throws if it cannot. */
 export type Probe = () => Promise<void>;
 
-/** Makes a backend the one that TFJS uses; returns what it is. */
+/** Makes TFJS use a backend; returns its description. */
 async function activate(name: ConcreteName, threads: number): Promise<string> {
   tf.enableProdMode();
   let engine = `cpu ${tf.version_core}`;
@@ -32,7 +32,7 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
   }
   if (name === 'webgpu') engine = (await loadWebgpu()).fingerprint;
   if (name === 'wasm') {
-    // One thread whatever the machine has: threads would change the order of additions.
+    // One thread on every machine: more threads would change the order of additions.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     setThreadsCount(1);
     transposeBeforeMatMul();
@@ -44,14 +44,14 @@ async function activate(name: ConcreteName, threads: number): Promise<string> {
   return `${engine} v8=${process.versions.v8}`;
 }
 
-/** The kernel that a backend turned out not to have, from TFJS's own message. */
+/** The kernel that a backend lacks, from TFJS's own message. */
 function missingKernel(error: unknown): string | undefined {
   return error instanceof Error ? /Kernel '(\w+)' not registered/.exec(error.message)?.[1] : undefined;
 }
 
 interface Candidate {
   readonly name: ConcreteName;
-  /** Why it is out of the question; undefined if it is not. */
+  /** Why it cannot be used; undefined if it can. */
   readonly obstacle: () => Promise<string | undefined>;
 }
 
@@ -60,7 +60,7 @@ const none = (): Promise<undefined> => Promise.resolve(undefined);
 async function webgpuObstacle(): Promise<string | undefined> {
   if (installedEngines(process.env, 'webgpu').length === 0) return 'webgpu is not installed';
   const device = await loadWebgpu();
-  return device.isSoftware ? `webgpu has no GPU here, only ${device.name}` : undefined;
+  return device.isSoftware ? `webgpu finds no GPU here, only ${device.name}` : undefined;
 }
 
 /** What `auto` tries, fastest first. */
@@ -78,7 +78,7 @@ const automatic: readonly Candidate[] = [
 ];
 
 /**
- * @param options.threads engine threads per rank, which are the job's
+ * @param options.threads engine threads per rank, from the job
  * @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, and what the probe throws
  */
 export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
@@ -108,7 +108,7 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
   throw new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${obstacles.join('; ')}`);
 }
 
-/** What would make an idle GPU of NVIDIA compute. */
+/** How an idle NVIDIA GPU could be used. */
 function unusedGpu(name: ConcreteName): string[] {
   if (name === 'webgpu' || (name === 'tensorflow' && installedEngines(process.env, 'tensorflow')[0].manifest.cuda))
     return [];
@@ -134,7 +134,7 @@ async function openCandidate(
   }
 }
 
-/** A backend for inference alone, without a job to probe. */
+/** A backend for inference only, without a job to probe. */
 export async function openInferenceBackend(wanted: BackendName): Promise<void> {
   await activate(wanted === 'auto' ? 'wasm' : wanted, 1);
 }

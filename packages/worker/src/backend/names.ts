@@ -1,4 +1,4 @@
-// The backends that a worker can be asked for; `auto` is the fastest that trains every model of the job.
+// The backends that a user can name; `auto` is the fastest that trains every model of the job.
 
 export const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];

@@ -33,7 +33,7 @@ function geometryOf(
   );
 }
 
-/** Rows and columns of the padded input that some output looks at. */
+/** Rows and columns of the padded input that some output depends on. */
 function usedSize(info: tf.backend_util.Conv2DInfo): [height: number, width: number] {
   return [
     (info.outHeight - 1) * info.strideHeight + info.effectiveFilterHeight,
@@ -41,7 +41,7 @@ function usedSize(info: tf.backend_util.Conv2DInfo): [height: number, width: num
   ];
 }
 
-/** The input, padded as the convolution pads it and cut to what it looks at: [batch, used height, used width, channels]. */
+/** The input, padded as the convolution pads it and cut to what outputs depend on: [batch, used height, used width, channels]. */
 function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): tf.Tensor4D {
   const { top, left, bottom, right } = info.padInfo;
   const whole =
@@ -61,7 +61,7 @@ function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): 
   return tf.slice(whole, [0, 0, 0, 0], [info.batchSize, height, width, info.inChannels]);
 }
 
-/** A place of a filter or window, with its offset in the padded input. */
+/** A position in a filter or window, with its offset in the padded input. */
 interface Place {
   readonly i: number;
   readonly j: number;
@@ -77,7 +77,7 @@ function places(info: tf.backend_util.Conv2DInfo): Place[] {
   });
 }
 
-/** The first of every `step` entries of an axis, `count` of them, by a slice of a matrix: strided slices are slow. */
+/** The first of every `step` entries of an axis, `count` of them, by slicing a matrix: strided slices are slow. */
 function everyNth(x: tf.Tensor, axis: number, { step, count }: { step: number; count: number }): tf.Tensor {
   if (step === 1) return x;
   const whole = tf.pad(
@@ -93,7 +93,7 @@ function everyNth(x: tf.Tensor, axis: number, { step, count }: { step: number; c
   );
 }
 
-/** What each output sees at a place: `images` with the out height and width on the two axes from `axis` on. */
+/** What each output sees at a position: `images` with the output height and width on the two axes from `axis` on. */
 function seenFrom({ top, left }: Place, images: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, axis = 1): tf.Tensor4D {
   const { outHeight, outWidth, strideHeight, strideWidth } = info;
   const along = (rest: readonly number[], height: number, width: number): Shape4D =>
@@ -110,8 +110,8 @@ function seenFrom({ top, left }: Place, images: tf.Tensor4D, info: tf.backend_ut
 }
 
 /**
- * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: for each place of the filter a product of matrices, whose
- * left one is taken out of the transposed images, so that it lies as the product is fast.
+ * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: for each position of the filter one matrix product. Its
+ * left operand is a slice of the transposed images, the layout in which the product is fast.
  */
 function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const { batchSize, inChannels, outChannels, outHeight, outWidth } = info;
@@ -141,7 +141,7 @@ function depthwiseFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backe
   return tf.reshape(tf.stack(rows), info.filterShape);
 }
 
-/** Puts zeros between the rows and columns of an image, so that they stand `stride` apart. */
+/** Puts zeros between the rows and columns of an image, so that they are `stride` apart. */
 function spread(image: tf.Tensor4D, strideHeight: number, strideWidth: number): tf.Tensor4D {
   if (strideHeight === 1 && strideWidth === 1) return image;
   const [batch, height, width, channels] = image.shape;
@@ -161,7 +161,7 @@ function spread(image: tf.Tensor4D, strideHeight: number, strideWidth: number): 
   );
 }
 
-/** From the padded and cut input back to the input itself: rows and columns that no output looks at have no gradient. */
+/** From the padded and cut input back to the input itself: rows and columns that no output depends on have no gradient. */
 function unpadded(canvas: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const [height, width] = usedSize(info);
   const { inHeight, inWidth, inChannels, batchSize, padInfo } = info;
@@ -174,7 +174,7 @@ function unpadded(canvas: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Ten
   return tf.slice(whole, [0, padInfo.top, padInfo.left, 0], [batchSize, inHeight, inWidth, inChannels]);
 }
 
-/** Adds up, per place, what each output [batch, out height, out width, channels] gives to the input that it sees there. */
+/** Sums, per position, the gradient of each output [batch, out height, out width, channels] for the input that it sees there. */
 function gather(
   shares: readonly { place: Place; share: tf.Tensor4D }[],
   info: tf.backend_util.Conv2DInfo,
@@ -208,7 +208,7 @@ function inputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, info: tf.backend_ut
   return unpadded(tf.conv2d(wide, turned, 1, 'valid', 'NHWC', [info.dilationHeight, info.dilationWidth]), info);
 }
 
-/** dx[b, s·y + i, s·z + j, c] = Σ_m dy[b, y, z, c·m] · w[i, j, c, m], summed over the filter's places. */
+/** dx[b, s·y + i, s·z + j, c] = Σ_m dy[b, y, z, c·m] · w[i, j, c, m], summed over the filter's positions. */
 function depthwiseInputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const outer = byChannel(dy, info);
   const multiplier = info.outChannels / info.inChannels;
@@ -229,7 +229,7 @@ function depthwiseInputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, info: tf.b
 
 const lowest = -3.4e38;
 
-/** dx is dy at the first place of each window, row by row, that holds its maximum. */
+/** dx is dy at the first position in each window, row by row, that has its maximum. */
 function maxPoolGradient(
   dy: tf.Tensor4D,
   x: tf.Tensor4D,

@@ -1,11 +1,11 @@
-// Kernels of TFJS's wasm backend that are registered anew.
+// Replaces kernels of TFJS's wasm backend.
 import * as tf from '@tensorflow/tfjs';
 
 const ours = new WeakSet<tf.KernelFunc>();
 
 /**
- * Registers a kernel in place of the one that is there, if any, once. What it makes on the way is disposed of.
- * @param make gets the kernel that was there
+ * Registers a kernel once, in place of the existing one, if any. Its intermediate tensors are disposed of.
+ * @param make gets the existing kernel
  */
 export function replaceWasmKernel(
   kernelName: string,

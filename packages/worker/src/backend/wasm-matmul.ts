@@ -1,9 +1,9 @@
-// TFJS's wasm matrix product is fast only for operands as they lie. Transposing first costs little, so gradients, whose
-// operands are transposed, take the fast path too.
+// TFJS's wasm matrix product is fast only for operands that are not transposed. Transposing them first costs little, so
+// gradients, whose operands are transposed, take the fast path too.
 import * as tf from '@tensorflow/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 
-/** The last two axes exchanged. */
+/** Swaps the last two axes. */
 function transposed(x: tf.Tensor): tf.Tensor {
   const last = x.shape.length - 1;
   return tf.transpose(

@@ -1,4 +1,4 @@
-// Asks the coordinator for bytes by their SHA-256, again until they come: it may be away for a while.
+// Requests bytes from the coordinator by their SHA-256, and repeats the request until they arrive: it may be away.
 import { limits, type Clock } from '@stillhouse/core';
 
 /** Bytes, or the address of a worker that has them. */
@@ -10,7 +10,7 @@ interface Waiting<Answer> {
   cancel: () => void;
 }
 
-/** Questions by a hash, each asked again until it is answered. */
+/** Requests by hash, each repeated until it is answered. */
 class Questions<Answer> {
   readonly #waiting = new Map<string, Waiting<Answer>>();
 
@@ -62,7 +62,7 @@ export class BlockClient {
     return this.#direct.answerTo(hash);
   }
 
-  /** From the coordinator, or where it says. */
+  /** From the coordinator, or from the worker that it names. */
   locate(hash: string): Promise<Located> {
     return this.#anywhere.answerTo(hash);
   }

@@ -1,2 +1,2 @@
-/** Gets bytes of the run by the SHA-256 that they have: blocks of data, weights of a teacher. */
+/** Gets bytes of the run by their SHA-256: blocks of data, weights of a teacher. */
 export type FetchBlock = (hash: string) => Promise<Uint8Array>;

@@ -1,4 +1,4 @@
-// Blocks from one worker to another, over links of their own: questions go one way, answers the other.
+// Blocks from one worker to another, over separate links: requests go one way, answers the other.
 import {
   decodeBlockAnswer,
   decodeBlockQuestion,
@@ -17,14 +17,14 @@ import type { BlockSource } from '@stillhouse/datasets';
 export interface PeerBlocksOptions {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Between workers of the run. */
+  /** Token for links between workers of the run. */
   readonly token: string;
   /** What this worker hands out. */
   readonly cache: BlockSource | undefined;
   readonly log: (message: string) => void;
 }
 
-/** A peer that is asked, and what is asked of it. */
+/** A peer, and what was requested from it. */
 interface Peer {
   readonly link: Promise<Link>;
   readonly waiting: Map<string, (bytes: Uint8Array | undefined) => void>;
@@ -32,15 +32,15 @@ interface Peer {
 
 export class PeerBlocks {
   readonly #peers = new Map<string, Peer>();
-  /** Until when a peer that did not answer is left alone. */
+  /** Until when a peer that did not answer is not asked again. */
   readonly #restsUntilMs = new Map<string, number>();
   readonly #served = new Set<Link>();
 
   constructor(private readonly options: PeerBlocksOptions) {}
 
   /**
-   * The bytes as they come, for the caller to verify; undefined if the peer has none, or does not answer in time. A peer is
-   * asked for one block once at a time.
+   * The bytes as they arrive, for the caller to verify; undefined if the peer does not have them, or does not answer in
+   * time. A block is requested from a peer only once at a time.
    */
   async fetch(address: string, hash: string): Promise<Uint8Array | undefined> {
     const { clock } = this.options;
@@ -48,7 +48,7 @@ export class PeerBlocks {
     const peer = this.#peers.get(address) ?? this.#connect(address);
     return new Promise((resolve) => {
       const stopWaiting = clock.after(limits.peerBlockMs, () =>
-        this.#drop(address, `it does not answer within ${limits.peerBlockMs / 1000} s`),
+        this.#drop(address, `it did not answer within ${limits.peerBlockMs / 1000} s`),
       );
       peer.waiting.set(hash, (bytes) => {
         stopWaiting();
@@ -62,7 +62,7 @@ export class PeerBlocks {
     });
   }
 
-  /** Answers a worker that wants blocks. */
+  /** Answers a worker that requests blocks. */
   serve(link: Link): void {
     this.#served.add(link);
     link.onClose(() => this.#served.delete(link));
@@ -120,7 +120,7 @@ export class PeerBlocks {
     return peer;
   }
 
-  /** Gives up what was asked of a peer, and leaves it alone for a while; one that owes nothing may go as it likes. */
+  /** Gives up what was requested from a peer, and does not ask it again for a while; a peer that owes nothing may leave. */
   #drop(address: string, why: string | undefined): void {
     const peer = this.#peers.get(address);
     if (!peer) return;

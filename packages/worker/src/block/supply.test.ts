@@ -37,7 +37,7 @@ test('a block that was spoilt on the way is fetched again, and named; after some
   const once = async (): Promise<Uint8Array> => (asked++ === 0 ? spoilt(bytes) : bytes);
   expect(await supplyOf(once, { log: (text) => said.push(text) }).fetch(hash)).toEqual(bytes);
   expect(said).toEqual([
-    expect.stringContaining(`block ${hash.slice(0, 12)} arrived from the coordinator with other bytes`),
+    expect.stringContaining(`block ${hash.slice(0, 12)} arrived from the coordinator with bytes that do not match`),
   ]);
   let tries = 0;
   await expect(supplyOf(async () => (tries++, spoilt(bytes))).fetch(hash)).rejects.toMatchObject({
@@ -53,7 +53,7 @@ test.each([
     'has it with other bytes',
     spoilt,
     'coordinator',
-    [expect.stringContaining('arrived from ws://peer:1 with other bytes')],
+    [expect.stringContaining('arrived from ws://peer:1 with bytes that do not match')],
   ],
 ] as const)('a peer that %s', async (_, answer, from, expected) => {
   const { hash, bytes } = blockOf(7);

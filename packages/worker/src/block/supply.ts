@@ -1,16 +1,16 @@
 // Where a worker's blocks come from: a folder that it shares with the coordinator, its own cache, another worker, the
-// coordinator. Each is verified by its hash; one that is not what it should be is named, and fetched again.
+// coordinator. Each is verified by its hash; a corrupt block is named and fetched again.
 import { limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import { sha256, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import type { BlockClient } from './client.js';
 import type { PeerBlocks } from './peers.js';
 
 export interface BlockSupplyOptions {
-  /** Looked at first, in this order; they verify what they give. */
+  /** Searched first, in this order; they verify what they return. */
   readonly local: readonly BlockSource[];
   readonly coordinator: Pick<BlockClient, 'fetch' | 'locate'>;
   readonly peers: Pick<PeerBlocks, 'fetch'>;
-  /** Keeps what comes over the network. */
+  /** Keeps what arrives over the network. */
   readonly cache: Pick<BlockCache, 'keep'> | undefined;
   readonly log: (message: string) => void;
 }
@@ -20,14 +20,14 @@ export class BlockSupply {
   readonly #queue: (() => void)[] = [];
   readonly #fetching = new Map<string, Promise<Uint8Array>>();
 
-  /** How many came from where. */
+  /** How many blocks came from each kind of place. */
   readonly counts = { disk: 0, workers: 0, coordinator: 0 };
 
   constructor(private readonly options: BlockSupplyOptions) {}
 
   /**
-   * The bytes, shared by all who want them at the same time, such as windows that meet in a block.
-   * @throws StillhouseError BLOCK_CORRUPT if they come other than they should be, again and again
+   * The bytes, shared by all requests at the same time, such as those of windows that meet in a block.
+   * @throws StillhouseError BLOCK_CORRUPT if their bytes are wrong in every attempt
    */
   fetch(hash: string): Promise<Uint8Array> {
     let bytes = this.#fetching.get(hash);
@@ -48,7 +48,7 @@ export class BlockSupply {
     }
   }
 
-  /** A few at a time, in the order in which they are asked for. */
+  /** A few at a time, in the order in which they are requested. */
   async #turn(): Promise<void> {
     if (this.#running >= limits.blocksAtOnce) await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#running += 1;
@@ -77,13 +77,13 @@ export class BlockSupply {
         this.counts[from] += 1;
         return bytes;
       }
-      message = `block ${hash.slice(0, 12)} arrived from ${sender} with other bytes than it was announced with`;
+      message = `block ${hash.slice(0, 12)} arrived from ${sender} with bytes that do not match its hash`;
       log(`${message}; it is fetched again`);
     }
     throw new StillhouseError('BLOCK_CORRUPT', message);
   }
 
-  /** From a worker, if the coordinator names one, and from the coordinator itself as often as it may be tried. */
+  /** From a worker, if the coordinator names one, and from the coordinator itself as often as tries are left. */
   async *#offers(hash: string): AsyncGenerator<{ bytes: Uint8Array; from: 'workers' | 'coordinator'; sender: string }> {
     const { coordinator, peers } = this.options;
     const direct = (bytes: Uint8Array) => ({ bytes, from: 'coordinator', sender: 'the coordinator' }) as const;

@@ -1,10 +1,10 @@
-// Copies training states for checkpoints, and hands the copies to the coordinator over links of their own, part by part
-// as it asks for them. In a thread of its own where the buffers lie in shared memory; the command has one.
+// Copies training states for checkpoints, and sends the copies to the coordinator over separate links, part by part as it
+// asks for them. It may run in a separate thread if the buffers are in shared memory, as it does for `stillhouse worker`.
 import type { Link, Transport } from '@stillhouse/core';
 import { decodeToWorker, encodeMessage, type Held } from '@stillhouse/core';
 import { lengthOf, partAt } from '@stillhouse/core';
 
-/** What the coordinator asked for, and where it is. */
+/** The checkpoint that the coordinator asked for, and the coordinator's address. */
 export interface Capture {
   readonly id: number;
   readonly held: Held;
@@ -14,12 +14,12 @@ export interface Capture {
 }
 
 export interface StateUploader {
-  /** Resolves once the parts are copied: until then they must not change. */
+  /** Resolves once the parts are copied; until then they must not change. */
   take(capture: Capture): Promise<void>;
   close(): void;
 }
 
-/** Copies of the same sizes again take the memory of those before, since fresh pages cost more than the copy. */
+/** Copies of the same sizes reuse the memory of earlier ones, because fresh pages cost more than the copy. */
 function copyInto(before: readonly Uint8Array[], parts: readonly Uint8Array[]): Uint8Array[] {
   return parts.map((part, i) => {
     const copy = before[i]?.byteLength === part.byteLength ? before[i] : new Uint8Array(part.byteLength);
@@ -31,7 +31,7 @@ function copyInto(before: readonly Uint8Array[], parts: readonly Uint8Array[]): 
 export class StateUpload implements StateUploader {
   #copies: Uint8Array[] = [];
   #link: Link | undefined;
-  /** Counts captures: an older one goes no further. */
+  /** Counts captures: a newer capture stops older ones. */
   #newest = 0;
 
   constructor(
@@ -50,7 +50,7 @@ export class StateUpload implements StateUploader {
 
   close(): void {
     this.#newest += 1;
-    // At once: the memory is about to be written to.
+    // Copied at once: the memory is about to be overwritten.
     this.#link?.abort();
     this.#link = undefined;
   }

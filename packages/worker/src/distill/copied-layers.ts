@@ -1,4 +1,4 @@
-// Layers that a student takes over from its teacher, to be trained further or to stay as they are.
+// Layers that a student copies from its teacher, to be trained further or frozen.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError, type CopyConfig } from '@stillhouse/core';
 
@@ -10,7 +10,7 @@ const named = (model: tf.LayersModel, name: string, what: { part: string; where:
   if (layer) return layer;
   throw new StillhouseError(
     'MODEL_LAYER',
-    `${what.where} names the layer ${name}, and the ${what.part} has no such layer with weights; it has ${withWeights(
+    `${what.where} names the layer ${name}, but the ${what.part} has no such layer with weights; it has ${withWeights(
       model,
     )
       .map((each) => each.name)
@@ -21,7 +21,7 @@ const named = (model: tf.LayersModel, name: string, what: { part: string; where:
 const shapesOf = (layer: tf.layers.Layer): string =>
   layer.weights.map(({ shape }) => `[${shape.join(', ')}]`).join(', ');
 
-/** Leaves a layer as it is: as in Keras it is in inference then, so that batch normalisation takes the averages that it has and keeps them. */
+/** Freezes a layer: as in Keras it is then in inference mode, so batch normalisation uses the averages that it has, and keeps them. */
 function rest(layer: tf.layers.Layer): void {
   layer.trainable = false;
   const call = layer.call.bind(layer);
@@ -36,8 +36,8 @@ export function copyLayers(student: tf.LayersModel, teacher: tf.LayersModel | un
   if (!teacher)
     throw new StillhouseError(
       'MODEL_LAYER',
-      'distill.copy takes over layers, and the teacher is no single layers model',
-      { next: 'Take a teacher that was trained here, or a TFJS layers model.' },
+      'distill.copy copies layers, but the teacher is not a single layers model',
+      { next: 'Use a teacher that is trained here, or a TFJS layers model.' },
     );
   const pairs =
     config === 'all'
@@ -52,9 +52,9 @@ export function copyLayers(student: tf.LayersModel, teacher: tf.LayersModel | un
     if (shapesOf(from) !== shapesOf(to))
       throw new StillhouseError(
         'MODEL_LAYER',
-        `${where}: the layer ${from.name} of the teacher has weights of the shapes ${shapesOf(from)}, and ${to.name} of the student ${shapesOf(to)}`,
+        `${where}: the layer ${from.name} of the teacher has weights of the shapes ${shapesOf(from)}, but ${to.name} of the student has ${shapesOf(to)}`,
       );
-    // A copy: the teacher's own tensors go with it.
+    // A copy: the teacher's own tensors are disposed of with it.
     const values = tf.tidy(() => from.weights.map((weight) => tf.clone(weight.read())));
     to.weights.forEach((weight, k) => weight.write(values[k]));
     tf.dispose(values);

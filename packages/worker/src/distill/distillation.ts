@@ -1,5 +1,5 @@
 // What a student minimises: the mean over rows of (hard + P·soft)/(1 + P), the soft term a weighted sum of terms.
-// Rows of transfer sets have the soft term alone, since nobody but the teacher knows their labels.
+// Rows of transfer sets have only the soft term, because only the teacher knows their labels.
 import * as tf from '@tensorflow/tfjs';
 import type { DistillConfig } from '@stillhouse/core';
 import {
@@ -13,16 +13,16 @@ import { rowLoss } from '../objective/supervised.js';
 import { forwardOf } from '../model/layers.js';
 import { termOf, type Pupil, type Term } from './terms/terms.js';
 
-/** What the parts of the loss count in an epoch. */
+/** The weights of the parts of the loss in an epoch. */
 export interface Weights {
   readonly hard: number;
   readonly terms: readonly number[];
-  /** P/(1 + P) of rows with labels, whose hard term has the rest; 1 where there is no hard term. */
+  /** P/(1 + P) for rows with labels, whose hard term has the rest; 1 if there is no hard term. */
   readonly soft: number;
   readonly temperature: number;
 }
 
-/** Pressure and temperature of an epoch: from their first values to the last ones, α linearly and β by equal factors. */
+/** Pressure and temperature of an epoch: from the first values to the final ones, α linearly and β by equal factors. */
 function valuesAt(
   { alpha, beta, final }: DistillConfig,
   epoch: number,
@@ -35,7 +35,7 @@ function valuesAt(
   };
 }
 
-/** Weights of an epoch, counted from 0. Terms with first epochs of their own (FitNets' first stage) have them for themselves. */
+/** Weights of an epoch, counted from 0. Terms with firstEpochs (FitNets' first stage) have these epochs for themselves. */
 export function weightsAt(config: DistillConfig, epoch: number, epochs: number): Weights {
   const { terms } = config;
   const { alpha, beta } = valuesAt(config, epoch, epochs);
@@ -50,7 +50,7 @@ export function weightsAt(config: DistillConfig, epoch: number, epochs: number):
   return { hard: isFirst ? 0 : 1 - pressure, soft: isFirst ? 1 : pressure, terms: weights, temperature: 1 / beta };
 }
 
-/** Rows that learn from the teacher alone: those without a label, and those whose label is an outlier to the teacher (Takamoto et al. 2020, section 3.2). */
+/** Rows that learn only from the teacher: those without a label, and those whose label is an outlier for the teacher (Takamoto et al. 2020, section 3.2). */
 async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y: tf.Tensor2D): Promise<boolean[]> {
   const [rows, labelled] = [taught.shape[0], y.shape[0]];
   if (rejectBeyond === undefined) return Array.from({ length: rows }, (_, row) => row >= labelled);
@@ -60,7 +60,7 @@ async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y:
   return Array.from({ length: rows }, (_, row) => row >= labelled || distances[row] > rejectBeyond);
 }
 
-/** What the teacher says about all rows of a batch, asked only about those of which it is not known. */
+/** The teacher's outputs for all rows of a batch; it computes only those that are not known yet. */
 async function answersTo(
   x: tf.Tensor,
   parts: readonly BatchPart[],
@@ -96,7 +96,7 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
     const [rows, labelled] = [x.shape[0], y.shape[0]];
     const [taught, ...taughtFeatures] = await answersTo(x, parts, respond);
     const now = weightsAt(config, epoch, pupil.epochs);
-    // As inputs, so that a recorded step holds for every epoch.
+    // Passed as inputs, so that a recorded step is valid in every epoch.
     const teacherOnly = await unlabelled(config, taught, y);
     const shares = tf.tensor1d(teacherOnly.map((isTeacherOnly) => (isTeacherOnly ? 1 : now.soft)));
     const hardShares = tf.tensor1d(

@@ -9,7 +9,7 @@ import type { PhaseModel } from './phase-model.js';
 
 type RankRows = ComputeTask['ranks'][number];
 
-/** Reads and augments the rank's rows, adds those of transfer sets, and asks the teacher. */
+/** Reads and augments the rank's rows, adds those of transfer sets, and gets the teacher's outputs. */
 async function prepareBatch(
   job: Job,
   { answers, dataset, objective, phase, reader, transfer }: PhaseModel,
@@ -31,7 +31,7 @@ async function prepareBatch(
   });
 }
 
-/** Writes it as core/collective/flat-layout.ts lays it out; the loss is NaN where any number is not finite. */
+/** Writes it in the layout of core/collective/flat-layout.ts; the loss is NaN if any number is not finite. */
 export async function writeContribution(
   job: Job,
   model: PhaseModel,

@@ -1,4 +1,4 @@
-// What the worker's loop needs of an engine. One implementation computes with TFJS; simulations bring their own.
+// What the worker's loop needs from an engine. One implementation computes with TFJS; simulations have their own.
 import type {
   Calibration,
   ExportedModel,
@@ -15,13 +15,13 @@ import type { FetchBlock } from '../block/fetch-block.js';
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
 
-/** What a phase's model is to the loop. */
+/** What the loop needs to know of a phase's model. */
 export interface BuiltPhase {
   readonly layout: FlatLayout;
   readonly flatGradient: Float32Array;
-  /** What the teacher's logits are divided by first. */
+  /** The temperature that the teacher's logits are divided by, if it is calibrated. */
   readonly calibration?: Calibration | undefined;
-  /** Test metrics of a pretrained teacher, where its outputs are learnt from. */
+  /** Test metrics of a pretrained teacher, if the student learns from its outputs. */
   readonly teacherTest?: Metrics | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface Engine {
   /** Which backend it computes on, and why: one line for people. */
   readonly choice: string;
   /**
-   * Builds the phase's model with its start weights; `flatGradient` is the buffer into which gradients are summed over all ranks.
+   * Builds the phase's model with its initial weights; `flatGradient` is the buffer into which gradients are summed over all ranks.
    * @param teacher SHA-256 of the weights of the teacher that a student learns from
    */
   build(phase: Phase, teacher: string | undefined): Promise<BuiltPhase>;
@@ -40,30 +40,30 @@ export interface Engine {
   compute(task: ComputeTask): Promise<readonly Float32Array[]>;
   /**
    * Steps the optimiser with the gradient in `flatGradient`.
-   * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the step before
+   * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the previous step
    */
   apply(step: number, learningRate: number): Promise<void>;
   evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>>;
   /** SHA-256 of the trainable weights. */
   weightsSha256(): string;
-  /** Keeps a copy of the weights, or goes back to it. */
+  /** Keeps a copy of the weights, or restores it. */
   keepBest(): void;
   restoreBest(): Promise<void>;
-  /** Shifts the biases of a student's last layer until it believes in each class as often as its teacher. */
+  /** Shifts the biases of a student's last layer until its mean probability of each class is its teacher's. */
   correctBiases(): Promise<void>;
-  /** Everything that a phase's training changes: views that hold until the next step, best of memory that threads share. */
+  /** Everything that a phase's training changes: views that are valid until the next step, preferably of shared memory. */
   stateBuffers(): NamedBuffer[];
   /**
-   * Takes over what another engine's stateBuffers() were.
+   * Adopts the stateBuffers() of another engine.
    * @throws StillhouseError CHECKPOINT_CORRUPT if they do not fit the model
    */
   adoptState(buffers: readonly NamedBuffer[]): Promise<void>;
   exportModel(): Promise<ExportedModel>;
-  /** Lets go of all models; the engine is of no use after it. */
+  /** Disposes of all models; the engine cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 
 /**
- * @param yieldToEvents to be awaited between pieces of work: lets what has come in be heard, if it is time for that
+ * @param yieldToEvents must be awaited between pieces of work; lets messages be handled, if it is time for that
  */
 export type EngineFactory = (job: Job, fetchBlock: FetchBlock, yieldToEvents: () => Promise<void>) => Promise<Engine>;

@@ -1,4 +1,4 @@
-// Rows that were read and augmented, as tensors.
+// Turns rows that were read and augmented into tensors.
 import * as tf from '@tensorflow/tfjs';
 import type { DatasetManifest, Job } from '@stillhouse/core';
 import type { AugmentedBatch, ImageOfRow } from '../augment/augment.js';
@@ -23,7 +23,7 @@ export function tensorsOf(
   };
 }
 
-/** What a row's image is like, where rows are images. */
+/** The shape of a row's image, if rows are images. */
 export function imageOf({ dataset: { inputShape, columns } }: Job): ImageOfRow | undefined {
   const [column] = columns;
   const [height, width, channels] = inputShape;

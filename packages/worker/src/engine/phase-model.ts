@@ -1,4 +1,4 @@
-// What an engine holds of the phase that it trains: the model on flat buffers, what it minimises, and where its rows come from.
+// What an engine holds for the phase that it trains: the model on flat buffers, the objective, and the source of its rows.
 import {
   datasetOf,
   limits,
@@ -33,11 +33,11 @@ export interface PhaseModel {
   readonly step: RankStep;
   readonly dataset: DatasetManifest;
   readonly reader: TrainingReader;
-  /** Only of a student that is taught on further rows. */
+  /** Only for a student that also learns from transfer sets. */
   readonly transfer: TransferSets | undefined;
-  /** What its teacher says about its own rows, where they come again. */
+  /** The teacher's outputs for the student's own rows, if they come again. */
   readonly answers: TeacherAnswers | undefined;
-  /** Of validation and test rows. */
+  /** Reads validation and test rows. */
   readonly evaluated: BlockReader;
   readonly layout: FlatLayout;
   /** One buffer per own subtree, and one per depth of the tree. */
@@ -46,12 +46,12 @@ export interface PhaseModel {
 }
 
 export interface PhaseModelOptions {
-  /** As the phase learns from it, and whose layers a student may take over; undefined where there is none. */
+  /** The teacher that the phase learns from and may copy layers of; undefined if there is none. */
   readonly teacher: Teacher | undefined;
   readonly fetchBlock: FetchBlock;
   /** Whether steps may be recorded as graphs. */
   readonly trace: boolean;
-  /** Told once why steps stay eager although the backend could record them. */
+  /** Called once with the reason why steps stay eager although the backend could record them. */
   readonly onEager: (reason: string) => void;
 }
 

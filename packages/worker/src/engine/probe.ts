@@ -1,4 +1,4 @@
-// Trains one zero row of each model of a job, which shows whether a backend has every kernel before the run depends on it.
+// Trains one zero row of each model of a job, to show whether a backend has every kernel before the run depends on it.
 import * as tf from '@tensorflow/tfjs';
 import { datasetOf, phaseOf, phasesOf, type DatasetManifest, type Job } from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
@@ -23,14 +23,14 @@ async function trainZeros(model: tf.LayersModel, objective: Objective, dataset: 
   tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
 }
 
-/** @throws StillhouseError as building the models does; Error where the backend lacks a kernel */
+/** @throws StillhouseError as building the models does; Error if the backend lacks a kernel */
 export async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
   const models: tf.LayersModel[] = [];
   const pretrained = await pretrainedTeacherOf(job, fetchBlock);
   let teacher = pretrained;
   try {
     for (const name of phasesOf(job.recipe)) {
-      // The student's model once more.
+      // The baseline has the student's model.
       if (name === 'baseline') continue;
       const phase = phaseOf(job, name);
       const model = await startModel(job, phase, teacher);

@@ -1,5 +1,5 @@
 // The pass of one rank's micro-batch: loss, gradient, and the non-trainable weights that it leaves. Eager, or recorded
-// once per shape as a graph where the engine can (TensorFlow), which then runs as one call.
+// once per shape as a graph if the engine can (TensorFlow), which then runs as one call.
 import * as tf from '@tensorflow/tfjs';
 import { nativeTracing, TracedGraph, TraceError } from '@stillhouse/native/engines';
 import type { FlatModel } from '../flat/model.js';
@@ -10,13 +10,13 @@ import { withSeededRandom } from '../backend/seeded-random.js';
 function passOf(flat: FlatModel, batch: PreparedBatch): tf.Tensor[] {
   const { model, variables } = flat;
   const total = (): tf.Scalar => {
-    // First, so that a forward pass is how a recorded pass begins.
+    // First, because a recorded pass must begin with the forward pass.
     const loss = batch.loss();
     const regularisation = model.calculateLosses();
     return regularisation.length ? tf.addN([loss, ...regularisation]) : loss;
   };
   const { value, grads } = tf.variableGrads(total, variables);
-  // The weights are the model's own: what leaves a pass are copies.
+  // The weights are the model's own, so copies leave the pass.
   return [
     value,
     ...variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)),
@@ -37,7 +37,7 @@ function copyScaled(values: Float32Array, factor: number, out: Float32Array): bo
 
 export interface StepTask {
   readonly batch: PreparedBatch;
-  /** Of the draws of dropout and noise. */
+  /** Key for the draws of dropout and noise. */
   readonly key: readonly number[];
   /** Loss, gradient and the rest are multiplied by it, in fp32. */
   readonly share: number;
@@ -51,7 +51,7 @@ export class RankStep {
 
   /**
    * @param options.trace false to stay eager
-   * @param options.onEager told once why a step stays eager although the engine could record it
+   * @param options.onEager called once with the reason why a step stays eager although the engine could record it
    */
   constructor(
     private readonly flat: FlatModel,

@@ -1,4 +1,4 @@
-// A phase's model as it is when training starts: a function of the job, and of the teacher whose layers it takes over.
+// A phase's model at the start of training: a function of the job, and of the teacher whose layers it copies.
 import type * as tf from '@tensorflow/tfjs';
 import {
   datasetOf,
@@ -20,7 +20,7 @@ import { buildModel } from '../model/model.js';
 /** The part of the recipe that describes a phase's model. */
 const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
 
-/** Whether the large set's rows lack columns that the student takes. */
+/** Whether the large set's rows lack columns that the student needs. */
 export const lacksColumns = ({ student, columns }: DatasetManifest): boolean =>
   student !== undefined && student.columns.length > columns.length;
 
@@ -46,7 +46,7 @@ export async function startModel(
     if (lacksColumns(job.dataset))
       throw new StillhouseError(
         'RECIPE_INVALID',
-        'distill.correctBiases asks about rows of the large set, which lack columns that the student takes',
+        'distill.correctBiases needs rows of the large set, which lack columns that the student needs',
       );
     biasesOf(model);
   }

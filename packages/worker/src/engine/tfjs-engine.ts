@@ -40,7 +40,7 @@ function copyOf(numbers: Float32Array): Float32Array {
 }
 
 export interface EngineOptions {
-  /** What a user should know: steps that stay eager. */
+  /** Called with what a user should know: steps that stay eager. */
   readonly report?: (text: string) => void;
   /** Whether steps may be recorded as graphs; true by default. */
   readonly trace?: boolean;
@@ -51,7 +51,7 @@ class TfjsEngine implements Engine {
   /** With the SHA-256 of its weights, if it was trained here. */
   #teacher: { teacher: Teacher; sha256: string | undefined } | undefined;
   #kept: { parameters: Float32Array; others: Float32Array } | undefined;
-  /** By readers of phases that are over. */
+  /** Time that readers of finished phases waited. */
   #waitedMs = 0;
 
   constructor(
@@ -99,7 +99,7 @@ class TfjsEngine implements Engine {
     reader.begin(task);
     const buffer = (list: Float32Array[], index: number): Float32Array =>
       (list[index] ??= new Float32Array(optimizer.flatGradient.length));
-    // The sum of one's own over all ranks is the sum of all.
+    // A worker that holds all ranks already has the sum of all.
     const outputs = task.inPlace ? [optimizer.flatGradient] : task.subtrees.map((_, i) => buffer(partials, i));
     for (const [i, span] of task.subtrees.entries()) {
       await sumSubtree(span, outputs[i], {
@@ -231,7 +231,7 @@ class TfjsEngine implements Engine {
     return this.#current;
   }
 
-  /** The teacher stays for the student; any other model has done its duty. */
+  /** The teacher stays for the student; any other model is no longer needed. */
   async #retire(next: PhaseName | undefined): Promise<void> {
     const current = this.#current;
     current?.step.dispose();
@@ -256,7 +256,7 @@ class TfjsEngine implements Engine {
     this.#teacher = teacher;
   }
 
-  /** For a pretrained teacher, and for a worker that did not train the teacher to its end. */
+  /** For a pretrained teacher, and for a worker that did not finish training the teacher. */
   async #fetchTeacher(hash: string | undefined): Promise<{ teacher: Teacher; sha256: string | undefined }> {
     const { fetchBlock } = this.ports;
     const pretrained = await pretrainedTeacherOf(this.job, fetchBlock);
@@ -264,7 +264,7 @@ class TfjsEngine implements Engine {
     invariant(hash, 'the teacher was trained here');
     const bytes = await fetchBlock(hash);
     if (sha256(bytes) !== hash)
-      throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with other weights than it was announced with');
+      throw new StillhouseError('BLOCK_CORRUPT', 'the teacher arrived with weights that do not match their hash');
     const model = await startModel(this.job, phaseOf(this.job, 'teacher'), undefined);
     setWeights(model, bytes);
     return { teacher: new LayersTeacher(model), sha256: hash };

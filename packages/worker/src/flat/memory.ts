@@ -1,5 +1,5 @@
-// Flat fp32 buffers in one WebAssembly memory: the kernels of assembly/kernels.ts work on them where they lie,
-// TensorFlow reads them without a copy, since each begins at a multiple of 64 bytes, and so do other threads.
+// Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
+// other threads read them without a copy, because each begins at a multiple of 64 bytes.
 import { readFileSync } from 'node:fs';
 import { StillhouseError } from '@stillhouse/core';
 import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
@@ -40,18 +40,18 @@ export interface Kernels {
 }
 
 const alignment = 64;
-/** Of the kernels, in front of the buffers. */
+/** Scratch of the kernels, before the buffers. */
 const scratchBytes = 4 * alignment;
 const pageBytes = 65_536;
 const maximumPages = 65_536;
 
 const padded = (floats: number): number => Math.ceil((floats * 4) / alignment) * alignment;
 
-/** Numbers in memory that other threads can read, as all of a training state is. */
+/** Numbers in shared memory, which a training state needs so that other threads can read it. */
 export const sharedFloats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(length * 4));
 
 let compiled: WasmModule | undefined;
-// The kernels are built from assembly/ beside src/ and dist/ alike.
+// The kernels are built from assembly/, which is next to both src/ and dist/.
 const kernelModule = (): WasmModule =>
   (compiled ??= new Module(readFileSync(new URL('../../dist/kernels.wasm', import.meta.url))));
 
@@ -77,7 +77,7 @@ export function allocateFlat(lengths: readonly number[]): { buffers: Float32Arra
   return { buffers, kernels: new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels };
 }
 
-/** Arrays one behind the other; a single one as it is. */
+/** Concatenates arrays; a single one is returned unchanged. */
 export function joinFloats(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0];
   const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));

@@ -25,7 +25,7 @@ export interface FlatSizes {
   readonly otherCount: number;
 }
 
-/** @param extra weights that are trained beside the model's own */
+/** @param extra weights that are trained in addition to the model's own */
 export const flatSizes = (model: tf.LayersModel, extra: readonly Weight[] = []): FlatSizes => ({
   parameterCount: sizeOf([...model.trainableWeights, ...extra]),
   otherCount: sizeOf(model.nonTrainableWeights),
@@ -51,8 +51,8 @@ export class FlatModel {
   }
 
   /**
-   * @param holder who has the parameters' buffer, which then gets the model's weights
-   * @param extra weights that are trained beside the model's own; they come behind them
+   * @param holder has the parameters' buffer, into which the model's weights are written
+   * @param extra weights that are trained in addition to the model's own; they come after them
    */
   static async of(
     model: tf.LayersModel,
@@ -69,7 +69,7 @@ export class FlatModel {
     return this.holder.parameters;
   }
 
-  /** The trainable weights of the model alone. */
+  /** Only the trainable weights of the model. */
   get ownParameters(): Float32Array {
     return this.parameters.subarray(0, sizeOf(this.model.trainableWeights));
   }
@@ -83,14 +83,14 @@ export class FlatModel {
     return this.#nonTrainable.map((weight) => weight.read());
   }
 
-  /** The numbers of each weight, the trainable ones first: as they are, or of another buffer of the same order. */
+  /** The numbers of each weight, the trainable ones first: the current ones, or those of another buffer in the same order. */
   views(buffer?: Float32Array): Float32Array[] {
     const { parameters } = this;
     const trainable = viewsOf(this.#trainable, buffer ?? parameters);
     return [...trainable, ...viewsOf(this.#nonTrainable, buffer ? buffer.subarray(parameters.length) : this.others)];
   }
 
-  /** The buffers have other numbers. Where a layer constrains its weights, the constrained values come back. */
+  /** Call after the buffers have changed. If a layer constrains its weights, the constrained values are written back. */
   async changed(): Promise<void> {
     this.#isStale = true;
     if (!this.#isConstrained) return;
@@ -98,17 +98,17 @@ export class FlatModel {
     await this.#read(this.#trainable, this.parameters);
   }
 
-  /** Puts the buffers into the model: for whoever computes with the model itself. */
+  /** Copies the buffers into the model, for code that computes with the model itself. */
   load(): void {
     if (this.#isStale) this.#write(this.#trainable, this.parameters);
     this.#isStale = false;
-    // Always: a pass in training leaves other non-trainable weights in the model than it began with.
+    // Always: a training pass changes the model's non-trainable weights.
     this.#write(this.#nonTrainable, this.others);
   }
 
   #write(weights: readonly Weight[], from: Float32Array): void {
     for (const [i, view] of viewsOf(weights, from).entries()) {
-      // The engine may keep the array that it is given, so it gets its own.
+      // TFJS may keep the array that it is given, so it gets a copy.
       const value = tf.tensor(view.slice(), weights[i].shape as number[]);
       weights[i].write(value);
       value.dispose();

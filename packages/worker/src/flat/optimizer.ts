@@ -5,17 +5,17 @@ import type { OptimizerConfig } from '@stillhouse/core';
 import { allocateFlat, type Kernels } from './memory.js';
 
 export interface FlatOptimizer {
-  /** What is trained: after a step another buffer than before it. */
+  /** What is trained; each step switches to another buffer. */
   readonly parameters: Float32Array;
-  /** The gradient of the mean loss over the global batch, as long as `parameters`, and behind it what else is summed. */
+  /** The gradient of the mean loss over the global batch, as long as `parameters`, followed by what else is summed. */
   readonly flatGradient: Float32Array;
   /** State buffers, each as long as the parameters; every worker holds them all. */
   readonly state: readonly Float32Array[];
   /**
-   * Steps `parameters` by the gradient in `flatGradient`, which is left as it is, since parts of it may still be on their way
-   * to other workers.
+   * Steps `parameters` by the gradient in `flatGradient`, which is not changed, because parts of it may still be on their way to
+   * other workers.
    * @param at learning rate of this step, and the step counted from 0
-   * @returns whether all parameters are finite after it; if not, `parameters` are those of before
+   * @returns whether all parameters are finite after it; if not, `parameters` are unchanged
    */
   apply(at: { learningRate: number; step: number }): boolean;
 }
@@ -40,7 +40,7 @@ function clipFactor(kernels: Kernels, gradient: { count: number; at: number }, l
 
 /**
  * @param lengths.parameterCount trainable parameters
- * @param lengths.restCount numbers that are summed beside the gradient
+ * @param lengths.restCount numbers that are summed in addition to the gradient
  * @throws StillhouseError MODEL_INVALID if the buffers take more than 4 GiB
  */
 export function createOptimizer(

@@ -1,4 +1,4 @@
-// The part of the WebAssembly interface that is used here: Node has it, the types of Node 20 don't.
+// The part of the WebAssembly interface that is used here: Node has it, but the types of Node 20 lack it.
 interface Interface {
   readonly Module: new (bytes: Uint8Array) => WasmModule;
   readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => {

@@ -1,4 +1,4 @@
-// How good a model is on rows of a set.
+// Evaluates a model on rows of a set.
 import {
   addRows,
   emptySums,
@@ -12,14 +12,14 @@ import { BlockReader } from '@stillhouse/datasets';
 import { type Predict } from './predict.js';
 
 export interface EvaluatedRows {
-  /** As the model sees it. */
+  /** The data set as the model sees it. */
   readonly dataset: DatasetManifest;
   readonly loss: Loss;
   readonly reader: BlockReader;
   readonly set: SetName | undefined;
   readonly first: number;
   readonly end: number;
-  /** Is awaited after each batch. */
+  /** Awaited after each batch. */
   readonly yieldToEvents?: () => Promise<void>;
 }
 

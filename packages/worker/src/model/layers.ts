@@ -1,20 +1,20 @@
-// Layers of a model by name, for terms that compare what they give out.
+// Layers of a model by name, for terms that compare their outputs.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 
 export interface NamedLayer {
   readonly name: string;
-  /** Of one row's output. */
+  /** Shape of one row's output. */
   readonly shape: readonly number[];
 }
 
-/** Layers that pass features on and only disturb them in training. */
+/** Layers that only disturb features, and only in training. */
 const isNoise = (layer: tf.layers.Layer): boolean =>
   ['Dropout', 'GaussianNoise', 'GaussianDropout', 'AlphaDropout', 'SpatialDropout1D'].includes(layer.getClassName());
 
 const sourceOf = (layer: tf.layers.Layer): tf.layers.Layer => (layer.input as tf.SymbolicTensor).sourceLayer;
 
-/** The layer whose outputs the last layer with weights gets. */
+/** The layer whose outputs are the inputs of the last layer with weights. */
 function penultimate(model: tf.LayersModel): tf.layers.Layer {
   let layer = sourceOf(model.layers.findLast((each) => each.weights.length > 0)!);
   while (isNoise(layer)) layer = sourceOf(layer);
@@ -23,8 +23,8 @@ function penultimate(model: tf.LayersModel): tf.layers.Layer {
 
 /**
  * @param wanted.name by default the layer before the last one with weights
- * @param wanted.part whose model it is: teacher or student
- * @param wanted.where place of the name in the recipe
+ * @param wanted.part teacher or student
+ * @param wanted.where path of the name in the recipe
  * @throws StillhouseError MODEL_LAYER
  */
 export function layerOf(
@@ -57,13 +57,13 @@ export function layerOf(
   return { name: found.name, shape: shape as number[] };
 }
 
-/** What a model gives out, and what the layers named give out on the way. */
+/** A model's outputs, and those of the named layers. */
 export type Forward = (
   x: tf.Tensor,
   training: boolean,
 ) => { outputs: tf.Tensor2D; features: ReadonlyMap<string, tf.Tensor> };
 
-/** A model's forward pass that hands out features, too. The weights are the model's own. */
+/** A model's forward pass that also returns features. The weights are the model's own. */
 export function forwardOf(model: tf.LayersModel, layers: Iterable<string>): Forward {
   const names = [...new Set(layers)];
   if (names.length === 0)

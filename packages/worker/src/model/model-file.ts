@@ -1,4 +1,4 @@
-// A model on its way out of an engine and back in.
+// Exports a model from an engine, and loads it back.
 import * as tf from '@tensorflow/tfjs';
 import { bytesOf, floatsOf, type ExportedModel } from '@stillhouse/core';
 import type { FlatModel } from '../flat/model.js';
@@ -10,7 +10,7 @@ export async function weightBytes(model: tf.LayersModel): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
-/** Puts in what weightBytes() of the same model gave. */
+/** Sets weights from weightBytes() of the same model. */
 export function setWeights(model: tf.LayersModel, bytes: Uint8Array): void {
   const floats = floatsOf(bytes);
   let offset = 0;
@@ -40,7 +40,7 @@ export async function exportModel(flat: FlatModel): Promise<ExportedModel> {
   };
 }
 
-/** What TFJS loads from: a model.json, and the bytes of all its shards one behind the other. */
+/** What TFJS loads from: a model.json, and the concatenated bytes of its shards. */
 function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
   const { weightsManifest, ...file } = JSON.parse(json) as tf.io.ModelJSON;
   return {

@@ -1,14 +1,14 @@
 // From the recipe's model to a tf.LayersModel: a short list of layers, a TFJS topology, or a module's function.
-// The start weights are a function of the seed, whichever way the model is written.
+// The initial weights are a function of the seed, however the model is described.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError, type LayerConfig, type LossFacts, type ModelConfig } from '@stillhouse/core';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
 export interface ModelSpec {
-  /** Where the model stands in the recipe: teacher or student. */
+  /** The model's part of the recipe: teacher or student. */
   readonly part: 'teacher' | 'student';
   readonly config: ModelConfig;
-  /** Topology JSON or module source, where the config names a file. */
+  /** Topology JSON or module source, if the config names a file. */
   readonly asset: string | undefined;
   readonly inputShape: readonly number[];
   readonly outputs: number;
@@ -73,7 +73,7 @@ function fromLayers(layers: readonly LayerConfig[], spec: ModelSpec): tf.LayersM
     const count = (counts.get(kind) ?? 0) + 1;
     counts.set(kind, count);
     try {
-      // Names of our own: TFJS would count on over all models of a process.
+      // Explicit names: TFJS would count over all models of a process.
       model.add(layerOf(layer, { name: `${kind}_${count}`, ...(i === 0 ? { inputShape: [...spec.inputShape] } : {}) }));
     } catch (cause) {
       throw new StillhouseError('MODEL_INVALID', `${spec.part}.model.layers[${i}] (${kind}): ${messageOf(cause)}`, {
@@ -92,7 +92,7 @@ async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersMod
     throw new StillhouseError('MODEL_INVALID', `${file} is not JSON: ${messageOf(cause)}`, { cause });
   }
   try {
-    // Of a whole model.json only the topology counts: its weights are another training's.
+    // Only the topology of a model.json is used: its weights come from another training.
     const root = { modelTopology: topology['modelTopology'] ?? topology };
     return await withSeededRandom([spec.seed], () =>
       tf.models.modelFromJSON(root as unknown as Parameters<typeof tf.models.modelFromJSON>[0]),
@@ -130,12 +130,12 @@ async function fromModule(spec: ModelSpec, config: { module: string; export: str
   }
   if (!(model instanceof tf.LayersModel))
     return fail(
-      `${config.export} did not return a tf.LayersModel${model instanceof Promise ? '; it must not be async, so that its start weights follow from the seed' : ''}`,
+      `${config.export} did not return a tf.LayersModel${model instanceof Promise ? '; it must not be async, so that its initial weights follow from the seed' : ''}`,
     );
   return model;
 }
 
-/** Checks that the model takes the rows and gives the outputs that the loss needs. */
+/** Checks that the model accepts the rows and has the outputs that the loss needs. */
 function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
   const where = `${spec.part}.model`;
   if (model.inputs.length !== 1 || model.outputs.length !== 1) {
@@ -156,7 +156,7 @@ function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
   if (output.length !== 1 || output[0] !== spec.outputs) {
     throw new StillhouseError(
       'MODEL_SHAPE',
-      `${where} gives outputs of shape [${output.join(', ')}], but the data needs [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`}`,
+      `${where} gives outputs of shape [${output.join(', ')}], but the data need [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`}`,
     );
   }
   const last = model.layers.at(-1)!.getConfig()['activation'];

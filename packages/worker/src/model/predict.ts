@@ -1,7 +1,7 @@
-// What a model gives out for rows, as plain numbers.
+// A model's outputs for rows, as plain numbers.
 import * as tf from '@tensorflow/tfjs';
 
-/** Outputs [rows, outputs] of rows of a shape that begins with their number. */
+/** Outputs [rows, outputs] for rows whose shape begins with their number. */
 export type Predict = (x: Float32Array, shape: readonly number[]) => Promise<Float32Array>;
 
 /** Outputs [rows, outputs] of a model in inference. */

@@ -1,4 +1,4 @@
-// The half of the worker's shell that has the engine: performs what takes it, one piece of work after the other, so that
+// The half of the worker's shell that has the engine. It performs the effects that need the engine one after the other, so
 // none sees a state that another is changing.
 import { createHash } from 'node:crypto';
 import {
@@ -40,15 +40,15 @@ export interface EngineShellOptions {
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
   readonly dispatch: (event: WorkerEvent) => void;
   readonly fail: (error: unknown) => void;
-  /** Whether a generation still goes on. */
+  /** Whether a generation is still current. */
   readonly isIn: (generation: number) => boolean;
   /** Sends frames to other members. */
   readonly send: (generation: number, frames: readonly Outgoing[]) => void;
-  /** Address of the coordinator, to which checkpoints go. */
+  /** Address of the coordinator, to which checkpoints are sent. */
   readonly coordinator: () => string;
 }
 
-/** The copy of a state, and how long making it has kept this thread. */
+/** The copy of a state, and how long making it has blocked this thread. */
 interface Copied {
   readonly bytes: number;
   readonly busyMs: number;
@@ -64,16 +64,16 @@ const digestBytes = 32;
 
 export class EngineShell {
   #engine: Engine | undefined;
-  /** The end of the work that was asked for. */
+  /** Resolves when all requested work is done. */
   #work: Promise<void> = Promise.resolve();
-  /** Resolves once the last change of the state that was asked for is done. */
+  /** Resolves once the last requested change of the state is done. */
   #changed: Promise<void> = Promise.resolve();
   /** A copy for a checkpoint that the next change has to wait for. */
   #copying: Promise<Copied> | undefined;
 
   constructor(private readonly options: EngineShellOptions) {}
 
-  /** Loads the engine; everything else that was asked for waits until then. */
+  /** Loads the engine; all other requests wait until then. */
   load(work: () => Promise<{ engine: Engine; event: WorkerEvent }>): void {
     this.#later(async () => {
       const { engine, event } = await work();
@@ -119,7 +119,7 @@ export class EngineShell {
     return this.#engine!;
   }
 
-  /** Performs after what was asked before; an answer that throws is a failure. */
+  /** Performs work after earlier requests; work that throws is a failure. */
   #later(work: () => Promise<WorkerEvent | undefined>): void {
     this.#work = this.#work
       .then(work)
@@ -127,7 +127,7 @@ export class EngineShell {
       .catch(this.options.fail);
   }
 
-  /** As #later, for what changes the state. */
+  /** Like #later, for work that changes the state. */
   #change(work: (engine: Engine) => Promise<WorkerEvent | undefined>): void {
     const copying = this.#copying;
     this.#copying = undefined;
@@ -138,7 +138,7 @@ export class EngineShell {
     this.#changed = this.#work;
   }
 
-  /** As #later, unless the generation is over by then. */
+  /** Like #later, unless the generation is over by then. */
   #laterIn(generation: number, work: (engine: Engine) => Promise<WorkerEvent | undefined>): void {
     this.#later(async () => (this.options.isIn(generation) ? work(this.#loaded) : undefined));
   }
@@ -169,14 +169,14 @@ export class EngineShell {
   async #adopt(engine: Engine, { generation, bytes, isSealed }: Effect<'adopt'>): Promise<WorkerEvent> {
     const state = isSealed ? bytes.subarray(0, bytes.byteLength - digestBytes) : bytes;
     if (isSealed && !hashOf([state]).equals(bytes.subarray(bytes.byteLength - digestBytes)))
-      return { type: 'notAdopted', generation, reason: 'the training state arrived with other bytes than were sent' };
+      return { type: 'notAdopted', generation, reason: 'the training state arrived with bytes that were not sent' };
     const { training, buffers } = readTraining(state, 'the training state');
     await engine.adoptState(buffers);
     this.options.log(`took over the ${training.phase} at step ${training.step}, ${bytes.byteLength} bytes`);
     return { type: 'adopted', generation, training };
   }
 
-  /** Has the state copied while this worker goes on to compute: it is the same from the last change to the next. */
+  /** Has the state copied while this worker continues to compute: the state stays the same until the next change. */
   async #capture({ id, training }: Effect<'captureState'>, before: Promise<Copied> | undefined): Promise<Copied> {
     const { clock, coordinator, identity, uploader } = this.options;
     await Promise.all([this.#changed, before]);

@@ -1,5 +1,5 @@
-// Links between workers. For each ordered pair the receiver connects to the sender, since WebSocket masks what clients
-// send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
+// Links between workers. For each ordered pair the receiver connects to the sender, because WebSocket masks what
+// clients send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
 import {
   decodeMeshHello,
   encodeFrame,
@@ -16,13 +16,13 @@ import {
 
 export interface MeshEvents {
   readonly onFrame: (from: number, frame: Uint8Array) => void;
-  /** A link broke, or (linking) could not be made. */
+  /** A link broke or, while linking, could not be made. */
   readonly onLost: (from: number, what: { linking: boolean; reason: string }) => void;
 }
 
 /** The links of one generation. */
 class Generation {
-  /** By which peers hear this worker, by their index. */
+  /** Links over which peers receive from this worker, by their index. */
   readonly outgoing = new Map<number, Link>();
   readonly incoming: Link[] = [];
   readonly #awaited = new Map<number, () => void>();
@@ -56,8 +56,8 @@ export class Mesh {
   ) {}
 
   /**
-   * @param address HOST:PORT to listen at
-   * @param onBlockLink gets links of workers that want blocks
+   * @param address HOST:PORT to listen on
+   * @param onBlockLink called with links of workers that request blocks
    */
   static async open(
     transport: Transport,
@@ -88,7 +88,7 @@ export class Mesh {
     );
   }
 
-  /** Resolves when this worker hears the peer; never, if it cannot be reached, which is told. */
+  /** Resolves when this worker receives from the peer; if it cannot be reached, reports that and never resolves. */
   async #connect(
     links: Generation,
     peer: { address: string; index: number; hello: MeshHello },
@@ -120,7 +120,7 @@ export class Mesh {
         ?.send(...encodeFrame(frame));
   }
 
-  /** Cuts the links of all generations before this one. */
+  /** Cuts the links of all earlier generations. */
   unlink(before: number): void {
     this.#oldest = Math.max(this.#oldest, before);
     for (const [generation, links] of this.#generations) {
@@ -153,7 +153,7 @@ export class Mesh {
         return;
       }
       if ('blocks' in hello) return this.onBlockLink(link);
-      // A peer may be ahead of this worker, but one that is behind has nothing to hear.
+      // A peer may be in a later generation, but one in an earlier generation is not served.
       if (hello.generation < this.#oldest) link.abort();
       else this.#generation(hello.generation).arrived(hello.index, link);
     });

@@ -1,4 +1,4 @@
-// Where a worker stands in a generation, in words for its log.
+// A worker's place in a generation, in words for its log.
 import type { Membership } from '@stillhouse/core';
 
 export function placeOf({ generation, members, self }: Membership): string {

@@ -1,4 +1,4 @@
-// The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
+// The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides nothing.
 import {
   decodeFrame,
   decodeToWorker,
@@ -29,18 +29,18 @@ import { placeOf } from './place.js';
 import { PeerBlocks } from '../block/peers.js';
 
 export interface WorkerOptions {
-  /** Addresses at which a coordinator of the run may be, as its transport understands them. */
+  /** Addresses where a coordinator of the run may be, in the transport's notation. */
   readonly coordinators: readonly string[];
-  /** Who this worker is, and how patient. */
+  /** This worker's identity and patience. */
   readonly identity: WorkerIdentity;
   /** HOST:PORT at which other workers reach this one; by default the address that the coordinator is reached from. */
   readonly meshAddress?: string;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly createEngine: EngineFactory;
-  /** Keeps blocks that came over the network, and hands them out to other workers. */
+  /** Keeps blocks from the network, and hands them out to other workers. */
   readonly cache?: BlockSource & Pick<BlockCache, 'keep'>;
-  /** Who copies and sends states for checkpoints; by default this thread. */
+  /** Copies and sends states for checkpoints; by default in this thread. */
   readonly uploader?: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
@@ -94,7 +94,7 @@ class WorkerShell {
     for (const effect of effects) this.#perform(effect);
   }
 
-  /** What an effect or a frame throws is the machine's to judge. */
+  /** The machine decides about exceptions from an effect or a frame. */
   #guard(work: () => void): void {
     try {
       work();
@@ -185,7 +185,7 @@ class WorkerShell {
     }
   }
 
-  /** Lets timers and sockets run: a worker that computes without a pause would hear nothing and seem dead. */
+  /** Lets timers and sockets run: a worker that computes without a pause would receive nothing and seem dead. */
   async #yieldToEvents(): Promise<void> {
     const { clock } = this.options;
     if (clock.now() - this.#yieldedMs < limits.yieldIntervalMs) return;
@@ -254,7 +254,7 @@ class WorkerShell {
 export interface RunningWorker {
   /** Resolves when the run is over, or this worker has left it. Rejects with the reason if the run failed or refused it. */
   readonly finished: Promise<void>;
-  /** Hands over and goes, as when this machine is about to be taken away. */
+  /** Hands over and leaves, for example because this machine will be shut down. */
   leave(): void;
 }
 

@@ -1,4 +1,4 @@
-// The temperature that makes a teacher's probabilities those of its hits, before anybody learns from them.
+// Calibrates a teacher before a student learns from it: the temperature at which its probabilities match its accuracy.
 import { datasetOf, fitTemperature, limits, lossOf, type Calibration, type Job } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
@@ -6,7 +6,7 @@ import { joinFloats } from '../../flat/memory.js';
 import { predictBy } from './predict-by.js';
 import type { Teacher } from './teacher.js';
 
-/** Fits it on rows that were held out of the teacher's training, or on the small set where there are none. */
+/** Fits it on rows that were held out of the teacher's training, or on the small set if there are none. */
 export async function calibrate(teacher: Teacher, job: Job, fetchBlock: FetchBlock): Promise<Calibration> {
   const isHeldOut = job.dataset.sets.largeValidation !== undefined;
   const dataset = datasetOf(job.dataset, isHeldOut ? 'teacher' : 'student');

@@ -1,4 +1,4 @@
-// A student that met no row of a class, or few, believes too little in it. Its teacher knows how common the classes are
+// A student that saw few or no rows of a class gives it too little probability; its teacher knows how common classes are
 // (Hinton, Vinyals and Dean 2015, section 3, where the biases were chosen by the test errors instead).
 import * as tf from '@tensorflow/tfjs';
 import { fitBiases, limits, StillhouseError, type DatasetManifest, type SetManifest } from '@stillhouse/core';
@@ -9,7 +9,7 @@ import type { FlatModel } from '../../flat/model.js';
 import { predictRows } from '../../model/predict.js';
 
 /**
- * Place of the last layer's biases among the model's trainable weights.
+ * Index of the last layer's biases among the model's trainable weights.
  * @throws StillhouseError MODEL_LAYER
  */
 export function biasesOf(model: tf.LayersModel): number {
@@ -19,12 +19,12 @@ export function biasesOf(model: tf.LayersModel): number {
   if (layer.getClassName() === 'Dense' && activation === 'linear' && useBias === true && place >= 0) return place;
   throw new StillhouseError(
     'MODEL_LAYER',
-    `distill.correctBiases shifts the biases of the student's last layer, and ${layer.name} is no linear dense layer whose biases are trained`,
-    { next: 'End the model in a dense layer without activation, or leave correctBiases out.' },
+    `distill.correctBiases shifts the biases of the student's last layer, but ${layer.name} is not a linear dense layer whose biases are trained`,
+    { next: 'End the model in a dense layer without activation, or leave out correctBiases.' },
   );
 }
 
-/** Rows that stand for a set: all of them, or so many at even distances, from so many blocks. */
+/** A sample of a set's rows: all of them, or a number at even distances from a number of blocks. */
 function sampleOf({ rowCount, blockRows }: SetManifest): number[] {
   const blocks = Math.ceil(rowCount / blockRows);
   const used = Math.min(blocks, limits.biasBlocks);
@@ -39,9 +39,9 @@ function sampleOf({ rowCount, blockRows }: SetManifest): number[] {
 
 export interface Correction {
   readonly flat: FlatModel;
-  /** As the student sees it. */
+  /** The data set as the student sees it. */
   readonly dataset: DatasetManifest;
-  /** Rows on which the student shall believe in each class as often as its teacher. */
+  /** Rows on which the student's mean probability of each class must become its teacher's. */
   readonly set: SetManifest;
   readonly fetchBlock: FetchBlock;
   readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;

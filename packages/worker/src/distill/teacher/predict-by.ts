@@ -1,4 +1,4 @@
-// What a teacher gives out for rows, as plain numbers.
+// A teacher's outputs for rows, as plain numbers.
 import * as tf from '@tensorflow/tfjs';
 import type { Predict } from '../../model/predict.js';
 import type { Teacher } from './teacher.js';

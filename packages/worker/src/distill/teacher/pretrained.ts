@@ -1,4 +1,4 @@
-// Teachers that were trained elsewhere, from their files.
+// Loads pretrained teachers from their files.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,13 +27,13 @@ import {
   type Teacher,
 } from './teacher.js';
 
-/** Whether a layers model ends in the activation that makes probabilities. */
+/** Whether a layers model ends in the activation that gives probabilities. */
 function endsInProbabilities(model: tf.LayersModel): boolean {
   const last = model.layers.at(-1)!;
   return last.getClassName() === 'Softmax' || ['softmax', 'sigmoid'].includes(last.getConfig()['activation'] as string);
 }
 
-/** Has a SavedModel's files lie in a folder for as long as it is opened. */
+/** Puts a SavedModel's files into a folder while it is being opened. */
 async function openFiles(files: ReadonlyMap<string, Uint8Array>): Promise<RunnableTeacher> {
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-teacher-'));
   try {
@@ -61,14 +61,14 @@ const formats: Readonly<
   savedModel: openFiles,
 };
 
-/** What to do where a file does not open. */
+/** What to do if a file cannot be opened. */
 const hints: Readonly<Record<TeacherFiles['format'], string>> = {
   layers: 'Give a model that tf.loadLayersModel opens.',
   graph: 'Give a model that tf.loadGraphModel opens.',
-  keras: 'Where TFJS lacks a layer, export the model as a SavedModel or to ONNX and give that.',
-  onnx: 'Give a model of one file that takes one tensor of fp32, the rows, and gives out another.',
+  keras: 'If TFJS lacks a layer, export the model as a SavedModel or to ONNX and use that.',
+  onnx: 'Give a model of one file that takes one fp32 tensor, the rows, and returns one fp32 tensor.',
   savedModel:
-    'Give a SavedModel whose signature serving_default takes one tensor of fp32, the rows, and gives out another.',
+    'Give a SavedModel whose signature serving_default takes one fp32 tensor, the rows, and returns one fp32 tensor.',
 };
 
 async function load(
@@ -100,9 +100,9 @@ async function load(
 }
 
 /**
- * Whether a teacher of classes gives out probabilities: as its last layer shows, or else by what it says of a row.
+ * Whether a teacher of classes outputs probabilities: by its last layer, or else by its output for one row.
  * @param answer outputs for one row
- * @throws StillhouseError TEACHER_UNLIKE where neither tells
+ * @throws StillhouseError TEACHER_UNLIKE if neither shows it
  */
 function givesProbabilities(
   { layersModel }: Teacher,
@@ -113,18 +113,18 @@ function givesProbabilities(
   const values = Array.from(answer);
   const isWithin = values.every((value) => value >= 0 && value <= 1);
   if (labels === 'class') return isWithin && Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) < 1e-3;
-  // A logit may lie between 0 and 1 as well.
+  // A logit may be between 0 and 1 as well.
   if (isWithin)
     throw new StillhouseError(
       'TEACHER_UNLIKE',
-      `the teacher ${path} does not show whether it gives logits or probabilities`,
+      `the teacher ${path} does not show whether its outputs are logits or probabilities`,
       { next: 'Set teacher.outputs to logits or probabilities.' },
     );
   return false;
 }
 
 /**
- * A row of zeros shows whether a teacher takes the rows, and gives outputs for what it is to teach.
+ * A row of zeros shows whether a teacher accepts the rows, and has the outputs that the student needs.
  * @throws StillhouseError TEACHER_UNLIKE
  */
 async function answerToZeros(
@@ -141,14 +141,14 @@ async function answerToZeros(
     if (learnsFromOutputs(distill!) && (shape.length !== 2 || shape[1] !== outputs))
       throw new StillhouseError(
         'TEACHER_UNLIKE',
-        `the teacher ${path} gives outputs of shape [${shape.slice(1).join(', ')}], and the student is to give [${outputs}]`,
+        `the teacher ${path} has outputs of shape [${shape.slice(1).join(', ')}], but the student must have [${outputs}]`,
       );
     return answer;
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError(
       'TEACHER_UNLIKE',
-      `the teacher ${path} does not take rows of shape [${inputShape.join(', ')}]: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
+      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
       { cause },
     );
   } finally {

@@ -1,5 +1,5 @@
-// What a teacher says about rows that come again: computed once, and kept. Rows are always answered in the same groups, so
-// that the bits of an answer depend on the set alone, and not on the batch in which a row first came.
+// A teacher's outputs for rows that come again: computed once, and kept. Rows are always answered in the same groups, so
+// the bits of an answer depend only on the set, not on the batch in which a row first came.
 import * as tf from '@tensorflow/tfjs';
 import { limits, type RowIds } from '@stillhouse/core';
 
@@ -9,7 +9,7 @@ export interface AnswerSource {
   readonly variants: number;
   /** Shape of one row's input. */
   readonly inputShape: readonly number[];
-  /** Inputs of rows, as the student gets them in this variant. */
+  /** Inputs of rows, as the student gets them in a variant. */
   readonly read: (rows: readonly number[], variant: number) => Promise<Float32Array>;
   /** Outputs, then features, of a batch. */
   readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
@@ -35,7 +35,7 @@ export class TeacherAnswers {
     private readonly keptBytes: number = limits.teacherAnswersBytes,
   ) {}
 
-  /** Outputs [rows, outputs], then features, of rows in a variant; undefined where keeping them would take too much memory. */
+  /** Outputs [rows, outputs], then features, of rows in a variant; undefined if keeping them would take too much memory. */
   async of(rows: RowIds, variant: number): Promise<tf.Tensor[] | undefined> {
     if (this.#mayKeep === false) return undefined;
     const size = limits.evaluationBatchRows;
@@ -45,7 +45,7 @@ export class TeacherAnswers {
       if (!groups.has(index)) groups.set(index, await this.#group(index, variant));
     }
     const [first] = groups.values();
-    // A function of the set baseline: a run that goes on after a crash decides as before.
+    // A function of only the set: a run that continues after a crash decides as before.
     this.#mayKeep ??= bytesOfRow(first) * this.source.rowCount * this.source.variants <= this.keptBytes;
     if (!this.#mayKeep) {
       this.#groups.clear();

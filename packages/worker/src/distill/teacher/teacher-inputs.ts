@@ -1,19 +1,19 @@
-// How rows become what a teacher takes: its images may have channels first, be flat, or have fewer columns than a student's.
+// Converts rows to a teacher's inputs: its images may be flat or have channels first, its rows fewer columns than a student's.
 import * as tf from '@tensorflow/tfjs';
 
-/** Sizes of one row's input; undefined where they may vary. */
+/** Sizes of one row's input; undefined if a size may vary. */
 export type Sizes = readonly (number | undefined)[];
 
 const fits = (expected: Sizes, given: readonly number[]): boolean =>
   expected.length === given.length && expected.every((size, i) => size === undefined || size === given[i]);
 
 /**
- * Rows as a teacher takes them: as they are where they fit, else images [height, width, channels] as [channels, height,
- * width] or without their one channel, rows flattened to one dimension, or columns without those behind the teacher's.
- * @param expected sizes of a row; undefined where the teacher does not say
+ * Rows as a teacher takes them: unchanged if they fit; otherwise images [height, width, channels] as [channels, height,
+ * width] or without their only channel, rows flattened to one dimension, or without the columns after the teacher's.
+ * @param expected sizes of a row; undefined if the teacher does not say
  * @param x [rows, …]
  * @returns x itself, or another tensor
- * @throws Error where they fit in no way: TensorFlow ends the whole process for some tensors that it does not expect
+ * @throws Error if they do not fit in any way: TensorFlow ends the whole process for some tensors that it does not expect
  */
 export function rowsFor(expected: Sizes | undefined, x: tf.Tensor): tf.Tensor {
   const [rows, ...row] = x.shape;

@@ -1,4 +1,4 @@
-// Who labels the rows that a student learns from.
+// The teacher, which labels the rows that a student learns from.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError, type LabelKind, type Loss } from '@stillhouse/core';
 import type { RunnableModel } from '@stillhouse/native/engines';
@@ -6,20 +6,20 @@ import { forwardOf, layerOf, type Forward, type NamedLayer } from '../../model/l
 import { rowsFor, type Sizes } from './teacher-inputs.js';
 
 export interface Teacher {
-  /** The layers model that it is, whose weights can be taken over; undefined for a graph and for several models. */
+  /** Its layers model, whose weights can be copied; undefined for a graph and for several models. */
   readonly layersModel: tf.LayersModel | undefined;
   /**
    * @param name by default the layer before the last one with weights
-   * @param where place of the name in the recipe
+   * @param where path of the name in the recipe
    * @throws StillhouseError MODEL_LAYER
    */
   layer(name: string | undefined, where: string): NamedLayer;
-  /** Outputs [rows, outputs], then those of layers, of rows as the student gets them; in inference. */
+  /** Outputs [rows, outputs], then those of layers, for rows as the student gets them; in inference. */
   respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]>;
   dispose(): void;
 }
 
-/** Of an input of TFJS; a size that may vary is null in layers and negative in graphs. */
+/** Shape of a TFJS input; a size that may vary is null in layers and negative in graphs. */
 const sizesOf = (shape: readonly (number | null)[] | undefined): Sizes | undefined =>
   shape?.slice(1).map((size) => (size === null || size < 0 ? undefined : size));
 
@@ -85,7 +85,7 @@ export class GraphTeacher implements Teacher {
 
   respond(x: tf.Tensor, layers: readonly string[]): Promise<tf.Tensor[]> {
     const [output] = this.model.outputs;
-    // One output alone comes without a list.
+    // A single output comes without a list.
     return Promise.resolve(
       tf.tidy(() =>
         [this.model.execute(rowsFor(sizesOf(this.model.inputs[0].shape), x), [output.name, ...layers])].flat(),
@@ -98,11 +98,11 @@ export class GraphTeacher implements Teacher {
   }
 }
 
-/** A teacher that another engine runs, which gives out its outputs and nothing on the way. */
+/** A teacher that another engine runs, which returns only its outputs, not those of layers. */
 export class RunnableTeacher implements Teacher {
   readonly layersModel = undefined;
 
-  /** @param what for people: of which kind it is */
+  /** @param what its kind, in words for errors */
   constructor(
     private readonly model: RunnableModel,
     private readonly what: string,
@@ -111,8 +111,8 @@ export class RunnableTeacher implements Teacher {
   layer(_name: string | undefined, where: string): NamedLayer {
     throw new StillhouseError(
       'MODEL_LAYER',
-      `${where} cannot be compared: the teacher is ${this.what}, which gives out nothing but its outputs`,
-      { next: 'Take terms that compare outputs, or give the teacher as a layers model of TFJS or Keras.' },
+      `${where} cannot be compared: the teacher is ${this.what}, which has only its outputs, not those of layers`,
+      { next: 'Use terms that compare outputs, or give the teacher as a layers model of TFJS or Keras.' },
     );
   }
 
@@ -126,7 +126,7 @@ export class RunnableTeacher implements Teacher {
   }
 
   dispose(): void {
-    // Nothing waits for it: what it held is free once the last run is over.
+    // Not awaited: its memory is freed once the last run is over.
     void this.model.close();
   }
 }
@@ -144,7 +144,7 @@ export class EnsembleTeacher implements Teacher {
     throw new StillhouseError(
       'MODEL_LAYER',
       `${where} cannot be compared: the teacher is an ensemble, whose models have layers of their own`,
-      { next: 'Take terms that compare outputs, or a single teacher.' },
+      { next: 'Use terms that compare outputs, or a single teacher.' },
     );
   }
 
@@ -188,10 +188,10 @@ export class CalibratedTeacher implements Teacher {
   }
 }
 
-/** Probabilities count as at least so much, so that their logarithms are finite. */
+/** Probabilities count as at least this, so that their logarithms are finite. */
 const least = 1e-7;
 
-/** A teacher of classes that gives out probabilities p: log p, or log p − log(1 − p) for independent classes, are logits of the same distribution. */
+/** A teacher of classes that outputs probabilities p: log p, or log p − log(1 − p) for independent classes, are logits of the same distribution. */
 export class ProbabilityTeacher implements Teacher {
   constructor(
     private readonly teacher: Teacher,

@@ -1,4 +1,4 @@
-// How good a pretrained teacher is.
+// Tests a pretrained teacher.
 import { datasetOf, finishMetrics, limits, lossOf, type Job, type Metrics } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';

@@ -1,4 +1,4 @@
-// Which rows a teacher need answer only once: those that come again as they were, or in one of a few variants.
+// Which rows a teacher needs to answer only once: those that come again unchanged, or in one of a few variants.
 import type * as tf from '@tensorflow/tfjs';
 import { limits, type AugmentConfig, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
@@ -10,19 +10,19 @@ export interface KnownRows {
   readonly dataset: DatasetManifest;
   readonly augment: AugmentConfig | undefined;
   readonly image: ImageOfRow | undefined;
-  /** Of the draws that change the rows. */
+  /** Seed of the draws that change the rows. */
   readonly seed: number;
   readonly fetchBlock: FetchBlock;
   readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
 }
 
-/** In how many variants each row comes; undefined where no row comes again as it was. */
+/** In how many variants each row comes; undefined if no row comes again unchanged. */
 export function variantsOf(config: AugmentConfig | undefined): number | undefined {
   if (!config) return 1;
   return config.mixup === undefined ? config.variants : undefined;
 }
 
-/** The teacher's answers about a set's rows; undefined where they never come again. */
+/** The teacher's answers for a set's rows; undefined if they never come again. */
 export function answersAbout(
   set: SetManifest,
   { dataset, augment: config, image, seed, fetchBlock, respond }: KnownRows,

@@ -90,7 +90,7 @@ test('rows that never were: each column from any row, what belongs together stay
         ...options,
         dataset: { ...dataset, inputShape: [2, 1, 1] },
       }),
-  ).toThrow('distill.transfer[0].from is columns, and rows have the shape [2, 1, 1]');
+  ).toThrow('distill.transfer[0].from is columns, but rows have the shape [2, 1, 1]');
 });
 
 test('rows of the large set go round: each once before one comes again, in another order', async () => {
@@ -122,7 +122,7 @@ test('rows of the large set that come again are answered once; those that come o
 
 test('the large set’s rows cannot be used where the student takes columns that they lack', () => {
   expect(() => setsOf([{}, { from: 'large' }], true)).toThrow(
-    'distill.transfer[1].from is large: its rows lack columns that the student takes',
+    'distill.transfer[1].from is large: its rows lack columns that the student needs',
   );
   expect(() => setsOf([{}], true)).not.toThrow();
 });

@@ -1,6 +1,6 @@
-// Rows without labels that are added to each batch of a student: rows of the batch once more, changed by draws of their
-// own, rows that are put together from its columns, or rows of the large set or a pool, which go round in a shuffled
-// order. All are a function of (seed, epoch, step).
+// Rows without labels that are added to each batch of a student: rows of the batch again, changed by their own draws; rows
+// put together from its columns; or rows of the large set or a pool, each once in a shuffled order before any comes again.
+// All are a function of (seed, epoch, step).
 import {
   columnWidth,
   epochOrder,
@@ -24,7 +24,7 @@ import type { FetchBlock } from '../../block/fetch-block.js';
 import { answersAbout, variantsOf } from './known-rows.js';
 import type { TeacherAnswers } from '../teacher/teacher-answers.js';
 
-/** A step of the student, and the rows of its batch as they lie on disk. */
+/** A step of the student, and the rows of its batch as they are stored. */
 export interface OwnRows {
   readonly batch: Batch;
   readonly rows: RowIds;
@@ -44,17 +44,17 @@ interface TransferSet {
 }
 
 export interface TransferOptions {
-  /** As the student sees it. */
+  /** The data set as the student sees it. */
   readonly dataset: DatasetManifest;
-  /** Of the student. */
+  /** The student's seed. */
   readonly schedule: Schedule;
   readonly image: ImageOfRow | undefined;
   readonly fetchBlock: FetchBlock;
-  /** What the student's teacher says about rows. */
+  /** The outputs of the student's teacher for rows. */
   readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
 }
 
-/** Draws of a set's own, unlike those of the batch and of other sets. */
+/** Draws for one set, different from those of the batch and of other sets. */
 const seedOf = (seed: number, index: number, copy = 0): number => hashWords(seed, hashName('transfer'), index, copy);
 
 const changed = (
@@ -70,7 +70,7 @@ function fromBatch(config: TransferConfig, index: number, { image }: TransferOpt
     add({ batch, rows, where }) {
       const width = batch.x.length / batch.rows;
       const added = new Float32Array(Math.round(batch.rows * config.rows) * width);
-      // Once, twice, … as often as the rows are wanted, each time by other draws.
+      // As often as the rows are requested, each time with other draws.
       for (let copy = 0; copy * batch.x.length < added.length; copy++) {
         const all = changed(batch, rows, config, { where: { ...where, seed: seedOf(where.seed, index, copy) }, image });
         added.set(all.subarray(0, added.length - copy * batch.x.length), copy * batch.x.length);
@@ -80,19 +80,19 @@ function fromBatch(config: TransferConfig, index: number, { image }: TransferOpt
   };
 }
 
-/** Widths of the parts of a row that belong together: of a table its columns, else each number of a list. */
+/** Widths of the parts of a row that belong together: the columns of a table, or else each number of a list. */
 function partsOf({ inputShape, columns: [first, ...others] }: DatasetManifest): number[] | undefined {
   if (inputShape.length !== 1) return undefined;
   return first.type === 'tensor' ? Array<number>(inputShape[0]).fill(1) : [first, ...others].map(columnWidth);
 }
 
-/** Each column is drawn by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the batch. */
+/** Draws each column by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the batch. */
 function fromColumns(config: TransferConfig, index: number, { dataset, image }: TransferOptions): TransferSet {
   const parts = partsOf(dataset);
   if (!parts)
     throw new StillhouseError(
       'RECIPE_INVALID',
-      `distill.transfer[${index}].from is columns, and rows have the shape [${dataset.inputShape.join(', ')}]: what stands beside each other in a picture belongs together`,
+      `distill.transfer[${index}].from is columns, but rows have the shape [${dataset.inputShape.join(', ')}]: neighbouring pixels of an image belong together`,
     );
   return {
     waitedMs: 0,
@@ -150,7 +150,7 @@ class FromSet implements TransferSet {
     };
     this.#schedule = { ...all, epochs: Math.ceil(totalSteps(schedule) / stepsPerEpoch(all)) };
     this.#reader = new TrainingReader(dataset, set, this.#schedule, fetchBlock);
-    // Rows that come once at most are answered with their batch.
+    // Rows that come at most once are answered with their batch.
     const comesAgain = totalSteps(schedule) > (variantsOf(config.augment) ?? 1) * stepsPerEpoch(this.#schedule);
     this.#answers = comesAgain
       ? answersAbout(set, { ...options, augment: config.augment, seed: this.#schedule.seed })
@@ -177,7 +177,7 @@ class FromSet implements TransferSet {
   }
 }
 
-/** @throws StillhouseError RECIPE_INVALID for the large set's rows, where the small set has columns that they lack */
+/** @throws StillhouseError RECIPE_INVALID for the large set's rows, if the small set has columns that they lack */
 function transferSet(
   config: TransferConfig,
   index: number,
@@ -188,7 +188,7 @@ function transferSet(
   if (config.from === 'large' && options.lacksColumns)
     throw new StillhouseError(
       'RECIPE_INVALID',
-      `distill.transfer[${index}].from is large: its rows lack columns that the student takes`,
+      `distill.transfer[${index}].from is large: its rows lack columns that the student needs`,
     );
   return new FromSet(options.dataset.sets[config.from]!, config, index, options);
 }

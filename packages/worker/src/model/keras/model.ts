@@ -1,4 +1,4 @@
-// Keras models in TFJS: the HDF5 files of Keras 2 and 3 (.h5), and the archives of Keras 3 (.keras).
+// Loads Keras models into TFJS: the HDF5 files of Keras 2 and 3 (.h5), and the archives of Keras 3 (.keras).
 import { buffer, json } from 'node:stream/consumers';
 import * as tf from '@tensorflow/tfjs';
 import type { Group } from 'h5wasm';
@@ -6,14 +6,14 @@ import { fromBufferPromise } from 'yauzl';
 import { topologyOf } from './topology.js';
 import { readerOf, setNamedWeights, setOrderedWeights } from './weights.js';
 
-/** Lends an HDF5 file for as long as `use` takes. */
+/** Opens an HDF5 file while `use` runs. */
 async function withHdf5<T>(bytes: Uint8Array, use: (file: Group) => Promise<T>): Promise<T> {
   const { default: hdf5, File } = await import('h5wasm');
   const { FS } = await hdf5.ready;
   FS.writeFile('model.h5', bytes);
   try {
     const file = new File('model.h5', 'r');
-    if (file.file_id < 0n) throw new Error('its HDF5 file is damaged or not whole');
+    if (file.file_id < 0n) throw new Error('its HDF5 file is damaged or incomplete');
     try {
       return await use(file);
     } finally {
@@ -30,7 +30,7 @@ async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
   return withHdf5(bytes, async (file) => {
     const config = file.attrs['model_config']?.value;
     if (typeof config !== 'string')
-      throw new Error('it holds weights alone, or none of a Keras model: save the whole model');
+      throw new Error('it contains only weights, or no Keras model: save the whole model');
     const model = await build(JSON.parse(config));
     setNamedWeights(model, file.get('model_weights') as Group, readerOf(file));
     return model;
@@ -39,7 +39,7 @@ async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
 
 async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
   const zip = await fromBufferPromise(Buffer.from(bytes), { lazyEntries: true }).catch((cause: unknown) => {
-    throw new Error('it is neither an HDF5 file nor a whole .keras archive', { cause });
+    throw new Error('it is neither an HDF5 file nor a complete .keras archive', { cause });
   });
   let config: unknown;
   let weights: Uint8Array | undefined;
@@ -47,7 +47,7 @@ async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
     if (entry.fileName === 'config.json') config = await json(await zip.openReadStreamPromise(entry));
     if (entry.fileName === 'model.weights.h5') weights = await buffer(await zip.openReadStreamPromise(entry));
   }
-  if (config === undefined || weights === undefined) throw new Error('it holds no config.json and model.weights.h5');
+  if (config === undefined || weights === undefined) throw new Error('it lacks config.json or model.weights.h5');
   const model = await build(config);
   await withHdf5(weights, (file) => Promise.resolve(setOrderedWeights(model, file, readerOf(file))));
   return model;
@@ -56,9 +56,9 @@ async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
 const hdf5Signature = [0x89, 0x48, 0x44, 0x46];
 
 /**
- * A model that Keras saved whole, with its weights.
- * @param bytes of an .h5 file or a .keras archive
- * @throws Error that says what TFJS cannot take over
+ * A complete model that Keras saved, with its weights.
+ * @param bytes bytes of an .h5 file or a .keras archive
+ * @throws Error that names what TFJS does not support
  */
 export const loadKeras = (bytes: Uint8Array): Promise<tf.LayersModel> =>
   hdf5Signature.every((byte, i) => bytes[i] === byte) ? fromHdf5(bytes) : fromArchive(bytes);

@@ -1,4 +1,4 @@
-// What Keras writes about a model, as TFJS reads it: TFJS knows Keras 2's form, Keras 3 writes another one.
+// Translates Keras's description of a model for TFJS: TFJS reads Keras 2's form, but Keras 3 writes another one.
 type Json = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Json =>
@@ -28,20 +28,20 @@ function callOf(call: unknown, layer: string): unknown {
   return historiesIn(call['args']).map((history) => [...history, {}]);
 }
 
-/** input_layers and output_layers are lists of [layer, node, output]; Keras 3 writes one alone without the list. */
+/** input_layers and output_layers are lists of [layer, node, output]; Keras 3 writes a single one without the list. */
 const endsOf = (ends: unknown): unknown => (Array.isArray(ends) && typeof ends[0] === 'string' ? [ends] : ends);
 
-/** Of activations whose name TFJS knows as another function, or has under another name. */
+/** Activations that TFJS knows by another name, or whose name means another function in TFJS. */
 const activations: Readonly<Record<string, string>> = { silu: 'swish' };
 
 function activationOf(value: unknown, layer: string): unknown {
   const name = isObject(value) ? value['config'] : value;
   if (name === 'hard_sigmoid' || name === 'hard_silu')
-    throw new Error(`the layer ${layer} has the activation ${name}, which TFJS computes otherwise`);
+    throw new Error(`the layer ${layer} has the activation ${name}, which TFJS computes differently`);
   return typeof name === 'string' ? (activations[name] ?? name) : value;
 }
 
-/** Settings that TFJS would silently leave out, with the values that mean nothing. */
+/** Settings that TFJS would silently ignore, with the values that have no effect. */
 const neutral: Readonly<Record<string, readonly unknown[]>> = {
   groups: [1],
   threshold: [0],
@@ -85,11 +85,11 @@ function layerOf(value: unknown): unknown {
 }
 
 /**
- * The topology that tf.models.modelFromJSON takes, of a model's configuration in an HDF5 file or a .keras archive. What
- * matters for training alone (regularisers, constraints, first weights) is left out.
- * @throws Error that names the layer, where TFJS has nothing that computes the same
+ * The topology for tf.models.modelFromJSON, from a model's configuration in an HDF5 file or a .keras archive. What matters
+ * only for training (regularisers, constraints, initial weights) is left out.
+ * @throws Error that names the layer, if TFJS has nothing that computes the same
  */
 export function topologyOf(config: unknown): Json {
-  if (!isObject(config)) throw new Error('its configuration is no object');
+  if (!isObject(config)) throw new Error('its configuration is not an object');
   return layerOf(config) as Json;
 }

@@ -1,4 +1,4 @@
-// Weights of a Keras model, found in its file for each layer of the same model in TFJS.
+// Finds the weights of a Keras model in its file, for each layer of the same model in TFJS.
 import * as tf from '@tensorflow/tfjs';
 import type { Dataset, Group } from 'h5wasm';
 
@@ -14,13 +14,15 @@ export function readerOf(file: Group): Read {
 
 function put(layer: tf.layers.Layer, paths: readonly string[], read: Read): void {
   if (paths.length !== layer.weights.length)
-    throw new Error(`the layer ${layer.name} has ${layer.weights.length} weights, and the file ${paths.length} for it`);
+    throw new Error(
+      `the layer ${layer.name} has ${layer.weights.length} weights, but the file has ${paths.length} for it`,
+    );
   const values = paths.map(read);
   layer.setWeights(values);
   tf.dispose(values);
 }
 
-/** A list of names among a group's attributes; long ones are kept in pieces. */
+/** A list of names in a group's attributes; long lists are stored in pieces. */
 function namesIn(group: Group, key: string): string[] {
   const pieces =
     key in group.attrs
@@ -28,13 +30,13 @@ function namesIn(group: Group, key: string): string[] {
       : Object.keys(group.attrs)
           .filter((name) => new RegExp(`^${key}\\d+$`).test(name))
           .sort((a, b) => Number(a.slice(key.length)) - Number(b.slice(key.length)));
-  // An empty list is one of numbers.
+  // An empty list has the type of numbers.
   return pieces
     .flatMap((piece) => [...(group.attrs[piece].value as Iterable<unknown>)])
     .filter((name) => typeof name === 'string');
 }
 
-/** Of an HDF5 file: a group for each layer, whose weights are named; those of a model within the model are named by its layers. */
+/** In an HDF5 file: a group per layer lists its weights by name; those of a nested model are named by its layers. */
 export function setNamedWeights(model: tf.LayersModel, root: Group, read: Read): void {
   const set = (layer: tf.layers.Layer, paths: readonly string[]): void => {
     if (!(layer instanceof tf.LayersModel)) return put(layer, paths, read);
@@ -50,7 +52,7 @@ export function setNamedWeights(model: tf.LayersModel, root: Group, read: Read):
   }
 }
 
-/** As Keras names what it saves by its class. */
+/** The name that Keras derives from a class. */
 const snakeCase = (name: string): string =>
   name
     .replaceAll(/\W+/g, '')
@@ -71,7 +73,7 @@ function variablesIn(group: Group, layer: string): string[] {
   ];
 }
 
-/** Of a .keras archive: groups that are named by the classes of layers, in their order. */
+/** In a .keras archive: groups named by the classes of layers, in order. */
 export function setOrderedWeights(model: tf.LayersModel, root: Group, read: Read): void {
   const seen = new Map<string, number>();
   for (const layer of model.layers) {
