@@ -4,7 +4,7 @@ const floors = {
   core: [
     ['error'],
     ['random', 'loss'],
-    ['metric'],
+    ['metric', 'term'],
     ['recipe', 'format', 'order'],
     ['collective', 'job'],
     ['tune', 'wire'],
@@ -19,7 +19,7 @@ const floors = {
     ['engine'],
     ['run'],
   ],
-  'worker/src/distill': [['teacher'], ['terms', 'transfer']],
+  'worker/src/distill': [['teacher'], ['transfer']],
 };
 
 const folderOf = (name) => (name.includes('/') ? `packages/${name}` : `packages/${name}/src`);

@@ -104,10 +104,8 @@ export {
   type SoftLoss,
   type Tf,
 } from './loss/define-loss.js';
-export { huberOf } from './loss/huber.js';
 export { lossOf, type LossName } from './loss/losses.js';
 export { inUnits, softmax, type Prediction, type PredictionContext, type TargetScale } from './loss/prediction.js';
-export { oneHot, sharedOutputs, softmaxDivergence } from './loss/softmax-cross-entropy.js';
 export { fitTemperature, type Calibration } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
 export {
@@ -149,7 +147,6 @@ export {
   type Recipe,
   type RecipeInput,
   type TableConfig,
-  type TermConfig,
   type TrainingConfig,
   type TransferConfig,
 } from './recipe/schema.js';
@@ -164,6 +161,16 @@ export {
   type SourceInput,
   type SourceKey,
 } from './recipe/source/sources.js';
+export {
+  defineTerm,
+  type LayerShapes,
+  type Response,
+  type Term,
+  type TermBatch,
+  type TermDefinition,
+  type TermTask,
+} from './term/define-term.js';
+export { termOf, type TermConfig } from './term/terms.js';
 export { foldsOf, type Fold } from './tune/folds.js';
 export { gaussianProcess } from './tune/gaussian-process.js';
 export { searchState, type Evaluation, type SearchState } from './tune/search.js';

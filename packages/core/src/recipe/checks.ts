@@ -2,6 +2,7 @@
 import { limits } from '../error/limits.js';
 import { lossOf } from '../loss/losses.js';
 import { metricsOf } from '../metric/metrics.js';
+import { termOf } from '../term/terms.js';
 import { isTrained, type Recipe } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
@@ -51,20 +52,8 @@ function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
   const { labels } = lossOf(loss);
   const rows = student.batch * distill.transfer.reduce((sum, each) => sum + each.rows, 1);
   distill.terms.forEach((term, i) => {
-    if (term.name === 'kd' && term.standardize && labels !== 'class')
-      fail(`distill.terms[${i}].standardize is for classes that exclude each other, and the loss is ${loss}`);
-    if (term.name === 'hint' && term.firstEpochs >= student.epochs)
-      fail(
-        `distill.terms[${i}].firstEpochs is ${term.firstEpochs}, and student.epochs ${student.epochs}: nothing but the hint would be learnt`,
-      );
-    if (term.name === 'bounded' && labels !== 'numbers')
-      fail(`distill.terms[${i}] is bounded, which is for regression, and the loss is ${loss}`);
-    if (term.name === 'dkd' && labels !== 'class')
-      fail(`distill.terms[${i}] is dkd, which tells the target class from the rest: ${loss} has no such classes`);
-    if (term.name === 'rkd' && term.angle > 0 && rows > limits.angleRows)
-      fail(
-        `distill.terms[${i}] compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`,
-      );
+    const refusal = termOf(term).refusal?.(term, { loss: lossOf(loss), rows, epochs: student.epochs });
+    if (refusal !== undefined) fail(`distill.terms[${i}]${refusal}`);
   });
   const { calibrate, copy, correctBiases, rejectBeyond, terms, transfer } = distill;
   if (rejectBeyond !== undefined && labels !== 'numbers')

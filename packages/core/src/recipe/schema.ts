@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { limits } from '../error/limits.js';
 import { lossNames } from '../loss/losses.js';
 import { metricNames } from '../metric/names.js';
+import { termOf, termSchema } from '../term/terms.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { source } from './source/sources.js';
 
@@ -255,91 +256,6 @@ const data = z.strictObject({
   table: table.optional().describe('How tables are read: CSV, Parquet, JSON lines and SQL. Needed when a set is one.'),
 });
 
-const termCommon = {
-  weight: z.number().min(0).default(1).describe('Its weight in the soft term.'),
-  warmupEpochs: z
-    .int()
-    .min(0)
-    .max(1e6)
-    .default(0)
-    .describe('Epochs over which the weight rises linearly to its full value.'),
-};
-const layerPair = {
-  teacher: z.string().min(1).optional().describe('Name of a layer of the teacher; by default the one before the last.'),
-  student: z.string().min(1).optional().describe('Name of a layer of the student; by default the one before the last.'),
-};
-const term = z.discriminatedUnion('name', [
-  z
-    .strictObject({
-      name: z.literal('kd'),
-      ...termCommon,
-      standardize: z
-        .boolean()
-        .default(false)
-        .describe(
-          'Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row (softmaxCrossEntropy only).',
-        ),
-    })
-    .describe('The divergence of the two distributions at temperature T, times T².'),
-  z
-    .strictObject({ name: z.literal('logits'), ...termCommon })
-    .describe('The squared difference of the outputs, mean over outputs.'),
-  z
-    .strictObject({
-      name: z.literal('dkd'),
-      ...termCommon,
-      target: z.number().min(0).default(1).describe('Weight of the target class against the rest.'),
-      rest: z.number().min(0).default(8).describe('Weight of the divergence among the other classes.'),
-    })
-    .describe('Decoupled KD (softmaxCrossEntropy only).'),
-  z
-    .strictObject({
-      name: z.literal('bounded'),
-      ...termCommon,
-      margin: z
-        .number()
-        .min(0)
-        .default(0)
-        .describe('By how much the student’s squared error must be below the teacher’s.'),
-    })
-    .describe(
-      'Teacher-bounded regression: the squared error of rows on which the student is not better than its teacher (regression only).',
-    ),
-  z
-    .strictObject({
-      name: z.literal('hint'),
-      ...termCommon,
-      ...layerPair,
-      firstEpochs: z
-        .int()
-        .min(0)
-        .max(1e6)
-        .default(0)
-        .describe(
-          'For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.',
-        ),
-    })
-    .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),
-  z
-    .strictObject({ name: z.literal('attention'), ...termCommon, ...layerPair })
-    .describe('The squared difference of attention maps of convolutional layers.'),
-  z
-    .strictObject({
-      name: z.literal('rkd'),
-      ...termCommon,
-      ...layerPair,
-      distance: z.number().min(0).default(25),
-      angle: z.number().min(0).default(50),
-    })
-    .describe('Relations of rows: their distances, and the angles of triples.'),
-  z
-    .strictObject({ name: z.literal('pkt'), ...termCommon, ...layerPair })
-    .describe('Relations of rows: probabilities from cosine similarities.'),
-  z
-    .strictObject({ name: z.literal('similarity'), ...termCommon, ...layerPair })
-    .describe('Relations of rows: their matrix of inner products.'),
-]);
-
 const transfer = z.strictObject({
   from: z
     .enum(['small', 'large', 'pool', 'columns'])
@@ -465,7 +381,7 @@ export const distillSchema = z.strictObject({
       'Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the large set are its teacher’s (softmaxCrossEntropy).',
     ),
   terms: z
-    .array(term)
+    .array(termSchema)
     .max(limits.termCount)
     .prefault([{ name: 'kd' }])
     .describe('What the soft term is a weighted sum of; none where layers are taken over and nothing else.'),
@@ -550,7 +466,6 @@ export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;
 export type CopyConfig = z.output<typeof copy>;
-export type TermConfig = z.output<typeof term>;
 export type TunableConfig = z.output<typeof tunable>;
 export type TuneConfig = z.output<typeof tune>;
 export type TransferConfig = z.output<typeof transfer>;
@@ -558,10 +473,7 @@ export type TrainingConfig = Omit<TrainedTeacherConfig, 'temperature'>;
 
 /** Whether a student learns from what its teacher says about rows, and not from its layers alone. */
 export const learnsFromOutputs = ({ terms, rejectBeyond, calibrate, correctBiases }: DistillConfig): boolean =>
-  rejectBeyond !== undefined ||
-  calibrate ||
-  correctBiases ||
-  terms.some(({ name }) => name === 'kd' || name === 'logits' || name === 'dkd' || name === 'bounded');
+  rejectBeyond !== undefined || calibrate || correctBiases || terms.some((term) => !termOf(term).comparesLayers);
 
 /** Whether the student learns from rows of data.pool. */
 export const usesPool = ({ student, distill }: Recipe): boolean =>

@@ -198,6 +198,20 @@ test.each([
   ).toThrow(expect.objectContaining({ code: 'MODEL_LAYER', message }) as Error);
 });
 
+test('start weights of what a term learns follow from its seed', () => {
+  const kernel = (seed: number): unknown =>
+    distillation(configOf({ terms: [{ name: 'hint' }] }), {
+      loss: lossOf('softmaxCrossEntropy'),
+      ...models(),
+      epochs: 10,
+      seed,
+    })
+      .weights[0]!.read()
+      .arraySync();
+  expect(kernel(1)).toEqual(kernel(1));
+  expect(kernel(1)).not.toEqual(kernel(2));
+});
+
 test('a model of one layer has none before its last one', () => {
   expect(() =>
     distillation(configOf({ terms: [{ name: 'pkt' }] }), {

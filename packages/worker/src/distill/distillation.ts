@@ -1,7 +1,7 @@
 // What a student minimises: the mean over rows of (hard + P·soft)/(1 + P), the soft term a weighted sum of terms.
 // Rows of transfer sets have only the soft term, because only the teacher knows their labels.
 import * as tf from '@tensorflow/tfjs';
-import type { DistillConfig } from '@stillhouse/core';
+import { termOf, type DistillConfig } from '@stillhouse/core';
 import {
   labelsOf,
   type BatchPart,
@@ -11,7 +11,7 @@ import {
 } from '../objective/objective.js';
 import { rowLoss } from '../objective/supervised.js';
 import { forwardOf } from '../model/layers.js';
-import { termOf, type Pupil, type Term } from './terms/terms.js';
+import { openTerm, type OpenTerm, type Pupil } from './open-term.js';
 
 /** The weights of the parts of the loss in an epoch. */
 export interface Weights {
@@ -40,11 +40,11 @@ export function weightsAt(config: DistillConfig, epoch: number, epochs: number):
   const { terms } = config;
   const { alpha, beta } = valuesAt(config, epoch, epochs);
   const pressure = 1 / (1 + Math.exp(-alpha));
-  const firstEpochs = Math.max(0, ...terms.map((term) => (term.name === 'hint' ? term.firstEpochs : 0)));
-  const isFirst = epoch < firstEpochs;
-  const weights = terms.map((term) => {
-    const comesFirst = term.name === 'hint' && term.firstEpochs > 0;
-    if (isFirst || comesFirst) return comesFirst && epoch < term.firstEpochs ? term.weight : 0;
+  const firstEpochs = terms.map((term) => termOf(term).firstEpochs?.(term) ?? 0);
+  const isFirst = epoch < Math.max(0, ...firstEpochs);
+  const weights = terms.map((term, i) => {
+    const own = firstEpochs[i]!;
+    if (isFirst || own > 0) return epoch < own ? term.weight : 0;
     return term.weight * Math.min(1, (epoch + 1) / Math.max(1, term.warmupEpochs));
   });
   return { hard: isFirst ? 0 : 1 - pressure, soft: isFirst ? 1 : pressure, terms: weights, temperature: 1 / beta };
@@ -83,13 +83,13 @@ async function answersTo(
 /** @throws StillhouseError MODEL_LAYER */
 export function distillation(config: DistillConfig, pupil: Pupil): Objective {
   const { loss, student, teacher } = pupil;
-  const terms = config.terms.map((term, i) => termOf(term, i, pupil));
+  const terms = config.terms.map((term, i) => openTerm(term, i, pupil));
   const forward = forwardOf(
     student,
     terms.flatMap(({ layers }) => layers?.student.name ?? []),
   );
   const teacherLayers = [...new Set(terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
-  const weights = terms.flatMap(({ objective }) => objective.weights ?? []);
+  const weights = terms.flatMap(({ learned }) => learned?.trainableWeights ?? []);
   const respond = (x: tf.Tensor): Promise<tf.Tensor[]> => teacher.respond(x, teacherLayers);
 
   const prepare = async ({ x, y, blend, epoch, parts = [] }: MicroBatch): Promise<PreparedBatch> => {
@@ -105,11 +105,16 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
     const [temperature, ...termWeights] = [now.temperature, ...now.terms].map((value) => tf.scalar(value));
 
     const weighted = (
-      { objective, layers }: Term,
+      { config: options, term, layers, learned }: OpenTerm,
       i: number,
       { outputs, features }: ReturnType<typeof forward>,
     ): tf.Tensor => {
-      const value = objective.loss({
+      const value = term.loss({
+        tf,
+        loss,
+        options,
+        shapes: layers && { student: layers.student.shape, teacher: layers.teacher.shape },
+        learned,
         student: { outputs, feature: layers && features.get(layers.student.name) },
         teacher: {
           outputs: taught as tf.Tensor2D,

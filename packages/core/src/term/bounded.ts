@@ -1,0 +1,38 @@
+// Teacher-bounded regression: the error of rows on which the student is no better than its teacher.
+import type * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { defineTerm, termCommon } from './define-term.js';
+
+/**
+ * Chen et al. 2017, equation 5: the squared error, mean over outputs, of rows on which it is not below the teacher's by the
+ * margin; 0 for the others, and for rows without a label.
+ */
+export const bounded = defineTerm({
+  name: 'bounded',
+  schema: z
+    .strictObject({
+      name: z.literal('bounded'),
+      ...termCommon,
+      margin: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe('By how much the student’s squared error must be below the teacher’s.'),
+    })
+    .describe(
+      'Teacher-bounded regression: the squared error of rows on which the student is not better than its teacher (regression only).',
+    ),
+  refusal: (_, { loss }) =>
+    loss.labels === 'numbers' ? undefined : ` is bounded, which is for regression, and the loss is ${loss.name}`,
+  loss({ tf, options: { margin }, student, teacher, labels }) {
+    const [rows, labelled] = [student.outputs.shape[0], labels.shape[0]];
+    // The outputs that predict the targets come first.
+    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D =>
+      tf.mean(tf.square(tf.sub(tf.slice(outputs, [0, 0], labels.shape), labels)), 1);
+    const own = errorOf(student.outputs);
+    // step rather than greater, which has no gradient at all.
+    const isWorse = tf.step(tf.sub(tf.add(own, margin), errorOf(teacher.outputs)));
+    const bound = tf.mul<tf.Tensor1D>(isWorse, own);
+    return labelled === rows ? bound : tf.concat([bound, tf.zeros<tf.Rank.R1>([rows - labelled])]);
+  },
+});

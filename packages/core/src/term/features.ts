@@ -1,0 +1,37 @@
+// Features of layers, as the terms that compare layers take them.
+import type * as tf from '@tensorflow/tfjs';
+import type { Tf } from '../loss/define-loss.js';
+import type { LayerShapes, Response } from './define-term.js';
+
+export interface Features {
+  readonly student: tf.Tensor;
+  readonly teacher: tf.Tensor;
+}
+
+export function featuresOf({ student, teacher }: { student: Response; teacher: Response }): Features {
+  return { student: student.feature!, teacher: teacher.feature! };
+}
+
+/** [rows, size]. */
+export const flatten = (tf: Tf, feature: tf.Tensor): tf.Tensor2D => tf.reshape(feature, [feature.shape[0], -1]);
+
+const isMap = (shape: readonly number[]): boolean => shape.length === 3;
+
+/** Maps [rows, height, width, channels] of unlike sizes: the larger one is averaged over patches of the smaller one's size. */
+export function alike(tf: Tf, { student, teacher }: Features): Features {
+  const shrink = (map: tf.Tensor, [, height, width]: readonly number[]): tf.Tensor => {
+    const [factorY, factorX] = [map.shape[1]! / height, map.shape[2]! / width];
+    return factorY > 1 || factorX > 1
+      ? tf.avgPool(map as tf.Tensor4D, [factorY, factorX], [factorY, factorX], 'valid')
+      : map;
+  };
+  return { student: shrink(student, teacher.shape), teacher: shrink(teacher, student.shape) };
+}
+
+/** Whether one size of a map is the other one, or divides it, in the same direction for both sides. */
+export function areComparable({ student, teacher }: LayerShapes): boolean {
+  if (!isMap(student) || !isMap(teacher)) return false;
+  const divides = (small: readonly number[], large: readonly number[]): boolean =>
+    large[0] % small[0] === 0 && large[1] % small[1] === 0;
+  return divides(student, teacher) || divides(teacher, student);
+}

@@ -1,0 +1,53 @@
+// FitNets: the student's layer, through a map that is learnt along with it, is to give what the teacher's layer gives.
+import type * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { defineTerm, layerPair, termCommon } from './define-term.js';
+import { alike, areComparable, featuresOf, flatten } from './features.js';
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
+
+/**
+ * Romero et al. 2015, equation 3, without its half: the mean of (r(F_s) − F_t)², r learned: a 1×1 convolution between maps
+ * of comparable sizes, else a dense layer between the flattened features.
+ */
+export const hint = defineTerm({
+  name: 'hint',
+  comparesLayers: true,
+  schema: z
+    .strictObject({
+      name: z.literal('hint'),
+      ...termCommon,
+      ...layerPair,
+      firstEpochs: z
+        .int()
+        .min(0)
+        .max(1e6)
+        .default(0)
+        .describe(
+          'For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.',
+        ),
+    })
+    .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),
+  refusal: ({ firstEpochs }, { epochs }) =>
+    firstEpochs >= epochs
+      ? `.firstEpochs is ${firstEpochs}, and student.epochs ${epochs}: nothing but the hint would be learnt`
+      : undefined,
+  firstEpochs: ({ firstEpochs }) => firstEpochs,
+  learns({ tf, shapes }) {
+    const asMaps = areComparable(shapes);
+    const layer = asMaps
+      ? tf.layers.conv2d({ name: 'regressor', filters: shapes.teacher[2], kernelSize: 1 })
+      : tf.layers.dense({ name: 'regressor', units: sizeOf(shapes.teacher) });
+    // Weights come into being with a first input.
+    layer.build(asMaps ? [null, null, null, shapes.student[2]] : [null, sizeOf(shapes.student)]);
+    return layer;
+  },
+  loss(batch) {
+    const { tf, shapes, learned } = batch;
+    const features = featuresOf(batch);
+    const { student, teacher } = areComparable(shapes!)
+      ? alike(tf, features)
+      : { student: flatten(tf, features.student), teacher: flatten(tf, features.teacher) };
+    return tf.mean(flatten(tf, tf.square(tf.sub(learned!.apply(student) as tf.Tensor, teacher))), 1);
+  },
+});

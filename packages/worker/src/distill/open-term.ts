@@ -1,0 +1,58 @@
+// A term of the recipe as a phase learns by it: the layers that it compares, and what it learns along with the student.
+import * as tf from '@tensorflow/tfjs';
+import { hashWords, StillhouseError, termOf, type Loss, type Term, type TermConfig } from '@stillhouse/core';
+import { withSeededRandom } from '../backend/seeded-random.js';
+import { layerOf, type NamedLayer } from '../model/layers.js';
+import type { Teacher } from './teacher/teacher.js';
+
+export interface Pupil {
+  readonly loss: Loss;
+  readonly student: tf.LayersModel;
+  readonly teacher: Teacher;
+  /** Epochs of the phase. */
+  readonly epochs: number;
+  /** Of start weights that terms add. */
+  readonly seed: number;
+}
+
+interface Layers {
+  readonly student: NamedLayer;
+  readonly teacher: NamedLayer;
+}
+
+export interface OpenTerm {
+  readonly config: TermConfig;
+  readonly term: Term<TermConfig>;
+  /** What it compares, if it compares layers. */
+  readonly layers: Layers | undefined;
+  /** A layer that is trained along with the student, and ends with training. */
+  readonly learned: tf.layers.Layer | undefined;
+}
+
+/** @throws StillhouseError MODEL_LAYER */
+export function openTerm(config: TermConfig, index: number, { student, teacher, seed }: Pupil): OpenTerm {
+  const term = termOf(config);
+  if (!term.comparesLayers) return { config, term, layers: undefined, learned: undefined };
+  const where = `distill.terms[${index}]`;
+  const layers = {
+    student: layerOf(student, {
+      name: 'student' in config ? config.student : undefined,
+      part: 'student',
+      where: `${where}.student`,
+    }),
+    teacher: teacher.layer('teacher' in config ? config.teacher : undefined, `${where}.teacher`),
+  };
+  refuseUnfit(term, layers, where);
+  const shapes = { student: layers.student.shape, teacher: layers.teacher.shape };
+  const learned =
+    term.learns && withSeededRandom([hashWords(seed, index)], () => term.learns!({ tf, shapes, options: config }));
+  return { config, term, layers, learned };
+}
+
+function refuseUnfit({ needs }: Term<TermConfig>, { student, teacher }: Layers, where: string): void {
+  if (!needs || needs.fits({ student: student.shape, teacher: teacher.shape })) return;
+  throw new StillhouseError(
+    'MODEL_LAYER',
+    `${where} compares ${needs.text}, but ${student.name} of the student gives [${student.shape.join(', ')}] and ${teacher.name} of the teacher [${teacher.shape.join(', ')}]`,
+  );
+}
