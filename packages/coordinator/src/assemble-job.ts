@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   isTrained,
+  planJob,
   StillhouseError,
   type Job,
   type ModelAssets,
@@ -27,34 +28,7 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
   }
 }
 
-/** Every kind of augmentation except mixup is for images. */
-function refuseAugment(
-  recipe: Recipe,
-  {
-    manifest: {
-      inputShape,
-      columns: [column],
-    },
-  }: Dataset,
-): void {
-  if (inputShape.length === 3 && column.type === 'tensor') return;
-  const parts = [
-    ['teacher', isTrained(recipe.teacher) ? recipe.teacher : undefined],
-    ['student', recipe.student],
-    ...(recipe.distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const),
-  ] as const;
-  for (const [part, config] of parts) {
-    const { mixup, variants, ...changes } = config?.augment ?? {};
-    const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
-    if (name)
-      throw new StillhouseError(
-        'RECIPE_INVALID',
-        `${part}.augment.${name} is for images, but rows have the shape [${inputShape.join(', ')}]`,
-      );
-  }
-}
-
-/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
+/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
 export async function assembleJob(
   recipe: Recipe,
   runId: string,
@@ -62,7 +36,7 @@ export async function assembleJob(
   options: PrepareOptions,
 ): Promise<{ job: Job; dataset: Dataset }> {
   const dataset = await prepareDataset(recipe, places, options);
-  refuseAugment(recipe, dataset);
+  planJob(recipe, dataset.manifest);
   const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;
   const student = readAsset(recipe.student?.model, places.recipeFolder);
   const assets: ModelAssets = {

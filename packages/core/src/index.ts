@@ -83,6 +83,7 @@ export {
   type SetName,
   type TeacherFiles,
 } from './job/job.js';
+export { planJob } from './job/plan-job.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,
@@ -128,6 +129,7 @@ export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from '
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, symmetricBeta, type RandomStream } from './random/random.js';
 export { parseRecipe } from './recipe/parse.js';
+export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
 export {
   defineRecipe,
   distillSchema,

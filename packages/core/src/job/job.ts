@@ -64,6 +64,10 @@ export interface DatasetManifest extends ModelShape {
 export const datasetOf = ({ student, ...teacher }: DatasetManifest, phase: PhaseName): DatasetManifest =>
   phase === 'teacher' ? teacher : { ...teacher, ...student };
 
+/** Whether the large set's rows lack columns that the student takes. */
+export const lacksColumns = ({ student, columns }: DatasetManifest): boolean =>
+  student !== undefined && student.columns.length > columns.length;
+
 /** Files that the recipe's models name, read by the coordinator so that workers need no file of its machine. */
 export interface ModelAssets {
   /** Topology JSON, or source of the module. */

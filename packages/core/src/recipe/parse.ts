@@ -3,6 +3,7 @@ import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { checkRecipe } from './checks.js';
+import { formatPath, valueAt } from './path.js';
 import { distillSchema, recipeSchema, type Recipe } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
@@ -14,9 +15,6 @@ type JsonSchema = {
   const?: unknown;
   enum?: unknown[];
 };
-
-const pathText = (path: readonly PropertyKey[]): string =>
-  path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('');
 
 /** All the alternatives that the schema has at a path. */
 function alternativesAt(path: readonly PropertyKey[]): JsonSchema[] {
@@ -59,17 +57,14 @@ function nearestAlternative(alternatives: readonly (readonly Issue[])[], value: 
   return [...alternatives].sort((a, b) => cost(a) - cost(b))[0] ?? [];
 }
 
-const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], value);
-
 function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] = []): StillhouseError {
   const path = [...prefix, ...issue.path];
-  const where = pathText(path) || 'the recipe';
+  const where = formatPath(path) || 'the recipe';
   const value = valueAt(input, path);
   if (issue.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
     const known = knownKeys(path);
-    const full = pathText([...path, key]);
+    const full = formatPath([...path, key]);
     return new StillhouseError(
       'RECIPE_UNKNOWN_KEY',
       `${full} is not a known key${known.length ? `; the nearest is ${closest(key, known)}` : ''}`,

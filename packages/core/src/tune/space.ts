@@ -4,6 +4,7 @@ import { limits } from '../error/limits.js';
 import type { Job } from '../job/job.js';
 import { lossOf } from '../loss/losses.js';
 import { parseRecipe } from '../recipe/parse.js';
+import { parsePath, valueAt as valueAtPath, withValueAt } from '../recipe/path.js';
 import type { Recipe, TunableConfig } from '../recipe/schema.js';
 import { sobolDimensions } from './sobol.js';
 
@@ -15,28 +16,18 @@ export interface Dimension {
   readonly config: TunableConfig;
 }
 
-const keysOf = (path: string): string[] => path.replaceAll('[', '.').replaceAll(']', '').split('.');
-
-const numberAt = (recipe: Recipe, path: string): unknown =>
-  keysOf(path).reduce<unknown>(
-    (node, key) => (typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[key] : undefined),
-    recipe,
-  );
+const numberAt = (recipe: Recipe, path: string): unknown => valueAtPath(recipe, parsePath(path));
 
 /**
  * The recipe with other numbers at some paths.
  * @throws StillhouseError RECIPE_INVALID if a number may not have such a value
  */
 export function withValues(recipe: Recipe, values: TunedValues): Recipe {
-  const copy = structuredClone(recipe);
-  for (const [path, value] of Object.entries(values)) {
-    const keys = keysOf(path);
-    const holder = keys
-      .slice(0, -1)
-      .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], copy) as Record<string, unknown>;
-    holder[keys.at(-1)!] = value;
-  }
-  return parseRecipe(copy);
+  const changed = Object.entries(values).reduce<unknown>(
+    (all, [path, value]) => withValueAt(all, parsePath(path), value),
+    recipe,
+  );
+  return parseRecipe(changed);
 }
 
 export const tunedJob = (job: Job, values: TunedValues): Job => ({ ...job, recipe: withValues(job.recipe, values) });

@@ -1,20 +1,21 @@
 // Runs side by side: their results, and where their recipes differ.
-import { lossOf, metricsOf, teacherTestOf, type Metrics, type MetricName } from '@stillhouse/core';
+import {
+  formatPath,
+  leavesOf,
+  lossOf,
+  metricsOf,
+  teacherTestOf,
+  type Metrics,
+  type MetricName,
+} from '@stillhouse/core';
 import { alignColumns, formatMetric } from '../summary.js';
 import type { TrainedRun } from '../runs/trained-run.js';
 
-/** Every value of a recipe by its path. */
-function leaves(value: unknown, path = ''): [string, string][] {
-  if (typeof value !== 'object' || value === null) return [[path, String(value)]];
-  const entries = Array.isArray(value)
-    ? value.map((each: unknown, i) => [`${path}[${i}]`, each] as const)
-    : Object.entries(value).map(([key, each]) => [path === '' ? key : `${path}.${key}`, each] as const);
-  return entries.flatMap(([key, each]) => leaves(each, key));
-}
-
 /** Paths whose values are not the same in all recipes, in the order in which they come. */
 export function differences(recipes: readonly unknown[]): { path: string; values: string[] }[] {
-  const all = recipes.map((recipe) => new Map(leaves(recipe)));
+  const all = recipes.map(
+    (recipe) => new Map(Array.from(leavesOf(recipe), ([path, value]) => [formatPath(path), String(value)])),
+  );
   const paths = [...new Set(all.flatMap((each) => [...each.keys()]))];
   return paths
     .map((path) => ({ path, values: all.map((each) => each.get(path) ?? '–') }))

@@ -196,13 +196,16 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const keeper = new Keeper((event) => folder.appendEvent(event), warn);
   const writeRecord = (): boolean => keeper.write('run.json', () => folder.writeRecord(record));
   const now = (): string => new Date().toISOString();
+  /** The job with the numbers that a search has chosen, once it has. */
+  let jobNow = record.tuned ? tunedJob(job, record.tuned.values) : job;
   const onNotice = (notice: CoordinatorNotice): void => {
     const before = record;
     record = recordNotice(record, notice, now());
     keeper.event({ at: now(), ...notice });
     if (record !== before) writeRecord();
     if (notice.type !== 'progress' && notice.type !== 'tuning') log(notice.type, { notice });
-    options.onNotice(notice, record.tuned ? tunedJob(job, record.tuned.values) : job);
+    if (record.tuned && record.tuned !== before.tuned) jobNow = tunedJob(job, record.tuned.values);
+    options.onNotice(notice, jobNow);
   };
   const overSignal = new AbortController();
   const search = async (teacher: string | undefined): Promise<TunedValues> => {

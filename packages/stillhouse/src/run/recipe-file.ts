@@ -4,7 +4,7 @@ import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
 import { parseDocument } from 'yaml';
-import { parseRecipe, StillhouseError, type Recipe } from '@stillhouse/core';
+import { parsePath, parseRecipe, StillhouseError, withValueAt, type Recipe } from '@stillhouse/core';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0];
 const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
@@ -34,27 +34,12 @@ function readText(path: string): unknown {
   return document.toJS() as unknown;
 }
 
-/** Changes one value: `teacher.epochs=3`, `student.model.layers[0].dense=8`. The value is YAML; null removes the key. */
-function applySetting(recipe: unknown, setting: string): void {
+/** Another value at a path: `teacher.epochs=3`, `student.model.layers[0].dense=8`. The value is YAML; null removes the key. */
+function withSetting(recipe: unknown, setting: string): unknown {
   const equals = setting.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--set ${setting} is not key=value`);
-  const path = setting
-    .slice(0, equals)
-    .replaceAll(/\[(\d+)\]/g, '.$1')
-    .split('.');
   const value: unknown = parseDocument(setting.slice(equals + 1)).toJS();
-  let node = recipe as Record<string, unknown>;
-  path.slice(0, -1).forEach((key, i) => {
-    node[key] ??= {};
-    if (typeof node[key] !== 'object' || node[key] === null)
-      throw new StillhouseError(
-        'RECIPE_INVALID',
-        `--set ${setting}: ${path.slice(0, i + 1).join('.')} is not an object or list`,
-      );
-    node = node[key] as Record<string, unknown>;
-  });
-  if (value === null) delete node[path.at(-1)!];
-  else node[path.at(-1)!] = value;
+  return withValueAt(recipe, parsePath(setting.slice(0, equals)), value ?? undefined);
 }
 
 export interface RecipeFile {
@@ -82,7 +67,5 @@ export async function loadRecipe(path: string, settings: readonly string[] = [])
       'RECIPE_SYNTAX',
       `${path} holds no recipe: it must be an object with keys such as data and teacher`,
     );
-  const copy = structuredClone(input);
-  for (const setting of settings) applySetting(copy, setting);
-  return { recipe: parseRecipe(copy), folder: dirname(full) };
+  return { recipe: parseRecipe(settings.reduce(withSetting, input)), folder: dirname(full) };
 }

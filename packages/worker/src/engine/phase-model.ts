@@ -22,7 +22,7 @@ import { imageOf } from './micro-batch.js';
 import { objectiveOf } from './phase-objective.js';
 import { Pruning } from './pruning.js';
 import { RankStep } from './rank-step.js';
-import { lacksColumns, startModel } from './start-model.js';
+import { startModel } from './start-model.js';
 
 export interface PhaseModel {
   readonly phase: Phase;
@@ -95,5 +95,5 @@ function transferOf(
   options: Omit<TransferOptions, 'schedule'>,
 ): TransferSets | undefined {
   if (!distill || distill.transfer.length === 0) return undefined;
-  return new TransferSets(distill.transfer, { ...options, schedule, lacksColumns: lacksColumns(dataset) });
+  return new TransferSets(distill.transfer, { ...options, schedule });
 }

@@ -6,8 +6,6 @@ import {
   hashWords,
   lossOf,
   phaseSeed,
-  StillhouseError,
-  type DatasetManifest,
   type Job,
   type Phase,
   type PhaseName,
@@ -20,11 +18,7 @@ import { buildModel } from '../model/model.js';
 /** The part of the recipe that describes a phase's model. */
 const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
 
-/** Whether the large set's rows lack columns that the student needs. */
-export const lacksColumns = ({ student, columns }: DatasetManifest): boolean =>
-  student !== undefined && student.columns.length > columns.length;
-
-/** @throws StillhouseError MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, MODEL_LAYER, RECIPE_INVALID */
+/** @throws StillhouseError MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, MODEL_LAYER */
 export async function startModel(
   job: Job,
   { name, config, distill }: Phase,
@@ -42,13 +36,6 @@ export async function startModel(
     seed: hashWords(phaseSeed(job.recipe, name), hashName('start weights')),
   });
   if (distill?.copy) copyLayers(model, teacher?.layersModel, distill.copy);
-  if (distill?.correctBiases) {
-    if (lacksColumns(job.dataset))
-      throw new StillhouseError(
-        'RECIPE_INVALID',
-        'distill.correctBiases needs rows of the large set, which lack columns that the student needs',
-      );
-    biasesOf(model);
-  }
+  if (distill?.correctBiases) biasesOf(model);
   return model;
 }

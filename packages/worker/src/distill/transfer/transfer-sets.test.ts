@@ -25,14 +25,13 @@ const schedule: Schedule = { rowCount: 4, batch: 4, ranks: 1, epochs: 20, seed: 
 const batch: Batch = { rows: 4, x: Float32Array.from({ length: 8 }, (_, i) => i), y: new Float32Array(4) };
 
 const configsOf = (transfer: object[]): TransferConfig[] => distillSchema.parse({ transfer }).transfer;
-const setsOf = (transfer: object[], lacksColumns = false): TransferSets =>
+const setsOf = (transfer: object[]): TransferSets =>
   new TransferSets(configsOf(transfer), {
     dataset,
     schedule,
     image: undefined,
     fetchBlock: async (hash) => blocks.get(hash)!,
     respond: async (x) => [tf.sum(x, 1, true)],
-    lacksColumns,
   });
 const rowsAddedBy = (sets: TransferSets, step: number): Promise<AddedRows[]> =>
   sets.add({ batch, rows: [0, 1, 2, 3], where: { seed: schedule.seed, epoch: step, step, rank: 0 } });
@@ -77,20 +76,12 @@ test('rows that never were: each column from any row, what belongs together stay
     image: undefined,
     fetchBlock: async (hash: string) => blocks.get(hash)!,
     respond: async (x: tf.Tensor) => [x],
-    lacksColumns: false,
   };
   const [whole] = await addedBy(
     new TransferSets(configsOf([{ from: 'columns', rows: 5 }]), { ...options, dataset: table }),
     0,
   );
   for (let i = 0; i < whole.length; i += 2) expect(whole[i + 1]).toBe(whole[i] + 1);
-  expect(
-    () =>
-      new TransferSets(configsOf([{ from: 'columns' }]), {
-        ...options,
-        dataset: { ...dataset, inputShape: [2, 1, 1] },
-      }),
-  ).toThrow('distill.transfer[0].from is columns, but rows have the shape [2, 1, 1]');
 });
 
 test('rows of the large set go round: each once before one comes again, in another order', async () => {
@@ -118,11 +109,4 @@ test('rows of the large set that come again are answered once; those that come o
   // Twenty steps of 0.05 · 4 rows go through a third of the seven.
   expect(await answersOf({ from: 'large', rows: 0.05 })).toBeDefined();
   expect(await answersOf({ from: 'small' })).toBeUndefined();
-});
-
-test('the large set’s rows cannot be used where the student takes columns that they lack', () => {
-  expect(() => setsOf([{}, { from: 'large' }], true)).toThrow(
-    'distill.transfer[1].from is large: its rows lack columns that the student needs',
-  );
-  expect(() => setsOf([{}], true)).not.toThrow();
 });

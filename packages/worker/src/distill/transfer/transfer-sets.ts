@@ -7,7 +7,7 @@ import {
   hashName,
   hashWords,
   randomStream,
-  StillhouseError,
+  invariant,
   stepsPerEpoch,
   totalSteps,
   type DatasetManifest,
@@ -89,11 +89,7 @@ function partsOf({ inputShape, columns: [first, ...others] }: DatasetManifest): 
 /** Draws each column by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the batch. */
 function fromColumns(config: TransferConfig, index: number, { dataset, image }: TransferOptions): TransferSet {
   const parts = partsOf(dataset);
-  if (!parts)
-    throw new StillhouseError(
-      'RECIPE_INVALID',
-      `distill.transfer[${index}].from is columns, but rows have the shape [${dataset.inputShape.join(', ')}]: neighbouring pixels of an image belong together`,
-    );
+  invariant(parts, `rows of shape [${dataset.inputShape.join(', ')}] have no columns`);
   return {
     waitedMs: 0,
     add({ batch, where }) {
@@ -177,26 +173,16 @@ class FromSet implements TransferSet {
   }
 }
 
-/** @throws StillhouseError RECIPE_INVALID for the large set's rows, if the small set has columns that they lack */
-function transferSet(
-  config: TransferConfig,
-  index: number,
-  options: TransferOptions & { lacksColumns: boolean },
-): TransferSet {
+function transferSet(config: TransferConfig, index: number, options: TransferOptions): TransferSet {
   if (config.from === 'small') return fromBatch(config, index, options);
   if (config.from === 'columns') return fromColumns(config, index, options);
-  if (config.from === 'large' && options.lacksColumns)
-    throw new StillhouseError(
-      'RECIPE_INVALID',
-      `distill.transfer[${index}].from is large: its rows lack columns that the student needs`,
-    );
   return new FromSet(options.dataset.sets[config.from]!, config, index, options);
 }
 
 export class TransferSets {
   readonly #sets: readonly TransferSet[];
 
-  constructor(configs: readonly TransferConfig[], options: TransferOptions & { lacksColumns: boolean }) {
+  constructor(configs: readonly TransferConfig[], options: TransferOptions) {
     this.#sets = configs.map((config, i) => transferSet(config, i, options));
   }
 

@@ -1,0 +1,70 @@
+// A recipe against the data that was prepared for it: what can be known before a worker joins is refused before a worker joins.
+import { StillhouseError } from '../error/errors.js';
+import { isTrained, type LayerConfig, type ModelConfig, type Recipe } from '../recipe/schema.js';
+import { datasetOf, lacksColumns, phaseOf, phasesOf, type DatasetManifest, type Phase } from './job.js';
+
+type Check = (recipe: Recipe, dataset: DatasetManifest) => void;
+
+const fail = (message: string): never => {
+  throw new StillhouseError('RECIPE_INVALID', message);
+};
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
+
+/** All augmentation except mixup is for images. */
+const checkAugment: Check = ({ teacher, student, distill }, { inputShape, columns: [column] }) => {
+  if (inputShape.length === 3 && column?.type === 'tensor') return;
+  const parts = [
+    ['teacher', isTrained(teacher) ? teacher : undefined] as const,
+    ['student', student] as const,
+    ...(distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const),
+  ];
+  for (const [part, config] of parts) {
+    const { mixup, variants, ...changes } = config?.augment ?? {};
+    const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
+    if (name) fail(`${part}.augment.${name} is for images, but rows have the shape ${shapeText(inputShape)}`);
+  }
+};
+
+const checkTransfer: Check = ({ distill }, dataset) => {
+  const { inputShape } = datasetOf(dataset, 'student');
+  for (const [i, { from }] of (distill?.transfer ?? []).entries()) {
+    if (from === 'columns' && inputShape.length !== 1)
+      fail(
+        `distill.transfer[${i}].from is columns, but rows have the shape ${shapeText(inputShape)}: neighbouring pixels of an image belong together`,
+      );
+    if (from === 'large' && lacksColumns(dataset))
+      fail(`distill.transfer[${i}].from is large: its rows lack columns that the student needs`);
+  }
+};
+
+const checkBiases: Check = ({ distill }, dataset) => {
+  if (distill?.correctBiases && lacksColumns(dataset))
+    fail('distill.correctBiases asks about rows of the large set, which lack columns that the student needs');
+};
+
+const unitsOf = (layer: LayerConfig | undefined): number | undefined =>
+  typeof layer === 'object' && 'dense' in layer ? layer.dense : undefined;
+
+function checkOutputs(part: 'teacher' | 'student', model: ModelConfig, outputs: number): void {
+  const units = 'layers' in model ? unitsOf(model.layers.at(-1)) : undefined;
+  if (units !== undefined && units !== outputs)
+    throw new StillhouseError(
+      'MODEL_SHAPE',
+      `${part}.model gives outputs of shape [${units}], but the data needs [${outputs}]: one for each class or target, or two for each target if the loss learns a variance`,
+    );
+}
+
+const checkModels: Check = ({ teacher, student }, dataset) => {
+  if (isTrained(teacher)) checkOutputs('teacher', teacher.model, datasetOf(dataset, 'teacher').outputs);
+  if (student) checkOutputs('student', student.model, datasetOf(dataset, 'student').outputs);
+};
+
+/**
+ * The phases of a run, in their order.
+ * @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE where the recipe asks for what the data does not have
+ */
+export function planJob(recipe: Recipe, dataset: DatasetManifest): Phase[] {
+  for (const check of [checkAugment, checkTransfer, checkBiases, checkModels]) check(recipe, dataset);
+  return phasesOf(recipe).map((name) => phaseOf({ recipe, dataset }, name));
+}
