@@ -2,6 +2,6 @@
 
 export interface ContractTest {
   readonly name: string;
-  /** @throws AssertionError where the implementation does not do as the name says */
+  /** @throws AssertionError if the implementation does not do what the name says */
   readonly run: () => Promise<void>;
 }

@@ -20,19 +20,19 @@ import type { ContractTest } from './contract-test.js';
 /** A source to be tested. */
 export interface SourceSubject<Config> {
   readonly kind: SourceKind<Config>;
-  /** Of a source with at least two rows. */
+  /** Config of a source with at least two rows. */
   readonly config: Config;
   /** Folder of the recipe. */
   readonly folder: string;
-  /** Where rows are cells of columns: how the recipe would read them. */
+  /** If rows are cells of columns: the recipe's data.table. */
   readonly table?: TableConfig;
-  /** By default mse. */
+  /** The loss; mse by default. */
   readonly loss?: LossName;
 }
 
 /**
  * Tests of a kind of source.
- * @param make gives the source to be tested, afresh for each test
+ * @param make returns the source to test, a new one per test
  */
 export function sourceContract<Config>(
   make: () => SourceSubject<Config> | Promise<SourceSubject<Config>>,
@@ -42,7 +42,7 @@ export function sourceContract<Config>(
     run: async () => withSubject(await make(), act),
   });
   return [
-    check('the files that it names exist, and are the same when they are asked for again', async (subject) => {
+    check('the files that it names exist, and are the same when they are requested again', async (subject) => {
       const files = await subject.kind.files(subject.config, subject.context(true));
       for (const file of files) assert.ok(existsSync(file), `${file} does not exist`);
       assert.deepEqual(await subject.kind.files(subject.config, subject.context(true)), files);
@@ -120,7 +120,7 @@ async function digestOf(source: Source, cellsOf: (chunk: Chunk) => readonly unkn
   let rowCount = 0;
   for await (const chunk of chunksOf(source)) {
     rowCount += chunk.rowCount;
-    // By row, since the same rows may come in other chunks.
+    // Row by row, because the same rows may come in different chunks.
     for (let i = 0; i < chunk.rowCount; i++)
       hash.update(JSON.stringify(cellsOf(chunk).map((cells) => rowAt(cells, i, chunk))));
   }
@@ -135,7 +135,7 @@ const rowAt = (cells: unknown, i: number, { rowCount }: Chunk): unknown[] => {
 
 const read = (source: Source): Promise<Reading> => digestOf(source, ({ cells }) => cells);
 
-/** Which columns are labels is for the recipe to say. */
+/** The recipe says which columns are labels. */
 const readInputs = (source: Source): Promise<Reading> =>
   digestOf(source, ({ cells }) => (source.type === 'tensors' ? cells.slice(0, 1) : cells));
 
@@ -157,7 +157,7 @@ async function checkTensors({ tensors }: Extract<Source, { type: 'tensors' }>): 
     if (classes)
       assert.ok(
         Array.from(labels).every((label) => classes[label] !== undefined),
-        'a label is none of the classes',
+        'a label is not one of the classes',
       );
   }
 }

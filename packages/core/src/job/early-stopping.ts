@@ -1,9 +1,9 @@
-// Early stopping as a function of the history of validation metrics; every worker decides it alike.
+// Early stopping as a function of the history of validation metrics; every worker makes the same decision.
 import { smallerIsBetter, type Metrics } from '../metric/metrics.js';
 import type { EarlyStoppingConfig } from '../recipe/schema.js';
 
 export interface EarlyStoppingDecision {
-  /** The newest epoch is the best so far. */
+  /** Whether the newest epoch is the best so far. */
   readonly improved: boolean;
   readonly stop: boolean;
   readonly bestEpoch: number;

@@ -14,11 +14,11 @@ export const storedPhaseName = z.preprocess(
   z.enum(phaseNames),
 );
 
-/** What a phase's files may be called, the newest name first. */
+/** The possible names of a phase's files, the newest first. */
 export const storedNamesOf = (phase: PhaseName): readonly string[] =>
   phase === 'baseline' ? [phase, oldBaseline] : [phase];
 
-/** run.json of version 0.1 in today's names; anything else as it is. */
+/** run.json of version 0.1 with today's names; anything else unchanged. */
 export function withTodaysNames(record: unknown): unknown {
   if (typeof record !== 'object' || record === null || !(oldBaseline in record)) return record;
   const { [oldBaseline]: baseline, ...rest } = record as Record<string, unknown>;

@@ -90,7 +90,7 @@ test('biases are not corrected on rows that lack columns of the student', () => 
     distill: { correctBiases: true },
   });
   expect(() => planJob(recipe, { ...wider, outputs: 2, student: { ...wider.student!, outputs: 2 } })).toThrow(
-    'distill.correctBiases asks about rows of the large set',
+    'distill.correctBiases needs rows of the large set',
   );
 });
 
@@ -102,7 +102,7 @@ test('a model whose last layer has other outputs than the data is refused', () =
     expect(() => planJob(recipe, table)).toThrow(
       expect.objectContaining({
         code: 'MODEL_SHAPE',
-        message: expect.stringContaining(`${part}.model gives outputs of shape [3], but the data needs [1]`),
+        message: expect.stringContaining(`${part}.model gives outputs of shape [3], but the data need [1]`),
       }),
     );
 });

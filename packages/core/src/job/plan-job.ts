@@ -1,4 +1,4 @@
-// A recipe against the data that was prepared for it: what can be known before a worker joins is refused before a worker joins.
+// Checks a recipe against its prepared data: what can be known before a worker joins is refused before a worker joins.
 import { StillhouseError } from '../error/errors.js';
 import { isTrained, type LayerConfig, type ModelConfig, type Recipe } from '../recipe/schema.js';
 import { datasetOf, lacksColumns, phaseOf, phasesOf, type DatasetManifest, type Phase } from './job.js';
@@ -11,7 +11,7 @@ const fail = (message: string): never => {
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
-/** All augmentation except mixup is for images. */
+/** Every kind of augmentation except mixup is for images. */
 const checkAugment: Check = ({ teacher, student, distill }, { inputShape, columns: [column] }) => {
   if (inputShape.length === 3 && column?.type === 'tensor') return;
   const parts = [
@@ -40,7 +40,7 @@ const checkTransfer: Check = ({ distill }, dataset) => {
 
 const checkBiases: Check = ({ distill }, dataset) => {
   if (distill?.correctBiases && lacksColumns(dataset))
-    fail('distill.correctBiases asks about rows of the large set, which lack columns that the student needs');
+    fail('distill.correctBiases needs rows of the large set, which lack columns that the student needs');
 };
 
 const unitsOf = (layer: LayerConfig | undefined): number | undefined =>
@@ -51,7 +51,7 @@ function checkOutputs(part: 'teacher' | 'student', model: ModelConfig, outputs: 
   if (units !== undefined && units !== outputs)
     throw new StillhouseError(
       'MODEL_SHAPE',
-      `${part}.model gives outputs of shape [${units}], but the data needs [${outputs}]: one for each class or target, or two for each target if the loss learns a variance`,
+      `${part}.model gives outputs of shape [${units}], but the data need [${outputs}]: one per class or target, or two per target if the loss learns a variance`,
     );
 }
 

@@ -50,7 +50,7 @@ const phase = z.object({
   expectedRowsDigest: z
     .string()
     .describe(
-      'Digest of the rows of an epoch that uses each row once; of the first epoch, where rows are drawn in proportions and others use others.',
+      'Digest of the rows of an epoch that uses each row once; of the first epoch if rows are drawn in proportions, since other epochs then use other rows.',
     ),
   epochs: z.array(
     z.object({
@@ -75,13 +75,11 @@ const phase = z.object({
     })
     .optional()
     .describe(
-      'Of the student phase: what the teacher’s logits were divided by first, with its loss and expected calibration error before and after.',
+      'Student phase: the temperature that the teacher’s logits were divided by, with its loss and expected calibration error before and after.',
     ),
   teacherTest: metrics
     .optional()
-    .describe(
-      'Of the student phase: test metrics of a teacher that was there already, as far as the student learns from its outputs.',
-    ),
+    .describe('Student phase: test metrics of a pretrained teacher, if the student learns from its outputs.'),
   weightsSha256: z
     .string()
     .describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
@@ -89,26 +87,26 @@ const phase = z.object({
 
 const tuned = z
   .object({
-    values: z.record(z.string(), z.number()).describe('What was chosen, by its path in the recipe.'),
+    values: z.record(z.string(), z.number()).describe('The chosen values, by path in the recipe.'),
     reason: z.string(),
     metric: z.enum(metricNames),
-    mean: z.number().describe('Of the chosen trial, over all folds.'),
-    standardError: z.number().describe('Of that mean.'),
+    mean: z.number().describe('Mean of the chosen trial over all folds.'),
+    standardError: z.number().describe('Standard error of that mean.'),
     trials: z.array(
       z.object({
         trial: z.int(),
         values: z.record(z.string(), z.number()),
-        folds: z.int().describe('Folds that judged it.'),
+        folds: z.int().describe('Folds that it was evaluated on.'),
         mean: z.number().nullable(),
         standardError: z.number().nullable(),
-        comparable: z.number().nullable().describe('Mean over the folds that judged every trial.'),
+        comparable: z.number().nullable().describe('Mean over the folds that every trial was evaluated on.'),
       }),
     ),
     folds: z.int().describe('Folds of all repeats.'),
     trainings: z.int(),
     seconds: z.number(),
   })
-  .describe('The search that found the values which the student was trained with.');
+  .describe('The search that found the values that the student was trained with.');
 
 export type TunedRecord = z.infer<typeof tuned>;
 
@@ -136,8 +134,8 @@ export const runRecordSchema = z.object({
       ranks: z
         .object({ lo: z.int(), hi: z.int() })
         .optional()
-        .describe('Ranks of the teacher that it held last; hi = lo is a spare.'),
-      left: z.string().optional().describe('Why it is gone, if it is.'),
+        .describe('Ranks of the teacher that it last held; hi = lo is a spare.'),
+      left: z.string().optional().describe('Why it left, if it did.'),
     }),
   ),
   membershipChanges: z.int().describe('Generations after the first one of each phase.'),
@@ -154,7 +152,7 @@ export type RunRecord = z.infer<typeof runRecordSchema>;
 
 /**
  * Reads run.json, of this version or of 0.1.
- * @param file for people
+ * @param file its path, for messages
  * @throws StillhouseError RUN_NOT_FOUND
  */
 export function parseRunRecord(text: string, file: string): RunRecord {
@@ -162,11 +160,11 @@ export function parseRunRecord(text: string, file: string): RunRecord {
     return runRecordSchema.parse(withTodaysNames(JSON.parse(text)));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s*\n\s*/g, ' ') : String(cause);
-    throw new StillhouseError('RUN_NOT_FOUND', `${file} is not the run.json of this version: ${reason}`, { cause });
+    throw new StillhouseError('RUN_NOT_FOUND', `${file} is not a run.json of this version: ${reason}`, { cause });
   }
 }
 
-/** Test metrics of the teacher, whether the run trained it or it was there already; undefined where the student takes nothing of its outputs. */
+/** Test metrics of the teacher, trained in the run or pretrained; undefined if the student does not learn from its outputs. */
 export const teacherTestOf = ({ teacher, student }: RunRecord): Metrics | undefined =>
   (teacher?.test ?? student?.teacherTest) as Metrics | undefined;
 

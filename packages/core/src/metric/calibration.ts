@@ -1,4 +1,4 @@
-// Temperature scaling: one number by which a model's logits are divided so that its probabilities are those of its hits
+// Temperature scaling: one number by which a model's logits are divided so that its probabilities match its accuracy
 // (Guo et al. 2017, section 4.2).
 import type { Loss } from '../loss/define-loss.js';
 import { addRows, emptySums, finishMetrics } from './metrics.js';
@@ -15,16 +15,16 @@ export interface LabelledOutputs {
 export interface Calibration {
   readonly temperature: number;
   readonly rows: number;
-  /** Mean loss and expected calibration error on those rows, as they are and divided by the temperature. */
+  /** Mean loss and expected calibration error on those rows, for the logits as they are and divided by the temperature. */
   readonly before: { readonly loss: number; readonly ece: number };
   readonly after: { readonly loss: number; readonly ece: number };
 }
 
-/** Logarithms of temperatures that are looked through. */
+/** Logarithms of the temperatures that are searched. */
 const range = [-3, 4] as const;
 const golden = (Math.sqrt(5) - 1) / 2;
 
-/** The temperature of the least mean loss, found by golden sections of its logarithm: the loss is convex in 1/T. */
+/** The temperature of the least mean loss, found by golden-section search over its logarithm: the loss is convex in 1/T. */
 export function fitTemperature(loss: Loss, { outputs, ...batch }: LabelledOutputs): Calibration {
   const at = (temperature: number): { loss: number; ece: number; rows: number } => {
     const sums = emptySums(loss, batch.outputCount);

@@ -4,7 +4,7 @@ import type { TargetScale } from '../loss/prediction.js';
 import { logSumExp } from '../loss/softmax-cross-entropy.js';
 import type { MetricName } from './names.js';
 
-/** Sums over rows: [rows, loss, correct, then for each bin of confidence: count, confidence, hits, then for each target: squared error, absolute error, y, y²]. */
+/** Sums over rows: [rows, loss, correct, then per bin of confidence: count, confidence, hits, then per target: squared error, absolute error, y, y²]. */
 export type MetricSums = Float64Array;
 /** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
 const confidenceBins = 15;
@@ -25,7 +25,7 @@ function addConfidence(sums: MetricSums, confidence: number, isRight: boolean): 
   sums[at + 2] += isRight ? 1 : 0;
 }
 
-/** Mean distance of confidence and share of hits, over the bins by their counts. */
+/** Mean distance between confidence and accuracy over the bins, weighted by their counts. */
 function calibrationError(sums: MetricSums): number {
   let [count, distance] = [0, 0];
   for (let bin = 0; bin < confidenceBins; bin++) {
@@ -53,7 +53,7 @@ export function metricsOf(loss: LossFacts): MetricName[] {
   return loss.labels !== 'numbers' ? ['errors', 'accuracy', 'loss', 'ece'] : ['r2', 'rmse', 'mae', 'loss'];
 }
 
-/** What a row adds beside its loss, by the kind of its labels. */
+/** What a row adds in addition to its loss, by the kind of its labels. */
 const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => void>> = {
   class(sums, { outputs, labels }) {
     let best = 0;
@@ -102,9 +102,9 @@ export function addRows(
 export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows: number };
 
 /**
- * The metrics that make sense for a loss. Those of regression are means over outputs: `r2` of 1 − Σ(f−y)²/Σ(y−ȳ)²,
- * `rmse` (before the root) and `mae` in the units of the targets; `loss` is on the scale that was trained on.
- * @param targets how each output was scaled, where it was
+ * The metrics that make sense for a loss. Those of regression are means over outputs: `r2` is 1 − Σ(f−y)²/Σ(y−ȳ)²,
+ * `rmse` (before the root) and `mae` in the units of the targets; `loss` is on the scale of training.
+ * @param targets how each output was scaled, if it was
  */
 export function finishMetrics(loss: LossFacts, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
   const rows = sums[0];

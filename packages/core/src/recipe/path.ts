@@ -1,15 +1,15 @@
-// The one language of dotted paths into a recipe, such as distill.terms[0].weight.
-// Keys are joined by dots, and elements of lists are in brackets; a key with dots or brackets is quoted: ['a.b'].
+// Dotted paths into a recipe, such as distill.terms[0].weight. Keys are joined by dots, and elements of lists are in
+// brackets; a key with dots or brackets is quoted: ['a.b'].
 import { StillhouseError } from '../error/errors.js';
 
-/** Keys of objects, and indices of lists, from the outside in. */
+/** Keys of objects and indices of lists, from the outside in. */
 export type Path = readonly PropertyKey[];
 
 type Holder = Readonly<Record<PropertyKey, unknown>>;
 
 const isHolder = (value: unknown): value is Holder => typeof value === 'object' && value !== null;
 
-/** Keys that lead to what every object inherits, rather than to a part of a recipe. */
+/** Keys that lead to what every object inherits, not to a part of a recipe. */
 const inheritedKeys: readonly PropertyKey[] = ['__proto__', 'constructor', 'prototype'];
 
 const quoted = (key: string): string => `['${key.replaceAll(/['\\]/g, String.raw`\$&`)}']`;
@@ -28,7 +28,7 @@ function refuseInherited(path: Path): void {
   if (key !== undefined)
     throw new StillhouseError(
       'RECIPE_INVALID',
-      `${formatPath(path)} is no part of a recipe: ${String(key)} is reserved`,
+      `${formatPath(path)} is not a part of a recipe: ${String(key)} is reserved`,
     );
 }
 
@@ -40,7 +40,10 @@ export function parsePath(text: string): (string | number)[] {
   while (part.lastIndex < all.length) {
     const groups = part.exec(all)?.groups;
     if (!groups)
-      throw new StillhouseError('RECIPE_INVALID', `${JSON.stringify(text)} is no path such as distill.terms[0].weight`);
+      throw new StillhouseError(
+        'RECIPE_INVALID',
+        `${JSON.stringify(text)} is not a path such as distill.terms[0].weight`,
+      );
     const { key, index, quotedKey } = groups as Partial<Record<string, string>>;
     path.push(index === undefined ? (key ?? quotedKey!.replaceAll(/\\(.)/g, '$1')) : Number(index));
   }
@@ -48,7 +51,7 @@ export function parsePath(text: string): (string | number)[] {
   return path;
 }
 
-/** The value at a path; undefined where there is none. */
+/** The value at a path; undefined if there is none. */
 export const valueAt = (root: unknown, path: Path): unknown =>
   path.reduce<unknown>((node, key) => (isHolder(node) && Object.hasOwn(node, key) ? node[key] : undefined), root);
 
@@ -78,7 +81,7 @@ export function withValueAt(root: unknown, path: Path, value: unknown): unknown 
   return replaced(root, path, value);
 }
 
-/** Every value that is neither an object nor a list, with its path, in their order. */
+/** Every value that is neither an object nor a list, with its path, in order. */
 export function* leavesOf(value: unknown, path: Path = []): Generator<readonly [path: Path, value: unknown]> {
   if (!isHolder(value)) yield [path, value];
   else if (Array.isArray(value)) for (const [i, each] of value.entries()) yield* leavesOf(each, [...path, i]);

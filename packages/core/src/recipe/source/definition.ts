@@ -1,15 +1,15 @@
-// What a recipe knows of a kind of source without opening one: its keys, and what may be asked of its rows.
+// What a recipe knows about a kind of source without opening one: its keys, and which rows may be requested.
 import { z } from 'zod';
 import { limits } from '../../error/limits.js';
 import { count } from '../fields.js';
 
-/** A kind of source, named by the key that a source of this kind has and others have not. */
+/** A kind of source, named by the key that only sources of this kind have. */
 export interface SourceDefinition<Config> {
-  /** How it is written; several where the key's value has several forms. */
+  /** Its schema; several if the key's value has several forms. */
   readonly schemas: readonly z.ZodType<Config>[];
-  /** Whether rows are cells of columns, so that data.table must say which one is predicted. */
+  /** Whether rows are cells of columns, so that data.table must name the column to predict. */
   readonly isTable: boolean;
-  /** The path of what only data.pool may leave out, if this source leaves it out. */
+  /** The path of what only data.pool may lack, if this source lacks it. */
   missingLabels?(config: Config): string | undefined;
 }
 
@@ -20,10 +20,10 @@ export const defineSourceSchema = <const Schemas extends readonly z.ZodType[]>(
 
 /** What every source has: which of its rows are used. */
 export const sampling = {
-  take: count(limits.rowCount).optional().describe('Uses so many rows, drawn by the seed.'),
+  take: count(limits.rowCount).optional().describe('Uses this many rows, drawn by the seed.'),
   perClass: count(limits.rowCount)
     .optional()
-    .describe('Uses so many rows of each class, drawn by the seed (stratified).'),
+    .describe('Uses this many rows per class, drawn by the seed (stratified).'),
   classes: z
     .array(z.union([z.string(), z.number()]))
     .min(1)
@@ -44,7 +44,7 @@ export const imageFields = {
   fit: z
     .enum(['cover', 'contain', 'fill'])
     .default('cover')
-    .describe('cover: cut what does not fit. contain: black borders. fill: stretched.'),
+    .describe('cover: cut off what does not fit. contain: black borders. fill: stretched.'),
 };
 
-export const optionalLabels = z.string().min(1).optional().describe('Needed except by data.pool.');
+export const optionalLabels = z.string().min(1).optional().describe('Required, except for data.pool.');

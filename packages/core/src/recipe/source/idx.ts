@@ -12,7 +12,12 @@ export const idx = defineSourceSchema({
           images: path,
           labels: optionalLabels,
           size: imageSize.optional(),
-          pad: z.int().min(0).max(1024).default(0).describe('Black pixels that are put around, after resizing.'),
+          pad: z
+            .int()
+            .min(0)
+            .max(1024)
+            .default(0)
+            .describe('Black pixels that are added on every side after resizing.'),
         }),
         ...sampling,
       })

@@ -1,4 +1,4 @@
-// Images: a folder for each class, or a list of paths and labels.
+// Images: one folder per class, or a list of paths and labels.
 import { z } from 'zod';
 import { path } from '../fields.js';
 import { defineSourceSchema, imageFields, sampling } from './definition.js';
@@ -8,7 +8,7 @@ export const images = defineSourceSchema({
   schemas: [
     z
       .strictObject({ images: z.strictObject({ folder: path, ...imageFields }), ...sampling })
-      .describe('A folder of images with a folder for each class.'),
+      .describe('A folder with one folder of images per class.'),
     z
       .strictObject({
         images: z.strictObject({

@@ -10,11 +10,11 @@ export const module = defineSourceSchema({
       .strictObject({
         module: path,
         export: z.string().min(1).default('default'),
-        options: z.record(z.string(), z.json()).optional().describe('What the module gets as options.'),
+        options: z.record(z.string(), z.json()).optional().describe('Options that are passed to the module.'),
         ...sampling,
       })
       .describe(
-        'A JavaScript module that exports a source (defineSource), or a function of { folder, find, options }, which yields rows: objects of cells where data.table is given, otherwise { x, y } with numbers.',
+        'A JavaScript module that exports a source (defineSource), or a function of { folder, find, options }, which yields rows: objects of cells if data.table is given, otherwise { x, y } with numbers.',
       ),
   ],
 });

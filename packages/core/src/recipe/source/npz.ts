@@ -11,7 +11,7 @@ export const npz = defineSourceSchema({
         npz: z.strictObject({
           file: path,
           inputs: z.string().min(1).default('x'),
-          labels: z.string().min(1).default('y').describe('Not read of data.pool.'),
+          labels: z.string().min(1).default('y').describe('Not read for data.pool.'),
         }),
         ...sampling,
       })

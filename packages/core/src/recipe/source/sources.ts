@@ -1,4 +1,4 @@
-// Every kind of source that a recipe can name, by the key that tells its kind; packages/datasets has a reader for each.
+// Every kind of source that a recipe can name, by the key that shows its kind; packages/datasets has a reader for each.
 import { z } from 'zod';
 import { positive } from '../fields.js';
 import { csv } from './csv.js';
@@ -57,7 +57,7 @@ export type SourceConfigOf<Key extends SourceKey> = Extract<SourceConfig, Readon
 
 const keys: readonly SourceKey[] = ['mix', ...(Object.keys(definitions) as (keyof typeof definitions)[])];
 
-/** Which kind of source a config is of. */
+/** The kind of source of a config. */
 export const sourceKeyOf = (config: SourceConfig | SourceInput): SourceKey => keys.find((key) => key in config)!;
 
 export const isMix = (config: SourceConfig): config is SourceConfigOf<'mix'> => 'mix' in config;
