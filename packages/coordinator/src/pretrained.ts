@@ -1,5 +1,4 @@
 // Pretrained teachers: their files become blocks, like data, so workers need no file of this machine.
-import { createHash } from 'node:crypto';
 import {
   isTrained,
   learnsFromOutputs,
@@ -9,7 +8,7 @@ import {
   type Recipe,
   type TeacherFiles,
 } from '@stillhouse/core';
-import type { BlockFolder } from '@stillhouse/datasets';
+import { sha256, type BlockFolder } from '@stillhouse/datasets';
 import { modelMetadata } from './metadata.js';
 import { findTeacher } from './teacher-files.js';
 
@@ -49,7 +48,7 @@ export function pretrainedTeachers(
   if (isTrained(recipe.teacher)) return [];
   const { pretrained } = recipe.teacher;
   const keep = (bytes: Uint8Array): string => {
-    const hash = createHash('sha256').update(bytes).digest('hex');
+    const hash = sha256(bytes);
     if (!blocks.has(hash)) blocks.write(hash, bytes);
     return hash;
   };

@@ -1,5 +1,4 @@
 // run.json as a pure function of what happened.
-import { createHash } from 'node:crypto';
 import {
   protocolVersion,
   type CoordinatorNotice,
@@ -8,8 +7,9 @@ import {
   type PhaseRecord,
   type RunRecord,
 } from '@stillhouse/core';
+import { sha256 } from '@stillhouse/datasets';
 
-export const hashJson = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+export const hashJson = (value: unknown): string => sha256(JSON.stringify(value));
 
 export interface RunStart {
   readonly job: Job;

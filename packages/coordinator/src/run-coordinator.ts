@@ -1,5 +1,4 @@
 // The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
-import { createHash } from 'node:crypto';
 import {
   coordinatorTransition,
   decodeToCoordinator,
@@ -20,6 +19,7 @@ import {
   type Transport,
   type TunedValues,
 } from '@stillhouse/core';
+import { sha256 } from '@stillhouse/datasets';
 import { CheckpointTaker } from './checkpoint-taker.js';
 import type { RunStore } from './run-store.js';
 
@@ -217,7 +217,7 @@ class CoordinatorShell implements RunningCoordinator {
     } catch (error) {
       return this.#dispatch({ type: 'interrupt', error: toErrorRecord(error) });
     }
-    if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {
+    if (checkpoint && (!bytes || sha256(bytes) !== hash)) {
       return this.#dispatch({
         type: 'checkpointUnusable',
         sha256: hash,

@@ -1,6 +1,5 @@
 // The folder that a run leaves: run.json, events.jsonl, logs/ and one folder per model; and what a restarted coordinator
 // needs: the journal, checkpoints/, and coordinator.json with its secrets.
-import { createHash } from 'node:crypto';
 import {
   accessSync,
   appendFileSync,
@@ -17,7 +16,6 @@ import {
   renameSync,
   rmSync,
   unlinkSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -33,41 +31,16 @@ import {
   type PhaseName,
   type RunRecord,
 } from '@stillhouse/core';
+import { sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Makes a rename or a new file durable. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
-}
-
-/** Written next to the file, synced and renamed: a reader always finds the old content or the new, whatever fails. */
-function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): void {
-  const part = `${path}.part`;
-  const file = openSync(part, 'w', mode);
-  try {
-    // One call may write fewer bytes than it is given.
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    for (let written = 0; written < bytes.byteLength;) written += writeSync(file, bytes, written);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(part, path);
-  syncFolder(dirname(path));
-}
-
 /** Numbers that are not finite become null. */
 const writeJson = (path: string, value: unknown, mode?: number): void =>
-  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode);
+  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, mode === undefined ? {} : { mode });
 
 /** What a coordinator must know about its predecessor; only its user can read it. */
 const secretsSchema = z.object({
@@ -163,8 +136,8 @@ export class RunFolder implements RunStore {
   writeStatus(status: object): void {
     this.#write(() => {
       const path = join(this.path, 'status.json');
-      writeFileSync(`${path}.part`, `${JSON.stringify(status)}\n`);
-      renameSync(`${path}.part`, path);
+      // Written anew with every change; of no use after a power failure.
+      writeWhole(path, `${JSON.stringify(status)}\n`, { isSynced: false });
     });
   }
 
@@ -232,7 +205,7 @@ export class RunFolder implements RunStore {
       writeWhole(join(folder, 'model.safetensors'), safetensors);
       writeWhole(join(folder, 'model.json'), json);
     });
-    return createHash('sha256').update(weights).digest('hex');
+    return sha256(weights);
   }
 
   readModel(phase: PhaseName): Uint8Array | undefined {
