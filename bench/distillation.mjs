@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Example → what is measured (smaller is better), and the variants beside the recipe as it is. */
+/** Example → what is measured (smaller is better), and the variants in addition to the unchanged recipe. */
 const examples = {
   friedman: {
     measure: '1 − test R²',

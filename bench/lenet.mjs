@@ -1,4 +1,4 @@
-// The same distillation by Stillhouse and by a plain PyTorch loop, one after the other in each round: accuracy and rows a second.
+// The same distillation by Stillhouse and by a plain PyTorch loop, one after the other in each round: accuracy and rows per second.
 //   npm run bench -- lenet [--seeds 3] [--epochs 300] [--data FOLDER]
 // Needs the tensorflow engine, PyTorch in .venv (python3 -m venv .venv && .venv/bin/pip install torch numpy), and the data.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';

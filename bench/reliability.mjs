@@ -189,7 +189,7 @@ async function away() {
   cluster.stop();
 }
 
-/** Steps a second with checkpoints as often as can be, and without any, in turns. */
+/** Steps per second, in turns with checkpoints as often as possible and without any. */
 async function checkpoint() {
   for (const [workers, batch] of [
     [1, 64],

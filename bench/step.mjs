@@ -1,4 +1,4 @@
-// One training step, optimiser and all, beside its peers: interleaved rounds in one run, medians of medians.
+// One training step, including the optimiser, next to its peers: interleaved rounds in one run, medians of medians.
 //   npm run bench -- step [--rounds 7] [--models mlp,cnn,tabular,attention]
 // Needs the native engine (stillhouse backend install tensorflow); peers that .venv lacks are left out.
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-// Puts the licence, and for the command line the README, into the package that was built: npm packs what lies there.
+// Puts the licence, and for the command line the README, into the built package: npm packs what is there.
 import { copyFileSync, readFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);

@@ -1,4 +1,4 @@
-// Small data files of every format that sources can have, written by other libraries than those that read them where one
+// Small data files of every format that sources can have, written by libraries other than those that read them if one
 // is at hand. docs/data.md's recipes are about these files.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

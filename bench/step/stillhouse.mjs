@@ -1,4 +1,4 @@
-// One contestant: for each line on standard input, trains some steps and prints the median milliseconds of one.
+// One contestant: per line on standard input, trains some steps and prints the median milliseconds per step.
 //   node stillhouse.mjs MODEL traced|eager|fit [BACKEND]
 // fit is what a user of TFJS writes, on the backend as TFJS ships it.
 import { createInterface } from 'node:readline';

@@ -34,7 +34,7 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** Another Node than this one. */
   readonly node?: string;
-  /** A command that runs the one given behind it, such as `ip netns exec NAME`. */
+  /** A command that runs the command after it, such as `ip netns exec NAME`. */
   readonly within?: readonly string[];
 }
 
@@ -128,7 +128,7 @@ export class Scratch {
   }
 }
 
-/** Runs a command where a folder seems to be empty, and another lies on a disk of a few pages. */
+/** Runs a command for which one folder seems empty, and another is on a disk of a few pages. */
 export const hiding = (hidden: string, tiny: string): string[] => [
   'unshare',
   '--mount',

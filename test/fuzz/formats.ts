@@ -1,4 +1,4 @@
-// Recipes over the fixtures, one for each format, and the file of each that is damaged.
+// Recipes over the fixtures, one per format, and the file of each that is damaged.
 import type { RecipeInput } from '@stillhouse/core';
 
 export interface Format {

@@ -20,7 +20,7 @@ import { hashState, type ToyModel } from './toy-engine.js';
 
 export class Checkers {
   readonly problems: string[] = [];
-  /** Records that the disk said to have written are gone: a phase that was done may have to be done again. */
+  /** Records that the disk had confirmed are lost: a finished phase may have to be repeated. */
   diskLied = false;
   /** What the seed reached, to see that the seeds reach enough. */
   readonly seen = {
@@ -77,7 +77,7 @@ export class Checkers {
       this.problem(`I4: in generation ${generation} workers are at steps ${all.join(', ')}`);
   }
 
-  /** I8: nobody that takes part goes back behind what it has done. */
+  /** I8: no participant goes back to before a step that it has finished. */
   onAssigned(notice: Extract<CoordinatorNotice, { type: 'phaseAssigned' }>, workers: readonly string[]): void {
     for (const worker of workers) {
       const last = this.#stepOf.get(worker);
@@ -92,7 +92,7 @@ export class Checkers {
     switch (notice.type) {
       case 'pausing':
         if (notice.reason.startsWith('ranks move')) this.seen.moved += 1;
-        // I3. A fenced coordinator may still speak, but nobody resumes for it.
+        // I3. A fenced coordinator may still send messages, but no worker resumes for it.
         if (term >= this.#resumedBy && notice.generation <= this.#generation)
           this.problem(`I3: generation ${notice.generation} after ${this.#generation}`);
         if (term >= this.#resumedBy) this.#generation = Math.max(this.#generation, notice.generation);

@@ -90,7 +90,7 @@ interface PlacedWorker {
   isWantedAgain: boolean;
 }
 
-/** Copies at once, or late, as a thread may that gets no core: whoever changes the state meanwhile spoils the checkpoint. */
+/** Copies at once, or late, like a thread that gets no core: a change of the state meanwhile corrupts the checkpoint. */
 class LateUpload implements StateUploader {
   constructor(
     private readonly upload: StateUpload,
@@ -109,7 +109,7 @@ class LateUpload implements StateUploader {
   }
 }
 
-/** Keeps a few blocks, as long as the process lives. */
+/** Keeps a few blocks while the process lives. */
 class SmallCache {
   readonly #kept = new Map<string, Uint8Array>();
 
@@ -291,7 +291,7 @@ class Cluster {
     if (!placed.process.isAlive) return;
     this.tell(`${placed.process.name} ended${error ? `: ${textOf(error)}` : ''}`);
     const code = (error as { code?: string } | undefined)?.code;
-    // The end may not have come to a disk that is full, or lies.
+    // A disk that is full, or that confirms writes it has not made, may lack the end.
     const isOver =
       this.isDone || this.disk.isFull || this.checkers.diskLied || replayJournal(this.disk.journal()).ended;
     if (error && code !== 'COORDINATOR_UNREACHABLE' && !isOver)
@@ -435,7 +435,7 @@ class Cluster {
     });
   }
 
-  /** Once the one that is there has gone, if it is about to. */
+  /** Once the present coordinator has ended, if it is about to. */
   #restart(place: number): void {
     const placed = this.#workers[place];
     if (!placed || !placed.process.isAlive || placed.isOver) this.startWorker(place);
@@ -447,7 +447,7 @@ class Cluster {
     await this.startCoordinator(0);
   }
 
-  /** Nothing goes wrong any more; whoever is needed is there. From here the run must end. */
+  /** Faults stop, and every process that is needed is there. From here the run must end. */
   calmDown(): void {
     if (this.isDone) return;
     this.#isCalm = true;

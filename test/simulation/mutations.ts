@@ -188,7 +188,7 @@ function copyProject(): string {
   return copy;
 }
 
-/** The first seed that fails, as the simulation tells it; undefined if none does. */
+/** The first seed that fails, as the simulation reports it; undefined if none does. */
 function caughtBy(copy: string): string | undefined {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
@@ -215,7 +215,7 @@ function caughtBy(copy: string): string | undefined {
 }
 
 /**
- * Plants every bug; tells of each by which seed it was caught.
+ * Plants every bug; reports for each which seed caught it.
  * @param only text that the bug must contain
  * @returns whether all were caught
  */

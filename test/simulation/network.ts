@@ -97,7 +97,7 @@ export class SimProcess {
   readonly clock: Clock;
   readonly transport: Transport;
 
-  /** @param skew how fast its clock goes, against true time, and where it began */
+  /** @param skew how fast its clock runs relative to true time, and where it began */
   constructor(
     readonly name: string,
     readonly network: Network,
@@ -204,7 +204,7 @@ class SimLink implements Link {
     this.cut('aborted');
   }
 
-  /** This end is gone at once. Of what is on its way some has left the machine already, and still arrives. */
+  /** This end is gone at once. Some of what it sent has left the machine already, and still arrives. */
   cut(reason: string, isNoticed = true): void {
     if (this.#closedBecause !== undefined) return;
     const gone = Math.floor(this.network.random() * (this.#queue.length + 1));
@@ -272,7 +272,7 @@ export class Network {
     return this.#blocked.has(`${from}>${to}`);
   }
 
-  /** A process ends. Whoever is linked with it notices, unless its machine went with it. */
+  /** A process ends. Processes linked to it notice, unless its machine went down as well. */
   crash(process: SimProcess, isNoticed: boolean): void {
     process.isAlive = false;
     for (const [address, listener] of this.#listeners)

@@ -37,9 +37,9 @@ function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): F
 export interface ReferencePhase {
   readonly weightsSha256: string;
   readonly steps: number;
-  /** Hash of the state after so many steps. */
+  /** Hash of the state by number of steps. */
   readonly states: readonly string[];
-  /** Hash of the best weights after so many epochs; empty where there are none. */
+  /** Hash of the best weights by number of epochs; empty if there are none. */
   readonly bests: readonly string[];
 }
 

@@ -143,7 +143,7 @@ export class ToyEngine implements Engine {
     this.options.observer.onCompute(this.#phase, task);
     await this.#getRows(task);
     await this.#takeTime();
-    // As with a real engine, the buffers of the step before are used again, and a sum over all ranks is put where it belongs.
+    // As with a real engine, the buffers of the previous step are reused, and a sum over all ranks is put in its place.
     const outputs = task.inPlace
       ? [this.#flatGradient]
       : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#flatGradient.length)));
@@ -171,7 +171,7 @@ export class ToyEngine implements Engine {
     const weights = this.#weights.slice();
     toyStep(weights, this.#velocity, this.#flatGradient, learningRate);
     this.#others.set(this.#flatGradient.subarray(parameters, parameters + otherWeights));
-    // As where layers constrain their weights: for a while the state is neither the old one nor the new.
+    // As with layers that constrain their weights: for a while the state is neither the old one nor the new one.
     await this.#takeTime(0.1);
     this.#weights.set(weights);
   }

@@ -1,5 +1,5 @@
 // npm run soak [-- --kills 200] [-- --seed 1]: runs whose workers and coordinators are killed, stopped, told to leave and
-// started again without end; every run must end with the weights of one worker that nobody disturbed.
+// restarted without end; every run must end with the weights of one undisturbed worker.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
