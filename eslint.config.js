@@ -103,6 +103,19 @@ export default tseslint.config(
       },
     ],
   ),
+  {
+    ...forbid(
+      ['packages/student/src/**/*.ts'],
+      [
+        deep,
+        {
+          group: ['node:*', '@tensorflow/*', '@stillhouse/*', '!@stillhouse/core'],
+          message: 'A page loads the student: it bundles pure functions of core, and is given TensorFlow.js.',
+        },
+      ],
+    ),
+    ignores: ['**/*.test.ts'],
+  },
   forbid(
     ['packages/coordinator/src/**/*.ts'],
     [

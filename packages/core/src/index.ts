@@ -44,7 +44,7 @@ export {
 } from './format/columns.js';
 export { modelFiles, type ExportedModel } from './format/model-files.js';
 export type { ModelMetadata } from './format/model-metadata.js';
-export { predictionOf } from './format/prediction.js';
+export { canPredict, predictionOf } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
 export {
   encodeTableRows,

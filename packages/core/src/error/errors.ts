@@ -101,6 +101,8 @@ export const errorKinds = {
   PREDICT_ROW: input(
     'Give one row per line, as CSV cells or a JSON array, with as many values as the model has inputs.',
   ),
+  STUDENT_NOT_FOUND: input('Give the folder of a model, such as RUN/student, or its URL.'),
+  STUDENT_FORMAT: input('Copy model.json and weights.bin of the model again.'),
   INTERRUPTED: { exit: exitCodes.interrupted, next: 'Run again when you are ready.' },
 } as const satisfies Record<string, ErrorKind>;
 

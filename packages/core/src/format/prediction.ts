@@ -20,6 +20,9 @@ const readers: Readonly<Record<LossName, (outputs: readonly number[], context: P
   binaryCrossEntropy: predictBinary,
 };
 
+/** Whether the outputs of a model that was trained with this loss can be read. */
+export const canPredict = (loss: unknown): boolean => typeof loss === 'string' && Object.hasOwn(readers, loss);
+
 /** @param outputs of one row */
 export const predictionOf = (
   outputs: readonly number[],

@@ -1,0 +1,121 @@
+// Finds and reads the files of a model: over HTTP, or from the disk where there is one.
+import { canPredict, type ModelMetadata } from '@stillhouse/core';
+import { StudentError } from './error.js';
+
+/** What `tf.io.fromMemory` takes, and what Stillhouse stored beside it. */
+export interface ModelFiles {
+  readonly href: string;
+  readonly metadata: ModelMetadata;
+  readonly artifacts: {
+    readonly modelTopology: object;
+    readonly weightSpecs: object[];
+    readonly weightData: ArrayBuffer;
+  };
+}
+
+interface ModelJson {
+  readonly modelTopology?: object;
+  readonly weightsManifest?: readonly { readonly paths: readonly string[]; readonly weights: readonly object[] }[];
+  readonly userDefinedMetadata?: { readonly stillhouse?: Partial<ModelMetadata> };
+}
+
+interface Builtins {
+  'node:fs/promises': typeof import('node:fs/promises');
+  'node:url': typeof import('node:url');
+}
+
+/** A module of Node; undefined in a browser. No `import`, so that no bundler looks for it. */
+function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  return process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
+}
+
+const hasScheme = /^[a-z][a-z\d+.-]+:/i;
+
+/** What a browser, or a worker of one, knows of the page's address. */
+const page = globalThis as { document?: { baseURI: string }; location?: { href: string } };
+
+/** The address of model.json, of itself or of the folder that holds it. */
+function locate(urlOrFolder: string): URL {
+  const toFileUrl = builtin('node:url')?.pathToFileURL;
+  let url: URL;
+  if (hasScheme.test(urlOrFolder)) url = new URL(urlOrFolder);
+  else if (toFileUrl) url = toFileUrl(urlOrFolder);
+  else url = new URL(urlOrFolder, page.document?.baseURI ?? page.location?.href);
+  if (!url.pathname.endsWith('.json')) url.pathname = `${url.pathname.replace(/\/$/, '')}/model.json`;
+  return url;
+}
+
+/** @throws StudentError STUDENT_NOT_FOUND */
+async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const missing = (reason: string, cause?: unknown): StudentError =>
+    new StudentError('STUDENT_NOT_FOUND', `${url.href} cannot be read: ${reason}`, { cause });
+  const fs = url.protocol === 'file:' ? builtin('node:fs/promises') : undefined;
+  let response: Response;
+  try {
+    if (fs) return new Uint8Array(await fs.readFile(url));
+    response = await fetch(url);
+  } catch (cause) {
+    throw missing(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (!response.ok) throw missing(`HTTP ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function parse(bytes: Uint8Array, href: string): ModelJson {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as ModelJson;
+  } catch (cause) {
+    throw new StudentError('STUDENT_FORMAT', `${href} is not JSON`, { cause });
+  }
+}
+
+/** @throws StudentError STUDENT_FORMAT */
+function metadataOf(json: ModelJson, href: string): ModelMetadata {
+  const metadata = json.userDefinedMetadata?.stillhouse;
+  if (!metadata || !Array.isArray(metadata.columns) || !Array.isArray(metadata.inputShape))
+    throw new StudentError(
+      'STUDENT_FORMAT',
+      `${href} does not say how to feed the model: no run of Stillhouse wrote it`,
+    );
+  if (!canPredict(metadata.loss))
+    throw new StudentError(
+      'STUDENT_FORMAT',
+      `${href} was trained with the loss ${String(metadata.loss)}, whose outputs are not known here`,
+    );
+  return metadata as ModelMetadata;
+}
+
+/**
+ * Reads a model with all its weights.
+ * @param urlOrFolder of model.json, or of the folder that holds it
+ * @throws StudentError STUDENT_NOT_FOUND, STUDENT_FORMAT
+ */
+export async function readModelFiles(urlOrFolder: string): Promise<ModelFiles> {
+  const url = locate(urlOrFolder);
+  const { href } = url;
+  const json = parse(await read(url), href);
+  const metadata = metadataOf(json, href);
+  const { modelTopology, weightsManifest } = json;
+  if (!modelTopology || !Array.isArray(weightsManifest))
+    throw new StudentError('STUDENT_FORMAT', `${href} is not a layers model of TensorFlow.js`);
+  const shards = await Promise.all(
+    json.weightsManifest!.flatMap(({ paths }) =>
+      paths.map((path) => {
+        const shard = new URL(path, url);
+        // What signs the address of model.json signs that of its neighbours.
+        shard.search = url.search;
+        return read(shard);
+      }),
+    ),
+  );
+  return {
+    href,
+    metadata,
+    artifacts: {
+      modelTopology,
+      weightSpecs: json.weightsManifest!.flatMap(({ weights }) => weights),
+      weightData: await new Blob(shards).arrayBuffer(),
+    },
+  };
+}

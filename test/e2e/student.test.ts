@@ -1,0 +1,192 @@
+// The pages and scripts of docs/student.md, exactly as they stand there, say what `stillhouse predict` says.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeFixtures } from '../fixtures.js';
+import { hasChromium, Pages } from './chromium.js';
+import { root, Scratch } from './cli.js';
+
+const docs = readFileSync(join(root, 'docs/student.md'), 'utf8');
+const blocks = (language: string): string[] =>
+  [...docs.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(([, text]) => text);
+const [[tablePage, imagePage], [tableScript, imageScript]] = [blocks('html'), blocks('js')];
+
+const nodes = [20, 22, 24].map((version) => ({
+  version,
+  path:
+    version === Number(process.versions.node.split('.')[0])
+      ? process.execPath
+      : join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`),
+}));
+const scratch = new Scratch();
+const pages = new Pages();
+const data = scratch.path('data');
+beforeAll(() => {
+  mkdirSync(data);
+  return writeFixtures(data);
+});
+afterAll(async () => {
+  await pages.close();
+  scratch.clean();
+});
+
+/** A folder as a user has it: a student, the page, the script, and node_modules. */
+async function project(
+  recipe: object,
+  { page, script }: { page: string; script: string },
+): Promise<{ folder: string; run: string }> {
+  const path = join(data, 'recipe.json');
+  writeFileSync(path, JSON.stringify(recipe));
+  const { folder: run } = await scratch.train(path, ['--backend', 'cpu']);
+  const folder = scratch.out();
+  mkdirSync(folder);
+  cpSync(join(run, 'student'), join(folder, 'student'), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'index.html'), page);
+  writeFileSync(join(folder, 'predict.mjs'), script);
+  return { folder, run };
+}
+
+/** Numbers and names of what `stillhouse predict` prints. */
+async function predicted(run: string, stdin: string): Promise<string[][]> {
+  const { stdout, stderr, code } = await scratch.run(['predict', run, '--backend', 'cpu'], { stdin });
+  if (code !== 0) throw new Error(stderr);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(','));
+}
+
+/** The same words, and numbers that are equal up to 1e-5 of their size, or the last digit that a page shows. */
+function expectEqual(seen: readonly string[][], expected: readonly string[][]): void {
+  expect(seen.map((row) => row.map((each) => (Number.isNaN(Number(each)) ? each : Number(each))))).toEqual(
+    expected.map((row) =>
+      row.map((each) =>
+        Number.isNaN(Number(each))
+          ? each
+          : expect.toSatisfy<number>(
+              (value) => Math.abs(value - Number(each)) <= 1e-5 * Math.max(1, Math.abs(Number(each))),
+            ),
+      ),
+    ),
+  );
+}
+
+function runScript(node: string, folder: string, args: readonly string[] = []): string[][] {
+  const { status, stdout, stderr } = spawnSync(node, ['predict.mjs', ...args], { cwd: folder, encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+}
+
+const model = (outputs: number): object => ({ layers: [{ dense: 8, activation: 'relu' }, { dense: outputs }] });
+const phase = (outputs: number): object => ({ model: model(outputs), epochs: 5 });
+const table = {
+  data: {
+    large: { csv: 'houses.csv' },
+    small: { csv: 'houses.csv', take: 60 },
+    split: { test: 0.2 },
+    table: {
+      target: 'price',
+      columns: {
+        id: 'ignore',
+        owner: 'ignore',
+        area: { number: 'log' },
+        rooms: { number: 'minMax' },
+        age: { number: 'standardize', missing: 'mean', indicator: true },
+        city: { category: 'oneHot' },
+      },
+    },
+  },
+};
+const asked = ['85,3,12,Oslo', '40,1,,Lima', '120,4,7,Paris'];
+
+describe.each([
+  ['a table', { ...table, loss: 'mse', teacher: phase(1), student: phase(1) }],
+  ['a model with a log-variance', { ...table, loss: 'gaussian', teacher: phase(2), student: phase(2) }],
+])('%s', (_, recipe) => {
+  let made: { folder: string; run: string };
+  let expected: string[][];
+  beforeAll(async () => {
+    made = await project(recipe, { page: tablePage, script: tableScript });
+    expected = await predicted(made.run, `area,rooms,age,city\n${asked.join('\n')}\n`);
+  });
+
+  test.each(nodes)('the script, with Node $version (skipped where it is not installed)', ({ path }, { skip }) => {
+    if (!existsSync(path)) skip();
+    expectEqual(runScript(path, made.folder), expected);
+  });
+
+  test.skipIf(!hasChromium)(
+    'the page (skipped without Chromium: install it, or set CHROMIUM to its path)',
+    async () => {
+      const page = await pages.open(made.folder, 'index.html');
+      const shown = (): Promise<string> => page.locator('output').innerText();
+      await expect.poll(shown, { timeout: 60_000 }).not.toBe('');
+      for (const [i, row] of asked.entries()) {
+        const before = await shown();
+        for (const [k, name] of ['area', 'rooms', 'age', 'city'].entries())
+          await page.fill(`input[name=${name}]`, row.split(',')[k]);
+        await page.locator('form').dispatchEvent('change');
+        await expect.poll(shown, { timeout: 60_000 }).not.toBe(before);
+        // The page shows two decimals.
+        expectEqual([(await shown()).split(' ± ')], [expected[i].map((value) => Number(value).toFixed(2))]);
+      }
+      await page.fill('input[name=area]', 'large');
+      await page.locator('form').dispatchEvent('change');
+      await expect.poll(shown).toBe('row 1, column area: "large" is not a number');
+    },
+  );
+});
+
+describe('images', () => {
+  const files = ['cat/0', 'dog/1'].map((name) => join(data, `photos/${name}.png`));
+  let made: { folder: string; run: string };
+  let expected: string[][];
+  beforeAll(async () => {
+    const recipe = {
+      data: {
+        large: { images: 'photos', size: [14, 20] },
+        small: { images: 'photos', size: [14, 20] },
+        split: { test: 0.2 },
+      },
+      loss: 'softmaxCrossEntropy',
+      teacher: { model: { layers: ['flatten', { dense: 2 }] }, epochs: 3 },
+      student: { model: { layers: ['flatten', { dense: 2 }] }, epochs: 3 },
+    };
+    made = await project(recipe, { page: imagePage, script: imageScript });
+    const rows = await Promise.all(files.map((file) => sharp(file).raw().toBuffer()));
+    expected = await predicted(made.run, rows.map((bytes) => [...bytes].join(',')).join('\n'));
+  });
+
+  test.each(nodes)('the script, with Node $version (skipped where it is not installed)', ({ path }, { skip }) => {
+    if (!existsSync(path)) skip();
+    expectEqual(runScript(path, made.folder, files), expected);
+  });
+
+  test.skipIf(!hasChromium)(
+    'the page (skipped without Chromium: install it, or set CHROMIUM to its path)',
+    async () => {
+      const page = await pages.open(made.folder, 'index.html');
+      await page.waitForSelector('body[data-ready]', { timeout: 60_000 });
+      for (const [i, file] of files.entries()) {
+        const before = await page.locator('output').innerText();
+        await page.setInputFiles('input', file);
+        await expect.poll(() => page.locator('output').innerText(), { timeout: 60_000 }).not.toBe(before);
+        expectEqual([(await page.locator('output').innerText()).split(' ')], [expected[i]]);
+      }
+    },
+  );
+});
+
+test('the package is one file that imports nothing', () => {
+  const dist = join(root, 'packages/student/dist');
+  expect(readdirSync(dist).filter((name) => name.endsWith('.js'))).toEqual(['index.js']);
+  expect(readFileSync(join(dist, 'index.js'), 'utf8')).not.toMatch(/\b(import|require)\s*[({'"]/);
+  for (const name of ['index', 'error', 'student', 'types'])
+    expect(readFileSync(join(dist, `${name}.d.ts`), 'utf8')).not.toMatch(/@stillhouse|@tensorflow/);
+});
