@@ -116,10 +116,13 @@ describe.each([
     expected = await predicted(made.run, `area,rooms,age,city\n${asked.join('\n')}\n`);
   });
 
-  test.each(nodes)('the script, with Node $version (skipped where it is not installed)', ({ path }, { skip }) => {
-    if (!existsSync(path)) skip();
-    expectEqual(runScript(path, made.folder), expected);
-  });
+  for (const { version, path } of nodes)
+    test.skipIf(!existsSync(path))(
+      `the script, with Node ${version} (skipped where .ci/run has not installed it)`,
+      () => {
+        expectEqual(runScript(path, made.folder), expected);
+      },
+    );
 
   test.skipIf(!hasChromium)(
     'the page (skipped without Chromium: install it, or set CHROMIUM to its path)',
@@ -163,10 +166,13 @@ describe('images', () => {
     expected = await predicted(made.run, rows.map((bytes) => [...bytes].join(',')).join('\n'));
   });
 
-  test.each(nodes)('the script, with Node $version (skipped where it is not installed)', ({ path }, { skip }) => {
-    if (!existsSync(path)) skip();
-    expectEqual(runScript(path, made.folder, files), expected);
-  });
+  for (const { version, path } of nodes)
+    test.skipIf(!existsSync(path))(
+      `the script, with Node ${version} (skipped where .ci/run has not installed it)`,
+      () => {
+        expectEqual(runScript(path, made.folder, files), expected);
+      },
+    );
 
   test.skipIf(!hasChromium)(
     'the page (skipped without Chromium: install it, or set CHROMIUM to its path)',
