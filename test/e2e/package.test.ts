@@ -59,4 +59,18 @@ test('packed, installed into an empty folder, `npx stillhouse run` trains; no sc
     "import { run } from 'stillhouse';\nconst { record, folder } = await run('recipe.yaml', { workers: 1, out: 'api' });\nconsole.log(record.student.weightsSha256, folder);\n",
   );
   expect(npm(process.execPath, ['api.mjs'], project)).toContain(hashes[0]);
+
+  // And its student by itself.
+  scratch.write(
+    'project/student.mjs',
+    "import * as tf from '@tensorflow/tfjs';\nimport { loadStudent } from '@stillhouse/student';\nconst { values } = await (await loadStudent('api/student', tf)).predict(Array(10).fill(0.5));\nconsole.log(`values ${values.length}`);\n",
+  );
+  expect(npm(process.execPath, ['student.mjs'], project)).toContain('values 1');
+  expect(readdirSync(join(project, 'node_modules/@stillhouse/student/dist')).sort()).toEqual([
+    'error.d.ts',
+    'index.d.ts',
+    'index.js',
+    'student.d.ts',
+    'types.d.ts',
+  ]);
 });
