@@ -1,6 +1,7 @@
 // What a model's outputs say, in the words of its metadata.
 import { expect, test } from 'vitest';
-import { predictionOf } from './prediction.js';
+import { lossNames, lossOf } from '../loss/losses.js';
+import { canPredict, predictionOf } from './prediction.js';
 
 const scaled = [
   { mean: 100, deviation: 10 },
@@ -37,4 +38,13 @@ test('independent classes: one by itself, or a list', () => {
     probabilities: [expect.closeTo(0.75, 12)],
   });
   expect(predictionOf([-1, 1], { ...of, classes: null })).toMatchObject({ class: ['0', '1'] });
+});
+
+test('outputs are read as the loss itself reads them', () => {
+  for (const loss of lossNames) {
+    const context = { classes: ['no', 'yes'], targets: scaled };
+    expect(canPredict(loss)).toBe(true);
+    expect(predictionOf([0.5, -1], { loss, ...context })).toEqual(lossOf(loss).predict([0.5, -1], context));
+  }
+  expect(canPredict('toString')).toBe(false);
 });
