@@ -7,7 +7,6 @@ import { askNewcomer, changeIfWanted, pauseAll, phaseNow, releaseIdle } from './
 import {
   andThen,
   fence,
-  type CoordinatorEffect,
   type CoordinatorState,
   joinedWorkers,
   notify,

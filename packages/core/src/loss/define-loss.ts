@@ -106,6 +106,6 @@ export function meanOverTargets(
   lossOf: (output: number, label: number, k: number) => number,
 ): number {
   let sum = 0;
-  for (let k = 0; k < labels.length; k++) sum += lossOf(outputs[k], labels[k], k);
+  for (let k = 0; k < labels.length; k++) sum += lossOf(outputs[k]!, labels[k]!, k);
   return sum / labels.length;
 }

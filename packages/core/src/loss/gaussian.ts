@@ -24,7 +24,7 @@ export const gaussian = defineLoss({
   row: (row) =>
     meanOverTargets(row, (z, y, k) => {
       const error = Math.abs(z - y);
-      const logVariance = row.outputs[row.labels.length + k];
+      const logVariance = row.outputs[row.labels.length + k]!;
       return 0.5 * (error * error * Math.exp(-logVariance) + logVariance);
     }),
   hard({ tf, outputs, labels }) {

@@ -13,7 +13,7 @@ const softmax = (z: number[], T = 1): number[] => {
   const powers = z.map((value) => Math.exp(value / T));
   return powers.map((value) => value / powers.reduce((a, b) => a + b, 0));
 };
-const kl = (p: number[], q: number[]): number => p.reduce((sum, value, i) => sum + value * Math.log(value / q[i]), 0);
+const kl = (p: number[], q: number[]): number => p.reduce((sum, value, i) => sum + value * Math.log(value / q[i]!), 0);
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
 const teacher = [
@@ -42,13 +42,13 @@ function klOfDensities(energyP: (y: number) => number, energyQ: (y: number) => n
   const p = density(energyP);
   const q = density(energyQ);
   return p.reduce(
-    (sum, value, i) => (value > 1e-300 && q[i] > 1e-300 ? sum + value * Math.log(value / q[i]) * 0.001 : sum),
+    (sum, value, i) => (value > 1e-300 && q[i]! > 1e-300 ? sum + value * Math.log(value / q[i]!) * 0.001 : sum),
     0,
   );
 }
 
 test.each([1, 4, 20])('classification: T²·KL(softmax(t/T) ‖ softmax(s/T)) at T = %d', (T) => {
-  const expected = teacher.map((t, i) => T * T * kl(softmax(t, T), softmax(student[i], T)));
+  const expected = teacher.map((t, i) => T * T * kl(softmax(t, T), softmax(student[i]!, T)));
   // T² enlarges the rounding of fp32.
   const digits = T > 4 ? 3 : 5;
   expect(values(softLoss('softmaxCrossEntropy', tf.tensor2d(student), tf.tensor2d(teacher), T))).toEqual(
@@ -77,7 +77,7 @@ test('binary: T²·KL of Bernoulli(σ(z/T)), mean over outputs', () => {
         t.reduce(
           (sum, z, k) =>
             sum +
-            kl([sigmoid(z / T), 1 - sigmoid(z / T)], [sigmoid(student[i][k] / T), 1 - sigmoid(student[i][k] / T)]),
+            kl([sigmoid(z / T), 1 - sigmoid(z / T)], [sigmoid(student[i]![k]! / T), 1 - sigmoid(student[i]![k]! / T)]),
           0,
         )) /
       t.length,
@@ -102,12 +102,12 @@ test.each([0.5, 2])('regression: T·KL of exp(−L(y, f)/T)/Z by quadrature, squ
 });
 
 test.each([0.5, 1, 3])('gaussian: T·KL of exp(−L(y, f)/T)/Z by quadrature, T = %d', (T) => {
-  const [t, s] = [
+  const [t, s]: [[number, number], [number, number]] = [
     [1.3, 0.4],
     [-0.4, -0.7],
   ];
   const energy =
-    ([mean, logVariance]: number[]) =>
+    ([mean, logVariance]: readonly [number, number]) =>
     (y: number): number =>
       0.5 * ((y - mean) ** 2 * Math.exp(-logVariance) + logVariance);
   expect(values(softLoss('gaussian', tf.tensor2d([s]), tf.tensor2d([t]), T))[0]).toBeCloseTo(
@@ -118,7 +118,7 @@ test.each([0.5, 1, 3])('gaussian: T·KL of exp(−L(y, f)/T)/Z by quadrature, T 
   const both = values(
     softLoss('gaussian', tf.tensor2d([[s[0], t[0], s[1], t[1]]]), tf.tensor2d([[t[0], t[0], t[1], t[1]]]), T),
   )[0];
-  expect(both).toBeCloseTo(values(softLoss('gaussian', tf.tensor2d([s]), tf.tensor2d([t]), T))[0] / 2, 5);
+  expect(both).toBeCloseTo(values(softLoss('gaussian', tf.tensor2d([s]), tf.tensor2d([t]), T))[0]! / 2, 5);
 });
 
 test('gaussian in the engine equals the metric’s loss, and the negative log-likelihood but for ½·log 2π', () => {
@@ -144,7 +144,7 @@ test('gaussian in the engine equals the metric’s loss, and the negative log-li
   const density = (y: number, mean: number, variance: number): number =>
     Math.exp(-((y - mean) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance);
   const likelihoods = outputs.flatMap((row, i) =>
-    labels[i].map((y, k) => Math.log(density(y, row[k], Math.exp(row[2 + k])))),
+    labels[i]!.map((y, k) => Math.log(density(y, row[k]!, Math.exp(row[2 + k]!)))),
   );
   expect(loss).toBeCloseTo(-likelihoods.reduce((a, b) => a + b, 0) / 4 - 0.5 * Math.log(2 * Math.PI), 6);
   expect(rmse).toBeCloseTo(Math.sqrt((0.2 ** 2 + 1 + 1 + 1) / 4), 6);
@@ -180,6 +180,6 @@ test.each(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy'] a
 
 test('a teacher at temperature T is trained on softmax(z/T)', () => {
   expect(values(hardLoss('softmaxCrossEntropy', student, [[2], [0]], 5))).toEqual(
-    close([-Math.log(softmax(student[0], 5)[2]), -Math.log(softmax(student[1], 5)[0])]),
+    close([-Math.log(softmax(student[0]!, 5)[2]!), -Math.log(softmax(student[1]!, 5)[0]!)]),
   );
 });

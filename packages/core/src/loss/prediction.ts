@@ -47,7 +47,8 @@ export function predictClass(outputs: readonly number[], { classes }: Prediction
 export function predictBinary(outputs: readonly number[], { classes }: PredictionContext): Prediction {
   const probabilities = outputs.map((z) => 1 / (1 + Math.exp(-z)));
   const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
-  return { class: named.length === 1 ? named[0] : named, probabilities };
+  const [only, ...others] = named;
+  return { class: only === undefined || others.length > 0 ? named : only, probabilities };
 }
 
 /** Of a value per target. */

@@ -33,7 +33,7 @@ export function softmaxDivergence({ tf, student, teacher, temperature }: SoftLos
 export const softmaxCrossEntropy = defineLoss({
   name: 'softmaxCrossEntropy',
   labels: 'class',
-  row: ({ outputs, labels }) => logSumExp(outputs) - outputs[labels[0]],
+  row: ({ outputs, labels }) => logSumExp(outputs) - outputs[labels[0]!]!,
   hard({ tf, outputs, labels, temperature }) {
     const classes = oneHot(tf, tf.cast(tf.reshape(labels, [labels.shape[0]]), 'int32'), outputs.shape[1]);
     return tf.neg(tf.sum(tf.mul(classes, tf.logSoftmax(tf.div(outputs, temperature))), 1));

@@ -71,7 +71,7 @@ test('softmax cross-entropy, accuracy and errors; huge logits do not overflow', 
     { outputs: [1, 2, 3], labels: [2] },
     { outputs: [5, 0, 0], labels: [1] },
   ]);
-  const row = (z: number[], k: number): number => Math.log(z.reduce((sum, value) => sum + Math.exp(value), 0)) - z[k];
+  const row = (z: number[], k: number): number => Math.log(z.reduce((sum, value) => sum + Math.exp(value), 0)) - z[k]!;
   expect(metrics.loss).toBeCloseTo((row([1, 2, 3], 2) + row([5, 0, 0], 1)) / 2, 12);
   expect(metrics).toMatchObject({ accuracy: 0.5, errors: 1 });
   expect(metricsOfRows('softmaxCrossEntropy', 2, [{ outputs: [1e6, 0], labels: [0] }]).loss).toBe(0);
@@ -105,7 +105,7 @@ test('sums of parts add up to the sums of the whole', () => {
   expect(
     finishMetrics(
       lossOf('mse'),
-      sums[0].map((value, i) => value + sums[1][i]),
+      sums[0]!.map((value, i) => value + sums[1]![i]!),
     ).r2,
   ).toBeCloseTo(whole.r2!, 12);
 });

@@ -1,4 +1,5 @@
 // Metrics from a model's outputs, as sums that add up over rows and ranks. Doubles; no engine involved.
+import { invariant } from '../error/errors.js';
 import { targetCount, type LabelKind, type Loss, type LossFacts, type LossRow } from '../loss/define-loss.js';
 import type { TargetScale } from '../loss/prediction.js';
 import { logSumExp } from '../loss/softmax-cross-entropy.js';
@@ -20,31 +21,31 @@ export function emptySums(loss: LossFacts, outputs: number): MetricSums {
 /** Counts a prediction into the bin of its confidence. */
 function addConfidence(sums: MetricSums, confidence: number, isRight: boolean): void {
   const at = binsAt + sumsPerBin * Math.min(confidenceBins - 1, Math.floor(confidence * confidenceBins));
-  sums[at] += 1;
-  sums[at + 1] += confidence;
-  sums[at + 2] += isRight ? 1 : 0;
+  sums[at]! += 1;
+  sums[at + 1]! += confidence;
+  sums[at + 2]! += isRight ? 1 : 0;
 }
 
 /** Mean distance between confidence and accuracy over the bins, weighted by their counts. */
 function calibrationError(sums: MetricSums): number {
   let [count, distance] = [0, 0];
   for (let bin = 0; bin < confidenceBins; bin++) {
-    const [predictions, confidence, hits] = sums.subarray(binsAt + sumsPerBin * bin);
-    count += predictions;
-    distance += Math.abs(hits - confidence);
+    const at = binsAt + sumsPerBin * bin;
+    count += sums[at]!;
+    distance += Math.abs(sums[at + 2]! - sums[at + 1]!);
   }
   return distance / count;
 }
 
 function addErrors(sums: MetricSums, { outputs, labels }: LossRow): void {
   for (let k = 0; k < labels.length; k++) {
-    const y = labels[k];
-    const error = outputs[k] - y;
+    const y = labels[k]!;
+    const error = outputs[k]! - y;
     const at = fixedSums + sumsPerOutput * k;
-    sums[at] += error * error;
-    sums[at + 1] += Math.abs(error);
-    sums[at + 2] += y;
-    sums[at + 3] += y * y;
+    sums[at]! += error * error;
+    sums[at + 1]! += Math.abs(error);
+    sums[at + 2]! += y;
+    sums[at + 3]! += y * y;
   }
 }
 
@@ -57,20 +58,20 @@ export function metricsOf(loss: LossFacts): MetricName[] {
 const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => void>> = {
   class(sums, { outputs, labels }) {
     let best = 0;
-    for (let k = 1; k < outputs.length; k++) if (outputs[k] > outputs[best]) best = k;
+    for (let k = 1; k < outputs.length; k++) if (outputs[k]! > outputs[best]!) best = k;
     const isRight = best === labels[0];
-    sums[2] += isRight ? 1 : 0;
-    addConfidence(sums, Math.exp(outputs[best] - logSumExp(outputs)), isRight);
+    sums[2]! += isRight ? 1 : 0;
+    addConfidence(sums, Math.exp(outputs[best]! - logSumExp(outputs)), isRight);
   },
   binary(sums, row) {
     let correct = 1;
     for (let k = 0; k < row.labels.length; k++) {
-      const isRight = row.outputs[k] > 0 === row.labels[k] > 0.5;
+      const isRight = row.outputs[k]! > 0 === row.labels[k]! > 0.5;
       if (!isRight) correct = 0;
-      addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(row.outputs[k]))), isRight);
+      addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(row.outputs[k]!))), isRight);
     }
     addErrors(sums, row);
-    sums[2] += correct;
+    sums[2]! += correct;
   },
   numbers: addErrors,
 };
@@ -92,9 +93,9 @@ export function addRows(
       outputs: outputs.subarray(i * outputCount, (i + 1) * outputCount),
       labels: labels.subarray(i * labelCount, (i + 1) * labelCount),
     };
-    if (loss.labels === 'class' && row.labels[0] >= outputCount) continue;
-    sums[0] += 1;
-    sums[1] += loss.row(row);
+    if (loss.labels === 'class' && row.labels[0]! >= outputCount) continue;
+    sums[0]! += 1;
+    sums[1]! += loss.row(row);
     addRow[loss.labels](sums, row);
   }
 }
@@ -107,14 +108,15 @@ export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows
  * @param targets how each output was scaled, if it was
  */
 export function finishMetrics(loss: LossFacts, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
-  const rows = sums[0];
-  const common = { loss: sums[1] / rows, rows };
+  const [rows, total, correct] = [sums[0]!, sums[1]!, sums[2]!];
+  const common = { loss: total / rows, rows };
   if (loss.labels !== 'numbers')
-    return { ...common, accuracy: sums[2] / rows, errors: rows - sums[2], ece: calibrationError(sums) };
+    return { ...common, accuracy: correct / rows, errors: rows - correct, ece: calibrationError(sums) };
   const outputs = (sums.length - fixedSums) / sumsPerOutput;
   let [squared, absolute, r2] = [0, 0, 0];
   for (let k = 0; k < outputs; k++) {
-    const [squares, sizes, y, ySquares] = sums.subarray(fixedSums + sumsPerOutput * k);
+    const at = fixedSums + sumsPerOutput * k;
+    const [squares, sizes, y, ySquares] = [sums[at]!, sums[at + 1]!, sums[at + 2]!, sums[at + 3]!];
     const deviation = targets[k]?.deviation ?? 1;
     squared += (deviation ** 2 * squares) / rows / outputs;
     absolute += (deviation * sizes) / rows / outputs;
@@ -126,8 +128,9 @@ export function finishMetrics(loss: LossFacts, sums: MetricSums, targets: readon
 /** Metrics of the sums of all ranks, added up in rank order. */
 export function totalMetrics(loss: LossFacts, values: Iterable<MetricSums>, targets: readonly TargetScale[]): Metrics {
   const [first, ...others] = values;
+  invariant(first, 'the sums of at least one rank');
   const total = first.slice();
-  for (const sums of others) for (let i = 0; i < total.length; i++) total[i] += sums[i];
+  for (const sums of others) for (let i = 0; i < total.length; i++) total[i]! += sums[i]!;
   return finishMetrics(loss, total, targets);
 }
 

@@ -1,5 +1,4 @@
 // What a recipe needs beyond its schema: parts of it that do not go together.
-import { limits } from '../error/limits.js';
 import { lossOf } from '../loss/losses.js';
 import { metricsOf } from '../metric/metrics.js';
 import { termOf } from '../term/terms.js';

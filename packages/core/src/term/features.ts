@@ -20,7 +20,7 @@ const isMap = (shape: readonly number[]): boolean => shape.length === 3;
 /** Maps [rows, height, width, channels] of unlike sizes: the larger one is averaged over patches of the smaller one's size. */
 export function alike(tf: Tf, { student, teacher }: Features): Features {
   const shrink = (map: tf.Tensor, [, height, width]: readonly number[]): tf.Tensor => {
-    const [factorY, factorX] = [map.shape[1]! / height, map.shape[2]! / width];
+    const [factorY, factorX] = [map.shape[1]! / height!, map.shape[2]! / width!];
     return factorY > 1 || factorX > 1
       ? tf.avgPool(map as tf.Tensor4D, [factorY, factorX], [factorY, factorX], 'valid')
       : map;
@@ -32,6 +32,6 @@ export function alike(tf: Tf, { student, teacher }: Features): Features {
 export function areComparable({ student, teacher }: LayerShapes): boolean {
   if (!isMap(student) || !isMap(teacher)) return false;
   const divides = (small: readonly number[], large: readonly number[]): boolean =>
-    large[0] % small[0] === 0 && large[1] % small[1] === 0;
+    large[0]! % small[0]! === 0 && large[1]! % small[1]! === 0;
   return divides(student, teacher) || divides(teacher, student);
 }

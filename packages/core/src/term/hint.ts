@@ -36,10 +36,10 @@ export const hint = defineTerm({
   learns({ tf, shapes }) {
     const asMaps = areComparable(shapes);
     const layer = asMaps
-      ? tf.layers.conv2d({ name: 'regressor', filters: shapes.teacher[2], kernelSize: 1 })
+      ? tf.layers.conv2d({ name: 'regressor', filters: shapes.teacher[2]!, kernelSize: 1 })
       : tf.layers.dense({ name: 'regressor', units: sizeOf(shapes.teacher) });
     // Weights come into being with a first input.
-    layer.build(asMaps ? [null, null, null, shapes.student[2]] : [null, sizeOf(shapes.student)]);
+    layer.build(asMaps ? [null, null, null, shapes.student[2]!] : [null, sizeOf(shapes.student)]);
     return layer;
   },
   loss(batch) {

@@ -25,10 +25,10 @@ const softmax = (z: readonly number[], T: number): number[] => {
   return powers.map((value) => value / sum(powers));
 };
 const kl = (p: readonly number[], q: readonly number[]): number =>
-  sum(p.map((value, i) => value * Math.log(value / q[i])));
-const dot = (a: readonly number[], b: readonly number[]): number => sum(a.map((value, i) => value * b[i]));
+  sum(p.map((value, i) => value * Math.log(value / q[i]!)));
+const dot = (a: readonly number[], b: readonly number[]): number => sum(a.map((value, i) => value * b[i]!));
 const norm = (a: readonly number[]): number => Math.sqrt(dot(a, a));
-const minus = (a: readonly number[], b: readonly number[]): number[] => a.map((value, i) => value - b[i]);
+const minus = (a: readonly number[], b: readonly number[]): number[] => a.map((value, i) => value - b[i]!);
 const huber = (e: number): number => (Math.abs(e) < 1 ? 0.5 * e * e : Math.abs(e) - 0.5);
 
 interface Given {
@@ -85,7 +85,7 @@ describe('outputs', () => {
 
   test('kd is T²·KL', () => {
     expect(valueOf(knowledgeDistillation, { outputs: { student, teacher }, T: 3 })).toEqual(
-      close(teacher.map((t, i) => 9 * kl(softmax(t, 3), softmax(student[i], 3)))),
+      close(teacher.map((t, i) => 9 * kl(softmax(t, 3), softmax(student[i]!, 3)))),
     );
   });
 
@@ -94,7 +94,7 @@ describe('outputs', () => {
       const centred = z.map((value) => value - mean(z));
       return centred.map((value) => value / Math.sqrt(mean(centred.map((each) => each * each))));
     };
-    const expected = teacher.map((t, i) => 4 * kl(softmax(standard(t), 2), softmax(standard(student[i]), 2)));
+    const expected = teacher.map((t, i) => 4 * kl(softmax(standard(t), 2), softmax(standard(student[i]!), 2)));
     expect(valueOf(standardizedDistillation, { outputs: { student, teacher }, T: 2 })).toEqual(close(expected));
     const scaled = teacher.map((t, i) => t.map((value) => (i + 2) * value - 3));
     expect(valueOf(standardizedDistillation, { outputs: { student: scaled, teacher }, T: 2 })).toEqual(
@@ -118,15 +118,15 @@ describe('outputs', () => {
 
   test('logits is the mean squared difference, and what kd becomes at high temperature for logits of mean 0', () => {
     expect(valueOf(logitRegression, { outputs: { student, teacher } })).toEqual(
-      close(teacher.map((t, i) => mean(minus(student[i], t).map((d) => d * d)))),
+      close(teacher.map((t, i) => mean(minus(student[i]!, t).map((d) => d * d)))),
     );
     // Hinton et al. 2015, section 2.1: T²·KL → Σ (s − t)²/(2·classes).
     const centred = (rows: Matrix): Matrix => rows.map((row) => row.map((value) => value - mean(row)));
     const [s, t] = [centred(student), centred(teacher)];
     const high = 60;
-    const hot = s.map((_, i) => high * high * kl(softmax(t[i], high), softmax(s[i], high)));
+    const hot = s.map((_, i) => high * high * kl(softmax(t[i]!, high), softmax(s[i]!, high)));
     const limit = valueOf(logitRegression, { outputs: { student: s, teacher: t } });
-    hot.forEach((value, i) => expect(value / (limit[i] / 2)).toBeCloseTo(1, 1));
+    hot.forEach((value, i) => expect(value / (limit[i]! / 2)).toBeCloseTo(1, 1));
   });
 
   const decoupled = (
@@ -136,7 +136,7 @@ describe('outputs', () => {
     { a, b, T }: { a: number; b: number; T: number },
   ): number => {
     const [p, q] = [softmax(t, T), softmax(s, T)];
-    const two = (values: number[]): number[] => [values[target], 1 - values[target]];
+    const two = (values: number[]): number[] => [values[target]!, 1 - values[target]!];
     const others = (z: number[]): number[] =>
       softmax(
         z.filter((_, k) => k !== target),
@@ -147,7 +147,7 @@ describe('outputs', () => {
 
   test('dkd tells the target from the rest, and the rest among themselves', () => {
     const labels = [0, 3, 4, 1];
-    const expected = teacher.map((t, i) => decoupled(t, student[i], labels[i], { a: 1, b: 8, T: 4 }));
+    const expected = teacher.map((t, i) => decoupled(t, student[i]!, labels[i]!, { a: 1, b: 8, T: 4 }));
     expect(valueOf(decoupledDistillation(1, 8), { outputs: { student, teacher }, labels, T: 4 })).toEqual(
       close(expected, 3),
     );
@@ -156,9 +156,9 @@ describe('outputs', () => {
   test('dkd with weights 1 and 1 − p_target is kd (Zhao et al. 2022, equation 4)', () => {
     const label = 2;
     for (const [i, t] of teacher.entries()) {
-      const outputs = { student: [student[i]], teacher: [t] };
+      const outputs = { student: [student[i]!], teacher: [t] };
       const whole = valueOf(knowledgeDistillation, { outputs, T: 2 });
-      expect(valueOf(decoupledDistillation(1, 1 - softmax(t, 2)[label]), { outputs, labels: [label], T: 2 })).toEqual(
+      expect(valueOf(decoupledDistillation(1, 1 - softmax(t, 2)[label]!), { outputs, labels: [label], T: 2 })).toEqual(
         close(whole),
       );
     }
@@ -166,7 +166,7 @@ describe('outputs', () => {
 
   test('dkd takes the teacher’s choice for rows without a label, and for labels that the teacher does not know', () => {
     const choices = teacher.map((t) => t.indexOf(Math.max(...t)));
-    const expected = teacher.map((t, i) => decoupled(t, student[i], i === 1 ? 0 : choices[i], { a: 1, b: 2, T: 1 }));
+    const expected = teacher.map((t, i) => decoupled(t, student[i]!, i === 1 ? 0 : choices[i]!, { a: 1, b: 2, T: 1 }));
     const wider = student.map((row) => [...row, 7]);
     // The first row's label is a class of the student's own; the last two have none.
     expect(
@@ -209,7 +209,7 @@ describe('features', () => {
     const pooled = teacher.map((map) =>
       [0, 1].map((y) =>
         [0, 1].map((x) =>
-          [0, 1, 2].map((c) => mean([0, 1].flatMap((dy) => [0, 1].map((dx) => map[2 * y + dy][2 * x + dx][c])))),
+          [0, 1, 2].map((c) => mean([0, 1].flatMap((dy) => [0, 1].map((dx) => map[2 * y + dy]![2 * x + dx]![c]!)))),
         ),
       ),
     );
@@ -217,7 +217,7 @@ describe('features', () => {
       const energy = map.flat().map((channels) => mean(channels.map((value) => value * value)));
       return energy.map((value) => value / norm(energy));
     };
-    const expected = student.map((map, i) => mean(minus(attend(map), attend(pooled[i])).map((d) => d * d)));
+    const expected = student.map((map, i) => mean(minus(attend(map), attend(pooled[i]!)).map((d) => d * d)));
     expect(valueOf(attention, { features: { student: tf.tensor4d(student), teacher: tf.tensor4d(teacher) } })).toEqual(
       close(expected, 6),
     );
@@ -240,11 +240,11 @@ describe('features', () => {
           b +
           dot(
             row,
-            kernel.map((weights) => weights[k]),
+            kernel.map((weights) => weights[k]!),
           ),
       ),
     );
-    const expected = mapped.map((row, i) => mean(minus(row, teacher[i]).map((d) => d * d)));
+    const expected = mapped.map((row, i) => mean(minus(row, teacher[i]!).map((d) => d * d)));
     expect(valueOf(learning, { features: { student: tf.tensor2d(student), teacher: tf.tensor2d(teacher) } })).toEqual(
       close(expected),
     );
@@ -271,21 +271,21 @@ describe('relations', () => {
   const all = [0, 1, 2, 3, 4];
 
   const distances = (f: Matrix): Matrix => {
-    const raw = all.map((i) => all.map((j) => norm(minus(f[i], f[j]))));
+    const raw = all.map((i) => all.map((j) => norm(minus(f[i]!, f[j]!))));
     const positive = raw.flat().filter((d) => d > 0);
     return raw.map((row) => row.map((d) => d / mean(positive)));
   };
 
   test('rkd, distances', () => {
     const [s, t] = [distances(student), distances(teacher)];
-    const expected = 25 * mean(all.flatMap((i) => all.map((j) => huber(s[i][j] - t[i][j]))));
+    const expected = 25 * mean(all.flatMap((i) => all.map((j) => huber(s[i]![j]! - t[i]![j]!))));
     expect(valueOf(relational({ distance: 25, angle: 0 }), { features })).toEqual(close([expected]));
   });
 
   test('rkd, angles', () => {
     const unit = (a: number[]): number[] => (norm(a) > 0 ? a.map((value) => value / norm(a)) : a);
     const cosine = (f: Matrix, i: number, j: number, k: number): number =>
-      dot(unit(minus(f[i], f[j])), unit(minus(f[k], f[j])));
+      dot(unit(minus(f[i]!, f[j]!)), unit(minus(f[k]!, f[j]!)));
     const expected =
       50 *
       mean(
@@ -299,12 +299,12 @@ describe('relations', () => {
   test('pkt', () => {
     const affinities = (f: Matrix): Matrix =>
       all.map((i) => {
-        const row = all.map((j) => (dot(f[i], f[j]) / (norm(f[i]) * norm(f[j])) + 1) / 2);
+        const row = all.map((j) => (dot(f[i]!, f[j]!) / (norm(f[i]!) * norm(f[j]!)) + 1) / 2);
         return row.map((value) => value / sum(row));
       });
     const [s, t] = [affinities(student), affinities(teacher)];
     const expected = mean(
-      all.flatMap((i) => all.map((j) => (t[i][j] === 0 ? 0 : t[i][j] * Math.log(t[i][j] / s[i][j])))),
+      all.flatMap((i) => all.map((j) => (t[i]![j] === 0 ? 0 : t[i]![j]! * Math.log(t[i]![j]! / s[i]![j]!)))),
     );
     expect(valueOf(probabilisticTransfer, { features })).toEqual(close([expected], 6));
   });
@@ -312,11 +312,11 @@ describe('relations', () => {
   test('similarity', () => {
     const similarities = (f: Matrix): Matrix =>
       all.map((i) => {
-        const row = all.map((j) => dot(f[i], f[j]));
+        const row = all.map((j) => dot(f[i]!, f[j]!));
         return row.map((value) => value / norm(row));
       });
     const [s, t] = [similarities(student), similarities(teacher)];
-    const expected = sum(all.flatMap((i) => all.map((j) => (t[i][j] - s[i][j]) ** 2))) / 25;
+    const expected = sum(all.flatMap((i) => all.map((j) => (t[i]![j]! - s[i]![j]!) ** 2))) / 25;
     expect(valueOf(similarityPreserving, { features })).toEqual(close([expected], 6));
   });
 
@@ -338,7 +338,7 @@ describe('relations', () => {
               teacher: tf.tensor2d(f),
             },
           });
-          expect(Math.abs(value)).toBeLessThan(1e-4);
+          expect(Math.abs(value!)).toBeLessThan(1e-4);
         }),
         { numRuns: 20 },
       );

@@ -22,4 +22,4 @@ export const termSchema = z.discriminatedUnion(
 );
 export type TermConfig = z.output<typeof termSchema>;
 
-export const termOf = ({ name }: TermConfig): Term<TermConfig> => terms[name] as unknown as Term<TermConfig>;
+export const termOf = ({ name }: TermConfig): Term<TermConfig> => terms[name];
