@@ -7,6 +7,7 @@ import {
   lossOf,
   hashWords,
   slotsPerRank,
+  StillhouseError,
   sumSubtree,
   type Clock,
   type FlatLayout,
@@ -217,6 +218,8 @@ export class ToyEngine implements Engine {
   async adoptState(buffers: readonly NamedBuffer[]): Promise<void> {
     await this.#takeTime();
     const named = new Map(buffers.map(({ name, data }) => [name, data]));
+    if (named.get('weights')?.length !== this.#weights.length)
+      throw new StillhouseError('CHECKPOINT_CORRUPT', 'the state is that of another model');
     this.#weights.set(named.get('weights')!);
     this.#others.set(named.get('others')!);
     this.#velocity.set(named.get('velocity')!);

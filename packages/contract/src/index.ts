@@ -1,3 +1,6 @@
-// @stillhouse/contract: tests that every implementation of an interface must pass, for any test framework.
-export type { ContractTest } from './contract-test.js';
+// @stillhouse/contract: tests that every implementation of a port passes, free of any test framework.
+export type { ContractTest, Make } from './contract-test.js';
+export { engineContract, type EngineSubject } from './engine.js';
+export { runStoreContract, type RunStoreSubject } from './run-store.js';
 export { sourceContract, type SourceSubject } from './source.js';
+export { transportContract, type TransportSubject } from './transport.js';

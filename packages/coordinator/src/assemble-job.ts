@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   isTrained,
+  messageOf,
   planJob,
   StillhouseError,
   type Job,
@@ -20,11 +21,10 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
   try {
     return readFileSync(resolve(folder, path), 'utf8');
   } catch (cause) {
-    throw new StillhouseError(
-      code,
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause, next: 'Check the path: it is relative to the folder of the recipe.' },
-    );
+    throw new StillhouseError(code, `${path} cannot be read: ${messageOf(cause)}`, {
+      cause,
+      next: 'Check the path: it is relative to the folder of the recipe.',
+    });
   }
 }
 

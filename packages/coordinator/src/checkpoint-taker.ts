@@ -3,8 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import {
   encodeMessage,
   limits,
+  messageOf,
   StillhouseError,
-  toErrorRecord,
   type Clock,
   type CoordinatorEvent,
   type Link,
@@ -46,7 +46,7 @@ export class CheckpointTaker {
         stopWaiting: () => {},
       };
     } catch (error) {
-      this.dispatch({ type: 'checkpointFailed', id, reason: toErrorRecord(error).message });
+      this.dispatch({ type: 'checkpointFailed', id, reason: messageOf(error) });
       return;
     }
     worker?.send(...encodeMessage({ type: 'capture', id }));
@@ -73,7 +73,7 @@ export class CheckpointTaker {
       this.#forget();
       this.dispatch({ type: 'checkpointTaken', id: part.id, held: part.held, sha256, bytes: part.total });
     } catch (error) {
-      this.#fail(toErrorRecord(error).message);
+      this.#fail(messageOf(error));
     }
   }
 

@@ -1,5 +1,5 @@
 // The blocks of a run as its coordinator hands them out. A corrupt or missing block is prepared again from its sources.
-import { limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import type { BlockFolder, BlockSource } from '@stillhouse/datasets';
 
 export class RepairedBlocks implements BlockSource {
@@ -28,7 +28,7 @@ export class RepairedBlocks implements BlockSource {
       const bytes = await this.folder.read(hash);
       if (bytes) return bytes;
     } catch (error) {
-      why = toErrorRecord(error).message;
+      why = messageOf(error);
     }
     // Another request may have found the same block corrupt, and begun to repair it.
     if (!this.#repairing) {

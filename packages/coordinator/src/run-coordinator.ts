@@ -5,6 +5,7 @@ import {
   encodeMessage,
   initialCoordinatorState,
   limits,
+  messageOf,
   toErrorRecord,
   type Clock,
   type CoordinatorEvent,
@@ -169,8 +170,7 @@ class CoordinatorShell implements RunningCoordinator {
     try {
       work();
     } catch (error) {
-      if (!this.#unsaved.has(what))
-        this.options.onNotice({ type: 'notSaved', what, reason: toErrorRecord(error).message });
+      if (!this.#unsaved.has(what)) this.options.onNotice({ type: 'notSaved', what, reason: messageOf(error) });
       this.#unsaved.add(what);
       return false;
     }

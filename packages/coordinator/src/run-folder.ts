@@ -21,10 +21,11 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import {
+  messageOf,
   modelFiles,
   parseRunRecord,
-  storedNamesOf,
   StillhouseError,
+  storedNamesOf,
   type CheckpointRecord,
   type ExportedModel,
   type JournalRecord,
@@ -35,8 +36,6 @@ import { sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Numbers that are not finite become null. */
 const writeJson = (path: string, value: unknown, mode?: number): void =>
@@ -75,7 +74,7 @@ export class RunFolder implements RunStore {
       if (cause instanceof StillhouseError) throw cause;
       const code =
         existsSync(full) && (cause as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'OUT_EXISTS' : 'OUT_UNWRITABLE';
-      throw new StillhouseError(code, `${full} cannot be created: ${reasonOf(cause)}`, { cause });
+      throw new StillhouseError(code, `${full} cannot be created: ${messageOf(cause)}`, { cause });
     }
     return new RunFolder(full);
   }
@@ -128,7 +127,7 @@ export class RunFolder implements RunStore {
       return secretsSchema.parse(JSON.parse(this.#readText(file)));
     } catch (cause) {
       if (cause instanceof StillhouseError) throw cause;
-      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
+      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
     }
   }
 
@@ -267,7 +266,7 @@ export class RunFolder implements RunStore {
     try {
       return readFileSync(file, 'utf8');
     } catch (cause) {
-      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
+      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
     }
   }
 
@@ -275,7 +274,7 @@ export class RunFolder implements RunStore {
     try {
       return work();
     } catch (cause) {
-      throw new StillhouseError('OUT_UNWRITABLE', `${this.path} cannot be written: ${reasonOf(cause)}`, {
+      throw new StillhouseError('OUT_UNWRITABLE', `${this.path} cannot be written: ${messageOf(cause)}`, {
         cause,
         next: `Make room in ${dirname(this.path)}, or choose another folder with --out.`,
       });

@@ -1,7 +1,7 @@
 // The files of a pretrained model, by the format that its path shows.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
-import { StillhouseError, type ModelMetadata, type TeacherFiles } from '@stillhouse/core';
+import { messageOf, StillhouseError, type ModelMetadata, type TeacherFiles } from '@stillhouse/core';
 import type { StoredMetadata } from './metadata.js';
 
 export interface FoundTeacher {
@@ -55,7 +55,7 @@ export function findTeacher(path: string, folder: string): FoundTeacher {
   const failed = (what: string, cause: unknown): never => {
     throw new StillhouseError(
       'TEACHER_NOT_FOUND',
-      `${what} of the teacher ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${what} of the teacher ${path} cannot be read: ${messageOf(cause)}`,
       { cause },
     );
   };

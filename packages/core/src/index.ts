@@ -23,6 +23,7 @@ export {
   exitCodes,
   fromErrorRecord,
   invariant,
+  messageOf,
   StillhouseError,
   toErrorRecord,
   type ErrorRecord,

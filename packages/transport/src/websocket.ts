@@ -1,7 +1,7 @@
 // Links over WebSocket. They decide nothing; frames arrive and leave whole and in order.
 import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
-import { limits, StillhouseError, type Link, type Listener, type Transport } from '@stillhouse/core';
+import { limits, messageOf, StillhouseError, type Link, type Listener, type Transport } from '@stillhouse/core';
 
 const socketOptions = { perMessageDeflate: false, maxPayload: limits.frameBytes, skipUTF8Validation: true } as const;
 
@@ -113,7 +113,7 @@ export const webSocketTransport: Transport = {
       try {
         socket = new WebSocket(address, { ...socketOptions, generateMask, handshakeTimeout: limits.connectTimeoutMs });
       } catch (error) {
-        return reject(unreachable(error instanceof Error ? error.message : String(error)));
+        return reject(unreachable(messageOf(error)));
       }
       let upgrade: IncomingMessage | undefined;
       socket.once('upgrade', (response) => (upgrade = response));

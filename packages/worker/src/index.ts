@@ -1,7 +1,7 @@
 // @stillhouse/worker: engines, training step, peer mesh.
 // @stillhouse/worker/light exports what needs no TFJS.
-export { openBackend, openInferenceBackend } from './backend/backend.js';
-export type { BackendName } from './backend/names.js';
+export { openBackend, openInferenceBackend } from './backend/open-backend.js';
+export type { BackendName } from './backend/registry.js';
 export type { FetchBlock } from './block/fetch-block.js';
 export type { Capture, StateUploader } from './checkpoint/state-upload.js';
 export { openPretrained } from './distill/teacher/pretrained.js';

@@ -159,6 +159,9 @@ export function toErrorRecord(error: unknown): ErrorRecord {
   return { code: 'BUG', message: String(error) };
 }
 
+/** What something thrown says, of an Error or of anything else. */
+export const messageOf = (error: unknown): string => toErrorRecord(error).message;
+
 export function fromErrorRecord(record: ErrorRecord): Error {
   if (record.code !== 'BUG' && record.code in errorKinds)
     return new StillhouseError(record.code, record.message, {

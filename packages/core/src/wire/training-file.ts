@@ -1,7 +1,7 @@
 // The training state as bytes, for a peer that lags and for checkpoints: a safetensors file with the buffers of weights
 // and optimiser, and the small state in a separate tensor, as MessagePack so that no number changes.
 import { pack, unpack } from 'msgpackr';
-import { invariant, StillhouseError } from '../error/errors.js';
+import { invariant, messageOf, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { bytesOf, floatsOf, readSafetensors, safetensorsParts } from '../format/safetensors.js';
 import type { MeshFrame } from '../collective/frames.js';
@@ -44,7 +44,7 @@ export function readTraining(bytes: Uint8Array, what: string): { training: Train
       buffers: tensors.filter((tensor) => tensor !== small).map(({ name, data }) => ({ name, data: floatsOf(data) })),
     };
   } catch (cause) {
-    throw new StillhouseError('CHECKPOINT_CORRUPT', cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new StillhouseError('CHECKPOINT_CORRUPT', messageOf(cause), { cause });
   }
 }
 

@@ -4,7 +4,7 @@ import {
   decodeBlockQuestion,
   encodeMessage,
   limits,
-  toErrorRecord,
+  messageOf,
   type BlockAnswer,
   type BlockQuestion,
   type Clock,
@@ -71,7 +71,7 @@ export class PeerBlocks {
       try {
         ({ hash } = decodeBlockQuestion(frame));
       } catch (error) {
-        return link.close(toErrorRecord(error).message);
+        return link.close(messageOf(error));
       }
       void this.#read(hash).then((bytes) =>
         link.send(
@@ -90,7 +90,7 @@ export class PeerBlocks {
     try {
       return await this.options.cache?.read(hash);
     } catch (error) {
-      this.options.log(toErrorRecord(error).message);
+      this.options.log(messageOf(error));
       return undefined;
     }
   }
@@ -107,7 +107,7 @@ export class PeerBlocks {
             const answer = decodeBlockAnswer(frame);
             peer.waiting.get(answer.hash)?.(answer.type === 'block' ? answer.bytes : undefined);
           } catch (error) {
-            this.#drop(address, toErrorRecord(error).message);
+            this.#drop(address, messageOf(error));
           }
         });
         link.onClose(
@@ -115,7 +115,7 @@ export class PeerBlocks {
         );
         link.send(...encodeMessage({ token, blocks: true } satisfies MeshHello));
       },
-      (error: unknown) => this.#peers.get(address) === peer && this.#drop(address, toErrorRecord(error).message),
+      (error: unknown) => this.#peers.get(address) === peer && this.#drop(address, messageOf(error)),
     );
     return peer;
   }

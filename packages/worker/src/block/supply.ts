@@ -1,6 +1,7 @@
 // Where a worker's blocks come from: a folder that it shares with the coordinator, its own cache, another worker, the
 // coordinator. Each is verified by its hash; a corrupt block is named and fetched again.
-import { limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import pLimit from 'p-limit';
+import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import { sha256, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import type { BlockClient } from './client.js';
 import type { PeerBlocks } from './peers.js';
@@ -16,8 +17,8 @@ export interface BlockSupplyOptions {
 }
 
 export class BlockSupply {
-  #running = 0;
-  readonly #queue: (() => void)[] = [];
+  /** A few at a time, in the order in which they are requested. */
+  readonly #limit = pLimit(limits.blocksAtOnce);
   readonly #fetching = new Map<string, Promise<Uint8Array>>();
 
   /** How many blocks came from each kind of place. */
@@ -32,26 +33,14 @@ export class BlockSupply {
   fetch(hash: string): Promise<Uint8Array> {
     let bytes = this.#fetching.get(hash);
     if (!bytes) {
-      bytes = this.#fetch(hash).finally(() => this.#fetching.delete(hash));
+      bytes = this.#limit(() => this.#fetch(hash)).finally(() => this.#fetching.delete(hash));
       this.#fetching.set(hash, bytes);
     }
     return bytes;
   }
 
   async #fetch(hash: string): Promise<Uint8Array> {
-    await this.#turn();
-    try {
-      return (await this.#fromDisk(hash)) ?? (await this.#fromNetwork(hash));
-    } finally {
-      this.#running -= 1;
-      this.#queue.shift()?.();
-    }
-  }
-
-  /** A few at a time, in the order in which they are requested. */
-  async #turn(): Promise<void> {
-    if (this.#running >= limits.blocksAtOnce) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    this.#running += 1;
+    return (await this.#fromDisk(hash)) ?? this.#fromNetwork(hash);
   }
 
   async #fromDisk(hash: string): Promise<Uint8Array | undefined> {
@@ -62,7 +51,7 @@ export class BlockSupply {
         this.counts.disk += 1;
         return bytes;
       } catch (error) {
-        this.options.log(`${toErrorRecord(error).message}; it is fetched again`);
+        this.options.log(`${messageOf(error)}; it is fetched again`);
       }
     }
     return undefined;

@@ -1,7 +1,7 @@
 // Copies training states for checkpoints, and sends the copies to the coordinator over separate links, part by part as it
 // asks for them. It may run in a separate thread if the buffers are in shared memory, as it does for `stillhouse worker`.
 import type { Link, Transport } from '@stillhouse/core';
-import { decodeToWorker, encodeMessage, type Held } from '@stillhouse/core';
+import { decodeToWorker, encodeMessage, messageOf, type Held } from '@stillhouse/core';
 import { lengthOf, partAt } from '@stillhouse/core';
 
 /** The checkpoint that the coordinator asked for, and the coordinator's address. */
@@ -44,7 +44,7 @@ export class StateUpload implements StateUploader {
     const number = this.#newest;
     this.#copies = copyInto(this.#copies, capture.parts);
     this.#send(capture, number).catch((error: unknown) =>
-      this.log(`a checkpoint could not be sent: ${error instanceof Error ? error.message : String(error)}`),
+      this.log(`a checkpoint could not be sent: ${messageOf(error)}`),
     );
   }
 

@@ -19,7 +19,7 @@ import {
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';
-import type { BackendName } from '../backend/names.js';
+import type { BackendName } from '../backend/registry.js';
 import type { Engine } from './engine.js';
 import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 

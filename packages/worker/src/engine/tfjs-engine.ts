@@ -15,8 +15,8 @@ import {
   type PhaseName,
 } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
-import { openBackend, type Backend } from '../backend/backend.js';
-import type { BackendName } from '../backend/names.js';
+import { openBackend, type Backend } from '../backend/open-backend.js';
+import type { BackendName } from '../backend/registry.js';
 import type { FetchBlock } from '../block/fetch-block.js';
 import { calibrate } from '../distill/teacher/calibrate.js';
 import { correctBiases } from '../distill/teacher/correct-biases.js';

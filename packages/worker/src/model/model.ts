@@ -1,7 +1,7 @@
 // From the recipe's model to a tf.LayersModel: a short list of layers, a TFJS topology, or a module's function.
 // The initial weights are a function of the seed, however the model is described.
 import * as tf from '@tensorflow/tfjs';
-import { StillhouseError, type LayerConfig, type LossFacts, type ModelConfig } from '@stillhouse/core';
+import { messageOf, StillhouseError, type LayerConfig, type LossFacts, type ModelConfig } from '@stillhouse/core';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
 export interface ModelSpec {
@@ -18,7 +18,7 @@ export interface ModelSpec {
 
 type Options = Record<string, unknown>;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0];
+const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0];
 
 const activationOf = (layer: { activation?: string | undefined }): Options =>
   layer.activation ? { activation: layer.activation } : {};
@@ -76,7 +76,7 @@ function fromLayers(layers: readonly LayerConfig[], spec: ModelSpec): tf.LayersM
       // Explicit names: TFJS would count over all models of a process.
       model.add(layerOf(layer, { name: `${kind}_${count}`, ...(i === 0 ? { inputShape: [...spec.inputShape] } : {}) }));
     } catch (cause) {
-      throw new StillhouseError('MODEL_INVALID', `${spec.part}.model.layers[${i}] (${kind}): ${messageOf(cause)}`, {
+      throw new StillhouseError('MODEL_INVALID', `${spec.part}.model.layers[${i}] (${kind}): ${firstLineOf(cause)}`, {
         cause,
       });
     }
@@ -89,7 +89,7 @@ async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersMod
   try {
     topology = JSON.parse(spec.asset!) as Record<string, unknown>;
   } catch (cause) {
-    throw new StillhouseError('MODEL_INVALID', `${file} is not JSON: ${messageOf(cause)}`, { cause });
+    throw new StillhouseError('MODEL_INVALID', `${file} is not JSON: ${firstLineOf(cause)}`, { cause });
   }
   try {
     // Only the topology of a model.json is used: its weights come from another training.
@@ -100,7 +100,7 @@ async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersMod
   } catch (cause) {
     throw new StillhouseError(
       'MODEL_INVALID',
-      `${file} is not the topology of a TFJS LayersModel: ${messageOf(cause)}`,
+      `${file} is not the topology of a TFJS LayersModel: ${firstLineOf(cause)}`,
       { cause },
     );
   }
@@ -117,7 +117,7 @@ async function fromModule(spec: ModelSpec, config: { module: string; export: str
       unknown
     >;
   } catch (cause) {
-    return fail(messageOf(cause), cause);
+    return fail(firstLineOf(cause), cause);
   }
   const build = exported[config.export];
   if (typeof build !== 'function') return fail(`its export ${config.export} is not a function`);
@@ -126,7 +126,7 @@ async function fromModule(spec: ModelSpec, config: { module: string; export: str
   try {
     model = withSeededRandom([spec.seed], () => (build as (context: unknown) => unknown)(context));
   } catch (cause) {
-    return fail(messageOf(cause), cause);
+    return fail(firstLineOf(cause), cause);
   }
   if (!(model instanceof tf.LayersModel))
     return fail(

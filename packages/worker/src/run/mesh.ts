@@ -4,8 +4,8 @@ import {
   decodeMeshHello,
   encodeFrame,
   encodeMessage,
+  messageOf,
   StillhouseError,
-  toErrorRecord,
   type Link,
   type Listener,
   type Membership,
@@ -102,7 +102,7 @@ export class Mesh {
     try {
       link = await this.transport.connect(address);
     } catch (cause) {
-      lost(true, toErrorRecord(cause).message);
+      lost(true, messageOf(cause));
       return new Promise(() => {});
     }
     links.incoming.push(link);
@@ -149,7 +149,7 @@ export class Mesh {
         if (hello.token !== this.token)
           throw new StillhouseError('TOKEN_REJECTED', 'the token between workers is not the one of this run');
       } catch (error) {
-        link.close(error instanceof Error ? error.message : String(error));
+        link.close(messageOf(error));
         return;
       }
       if ('blocks' in hello) return this.onBlockLink(link);

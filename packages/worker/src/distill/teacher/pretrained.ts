@@ -7,6 +7,7 @@ import {
   isTrained,
   learnsFromOutputs,
   lossOf,
+  messageOf,
   StillhouseError,
   type Job,
   type PretrainedTeacherConfig,
@@ -85,11 +86,10 @@ async function load(
         cause,
         next: cause.next,
       });
-    throw new StillhouseError(
-      'MODEL_INVALID',
-      `the teacher ${path} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause, next: hints[format] },
-    );
+    throw new StillhouseError('MODEL_INVALID', `the teacher ${path} cannot be loaded: ${messageOf(cause)}`, {
+      cause,
+      next: hints[format],
+    });
   });
   const answer = await answerToZeros(teacher, path, job);
   if (!learnsFromOutputs(job.recipe.distill!)) return teacher;
@@ -148,7 +148,7 @@ async function answerToZeros(
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError(
       'TEACHER_UNLIKE',
-      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
+      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ${messageOf(cause).split('\n')[0]}`,
       { cause },
     );
   } finally {

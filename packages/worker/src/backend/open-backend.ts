@@ -1,0 +1,100 @@
+// Which backend a job is trained on. A probe trains one zero row of each of the job's models, so that a missing kernel is
+// found before the run, and `auto` can take the fastest backend that trains everything.
+import * as tf from '@tensorflow/tfjs';
+import { StillhouseError } from '@stillhouse/core';
+import { visibleGpus } from '@stillhouse/native';
+import type { BackendKind } from './backend.js';
+import { backends, concreteBackendNames, type BackendName, type ConcreteBackendName } from './registry.js';
+
+/** The backend that this process computes with. */
+export interface Backend {
+  readonly name: ConcreteBackendName;
+  /** Equal fingerprints promise equal bits: engine, version, device, threads, and the V8 that computes Math functions. */
+  readonly fingerprint: string;
+  /** Why this one, for people. */
+  readonly reason: string;
+}
+
+/** Trains one row of every model of the job; throws where it cannot. */
+export type Probe = () => Promise<void>;
+
+type Opened = Pick<Backend, 'name' | 'fingerprint'>;
+
+/** Makes a backend the one that TFJS uses; returns its fingerprint. */
+async function activate(name: ConcreteBackendName, threads: number): Promise<string> {
+  tf.enableProdMode();
+  const backend = await backends[name]();
+  const engine = await backend.register(threads);
+  if (!(await tf.setBackend(name)))
+    throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
+  return `${engine} v8=${process.versions.v8}`;
+}
+
+/** The kernel that a backend turned out not to have, from TFJS's own message. */
+function missingKernel(error: unknown): string | undefined {
+  return error instanceof Error ? /Kernel '(\w+)' not registered/.exec(error.message)?.[1] : undefined;
+}
+
+/** The backend, or why it cannot train the job. */
+async function tryToOpen(
+  name: ConcreteBackendName,
+  { threads, probe }: { threads: number; probe: Probe },
+): Promise<Opened | string> {
+  const fingerprint = await activate(name, threads);
+  try {
+    await probe();
+    return { name, fingerprint };
+  } catch (error) {
+    const kernel = missingKernel(error);
+    if (kernel === undefined) throw error;
+    return `${name} has no kernel ${kernel}`;
+  }
+}
+
+/** What would make an idle GPU of NVIDIA compute. */
+function unusedGpu(backend: BackendKind): string[] {
+  if (backend.isOnGpu()) return [];
+  const [gpu] = visibleGpus(process.env);
+  return gpu ? [`the ${gpu.name} is not used (\`stillhouse backend install tensorflow --cuda\`)`] : [];
+}
+
+const untrainable = (reasons: string): StillhouseError =>
+  new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${reasons}`);
+
+async function openFastest(options: { threads: number; probe: Probe }): Promise<Backend> {
+  const obstacles: string[] = [];
+  for (const name of concreteBackendNames) {
+    try {
+      const backend = await backends[name]();
+      const opened = (await backend.obstacle()) ?? (await tryToOpen(name, options));
+      if (typeof opened !== 'string') {
+        const reason = ['the fastest here that trains every model of the recipe', ...obstacles, ...unusedGpu(backend)];
+        return { ...opened, reason: reason.join('; ') };
+      }
+      obstacles.push(opened);
+    } catch (error) {
+      if (!(error instanceof StillhouseError) || error.code !== 'BACKEND_UNAVAILABLE') throw error;
+      obstacles.push(error.message);
+    }
+  }
+  throw untrainable(obstacles.join('; '));
+}
+
+/**
+ * @param options.threads engine threads per rank, which are the job's
+ * @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, and what the probe throws
+ */
+export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
+  if (wanted === 'auto') return openFastest(options);
+  const opened = await tryToOpen(wanted, options);
+  if (typeof opened === 'string') throw untrainable(opened);
+  return { ...opened, reason: 'asked for' };
+}
+
+/**
+ * A backend for inference alone, without a job to probe; `auto` is wasm.
+ * @throws StillhouseError BACKEND_UNAVAILABLE
+ */
+export async function openInferenceBackend(wanted: BackendName): Promise<void> {
+  await activate(wanted === 'auto' ? 'wasm' : wanted, 1);
+}

@@ -1,0 +1,17 @@
+// TensorFlow's own kernels, from the library in the user's cache.
+import { installedEngines } from '@stillhouse/native';
+import { loadTensorflow, registerReluGradient } from '@stillhouse/native/engines';
+import type { BackendKind } from './backend.js';
+
+export const tensorflow: BackendKind = {
+  async obstacle() {
+    if (installedEngines(process.env, 'tensorflow').length > 0) return undefined;
+    return 'tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`)';
+  },
+  async register(threads) {
+    const fingerprint = loadTensorflow(threads);
+    registerReluGradient();
+    return fingerprint;
+  },
+  isOnGpu: () => installedEngines(process.env, 'tensorflow')[0]?.manifest.cuda ?? false,
+};
