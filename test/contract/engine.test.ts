@@ -1,4 +1,5 @@
 // The contract of engines: TFJS on every backend that this machine has, and the simulation's toy.
+import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { engineContract } from '@stillhouse/contract';
 import { hashName, parseRecipe, phaseOf, randomStream, type Job } from '@stillhouse/core';
@@ -8,6 +9,11 @@ import { systemClock } from '@stillhouse/transport';
 import { tfjsEngine, type BackendName } from '@stillhouse/worker';
 import { ToyEngine } from '../simulation/toy-engine.js';
 import { runContract } from './contract.js';
+
+// Engines that a user has installed must not change what is tested; this one was installed for tests.
+process.env['STILLHOUSE_CACHE'] = fileURLToPath(
+  new URL('../../node_modules/.cache/stillhouse-native', import.meta.url),
+);
 
 const rows = 23;
 const blocks = new Map<string, Uint8Array>();

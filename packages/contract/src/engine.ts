@@ -80,7 +80,7 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
     const hashes = [];
     for (let times = 0; times < 2; times++) {
       const [sum] = await engine.compute(taskOf(phase, 0, whole(phase)));
-      hashes.push(hashOf(sum!));
+      hashes.push(hashOf(sum));
     }
     equal(hashes[0], hashes[1]);
   },
@@ -88,8 +88,8 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
   async 'subtrees that are summed apart add up to the bits of all ranks in one'({ engine, phase }) {
     const { flatGradient } = await engine.build(phase, undefined);
     const [left, right] = await engine.compute(taskOf(phase, 0, halves(phase)));
-    const sum = left!.slice();
-    addInto(sum, right!);
+    const sum = left.slice();
+    addInto(sum, right);
     const [all] = await engine.compute(taskOf(phase, 0, whole(phase), true));
     ok(all === flatGradient, 'in place, the sum is the gradient that the optimiser takes');
     equal(hashOf(sum), hashOf(all));

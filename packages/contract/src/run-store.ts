@@ -9,7 +9,7 @@ export interface RunStoreSubject {
   /** Of a run that has just begun. */
   readonly store: RunStore;
   /** The journal's text, as a coordinator that comes after reads it. */
-  journal(): string;
+  readonly journal: () => string;
   close?(): Promise<void>;
 }
 
