@@ -137,7 +137,7 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'checkpoints are not verified',
     file: 'packages/coordinator/src/run-coordinator.ts',
-    find: "if (checkpoint && (!bytes || createHash('sha256').update(bytes).digest('hex') !== hash)) {",
+    find: 'if (checkpoint && (!bytes || sha256(bytes) !== hash)) {',
     replace: 'if (checkpoint && !bytes) {',
   },
   {
