@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { parseRecipe, type RecipeInput } from '@stillhouse/core';
+import { parseRecipe, sourceKeyOf, sourceKeys, type RecipeInput } from '@stillhouse/core';
 import { writeFixtures } from '../fixtures.js';
 import { canHide, hiding, Scratch } from './cli.js';
 
@@ -37,9 +37,8 @@ describe('the recipes of docs/data.md', () => {
   });
 
   test('there is one for each source that the schema knows', () => {
-    const kinds = ['csv', 'parquet', 'jsonl', 'sql', 'npy', 'npz', 'idx', 'images', 'tfrecord', 'module', 'generator'];
-    const used = documented.flatMap(({ recipe }) => Object.keys(parseRecipe(recipe).data.large));
-    expect(kinds.filter((kind) => !used.includes(kind))).toEqual([]);
+    const used = documented.flatMap(({ recipe }) => sourceKeyOf(parseRecipe(recipe).data.large));
+    expect(sourceKeys.filter((kind) => !used.includes(kind))).toEqual([]);
   });
 });
 
@@ -168,7 +167,7 @@ describe('stillhouse data prepare', () => {
     const refused = await scratch.run(['run', path, '--out', scratch.out()]);
     expect([refused.code, refused.stderr]).toEqual([
       2,
-      expect.stringMatching(/DATA_CHANGED: .*big\.csv is not what it was/),
+      expect.stringMatching(/DATA_CHANGED: .*big\.csv has changed since/),
     ]);
     expect((await scratch.run(['data', 'prepare', path, '--again'])).stdout).toMatch(/large +2,001/);
     const { record } = await scratch.train(path, ['--backend', 'cpu']);

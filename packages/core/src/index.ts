@@ -158,6 +158,7 @@ export {
   isMix,
   plainSourcesOf,
   sourceKeyOf,
+  sourceKeys,
   type PlainSourceConfig,
   type SourceConfig,
   type SourceConfigOf,

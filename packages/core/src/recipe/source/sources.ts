@@ -55,10 +55,11 @@ export type SourceKey = keyof typeof definitions | 'mix';
 /** The config of one kind of source. */
 export type SourceConfigOf<Key extends SourceKey> = Extract<SourceConfig, Readonly<Record<Key, unknown>>>;
 
-const keys: readonly SourceKey[] = ['mix', ...(Object.keys(definitions) as (keyof typeof definitions)[])];
+/** Every kind of source. */
+export const sourceKeys: readonly SourceKey[] = ['mix', ...(Object.keys(definitions) as (keyof typeof definitions)[])];
 
 /** The kind of source of a config. */
-export const sourceKeyOf = (config: SourceConfig | SourceInput): SourceKey => keys.find((key) => key in config)!;
+export const sourceKeyOf = (config: SourceConfig | SourceInput): SourceKey => sourceKeys.find((key) => key in config)!;
 
 export const isMix = (config: SourceConfig): config is SourceConfigOf<'mix'> => 'mix' in config;
 
