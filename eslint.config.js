@@ -50,8 +50,8 @@ export default tseslint.config(
   forbid(['packages/*/src/**/*.ts'], [deep]),
   {
     files: ['packages/stillhouse/src/**/*.ts', 'packages/cli/src/**/*.ts'],
-    // It is a process of its own that trains.
-    ignores: ['packages/stillhouse/src/tune/trial-process.ts'],
+    // These are processes of their own that train.
+    ignores: ['packages/stillhouse/src/tune/trial-process.ts', 'packages/stillhouse/src/run/worker-process.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -135,6 +135,21 @@ export default tseslint.config(
         message: 'Coordinator and worker never import each other; both get their transport as an argument.',
       },
     ],
+  ),
+  forbid(
+    ['packages/cli/src/**/*.ts'],
+    [
+      deep,
+      {
+        group: ['@stillhouse/*'],
+        message:
+          'The command line only parses and prints: what it does is a function of the library that anybody can call.',
+      },
+    ],
+  ),
+  forbid(
+    ['packages/stillhouse/src/**/*.ts'],
+    [deep, { group: ['@stillhouse/cli', 'stillhouse'], message: 'The library knows no command line (ADR 15).' }],
   ),
   {
     files: ['**/*.test.ts', 'test/**/*.ts'],

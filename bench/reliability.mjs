@@ -25,6 +25,7 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const main = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
+const workerProcess = fileURLToPath(new URL('../packages/stillhouse/dist/run/worker-process.js', import.meta.url));
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const folder = mkdtempSync(join(tmpdir(), 'stillhouse-reliability-'));
 const env = { ...process.env, STILLHOUSE_TOKEN: 'secret' };
@@ -85,11 +86,8 @@ class Cluster {
   join() {
     // Without the process that watches it, so that a signal reaches the worker itself.
     const log = join(folder, `worker-${count++}.log`);
-    const child = spawn(
-      process.execPath,
-      [main, 'worker', '--coordinator', this.address, '--backend', values.backend, '--child', '--log', log],
-      { env, stdio: 'ignore' },
-    );
+    const settings = { coordinators: [this.address], backend: values.backend, logFile: log };
+    const child = spawn(process.execPath, [workerProcess, JSON.stringify(settings)], { env, stdio: 'ignore' });
     this.workers.push({ child, log });
     return this.workers.at(-1);
   }

@@ -403,7 +403,7 @@ test.skipIf(!disk)(
     // Lines may still fit into a page that their file has begun; a model does not, and training has come to its end by then.
     await cluster.coordinator.told(/warning: the model could not be written, training goes on: .*(ENOSPC|no space)/);
     rmSync(filler);
-    await cluster.coordinator.told(/warning: the model is written again/);
+    await cluster.coordinator.told(/warning: the model can be written again/);
     const record = await cluster.finish();
     expect(hashesOf(record)).toEqual(await undisturbed(recipes['dense']));
     expect(record.incidents.some(({ what }) => what.includes('could not be written'))).toBe(true);

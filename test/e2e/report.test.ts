@@ -129,7 +129,7 @@ test('models in fewer bits: files that open, their errors, and the front of thos
 test('without its data a report says what it is without', async () => {
   rmSync(csv);
   const { html, stderr } = await reportOf(classified);
-  expect(stderr).toContain('warning: the report is without what needs the test rows');
+  expect(stderr).toContain('warning: the report lacks what needs the test rows');
   expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Tuning', 'How to reproduce it']);
   expect(html).toContain('Without what needs the test rows');
 });

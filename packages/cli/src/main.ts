@@ -1,6 +1,6 @@
 // The command line. A user's error prints a code, a sentence and what to do next; a bug prints a stack.
 import { Command, CommanderError } from 'commander';
-import { exitCodes, StillhouseError } from '@stillhouse/core';
+import { exitCodes, StillhouseError, version } from 'stillhouse';
 import { addBackend, addDoctor } from './commands/backend.js';
 import { addCompress } from './commands/compress.js';
 import { addCoordinator } from './commands/coordinator.js';
@@ -13,9 +13,8 @@ import { addRun } from './commands/run.js';
 import { addSchema } from './commands/schema.js';
 import { addStatus } from './commands/status.js';
 import { addSweep } from './commands/sweep.js';
-import { tellLine } from './commands/terminal.js';
 import { addWorker } from './commands/worker.js';
-import { version } from 'stillhouse';
+import { reportLine } from './terminal.js';
 
 function createProgram(): Command {
   const program = new Command('stillhouse')
@@ -56,12 +55,12 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 som
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;
   if (error instanceof StillhouseError) {
-    tellLine(
+    reportLine(
       `stillhouse: ${error.code}: ${error.message}\n  ${error.next}${error.remoteStack === undefined ? '' : `\n${error.remoteStack}`}`,
     );
     return error.exitCode;
   }
-  tellLine(`stillhouse: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  reportLine(`stillhouse: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return exitCodes.bug;
 }
 

@@ -1,16 +1,15 @@
-// How a run is told: a bar with rate and time left on a terminal, plain lines elsewhere. Both go to standard error.
+// How a run is shown: a bar with rate and time left on a terminal, plain lines elsewhere. Both go to standard error.
 import { SingleBar } from 'cli-progress';
 import {
-  phaseOf,
-  stepsPerEpoch,
-  totalSteps,
+  formatMetric,
+  incidentOf,
+  phasePlan,
+  shownMetrics,
   type CoordinatorNotice,
   type Job,
-  type Phase,
   type PhaseName,
-} from '@stillhouse/core';
-import { incidentOf } from '@stillhouse/coordinator';
-import { formatMetric, shownMetrics } from 'stillhouse';
+  type PhasePlan,
+} from 'stillhouse';
 
 export interface Progress {
   /** @param job with the numbers that a search has chosen, once it has */
@@ -27,7 +26,7 @@ export interface ProgressTarget {
 
 const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', baseline: 'student baseline' };
 
-/** Lines that are worth telling anywhere. */
+/** Lines that are worth a line anywhere. */
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
     case 'joined':
@@ -37,16 +36,16 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
     case 'left':
       return `worker ${notice.workerId} left: ${notice.reason || 'its connection closed'}`;
     case 'phaseAssigned': {
-      const { schedule } = phaseOf(job, notice.phase);
+      const plan = phasePlan(job, notice.phase);
       const holders = notice.members.filter(({ ranks }) => ranks.hi > ranks.lo).length;
       const workers = `${holders} ${holders === 1 ? 'worker' : 'workers'}`;
       if (notice.ops > 0) return `${titles[notice.phase]}: goes on ${notice.reason}, ${workers}`;
       const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
       const where =
         notice.phase === 'teacher'
-          ? `${schedule.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
+          ? `${plan.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
           : 'on one node';
-      return `${titles[notice.phase]}: ${schedule.rowCount.toLocaleString('en-US')} rows, ${schedule.epochs} epochs of ${stepsPerEpoch(schedule)} steps, ${where}`;
+      return `${titles[notice.phase]}: ${plan.rows.toLocaleString('en-US')} rows, ${plan.epochs} epochs of ${plan.stepsPerEpoch} steps, ${where}`;
     }
     case 'waiting':
       return `waiting for ${notice.reason}`;
@@ -69,7 +68,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       return `tuned: ${chosen}: ${metric} ${formatMetric(metric, mean)} ± ${standardError.toPrecision(2)} on ${folds} folds; ${trials.length} trials, ${trainings} trainings`;
     }
     case 'savedAgain':
-      return `warning: ${notice.what} is written again`;
+      return `warning: ${notice.what} can be written again`;
     case 'phaseDone':
       return `${titles[notice.record.phase]}: ${notice.record.stopped}, ${Math.round(notice.record.samplesPerSecond).toLocaleString('en-US')} rows/s, weights ${notice.record.weightsSha256.slice(0, 16)}`;
     default:
@@ -79,7 +78,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
 
 function epochLine(notice: CoordinatorNotice & { type: 'epoch' }, job: Job): string {
   const { record, phase } = notice;
-  const { epochs } = phaseOf(job, phase).schedule;
+  const { epochs } = phasePlan(job, phase);
   const watched =
     record.validation &&
     shownMetrics(job.recipe).map((name) => `validation ${name} ${formatMetric(name, record.validation![name])}`);
@@ -110,7 +109,7 @@ class PlainProgress implements Progress {
         () => `tuning: ${notice.what}, ${notice.done} of ${notice.planned} trainings`,
       );
     if (notice.type === 'epoch')
-      this.#now(notice.record.epoch + 1 === phaseOf(job, notice.phase).schedule.epochs, () => epochLine(notice, job));
+      this.#now(notice.record.epoch + 1 === phasePlan(job, notice.phase).epochs, () => epochLine(notice, job));
   }
 
   #now(isLast: boolean, text: () => string): void {
@@ -124,7 +123,7 @@ class PlainProgress implements Progress {
 
 class BarProgress implements Progress {
   #bar: SingleBar | undefined;
-  #phase: Phase | undefined;
+  #plan: PhasePlan | undefined;
   #startedMs = 0;
 
   constructor(private readonly target: ProgressTarget) {}
@@ -134,8 +133,8 @@ class BarProgress implements Progress {
     if (notice.type === 'tuning') this.#tuning(notice);
     if (notice.type === 'tuned') this.stop();
     if (notice.type === 'progress') this.#update(notice.step, notice.loss);
-    if (notice.type === 'epoch' && this.#phase)
-      this.#update((notice.record.epoch + 1) * stepsPerEpoch(this.#phase.schedule), notice.record.trainLoss);
+    if (notice.type === 'epoch' && this.#plan)
+      this.#update((notice.record.epoch + 1) * this.#plan.stepsPerEpoch, notice.record.trainLoss);
     if (notice.type === 'phaseDone') this.stop();
     const text = lineOf(notice, job);
     if (text) this.target.line(text);
@@ -160,7 +159,7 @@ class BarProgress implements Progress {
   }
 
   #start(name: PhaseName, job: Job): void {
-    this.#phase = phaseOf(job, name);
+    this.#plan = phasePlan(job, name);
     this.#bar = new SingleBar({
       format: `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA {eta_formatted}`,
       stream: this.target.stream,
@@ -168,12 +167,12 @@ class BarProgress implements Progress {
       etaBuffer: 50,
     });
     this.#startedMs = performance.now();
-    this.#bar.start(totalSteps(this.#phase.schedule), 0, { rows: 0, rate: '-', loss: '-' });
+    this.#bar.start(this.#plan.steps, 0, { rows: 0, rate: '-', loss: '-' });
   }
 
   #update(step: number, loss: number): void {
-    if (!this.#bar || !this.#phase) return;
-    const rows = step * this.#phase.schedule.batch;
+    if (!this.#bar || !this.#plan) return;
+    const rows = step * this.#plan.batch;
     const seconds = Math.max(1e-3, (performance.now() - this.#startedMs) / 1000);
     this.#bar.update(step, {
       rows: rows.toLocaleString('en-US'),

@@ -2,12 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError, teacherTestOf, type Metrics } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
-import { KeptRuns } from './runs/kept-runs.js';
-import type { RecipeFile } from './run/recipe-file.js';
+import type { BackendName } from '@stillhouse/worker/light';
+import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
+import { defaultWorkers } from './run/worker-places.js';
+import { RunCache } from './runs/run-cache.js';
 import { folderOf, taughtBy } from './sweep/cells.js';
 
 export interface Generation {
+  /** Counted from 1. */
   readonly generation: number;
   readonly folder: string;
   /** Test metrics; the teacher's where the student learns from its outputs. */
@@ -16,46 +18,46 @@ export interface Generation {
   readonly baseline: Metrics;
 }
 
-export interface GenerationsOptions {
-  readonly file: RecipeFile;
-  readonly count: number;
-  readonly out: string;
-  readonly backend: BackendName;
-  readonly workers: number;
-  readonly signal: AbortSignal;
-  readonly tell: (generation: Generation) => void;
+export interface GenerationsOptions extends RecipeOptions {
+  /** Generations, the first with the recipe's own teacher; 3 by default. */
+  readonly count?: number | undefined;
+  /** Folder of the runs; those that it holds already are not run again. `generations` by default. */
+  readonly out?: string | undefined;
+  readonly backend?: BackendName | undefined;
+  /** Worker processes; 2 by default. */
+  readonly workers?: number | undefined;
+  readonly onGeneration?: ((generation: Generation) => void) | undefined;
+  /** Ends the run that is going on, with INTERRUPTED. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Runs the recipe, and then as often again with the student of the run before as its teacher and the next seed. Runs that
- * are done already are kept; generations.json has them all.
+ * are done already are kept; generations.json in the folder has them all.
  * @throws StillhouseError RECIPE_…, and what a run throws
  */
-export async function generations({
-  file: { recipe: first, folder: recipeFolder },
-  count,
-  out,
-  tell,
-  ...options
-}: GenerationsOptions): Promise<Generation[]> {
+export async function generations(source: RecipeSource, options: GenerationsOptions = {}): Promise<Generation[]> {
+  const { count = 3, out = 'generations', backend = 'auto', workers = defaultWorkers, signal } = options;
+  const { recipe: first, folder: recipeFolder } = await loadRecipe(source, options);
   if (!first.student)
     throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
   mkdirSync(out, { recursive: true });
-  const runs = new KeptRuns(options);
+  const runs = new RunCache({ backend, signal });
   const done: Generation[] = [];
   let recipe = first;
   for (let generation = 1; generation <= count; generation++) {
     const folder = resolve(out, `${generation}-${folderOf(recipe)}`);
-    const record = await runs.run({ recipe, folder: recipeFolder }, folder, options.workers);
+    const record = await runs.run({ recipe, folder: recipeFolder }, folder, workers);
     const teacher = teacherTestOf(record);
-    done.push({
+    const tested = {
       generation,
       folder,
       ...(teacher ? { teacher } : {}),
       student: record.student!.test as Metrics,
       baseline: record.baseline!.test as Metrics,
-    });
-    tell(done.at(-1)!);
+    };
+    done.push(tested);
+    options.onGeneration?.(tested);
     recipe = { ...taughtBy(first, join(folder, 'student')), seed: (first.seed + generation) % 2 ** 32 };
   }
   writeFileSync(join(out, 'generations.json'), `${JSON.stringify(done, null, 2)}\n`);

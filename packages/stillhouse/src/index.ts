@@ -1,14 +1,17 @@
-// stillhouse as a library: typed recipes, and the main job in one call.
+// stillhouse as a library: everything that the command line does, as typed functions.
+
+// Recipes.
 export {
   defineRecipe,
   parseRecipe,
   recipeJsonSchema,
   runJsonSchema,
-  StillhouseError,
   type Recipe,
   type RecipeInput,
-  type RunRecord,
 } from '@stillhouse/core';
+export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
+
+// Kinds that a module of the user's defines.
 export {
   defineSource,
   type Chunk,
@@ -20,26 +23,68 @@ export {
   type SourceKind,
   type SourceOptions,
 } from '@stillhouse/datasets';
-export { resume, run, type RunOptions, type RunResult } from './run/run.js';
-export { loadRecipe } from './run/recipe-file.js';
-export { summaryTable, verdicts, alignColumns, formatTest, shownMetrics, formatMetric } from './summary.js';
-export { axisOf } from './sweep/cells.js';
-export { sweep } from './sweep/sweep.js';
-export { tableText } from './sweep/results.js';
-export { compareTable } from './report/compare.js';
-export { judgeRun, readTest } from './report/judge.js';
-export { reportHtml } from './report/report.js';
-export { compress, type CompressTask } from './compress/compress.js';
-export { compressMarkdown, compressTable, drawPareto } from './compress/pareto.js';
-export { createLog, type Log } from './run/logger.js';
-export { defaultWorkers } from './run/worker-places.js';
-export { generations } from './generations.js';
-export { headline, type RunStatus } from './run/status.js';
-export { inspectBackends, inspectMachine, type BackendState } from './run/machine.js';
-export { mainModel, modelNames, openData, openModel, readRun, type TrainedRun } from './runs/trained-run.js';
-export { parseRows, predictionLine } from './predict.js';
-export { runFile } from './run/run.js';
-export { startSession } from './run/host.js';
-export { supervise } from './run/supervise.js';
-export { version } from './run/version.js';
-export { ThreadedUploader } from './run/threaded-uploader.js';
+
+// Training: on this machine, or on several.
+export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
+export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
+export { work, type WorkOptions } from './run/work.js';
+export type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './run/launcher.js';
+export { phasePlan, type PhasePlan } from './run/phase-plan.js';
+export { incidentOf } from '@stillhouse/coordinator';
+export type { CoordinatorNotice, Job, PhaseName } from '@stillhouse/core';
+export { sweep, type SweepOptions } from './sweep/sweep.js';
+export type { SweepAxis } from './sweep/cells.js';
+export { sweepTable, type SweepOutcome, type SweepResult, type SweepRow } from './sweep/results.js';
+export { generations, type Generation, type GenerationsOptions } from './generations.js';
+
+// What runs leave.
+export { readRun, type TrainedRun } from './runs/trained-run.js';
+export { status, type RunState, type RunStatus } from './runs/status.js';
+export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
+export { predict, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
+export type { Prediction, TableRow } from '@stillhouse/core';
+export { report, type Report, type ReportOptions } from './report/report.js';
+export { compare, type ComparedRun, type Comparison, type Difference } from './report/compare.js';
+export { compress, type CompressOptions } from './compress/compress.js';
+export type { CompressedModel } from './compress/compressed-model.js';
+export { compressTable } from './compress/pareto.js';
+export { formatMetric, shownMetrics } from './tables.js';
+export {
+  teacherTestOf,
+  type Estimate,
+  type LossName,
+  type MetricName,
+  type Metrics,
+  type RunRecord,
+  type WeightFormat,
+} from '@stillhouse/core';
+
+// Data.
+export {
+  dataSetNames,
+  fetchData,
+  inspect,
+  prepare,
+  type FetchOptions,
+  type PreparedData,
+  type PrepareOptions,
+} from './data.js';
+export type { Inspection, KnownDataset } from '@stillhouse/datasets';
+
+// This machine.
+export {
+  engineKinds,
+  installBackend,
+  listBackends,
+  type BackendState,
+  type EngineKind,
+  type InstallBackendOptions,
+  type InstalledBackend,
+} from './backends.js';
+export { doctor, type Machine } from './machine.js';
+export { backendNames, type BackendName } from '@stillhouse/worker/light';
+
+// Errors, defaults and the version.
+export { exitCodes, StillhouseError, type ErrorRecord } from '@stillhouse/core';
+export { defaults } from './defaults.js';
+export { version } from './version.js';

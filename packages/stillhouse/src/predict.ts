@@ -1,84 +1,104 @@
-// Rows as text, and predictions as text. Tables come as CSV with a header, other rows as numbers, one row per line.
-import { parse } from 'csv-parse/sync';
+// Rows in, predictions out: rows of tables as objects or CSV, other rows as arrays of numbers.
 import {
   encodeTableRows,
   encodeTensorRows,
+  predictionOf,
   StillhouseError,
   type ModelMetadata,
+  type PhaseName,
   type Prediction,
   type RowErrorCode,
   type TableRow,
 } from '@stillhouse/core';
+import type { BackendName } from '@stillhouse/worker/light';
+import { outputsOf } from './inference.js';
+import { numberRowsOf, tableRowsOf } from './rows-text.js';
+import { openModel } from './runs/trained-model.js';
+import { mainModel, readRun } from './runs/trained-run.js';
 
-export interface InputRows {
-  readonly rowCount: number;
-  /** [rowCount, …inputShape]. */
-  readonly inputs: Float32Array;
+/** Numbers of one row, which may be nested, such as an image of [height][width][channels]. */
+export type NumberRow = readonly (number | NumberRow)[];
+
+/**
+ * Rows of a table: cells by the name of their column, or in the order of the columns. Other rows: numbers. As text: CSV
+ * with a header for a table, else one row per line, as CSV or a JSON array.
+ */
+export type PredictRows =
+  string | readonly TableRow[] | readonly (readonly TableRow[string][])[] | readonly NumberRow[];
+
+export interface PredictOptions {
+  /** The student by default, or the teacher where there is no student. */
+  readonly model?: PhaseName | undefined;
+  /** `auto` by default. */
+  readonly backend?: BackendName | undefined;
+  /** What the rows are called in errors; `the list` by default. */
+  readonly source?: string | undefined;
 }
 
-const source = 'standard input';
-const errorOf = (code: RowErrorCode, message: string): StillhouseError =>
-  new StillhouseError(code, `${source}, ${message}`);
-
-/** @throws StillhouseError DATA_FORMAT, DATA_COLUMN */
-function tableRows(text: string): TableRow[] {
-  let records: string[][];
-  try {
-    records = parse(text, { bom: true, relax_column_count: true });
-  } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${source}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-  const [header, ...rows] = records;
-  const names = header.map((name) => name.trim());
-  const repeated = names.find((name, i) => names.indexOf(name) !== i);
-  if (repeated !== undefined)
-    throw new StillhouseError('DATA_COLUMN', `${source} has two columns named ${JSON.stringify(repeated)}`);
-  // An empty line is a row only where it can be one: an empty cell of a single column.
-  const whole = rows.filter((cells) => names.length === 1 || cells.length > 1 || cells[0] !== '');
-  return whole.map((cells, i) => {
-    if (cells.length !== names.length)
+function tableRows(rows: PredictRows, { columns }: ModelMetadata, source: string): TableRow[] {
+  if (typeof rows === 'string') return tableRowsOf(rows, source);
+  return rows.map((row, i) => {
+    if (!Array.isArray(row)) return row as TableRow;
+    if (row.length !== columns.length)
       throw new StillhouseError(
-        'DATA_FORMAT',
-        `${source}, row ${i + 1} has ${cells.length} cells; the header has ${names.length}`,
+        'PREDICT_ROW',
+        `${source}, row ${i + 1} has ${row.length} cells; the model takes ${columns.map(({ name }) => name).join(', ')}`,
       );
-    return Object.fromEntries(names.map((name, k) => [name, cells[k]]));
+    return Object.fromEntries(columns.map(({ name }, k) => [name, (row as TableRow[string][])[k]]));
   });
 }
 
-function numbersOf(line: string, lineNumber: number): unknown[] {
-  try {
-    return line.startsWith('[')
-      ? (JSON.parse(line) as unknown[]).flat(Infinity)
-      : line.split(',').map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
-  } catch {
-    throw errorOf('PREDICT_ROW', `row ${lineNumber} is not a JSON array`);
-  }
+function numberRows(rows: PredictRows, source: string): unknown[][] {
+  if (typeof rows === 'string') return numberRowsOf(rows, source);
+  return rows.map((row, i) => {
+    if (!Array.isArray(row))
+      throw new StillhouseError('PREDICT_ROW', `${source}, row ${i + 1} is not an array of numbers`);
+    return (row as unknown[]).flat(Infinity);
+  });
 }
 
-/** @throws StillhouseError PREDICT_ROW, DATA_… naming the row */
-export function parseRows(text: string, { columns }: ModelMetadata): InputRows {
+/**
+ * Rows as a model's inputs, preprocessed as in training.
+ * @returns the number of rows, and [rows, …inputShape]
+ * @throws StillhouseError DATA_EMPTY, PREDICT_ROW, DATA_… naming row and column
+ */
+export function encodeRows(
+  rows: PredictRows,
+  metadata: ModelMetadata,
+  source: string,
+): { count: number; inputs: Float32Array } {
+  const errorOf = (code: RowErrorCode, message: string): StillhouseError =>
+    new StillhouseError(code, `${source}, ${message}`);
+  const { columns } = metadata;
   const [column] = columns;
-  if (column.type !== 'tensor') {
-    const rows = text.trim() === '' ? [] : tableRows(text);
-    return encoded(rows, encodeTableRows(columns, rows, errorOf));
+  const given = column.type === 'tensor' ? numberRows(rows, source) : tableRows(rows, metadata, source);
+  if (given.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} holds no rows`);
+  const inputs =
+    column.type === 'tensor'
+      ? encodeTensorRows(column, given as number[][], errorOf)
+      : encodeTableRows(columns, given as TableRow[], errorOf);
+  return { count: given.length, inputs };
+}
+
+/**
+ * Predicts rows with a model of a run. Rows are preprocessed as in training; values come in the target's own units.
+ * @param folder the run folder
+ * @returns a prediction for each row
+ * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, DATA_EMPTY, PREDICT_ROW, DATA_…, BACKEND_…
+ */
+export async function predict(folder: string, rows: PredictRows, options: PredictOptions = {}): Promise<Prediction[]> {
+  const run = readRun(folder);
+  const { openInferenceBackend, predictOf } = await import('@stillhouse/worker');
+  await openInferenceBackend(options.backend ?? 'auto');
+  const { model, metadata } = await openModel(run, options.model ?? mainModel(run));
+  try {
+    const { inputShape, outputs: width } = metadata;
+    const { count, inputs } = encodeRows(rows, metadata, options.source ?? 'the list');
+    const outputs = await outputsOf(predictOf(model), { count, inputs, inputShape, outputs: width });
+    return Array.from({ length: count }, (_, i) =>
+      predictionOf([...outputs.subarray(i * width, (i + 1) * width)], metadata),
+    );
+  } finally {
+    model.dispose();
   }
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const rows = lines.map((line, i) => numbersOf(line.trim(), i + 1) as number[]);
-  return encoded(rows, encodeTensorRows(column, rows, errorOf));
-}
-
-function encoded(rows: readonly unknown[], inputs: Float32Array): InputRows {
-  if (rows.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} holds no rows`);
-  return { rowCount: rows.length, inputs };
-}
-
-const digits = (value: number): string => String(Number(value.toPrecision(7)));
-
-/** One line of CSV: values and their deviations, or class and probability. */
-export function predictionLine({ values, deviations = [], class: named, probabilities }: Prediction): string {
-  if (values) return [...values, ...deviations].map(digits).join(',');
-  if (typeof named === 'string' && probabilities) return `${named},${digits(Math.max(...probabilities))}`;
-  return [...(named as readonly string[]), ...probabilities!.map(digits)].join(',');
 }

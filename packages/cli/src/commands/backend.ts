@@ -1,11 +1,9 @@
 // stillhouse backend: installs and lists engines.  stillhouse doctor: what this machine has.
 import { Argument, Option, type Command } from 'commander';
-import { StillhouseError } from '@stillhouse/core';
-import { engineKinds, installOnnx, installTensorflow, installWebgpu, type EngineKind } from '@stillhouse/native';
-import { inspectBackends, inspectMachine, type BackendState } from 'stillhouse';
-import { alignColumns } from 'stillhouse';
-import { jsonOption } from './options.js';
-import { printLine, tellLine } from './terminal.js';
+import { doctor, engineKinds, installBackend, listBackends, type BackendState, type EngineKind } from 'stillhouse';
+import { jsonOption } from '../options.js';
+import { alignColumns } from '../table.js';
+import { printLine, reportLine } from '../terminal.js';
 
 const backendTable = (backends: readonly BackendState[]): string =>
   alignColumns(
@@ -53,22 +51,19 @@ Examples:
   stillhouse backend install tensorflow --from tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl`,
     )
     .action(async (name: EngineKind, options: { from?: string; cuda?: true; force?: true; json?: true }) => {
-      if (name !== 'tensorflow' && (options.from !== undefined || options.cuda))
-        throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
-      const install = { tensorflow: installTensorflow, webgpu: installWebgpu, onnx: installOnnx }[name];
-      const { engine, fresh, fingerprint } = await install({ ...options, env: process.env, tell: tellLine });
-      if (options.json)
-        return printLine(JSON.stringify({ folder: engine.folder, ...engine.manifest, fresh, fingerprint }));
-      printLine(`${fresh ? 'installed' : 'works'}: ${fingerprint}\n${engine.folder}`);
+      const { json, ...install } = options;
+      const { isFresh, ...installed } = await installBackend(name, { ...install, onProgress: reportLine });
+      if (json) return printLine(JSON.stringify({ ...installed, fresh: isFresh }));
+      printLine(`${isFresh ? 'installed' : 'works'}: ${installed.fingerprint}\n${installed.folder}`);
     });
   backend
     .command('list')
     .description(
-      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then what runs teachers alone.',
+      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then what runs pretrained teachers only.',
     )
     .addOption(jsonOption('the list'))
     .action((options: { json?: true }) => {
-      const backends = inspectBackends();
+      const backends = listBackends();
       printLine(options.json ? JSON.stringify(backends) : backendTable(backends));
     });
 }
@@ -79,9 +74,9 @@ export function addDoctor(program: Command): void {
     .description(
       'Say what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.',
     )
-    .addOption(jsonOption('it'))
+    .addOption(jsonOption('what was found'))
     .action(async (options: { json?: true }) => {
-      const machine = await inspectMachine();
+      const machine = await doctor();
       if (options.json) return printLine(JSON.stringify(machine));
       const gpus = machine.gpus.length
         ? machine.gpus.map((gpu) => `${gpu.name}, ${gpu.memory}, driver ${gpu.driver}`).join('; ')

@@ -1,9 +1,7 @@
 // stillhouse coordinator: a run whose workers come from other machines.
 import { hostname } from 'node:os';
-import { StillhouseError } from '@stillhouse/core';
 import type { Command } from 'commander';
-import { loadRecipe } from 'stillhouse';
-import { startSession } from 'stillhouse';
+import { coordinate, StillhouseError } from 'stillhouse';
 import {
   checkpointOption,
   heartbeatOption,
@@ -13,9 +11,9 @@ import {
   parseCount,
   resumeOption,
   setOption,
-} from './options.js';
-import { printResult } from './run.js';
-import { RunTeller, tellLine, withInterrupt } from './terminal.js';
+} from '../options.js';
+import { printResult } from '../summary.js';
+import { reportLine, RunReporter, withInterrupt } from '../terminal.js';
 
 interface Options {
   listen?: string;
@@ -28,8 +26,39 @@ interface Options {
   joinTimeout?: number;
   heartbeatTimeout: number;
   checkpointEvery: number;
-  set: string[];
+  set: Record<string, unknown>;
   json?: true;
+}
+
+async function perform(path: string | undefined, options: Options): Promise<void> {
+  if ((path === undefined) === (options.resume === undefined))
+    throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
+  const reporter = new RunReporter();
+  const token = options.token ?? process.env['STILLHOUSE_TOKEN'];
+  const result = await withInterrupt(async (signal) => {
+    const run = await coordinate(options.resume === undefined ? path! : { resume: options.resume }, {
+      workers: options.workers,
+      minWorkers: options.minWorkers,
+      set: options.set,
+      out: options.out,
+      listen: options.listen,
+      token,
+      allowMixed: options.allowMixed,
+      joinTimeoutMs: options.joinTimeout === undefined ? undefined : options.joinTimeout * 1000,
+      heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
+      checkpointEveryMs: options.checkpointEvery * 1000,
+      onNotice: reporter.onNotice,
+      onWarning: reporter.onWarning,
+      signal,
+    });
+    reportLine(`listening at ${run.address}, waiting for ${options.workers} worker${options.workers === 1 ? '' : 's'}`);
+    // An address that means all of this machine's means nothing elsewhere.
+    const reachable = run.address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
+    if (token === undefined)
+      reportLine(`on each machine: STILLHOUSE_TOKEN=${run.token} stillhouse worker --coordinator ${reachable}`);
+    return run.finished.finally(() => reporter.stop());
+  });
+  printResult(result, options.json ?? false);
 }
 
 export function addCoordinator(program: Command): void {
@@ -64,48 +93,5 @@ Examples:
   STILLHOUSE_TOKEN=… stillhouse worker --coordinator ws://10.0.0.5:7433     (on each machine)
   stillhouse coordinator --resume results/first                             (after a crash of this process)`,
     )
-    .action(async (path: string | undefined, options: Options) => {
-      if ((path === undefined) === (options.resume === undefined))
-        throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
-      const teller = new RunTeller();
-      const given = options.token ?? process.env['STILLHOUSE_TOKEN'];
-      const session = await startSession({
-        from:
-          options.resume === undefined
-            ? await loadRecipe(path!, options.set).then(({ recipe, folder }) => ({
-                recipe,
-                recipeFolder: folder,
-                out: options.out,
-              }))
-            : { resume: options.resume },
-        workers: options.workers,
-        minWorkers: options.minWorkers,
-        listen: options.listen,
-        token: given,
-        allowMixed: options.allowMixed ?? false,
-        joinTimeoutMs: (options.joinTimeout ?? Infinity) * 1000,
-        heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
-        checkpointEveryMs: options.checkpointEvery * 1000,
-        backend: 'auto',
-        onNotice: teller.onNotice,
-        onWarning: teller.onWarning,
-      });
-      tellLine(
-        `listening at ${session.address}, waiting for ${options.workers} worker${options.workers === 1 ? '' : 's'}`,
-      );
-      // An address that means all of this machine's means nothing elsewhere.
-      const reachable = session.address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
-      if (given === undefined)
-        tellLine(`on each machine: STILLHOUSE_TOKEN=${session.token} stillhouse worker --coordinator ${reachable}`);
-      const record = await withInterrupt(
-        () =>
-          session.interrupt({
-            code: 'INTERRUPTED',
-            message: 'the run was interrupted',
-            next: `Continue with \`stillhouse coordinator --resume ${session.folder.path}\`.`,
-          }),
-        () => session.finished.finally(() => teller.stop()),
-      );
-      printResult({ record, folder: session.folder.path }, session.job.recipe, options.json ?? false);
-    });
+    .action((path: string | undefined, options: Options) => perform(path, options));
 }

@@ -1,37 +1,33 @@
 // stillhouse data: well-known data sets, and those of recipes prepared ahead.
 import { Argument, type Command } from 'commander';
 import {
-  dataCacheFolder,
-  dataFolders,
-  downloadDataset,
-  inspectSource,
-  knownDatasets,
-  prepareDataset,
-  preparedFolder,
-  sourceOf,
+  dataSetNames,
+  fetchData,
+  inspect,
+  prepare,
+  StillhouseError,
   type Inspection,
   type KnownDataset,
-} from '@stillhouse/datasets';
-import { StillhouseError } from '@stillhouse/core';
+  type PreparedData,
+} from 'stillhouse';
 import { stringify } from 'yaml';
-import { loadRecipe } from 'stillhouse';
-import { alignColumns } from 'stillhouse';
-import { jsonOption, setOption } from './options.js';
-import { printLine, tellLine } from './terminal.js';
+import { jsonOption, setOption } from '../options.js';
+import { alignColumns, grouped } from '../table.js';
+import { printLine, reportLine } from '../terminal.js';
 
 const counted = (labels: Inspection['labels']): string =>
-  labels.map(({ text, count }) => `${text} (${count.toLocaleString('en-US')})`).join(', ');
+  labels.map(({ text, count }) => `${text} (${grouped(count)})`).join(', ');
 
 function inspectionLines({ what, rows, columns, inputs, labels, recipe }: Inspection): string[] {
   const facts = columns.map(({ name, type, missing, distinct, min, max, frequent }) => [
     name,
     type,
-    missing.toLocaleString('en-US'),
-    `${distinct.toLocaleString('en-US')}`,
+    grouped(missing),
+    grouped(distinct),
     frequent.length ? counted(frequent) : `${min ?? '-'} … ${max ?? '-'}`,
   ]);
   return [
-    `${what}: ${rows.toLocaleString('en-US')} rows`,
+    `${what}: ${grouped(rows)} rows`,
     '',
     ...(facts.length
       ? [alignColumns([['column', 'type', 'missing', 'distinct (about)', 'range, or most frequent'], ...facts])]
@@ -45,12 +41,22 @@ function inspectionLines({ what, rows, columns, inputs, labels, recipe }: Inspec
   ];
 }
 
-export function addData(program: Command): void {
-  const data = program.command('data').description('Data sets.');
+function printPrepared({ folder, isKept, inputShape, outputs, sets }: PreparedData, json: boolean): void {
+  if (json) return printLine(JSON.stringify({ folder, wasThere: isKept, inputs: inputShape, outputs, sets }));
+  printLine(
+    alignColumns([
+      ['', 'rows', 'blocks'],
+      ...sets.map(({ name, rows, blocks }) => [name, grouped(rows), grouped(blocks)]),
+    ]),
+  );
+  printLine(`${isKept ? 'Was prepared already' : 'Prepared'}: ${folder}`);
+}
+
+function addFetch(data: Command): void {
   data
     .command('fetch')
     .description('Download a well-known data set, verified by hash. Files that are there and right are kept.')
-    .addArgument(new Argument('<name>', 'data set').choices(Object.keys(knownDatasets)))
+    .addArgument(new Argument('<name>', 'data set').choices(dataSetNames))
     .option('--mirror <url>', 'folder address to download from')
     .addHelpText(
       'after',
@@ -61,14 +67,13 @@ Example:
   stillhouse data fetch mnist`,
     )
     .action(async (name: KnownDataset, options: { mirror?: string }) => {
-      const folder = process.env['STILLHOUSE_DATA'] ?? dataCacheFolder(process.env);
-      const target = await downloadDataset(name, folder, {
-        ...options,
-        onFile: (file, bytes, kept) =>
-          tellLine(`${kept ? 'kept' : 'downloaded'} ${file} (${bytes.toLocaleString('en-US')} bytes)`),
-      });
-      printLine(target);
+      const onFile = ({ path, bytes, kept }: { path: string; bytes: number; kept: boolean }): void =>
+        reportLine(`${kept ? 'kept' : 'downloaded'} ${path} (${grouped(bytes)} bytes)`);
+      printLine(await fetchData(name, { ...options, onFile }));
     });
+}
+
+function addInspect(data: Command): void {
   data
     .command('inspect [path]')
     .description(
@@ -87,15 +92,13 @@ Examples:
     .action(async (path: string | undefined, options: { sql?: string; target?: string; json?: true }) => {
       if ((path === undefined) === (options.sql === undefined))
         throw new StillhouseError('USAGE', 'give a path, or a query with --sql');
-      const places = { recipeFolder: process.cwd(), dataFolders: dataFolders(process.env, process.cwd()) };
-      const inspection = await inspectSource(
-        path === undefined ? { sql: options.sql! } : sourceOf(path, places),
-        places,
-        { target: options.target },
-      );
+      const inspection = await inspect(path ?? { sql: options.sql! }, options);
       if (options.json) return printLine(JSON.stringify(inspection));
       for (const line of inspectionLines(inspection)) printLine(line);
     });
+}
+
+function addPrepare(data: Command): void {
   data
     .command('prepare <recipe>')
     .description(
@@ -112,38 +115,19 @@ Blocks are kept in STILLHOUSE_PREPARED, else in stillhouse/prepared in the user'
 Example:
   stillhouse data prepare recipe.yaml`,
     )
-    .action(async (path: string, options: { again?: true; set: string[]; json?: true }) => {
-      const { recipe, folder } = await loadRecipe(path, options.set);
-      const places = { recipeFolder: folder, dataFolders: dataFolders(process.env, process.cwd()) };
-      const dataset = await prepareDataset(recipe, places, {
-        folder: preparedFolder(process.env),
-        again: options.again ?? false,
-        pin: true,
-        onProgress: ({ set, rows, of }) =>
-          tellLine(`data.${set}: ${rows.toLocaleString('en-US')} of ${of.toLocaleString('en-US')} rows`),
+    .action(async (path: string, options: { again?: true; set: Record<string, unknown>; json?: true }) => {
+      const prepared = await prepare(path, {
+        ...options,
+        onProgress: ({ set, rows, of }) => reportLine(`data.${set}: ${grouped(rows)} of ${grouped(of)} rows`),
       });
-      dataset.warnings.forEach((warning) => tellLine(warning));
-      const sets = Object.entries(dataset.manifest.sets).map(([name, set]) => ({
-        name,
-        rows: set.rowCount,
-        blocks: set.blocks.length,
-      }));
-      if (options.json)
-        return printLine(
-          JSON.stringify({
-            folder: dataset.blocks.path,
-            wasThere: dataset.isKept,
-            inputs: dataset.manifest.inputShape,
-            outputs: dataset.manifest.outputs,
-            sets,
-          }),
-        );
-      printLine(
-        alignColumns([
-          ['', 'rows', 'blocks'],
-          ...sets.map(({ name, rows, blocks }) => [name, rows.toLocaleString('en-US'), blocks.toLocaleString('en-US')]),
-        ]),
-      );
-      printLine(`${dataset.isKept ? 'Was prepared already' : 'Prepared'}: ${dataset.blocks.path}`);
+      prepared.warnings.forEach(reportLine);
+      printPrepared(prepared, options.json ?? false);
     });
+}
+
+export function addData(program: Command): void {
+  const data = program.command('data').description('Data sets.');
+  addFetch(data);
+  addInspect(data);
+  addPrepare(data);
 }

@@ -1,19 +1,16 @@
 // stillhouse generations: students that teach the next ones.
 import type { Command } from 'commander';
-import { lossOf, metricsOf } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
-import { generations } from 'stillhouse';
-import { loadRecipe } from 'stillhouse';
-import { alignColumns, formatTest } from 'stillhouse';
-import { backendOption, jsonOption, parseCount, setOption } from './options.js';
-import { printLine, tellLine, withInterrupt } from './terminal.js';
+import { generations, loadRecipe, shownMetrics, type BackendName } from 'stillhouse';
+import { backendOption, jsonOption, parseCount, setOption } from '../options.js';
+import { alignColumns, formatTest } from '../table.js';
+import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
 interface Options {
   count: number;
   workers: number;
   backend: BackendName;
   out: string;
-  set: string[];
+  set: Record<string, unknown>;
   json?: true;
 }
 
@@ -38,20 +35,15 @@ Example:
   stillhouse generations recipe.yaml --count 3 --out runs/again`,
     )
     .action(async (path: string, options: Options) => {
-      const abort = new AbortController();
-      const file = await loadRecipe(path, options.set);
-      const { recipe } = file;
-      const metric = recipe.metrics?.[0] ?? metricsOf(lossOf(recipe.loss))[0];
-      const done = await withInterrupt(
-        () => abort.abort(),
-        () =>
-          generations({
-            ...options,
-            file,
-            signal: abort.signal,
-            tell: ({ generation, student, folder }) =>
-              tellLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
-          }),
+      const { recipe } = await loadRecipe(path, options);
+      const [metric] = shownMetrics(recipe);
+      const done = await withInterrupt((signal) =>
+        generations(path, {
+          ...options,
+          signal,
+          onGeneration: ({ generation, student, folder }) =>
+            reportLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
+        }),
       );
       if (options.json) return printLine(JSON.stringify(done));
       printLine(

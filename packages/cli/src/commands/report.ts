@@ -1,35 +1,9 @@
 // stillhouse report and compare: runs for people.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Option, type Command } from 'commander';
-import { StillhouseError } from '@stillhouse/core';
-import { compareTable } from 'stillhouse';
-import { judgeRun } from 'stillhouse';
-import { reportHtml } from 'stillhouse';
-import { openData, readRun, type TrainedRun } from 'stillhouse';
-import { printLine, tellLine } from './terminal.js';
-
-async function htmlOf(run: TrainedRun, recipeFolder: string | undefined): Promise<string> {
-  const { record, recipe } = run;
-  try {
-    const { job, dataset } = await openData(run, recipeFolder);
-    // Whose engine alone runs SavedModels.
-    const backend = job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm';
-    const { openInferenceBackend } = await import('@stillhouse/worker');
-    await openInferenceBackend(backend);
-    return reportHtml({
-      record,
-      recipe,
-      judged: await judgeRun(run, job, dataset.blocks),
-      missing: undefined,
-      backend,
-    });
-  } catch (error) {
-    if (!(error instanceof StillhouseError)) throw error;
-    tellLine(`warning: the report is without what needs the test rows: ${error.message}`);
-    return reportHtml({ record, recipe, judged: undefined, missing: error.message, backend: undefined });
-  }
-}
+import type { Command } from 'commander';
+import { compare, formatMetric, report, type ComparedRun, type Comparison } from 'stillhouse';
+import { recipeFolderOption } from '../options.js';
+import { alignColumns, grouped } from '../table.js';
+import { printLine, reportLine } from '../terminal.js';
 
 export function addReport(program: Command): void {
   program
@@ -38,9 +12,7 @@ export function addReport(program: Command): void {
       'Write a run as one HTML file that needs no network: results with intervals, curves, tuning, confusion, calibration, disagreements.',
     )
     .option('--out <file>', 'file to write (default: report.html in the run folder)')
-    .addOption(
-      new Option('--recipe-folder <folder>', 'folder that the paths in the recipe are relative to, if it has moved'),
-    )
+    .addOption(recipeFolderOption())
     .addHelpText(
       'after',
       `
@@ -48,30 +20,37 @@ Example:
   stillhouse report runs/friedman-20260101-120000-a1b2`,
     )
     .action(async (folder: string, options: { out?: string; recipeFolder?: string }) => {
-      const file = options.out ?? join(folder, 'report.html');
-      const html = await htmlOf(readRun(folder), options.recipeFolder);
-      try {
-        writeFileSync(file, html);
-      } catch (cause) {
-        throw new StillhouseError(
-          'OUT_UNWRITABLE',
-          `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-          { cause },
-        );
-      }
+      const { file, missing } = await report(folder, options);
+      if (missing !== undefined) reportLine(`warning: the report lacks what needs the test rows: ${missing}`);
       printLine(`Written to ${file}`);
     });
+}
+
+function comparisonTable({ runs, recipes, tuned }: Comparison): string {
+  const shown = ({ metric }: ComparedRun, value: number | undefined): string =>
+    value === undefined ? '–' : formatMetric(metric, value);
+  return alignColumns([
+    ['', ...runs.map(({ folder }) => folder)],
+    ['status', ...runs.map(({ status }) => status)],
+    ['test metric', ...runs.map(({ metric }) => metric)],
+    ['teacher', ...runs.map((run) => shown(run, run.teacher))],
+    ['student (distilled)', ...runs.map((run) => shown(run, run.student))],
+    ['student (baseline)', ...runs.map((run) => shown(run, run.baseline))],
+    ['student bytes', ...runs.map(({ studentBytes }) => (studentBytes === undefined ? '–' : grouped(studentBytes)))],
+    ...recipes.map(({ path, values }) => [path, ...values.map((value) => value ?? '–')]),
+    ...tuned.map(({ path, values }) => [`tuned ${path}`, ...values.map((value) => value ?? '–')]),
+  ]);
 }
 
 export function addCompare(program: Command): void {
   program
     .command('compare <folders...>')
-    .description('Print runs side by side: what they have in common is left out of the recipes.')
+    .description('Print runs side by side: their results, and where their recipes differ.')
     .addHelpText(
       'after',
       `
 Example:
   stillhouse compare runs/first runs/second`,
     )
-    .action((folders: string[]) => printLine(compareTable(folders.map((folder) => readRun(folder)))));
+    .action((folders: string[]) => printLine(comparisonTable(compare(folders))));
 }

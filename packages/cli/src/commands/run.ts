@@ -1,11 +1,6 @@
 // stillhouse run: the main job on this machine.
 import type { Command } from 'commander';
-import { parseRecipe, StillhouseError, type Recipe } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
-import { loadRecipe } from 'stillhouse';
-import { resume, runFile, type RunResult } from 'stillhouse';
-import { summaryTable, verdicts } from 'stillhouse';
-import { defaultWorkers } from 'stillhouse';
+import { defaults, resume, run, StillhouseError, type BackendName } from 'stillhouse';
 import {
   backendOption,
   checkpointOption,
@@ -16,15 +11,9 @@ import {
   parseWorkers,
   resumeOption,
   setOption,
-} from './options.js';
-import { printLine, RunTeller, withInterrupt } from './terminal.js';
-
-export function printResult(result: RunResult, recipe: Recipe, json: boolean): void {
-  if (json) return printLine(JSON.stringify({ ...result.record, folder: result.folder }));
-  printLine(`\n${summaryTable(result.record, recipe)}\n`);
-  for (const verdict of verdicts(result.record, recipe)) printLine(verdict);
-  printLine(`Written to ${result.folder}`);
-}
+} from '../options.js';
+import { printResult } from '../summary.js';
+import { RunReporter, withInterrupt } from '../terminal.js';
 
 interface Options {
   workers: number | 'auto';
@@ -34,7 +23,7 @@ interface Options {
   minWorkers: number;
   heartbeatTimeout: number;
   checkpointEvery: number;
-  set: string[];
+  set: Record<string, unknown>;
   json?: true;
 }
 
@@ -46,7 +35,7 @@ export function addRun(program: Command): void {
       '--workers <count>',
       'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change the result',
       parseWorkers,
-      defaultWorkers,
+      defaults.workers,
     )
     .addOption(backendOption())
     .addOption(outOption())
@@ -68,27 +57,23 @@ Examples:
     .action(async (path: string | undefined, options: Options) => {
       if ((path === undefined) === (options.resume === undefined))
         throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
-      const teller = new RunTeller();
-      const abort = new AbortController();
-      const { workers, backend, minWorkers, out } = options;
-      const common = {
-        workers,
-        backend,
-        minWorkers,
-        heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
-        checkpointEveryMs: options.checkpointEvery * 1000,
-        signal: abort.signal,
-        onNotice: teller.onNotice,
-        onWarning: teller.onWarning,
-      };
-      const start = async (): Promise<RunResult> =>
-        options.resume === undefined
-          ? runFile(await loadRecipe(path!, options.set), { ...common, ...(out === undefined ? {} : { out }) })
-          : resume(options.resume, common);
-      const result = await withInterrupt(
-        () => abort.abort(),
-        () => start().finally(() => teller.stop()),
-      );
-      printResult(result, parseRecipe(result.record.recipe), options.json ?? false);
+      const { workers, backend, minWorkers, out, set } = options;
+      const reporter = new RunReporter();
+      const result = await withInterrupt((signal) => {
+        const common = {
+          workers,
+          backend,
+          minWorkers,
+          heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
+          checkpointEveryMs: options.checkpointEvery * 1000,
+          signal,
+          onNotice: reporter.onNotice,
+          onWarning: reporter.onWarning,
+        };
+        const started =
+          options.resume === undefined ? run(path!, { ...common, out, set }) : resume(options.resume, common);
+        return started.finally(() => reporter.stop());
+      });
+      printResult(result, options.json ?? false);
     });
 }

@@ -1,7 +1,7 @@
 // stillhouse schema: the published JSON Schemas.
 import { Argument, type Command } from 'commander';
-import { recipeJsonSchema, runJsonSchema } from '@stillhouse/core';
-import { printLine } from './terminal.js';
+import { recipeJsonSchema, runJsonSchema } from 'stillhouse';
+import { printLine } from '../terminal.js';
 
 export function addSchema(program: Command): void {
   program

@@ -1,25 +1,24 @@
 // stillhouse sweep: a recipe with other values and seeds.
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
-import type { MetricName } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
-import { axisOf } from 'stillhouse';
-import { tableText } from 'stillhouse';
-import { sweep } from 'stillhouse';
-import { backendOption, collect, jsonOption, parseCount, setOption } from './options.js';
-import { printLine, tellLine, withInterrupt } from './terminal.js';
+import { sweep, sweepTable, type BackendName, type SweepAxis } from 'stillhouse';
+import { backendOption, jsonOption, parseAxis, parseCount, setOption } from '../options.js';
+import { alignColumns } from '../table.js';
+import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
 interface Options {
-  vary: string[];
+  vary: SweepAxis[];
   seeds: number;
-  metric?: MetricName;
+  metric?: string;
   teachers: 'shared' | 'each';
   out: string;
   jobs: number;
   backend: BackendName;
-  set: string[];
+  set: Record<string, unknown>;
   json?: true;
 }
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 export function addSweep(program: Command): void {
   program
@@ -32,7 +31,7 @@ export function addSweep(program: Command): void {
         '--vary <path=values>',
         'values of an axis, such as data.small.perClass=1,10,100; may be repeated for every combination',
       )
-        .argParser(collect)
+        .argParser(parseAxis)
         .default([], 'none'),
     )
     .option('--seeds <count>', "seeds: the recipe's own, and those that follow it", parseCount, 3)
@@ -40,7 +39,7 @@ export function addSweep(program: Command): void {
     .addOption(
       new Option(
         '--teachers <how>',
-        'shared: seeds share a teacher, unless the seed decides about its rows; each: every seed trains its own',
+        'shared: seeds share a teacher, unless the seed decides which rows it is trained on; each: every seed trains its own',
       )
         .choices(['shared', 'each'])
         .default('shared'),
@@ -57,27 +56,24 @@ Examples:
   stillhouse sweep recipe.yaml --vary data.small.perClass=1,10,100,1000 --seeds 5 --out results/rows
   stillhouse sweep recipe.yaml --vary distill.alpha=-2,0,2 --vary distill.beta=0.05,0.25,1`,
     )
-    .action(async (recipe: string, options: Options) => {
-      const abort = new AbortController();
-      const axes = options.vary.map(axisOf);
-      const result = await withInterrupt(
-        () => abort.abort(),
-        () =>
-          sweep({
-            recipe,
-            axes,
-            set: options.set,
-            seeds: options.seeds,
-            metric: options.metric,
-            teacherEach: options.teachers === 'each',
-            out: options.out,
-            backend: options.backend,
-            jobs: options.jobs,
-            signal: abort.signal,
-            tell: tellLine,
-          }),
+    .action(async (recipe: string, { vary: axes, json, ...options }: Options) => {
+      const nameOf = (values: readonly unknown[]): string[] => axes.map(({ path }, i) => `${path}=${shown(values[i])}`);
+      const result = await withInterrupt((signal) =>
+        sweep(recipe, {
+          ...options,
+          axes,
+          signal,
+          onOutcome: ({ values, seed, baseline, student }, { done, of }) =>
+            reportLine(
+              `${done} of ${of}: ${[...nameOf(values), `seed=${seed}`].join(', ')}: baseline ${baseline}, distilled ${student}`,
+            ),
+        }),
       );
-      if (options.json) return printLine(JSON.stringify(result));
-      printLine(`\n${tableText(axes, result.rows, result.metric)}\n\nWritten to ${result.folder}`);
+      if (json) return printLine(JSON.stringify(result));
+      const table = alignColumns(
+        sweepTable(result),
+        axes.map(() => 'left'),
+      );
+      printLine(`\n${table}\n\nWritten to ${result.folder}`);
     });
 }

@@ -1,25 +1,43 @@
-// What pictures have in common.
+// The marks that pictures consist of, as SVG.
 
 /** Text as it may stand in SVG and HTML. */
 export const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
-/** A number of an axis. */
+/** A number for people. */
 export const rounded = (value: number): string => String(Number(value.toPrecision(3)));
+
+const pixel = (value: number): string => value.toFixed(1);
 
 /** @param more attributes */
 export const svgText = (x: number, y: number, content: string, more = ''): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${escaped(content)}</text>`;
+  `<text x="${pixel(x)}" y="${pixel(y)}" ${more}>${escaped(content)}</text>`;
 
-/** About five round numbers at even distances, between whose first and last all values lie. */
-export function steps(values: readonly number[]): number[] {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const largest = Math.max(Math.abs(low), Math.abs(high));
-  // Values that are all but equal stand in the middle of a scale of their own size.
-  const distance = (high - low > 1e-6 * largest ? high - low : largest || 1) / 4;
-  const power = 10 ** Math.floor(Math.log10(distance));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= distance * 0.999)!;
-  const first = Math.floor(low / step);
-  const last = Math.max(first + 1, Math.ceil(high / step));
-  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+export const svgLine = (from: readonly [number, number], to: readonly [number, number], more: string): string =>
+  `<line x1="${pixel(from[0])}" y1="${pixel(from[1])}" x2="${pixel(to[0])}" y2="${pixel(to[1])}" ${more}/>`;
+
+export const svgPath = (points: readonly (readonly [number, number])[], more: string): string =>
+  `<polyline fill="none" points="${points.map(([x, y]) => `${pixel(x)},${pixel(y)}`).join(' ')}" ${more}/>`;
+
+export const svgBox = (box: { x: number; y: number; width: number; height: number }, more: string): string =>
+  `<rect x="${pixel(box.x)}" y="${pixel(box.y)}" width="${pixel(box.width)}" height="${pixel(box.height)}" ${more}/>`;
+
+/** @param title shown where a pointer rests on the dot */
+export const svgDot = (
+  [x, y]: readonly [number, number],
+  { radius, title, more }: { radius: number; title: string; more: string },
+): string =>
+  `<circle cx="${pixel(x)}" cy="${pixel(y)}" r="${radius}" ${more}><title>${escaped(title)}</title></circle>`;
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
+
+/** A file of its own. */
+export const svgFile = ({ width, height }: Size, content: string): string =>
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${content}</svg>\n`;
+
+/** A part of a page. */
+export const svgImage = ({ width, height }: Size, label: string, content: string): string =>
+  `<svg viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="${escaped(label)}">${content}</svg>`;

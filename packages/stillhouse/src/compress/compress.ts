@@ -3,37 +3,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
+  datasetOf,
   floatsOf,
+  lossOf,
   quantizeModel,
   StillhouseError,
+  toErrorRecord,
+  weightFormats,
   type Metrics,
   type PhaseName,
   type WeightFormat,
 } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
+import { installedEngines } from '@stillhouse/native';
+import type { BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';
-import { judgeModel, timeRows, type TestRows } from '../report/judge.js';
-import { readModelFiles, type TrainedRun } from '../runs/trained-run.js';
-
-export interface CompressedModel {
-  /** Run and model that it comes from. */
-  readonly from: string;
-  readonly format: WeightFormat;
-  readonly folder: string;
-  /** Of the weights; gzipped as a server would send them. */
-  readonly bytes: number;
-  readonly gzippedBytes: number;
-  /** Share of the weights that are 0. */
-  readonly sparsity: number;
-  readonly metrics: Metrics;
-  /** Share of wrong rows, or rmse, with its 95 % interval over test rows. */
-  readonly error: number;
-  readonly interval: readonly [low: number, high: number];
-  /** Milliseconds for one row at a time, by backend. */
-  readonly rowMs: Partial<Record<BackendName, number>>;
-  /** Whether no other model is both smaller, gzipped, and better. */
-  readonly isFront: boolean;
-}
+import { judgeModel, readTest, timeRows, type TestRows } from '../report/judge.js';
+import { mainModel, openData, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
+import { markdownTable } from '../tables.js';
+import type { CompressedModel } from './compressed-model.js';
+import { compressTable, drawPareto } from './pareto.js';
 
 interface Files {
   readonly json: string;
@@ -53,21 +41,18 @@ export function paretoFront(models: readonly { readonly gzippedBytes: number; re
   );
 }
 
-function write(folder: string, { json, weights }: Files): void {
+function write(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'model.json'), json);
-    writeFileSync(join(folder, 'weights.bin'), weights);
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   } catch (cause) {
-    throw new StillhouseError(
-      'OUT_UNWRITABLE',
-      `${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new StillhouseError('OUT_UNWRITABLE', `${folder} cannot be written: ${toErrorRecord(cause).message}`, {
+      cause,
+    });
   }
 }
 
-export interface CompressTask {
+interface CompressTask {
   readonly run: TrainedRun;
   readonly name: PhaseName;
   readonly test: TestRows;
@@ -77,7 +62,7 @@ export interface CompressTask {
 const shownDifferences = 3;
 
 /** Names that tell the models apart: by where their recipes differ if that is little, else by their folders. */
-export function namesOf(tasks: readonly Pick<CompressTask, 'run' | 'name'>[]): string[] {
+export function namesOf(tasks: readonly { readonly run: TrainedRun; readonly name: PhaseName }[]): string[] {
   const found = differences(tasks.map(({ run }) => run.recipe));
   const isTold = found.length <= shownDifferences;
   return tasks.map(({ run, name }, i) =>
@@ -86,71 +71,123 @@ export function namesOf(tasks: readonly Pick<CompressTask, 'run' | 'name'>[]): s
       ...(isTold
         ? found
             .filter(({ path }) => path !== 'name')
-            .map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i]}`)
+            .map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i] ?? '–'}`)
         : []),
     ].join(', '),
   );
 }
 
-/**
- * Writes each model in each format, tests it on the first backend and times it on all of them.
- * @throws StillhouseError OUT_UNWRITABLE, and for models that cannot be read
- */
-export async function compress(
-  tasks: readonly CompressTask[],
-  options: { formats: readonly WeightFormat[]; backends: readonly BackendName[]; out: string },
-): Promise<CompressedModel[]> {
-  const { formats, backends, out } = options;
+interface Variant {
+  readonly from: string;
+  readonly format: WeightFormat;
+  readonly folder: string;
+  readonly test: TestRows;
+  readonly files: Files;
+  readonly bytes: number;
+  readonly gzippedBytes: number;
+  readonly sparsity: number;
+}
+
+/** Writes each model in each format. */
+function writeVariants(tasks: readonly CompressTask[], out: string): Variant[] {
   const names = namesOf(tasks);
-  const variants = tasks.flatMap(({ run, name, test }, i) => {
+  return tasks.flatMap(({ run, name, test }, i) => {
     const { json, weights } = readModelFiles(run, name);
     const floats = floatsOf(weights);
     const sparsity = floats.filter((value) => value === 0).length / floats.length;
-    return formats.map((format) => {
+    return weightFormats.map((format) => {
       const files = quantizeModel(json, weights, format);
       const folder = join(out, `${i + 1}-${name}-${format}`);
-      write(folder, files);
-      return {
-        from: names[i],
-        format,
-        folder,
-        test,
-        files,
-        bytes: files.weights.length,
-        gzippedBytes: gzipSync(files.weights, { level: 9 }).length,
-        sparsity,
-      };
+      write(folder, { 'model.json': files.json, 'weights.bin': files.weights });
+      const bytes = files.weights.length;
+      const gzippedBytes = gzipSync(files.weights, { level: 9 }).length;
+      return { from: names[i], format, folder, test, files, bytes, gzippedBytes, sparsity };
     });
   });
+}
+
+interface MeasuredVariant {
+  metrics: Metrics;
+  error: number;
+  interval: readonly [number, number];
+  rowMs: Partial<Record<BackendName, number>>;
+}
+
+/** Tests each variant on the first backend and times it on all of them. */
+async function measure(variants: readonly Variant[], backends: readonly BackendName[]): Promise<MeasuredVariant[]> {
   const { loadModel, openInferenceBackend, predictOf } = await import('@stillhouse/worker');
-  const judged: { metrics: Metrics; error: number; interval: readonly [number, number] }[] = [];
-  const times: Partial<Record<BackendName, number>>[] = variants.map(() => ({}));
+  const measured: MeasuredVariant[] = [];
   for (const backend of backends) {
     await openInferenceBackend(backend);
     for (const [i, { files, test }] of variants.entries()) {
       const model = await loadModel(files.json, files.weights);
-      if (judged.length === i) {
+      if (measured.length === i) {
         const { metrics, interval } = await judgeModel(predictOf(model), test);
-        judged.push({
-          metrics,
-          interval,
-          error: test.loss.labels !== 'numbers' ? 1 - metrics.accuracy! : metrics.rmse!,
-        });
+        const error = test.loss.labels === 'numbers' ? metrics.rmse! : 1 - metrics.accuracy!;
+        measured.push({ metrics, interval, error, rowMs: {} });
       }
-      times[i][backend] = await timeRows(predictOf(model), test, 1);
+      measured[i].rowMs[backend] = await timeRows(predictOf(model), test, 1);
       model.dispose();
     }
   }
-  const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: judged[i].error })));
-  return variants.map(({ from, format, folder, bytes, gzippedBytes, sparsity }, i) => ({
-    from,
-    format,
-    folder,
-    bytes,
-    gzippedBytes,
-    sparsity,
-    ...judged[i],
-    rowMs: times[i],
-    isFront: front[i],
-  }));
+  return measured;
+}
+
+async function taskOf(folder: string, { model, recipeFolder }: CompressOptions): Promise<CompressTask> {
+  const run = readRun(folder);
+  const name = model ?? mainModel(run);
+  const {
+    job,
+    dataset: { blocks },
+  } = await openData(run, recipeFolder);
+  const dataset = datasetOf(job.dataset, name);
+  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: lossOf(run.recipe.loss) } };
+}
+
+/** @throws StillhouseError USAGE where the errors of the runs mean different things */
+function checkComparable(tasks: readonly CompressTask[]): void {
+  const tested = tasks.map(({ test: { dataset, loss } }) =>
+    JSON.stringify([loss.labels === 'numbers', dataset.sets.test!.blocks]),
+  );
+  if (new Set(tested).size > 1)
+    throw new StillhouseError(
+      'USAGE',
+      'the runs were tested on other rows, or one by classes and another by numbers: their errors cannot be compared',
+      { next: 'Compress runs of one task at a time.' },
+    );
+}
+
+export interface CompressOptions {
+  /** Which model of each run; the student by default, or the teacher where there is no student. */
+  readonly model?: PhaseName | undefined;
+  /** Folder of the models, table.md, pareto.svg and compress.json; `compressed` by default. */
+  readonly out?: string | undefined;
+  /** Folder that the paths in the recipes are relative to, if it has moved. */
+  readonly recipeFolder?: string | undefined;
+}
+
+/**
+ * Writes runs' models with weights of 32, 16 and 8 bits, tests and times each, and plots size against error.
+ * @param folders run folders, whose test rows must be the same
+ * @throws StillhouseError RUN_…, DATA_…, USAGE, OUT_UNWRITABLE
+ */
+export async function compress(
+  folders: readonly string[],
+  options: CompressOptions = {},
+): Promise<readonly CompressedModel[]> {
+  const { out = 'compressed' } = options;
+  const tasks: CompressTask[] = [];
+  for (const folder of folders) tasks.push(await taskOf(folder, options));
+  checkComparable(tasks);
+  const variants = writeVariants(tasks, out);
+  const hasTensorflow = installedEngines(process.env, 'tensorflow').length > 0;
+  const measured = await measure(variants, ['wasm', ...(hasTensorflow ? (['tensorflow'] as const) : [])]);
+  const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: measured[i].error })));
+  const models = variants.map(({ test, files, ...variant }, i) => ({ ...variant, ...measured[i], isFront: front[i] }));
+  write(out, {
+    'compress.json': `${JSON.stringify(models, null, 2)}\n`,
+    'table.md': markdownTable(compressTable(models)),
+    'pareto.svg': drawPareto(models),
+  });
+  return models;
 }

@@ -7,43 +7,76 @@ import {
   teacherTestOf,
   type Metrics,
   type MetricName,
+  type RunRecord,
 } from '@stillhouse/core';
-import { alignColumns, formatMetric } from '../summary.js';
-import type { TrainedRun } from '../runs/trained-run.js';
+import { readRun, type TrainedRun } from '../runs/trained-run.js';
+
+export interface Difference {
+  /** Path in the recipe. */
+  readonly path: string;
+  /** One for each run. */
+  readonly values: readonly (string | undefined)[];
+}
 
 /** Paths whose values are not the same in all recipes, in the order in which they come. */
-export function differences(recipes: readonly unknown[]): { path: string; values: string[] }[] {
+export function differences(recipes: readonly unknown[]): Difference[] {
   const all = recipes.map(
     (recipe) => new Map(Array.from(leavesOf(recipe), ([path, value]) => [formatPath(path), String(value)])),
   );
   const paths = [...new Set(all.flatMap((each) => [...each.keys()]))];
   return paths
-    .map((path) => ({ path, values: all.map((each) => each.get(path) ?? '–') }))
+    .map((path) => ({ path, values: all.map((each) => each.get(path)) }))
     .filter(({ values }) => new Set(values).size > 1);
 }
 
-export function compareTable(runs: readonly TrainedRun[]): string {
-  const metricOf = ({ recipe }: TrainedRun): MetricName => recipe.metrics?.[0] ?? metricsOf(lossOf(recipe.loss))[0];
-  const shown = (run: TrainedRun, test: Metrics | undefined): string =>
-    test ? formatMetric(metricOf(run), test[metricOf(run)]) : '–';
-  const phase = (run: TrainedRun, name: 'student' | 'baseline'): string =>
-    shown(run, run.record[name]?.test as Metrics | undefined);
-  const rows = [
-    ['', ...runs.map(({ folder }) => folder)],
-    ['status', ...runs.map(({ record }) => record.status)],
-    ['test metric', ...runs.map(metricOf)],
-    ['teacher', ...runs.map((run) => shown(run, teacherTestOf(run.record)))],
-    ['student (distilled)', ...runs.map((run) => phase(run, 'student'))],
-    ['student (baseline)', ...runs.map((run) => phase(run, 'baseline'))],
-    [
-      'student bytes',
-      ...runs.map(({ record }) => (record.student ? record.student.bytes.toLocaleString('en-US') : '–')),
-    ],
-    ...differences(runs.map(({ record }) => record.recipe)).map(({ path, values }) => [path, ...values]),
-    ...[...new Set(runs.flatMap(({ record }) => Object.keys(record.tuned?.values ?? {})))].map((path) => [
-      `tuned ${path}`,
-      ...runs.map(({ record }) => String(record.tuned?.values[path] ?? '–')),
-    ]),
-  ];
-  return alignColumns(rows);
+export interface ComparedRun {
+  readonly folder: string;
+  readonly status: RunRecord['status'];
+  /** The first of the recipe's metrics, in which the test values are given. */
+  readonly metric: MetricName;
+  /** Undefined where the run has no such model, as for the others. */
+  readonly teacher: number | undefined;
+  readonly student: number | undefined;
+  readonly baseline: number | undefined;
+  readonly studentBytes: number | undefined;
+}
+
+export interface Comparison {
+  readonly runs: readonly ComparedRun[];
+  /** Values of the recipes that are not the same in all runs, as texts; undefined where a recipe has none. */
+  readonly recipes: readonly Difference[];
+  /** Values that a search has chosen, by their paths in the recipe. */
+  readonly tuned: readonly Difference[];
+}
+
+function comparedRun({ folder, record, recipe }: TrainedRun): ComparedRun {
+  const metric = recipe.metrics?.[0] ?? metricsOf(lossOf(recipe.loss))[0];
+  const value = (test: unknown): number | undefined => (test as Metrics | undefined)?.[metric];
+  return {
+    folder,
+    status: record.status,
+    metric,
+    teacher: value(teacherTestOf(record)),
+    student: value(record.student?.test),
+    baseline: value(record.baseline?.test),
+    studentBytes: record.student?.bytes,
+  };
+}
+
+/**
+ * Runs side by side: their results, and where their recipes differ.
+ * @param folders run folders
+ * @throws StillhouseError RUN_NOT_FOUND
+ */
+export function compare(folders: readonly string[]): Comparison {
+  const runs = folders.map((folder) => readRun(folder));
+  const tuned = runs.map(({ record }) => record.tuned?.values ?? {});
+  return {
+    runs: runs.map(comparedRun),
+    recipes: differences(runs.map(({ record }) => record.recipe)),
+    tuned: [...new Set(tuned.flatMap((values) => Object.keys(values)))].map((path) => ({
+      path,
+      values: tuned.map((values) => (path in values ? String(values[path]) : undefined)),
+    })),
+  };
 }

@@ -16,7 +16,9 @@ import {
 } from '@stillhouse/core';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { Predict } from '@stillhouse/worker';
-import { modelNames, openModel, type TrainedRun } from '../runs/trained-run.js';
+import { outputsOf } from '../inference.js';
+import { openModel } from '../runs/trained-model.js';
+import { modelNames, type TrainedRun } from '../runs/trained-run.js';
 
 export interface JudgedModel {
   readonly name: PhaseName;
@@ -118,16 +120,8 @@ export async function judgeModel(
   { x, y, dataset, loss }: TestRows,
 ): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
   const rows = dataset.sets.test!.rowCount;
-  const width = x.length / rows;
-  const outputCount = dataset.outputs;
-  const outputs = new Float32Array(rows * outputCount);
-  for (let first = 0; first < rows; first += limits.evaluationBatchRows) {
-    const count = Math.min(limits.evaluationBatchRows, rows - first);
-    outputs.set(
-      await predict(x.subarray(first * width, (first + count) * width), [count, ...dataset.inputShape]),
-      first * outputCount,
-    );
-  }
+  const { inputShape, outputs: outputCount } = dataset;
+  const outputs = await outputsOf(predict, { count: rows, inputs: x, inputShape, outputs: outputCount });
   const sums = emptySums(loss, outputCount);
   addRows(sums, loss, { rows, outputs, outputCount, labels: y });
   const metrics = finishMetrics(loss, sums, dataset.targets);
@@ -175,3 +169,10 @@ export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): 
   const { x, y } = shown ?? (await readTest(dataset, blocks));
   return { labels: y, inputs: x, rows: dataset.sets.test!.rowCount, dataset, models };
 }
+
+export const argmax = (values: readonly number[]): number =>
+  values.reduce((best, value, i, all) => (value > all[best] ? i : best), 0);
+
+/** A model's outputs for one row. */
+export const rowOf = ({ outputs, outputCount }: JudgedModel, row: number): number[] =>
+  Array.from(outputs.subarray(row * outputCount, (row + 1) * outputCount));

@@ -1,6 +1,7 @@
-// Telling a process that ended by itself, as for lack of memory, from one whose machine or user took it away.
+// Tells a process that ended by itself, as for lack of memory, from one whose machine or user took it away.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { ErrorRecord } from '@stillhouse/core';
 
 /** Signals that a process brings upon itself. */
@@ -13,16 +14,20 @@ export const reportFlags = (folder: string, name: string): string[] => [
   `--report-filename=${name}.report.json`,
 ];
 
-interface Report {
-  readonly header?: { readonly trigger?: string; readonly event?: string };
-  readonly javascriptStack?: { readonly message?: string; readonly stack?: readonly string[] };
-}
+/** The part of Node's report that says why a process died. */
+const reportSchema = z.object({
+  header: z.object({ trigger: z.string(), event: z.string() }).partial().optional(),
+  javascriptStack: z
+    .object({ message: z.string(), stack: z.array(z.string()) })
+    .partial()
+    .optional(),
+});
 
-/** What a report tells; undefined without one. */
+/** What a report says; undefined without one. */
 function readReport(path: string): { reason: string; stack: string } | undefined {
   try {
-    const { header, javascriptStack } = JSON.parse(readFileSync(path, 'utf8')) as Report;
-    // V8 has no stack to tell where its heap is full.
+    const { header, javascriptStack } = reportSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    // V8 has no stack to report where its heap is full.
     const stack = [javascriptStack?.message ?? '', ...(javascriptStack?.stack ?? [])].filter(
       (line) => line && line !== 'No stack.' && line !== 'Unavailable.',
     );

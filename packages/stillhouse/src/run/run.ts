@@ -1,40 +1,44 @@
 // The main job in one call: an embedded coordinator and worker processes on this machine.
-import {
-  limits,
-  parseRecipe,
-  type CoordinatorNotice,
-  type ErrorRecord,
-  type Job,
-  type Recipe,
-  type RecipeInput,
-  type RunRecord,
-} from '@stillhouse/core';
 import { RunFolder } from '@stillhouse/coordinator';
-import type { BackendName } from '@stillhouse/worker';
-import { LocalWorkers } from './local-launcher.js';
-import { loadRecipe, type RecipeFile } from './recipe-file.js';
-import { startSession, type SessionOptions } from './host.js';
+import { limits, parseRecipe, type CoordinatorNotice, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
+import type { BackendName } from '@stillhouse/worker/light';
+import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
+import { hostRun } from './host.js';
+import { WorkerKeeper } from './keep-workers.js';
+import type { Launcher, LaunchTarget } from './launcher.js';
+import { LocalLauncher } from './local-launcher.js';
+import type { RunSource } from './open-run.js';
 import { defaultWorkers, placeWorkers, roomFor } from './worker-places.js';
 
-export interface RunOptions {
+export interface ResumeOptions {
   /**
    * Worker processes; 2 by default. `auto` takes one per GPU, or as many as this machine's cores allow with the recipe's
    * threads per rank, at most one per rank. Their number does not change the result.
    */
-  readonly workers?: number | 'auto';
-  readonly backend?: BackendName;
+  readonly workers?: number | 'auto' | undefined;
+  /** `auto` by default: the fastest backend that trains every model of the recipe. */
+  readonly backend?: BackendName | undefined;
   /** Training pauses while there are fewer workers; 1 by default. */
-  readonly minWorkers?: number;
-  /** Time between checkpoints; 30 s by default. */
-  readonly checkpointEveryMs?: number;
-  /** A worker that says nothing for so long counts as lost; 10 s by default. */
-  readonly heartbeatTimeoutMs?: number;
-  /** Run folder; runs/NAME-TIME by default. */
-  readonly out?: string;
-  readonly onNotice?: (notice: CoordinatorNotice, job: Job) => void;
-  readonly onWarning?: (text: string) => void;
+  readonly minWorkers?: number | undefined;
+  /** Time between checkpoints in milliseconds; 30 s by default. */
+  readonly checkpointEveryMs?: number | undefined;
+  /** A worker that sends no heartbeat for so long counts as lost, in milliseconds; 10 s by default. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  /**
+   * Called with everything that happens.
+   * @param job what is trained, with the values that a search has chosen once it has
+   */
+  readonly onNotice?: ((notice: CoordinatorNotice, job: Job) => void) | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
+  /** Starts the workers; by default as processes on this machine. */
+  readonly launcher?: ((target: LaunchTarget) => Launcher) | undefined;
   /** Ends the run early: its workers stop and the call rejects with INTERRUPTED. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunOptions extends ResumeOptions, RecipeOptions {
+  /** Run folder, which must not exist; runs/NAME-TIME by default. */
+  readonly out?: string | undefined;
 }
 
 export interface RunResult {
@@ -44,37 +48,34 @@ export interface RunResult {
   readonly folder: string;
 }
 
-const interrupted: ErrorRecord = { code: 'INTERRUPTED', message: 'the run was interrupted' };
-
 /**
- * Trains a recipe on this machine.
- * @param recipe path of a recipe file, or a recipe whose paths are relative to the working folder
+ * Trains a recipe on this machine: the teacher on all workers, then the student.
  * @throws StillhouseError with the reason if the run fails; run.json in the folder then holds it, too
  */
-export async function run(recipe: string | RecipeInput, options: RunOptions = {}): Promise<RunResult> {
-  const file: RecipeFile =
-    typeof recipe === 'string' ? await loadRecipe(recipe) : { recipe: parseRecipe(recipe), folder: process.cwd() };
-  return runFile(file, options);
+export async function run(recipe: RecipeSource, options: RunOptions = {}): Promise<RunResult> {
+  return runLoaded(await loadRecipe(recipe, options), options);
 }
 
-export const runFile = ({ recipe, folder }: RecipeFile, options: RunOptions): Promise<RunResult> =>
+/** The same for a recipe that has been read. */
+export const runLoaded = ({ recipe, folder }: LoadedRecipe, options: RunOptions): Promise<RunResult> =>
   runFrom({ recipe, recipeFolder: folder, out: options.out }, recipe, options);
 
 /**
  * Continues a run on this machine from its newest whole checkpoint, at the exact row.
- * @param folder run folder that `run` or `stillhouse coordinator` left
+ * @param folder run folder that `run` or `coordinate` left
  * @throws StillhouseError RUN_NOT_FOUND, RUN_OVER, RUN_CHANGED, and the reason if the run fails
  */
-export const resume = (folder: string, options: Omit<RunOptions, 'out'> = {}): Promise<RunResult> =>
-  runFrom({ resume: folder }, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
+export async function resume(folder: string, options: ResumeOptions = {}): Promise<RunResult> {
+  return runFrom({ resume: folder }, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
+}
 
-async function runFrom(from: SessionOptions['from'], recipe: Recipe, options: RunOptions): Promise<RunResult> {
-  const backend = options.backend ?? 'auto';
-  const places = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
-  const session = await startSession({
+async function runFrom(from: RunSource, recipe: Recipe, options: ResumeOptions): Promise<RunResult> {
+  const { backend = 'auto', signal } = options;
+  const environments = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
+  const host = await hostRun({
     from,
-    workers: places.length,
-    minWorkers: Math.min(options.minWorkers ?? 1, places.length),
+    workers: environments.length,
+    minWorkers: Math.min(options.minWorkers ?? 1, environments.length),
     listen: '127.0.0.1:0',
     token: undefined,
     allowMixed: false,
@@ -84,17 +85,18 @@ async function runFrom(from: SessionOptions['from'], recipe: Recipe, options: Ru
     backend,
     onNotice: options.onNotice ?? (() => {}),
     onWarning: options.onWarning ?? (() => {}),
+    signal,
+    command: 'run',
   });
-  const interrupt = (): void =>
-    session.interrupt({ ...interrupted, next: `Continue with \`stillhouse run --resume ${session.folder.path}\`.` });
-  options.signal?.addEventListener('abort', interrupt);
-  if (options.signal?.aborted) interrupt();
-  const local = new LocalWorkers(session, places, backend);
+  const { address: coordinator, token, logFile } = host;
+  const launch = options.launcher ?? ((target) => new LocalLauncher(target));
+  const launcher = launch({ coordinator, token, backend, logFile });
+  const places = environments.map((env, i) => ({ name: `worker-${i + 1}`, env }));
+  const keeper = new WorkerKeeper(host, launcher, places);
   try {
-    const record = await session.finished;
-    return { record, folder: session.folder.path };
+    const [record] = await Promise.all([host.finished, keeper.start()]);
+    return { record, folder: host.folder };
   } finally {
-    options.signal?.removeEventListener('abort', interrupt);
-    await local.stop();
+    await keeper.stop();
   }
 }

@@ -1,6 +1,6 @@
 // Copies training states for checkpoints in a thread of its own, so that the one that trains goes on meanwhile.
 import { Worker } from 'node:worker_threads';
-import type { Capture, StateUploader } from '@stillhouse/worker';
+import type { Capture, StateUploader } from '@stillhouse/worker/light';
 import type { Log } from './logger.js';
 
 export interface ToThread {

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Recipe } from '@stillhouse/core';
 import { installedEngines, visibleGpus, type Gpu } from '@stillhouse/native';
-import type { BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker/light';
 
 export const defaultWorkers = 2;
 

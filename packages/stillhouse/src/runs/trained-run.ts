@@ -1,15 +1,13 @@
-// A run folder read back: its record, and its models ready for inference.
+// A run folder read back: its record, its recipe, its data and the files of its models.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type * as tf from '@tensorflow/tfjs';
-import { assembleJob, type StoredMetadata } from '@stillhouse/coordinator';
+import { assembleJob } from '@stillhouse/coordinator';
 import {
   parseRecipe,
   parseRunRecord,
   phaseNames,
   storedNamesOf,
   StillhouseError,
-  type ModelMetadata,
   type PhaseName,
   type Recipe,
   type RunRecord,
@@ -18,16 +16,15 @@ import { dataFolders, preparedFolder } from '@stillhouse/datasets';
 
 export interface TrainedRun {
   readonly folder: string;
+  /** What run.json holds. */
   readonly record: RunRecord;
   readonly recipe: Recipe;
 }
 
-export interface TrainedModel {
-  readonly model: tf.LayersModel;
-  readonly metadata: ModelMetadata;
-}
-
-/** @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE */
+/**
+ * Reads a run folder.
+ * @throws StillhouseError RUN_NOT_FOUND
+ */
 export function readRun(folder: string): TrainedRun {
   const file = join(folder, 'run.json');
   if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} holds no run.json`);
@@ -35,7 +32,7 @@ export function readRun(folder: string): TrainedRun {
   return { folder, record, recipe: parseRecipe(record.recipe) };
 }
 
-/** Where a model lies; undefined where the run has none of this name. */
+/** Folder of a model; undefined where the run has none of this name. */
 const modelFolder = ({ folder }: TrainedRun, phase: PhaseName): string | undefined =>
   storedNamesOf(phase)
     .map((name) => join(folder, name))
@@ -49,7 +46,7 @@ export const modelNames = (run: TrainedRun): PhaseName[] =>
 export const mainModel = (run: TrainedRun): PhaseName => (modelNames(run).includes('student') ? 'student' : 'teacher');
 
 /**
- * The data of a run, prepared anew where they are not there any more.
+ * The data of a run, prepared anew where they are gone.
  * @param recipeFolder folder that the recipe's paths are relative to, if it has moved
  * @throws StillhouseError DATA_…, MODEL_…, TEACHER_…
  */
@@ -76,22 +73,4 @@ export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string
       `${run.folder} holds no model ${name} (the run is ${run.record.status})`,
     );
   return { json: readFileSync(join(folder, 'model.json'), 'utf8'), weights: readFileSync(join(folder, 'weights.bin')) };
-}
-
-/** @throws StillhouseError RUN_INCOMPLETE, DATA_FORMAT */
-export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
-  try {
-    const { json, weights } = readModelFiles(run, name);
-    const { loadModel } = await import('@stillhouse/worker');
-    const { userDefinedMetadata } = JSON.parse(json) as { userDefinedMetadata: StoredMetadata };
-    return { model: await loadModel(json, weights), metadata: userDefinedMetadata.stillhouse };
-  } catch (cause) {
-    if (cause instanceof StillhouseError) throw cause;
-    const folder = join(run.folder, name);
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${folder} holds no whole model: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
-      { cause, next: 'Run again, or restore the folder from a copy.' },
-    );
-  }
 }

@@ -1,10 +1,9 @@
 // What a sweep runs: every combination of values, each with every seed, and the teachers that they share.
 import { hashJson } from '@stillhouse/coordinator';
-import { isTrained, StillhouseError, type Recipe } from '@stillhouse/core';
-import { parseDocument } from 'yaml';
+import { isTrained, type Recipe } from '@stillhouse/core';
 
-export interface Axis {
-  /** Path in the recipe. */
+export interface SweepAxis {
+  /** Path in the recipe, such as data.small.perClass. */
   readonly path: string;
   readonly values: readonly unknown[];
 }
@@ -15,20 +14,7 @@ export interface Cell {
   readonly seed: number;
 }
 
-/**
- * An axis from `path=1,10,100` or `path=[1, 10]`.
- * @throws StillhouseError USAGE
- */
-export function axisOf(text: string): Axis {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new StillhouseError('USAGE', `--vary ${text} is not path=value,value,…`);
-  const list = text.slice(equals + 1).trim();
-  const values: unknown = parseDocument(list.startsWith('[') ? list : `[${list}]`).toJS();
-  if (!Array.isArray(values) || values.length === 0) throw new StillhouseError('USAGE', `--vary ${text} has no values`);
-  return { path: text.slice(0, equals), values };
-}
-
-export function cellsOf(axes: readonly Axis[], seeds: readonly number[]): Cell[] {
+export function cellsOf(axes: readonly SweepAxis[], seeds: readonly number[]): Cell[] {
   const combinations = axes.reduce<unknown[][]>(
     (all, { values }) => all.flatMap((before) => values.map((value) => [...before, value])),
     [[]],
@@ -36,17 +22,14 @@ export function cellsOf(axes: readonly Axis[], seeds: readonly number[]): Cell[]
   return combinations.flatMap((values) => seeds.map((seed) => ({ values, seed })));
 }
 
-/** What `--set` makes of a cell. */
-export const settingsOf = (axes: readonly Axis[], { values, seed }: Cell): string[] => [
-  ...axes.map(({ path }, i) => `${path}=${JSON.stringify(values[i])}`),
-  `seed=${seed}`,
-];
+/** The values of a cell, by their paths in the recipe. */
+export const settingsOf = (axes: readonly SweepAxis[], { values, seed }: Cell): Record<string, unknown> => ({
+  ...Object.fromEntries(axes.map(({ path }, i) => [path, values[i]])),
+  seed,
+});
 
 /** A value of an axis, for people. */
 export const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
-
-export const nameOf = (axes: readonly Axis[], { values, seed }: Cell): string =>
-  [...axes.map(({ path }, i) => `${path}=${shownValue(values[i])}`), `seed=${seed}`].join(', ');
 
 /** Name of a cell's folder: the same for the same recipe. */
 export const folderOf = (recipe: Recipe): string => hashJson(recipe).slice(0, 16);
@@ -59,7 +42,7 @@ const drawsBySeed = ({ data, teacher }: Recipe): boolean =>
   data.large.perClass !== undefined;
 
 /**
- * The recipe that trains a cell's teacher alone; undefined where it is there already. Cells share a teacher unless
+ * The recipe that trains a cell's teacher alone; undefined where it is pretrained. Cells share a teacher unless
  * something of it differs, or the seed decides about its rows.
  * @param seed of teachers that are shared
  * @param each whether each seed has a teacher of its own

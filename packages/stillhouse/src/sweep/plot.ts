@@ -1,96 +1,59 @@
 // A plot of a sweep: the metric over the first axis, with intervals; a panel for each combination of the others.
 import type { Estimate, MetricName } from '@stillhouse/core';
-import { shownValue, type Axis } from './cells.js';
-import { rounded, steps, svgText } from '../chart/svg.js';
-import type { Row } from './results.js';
+import { Frame } from '../chart/frame.js';
+import { colours } from '../chart/line-chart.js';
+import { linearScale, listScale, type Scale } from '../chart/scale.js';
+import { rounded, svgDot, svgFile, svgLine, svgPath, svgText } from '../chart/svg.js';
+import { shownValue, type SweepAxis } from './cells.js';
+import type { SweepRow } from './results.js';
 
 const panel = { width: 480, height: 320, left: 72, top: 56, right: 16, bottom: 56 };
-const lines = [
-  ['teacher', '#888888'],
-  ['baseline', '#d55e00'],
-  ['student', '#0072b2'],
-] as const;
+const names = ['teacher', 'baseline', 'student'] as const;
 
-/** Places of an axis's values: on a logarithmic scale if they spread over a decade or more, evenly if they are no numbers. */
-function placesOf(values: readonly unknown[]): number[] {
-  const numbers = values.map(Number);
-  if (!values.every((value) => typeof value === 'number'))
-    return values.map((_, i) => (values.length === 1 ? 0.5 : i / (values.length - 1)));
-  const scale =
-    Math.min(...numbers) > 0 && Math.max(...numbers) / Math.min(...numbers) >= 10 ? Math.log : (value: number) => value;
-  const [low, high] = [scale(Math.min(...numbers)), scale(Math.max(...numbers))];
-  return numbers.map((value) => (high > low ? (scale(value) - low) / (high - low) : 0.5));
+/** Mean and interval, which has no ends for a single seed. */
+function endsOf({ mean, halfWidth }: Estimate): number[] {
+  return Number.isFinite(halfWidth) ? [mean, mean - halfWidth, mean + halfWidth] : [mean];
+}
+
+/** A model's line over the axis, with a bar for each interval. */
+function drawModel(name: (typeof names)[number], rows: readonly SweepRow[], frame: Frame<unknown>): string {
+  const points = rows.flatMap((row) => (row[name] ? [{ value: row.values[0], estimate: row[name] }] : []));
+  const line = svgPath(
+    points.map(({ value, estimate: { mean } }) => frame.at(value, mean)),
+    `stroke="${colours[name]}" stroke-width="2"${name === 'teacher' ? ' stroke-dasharray="6 4"' : ''}`,
+  );
+  const dots = points.map(({ value, estimate }) => {
+    const [mean, low, high] = endsOf(estimate);
+    const bar =
+      low === undefined ? '' : svgLine(frame.at(value, low), frame.at(value, high), `stroke="${colours[name]}"`);
+    const title = `${name}: ${rounded(mean)}${low === undefined ? '' : ` ± ${rounded(estimate.halfWidth)}`}`;
+    return bar + svgDot(frame.at(value, mean), { radius: 4, title, more: `fill="${colours[name]}"` });
+  });
+  return line + dots.join('');
 }
 
 function drawPanel(
-  axis: Axis,
-  rows: readonly Row[],
-  { metric, marks, title }: { metric: MetricName; marks: readonly number[]; title: string },
+  rows: readonly SweepRow[],
+  scales: { readonly x: Scale<unknown>; readonly y: Scale },
+  titles: { readonly panel: string; readonly x: string; readonly y: string },
 ): string {
-  const [low, high] = [marks[0], marks.at(-1)!];
-  const places = placesOf(axis.values);
-  const inner = { width: panel.width - panel.left - panel.right, height: panel.height - panel.top - panel.bottom };
-  const x = (value: unknown): number =>
-    panel.left +
-    (0.04 + 0.92 * places[axis.values.findIndex((each) => JSON.stringify(each) === JSON.stringify(value))]) *
-      inner.width;
-  const y = (value: number): number => panel.top + (1 - (value - low) / (high - low)) * inner.height;
-  const parts = [
-    `<rect x="${panel.left}" y="${panel.top}" width="${inner.width}" height="${inner.height}" fill="none" stroke="#ccc"/>`,
-    svgText(panel.left, 20, title, 'font-weight="bold"'),
-  ];
-  for (const value of marks) {
-    parts.push(
-      `<line x1="${panel.left}" x2="${panel.left + inner.width}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eee"/>`,
-      svgText(panel.left - 6, y(value) + 4, String(value), 'text-anchor="end"'),
-    );
-  }
-  for (const value of axis.values)
-    parts.push(svgText(x(value), panel.height - panel.bottom + 18, shownValue(value), 'text-anchor="middle"'));
-  parts.push(
-    svgText(panel.left + inner.width / 2, panel.height - 12, axis.path, 'text-anchor="middle"'),
-    svgText(panel.left, 40, metric),
-  );
-  lines.forEach(([name, colour], i) => {
-    const points = rows.flatMap((row): { at: number; estimate: Estimate }[] =>
-      row[name] ? [{ at: x(row.values[0]), estimate: row[name] }] : [],
-    );
-    parts.push(
-      `<polyline fill="none" stroke="${colour}" stroke-width="2"${name === 'teacher' ? ' stroke-dasharray="6 4"' : ''} points="${points.map(({ at, estimate: { mean } }) => `${at.toFixed(1)},${y(mean).toFixed(1)}`).join(' ')}"/>`,
-    );
-    for (const {
-      at,
-      estimate: { mean, halfWidth },
-    } of points) {
-      if (Number.isFinite(halfWidth))
-        parts.push(
-          `<line x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${y(Math.min(high, mean + halfWidth)).toFixed(1)}" y2="${y(Math.max(low, mean - halfWidth)).toFixed(1)}" stroke="${colour}"/>`,
-        );
-      parts.push(
-        `<circle cx="${at.toFixed(1)}" cy="${y(mean).toFixed(1)}" r="4" fill="${colour}"><title>${name}: ${rounded(mean)}${Number.isFinite(halfWidth) ? ` ± ${rounded(halfWidth)}` : ''}</title></circle>`,
-      );
-    }
-    parts.push(svgText(panel.left + 80 + 80 * i, 40, name, `fill="${colour}"`));
-  });
-  return parts.join('');
+  const frame = new Frame(panel, scales);
+  return [
+    frame.axes(titles),
+    svgText(panel.left, 20, titles.panel, 'font-weight="bold"'),
+    ...names.map(
+      (name, i) => drawModel(name, rows, frame) + svgText(panel.left + 80 * i, 40, name, `fill="${colours[name]}"`),
+    ),
+  ].join('');
 }
 
 /** @returns an SVG file */
-export function drawSweep(axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string {
+export function drawSweep(axes: readonly SweepAxis[], rows: readonly SweepRow[], metric: MetricName): string {
   const axis = axes[0] ?? { path: '', values: [''] };
   const placed = axes.length ? rows : rows.map((row) => ({ ...row, values: [''] }));
-  const ends = placed.flatMap(({ teacher, student, baseline }) =>
-    [teacher, student, baseline].flatMap((each) =>
-      each
-        ? [
-            each.mean,
-            ...(Number.isFinite(each.halfWidth) ? [each.mean - each.halfWidth, each.mean + each.halfWidth] : []),
-          ]
-        : [],
-    ),
-  );
-  const marks = steps(ends);
-  const groups = new Map<string, Row[]>();
+  const ends = placed.flatMap((row) => names.flatMap((name) => (row[name] ? endsOf(row[name]) : [])));
+  const scales = { x: listScale(axis.values, shownValue), y: linearScale(ends) };
+  const groups = new Map<string, SweepRow[]>();
   for (const row of placed) {
     const title = axes
       .slice(1)
@@ -99,10 +62,10 @@ export function drawSweep(axes: readonly Axis[], rows: readonly Row[], metric: M
     groups.set(title, [...(groups.get(title) ?? []), row]);
   }
   const columns = Math.min(3, groups.size);
-  const [width, height] = [columns * panel.width, Math.ceil(groups.size / columns) * panel.height];
-  const panels = [...groups].map(
-    ([title, own], i) =>
-      `<g transform="translate(${(i % columns) * panel.width} ${Math.floor(i / columns) * panel.height})">${drawPanel(axis, own, { metric, marks, title })}</g>`,
-  );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${panels.join('')}</svg>\n`;
+  const panels = [...groups].map(([title, own], i) => {
+    const place = `${(i % columns) * panel.width} ${Math.floor(i / columns) * panel.height}`;
+    return `<g transform="translate(${place})">${drawPanel(own, scales, { panel: title, x: axis.path, y: metric })}</g>`;
+  });
+  const size = { width: columns * panel.width, height: Math.ceil(groups.size / columns) * panel.height };
+  return svgFile(size, panels.join(''));
 }

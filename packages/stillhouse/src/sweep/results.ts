@@ -1,10 +1,10 @@
 // What a sweep found: for each combination of values, mean and 95 % interval over seeds.
 import { estimate, smallerIsBetter, type Estimate, type MetricName } from '@stillhouse/core';
-import { alignColumns, formatMetric, markdownTable } from '../summary.js';
-import { cellsOf, shownValue, type Axis, type Cell } from './cells.js';
+import { formatMetric } from '../tables.js';
+import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 
 /** Test metrics of a cell. */
-export interface Outcome extends Cell {
+export interface SweepOutcome extends Cell {
   readonly folder: string;
   /** Absent where nothing of its outputs is learnt. */
   readonly teacher?: { readonly folder: string; readonly metric: number };
@@ -12,7 +12,8 @@ export interface Outcome extends Cell {
   readonly baseline: number;
 }
 
-export interface Row {
+export interface SweepRow {
+  /** Value of each axis. */
   readonly values: readonly unknown[];
   readonly teacher: Estimate | undefined;
   readonly student: Estimate;
@@ -22,9 +23,20 @@ export interface Row {
   readonly wins: number;
 }
 
-export function rowsOf(axes: readonly Axis[], outcomes: readonly Outcome[], metric: MetricName): Row[] {
+export interface SweepResult {
+  /** Test metric that was compared. */
+  readonly metric: MetricName;
+  readonly axes: readonly SweepAxis[];
+  /** For each combination of values, mean and 95 % interval over seeds. */
+  readonly rows: readonly SweepRow[];
+  /** For each combination and seed, its test metrics. */
+  readonly outcomes: readonly SweepOutcome[];
+  readonly folder: string;
+}
+
+export function rowsOf(axes: readonly SweepAxis[], outcomes: readonly SweepOutcome[], metric: MetricName): SweepRow[] {
   const sign = smallerIsBetter(metric) ? -1 : 1;
-  return cellsOf(axes, [0]).flatMap(({ values }): Row[] => {
+  return cellsOf(axes, [0]).flatMap(({ values }): SweepRow[] => {
     const own = outcomes.filter((outcome) => JSON.stringify(outcome.values) === JSON.stringify(values));
     if (own.length === 0) return [];
     const gains = own.map(({ student, baseline }) => sign * (student - baseline));
@@ -59,10 +71,11 @@ function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string 
 }
 
 /** Whether the interval of the gain lies above, or below, 0. */
-const verdict = ({ gain: { mean, halfWidth } }: Row): string =>
+const verdict = ({ gain: { mean, halfWidth } }: SweepRow): string =>
   mean - halfWidth > 0 ? 'better' : mean + halfWidth < 0 ? 'worse' : '';
 
-function cells(axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string[][] {
+/** The table of a sweep as rows of cells, the first of them the header. */
+export function sweepTable({ axes, rows, metric }: Pick<SweepResult, 'axes' | 'rows' | 'metric'>): string[][] {
   const header = [
     ...axes.map(({ path }) => path),
     `teacher's ${metric}`,
@@ -84,19 +97,10 @@ function cells(axes: readonly Axis[], rows: readonly Row[], metric: MetricName):
   ];
 }
 
-export const tableText = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string =>
-  alignColumns(
-    cells(axes, rows, metric),
-    axes.map(() => 'left'),
-  );
-
-export const tableMarkdown = (axes: readonly Axis[], rows: readonly Row[], metric: MetricName): string =>
-  markdownTable(cells(axes, rows, metric));
-
 const quoted = (value: unknown): string =>
   /[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value);
 
-export function outcomesCsv(axes: readonly Axis[], outcomes: readonly Outcome[]): string {
+export function outcomesCsv(axes: readonly SweepAxis[], outcomes: readonly SweepOutcome[]): string {
   const lines = outcomes.map(({ values, seed, teacher, baseline, student }) =>
     [...values.map(quoted), seed, teacher?.metric ?? '', baseline, student].join(','),
   );

@@ -1,5 +1,6 @@
 // Runs of one recipe with other values and seeds, several side by side; what is there already is not run again.
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
   isTrained,
@@ -12,135 +13,161 @@ import {
   type Recipe,
   type RunRecord,
 } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
-import { KeptRuns } from '../runs/kept-runs.js';
-import { loadRecipe } from '../run/recipe-file.js';
-import { cellsOf, folderOf, nameOf, settingsOf, taughtBy, teacherRecipe, type Axis, type Cell } from './cells.js';
+import type { BackendName } from '@stillhouse/worker/light';
+import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
+import { RunCache } from '../runs/run-cache.js';
+import { markdownTable } from '../tables.js';
+import { cellsOf, folderOf, settingsOf, taughtBy, teacherRecipe, type Cell, type SweepAxis } from './cells.js';
 import { drawSweep } from './plot.js';
-import { outcomesCsv, rowsOf, tableMarkdown, type Outcome, type Row } from './results.js';
+import { outcomesCsv, rowsOf, sweepTable, type SweepOutcome, type SweepResult } from './results.js';
 
-export interface SweepOptions {
-  readonly recipe: string;
-  readonly set: readonly string[];
-  readonly axes: readonly Axis[];
-  /** Seeds are the recipe's own, and those that follow it. */
-  readonly seeds: number;
-  readonly metric: MetricName | undefined;
-  /** Whether each seed has a teacher of its own. */
-  readonly teacherEach: boolean;
-  readonly out: string;
-  readonly backend: BackendName;
-  /** Runs side by side. */
-  readonly jobs: number;
-  readonly signal: AbortSignal;
-  readonly tell: (line: string) => void;
-}
-
-export interface SweepResult {
-  readonly metric: MetricName;
-  readonly rows: readonly Row[];
-  readonly outcomes: readonly Outcome[];
-  readonly folder: string;
+export interface SweepOptions extends RecipeOptions {
+  /** Every combination of their values is run; none by default. */
+  readonly axes?: readonly SweepAxis[] | undefined;
+  /** How many seeds: the recipe's own, and those that follow it; 3 by default. */
+  readonly seeds?: number | undefined;
+  /** Test metric to compare; the recipe's first by default. */
+  readonly metric?: string | undefined;
+  /**
+   * `shared` by default: seeds share a teacher, unless the seed decides which rows it is trained on; `each`: every seed
+   * trains its own.
+   */
+  readonly teachers?: 'shared' | 'each' | undefined;
+  /** Folder of the sweep; runs that it holds already are not run again. `sweep` by default. */
+  readonly out?: string | undefined;
+  readonly backend?: BackendName | undefined;
+  /** Runs side by side; as many as this machine has cores by default. */
+  readonly jobs?: number | undefined;
+  readonly onOutcome?: ((outcome: SweepOutcome, progress: { done: number; of: number }) => void) | undefined;
+  /** Ends the sweep early, with INTERRUPTED. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'baseline', metric: MetricName): number =>
   (record[phase]!.test as Metrics)[metric]!;
 
-/**
- * Runs every cell and writes sweep.json, sweep.csv, table.md and plot.svg.
- * @throws StillhouseError RECIPE_…, and what a run throws
- */
-export async function sweep(options: SweepOptions): Promise<SweepResult> {
-  const { axes, out, tell } = options;
-  const base = await loadRecipe(options.recipe, [...options.set]);
-  if (!base.recipe.student)
-    throw new StillhouseError(
-      'RECIPE_INVALID',
-      'student is missing: a sweep compares students with and without their teacher',
-    );
-  const metric = options.metric ?? base.recipe.metrics?.[0] ?? metricsOf(lossOf(base.recipe.loss))[0];
-  if (!metricsOf(lossOf(base.recipe.loss)).includes(metric))
-    throw new StillhouseError(
-      'USAGE',
-      `--metric ${metric} is not one that ${base.recipe.loss} has: ${metricsOf(lossOf(base.recipe.loss)).join(', ')}`,
-    );
-  const cells = cellsOf(
-    axes,
-    Array.from({ length: options.seeds }, (_, i) => base.recipe.seed + i),
-  );
-  // All recipes first: a value that cannot be is found before anything is trained.
-  const recipes: Recipe[] = [];
-  for (const cell of cells)
-    recipes.push((await loadRecipe(options.recipe, [...options.set, ...settingsOf(axes, cell)])).recipe);
-  mkdirSync(out, { recursive: true });
-  const over = new AbortController();
+function metricOf({ loss, metrics }: Recipe, wanted: string | undefined): MetricName {
+  const known = metricsOf(lossOf(loss));
+  const metric = wanted ?? metrics?.[0] ?? known[0];
+  const found = known.find((name) => name === metric);
+  if (!found)
+    throw new StillhouseError('USAGE', `the metric ${metric} is not one that ${loss} has: ${known.join(', ')}`);
+  return found;
+}
+
+interface CellContext {
+  readonly base: LoadedRecipe;
+  readonly metric: MetricName;
+  readonly runs: RunCache;
+  readonly out: string;
+  /** Workers of a teacher. */
+  readonly jobs: number;
+  /** Whether each seed has a teacher of its own. */
+  readonly each: boolean;
+}
+
+/** Trains the cell's teacher, unless there is one, and then its student and baseline. */
+async function runCell(cell: Cell, recipe: Recipe, context: CellContext): Promise<SweepOutcome> {
+  const { base, metric, runs, out, jobs, each } = context;
+  const teaching = teacherRecipe(recipe, { seed: base.recipe.seed, each });
+  const folder = join(out, 'cells', folderOf(recipe));
+  let taught = recipe;
+  let teacher: SweepOutcome['teacher'];
+  if (teaching) {
+    const home = resolve(out, 'teachers', folderOf(teaching));
+    const record = await runs.run({ recipe: teaching, folder: base.folder }, home, jobs);
+    teacher = { folder: home, metric: testOf(record, 'teacher', metric) };
+    taught = taughtBy(recipe, home);
+  }
+  const record = await runs.run({ recipe: taught, folder: base.folder }, folder, 1);
+  const test = teacherTestOf(record);
+  if (!isTrained(recipe.teacher) && test)
+    teacher = { folder: [recipe.teacher.pretrained].flat().join(', '), metric: test[metric]! };
+  return {
+    ...cell,
+    folder,
+    ...(teacher ? { teacher } : {}),
+    student: testOf(record, 'student', metric),
+    baseline: testOf(record, 'baseline', metric),
+  };
+}
+
+/** Works through the cells in their order, several at a time; one that fails ends the others. */
+async function runAll(
+  count: number,
+  { jobs, over, signal }: { jobs: number; over: AbortController; signal: AbortSignal | undefined },
+  runOne: (index: number) => Promise<void>,
+): Promise<void> {
   const stop = (): void => over.abort();
-  options.signal.addEventListener('abort', stop);
-  const runs = new KeptRuns({ backend: options.backend, signal: over.signal });
-  const judge = async (cell: Cell, recipe: Recipe): Promise<Outcome> => {
-    const teaching = teacherRecipe(recipe, { seed: base.recipe.seed, each: options.teacherEach });
-    let taught = recipe;
-    let teacher: Outcome['teacher'];
-    if (teaching) {
-      const folder = resolve(out, 'teachers', folderOf(teaching));
-      teacher = {
-        folder,
-        metric: testOf(
-          await runs.run({ recipe: teaching, folder: base.folder }, folder, options.jobs),
-          'teacher',
-          metric,
-        ),
-      };
-      taught = taughtBy(recipe, folder);
-    }
-    const folder = join(out, 'cells', folderOf(recipe));
-    const record = await runs.run({ recipe: taught, folder: base.folder }, folder, 1);
-    const test = teacherTestOf(record);
-    if (!isTrained(recipe.teacher) && test)
-      teacher = { folder: [recipe.teacher.pretrained].flat().join(', '), metric: test[metric]! };
-    return {
-      ...cell,
-      folder,
-      ...(teacher ? { teacher } : {}),
-      student: testOf(record, 'student', metric),
-      baseline: testOf(record, 'baseline', metric),
-    };
-  };
-  const outcomes = new Map<number, Outcome>();
-  const waiting = cells.map((_, i) => i);
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
+  const waiting = Array.from({ length: count }, (_, i) => i);
   const work = async (): Promise<void> => {
-    for (let i = waiting.shift(); i !== undefined && !over.signal.aborted; i = waiting.shift()) {
-      const outcome = await judge(cells[i], recipes[i]);
-      outcomes.set(i, outcome);
-      tell(
-        `${outcomes.size} of ${cells.length}: ${nameOf(axes, cells[i])}: baseline ${outcome.baseline}, distilled ${outcome.student}`,
-      );
-    }
+    for (let i = waiting.shift(); i !== undefined && !over.signal.aborted; i = waiting.shift()) await runOne(i);
   };
-  // One that fails ends the others.
   const failures: unknown[] = [];
   await Promise.all(
-    Array.from({ length: options.jobs }, () =>
+    Array.from({ length: jobs }, () =>
       work().catch((error: unknown) => {
         failures.push(error);
         stop();
       }),
     ),
   );
-  options.signal.removeEventListener('abort', stop);
-  if (options.signal.aborted)
+  signal?.removeEventListener('abort', stop);
+  if (signal?.aborted)
     throw new StillhouseError('INTERRUPTED', 'the sweep was interrupted', {
       next: 'Run it again: what is done is kept.',
     });
   if (failures.length > 0) throw failures[0];
-  const ordered = cells.map((_, i) => outcomes.get(i)!);
-  const rows = rowsOf(axes, ordered, metric);
-  writeFileSync(
-    join(out, 'sweep.json'),
-    `${JSON.stringify({ recipe: base.recipe, axes, metric, rows, outcomes: ordered }, null, 2)}\n`,
+}
+
+/** sweep.json, sweep.csv, table.md and plot.svg. */
+function writeSweep(result: SweepResult, recipe: Recipe): void {
+  const { folder, axes, rows, outcomes, metric } = result;
+  const content = { recipe, axes, metric, rows, outcomes };
+  writeFileSync(join(folder, 'sweep.json'), `${JSON.stringify(content, null, 2)}\n`);
+  writeFileSync(join(folder, 'sweep.csv'), outcomesCsv(axes, outcomes));
+  writeFileSync(join(folder, 'table.md'), markdownTable(sweepTable(result)));
+  writeFileSync(join(folder, 'plot.svg'), drawSweep(axes, rows, metric));
+}
+
+/**
+ * Runs a recipe with other values and seeds, each with and without its teacher, and compares student and baseline for each
+ * combination. Writes sweep.json, sweep.csv, table.md and plot.svg.
+ * @throws StillhouseError RECIPE_…, USAGE for a metric that the loss lacks, INTERRUPTED, and what a run throws
+ */
+export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): Promise<SweepResult> {
+  const { axes = [], seeds = 3, out = 'sweep', jobs = availableParallelism(), backend = 'auto', signal } = options;
+  const base = await loadRecipe(recipe, options);
+  if (!base.recipe.student)
+    throw new StillhouseError(
+      'RECIPE_INVALID',
+      'student is missing: a sweep compares students with and without their teacher',
+    );
+  const metric = metricOf(base.recipe, options.metric);
+  const cells = cellsOf(
+    axes,
+    Array.from({ length: seeds }, (_, i) => base.recipe.seed + i),
   );
-  writeFileSync(join(out, 'sweep.csv'), outcomesCsv(axes, ordered));
-  writeFileSync(join(out, 'table.md'), tableMarkdown(axes, rows, metric));
-  writeFileSync(join(out, 'plot.svg'), drawSweep(axes, rows, metric));
-  return { metric, rows, outcomes: ordered, folder: out };
+  // All recipes first: a value that cannot be is found before anything is trained.
+  const recipes: Recipe[] = [];
+  for (const cell of cells) {
+    const set = { ...options.set, ...settingsOf(axes, cell) };
+    recipes.push((await loadRecipe(recipe, { ...options, set })).recipe);
+  }
+  mkdirSync(out, { recursive: true });
+  const over = new AbortController();
+  const runs = new RunCache({ backend, signal: over.signal });
+  const context = { base, metric, runs, out, jobs, each: options.teachers === 'each' };
+  const done = new Map<number, SweepOutcome>();
+  await runAll(cells.length, { jobs, over, signal }, async (i) => {
+    const outcome = await runCell(cells[i], recipes[i], context);
+    done.set(i, outcome);
+    options.onOutcome?.(outcome, { done: done.size, of: cells.length });
+  });
+  const outcomes = cells.map((_, i) => done.get(i)!);
+  const result = { metric, axes, rows: rowsOf(axes, outcomes, metric), outcomes, folder: out };
+  writeSweep(result, base.recipe);
+  return result;
 }

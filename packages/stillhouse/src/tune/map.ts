@@ -7,101 +7,107 @@ import {
   type Dimension,
   type TunedRecord,
 } from '@stillhouse/core';
-import { rounded, svgText } from '../chart/svg.js';
+import { Frame } from '../chart/frame.js';
+import { colourOf } from '../chart/heat-map.js';
+import { shareScale, type Scale } from '../chart/scale.js';
+import { rounded, svgBox, svgDot, svgFile, svgText } from '../chart/svg.js';
 
-const size = { width: 640, height: 480, left: 80, top: 48, right: 120, bottom: 64 };
-const cells = 40;
+const size = { width: 640, height: 480, left: 96, top: 48, right: 120, bottom: 64 };
+/** Fields of the map along each axis. */
+const fields = 40;
 
-/** From violet over green to yellow: even steps look even, in grey as well. */
-const colours = ['#440154', '#414487', '#2a788e', '#22a884', '#7ad151', '#fde725'];
+type Trial = TunedRecord['trials'][number];
 
-function colourOf(share: number): string {
-  const at = Math.max(0, Math.min(0.9999, share)) * (colours.length - 1);
-  const channel = (colour: string, i: number): number => parseInt(colour.slice(1 + 2 * i, 3 + 2 * i), 16);
-  const [low, high] = [colours[Math.floor(at)], colours[Math.floor(at) + 1]];
-  return `#${[0, 1, 2]
-    .map((i) =>
-      Math.round(channel(low, i) + (channel(high, i) - channel(low, i)) * (at % 1))
-        .toString(16)
-        .padStart(2, '0'),
-    )
-    .join('')}`;
+/** The range of the metric over trials, and how good a value in it is. */
+class Range {
+  constructor(
+    readonly least: number,
+    readonly most: number,
+    private readonly smallerIsBetter: boolean,
+  ) {}
+
+  shareOf(value: number): number {
+    return (value - this.least) / (this.most - this.least || 1);
+  }
+
+  /** 1 is best. */
+  quality(value: number): number {
+    return this.smallerIsBetter ? 1 - this.shareOf(value) : this.shareOf(value);
+  }
+
+  /** Best first. */
+  get ends(): [number, number] {
+    return this.smallerIsBetter ? [this.least, this.most] : [this.most, this.least];
+  }
+}
+
+/** Marks of a number of the recipe. */
+const scaleOf = ({ path, config }: Dimension): Scale =>
+  shareScale((share) => pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
+
+/** What the model of the trials believes, field by field. */
+function believedFields(frame: Frame<number>, meanAt: (across: number, up: number) => number, range: Range): string {
+  const box = { width: frame.inner.width / fields + 0.5, height: frame.inner.height / fields + 0.5 };
+  return Array.from({ length: fields ** 2 }, (_, index) => {
+    const [i, k] = [Math.floor(index / fields), index % fields];
+    const colour = colourOf(range.quality(meanAt((i + 0.5) / fields, (k + 0.5) / fields)));
+    return svgBox({ x: frame.acrossAt(i / fields), y: frame.upAt((k + 1) / fields), ...box }, `fill="${colour}"`);
+  }).join('');
+}
+
+/** Which colour is how good, beside the frame. */
+function legend(frame: Frame<number>, range: Range): string {
+  const box = { x: size.width - 96, width: 16, height: frame.inner.height / fields + 0.5 };
+  const bar = Array.from({ length: fields }, (_, i) =>
+    svgBox({ ...box, y: frame.upAt((i + 1) / fields) }, `fill="${colourOf(i / fields)}"`),
+  );
+  const [best, worst] = range.ends;
+  return [
+    ...bar,
+    svgText(size.width - 76, frame.upAt(1) + 10, rounded(best)),
+    svgText(size.width - 76, frame.upAt(0), rounded(worst)),
+  ].join('');
+}
+
+function trialTitle(
+  { mean, standardError, folds, values }: Trial,
+  metric: string,
+  space: readonly Dimension[],
+): string {
+  const place = space.map(({ path }) => `${path} ${rounded(values[path])}`).join(', ');
+  const error = standardError === null ? '' : ` ± ${rounded(standardError)}`;
+  return `${place}: ${metric} ${mean === null ? 'not finite' : rounded(mean)}${error} on ${folds} folds`;
 }
 
 /** @returns an SVG file; with one number alone its trials lie along the axis, each as high as its metric */
 export function drawMap(record: TunedRecord, space: readonly Dimension[]): string {
-  const finite = record.trials.filter(({ comparable }) => comparable !== null);
-  const values = finite.map(({ comparable }) => comparable!);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const span = most - least || 1;
-  const better = smallerIsBetter(record.metric) ? -1 : 1;
-  /** 1 is best. */
-  const quality = (value: number): number => (better > 0 ? value - least : most - value) / span;
+  const trials = record.trials.filter(({ comparable }) => comparable !== null);
+  const metrics = trials.map(({ comparable }) => comparable!);
+  const range = new Range(Math.min(...metrics), Math.max(...metrics), smallerIsBetter(record.metric));
   const [across, up] = space;
-  const plot = { width: size.width - size.left - size.right, height: size.height - size.top - size.bottom };
-  const x = (share: number): number => size.left + share * plot.width;
-  const y = (share: number): number => size.top + (1 - share) * plot.height;
-  const coordinates = finite.map((trial) => space.map(({ path, config }) => coordinateOf(config, trial.values[path])));
-  const chosen = space.map(({ path, config }) => coordinateOf(config, record.values[path]));
-  const parts: string[] = [];
-  if (up && finite.length > 0) {
-    const believe = gaussianProcess(coordinates, values);
-    for (let i = 0; i < cells; i++) {
-      for (let k = 0; k < cells; k++) {
-        const { mean } = believe([(i + 0.5) / cells, (k + 0.5) / cells, ...chosen.slice(2)]);
-        parts.push(
-          `<rect x="${x(i / cells).toFixed(1)}" y="${y((k + 1) / cells).toFixed(1)}" width="${(plot.width / cells + 0.5).toFixed(1)}" height="${(plot.height / cells + 0.5).toFixed(1)}" fill="${colourOf(quality(mean))}"/>`,
-        );
-      }
-    }
+  const coordinatesOf = (values: TunedRecord['values']): number[] =>
+    space.map(({ path, config }) => coordinateOf(config, values[path]));
+  const metricScale = shareScale((share) => range.least + share * (range.most - range.least || 1));
+  const frame = new Frame(size, { x: scaleOf(across), y: up ? scaleOf(up) : metricScale });
+  const parts = [frame.axes({ x: across.path, y: up ? up.path : record.metric })];
+  const coordinates = trials.map(({ values }) => coordinatesOf(values));
+  if (up && trials.length > 0) {
+    const believe = gaussianProcess(coordinates, metrics);
+    const rest = coordinatesOf(record.values).slice(2);
+    parts.push(believedFields(frame, (i, k) => believe([i, k, ...rest]).mean, range));
   }
-  finite.forEach(({ mean, comparable, standardError, folds, values: at }, i) => {
-    const isChosen = JSON.stringify(at) === JSON.stringify(record.values);
-    const place: [number, number] = up
-      ? [x(coordinates[i][0]), y(coordinates[i][1])]
-      : [x(coordinates[i][0]), y((comparable! - least) / span)];
-    const title = `${space.map(({ path }) => `${path} ${rounded(at[path])}`).join(', ')}: ${record.metric} ${mean === null ? 'not finite' : rounded(mean)}${standardError === null ? '' : ` ± ${rounded(standardError)}`} on ${folds} folds`;
+  trials.forEach((trial, i) => {
+    const isChosen = JSON.stringify(trial.values) === JSON.stringify(record.values);
+    const colour = colourOf(range.quality(metrics[i]));
     parts.push(
-      `<circle cx="${place[0].toFixed(1)}" cy="${place[1].toFixed(1)}" r="${isChosen ? 8 : 4}" fill="${colourOf(quality(comparable!))}" stroke="${isChosen ? '#d00' : '#fff'}" stroke-width="${isChosen ? 3 : 1}"><title>${title}</title></circle>`,
+      svgDot(frame.at(coordinates[i][0], up ? coordinates[i][1] : range.shareOf(metrics[i])), {
+        radius: isChosen ? 8 : 4,
+        title: trialTitle(trial, record.metric, space),
+        more: `fill="${colour}" stroke="${isChosen ? '#d00' : '#fff'}" stroke-width="${isChosen ? 3 : 1}"`,
+      }),
     );
   });
-  const ticks = [0, 0.25, 0.5, 0.75, 1];
-  const valueOn = ({ path, config }: Dimension, share: number): string =>
-    rounded(pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
-  for (const share of ticks) {
-    parts.push(svgText(x(share), size.height - size.bottom + 20, valueOn(across, share), 'text-anchor="middle"'));
-    parts.push(
-      svgText(
-        size.left - 8,
-        y(share) + 4,
-        up ? valueOn(up, share) : rounded(least + share * span),
-        'text-anchor="end"',
-      ),
-    );
-  }
-  for (let i = 0; i < cells; i++)
-    parts.push(
-      `<rect x="${size.width - 96}" y="${y((i + 1) / cells).toFixed(1)}" width="16" height="${(plot.height / cells + 0.5).toFixed(1)}" fill="${colourOf(i / cells)}"/>`,
-    );
-  parts.push(
-    svgText(size.width - 76, y(1) + 10, rounded(better > 0 ? most : least)),
-    svgText(size.width - 76, y(0), rounded(better > 0 ? least : most)),
-  );
-  parts.push(
-    svgText(x(0.5), size.height - 16, across.path, 'text-anchor="middle"'),
-    svgText(
-      16,
-      y(0.5),
-      up ? up.path : record.metric,
-      `text-anchor="middle" transform="rotate(-90 16 ${y(0.5).toFixed(1)})"`,
-    ),
-  );
-  parts.push(
-    svgText(
-      size.left,
-      28,
-      `${record.metric} on the folds that judged every trial; circled in red: the values that were chosen`,
-    ),
-  );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${parts.join('')}</svg>\n`;
+  const title = `${record.metric} on the folds that judged every trial; circled in red: the values that were chosen`;
+  parts.push(legend(frame, range), svgText(size.left, 28, title));
+  return svgFile(size, parts.join(''));
 }

@@ -1,6 +1,7 @@
 // The record of a search: one line for each training, so that a search that was interrupted goes on where it was.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import type { Evaluation, Metrics } from '@stillhouse/core';
 
 export interface TrialEntry extends Evaluation {
@@ -47,9 +48,20 @@ export class TrialLog {
   }
 }
 
+const entrySchema = z.object({
+  of: z.string(),
+  trial: z.int(),
+  values: z.record(z.string(), z.number()),
+  fold: z.int(),
+  metrics: z.record(z.string(), z.number().nullable()).optional(),
+  notFinite: z.string().optional(),
+  seconds: z.number(),
+  fingerprint: z.string(),
+});
+
 function parsed(line: string): TrialEntry | undefined {
   try {
-    return JSON.parse(line) as TrialEntry;
+    return entrySchema.parse(JSON.parse(line)) as TrialEntry;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 // What a process that judges trials and the one that started it say to each other.
 import type { ErrorRecord, Fold, Job, Metrics, TunedValues } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker/light';
 
 export interface TrialSetting {
   readonly job: Job;

@@ -21,7 +21,7 @@ import {
 } from '@stillhouse/core';
 import { hashJson } from '@stillhouse/coordinator';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
-import type { BackendName } from '@stillhouse/worker';
+import type { BackendName } from '@stillhouse/worker/light';
 import { drawMap } from './map.js';
 import { TrialLog } from './trial-log.js';
 import { TrialPool } from './trial-pool.js';

@@ -1,10 +1,10 @@
-// Runs of a command that starts many: what is done already is not run again.
+// Runs of something that starts many: what is done already is not run again.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRunRecord, type RunRecord } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker';
-import type { RecipeFile } from '../run/recipe-file.js';
-import { runFile } from '../run/run.js';
+import type { BackendName } from '@stillhouse/worker/light';
+import type { LoadedRecipe } from '../recipe-file.js';
+import { runLoaded } from '../run/run.js';
 
 /** run.json of a folder whose run is done. */
 function doneRecord(folder: string): RunRecord | undefined {
@@ -14,24 +14,24 @@ function doneRecord(folder: string): RunRecord | undefined {
   return record.status === 'done' ? record : undefined;
 }
 
-export class KeptRuns {
+export class RunCache {
   /** By folder; two may want the same run at once. */
   readonly #started = new Map<string, Promise<RunRecord>>();
 
-  constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal }) {}
+  constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal | undefined }) {}
 
-  run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
+  run(file: LoadedRecipe, folder: string, workers: number): Promise<RunRecord> {
     const started = this.#started.get(folder) ?? this.#run(file, folder, workers);
     this.#started.set(folder, started);
     return started;
   }
 
-  async #run(file: RecipeFile, folder: string, workers: number): Promise<RunRecord> {
+  async #run(file: LoadedRecipe, folder: string, workers: number): Promise<RunRecord> {
     const done = doneRecord(folder);
     if (done) return done;
     // What an interrupted run left.
     rmSync(folder, { recursive: true, force: true });
-    const { record } = await runFile(file, { ...this.options, workers, out: folder });
+    const { record } = await runLoaded(file, { ...this.options, workers, out: folder });
     return record;
   }
 }

@@ -1,11 +1,11 @@
-// Writing what a run tells, while the disk may be full: what cannot be written is kept and tried again, and the user is
-// told when it begins and when it ends.
+// Writes what a run reports while the disk may be full: what cannot be written is kept and tried again, and a warning
+// says when that begins and when it ends.
 import { toErrorRecord } from '@stillhouse/core';
 
 /** Events that wait for the disk at most; beyond that the oldest are given up, and counted. */
 const pendingLimit = 10_000;
 
-export class Keeper {
+export class BufferedWriter {
   readonly #failing = new Set<string>();
   #events: object[] = [];
   #givenUp = 0;
@@ -25,7 +25,7 @@ export class Keeper {
       this.#failing.add(what);
       return false;
     }
-    if (this.#failing.delete(what)) this.warn(`${what} is written again`);
+    if (this.#failing.delete(what)) this.warn(`${what} can be written again`);
     return true;
   }
 

@@ -1,7 +1,7 @@
 // Options that several commands share, and how their values are read.
 import { InvalidArgumentError, Option } from 'commander';
-import { limits } from '@stillhouse/core';
-import { backendNames } from '@stillhouse/worker/light';
+import { backendNames, defaults, StillhouseError, type SweepAxis } from 'stillhouse';
+import { parseDocument } from 'yaml';
 
 /** A count, or auto. */
 export const parseWorkers = (text: string): number | 'auto' => (text === 'auto' ? text : parseCount(text));
@@ -12,7 +12,27 @@ export function parseCount(text: string): number {
   return value;
 }
 
-export const collect = (value: string, previous: string[]): string[] => [...previous, value];
+const yamlOf = (text: string): unknown => parseDocument(text).toJS() as unknown;
+
+/** Adds the value of `key=value` to those before; the value is YAML. */
+function parseSetting(text: string, previous: Record<string, unknown>): Record<string, unknown> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new StillhouseError('USAGE', `--set ${text} is not key=value`);
+  return { ...previous, [text.slice(0, equals)]: yamlOf(text.slice(equals + 1)) };
+}
+
+/**
+ * Adds an axis from `path=1,10,100` or `path=[1, 10]` to those before.
+ * @throws StillhouseError USAGE
+ */
+export function parseAxis(text: string, previous: readonly SweepAxis[]): SweepAxis[] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new StillhouseError('USAGE', `--vary ${text} is not path=value,value,…`);
+  const list = text.slice(equals + 1).trim();
+  const values = yamlOf(list.startsWith('[') ? list : `[${list}]`);
+  if (!Array.isArray(values) || values.length === 0) throw new StillhouseError('USAGE', `--vary ${text} has no values`);
+  return [...previous, { path: text.slice(0, equals), values }];
+}
 
 export const backendOption = (): Option =>
   new Option('--backend <name>', 'engine backend; auto takes the fastest one that trains every model of the recipe')
@@ -23,8 +43,12 @@ export const setOption = (): Option =>
     '--set <key=value>',
     'change a value of the recipe, e.g. teacher.epochs=3 (null removes it); may be repeated',
   )
-    .argParser(collect)
-    .default([], 'none');
+    .argParser(parseSetting)
+    .default({}, 'none');
+export const modelOption = (which: string): Option =>
+  new Option('--model <name>', `${which} (default: student, else teacher)`).choices(['teacher', 'student', 'baseline']);
+export const recipeFolderOption = (): Option =>
+  new Option('--recipe-folder <folder>', 'folder that the paths in the recipe are relative to, if it has moved');
 export const outOption = (): Option =>
   new Option('--out <folder>', 'run folder, which must not exist (default: runs/NAME-TIME)');
 export const jsonOption = (what: string): Option => new Option('--json', `print ${what} as JSON`);
@@ -42,14 +66,14 @@ const parseInterval = (text: string): number => (text === 'never' ? Infinity : p
 export const heartbeatOption = (whom: string): Option =>
   new Option(
     '--heartbeat-timeout <seconds>',
-    `${whom} that says nothing for so long counts as lost; one micro-batch must not take longer`,
+    `${whom} without a heartbeat for so long counts as lost; one micro-batch must not take longer`,
   )
     .argParser(parseSeconds)
-    .default(limits.heartbeatTimeoutMs / 1000);
+    .default(defaults.heartbeatTimeoutMs / 1000);
 export const checkpointOption = (): Option =>
   new Option('--checkpoint-every <seconds>', 'time between checkpoints, or never')
     .argParser(parseInterval)
-    .default(limits.checkpointEveryMs / 1000);
+    .default(defaults.checkpointEveryMs / 1000);
 export const resumeOption = (): Option =>
   new Option('--resume <folder>', 'continue the run in this folder instead of a new one');
 export const minWorkersOption = (): Option =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { steps } from './svg.js';
+import { steps } from './scale.js';
 
 test('round numbers around the values, by hand', () => {
   expect(steps([221, 6422])).toEqual([0, 2000, 4000, 6000, 8000]);

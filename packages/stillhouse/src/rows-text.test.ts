@@ -1,7 +1,7 @@
 // Rows of text become inputs, or one clear sentence.
 import { expect, test } from 'vitest';
 import type { FittedColumn, ModelMetadata } from '@stillhouse/core';
-import { parseRows, predictionLine } from './predict.js';
+import { encodeRows, type PredictRows } from './predict.js';
 
 const metadataOf = (columns: readonly FittedColumn[]): ModelMetadata => ({
   loss: 'mse',
@@ -26,11 +26,13 @@ const table = metadataOf([
   { name: 'city', type: 'category', encode: 'index', categories: ['Oslo, Norway', 'Lima'], dtype: 'U8' },
 ]);
 const list = metadataOf([{ name: 'x', type: 'tensor', size: 2, factors: [1], offsets: [0], dtype: 'F32' }]);
-const inputsOf = (text: string, metadata: ModelMetadata): number[] => [...parseRows(text, metadata).inputs];
+const encoded = (rows: PredictRows, metadata: ModelMetadata): ReturnType<typeof encodeRows> =>
+  encodeRows(rows, metadata, 'standard input');
+const inputsOf = (text: string, metadata: ModelMetadata): number[] => [...encoded(text, metadata).inputs];
 
 test('CSV: columns by name, quoted cells, a mark of the encoding, empty lines and cells', () => {
   const text = '\ufeffid, city ,a\r\n1,"Oslo, Norway",3\r\n\r\n2,Lima,\r\n';
-  expect(parseRows(text, table).rowCount).toBe(2);
+  expect(encoded(text, table).count).toBe(2);
   expect(inputsOf(text, table)).toEqual([3, 1, 9, 2]);
   expect(inputsOf('a\n1\n\n2\n', metadataOf([{ ...number, name: 'a' }]))).toEqual([1, 9, 2]);
 });
@@ -52,11 +54,39 @@ test.each([
   ['PREDICT_ROW', 'standard input, row 2 has no number as value 2', list, '1,2\n1,\n'],
   ['PREDICT_ROW', 'standard input, row 1 is not a JSON array', list, '[1,\n'],
 ])('%s: %s', (code, message, metadata, text) => {
-  expect(() => parseRows(text, metadata)).toThrow(expect.objectContaining({ code, message }));
+  expect(() => encoded(text, metadata)).toThrow(expect.objectContaining({ code, message }));
 });
 
-test('a prediction is a line of CSV', () => {
-  expect(predictionLine({ values: [1.5, 2], deviations: [0.1, 1 / 3] })).toBe('1.5,2,0.1,0.3333333');
-  expect(predictionLine({ class: 'cat', probabilities: [0.25, 0.75] })).toBe('cat,0.75');
-  expect(predictionLine({ class: ['0', '1'], probabilities: [0.25, 0.75] })).toBe('0,1,0.25,0.75');
+test('rows as objects, as arrays in the order of the columns, and as nested numbers are what the same text is', () => {
+  const text = inputsOf('city,a\n"Oslo, Norway",3\nLima,\n', table);
+  expect([
+    ...encoded(
+      [
+        { city: 'Oslo, Norway', a: 3 },
+        { city: 'Lima', a: null, more: 1 },
+      ],
+      table,
+    ).inputs,
+  ]).toEqual(text);
+  expect([
+    ...encoded(
+      [
+        [3, 'Oslo, Norway'],
+        [undefined, 'Lima'],
+      ],
+      table,
+    ).inputs,
+  ]).toEqual(text);
+  expect([
+    ...encoded(
+      [
+        [1, 2],
+        [[3], [4]],
+      ],
+      list,
+    ).inputs,
+  ]).toEqual([1, 2, 3, 4]);
+  expect(() => encoded([[1]], table)).toThrow('standard input, row 1 has 1 cells; the model takes a, city');
+  expect(() => encoded([{ a: 1 }], list)).toThrow('standard input, row 1 is not an array of numbers');
+  expect(() => encoded([], list)).toThrow(expect.objectContaining({ code: 'DATA_EMPTY' }));
 });

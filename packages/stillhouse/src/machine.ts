@@ -1,52 +1,22 @@
-// What this machine has, and which backends work on it.
+// What this machine has: processor, memory, GPUs, ports, clock and backends.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, freemem, networkInterfaces, totalmem } from 'node:os';
 import { createServer } from 'node:net';
-import { installedEngines, tryEngine, visibleGpus, type EngineKind, type Gpu } from '@stillhouse/native';
-import type { BackendName } from '@stillhouse/worker';
-
-export interface BackendState {
-  readonly name: Exclude<BackendName, 'auto'> | 'onnx';
-  readonly usable: boolean;
-  /** What it is, or why it is not usable and what to do. */
-  readonly detail: string;
-}
+import { visibleGpus, type Gpu } from '@stillhouse/native';
+import { listBackends, type BackendState } from './backends.js';
 
 export interface Machine {
   readonly platform: string;
   readonly node: string;
   readonly cpu: { readonly model: string; readonly cores: number };
   readonly memory: { readonly bytes: number; readonly freeBytes: number };
-  /** As NVIDIA's driver tells; empty without one. */
+  /** As NVIDIA's driver reports them; empty without one. */
   readonly gpus: readonly Gpu[];
   /** Whether a port can be listened on, and the addresses at which other machines may reach it. */
   readonly ports: { readonly usable: boolean; readonly addresses: readonly string[]; readonly reason?: string };
-  /** `synchronised` is undefined where the system does not tell. */
+  /** `synchronised` is undefined where the system does not say. */
   readonly clock: { readonly now: string; readonly timeZone: string; readonly synchronised?: boolean };
   readonly backends: readonly BackendState[];
-}
-
-function engineState(kind: EngineKind, what: string): BackendState {
-  const [engine] = installedEngines(process.env, kind);
-  if (!engine)
-    return { name: kind, usable: false, detail: `not installed: run \`stillhouse backend install ${kind}\`` };
-  const { version, cuda } = engine.manifest;
-  const name = `${what} ${version}${cuda ? ' with CUDA' : ''} in ${engine.folder}`;
-  const tried = tryEngine(kind, engine.folder, process.env);
-  return 'fingerprint' in tried
-    ? { name: kind, usable: true, detail: `${tried.fingerprint}; ${name}` }
-    : { name: kind, usable: false, detail: `${tried.reason}; ${name}` };
-}
-
-/** In the order in which `--backend auto` takes them; then what runs teachers and trains nothing. */
-export function inspectBackends(): BackendState[] {
-  return [
-    engineState('tensorflow', 'TensorFlow'),
-    engineState('webgpu', 'Dawn'),
-    { name: 'wasm', usable: true, detail: 'embedded, one thread per worker' },
-    { name: 'cpu', usable: true, detail: 'embedded, plain JavaScript; slow' },
-    engineState('onnx', 'ONNX Runtime, for teachers alone,'),
-  ];
 }
 
 function inspectPorts(): Promise<Machine['ports']> {
@@ -80,7 +50,8 @@ function inspectClock(): Machine['clock'] {
   };
 }
 
-export async function inspectMachine(): Promise<Machine> {
+/** What this machine has, and whether its ports, clock and backends can be used. Tries each installed backend, which takes seconds. */
+export async function doctor(): Promise<Machine> {
   return {
     platform: `${process.platform} ${process.arch}`,
     node: process.versions.node,
@@ -89,6 +60,6 @@ export async function inspectMachine(): Promise<Machine> {
     gpus: visibleGpus(process.env),
     ports: await inspectPorts(),
     clock: inspectClock(),
-    backends: inspectBackends(),
+    backends: listBackends(),
   };
 }

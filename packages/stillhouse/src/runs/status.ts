@@ -1,30 +1,41 @@
-// status.json: how a run stands, for `stillhouse status`; written about once a second while a coordinator lives.
+// status.json: how a run stands, written about once a second while a coordinator lives, and read back by `status`.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
 import { membersOf, phaseOf, stepsPerEpoch, totalSteps, type CoordinatorState, type RunRecord } from '@stillhouse/core';
+import { readRun } from './trained-run.js';
 
-export interface RunStatus {
-  readonly at: string;
-  readonly pid: number;
+const statusSchema = z.object({
+  at: z.string(),
+  pid: z.int(),
   /** gathering, adopting, waiting, pausing, starting, running or saving. */
-  readonly state: string;
-  readonly generation: number;
-  readonly phase: string | undefined;
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly workers: readonly {
-    readonly workerId: string;
-    readonly host: string;
-    readonly ranks: string;
-    readonly stage: string;
-    readonly rankMs: number | undefined;
-    readonly silentMs: number;
-    /** spare, slow, stalls others, silent, leaving, left out or nothing. */
-    readonly note: string;
-    readonly waitsFor: readonly string[];
-  }[];
-  readonly checkpoint: { readonly phase: string; readonly ops: number } | undefined;
-}
+  state: z.string(),
+  generation: z.int(),
+  phase: z.string().optional(),
+  step: z.int(),
+  steps: z.int(),
+  epoch: z.int(),
+  epochs: z.int(),
+  workers: z.array(
+    z.object({
+      workerId: z.string(),
+      host: z.string(),
+      ranks: z.string(),
+      stage: z.string(),
+      /** Time of a step per rank, in milliseconds. */
+      rankMs: z.number().nullish(),
+      /** Time since it was last heard, in milliseconds. */
+      silentMs: z.number(),
+      /** spare, slow, stalls others, silent, leaving, left out or nothing. */
+      note: z.string(),
+      waitsFor: z.array(z.string()),
+    }),
+  ),
+  checkpoint: z.object({ phase: z.string(), ops: z.int() }).optional(),
+});
+
+/** How a run stood when its coordinator last wrote status.json. */
+export type RunStatus = z.infer<typeof statusSchema>;
 
 /** @param nowMs of the coordinator's clock */
 export function statusOf(state: CoordinatorState, nowMs: number, at: { time: string; pid: number }): RunStatus {
@@ -36,7 +47,7 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
     pid: at.pid,
     state: state.membership.type,
     generation: state.generation,
-    phase: state.phase?.name,
+    ...(state.phase ? { phase: state.phase.name } : {}),
     step: state.phase?.step ?? 0,
     steps: phase ? totalSteps(phase.schedule) : 0,
     epoch: phase ? Math.floor((state.phase?.step ?? 0) / stepsPerEpoch(phase.schedule)) : 0,
@@ -62,15 +73,15 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
         waitsFor: (worker.beat?.waitingFor ?? []).flatMap((index) => members[index]?.workerId ?? []),
       };
     }),
-    checkpoint: checkpoint && { phase: checkpoint.phase, ops: checkpoint.ops },
+    ...(checkpoint ? { checkpoint: { phase: checkpoint.phase, ops: checkpoint.ops } } : {}),
   };
 }
 
 /** A coordinator that has written nothing for so long is gone. */
 const staleMs = 5_000;
 
-/** What a user is told first: one sentence. */
-export function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
+/** How the run stands, in one sentence. */
+function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
   if (record.status === 'done') return `done at ${record.endedAt}`;
   if (!status || nowMs - Date.parse(status.at) > staleMs) {
     const why =
@@ -84,4 +95,35 @@ export function headline(record: RunRecord, status: RunStatus | undefined, nowMs
     : 'before its first phase';
   const waiting = status.state === 'waiting' ? `; ${record.incidents.at(-1)?.what ?? 'waits for workers'}` : '';
   return `${status.state}: ${where}, generation ${status.generation}${waiting}`;
+}
+
+export interface RunState {
+  /** How the run stands, in one sentence. */
+  readonly headline: string;
+  /** Undefined where no coordinator has written it yet. */
+  readonly status: RunStatus | undefined;
+  /** What went wrong or slowly, oldest first. */
+  readonly incidents: RunRecord['incidents'];
+}
+
+function readStatus(folder: string): RunStatus | undefined {
+  const path = join(folder, 'status.json');
+  if (!existsSync(path)) return undefined;
+  try {
+    return statusSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    // A version that wrote other keys; run.json has the rest.
+    return undefined;
+  }
+}
+
+/**
+ * How a run stands: its workers, their ranks and speeds, and what went wrong or slowly.
+ * @param folder the run folder
+ * @throws StillhouseError RUN_NOT_FOUND
+ */
+export function status(folder: string): RunState {
+  const { record } = readRun(folder);
+  const written = readStatus(folder);
+  return { headline: headline(record, written, Date.now()), status: written, incidents: record.incidents };
 }

@@ -1,0 +1,52 @@
+// What is printed at the end of a run: teacher, student, and the same student trained without a teacher.
+import { parseRecipe, shownMetrics, teacherTestOf, type Metrics, type RunRecord, type RunResult } from 'stillhouse';
+import { printLine } from './terminal.js';
+import { alignColumns, formatTest, grouped } from './table.js';
+
+const labels = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
+const names = ['teacher', 'student', 'baseline'] as const;
+
+function summaryTable(record: RunRecord): string {
+  const metrics = shownMetrics(parseRecipe(record.recipe));
+  const header = ['', 'parameters', 'bytes', ...metrics.map((name) => `test ${name}`), 'time'];
+  const rows = names.flatMap((name) => {
+    const phase = record[name];
+    const test = name === 'teacher' ? teacherTestOf(record) : (phase?.test as Metrics | undefined);
+    if (!test) return [];
+    const size = phase ? [grouped(phase.parameters), grouped(phase.bytes)] : ['–', '–'];
+    const time = phase ? `${phase.seconds.toFixed(1)} s` : '–';
+    return [[labels[name], ...size, ...metrics.map((metric) => formatTest(test, metric)), time]];
+  });
+  return alignColumns([header, ...rows]);
+}
+
+function calibrationNote({ student }: RunRecord): string[] {
+  if (!student?.calibration) return [];
+  const { temperature, rows, before, after } = student.calibration;
+  return [
+    `The teacher was calibrated on ${grouped(rows)} rows: its logits were divided by ${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ${after.ece.toFixed(4)}.`,
+  ];
+}
+
+/** What the teacher's numbers mean where they could be mistaken. */
+function teacherNote(record: RunRecord): string[] {
+  const teacher = teacherTestOf(record);
+  const [known, all] = [teacher?.rows, record.dataset.rows['test']];
+  if (known !== undefined && known < all)
+    return [
+      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`,
+    ];
+  const r2 = teacher?.r2;
+  if (typeof r2 === 'number' && r2 <= 0)
+    return [
+      `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`,
+    ];
+  return [];
+}
+
+export function printResult({ record, folder }: RunResult, json: boolean): void {
+  if (json) return printLine(JSON.stringify({ ...record, folder }));
+  printLine(`\n${summaryTable(record)}\n`);
+  for (const note of [...calibrationNote(record), ...teacherNote(record)]) printLine(note);
+  printLine(`Written to ${folder}`);
+}

@@ -1,0 +1,31 @@
+// Lines over common axes: learning curves, calibration.
+import { Frame } from './frame.js';
+import { linearScale } from './scale.js';
+import { svgImage, svgPath, svgText } from './svg.js';
+
+export interface Line {
+  readonly name: string;
+  readonly colour: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+/** Colours of the models, in all pictures. */
+export const colours = { teacher: '#888888', student: '#0072b2', baseline: '#d55e00' } as const;
+
+const size = { width: 460, height: 280, left: 72, top: 36, right: 16, bottom: 44 };
+
+/** @returns SVG for a page; nothing where no value is finite */
+export function lineChart(lines: readonly Line[], titles: { x: string; y: string }): string {
+  const finite = lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => Number.isFinite(y)) }));
+  const points = finite.flatMap((line) => line.points);
+  if (points.length === 0) return '';
+  const frame = new Frame(size, { x: linearScale(points.map(([x]) => x)), y: linearScale(points.map(([, y]) => y)) });
+  const drawn = finite.map(
+    ({ name, colour, points: own }, i) =>
+      svgPath(
+        own.map(([x, y]) => frame.at(x, y)),
+        `stroke="${colour}" stroke-width="2"`,
+      ) + svgText(size.left + 110 * i, 20, name, `fill="${colour}"`),
+  );
+  return svgImage(size, `${titles.y} over ${titles.x}`, frame.axes(titles) + drawn.join(''));
+}

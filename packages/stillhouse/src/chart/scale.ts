@@ -1,0 +1,73 @@
+// Where values are along an axis, and which of them are written beside it.
+import { rounded } from './svg.js';
+
+export interface Scale<T = number> {
+  /** From 0 at the axis's beginning to 1 at its end. */
+  readonly shareOf: (value: T) => number;
+  readonly ticks: readonly { readonly share: number; readonly label: string }[];
+}
+
+/** About five round numbers at even distances, between whose first and last all values lie. */
+export function steps(values: readonly number[]): number[] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  // Values that are almost equal stand in the middle of a scale of their own size.
+  const distance = (high - low > 1e-6 * largest ? high - low : largest || 1) / 4;
+  const power = 10 ** Math.floor(Math.log10(distance));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= distance * 0.999)!;
+  const first = Math.floor(low / step);
+  const last = Math.max(first + 1, Math.ceil(high / step));
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** An even scale between round numbers around all values. */
+export function linearScale(values: readonly number[]): Scale {
+  const marks = steps(values);
+  const [low, high] = [marks[0], marks.at(-1)!];
+  const shareOf = (value: number): number => (value - low) / (high - low);
+  return { shareOf, ticks: marks.map((mark) => ({ share: shareOf(mark), label: String(mark) })) };
+}
+
+/** Room at both ends, so that dots there are whole. */
+const padded = (share: number): number => 0.04 + 0.92 * share;
+
+/** A logarithmic scale from the least value to the largest, with marks at its quarters. */
+export function logScale(values: readonly number[], label: (value: number) => string): Scale {
+  const logs = values.map(Math.log);
+  const [low, high] = [Math.min(...logs), Math.max(...logs)];
+  return {
+    shareOf: (value) => padded(high > low ? (Math.log(value) - low) / (high - low) : 0.5),
+    ticks: [0, 0.25, 0.5, 0.75, 1].map((at) => ({
+      share: padded(at),
+      label: label(Math.exp(low + at * (high - low))),
+    })),
+  };
+}
+
+/**
+ * A scale with a mark at each of a few values: evenly if they are no numbers, else by their size, and by its logarithm if
+ * they spread over a decade or more.
+ */
+export function listScale(values: readonly unknown[], label: (value: unknown) => string): Scale<unknown> {
+  const shares = sharesOf(values).map(padded);
+  const keys = values.map((value) => JSON.stringify(value));
+  return {
+    shareOf: (value) => shares[keys.indexOf(JSON.stringify(value))],
+    ticks: values.map((value, i) => ({ share: shares[i], label: label(value) })),
+  };
+}
+
+function sharesOf(values: readonly unknown[]): number[] {
+  if (!values.every((value) => typeof value === 'number'))
+    return values.map((_, i) => (values.length === 1 ? 0.5 : i / (values.length - 1)));
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const scale = least > 0 && most / least >= 10 ? Math.log : (value: number) => value;
+  const [low, high] = [scale(least), scale(most)];
+  return values.map((value) => (high > low ? (scale(value) - low) / (high - low) : 0.5));
+}
+
+/** A scale of shares, whose marks are written as what stands there. */
+export const shareScale = (valueAt: (share: number) => number): Scale => ({
+  shareOf: (share) => share,
+  ticks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({ share, label: rounded(valueAt(share)) })),
+});

@@ -1,0 +1,23 @@
+// A model in one of the formats, with what it takes and how good and fast it is.
+import type { Metrics, WeightFormat } from '@stillhouse/core';
+import type { BackendName } from '@stillhouse/worker/light';
+
+export interface CompressedModel {
+  /** Run and model that it comes from. */
+  readonly from: string;
+  readonly format: WeightFormat;
+  readonly folder: string;
+  /** Of the weights; gzipped as a server would send them. */
+  readonly bytes: number;
+  readonly gzippedBytes: number;
+  /** Share of the weights that are 0. */
+  readonly sparsity: number;
+  readonly metrics: Metrics;
+  /** Share of wrong rows, or rmse, with its 95 % interval over test rows. */
+  readonly error: number;
+  readonly interval: readonly [low: number, high: number];
+  /** Milliseconds for one row at a time, by backend. */
+  readonly rowMs: Partial<Record<BackendName, number>>;
+  /** Whether no other model is both smaller, gzipped, and better. */
+  readonly isFront: boolean;
+}

@@ -1,0 +1,92 @@
+// Data sets: those of recipes prepared ahead, files looked into, and well-known ones downloaded.
+import {
+  dataCacheFolder,
+  dataFolders,
+  downloadDataset,
+  inspectSource,
+  knownDatasets,
+  prepareDataset,
+  preparedFolder,
+  sourceOf,
+  type Inspection,
+  type KnownDataset,
+} from '@stillhouse/datasets';
+import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
+
+export interface PrepareOptions extends RecipeOptions {
+  /** Prepares anew, even if it has been prepared. */
+  readonly again?: boolean | undefined;
+  /** Called as rows are written. */
+  readonly onProgress?: ((progress: { set: string; rows: number; of: number }) => void) | undefined;
+}
+
+export interface PreparedData {
+  /** Folder of the blocks. */
+  readonly folder: string;
+  /** Whether it had been prepared already. */
+  readonly isKept: boolean;
+  readonly inputShape: readonly number[];
+  readonly outputs: number;
+  readonly sets: readonly { readonly name: string; readonly rows: number; readonly blocks: number }[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse if a source has changed.
+ * An interrupted call goes on where it was.
+ * @throws StillhouseError RECIPE_…, DATA_…
+ */
+export async function prepare(source: RecipeSource, options: PrepareOptions = {}): Promise<PreparedData> {
+  const { recipe, folder: recipeFolder } = await loadRecipe(source, options);
+  const places = { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
+  const { manifest, blocks, isKept, warnings } = await prepareDataset(recipe, places, {
+    folder: preparedFolder(process.env),
+    again: options.again ?? false,
+    pin: true,
+    onProgress: (progress) => options.onProgress?.(progress),
+  });
+  const sets = Object.entries(manifest.sets).map(([name, set]) => ({
+    name,
+    rows: set.rowCount,
+    blocks: set.blocks.length,
+  }));
+  const { inputShape, outputs } = manifest;
+  return { folder: blocks.path, isKept, inputShape, outputs, sets, warnings };
+}
+
+/**
+ * What is in a file, a pattern of files, a folder, or the answer to a DuckDB query.
+ * @param options.target column to predict; by default one named y, target, label or class, else the last
+ * @throws StillhouseError DATA_…
+ */
+export async function inspect(
+  source: string | { readonly sql: string },
+  options: { readonly target?: string | undefined } = {},
+): Promise<Inspection> {
+  const places = { recipeFolder: process.cwd(), dataFolders: dataFolders(process.env, process.cwd()) };
+  return inspectSource(typeof source === 'string' ? sourceOf(source, places) : source, places, {
+    target: options.target,
+  });
+}
+
+export const dataSetNames = Object.keys(knownDatasets) as readonly KnownDataset[];
+
+export interface FetchOptions {
+  /** Folder address to download from. */
+  readonly mirror?: string | undefined;
+  /** Called with each file once it is there; `kept` if it was there already, and right. */
+  readonly onFile?: ((file: { path: string; bytes: number; kept: boolean }) => void) | undefined;
+}
+
+/**
+ * Downloads a well-known data set, verified by hash, into STILLHOUSE_DATA, else the user's cache folder; recipes find it
+ * there as data:NAME/FILE. Files that are there and right are kept.
+ * @returns the data set's folder
+ * @throws StillhouseError DATA_DOWNLOAD, DATA_CHECKSUM, OUT_UNWRITABLE
+ */
+export async function fetchData(name: KnownDataset, options: FetchOptions = {}): Promise<string> {
+  return downloadDataset(name, process.env['STILLHOUSE_DATA'] ?? dataCacheFolder(process.env), {
+    ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
+    onFile: (path, bytes, kept) => options.onFile?.({ path, bytes, kept }),
+  });
+}

@@ -1,0 +1,53 @@
+// The test metrics of a run's models, computed anew from the files.
+import {
+  datasetOf,
+  finishMetrics,
+  limits,
+  lossOf,
+  StillhouseError,
+  type Metrics,
+  type PhaseName,
+} from '@stillhouse/core';
+import { BlockReader } from '@stillhouse/datasets';
+import type { BackendName } from '@stillhouse/worker/light';
+import { openModel } from './runs/trained-model.js';
+import { modelNames, openData, readRun } from './runs/trained-run.js';
+
+export interface EvaluateOptions {
+  /** `auto` by default. */
+  readonly backend?: BackendName | undefined;
+  /** Folder that the recipe's paths are relative to, if it has moved. */
+  readonly recipeFolder?: string | undefined;
+}
+
+/** Test metrics of each model that a run has, in the order teacher, student, baseline. */
+export type ModelMetrics = Readonly<Partial<Record<PhaseName, Metrics>>>;
+
+/**
+ * Computes the test metrics of a run's models from their files and the recipe's data.
+ * @param folder the run folder
+ * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, BACKEND_…, DATA_…
+ */
+export async function evaluate(folder: string, options: EvaluateOptions = {}): Promise<ModelMetrics> {
+  const run = readRun(folder);
+  const { evaluateRows, openInferenceBackend, predictOf } = await import('@stillhouse/worker');
+  await openInferenceBackend(options.backend ?? 'auto');
+  const names = modelNames(run);
+  if (names.length === 0)
+    throw new StillhouseError('RUN_INCOMPLETE', `${folder} holds no model (the run is ${run.record.status})`);
+  const {
+    job,
+    dataset: { blocks },
+  } = await openData(run, options.recipeFolder);
+  const loss = lossOf(run.recipe.loss);
+  const results: Partial<Record<PhaseName, Metrics>> = {};
+  for (const name of names) {
+    const { model } = await openModel(run, name);
+    const dataset = datasetOf(job.dataset, name);
+    const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
+    const rows = { dataset, loss, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
+    results[name] = finishMetrics(loss, await evaluateRows(predictOf(model), rows), dataset.targets);
+    model.dispose();
+  }
+  return results;
+}

@@ -1,0 +1,73 @@
+// The rows on which teacher and student differ most, with what each of them says.
+import { inUnits, lossOf, predictionOf, softmax, type Recipe } from '@stillhouse/core';
+import { imageOf } from '../chart/picture.js';
+import { escaped } from '../chart/svg.js';
+import { grouped } from '../tables.js';
+import { argmax, rowOf, type JudgedModel, type JudgedRows } from './judge.js';
+import { table } from './page.js';
+
+const shownRows = 24;
+
+/** How much the models differ on a row: for classes 0 where they choose the same, else how sure the less sure one is. */
+function differenceOf(
+  [teacher, student]: readonly [number[], number[]],
+  { isClasses, labelCount }: { isClasses: boolean; labelCount: number },
+): number {
+  if (!isClasses) return Math.max(...teacher.slice(0, labelCount).map((value, k) => Math.abs(value - student[k])));
+  const [t, s] = [softmax(teacher), softmax(student)];
+  return argmax(t) === argmax(s) ? 0 : Math.min(Math.max(...t), Math.max(...s));
+}
+
+/** What a model says about a row, as HTML. */
+function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: JudgedRows['dataset']): string {
+  if (lossOf(loss).labels === 'binary')
+    return outputs.map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
+  const { values, deviations, class: named, probabilities } = predictionOf(outputs, { loss, classes, targets });
+  if (values)
+    return values
+      .map((value, k) => `${value.toPrecision(4)}${deviations ? ` ± ${deviations[k].toPrecision(2)}` : ''}`)
+      .join(', ');
+  return `${escaped(String(named))} (${(100 * Math.max(...probabilities!)).toFixed(0)} %)`;
+}
+
+function labelOf({ labels, dataset }: JudgedRows, row: number, isClasses: boolean): string {
+  if (isClasses) return escaped(dataset.classes?.[labels[row]] ?? String(labels[row]));
+  const own = labels.subarray(row * dataset.labelCount, (row + 1) * dataset.labelCount);
+  return inUnits([...own], dataset.targets)
+    .map((value) => value.toPrecision(4))
+    .join(', ');
+}
+
+/** @returns HTML; nothing without a teacher and a student */
+export async function disagreements(judged: JudgedRows, recipe: Recipe): Promise<string> {
+  const modelOf = (name: string): JudgedModel | undefined => judged.models.find((model) => model.name === name);
+  const [teacher, student] = [modelOf('teacher'), modelOf('student')];
+  if (!teacher || !student) return '';
+  const { inputs, rows, dataset } = judged;
+  const { inputShape, labelCount } = dataset;
+  const isClasses = lossOf(recipe.loss).labels === 'class';
+  const all = Array.from({ length: rows }, (_, row) => ({
+    row,
+    difference: differenceOf([rowOf(teacher, row), rowOf(student, row)], { isClasses, labelCount }),
+  }))
+    .filter(({ difference }) => difference > 0)
+    .sort((a, b) => b.difference - a.difference);
+  if (all.length === 0) return '<p>They agree on every test row.</p>';
+  const width = inputs.length / rows;
+  const isImage = inputShape.length === 3 && [1, 3].includes(inputShape[2]);
+  const body = await Promise.all(
+    all
+      .slice(0, shownRows)
+      .map(async ({ row }) => [
+        String(row),
+        ...(isImage ? [await imageOf(inputs.subarray(row * width, (row + 1) * width), inputShape)] : []),
+        labelOf(judged, row, isClasses),
+        said(rowOf(teacher, row), recipe, dataset),
+        said(rowOf(student, row), recipe, dataset),
+      ]),
+  );
+  const counted = isClasses
+    ? `They choose otherwise on ${grouped(all.length)} of ${grouped(rows)} test rows; the surest:`
+    : 'The rows on which they differ most:';
+  return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
+}

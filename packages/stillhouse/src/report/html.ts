@@ -1,0 +1,203 @@
+// A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
+import {
+  lossOf,
+  metricsOf,
+  softmax,
+  spaceOf,
+  type Metrics,
+  type MetricName,
+  type Recipe,
+  type RunRecord,
+} from '@stillhouse/core';
+import { stringify } from 'yaml';
+import { formatMetric, grouped } from '../tables.js';
+import { drawMap } from '../tune/map.js';
+import { escaped } from '../chart/svg.js';
+import { confusionChart } from '../chart/confusion.js';
+import { colours, lineChart, type Line } from '../chart/line-chart.js';
+import { disagreements } from './disagreements.js';
+import { argmax, rowOf, type JudgedModel, type JudgedRows } from './judge.js';
+import { page, section, table } from './page.js';
+
+const phases = ['teacher', 'student', 'baseline'] as const;
+const titles = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
+
+function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | undefined): string[][] {
+  const metrics = metricsOf(lossOf(recipe.loss));
+  const isClasses = lossOf(recipe.loss).labels !== 'numbers';
+  const header = [
+    '',
+    ...metrics.map((name) => `test ${name}`),
+    `95 % interval of the ${isClasses ? 'error rate' : 'rmse'}`,
+    'parameters',
+    'bytes',
+    'ms per row',
+    'ms per row in a batch',
+  ];
+  const rows = phases.flatMap((name) => {
+    const phase = record[name];
+    const model = judged?.models.find((each) => each.name === name);
+    // A pretrained teacher has no phase of its own.
+    const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
+    if (!test) return [];
+    const ends =
+      model?.interval.map((end) => (isClasses ? `${(100 * end).toFixed(2)} %` : end.toFixed(4))).join(' to ') ?? '–';
+    return [
+      [
+        titles[name],
+        ...metrics.map((metric) => formatMetric(metric, test[metric])),
+        ends,
+        phase ? grouped(phase.parameters) : '–',
+        phase ? grouped(phase.bytes) : '–',
+        model ? model.rowMs.toFixed(3) : '–',
+        model ? model.batchedRowMs.toFixed(4) : '–',
+      ],
+    ];
+  });
+  return [header, ...rows];
+}
+
+function learningCurves(record: RunRecord, metric: MetricName): string {
+  const lines = (
+    valueOf: (epoch: NonNullable<RunRecord['teacher']>['epochs'][number]) => number | null | undefined,
+  ): Line[] =>
+    phases.flatMap((name) => {
+      const points = (record[name]?.epochs ?? []).flatMap((epoch): [number, number][] => {
+        const value = valueOf(epoch);
+        return typeof value === 'number' ? [[epoch.epoch + 1, value]] : [];
+      });
+      return points.length > 1 ? [{ name, colour: colours[name], points }] : [];
+    });
+  return [
+    lineChart(
+      lines((epoch) => epoch.trainLoss),
+      { x: 'epoch', y: 'training loss' },
+    ),
+    lineChart(
+      lines((epoch) => (epoch.validation as Metrics | undefined)?.[metric]),
+      { x: 'epoch', y: `validation ${metric}` },
+    ),
+  ].join('');
+}
+
+function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): string {
+  const names = dataset.classes ?? Array.from({ length: dataset.outputs }, (_, k) => String(k));
+  const counts = names.map(() => names.map(() => 0));
+  for (let row = 0; row < rows; row++) {
+    const label = labels[row];
+    if (label < names.length) counts[label][argmax(rowOf(model, row))] += 1;
+  }
+  return names.length <= 40 ? confusionChart(counts, names) : '';
+}
+
+/** Share of hits over confidence, in ten bins; the diagonal is perfect. */
+function reliability({ labels, rows, models }: JudgedRows): string {
+  const lines = models.map((model): Line => {
+    const bins = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, hits: 0 }));
+    for (let row = 0; row < rows; row++) {
+      const probabilities = softmax(rowOf(model, row));
+      const best = argmax(probabilities);
+      const bin = bins[Math.min(9, Math.floor(10 * probabilities[best]))];
+      bin.count += 1;
+      bin.confidence += probabilities[best];
+      bin.hits += best === labels[row] ? 1 : 0;
+    }
+    return {
+      name: model.name,
+      colour: colours[model.name],
+      points: bins
+        .filter(({ count }) => count > 0)
+        .map(({ count, confidence, hits }): [number, number] => [confidence / count, hits / count]),
+    };
+  });
+  return lineChart(
+    [
+      ...lines,
+      {
+        name: 'perfect',
+        colour: '#ccc',
+        points: [
+          [0, 0],
+          [1, 1],
+        ],
+      },
+    ],
+    { x: 'confidence', y: 'share of hits' },
+  );
+}
+
+function dataRows({ dataset }: RunRecord): string {
+  return table([
+    ['set', 'rows'],
+    ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), grouped(rows)]),
+  ]);
+}
+
+function tuning(record: RunRecord, recipe: Recipe): string {
+  const { tuned } = record;
+  if (!tuned) return '';
+  const chosen = Object.entries(tuned.values)
+    .map(([path, value]) => `${escaped(path)} = ${value}`)
+    .join(', ');
+  return `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ${escaped(tuned.reason)}. ${grouped(tuned.trials.length)} trials, ${grouped(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`;
+}
+
+export interface ReportInput {
+  readonly record: RunRecord;
+  readonly recipe: Recipe;
+  /** Undefined where the test rows can no longer be read. */
+  readonly judged: JudgedRows | undefined;
+  /** Why not. */
+  readonly missing: string | undefined;
+  /** On which the models were run. */
+  readonly backend: string | undefined;
+}
+
+/** @returns the HTML file */
+export async function reportHtml({ record, recipe, judged, missing, backend }: ReportInput): Promise<string> {
+  const isClasses = lossOf(recipe.loss).labels === 'class';
+  const [metric] = metricsOf(lossOf(recipe.loss));
+  const title = `${record.name}, seed ${record.seed}`;
+  const calibration = record.student?.calibration;
+  const body = [
+    `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ${record.status}.</p>`,
+    section(
+      'Result',
+      table(resultRows(record, recipe, judged)),
+      missing === undefined
+        ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
+        : `<p class="note">Without what needs the test rows: ${escaped(missing)}</p>`,
+    ),
+    section('Data', dataRows(record)),
+    section('Learning curves', learningCurves(record, metric)),
+    section('Tuning', tuning(record, recipe)),
+    judged && isClasses
+      ? section(
+          'Confusion',
+          ...judged.models.map((model) => `<h3>${titles[model.name]}</h3>${confusion(judged, model)}`),
+        )
+      : '',
+    judged && isClasses
+      ? section(
+          'Calibration',
+          reliability(judged),
+          calibration
+            ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the student learnt from them: calibration error ${calibration.before.ece.toFixed(4)} before, ${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
+            : '',
+        )
+      : '',
+    judged ? section('Where teacher and student differ', await disagreements(judged, recipe)) : '',
+    section(
+      'How to reproduce it',
+      `<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run <code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these hashes, for any number of workers.</p>`,
+      table([
+        ['', 'weights'],
+        ...phases.flatMap((name) =>
+          record[name] ? [[titles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
+        ),
+      ]),
+      `<pre>${escaped(stringify(record.recipe))}</pre>`,
+    ),
+  ];
+  return page(title, body);
+}

@@ -1,0 +1,84 @@
+// A run whose workers come from other machines: `work` there, or `stillhouse worker`.
+import { limits, type Job } from '@stillhouse/core';
+import { loadRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
+import { hostRun } from './host.js';
+import type { RunOptions, RunResult } from './run.js';
+
+export interface CoordinateOptions
+  extends
+    RecipeOptions,
+    Pick<
+      RunOptions,
+      | 'out'
+      | 'minWorkers'
+      | 'backend'
+      | 'checkpointEveryMs'
+      | 'heartbeatTimeoutMs'
+      | 'onNotice'
+      | 'onWarning'
+      | 'signal'
+    > {
+  /** The run starts when so many workers have joined; 1 by default. */
+  readonly workers?: number | undefined;
+  /** HOST:PORT, 0 as port for any free one; by default 127.0.0.1:7433, or where the run that is resumed listened. */
+  readonly listen?: string | undefined;
+  /** Secret that workers must present; a random one by default, or that of the run that is resumed. */
+  readonly token?: string | undefined;
+  /** Admits workers whose engines may give other bits. */
+  readonly allowMixed?: boolean | undefined;
+  /** How long to wait for the first workers, in milliseconds; for ever by default. */
+  readonly joinTimeoutMs?: number | undefined;
+}
+
+export interface Coordination {
+  readonly job: Job;
+  /** Path of the run folder. */
+  readonly folder: string;
+  /** Where workers reach the run, such as ws://127.0.0.1:7433. */
+  readonly address: string;
+  readonly token: string;
+  /** Rejects with the reason if the run fails; run.json in the folder then holds it, too. */
+  readonly finished: Promise<RunResult>;
+}
+
+/**
+ * Coordinates a run; resolves when it listens. Workers may come and go.
+ * @param run recipe, or the folder of a run to continue
+ * @throws StillhouseError RECIPE_…, DATA_…, MODEL_…, OUT_…, RUN_…, PORT_IN_USE, LISTEN_FAILED
+ */
+export async function coordinate(
+  run: RecipeSource | { readonly resume: string },
+  options: CoordinateOptions = {},
+): Promise<Coordination> {
+  const { workers = 1, minWorkers = 1, listen, token } = options;
+  const host = await hostRun({
+    from: isResumed(run) ? run : await sourceOf(run, options),
+    workers,
+    minWorkers,
+    listen,
+    token,
+    allowMixed: options.allowMixed ?? false,
+    joinTimeoutMs: options.joinTimeoutMs ?? Infinity,
+    heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs,
+    checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs,
+    backend: options.backend ?? 'auto',
+    onNotice: options.onNotice ?? (() => {}),
+    onWarning: options.onWarning ?? (() => {}),
+    signal: options.signal,
+    command: 'coordinator',
+  });
+  const { job, folder, address } = host;
+  const finished = host.finished.then((record) => ({ record, folder }));
+  return { job, folder, address, token: host.token, finished };
+}
+
+const isResumed = (run: RecipeSource | { readonly resume: string }): run is { readonly resume: string } =>
+  typeof run === 'object' && 'resume' in run;
+
+async function sourceOf(
+  run: RecipeSource,
+  options: CoordinateOptions,
+): Promise<{ recipe: Job['recipe']; recipeFolder: string; out: string | undefined }> {
+  const { recipe, folder } = await loadRecipe(run, options);
+  return { recipe, recipeFolder: folder, out: options.out };
+}

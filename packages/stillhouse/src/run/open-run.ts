@@ -1,0 +1,112 @@
+// What a coordinator's process needs before it listens: the job, its data, the run folder, and what the run did so far.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { assembleJob, isSameJob, RunFolder, startRecord, type CoordinatorSecrets } from '@stillhouse/coordinator';
+import {
+  emptyHistory,
+  parseRecipe,
+  replayJournal,
+  StillhouseError,
+  type Job,
+  type Recipe,
+  type RunHistory,
+  type RunRecord,
+} from '@stillhouse/core';
+import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
+import { planTuning, type TunePlan } from '../tune/tune.js';
+import { version } from '../version.js';
+
+/** What to train, or the folder of a run to continue. */
+export type RunSource = NewRun | { readonly resume: string };
+
+interface NewRun {
+  readonly recipe: Recipe;
+  readonly recipeFolder: string;
+  readonly out: string | undefined;
+}
+
+/** What a new coordinator may choose; by default as before, or at random. */
+export interface Admission {
+  /** HOST:PORT. */
+  readonly listen: string | undefined;
+  readonly token: string | undefined;
+}
+
+export interface OpenedRun {
+  readonly job: Job;
+  readonly dataset: Dataset;
+  /** Only of a run that is tuned. */
+  readonly plan: TunePlan | undefined;
+  readonly folder: RunFolder;
+  readonly record: RunRecord;
+  readonly history: RunHistory;
+  readonly secrets: CoordinatorSecrets;
+}
+
+const secret = (): string => randomBytes(16).toString('hex');
+const defaultListen = '127.0.0.1:7433';
+
+/** A folder that says which run it holds: runs/NAME-YYYYMMDD-HHMMSS-XXXX. */
+function defaultOut(name: string, startedAt: string): string {
+  const time = startedAt
+    .replace(/[-:]/g, '')
+    .replace('T', '-')
+    .replace(/\.\d+Z$/, '');
+  return join('runs', `${name.replaceAll(' ', '-')}-${time}-${randomBytes(2).toString('hex')}`);
+}
+
+/** The job of a recipe, with its data prepared where they are not yet. */
+export const assemble = (recipe: Recipe, runId: string, recipeFolder: string): ReturnType<typeof assembleJob> =>
+  assembleJob(
+    recipe,
+    runId,
+    { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) },
+    { folder: preparedFolder(process.env) },
+  );
+
+const planOf = async (job: Job, { blocks }: Dataset): Promise<TunePlan | undefined> =>
+  job.recipe.distill?.tune ? planTuning(job, blocks) : undefined;
+
+async function openNew({ recipe, recipeFolder, out }: NewRun, { listen, token }: Admission): Promise<OpenedRun> {
+  const startedAt = new Date().toISOString();
+  const { job, dataset } = await assemble(recipe, secret(), recipeFolder);
+  const plan = await planOf(job, dataset);
+  const folder = RunFolder.create(out ?? defaultOut(recipe.name, startedAt));
+  const record = startRecord({ job, recipeFolder, version, startedAt });
+  const secrets = {
+    term: 1,
+    runId: job.runId,
+    token: token ?? secret(),
+    meshToken: secret(),
+    listen: listen ?? defaultListen,
+  };
+  return { job, dataset, plan, folder, record, history: emptyHistory, secrets };
+}
+
+async function openAgain({ resume }: { resume: string }, { listen, token }: Admission): Promise<OpenedRun> {
+  const folder = RunFolder.open(resume);
+  const { status, error, endedAt, ...before } = folder.readRecord();
+  const secrets = folder.readSecrets();
+  if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
+  const { job, dataset } = await assemble(parseRecipe(before.recipe), secrets.runId, before.recipeFolder);
+  if (!isSameJob({ ...before, status }, job))
+    throw new StillhouseError(
+      'RUN_CHANGED',
+      `the data or the model files of the run in ${folder.path} are no longer those that it began with`,
+    );
+  const history = replayJournal(folder.readJournal());
+  const term = Math.max(history.term, secrets.term) + 1;
+  return {
+    job,
+    dataset,
+    plan: await planOf(job, dataset),
+    folder,
+    record: { ...before, status: 'running' },
+    history: { ...history, term: term - 1 },
+    secrets: { ...secrets, term, token: token ?? secrets.token, listen: listen ?? secrets.listen },
+  };
+}
+
+/** @throws StillhouseError for data, models and the folder */
+export const openRun = (source: RunSource, admission: Admission): Promise<OpenedRun> =>
+  'resume' in source ? openAgain(source, admission) : openNew(source, admission);

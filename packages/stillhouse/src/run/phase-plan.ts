@@ -1,0 +1,20 @@
+// What a phase of a job will do, for whoever shows its progress.
+import { phaseOf, stepsPerEpoch, totalSteps, type Job, type PhaseName } from '@stillhouse/core';
+
+export interface PhasePlan {
+  /** Rows that an epoch uses. */
+  readonly rows: number;
+  /** Rows of a step over all ranks. */
+  readonly batch: number;
+  readonly ranks: number;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** Of all epochs. */
+  readonly steps: number;
+}
+
+export function phasePlan(job: Job, phase: PhaseName): PhasePlan {
+  const { schedule } = phaseOf(job, phase);
+  const { rowCount, batch, ranks, epochs } = schedule;
+  return { rows: rowCount, batch, ranks, epochs, stepsPerEpoch: stepsPerEpoch(schedule), steps: totalSteps(schedule) };
+}

@@ -1,0 +1,80 @@
+// What a run writes down about itself: run.json, events.jsonl, status.json and the coordinator's log.
+import { setTimeout as delay } from 'node:timers/promises';
+import { endRecord, recordNotice, type RunFolder } from '@stillhouse/coordinator';
+import {
+  tunedJob,
+  type CoordinatorNotice,
+  type CoordinatorState,
+  type ErrorRecord,
+  type Job,
+  type RunRecord,
+} from '@stillhouse/core';
+import { systemClock } from '@stillhouse/transport';
+import { statusOf } from '../runs/status.js';
+import { BufferedWriter } from './buffered-writer.js';
+import { createLog, type Log } from './logger.js';
+
+/** How often, a second apart, the end of a run is written to a disk that is full. */
+const recordTries = 60;
+
+const now = (): string => new Date().toISOString();
+
+export interface RunListener {
+  /** Called with everything that happens, and with the job, which has the tuned values once they are known. */
+  readonly onNotice: (notice: CoordinatorNotice, job: Job) => void;
+  readonly onWarning: (text: string) => void;
+}
+
+export class RunRecorder {
+  readonly log: Log;
+  readonly #writer: BufferedWriter;
+  #record: RunRecord;
+  /** With the tuned values once they are known. */
+  #tunedJob: Job;
+
+  constructor(
+    private readonly folder: RunFolder,
+    record: RunRecord,
+    private readonly job: Job,
+    private readonly listener: RunListener,
+  ) {
+    this.#record = record;
+    this.#tunedJob = record.tuned ? tunedJob(job, record.tuned.values) : job;
+    this.log = createLog(folder.logFile('coordinator'), 'coordinator');
+    this.#writer = new BufferedWriter((event) => folder.appendEvent(event), this.warn);
+  }
+
+  readonly warn = (text: string): void => {
+    this.log(text);
+    this.listener.onWarning(text);
+  };
+
+  readonly onNotice = (notice: CoordinatorNotice): void => {
+    const before = this.#record;
+    this.#record = recordNotice(before, notice, now());
+    this.#writer.event({ at: now(), ...notice });
+    if (this.#record !== before) this.writeRecord();
+    if (notice.type === 'tuned') this.#tunedJob = tunedJob(this.job, notice.record.values);
+    if (notice.type !== 'progress' && notice.type !== 'tuning') this.log(notice.type, { notice });
+    this.listener.onNotice(notice, this.#tunedJob);
+  };
+
+  /** @returns whether the disk took it */
+  writeRecord(): boolean {
+    return this.#writer.write('run.json', () => this.folder.writeRecord(this.#record));
+  }
+
+  readonly writeStatus = (state: CoordinatorState): void => {
+    this.#writer.flush();
+    this.#writer.write('status.json', () =>
+      this.folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid })),
+    );
+  };
+
+  /** Writes run.json for the last time; waits a minute for a disk that is full. */
+  async end(error: ErrorRecord | undefined): Promise<RunRecord> {
+    this.#record = endRecord(this.#record, now(), error);
+    for (let tries = 0; !this.writeRecord() && tries < recordTries; tries++) await delay(1000);
+    return this.#record;
+  }
+}

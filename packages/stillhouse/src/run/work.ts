@@ -1,0 +1,124 @@
+// A worker of a run that another process coordinates. It works in a process of its own, so that something is left to tell
+// the coordinator when that process dies by itself, as for lack of memory: such a worker would die again.
+import { fork, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { encodeMessage, fromErrorRecord, protocolVersion, StillhouseError, type ErrorRecord } from '@stillhouse/core';
+import { webSocketTransport } from '@stillhouse/transport';
+import type { BackendName } from '@stillhouse/worker/light';
+import { crashOf, reportFlags } from './crash.js';
+import { version } from '../version.js';
+import { settingsText, workerProcessFile, type FromWorker } from './worker-settings.js';
+
+export interface WorkOptions {
+  /** Addresses such as ws://10.0.0.5:7433: the coordinator's, and those where a successor may come up. */
+  readonly coordinators: readonly string[];
+  /** Secret of the run. */
+  readonly token: string;
+  /** `auto` by default: the fastest backend that trains every model of the job. */
+  readonly backend?: BackendName | undefined;
+  /** HOST:PORT at which other workers reach this one; by default the address that the coordinator is reached from. */
+  readonly meshAddress?: string | undefined;
+  /** How long the worker goes on without a coordinator, in milliseconds; 10 minutes by default. */
+  readonly patienceMs?: number | undefined;
+  /** A coordinator that sends no heartbeat for so long counts as lost; 10 s by default. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  /** File to which the worker logs as JSON lines. */
+  readonly logFile?: string | undefined;
+  readonly onLog?: ((message: string, fields?: Record<string, unknown>) => void) | undefined;
+  /** Makes the worker finish its step, hand over and leave; the call then resolves. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How long a message has to get away. */
+const farewellMs = 500;
+
+async function reportCrash(
+  { coordinators, token }: WorkOptions,
+  crash: { instance: string; error: ErrorRecord },
+): Promise<void> {
+  for (const address of coordinators) {
+    try {
+      const link = await webSocketTransport.connect(address);
+      const { instance } = crash;
+      const hello = { protocol: protocolVersion, version, token, host: hostname(), instance, term: 0 };
+      link.send(...encodeMessage({ type: 'hello', ...hello }));
+      link.send(...encodeMessage({ type: 'failed', error: crash.error }));
+      await delay(farewellMs);
+      return link.close();
+    } catch {
+      // Another address may do.
+    }
+  }
+}
+
+/** Flags of this process without a program that was given on the command line, which a child would run again. */
+function inheritedFlags(): string[] {
+  const evaluated = process.execArgv.findIndex((flag) => /^(-e|-p|-pe|--eval|--print)$/.test(flag));
+  return evaluated < 0 ? process.execArgv : process.execArgv.toSpliced(evaluated, 2);
+}
+
+function startProcess(options: WorkOptions, folder: string, instance: string): ChildProcess {
+  const { coordinators, token, backend = 'auto', meshAddress, patienceMs, heartbeatTimeoutMs, logFile } = options;
+  const settings = { coordinators: [...coordinators], backend, meshAddress, patienceMs, heartbeatTimeoutMs, logFile };
+  return fork(workerProcessFile, [settingsText(settings)], {
+    execArgv: [...inheritedFlags(), ...reportFlags(folder, 'worker')],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, STILLHOUSE_TOKEN: token, STILLHOUSE_INSTANCE: instance },
+  });
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What the process reported before it ended. */
+  readonly error: ErrorRecord | undefined;
+}
+
+function endOf(child: ChildProcess, { onLog }: WorkOptions): Promise<Ended> {
+  let failure: ErrorRecord | undefined;
+  child.on('message', (message: FromWorker) => {
+    if (message.type === 'failed') failure = message.error;
+    else onLog?.(message.message, message.fields);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, error: failure }));
+  });
+}
+
+/**
+ * Takes part in one run, at its start or at any time later; resolves when the run is over or the worker has left it.
+ * @throws StillhouseError COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…, WORKER_CRASHED if the
+ * worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after Ctrl-C
+ */
+export async function work(options: WorkOptions): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-worker-'));
+  const instance = randomBytes(8).toString('hex');
+  try {
+    const child = startProcess(options, folder, instance);
+    const leave = (): void => void child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', leave);
+    if (options.signal?.aborted) leave();
+    const { code, signal, error } = await endOf(child, options).finally(() =>
+      options.signal?.removeEventListener('abort', leave),
+    );
+    if (error) throw fromErrorRecord(error);
+    // It was asked to leave before it could join.
+    if (signal === 'SIGTERM' && options.signal?.aborted) return;
+    const crash = crashOf({ code, signal }, { folder, name: 'worker', what: 'its process' });
+    if (crash) {
+      await reportCrash(options, { instance, error: crash });
+      throw fromErrorRecord(crash);
+    }
+    if (code !== 0)
+      throw new StillhouseError('WORKER_LOST', `the worker's process was ended by ${signal ?? `exit code ${code}`}`, {
+        next: 'Start the worker again.',
+      });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

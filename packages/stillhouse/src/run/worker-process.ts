@@ -1,0 +1,73 @@
+// The program of a worker's process: takes part in one run, and ends when the run does. SIGTERM makes it hand over and leave.
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
+import { exitCodes, limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { systemClock, webSocketTransport } from '@stillhouse/transport';
+import { startWorker, tfjsEngine } from '@stillhouse/worker';
+import { createLog, type Log } from './logger.js';
+import { ThreadedUploader } from './threaded-uploader.js';
+import { version } from '../version.js';
+import { parseSettings, type FromWorker } from './worker-settings.js';
+
+const settings = parseSettings(process.argv[2] ?? '');
+/** One that `work` has started reports to it; one of `run` logs to its standard output, which is its log file. */
+const isWatched = process.send !== undefined;
+
+const report = (message: FromWorker): Promise<void> =>
+  new Promise((resolve) => (process.connected ? process.send!(message, undefined, {}, () => resolve()) : resolve()));
+
+function logOf(): Log {
+  const toFile = settings.logFile === undefined ? undefined : createLog(settings.logFile, 'worker');
+  if (!isWatched) return toFile ?? createLog(1, 'worker');
+  return (message, fields) => {
+    toFile?.(message, fields);
+    void report({ type: 'log', message, ...(fields ? { fields } : {}) });
+  };
+}
+
+async function work(log: Log): Promise<void> {
+  const worker = startWorker({
+    coordinators: settings.coordinators,
+    identity: {
+      instance: process.env['STILLHOUSE_INSTANCE'] ?? randomBytes(8).toString('hex'),
+      version,
+      token: process.env['STILLHOUSE_TOKEN'] ?? '',
+      host: hostname(),
+      patienceMs: settings.patienceMs,
+      heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
+    },
+    ...(settings.meshAddress === undefined ? {} : { meshAddress: settings.meshAddress }),
+    transport: webSocketTransport,
+    clock: systemClock,
+    createEngine: tfjsEngine(settings.backend, { report: log }),
+    uploader: new ThreadedUploader(log),
+    cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
+    log,
+  });
+  process.on('SIGTERM', () => {
+    log('asked to leave: it finishes the step and hands over');
+    worker.leave();
+  });
+  const interrupted = new Promise<never>((_, reject) => {
+    // A terminal sends Ctrl-C to the whole group; workers of `run` leave it to their parent.
+    process.on('SIGINT', () => {
+      if (isWatched) reject(new StillhouseError('INTERRUPTED', 'the worker was interrupted'));
+    });
+  });
+  await Promise.race([worker.finished, interrupted]);
+  log('the run is over, or this worker has left it');
+}
+
+const log = logOf();
+try {
+  await work(log);
+  process.exitCode = exitCodes.ok;
+} catch (error) {
+  const record = toErrorRecord(error);
+  if (!isWatched) log(`${record.code}: ${record.message}`, { error: record });
+  await report({ type: 'failed', error: record });
+  process.exitCode = error instanceof StillhouseError ? error.exitCode : exitCodes.bug;
+}
+// Sockets must not keep the process.
+process.exit();

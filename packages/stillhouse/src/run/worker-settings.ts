@@ -1,0 +1,35 @@
+// What a worker's process is started with; secrets go through its environment, where no list of processes shows them.
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { limits, type ErrorRecord } from '@stillhouse/core';
+import { backendNames } from '@stillhouse/worker/light';
+
+/** The program of a worker's process: its argument is the settings' text. */
+export const workerProcessFile = fileURLToPath(new URL('./worker-process.js', import.meta.url));
+
+/** JSON has no infinity. */
+const milliseconds = z
+  .number()
+  .positive()
+  .nullable()
+  .transform((value) => value ?? Infinity);
+
+const settingsSchema = z.object({
+  coordinators: z.array(z.string()).min(1),
+  backend: z.enum(backendNames),
+  meshAddress: z.string().optional(),
+  patienceMs: milliseconds.default(limits.coordinatorPatienceMs),
+  heartbeatTimeoutMs: milliseconds.default(limits.heartbeatTimeoutMs),
+  logFile: z.string().optional(),
+});
+
+export type WorkerSettings = Readonly<z.output<typeof settingsSchema>>;
+
+export const settingsText = (settings: z.input<typeof settingsSchema>): string => JSON.stringify(settings);
+
+export const parseSettings = (text: string): WorkerSettings => settingsSchema.parse(JSON.parse(text));
+
+/** What a worker's process reports to the one that started it, if that one listens. */
+export type FromWorker =
+  | { readonly type: 'log'; readonly message: string; readonly fields?: Record<string, unknown> }
+  | { readonly type: 'failed'; readonly error: ErrorRecord };

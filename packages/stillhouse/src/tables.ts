@@ -1,0 +1,23 @@
+// Numbers and tables as the files that the library writes have them.
+import { lossOf, metricsOf, type MetricName, type Recipe } from '@stillhouse/core';
+
+/** A number for people, with its thousands apart. */
+export const grouped = (value: number): string => value.toLocaleString('en-US');
+
+/** A metric for people: a percentage for accuracy, a count for errors, else four decimals. */
+export function formatMetric(name: MetricName, value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
+  if (name === 'errors') return grouped(value);
+  if (name === 'accuracy') return `${(100 * value).toFixed(2)} %`;
+  return value.toFixed(4);
+}
+
+/** The metrics that a recipe asks for, or the first three of its loss. */
+export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] =>
+  recipe.metrics ?? metricsOf(lossOf(recipe.loss)).slice(0, 3);
+
+/** Rows of cells, the first of them the header, as a table in Markdown. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
+  const [header, ...body] = rows.map((row) => `| ${row.join(' | ')} |`);
+  return `${[header, `|${' --- |'.repeat(rows[0].length)}`, ...body].join('\n')}\n`;
+}
