@@ -59,7 +59,7 @@ describe.each(all)('$name', (format) => {
 test.each<[string, Partial<TensorSet>, RegExp]>([
   ['too few rows', { rowCount: 3 }, /2 !== 3/],
   ['rows of another shape', { inputShape: [2] }, /numbers of inputs/],
-  ['a label that is no class', { classes: ['only'] }, /none of the classes/],
+  ['a label that is no class', { classes: ['only'] }, /not one of the classes/],
 ])('the contract finds %s', async (_, wrong, complaint) => {
   const tensors: TensorSet = {
     what: 'two rows',
