@@ -23,6 +23,7 @@ export class RepairedBlocks implements BlockSource {
   /** @throws StillhouseError BLOCK_CORRUPT, and what preparing throws, such as DATA_CHANGED */
   async read(hash: string): Promise<Uint8Array | undefined> {
     if (!this.#known.has(hash)) return undefined;
+    const repairsBefore = this.#repairs;
     let why = `${this.folder.file(hash)} is missing`;
     try {
       const bytes = await this.folder.read(hash);
@@ -30,8 +31,8 @@ export class RepairedBlocks implements BlockSource {
     } catch (error) {
       why = messageOf(error);
     }
-    // Another request may have found the same block corrupt, and begun to repair it.
-    if (!this.#repairing) {
+    // Another request may have found the same block corrupt, and begun to repair it, or even finished.
+    if (!this.#repairing && this.#repairs === repairsBefore) {
       if (++this.#repairs > limits.blockRepairs)
         throw new StillhouseError('BLOCK_CORRUPT', `${why}, even after ${limits.blockRepairs} repairs`);
       this.onSpoilt(`${why}; it is prepared again`);
@@ -41,6 +42,6 @@ export class RepairedBlocks implements BlockSource {
         .finally(() => (this.#repairing = undefined));
     }
     await this.#repairing;
-    return (await this.folder.read(hash)) ?? this.read(hash);
+    return this.read(hash);
   }
 }

@@ -21,7 +21,7 @@ import {
   type TunedValues,
 } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
-import { CheckpointTaker } from './checkpoint-taker.js';
+import { CheckpointReceiver } from './checkpoint-receiver.js';
 import type { RunStore } from './run-store.js';
 
 export interface CoordinatorShellOptions {
@@ -55,7 +55,7 @@ class CoordinatorShell implements RunningCoordinator {
   #listener: Listener | undefined;
   #nextLink = 1;
   readonly #links = new Map<number, Link>();
-  readonly #checkpoints: CheckpointTaker;
+  readonly #checkpoints: CheckpointReceiver;
   /** Records that could not be written yet. */
   #unwritten: JournalRecord[] = [];
   readonly #unsaved = new Set<string>();
@@ -69,7 +69,7 @@ class CoordinatorShell implements RunningCoordinator {
     const { clock, machine, store } = options;
     this.#tickedMs = clock.now();
     this.#state = initialCoordinatorState(machine, clock.now());
-    this.#checkpoints = new CheckpointTaker(store, clock, (event) => this.#dispatch(event));
+    this.#checkpoints = new CheckpointReceiver(store, clock, (event) => this.#dispatch(event));
   }
 
   async listen(): Promise<void> {

@@ -14,7 +14,7 @@ import type { CheckpointSink, RunStore } from './run-store.js';
 
 type Part = ToCoordinator & { type: 'statePart' };
 
-interface Taking {
+interface Incoming {
   readonly id: number;
   /** The link that it arrives over, once it does. */
   link: Link | undefined;
@@ -24,11 +24,11 @@ interface Taking {
   stopWaiting: () => void;
 }
 
-export class CheckpointTaker {
-  #taking: Taking | undefined;
+export class CheckpointReceiver {
+  #incoming: Incoming | undefined;
 
   constructor(
-    private readonly store: RunStore,
+    private readonly store: Pick<RunStore, 'beginCheckpoint'>,
     private readonly clock: Clock,
     private readonly dispatch: (event: CoordinatorEvent) => void,
   ) {}
@@ -37,7 +37,7 @@ export class CheckpointTaker {
   begin(id: number, worker: Link | undefined): void {
     this.abandon();
     try {
-      this.#taking = {
+      this.#incoming = {
         id,
         link: undefined,
         sink: this.store.beginCheckpoint(),
@@ -50,26 +50,26 @@ export class CheckpointTaker {
       return;
     }
     worker?.send(...encodeMessage({ type: 'capture', id }));
-    this.#await(this.#taking);
+    this.#await(this.#incoming);
   }
 
   receive(part: Part, link: Link | undefined): void {
-    const taking = this.#taking;
+    const incoming = this.#incoming;
     // The part belongs to a checkpoint that was given up, or to a second worker's.
-    if (taking?.id !== part.id || (taking.link ?? link) !== link) return link?.close();
-    taking.link = link;
-    if (part.offset !== taking.received) return;
+    if (incoming?.id !== part.id || (incoming.link ?? link) !== link) return link?.close();
+    incoming.link = link;
+    if (part.offset !== incoming.received) return;
     try {
-      taking.sink.write(part.bytes);
-      taking.hash.update(part.bytes);
-      taking.received += part.bytes.byteLength;
+      incoming.sink.write(part.bytes);
+      incoming.hash.update(part.bytes);
+      incoming.received += part.bytes.byteLength;
       if (part.bytes.byteLength === 0) throw new StillhouseError('PROTOCOL_VIOLATION', 'an empty part of a state');
-      if (taking.received < part.total) {
-        link?.send(...encodeMessage({ type: 'nextPart', offset: taking.received }));
-        return this.#await(taking);
+      if (incoming.received < part.total) {
+        link?.send(...encodeMessage({ type: 'nextPart', offset: incoming.received }));
+        return this.#await(incoming);
       }
-      const sha256 = taking.hash.digest('hex');
-      taking.sink.commit({ ...part.held, sha256 });
+      const sha256 = incoming.hash.digest('hex');
+      incoming.sink.commit({ ...part.held, sha256 });
       this.#forget();
       this.dispatch({ type: 'checkpointTaken', id: part.id, held: part.held, sha256, bytes: part.total });
     } catch (error) {
@@ -78,25 +78,25 @@ export class CheckpointTaker {
   }
 
   abandon(): void {
-    this.#taking?.sink.abandon();
+    this.#incoming?.sink.abandon();
     this.#forget();
   }
 
   #forget(): void {
-    this.#taking?.stopWaiting();
-    this.#taking?.link?.close();
-    this.#taking = undefined;
+    this.#incoming?.stopWaiting();
+    this.#incoming?.link?.close();
+    this.#incoming = undefined;
   }
 
   #fail(reason: string): void {
-    const id = this.#taking!.id;
+    const id = this.#incoming!.id;
     this.abandon();
     this.dispatch({ type: 'checkpointFailed', id, reason });
   }
 
-  #await(taking: Taking): void {
-    taking.stopWaiting();
-    taking.stopWaiting = this.clock.after(limits.checkpointTimeoutMs, () =>
+  #await(incoming: Incoming): void {
+    incoming.stopWaiting();
+    incoming.stopWaiting = this.clock.after(limits.checkpointTimeoutMs, () =>
       this.#fail(`its worker sent nothing for ${limits.checkpointTimeoutMs / 1000} s`),
     );
   }
