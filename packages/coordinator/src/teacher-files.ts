@@ -1,8 +1,8 @@
 // The files of a pretrained model, by the format that its path shows.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { z } from 'zod';
 import { messageOf, StillhouseError, type ModelMetadata, type TeacherFiles } from '@stillhouse/core';
-import type { StoredMetadata } from './metadata.js';
 
 export interface FoundTeacher {
   readonly format: TeacherFiles['format'];
@@ -12,12 +12,15 @@ export interface FoundTeacher {
   readonly trained?: Partial<ModelMetadata> | undefined;
 }
 
-interface ModelJson {
-  readonly format?: string;
-  readonly modelTopology?: { readonly node?: unknown };
-  readonly weightsManifest?: readonly { readonly paths: readonly string[] }[];
-  readonly userDefinedMetadata?: Partial<StoredMetadata>;
-}
+/** What is read here of a TFJS model.json; the rest is TFJS's. */
+const modelJson = z.looseObject({
+  format: z.string().optional(),
+  modelTopology: z.looseObject({ node: z.unknown() }),
+  weightsManifest: z.array(z.looseObject({ paths: z.array(z.string()) })),
+  userDefinedMetadata: z
+    .looseObject({ stillhouse: z.custom<Partial<ModelMetadata>>((value) => typeof value === 'object').optional() })
+    .nullish(),
+});
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
@@ -79,20 +82,19 @@ export function findTeacher(path: string, folder: string): FoundTeacher {
     };
   }
   const model = read(file);
-  let json: ModelJson;
+  let text: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(model)) as ModelJson;
+    text = JSON.parse(new TextDecoder().decode(model));
   } catch (cause) {
     return failed(file, cause);
   }
-  if (!json.modelTopology || !Array.isArray(json.weightsManifest))
+  const { success, data: json } = modelJson.safeParse(text);
+  if (!success)
     throw new StillhouseError(
       'TEACHER_NOT_FOUND',
       `${path} is not a TFJS model: it has no modelTopology and weightsManifest`,
     );
-  const shards = json.weightsManifest.flatMap(({ paths }: { paths: readonly string[] }) =>
-    paths.map((each) => read(join(home, each))),
-  );
+  const shards = json.weightsManifest.flatMap(({ paths }) => paths.map((each) => read(join(home, each))));
   return {
     format: json.format === 'graph-model' || json.modelTopology.node !== undefined ? 'graph' : 'layers',
     files: new Map([

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { cacheFolder } from '@stillhouse/core';
 
 type Env = NodeJS.ProcessEnv;
@@ -14,19 +15,20 @@ export type EngineKind = (typeof engineKinds)[number];
 const revision = 3;
 
 /** What an install writes last. */
-export interface EngineManifest {
-  readonly revision: number;
-  readonly kind: EngineKind;
-  /** Version of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
-  readonly version: string;
+const engineManifest = z.object({
+  revision: z.literal(revision),
+  kind: z.enum(engineKinds),
+  /** Of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
+  version: z.string(),
   /** Where the library came from. */
-  readonly source: string;
-  readonly installedAt: string;
-  /** Disk space that it takes. */
-  readonly bytes: number;
-  /** Whether it includes NVIDIA's libraries. */
-  readonly cuda: boolean;
-}
+  source: z.string(),
+  installedAt: z.string(),
+  /** Room that it takes. */
+  bytes: z.number(),
+  /** Whether NVIDIA's libraries are with it. */
+  cuda: z.boolean(),
+});
+export type EngineManifest = Readonly<z.infer<typeof engineManifest>>;
 
 export interface InstalledEngine {
   readonly folder: string;
@@ -40,11 +42,13 @@ const partialPattern = /\.(\d+)\.partial$/;
 export const downloadsFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'downloads');
 export const enginesFolder = (env: Env, kind: EngineKind): string => join(cacheFolder(env, homedir()), kind);
 
+/** Undefined where there is none that is whole and of this revision: the engine is then installed again. */
 function readManifest(folder: string): EngineManifest | undefined {
-  const file = join(folder, manifestFile);
-  if (!existsSync(file)) return undefined;
-  const manifest = JSON.parse(readFileSync(file, 'utf8')) as EngineManifest;
-  return manifest.revision === revision ? manifest : undefined;
+  try {
+    return engineManifest.parse(JSON.parse(readFileSync(join(folder, manifestFile), 'utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The completely installed engines of a kind: newest version first, with CUDA before without. */

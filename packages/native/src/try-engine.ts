@@ -1,9 +1,12 @@
 // Whether an engine works: it is loaded in a separate process, where it computes something small.
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import type { EngineKind } from './home.js';
 import { run } from './tools.js';
 
 const script = fileURLToPath(new URL('./verify.js', import.meta.url));
+/** What the script prints last. */
+const verified = z.object({ fingerprint: z.string() });
 const timeoutMs = 120_000;
 
 /** The engine's fingerprint, or the reason why it does not work. */
@@ -13,7 +16,7 @@ export function tryEngine(
   env: NodeJS.ProcessEnv,
 ): { readonly fingerprint: string } | { readonly reason: string } {
   const { status, signal, stdout, stderr } = run(process.execPath, [script, kind, folder], { env, timeout: timeoutMs });
-  if (status === 0) return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as { fingerprint: string };
+  if (status === 0) return verified.parse(JSON.parse(stdout.slice(stdout.lastIndexOf('{'))));
   const reason = /^(?:\w*Error): (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n').at(-1);
   return { reason: reason || (signal ? `ended by ${signal}` : `exit code ${status}`) };
 }

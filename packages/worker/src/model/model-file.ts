@@ -1,5 +1,6 @@
 // Exports a model from an engine, and loads it back.
 import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { bytesOf, floatsOf, type ExportedModel } from '@stillhouse/core';
 import type { FlatModel } from '../flat/model.js';
 
@@ -40,11 +41,21 @@ export async function exportModel(flat: FlatModel): Promise<ExportedModel> {
   };
 }
 
+const weightSpec = z.custom<tf.io.WeightsManifestEntry>(
+  (spec) => z.looseObject({ name: z.string(), shape: z.array(z.int()), dtype: z.string() }).safeParse(spec).success,
+);
+
+/** What is read here of a model.json; TFJS checks the rest. */
+const modelJson = z.looseObject({
+  modelTopology: z.looseObject({}),
+  weightsManifest: z.array(z.looseObject({ weights: z.array(weightSpec) })),
+});
+
 /** What TFJS loads from: a model.json, and the concatenated bytes of its shards. */
 function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
-  const { weightsManifest, ...file } = JSON.parse(json) as tf.io.ModelJSON;
+  const { weightsManifest, ...file } = modelJson.parse(JSON.parse(json));
   return {
-    ...(file as unknown as tf.io.ModelArtifacts),
+    ...file,
     weightSpecs: weightsManifest.flatMap((group) => group.weights),
     weightData: new Uint8Array(weights).buffer,
   };

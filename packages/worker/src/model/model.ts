@@ -1,6 +1,7 @@
 // From the recipe's model to a tf.LayersModel: a short list of layers, a TFJS topology, or a module's function.
 // The initial weights are a function of the seed, however the model is described.
 import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { messageOf, StillhouseError, type LayerConfig, type LossFacts, type ModelConfig } from '@stillhouse/core';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
@@ -85,11 +86,11 @@ function fromLayers(layers: readonly LayerConfig[], spec: ModelSpec): tf.LayersM
 }
 
 async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersModel> {
-  let topology: Record<string, unknown>;
+  let topology: Readonly<Record<string, unknown>>;
   try {
-    topology = JSON.parse(spec.asset!) as Record<string, unknown>;
+    topology = z.record(z.string(), z.unknown()).parse(JSON.parse(spec.asset!));
   } catch (cause) {
-    throw new StillhouseError('MODEL_INVALID', `${file} is not JSON: ${firstLineOf(cause)}`, { cause });
+    throw new StillhouseError('MODEL_INVALID', `${file} is not a JSON object: ${firstLineOf(cause)}`, { cause });
   }
   try {
     // Only the topology of a model.json is used: its weights come from another training.
