@@ -85,6 +85,6 @@ for (const [variant, settings] of Object.entries(variants).filter(
 }
 console.log(`${name}: ${example.measure}, mean ± standard deviation over ${values.seeds} seeds\n`);
 console.log(
-  '| distilled on | teacher | student baseline | student distilled | distilled is better |\n| --- | --- | --- | --- | --- |',
+  '| distilled on | teacher | baseline | distilled | distilled is better |\n| --- | --- | --- | --- | --- |',
 );
 console.log(rows.join('\n'));

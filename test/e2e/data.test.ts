@@ -140,7 +140,7 @@ describe('stillhouse data inspect', () => {
     const { code, stdout } = await scratch.run(['data', 'inspect', join(folder, path)]);
     expect(code).toBe(0);
     expect(stdout).toMatch(expected);
-    const suggested = stdout.slice(stdout.indexOf('A recipe to begin with:')).split('\n').slice(2).join('\n');
+    const suggested = stdout.slice(stdout.indexOf('A recipe to start from:')).split('\n').slice(2).join('\n');
     expect(() => parseRecipe(parse(suggested))).not.toThrow();
   });
 });
@@ -161,7 +161,7 @@ describe('stillhouse data prepare', () => {
     const path = writeIn('prepared.json', JSON.stringify(recipe));
     const first = await scratch.run(['data', 'prepare', path]);
     expect(first.stdout).toMatch(/large +2,000 +1\n[\s\S]*Prepared: /);
-    expect((await scratch.run(['data', 'prepare', path])).stdout).toContain('Was prepared already');
+    expect((await scratch.run(['data', 'prepare', path])).stdout).toContain('Already prepared');
     await scratch.train(path, ['--backend', 'cpu']);
     appendFileSync(csv, '1,2,3\n');
     const refused = await scratch.run(['run', path, '--out', scratch.out()]);

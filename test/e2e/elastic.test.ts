@@ -158,7 +158,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
       '--json',
     ]);
     expect(stderr).toMatch(/checkpoint .* cannot be used/);
-    expect(stderr).toMatch(/goes on from the checkpoint at operation/);
+    expect(stderr).toMatch(/continues from the checkpoint at operation/);
     expect(code).toBe(0);
     const record = JSON.parse(stdout) as RunRecord;
     expect(hashesOf(record)).toEqual(expected);
@@ -187,7 +187,7 @@ test('distillation goes on as well: from its newest checkpoint on another worker
   await checkpoint();
   cluster.workers.forEach((worker) => cluster.kill(worker));
   const survivor = cluster.join();
-  await cluster.coordinator.told(/student: goes on from the checkpoint at operation/);
+  await cluster.coordinator.told(/student: continues from the checkpoint at operation/);
   await delay(500);
   cluster.coordinator.child.kill('SIGKILL');
   cluster.kill(survivor);
@@ -398,10 +398,10 @@ test.skipIf(!disk)(
       }
     }
     await cluster.coordinator.told(
-      /warning: (the journal|a checkpoint) could not be written, training goes on: .*(ENOSPC|no space)/,
+      /warning: (the journal|a checkpoint) could not be written, training continues: .*(ENOSPC|no space)/,
     );
     // Lines may still fit into a page that their file has begun; a model does not, and training has come to its end by then.
-    await cluster.coordinator.told(/warning: the model could not be written, training goes on: .*(ENOSPC|no space)/);
+    await cluster.coordinator.told(/warning: the model could not be written, training continues: .*(ENOSPC|no space)/);
     rmSync(filler);
     await cluster.coordinator.told(/warning: the model can be written again/);
     const record = await cluster.finish();

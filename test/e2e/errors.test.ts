@@ -167,7 +167,7 @@ describe('what a user got wrong', () => {
       text: /broken\.yaml, line \d+, column \d+/,
     });
     const empty = scratch.write('empty.yaml', '');
-    expectRefusal(await scratch.run(['run', empty]), { exit: 2, code: 'RECIPE_SYNTAX', text: /holds no recipe/ });
+    expectRefusal(await scratch.run(['run', empty]), { exit: 2, code: 'RECIPE_SYNTAX', text: /is not a recipe/ });
   });
 
   test('an option that does not exist prints what does', async () => {
@@ -208,12 +208,12 @@ describe('what a user got wrong', () => {
     expectRefusal(await scratch.run(['evaluate', scratch.folder]), {
       exit: 2,
       code: 'RUN_NOT_FOUND',
-      text: /holds no run\.json/,
+      text: /has no run\.json/,
     });
     expectRefusal(await scratch.run(['predict', scratch.folder], { stdin: '1' }), {
       exit: 2,
       code: 'RUN_NOT_FOUND',
-      text: /holds no run\.json/,
+      text: /has no run\.json/,
     });
   });
 
@@ -283,7 +283,7 @@ describe('a loss that is not finite', () => {
     expectRefusal(await scratch.run(['evaluate', out]), {
       exit: 2,
       code: 'RUN_INCOMPLETE',
-      text: /holds no model \(the run is failed\)/,
+      text: /has no model \(the run is failed\)/,
     });
   });
 });

@@ -123,13 +123,13 @@ test('models in fewer bits: files that open, their errors, and the front of thos
   expect(readFileSync(join(out, 'pareto.svg'), 'utf8')).not.toMatch(/NaN|undefined/);
   expect(readFileSync(join(out, 'table.md'), 'utf8').split('\n')).toHaveLength(2 + 6 + 1);
   const refused = await scratch.run(['compress', tabular, classified]);
-  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('the runs were tested on other rows') });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('the runs were tested on different rows') });
 });
 
 test('without its data a report says what it is without', async () => {
   rmSync(csv);
   const { html, stderr } = await reportOf(classified);
-  expect(stderr).toContain('warning: the report lacks what needs the test rows');
+  expect(stderr).toContain('warning: the report lacks the parts that need the test rows');
   expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Tuning', 'How to reproduce it']);
-  expect(html).toContain('Without what needs the test rows');
+  expect(html).toContain('The parts that need the test rows are missing');
 });

@@ -73,8 +73,8 @@ test('every combination is run with every seed, with one teacher; a second time 
 test.each([
   [['--vary', 'distill.alpha=1,x'], 'RECIPE_INVALID: distill.alpha is "x"'],
   [['--vary', 'student.epoch=1,2'], 'RECIPE_UNKNOWN_KEY: student.epoch is not a known key'],
-  [['--vary', 'alpha'], 'USAGE: --vary alpha is not path=value,value,…'],
-  [['--metric', 'accuracy'], 'USAGE: the metric accuracy is not one that mse has'],
+  [['--vary', 'alpha'], 'USAGE: --vary alpha does not have the form path=value,value,…'],
+  [['--metric', 'accuracy'], 'USAGE: mse has no metric accuracy'],
 ])('%j is refused before anything is trained', async (args, message) => {
   const out = scratch.path('refused');
   const { code, stderr } = await scratch.run(['sweep', scratch.recipe(smallRecipe()), '--out', out, ...args]);

@@ -27,7 +27,7 @@ function createProgram(): Command {
     .addHelpText(
       'after',
       `
-Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 something on this machine or network,
+Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a problem with this machine or the network,
 4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`,
     );
   for (const add of [
@@ -70,9 +70,9 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }
-// What was printed into a pipe is not there yet.
+// What was printed into a pipe may not have arrived yet.
 await Promise.all(
   [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
 );
-// Sockets of a run that failed must not keep the process.
+// Open sockets of a failed run must not keep the process alive.
 process.exit();

@@ -1,4 +1,4 @@
-// Options that several commands share, and how their values are read.
+// Options that several commands share, and how their values are parsed.
 import { InvalidArgumentError, Option } from 'commander';
 import { backendNames, defaults, StillhouseError, type SweepAxis } from 'stillhouse';
 import { parseDocument } from 'yaml';
@@ -14,20 +14,20 @@ export function parseCount(text: string): number {
 
 const yamlOf = (text: string): unknown => parseDocument(text).toJS() as unknown;
 
-/** Adds the value of `key=value` to those before; the value is YAML. */
+/** Adds the value of `key=value` to the previous ones; the value is YAML. */
 function parseSetting(text: string, previous: Record<string, unknown>): Record<string, unknown> {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new StillhouseError('USAGE', `--set ${text} is not key=value`);
+  if (equals < 1) throw new StillhouseError('USAGE', `--set ${text} does not have the form key=value`);
   return { ...previous, [text.slice(0, equals)]: yamlOf(text.slice(equals + 1)) };
 }
 
 /**
- * Adds an axis from `path=1,10,100` or `path=[1, 10]` to those before.
+ * Adds an axis from `path=1,10,100` or `path=[1, 10]` to the previous ones.
  * @throws StillhouseError USAGE
  */
 export function parseAxis(text: string, previous: readonly SweepAxis[]): SweepAxis[] {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new StillhouseError('USAGE', `--vary ${text} is not path=value,value,…`);
+  if (equals < 1) throw new StillhouseError('USAGE', `--vary ${text} does not have the form path=value,value,…`);
   const list = text.slice(equals + 1).trim();
   const values = yamlOf(list.startsWith('[') ? list : `[${list}]`);
   if (!Array.isArray(values) || values.length === 0) throw new StillhouseError('USAGE', `--vary ${text} has no values`);
@@ -46,11 +46,15 @@ export const setOption = (): Option =>
     .argParser(parseSetting)
     .default({}, 'none');
 export const modelOption = (which: string): Option =>
-  new Option('--model <name>', `${which} (default: student, else teacher)`).choices(['teacher', 'student', 'baseline']);
+  new Option('--model <name>', `${which} (default: student, or else teacher)`).choices([
+    'teacher',
+    'student',
+    'baseline',
+  ]);
 export const recipeFolderOption = (): Option =>
   new Option('--recipe-folder <folder>', 'folder that the paths in the recipe are relative to, if it has moved');
 export const outOption = (): Option =>
-  new Option('--out <folder>', 'run folder, which must not exist (default: runs/NAME-TIME)');
+  new Option('--out <folder>', 'run folder, which must not exist yet (default: runs/NAME-TIME)');
 export const jsonOption = (what: string): Option => new Option('--json', `print ${what} as JSON`);
 
 /** Seconds, not necessarily whole. */
@@ -66,7 +70,7 @@ const parseInterval = (text: string): number => (text === 'never' ? Infinity : p
 export const heartbeatOption = (whom: string): Option =>
   new Option(
     '--heartbeat-timeout <seconds>',
-    `${whom} without a heartbeat for so long counts as lost; one micro-batch must not take longer`,
+    `${whom} that sends no heartbeat for this long counts as lost; a micro-batch must take less`,
   )
     .argParser(parseSeconds)
     .default(defaults.heartbeatTimeoutMs / 1000);

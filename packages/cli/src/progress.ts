@@ -1,4 +1,4 @@
-// How a run is shown: a bar with rate and time left on a terminal, plain lines elsewhere. Both go to standard error.
+// Shows a run: on a terminal a bar with rate and time left, elsewhere plain lines. Both go to standard error.
 import { SingleBar } from 'cli-progress';
 import {
   formatMetric,
@@ -12,7 +12,7 @@ import {
 } from 'stillhouse';
 
 export interface Progress {
-  /** @param job with the numbers that a search has chosen, once it has */
+  /** @param job with the values that a search has chosen, once it has */
   onNotice(notice: CoordinatorNotice, job: Job): void;
   stop(): void;
 }
@@ -20,13 +20,13 @@ export interface Progress {
 export interface ProgressTarget {
   readonly isTerminal: boolean;
   readonly line: (text: string) => void;
-  /** For the bar. */
+  /** The stream that the bar is drawn on. */
   readonly stream: NodeJS.WritableStream;
 }
 
 const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', baseline: 'student baseline' };
 
-/** Lines that are worth a line anywhere. */
+/** The line for a notice that deserves one, on a terminal or elsewhere. */
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
     case 'joined':
@@ -39,7 +39,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       const plan = phasePlan(job, notice.phase);
       const holders = notice.members.filter(({ ranks }) => ranks.hi > ranks.lo).length;
       const workers = `${holders} ${holders === 1 ? 'worker' : 'workers'}`;
-      if (notice.ops > 0) return `${titles[notice.phase]}: goes on ${notice.reason}, ${workers}`;
+      if (notice.ops > 0) return `${titles[notice.phase]}: continues ${notice.reason}, ${workers}`;
       const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
       const where =
         notice.phase === 'teacher'
@@ -59,7 +59,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       return `warning: ${workerId === undefined ? '' : `worker ${workerId} `}${what}`;
     }
     case 'notSaved':
-      return `warning: ${notice.what} could not be written, training goes on: ${notice.reason}`;
+      return `warning: ${notice.what} could not be written, training continues: ${notice.reason}`;
     case 'tuned': {
       const { values, metric, mean, standardError, folds, trials, trainings } = notice.record;
       const chosen = Object.entries(values)
@@ -102,7 +102,7 @@ class PlainProgress implements Progress {
   onNotice(notice: CoordinatorNotice, job: Job): void {
     const text = lineOf(notice, job);
     if (text) this.line(text);
-    // Epochs of a small set fly by, and so do trainings: one line a second is enough, and the last one always.
+    // Epochs of a small set pass quickly, and so do trainings: one line per second is enough, plus always the last one.
     if (notice.type === 'tuning')
       this.#now(
         notice.done === notice.planned,

@@ -1,4 +1,4 @@
-// What is printed at the end of a run: teacher, student, and the same student trained without a teacher.
+// The table at the end of a run: teacher, student, and the same student trained without a teacher.
 import { parseRecipe, shownMetrics, teacherTestOf, type Metrics, type RunRecord, type RunResult } from 'stillhouse';
 import { printLine } from './terminal.js';
 import { alignColumns, formatTest, grouped } from './table.js';
@@ -28,18 +28,18 @@ function calibrationNote({ student }: RunRecord): string[] {
   ];
 }
 
-/** What the teacher's numbers mean where they could be mistaken. */
+/** Explains the teacher's numbers where they could be misread. */
 function teacherNote(record: RunRecord): string[] {
   const teacher = teacherTestOf(record);
   const [known, all] = [teacher?.rows, record.dataset.rows['test']];
   if (known !== undefined && known < all)
     return [
-      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of classes that it knows.`,
+      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of the classes that it knows.`,
     ];
   const r2 = teacher?.r2;
   if (typeof r2 === 'number' && r2 <= 0)
     return [
-      `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. The labels carry no signal that it found in these inputs, unless it was not trained well enough.`,
+      `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. Either it was not trained well enough, or these inputs say nothing about the labels.`,
     ];
   return [];
 }

@@ -1,7 +1,7 @@
 // Tables as aligned lines, for a terminal.
 import { formatMetric, type MetricName, type Metrics } from 'stillhouse';
 
-/** Rows of cells as aligned lines: the first column to the left, and the others to the right unless `sides` says otherwise. */
+/** Rows of cells as aligned lines: the first column on the left, and the others on the right unless `sides` says otherwise. */
 export function alignColumns(
   rows: readonly (readonly string[])[],
   sides: readonly ('left' | 'right')[] = ['left'],
@@ -21,5 +21,5 @@ export function alignColumns(
 export const formatTest = (test: Metrics, name: MetricName): string =>
   test.rows === 0 ? '–' : formatMetric(name, test[name]);
 
-/** A number with its thousands apart. */
+/** A number with thousands separators. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');

@@ -1,4 +1,4 @@
-// Where the commands print, and how they end early.
+// Where commands print, and how they are interrupted.
 import type { CoordinatorNotice, Job } from 'stillhouse';
 import { createProgress, type Progress } from './progress.js';
 
@@ -7,7 +7,7 @@ export const printLine = (text: string): void => void process.stdout.write(`${te
 /** To standard error: everything else. */
 export const reportLine = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** Shows notices of a run as they come. */
+/** Shows the notices of a run as they arrive. */
 export class RunReporter {
   #progress: Progress | undefined;
 

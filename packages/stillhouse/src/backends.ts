@@ -1,4 +1,4 @@
-// Backends on this machine: which can be used, and installing those that are not embedded.
+// Backends on this machine: which can be used, and the installation of those that are not built in.
 import {
   engineKinds,
   installedEngines,
@@ -30,14 +30,14 @@ function engineState(kind: EngineKind, what: string): BackendState {
     : { name: kind, usable: false, detail: `${tried.reason}; ${name}` };
 }
 
-/** The backends in the order in which `auto` tries them; then what runs teachers and trains nothing. */
+/** The backends in the order in which `auto` tries them; then the engines that only run pretrained teachers. */
 export function listBackends(): BackendState[] {
   return [
     engineState('tensorflow', 'TensorFlow'),
     engineState('webgpu', 'Dawn'),
-    { name: 'wasm', usable: true, detail: 'embedded, one thread per worker' },
+    { name: 'wasm', usable: true, detail: 'built in, one thread per worker' },
     { name: 'cpu', usable: true, detail: 'embedded, plain JavaScript; slow' },
-    engineState('onnx', 'ONNX Runtime, for teachers alone,'),
+    engineState('onnx', 'ONNX Runtime, only for teachers,'),
   ];
 }
 
@@ -48,7 +48,7 @@ export interface InstallBackendOptions {
   readonly from?: string | undefined;
   /** For tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download). */
   readonly cuda?: boolean | undefined;
-  /** Installs again what is there. */
+  /** Installs again even if it is installed. */
   readonly force?: boolean | undefined;
   /** Called with what is being done, line by line. */
   readonly onProgress?: ((line: string) => void) | undefined;
@@ -63,13 +63,13 @@ export interface InstalledBackend {
   readonly installedAt: string;
   readonly bytes: number;
   readonly cuda: boolean;
-  /** Whether this call installed it; it was there already otherwise. */
+  /** Whether this call installed it; otherwise it was installed already. */
   readonly isFresh: boolean;
   readonly fingerprint: string;
 }
 
 /**
- * Installs an engine into the user's cache (STILLHOUSE_CACHE, else stillhouse in the user's cache folder). Safe to interrupt
+ * Installs an engine into the user's cache (STILLHOUSE_CACHE, or else stillhouse in the user's cache folder). Safe to interrupt
  * and to repeat.
  * @throws StillhouseError USAGE, BACKEND_…
  */

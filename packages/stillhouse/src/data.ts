@@ -1,4 +1,4 @@
-// Data sets: those of recipes prepared ahead, files looked into, and well-known ones downloaded.
+// Data sets: prepares those of recipes, inspects files, and downloads well-known ones.
 import {
   dataCacheFolder,
   dataFolders,
@@ -14,7 +14,7 @@ import {
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
 export interface PrepareOptions extends RecipeOptions {
-  /** Prepares anew, even if it has been prepared. */
+  /** Prepares again, even if it has been prepared. */
   readonly again?: boolean | undefined;
   /** Called as rows are written. */
   readonly onProgress?: ((progress: { set: string; rows: number; of: number }) => void) | undefined;
@@ -32,8 +32,8 @@ export interface PreparedData {
 }
 
 /**
- * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse if a source has changed.
- * An interrupted call goes on where it was.
+ * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse to start if a source has
+ * changed. Calling it again after an interruption continues where it stopped.
  * @throws StillhouseError RECIPE_…, DATA_…
  */
 export async function prepare(source: RecipeSource, options: PrepareOptions = {}): Promise<PreparedData> {
@@ -55,8 +55,8 @@ export async function prepare(source: RecipeSource, options: PrepareOptions = {}
 }
 
 /**
- * What is in a file, a pattern of files, a folder, or the answer to a DuckDB query.
- * @param options.target column to predict; by default one named y, target, label or class, else the last
+ * Inspects a file, a pattern of files, a folder, or the result of a DuckDB query.
+ * @param options.target column to predict; by default one named y, target, label or class, or else the last
  * @throws StillhouseError DATA_…
  */
 export async function inspect(
@@ -72,15 +72,15 @@ export async function inspect(
 export const dataSetNames = Object.keys(knownDatasets) as readonly KnownDataset[];
 
 export interface FetchOptions {
-  /** Folder address to download from. */
+  /** Address of a folder to download from. */
   readonly mirror?: string | undefined;
-  /** Called with each file once it is there; `kept` if it was there already, and right. */
+  /** Called with each file once it is in place; `kept` if a correct file was there already. */
   readonly onFile?: ((file: { path: string; bytes: number; kept: boolean }) => void) | undefined;
 }
 
 /**
- * Downloads a well-known data set, verified by hash, into STILLHOUSE_DATA, else the user's cache folder; recipes find it
- * there as data:NAME/FILE. Files that are there and right are kept.
+ * Downloads a well-known data set, verified by hash, into STILLHOUSE_DATA, or else the user's cache folder; recipes find it
+ * there as data:NAME/FILE. Correct files that are there already are kept.
  * @returns the data set's folder
  * @throws StillhouseError DATA_DOWNLOAD, DATA_CHECKSUM, OUT_UNWRITABLE
  */

@@ -1,4 +1,4 @@
-// The test metrics of a run's models, computed anew from the files.
+// The test metrics of a run's models, recomputed from the files.
 import {
   datasetOf,
   finishMetrics,
@@ -24,7 +24,7 @@ export interface EvaluateOptions {
 export type ModelMetrics = Readonly<Partial<Record<PhaseName, Metrics>>>;
 
 /**
- * Computes the test metrics of a run's models from their files and the recipe's data.
+ * Recomputes the test metrics of a run's models from their files and the recipe's data.
  * @param folder the run folder
  * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, BACKEND_…, DATA_…
  */
@@ -34,7 +34,7 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   await openInferenceBackend(options.backend ?? 'auto');
   const names = modelNames(run);
   if (names.length === 0)
-    throw new StillhouseError('RUN_INCOMPLETE', `${folder} holds no model (the run is ${run.record.status})`);
+    throw new StillhouseError('RUN_INCOMPLETE', `${folder} has no model (the run is ${run.record.status})`);
   const {
     job,
     dataset: { blocks },

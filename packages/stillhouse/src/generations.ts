@@ -1,4 +1,4 @@
-// Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts anew.
+// Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts from scratch.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError, teacherTestOf, type Metrics } from '@stillhouse/core';
@@ -12,7 +12,7 @@ export interface Generation {
   /** Counted from 1. */
   readonly generation: number;
   readonly folder: string;
-  /** Test metrics; the teacher's where the student learns from its outputs. */
+  /** Test metrics; the teacher's if the student learns from its outputs. */
   readonly teacher?: Metrics;
   readonly student: Metrics;
   readonly baseline: Metrics;
@@ -21,19 +21,19 @@ export interface Generation {
 export interface GenerationsOptions extends RecipeOptions {
   /** Generations, the first with the recipe's own teacher; 3 by default. */
   readonly count?: number | undefined;
-  /** Folder of the runs; those that it holds already are not run again. `generations` by default. */
+  /** Folder of the runs; runs that are already in it are not repeated. `generations` by default. */
   readonly out?: string | undefined;
   readonly backend?: BackendName | undefined;
   /** Worker processes; 2 by default. */
   readonly workers?: number | undefined;
   readonly onGeneration?: ((generation: Generation) => void) | undefined;
-  /** Ends the run that is going on, with INTERRUPTED. */
+  /** Ends the current run with INTERRUPTED. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Runs the recipe, and then as often again with the student of the run before as its teacher and the next seed. Runs that
- * are done already are kept; generations.json in the folder has them all.
+ * Runs the recipe, and then again for each further generation, with the previous run's student as its teacher and the next
+ * seed. Finished runs are kept; generations.json in the folder lists them all.
  * @throws StillhouseError RECIPE_…, and what a run throws
  */
 export async function generations(source: RecipeSource, options: GenerationsOptions = {}): Promise<Generation[]> {

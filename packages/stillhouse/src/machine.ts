@@ -12,9 +12,9 @@ export interface Machine {
   readonly memory: { readonly bytes: number; readonly freeBytes: number };
   /** As NVIDIA's driver reports them; empty without one. */
   readonly gpus: readonly Gpu[];
-  /** Whether a port can be listened on, and the addresses at which other machines may reach it. */
+  /** Whether a process can listen on a port, and the addresses at which other machines may reach it. */
   readonly ports: { readonly usable: boolean; readonly addresses: readonly string[]; readonly reason?: string };
-  /** `synchronised` is undefined where the system does not say. */
+  /** `synchronised` is undefined if the system does not say. */
   readonly clock: { readonly now: string; readonly timeZone: string; readonly synchronised?: boolean };
   readonly backends: readonly BackendState[];
 }

@@ -1,4 +1,4 @@
-// Rows in, predictions out: rows of tables as objects or CSV, other rows as arrays of numbers.
+// Predicts rows: rows of tables as objects or CSV, other rows as arrays of numbers.
 import {
   encodeTableRows,
   encodeTensorRows,
@@ -27,7 +27,7 @@ export type PredictRows =
   string | readonly TableRow[] | readonly (readonly TableRow[string][])[] | readonly NumberRow[];
 
 export interface PredictOptions {
-  /** The student by default, or the teacher where there is no student. */
+  /** The student by default, or the teacher if there is no student. */
   readonly model?: PhaseName | undefined;
   /** `auto` by default. */
   readonly backend?: BackendName | undefined;
@@ -81,9 +81,9 @@ export function encodeRows(
 }
 
 /**
- * Predicts rows with a model of a run. Rows are preprocessed as in training; values come in the target's own units.
+ * Predicts rows with a model of a run. Rows are preprocessed as in training; values are in the target's own units.
  * @param folder the run folder
- * @returns a prediction for each row
+ * @returns one prediction per row
  * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, DATA_EMPTY, PREDICT_ROW, DATA_…, BACKEND_…
  */
 export async function predict(folder: string, rows: PredictRows, options: PredictOptions = {}): Promise<Prediction[]> {

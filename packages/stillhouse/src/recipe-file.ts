@@ -81,7 +81,7 @@ export async function loadRecipe(source: RecipeSource, options: RecipeOptions = 
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     throw new StillhouseError(
       'RECIPE_SYNTAX',
-      `${isFile ? source : 'what was given'} holds no recipe: it must be an object with keys such as data and teacher`,
+      `${isFile ? source : 'what was given'} is not a recipe: it must be an object with keys such as data and teacher`,
     );
   const changed = Object.entries(options.set ?? {}).reduce<unknown>(
     (recipe, [path, value]) => withValueAt(recipe, parsePath(path), value ?? undefined),

@@ -1,10 +1,10 @@
-// Numbers and tables as the files that the library writes have them.
+// Numbers and tables in the form of the files that the library writes.
 import { lossOf, metricsOf, type MetricName, type Recipe } from '@stillhouse/core';
 
-/** A number for people, with its thousands apart. */
+/** A number in readable form, with thousands separators. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');
 
-/** A metric for people: a percentage for accuracy, a count for errors, else four decimals. */
+/** A metric in readable form: a percentage for accuracy, a count for errors, otherwise four decimals. */
 export function formatMetric(name: MetricName, value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
   if (name === 'errors') return grouped(value);
@@ -12,7 +12,7 @@ export function formatMetric(name: MetricName, value: number | null | undefined)
   return value.toFixed(4);
 }
 
-/** The metrics that a recipe asks for, or the first three of its loss. */
+/** The metrics that a recipe names, or the first three of its loss. */
 export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] =>
   recipe.metrics ?? metricsOf(lossOf(recipe.loss)).slice(0, 3);
 

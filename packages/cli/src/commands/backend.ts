@@ -15,7 +15,7 @@ const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
 
 function clockNote(synchronised: boolean | undefined): string {
   if (synchronised === undefined)
-    return 'whether it is synchronised is not known; logs of several machines are compared by it, training is not';
+    return 'not known whether it is synchronised; only the times in logs of several machines depend on it, not training';
   return synchronised ? 'synchronised' : 'not synchronised: times in the logs of several machines will not agree';
 }
 
@@ -24,7 +24,7 @@ export function addBackend(program: Command): void {
   backend
     .command('install')
     .description(
-      "Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which runs pretrained teachers and trains nothing, and needs npm. Safe to interrupt and to repeat.",
+      "Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which runs pretrained teachers but cannot train, and needs npm. Safe to interrupt and to repeat.",
     )
     .addArgument(new Argument('<name>', 'engine').choices(engineKinds))
     .addOption(
@@ -36,12 +36,12 @@ export function addBackend(program: Command): void {
     .addOption(
       new Option('--cuda', "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download)"),
     )
-    .addOption(new Option('--force', 'install again what is there'))
+    .addOption(new Option('--force', 'install again even if it is installed'))
     .addOption(jsonOption('what was installed'))
     .addHelpText(
       'after',
       `
-The folder is STILLHOUSE_CACHE, else stillhouse in the user's cache folder.
+The folder is STILLHOUSE_CACHE, or else stillhouse in the user's cache folder.
 
 Examples:
   stillhouse backend install tensorflow
@@ -59,7 +59,7 @@ Examples:
   backend
     .command('list')
     .description(
-      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then what runs pretrained teachers only.',
+      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then the engines that only run pretrained teachers.',
     )
     .addOption(jsonOption('the list'))
     .action((options: { json?: true }) => {
@@ -72,7 +72,7 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'Say what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.',
+      'Show what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.',
     )
     .addOption(jsonOption('what was found'))
     .action(async (options: { json?: true }) => {
@@ -80,7 +80,7 @@ export function addDoctor(program: Command): void {
       if (options.json) return printLine(JSON.stringify(machine));
       const gpus = machine.gpus.length
         ? machine.gpus.map((gpu) => `${gpu.name}, ${gpu.memory}, driver ${gpu.driver}`).join('; ')
-        : 'none of NVIDIA (nvidia-smi does not answer); others show as webgpu';
+        : 'no NVIDIA GPU (nvidia-smi does not answer); other GPUs appear as webgpu';
       printLine(
         alignColumns(
           [

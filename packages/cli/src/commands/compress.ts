@@ -1,4 +1,4 @@
-// stillhouse compress: models in fewer bits, and what that costs.
+// stillhouse compress: models with fewer bits, and the cost in accuracy.
 import type { Command } from 'commander';
 import { compress, compressTable, type PhaseName } from 'stillhouse';
 import { jsonOption, modelOption, recipeFolderOption } from '../options.js';
@@ -25,7 +25,7 @@ export function addCompress(program: Command): void {
     .addHelpText(
       'after',
       `
-TFJS opens every one of them, in browsers as well. A model with many zeros (student.prune) is small once it is gzipped.
+TFJS opens all of them, in browsers too. A model with many zeros (student.prune) is small once it is gzipped.
 
 Example:
   stillhouse compress runs/small runs/pruned --out compressed`,

@@ -52,7 +52,7 @@ async function perform(path: string | undefined, options: Options): Promise<void
       signal,
     });
     reportLine(`listening at ${run.address}, waiting for ${options.workers} worker${options.workers === 1 ? '' : 's'}`);
-    // An address that means all of this machine's means nothing elsewhere.
+    // An address that stands for all addresses of this machine is useless elsewhere.
     const reachable = run.address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
     if (token === undefined)
       reportLine(`on each machine: STILLHOUSE_TOKEN=${run.token} stillhouse worker --coordinator ${reachable}`);
@@ -69,18 +69,22 @@ export function addCoordinator(program: Command): void {
     )
     .option(
       '--listen <host:port>',
-      'address for workers; 0 as port takes any free one (default: 127.0.0.1:7433, or where the run that is resumed was)',
+      'address for workers; port 0 takes any free port (default: 127.0.0.1:7433, or the address of the resumed run)',
     )
-    .option('--workers <count>', 'start when so many workers have joined', parseCount, 1)
+    .option('--workers <count>', 'number of workers to wait for before training starts', parseCount, 1)
     .addOption(minWorkersOption())
     .addOption(outOption())
     .addOption(resumeOption())
     .option(
       '--token <text>',
-      'secret that workers must present (default: STILLHOUSE_TOKEN, else a random one, printed)',
+      'secret that workers must present (default: STILLHOUSE_TOKEN, or else a random one, which is printed)',
     )
-    .option('--allow-mixed', 'admit workers whose engines may give other bits')
-    .option('--join-timeout <seconds>', 'give up when the workers have not joined by then (default: wait)', parseCount)
+    .option('--allow-mixed', 'admit workers whose engines may give different bits')
+    .option(
+      '--join-timeout <seconds>',
+      'give up if the workers have not joined after this time (default: wait)',
+      parseCount,
+    )
     .addOption(heartbeatOption('a worker'))
     .addOption(checkpointOption())
     .addOption(setOption())

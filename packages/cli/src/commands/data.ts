@@ -1,4 +1,4 @@
-// stillhouse data: well-known data sets, and those of recipes prepared ahead.
+// stillhouse data: downloads well-known data sets, inspects files, and prepares a recipe's data ahead of a run.
 import { Argument, type Command } from 'commander';
 import {
   dataSetNames,
@@ -35,7 +35,7 @@ function inspectionLines({ what, rows, columns, inputs, labels, recipe }: Inspec
     ...(inputs ? [`inputs: ${inputs.shape.join(' × ')} of ${inputs.dtype}, ${inputs.min} … ${inputs.max}`] : []),
     ...(labels.length ? [`labels: ${counted(labels)}`] : []),
     '',
-    'A recipe to begin with:',
+    'A recipe to start from:',
     '',
     stringify(recipe).trimEnd(),
   ];
@@ -49,19 +49,19 @@ function printPrepared({ folder, isKept, inputShape, outputs, sets }: PreparedDa
       ...sets.map(({ name, rows, blocks }) => [name, grouped(rows), grouped(blocks)]),
     ]),
   );
-  printLine(`${isKept ? 'Was prepared already' : 'Prepared'}: ${folder}`);
+  printLine(`${isKept ? 'Already prepared' : 'Prepared'}: ${folder}`);
 }
 
 function addFetch(data: Command): void {
   data
     .command('fetch')
-    .description('Download a well-known data set, verified by hash. Files that are there and right are kept.')
+    .description('Download a well-known data set, verified by hash. Correct files that are already there are kept.')
     .addArgument(new Argument('<name>', 'data set').choices(dataSetNames))
-    .option('--mirror <url>', 'folder address to download from')
+    .option('--mirror <url>', 'address of a folder to download from')
     .addHelpText(
       'after',
       `
-The folder is STILLHOUSE_DATA, else stillhouse/data in the user's cache folder; recipes find it there as data:NAME/FILE.
+The folder is STILLHOUSE_DATA, or else stillhouse/data in the user's cache folder; recipes find files there as data:NAME/FILE.
 
 Example:
   stillhouse data fetch mnist`,
@@ -77,10 +77,10 @@ function addInspect(data: Command): void {
   data
     .command('inspect [path]')
     .description(
-      'Show what is in a file, a pattern of files or a folder: columns or shapes, missing cells, ranges, classes, and a recipe to begin with.',
+      'Show what is in a file, a pattern of files or a folder: columns or shapes, missing cells, ranges, classes, and a recipe to start from.',
     )
-    .option('--sql <query>', 'inspect what a DuckDB query gives, instead of a path')
-    .option('--target <column>', 'column to predict (default: one named y, target, label or class, else the last)')
+    .option('--sql <query>', 'inspect the result of a DuckDB query instead of a path')
+    .option('--target <column>', 'column to predict (default: one named y, target, label or class, or else the last)')
     .addOption(jsonOption('what was found'))
     .addHelpText(
       'after',
@@ -102,15 +102,16 @@ function addPrepare(data: Command): void {
   data
     .command('prepare <recipe>')
     .description(
-      "Read a recipe's data and cut it into blocks, as a run would. Later runs use them, and refuse if a source has changed.",
+      "Read a recipe's data and cut it into blocks, as a run would. Later runs use the blocks, and refuse to start if a source has changed.",
     )
-    .option('--again', 'prepare anew, even if it has been prepared')
+    .option('--again', 'prepare again even if the data have been prepared')
     .addOption(setOption())
     .addOption(jsonOption('what was prepared'))
     .addHelpText(
       'after',
       `
-Blocks are kept in STILLHOUSE_PREPARED, else in stillhouse/prepared in the user's cache folder. An interrupted call goes on where it was.
+Blocks are kept in STILLHOUSE_PREPARED, or else in stillhouse/prepared in the user's cache folder. Calling it again after an
+interruption continues where it stopped.
 
 Example:
   stillhouse data prepare recipe.yaml`,

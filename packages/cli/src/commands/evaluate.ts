@@ -1,4 +1,4 @@
-// stillhouse evaluate: the test metrics of a run's models, computed anew from the files.
+// stillhouse evaluate: the test metrics of a run's models, recomputed from the files.
 import type { Command } from 'commander';
 import { evaluate, readRun, shownMetrics, type BackendName } from 'stillhouse';
 import { backendOption, jsonOption, recipeFolderOption } from '../options.js';
@@ -8,7 +8,7 @@ import { printLine } from '../terminal.js';
 export function addEvaluate(program: Command): void {
   program
     .command('evaluate <folder>')
-    .description("Compute the test metrics of a run's models from their files.")
+    .description("Recompute the test metrics of a run's models from their files.")
     .addOption(backendOption())
     .addOption(recipeFolderOption())
     .addOption(jsonOption('the metrics'))

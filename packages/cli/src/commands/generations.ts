@@ -23,7 +23,7 @@ export function addGenerations(program: Command): void {
     .option('--count <number>', 'generations, the first with the recipe’s own teacher', parseCount, 3)
     .option('--workers <number>', 'worker processes', parseCount, 2)
     .addOption(backendOption())
-    .option('--out <folder>', 'folder of the runs; those that it holds already are not run again', 'generations')
+    .option('--out <folder>', 'folder of the runs; runs that are already in it are not repeated', 'generations')
     .addOption(setOption())
     .addOption(jsonOption('test metrics of all generations'))
     .addHelpText(

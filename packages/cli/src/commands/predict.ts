@@ -1,4 +1,4 @@
-// stillhouse predict: rows in, predictions out, one line each.
+// stillhouse predict: reads rows and prints one prediction per line.
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { predict, type BackendName, type PhaseName, type Prediction } from 'stillhouse';

@@ -1,4 +1,4 @@
-// stillhouse report and compare: runs for people.
+// stillhouse report and compare: runs in a readable form.
 import type { Command } from 'commander';
 import { compare, formatMetric, report, type ComparedRun, type Comparison } from 'stillhouse';
 import { recipeFolderOption } from '../options.js';
@@ -9,7 +9,7 @@ export function addReport(program: Command): void {
   program
     .command('report <folder>')
     .description(
-      'Write a run as one HTML file that needs no network: results with intervals, curves, tuning, confusion, calibration, disagreements.',
+      'Write a report of a run as one HTML file that needs no network: results with intervals, curves, tuning, confusion, calibration, disagreements.',
     )
     .option('--out <file>', 'file to write (default: report.html in the run folder)')
     .addOption(recipeFolderOption())
@@ -21,7 +21,7 @@ Example:
     )
     .action(async (folder: string, options: { out?: string; recipeFolder?: string }) => {
       const { file, missing } = await report(folder, options);
-      if (missing !== undefined) reportLine(`warning: the report lacks what needs the test rows: ${missing}`);
+      if (missing !== undefined) reportLine(`warning: the report lacks the parts that need the test rows: ${missing}`);
       printLine(`Written to ${file}`);
     });
 }

@@ -1,4 +1,4 @@
-// stillhouse run: the main job on this machine.
+// stillhouse run: a whole run on this machine.
 import type { Command } from 'commander';
 import { defaults, resume, run, StillhouseError, type BackendName } from 'stillhouse';
 import {
@@ -30,7 +30,7 @@ interface Options {
 export function addRun(program: Command): void {
   program
     .command('run [recipe]')
-    .description('Train a recipe on this machine: a coordinator and worker processes, then the student.')
+    .description('Train a recipe on this machine: the teacher with several worker processes, then the student.')
     .option(
       '--workers <count>',
       'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change the result',

@@ -1,4 +1,4 @@
-// stillhouse status: how a run stands, and what holds it up.
+// stillhouse status: the state of a run, and what holds it up.
 import type { Command } from 'commander';
 import { status, type RunStatus } from 'stillhouse';
 import { jsonOption } from '../options.js';
@@ -18,7 +18,7 @@ function workersTable(workers: RunStatus['workers']): string {
     [note, waitsFor.length ? `waits for ${waitsFor.join(', ')}` : ''].filter((part) => part).join('; '),
   ]);
   return alignColumns(
-    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'heard s ago', ''], ...rows],
+    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'last heard (s)', ''], ...rows],
     ['left', 'left', 'left', 'left', 'right', 'right', 'left'],
   );
 }
@@ -26,7 +26,7 @@ function workersTable(workers: RunStatus['workers']): string {
 export function addStatus(program: Command): void {
   program
     .command('status <folder>')
-    .description('Show how a run stands: its workers, their ranks and speeds, and what went wrong or slowly.')
+    .description('Show the state of a run: its workers, their ranks and speeds, and what went wrong or slowly.')
     .addOption(jsonOption('status and incidents'))
     .addHelpText(
       'after',

@@ -1,4 +1,4 @@
-// stillhouse sweep: a recipe with other values and seeds.
+// stillhouse sweep: a recipe with different values and seeds.
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import { sweep, sweepTable, type BackendName, type SweepAxis } from 'stillhouse';
@@ -24,29 +24,29 @@ export function addSweep(program: Command): void {
   program
     .command('sweep <recipe>')
     .description(
-      'Run a recipe with other values and seeds; print mean and 95 % interval of student and baseline for each combination.',
+      'Run a recipe with different values and seeds; print mean and 95 % interval of student and baseline per combination.',
     )
     .addOption(
       new Option(
         '--vary <path=values>',
-        'values of an axis, such as data.small.perClass=1,10,100; may be repeated for every combination',
+        'values of a key, such as data.small.perClass=1,10,100; repeat it to run all combinations',
       )
         .argParser(parseAxis)
         .default([], 'none'),
     )
-    .option('--seeds <count>', "seeds: the recipe's own, and those that follow it", parseCount, 3)
+    .option('--seeds <count>', "number of seeds: the recipe's own and the following ones", parseCount, 3)
     .option('--metric <name>', "test metric to compare (default: the recipe's first)")
     .addOption(
       new Option(
         '--teachers <how>',
-        'shared: seeds share a teacher, unless the seed decides which rows it is trained on; each: every seed trains its own',
+        'shared: seeds share a teacher if they would train it on the same rows; each: every seed trains its own',
       )
         .choices(['shared', 'each'])
         .default('shared'),
     )
-    .option('--jobs <count>', 'runs side by side', parseCount, availableParallelism())
+    .option('--jobs <count>', 'number of parallel runs', parseCount, availableParallelism())
     .addOption(backendOption())
-    .option('--out <folder>', 'folder of the sweep; runs that it holds already are not run again', 'sweep')
+    .option('--out <folder>', 'folder of the sweep; runs that are already in it are not repeated', 'sweep')
     .addOption(setOption())
     .addOption(jsonOption('rows and outcomes'))
     .addHelpText(

@@ -20,21 +20,26 @@ export function addWorker(program: Command): void {
   program
     .command('worker')
     .description(
-      'Take part in a run, at its start or at any time later; ends when the run does. SIGTERM makes it hand over and leave.',
+      'Take part in a run, from its start or from any later time. Ends when the run does; SIGTERM makes it hand over and leave.',
     )
     .requiredOption(
       '--coordinator <url>',
-      'address that the coordinator printed; repeat it for addresses at which a successor may come up',
+      'address that the coordinator printed; repeat the option for other addresses where a restarted coordinator may listen',
       collect,
     )
     .option('--token <text>', 'token of the run (default: STILLHOUSE_TOKEN)')
     .addOption(backendOption())
     .option(
       '--mesh <host:port>',
-      'address at which other workers reach this one (default: the one the coordinator is reached from)',
+      'address at which other workers reach this one (default: the address from which it reaches the coordinator)',
     )
     .option('--log <file>', 'also log to a file, as JSON lines')
-    .option('--patience <seconds>', 'how long to go on without a coordinator', parseSeconds, defaults.patienceMs / 1000)
+    .option(
+      '--patience <seconds>',
+      'how long to continue without a coordinator',
+      parseSeconds,
+      defaults.patienceMs / 1000,
+    )
     .addOption(heartbeatOption('the coordinator'))
     .addHelpText(
       'after',
@@ -45,7 +50,7 @@ Example:
     .action(async (options: Options) => {
       const leaving = new AbortController();
       process.on('SIGTERM', () => leaving.abort());
-      // A terminal sends Ctrl-C to the worker's own process, too, which then reports it.
+      // A terminal also sends Ctrl-C to the worker's process, which then reports it.
       process.on('SIGINT', () => {});
       await work({
         coordinators: options.coordinator,

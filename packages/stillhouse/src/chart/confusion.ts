@@ -1,4 +1,4 @@
-// Which classes a model takes for which.
+// A confusion matrix: which classes a model confuses.
 import { svgBox, svgImage, svgText } from './svg.js';
 
 const [left, top] = [88, 60];

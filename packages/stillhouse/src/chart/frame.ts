@@ -1,11 +1,11 @@
-// The frame that pictures with two axes share: places of values in pixels, marks, grid lines and titles.
+// The frame that pictures with two axes share: positions of values in pixels, marks, grid lines and titles.
 import type { Scale } from './scale.js';
 import { svgBox, svgLine, svgText } from './svg.js';
 
 export interface FrameSize {
   readonly width: number;
   readonly height: number;
-  /** Room around the frame. */
+  /** Margin around the frame. */
   readonly left: number;
   readonly top: number;
   readonly right: number;
@@ -37,7 +37,7 @@ export class Frame<X> {
     return this.size.top + (1 - share) * this.inner.height;
   }
 
-  /** The frame with grid lines, marks, and what its axes are. */
+  /** The frame with grid lines, marks, and titles of its axes. */
   axes(titles: { readonly x: string; readonly y: string }): string {
     const { left, top, height, bottom } = this.size;
     const { width } = this.inner;

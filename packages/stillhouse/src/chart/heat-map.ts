@@ -1,4 +1,4 @@
-// Colours of a map: even steps look even, in grey as well.
+// Colours of a map: equal steps look equal, in greyscale as well.
 
 /** From violet over green to yellow. */
 const colours = ['#440154', '#414487', '#2a788e', '#22a884', '#7ad151', '#fde725'];

@@ -14,7 +14,7 @@ export const colours = { teacher: '#888888', student: '#0072b2', baseline: '#d55
 
 const size = { width: 460, height: 280, left: 72, top: 36, right: 16, bottom: 44 };
 
-/** @returns SVG for a page; nothing where no value is finite */
+/** @returns SVG for a page; nothing if no value is finite */
 export function lineChart(lines: readonly Line[], titles: { x: string; y: string }): string {
   const finite = lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => Number.isFinite(y)) }));
   const points = finite.flatMap((line) => line.points);

@@ -1,9 +1,9 @@
-// Rows that are images, as pictures that a page holds itself.
+// Rows that are images, as pictures embedded in a page.
 import sharp from 'sharp';
 
 /**
- * A row as a PNG in a data address.
- * @param pixels [height, width, 1 or 3] in any range of numbers, which becomes that from black to white
+ * A row as a PNG in a data URL.
+ * @param pixels [height, width, 1 or 3] in any range of numbers, which is mapped to black … white
  */
 export async function imageOf(
   pixels: ArrayLike<number>,

@@ -1,4 +1,4 @@
-// Where values are along an axis, and which of them are written beside it.
+// Positions of values along an axis, and the values that are written next to it.
 import { rounded } from './svg.js';
 
 export interface Scale<T = number> {
@@ -7,11 +7,11 @@ export interface Scale<T = number> {
   readonly ticks: readonly { readonly share: number; readonly label: string }[];
 }
 
-/** About five round numbers at even distances, between whose first and last all values lie. */
+/** About five round numbers at equal distances that enclose all values. */
 export function steps(values: readonly number[]): number[] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const largest = Math.max(Math.abs(low), Math.abs(high));
-  // Values that are almost equal stand in the middle of a scale of their own size.
+  // Values that are almost equal are put in the middle of a scale of their own size.
   const distance = (high - low > 1e-6 * largest ? high - low : largest || 1) / 4;
   const power = 10 ** Math.floor(Math.log10(distance));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= distance * 0.999)!;
@@ -20,7 +20,7 @@ export function steps(values: readonly number[]): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** An even scale between round numbers around all values. */
+/** A linear scale between round numbers that enclose all values. */
 export function linearScale(values: readonly number[]): Scale {
   const marks = steps(values);
   const [low, high] = [marks[0], marks.at(-1)!];
@@ -28,10 +28,10 @@ export function linearScale(values: readonly number[]): Scale {
   return { shareOf, ticks: marks.map((mark) => ({ share: shareOf(mark), label: String(mark) })) };
 }
 
-/** Room at both ends, so that dots there are whole. */
+/** Margin at both ends, so that dots there are not cut off. */
 const padded = (share: number): number => 0.04 + 0.92 * share;
 
-/** A logarithmic scale from the least value to the largest, with marks at its quarters. */
+/** A logarithmic scale from the smallest value to the largest, with marks at its quarters. */
 export function logScale(values: readonly number[], label: (value: number) => string): Scale {
   const logs = values.map(Math.log);
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
@@ -45,8 +45,8 @@ export function logScale(values: readonly number[], label: (value: number) => st
 }
 
 /**
- * A scale with a mark at each of a few values: evenly if they are no numbers, else by their size, and by its logarithm if
- * they spread over a decade or more.
+ * A scale with a mark at each of a few values: evenly if they are not numbers, otherwise by their size, on a logarithmic scale
+ * if they span a decade or more.
  */
 export function listScale(values: readonly unknown[], label: (value: unknown) => string): Scale<unknown> {
   const shares = sharesOf(values).map(padded);
@@ -66,7 +66,7 @@ function sharesOf(values: readonly unknown[]): number[] {
   return values.map((value) => (high > low ? (scale(value) - low) / (high - low) : 0.5));
 }
 
-/** A scale of shares, whose marks are written as what stands there. */
+/** A scale of shares, with given texts as marks. */
 export const shareScale = (valueAt: (share: number) => number): Scale => ({
   shareOf: (share) => share,
   ticks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({ share, label: rounded(valueAt(share)) })),

@@ -1,10 +1,10 @@
 // The marks that pictures consist of, as SVG.
 
-/** Text as it may stand in SVG and HTML. */
+/** Text escaped for SVG and HTML. */
 export const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
-/** A number for people. */
+/** A number in readable form. */
 export const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
 const pixel = (value: number): string => value.toFixed(1);
@@ -34,7 +34,7 @@ interface Size {
   readonly height: number;
 }
 
-/** A file of its own. */
+/** A separate file. */
 export const svgFile = ({ width, height }: Size, content: string): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${content}</svg>\n`;
 

@@ -1,4 +1,4 @@
-// Models in smaller formats: what each takes, how good and how fast it is, and which of them no other one beats.
+// Models in smaller formats: the size, quality and speed of each, and which of them are on the Pareto front.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -28,7 +28,7 @@ interface Files {
   readonly weights: Uint8Array;
 }
 
-/** Whether each is beaten by none that is as small and as good, and smaller or better. */
+/** Whether each is on the Pareto front: no other is at least as small and as good, and smaller or better. */
 export function paretoFront(models: readonly { readonly gzippedBytes: number; readonly error: number }[]): boolean[] {
   return models.map(
     (one) =>
@@ -58,10 +58,10 @@ interface CompressTask {
   readonly test: TestRows;
 }
 
-/** Differences that a name can hold. */
+/** The most differences that a name shows. */
 const shownDifferences = 3;
 
-/** Names that tell the models apart: by where their recipes differ if that is little, else by their folders. */
+/** Names that distinguish the models: by the differences between their recipes if they are few, otherwise by their folders. */
 export function namesOf(tasks: readonly { readonly run: TrainedRun; readonly name: PhaseName }[]): string[] {
   const found = differences(tasks.map(({ run }) => run.recipe));
   const isTold = found.length <= shownDifferences;
@@ -144,7 +144,7 @@ async function taskOf(folder: string, { model, recipeFolder }: CompressOptions):
   return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: lossOf(run.recipe.loss) } };
 }
 
-/** @throws StillhouseError USAGE where the errors of the runs mean different things */
+/** @throws StillhouseError USAGE if the errors of the runs cannot be compared */
 function checkComparable(tasks: readonly CompressTask[]): void {
   const tested = tasks.map(({ test: { dataset, loss } }) =>
     JSON.stringify([loss.labels === 'numbers', dataset.sets.test!.blocks]),
@@ -152,13 +152,13 @@ function checkComparable(tasks: readonly CompressTask[]): void {
   if (new Set(tested).size > 1)
     throw new StillhouseError(
       'USAGE',
-      'the runs were tested on other rows, or one by classes and another by numbers: their errors cannot be compared',
+      'the runs were tested on different rows, or some on classes and others on numbers: their errors cannot be compared',
       { next: 'Compress runs of one task at a time.' },
     );
 }
 
 export interface CompressOptions {
-  /** Which model of each run; the student by default, or the teacher where there is no student. */
+  /** Which model of each run; the student by default, or the teacher if there is no student. */
   readonly model?: PhaseName | undefined;
   /** Folder of the models, table.md, pareto.svg and compress.json; `compressed` by default. */
   readonly out?: string | undefined;

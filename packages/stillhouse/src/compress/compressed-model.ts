@@ -1,4 +1,4 @@
-// A model in one of the formats, with what it takes and how good and fast it is.
+// A model in one of the formats, with its size, quality and speed.
 import type { Metrics, WeightFormat } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker/light';
 
@@ -7,7 +7,7 @@ export interface CompressedModel {
   readonly from: string;
   readonly format: WeightFormat;
   readonly folder: string;
-  /** Of the weights; gzipped as a server would send them. */
+  /** Size of the weights; gzipped as a server would send them. */
   readonly bytes: number;
   readonly gzippedBytes: number;
   /** Share of the weights that are 0. */

@@ -1,4 +1,4 @@
-// Size against error: a table, and a plot with the front of those that no other model beats.
+// Size against error: a table, and a plot with the Pareto front.
 import { grouped } from '../tables.js';
 import { Frame } from '../chart/frame.js';
 import { linearScale, logScale } from '../chart/scale.js';

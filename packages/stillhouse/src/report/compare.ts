@@ -14,11 +14,11 @@ import { readRun, type TrainedRun } from '../runs/trained-run.js';
 export interface Difference {
   /** Path in the recipe. */
   readonly path: string;
-  /** One for each run. */
+  /** One per run. */
   readonly values: readonly (string | undefined)[];
 }
 
-/** Paths whose values are not the same in all recipes, in the order in which they come. */
+/** Paths whose values differ between recipes, in the order in which they occur. */
 export function differences(recipes: readonly unknown[]): Difference[] {
   const all = recipes.map(
     (recipe) => new Map(Array.from(leavesOf(recipe), ([path, value]) => [formatPath(path), String(value)])),
@@ -32,9 +32,9 @@ export function differences(recipes: readonly unknown[]): Difference[] {
 export interface ComparedRun {
   readonly folder: string;
   readonly status: RunRecord['status'];
-  /** The first of the recipe's metrics, in which the test values are given. */
+  /** The first of the recipe's metrics, which the test values are given in. */
   readonly metric: MetricName;
-  /** Undefined where the run has no such model, as for the others. */
+  /** Undefined if the run has no such model; the same for the others. */
   readonly teacher: number | undefined;
   readonly student: number | undefined;
   readonly baseline: number | undefined;
@@ -43,9 +43,9 @@ export interface ComparedRun {
 
 export interface Comparison {
   readonly runs: readonly ComparedRun[];
-  /** Values of the recipes that are not the same in all runs, as texts; undefined where a recipe has none. */
+  /** Values in which the recipes differ, as texts; undefined if a recipe has none. */
   readonly recipes: readonly Difference[];
-  /** Values that a search has chosen, by their paths in the recipe. */
+  /** Values that a search has chosen, by path in the recipe. */
   readonly tuned: readonly Difference[];
 }
 

@@ -1,4 +1,4 @@
-// The rows on which teacher and student differ most, with what each of them says.
+// The rows on which teacher and student differ most, with the outputs of both.
 import { inUnits, lossOf, predictionOf, softmax, type Recipe } from '@stillhouse/core';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
@@ -8,7 +8,7 @@ import { table } from './page.js';
 
 const shownRows = 24;
 
-/** How much the models differ on a row: for classes 0 where they choose the same, else how sure the less sure one is. */
+/** How much the models differ on a row: for classes 0 if they choose the same, otherwise the confidence of the less confident one. */
 function differenceOf(
   [teacher, student]: readonly [number[], number[]],
   { isClasses, labelCount }: { isClasses: boolean; labelCount: number },
@@ -18,7 +18,7 @@ function differenceOf(
   return argmax(t) === argmax(s) ? 0 : Math.min(Math.max(...t), Math.max(...s));
 }
 
-/** What a model says about a row, as HTML. */
+/** A model's output for a row, as HTML. */
 function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: JudgedRows['dataset']): string {
   if (lossOf(loss).labels === 'binary')
     return outputs.map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
@@ -67,7 +67,7 @@ export async function disagreements(judged: JudgedRows, recipe: Recipe): Promise
       ]),
   );
   const counted = isClasses
-    ? `They choose otherwise on ${grouped(all.length)} of ${grouped(rows)} test rows; the surest:`
+    ? `They choose different classes on ${grouped(all.length)} of ${grouped(rows)} test rows; the most confident ones:`
     : 'The rows on which they differ most:';
   return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
 }

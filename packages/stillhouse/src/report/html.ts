@@ -1,4 +1,4 @@
-// A run as one HTML file that needs no network: what was trained on what, how well, and where teacher and student differ.
+// A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student differ.
 import {
   lossOf,
   metricsOf,
@@ -90,7 +90,7 @@ function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): s
   return names.length <= 40 ? confusionChart(counts, names) : '';
 }
 
-/** Share of hits over confidence, in ten bins; the diagonal is perfect. */
+/** Accuracy over confidence, in ten bins; the diagonal is perfect. */
 function reliability({ labels, rows, models }: JudgedRows): string {
   const lines = models.map((model): Line => {
     const bins = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, hits: 0 }));
@@ -122,7 +122,7 @@ function reliability({ labels, rows, models }: JudgedRows): string {
         ],
       },
     ],
-    { x: 'confidence', y: 'share of hits' },
+    { x: 'confidence', y: 'accuracy' },
   );
 }
 
@@ -145,11 +145,11 @@ function tuning(record: RunRecord, recipe: Recipe): string {
 export interface ReportInput {
   readonly record: RunRecord;
   readonly recipe: Recipe;
-  /** Undefined where the test rows can no longer be read. */
+  /** Undefined if the test rows can no longer be read. */
   readonly judged: JudgedRows | undefined;
   /** Why not. */
   readonly missing: string | undefined;
-  /** On which the models were run. */
+  /** The backend that the models were run on. */
   readonly backend: string | undefined;
 }
 
@@ -166,7 +166,7 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
       table(resultRows(record, recipe, judged)),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
-        : `<p class="note">Without what needs the test rows: ${escaped(missing)}</p>`,
+        : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
     ),
     section('Data', dataRows(record)),
     section('Learning curves', learningCurves(record, metric)),
@@ -182,7 +182,7 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
           'Calibration',
           reliability(judged),
           calibration
-            ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the student learnt from them: calibration error ${calibration.before.ece.toFixed(4)} before, ${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
+            ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
             : '',
         )
       : '',

@@ -1,4 +1,4 @@
-// What each of a run's models says about the test rows, and how fast.
+// The outputs of each of a run's models for the test rows, and their speed.
 import {
   addRows,
   datasetOf,
@@ -23,9 +23,9 @@ import { modelNames, type TrainedRun } from '../runs/trained-run.js';
 export interface JudgedModel {
   readonly name: PhaseName;
   readonly metrics: Metrics;
-  /** 95 % interval of the error rate (Wilson 1927), or of the rmse by that of the mean squared error. */
+  /** 95 % interval of the error rate (Wilson 1927), or of the rmse, from that of the mean squared error. */
   readonly interval: readonly [low: number, high: number];
-  /** Milliseconds for one row at a time, and for a row of a batch. */
+  /** Milliseconds per row, one at a time and in a batch. */
   readonly rowMs: number;
   readonly batchedRowMs: number;
   /** Outputs [rows, outputs]. */
@@ -36,7 +36,7 @@ export interface JudgedModel {
 export interface JudgedRows {
   /** [rows, labelCount]. */
   readonly labels: Float32Array;
-  /** [rows, …inputShape]; of images, to show some. */
+  /** [rows, …inputShape]; only for images, to show some. */
   readonly inputs: Float32Array;
   readonly rows: number;
   readonly dataset: DatasetManifest;
@@ -45,7 +45,7 @@ export interface JudgedRows {
 
 const z95 = 1.959964;
 
-/** Of the share of errors among rows. */
+/** 95 % interval of the share of wrong rows. */
 export function wilson(errors: number, rows: number): [number, number] {
   const share = errors / rows;
   const centre = (share + z95 ** 2 / (2 * rows)) / (1 + z95 ** 2 / rows);
@@ -76,7 +76,7 @@ function rmseInterval(squares: readonly number[]): [number, number] {
 
 const timedRuns = 30;
 
-/** The median of some runs, after one that is not counted. */
+/** The median of several runs, after one that is not counted. */
 async function medianMs(work: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i <= timedRuns; i++) {
@@ -87,7 +87,7 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
   return times.sort((a, b) => a - b)[timedRuns >> 1];
 }
 
-/** The test rows, as a model sees them. */
+/** Reads the test rows as a model sees them. */
 export async function readTest(
   dataset: DatasetManifest,
   blocks: BlockSource,
@@ -103,18 +103,18 @@ export async function readTest(
 export interface TestRows {
   readonly x: Float32Array;
   readonly y: Float32Array;
-  /** As the model sees it. */
+  /** The data set as the model sees it. */
   readonly dataset: DatasetManifest;
   readonly loss: Loss;
 }
 
-/** Milliseconds of the first rows, so many at once. */
+/** Milliseconds for the first rows, in batches of the given size. */
 export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: number): Promise<number> =>
   medianMs(() =>
     predict(x.subarray(0, (count * x.length) / dataset.sets.test!.rowCount), [count, ...dataset.inputShape]),
   );
 
-/** @returns what the model says about all test rows, and how good that is */
+/** @returns the model's outputs for all test rows, and its metrics */
 export async function judgeModel(
   predict: Predict,
   { x, y, dataset, loss }: TestRows,

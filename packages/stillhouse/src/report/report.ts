@@ -16,13 +16,13 @@ export interface ReportOptions {
 export interface Report {
   /** The file that was written. */
   readonly file: string;
-  /** Why the report lacks what needs the test rows; undefined where it does not. */
+  /** Why the report lacks the parts that need the test rows; undefined if it has them. */
   readonly missing: string | undefined;
 }
 
 type Tested = Pick<ReportInput, 'judged' | 'missing' | 'backend'>;
 
-/** What needs the test rows, or why it cannot be had. */
+/** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
   try {
     const { job, dataset } = await openData(run, recipeFolder);

@@ -20,7 +20,7 @@ test('events that find no room wait in their order; the user is warnings once wh
   writer.flush();
   expect(written).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
   expect(warnings).toEqual([
-    'events.jsonl cannot be written, training goes on: no space left',
+    'events.jsonl cannot be written, training continues: no space left',
     'events.jsonl can be written again',
   ]);
 });

@@ -1,8 +1,8 @@
-// Writes what a run reports while the disk may be full: what cannot be written is kept and tried again, and a warning
-// says when that begins and when it ends.
+// Writes a run's reports while the disk may be full: what cannot be written is kept and tried again, with a warning when
+// that begins and when it ends.
 import { toErrorRecord } from '@stillhouse/core';
 
-/** Events that wait for the disk at most; beyond that the oldest are given up, and counted. */
+/** The most events that wait for the disk; beyond that the oldest are dropped, and counted. */
 const pendingLimit = 10_000;
 
 export class BufferedWriter {
@@ -21,7 +21,7 @@ export class BufferedWriter {
       work();
     } catch (error) {
       if (!this.#failing.has(what))
-        this.warn(`${what} cannot be written, training goes on: ${toErrorRecord(error).message}`);
+        this.warn(`${what} cannot be written, training continues: ${toErrorRecord(error).message}`);
       this.#failing.add(what);
       return false;
     }

@@ -18,15 +18,15 @@ export interface CoordinateOptions
       | 'onWarning'
       | 'signal'
     > {
-  /** The run starts when so many workers have joined; 1 by default. */
+  /** The run starts when this many workers have joined; 1 by default. */
   readonly workers?: number | undefined;
-  /** HOST:PORT, 0 as port for any free one; by default 127.0.0.1:7433, or where the run that is resumed listened. */
+  /** HOST:PORT, with port 0 for any free one; by default 127.0.0.1:7433, or the address of the resumed run. */
   readonly listen?: string | undefined;
-  /** Secret that workers must present; a random one by default, or that of the run that is resumed. */
+  /** Secret that workers must present; a random one by default, or that of the resumed run. */
   readonly token?: string | undefined;
-  /** Admits workers whose engines may give other bits. */
+  /** Admits workers whose engines may give different bits. */
   readonly allowMixed?: boolean | undefined;
-  /** How long to wait for the first workers, in milliseconds; for ever by default. */
+  /** How long to wait for the first workers, in milliseconds; without limit by default. */
   readonly joinTimeoutMs?: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface Coordination {
   readonly job: Job;
   /** Path of the run folder. */
   readonly folder: string;
-  /** Where workers reach the run, such as ws://127.0.0.1:7433. */
+  /** Address at which workers reach the run, such as ws://127.0.0.1:7433. */
   readonly address: string;
   readonly token: string;
   /** Rejects with the reason if the run fails; run.json in the folder then holds it, too. */
@@ -42,7 +42,7 @@ export interface Coordination {
 }
 
 /**
- * Coordinates a run; resolves when it listens. Workers may come and go.
+ * Coordinates a run; resolves when it listens for workers. Workers may come and go.
  * @param run recipe, or the folder of a run to continue
  * @throws StillhouseError RECIPE_…, DATA_…, MODEL_…, OUT_…, RUN_…, PORT_IN_USE, LISTEN_FAILED
  */

@@ -1,13 +1,13 @@
-// Tells a process that ended by itself, as for lack of memory, from one whose machine or user took it away.
+// Distinguishes a process that ended by itself, for example for lack of memory, from one that its machine or user ended.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ErrorRecord } from '@stillhouse/core';
 
-/** Signals that a process brings upon itself. */
+/** Signals that a process causes itself. */
 const ownSignals: readonly string[] = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGTRAP'];
 
-/** Flags of Node that leave a report where a process dies of its own, as V8 does without memory. */
+/** Flags with which Node leaves a report if a process dies by itself, as V8 does without memory. */
 export const reportFlags = (folder: string, name: string): string[] => [
   '--report-on-fatalerror',
   `--report-directory=${folder}`,
@@ -27,7 +27,7 @@ const reportSchema = z.object({
 function readReport(path: string): { reason: string; stack: string } | undefined {
   try {
     const { header, javascriptStack } = reportSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-    // V8 has no stack to report where its heap is full.
+    // V8 has no stack to report if its heap is full.
     const stack = [javascriptStack?.message ?? '', ...(javascriptStack?.stack ?? [])].filter(
       (line) => line && line !== 'No stack.' && line !== 'Unavailable.',
     );
@@ -39,13 +39,13 @@ function readReport(path: string): { reason: string; stack: string } | undefined
 
 /**
  * Why a worker's process ended, if it did so by itself.
- * @param at where reportFlags left its report
+ * @param at the place where reportFlags left its report
  */
 export function crashOf(
   exit: { code: number | null; signal: NodeJS.Signals | null },
   at: { folder: string; name: string; what: string },
 ): ErrorRecord | undefined {
-  // V8 ends with 134 where it cannot raise a signal, as in some containers.
+  // V8 ends with 134 if it cannot raise a signal, as in some containers.
   const byItself =
     (exit.signal !== null && ownSignals.includes(exit.signal)) ||
     (exit.code !== null && exit.code >= 128 && exit.code !== 130 && exit.code !== 137 && exit.code !== 143);

@@ -22,7 +22,7 @@ import { placeWorkers, roomFor } from './worker-places.js';
 
 export interface HostOptions extends Admission, RunListener {
   readonly from: RunSource;
-  /** The run starts when so many workers have joined. */
+  /** The run starts when this many workers have joined. */
   readonly workers: number;
   /** Training pauses while there are fewer. */
   readonly minWorkers: number;
@@ -30,7 +30,7 @@ export interface HostOptions extends Admission, RunListener {
   readonly joinTimeoutMs: number;
   readonly heartbeatTimeoutMs: number;
   readonly checkpointEveryMs: number;
-  /** Backend on which a search for the student's numbers computes. */
+  /** Backend for a search for the student's hyperparameters. */
   readonly backend: BackendName;
   /** Ends the run early, with INTERRUPTED. */
   readonly signal: AbortSignal | undefined;
@@ -45,7 +45,7 @@ export interface RunHost {
   readonly address: string;
   readonly token: string;
   readonly log: Log;
-  /** Log file of the worker of a name. */
+  /** Log file of the worker with a name. */
   readonly logFile: (name: string) => string;
   /** Resolves with run.json; rejects with the reason if the run failed (run.json then holds it, too). */
   readonly finished: Promise<RunRecord>;
@@ -69,7 +69,7 @@ async function listening(start: () => Promise<RunningCoordinator>, isResumed: bo
   }
 }
 
-/** The job's blocks; one that turns out to be spoilt is made again from the sources. */
+/** The job's blocks; a corrupt block is prepared again from the sources. */
 function blocksOf(job: Job, { blocks }: Dataset, recipeFolder: string, recorder: RunRecorder): RepairedBlocks {
   const hashes = [
     ...Object.values(job.dataset.sets).flatMap((set) => set.blocks),
@@ -85,7 +85,7 @@ function blocksOf(job: Job, { blocks }: Dataset, recipeFolder: string, recorder:
 
 type Search = (teacher: string | undefined) => Promise<TunedValues>;
 
-/** The search for the student's numbers, where the recipe asks for one. */
+/** The search for the student's hyperparameters, if the recipe asks for one. */
 function searchOf(
   { job, plan, folder: { path } }: OpenedRun,
   { backend, recorder, signal }: { backend: BackendName; recorder: RunRecorder; signal: AbortSignal },
@@ -134,7 +134,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   const { job, dataset, history, secrets, record } = opened;
   const { term, token, meshToken, listen } = secrets;
   const folder = opened.folder.withModelMetadata((phase) => ({ ...modelMetadata(job, dataset.preprocessing, phase) }));
-  // From here on coordinators of lower terms know that they are over.
+  // From here on coordinators of lower terms know that they have been replaced.
   folder.writeSecrets(secrets);
   const recorder = new RunRecorder(folder, record, job, options);
   const over = new AbortController();
@@ -163,7 +163,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   const finished = coordinator.ended.then(async (error) => {
     over.abort();
     recorder.log(error ? `failed: ${error.code}: ${error.message}` : 'done', error ? { error } : {});
-    // The folder is another coordinator's by now.
+    // The folder belongs to another coordinator by now.
     if (error?.code === 'COORDINATOR_FENCED') throw fromErrorRecord(error);
     const ended = await recorder.end(error);
     if (error) throw fromErrorRecord(error);

@@ -1,16 +1,16 @@
-// Keeps a run's own workers going: one that is killed is started again; one that crashes by itself would crash again, and
-// ends the run.
+// Keeps a run's own workers running: a worker that is killed is restarted; a worker that crashes by itself would crash
+// again, so it ends the run.
 import { limits } from '@stillhouse/core';
 import type { RunHost } from './host.js';
 import type { Launcher, WorkerExit, WorkerHandle, WorkerPlace } from './launcher.js';
 
-/** Leaves the coordinator time to hear of a loss over the wire, where the reason is better known. */
+/** Gives the coordinator time to learn of a loss over the wire, where the reason is better known. */
 const exitNoticeDelayMs = 500;
 
 export class WorkerKeeper {
-  /** How often the worker of each name was started again. */
+  /** How often the worker with each name was restarted. */
   readonly #restarts = new Map<string, number>();
-  /** Workers that run, or are about to be started again. */
+  /** Workers that run, or are about to be restarted. */
   #living = 0;
   #isStopping = false;
 
@@ -38,7 +38,7 @@ export class WorkerKeeper {
     switch (exit.type) {
       case 'crashed':
         return this.host.crashed(instance, exit.error);
-      // One that ended with an error has told the coordinator why.
+      // A worker that ended with an error has reported the reason to the coordinator.
       case 'failed':
         return this.#giveUp(exit.reason);
       case 'left':

@@ -39,7 +39,7 @@ export class LocalLauncher implements Launcher {
     const { coordinator, token, backend } = this.target;
     const logFile = this.target.logFile(name);
     const worker = { name, instance: randomBytes(8).toString('hex') };
-    // Without its coordinator, which is its parent, there is nobody to work for.
+    // Its coordinator is its parent process: without it there is nothing to do.
     const settings = { coordinators: [coordinator], backend, patienceMs: limits.managedPatienceMs };
     const descriptor = openSync(logFile, 'a');
     const child = spawn(

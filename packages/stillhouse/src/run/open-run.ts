@@ -1,4 +1,4 @@
-// What a coordinator's process needs before it listens: the job, its data, the run folder, and what the run did so far.
+// What a coordinator's process needs before it listens: the job, its data, the run folder, and the run's history.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { assembleJob, isSameJob, RunFolder, startRecord, type CoordinatorSecrets } from '@stillhouse/coordinator';
@@ -25,7 +25,7 @@ interface NewRun {
   readonly out: string | undefined;
 }
 
-/** What a new coordinator may choose; by default as before, or at random. */
+/** What a new coordinator may choose; by default the same as before, or random. */
 export interface Admission {
   /** HOST:PORT. */
   readonly listen: string | undefined;
@@ -35,7 +35,7 @@ export interface Admission {
 export interface OpenedRun {
   readonly job: Job;
   readonly dataset: Dataset;
-  /** Only of a run that is tuned. */
+  /** Only for a run that is tuned. */
   readonly plan: TunePlan | undefined;
   readonly folder: RunFolder;
   readonly record: RunRecord;
@@ -46,7 +46,7 @@ export interface OpenedRun {
 const secret = (): string => randomBytes(16).toString('hex');
 const defaultListen = '127.0.0.1:7433';
 
-/** A folder that says which run it holds: runs/NAME-YYYYMMDD-HHMMSS-XXXX. */
+/** A folder whose name identifies the run: runs/NAME-YYYYMMDD-HHMMSS-XXXX. */
 function defaultOut(name: string, startedAt: string): string {
   const time = startedAt
     .replace(/[-:]/g, '')
@@ -55,7 +55,7 @@ function defaultOut(name: string, startedAt: string): string {
   return join('runs', `${name.replaceAll(' ', '-')}-${time}-${randomBytes(2).toString('hex')}`);
 }
 
-/** The job of a recipe, with its data prepared where they are not yet. */
+/** The job of a recipe; prepares its data if they are not prepared yet. */
 export const assemble = (recipe: Recipe, runId: string, recipeFolder: string): ReturnType<typeof assembleJob> =>
   assembleJob(
     recipe,
@@ -92,7 +92,7 @@ async function openAgain({ resume }: { resume: string }, { listen, token }: Admi
   if (!isSameJob({ ...before, status }, job))
     throw new StillhouseError(
       'RUN_CHANGED',
-      `the data or the model files of the run in ${folder.path} are no longer those that it began with`,
+      `the data or the model files of the run in ${folder.path} have changed since it began`,
     );
   const history = replayJournal(folder.readJournal());
   const term = Math.max(history.term, secrets.term) + 1;

@@ -1,4 +1,4 @@
-// What a phase of a job will do, for whoever shows its progress.
+// What a phase of a job will do, for code that shows its progress.
 import { phaseOf, stepsPerEpoch, totalSteps, type Job, type PhaseName } from '@stillhouse/core';
 
 export interface PhasePlan {
@@ -9,7 +9,7 @@ export interface PhasePlan {
   readonly ranks: number;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
-  /** Of all epochs. */
+  /** Steps of all epochs. */
   readonly steps: number;
 }
 

@@ -1,4 +1,4 @@
-// What a run writes down about itself: run.json, events.jsonl, status.json and the coordinator's log.
+// The records of a run: run.json, events.jsonl, status.json and the coordinator's log.
 import { setTimeout as delay } from 'node:timers/promises';
 import { endRecord, recordNotice, type RunFolder } from '@stillhouse/coordinator';
 import {
@@ -14,13 +14,13 @@ import { statusOf } from '../runs/status.js';
 import { BufferedWriter } from './buffered-writer.js';
 import { createLog, type Log } from './logger.js';
 
-/** How often, a second apart, the end of a run is written to a disk that is full. */
+/** How often, once per second, the end of a run is tried on a full disk. */
 const recordTries = 60;
 
 const now = (): string => new Date().toISOString();
 
 export interface RunListener {
-  /** Called with everything that happens, and with the job, which has the tuned values once they are known. */
+  /** Called with everything that happens, and with the job, including tuned values once they are known. */
   readonly onNotice: (notice: CoordinatorNotice, job: Job) => void;
   readonly onWarning: (text: string) => void;
 }
@@ -29,7 +29,7 @@ export class RunRecorder {
   readonly log: Log;
   readonly #writer: BufferedWriter;
   #record: RunRecord;
-  /** With the tuned values once they are known. */
+  /** The job, including tuned values once they are known. */
   #tunedJob: Job;
 
   constructor(
@@ -59,7 +59,7 @@ export class RunRecorder {
     this.listener.onNotice(notice, this.#tunedJob);
   };
 
-  /** @returns whether the disk took it */
+  /** @returns whether it could be written */
   writeRecord(): boolean {
     return this.#writer.write('run.json', () => this.folder.writeRecord(this.#record));
   }
@@ -71,7 +71,7 @@ export class RunRecorder {
     );
   };
 
-  /** Writes run.json for the last time; waits a minute for a disk that is full. */
+  /** Writes run.json for the last time; waits up to a minute if the disk is full. */
   async end(error: ErrorRecord | undefined): Promise<RunRecord> {
     this.#record = endRecord(this.#record, now(), error);
     for (let tries = 0; !this.writeRecord() && tries < recordTries; tries++) await delay(1000);

@@ -1,4 +1,4 @@
-// The main job in one call: an embedded coordinator and worker processes on this machine.
+// A whole run in one call: an embedded coordinator and worker processes on this machine.
 import { RunFolder } from '@stillhouse/coordinator';
 import { limits, parseRecipe, type CoordinatorNotice, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker/light';
@@ -22,7 +22,7 @@ export interface ResumeOptions {
   readonly minWorkers?: number | undefined;
   /** Time between checkpoints in milliseconds; 30 s by default. */
   readonly checkpointEveryMs?: number | undefined;
-  /** A worker that sends no heartbeat for so long counts as lost, in milliseconds; 10 s by default. */
+  /** A worker that sends no heartbeat for this long counts as lost, in milliseconds; 10 s by default. */
   readonly heartbeatTimeoutMs?: number | undefined;
   /**
    * Called with everything that happens.
@@ -37,12 +37,12 @@ export interface ResumeOptions {
 }
 
 export interface RunOptions extends ResumeOptions, RecipeOptions {
-  /** Run folder, which must not exist; runs/NAME-TIME by default. */
+  /** Run folder, which must not exist yet; runs/NAME-TIME by default. */
   readonly out?: string | undefined;
 }
 
 export interface RunResult {
-  /** What run.json holds. */
+  /** The content of run.json. */
   readonly record: RunRecord;
   /** Path of the run folder. */
   readonly folder: string;

@@ -1,4 +1,4 @@
-// Copies training states for checkpoints in a thread of its own, so that the one that trains goes on meanwhile.
+// Copies training states for checkpoints in a separate thread, so that the training thread continues meanwhile.
 import { Worker } from 'node:worker_threads';
 import type { Capture, StateUploader } from '@stillhouse/worker/light';
 import type { Log } from './logger.js';
@@ -13,14 +13,14 @@ export type FromThread =
   | { readonly type: 'failed'; readonly number: number; readonly reason: string }
   | { readonly type: 'log'; readonly message: string; readonly fields: Record<string, unknown> | undefined };
 
-/** Parts in shared memory are copied by the thread, any others on the way there. A checkpoint that fails does not stop training. */
+/** The thread copies parts in shared memory; other parts are copied when they are sent to it. A failed checkpoint does not stop training. */
 export class ThreadedUploader implements StateUploader {
   #thread: Worker | undefined;
   #number = 0;
   readonly #waiting = new Map<number, () => void>();
 
   constructor(private readonly log: Log) {
-    // At once, since it takes longer to start than a step.
+    // Started at once, because starting takes longer than a step.
     this.#start();
   }
 

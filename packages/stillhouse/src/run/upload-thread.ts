@@ -11,7 +11,7 @@ const port = parentPort;
 const tell = (message: FromThread): void => port.postMessage(message);
 const upload = new StateUpload(webSocketTransport, (message, fields) => tell({ type: 'log', message, fields }));
 
-// On Linux priorities belong to threads: the one that trains is not to be put aside for this one.
+// On Linux priorities belong to threads: this thread must not displace the training thread.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 port.on('message', ({ number, capture }: ToThread) => {

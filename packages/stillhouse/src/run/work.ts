@@ -1,5 +1,5 @@
-// A worker of a run that another process coordinates. It works in a process of its own, so that something is left to tell
-// the coordinator when that process dies by itself, as for lack of memory: such a worker would die again.
+// A worker of a run that another process coordinates. It runs in a child process, so that this process can report to the
+// coordinator if the child dies by itself, for example for lack of memory: such a worker would die again.
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { version } from '../version.js';
 import { settingsText, workerProcessFile, type FromWorker } from './worker-settings.js';
 
 export interface WorkOptions {
-  /** Addresses such as ws://10.0.0.5:7433: the coordinator's, and those where a successor may come up. */
+  /** Addresses such as ws://10.0.0.5:7433: the coordinator's, and others where a restarted coordinator may listen. */
   readonly coordinators: readonly string[];
   /** Secret of the run. */
   readonly token: string;
@@ -22,9 +22,9 @@ export interface WorkOptions {
   readonly backend?: BackendName | undefined;
   /** HOST:PORT at which other workers reach this one; by default the address that the coordinator is reached from. */
   readonly meshAddress?: string | undefined;
-  /** How long the worker goes on without a coordinator, in milliseconds; 10 minutes by default. */
+  /** How long the worker continues without a coordinator, in milliseconds; 10 minutes by default. */
   readonly patienceMs?: number | undefined;
-  /** A coordinator that sends no heartbeat for so long counts as lost; 10 s by default. */
+  /** A coordinator that sends no heartbeat for this long counts as lost; 10 s by default. */
   readonly heartbeatTimeoutMs?: number | undefined;
   /** File to which the worker logs as JSON lines. */
   readonly logFile?: string | undefined;
@@ -33,7 +33,7 @@ export interface WorkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How long a message has to get away. */
+/** How long sending a message may take. */
 const farewellMs = 500;
 
 async function reportCrash(
@@ -50,12 +50,12 @@ async function reportCrash(
       await delay(farewellMs);
       return link.close();
     } catch {
-      // Another address may do.
+      // Another address may work.
     }
   }
 }
 
-/** Flags of this process without a program that was given on the command line, which a child would run again. */
+/** This process's flags, without a program from the command line, which a child would run again. */
 function inheritedFlags(): string[] {
   const evaluated = process.execArgv.findIndex((flag) => /^(-e|-p|-pe|--eval|--print)$/.test(flag));
   return evaluated < 0 ? process.execArgv : process.execArgv.toSpliced(evaluated, 2);

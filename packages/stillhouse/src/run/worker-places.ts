@@ -1,4 +1,4 @@
-// How many workers this machine gets, and which GPU each of them sees.
+// How many workers this machine runs, and which GPU each of them sees.
 import { availableParallelism } from 'node:os';
 import type { Recipe } from '@stillhouse/core';
 import { installedEngines, visibleGpus, type Gpu } from '@stillhouse/native';
@@ -8,11 +8,11 @@ export const defaultWorkers = 2;
 
 export interface Room {
   readonly cores: number;
-  /** That workers would compute on. */
+  /** GPUs that workers would compute on. */
   readonly gpus: readonly Pick<Gpu, 'uuid'>[];
 }
 
-/** What workers of a backend have on this machine: GPUs count where TensorFlow is installed with CUDA. */
+/** The resources for workers of a backend on this machine; GPUs count if TensorFlow is installed with CUDA. */
 export function roomFor(backend: BackendName, env: NodeJS.ProcessEnv): Room {
   const usesCuda =
     (backend === 'auto' || backend === 'tensorflow') && installedEngines(env, 'tensorflow')[0]?.manifest.cuda === true;
@@ -20,8 +20,8 @@ export function roomFor(backend: BackendName, env: NodeJS.ProcessEnv): Room {
 }
 
 /**
- * One environment for each worker. `auto` is one worker per GPU, without GPUs as many as the cores allow with the
- * recipe's threads per rank; at least one, at most one per rank. Each worker sees one GPU only.
+ * One environment per worker. `auto` is one worker per GPU or, without GPUs, as many as the cores allow with the
+ * recipe's threads per rank; at least one, at most one per rank. Each worker sees only one GPU.
  */
 export function placeWorkers(
   wanted: number | 'auto',

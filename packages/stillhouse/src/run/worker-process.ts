@@ -11,7 +11,7 @@ import { version } from '../version.js';
 import { parseSettings, type FromWorker } from './worker-settings.js';
 
 const settings = parseSettings(process.argv[2] ?? '');
-/** One that `work` has started reports to it; one of `run` logs to its standard output, which is its log file. */
+/** A process that `work` started reports to it; a process of `run` logs to its standard output, which is its log file. */
 const isWatched = process.send !== undefined;
 
 const report = (message: FromWorker): Promise<void> =>
@@ -46,7 +46,7 @@ async function work(log: Log): Promise<void> {
     log,
   });
   process.on('SIGTERM', () => {
-    log('asked to leave: it finishes the step and hands over');
+    log('told to leave: it finishes the step and hands over');
     worker.leave();
   });
   const interrupted = new Promise<never>((_, reject) => {
@@ -69,5 +69,5 @@ try {
   await report({ type: 'failed', error: record });
   process.exitCode = error instanceof StillhouseError ? error.exitCode : exitCodes.bug;
 }
-// Sockets must not keep the process.
+// Open sockets must not keep the process alive.
 process.exit();

@@ -1,4 +1,5 @@
-// What a worker's process is started with; secrets go through its environment, where no list of processes shows them.
+// The settings that a worker's process is started with. Secrets are passed in its environment, where no list of processes
+// shows them.
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { limits, type ErrorRecord } from '@stillhouse/core';
@@ -29,7 +30,7 @@ export const settingsText = (settings: z.input<typeof settingsSchema>): string =
 
 export const parseSettings = (text: string): WorkerSettings => settingsSchema.parse(JSON.parse(text));
 
-/** What a worker's process reports to the one that started it, if that one listens. */
+/** What a worker's process reports to its parent, if the parent listens. */
 export type FromWorker =
   | { readonly type: 'log'; readonly message: string; readonly fields?: Record<string, unknown> }
   | { readonly type: 'failed'; readonly error: ErrorRecord };

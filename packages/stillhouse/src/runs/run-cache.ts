@@ -1,4 +1,4 @@
-// Runs of something that starts many: what is done already is not run again.
+// The runs of a command that starts many: finished runs are not repeated.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRunRecord, type RunRecord } from '@stillhouse/core';
@@ -15,7 +15,7 @@ function doneRecord(folder: string): RunRecord | undefined {
 }
 
 export class RunCache {
-  /** By folder; two may want the same run at once. */
+  /** By folder; two callers may request the same run at once. */
   readonly #started = new Map<string, Promise<RunRecord>>();
 
   constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal | undefined }) {}
@@ -29,7 +29,7 @@ export class RunCache {
   async #run(file: LoadedRecipe, folder: string, workers: number): Promise<RunRecord> {
     const done = doneRecord(folder);
     if (done) return done;
-    // What an interrupted run left.
+    // Left by an interrupted run.
     rmSync(folder, { recursive: true, force: true });
     const { record } = await runLoaded(file, { ...this.options, workers, out: folder });
     return record;

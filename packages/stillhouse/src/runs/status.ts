@@ -1,4 +1,4 @@
-// status.json: how a run stands, written about once a second while a coordinator lives, and read back by `status`.
+// status.json: the state of a run, written about once per second while a coordinator is running, and read by `status`.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -24,7 +24,7 @@ const statusSchema = z.object({
       stage: z.string(),
       /** Time of a step per rank, in milliseconds. */
       rankMs: z.number().nullish(),
-      /** Time since it was last heard, in milliseconds. */
+      /** Time since its last message, in milliseconds. */
       silentMs: z.number(),
       /** spare, slow, stalls others, silent, leaving, left out or nothing. */
       note: z.string(),
@@ -34,10 +34,10 @@ const statusSchema = z.object({
   checkpoint: z.object({ phase: z.string(), ops: z.int() }).optional(),
 });
 
-/** How a run stood when its coordinator last wrote status.json. */
+/** The state of a run when its coordinator last wrote status.json. */
 export type RunStatus = z.infer<typeof statusSchema>;
 
-/** @param nowMs of the coordinator's clock */
+/** @param nowMs time on the coordinator's clock */
 export function statusOf(state: CoordinatorState, nowMs: number, at: { time: string; pid: number }): RunStatus {
   const members = membersOf(state.membership);
   const phase = state.phase && phaseOf(state.options.job, state.phase.name);
@@ -77,7 +77,7 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
   };
 }
 
-/** A coordinator that has written nothing for so long is gone. */
+/** A coordinator that has written nothing for this long is gone. */
 const staleMs = 5_000;
 
 /** How the run stands, in one sentence. */
@@ -87,7 +87,7 @@ function headline(record: RunRecord, status: RunStatus | undefined, nowMs: numbe
     const why =
       record.status === 'failed'
         ? `failed: ${record.error?.code}: ${record.error?.message}`
-        : `no coordinator runs since ${status?.at ?? record.startedAt}`;
+        : `no coordinator has been running since ${status?.at ?? record.startedAt}`;
     return `${why}; continue with --resume`;
   }
   const where = status.phase
@@ -100,7 +100,7 @@ function headline(record: RunRecord, status: RunStatus | undefined, nowMs: numbe
 export interface RunState {
   /** How the run stands, in one sentence. */
   readonly headline: string;
-  /** Undefined where no coordinator has written it yet. */
+  /** Undefined if no coordinator has written it yet. */
   readonly status: RunStatus | undefined;
   /** What went wrong or slowly, oldest first. */
   readonly incidents: RunRecord['incidents'];
@@ -112,13 +112,13 @@ function readStatus(folder: string): RunStatus | undefined {
   try {
     return statusSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
-    // A version that wrote other keys; run.json has the rest.
+    // Written by a version with other keys; run.json has the rest.
     return undefined;
   }
 }
 
 /**
- * How a run stands: its workers, their ranks and speeds, and what went wrong or slowly.
+ * The state of a run: its workers, their ranks and speeds, and what went wrong or slowly.
  * @param folder the run folder
  * @throws StillhouseError RUN_NOT_FOUND
  */

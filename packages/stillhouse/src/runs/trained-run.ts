@@ -16,7 +16,7 @@ import { dataFolders, preparedFolder } from '@stillhouse/datasets';
 
 export interface TrainedRun {
   readonly folder: string;
-  /** What run.json holds. */
+  /** The content of run.json. */
   readonly record: RunRecord;
   readonly recipe: Recipe;
 }
@@ -27,12 +27,12 @@ export interface TrainedRun {
  */
 export function readRun(folder: string): TrainedRun {
   const file = join(folder, 'run.json');
-  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} holds no run.json`);
+  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} has no run.json`);
   const record = parseRunRecord(readFileSync(file, 'utf8'), file);
   return { folder, record, recipe: parseRecipe(record.recipe) };
 }
 
-/** Folder of a model; undefined where the run has none of this name. */
+/** Folder of a model; undefined if the run has none with this name. */
 const modelFolder = ({ folder }: TrainedRun, phase: PhaseName): string | undefined =>
   storedNamesOf(phase)
     .map((name) => join(folder, name))
@@ -42,11 +42,11 @@ const modelFolder = ({ folder }: TrainedRun, phase: PhaseName): string | undefin
 export const modelNames = (run: TrainedRun): PhaseName[] =>
   phaseNames.filter((name) => modelFolder(run, name) !== undefined);
 
-/** The model that a run is for: its student, or its teacher where it has none. */
+/** The main model of a run: its student, or its teacher if it has no student. */
 export const mainModel = (run: TrainedRun): PhaseName => (modelNames(run).includes('student') ? 'student' : 'teacher');
 
 /**
- * The data of a run, prepared anew where they are gone.
+ * The data of a run; prepares them again if they are gone.
  * @param recipeFolder folder that the recipe's paths are relative to, if it has moved
  * @throws StillhouseError DATA_…, MODEL_…, TEACHER_…
  */
@@ -70,7 +70,7 @@ export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string
   if (folder === undefined)
     throw new StillhouseError(
       'RUN_INCOMPLETE',
-      `${run.folder} holds no model ${name} (the run is ${run.record.status})`,
+      `${run.folder} has no model ${name} (the run is ${run.record.status})`,
     );
   return { json: readFileSync(join(folder, 'model.json'), 'utf8'), weights: readFileSync(join(folder, 'weights.bin')) };
 }

@@ -1,4 +1,4 @@
-// What a sweep runs: every combination of values, each with every seed, and the teachers that they share.
+// The runs of a sweep: every combination of values with every seed, and the teachers that they share.
 import { hashJson } from '@stillhouse/coordinator';
 import { isTrained, type Recipe } from '@stillhouse/core';
 
@@ -22,19 +22,19 @@ export function cellsOf(axes: readonly SweepAxis[], seeds: readonly number[]): C
   return combinations.flatMap((values) => seeds.map((seed) => ({ values, seed })));
 }
 
-/** The values of a cell, by their paths in the recipe. */
+/** The values of a cell, by path in the recipe. */
 export const settingsOf = (axes: readonly SweepAxis[], { values, seed }: Cell): Record<string, unknown> => ({
   ...Object.fromEntries(axes.map(({ path }, i) => [path, values[i]])),
   seed,
 });
 
-/** A value of an axis, for people. */
+/** A value of an axis, in readable form. */
 export const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** Name of a cell's folder: the same for the same recipe. */
 export const folderOf = (recipe: Recipe): string => hashJson(recipe).slice(0, 16);
 
-/** Whether the seed decides which rows of the large set a teacher is trained on. */
+/** Whether the rows of the large set that a teacher is trained on depend on the seed. */
 const drawsBySeed = ({ data, teacher }: Recipe): boolean =>
   teacher.validation > 0 ||
   (data.split?.test ?? 0) > 0 ||
@@ -42,10 +42,10 @@ const drawsBySeed = ({ data, teacher }: Recipe): boolean =>
   data.large.perClass !== undefined;
 
 /**
- * The recipe that trains a cell's teacher alone; undefined where it is pretrained. Cells share a teacher unless
- * something of it differs, or the seed decides about its rows.
- * @param seed of teachers that are shared
- * @param each whether each seed has a teacher of its own
+ * The recipe that trains only a cell's teacher; undefined if it is pretrained. Cells share a teacher unless their teachers
+ * differ in something, or its rows depend on the seed.
+ * @param seed seed of shared teachers
+ * @param each whether each seed has its own teacher
  */
 export function teacherRecipe(recipe: Recipe, { seed, each }: { seed: number; each: boolean }): Recipe | undefined {
   if (!isTrained(recipe.teacher)) return undefined;

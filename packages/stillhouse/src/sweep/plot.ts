@@ -1,4 +1,4 @@
-// A plot of a sweep: the metric over the first axis, with intervals; a panel for each combination of the others.
+// A plot of a sweep: the metric over the first axis, with intervals; one panel per combination of the other axes.
 import type { Estimate, MetricName } from '@stillhouse/core';
 import { Frame } from '../chart/frame.js';
 import { colours } from '../chart/line-chart.js';
@@ -10,12 +10,12 @@ import type { SweepRow } from './results.js';
 const panel = { width: 480, height: 320, left: 72, top: 56, right: 16, bottom: 56 };
 const names = ['teacher', 'baseline', 'student'] as const;
 
-/** Mean and interval, which has no ends for a single seed. */
+/** Mean and interval; a single seed has no interval. */
 function endsOf({ mean, halfWidth }: Estimate): number[] {
   return Number.isFinite(halfWidth) ? [mean, mean - halfWidth, mean + halfWidth] : [mean];
 }
 
-/** A model's line over the axis, with a bar for each interval. */
+/** A model's line over the axis, with one bar per interval. */
 function drawModel(name: (typeof names)[number], rows: readonly SweepRow[], frame: Frame<unknown>): string {
   const points = rows.flatMap((row) => (row[name] ? [{ value: row.values[0], estimate: row[name] }] : []));
   const line = svgPath(

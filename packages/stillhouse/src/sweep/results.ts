@@ -1,4 +1,4 @@
-// What a sweep found: for each combination of values, mean and 95 % interval over seeds.
+// The results of a sweep: mean and 95 % interval over seeds per combination of values.
 import { estimate, smallerIsBetter, type Estimate, type MetricName } from '@stillhouse/core';
 import { formatMetric } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
@@ -6,7 +6,7 @@ import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 /** Test metrics of a cell. */
 export interface SweepOutcome extends Cell {
   readonly folder: string;
-  /** Absent where nothing of its outputs is learnt. */
+  /** Absent if the student does not learn from its outputs. */
   readonly teacher?: { readonly folder: string; readonly metric: number };
   readonly student: number;
   readonly baseline: number;
@@ -18,7 +18,7 @@ export interface SweepRow {
   readonly teacher: Estimate | undefined;
   readonly student: Estimate;
   readonly baseline: Estimate;
-  /** Student against baseline, seed by seed: above 0 is better, whatever the metric. */
+  /** Student against baseline, seed by seed: above 0 is better, for every metric. */
   readonly gain: Estimate;
   readonly wins: number;
 }
@@ -27,9 +27,9 @@ export interface SweepResult {
   /** Test metric that was compared. */
   readonly metric: MetricName;
   readonly axes: readonly SweepAxis[];
-  /** For each combination of values, mean and 95 % interval over seeds. */
+  /** Mean and 95 % interval over seeds, per combination of values. */
   readonly rows: readonly SweepRow[];
-  /** For each combination and seed, its test metrics. */
+  /** Test metrics, per combination and seed. */
   readonly outcomes: readonly SweepOutcome[];
   readonly folder: string;
 }
@@ -40,7 +40,7 @@ export function rowsOf(axes: readonly SweepAxis[], outcomes: readonly SweepOutco
     const own = outcomes.filter((outcome) => JSON.stringify(outcome.values) === JSON.stringify(values));
     if (own.length === 0) return [];
     const gains = own.map(({ student, baseline }) => sign * (student - baseline));
-    // Each once, however many seeds it taught.
+    // Each teacher once, for any number of seeds that it taught.
     const teachers = [
       ...new Map(
         own.flatMap(({ teacher }) =>
@@ -70,7 +70,7 @@ function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string 
   return `${metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean)}${half}`;
 }
 
-/** Whether the interval of the gain lies above, or below, 0. */
+/** Whether the interval of the gain is above or below 0. */
 const verdict = ({ gain: { mean, halfWidth } }: SweepRow): string =>
   mean - halfWidth > 0 ? 'better' : mean + halfWidth < 0 ? 'worse' : '';
 

@@ -1,4 +1,4 @@
-// Runs of one recipe with other values and seeds, several side by side; what is there already is not run again.
+// Runs of one recipe with different values and seeds, several in parallel; finished runs are not repeated.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -22,21 +22,21 @@ import { drawSweep } from './plot.js';
 import { outcomesCsv, rowsOf, sweepTable, type SweepOutcome, type SweepResult } from './results.js';
 
 export interface SweepOptions extends RecipeOptions {
-  /** Every combination of their values is run; none by default. */
+  /** Axes whose combinations of values are run; none by default. */
   readonly axes?: readonly SweepAxis[] | undefined;
-  /** How many seeds: the recipe's own, and those that follow it; 3 by default. */
+  /** Number of seeds: the recipe's own and the following ones; 3 by default. */
   readonly seeds?: number | undefined;
   /** Test metric to compare; the recipe's first by default. */
   readonly metric?: string | undefined;
   /**
-   * `shared` by default: seeds share a teacher, unless the seed decides which rows it is trained on; `each`: every seed
-   * trains its own.
+   * `shared` (the default): seeds share a teacher if they would train it on the same rows; `each`: every seed trains its
+   * own.
    */
   readonly teachers?: 'shared' | 'each' | undefined;
-  /** Folder of the sweep; runs that it holds already are not run again. `sweep` by default. */
+  /** Folder of the sweep; runs that are already in it are not repeated. `sweep` by default. */
   readonly out?: string | undefined;
   readonly backend?: BackendName | undefined;
-  /** Runs side by side; as many as this machine has cores by default. */
+  /** Number of parallel runs; by default as many as this machine has cores. */
   readonly jobs?: number | undefined;
   readonly onOutcome?: ((outcome: SweepOutcome, progress: { done: number; of: number }) => void) | undefined;
   /** Ends the sweep early, with INTERRUPTED. */
@@ -50,8 +50,7 @@ function metricOf({ loss, metrics }: Recipe, wanted: string | undefined): Metric
   const known = metricsOf(lossOf(loss));
   const metric = wanted ?? metrics?.[0] ?? known[0];
   const found = known.find((name) => name === metric);
-  if (!found)
-    throw new StillhouseError('USAGE', `the metric ${metric} is not one that ${loss} has: ${known.join(', ')}`);
+  if (!found) throw new StillhouseError('USAGE', `${loss} has no metric ${metric}; it has ${known.join(', ')}`);
   return found;
 }
 
@@ -60,13 +59,13 @@ interface CellContext {
   readonly metric: MetricName;
   readonly runs: RunCache;
   readonly out: string;
-  /** Workers of a teacher. */
+  /** Workers that train a teacher. */
   readonly jobs: number;
-  /** Whether each seed has a teacher of its own. */
+  /** Whether each seed has its own teacher. */
   readonly each: boolean;
 }
 
-/** Trains the cell's teacher, unless there is one, and then its student and baseline. */
+/** Trains the cell's teacher, unless it exists, and then its student and baseline. */
 async function runCell(cell: Cell, recipe: Recipe, context: CellContext): Promise<SweepOutcome> {
   const { base, metric, runs, out, jobs, each } = context;
   const teaching = teacherRecipe(recipe, { seed: base.recipe.seed, each });
@@ -92,7 +91,7 @@ async function runCell(cell: Cell, recipe: Recipe, context: CellContext): Promis
   };
 }
 
-/** Works through the cells in their order, several at a time; one that fails ends the others. */
+/** Runs the cells in order, several at a time; a cell that fails ends the others. */
 async function runAll(
   count: number,
   { jobs, over, signal }: { jobs: number; over: AbortController; signal: AbortSignal | undefined },
@@ -117,7 +116,7 @@ async function runAll(
   signal?.removeEventListener('abort', stop);
   if (signal?.aborted)
     throw new StillhouseError('INTERRUPTED', 'the sweep was interrupted', {
-      next: 'Run it again: what is done is kept.',
+      next: 'Run it again: finished runs are kept.',
     });
   if (failures.length > 0) throw failures[0];
 }
@@ -133,7 +132,7 @@ function writeSweep(result: SweepResult, recipe: Recipe): void {
 }
 
 /**
- * Runs a recipe with other values and seeds, each with and without its teacher, and compares student and baseline for each
+ * Runs a recipe with different values and seeds, each with and without its teacher, and compares student and baseline per
  * combination. Writes sweep.json, sweep.csv, table.md and plot.svg.
  * @throws StillhouseError RECIPE_…, USAGE for a metric that the loss lacks, INTERRUPTED, and what a run throws
  */
@@ -150,7 +149,7 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
     axes,
     Array.from({ length: seeds }, (_, i) => base.recipe.seed + i),
   );
-  // All recipes first: a value that cannot be is found before anything is trained.
+  // All recipes first, so that an invalid value is found before anything is trained.
   const recipes: Recipe[] = [];
   for (const cell of cells) {
     const set = { ...options.set, ...settingsOf(axes, cell) };

@@ -1,4 +1,4 @@
-// A picture of a search: what a model of all trials believes over the first two numbers, and where trials were.
+// A picture of a search: the prediction of a model of all trials over the first two values, and the trials.
 import {
   coordinateOf,
   gaussianProcess,
@@ -13,7 +13,7 @@ import { shareScale, type Scale } from '../chart/scale.js';
 import { rounded, svgBox, svgDot, svgFile, svgText } from '../chart/svg.js';
 
 const size = { width: 640, height: 480, left: 96, top: 48, right: 120, bottom: 64 };
-/** Fields of the map along each axis. */
+/** Number of fields of the map along each axis. */
 const fields = 40;
 
 type Trial = TunedRecord['trials'][number];
@@ -41,11 +41,11 @@ class Range {
   }
 }
 
-/** Marks of a number of the recipe. */
+/** Axis marks for a value of the recipe. */
 const scaleOf = ({ path, config }: Dimension): Scale =>
   shareScale((share) => pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
 
-/** What the model of the trials believes, field by field. */
+/** The prediction of the model of the trials, field by field. */
 function believedFields(frame: Frame<number>, meanAt: (across: number, up: number) => number, range: Range): string {
   const box = { width: frame.inner.width / fields + 0.5, height: frame.inner.height / fields + 0.5 };
   return Array.from({ length: fields ** 2 }, (_, index) => {
@@ -55,7 +55,7 @@ function believedFields(frame: Frame<number>, meanAt: (across: number, up: numbe
   }).join('');
 }
 
-/** Which colour is how good, beside the frame. */
+/** The colour scale, next to the frame. */
 function legend(frame: Frame<number>, range: Range): string {
   const box = { x: size.width - 96, width: 16, height: frame.inner.height / fields + 0.5 };
   const bar = Array.from({ length: fields }, (_, i) =>
@@ -79,7 +79,7 @@ function trialTitle(
   return `${place}: ${metric} ${mean === null ? 'not finite' : rounded(mean)}${error} on ${folds} folds`;
 }
 
-/** @returns an SVG file; with one number alone its trials lie along the axis, each as high as its metric */
+/** @returns an SVG file; with only one value the trials are along the axis, at the height of their metric */
 export function drawMap(record: TunedRecord, space: readonly Dimension[]): string {
   const trials = record.trials.filter(({ comparable }) => comparable !== null);
   const metrics = trials.map(({ comparable }) => comparable!);
@@ -107,7 +107,7 @@ export function drawMap(record: TunedRecord, space: readonly Dimension[]): strin
       }),
     );
   });
-  const title = `${record.metric} on the folds that judged every trial; circled in red: the values that were chosen`;
+  const title = `${record.metric} on the folds that every trial ran on; circled in red: the chosen values`;
   parts.push(legend(frame, range), svgText(size.left, 28, title));
   return svgFile(size, parts.join(''));
 }

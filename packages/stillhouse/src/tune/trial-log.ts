@@ -1,13 +1,13 @@
-// The record of a search: one line for each training, so that a search that was interrupted goes on where it was.
+// The record of a search: one line per training, so that an interrupted search continues where it stopped.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Evaluation, Metrics } from '@stillhouse/core';
 
 export interface TrialEntry extends Evaluation {
-  /** What the trial is part of: another teacher, other data or another recipe have other trials. */
+  /** Identifies the search: another teacher, other data or another recipe have other trials. */
   readonly of: string;
-  /** On the fold that was held out; absent where the numbers were not finite. */
+  /** Metrics on the held-out fold; absent if the numbers were not finite. */
   readonly metrics?: Metrics;
   readonly notFinite?: string;
   readonly seconds: number;
@@ -19,7 +19,7 @@ const keyOf = ({ values, fold }: Pick<Evaluation, 'values' | 'fold'>): string =>
 export class TrialLog {
   readonly #entries = new Map<string, TrialEntry>();
 
-  /** @param of what trials are part of; entries of others are left alone */
+  /** @param of the search that trials belong to; entries of others are ignored */
   constructor(
     private readonly file: string,
     readonly of: string,
@@ -29,7 +29,7 @@ export class TrialLog {
       const entry = parsed(line);
       if (entry?.of === of) this.#entries.set(keyOf(entry), entry);
     }
-    // A line that was being written when a process died stays by itself.
+    // A line that was being written when a process died stays separate.
     if (lines.length > 0 && lines.at(-1) !== '') appendFileSync(file, '\n');
   }
 

@@ -1,4 +1,4 @@
-// What a process that judges trials and the one that started it say to each other.
+// The messages between a process that runs trials and the process that started it.
 import type { ErrorRecord, Fold, Job, Metrics, TunedValues } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker/light';
 
@@ -18,7 +18,7 @@ export type ToTrials =
   | { readonly type: 'begin'; readonly setting: TrialSetting }
   | { readonly type: 'judge'; readonly request: TrialRequest };
 
-/** Metrics on the fold that was held out, or why there are none: training failed in a way that says something about the values. */
+/** Metrics on the held-out fold, or why there are none: training failed in a way that says something about the values. */
 export type TrialOutcome = { readonly metrics: Metrics } | { readonly notFinite: string };
 
 export type FromTrials =

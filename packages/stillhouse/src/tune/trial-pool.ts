@@ -1,4 +1,4 @@
-// Processes that judge trials side by side, each one at a time.
+// Processes that run trials in parallel, one at a time each.
 import { fork, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ export interface Judged {
 
 export interface PoolOptions {
   readonly setting: TrialSetting;
-  /** What each process's environment has beyond this one's; there is a process for each. */
+  /** Environment variables of each process in addition to this one's; there is one process per entry. */
   readonly environments: readonly NodeJS.ProcessEnv[];
   readonly logFile: string;
 }
@@ -45,8 +45,8 @@ export class TrialPool {
   }
 
   /**
-   * Judges trials in their order, as many at a time as there are processes.
-   * @param judged is told of each as it ends
+   * Runs trials in order, as many at a time as there are processes.
+   * @param judged called with each trial when it ends
    * @throws StillhouseError what a trial throws, WORKER_CRASHED
    */
   async judge<Request extends TrialRequest>(
@@ -61,14 +61,14 @@ export class TrialPool {
     await Promise.all(this.#idle.map(work));
   }
 
-  /** Ends all processes, also while they are at work. */
+  /** Ends all processes, even while they are working. */
   close(): void {
     this.#isClosed = true;
     for (const child of this.#all) child.kill('SIGKILL');
   }
 
   #say(child: ChildProcess, message: ToTrials): void {
-    // One that has died tells so itself.
+    // A process that has died reports that by itself.
     child.send(message, () => {});
   }
 
@@ -88,7 +88,7 @@ export class TrialPool {
               ? new StillhouseError('INTERRUPTED', 'the search was interrupted')
               : new StillhouseError(
                   'WORKER_CRASHED',
-                  `a process that judged trials was ended by ${signal ?? `exit code ${code}`}; its log is ${this.options.logFile}`,
+                  `a process that ran trials was ended by ${signal ?? `exit code ${code}`}; its log is ${this.options.logFile}`,
                 ),
           ),
         );

@@ -1,4 +1,4 @@
-// A process that judges one trial after the other; it ends when its parent does.
+// A process that runs one trial after the other; it ends when its parent does.
 import { readFileSync } from 'node:fs';
 import { invariant, StillhouseError, toErrorRecord, trialJob } from '@stillhouse/core';
 import { BlockFolder } from '@stillhouse/datasets';
@@ -13,7 +13,7 @@ async function fetchBlock(hash: string): Promise<Uint8Array> {
   const { job, teacher } = setting!;
   if (hash === teacher?.sha256) return readFileSync(teacher.file);
   const bytes = await new BlockFolder(job.blockFolder!).read(hash);
-  if (!bytes) throw new StillhouseError('BLOCK_CORRUPT', `block ${hash.slice(0, 12)} of the prepared data is gone`);
+  if (!bytes) throw new StillhouseError('BLOCK_CORRUPT', `block ${hash.slice(0, 12)} of the prepared data is missing`);
   return bytes;
 }
 

@@ -1,4 +1,4 @@
-// The search for the student's numbers: cross-validation on the small set, over this machine's cores.
+// The search for the student's hyperparameters: cross-validation on the small set, on this machine's cores.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -36,7 +36,7 @@ export const tunedMetric = ({ loss, distill }: Recipe): MetricName =>
   distill!.tune!.metric ?? (lossOf(loss).labels === 'numbers' ? 'rmse' : 'accuracy');
 
 /**
- * What a search will look through, and the folds that it judges by.
+ * The space of a search, and its folds.
  * @throws StillhouseError RECIPE_INVALID, TUNE_FOLDS
  */
 export async function planTuning(job: Job, blocks: BlockSource): Promise<TunePlan> {
@@ -66,7 +66,7 @@ export interface TuneOptions {
   readonly plan: TunePlan;
   /** Folder of the search: trials.jsonl, tune.json, map.svg, and the processes' log. */
   readonly folder: string;
-  /** One that was trained here. */
+  /** A teacher that was trained in the run. */
   readonly teacher: { readonly file: string; readonly sha256: string } | undefined;
   readonly backend: BackendName;
   readonly environments: readonly NodeJS.ProcessEnv[];
@@ -75,13 +75,13 @@ export interface TuneOptions {
 }
 
 export interface TuneProgress {
-  /** Trainings done, of those that are known to be needed so far. */
+  /** Finished trainings, and how many are known to be needed so far. */
   readonly done: number;
   readonly planned: number;
   readonly what: string;
 }
 
-/** What decides a trial's outcome besides its values and fold: another way to search has the same trials. */
+/** What a trial's outcome depends on besides its values and fold; another kind of search has the same trials. */
 function identityOf({ job, teacher }: TuneOptions): string {
   const { tune, ...distill } = job.recipe.distill!;
   const { folds, repeats } = tune!;
