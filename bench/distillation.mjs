@@ -84,7 +84,5 @@ for (const [variant, settings] of Object.entries(variants).filter(
   );
 }
 console.log(`${name}: ${example.measure}, mean ± standard deviation over ${values.seeds} seeds\n`);
-console.log(
-  '| distilled on | teacher | baseline | distilled | distilled is better |\n| --- | --- | --- | --- | --- |',
-);
+console.log('| distilled on | teacher | baseline | distilled | distilled is better |\n| --- | --- | --- | --- | --- |');
 console.log(rows.join('\n'));

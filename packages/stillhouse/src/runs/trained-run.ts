@@ -68,9 +68,6 @@ export function openData(
 export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string; weights: Uint8Array } {
   const folder = modelFolder(run, name);
   if (folder === undefined)
-    throw new StillhouseError(
-      'RUN_INCOMPLETE',
-      `${run.folder} has no model ${name} (the run is ${run.record.status})`,
-    );
+    throw new StillhouseError('RUN_INCOMPLETE', `${run.folder} has no model ${name} (the run is ${run.record.status})`);
   return { json: readFileSync(join(folder, 'model.json'), 'utf8'), weights: readFileSync(join(folder, 'weights.bin')) };
 }

@@ -1,0 +1,44 @@
+// What model.json says about feeding a model and reading its outputs, checked when it is read.
+import type { ModelMetadata } from '@stillhouse/core';
+import { z } from 'zod';
+
+const named = z.looseObject({ name: z.string(), dtype: z.string() });
+const columnSchema = z.union([
+  named.extend({
+    type: z.literal('number'),
+    transform: z.enum(['none', 'log']),
+    shift: z.number(),
+    scale: z.number(),
+    fill: z.number(),
+    indicator: z.boolean(),
+    missing: z.enum(['error', 'mean', 'drop']),
+  }),
+  named.extend({ type: z.literal('category'), encode: z.enum(['oneHot', 'index']), categories: z.array(z.string()) }),
+  named.extend({ type: z.literal('category'), encode: z.literal('hash'), buckets: z.int() }),
+  named.extend({
+    type: z.literal('tensor'),
+    size: z.int(),
+    factors: z.array(z.number()),
+    offsets: z.array(z.number()),
+  }),
+]);
+
+const modelSchema = z.looseObject({
+  userDefinedMetadata: z.looseObject({
+    stillhouse: z.looseObject({
+      loss: z.string(),
+      inputShape: z.array(z.int()),
+      columns: z.array(columnSchema).min(1),
+      outputs: z.int(),
+      targets: z.array(z.looseObject({ mean: z.number(), deviation: z.number(), name: z.string().optional() })),
+      classes: z.array(z.string()).nullable(),
+    }),
+  }),
+});
+
+/**
+ * @param json text of model.json
+ * @throws ZodError or SyntaxError if Stillhouse did not write it
+ */
+export const parseModelMetadata = (json: string): ModelMetadata =>
+  modelSchema.parse(JSON.parse(json)).userDefinedMetadata.stillhouse as ModelMetadata;
