@@ -1,14 +1,15 @@
 // @stillhouse/core: the pure parts of Stillhouse. No sockets, timers, engine or process in here.
-export { Collective, type Outgoing } from './collective/collective.js';
+export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
-export { decodeFrame, encodeFrame } from './collective/frames.js';
-export { addInto, sumSubtree } from './collective/tree.js';
+export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';
+export { addInto, sumSubtree, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
   replayJournal,
   type CheckpointRecord,
   type JournalRecord,
   type RunHistory,
+  type KnownEpoch,
 } from './coordinator/journal.js';
 export { coordinatorTransition, initialCoordinatorState } from './coordinator/machine.js';
 export {
@@ -18,6 +19,15 @@ export {
   type CoordinatorNotice,
   type CoordinatorOptions,
   type CoordinatorState,
+  type MembershipState,
+  type WorkerInfo,
+  type WorkerShare,
+  type Worker,
+  type PhaseProgress,
+  type CheckpointState,
+  type Accusation,
+  type Transition as CoordinatorTransition,
+  type Heartbeat,
 } from './coordinator/state.js';
 export {
   exitCodes,
@@ -27,14 +37,14 @@ export {
   StillhouseError,
   toErrorRecord,
   type ErrorRecord,
+  type ErrorCode,
 } from './error/errors.js';
 export { limits } from './error/limits.js';
-export { cacheFolder } from './format/cache-folder.js';
+export { cacheFolder, type Env } from './format/cache-folder.js';
 export {
   bucketOf,
   cellSize,
   columnWidth,
-  encodeCells,
   encodeColumns,
   inputWidth,
   logarithmic,
@@ -42,8 +52,9 @@ export {
   type FittedColumn,
   type NumberColumn,
   type TensorColumn,
+  type Placing,
 } from './format/columns.js';
-export { modelFiles, type ExportedModel } from './format/model-files.js';
+export { modelFiles, type ExportedModel, type ModelFiles } from './format/model-files.js';
 export type { ModelMetadata } from './format/model-metadata.js';
 export { canPredict, predictionOf } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
@@ -55,6 +66,7 @@ export {
   type RowErrorCode,
   type RowErrorFactory,
   type TableRow,
+  type Time,
 } from './format/rows.js';
 export {
   bytesOf,
@@ -68,7 +80,7 @@ export {
   type Numbers,
   type TensorType,
 } from './format/safetensors.js';
-export { decideEarlyStopping } from './job/early-stopping.js';
+export { decideEarlyStopping, type EarlyStoppingDecision } from './job/early-stopping.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -93,6 +105,7 @@ export {
   type PhaseRecord,
   type RunRecord,
   type TunedRecord,
+  type EpochRecord,
 } from './job/run-record.js';
 export {
   defineLoss,
@@ -107,8 +120,8 @@ export {
   type Tf,
 } from './loss/define-loss.js';
 export { lossOf, type LossName } from './loss/losses.js';
-export { inUnits, softmax, type Prediction, type PredictionContext, type TargetScale } from './loss/prediction.js';
-export { fitTemperature, type Calibration } from './metric/calibration.js';
+export { inUnits, softmax, type Prediction, type TargetScale } from './loss/prediction.js';
+export { fitTemperature, type Calibration, type LabelledOutputs } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
 export {
   addRows,
@@ -122,8 +135,8 @@ export {
 } from './metric/metrics.js';
 export type { MetricName } from './metric/names.js';
 export { estimate, type Estimate } from './metric/statistics.js';
-export { countRows, emptyLedger, ledgerDigest, wholeLedger } from './order/ledger.js';
-export { epochOrder, type EpochOrder } from './order/order.js';
+export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
+export { epochOrder, type EpochOrder, type Windows } from './order/order.js';
 export type { RowIds, Segment } from './order/row.js';
 export { dealDraws } from './order/sampling.js';
 export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
@@ -152,6 +165,11 @@ export {
   type TableConfig,
   type TrainingConfig,
   type TransferConfig,
+  type EarlyStoppingConfig,
+  type LearningRateSchedule,
+  type TrainedTeacherConfig,
+  type TunableConfig,
+  type TuneConfig,
 } from './recipe/schema.js';
 export {
   hasTable,
@@ -175,9 +193,17 @@ export {
   type TermTask,
 } from './term/define-term.js';
 export { termOf, type TermConfig } from './term/terms.js';
-export { foldsOf, type Fold } from './tune/folds.js';
-export { gaussianProcess } from './tune/gaussian-process.js';
-export { searchState, type Evaluation, type SearchState } from './tune/search.js';
+export { foldsOf, type Fold, type FoldsConfig } from './tune/folds.js';
+export { gaussianProcess, type Vector, type Process, type Belief } from './tune/gaussian-process.js';
+export {
+  searchState,
+  type Evaluation,
+  type SearchState,
+  type SearchOptions,
+  type CostOf,
+  type Trial,
+  type Judged,
+} from './tune/search.js';
 export { coordinateOf, pointOf, spaceOf, tunedJob, type Dimension, type TunedValues } from './tune/space.js';
 export { trialJob } from './tune/trial-job.js';
 export {
@@ -194,6 +220,7 @@ export {
   type MeshHello,
   type ToCoordinator,
   type ToWorker,
+  type Member,
 } from './wire/messages.js';
 export { lengthOf, partAt, readTraining, stateFrames, trainingParts, type NamedBuffer } from './wire/training-file.js';
 export {
@@ -203,7 +230,22 @@ export {
   initialTraining,
   nextTask,
   type TrainingState,
+  type EpochEnd,
+  type Task,
+  type EpochReport,
 } from './wire/training-state.js';
 export type { Clock, Link, Listener, Transport } from './wire/transport.js';
 export { initialWorkerState, workerTransition } from './worker/machine.js';
-export type { Membership, RankRows, WorkerEffect, WorkerEvent, WorkerIdentity, WorkerState } from './worker/state.js';
+export type {
+  Membership,
+  RankRows,
+  WorkerEffect,
+  WorkerEvent,
+  WorkerIdentity,
+  WorkerState,
+  Activity,
+  Transition as WorkerTransition,
+  Preparing,
+  Running,
+} from './worker/state.js';
+export type { BlockTracker } from './coordinator/block-tracker.js';

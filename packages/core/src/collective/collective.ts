@@ -5,7 +5,7 @@ import { invariant, StillhouseError } from '../error/errors.js';
 import { finishTree, maximalSubtrees, spanKey, type Span } from './tree.js';
 import type { MeshFrame } from './frames.js';
 
-type OpFrame = Exclude<MeshFrame, { type: 'state' }>;
+export type OpFrame = Exclude<MeshFrame, { type: 'state' }>;
 
 export interface Outgoing {
   /** Index of the member to send to. */

@@ -1,6 +1,6 @@
 // The folder for what was downloaded or built.
 
-type Env = Readonly<Record<string, string | undefined>>;
+export type Env = Readonly<Record<string, string | undefined>>;
 
 /** STILLHOUSE_CACHE, or else stillhouse in the user's cache folder. */
 export function cacheFolder(env: Env, homeFolder: string): string {

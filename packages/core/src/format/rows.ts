@@ -12,7 +12,7 @@ import {
 } from './columns.js';
 
 /** A time, such as a JavaScript Date. */
-interface Time {
+export interface Time {
   /** Milliseconds since 1970. */
   getTime(): number;
 }

@@ -1,6 +1,6 @@
 // A Gaussian process over [0, 1]^d, to propose where a search should look next (Rasmussen and Williams 2006, algorithm 2.1).
 
-type Vector = readonly number[];
+export type Vector = readonly number[];
 
 /** Matérn's kernel with ν = 5/2 (equation 4.17) of two points. */
 function matern(a: Vector, b: Vector, lengthScale: number): number {

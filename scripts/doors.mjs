@@ -1,0 +1,115 @@
+// Checks the doors of the packages: lists names that an index exports but nothing outside imports, and types that a public
+// declaration mentions but the index does not export. `node scripts/doors.mjs [--check]`: with --check the exit code tells.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import ts from 'typescript';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const isCode = (path) => /\.(ts|mjs)$/.test(path) && !path.includes(`${sep}assembly${sep}`);
+const tracked = execFileSync('git', ['ls-files', 'packages', 'test', 'bench', 'docs', 'examples', 'scripts'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .map((path) => join(root, path))
+  .filter((path) => isCode(path) && existsSync(path));
+
+const doors = readdirSync(join(root, 'packages'))
+  .map((name) => ({ name, folder: join(root, 'packages', name), index: join(root, 'packages', name, 'src/index.ts') }))
+  .filter(({ index }) => existsSync(index));
+
+const { options } = ts.convertCompilerOptionsFromJson(
+  ts.readConfigFile(join(root, 'tsconfig.base.json'), ts.sys.readFile).config.compilerOptions,
+  root,
+);
+const program = ts.createProgram(tracked, {
+  ...options,
+  noEmit: true,
+  allowJs: true,
+  customConditions: ['@stillhouse/source'],
+});
+const checker = program.getTypeChecker();
+
+const resolved = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+const isInside = (folder, path) => path.startsWith(folder + sep);
+
+/** What documentation shows is for users. */
+const docs = readdirSync(join(root, 'docs'))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => readFileSync(join(root, 'docs', name), 'utf8'))
+  .join('\n');
+const isDocumented = (name) => new RegExp(`\\b${name}\\b`).test(docs);
+
+/** Symbols that files outside a package import, by any name. */
+function importedFrom(folder) {
+  const used = new Set();
+  for (const file of program.getSourceFiles()) {
+    if (file.isDeclarationFile || isInside(folder, file.fileName) || !tracked.includes(file.fileName)) continue;
+    const visit = (node) => {
+      if (ts.isIdentifier(node)) {
+        const symbol = checker.getSymbolAtLocation(node);
+        if (symbol) used.add(resolved(symbol));
+      }
+      // const { name } = await import('…')
+      if (ts.isBindingElement(node) && ts.isIdentifier(node.propertyName ?? node.name)) {
+        const symbol = checker.getTypeAtLocation(node.parent).getProperty((node.propertyName ?? node.name).text);
+        if (symbol) used.add(resolved(symbol));
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(file);
+  }
+  return used;
+}
+
+/** Types of the package's own that the declaration of a public symbol mentions; bodies of functions are not part of it. */
+function mentionedBy(symbol, folder) {
+  const found = new Set();
+  const visit = (node) => {
+    if (ts.isBlock(node) || ts.isPrivateIdentifier(node.name ?? node)) return;
+    const modifiers = ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []) : [];
+    if (modifiers.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) return;
+    if (ts.isTypeReferenceNode(node) || ts.isExpressionWithTypeArguments(node)) {
+      const name = ts.isTypeReferenceNode(node) ? node.typeName : node.expression;
+      const type = checker.getSymbolAtLocation(name);
+      if (type && !(resolved(type).flags & ts.SymbolFlags.TypeParameter)) found.add(resolved(type));
+    }
+    // Of a value only its type is public, not how it comes about.
+    if (ts.isVariableDeclaration(node) && node.initializer) {
+      if (node.type) visit(node.type);
+      else if (ts.isArrowFunction(node.initializer)) {
+        node.initializer.parameters.forEach(visit);
+        if (node.initializer.type) visit(node.initializer.type);
+      }
+      return;
+    }
+    ts.forEachChild(node, visit);
+  };
+  for (const declaration of symbol.declarations ?? []) visit(declaration);
+  return [...found].filter(({ declarations }) =>
+    declarations?.some((each) => isInside(join(folder, 'src'), each.getSourceFile().fileName)),
+  );
+}
+
+let problems = 0;
+for (const { name, folder, index } of doors) {
+  const source = program.getSourceFile(index);
+  const door = source && checker.getSymbolAtLocation(source);
+  const names = door ? checker.getExportsOfModule(door) : [];
+  const used = importedFrom(folder);
+  const exported = new Set(names.map(resolved));
+  const mentions = new Map();
+  for (const symbol of exported)
+    for (const type of mentionedBy(symbol, folder)) mentions.set(type, [...(mentions.get(type) ?? []), symbol.name]);
+  const unused = names.filter(
+    (each) => !used.has(resolved(each)) && !mentions.has(resolved(each)) && !isDocumented(each.name),
+  );
+  const missing = [...mentions].filter(([type]) => !exported.has(type));
+  console.log(`${relative(root, index)}: ${names.length} names of ${name}`);
+  for (const each of unused) console.log(`  ${each.name}: nothing outside imports it`);
+  for (const [type, by] of missing) console.log(`  ${type.name}: mentioned by ${by.join(', ')}, but not exported`);
+  problems += unused.length + missing.length;
+}
+if (process.argv.includes('--check') && problems > 0) process.exitCode = 1;
