@@ -72,7 +72,7 @@ export function encodeRows(
   const { columns } = metadata;
   const [column] = columns;
   const given = column.type === 'tensor' ? numberRows(rows, source) : tableRows(rows, metadata, source);
-  if (given.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} holds no rows`);
+  if (given.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} has no rows`);
   const inputs =
     column.type === 'tensor'
       ? encodeTensorRows(column, given as number[][], errorOf)

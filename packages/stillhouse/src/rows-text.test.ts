@@ -42,9 +42,9 @@ test('numbers: a line of CSV or a JSON array each', () => {
 });
 
 test.each([
-  ['DATA_EMPTY', 'standard input holds no rows', table, ' \n'],
-  ['DATA_EMPTY', 'standard input holds no rows', table, 'a,city\n'],
-  ['DATA_EMPTY', 'standard input holds no rows', list, '\n'],
+  ['DATA_EMPTY', 'standard input has no rows', table, ' \n'],
+  ['DATA_EMPTY', 'standard input has no rows', table, 'a,city\n'],
+  ['DATA_EMPTY', 'standard input has no rows', list, '\n'],
   ['DATA_COLUMN', 'standard input, row 1 has no column "city"; it has a', table, 'a\n1\n'],
   ['DATA_COLUMN', 'standard input has two columns named "a"', table, 'a,city,a\n1,Oslo,2\n'],
   ['DATA_CELL', 'standard input, row 2, column a: "x" is not a number', table, 'a,city\n1,Lima\nx,Lima\n'],
