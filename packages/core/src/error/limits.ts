@@ -5,11 +5,11 @@ export const limits = {
   frameBytes: 1024 * 1024 * 1024,
   /** The number of rows in a data block is chosen so that its size is close to this. */
   blockTargetBytes: 1024 * 1024,
-  /** Sets up to this size are shuffled as a whole; in larger ones a rank draws from `windowBlocks` blocks at a time. */
+  /** Sets up to this size are shuffled as a whole; in larger ones a rank draws from `rankWindowBlocks` blocks at a time. */
   shuffledWholeBytes: 64 * 1024 * 1024,
-  windowBlocks: 8,
+  rankWindowBlocks: 8,
   /** Most blocks in the windows of all ranks together, unless that leaves a rank without one. */
-  windowsBlocks: 64,
+  totalWindowBlocks: 64,
   /** Files of one source. */
   fileCount: 100_000,
   /** Categories of a column that is one-hot encoded. */

@@ -57,7 +57,7 @@ export const rowsPerBlock = (shape: BlockShape): number =>
 /** How rows are drawn from a set: from the whole, or from a few blocks at a time, of which all ranks together hold a bounded number. */
 export function windowOf(shape: BlockShape, rowCount: number, ranks: number): Pick<SetManifest, 'windowBlocks'> {
   if (rowCount * rowBytes(shape) <= limits.shuffledWholeBytes) return {};
-  return { windowBlocks: Math.max(1, Math.min(limits.windowBlocks, Math.floor(limits.windowsBlocks / ranks))) };
+  return { windowBlocks: Math.max(1, Math.min(limits.rankWindowBlocks, Math.floor(limits.totalWindowBlocks / ranks))) };
 }
 
 export const emptyRows = ({ columns, labelCount, labelType }: BlockShape, rowCount: number): BlockRows => ({
