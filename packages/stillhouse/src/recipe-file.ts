@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
 import { parseDocument } from 'yaml';
 import {
+  messageOf,
   parsePath,
   parseRecipe,
   StillhouseError,
-  toErrorRecord,
   withValueAt,
   type Recipe,
   type RecipeInput,
 } from '@stillhouse/core';
 
-const messageOf = (error: unknown): string => toErrorRecord(error).message.split('\n')[0];
+const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0];
 const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
 
 async function readScript(path: string): Promise<unknown> {
@@ -25,7 +25,7 @@ async function readScript(path: string): Promise<unknown> {
   try {
     return await jiti.import(path, { default: true });
   } catch (cause) {
-    throw new StillhouseError('RECIPE_SYNTAX', `${path}: ${messageOf(cause)}`, { cause });
+    throw new StillhouseError('RECIPE_SYNTAX', `${path}: ${firstLineOf(cause)}`, { cause });
   }
 }
 
@@ -36,7 +36,7 @@ function readText(path: string): unknown {
     const place = problem.linePos ? `, line ${problem.linePos[0].line}, column ${problem.linePos[0].col}` : '';
     throw new StillhouseError(
       'RECIPE_SYNTAX',
-      `${path}${place}: ${messageOf(problem).replace(/ at line \d+, column \d+:?$/, '')}`,
+      `${path}${place}: ${firstLineOf(problem).replace(/ at line \d+, column \d+:?$/, '')}`,
     );
   }
   return document.toJS() as unknown;
@@ -67,7 +67,7 @@ async function readFile(path: string): Promise<unknown> {
     return scripts.has(extname(full)) ? await readScript(full) : readText(full);
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('RECIPE_NOT_FOUND', `${path} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new StillhouseError('RECIPE_NOT_FOUND', `${path} cannot be read: ${firstLineOf(cause)}`, { cause });
   }
 }
 

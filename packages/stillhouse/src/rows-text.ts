@@ -1,7 +1,7 @@
 // Rows as text: a table as CSV with a header, other rows as numbers, one row per line.
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
-import { StillhouseError, toErrorRecord, type TableRow } from '@stillhouse/core';
+import { messageOf, StillhouseError, type TableRow } from '@stillhouse/core';
 
 /**
  * @param source what the text is called in messages
@@ -13,7 +13,7 @@ export function tableRowsOf(text: string, source: string): TableRow[] {
   try {
     records = parse(text, { bom: true, relax_column_count: true });
   } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${source}: ${toErrorRecord(cause).message}`, { cause });
+    throw new StillhouseError('DATA_FORMAT', `${source}: ${messageOf(cause)}`, { cause });
   }
   const [header, ...rows] = records;
   const names = header.map((name) => name.trim());

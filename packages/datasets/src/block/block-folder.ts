@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StillhouseError } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import { sha256 } from '../file/sha256.js';
 import { writeWhole } from '../file/write-whole.js';
 
@@ -55,11 +55,7 @@ export class BlockFolder implements BlockSource {
 }
 
 export const notWritten = (path: string, cause: unknown): StillhouseError =>
-  new StillhouseError(
-    'DATA_SPACE',
-    `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { cause },
-  );
+  new StillhouseError('DATA_SPACE', `${path} cannot be written: ${messageOf(cause)}`, { cause });
 
 /** Blocks from the network, up to a number of bytes; the oldest are dropped. A full disk costs time but does not end the run. */
 export class BlockCache implements BlockSource {
@@ -99,10 +95,7 @@ export class BlockCache implements BlockSource {
       this.#folder.write(hash, bytes);
       this.#count(hash, bytes.byteLength);
     } catch (error) {
-      if (!this.#isFull)
-        this.log(
-          `${error instanceof Error ? error.message : String(error)}; blocks are fetched again when they are needed again`,
-        );
+      if (!this.#isFull) this.log(`${messageOf(error)}; blocks are fetched again when they are needed again`);
       this.#isFull = true;
     }
   }

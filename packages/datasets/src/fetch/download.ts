@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { StillhouseError } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import { sha256 } from '../file/sha256.js';
 import { writeWhole } from '../file/write-whole.js';
 
@@ -63,7 +63,7 @@ async function downloadFile(file: string, mirrors: readonly string[], expected: 
       reasons.push(`${address}: not the expected bytes`);
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-      reasons.push(`${address}: ${error instanceof Error ? error.message : String(error)}${cause}`);
+      reasons.push(`${address}: ${messageOf(error)}${cause}`);
     }
   }
   throw new StillhouseError(

@@ -3,7 +3,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
-import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 
 const staleMs = 10_000;
 const heartbeatMs = 2_000;
@@ -29,10 +29,7 @@ export async function lockFolder(folder: string, timeoutMs = waitMs): Promise<Fo
   return {
     assertHeld() {
       if (lost)
-        throw new StillhouseError(
-          'DATA_LOCKED',
-          `another process has taken over ${folder}: ${toErrorRecord(lost).message}`,
-        );
+        throw new StillhouseError('DATA_LOCKED', `another process has taken over ${folder}: ${messageOf(lost)}`);
     },
     async release() {
       if (lost) return;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { globSync } from 'tinyglobby';
-import { cacheFolder, limits, StillhouseError } from '@stillhouse/core';
+import { cacheFolder, limits, messageOf, StillhouseError } from '@stillhouse/core';
 
 /** Where `stillhouse data fetch` puts files, unless STILLHOUSE_DATA is set. */
 export function dataCacheFolder(env: NodeJS.ProcessEnv): string {
@@ -77,8 +77,4 @@ export function readBytes(file: string): Buffer {
 }
 
 export const unreadable = (file: string, cause: unknown): StillhouseError =>
-  new StillhouseError(
-    'DATA_NOT_FOUND',
-    `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { cause },
-  );
+  new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });

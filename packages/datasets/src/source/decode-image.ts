@@ -1,5 +1,5 @@
 // Decodes an image to bytes of a given size, with sharp.
-import { StillhouseError } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 
 export interface ImageShape {
   /** Height and width. */
@@ -25,7 +25,7 @@ export async function decodeImage(
   } catch (cause) {
     throw new StillhouseError(
       'DATA_READER',
-      `sharp, which reads images, cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
+      `sharp, which reads images, cannot be loaded: ${messageOf(cause).split('\n')[0]}`,
       { cause },
     );
   }
@@ -41,10 +41,8 @@ export async function decodeImage(
     if (info.channels !== 1) throw new Error(`${info.channels} channels`);
     return Uint8Array.from({ length: height * width * channels }, (_, i) => data[Math.floor(i / channels)]);
   } catch (cause) {
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${what} is not an image that can be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new StillhouseError('DATA_FORMAT', `${what} is not an image that can be read: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }

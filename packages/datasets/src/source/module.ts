@@ -1,6 +1,6 @@
 // A source that a user's module exports: defined by defineSource, or a function that yields rows.
 import { pathToFileURL } from 'node:url';
-import { StillhouseError, toErrorRecord, type SourceConfigOf } from '@stillhouse/core';
+import { messageOf, StillhouseError, type SourceConfigOf } from '@stillhouse/core';
 import { defineSource, type Rows, type SourceContext, type SourceKind } from './source.js';
 
 type ModuleConfig = SourceConfigOf<'module'>;
@@ -24,7 +24,7 @@ async function attempt<T>(file: string, act: () => T | Promise<T>): Promise<T> {
     return await act();
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_MODULE', `${file}: ${toErrorRecord(cause).message}`, { cause });
+    throw new StillhouseError('DATA_MODULE', `${file}: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 // NumPy arrays of an .npz file: two of them are unpacked and read like .npy files.
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { StillhouseError, type SourceConfigOf } from '@stillhouse/core';
+import { messageOf, StillhouseError, type SourceConfigOf } from '@stillhouse/core';
 import { arraysSet, openNpy, type NpyFile } from './npy.js';
 import { defineSource } from './source.js';
 
@@ -31,11 +31,7 @@ async function unzip(path: string, entry: string, target: string): Promise<void>
       error ? reject(error) : resolve(opened),
     ),
   ).catch((cause: unknown) => {
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${path} is not an NPZ file: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new StillhouseError('DATA_FORMAT', `${path} is not an NPZ file: ${messageOf(cause)}`, { cause });
   });
   try {
     const names: string[] = [];
@@ -60,7 +56,7 @@ async function unzip(path: string, entry: string, target: string): Promise<void>
     await pipeline(stream, createWriteStream(target));
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_FORMAT', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new StillhouseError('DATA_FORMAT', `${path}: ${messageOf(cause)}`, {
       cause,
     });
   } finally {

@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import protobuf from 'protobufjs';
-import { StillhouseError, zerosOf, type TensorType } from '@stillhouse/core';
+import { messageOf, StillhouseError, zerosOf, type TensorType } from '@stillhouse/core';
 import { decodeImage, type ImageShape } from './decode-image.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
 
@@ -59,11 +59,7 @@ export async function* recordsOf(file: string): AsyncGenerator<Uint8Array> {
     }
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError(
-      'DATA_TRUNCATED',
-      `${where()}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new StillhouseError('DATA_TRUNCATED', `${where()}: ${messageOf(cause)}`, { cause });
   } finally {
     raw.destroy();
   }
@@ -104,11 +100,7 @@ export function featuresOf(record: Uint8Array, where: string): Readonly<Record<s
       {}
     );
   } catch (cause) {
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${where} is not a tf.Example: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new StillhouseError('DATA_FORMAT', `${where} is not a tf.Example: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 // Rows that are yielded one by one: cells of a table, or { x, y } with numbers. They are stored once, because
 // sources are read more than once.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import { chunkRows } from '../row/chunk.js';
 import type { TableReader } from '../table/duckdb.js';
 import { jsonLines } from '../table/json-lines.js';
@@ -34,7 +34,7 @@ async function* numbered(what: string, rows: Rows): AsyncGenerator<{ row: Record
     }
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_MODULE', `${what}, after row ${index}: ${toErrorRecord(cause).message}`, { cause });
+    throw new StillhouseError('DATA_MODULE', `${what}, after row ${index}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -74,13 +74,9 @@ async function spoolCells(what: string, rows: Rows, file: string): Promise<void>
       try {
         text = JSON.stringify(row);
       } catch (cause) {
-        throw new StillhouseError(
-          'DATA_MODULE',
-          `${where} cannot be written as JSON: ${toErrorRecord(cause).message}`,
-          {
-            cause,
-          },
-        );
+        throw new StillhouseError('DATA_MODULE', `${where} cannot be written as JSON: ${messageOf(cause)}`, {
+          cause,
+        });
       }
       spool.add(Buffer.from(`${text}\n`));
     }

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
-import { StillhouseError } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import type { TableReader } from './duckdb.js';
 import { listed, quoted, type Table } from './table.js';
 
@@ -52,7 +52,7 @@ async function csvHeader(file: string, delimiter: string): Promise<string[]> {
   try {
     records = parse(Buffer.concat(parts), { bom: true, delimiter, to: 1, relax_column_count: true });
   } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new StillhouseError('DATA_FORMAT', `${file}: ${messageOf(cause)}`, {
       cause,
     });
   }

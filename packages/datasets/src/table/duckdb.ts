@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import { filesInSyntaxTree } from './query-files.js';
 import { badTable, quoted, Table } from './table.js';
 
@@ -82,7 +82,7 @@ export class TableReader {
     try {
       api = await import('@duckdb/node-api');
     } catch (cause) {
-      const [reason] = toErrorRecord(cause).message.split('\n');
+      const [reason] = messageOf(cause).split('\n');
       throw new StillhouseError('DATA_READER', `DuckDB, which reads tables, cannot be loaded: ${reason}`, { cause });
     }
     const instance = await api.DuckDBInstance.create(`${this.spillFolder}/queries.duckdb`, {

@@ -1,7 +1,7 @@
 // Tables of any format, read by DuckDB: CSV, Parquet, JSON lines, SQL over them. A column is requested as numbers, as
 // indices of categories, or as text, and arrives in chunks of typed arrays, always in the same order.
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import { missingMarks, StillhouseError, type Numbers } from '@stillhouse/core';
+import { messageOf, missingMarks, StillhouseError, type Numbers } from '@stillhouse/core';
 import type { Chunk } from '../row/chunk.js';
 
 export interface TableColumn {
@@ -58,9 +58,7 @@ function numberOf(column: TableColumn): string {
 
 /** DuckDB's message in one line, without its advice. */
 function complaint(cause: unknown): string {
-  const [text] = (cause instanceof Error ? cause.message : String(cause)).split(
-    /Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/,
-  );
+  const [text] = messageOf(cause).split(/Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/);
   const lines = text
     .split('\n')
     .map((line) => line.trim())

@@ -6,9 +6,9 @@ import {
   datasetOf,
   floatsOf,
   lossOf,
+  messageOf,
   quantizeModel,
   StillhouseError,
-  toErrorRecord,
   weightFormats,
   type Metrics,
   type PhaseName,
@@ -46,7 +46,7 @@ function write(folder: string, files: Readonly<Record<string, string | Uint8Arra
     mkdirSync(folder, { recursive: true });
     for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   } catch (cause) {
-    throw new StillhouseError('OUT_UNWRITABLE', `${folder} cannot be written: ${toErrorRecord(cause).message}`, {
+    throw new StillhouseError('OUT_UNWRITABLE', `${folder} cannot be written: ${messageOf(cause)}`, {
       cause,
     });
   }

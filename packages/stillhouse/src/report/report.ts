@@ -1,7 +1,7 @@
 // A run written as one HTML file that needs no network.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import { openData, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
 import { judgeRun } from './judge.js';
@@ -51,7 +51,7 @@ export async function report(folder: string, options: ReportOptions = {}): Promi
   try {
     writeFileSync(file, html);
   } catch (cause) {
-    throw new StillhouseError('OUT_UNWRITABLE', `${file} cannot be written: ${toErrorRecord(cause).message}`, {
+    throw new StillhouseError('OUT_UNWRITABLE', `${file} cannot be written: ${messageOf(cause)}`, {
       cause,
     });
   }

@@ -1,6 +1,6 @@
 // Writes a run's reports while the disk may be full: what cannot be written is kept and tried again, with a warning when
 // that begins and when it ends.
-import { toErrorRecord } from '@stillhouse/core';
+import { messageOf } from '@stillhouse/core';
 
 /** The most events that wait for the disk; beyond that the oldest are dropped, and counted. */
 const pendingLimit = 10_000;
@@ -20,8 +20,7 @@ export class BufferedWriter {
     try {
       work();
     } catch (error) {
-      if (!this.#failing.has(what))
-        this.warn(`${what} cannot be written, training continues: ${toErrorRecord(error).message}`);
+      if (!this.#failing.has(what)) this.warn(`${what} cannot be written, training continues: ${messageOf(error)}`);
       this.#failing.add(what);
       return false;
     }

@@ -1,7 +1,7 @@
 // The thread that copies training states for checkpoints and sends them; threaded-uploader.ts starts it.
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { invariant, toErrorRecord } from '@stillhouse/core';
+import { invariant, messageOf } from '@stillhouse/core';
 import { StateUpload } from '@stillhouse/worker/light';
 import { webSocketTransport } from '@stillhouse/transport';
 import type { FromThread, ToThread } from './threaded-uploader.js';
@@ -17,6 +17,6 @@ if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_
 port.on('message', ({ number, capture }: ToThread) => {
   upload.take(capture).then(
     () => tell({ type: 'copied', number }),
-    (error: unknown) => tell({ type: 'failed', number, reason: toErrorRecord(error).message }),
+    (error: unknown) => tell({ type: 'failed', number, reason: messageOf(error) }),
   );
 });
