@@ -3,7 +3,8 @@
 const floors = {
   core: [
     ['error'],
-    ['random', 'loss'],
+    ['random', 'extension'],
+    ['loss'],
     ['metric', 'term'],
     ['recipe', 'format', 'order'],
     ['collective', 'job'],

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LossName, TableConfig } from '@stillhouse/core';
+import type { LossConfig, TableConfig } from '@stillhouse/core';
 import {
   contentOf,
   openContext,
@@ -27,7 +27,7 @@ export interface SourceSubject<Config> {
   /** If rows are cells of columns: the recipe's data.table. */
   readonly table?: TableConfig;
   /** The loss; mse by default. */
-  readonly loss?: LossName;
+  readonly loss?: LossConfig;
 }
 
 /**

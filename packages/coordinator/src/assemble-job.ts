@@ -5,6 +5,9 @@ import {
   isTrained,
   messageOf,
   planJob,
+  openModules,
+  refuseRecipe,
+  withSources,
   StillhouseError,
   type Job,
   type ModelAssets,
@@ -18,6 +21,10 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
   if (!config || 'layers' in config) return undefined;
   const [path, code] =
     'topology' in config ? [config.topology, 'MODEL_INVALID' as const] : [config.module, 'MODEL_MODULE' as const];
+  return readText(path, folder, code);
+}
+
+function readText(path: string, folder: string, code: 'EXTENSION_MODULE' | 'MODEL_INVALID' | 'MODEL_MODULE'): string {
   try {
     return readFileSync(resolve(folder, path), 'utf8');
   } catch (cause) {
@@ -28,13 +35,25 @@ function readAsset(config: ModelConfig | undefined, folder: string): string | un
   }
 }
 
-/** @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
+/**
+ * The recipe with the text of the modules that its loss and terms come from, all of them open.
+ * @throws StillhouseError EXTENSION_MODULE, RECIPE_INVALID
+ */
+export async function openRecipe(recipe: Recipe, folder: string): Promise<Recipe> {
+  const whole = withSources(recipe, (path) => readText(path, folder, 'EXTENSION_MODULE'));
+  await openModules(whole);
+  refuseRecipe(whole);
+  return whole;
+}
+
+/** @throws StillhouseError DATA_…, EXTENSION_MODULE, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
 export async function assembleJob(
-  recipe: Recipe,
+  given: Recipe,
   runId: string,
   places: DataPlaces,
   options: PrepareOptions,
 ): Promise<{ job: Job; dataset: Dataset }> {
+  const recipe = await openRecipe(given, places.recipeFolder);
   const dataset = await prepareDataset(recipe, places, options);
   planJob(recipe, dataset.manifest);
   const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;

@@ -1,5 +1,5 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
-export { assembleJob } from './assemble-job.js';
+export { assembleJob, openRecipe } from './assemble-job.js';
 export { modelMetadata, type StoredMetadata } from './metadata.js';
 export { endRecord, hashJson, incidentOf, isSameJob, recordNotice, startRecord } from './record.js';
 export { RepairedBlocks } from './repaired-blocks.js';

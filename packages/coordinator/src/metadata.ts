@@ -1,5 +1,5 @@
 // What others need to feed a model and to read its outputs; stored in model.json as userDefinedMetadata.
-import { datasetOf, type Job, type ModelMetadata, type PhaseName } from '@stillhouse/core';
+import { datasetOf, type Job, type ModelMetadata, type PhaseName, readsAs } from '@stillhouse/core';
 import type { Preprocessing } from '@stillhouse/datasets';
 
 /** userDefinedMetadata of model.json. */
@@ -11,7 +11,7 @@ export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined
   const { inputShape, columns, outputs, targets, classes } = datasetOf(job.dataset, phase);
   return {
     stillhouse: {
-      loss: job.recipe.loss,
+      loss: readsAs(job.recipe.loss),
       inputShape,
       columns,
       outputs,

@@ -40,6 +40,7 @@ export {
   type ErrorCode,
 } from './error/errors.js';
 export { limits } from './error/limits.js';
+export type { ModuleConfig } from './extension/module-kind.js';
 export { cacheFolder, type Env } from './format/cache-folder.js';
 export {
   bucketOf,
@@ -119,7 +120,7 @@ export {
   type SoftLoss,
   type Tf,
 } from './loss/define-loss.js';
-export { lossOf, type LossName } from './loss/losses.js';
+export { lossOf, readsAs, type LossConfig, type LossName } from './loss/losses.js';
 export { inUnits, softmax, type Prediction, type TargetScale } from './loss/prediction.js';
 export { fitTemperature, type Calibration, type LabelledOutputs } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
@@ -142,7 +143,8 @@ export { dealDraws } from './order/sampling.js';
 export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, symmetricBeta, type RandomStream } from './random/random.js';
-export { parseRecipe } from './recipe/parse.js';
+export { openModules, withSources } from './recipe/open-modules.js';
+export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
 export {
   defineRecipe,
@@ -192,7 +194,7 @@ export {
   type TermDefinition,
   type TermTask,
 } from './term/define-term.js';
-export { termOf, type TermConfig } from './term/terms.js';
+export { optionsOf, termOf, type TermConfig } from './term/terms.js';
 export { foldsOf, type Fold, type FoldsConfig } from './tune/folds.js';
 export { gaussianProcess, type Vector, type Process, type Belief } from './tune/gaussian-process.js';
 export {

@@ -2,12 +2,28 @@
 
 // Recipes.
 export {
+  defineLoss,
   defineRecipe,
+  defineTerm,
   parseRecipe,
   recipeJsonSchema,
   runJsonSchema,
+  type HardLoss,
+  type LabelKind,
+  type LayerShapes,
+  type Loss,
+  type LossDefinition,
+  type LossFacts,
+  type LossRow,
   type Recipe,
   type RecipeInput,
+  type Response,
+  type SoftLoss,
+  type Term,
+  type TermBatch,
+  type TermDefinition,
+  type TermTask,
+  type Tf,
 } from '@stillhouse/core';
 export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 

@@ -1,4 +1,5 @@
 // A recipe from a YAML, JSON or TypeScript file, or as an object, with some of its values changed.
+import { openRecipe } from '@stillhouse/coordinator';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,7 +74,7 @@ async function readFile(path: string): Promise<unknown> {
 
 /**
  * Reads and checks a recipe.
- * @throws StillhouseError RECIPE_NOT_FOUND, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_INVALID
+ * @throws StillhouseError RECIPE_NOT_FOUND, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_INVALID, EXTENSION_MODULE
  */
 export async function loadRecipe(source: RecipeSource, options: RecipeOptions = {}): Promise<LoadedRecipe> {
   const isFile = typeof source === 'string';
@@ -88,5 +89,5 @@ export async function loadRecipe(source: RecipeSource, options: RecipeOptions = 
     input,
   );
   const folder = options.recipeFolder ?? (isFile ? dirname(resolve(source)) : process.cwd());
-  return { recipe: parseRecipe(changed), folder };
+  return { recipe: await openRecipe(parseRecipe(changed), folder), folder };
 }

@@ -48,6 +48,9 @@ export const errorKinds = {
   MODEL_LAYER: input(
     'Name a layer that the model has; layers of a short list are named by kind and number, such as dense_2.',
   ),
+  EXTENSION_MODULE: input(
+    'Fix the module: its export is a function of { options } that returns a definition; see docs/extending.md.',
+  ),
   MODEL_MODULE: input('Fix the module: it must export a function that returns a tf.LayersModel.'),
   TUNE_FOLDS: input('Lower distill.tune.folds, or give the small set more rows.'),
   TUNE_FAILED: training('Narrow the ranges in distill.tune.values: every trial gave numbers that are not finite.'),

@@ -1,7 +1,7 @@
 // What every process of a run knows: the recipe, the shape of the data, and the phases that follow from them.
 import { hashName, hashWords } from '../random/random.js';
 import type { FittedColumn } from '../format/columns.js';
-import type { LossName } from '../loss/losses.js';
+import type { LossConfig } from '../loss/losses.js';
 import type { TargetScale } from '../loss/prediction.js';
 import { invariant } from '../error/errors.js';
 import {
@@ -111,7 +111,7 @@ export function phasesOf(recipe: Recipe): PhaseName[] {
 export interface Phase {
   readonly name: PhaseName;
   readonly config: TrainingConfig;
-  readonly loss: LossName;
+  readonly loss: LossConfig;
   /** Only of the student that has a teacher. */
   readonly distill: DistillConfig | undefined;
   readonly schedule: Schedule;

@@ -1,7 +1,7 @@
 // What a recipe needs beyond its schema: parts of it that do not go together.
-import { lossOf } from '../loss/losses.js';
+import { knownLossOf, lossOf } from '../loss/losses.js';
 import { metricsOf } from '../metric/metrics.js';
-import { termOf } from '../term/terms.js';
+import { knownTermOf, optionsOf } from '../term/terms.js';
 import { isTrained, type Recipe } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
@@ -30,7 +30,7 @@ function checkData(recipe: Recipe, fail: Fail): void {
   if (sampling && !isMix(large) && sampling.classes === undefined && sampling.weights === undefined)
     fail('data.sampling draws by classes, by weights, or from a mix: give one of them');
   if (sampling?.classes !== undefined && lossOf(recipe.loss).labels === 'numbers')
-    fail(`data.sampling.classes is given, and ${recipe.loss} has no classes`);
+    fail(`data.sampling.classes is given, and ${lossOf(recipe.loss).name} has no classes`);
   const mixed = Object.entries({ small, pool, test }).find(([, source]) => source && isMix(source));
   if (mixed) fail(`data.${mixed[0]} is a mix: only the large set can be one`);
   if (split?.by !== undefined && tables.length === 0) fail('data.split.by names a column, and no set is a table');
@@ -45,21 +45,22 @@ function checkData(recipe: Recipe, fail: Fail): void {
 }
 
 /** What the distill section needs. */
-function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
+function checkDistill({ distill, loss: config, student }: Recipe, fail: Fail): void {
   if (!distill) return;
   if (!student) return fail('student is missing: distill needs one');
-  const { labels } = lossOf(loss);
+  const loss = lossOf(config);
+  const { labels } = loss;
   const rows = student.batch * distill.transfer.reduce((sum, each) => sum + each.rows, 1);
   distill.terms.forEach((term, i) => {
-    const refusal = termOf(term).refusal?.(term, { loss: lossOf(loss), rows, epochs: student.epochs });
+    const refusal = knownTermOf(term)?.refusal?.(optionsOf(term), { loss, rows, epochs: student.epochs });
     if (refusal !== undefined) fail(`distill.terms[${i}]${refusal}`);
   });
   const { calibrate, copy, correctBiases, rejectBeyond, terms, transfer } = distill;
   if (rejectBeyond !== undefined && labels !== 'numbers')
-    fail(`distill.rejectBeyond is for regression, and the loss is ${loss}`);
-  if (calibrate && labels === 'numbers') fail(`distill.calibrate divides logits, and ${loss} has none`);
+    fail(`distill.rejectBeyond is for regression, and the loss is ${loss.name}`);
+  if (calibrate && labels === 'numbers') fail(`distill.calibrate divides logits, and ${loss.name} has none`);
   if (correctBiases && labels !== 'class')
-    fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${loss}`);
+    fail(`distill.correctBiases is for classes that exclude each other, and the loss is ${loss.name}`);
   if (terms.length > 0 && terms.every(({ weight }) => weight === 0))
     fail('distill.terms have no weight: the student would learn nothing from its teacher');
   if (terms.length > 0) return;
@@ -77,17 +78,18 @@ function checkDistill({ distill, loss, student }: Recipe, fail: Fail): void {
 
 /** What the teacher and student sections need. */
 function checkModels(recipe: Recipe, fail: Fail): void {
-  const { loss, student, teacher } = recipe;
-  const { labels } = lossOf(loss);
-  const known = metricsOf(lossOf(loss));
+  const { student, teacher } = recipe;
+  const loss = lossOf(recipe.loss);
+  const { labels } = loss;
+  const known = metricsOf(loss);
   if (student && !recipe.data.small) fail('data.small is missing: the student is trained on it');
   if (!isTrained(teacher)) {
     if (!student) fail('student is missing: a teacher that is there already has nobody to teach');
     if (teacher.outputs === 'probabilities' && labels === 'numbers')
-      fail(`teacher.outputs is probabilities, and ${loss} has none`);
+      fail(`teacher.outputs is probabilities, and ${loss.name} has none`);
   } else {
     if (teacher.temperature !== 1 && labels === 'numbers')
-      fail(`teacher.temperature is ${teacher.temperature}: it divides logits, and ${loss} has none`);
+      fail(`teacher.temperature is ${teacher.temperature}: it divides logits, and ${loss.name} has none`);
     if (teacher.batch < recipe.ranks)
       fail(`teacher.batch is ${teacher.batch}, less than ranks (${recipe.ranks}): some rank would never have a row`);
   }
@@ -100,7 +102,7 @@ function checkModels(recipe: Recipe, fail: Fail): void {
     if (earlyStopping && validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
     if (earlyStopping && !known.includes(earlyStopping.metric))
       fail(
-        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss} does not have; it has ${known.join(', ')}`,
+        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss.name} does not have; it has ${known.join(', ')}`,
       );
     if (!prune) continue;
     if (prune.to < prune.from) fail(`${name}.prune.to is ${prune.to}, before prune.from (${prune.from})`);
@@ -116,15 +118,20 @@ function checkModels(recipe: Recipe, fail: Fail): void {
 }
 
 /** What classes and metrics need of the loss. */
-function checkLoss({ data, loss, metrics }: Recipe, fail: Fail): void {
+function checkLoss({ data, loss: config, metrics }: Recipe, fail: Fail): void {
   const classed = Object.entries(data).find(([, source]) => source && 'classes' in source && source.classes);
-  const known = metricsOf(lossOf(loss));
-  if (classed && lossOf(loss).labels === 'numbers') fail(`data.${classed[0]}.classes is given, and ${loss} has none`);
+  const loss = lossOf(config);
+  const known = metricsOf(loss);
+  if (classed && loss.labels === 'numbers') fail(`data.${classed[0]}.classes is given, and ${loss.name} has none`);
   const wrong = metrics?.find((name) => !known.includes(name));
-  if (wrong) fail(`metrics names ${wrong}, which ${loss} does not have; it has ${known.join(', ')}`);
+  if (wrong) fail(`metrics names ${wrong}, which ${loss.name} does not have; it has ${known.join(', ')}`);
 }
 
-/** @param fail throws; is given the first part that does not fit */
+/**
+ * What needs to know a loss or term that is a module's waits until it is open.
+ * @param fail throws; is given the first part that does not fit
+ */
 export function checkRecipe(recipe: Recipe, fail: Fail): void {
+  if (!knownLossOf(recipe.loss)) return;
   for (const check of [checkData, checkDistill, checkModels, checkLoss]) check(recipe, fail);
 }

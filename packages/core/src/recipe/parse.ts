@@ -90,6 +90,16 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
 }
 
 /**
+ * Checks what parts of a recipe need of each other; once more when its modules are open.
+ * @throws StillhouseError RECIPE_INVALID
+ */
+export function refuseRecipe(recipe: Recipe): void {
+  checkRecipe(recipe, (message) => {
+    throw new StillhouseError('RECIPE_INVALID', message);
+  });
+}
+
+/**
  * Validates a recipe and fills in its defaults.
  * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
  */
@@ -102,8 +112,6 @@ export function parseRecipe(input: unknown): Recipe {
     throw describe(first, input);
   }
   const recipe = result.data;
-  checkRecipe(recipe, (message) => {
-    throw new StillhouseError('RECIPE_INVALID', message);
-  });
+  refuseRecipe(recipe);
   return recipe.student && !recipe.distill ? { ...recipe, distill: distillSchema.parse({}) } : recipe;
 }

@@ -1,6 +1,7 @@
 // The recipe: what a user writes. One zod schema gives the types, the validation and the published JSON Schema.
 import { z } from 'zod';
 import { limits } from '../error/limits.js';
+import { moduleFields } from '../extension/module-fields.js';
 import { lossNames } from '../loss/losses.js';
 import { metricNames } from '../metric/names.js';
 import { termOf, termSchema } from '../term/terms.js';
@@ -437,10 +438,17 @@ export const recipeSchema = z.strictObject({
     ),
   data,
   loss: z
-    .enum(lossNames)
-    .describe(
-      'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.',
-    ),
+    .union([
+      z
+        .enum(lossNames)
+        .describe(
+          'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.',
+        ),
+      z
+        .strictObject(moduleFields)
+        .describe('A loss that a JavaScript module defines; docs/extending.md has an example.'),
+    ])
+    .describe('What models minimise.'),
   metrics: z
     .array(z.enum(metricNames))
     .optional()

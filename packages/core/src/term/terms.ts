@@ -1,8 +1,10 @@
 // The built-in terms by their names. Adding one: its file, a line here, its row in docs/distillation.md.
 import { z } from 'zod';
 import { attention } from './attention.js';
+import { moduleFields } from '../extension/module-fields.js';
 import { bounded } from './bounded.js';
-import type { Term } from './define-term.js';
+import { ModuleKind } from '../extension/module-kind.js';
+import { defineTerm, layerPair, termCommon, type Term } from './define-term.js';
 import { dkd } from './dkd.js';
 import { hint } from './hint.js';
 import { kd } from './kd.js';
@@ -15,11 +17,24 @@ const terms = { kd, logits, dkd, bounded, hint, attention, rkd, pkt, similarity 
 
 type Schema = (typeof terms)[keyof typeof terms]['schema'];
 
+const builtIn = z.discriminatedUnion('name', Object.values(terms).map(({ schema }) => schema) as [Schema, ...Schema[]]);
+const fromModule = z
+  .strictObject({ ...moduleFields, ...termCommon, ...layerPair })
+  .describe('A term that a JavaScript module defines; docs/extending.md has an example.');
+
 /** A term as the recipe has it. */
-export const termSchema = z.discriminatedUnion(
-  'name',
-  Object.values(terms).map(({ schema }) => schema) as [Schema, ...Schema[]],
-);
+export const termSchema = z.union([builtIn, fromModule]);
 export type TermConfig = z.output<typeof termSchema>;
 
-export const termOf = ({ name }: TermConfig): Term<TermConfig> => terms[name];
+export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm);
+
+/** As `termOf`; undefined for a module that is not open yet. */
+export const knownTermOf = (config: TermConfig): Term<unknown> | undefined =>
+  'module' in config ? termModules.find(config) : terms[config.name];
+
+/** A term of a recipe, whose module is open where it has one (`openModules`). */
+export const termOf = (config: TermConfig): Term<unknown> =>
+  'module' in config ? termModules.of(config) : terms[config.name];
+
+/** What a term's methods get as options. */
+export const optionsOf = (config: TermConfig): unknown => ('module' in config ? config.options : config);

@@ -1,7 +1,7 @@
 // What a student minimises: the mean over rows of (hard + P·soft)/(1 + P), the soft term a weighted sum of terms.
 // Rows of transfer sets have only the soft term, because only the teacher knows their labels.
 import * as tf from '@tensorflow/tfjs';
-import { termOf, type DistillConfig } from '@stillhouse/core';
+import { optionsOf, termOf, type DistillConfig } from '@stillhouse/core';
 import {
   labelsOf,
   type BatchPart,
@@ -40,7 +40,7 @@ export function weightsAt(config: DistillConfig, epoch: number, epochs: number):
   const { terms } = config;
   const { alpha, beta } = valuesAt(config, epoch, epochs);
   const pressure = 1 / (1 + Math.exp(-alpha));
-  const firstEpochs = terms.map((term) => termOf(term).firstEpochs?.(term) ?? 0);
+  const firstEpochs = terms.map((term) => termOf(term).firstEpochs?.(optionsOf(term)) ?? 0);
   const isFirst = epoch < Math.max(0, ...firstEpochs);
   const weights = terms.map((term, i) => {
     const own = firstEpochs[i]!;
@@ -105,14 +105,14 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
     const [temperature, ...termWeights] = [now.temperature, ...now.terms].map((value) => tf.scalar(value));
 
     const weighted = (
-      { config: options, term, layers, learned }: OpenTerm,
+      { config, term, layers, learned }: OpenTerm,
       i: number,
       { outputs, features }: ReturnType<typeof forward>,
     ): tf.Tensor => {
       const value = term.loss({
         tf,
         loss,
-        options,
+        options: optionsOf(config),
         shapes: layers && { student: layers.student.shape, teacher: layers.teacher.shape },
         learned,
         student: { outputs, feature: layers && features.get(layers.student.name) },

@@ -1,6 +1,6 @@
 // A term of the recipe as a phase learns by it: the layers that it compares, and what it learns along with the student.
 import * as tf from '@tensorflow/tfjs';
-import { hashWords, StillhouseError, termOf, type Loss, type Term, type TermConfig } from '@stillhouse/core';
+import { hashWords, optionsOf, StillhouseError, termOf, type Loss, type Term, type TermConfig } from '@stillhouse/core';
 import { withSeededRandom } from '../backend/seeded-random.js';
 import { layerOf, type NamedLayer } from '../model/layers.js';
 import type { Teacher } from './teacher/teacher.js';
@@ -22,7 +22,7 @@ interface Layers {
 
 export interface OpenTerm {
   readonly config: TermConfig;
-  readonly term: Term<TermConfig>;
+  readonly term: Term<unknown>;
   /** What it compares, if it compares layers. */
   readonly layers: Layers | undefined;
   /** A layer that is trained along with the student, and ends with training. */
@@ -45,11 +45,12 @@ export function openTerm(config: TermConfig, index: number, { student, teacher, 
   refuseUnfit(term, layers, where);
   const shapes = { student: layers.student.shape, teacher: layers.teacher.shape };
   const learned =
-    term.learns && withSeededRandom([hashWords(seed, index)], () => term.learns!({ tf, shapes, options: config }));
+    term.learns &&
+    withSeededRandom([hashWords(seed, index)], () => term.learns!({ tf, shapes, options: optionsOf(config) }));
   return { config, term, layers, learned };
 }
 
-function refuseUnfit({ needs }: Term<TermConfig>, { student, teacher }: Layers, where: string): void {
+function refuseUnfit({ needs }: Term<unknown>, { student, teacher }: Layers, where: string): void {
   if (!needs || needs.fits({ student: student.shape, teacher: teacher.shape })) return;
   throw new StillhouseError(
     'MODEL_LAYER',

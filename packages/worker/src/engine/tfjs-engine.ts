@@ -4,6 +4,7 @@ import {
   bytesOf,
   invariant,
   learnsFromOutputs,
+  openModules,
   lossOf,
   phaseOf,
   StillhouseError,
@@ -274,6 +275,7 @@ class TfjsEngine implements Engine {
 /** @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, MODEL_… */
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, yieldToEvents) => {
+    await openModules(job.recipe);
     const backend = await openBackend(backendName, {
       threads: job.recipe.threads,
       probe: () => probe(job, fetchBlock),

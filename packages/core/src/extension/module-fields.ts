@@ -1,0 +1,14 @@
+// The fields of a recipe that name a module.
+import { z } from 'zod';
+
+export const moduleFields = {
+  module: z
+    .string()
+    .min(1)
+    .describe(
+      'Path of a JavaScript module that stands alone: it imports nothing, and exports a function of { options }.',
+    ),
+  export: z.string().min(1).default('default'),
+  options: z.record(z.string(), z.unknown()).default({}).describe('What the function is given.'),
+  source: z.string().optional().describe('Its text, which a run reads when it starts; it is part of run.json.'),
+};

@@ -1,0 +1,55 @@
+// The loss and the term of docs/extending.md, as they are printed there: they train to equal hashes on any number of workers.
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { root, Scratch } from './cli.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clean());
+
+const text = readFileSync(join(root, 'docs/extending.md'), 'utf8');
+const printed = (name: string): string => new RegExp(`\`\`\`js\n(// ${name}\n[^]*?)\`\`\``).exec(text)![1]!;
+const recipe = /```yaml\n(name: quantile\n[^]*?)```/.exec(text)![1]!;
+
+beforeAll(() => {
+  scratch.write('pinball.mjs', printed('pinball.mjs'));
+  scratch.write('cosine.mjs', printed('cosine.mjs'));
+  scratch.write('recipe.yaml', recipe);
+});
+
+const train = (args: readonly string[]) => scratch.train(scratch.path('recipe.yaml'), ['--backend', 'cpu', ...args]);
+const hashesOf = ({ record }: Awaited<ReturnType<typeof train>>): unknown[] => [
+  record.teacher!.weightsSha256,
+  record.student!.weightsSha256,
+];
+
+test('they train to equal hashes on one worker and on three, and their options count', async () => {
+  const [one, three] = [await train(['--workers', '1']), await train(['--workers', '3'])];
+  expect(hashesOf(three)).toEqual(hashesOf(one));
+  const withoutTerm = await train(['--set', 'distill.terms=[{ name: kd }]']);
+  expect(withoutTerm.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
+  expect(withoutTerm.record.student!.weightsSha256).not.toBe(one.record.student!.weightsSha256);
+  const median = await train(['--set', 'loss.options.quantile=0.5']);
+  expect(median.record.teacher!.weightsSha256).not.toBe(one.record.teacher!.weightsSha256);
+
+  rmSync(scratch.path('pinball.mjs'));
+  const { code, stdout } = await scratch.run(['evaluate', one.folder, '--json']);
+  expect(code).toBe(0);
+  expect((JSON.parse(stdout) as { teacher: { loss: number } }).teacher.loss).toBeCloseTo(
+    one.record.teacher!.test!.loss!,
+    6,
+  );
+  scratch.write('pinball.mjs', printed('pinball.mjs'));
+}, 300_000);
+
+test.each([
+  ["export default () => ({ name: 'x', labels: 'numbers' });", 'row is not a function'],
+  ['export default () => 1;', 'it returned no definition'],
+  ['export const loss = 1;', 'it is not a function'],
+])('a module that is no loss is refused by name: %s', async (source, why) => {
+  scratch.write('broken.mjs', source);
+  const { code, stderr } = await scratch.run(['run', scratch.path('recipe.yaml'), '--set', 'loss.module=broken.mjs']);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`the loss in broken.mjs, export default: ${why}`);
+  expect(stderr).toContain('EXTENSION_MODULE');
+});
