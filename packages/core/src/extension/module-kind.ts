@@ -1,6 +1,6 @@
 // Definitions that come from modules of a recipe, such as a loss: evaluated once per process and remembered by what they
 // follow from, their source text and options. A definition is asked for by its place in the recipe, as a built-in one is.
-import { invariant, StillhouseError } from '../error/errors.js';
+import { invariant, messageOf, StillhouseError } from '../error/errors.js';
 
 /** A module in a recipe. */
 export interface ModuleConfig {
@@ -11,8 +11,6 @@ export interface ModuleConfig {
   /** The module's text; in the recipe of a job, and so of a run folder, which follows from nothing else. */
   readonly source?: string | undefined;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0];
 
 /** What a module exports, called with its options. */
 async function evaluate(config: ModuleConfig): Promise<unknown> {

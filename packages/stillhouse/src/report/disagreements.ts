@@ -1,5 +1,5 @@
 // The rows on which teacher and student differ most, with the outputs of both.
-import { inUnits, lossOf, predictionOf, softmax, type Recipe } from '@stillhouse/core';
+import { inUnits, lossOf, predictionOf, readsAs, softmax, type Recipe } from '@stillhouse/core';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
 import { grouped } from '../tables.js';
@@ -22,7 +22,12 @@ function differenceOf(
 function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: JudgedRows['dataset']): string {
   if (lossOf(loss).labels === 'binary')
     return outputs.map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
-  const { values, deviations, class: named, probabilities } = predictionOf(outputs, { loss, classes, targets });
+  const {
+    values,
+    deviations,
+    class: named,
+    probabilities,
+  } = predictionOf(outputs, { loss: readsAs(loss), classes, targets });
   if (values)
     return values
       .map((value, k) => `${value.toPrecision(4)}${deviations ? ` ± ${deviations[k].toPrecision(2)}` : ''}`)
