@@ -14,6 +14,8 @@ const checks = {
   'types of the tests': ['typescript/bin/tsc', '-p', 'test'],
   prettier: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
   'rooms and circles': ['dependency-cruiser/bin/dependency-cruise.mjs', ...sources],
+  'what nobody uses': ['knip/bin/knip.js'],
+  packages: ['../scripts/check-packages.mjs'],
 };
 
 function run(file, args) {

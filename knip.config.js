@@ -1,0 +1,20 @@
+// What nobody uses: files, exports and dependencies. What is listed here is used in a way that knip cannot see.
+export default {
+  ignoreExportsUsedInFile: true,
+  // Programs of the machine.
+  ignoreBinaries: ['timedatectl', 'unshare', 'mount', 'umount', 'ip', 'script'],
+  workspaces: {
+    '.': {
+      entry: ['scripts/*.mjs', 'bench/*.mjs', 'bench/*/*.mjs', 'examples/**/*.mjs'],
+      // Started by scripts/lint.mjs and scripts/check-packages.mjs.
+      ignoreDependencies: ['@arethetypeswrong/cli', 'dependency-cruiser', 'prettier', 'publint'],
+    },
+    'packages/*': {},
+    // AssemblyScript, which its own compiler reads.
+    'packages/worker': { ignore: ['assembly/kernels.ts'] },
+    // Lent to TensorFlow's packages, which are installed without their own.
+    'packages/native': { ignoreDependencies: ['google-protobuf'] },
+    // Built before the tests, which start or serve them as files.
+    test: { ignoreDependencies: ['stillhouse', '@stillhouse/student'] },
+  },
+};
