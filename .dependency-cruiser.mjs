@@ -1,5 +1,5 @@
-// The rooms of each package: a room imports rooms of the floors below it, and nothing imports in a circle (docs/architecture.md).
-// From the ground floor up; rooms of one floor don't know each other.
+// The rooms of each package: a room imports rooms of the floors below it, and nothing imports in a circle
+// (docs/architecture.md). From the ground floor up; rooms of one floor don't know each other.
 const floors = {
   core: [
     ['error'],

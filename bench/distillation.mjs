@@ -80,7 +80,8 @@ for (const [variant, settings] of Object.entries(variants).filter(
     );
   }
   rows.push(
-    `| ${variant} | ${shown(columns.teacher)} | ${shown(columns.baseline)} | ${shown(columns.student)} | ${wins} of ${values.seeds} |`,
+    `| ${variant} | ${shown(columns.teacher)} | ${shown(columns.baseline)} | ${shown(columns.student)} | ` +
+      `${wins} of ${values.seeds} |`,
   );
 }
 console.log(`${name}: ${example.measure}, mean ± standard deviation over ${values.seeds} seeds\n`);

@@ -1,7 +1,7 @@
-// A table of 20 columns in Parquet, prepared and trained on by two workers: rows per second, peak memory of each process,
-// time that steps wait for rows; and the same files through PyTorch's DataLoader (pyarrow) and tf.data, interleaved.
-//   npm run bench -- large [--rows 20000000] [--rounds 3] [--backend tensorflow] [--keep FOLDER]
-// Peers run where .venv has torch, tensorflow and pyarrow.
+// A table of 20 columns in Parquet, prepared and trained on by two workers: rows per second, peak memory of each
+// process, time that steps wait for rows; and the same files through PyTorch's DataLoader (pyarrow) and tf.data,
+// interleaved. npm run bench -- large [--rows 20000000] [--rounds 3] [--backend tensorflow] [--keep FOLDER] Peers run
+// where .venv has torch, tensorflow and pyarrow.
 import {
   existsSync,
   mkdirSync,
@@ -49,7 +49,8 @@ async function generate(name, rows) {
   for (const [part, file] of files.entries()) {
     const [first, end] = [part, part + 1].map((n) => Math.floor((rows * n) / files.length));
     await connection.run(
-      `COPY (SELECT *, (sin(3 * f0 * f1) + (f2 - 0.5) * (f3 - 0.5) + 0.3 * f4)::FLOAT AS y FROM (SELECT ${columns} FROM range(${first}, ${end}) t(i))) TO '${file}' (FORMAT parquet, ROW_GROUP_SIZE 122880)`,
+      'COPY (SELECT *, (sin(3 * f0 * f1) + (f2 - 0.5) * (f3 - 0.5) + 0.3 * f4)::FLOAT AS y FROM (SELECT ' +
+        `${columns} FROM range(${first}, ${end}) t(i))) TO '${file}' (FORMAT parquet, ROW_GROUP_SIZE 122880)`,
     );
   }
   return files;
@@ -170,15 +171,21 @@ for (const [name, rows, rounds] of [
 ])
   results.push(await measure(name, rows, rounds));
 console.log(
-  `20 columns of Parquet, MLP 20-64-1, batch 8192, 4 ranks on 2 workers, ${values.backend}; a worker on 10,000 rows has ${megabytes(idle)}\n`,
+  `20 columns of Parquet, MLP 20-64-1, batch 8192, 4 ranks on 2 workers, ${values.backend}; a worker on 10,000 ` +
+    `rows has ${megabytes(idle)}\n`,
 );
 console.log(
-  '| rows | Parquet | prepared, rows/s | peak of preparing | epoch, rows/s | peak of the coordinator | peak of a worker beyond that | data wait |\n| --- | --- | --- | --- | --- | --- | --- | --- |',
+  '| rows | Parquet | prepared, rows/s | peak of preparing | epoch, rows/s | peak of the coordinator | peak of ' +
+    'a worker beyond that | data wait |\n| --- | --- | --- | --- | --- | --- | --- | --- |',
 );
 for (const { rows, bytes, prepared, runs } of results) {
   const of = (value) => median(runs.map(value));
   console.log(
-    `| ${shown(rows)} | ${megabytes(bytes)} | ${shown(rows / prepared.seconds)} | ${megabytes(Math.max(...Object.values(prepared.peaks)))} | ${shown(of(({ record }) => record.teacher.samplesPerSecond))} | ${megabytes(of(({ peaks }) => peaks.coordinator))} | ${megabytes(of(({ peaks }) => peaks.worker) - idle)} | ${(100 * of(({ record }) => record.teacher.dataWait.share)).toFixed(1)} % |`,
+    `| ${shown(rows)} | ${megabytes(bytes)} | ${shown(rows / prepared.seconds)} | ` +
+      `${megabytes(Math.max(...Object.values(prepared.peaks)))} | ` +
+      `${shown(of(({ record }) => record.teacher.samplesPerSecond))} | ` +
+      `${megabytes(of(({ peaks }) => peaks.coordinator))} | ${megabytes(of(({ peaks }) => peaks.worker) - idle)} ` +
+      `| ${(100 * of(({ record }) => record.teacher.dataWait.share)).toFixed(1)} % |`,
   );
 }
 const { runs, peers } = results.at(-1);
@@ -189,7 +196,8 @@ for (const [peer, measured] of Object.entries(peers).filter(([, list]) => list.l
     Math.max(...measured.filter((each) => each.round === round).map(({ rate }) => rate)),
   );
   console.log(
-    `\n${peer}: ${shown(median(best))} rows/s into the step; Stillhouse ${shown(median(own))}, ${median(own.map((rate, i) => rate / best[i])).toFixed(2)} times that (median of ${own.length} rounds)`,
+    `\n${peer}: ${shown(median(best))} rows/s into the step; Stillhouse ${shown(median(own))}, ` +
+      `${median(own.map((rate, i) => rate / best[i])).toFixed(2)} times that (median of ${own.length} rounds)`,
   );
 }
 if (!values.keep) rmSync(folder, { recursive: true });

@@ -1,6 +1,6 @@
-// The same distillation by Stillhouse and by a plain PyTorch loop, one after the other in each round: accuracy and rows per second.
-//   npm run bench -- lenet [--seeds 3] [--epochs 300] [--data FOLDER]
-// Needs the tensorflow engine, PyTorch in .venv (python3 -m venv .venv && .venv/bin/pip install torch numpy), and the data.
+// The same distillation by Stillhouse and by a plain PyTorch loop, one after the other in each round: accuracy and rows
+// per second. npm run bench -- lenet [--seeds 3] [--epochs 300] [--data FOLDER] Needs the tensorflow engine, PyTorch in
+// .venv (python3 -m venv .venv && .venv/bin/pip install torch numpy), and the data.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,17 +96,20 @@ try {
     );
   }
   console.log(
-    `LeNet-5 on 2,000 images of Fashion-MNIST, T = ${temperature}, α = ${alpha}, ${values.epochs} epochs, batch 64, one thread, ${values.seeds} seeds\n`,
+    `LeNet-5 on 2,000 images of Fashion-MNIST, T = ${temperature}, α = ${alpha}, ${values.epochs} epochs, ` +
+      `batch 64, one thread, ${values.seeds} seeds\n`,
   );
   console.log(
-    '| | accuracy, mean ± standard deviation | rows/s, median | Stillhouse, times that, median of rounds |\n| --- | --- | --- | --- |',
+    '| | accuracy, mean ± standard deviation | rows/s, median | Stillhouse, times that, median of rounds |\n| ' +
+      '--- | --- | --- | --- |',
   );
   for (const [name, all] of Object.entries(results)) {
     const ratio =
       name === 'Stillhouse' ? '' : median(all.map(({ rows }, i) => results.Stillhouse[i].rows / rows)).toFixed(2);
     const accuracies = all.map(({ accuracy }) => 100 * accuracy);
     console.log(
-      `| ${name} | ${mean(accuracies).toFixed(2)} ± ${deviation(accuracies).toFixed(2)} % | ${Math.round(median(all.map(({ rows }) => rows))).toLocaleString('en-US')} | ${ratio} |`,
+      `| ${name} | ${mean(accuracies).toFixed(2)} ± ${deviation(accuracies).toFixed(2)} % | ` +
+        `${Math.round(median(all.map(({ rows }) => rows))).toLocaleString('en-US')} | ${ratio} |`,
     );
   }
 } finally {

@@ -59,7 +59,8 @@ for (const name of values.models.split(',')) {
   const kernels = await kernelTimes(eager);
   const sum = kernels.reduce((total, [, ms]) => total + ms, 0);
   console.log(
-    `\n${spec.title}: a recorded step takes ${whole.toFixed(1)} ms, an eager one ${eagerWhole.toFixed(1)} ms, of which its kernels ${sum.toFixed(1)} ms:\n`,
+    `\n${spec.title}: a recorded step takes ${whole.toFixed(1)} ms, an eager one ${eagerWhole.toFixed(1)} ms, ` +
+      `of which its kernels ${sum.toFixed(1)} ms:\n`,
   );
   console.log('| kernel | ms |\n| --- | --- |');
   for (const [op, ms] of kernels.filter(([, time]) => time > sum / 200)) console.log(`| ${op} | ${ms.toFixed(1)} |`);

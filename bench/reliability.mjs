@@ -137,7 +137,8 @@ async function kill() {
       cluster.stop();
     }
     console.log(
-      `a worker of two is ${what}: ${median(times)} ms to the next step that is done (median of ${rounds}; ${times.join(', ')})`,
+      `a worker of two is ${what}: ${median(times)} ms to the next step that is done (median of ${rounds}; ` +
+        `${times.join(', ')})`,
     );
   }
 }
@@ -164,7 +165,8 @@ async function heal() {
       cluster.stop();
     }
     console.log(
-      `a worker joins, ${(bytes / 1e6).toFixed(1)} MB of state: training rests for ${median(times)} ms, ${Math.round(median(times) / (bytes / 1e8))} ms per 100 MB (median of ${rounds}; ${times.join(', ')})`,
+      `a worker joins, ${(bytes / 1e6).toFixed(1)} MB of state: training rests for ${median(times)} ms, ` +
+        `${Math.round(median(times) / (bytes / 1e8))} ms per 100 MB (median of ${rounds}; ${times.join(', ')})`,
     );
   }
 }
@@ -182,7 +184,9 @@ async function away() {
   const after = await cluster.until(({ type, step }) => type === 'progress' && step > before.step, Date.now() - 1000);
   const paused = cluster.events().some(({ type, at }) => type === 'pausing' && Date.parse(at) > Date.parse(before.at));
   console.log(
-    `the coordinator is away for ${((Date.parse(after.at) - Date.parse(before.at)) / 1000).toFixed(1)} s: ${after.step - before.step} steps were taken meanwhile; its successor ${paused ? 'made a new generation' : 'disturbed nobody'}`,
+    `the coordinator is away for ${((Date.parse(after.at) - Date.parse(before.at)) / 1000).toFixed(1)} s: ` +
+      `${after.step - before.step} steps were taken meanwhile; its successor ` +
+      `${paused ? 'made a new generation' : 'disturbed nobody'}`,
   );
   cluster.stop();
 }
@@ -231,7 +235,13 @@ async function checkpoint() {
     const copies = measured.flatMap((each) => each.copies).sort((a, b) => a - b);
     const [half, most] = [0.5, 0.9].map((share) => copies[Math.floor(copies.length * share)]);
     console.log(
-      `a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, nine in ten under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`,
+      `a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ` +
+        `${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps ` +
+        `the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one ` +
+        `step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, nine in ten ` +
+        `under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a ` +
+        `checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ` +
+        `${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`,
     );
   }
 }
@@ -299,7 +309,9 @@ async function order() {
   // Eight ranks' passes on two workers, and the sums of both.
   const whole = 8 * stepMs;
   console.log(
-    `sums of 8 ranks of 2.4 M weights on two workers: ${treeMs.toFixed(1)} ms in the tree, ${arrivalMs.toFixed(1)} ms in order of arrival; with the ranks' passes (${stepMs.toFixed(1)} ms each) the tree costs ${((100 * (treeMs - arrivalMs)) / (whole + arrivalMs)).toFixed(1)} % of a step`,
+    `sums of 8 ranks of 2.4 M weights on two workers: ${treeMs.toFixed(1)} ms in the tree, ` +
+      `${arrivalMs.toFixed(1)} ms in order of arrival; with the ranks' passes (${stepMs.toFixed(1)} ms each) the ` +
+      `tree costs ${((100 * (treeMs - arrivalMs)) / (whole + arrivalMs)).toFixed(1)} % of a step`,
   );
 }
 

@@ -83,7 +83,8 @@ for (const model of values.models.split(',')) {
   for (let round = 0; round < Number(values.rounds); round++) for (const contestant of field) await contestant.round();
   const best = median(field[0].rounds);
   console.log(
-    `\n${models[model].title}: milliseconds a step, median of ${values.rounds} interleaved rounds; ratio to the recorded step\n`,
+    `\n${models[model].title}: milliseconds a step, median of ${values.rounds} interleaved rounds; ratio to ` +
+      'the recorded step\n',
   );
   console.log('| | ms | ratio |\n| --- | --- | --- |');
   for (const { name, rounds, child } of field) {

@@ -1,6 +1,6 @@
-// Temperatures that are fixed, change, or are learnt, in a plain PyTorch loop of examples/mnist: what is worth building in.
-//   npm run bench -- temperature [--seeds 5] [--data FOLDER]
-// Needs PyTorch in .venv (python3 -m venv .venv && .venv/bin/pip install torch numpy), and the data.
+// Temperatures that are fixed, change, or are learnt, in a plain PyTorch loop of examples/mnist: what is worth building
+// in. npm run bench -- temperature [--seeds 5] [--data FOLDER] Needs PyTorch in .venv (python3 -m venv .venv &&
+// .venv/bin/pip install torch numpy), and the data.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -32,7 +32,8 @@ console.log(
   `Friedman, MLP 10-1024-1024-1, ${ranks} ranks of 256 rows: rows per second, median of ${values.rounds} rounds\n`,
 );
 console.log(
-  `| backend | ${counts.map((count) => `${count} ${count === 1 ? 'worker' : 'workers'}`).join(' | ')} |\n| --- |${' --- |'.repeat(counts.length)}`,
+  `| backend | ${counts.map((count) => `${count} ${count === 1 ? 'worker' : 'workers'}`).join(' | ')} |\n| --- ` +
+    `|${' --- |'.repeat(counts.length)}`,
 );
 for (const backend of values.backends.split(',')) {
   const rates = counts.map(() => []);
@@ -46,7 +47,9 @@ for (const backend of values.backends.split(',')) {
   }
   if (hashes.size !== 1) throw new Error(`${backend}: the weights differ between numbers of workers`);
   console.log(
-    `| ${backend} | ${rates.map((rate) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} |`,
+    `| ${backend} | ` +
+      `${rates.map((rate) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} ` +
+      '|',
   );
 }
 rmSync(out, { recursive: true });

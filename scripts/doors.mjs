@@ -1,5 +1,6 @@
-// Checks the doors of the packages: lists names that an index exports but nothing outside imports, and types that a public
-// declaration mentions but the index does not export. `node scripts/doors.mjs [--check]`: with --check the exit code tells.
+// Checks the doors of the packages: lists names that an index exports but nothing outside imports, and types that a
+// public declaration mentions but the index does not export. `node scripts/doors.mjs [--check]`: with --check the exit
+// code tells.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -64,7 +65,9 @@ function importedFrom(folder) {
   return used;
 }
 
-/** Types of the package's own that the declaration of a public symbol mentions; bodies of functions are not part of it. */
+/**
+ * Types of the package's own that the declaration of a public symbol mentions; bodies of functions are not part of it.
+ */
 function mentionedBy(symbol, folder) {
   const found = new Set();
   const visit = (node) => {

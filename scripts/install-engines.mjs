@@ -1,5 +1,5 @@
-// npm run setup:engines: what the tests of engines and of other frameworks' models need, into node_modules/.cache. Three
-// chains side by side, since they mostly wait for the network: the engines, other versions of Node, and Keras.
+// npm run setup:engines: what the tests of engines and of other frameworks' models need, into node_modules/.cache.
+// Three chains side by side, since they mostly wait for the network: the engines, other versions of Node, and Keras.
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

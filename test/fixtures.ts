@@ -10,7 +10,9 @@ import { hashName, randomStream } from '@stillhouse/core';
 const rowCount = 240;
 
 function npy(descr: string, shape: readonly number[], bytes: Uint8Array): Buffer {
-  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
+  const text =
+    `{'descr': '${descr}', 'fortran_order': False, 'shape': ` +
+    `(${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
   const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + '\n';
   const length = Buffer.alloc(2);
   length.writeUInt16LE(header.length);
@@ -83,14 +85,17 @@ export async function writeFixtures(folder: string): Promise<void> {
   put('houses.jsonl', priced.map((row) => `${JSON.stringify(row)}\n`).join(''));
   put(
     'houses.mjs',
-    `export default function* ({ folder }) {\n  for (let i = 0; i < ${rowCount}; i++) yield { a: i % 7, b: i % 3 ? 'odd' : 'even', from: folder.length, y: (i % 7) * 2 };\n}\nexport function* numbers() {\n  for (let i = 0; i < ${rowCount}; i++) yield { x: [i % 5, (i * 7) % 11], y: i % 5 };\n}\n`,
+    `export default function* ({ folder }) {\n  for (let i = 0; i < ${rowCount}; i++) yield { a: i % 7, b: i % ` +
+      `3 ? 'odd' : 'even', from: folder.length, y: (i % 7) * 2 };\n}\nexport function* numbers() {\n  for (let i ` +
+      `= 0; i < ${rowCount}; i++) yield { x: [i % 5, (i * 7) % 11], y: i % 5 };\n}\n`,
   );
   mkdirSync(join(folder, 'logs'), { recursive: true });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   for (const part of [0, 1])
     await connection.run(
-      `COPY (SELECT * FROM read_csv('${join(folder, 'houses.csv')}') WHERE id % 2 = ${part}) TO '${join(folder, `logs/part-${part}.parquet`)}' (FORMAT parquet)`,
+      `COPY (SELECT * FROM read_csv('${join(folder, 'houses.csv')}') WHERE id % 2 = ${part}) TO ` +
+        `'${join(folder, `logs/part-${part}.parquet`)}' (FORMAT parquet)`,
     );
   connection.closeSync();
   instance.closeSync();

@@ -1,5 +1,5 @@
-// The borehole function (Harper and Gupta 1983, in the form and with the ranges of Morris, Mitchell and Ylvisaker 1993):
-// cubic metres of water per year that flow from one aquifer to another through a hole drilled through both.
+// The borehole function (Harper and Gupta 1983, in the form and with the ranges of Morris, Mitchell and Ylvisaker
+// 1993): cubic metres of water per year that flow from one aquifer to another through a hole drilled through both.
 
 /** Least and greatest value of each input. */
 const ranges = {

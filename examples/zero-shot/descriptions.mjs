@@ -1,5 +1,5 @@
-// What the digits look like, in words; and rows of the digits that may be seen, labelled by their words, so that the others
-// can be recognised by nothing but their words.
+// What the digits look like, in words; and rows of the digits that may be seen, labelled by their words, so that the
+// others can be recognised by nothing but their words.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 

@@ -39,8 +39,9 @@ function fitsOf(model) {
 const best = (fits, digits) => digits.reduce((first, digit) => (fits[digit] > fits[first] ? digit : first));
 
 /**
- * A model takes nearly all for digits that it has learnt, so these get a handicap (Chao et al. 2016): the one with which a
- * fifth of all rows, as many as there are unseen ones among ten digits, is taken for those that it has not. No label is used.
+ * A model takes nearly all for digits that it has learnt, so these get a handicap (Chao et al. 2016): the one with
+ * which a fifth of all rows, as many as there are unseen ones among ten digits, is taken for those that it has not. No
+ * label is used.
  */
 function handicapOf(all) {
   const leads = all.map((fits) => fits[best(fits, seen)] - fits[best(fits, unseen)]).sort((a, b) => a - b);

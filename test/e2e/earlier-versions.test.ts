@@ -1,4 +1,5 @@
-// Run folders of version 0.1, which called the baseline "alone": in run.json, in the journal, and in the names of files.
+// Run folders of version 0.1, which called the baseline "alone": in run.json, in the journal, and in the names of
+// files.
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -384,7 +384,8 @@ afterAll(() => {
 });
 
 test.skipIf(!disk)(
-  'a full disk does not stop training; the user is told, and what waited is written once there is room (skipped where no disk can be mounted: run as root)',
+  'a full disk does not stop training; the user is told, and what waited is written once there is room ' +
+    '(skipped where no disk can be mounted: run as root)',
   async () => {
     const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5'], join(disk!, 'run'));
     await cluster.start(2);
@@ -400,7 +401,8 @@ test.skipIf(!disk)(
     await cluster.coordinator.told(
       /warning: (the journal|a checkpoint) could not be written, training continues: .*(ENOSPC|no space)/,
     );
-    // Lines may still fit into a page that their file has begun; a model does not, and training has come to its end by then.
+    // Lines may still fit into a page that their file has begun; a model does not, and training has come to its end by
+    // then.
     await cluster.coordinator.told(/warning: the model could not be written, training continues: .*(ENOSPC|no space)/);
     rmSync(filler);
     await cluster.coordinator.told(/warning: the model can be written again/);

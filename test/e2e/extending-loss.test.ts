@@ -1,4 +1,5 @@
-// The loss and the term of docs/extending.md, as they are printed there: they train to equal hashes on any number of workers.
+// The loss and the term of docs/extending.md, as they are printed there: they train to equal hashes on any number of
+// workers.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,8 +9,8 @@ const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
 const text = readFileSync(join(root, 'docs/extending.md'), 'utf8');
-const printed = (name: string): string => new RegExp(`\`\`\`js\n(// ${name}\n[^]*?)\`\`\``).exec(text)![1]!;
-const recipe = /```yaml\n(name: quantile\n[^]*?)```/.exec(text)![1]!;
+const printed = (name: string): string => new RegExp(`\`\`\`js\n(// ${name}\n[^]*?)\`\`\``).exec(text)![1];
+const recipe = /```yaml\n(name: quantile\n[^]*?)```/.exec(text)![1];
 
 beforeAll(() => {
   scratch.write('pinball.mjs', printed('pinball.mjs'));
@@ -36,7 +37,7 @@ test('they train to equal hashes on one worker and on three, and their options c
   const { code, stdout } = await scratch.run(['evaluate', one.folder, '--json']);
   expect(code).toBe(0);
   expect((JSON.parse(stdout) as { teacher: { loss: number } }).teacher.loss).toBeCloseTo(
-    one.record.teacher!.test!.loss!,
+    one.record.teacher!.test.loss!,
     6,
   );
   scratch.write('pinball.mjs', printed('pinball.mjs'));

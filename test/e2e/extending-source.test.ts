@@ -1,5 +1,5 @@
-// The source of docs/extending.md, as it is printed there: it trains to equal hashes on any number of workers, and passes the
-// contract of sources.
+// The source of docs/extending.md, as it is printed there: it trains to equal hashes on any number of workers, and
+// passes the contract of sources.
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -99,12 +99,13 @@ test('packed, installed into an empty folder, `npx stillhouse run` trains; no sc
   // And as a library.
   scratch.write(
     'project/api.mjs',
-    "import { run } from 'stillhouse';\nconst { record, folder } = await run('recipe.yaml', { workers: 1, out: 'api' });\nconsole.log(record.student.weightsSha256, folder);\n",
+    "import { run } from 'stillhouse';\nconst { record, folder } = await run('recipe.yaml', { workers: 1, out: " +
+      "'api' });\nconsole.log(record.student.weightsSha256, folder);\n",
   );
   expect(npm(process.execPath, ['api.mjs'], project)).toContain(hashes[0]);
 
-  // Its types, read as strictly as they can be: every function, and types by their names. TFJS's own types, which those of
-  // losses mention, do not compile so.
+  // Its types, read as strictly as they can be: every function, and types by their names. TFJS's own types, which those
+  // of losses mention, do not compile so.
   scratch.write('project/consumer.ts', consumer);
   const options = ['--ignoreConfig', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--noEmit'];
   const target = ['--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023', '--types', 'node'];

@@ -1,4 +1,5 @@
-// Teachers that are there already: of a run, of TFJS as layers and as a graph, several at once, and those that do not fit.
+// Teachers that are there already: of a run, of TFJS as layers and as a graph, several at once, and those that do not
+// fit.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

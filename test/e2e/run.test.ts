@@ -165,7 +165,9 @@ describe('recipes', () => {
     const { folder } = await scratch.train(smallRecipe());
     scratch.write(
       'model.mjs',
-      'export const small = ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape, activation: "tanh" }), tf.layers.dropout({ rate: 0.1 }), tf.layers.dense({ units: outputs })] });',
+      'export const small = ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: ' +
+        '5, inputShape, activation: "tanh" }), tf.layers.dropout({ rate: 0.1 }), tf.layers.dense({ units: ' +
+        'outputs })] });',
     );
     const recipe = smallRecipe({
       teacher: { model: { topology: join(folder, 'teacher', 'model.json') }, epochs: 1 },
@@ -301,7 +303,8 @@ describe('examples', () => {
   });
 
   test.skipIf(!mnistFolder)(
-    'mnist: errors on the 10,000 test digits; the small set is 100 per class (skipped without MNIST: set STILLHOUSE_DATA, or `stillhouse data fetch mnist`)',
+    'mnist: errors on the 10,000 test digits; the small set is 100 per class (skipped without MNIST: set ' +
+      'STILLHOUSE_DATA, or `stillhouse data fetch mnist`)',
     async () => {
       const settings = ['teacher.epochs=1', 'student.epochs=15'].flatMap((setting) => ['--set', setting]);
       const { record, folder } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), [

@@ -1,4 +1,5 @@
-// The native engine: installed from what is at hand, interrupted, repeated, and the same bits for any number of workers.
+// The native engine: installed from what is at hand, interrupted, repeated, and the same bits for any number of
+// workers.
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -130,35 +131,40 @@ describe('without an engine', () => {
 });
 
 describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
-  test('an install from a folder can be killed at any moment, and goes through the next time; a third time it only verifies', async () => {
-    const own = { env: { STILLHOUSE_CACHE: scratch.path('own') } };
-    const args = ['backend', 'install', 'tensorflow', '--from', engine!];
-    for (const afterMs of [700, 2500]) {
-      const killed = scratch.start(args, own);
-      await delay(afterMs);
-      killed.child.kill('SIGKILL');
-      await killed.result;
-      expect(
-        (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable,
-      ).toBe(false);
-    }
-    const whole = await scratch.run([...args, '--json'], own);
-    expect(whole.code, whole.stderr).toBe(0);
-    expect(JSON.parse(whole.stdout)).toMatchObject({
-      fresh: true,
-      source: engine,
-      fingerprint: expect.stringMatching(/^tensorflow 2\.\d+\.\d+ /),
-    });
-    const again = await scratch.run(['backend', 'install', 'tensorflow', '--json'], own);
-    expect(JSON.parse(again.stdout)).toMatchObject({ fresh: false });
-    const broken = await scratch.run([...args], { env: { ...own.env, CXX: 'no-such-compiler' } });
-    expect(broken).toMatchObject({
-      code: 3,
-      stderr: expect.stringMatching(
-        /BACKEND_TOOL: a C\+\+ compiler is missing \(looked for no-such-compiler\)\n.*apt install g\+\+/,
-      ),
-    });
-  });
+  test(
+    'an install from a folder can be killed at any moment, and goes through the next time; a third time it only ' +
+      'verifies',
+    async () => {
+      const own = { env: { STILLHOUSE_CACHE: scratch.path('own') } };
+      const args = ['backend', 'install', 'tensorflow', '--from', engine!];
+      for (const afterMs of [700, 2500]) {
+        const killed = scratch.start(args, own);
+        await delay(afterMs);
+        killed.child.kill('SIGKILL');
+        await killed.result;
+        expect(
+          (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0]
+            .usable,
+        ).toBe(false);
+      }
+      const whole = await scratch.run([...args, '--json'], own);
+      expect(whole.code, whole.stderr).toBe(0);
+      expect(JSON.parse(whole.stdout)).toMatchObject({
+        fresh: true,
+        source: engine,
+        fingerprint: expect.stringMatching(/^tensorflow 2\.\d+\.\d+ /),
+      });
+      const again = await scratch.run(['backend', 'install', 'tensorflow', '--json'], own);
+      expect(JSON.parse(again.stdout)).toMatchObject({ fresh: false });
+      const broken = await scratch.run([...args], { env: { ...own.env, CXX: 'no-such-compiler' } });
+      expect(broken).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(
+          /BACKEND_TOOL: a C\+\+ compiler is missing \(looked for no-such-compiler\)\n.*apt install g\+\+/,
+        ),
+      });
+    },
+  );
 
   test.each([
     ['dense', {}],

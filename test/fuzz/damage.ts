@@ -1,5 +1,5 @@
-// Prepares damaged copies of one file, one after the other, and reports in JSON lines how each ended. Run by main.ts in a
-// process of its own, so that a crash of a native library is seen, and not suffered.
+// Prepares damaged copies of one file, one after the other, and reports in JSON lines how each ended. Run by main.ts in
+// a process of its own, so that a crash of a native library is seen, and not suffered.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

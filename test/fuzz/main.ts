@@ -1,5 +1,5 @@
-// npm run fuzz -- [--inputs 10000] [--from 0] [--only NAME]: damages files of every format, and checks that each either is
-// read or refused with a code: no crash, no bug, no hang, no number that is not finite.
+// npm run fuzz -- [--inputs 10000] [--from 0] [--only NAME]: damages files of every format, and checks that each either
+// is read or refused with a code: no crash, no bug, no hang, no number that is not finite.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';

@@ -83,7 +83,8 @@ export class Checkers {
       const last = this.#stepOf.get(worker);
       if (!this.diskLied && last && last.phase === notice.phase && last.step > notice.ops)
         this.problem(
-          `I8: ${worker} has done ${last.step} steps of the ${last.phase}, and generation ${notice.generation} begins at operation ${notice.ops}`,
+          `I8: ${worker} has done ${last.step} steps of the ${last.phase}, and generation ${notice.generation} ` +
+            `begins at operation ${notice.ops}`,
         );
     }
   }
@@ -101,7 +102,8 @@ export class Checkers {
         // I5: one coordinator at a time.
         if (term < this.#resumedBy)
           this.problem(
-            `I5: coordinator ${term} resumed generation ${notice.generation} after coordinator ${this.#resumedBy} had taken over`,
+            `I5: coordinator ${term} resumed generation ${notice.generation} after coordinator ` +
+              `${this.#resumedBy} had taken over`,
           );
         if (this.#resumed.has(notice.generation)) this.problem(`I5: generation ${notice.generation} was resumed twice`);
         this.#resumed.add(notice.generation);
@@ -173,7 +175,8 @@ export class Checkers {
       }
       if (record.weightsSha256 !== expected.weightsSha256 || record.steps !== expected.steps)
         this.problem(
-          `I1: ${phase}: ${record.steps} steps to ${record.weightsSha256.slice(0, 12)}, the reference ${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`,
+          `I1: ${phase}: ${record.steps} steps to ${record.weightsSha256.slice(0, 12)}, the reference ` +
+            `${expected.steps} to ${expected.weightsSha256.slice(0, 12)}`,
         );
       const saved = models.get(phase);
       if (!saved || createHash('sha256').update(saved).digest('hex') !== expected.weightsSha256)
@@ -185,7 +188,10 @@ export class Checkers {
     }
   }
 
-  /** Each row once an epoch; of a segment as many as it draws, and over the epochs each row as often as any other, give or take once. */
+  /**
+   * Each row once an epoch; of a segment as many as it draws, and over the epochs each row as often as any other, give
+   * or take once.
+   */
   #checkRows(phase: PhaseName, { epochs }: PhaseRecord): void {
     const { rowCount, segments = [{ first: 0, rows: rowCount, draws: rowCount }] } = phaseOf(this.job, phase).schedule;
     const used = new Map<number, number>();
@@ -199,7 +205,8 @@ export class Checkers {
         const times = Array.from({ length: count }, (_, i) => used.get(first + i) ?? 0);
         if (drawn !== draws || Math.max(...times) - Math.min(...times) > 1)
           this.problem(
-            `I2: epoch ${epoch} of the ${phase}: ${drawn} rows of ${draws}, each ${Math.min(...times)} to ${Math.max(...times)} times by now`,
+            `I2: epoch ${epoch} of the ${phase}: ${drawn} rows of ${draws}, each ${Math.min(...times)} to ` +
+              `${Math.max(...times)} times by now`,
           );
       }
       if (rows.length !== rowCount)

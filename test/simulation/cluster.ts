@@ -1,4 +1,5 @@
-// A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by checkers.
+// A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by
+// checkers.
 import {
   hashName,
   randomStream,
@@ -90,7 +91,9 @@ interface PlacedWorker {
   isWantedAgain: boolean;
 }
 
-/** Copies at once, or late, like a thread that gets no core: a change of the state meanwhile corrupts the checkpoint. */
+/**
+ * Copies at once, or late, like a thread that gets no core: a change of the state meanwhile corrupts the checkpoint.
+ */
 class LateUpload implements StateUploader {
   constructor(
     private readonly upload: StateUpload,
@@ -475,19 +478,30 @@ const describeNotice = (notice: CoordinatorNotice): string => {
     case 'joined':
       return `${notice.worker.workerId} on ${notice.worker.host} joined`;
     case 'pausing':
-      return `generation ${notice.generation} pauses${notice.boundary ? ' at the end of a step' : ''}: ${notice.reason}`;
+      return (
+        `generation ${notice.generation} pauses${notice.boundary ? ' at the end of a step' : ''}: ` + `${notice.reason}`
+      );
     case 'phaseAssigned':
-      return `generation ${notice.generation}: ${notice.phase} ${notice.reason} on ${notice.members.map(({ workerId, ranks }) => `${workerId}[${ranks.lo},${ranks.hi})`).join(' ')}`;
+      return (
+        `generation ${notice.generation}: ${notice.phase} ${notice.reason} on ` +
+        `${notice.members.map(({ workerId, ranks }) => `${workerId}[${ranks.lo},${ranks.hi})`).join(' ')}`
+      );
     case 'resumed':
       return `generation ${notice.generation} goes`;
     case 'epoch':
       return `${notice.phase}: epoch ${notice.record.epoch} whole, ${notice.record.rows} rows`;
     case 'phaseDone':
-      return `${notice.record.phase}: done after ${notice.record.steps} steps, ${notice.record.stopped}, weights ${notice.record.weightsSha256.slice(0, 12)}`;
+      return (
+        `${notice.record.phase}: done after ${notice.record.steps} steps, ${notice.record.stopped}, weights ` +
+        `${notice.record.weightsSha256.slice(0, 12)}`
+      );
     case 'checkpoint':
       return `checkpoint of the ${notice.record.phase} at operation ${notice.record.ops}`;
     default:
-      return `${type} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'number' ? roundedOf(value) : value))}`;
+      return (
+        `${type} ` +
+        `${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'number' ? roundedOf(value) : value))}`
+      );
   }
 };
 
@@ -504,7 +518,8 @@ export async function runCluster(scenario: Scenario, world: World): Promise<Outc
   const { checkers } = cluster;
   if (!cluster.isOver)
     checkers.problem(
-      `I7: the run did not end: coordinator ${cluster.isDone ? 'out, workers not' : 'still in'} at ${world.clock.now().toFixed(0)} ms`,
+      `I7: the run did not end: coordinator ${cluster.isDone ? 'out, workers not' : 'still in'} at ` +
+        `${world.clock.now().toFixed(0)} ms`,
     );
   else checkers.finish(cluster.disk.models);
   if (world.network && world.network.mostQueued > maxQueuedFrames)

@@ -35,7 +35,9 @@ export class SimDisk {
     return whole;
   }
 
-  /** Some of the newest records were never written, though the disk said so. Terms are. @returns whether there were any */
+  /**
+   * Some of the newest records were never written, though the disk said so. Terms are. @returns whether there were any
+   */
   loseRecords(): boolean {
     const lines = this.journal()
       .split('\n')

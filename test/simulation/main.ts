@@ -29,7 +29,9 @@ if (values.mutations) {
   const scenario = scenarioOf(Number(values.seed));
   const outcome = await simulate(scenario);
   console.log(
-    `${scenario.job.recipe.ranks} ranks on ${scenario.workers} workers, at least ${scenario.minWorkers}; delays up to ${scenario.maxDelayMs} ms, ${scenario.duplicates * 100} % of frames twice, ${scenario.losses * 100} % lost`,
+    `${scenario.job.recipe.ranks} ranks on ${scenario.workers} workers, at least ${scenario.minWorkers}; ` +
+      `delays up to ${scenario.maxDelayMs} ms, ${scenario.duplicates * 100} % of frames twice, ` +
+      `${scenario.losses * 100} % lost`,
   );
   console.log(outcome.transcript.join('\n'));
   console.log(outcome.problems.length ? `PROBLEMS\n${outcome.problems.join('\n')}` : 'held');

@@ -18,7 +18,8 @@ export const mutations: readonly Mutation[] = [
     file: 'packages/core/src/collective/collective.ts',
     find: 'finishTree(ranks, (span) => partials.get(spanKey(span)), data);',
     replace:
-      'void finishTree; void ranks; const total = new Float32Array(data.length); for (const part of partials.values()) part.forEach((value, i) => (total[i] += value)); data.set(total);',
+      'void finishTree; void ranks; const total = new Float32Array(data.length); for (const part of ' +
+      'partials.values()) part.forEach((value, i) => (total[i] += value)); data.set(total);',
   },
   {
     bug: 'nobody waits for spares',

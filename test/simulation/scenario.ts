@@ -39,7 +39,10 @@ function segmentsOf(rows: number, seed: number): Segment[] {
   return draws.map((drawn, i) => ({ first: starts[i], rows: starts[i + 1] - starts[i], draws: drawn }));
 }
 
-/** What goes wrong, as sentences. Workers are numbered by the place that they run at; a place is filled again after a crash. */
+/**
+ * What goes wrong, as sentences. Workers are numbered by the place that they run at; a place is filled again after a
+ * crash.
+ */
 export type Fault =
   | {
       readonly kind: 'a worker crashes';

@@ -1,4 +1,5 @@
-// The transcripts of stories are what is committed. After a wanted change: npx vitest run --project simulation stories -u
+// The transcripts of stories are what is committed. After a wanted change: npx vitest run --project simulation stories
+// -u
 import { expect, test } from 'vitest';
 import { stories, tellStory } from './stories.js';
 

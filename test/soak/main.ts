@@ -1,5 +1,5 @@
-// npm run soak [-- --kills 200] [-- --seed 1]: runs whose workers and coordinators are killed, stopped, told to leave and
-// restarted without end; every run must end with the weights of one undisturbed worker.
+// npm run soak [-- --kills 200] [-- --seed 1]: runs whose workers and coordinators are killed, stopped, told to leave
+// and restarted without end; every run must end with the weights of one undisturbed worker.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
@@ -123,12 +123,15 @@ for (let round = 0; kills() < wanted; round++) {
   if (!held) failed += 1;
   if (typeof record !== 'string') changes += record.membershipChanges;
   console.log(
-    `round ${round} (${recipe.name}, ${recipe.ranks} ranks): ${held ? 'the bits of one worker, every row once' : `FAILED ${typeof record === 'string' ? record : JSON.stringify(hashesOf(record))}`}; ${kills()} kills so far`,
+    `round ${round} (${recipe.name}, ${recipe.ranks} ranks): ` +
+      `${held ? 'the bits of one worker, every row once' : `FAILED ${typeof record === 'string' ? record : JSON.stringify(hashesOf(record))}`}; ` +
+      `${kills()} kills so far`,
   );
 }
 scratch.clean();
 console.log(
-  `${[...counts].map(([deed, count]) => `${deed}: ${count}`).join(', ')}; ${changes} changes of membership; ${((Date.now() - startedMs) / 60_000).toFixed(1)} min`,
+  `${[...counts].map(([deed, count]) => `${deed}: ${count}`).join(', ')}; ${changes} changes of membership; ` +
+    `${((Date.now() - startedMs) / 60_000).toFixed(1)} min`,
 );
 console.log(failed === 0 ? `held: ${kills()} kills` : `${failed} rounds failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -56,7 +56,8 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;
   if (error instanceof StillhouseError) {
     reportLine(
-      `stillhouse: ${error.code}: ${error.message}\n  ${error.next}${error.remoteStack === undefined ? '' : `\n${error.remoteStack}`}`,
+      `stillhouse: ${error.code}: ${error.message}\n  ` +
+        `${error.next}${error.remoteStack === undefined ? '' : `\n${error.remoteStack}`}`,
     );
     return error.exitCode;
   }

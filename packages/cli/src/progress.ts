@@ -30,7 +30,10 @@ const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'studen
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
     case 'joined':
-      return `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} (${notice.joined <= notice.wanted ? `${notice.joined} of ${notice.wanted}` : notice.joined})${notice.joined === 1 ? `\nbackend ${notice.worker.choice}` : ''}`;
+      return (
+        `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} ` +
+        `(${notice.joined <= notice.wanted ? `${notice.joined} of ${notice.wanted}` : notice.joined})${notice.joined === 1 ? `\nbackend ${notice.worker.choice}` : ''}`
+      );
     case 'refused':
       return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
     case 'left':
@@ -45,7 +48,10 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
         notice.phase === 'teacher'
           ? `${plan.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
           : 'on one node';
-      return `${titles[notice.phase]}: ${plan.rows.toLocaleString('en-US')} rows, ${plan.epochs} epochs of ${plan.stepsPerEpoch} steps, ${where}`;
+      return (
+        `${titles[notice.phase]}: ${plan.rows.toLocaleString('en-US')} rows, ${plan.epochs} epochs of ` +
+        `${plan.stepsPerEpoch} steps, ${where}`
+      );
     }
     case 'waiting':
       return `waiting for ${notice.reason}`;
@@ -65,12 +71,19 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       const chosen = Object.entries(values)
         .map(([path, value]) => `${path} ${value}`)
         .join(', ');
-      return `tuned: ${chosen}: ${metric} ${formatMetric(metric, mean)} ± ${standardError.toPrecision(2)} on ${folds} folds; ${trials.length} trials, ${trainings} trainings`;
+      return (
+        `tuned: ${chosen}: ${metric} ${formatMetric(metric, mean)} ± ${standardError.toPrecision(2)} on ${folds} ` +
+        `folds; ${trials.length} trials, ${trainings} trainings`
+      );
     }
     case 'savedAgain':
       return `warning: ${notice.what} can be written again`;
     case 'phaseDone':
-      return `${titles[notice.record.phase]}: ${notice.record.stopped}, ${Math.round(notice.record.samplesPerSecond).toLocaleString('en-US')} rows/s, weights ${notice.record.weightsSha256.slice(0, 16)}`;
+      return (
+        `${titles[notice.record.phase]}: ${notice.record.stopped}, ` +
+        `${Math.round(notice.record.samplesPerSecond).toLocaleString('en-US')} rows/s, weights ` +
+        `${notice.record.weightsSha256.slice(0, 16)}`
+      );
     default:
       return undefined;
   }
@@ -161,7 +174,9 @@ class BarProgress implements Progress {
   #start(name: PhaseName, job: Job): void {
     this.#plan = phasePlan(job, name);
     this.#bar = new SingleBar({
-      format: `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA {eta_formatted}`,
+      format:
+        `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA ` +
+        '{eta_formatted}',
       stream: this.target.stream,
       hideCursor: true,
       etaBuffer: 50,

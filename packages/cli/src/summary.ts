@@ -24,7 +24,9 @@ function calibrationNote({ student }: RunRecord): string[] {
   if (!student?.calibration) return [];
   const { temperature, rows, before, after } = student.calibration;
   return [
-    `The teacher was calibrated on ${grouped(rows)} rows: its logits were divided by ${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ${after.ece.toFixed(4)}.`,
+    `The teacher was calibrated on ${grouped(rows)} rows: its logits were divided by ` +
+      `${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ` +
+      `${after.ece.toFixed(4)}.`,
   ];
 }
 
@@ -34,12 +36,14 @@ function teacherNote(record: RunRecord): string[] {
   const [known, all] = [teacher?.rows, record.dataset.rows['test']];
   if (known !== undefined && known < all)
     return [
-      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of the classes that it knows.`,
+      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of the classes that ` +
+        'it knows.',
     ];
   const r2 = teacher?.r2;
   if (typeof r2 === 'number' && r2 <= 0)
     return [
-      `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. Either it was not trained well enough, or these inputs say nothing about the labels.`,
+      `The teacher's test R² is ${r2.toFixed(4)}, not above 0: it predicts no better than the mean. Either it ` +
+        'was not trained well enough, or these inputs say nothing about the labels.',
     ];
   return [];
 }

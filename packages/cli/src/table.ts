@@ -1,7 +1,10 @@
 // Tables as aligned lines, for a terminal.
 import { formatMetric, type MetricName, type Metrics } from 'stillhouse';
 
-/** Rows of cells as aligned lines: the first column on the left, and the others on the right unless `sides` says otherwise. */
+/**
+ * Rows of cells as aligned lines: the first column on the left, and the others on the right unless `sides` says
+ * otherwise.
+ */
 export function alignColumns(
   rows: readonly (readonly string[])[],
   sides: readonly ('left' | 'right')[] = ['left'],

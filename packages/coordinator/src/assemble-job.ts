@@ -46,7 +46,10 @@ export async function openRecipe(recipe: Recipe, folder: string): Promise<Recipe
   return whole;
 }
 
-/** @throws StillhouseError DATA_…, EXTENSION_MODULE, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND, TEACHER_UNLIKE */
+/**
+ * @throws StillhouseError DATA_…, EXTENSION_MODULE, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND,
+ * TEACHER_UNLIKE
+ */
 export async function assembleJob(
   given: Recipe,
   runId: string,

@@ -108,7 +108,7 @@ test('a worker that sends nothing for too long is given up, by the newest wait a
   receiver.begin(1, undefined);
   receiver.receive(part(0, 2), link);
   expect(timers.size).toBe(1);
-  [...timers.values()][0]!();
+  [...timers.values()][0]();
   expect(events).toEqual([
     { type: 'checkpointFailed', id: 1, reason: expect.stringContaining(`${limits.checkpointTimeoutMs / 1000} s`) },
   ]);

@@ -14,7 +14,8 @@ import { findTeacher } from './teacher-files.js';
 
 const encodedOtherwise = [
   'was trained on rows that were encoded otherwise',
-  'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: preprocessing is fitted on them.',
+  'Give data.large, data.table, seed and teacher.validation as they were when the teacher was trained: ' +
+    'preprocessing is fitted on them.',
 ] as const;
 
 /** The student must get what a Stillhouse teacher was trained on. */

@@ -60,12 +60,16 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
     case 'slow':
       return {
         workerId: notice.workerId,
-        what: `holds up the others: ${Math.round(notice.rankMs)} ms per rank, the others take ${Math.round(notice.typicalMs)} ms`,
+        what:
+          `holds up the others: ${Math.round(notice.rankMs)} ms per rank, the others take ` +
+          `${Math.round(notice.typicalMs)} ms`,
       };
     case 'stalling':
       return {
         workerId: notice.workerId,
-        what: `has made no progress for ${(notice.forMs / 1000).toFixed(1)} s; ${notice.waiting.join(', ')} wait for it`,
+        what:
+          `has made no progress for ${(notice.forMs / 1000).toFixed(1)} s; ${notice.waiting.join(', ')} wait for ` +
+          'it',
       };
     case 'excluded':
       return { workerId: notice.workerId, what: `is left out for ${notice.forMs / 1000} s: ${notice.reason}` };

@@ -1,4 +1,5 @@
-// The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides nothing.
+// The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides
+// nothing.
 import {
   coordinatorTransition,
   decodeToCoordinator,
@@ -33,7 +34,10 @@ export interface CoordinatorShellOptions {
   readonly store: RunStore;
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Searches for the student's hyperparameters, with the teacher of this hash if one was trained here; only for runs that are tuned. */
+  /**
+   * Searches for the student's hyperparameters, with the teacher of this hash if one was trained here; only for runs
+   * that are tuned.
+   */
   readonly tune?: (teacher: string | undefined) => Promise<TunedValues>;
   readonly onNotice: (notice: CoordinatorNotice) => void;
   /** What the coordinator knows, after every tick. */

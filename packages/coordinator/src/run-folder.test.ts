@@ -108,10 +108,10 @@ test('the baseline’s checkpoint is found, and dropped, under the name that ver
   sink.commit(record);
   const name = `000000012-${record.sha256.slice(0, 16)}.safetensors`;
   const [today, before] = ['baseline', 'alone'].map((phase) => join(path, 'checkpoints', `${phase}-${name}`));
-  renameSync(today!, before!);
+  renameSync(today, before);
   expect([...folder.readCheckpoint(record)!]).toEqual([...bytes]);
   folder.dropCheckpoint(record);
-  expect(existsSync(before!)).toBe(false);
+  expect(existsSync(before)).toBe(false);
   expect(folder.readCheckpoint(record)).toBeUndefined();
 });
 

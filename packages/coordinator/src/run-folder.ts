@@ -1,5 +1,5 @@
-// The folder that a run leaves: run.json, events.jsonl, logs/ and one folder per model; and what a restarted coordinator
-// needs: the journal, checkpoints/, and coordinator.json with its secrets.
+// The folder that a run leaves: run.json, events.jsonl, logs/ and one folder per model; and what a restarted
+// coordinator needs: the journal, checkpoints/, and coordinator.json with its secrets.
 import {
   accessSync,
   appendFileSync,

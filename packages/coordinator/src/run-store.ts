@@ -1,4 +1,5 @@
-// What a coordinator needs from the place where a run is stored. RunFolder stores it on disk; simulations have their own store, with faults.
+// What a coordinator needs from the place where a run is stored. RunFolder stores it on disk; simulations have their
+// own store, with faults.
 import type { CheckpointRecord, ExportedModel, JournalRecord, PhaseName } from '@stillhouse/core';
 
 /** A checkpoint that is being written. */

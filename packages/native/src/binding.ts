@@ -65,7 +65,8 @@ export function compileBindings(folder: string, tell: Progress): void {
     if (status !== 0)
       throw new StillhouseError(
         'BACKEND_BUILD',
-        `${file} does not compile: ${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`,
+        `${file} does not compile: ` +
+          `${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`,
       );
   };
   compile(

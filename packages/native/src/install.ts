@@ -44,7 +44,8 @@ function checkSpace(folder: string, needed: number): void {
   if (bavail * bsize < needed) {
     throw new StillhouseError(
       'BACKEND_SPACE',
-      `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ${(needed / 1e9).toFixed(1)} GB while it is being installed`,
+      `${folder} has ${((bavail * bsize) / 1e9).toFixed(1)} GB left; the engine needs ` +
+        `${(needed / 1e9).toFixed(1)} GB while it is being installed`,
     );
   }
 }

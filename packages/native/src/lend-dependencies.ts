@@ -1,4 +1,5 @@
-// An engine's packages are in the cache, away from their dependencies. They use this process's, so there is only one TFJS.
+// An engine's packages are in the cache, away from their dependencies. They use this process's, so there is only one
+// TFJS.
 import Module, { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);

@@ -46,7 +46,9 @@ export function loadTensorflow(
   }
   if (folder === undefined)
     throw new StillhouseError('BACKEND_UNAVAILABLE', 'the tensorflow backend is not installed', {
-      next: 'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm or cpu.',
+      next:
+        'Run `stillhouse backend install tensorflow`, or choose another backend with --backend, for example wasm ' +
+        'or cpu.',
     });
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
@@ -72,7 +74,9 @@ export function loadTensorflow(
       threads,
       messages,
       sessions,
-      fingerprint: `tensorflow ${binding.TF_Version} ${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}`,
+      fingerprint:
+        `tensorflow ${binding.TF_Version} ` +
+        `${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}`,
     };
     return loaded.fingerprint;
   } catch (cause) {

@@ -71,7 +71,8 @@ function runnable(session: Session, Tensor: Runtime['Tensor']): RunnableModel {
   const outputs = session.outputMetadata.filter(({ type }) => type === 'float32');
   if (inputs.length !== 1 || outputs.length !== 1)
     throw new Error(
-      `it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the fp32 outputs ${outputs.map(({ name }) => name).join(', ')}; exactly one of each is needed`,
+      `it has the inputs ${inputs.map(({ name }) => name).join(', ')} and the fp32 outputs ` +
+        `${outputs.map(({ name }) => name).join(', ')}; exactly one of each is needed`,
     );
   const [{ name: input, shape }] = inputs;
   const [{ name: output }] = outputs;

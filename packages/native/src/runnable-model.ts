@@ -5,12 +5,16 @@ import type * as tf from '@tensorflow/tfjs';
 export function refuseFixedRows(rows: number | undefined): void {
   if (rows !== undefined)
     throw new Error(
-      `it takes exactly ${rows} rows at a time: export it for any number of rows (dynamic_axes of torch.onnx.export, None as Keras's batch size)`,
+      `it takes exactly ${rows} rows at a time: export it for any number of rows (dynamic_axes of ` +
+        `torch.onnx.export, None as Keras's batch size)`,
     );
 }
 
 export interface RunnableModel {
-  /** Shape of its input, without rows; a size that may vary is undefined. The whole is undefined if the model does not say. */
+  /**
+   * Shape of its input, without rows; a size that may vary is undefined. The whole is undefined if the model does not
+   * say.
+   */
   readonly inputShape: readonly (number | undefined)[] | undefined;
   /** Its outputs [rows, outputs] for rows; the caller disposes of both. */
   run(x: tf.Tensor): Promise<tf.Tensor>;

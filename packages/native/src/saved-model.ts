@@ -33,13 +33,16 @@ function sizeOf(dimension: unknown): number | undefined {
 /**
  * Opens the signature serving_default of a SavedModel, which must take one tensor and return one of fp32.
  * @param folder read now and not needed later
- * @throws StillhouseError BACKEND_UNAVAILABLE if the backend in use is not TensorFlow; Error if the model cannot be used
+ * @throws StillhouseError BACKEND_UNAVAILABLE if the backend in use is not TensorFlow; Error if the model cannot be
+ * used
  */
 export async function openSavedModel(folder: string): Promise<RunnableModel> {
   const engine = folderInUse();
   if (engine === undefined) {
     throw new StillhouseError('BACKEND_UNAVAILABLE', 'only the tensorflow backend can run a SavedModel', {
-      next: 'Run `stillhouse backend install tensorflow` on the machine of the student’s worker, and start it with --backend tensorflow; or give the model as ONNX or .keras.',
+      next:
+        'Run `stillhouse backend install tensorflow` on the machine of the student’s worker, and start it with ' +
+        '--backend tensorflow; or give the model as ONNX or .keras.',
     });
   }
   const { loadSavedModel } = require(join(packageOf(engine), 'dist', 'saved_model.js')) as {
@@ -60,7 +63,8 @@ function runnable(model: SavedModel): RunnableModel {
   const outputs = Object.entries(model.signature.outputs).filter(([, { dtype }]) => dtype === 'float32');
   if (inputs.length !== 1 || outputs.length !== 1) {
     throw new Error(
-      `its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the fp32 outputs ${outputs.map(([name]) => name).join(', ')}; exactly one of each is needed`,
+      `its signature serving_default has the inputs ${inputs.map(([name]) => name).join(', ')} and the fp32 ` +
+        `outputs ${outputs.map(([name]) => name).join(', ')}; exactly one of each is needed`,
     );
   }
   const [[input, { shape }]] = inputs;

@@ -1,4 +1,5 @@
-// Where libtensorflow comes from: a path given by the user, a TensorFlow in a Python of this machine, or a wheel that pip fetches.
+// Where libtensorflow comes from: a path given by the user, a TensorFlow in a Python of this machine, or a wheel that
+// pip fetches.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
@@ -54,7 +55,10 @@ function versionOfHeaders(folder: string): string {
 }
 
 const findScript =
-  "import importlib.util as u, importlib.metadata as m, os; s = u.find_spec('tensorflow'); d = next((n for n in ('tensorflow', 'tensorflow-cpu', 'tensorflow-intel') if any(True for x in m.distributions() if x.metadata['Name'] == n)), None); print(os.path.dirname(s.origin), m.version(d)) if s and s.origin and d else None";
+  "import importlib.util as u, importlib.metadata as m, os; s = u.find_spec('tensorflow'); d = next((n for n " +
+  "in ('tensorflow', 'tensorflow-cpu', 'tensorflow-intel') if any(True for x in m.distributions() if " +
+  "x.metadata['Name'] == n)), None); print(os.path.dirname(s.origin), m.version(d)) if s and s.origin and d " +
+  'else None';
 
 /** A TensorFlow that is installed in a Python of this machine, found without importing it. */
 export function sourceFromPython(): Source | undefined {

@@ -17,7 +17,8 @@ const tools = {
     names: ['python3', 'python'],
     what: 'Python with pip',
     install:
-      'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python. Or give a wheel with --from PATH.',
+      'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python. Or ' +
+      'give a wheel with --from PATH.',
   },
   compiler: {
     names: ['g++', 'clang++', 'c++'],

@@ -166,7 +166,10 @@ export interface Computation {
 }
 
 export interface GraphRun {
-  /** Numbers of the inputs, in the order in which they were recorded; read in place if they begin at a multiple of 64 bytes. */
+  /**
+   * Numbers of the inputs, in the order in which they were recorded; read in place if they begin at a multiple of 64
+   * bytes.
+   */
   readonly inputs: readonly TensorValues[];
   /** Where each output is written, multiplied by `factor` in fp32. */
   readonly outputs: readonly Float32Array[];
@@ -233,7 +236,10 @@ export class TracedGraph {
     return this.tools.sessions.run(this.session, [...run.inputs, ...noise], run.outputs, run.factor);
   }
 
-  /** Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are invalid afterwards. */
+  /**
+   * Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are
+   * invalid afterwards.
+   */
   #draw({ forward, tensors, withDraws }: GraphRun): TensorValues[] {
     const { backend } = this.tools;
     // Data that wait in JavaScript are moved to the device first, as they were when the pass was recorded.

@@ -10,7 +10,8 @@ export const webgpuBackendVersion = '4.22.0';
 
 /** What to do if Dawn cannot compute. */
 export const noGpuHint =
-  'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
+  'On Linux, install the Vulkan loader and the GPU’s Vulkan driver (Debian/Ubuntu: apt install libvulkan1 ' +
+  'mesa-vulkan-drivers, or NVIDIA’s driver); or choose another backend with --backend, for example wasm.';
 
 const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
 export const dawnFile = (folder: string): string => join(folder, 'dawn', 'dawn.node');

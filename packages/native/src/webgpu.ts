@@ -82,7 +82,9 @@ export function loadWebgpu(
 ): Promise<WebgpuDevice> {
   if (folder === undefined)
     throw new StillhouseError('BACKEND_UNAVAILABLE', 'the webgpu backend is not installed', {
-      next: 'Run `stillhouse backend install webgpu`, or choose another backend with --backend, for example wasm or cpu.',
+      next:
+        'Run `stillhouse backend install webgpu`, or choose another backend with --backend, for example wasm or ' +
+        'cpu.',
     });
   loaded ??= load(folder).catch((cause: unknown) => {
     if (cause instanceof StillhouseError) throw cause;

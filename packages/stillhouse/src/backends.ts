@@ -69,8 +69,8 @@ export interface InstalledBackend {
 }
 
 /**
- * Installs an engine into the user's cache (STILLHOUSE_CACHE, or else stillhouse in the user's cache folder). Safe to interrupt
- * and to repeat.
+ * Installs an engine into the user's cache (STILLHOUSE_CACHE, or else stillhouse in the user's cache folder). Safe to
+ * interrupt and to repeat.
  * @throws StillhouseError USAGE, BACKEND_…
  */
 export async function installBackend(name: EngineKind, options: InstallBackendOptions = {}): Promise<InstalledBackend> {

@@ -32,8 +32,8 @@ export interface PreparedData {
 }
 
 /**
- * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse to start if a source has
- * changed. Calling it again after an interruption continues where it stopped.
+ * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse to start if a source
+ * has changed. Calling it again after an interruption continues where it stopped.
  * @throws StillhouseError RECIPE_…, DATA_…
  */
 export async function prepare(source: RecipeSource, options: PrepareOptions = {}): Promise<PreparedData> {
@@ -79,8 +79,8 @@ export interface FetchOptions {
 }
 
 /**
- * Downloads a well-known data set, verified by hash, into STILLHOUSE_DATA, or else the user's cache folder; recipes find it
- * there as data:NAME/FILE. Correct files that are there already are kept.
+ * Downloads a well-known data set, verified by hash, into STILLHOUSE_DATA, or else the user's cache folder; recipes
+ * find it there as data:NAME/FILE. Correct files that are there already are kept.
  * @returns the data set's folder
  * @throws StillhouseError DATA_DOWNLOAD, DATA_CHECKSUM, OUT_UNWRITABLE
  */

@@ -1,4 +1,5 @@
-// Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts from scratch.
+// Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts from
+// scratch.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError, teacherTestOf, type Metrics } from '@stillhouse/core';
@@ -32,8 +33,8 @@ export interface GenerationsOptions extends RecipeOptions {
 }
 
 /**
- * Runs the recipe, and then again for each further generation, with the previous run's student as its teacher and the next
- * seed. Finished runs are kept; generations.json in the folder lists them all.
+ * Runs the recipe, and then again for each further generation, with the previous run's student as its teacher and the
+ * next seed. Finished runs are kept; generations.json in the folder lists them all.
  * @throws StillhouseError RECIPE_…, and what a run throws
  */
 export async function generations(source: RecipeSource, options: GenerationsOptions = {}): Promise<Generation[]> {

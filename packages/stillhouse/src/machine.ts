@@ -50,7 +50,10 @@ function inspectClock(): Machine['clock'] {
   };
 }
 
-/** What this machine has, and whether its ports, clock and backends can be used. Tries each installed backend, which takes seconds. */
+/**
+ * What this machine has, and whether its ports, clock and backends can be used. Tries each installed backend, which
+ * takes seconds.
+ */
 export async function doctor(): Promise<Machine> {
   return {
     platform: `${process.platform} ${process.arch}`,

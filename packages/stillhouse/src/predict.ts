@@ -42,7 +42,8 @@ function tableRows(rows: PredictRows, { columns }: ModelMetadata, source: string
     if (row.length !== columns.length)
       throw new StillhouseError(
         'PREDICT_ROW',
-        `${source}, row ${i + 1} has ${row.length} cells; the model takes ${columns.map(({ name }) => name).join(', ')}`,
+        `${source}, row ${i + 1} has ${row.length} cells; the model takes ` +
+          `${columns.map(({ name }) => name).join(', ')}`,
       );
     return Object.fromEntries(columns.map(({ name }, k) => [name, (row as TableRow[string][])[k]]));
   });

@@ -1,8 +1,9 @@
 // What can go wrong, each with a stable code (docs/errors.md).
 
 /**
- * STUDENT_NOT_FOUND: a file of the model cannot be read. STUDENT_FORMAT: it is not one that Stillhouse wrote, or not whole.
- * DATA_COLUMN: a row lacks a column. DATA_CELL: a cell is not what its column needs. PREDICT_ROW: any other fault of a row.
+ * STUDENT_NOT_FOUND: a file of the model cannot be read. STUDENT_FORMAT: it is not one that Stillhouse wrote, or not
+ * whole. DATA_COLUMN: a row lacks a column. DATA_CELL: a cell is not what its column needs. PREDICT_ROW: any other
+ * fault of a row.
  */
 export type StudentErrorCode = 'STUDENT_NOT_FOUND' | 'STUDENT_FORMAT' | 'DATA_COLUMN' | 'DATA_CELL' | 'PREDICT_ROW';
 

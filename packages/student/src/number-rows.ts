@@ -25,8 +25,8 @@ async function numbersOf(value: unknown, inputShape: readonly number[], row: num
 }
 
 /**
- * The numbers of each row; `isOne` where they were given as one row rather than a list. An array of numbers is one row, any
- * other array a list of rows.
+ * The numbers of each row; `isOne` where they were given as one row rather than a list. An array of numbers is one row,
+ * any other array a list of rows.
  * @param inputShape of one row
  * @throws StudentError PREDICT_ROW
  */

@@ -103,8 +103,8 @@ class LoadedStudent implements Student {
 
 /**
  * Loads a model that a run wrote: its student, teacher or baseline, as it is or compressed.
- * @param urlOrFolder a folder with model.json and weights.bin, or model.json itself; in a page relative to it, in Node a
- *   path or a URL
+ * @param urlOrFolder a folder with model.json and weights.bin, or model.json itself; in a page relative to it, in Node
+ * a path or a URL
  * @param tf TensorFlow.js, as the page or program has loaded it
  * @throws StudentError STUDENT_NOT_FOUND, STUDENT_FORMAT
  */

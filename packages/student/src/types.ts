@@ -1,4 +1,5 @@
-// What a caller sees. Nothing here comes from another package, TensorFlow.js included: what is needed of it is written down.
+// What a caller sees. Nothing here comes from another package, TensorFlow.js included: what is needed of it is written
+// down.
 
 /** A cell: null, undefined, NaN, an empty text, NA, N/A, null or ? is a missing one. Times are `Date`s. */
 export type Cell = number | bigint | string | boolean | { getTime(): number } | null | undefined;
@@ -47,7 +48,9 @@ export interface Prediction {
 }
 
 export interface Student {
-  /** Names of the classes in the order of `probabilities`; empty for regression, and where the data numbers its classes. */
+  /**
+   * Names of the classes in the order of `probabilities`; empty for regression, and where the data numbers its classes.
+   */
   readonly classes: readonly string[];
   /** Names of the columns that `values` predicts, in their order; empty where they have none. */
   readonly targets: readonly string[];

@@ -15,7 +15,9 @@ const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
 
 function clockNote(synchronised: boolean | undefined): string {
   if (synchronised === undefined)
-    return 'not known whether it is synchronised; only the times in logs of several machines depend on it, not training';
+    return (
+      'not known whether it is synchronised; only the times in logs of several machines depend on it, not ' + 'training'
+    );
   return synchronised ? 'synchronised' : 'not synchronised: times in the logs of several machines will not agree';
 }
 
@@ -24,7 +26,9 @@ export function addBackend(program: Command): void {
   backend
     .command('install')
     .description(
-      "Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which runs pretrained teachers but cannot train, and needs npm. Safe to interrupt and to repeat.",
+      "Install an engine into the user's cache. tensorflow is TensorFlow's library and needs a C++ compiler, " +
+        'npm, and pip or a wheel; webgpu is for GPUs without CUDA and needs npm; onnx is ONNX Runtime, which ' +
+        'runs pretrained teachers but cannot train, and needs npm. Safe to interrupt and to repeat.',
     )
     .addArgument(new Argument('<name>', 'engine').choices(engineKinds))
     .addOption(
@@ -59,7 +63,8 @@ Examples:
   backend
     .command('list')
     .description(
-      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries them; then the engines that only run pretrained teachers.',
+      'List the backends and whether this machine can use them, in the order in which `--backend auto` tries ' +
+        'them; then the engines that only run pretrained teachers.',
     )
     .addOption(jsonOption('the list'))
     .action((options: { json?: true }) => {
@@ -72,7 +77,8 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'Show what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock can be used.',
+      'Show what this machine has: processor, memory, GPUs, Node, backends, and whether its ports and clock ' +
+        'can be used.',
     )
     .addOption(jsonOption('what was found'))
     .action(async (options: { json?: true }) => {

@@ -77,7 +77,8 @@ function addInspect(data: Command): void {
   data
     .command('inspect [path]')
     .description(
-      'Show what is in a file, a pattern of files or a folder: columns or shapes, missing cells, ranges, classes, and a recipe to start from.',
+      'Show what is in a file, a pattern of files or a folder: columns or shapes, missing cells, ranges, ' +
+        'classes, and a recipe to start from.',
     )
     .option('--sql <query>', 'inspect the result of a DuckDB query instead of a path')
     .option('--target <column>', 'column to predict (default: one named y, target, label or class, or else the last)')
@@ -102,7 +103,8 @@ function addPrepare(data: Command): void {
   data
     .command('prepare <recipe>')
     .description(
-      "Read a recipe's data and cut it into blocks, as a run would. Later runs use the blocks, and refuse to start if a source has changed.",
+      "Read a recipe's data and cut it into blocks, as a run would. Later runs use the blocks, and refuse to " +
+        'start if a source has changed.',
     )
     .option('--again', 'prepare again even if the data have been prepared')
     .addOption(setOption())

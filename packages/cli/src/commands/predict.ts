@@ -18,7 +18,8 @@ export function addPredict(program: Command): void {
   program
     .command('predict <folder>')
     .description(
-      'Predict rows from standard input: CSV with a header for tables, else one row of numbers per line (CSV or JSON array).',
+      'Predict rows from standard input: CSV with a header for tables, else one row of numbers per line (CSV ' +
+        'or JSON array).',
     )
     .addOption(modelOption('which model'))
     .addOption(backendOption())

@@ -9,7 +9,8 @@ export function addReport(program: Command): void {
   program
     .command('report <folder>')
     .description(
-      'Write a report of a run as one HTML file that needs no network: results with intervals, curves, tuning, confusion, calibration, disagreements.',
+      'Write a report of a run as one HTML file that needs no network: results with intervals, curves, tuning, ' +
+        'confusion, calibration, disagreements.',
     )
     .option('--out <file>', 'file to write (default: report.html in the run folder)')
     .addOption(recipeFolderOption())

@@ -33,7 +33,8 @@ export function addRun(program: Command): void {
     .description('Train a recipe on this machine: the teacher with several worker processes, then the student.')
     .option(
       '--workers <count>',
-      'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change the result',
+      'worker processes, or auto for one per GPU or as many as the cores allow; their number does not change ' +
+        'the result',
       parseWorkers,
       defaults.workers,
     )

@@ -44,7 +44,8 @@ Example:
       const incidents = state.incidents.slice(-incidentsShown);
       if (incidents.length)
         printLine(
-          `\nlast incidents:\n${incidents.map(({ at, workerId, what }) => `  ${at}  ${workerId ? `${workerId} ` : ''}${what}`).join('\n')}`,
+          '\nlast ' +
+            `incidents:\n${incidents.map(({ at, workerId, what }) => `  ${at}  ${workerId ? `${workerId} ` : ''}${what}`).join('\n')}`,
         );
     });
 }

@@ -24,7 +24,8 @@ export function addSweep(program: Command): void {
   program
     .command('sweep <recipe>')
     .description(
-      'Run a recipe with different values and seeds; print mean and 95 % interval of student and baseline per combination.',
+      'Run a recipe with different values and seeds; print mean and 95 % interval of student and baseline per ' +
+        'combination.',
     )
     .addOption(
       new Option(
@@ -65,7 +66,8 @@ Examples:
           signal,
           onOutcome: ({ values, seed, baseline, student }, { done, of }) =>
             reportLine(
-              `${done} of ${of}: ${[...nameOf(values), `seed=${seed}`].join(', ')}: baseline ${baseline}, distilled ${student}`,
+              `${done} of ${of}: ${[...nameOf(values), `seed=${seed}`].join(', ')}: baseline ${baseline}, ` +
+                `distilled ${student}`,
             ),
         }),
       );

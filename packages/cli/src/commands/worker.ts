@@ -20,11 +20,13 @@ export function addWorker(program: Command): void {
   program
     .command('worker')
     .description(
-      'Take part in a run, from its start or from any later time. Ends when the run does; SIGTERM makes it hand over and leave.',
+      'Take part in a run, from its start or from any later time. Ends when the run does; SIGTERM makes it ' +
+        'hand over and leave.',
     )
     .requiredOption(
       '--coordinator <url>',
-      'address that the coordinator printed; repeat the option for other addresses where a restarted coordinator may listen',
+      'address that the coordinator printed; repeat the option for other addresses where a restarted ' +
+        'coordinator may listen',
       collect,
     )
     .option('--token <text>', 'token of the run (default: STILLHOUSE_TOKEN)')

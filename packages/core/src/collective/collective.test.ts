@@ -1,4 +1,5 @@
-// A peer's frame that it may never send now is refused rather than summed; one that comes twice or late changes nothing.
+// A peer's frame that it may never send now is refused rather than summed; one that comes twice or late changes
+// nothing.
 import { expect, test } from 'vitest';
 import { Collective } from './collective.js';
 import type { MeshFrame } from './frames.js';

@@ -1,5 +1,6 @@
-// Direct reduce-scatter then all-gather over the fixed reduction tree, and an all-gather of small values per rank.
-// No I/O: each call returns the frames to send. Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
+// Direct reduce-scatter then all-gather over the fixed reduction tree, and an all-gather of small values per rank. No
+// I/O: each call returns the frames to send. Operations are numbered; a peer is at most one ahead (proof in
+// docs/protocol.md).
 import { segmentsOf } from './assignment.js';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { finishTree, maximalSubtrees, spanKey, type Span } from './tree.js';

@@ -7,7 +7,10 @@ export interface FlatLayout {
   readonly otherWeights: number;
 }
 
-/** Rows and the two sums of the ledger, each as two halves of 16 bits, which fp32 represents exactly; then the stop flag. */
+/**
+ * Rows and the two sums of the ledger, each as two halves of 16 bits, which fp32 represents exactly; then the stop
+ * flag.
+ */
 const accountSlots = 7;
 /** Numbers per rank after gradient and other weights. */
 export const slotsPerRank = 1 + accountSlots;

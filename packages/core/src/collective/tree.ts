@@ -14,7 +14,10 @@ export function midOf(span: Span): number {
   return span.lo + Math.floor((span.hi - span.lo) / 2);
 }
 
-/** The maximal subtrees of the tree over [0, ranks) that are completely inside a worker's range of ranks, from left to right. */
+/**
+ * The maximal subtrees of the tree over [0, ranks) that are completely inside a worker's range of ranks, from left to
+ * right.
+ */
 export function maximalSubtrees(ranks: number, owned: Span): Span[] {
   const found: Span[] = [];
   const visit = (node: Span): void => {
@@ -31,7 +34,10 @@ export function maximalSubtrees(ranks: number, owned: Span): Span[] {
   return found;
 }
 
-/** target[i] += addend[i] in fp32. JavaScript adds in double and rounds once on the store, which equals an fp32 addition. */
+/**
+ * target[i] += addend[i] in fp32. JavaScript adds in double and rounds once on the store, which equals an fp32
+ * addition.
+ */
 export function addInto(target: Float32Array, addend: Float32Array): void {
   const count = target.length;
   for (let i = 0; i < count; i++) target[i]! += addend[i]!;

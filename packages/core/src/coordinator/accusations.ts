@@ -4,7 +4,10 @@ import type { ToCoordinator } from '../wire/messages.js';
 import { pauseAll, requestChange, update } from './membership-change.js';
 import { type CoordinatorState, membersOf, notify, type Transition, type Worker } from './state.js';
 
-/** A worker cannot reach another. If it could before, they are linked again; if not, one of them is left out for a while. */
+/**
+ * A worker cannot reach another. If it could before, they are linked again; if not, one of them is left out for a
+ * while.
+ */
 export function onUnreachable(
   state: CoordinatorState,
   worker: Worker,

@@ -15,14 +15,18 @@ test('workers that were sent a block are named in turn, and whoever asks is one 
   expect(tracker.refer('other', 'd', everybody)).toBeUndefined();
 });
 
-test('nobody is named to itself, nor one that is gone; who had to be sent a block anew is the only one known to have it', () => {
-  const tracker = new BlockTracker();
-  tracker.sent('h', 'a');
-  expect(tracker.refer('h', 'a', everybody)).toBeUndefined();
-  expect(tracker.refer('h', 'b', (address) => address !== 'a')).toBeUndefined();
-  tracker.sent('h', 'c');
-  expect(tracker.refer('h', 'a', everybody)).toBe('c');
-});
+test(
+  'nobody is named to itself, nor one that is gone; who had to be sent a block anew is the only one known to ' +
+    'have it',
+  () => {
+    const tracker = new BlockTracker();
+    tracker.sent('h', 'a');
+    expect(tracker.refer('h', 'a', everybody)).toBeUndefined();
+    expect(tracker.refer('h', 'b', (address) => address !== 'a')).toBeUndefined();
+    tracker.sent('h', 'c');
+    expect(tracker.refer('h', 'a', everybody)).toBe('c');
+  },
+);
 
 test('whatever is asked by whom: whoever is named has asked before, and is somebody else', () => {
   fc.assert(

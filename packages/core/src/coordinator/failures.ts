@@ -1,4 +1,5 @@
-// What follows when a worker is lost, fails or crashes: the run continues without it, or ends with a message that names the place.
+// What follows when a worker is lost, fails or crashes: the run continues without it, or ends with a message that names
+// the place.
 import { type ErrorRecord, isInputError } from '../error/errors.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { decideWhenAllAcknowledged, requestChange } from './membership-change.js';

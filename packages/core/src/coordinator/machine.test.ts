@@ -548,18 +548,22 @@ describe('checks', () => {
   });
 });
 
-test('a block goes to the first who asks, and others are sent to it as long as it is there; whoever asks the coordinator itself gets it', () => {
-  const three = new Coordinator(3).join(1).join(2).join(3);
-  const ask = (link: number, direct = false): CoordinatorEffect[] =>
-    three.message(link, { type: 'getBlock', hash: sha('a'), direct }).effects;
-  const sent = (link: number): CoordinatorEffect[] => [{ type: 'sendBlock', link, hash: sha('a') }];
-  const referred = (link: number, meshAddress: string): CoordinatorEffect[] => [
-    { type: 'send', link, message: { type: 'blockAt', hash: sha('a'), meshAddress } },
-  ];
-  expect(ask(1)).toEqual(sent(1));
-  expect(ask(2)).toEqual(referred(2, 'mesh1'));
-  expect(ask(2, true)).toEqual(sent(2));
-  expect(ask(3)).toEqual(referred(3, 'mesh2'));
-  three.on({ type: 'closed', link: 2, reason: '' });
-  expect(ask(1)).toEqual(referred(1, 'mesh3'));
-});
+test(
+  'a block goes to the first who asks, and others are sent to it as long as it is there; whoever asks the ' +
+    'coordinator itself gets it',
+  () => {
+    const three = new Coordinator(3).join(1).join(2).join(3);
+    const ask = (link: number, direct = false): CoordinatorEffect[] =>
+      three.message(link, { type: 'getBlock', hash: sha('a'), direct }).effects;
+    const sent = (link: number): CoordinatorEffect[] => [{ type: 'sendBlock', link, hash: sha('a') }];
+    const referred = (link: number, meshAddress: string): CoordinatorEffect[] => [
+      { type: 'send', link, message: { type: 'blockAt', hash: sha('a'), meshAddress } },
+    ];
+    expect(ask(1)).toEqual(sent(1));
+    expect(ask(2)).toEqual(referred(2, 'mesh1'));
+    expect(ask(2, true)).toEqual(sent(2));
+    expect(ask(3)).toEqual(referred(3, 'mesh2'));
+    three.on({ type: 'closed', link: 2, reason: '' });
+    expect(ask(1)).toEqual(referred(1, 'mesh3'));
+  },
+);

@@ -1,5 +1,5 @@
-// What the coordinator decides on every event. A pure machine, except for its memory of which worker was sent which block.
-// It is not on the step path: between `start` and `done` workers need it only for data blocks.
+// What the coordinator decides on every event. A pure machine, except for its memory of which worker was sent which
+// block. It is not on the step path: between `start` and `done` workers need it only for data blocks.
 import { limits } from '../error/limits.js';
 import { tunedJob } from '../tune/space.js';
 import type { ToCoordinator } from '../wire/messages.js';
@@ -193,7 +193,9 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
   if (membership.type === 'gathering' && nowMs - state.startedMs > options.joinTimeoutMs) {
     return end(state, {
       code: 'WORKERS_MISSING',
-      message: `${joinedWorkers(state).length} of ${options.workers} workers joined within ${options.joinTimeoutMs / 1000} s`,
+      message:
+        `${joinedWorkers(state).length} of ${options.workers} workers joined within ` +
+        `${options.joinTimeoutMs / 1000} s`,
     });
   }
   // The disk had no space for the model; it may have now.

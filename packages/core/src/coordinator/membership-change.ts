@@ -1,5 +1,6 @@
-// The two-phase change of membership: pause for a new generation, collect every worker's position, resume with new members.
-// One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator that comes back.
+// The two-phase change of membership: pause for a new generation, collect every worker's position, resume with new
+// members. One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator
+// that comes back.
 import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
 import { invariant } from '../error/errors.js';
 import { limits } from '../error/limits.js';
@@ -200,7 +201,9 @@ function waitForTuning(state: CoordinatorState): Transition {
   };
 }
 
-/** A worker that leaves may go once no other needs its state. While training waits, it hands over to a checkpoint first. */
+/**
+ * A worker that leaves may go once no other needs its state. While training waits, it hands over to a checkpoint first.
+ */
 function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
   const leavers = [...state.workers.values()].filter(
@@ -227,7 +230,9 @@ export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
     ? [...state.workers.values()].find((worker) => worker.leaving && holdsMore(state, worker))
     : undefined;
 
-/** Workers that want to leave and do not take part leave at once, unless they hold a state that is stored nowhere else. */
+/**
+ * Workers that want to leave and do not take part leave at once, unless they hold a state that is stored nowhere else.
+ */
 export function releaseIdle(state: CoordinatorState): Transition {
   const { membership } = state;
   switch (membership.type) {
@@ -320,7 +325,9 @@ export function onReady(
   if (other)
     return end(state, {
       code: 'MODEL_DIVERGED',
-      message: `at operation ${lead.ops} the ${phase.name} of ${leadId} (${lead.weightsSha256.slice(0, 12)}) is not that of ${other[0]} (${other[1].weightsSha256.slice(0, 12)})`,
+      message:
+        `at operation ${lead.ops} the ${phase.name} of ${leadId} (${lead.weightsSha256.slice(0, 12)}) is not ` +
+        `that of ${other[0]} (${other[1].weightsSha256.slice(0, 12)})`,
     });
   const { members } = membership;
   const links = [...state.workers.values()].filter(({ workerId }) => ready.has(workerId)).map(({ link }) => link);

@@ -30,7 +30,9 @@ export function onEpoch(
     if (known.weightsSha256 === report.weightsSha256 || state.options.allowMixed) return { state, effects: [] };
     return end(state, {
       code: 'MODEL_DIVERGED',
-      message: `after epoch ${report.epoch} of the ${phase.name} the weights of ${worker.workerId} (${report.weightsSha256.slice(0, 12)}) are not those of the others (${known.weightsSha256.slice(0, 12)})`,
+      message:
+        `after epoch ${report.epoch} of the ${phase.name} the weights of ${worker.workerId} ` +
+        `(${report.weightsSha256.slice(0, 12)}) are not those of the others (${known.weightsSha256.slice(0, 12)})`,
     });
   }
   // A report that was lost is sent again before this one counts.
@@ -42,7 +44,10 @@ export function onEpoch(
   if (report.ledger.rows !== rowCount || digest !== expected) {
     return end(state, {
       code: 'LEDGER_BROKEN',
-      message: `epoch ${report.epoch} of the ${phase.name} did not use ${segments ? 'the rows that it had to draw' : `each of ${rowCount} rows once`}: ${report.ledger.rows} rows, digest ${digest}, expected ${expected}`,
+      message:
+        `epoch ${report.epoch} of the ${phase.name} did not use ` +
+        `${segments ? 'the rows that it had to draw' : `each of ${rowCount} rows once`}: ${report.ledger.rows} ` +
+        `rows, digest ${digest}, expected ${expected}`,
     });
   }
   const epoch: EpochRecord = {
@@ -100,7 +105,9 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
   if (other)
     return end(state, {
       code: 'MODEL_DIVERGED',
-      message: `at its end the ${phase.name} of ${first.workerId} (${lead.weightsSha256.slice(0, 12)}) is not that of ${other.workerId} (${other.done.weightsSha256.slice(0, 12)})`,
+      message:
+        `at its end the ${phase.name} of ${first.workerId} (${lead.weightsSha256.slice(0, 12)}) is not that of ` +
+        `${other.workerId} (${other.done.weightsSha256.slice(0, 12)})`,
     });
   const seconds = (nowMs - phase.startedMs) / 1000;
   const waitedMs = reports.reduce((sum, { done }) => sum + done.waitedMs, 0) / reports.length;

@@ -42,7 +42,8 @@ export function onHello(
   if (message.protocol !== protocolVersion)
     return refuse(
       'PROTOCOL_VERSION',
-      `the worker has protocol version ${message.protocol} (stillhouse ${message.version}), this coordinator has ${protocolVersion}`,
+      `the worker has protocol version ${message.protocol} (stillhouse ${message.version}), this coordinator ` +
+        `has ${protocolVersion}`,
     );
   if (message.token !== token) return refuse('TOKEN_REJECTED', 'the worker’s token is not the token of this run');
   if (message.runId !== undefined && message.runId !== job.runId)
@@ -135,7 +136,8 @@ export function onJoin(
       worker.host,
       new StillhouseError(
         'FINGERPRINT_MISMATCH',
-        `the worker's engine is ${message.fingerprint}, but that of ${other.workerId} is ${other.fingerprint}: equal bits cannot be promised`,
+        `the worker's engine is ${message.fingerprint}, but that of ${other.workerId} is ${other.fingerprint}: ` +
+          'equal bits cannot be promised',
       ),
     );
   }

@@ -131,7 +131,10 @@ export type CoordinatorEffect =
   | { readonly type: 'saveModel'; readonly phase: PhaseName; readonly model: ExportedModel; readonly lastGood: boolean }
   /** Ask the worker of a link for its state. Answer: checkpointTaken or checkpointFailed. */
   | { readonly type: 'takeCheckpoint'; readonly link: number; readonly id: number }
-  /** Search for the student's hyperparameters, with the teacher of this hash if one was trained here. Answer: tuned, or interrupt. */
+  /**
+   * Search for the student's hyperparameters, with the teacher of this hash if one was trained here. Answer: tuned, or
+   * interrupt.
+   */
   | { readonly type: 'tune'; readonly teacher: string | undefined }
   | { readonly type: 'dropCheckpoint'; readonly record: CheckpointRecord }
   | { readonly type: 'receivePart'; readonly link: number; readonly part: ToCoordinator & { type: 'statePart' } }

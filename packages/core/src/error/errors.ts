@@ -31,7 +31,8 @@ export const errorKinds = {
   ),
   DATA_MODULE: input('Fix the module: it must export a source, or a function that yields rows (docs/extending.md).'),
   DATA_READER: environment(
-    'Reinstall stillhouse with its optional dependencies: `npm install` then fetches DuckDB and sharp for this platform.',
+    'Reinstall stillhouse with its optional dependencies: `npm install` then fetches DuckDB and sharp for this ' +
+      'platform.',
   ),
   DATA_LOCKED: environment('Wait for the other process to end, and run again.'),
   DATA_SPACE: environment('Make room, or set STILLHOUSE_CACHE to a folder on another disk.'),
@@ -39,10 +40,12 @@ export const errorKinds = {
   DATA_DOWNLOAD: environment('Check the network, or give another address with --mirror.'),
   MODEL_INVALID: input('Correct the model in the recipe at the layer named.'),
   MODEL_SHAPE: input(
-    'Make the model fit the rows: its first layer must take their shape, its last layer must have the number of outputs.',
+    'Make the model fit the rows: its first layer must take their shape, its last layer must have the number ' +
+      'of outputs.',
   ),
   TEACHER_NOT_FOUND: input(
-    'Give a run folder with a teacher, a model.json or its folder, a Keras .h5 or .keras file, an .onnx file, or the folder of a SavedModel; paths are relative to the folder of the recipe.',
+    'Give a run folder with a teacher, a model.json or its folder, a Keras .h5 or .keras file, an .onnx file, ' +
+      'or the folder of a SavedModel; paths are relative to the folder of the recipe.',
   ),
   TEACHER_UNLIKE: input('Give a teacher for the same task, or the data that it was trained on.'),
   MODEL_LAYER: input(
@@ -59,7 +62,8 @@ export const errorKinds = {
     'Train this model with --backend cpu: the chosen backend has no kernel for one of its layers.',
   ),
   BACKEND_SOURCE: input(
-    'Give a TensorFlow wheel, or a folder that holds libtensorflow_cc, libtensorflow_framework and include/, with --from.',
+    'Give a TensorFlow wheel, or a folder that holds libtensorflow_cc, libtensorflow_framework and include/, ' +
+      'with --from.',
   ),
   BACKEND_TOOL: environment('Install the missing tool.'),
   BACKEND_DOWNLOAD: environment('Check the network, or give a wheel with --from PATH.'),
@@ -99,7 +103,8 @@ export const errorKinds = {
   MODEL_DIVERGED: training('Every worker must build the same model: remove unseeded randomness from the model module.'),
   LEDGER_BROKEN: training('Report this as a bug, with the run folder.'),
   LOSS_NOT_FINITE: training(
-    'Lower the learning rate, clip gradients with optimizer.clipNorm, or look for extreme values in the data. The last good weights are in the run folder.',
+    'Lower the learning rate, clip gradients with optimizer.clipNorm, or look for extreme values in the data. ' +
+      'The last good weights are in the run folder.',
   ),
   PREDICT_ROW: input(
     'Give one row per line, as CSV cells or a JSON array, with as many values as the model has inputs.',

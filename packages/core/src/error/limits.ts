@@ -5,7 +5,9 @@ export const limits = {
   frameBytes: 1024 * 1024 * 1024,
   /** The number of rows in a data block is chosen so that its size is close to this. */
   blockTargetBytes: 1024 * 1024,
-  /** Sets up to this size are shuffled as a whole; in larger ones a rank draws from `rankWindowBlocks` blocks at a time. */
+  /**
+   * Sets up to this size are shuffled as a whole; in larger ones a rank draws from `rankWindowBlocks` blocks at a time.
+   */
   shuffledWholeBytes: 64 * 1024 * 1024,
   rankWindowBlocks: 8,
   /** Most blocks in the windows of all ranks together, unless that leaves a rank without one. */

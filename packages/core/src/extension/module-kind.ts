@@ -1,5 +1,6 @@
-// Definitions that come from modules of a recipe, such as a loss: evaluated once per process and remembered by what they
-// follow from, their source text and options. A definition is asked for by its place in the recipe, as a built-in one is.
+// Definitions that come from modules of a recipe, such as a loss: evaluated once per process and remembered by what
+// they follow from, their source text and options. A definition is asked for by its place in the recipe, as a built-in
+// one is.
 import { invariant, messageOf, StillhouseError } from '../error/errors.js';
 
 /** A module in a recipe. */

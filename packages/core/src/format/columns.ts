@@ -1,6 +1,6 @@
-// How the columns of a data set become a model's inputs: what `data prepare` has fitted on the training rows of the large
-// set, and the arithmetic that training, `predict` and @stillhouse/student share. Blocks store cells in a small type (an
-// index for a category, bytes for an image), and this is applied when rows are read.
+// How the columns of a data set become a model's inputs: what `data prepare` has fitted on the training rows of the
+// large set, and the arithmetic that training, `predict` and @stillhouse/student share. Blocks store cells in a small
+// type (an index for a category, bytes for an image), and this is applied when rows are read.
 import { hashName } from '../random/random.js';
 import type { Numbers, TensorType } from './safetensors.js';
 

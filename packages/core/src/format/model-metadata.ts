@@ -1,4 +1,5 @@
-// What is stored with a model (userDefinedMetadata.stillhouse of model.json) so that others can feed it and read its outputs.
+// What is stored with a model (userDefinedMetadata.stillhouse of model.json) so that others can feed it and read its
+// outputs.
 import type { TargetScale } from '../loss/prediction.js';
 import type { LossName } from '../loss/losses.js';
 import type { FittedColumn } from './columns.js';
@@ -13,6 +14,8 @@ export interface ModelMetadata {
   readonly outputs: number;
   /** A regression prediction is output · deviation + mean; empty if the targets were not scaled. */
   readonly targets: readonly (TargetScale & { readonly name?: string })[];
-  /** Names of the classes in the order of the outputs; null if the data have no names and classes are numbers from 0. */
+  /**
+   * Names of the classes in the order of the outputs; null if the data have no names and classes are numbers from 0.
+   */
   readonly classes: readonly string[] | null;
 }

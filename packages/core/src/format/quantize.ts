@@ -1,4 +1,5 @@
-// Weights with fewer bits, as TFJS stores and reads them: half precision, or bytes on a line from the smallest to the largest.
+// Weights with fewer bits, as TFJS stores and reads them: half precision, or bytes on a line from the smallest to the
+// largest.
 import { floatsOf, joinBytes } from './safetensors.js';
 
 export const weightFormats = ['fp32', 'fp16', 'uint8'] as const;
@@ -60,7 +61,8 @@ function quantizeWeight(
 }
 
 /**
- * A TFJS model with its weights in another format. Only matrices and kernels are converted, not weights of one dimension.
+ * A TFJS model with its weights in another format. Only matrices and kernels are converted, not weights of one
+ * dimension.
  * @param json model.json with weights in float32
  * @param weights concatenated bytes of all its weights
  */

@@ -1,4 +1,5 @@
-// From cells to inputs: one arithmetic for blocks and for rows to predict, which are refused where they cannot be encoded.
+// From cells to inputs: one arithmetic for blocks and for rows to predict, which are refused where they cannot be
+// encoded.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bucketOf, encodeColumns, inputWidth, type FittedColumn, type TensorColumn } from './columns.js';

@@ -23,7 +23,10 @@ export type Cell = number | bigint | string | boolean | Time | null | undefined;
 /** Cells by the name of their column. */
 export type TableRow = Readonly<Record<string, Cell>>;
 
-/** DATA_COLUMN: a row lacks a column; DATA_CELL: a cell is not what its column needs; PREDICT_ROW: any other fault of a row. */
+/**
+ * DATA_COLUMN: a row lacks a column; DATA_CELL: a cell is not what its column needs; PREDICT_ROW: any other fault of a
+ * row.
+ */
 export type RowErrorCode = 'DATA_CELL' | 'DATA_COLUMN' | 'PREDICT_ROW';
 
 /** Makes the error for a row that cannot be encoded; each caller has its own class of errors. */
@@ -55,7 +58,9 @@ const shown = (cell: Cell): string => {
   return typeof cell === 'object' ? 'this object' : String(cell);
 };
 
-/** The stored form of a cell, rounded as in a block, NaN for a missing number; or a text that says why there is none. */
+/**
+ * The stored form of a cell, rounded as in a block, NaN for a missing number; or a text that says why there is none.
+ */
 function storedCell(column: FittedColumn, cell: Cell): number | string {
   switch (column.type) {
     case 'number':
@@ -88,8 +93,8 @@ function storedCategory(column: CategoryColumn, cell: Cell): number | string {
 }
 
 /**
- * Rows of a table as a model's inputs. Cells of other columns are ignored. An unknown category is encoded like a missing
- * one, as no category.
+ * Rows of a table as a model's inputs. Cells of other columns are ignored. An unknown category is encoded like a
+ * missing one, as no category.
  * @param columns columns of the model's metadata
  * @returns [rows, inputWidth(columns)]
  */

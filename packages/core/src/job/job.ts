@@ -51,7 +51,10 @@ export interface ModelShape {
 }
 
 export interface DatasetManifest extends ModelShape {
-  /** The student's, where the small set has columns or classes that the large one has not: they come behind the teacher's. */
+  /**
+   * The student's, where the small set has columns or classes that the large one has not: they come behind the
+   * teacher's.
+   */
   readonly student?: ModelShape | undefined;
   /** Numbers per label in a block: 1 class index, or one per target. */
   readonly labelCount: number;
@@ -83,7 +86,10 @@ export interface ModelAssets {
 export interface TeacherFiles {
   /** For people. */
   readonly path: string;
-  /** layers, graph: TFJS's, as the files model (model.json) and weights (all shards). keras, onnx: the one file model. savedModel: TensorFlow's, by its own names. */
+  /**
+   * layers, graph: TFJS's, as the files model (model.json) and weights (all shards). keras, onnx: the one file model.
+   * savedModel: TensorFlow's, by its own names.
+   */
   readonly format: 'layers' | 'graph' | 'keras' | 'onnx' | 'savedModel';
   readonly files: readonly {
     readonly name: string;

@@ -31,7 +31,8 @@ const checkTransfer: Check = ({ distill }, dataset) => {
   for (const [i, { from }] of (distill?.transfer ?? []).entries()) {
     if (from === 'columns' && inputShape.length !== 1)
       fail(
-        `distill.transfer[${i}].from is columns, but rows have the shape ${shapeText(inputShape)}: neighbouring pixels of an image belong together`,
+        `distill.transfer[${i}].from is columns, but rows have the shape ${shapeText(inputShape)}: ` +
+          'neighbouring pixels of an image belong together',
       );
     if (from === 'large' && lacksColumns(dataset))
       fail(`distill.transfer[${i}].from is large: its rows lack columns that the student needs`);
@@ -51,7 +52,8 @@ function checkOutputs(part: 'teacher' | 'student', model: ModelConfig, outputs: 
   if (units !== undefined && units !== outputs)
     throw new StillhouseError(
       'MODEL_SHAPE',
-      `${part}.model gives outputs of shape [${units}], but the data need [${outputs}]: one per class or target, or two per target if the loss learns a variance`,
+      `${part}.model gives outputs of shape [${units}], but the data need [${outputs}]: one per class or ` +
+        'target, or two per target if the loss learns a variance',
     );
 }
 

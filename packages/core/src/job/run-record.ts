@@ -50,7 +50,8 @@ const phase = z.object({
   expectedRowsDigest: z
     .string()
     .describe(
-      'Digest of the rows of an epoch that uses each row once; of the first epoch if rows are drawn in proportions, since other epochs then use other rows.',
+      'Digest of the rows of an epoch that uses each row once; of the first epoch if rows are drawn in ' +
+        'proportions, since other epochs then use other rows.',
     ),
   epochs: z.array(
     z.object({
@@ -75,7 +76,8 @@ const phase = z.object({
     })
     .optional()
     .describe(
-      'Student phase: the temperature that the teacher’s logits were divided by, with its loss and expected calibration error before and after.',
+      'Student phase: the temperature that the teacher’s logits were divided by, with its loss and expected ' +
+        'calibration error before and after.',
     ),
   teacherTest: metrics
     .optional()
@@ -164,7 +166,10 @@ export function parseRunRecord(text: string, file: string): RunRecord {
   }
 }
 
-/** Test metrics of the teacher, trained in the run or pretrained; undefined if the student does not learn from its outputs. */
+/**
+ * Test metrics of the teacher, trained in the run or pretrained; undefined if the student does not learn from its
+ * outputs.
+ */
 export const teacherTestOf = ({ teacher, student }: RunRecord): Metrics | undefined =>
   (teacher?.test ?? student?.teacherTest) as Metrics | undefined;
 

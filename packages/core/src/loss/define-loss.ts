@@ -6,8 +6,8 @@ import type * as tf from '@tensorflow/tfjs';
 export type Tf = typeof tf;
 
 /**
- * What a row's label is. class: one index of classes that exclude each other, outputs are their logits. binary: a 0 or 1
- * per output, outputs are logits. numbers: a number per target.
+ * What a row's label is. class: one index of classes that exclude each other, outputs are their logits. binary: a 0 or
+ * 1 per output, outputs are logits. numbers: a number per target.
  */
 export type LabelKind = 'class' | 'binary' | 'numbers';
 
@@ -84,15 +84,6 @@ export function defineLoss(definition: LossDefinition): Loss {
     throw new TypeError('outputsPerTarget is for labels that are numbers');
   return { outputsPerTarget, hasTemperature: true, ensemble: meanOf, ...definition };
 }
-
-/** The facts alone. */
-export const factsOf = ({ name, labels, outputsPerTarget, hasTemperature, outputsText }: LossFacts): LossFacts => ({
-  name,
-  labels,
-  outputsPerTarget,
-  hasTemperature,
-  ...(outputsText === undefined ? {} : { outputsText }),
-});
 
 /** How many outputs a model of so many targets has. */
 export const outputsFor = ({ outputsPerTarget }: LossFacts, targets: number): number => outputsPerTarget * targets;

@@ -12,9 +12,9 @@ function partsOf(tf: Tf, outputs: tf.Tensor2D): { mean: tf.Tensor2D; logVariance
 }
 
 /**
- * Of a mean μ and a log-variance s per target: ½·((y − μ)²·e^{−s} + s), the negative log-likelihood except for a constant
- * (Nix and Weigend 1994, equation 5).
- * Soft term: T·KL of Gaussians of variances T·e^{s} = ½·(T·(e^{Δ} − 1 − Δ) + (μ_t − μ_s)²·e^{−s_s}), Δ = s_t − s_s.
+ * Of a mean μ and a log-variance s per target: ½·((y − μ)²·e^{−s} + s), the negative log-likelihood except for a
+ * constant (Nix and Weigend 1994, equation 5). Soft term: T·KL of Gaussians of variances T·e^{s} = ½·(T·(e^{Δ} − 1 − Δ)
+ * + (μ_t − μ_s)²·e^{−s_s}), Δ = s_t − s_s.
  */
 export const gaussian = defineLoss({
   name: 'gaussian',

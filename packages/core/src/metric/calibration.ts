@@ -15,7 +15,9 @@ export interface LabelledOutputs {
 export interface Calibration {
   readonly temperature: number;
   readonly rows: number;
-  /** Mean loss and expected calibration error on those rows, for the logits as they are and divided by the temperature. */
+  /**
+   * Mean loss and expected calibration error on those rows, for the logits as they are and divided by the temperature.
+   */
   readonly before: { readonly loss: number; readonly ece: number };
   readonly after: { readonly loss: number; readonly ece: number };
 }
@@ -24,7 +26,9 @@ export interface Calibration {
 const range = [-3, 4] as const;
 const golden = (Math.sqrt(5) - 1) / 2;
 
-/** The temperature of the least mean loss, found by golden-section search over its logarithm: the loss is convex in 1/T. */
+/**
+ * The temperature of the least mean loss, found by golden-section search over its logarithm: the loss is convex in 1/T.
+ */
 export function fitTemperature(loss: Loss, { outputs, ...batch }: LabelledOutputs): Calibration {
   const at = (temperature: number): { loss: number; ece: number; rows: number } => {
     const sums = emptySums(loss, batch.outputCount);

@@ -5,7 +5,10 @@ import type { TargetScale } from '../loss/prediction.js';
 import { logSumExp } from '../loss/softmax-cross-entropy.js';
 import type { MetricName } from './names.js';
 
-/** Sums over rows: [rows, loss, correct, then per bin of confidence: count, confidence, hits, then per target: squared error, absolute error, y, y²]. */
+/**
+ * Sums over rows: [rows, loss, correct, then per bin of confidence: count, confidence, hits, then per target: squared
+ * error, absolute error, y, y²].
+ */
 export type MetricSums = Float64Array;
 /** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
 const confidenceBins = 15;

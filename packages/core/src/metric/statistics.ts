@@ -9,7 +9,10 @@ export interface Estimate {
   readonly halfWidth: number;
 }
 
-/** Distribution function of Student's t, by the incomplete beta function's recurrences for whole degrees of freedom (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4). */
+/**
+ * Distribution function of Student's t, by the incomplete beta function's recurrences for whole degrees of freedom
+ * (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4).
+ */
 function within(t: number, degrees: number): number {
   const theta = Math.atan(t / Math.sqrt(degrees));
   const [sin, cos] = [Math.sin(theta), Math.cos(theta)];

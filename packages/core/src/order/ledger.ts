@@ -1,5 +1,5 @@
-// Proof that every row was used exactly once per epoch: a count and a digest of row ids that does not depend on their order.
-// Two sums mod 2^32 of independent hashes; adding ledgers of different ranks gives the ledger of the whole.
+// Proof that every row was used exactly once per epoch: a count and a digest of row ids that does not depend on their
+// order. Two sums mod 2^32 of independent hashes; adding ledgers of different ranks gives the ledger of the whole.
 import { hashWords } from '../random/random.js';
 import type { RowIds } from './row.js';
 

@@ -1,5 +1,5 @@
-// Draws in proportions: exact shares in every epoch, every row of a segment equally often, the ledger of what was drawn,
-// and batches that hold all segments.
+// Draws in proportions: exact shares in every epoch, every row of a segment equally often, the ledger of what was
+// drawn, and batches that hold all segments.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { countRows, emptyLedger } from './ledger.js';

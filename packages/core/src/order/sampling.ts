@@ -1,6 +1,6 @@
-// Sampling in proportions: rows are stored in segments (a class, a source, a level of weights), and an epoch draws a fixed
-// number from each. A segment's rows are drawn in turn, pass after pass and across epochs, so all are drawn equally
-// often, to within one. Which rows these are is a function of only (seed, epoch).
+// Sampling in proportions: rows are stored in segments (a class, a source, a level of weights), and an epoch draws a
+// fixed number from each. A segment's rows are drawn in turn, pass after pass and across epochs, so all are drawn
+// equally often, to within one. Which rows these are is a function of only (seed, epoch).
 import { addLedgers, countRows, emptyLedger, wholeLedger, type Ledger } from './ledger.js';
 import { keyedPermutation, type Permutation } from '../random/permutation.js';
 import { hashName } from '../random/random.js';
@@ -99,7 +99,9 @@ export function dealtRanges(
   };
 }
 
-/** Deals `total` draws in proportion to shares, which need not sum to 1: by largest remainders, with at least one each. */
+/**
+ * Deals `total` draws in proportion to shares, which need not sum to 1: by largest remainders, with at least one each.
+ */
 export function dealDraws(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);
   const deals = shares.map((share) => {

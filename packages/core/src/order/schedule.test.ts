@@ -67,22 +67,26 @@ test('in windows a rank reads a few blocks at a time, one window after the other
   );
 });
 
-test('a window mixes: with a set in order, the mean of a batch strays from the whole mean at most twice as far as in a full shuffle', () => {
-  const plain = { rowCount: 40_000, batch: 64, ranks: 4, epochs: 1, seed: 5 };
-  const spreadOf = (schedule: Schedule): number => {
-    const means = epochRows(schedule, 0).map(
-      (ranks) => ranks.flat().reduce((sum, row) => sum + row, 0) / ranks.flat().length / plain.rowCount,
-    );
-    return Math.sqrt(means.reduce((sum, mean) => sum + (mean - 0.5) ** 2, 0) / means.length);
-  };
-  // Of a mean of 64 uniform numbers: 0.036.
-  const shuffled = spreadOf(plain);
-  const windowed = spreadOf({ ...plain, windows: { blockRows: 100, windowBlocks: 8 } });
-  const inOrder = spreadOf({ ...plain, windows: { blockRows: 1000, windowBlocks: 1 } });
-  expect(shuffled).toBeLessThan(0.04);
-  expect(windowed).toBeLessThan(2 * shuffled);
-  expect(inOrder).toBeGreaterThan(3 * shuffled);
-});
+test(
+  'a window mixes: with a set in order, the mean of a batch strays from the whole mean at most twice as far as ' +
+    'in a full shuffle',
+  () => {
+    const plain = { rowCount: 40_000, batch: 64, ranks: 4, epochs: 1, seed: 5 };
+    const spreadOf = (schedule: Schedule): number => {
+      const means = epochRows(schedule, 0).map(
+        (ranks) => ranks.flat().reduce((sum, row) => sum + row, 0) / ranks.flat().length / plain.rowCount,
+      );
+      return Math.sqrt(means.reduce((sum, mean) => sum + (mean - 0.5) ** 2, 0) / means.length);
+    };
+    // Of a mean of 64 uniform numbers: 0.036.
+    const shuffled = spreadOf(plain);
+    const windowed = spreadOf({ ...plain, windows: { blockRows: 100, windowBlocks: 8 } });
+    const inOrder = spreadOf({ ...plain, windows: { blockRows: 1000, windowBlocks: 1 } });
+    expect(shuffled).toBeLessThan(0.04);
+    expect(windowed).toBeLessThan(2 * shuffled);
+    expect(inOrder).toBeGreaterThan(3 * shuffled);
+  },
+);
 
 test('a keyed permutation is a bijection', () => {
   fc.assert(

@@ -102,17 +102,20 @@ function checkModels(recipe: Recipe, fail: Fail): void {
     if (earlyStopping && validation === 0) fail(`${name}.validation is 0: earlyStopping needs rows to watch`);
     if (earlyStopping && !known.includes(earlyStopping.metric))
       fail(
-        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss.name} does not have; it has ${known.join(', ')}`,
+        `${name}.earlyStopping.metric is ${earlyStopping.metric}, which ${loss.name} does not have; it has ` +
+          `${known.join(', ')}`,
       );
     if (!prune) continue;
     if (prune.to < prune.from) fail(`${name}.prune.to is ${prune.to}, before prune.from (${prune.from})`);
     if (prune.to >= epochs)
       fail(
-        `${name}.prune.to is ${prune.to}, and the last of ${epochs} epochs is ${epochs - 1}: the model would not be as sparse as it is to be`,
+        `${name}.prune.to is ${prune.to}, and the last of ${epochs} epochs is ${epochs - 1}: the model would ` +
+          'not be as sparse as it is to be',
       );
     if (earlyStopping)
       fail(
-        `${name}.earlyStopping could end training, or go back, to where the model is not yet pruned: leave it or prune out`,
+        `${name}.earlyStopping could end training, or go back, to where the model is not yet pruned: leave it ` +
+          'or prune out',
       );
   }
 }

@@ -85,7 +85,8 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
   const shown = JSON.stringify(value) ?? typeof value;
   return new StillhouseError(
     'RECIPE_INVALID',
-    `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
+    `${where} is ${shown.length > 60 ? `${shown.slice(0, 57)}…` : shown}: ` +
+      `${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
   );
 }
 

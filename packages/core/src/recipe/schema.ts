@@ -65,12 +65,14 @@ const model = z.union([
   z
     .strictObject({ topology: z.string().min(1) })
     .describe(
-      'Path of a TFJS model.json, or of a file that holds its topology alone. Its weights are not read: training starts afresh.',
+      'Path of a TFJS model.json, or of a file that holds its topology alone. Its weights are not read: ' +
+        'training starts afresh.',
     ),
   z
     .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') })
     .describe(
-      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must be self-contained: no imports of its own.',
+      'A JavaScript module that exports ({ tf, inputShape, outputs, seed }) => tf.LayersModel. It must be ' +
+        'self-contained: no imports of its own.',
     ),
 ]);
 
@@ -140,7 +142,8 @@ const augment = z.strictObject({
   variants: count(10_000)
     .optional()
     .describe(
-      'Draws so many variants of each row, which come again after as many epochs, instead of new ones each epoch; a student’s teacher then labels each once.',
+      'Draws so many variants of each row, which come again after as many epochs, instead of new ones each ' +
+        'epoch; a student’s teacher then labels each once.',
     ),
   mixup: positive
     .optional()
@@ -179,7 +182,8 @@ const column = z.union([
     number: z
       .enum(['standardize', 'minMax', 'log', 'none'])
       .describe(
-        'standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: as it is. Fitted on the training rows of the large set.',
+        'standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: as it ' +
+          'is. Fitted on the training rows of the large set.',
       ),
     missing: missing.optional(),
     indicator: z.boolean().default(false).describe('Adds an input that is 1 where the cell is empty.'),
@@ -188,7 +192,8 @@ const column = z.union([
     category: z
       .enum(['oneHot', 'hash', 'index'])
       .describe(
-        'oneHot: an input per category. hash: an input per bucket. index: one input, the place of the category counted from 1, for a model that embeds it; 0 is a category that training did not know.',
+        'oneHot: an input per category. hash: an input per bucket. index: one input, the place of the category ' +
+          'counted from 1, for a model that embeds it; 0 is a category that training did not know.',
       ),
     buckets: count(100_000).default(64).describe('Buckets of hash.'),
   }),
@@ -205,7 +210,8 @@ const table = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      'Scales number columns, and the targets of regression, to mean 0 and deviation 1, fitted on the training rows of the large set. Metrics and predictions are in the targets’ own units.',
+      'Scales number columns, and the targets of regression, to mean 0 and deviation 1, fitted on the training ' +
+        'rows of the large set. Metrics and predictions are in the targets’ own units.',
     ),
   delimiter: z.string().length(1).default(','),
 });
@@ -214,7 +220,9 @@ const tensors = z.strictObject({
   scale: z
     .enum(['unit', 'symmetric', 'standardize', 'none'])
     .describe(
-      'unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 for each channel, fitted on the training rows of the large set. none: as they are. By default unit for bytes, none for other numbers.',
+      'unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 for each channel, ' +
+        'fitted on the training rows of the large set. none: as they are. By default unit for bytes, none for ' +
+        'other numbers.',
     ),
 });
 
@@ -248,7 +256,8 @@ const data = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'Column by whose hash rows are held out, for validation and test: rows with the same value stay together. By default rows are held out one by one.',
+          'Column by whose hash rows are held out, for validation and test: rows with the same value stay ' +
+            'together. By default rows are held out one by one.',
         ),
       test: fraction.default(0).describe('Share of the large set that is held out as the test set.'),
     })
@@ -262,7 +271,8 @@ const transfer = z.strictObject({
     .enum(['small', 'large', 'pool', 'columns'])
     .default('small')
     .describe(
-      'small: rows of the batch itself, once more. large: rows of the large set. pool: rows of data.pool. columns: rows that never were, each column from any row of the batch (not for images).',
+      'small: rows of the batch itself, once more. large: rows of the large set. pool: rows of data.pool. ' +
+        'columns: rows that never were, each column from any row of the batch (not for images).',
     ),
   rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
   augment: augment.optional().describe('Changes them, by draws of their own.'),
@@ -298,7 +308,8 @@ const search = z.discriminatedUnion('name', [
       keep: z.int().min(2).max(100).default(3).describe('One in so many trials goes on to more folds.'),
     })
     .describe(
-      'Trials are tried on few folds, and the best go on to more. A round’s trials come from Sobol’s sequence, those of later rounds from a model of what was seen.',
+      'Trials are tried on few folds, and the best go on to more. A round’s trials come from Sobol’s sequence, ' +
+        'those of later rounds from a model of what was seen.',
     ),
 ]);
 
@@ -307,7 +318,9 @@ const tune = z.strictObject({
     .record(z.string(), tunable)
     .optional()
     .describe(
-      'Numbers of student and distill by their path, such as distill.terms[0].weight; by default distill.alpha, and distill.beta where it matters. Those that the recipe has are what a tie falls back to.',
+      'Numbers of student and distill by their path, such as distill.terms[0].weight; by default ' +
+        'distill.alpha, and distill.beta where it matters. Those that the recipe has are what a tie falls back ' +
+        'to.',
     ),
   search: search.prefault({ name: 'halving' }),
   folds: z
@@ -325,7 +338,8 @@ const tune = z.strictObject({
     .enum(['oneStandardError', 'best'])
     .default('oneStandardError')
     .describe(
-      'oneStandardError: of the trials within one standard error of the best, the one that is nearest to the recipe’s own values.',
+      'oneStandardError: of the trials within one standard error of the best, the one that is nearest to the ' +
+        'recipe’s own values.',
     ),
 });
 
@@ -348,7 +362,8 @@ const copy = z
       .max(limits.layerCount),
   ])
   .describe(
-    'Layers with weights that the student takes over from its teacher; all: every one, from the teacher’s layer of the same name.',
+    'Layers with weights that the student takes over from its teacher; all: every one, from the teacher’s ' +
+      'layer of the same name.',
   );
 
 export const distillSchema = z.strictObject({
@@ -366,20 +381,23 @@ export const distillSchema = z.strictObject({
   rejectBeyond: positive
     .optional()
     .describe(
-      'Labels that are further from the teacher’s output than this count as outliers: such rows learn from the teacher alone (regression; in deviations of the target where it is scaled).',
+      'Labels that are further from the teacher’s output than this count as outliers: such rows learn from the ' +
+        'teacher alone (regression; in deviations of the target where it is scaled).',
     ),
   calibrate: z
     .boolean()
     .default(false)
     .describe(
-      'Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of the large set, or on the small set where there are none (classification).',
+      'Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of ' +
+        'the large set, or on the small set where there are none (classification).',
     ),
   copy: copy.optional(),
   correctBiases: z
     .boolean()
     .default(false)
     .describe(
-      'Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the large set are its teacher’s (softmaxCrossEntropy).',
+      'Shifts the biases of the student’s last layer at the end, until its mean probabilities over rows of the ' +
+        'large set are its teacher’s (softmaxCrossEntropy).',
     ),
   terms: z
     .array(termSchema)
@@ -405,13 +423,16 @@ const pretrainedTeacher = z
     pretrained: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(limits.teacherCount)])
       .describe(
-        'Path of a run folder, whose teacher it is, of a TFJS model.json (layers or graph model), of a Keras .h5 or .keras file, of an .onnx file, or of the folder of a SavedModel; several are an ensemble, whose outputs are averaged.',
+        'Path of a run folder, whose teacher it is, of a TFJS model.json (layers or graph model), of a Keras ' +
+          '.h5 or .keras file, of an .onnx file, or of the folder of a SavedModel; several are an ensemble, ' +
+          'whose outputs are averaged.',
       ),
     outputs: z
       .enum(['auto', 'logits', 'probabilities'])
       .default('auto')
       .describe(
-        'What it gives out for classes; auto: probabilities if its layers end in softmax or sigmoid, or, where they are not known, if its outputs for a row of zeros are a distribution; else logits.',
+        'What it gives out for classes; auto: probabilities if its layers end in softmax or sigmoid, or, where ' +
+          'they are not known, if its outputs for a row of zeros are a distribution; else logits.',
       ),
     validation: fraction
       .default(0)
@@ -434,7 +455,8 @@ export const recipeSchema = z.strictObject({
   threads: count(1024)
     .default(1)
     .describe(
-      'Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so they belong to the job.',
+      'Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so ' +
+        'they belong to the job.',
     ),
   data,
   loss: z
@@ -442,7 +464,8 @@ export const recipeSchema = z.strictObject({
       z
         .enum(lossNames)
         .describe(
-          'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, then for each the logarithm of its variance.',
+          'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, ' +
+            'then for each the logarithm of its variance.',
         ),
       z
         .strictObject(moduleFields)

@@ -12,8 +12,8 @@ function attentionOf(tf: Tf, map: tf.Tensor): tf.Tensor2D {
 }
 
 /**
- * Zagoruyko and Komodakis 2017, as in the authors' code: the mean over places of (a(F_s) − a(F_t))². Their equation 2 has
- * the Euclidean norm of the difference instead.
+ * Zagoruyko and Komodakis 2017, as in the authors' code: the mean over places of (a(F_s) − a(F_t))². Their equation 2
+ * has the Euclidean norm of the difference instead.
  */
 export const attention = defineTerm({
   name: 'attention',

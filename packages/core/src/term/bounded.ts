@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { defineTerm, termCommon } from './define-term.js';
 
 /**
- * Chen et al. 2017, equation 5: the squared error, mean over outputs, of rows on which it is not below the teacher's by the
- * margin; 0 for the others, and for rows without a label.
+ * Chen et al. 2017, equation 5: the squared error, mean over outputs, of rows on which it is not below the teacher's by
+ * the margin; 0 for the others, and for rows without a label.
  */
 export const bounded = defineTerm({
   name: 'bounded',
@@ -20,7 +20,8 @@ export const bounded = defineTerm({
         .describe('By how much the student’s squared error must be below the teacher’s.'),
     })
     .describe(
-      'Teacher-bounded regression: the squared error of rows on which the student is not better than its teacher (regression only).',
+      'Teacher-bounded regression: the squared error of rows on which the student is not better than its ' +
+        'teacher (regression only).',
     ),
   refusal: (_, { loss }) =>
     loss.labels === 'numbers' ? undefined : ` is bounded, which is for regression, and the loss is ${loss.name}`,

@@ -51,9 +51,15 @@ export interface TermDefinition<Options> {
   readonly needs?: { readonly text: string; readonly fits: (shapes: LayerShapes) => boolean };
   /** Why it does not go with the task, as what follows `distill.terms[0]` in a sentence; undefined where it does. */
   refusal?(options: Options, task: TermTask): string | undefined;
-  /** Epochs at the start in which it alone is learnt, and after which it is left out; 0: it is learnt along with the rest. */
+  /**
+   * Epochs at the start in which it alone is learnt, and after which it is left out; 0: it is learnt along with the
+   * rest.
+   */
   firstEpochs?(options: Options): number;
-  /** A built layer that is trained along with the student, and ends with training; its start weights follow from the seed. */
+  /**
+   * A built layer that is trained along with the student, and ends with training; its start weights follow from the
+   * seed.
+   */
   learns?(of: { tf: Tf; shapes: LayerShapes; options: Options }): tf.layers.Layer;
   /** The loss of each row, [rows]; or of the batch as a whole, for terms that relate rows to each other. */
   loss(batch: TermBatch<Options>): tf.Tensor1D | tf.Scalar;

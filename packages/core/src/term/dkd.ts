@@ -8,7 +8,10 @@ import { defineTerm, termCommon } from './define-term.js';
 /** Far enough below any logit for its exponential to vanish, and small enough for fp32 to keep differences. */
 const masked = -1e4;
 
-/** One-hot [rows, classes] of each row's target: its label, or the teacher's first choice where it has none that the teacher knows. */
+/**
+ * One-hot [rows, classes] of each row's target: its label, or the teacher's first choice where it has none that the
+ * teacher knows.
+ */
 function targetsOf(tf: Tf, labels: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D {
   const [rows, classes] = teacher.shape;
   const chosen = oneHot(tf, tf.argMax(teacher, 1), classes);
@@ -41,8 +44,8 @@ function decoupled(tf: Tf, logits: tf.Tensor2D, targets: tf.Tensor2D): Decoupled
 const klOf = (tf: Tf, p: tf.Tensor, q: tf.Tensor): tf.Tensor => tf.mul(tf.exp(p), tf.sub(p, q));
 
 /**
- * Zhao et al. 2022, equation 7: target·TCKD + rest·NCKD, each times T². TCKD is the divergence of the two-way distributions
- * (target, rest), NCKD that of the distributions among the classes that are not the target.
+ * Zhao et al. 2022, equation 7: target·TCKD + rest·NCKD, each times T². TCKD is the divergence of the two-way
+ * distributions (target, rest), NCKD that of the distributions among the classes that are not the target.
  */
 export const dkd = defineTerm({
   name: 'dkd',

@@ -17,7 +17,10 @@ export const flatten = (tf: Tf, feature: tf.Tensor): tf.Tensor2D => tf.reshape(f
 
 const isMap = (shape: readonly number[]): boolean => shape.length === 3;
 
-/** Maps [rows, height, width, channels] of unlike sizes: the larger one is averaged over patches of the smaller one's size. */
+/**
+ * Maps [rows, height, width, channels] of unlike sizes: the larger one is averaged over patches of the smaller one's
+ * size.
+ */
 export function alike(tf: Tf, { student, teacher }: Features): Features {
   const shrink = (map: tf.Tensor, [, height, width]: readonly number[]): tf.Tensor => {
     const [factorY, factorX] = [map.shape[1]! / height!, map.shape[2]! / width!];

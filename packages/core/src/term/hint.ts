@@ -7,8 +7,8 @@ import { alike, areComparable, featuresOf, flatten } from './features.js';
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
 /**
- * Romero et al. 2015, equation 3, without its half: the mean of (r(F_s) − F_t)², r learned: a 1×1 convolution between maps
- * of comparable sizes, else a dense layer between the flattened features.
+ * Romero et al. 2015, equation 3, without its half: the mean of (r(F_s) − F_t)², r learned: a 1×1 convolution between
+ * maps of comparable sizes, else a dense layer between the flattened features.
  */
 export const hint = defineTerm({
   name: 'hint',
@@ -24,7 +24,8 @@ export const hint = defineTerm({
         .max(1e6)
         .default(0)
         .describe(
-          'For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt along with the rest.',
+          'For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt ' +
+            'along with the rest.',
         ),
     })
     .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),

@@ -25,7 +25,8 @@ export const kd = defineTerm({
         .boolean()
         .default(false)
         .describe(
-          'Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row (softmaxCrossEntropy only).',
+          'Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row ' +
+            '(softmaxCrossEntropy only).',
         ),
     })
     .describe('The divergence of the two distributions at temperature T, times T².'),

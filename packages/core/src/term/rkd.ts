@@ -38,8 +38,8 @@ function angles(tf: Tf, pairs: tf.Tensor3D): tf.Tensor3D {
 }
 
 /**
- * Park et al. 2019, equations 4 to 8: Huber's loss between the distances of rows, by their mean over the batch, and between
- * the cosines of the angles of triples, each the mean over all pairs or triples. Triples cost O(rows³).
+ * Park et al. 2019, equations 4 to 8: Huber's loss between the distances of rows, by their mean over the batch, and
+ * between the cosines of the angles of triples, each the mean over all pairs or triples. Triples cost O(rows³).
  */
 export const rkd = defineTerm({
   name: 'rkd',
@@ -55,7 +55,8 @@ export const rkd = defineTerm({
     .describe('Relations of rows: their distances, and the angles of triples.'),
   refusal: ({ angle }, { rows }) =>
     angle > 0 && rows > limits.angleRows
-      ? ` compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ${limits.angleRows}: lower student.batch or set angle to 0`
+      ? ` compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ` +
+        `${limits.angleRows}: lower student.batch or set angle to 0`
       : undefined,
   loss(batch) {
     const { tf, options } = batch;

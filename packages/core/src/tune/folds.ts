@@ -16,8 +16,8 @@ export interface FoldsConfig {
 }
 
 /**
- * Folds of one repeat after the other. The rows of each class are dealt to folds in turn, in an order given by the seed.
- * Each class continues where the previous one ended, so folds differ by at most one row, per class and in total.
+ * Folds of one repeat after the other. The rows of each class are dealt to folds in turn, in an order given by the
+ * seed. Each class continues where the previous one ended, so folds differ by at most one row, per class and in total.
  * @param labels class of each row; undefined if there are none, as for regression
  * @param nameOf name of a class
  * @throws StillhouseError TUNE_FOLDS if there are more folds than rows, or than rows of a class
@@ -42,7 +42,8 @@ export function foldsOf(
     if (rare)
       throw new StillhouseError(
         'TUNE_FOLDS',
-        `distill.tune.folds is ${folds}, but class ${nameOf(rare[0])} has ${rare[1].length} ${rare[1].length === 1 ? 'row' : 'rows'} in the small set`,
+        `distill.tune.folds is ${folds}, but class ${nameOf(rare[0])} has ${rare[1].length} ` +
+          `${rare[1].length === 1 ? 'row' : 'rows'} in the small set`,
       );
   }
   return Array.from({ length: repeats }, (_, repeat) => repeat).flatMap((repeat) => {

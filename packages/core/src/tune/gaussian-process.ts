@@ -1,4 +1,5 @@
-// A Gaussian process over [0, 1]^d, to propose where a search should look next (Rasmussen and Williams 2006, algorithm 2.1).
+// A Gaussian process over [0, 1]^d, to propose where a search should look next (Rasmussen and Williams 2006, algorithm
+// 2.1).
 
 export type Vector = readonly number[];
 

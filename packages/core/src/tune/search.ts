@@ -51,7 +51,9 @@ interface Rung {
   readonly folds: number;
 }
 
-/** Rungs of successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016), with folds as the budget. */
+/**
+ * Rungs of successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016), with folds as the budget.
+ */
 export function rungsOf(trials: number, folds: number, keep: number): Rung[] {
   const depth = Math.min(
     Math.floor(Math.log(trials) / Math.log(keep) + 1e-9),
@@ -75,8 +77,8 @@ function judge(trial: Trial, costs: readonly number[]): Judged {
 const candidateCount = 512;
 
 /**
- * Trials for which a model of the earlier ones expects the greatest improvement. Each proposal's prediction is taken as its
- * result before the next is sought (Ginsbourger et al. 2010, "kriging believer").
+ * Trials for which a model of the earlier ones expects the greatest improvement. Each proposal's prediction is taken as
+ * its result before the next is sought (Ginsbourger et al. 2010, "kriging believer").
  */
 function proposals({ space }: SearchOptions, seen: readonly Judged[], count: number, seed: number): number[][] {
   const known = seen.filter(({ mean }) => Number.isFinite(mean));
@@ -180,8 +182,8 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
 }
 
 /**
- * The best of the trials that were evaluated on all folds. With the one-standard-error rule (Breiman et al. 1984, section
- * 3.4.3) it is the one nearest to the recipe's own values of those within a standard error of the best.
+ * The best of the trials that were evaluated on all folds. With the one-standard-error rule (Breiman et al. 1984,
+ * section 3.4.3) it is the one nearest to the recipe's own values of those within a standard error of the best.
  */
 function choose(
   { recipe, space, config }: SearchOptions,
@@ -200,6 +202,8 @@ function choose(
   );
   return {
     chosen,
-    reason: `of ${near.length} ${near.length === 1 ? 'trial' : 'trials'} within one standard error of the best, the nearest to the recipe's own values`,
+    reason:
+      `of ${near.length} ${near.length === 1 ? 'trial' : 'trials'} within one standard error of the best, the ` +
+      `nearest to the recipe's own values`,
   };
 }

@@ -37,7 +37,8 @@ const endsOf = (config: TunableConfig): number[] => (isList(config) ? [...config
 
 /**
  * The space of a search: the numbers that the recipe names, or else pressure and temperature.
- * @throws StillhouseError RECIPE_INVALID for a path that is not a number of student or distill, and for values that it may not have
+ * @throws StillhouseError RECIPE_INVALID for a path that is not a number of student or distill, and for values that it
+ * may not have
  */
 export function spaceOf(recipe: Recipe): Dimension[] {
   const { tune } = recipe.distill!;

@@ -200,7 +200,9 @@ export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
 
-/** First byte of a frame whose bytes follow the message instead of being part of it; MessagePack never begins with it. */
+/**
+ * First byte of a frame whose bytes follow the message instead of being part of it; MessagePack never begins with it.
+ */
 const bytesBehind = 0xc1;
 const prefixBytes = 5;
 /** From this length on, copying costs more than a second part of a frame. */

@@ -1,4 +1,5 @@
-// What comes next follows from the state alone; the state survives its travels to the bit; the account of ranks is exact.
+// What comes next follows from the state alone; the state survives its travels to the bit; the account of ranks is
+// exact.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Phase } from '../job/job.js';

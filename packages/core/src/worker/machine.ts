@@ -371,7 +371,8 @@ function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type
   if (state.activity.type === 'failing') return { state, effects: [send(state.activity.message)] };
   const { type } = state.activity;
   const isAtWork = type === 'running' || type === 'ready' || type === 'preparing' || type === 'finished';
-  // A pause for the generation that this worker is already in is old; for one that it waits in, it is a repeated request.
+  // A pause for the generation that this worker is already in is old; for one that it waits in, it is a repeated
+  // request.
   if (generation === state.generation && isAtWork) return { state, effects: [] };
   if (boundary && type === 'running') return { state: { ...state, boundary: generation }, effects: [] };
   const isAdopting = isAdoptingState(state.activity);

@@ -276,7 +276,10 @@ function finishTest(
   return beginTask({ ...state, training }, run, effects);
 }
 
-/** The engine's model still has the weights of the previous step, the last good ones; the first member sends them before the run ends. */
+/**
+ * The engine's model still has the weights of the previous step, the last good ones; the first member sends them before
+ * the run ends.
+ */
 export function failNotFinite(
   state: WorkerState,
   run: Running,

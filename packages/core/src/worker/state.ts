@@ -97,11 +97,16 @@ export type WorkerEffect =
       readonly training: TrainingState;
       readonly to: readonly number[];
     }
-  /** Adopt weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted. */
+  /**
+   * Adopt weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted.
+   */
   | { readonly type: 'adopt'; readonly generation: number; readonly bytes: Uint8Array; readonly isSealed: boolean }
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
-  /** Sum the gradients of each subtree; in place, into the sum over all ranks, if no other worker reads it. Answer: computed. */
+  /**
+   * Sum the gradients of each subtree; in place, into the sum over all ranks, if no other worker reads it. Answer:
+   * computed.
+   */
   | {
       readonly type: 'compute';
       readonly inPlace: boolean;
@@ -114,7 +119,9 @@ export type WorkerEffect =
       readonly order: EpochOrder;
       readonly set: SetName;
     }
-  /** Take an optimiser step with the summed gradient. No answer, except failed with LOSS_NOT_FINITE if weights overflow. */
+  /**
+   * Take an optimiser step with the summed gradient. No answer, except failed with LOSS_NOT_FINITE if weights overflow.
+   */
   | { readonly type: 'apply'; readonly step: number; readonly learningRate: number }
   /** Sum the metrics of rows [first, end) of a set per rank, and hash the weights. Answer: evaluated. */
   | {

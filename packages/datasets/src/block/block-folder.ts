@@ -57,7 +57,10 @@ export class BlockFolder implements BlockSource {
 export const notWritten = (path: string, cause: unknown): StillhouseError =>
   new StillhouseError('DATA_SPACE', `${path} cannot be written: ${messageOf(cause)}`, { cause });
 
-/** Blocks from the network, up to a number of bytes; the oldest are dropped. A full disk costs time but does not end the run. */
+/**
+ * Blocks from the network, up to a number of bytes; the oldest are dropped. A full disk costs time but does not end the
+ * run.
+ */
 export class BlockCache implements BlockSource {
   /** Bytes by name, the oldest first. */
   readonly #sizes = new Map<string, number>();

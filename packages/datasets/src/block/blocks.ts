@@ -54,7 +54,10 @@ export const storedRowBytes = ({ columns }: Pick<DatasetManifest, 'columns'>): n
 export const rowsPerBlock = (shape: BlockShape): number =>
   Math.max(1, Math.floor(limits.blockTargetBytes / rowBytes(shape)));
 
-/** How rows are drawn from a set: from the whole, or from a few blocks at a time, of which all ranks together hold a bounded number. */
+/**
+ * How rows are drawn from a set: from the whole, or from a few blocks at a time, of which all ranks together hold a
+ * bounded number.
+ */
 export function windowOf(shape: BlockShape, rowCount: number, ranks: number): Pick<SetManifest, 'windowBlocks'> {
   if (rowCount * rowBytes(shape) <= limits.shuffledWholeBytes) return {};
   return { windowBlocks: Math.max(1, Math.min(limits.rankWindowBlocks, Math.floor(limits.totalWindowBlocks / ranks))) };

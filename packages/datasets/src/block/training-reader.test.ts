@@ -1,5 +1,6 @@
-// What a rank reads is exactly the rows of its micro-batch, however they are fetched: from windows that are filled ahead,
-// from blocks that are kept, or from a set that is shuffled whole; for steps in order, after a jump, and of many ranks.
+// What a rank reads is exactly the rows of its micro-batch, however they are fetched: from windows that are filled
+// ahead, from blocks that are kept, or from a set that is shuffled whole; for steps in order, after a jump, and of many
+// ranks.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

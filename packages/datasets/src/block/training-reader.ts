@@ -1,6 +1,6 @@
-// Training rows, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its blocks. If
-// a set is drawn from windows, windows are filled ahead; or only their blocks are fetched, if filled windows would take
-// much more memory than blocks do (wide one-hot columns, images).
+// Training rows, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its blocks.
+// If a set is drawn from windows, windows are filled ahead; or only their blocks are fetched, if filled windows would
+// take much more memory than blocks do (wide one-hot columns, images).
 import {
   epochOrder,
   inputWidth,

@@ -56,7 +56,8 @@ test('a folder that cannot be made is named', async () => {
 });
 
 test.skipIf(!haveMnist)(
-  'MNIST arrives verified by hash; a damaged file is fetched again, right ones are kept (skipped without MNIST: set STILLHOUSE_DATA)',
+  'MNIST arrives verified by hash; a damaged file is fetched again, right ones are kept (skipped without ' +
+    'MNIST: set STILLHOUSE_DATA)',
   async () => {
     respond = (file) => readFileSync(join(shared, file));
     const kept: boolean[] = [];

@@ -87,6 +87,7 @@ export function refuseUnlike({ name, source }: OpenedSet, large: OpenedSet): voi
   if (kindOf(source, withLabels(name)) === kindOf(large.source, withLabels(name))) return;
   throw new StillhouseError(
     'DATA_FORMAT',
-    `data.${name} (${contentOf(source).what}) has rows of another type than data.large (${contentOf(large.source).what})`,
+    `data.${name} (${contentOf(source).what}) has rows of another type than data.large ` +
+      `(${contentOf(large.source).what})`,
   );
 }

@@ -355,25 +355,31 @@ test('rows to predict need no target, and are encoded as training rows were', as
   expect(inputs).toEqual(Float32Array.of(1));
 });
 
-test('a set beyond 64 MiB is drawn from a window of blocks, a smaller one shuffled whole; many ranks share the windows', () => {
-  const shape: BlockShape = {
-    columns: [{ name: 'x', type: 'tensor', size: 1020, factors: [1], offsets: [0], dtype: 'U8' }],
-    inputShape: [1020],
-    labelCount: 1,
-    labelType: 'F32',
-  };
-  expect(windowOf(shape, 65_537, 4)).toEqual({ windowBlocks: 8 });
-  expect(windowOf(shape, 65_537, 32)).toEqual({ windowBlocks: 2 });
-  expect(windowOf(shape, 65_537, 1000)).toEqual({ windowBlocks: 1 });
-  expect(windowOf(shape, 65_536, 4)).toEqual({});
-});
+test(
+  'a set beyond 64 MiB is drawn from a window of blocks, a smaller one shuffled whole; many ranks share the ' +
+    'windows',
+  () => {
+    const shape: BlockShape = {
+      columns: [{ name: 'x', type: 'tensor', size: 1020, factors: [1], offsets: [0], dtype: 'U8' }],
+      inputShape: [1020],
+      labelCount: 1,
+      labelType: 'F32',
+    };
+    expect(windowOf(shape, 65_537, 4)).toEqual({ windowBlocks: 8 });
+    expect(windowOf(shape, 65_537, 32)).toEqual({ windowBlocks: 2 });
+    expect(windowOf(shape, 65_537, 1000)).toEqual({ windowBlocks: 1 });
+    expect(windowOf(shape, 65_536, 4)).toEqual({});
+  },
+);
 
 describe('what has been prepared', () => {
   const counting = (name: string): string => {
     const path = join(folder, `${name}.mjs`);
     writeFileSync(
       path,
-      `import { appendFileSync } from 'node:fs';\nexport default function* () {\n  appendFileSync(${JSON.stringify(`${path}.log`)}, 'x');\n  for (let i = 0; i < 40; i++) yield { x: [i, 2 * i], y: i };\n}\n`,
+      `import { appendFileSync } from 'node:fs';\nexport default function* () {\n  ` +
+        `appendFileSync(${JSON.stringify(`${path}.log`)}, 'x');\n  for (let i = 0; i < 40; i++) yield { x: [i, 2 ` +
+        '* i], y: i };\n}\n',
     );
     return path;
   };

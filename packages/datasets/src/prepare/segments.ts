@@ -57,7 +57,8 @@ export function joinSegments(
     if (share === undefined)
       throw new StillhouseError(
         'DATA_LABEL',
-        `data.sampling.classes has no share for class ${name}; the classes are ${ordered.map((each) => each.name).join(', ')}`,
+        `data.sampling.classes has no share for class ${name}; the classes are ` +
+          `${ordered.map((each) => each.name).join(', ')}`,
       );
     return share;
   };
@@ -68,7 +69,8 @@ export function joinSegments(
     if (unknown !== undefined)
       throw new StillhouseError(
         'DATA_LABEL',
-        `data.sampling.classes names class ${unknown}, which no training row has; the classes are ${ordered.map((each) => each.name).join(', ')}`,
+        `data.sampling.classes names class ${unknown}, which no training row has; the classes are ` +
+          `${ordered.map((each) => each.name).join(', ')}`,
       );
   }
   let blocks = 0;

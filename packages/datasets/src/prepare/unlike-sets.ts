@@ -1,4 +1,5 @@
-// Columns and classes in which the small or the test set differs from the large one: used, filled in, reported, or refused.
+// Columns and classes in which the small or the test set differs from the large one: used, filled in, reported, or
+// refused.
 import { StillhouseError, type Recipe } from '@stillhouse/core';
 import type { Fitted, FittedRows } from './prepared-folder.js';
 import type { Preprocessing } from '../table/preprocessing.js';
@@ -23,7 +24,8 @@ export function addedTo({ student, ...teacher }: Fitted): string[] {
     ...(columns.length > 0 ? [`columns of data.small that only the student gets: ${listed(columns)}`] : []),
     ...(classes.length > 0
       ? [
-          `classes of data.small that the teacher does not know: ${classes.join(', ')}; the student learns them only from the labels`,
+          `classes of data.small that the teacher does not know: ${classes.join(', ')}; the student learns ` +
+            'them only from the labels',
         ]
       : []),
   ];
@@ -46,9 +48,12 @@ export function unlikeColumns(
   if (needed)
     throw new StillhouseError(
       'DATA_COLUMN',
-      `${what} has no column ${JSON.stringify(needed.name)}, and its cells may not be missing; it has ${listed(table.columns)}`,
+      `${what} has no column ${JSON.stringify(needed.name)}, and its cells may not be missing; it has ` +
+        `${listed(table.columns)}`,
       {
-        next: 'Give the column, ignore it, or declare { number: standardize, missing: mean } for it in data.table.columns.',
+        next:
+          'Give the column, ignore it, or declare { number: standardize, missing: mean } for it in ' +
+          'data.table.columns.',
       },
     );
   if (absent.length === columns.length)
@@ -66,7 +71,8 @@ export function unlikeColumns(
     ...(absent.length > 0 ? [`${what} has no column ${listed(absent)}: the cells count as missing`] : []),
     ...(unused.length > 0
       ? [
-          `${what}: columns that the large set lacks, and that are not used: ${listed(unused)}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`,
+          `${what}: columns that the large set lacks, and that are not used: ` +
+            `${listed(unused)}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`,
         ]
       : []),
   ];

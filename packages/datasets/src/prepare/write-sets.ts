@@ -82,7 +82,8 @@ class Targets {
     if (this.#targets.size > limits.segmentCount)
       throw new StillhouseError(
         'DATA_LABEL',
-        `data.large (${contentOf(source).what}) has more than ${limits.segmentCount} classes, sources or levels of weights to sample from`,
+        `data.large (${contentOf(source).what}) has more than ${limits.segmentCount} classes, sources or ` +
+          'levels of weights to sample from',
         { next: 'Sample from fewer, or leave out data.sampling.' },
       );
     const target = { part, segment, writer: this.writerFor(id), weight: 0 };
@@ -180,7 +181,8 @@ function unknownCategories(set: SetName, writer: SetWriter, { source }: OpenedSe
     writer.unknown[i] === 0 || (source.type === 'table' && !source.table.has(name))
       ? []
       : [
-          `${set} (${contentOf(source).what}): in ${writer.unknown[i]} rows the category in column ${name} is empty or does not occur in the training rows; it is encoded as no category`,
+          `${set} (${contentOf(source).what}): in ${writer.unknown[i]} rows the category in column ${name} is ` +
+            'empty or does not occur in the training rows; it is encoded as no category',
         ],
   );
 }

@@ -1,5 +1,5 @@
-// What is in a file or folder: columns with their types, missing cells, ranges and most frequent values, or the shape of
-// tensors and their classes, and a recipe to start from.
+// What is in a file or folder: columns with their types, missing cells, ranges and most frequent values, or the shape
+// of tensors and their classes, and a recipe to start from.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +47,9 @@ export function sourceOf(path: string, places: DataPlaces): SourceInput {
   const source = sourceByName(path, { find: (wanted) => locate(wanted, places) });
   if (source) return source;
   throw new StillhouseError('DATA_FORMAT', `${path}: its name does not show its format`, {
-    next: 'Known endings: .csv, .parquet, .jsonl (each also .gz except Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, .mjs; or a folder of images, with one folder per class.',
+    next:
+      'Known endings: .csv, .parquet, .jsonl (each also .gz except Parquet), .npy, .npz, .tfrecord, -idx3-ubyte, ' +
+      '.mjs; or a folder of images, with one folder per class.',
   });
 }
 

@@ -48,7 +48,8 @@ async function unzip(path: string, entry: string, target: string): Promise<void>
     if (!found)
       throw new StillhouseError(
         'DATA_COLUMN',
-        `${path} has no array ${entry.replace(/\.npy$/, '')}; it has ${names.map((name) => name.replace(/\.npy$/, '')).join(', ')}`,
+        `${path} has no array ${entry.replace(/\.npy$/, '')}; it has ` +
+          `${names.map((name) => name.replace(/\.npy$/, '')).join(', ')}`,
       );
     const stream = await new Promise<import('node:stream').Readable>((resolve, reject) =>
       zip.openReadStream(found, (error, opened) => (error ? reject(error) : resolve(opened))),

@@ -52,7 +52,9 @@ export interface OpenContext extends SourceContext {
 export interface SourceKind<Config> {
   /** Files whose bytes show whether the source's rows have changed, without opening it. */
   files(config: Config, context: SourceContext): readonly string[] | Promise<readonly string[]>;
-  /** Whether rows come in the same order whenever the source is opened; an interrupted preparation can then continue. */
+  /**
+   * Whether rows come in the same order whenever the source is opened; an interrupted preparation can then continue.
+   */
   isRepeatable(config: Config, context: SourceContext): boolean | Promise<boolean>;
   /**
    * Opens the source. Its rows are read several times, one reading at a time, and are the same, in the same order, each

@@ -1,5 +1,5 @@
-// The kinds of sources that a recipe can name: one reader per schema of core, so that the compiler names what is missing
-// here.
+// The kinds of sources that a recipe can name: one reader per schema of core, so that the compiler names what is
+// missing here.
 import { statSync } from 'node:fs';
 import {
   lossOf,

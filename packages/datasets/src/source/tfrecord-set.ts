@@ -1,5 +1,6 @@
-// Records of TFRecord files and the tf.Example messages in them. Format: per record its length (8 bytes), a masked CRC-32C of
-// these, the bytes, and a masked CRC-32C of those (TensorFlow's record_writer). Rows are read as they are needed.
+// Records of TFRecord files and the tf.Example messages in them. Format: per record its length (8 bytes), a masked
+// CRC-32C of these, the bytes, and a masked CRC-32C of those (TensorFlow's record_writer). Rows are read as they are
+// needed.
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import protobuf from 'protobufjs';

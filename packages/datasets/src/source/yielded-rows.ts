@@ -105,7 +105,8 @@ function shapeOf(value: unknown): number[] {
 }
 
 /**
- * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row; y is not read for rows without labels.
+ * Rows { x, y }: numbers in arrays, nested for their shape, the same for every row; y is not read for rows without
+ * labels.
  * @throws StillhouseError DATA_MODULE, DATA_EMPTY
  */
 async function spoolNumbers(
@@ -132,7 +133,8 @@ async function spoolNumbers(
       if (inputs.length !== size || labels.length !== labelCount)
         throw new StillhouseError(
           'DATA_MODULE',
-          `${where} has ${inputs.length} inputs and ${labels.length} labels, but the first row has ${size} and ${labelCount}`,
+          `${where} has ${inputs.length} inputs and ${labels.length} labels, but the first row has ${size} and ` +
+            `${labelCount}`,
         );
       const bytes = new Uint8Array(Float32Array.from([...inputs, ...labels]).buffer);
       spool.add(bytes);

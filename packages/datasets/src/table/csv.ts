@@ -28,7 +28,10 @@ async function csvRelation(files: readonly string[], delimiter: string): Promise
       );
   }
   const columns = header.map((name) => `${quoted(name)}: 'VARCHAR'`).join(', ');
-  return `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true)`;
+  return (
+    `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ` +
+    `${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true)`
+  );
 }
 
 /** The names in a CSV file's first line. */

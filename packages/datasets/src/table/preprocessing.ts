@@ -1,5 +1,5 @@
-// Fits preprocessing on the training rows of the large set and on nothing else, so that held-out rows and rows to predict
-// are encoded by the same rules: types of columns, categories, scales, classes.
+// Fits preprocessing on the training rows of the large set and on nothing else, so that held-out rows and rows to
+// predict are encoded by the same rules: types of columns, categories, scales, classes.
 import {
   limits,
   logarithmic,
@@ -41,7 +41,9 @@ type NumberPlan = {
 type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
 type ColumnPlan = NumberPlan | CategoryPlan;
 
-/** A column as declared. By default, text without a number among its first rows is a category, anything else a number. */
+/**
+ * A column as declared. By default, text without a number among its first rows is a category, anything else a number.
+ */
 async function planOf(table: Table, column: TableColumn, config: TableConfig): Promise<ColumnPlan | undefined> {
   const { name } = column;
   const declared: ColumnConfig =
@@ -184,7 +186,8 @@ export async function fitTable(
     );
   const plans: ColumnPlan[] = [];
   for (const column of table.columns) {
-    // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are weights.
+    // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are
+    // weights.
     if (names.includes(column.name) || (guides.includes(column.name) && !config.columns[column.name])) continue;
     const plan = await planOf(table, column, config);
     if (plan) plans.push(plan);

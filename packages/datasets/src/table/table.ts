@@ -11,7 +11,9 @@ export interface TableColumn {
   readonly sqlType: string;
 }
 
-/** How a column is requested: numbers, NaN if missing; indices of categories from 1, 0 if missing or unknown; or text. */
+/**
+ * How a column is requested: numbers, NaN if missing; indices of categories from 1, 0 if missing or unknown; or text.
+ */
 export type Want = { readonly column: string } & (
   | { readonly as: 'number' }
   | { readonly as: 'category'; readonly categories: readonly string[] }
@@ -41,7 +43,8 @@ function textOf({ name, sqlType }: TableColumn): string {
   const cell = named(name);
   // 3.0 is 3 in JavaScript, and a category must have the same name everywhere.
   const text = /^(FLOAT|DOUBLE)$/.test(sqlType)
-    ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ELSE CAST(${cell} AS VARCHAR) END`
+    ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ` +
+      `ELSE CAST(${cell} AS VARCHAR) END`
     : `CAST(${cell} AS VARCHAR)`;
   // A NUL would end the text of a query that names the category.
   const trimmed = `trim(replace(${text}, chr(0), chr(65533)), ' ' || chr(9) || chr(10) || chr(13))`;
@@ -134,7 +137,8 @@ export class Table {
     if (!column)
       throw new StillhouseError(
         'DATA_COLUMN',
-        `${this.what} has no column ${JSON.stringify(name)}; it has ${this.columns.map((each) => each.name).join(', ')}`,
+        `${this.what} has no column ${JSON.stringify(name)}; it has ` +
+          `${this.columns.map((each) => each.name).join(', ')}`,
       );
     return column;
   }
@@ -143,7 +147,8 @@ export class Table {
   async looksNumeric(name: string): Promise<boolean> {
     const text = textOf(this.column(name));
     const [known, numbers] = await this.#row(
-      `SELECT count(t), count(TRY_CAST(t AS DOUBLE)) FROM (SELECT ${text} AS t FROM ${this.view} LIMIT ${typeSampleRows})`,
+      `SELECT count(t), count(TRY_CAST(t AS DOUBLE)) FROM (SELECT ${text} AS t FROM ${this.view} LIMIT ` +
+        `${typeSampleRows})`,
     );
     return Number(known) === 0 || Number(numbers) > 0;
   }
@@ -177,7 +182,8 @@ export class Table {
             ? named(name)
             : textOf(column);
     const [missing, distinct, min, max] = await this.#row(
-      `SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM (SELECT ${value} AS v FROM ${this.view})`,
+      'SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) ' +
+        `FROM (SELECT ${value} AS v FROM ${this.view})`,
     );
     return {
       missing: Number(missing),
@@ -192,7 +198,8 @@ export class Table {
     const text = textOf(this.column(name));
     return (
       await this.#rows(
-        `SELECT t, count(*) AS n FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL GROUP BY t ORDER BY n DESC, t LIMIT ${limit}`,
+        `SELECT t, count(*) AS n FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL GROUP BY t ` +
+          `ORDER BY n DESC, t LIMIT ${limit}`,
       )
     ).map(([value, count]) => ({ text: String(value), count: Number(count) }));
   }
@@ -257,7 +264,8 @@ export class Table {
       const column = this.column(name);
       if (as !== 'number' || column.kind !== 'text') continue;
       const rows = await this.#rows(
-        `SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1`,
+        `SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t ` +
+          'IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1',
       ).catch(() => []);
       if (rows.length > 0)
         return new StillhouseError(

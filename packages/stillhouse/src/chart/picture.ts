@@ -14,5 +14,8 @@ export async function imageOf(
   const bytes = Uint8Array.from(values, (value) => Math.round((255 * (value - low)) / (high - low || 1)));
   const raw = { width, height, channels: channels as 1 | 3 };
   const png = await sharp(bytes, { raw }).png().toBuffer();
-  return `<img alt="" width="${Math.max(56, width)}" style="image-rendering:pixelated" src="data:image/png;base64,${png.toString('base64')}">`;
+  return (
+    `<img alt="" width="${Math.max(56, width)}" style="image-rendering:pixelated" ` +
+    `src="data:image/png;base64,${png.toString('base64')}">`
+  );
 }

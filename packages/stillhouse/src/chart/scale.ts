@@ -45,8 +45,8 @@ export function logScale(values: readonly number[], label: (value: number) => st
 }
 
 /**
- * A scale with a mark at each of a few values: evenly if they are not numbers, otherwise by their size, on a logarithmic scale
- * if they span a decade or more.
+ * A scale with a mark at each of a few values: evenly if they are not numbers, otherwise by their size, on a
+ * logarithmic scale if they span a decade or more.
  */
 export function listScale(values: readonly unknown[], label: (value: unknown) => string): Scale<unknown> {
   const shares = sharesOf(values).map(padded);

@@ -36,7 +36,8 @@ interface Size {
 
 /** A separate file. */
 export const svgFile = ({ width, height }: Size, content: string): string =>
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>${content}</svg>\n`;
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" ` +
+  `font-size="12"><rect width="100%" height="100%" fill="#fff"/>${content}</svg>\n`;
 
 /** A part of a page. */
 export const svgImage = ({ width, height }: Size, label: string, content: string): string =>

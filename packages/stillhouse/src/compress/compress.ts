@@ -61,7 +61,10 @@ interface CompressTask {
 /** The most differences that a name shows. */
 const shownDifferences = 3;
 
-/** Names that distinguish the models: by the differences between their recipes if they are few, otherwise by their folders. */
+/**
+ * Names that distinguish the models: by the differences between their recipes if they are few, otherwise by their
+ * folders.
+ */
 export function namesOf(tasks: readonly { readonly run: TrainedRun; readonly name: PhaseName }[]): string[] {
   const found = differences(tasks.map(({ run }) => run.recipe));
   const isTold = found.length <= shownDifferences;
@@ -152,7 +155,8 @@ function checkComparable(tasks: readonly CompressTask[]): void {
   if (new Set(tested).size > 1)
     throw new StillhouseError(
       'USAGE',
-      'the runs were tested on different rows, or some on classes and others on numbers: their errors cannot be compared',
+      'the runs were tested on different rows, or some on classes and others on numbers: their errors cannot ' +
+        'be compared',
       { next: 'Compress runs of one task at a time.' },
     );
 }

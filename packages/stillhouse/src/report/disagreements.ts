@@ -8,7 +8,10 @@ import { table } from './page.js';
 
 const shownRows = 24;
 
-/** How much the models differ on a row: for classes 0 if they choose the same, otherwise the confidence of the less confident one. */
+/**
+ * How much the models differ on a row: for classes 0 if they choose the same, otherwise the confidence of the less
+ * confident one.
+ */
 function differenceOf(
   [teacher, student]: readonly [number[], number[]],
   { isClasses, labelCount }: { isClasses: boolean; labelCount: number },

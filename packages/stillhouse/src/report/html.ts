@@ -1,4 +1,5 @@
-// A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student differ.
+// A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
+// differ.
 import {
   lossOf,
   metricsOf,
@@ -139,7 +140,12 @@ function tuning(record: RunRecord, recipe: Recipe): string {
   const chosen = Object.entries(tuned.values)
     .map(([path, value]) => `${escaped(path)} = ${value}`)
     .join(', ');
-  return `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ${escaped(tuned.reason)}. ${grouped(tuned.trials.length)} trials, ${grouped(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`;
+  return (
+    `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ` +
+    `${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ` +
+    `${escaped(tuned.reason)}. ${grouped(tuned.trials.length)} trials, ${grouped(tuned.trainings)} trainings, ` +
+    `${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`
+  );
 }
 
 export interface ReportInput {
@@ -160,7 +166,9 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
   const title = `${record.name}, seed ${record.seed}`;
   const calibration = record.student?.calibration;
   const body = [
-    `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ${record.status}.</p>`,
+    `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, ` +
+      `stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ` +
+      `${record.status}.</p>`,
     section(
       'Result',
       table(resultRows(record, recipe, judged)),
@@ -182,14 +190,19 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
           'Calibration',
           reliability(judged),
           calibration
-            ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
+            ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the ` +
+                `student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ` +
+                `${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
             : '',
         )
       : '',
     judged ? section('Where teacher and student differ', await disagreements(judged, recipe)) : '',
     section(
       'How to reproduce it',
-      `<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run <code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these hashes, for any number of workers.</p>`,
+      '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +
+        `<code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the ` +
+        `same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these ` +
+        'hashes, for any number of workers.</p>',
       table([
         ['', 'weights'],
         ...phases.flatMap((name) =>

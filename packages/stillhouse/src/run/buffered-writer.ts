@@ -1,5 +1,5 @@
-// Writes a run's reports while the disk may be full: what cannot be written is kept and tried again, with a warning when
-// that begins and when it ends.
+// Writes a run's reports while the disk may be full: what cannot be written is kept and tried again, with a warning
+// when that begins and when it ends.
 import { messageOf } from '@stillhouse/core';
 
 /** The most events that wait for the disk; beyond that the oldest are dropped, and counted. */

@@ -1,4 +1,5 @@
-// Distinguishes a process that ended by itself, for example for lack of memory, from one that its machine or user ended.
+// Distinguishes a process that ended by itself, for example for lack of memory, from one that its machine or user
+// ended.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -12,8 +12,8 @@ import { defaultWorkers, placeWorkers, roomFor } from './worker-places.js';
 
 export interface ResumeOptions {
   /**
-   * Worker processes; 2 by default. `auto` takes one per GPU, or as many as this machine's cores allow with the recipe's
-   * threads per rank, at most one per rank. Their number does not change the result.
+   * Worker processes; 2 by default. `auto` takes one per GPU, or as many as this machine's cores allow with the
+   * recipe's threads per rank, at most one per rank. Their number does not change the result.
    */
   readonly workers?: number | 'auto' | undefined;
   /** `auto` by default: the fastest backend that trains every model of the recipe. */

@@ -13,7 +13,10 @@ export type FromThread =
   | { readonly type: 'failed'; readonly number: number; readonly reason: string }
   | { readonly type: 'log'; readonly message: string; readonly fields: Record<string, unknown> | undefined };
 
-/** The thread copies parts in shared memory; other parts are copied when they are sent to it. A failed checkpoint does not stop training. */
+/**
+ * The thread copies parts in shared memory; other parts are copied when they are sent to it. A failed checkpoint does
+ * not stop training.
+ */
 export class ThreadedUploader implements StateUploader {
   #thread: Worker | undefined;
   #number = 0;

@@ -1,5 +1,5 @@
-// A worker of a run that another process coordinates. It runs in a child process, so that this process can report to the
-// coordinator if the child dies by itself, for example for lack of memory: such a worker would die again.
+// A worker of a run that another process coordinates. It runs in a child process, so that this process can report to
+// the coordinator if the child dies by itself, for example for lack of memory: such a worker would die again.
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -92,8 +92,8 @@ function endOf(child: ChildProcess, { onLog }: WorkOptions): Promise<Ended> {
 
 /**
  * Takes part in one run, at its start or at any time later; resolves when the run is over or the worker has left it.
- * @throws StillhouseError COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…, WORKER_CRASHED if the
- * worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after Ctrl-C
+ * @throws StillhouseError COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…, WORKER_CRASHED if
+ * the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after Ctrl-C
  */
 export async function work(options: WorkOptions): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-worker-'));

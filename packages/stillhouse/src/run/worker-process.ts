@@ -1,4 +1,5 @@
-// The program of a worker's process: takes part in one run, and ends when the run does. SIGTERM makes it hand over and leave.
+// The program of a worker's process: takes part in one run, and ends when the run does. SIGTERM makes it hand over and
+// leave.
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
@@ -11,7 +12,9 @@ import { version } from '../version.js';
 import { parseSettings, type FromWorker } from './worker-settings.js';
 
 const settings = parseSettings(process.argv[2] ?? '');
-/** A process that `work` started reports to it; a process of `run` logs to its standard output, which is its log file. */
+/**
+ * A process that `work` started reports to it; a process of `run` logs to its standard output, which is its log file.
+ */
 const isWatched = process.send !== undefined;
 
 const report = (message: FromWorker): Promise<void> =>

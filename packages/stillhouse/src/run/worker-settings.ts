@@ -1,5 +1,5 @@
-// The settings that a worker's process is started with. Secrets are passed in its environment, where no list of processes
-// shows them.
+// The settings that a worker's process is started with. Secrets are passed in its environment, where no list of
+// processes shows them.
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { limits, type ErrorRecord } from '@stillhouse/core';

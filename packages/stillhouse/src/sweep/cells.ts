@@ -42,8 +42,8 @@ const drawsBySeed = ({ data, teacher }: Recipe): boolean =>
   data.large.perClass !== undefined;
 
 /**
- * The recipe that trains only a cell's teacher; undefined if it is pretrained. Cells share a teacher unless their teachers
- * differ in something, or its rows depend on the seed.
+ * The recipe that trains only a cell's teacher; undefined if it is pretrained. Cells share a teacher unless their
+ * teachers differ in something, or its rows depend on the seed.
  * @param seed seed of shared teachers
  * @param each whether each seed has its own teacher
  */

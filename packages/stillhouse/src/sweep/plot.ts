@@ -64,7 +64,9 @@ export function drawSweep(axes: readonly SweepAxis[], rows: readonly SweepRow[],
   const columns = Math.min(3, groups.size);
   const panels = [...groups].map(([title, own], i) => {
     const place = `${(i % columns) * panel.width} ${Math.floor(i / columns) * panel.height}`;
-    return `<g transform="translate(${place})">${drawPanel(own, scales, { panel: title, x: axis.path, y: metric })}</g>`;
+    return (
+      '<g ' + `transform="translate(${place})">${drawPanel(own, scales, { panel: title, x: axis.path, y: metric })}</g>`
+    );
   });
   const size = { width: columns * panel.width, height: Math.ceil(groups.size / columns) * panel.height };
   return svgFile(size, panels.join(''));

@@ -66,7 +66,8 @@ function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string 
   const half =
     n === 1 || !Number.isFinite(halfWidth)
       ? ''
-      : ` ± ${metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : metric === 'errors' ? halfWidth.toFixed(1) : halfWidth.toFixed(4)}`;
+      : ' ± ' +
+        `${metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : metric === 'errors' ? halfWidth.toFixed(1) : halfWidth.toFixed(4)}`;
   return `${metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean)}${half}`;
 }
 

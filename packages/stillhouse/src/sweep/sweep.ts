@@ -29,8 +29,8 @@ export interface SweepOptions extends RecipeOptions {
   /** Test metric to compare; the recipe's first by default. */
   readonly metric?: string | undefined;
   /**
-   * `shared` (the default): seeds share a teacher if they would train it on the same rows; `each`: every seed trains its
-   * own.
+   * `shared` (the default): seeds share a teacher if they would train it on the same rows; `each`: every seed trains
+   * its own.
    */
   readonly teachers?: 'shared' | 'each' | undefined;
   /** Folder of the sweep; runs that are already in it are not repeated. `sweep` by default. */
@@ -47,10 +47,12 @@ const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'baseline', me
   (record[phase]!.test as Metrics)[metric]!;
 
 function metricOf({ loss, metrics }: Recipe, wanted: string | undefined): MetricName {
-  const known = metricsOf(lossOf(loss));
+  const definition = lossOf(loss);
+  const known = metricsOf(definition);
   const metric = wanted ?? metrics?.[0] ?? known[0];
   const found = known.find((name) => name === metric);
-  if (!found) throw new StillhouseError('USAGE', `${loss} has no metric ${metric}; it has ${known.join(', ')}`);
+  if (!found)
+    throw new StillhouseError('USAGE', `${definition.name} has no metric ${metric}; it has ${known.join(', ')}`);
   return found;
 }
 
@@ -132,8 +134,8 @@ function writeSweep(result: SweepResult, recipe: Recipe): void {
 }
 
 /**
- * Runs a recipe with different values and seeds, each with and without its teacher, and compares student and baseline per
- * combination. Writes sweep.json, sweep.csv, table.md and plot.svg.
+ * Runs a recipe with different values and seeds, each with and without its teacher, and compares student and baseline
+ * per combination. Writes sweep.json, sweep.csv, table.md and plot.svg.
  * @throws StillhouseError RECIPE_…, USAGE for a metric that the loss lacks, INTERRUPTED, and what a run throws
  */
 export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): Promise<SweepResult> {

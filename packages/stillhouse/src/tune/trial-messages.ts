@@ -18,7 +18,9 @@ export type ToTrials =
   | { readonly type: 'begin'; readonly setting: TrialSetting }
   | { readonly type: 'judge'; readonly request: TrialRequest };
 
-/** Metrics on the held-out fold, or why there are none: training failed in a way that says something about the values. */
+/**
+ * Metrics on the held-out fold, or why there are none: training failed in a way that says something about the values.
+ */
 export type TrialOutcome = { readonly metrics: Metrics } | { readonly notFinite: string };
 
 export type FromTrials =

@@ -1,5 +1,5 @@
-// Augmentation of images, drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures of
-// rows are drawn per micro-batch of a rank, whose rows are the same everywhere.
+// Augmentation of images, drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures
+// of rows are drawn per micro-batch of a rank, whose rows are the same everywhere.
 import {
   hashName,
   randomStream,
@@ -36,7 +36,10 @@ export interface ImageOfRow {
   readonly black: readonly number[];
 }
 
-/** The point of the image that each point of the result shows: source = matrix · target + offset, in pixels from the centre. */
+/**
+ * The point of the image that each point of the result shows: source = matrix · target + offset, in pixels from the
+ * centre.
+ */
 interface Placement {
   readonly a: number;
   readonly b: number;

@@ -1,5 +1,5 @@
-// Which backend a job is trained on. A probe trains one zero row of each of the job's models, so that a missing kernel is
-// found before the run, and `auto` can take the fastest backend that trains everything.
+// Which backend a job is trained on. A probe trains one zero row of each of the job's models, so that a missing kernel
+// is found before the run, and `auto` can take the fastest backend that trains everything.
 import * as tf from '@tensorflow/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { visibleGpus } from '@stillhouse/native';
@@ -9,7 +9,9 @@ import { backends, concreteBackendNames, type BackendName, type ConcreteBackendN
 /** The backend that this process computes with. */
 export interface Backend {
   readonly name: ConcreteBackendName;
-  /** Equal fingerprints promise equal bits: engine, version, device, threads, and the V8 that computes Math functions. */
+  /**
+   * Equal fingerprints promise equal bits: engine, version, device, threads, and the V8 that computes Math functions.
+   */
   readonly fingerprint: string;
   /** Why this one, for people. */
   readonly reason: string;

@@ -1,5 +1,5 @@
-// Every backend, fastest first: the order in which `auto` tries them. Each is loaded when it is asked for, so that commands
-// that compute nothing start without TFJS.
+// Every backend, fastest first: the order in which `auto` tries them. Each is loaded when it is asked for, so that
+// commands that compute nothing start without TFJS.
 import type { BackendKind } from './backend.js';
 
 export const backends = {

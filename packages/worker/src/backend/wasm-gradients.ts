@@ -1,5 +1,5 @@
-// Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, of which some are missing and
-// one is slow, and that of max pooling, which is wrong where all values of a window are negative.
+// Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, of which some are missing
+// and one is slow, and that of max pooling, which is wrong where all values of a window are negative.
 import * as tf from '@tensorflow/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 
@@ -41,7 +41,10 @@ function usedSize(info: tf.backend_util.Conv2DInfo): [height: number, width: num
   ];
 }
 
-/** The input, padded as the convolution pads it and cut to what outputs depend on: [batch, used height, used width, channels]. */
+/**
+ * The input, padded as the convolution pads it and cut to what outputs depend on: [batch, used height, used width,
+ * channels].
+ */
 function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): tf.Tensor4D {
   const { top, left, bottom, right } = info.padInfo;
   const whole =
@@ -110,8 +113,8 @@ function seenFrom({ top, left }: Place, images: tf.Tensor4D, info: tf.backend_ut
 }
 
 /**
- * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: for each position of the filter one matrix product. Its
- * left operand is a slice of the transposed images, the layout in which the product is fast.
+ * dW[i, j, c, k] = Σ x[b, s·y + i, s·z + j, c] · dy[b, y, z, k]: for each position of the filter one matrix product.
+ * Its left operand is a slice of the transposed images, the layout in which the product is fast.
  */
 function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const { batchSize, inChannels, outChannels, outHeight, outWidth } = info;
@@ -161,7 +164,9 @@ function spread(image: tf.Tensor4D, strideHeight: number, strideWidth: number): 
   );
 }
 
-/** From the padded and cut input back to the input itself: rows and columns that no output depends on have no gradient. */
+/**
+ * From the padded and cut input back to the input itself: rows and columns that no output depends on have no gradient.
+ */
 function unpadded(canvas: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const [height, width] = usedSize(info);
   const { inHeight, inWidth, inChannels, batchSize, padInfo } = info;
@@ -174,7 +179,10 @@ function unpadded(canvas: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Ten
   return tf.slice(whole, [0, padInfo.top, padInfo.left, 0], [batchSize, inHeight, inWidth, inChannels]);
 }
 
-/** Sums, per position, the gradient of each output [batch, out height, out width, channels] for the input that it sees there. */
+/**
+ * Sums, per position, the gradient of each output [batch, out height, out width, channels] for the input that it sees
+ * there.
+ */
 function gather(
   shares: readonly { place: Place; share: tf.Tensor4D }[],
   info: tf.backend_util.Conv2DInfo,

@@ -120,7 +120,9 @@ export class PeerBlocks {
     return peer;
   }
 
-  /** Gives up what was requested from a peer, and does not ask it again for a while; a peer that owes nothing may leave. */
+  /**
+   * Gives up what was requested from a peer, and does not ask it again for a while; a peer that owes nothing may leave.
+   */
   #drop(address: string, why: string | undefined): void {
     const peer = this.#peers.get(address);
     if (!peer) return;

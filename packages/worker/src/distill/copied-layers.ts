@@ -21,7 +21,10 @@ const named = (model: tf.LayersModel, name: string, what: { part: string; where:
 const shapesOf = (layer: tf.layers.Layer): string =>
   layer.weights.map(({ shape }) => `[${shape.join(', ')}]`).join(', ');
 
-/** Freezes a layer: as in Keras it is then in inference mode, so batch normalisation uses the averages that it has, and keeps them. */
+/**
+ * Freezes a layer: as in Keras it is then in inference mode, so batch normalisation uses the averages that it has, and
+ * keeps them.
+ */
 function rest(layer: tf.layers.Layer): void {
   layer.trainable = false;
   const call = layer.call.bind(layer);
@@ -52,7 +55,8 @@ export function copyLayers(student: tf.LayersModel, teacher: tf.LayersModel | un
     if (shapesOf(from) !== shapesOf(to))
       throw new StillhouseError(
         'MODEL_LAYER',
-        `${where}: the layer ${from.name} of the teacher has weights of the shapes ${shapesOf(from)}, but ${to.name} of the student has ${shapesOf(to)}`,
+        `${where}: the layer ${from.name} of the teacher has weights of the shapes ${shapesOf(from)}, but ` +
+          `${to.name} of the student has ${shapesOf(to)}`,
       );
     // A copy: the teacher's own tensors are disposed of with it.
     const values = tf.tidy(() => from.weights.map((weight) => tf.clone(weight.read())));

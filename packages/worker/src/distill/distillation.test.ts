@@ -177,7 +177,8 @@ const models = (): { student: tf.LayersModel; teacher: LayersTeacher } => {
 test.each([
   [
     { name: 'hint', student: 'dense_9' },
-    'distill.terms[0].student names the layer dense_9, which the student does not have; it has dense_1, dropout_1, dense_2',
+    'distill.terms[0].student names the layer dense_9, which the student does not have; it has dense_1, ' +
+      'dropout_1, dense_2',
   ],
   [
     { name: 'rkd', teacher: 'x' },
@@ -185,7 +186,8 @@ test.each([
   ],
   [
     { name: 'attention' },
-    'distill.terms[0] compares maps of [height, width, channels], of which one size divides the other, but dense_1 of the student gives [4] and dense_1 of the teacher [5]',
+    'distill.terms[0] compares maps of [height, width, channels], of which one size divides the other, but ' +
+      'dense_1 of the student gives [4] and dense_1 of the teacher [5]',
   ],
 ] as const)('a term that cannot be had: %j', (term, message) => {
   expect(() =>
@@ -206,7 +208,7 @@ test('start weights of what a term learns follow from its seed', () => {
       epochs: 10,
       seed,
     })
-      .weights[0]!.read()
+      .weights[0].read()
       .arraySync();
   expect(kernel(1)).toEqual(kernel(1));
   expect(kernel(1)).not.toEqual(kernel(2));

@@ -35,7 +35,9 @@ function valuesAt(
   };
 }
 
-/** Weights of an epoch, counted from 0. Terms with firstEpochs (FitNets' first stage) have these epochs for themselves. */
+/**
+ * Weights of an epoch, counted from 0. Terms with firstEpochs (FitNets' first stage) have these epochs for themselves.
+ */
 export function weightsAt(config: DistillConfig, epoch: number, epochs: number): Weights {
   const { terms } = config;
   const { alpha, beta } = valuesAt(config, epoch, epochs);
@@ -43,14 +45,17 @@ export function weightsAt(config: DistillConfig, epoch: number, epochs: number):
   const firstEpochs = terms.map((term) => termOf(term).firstEpochs?.(optionsOf(term)) ?? 0);
   const isFirst = epoch < Math.max(0, ...firstEpochs);
   const weights = terms.map((term, i) => {
-    const own = firstEpochs[i]!;
+    const own = firstEpochs[i];
     if (isFirst || own > 0) return epoch < own ? term.weight : 0;
     return term.weight * Math.min(1, (epoch + 1) / Math.max(1, term.warmupEpochs));
   });
   return { hard: isFirst ? 0 : 1 - pressure, soft: isFirst ? 1 : pressure, terms: weights, temperature: 1 / beta };
 }
 
-/** Rows that learn only from the teacher: those without a label, and those whose label is an outlier for the teacher (Takamoto et al. 2020, section 3.2). */
+/**
+ * Rows that learn only from the teacher: those without a label, and those whose label is an outlier for the teacher
+ * (Takamoto et al. 2020, section 3.2).
+ */
 async function unlabelled({ rejectBeyond }: DistillConfig, taught: tf.Tensor, y: tf.Tensor2D): Promise<boolean[]> {
   const [rows, labelled] = [taught.shape[0], y.shape[0]];
   if (rejectBeyond === undefined) return Array.from({ length: rows }, (_, row) => row >= labelled);

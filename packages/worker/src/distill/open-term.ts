@@ -54,6 +54,7 @@ function refuseUnfit({ needs }: Term<unknown>, { student, teacher }: Layers, whe
   if (!needs || needs.fits({ student: student.shape, teacher: teacher.shape })) return;
   throw new StillhouseError(
     'MODEL_LAYER',
-    `${where} compares ${needs.text}, but ${student.name} of the student gives [${student.shape.join(', ')}] and ${teacher.name} of the teacher [${teacher.shape.join(', ')}]`,
+    `${where} compares ${needs.text}, but ${student.name} of the student gives [${student.shape.join(', ')}] ` +
+      `and ${teacher.name} of the teacher [${teacher.shape.join(', ')}]`,
   );
 }

@@ -1,4 +1,5 @@
-// One rank's contribution to a step: its share of the batch's mean gradient, of the non-trainable weights, and of the loss.
+// One rank's contribution to a step: its share of the batch's mean gradient, of the non-trainable weights, and of the
+// loss.
 import * as tf from '@tensorflow/tfjs';
 import { hashName, type Job } from '@stillhouse/core';
 import { augment, variantAt } from '../augment/augment.js';

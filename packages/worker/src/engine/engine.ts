@@ -30,7 +30,8 @@ export interface Engine {
   /** Which backend it computes on, and why: one line for people. */
   readonly choice: string;
   /**
-   * Builds the phase's model with its initial weights; `flatGradient` is the buffer into which gradients are summed over all ranks.
+   * Builds the phase's model with its initial weights; `flatGradient` is the buffer into which gradients are summed
+   * over all ranks.
    * @param teacher SHA-256 of the weights of the teacher that a student learns from
    */
   build(phase: Phase, teacher: string | undefined): Promise<BuiltPhase>;
@@ -51,7 +52,9 @@ export interface Engine {
   restoreBest(): Promise<void>;
   /** Shifts the biases of a student's last layer until its mean probability of each class is its teacher's. */
   correctBiases(): Promise<void>;
-  /** Everything that a phase's training changes: views that are valid until the next step, preferably of shared memory. */
+  /**
+   * Everything that a phase's training changes: views that are valid until the next step, preferably of shared memory.
+   */
   stateBuffers(): NamedBuffer[];
   /**
    * Adopts the stateBuffers() of another engine.

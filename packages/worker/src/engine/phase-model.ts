@@ -1,4 +1,5 @@
-// What an engine holds for the phase that it trains: the model on flat buffers, the objective, and the source of its rows.
+// What an engine holds for the phase that it trains: the model on flat buffers, the objective, and the source of its
+// rows.
 import {
   datasetOf,
   limits,
@@ -82,7 +83,7 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     partials: [],
     scratch: [],
     dataset,
-    transfer: teaching && transferOf(job, phase, teaching),
+    transfer: teaching && transferOf(phase, teaching),
     answers: teaching && answersAbout(set, { ...teaching, augment: config.augment, seed: schedule.seed }),
     reader: new TrainingReader(dataset, set, schedule, fetchBlock),
     evaluated: new BlockReader(dataset, fetchBlock, limits.keptBlockBytes),
@@ -90,7 +91,6 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
 }
 
 function transferOf(
-  { dataset }: Job,
   { distill, schedule }: Phase,
   options: Omit<TransferOptions, 'schedule'>,
 ): TransferSets | undefined {

@@ -1,4 +1,5 @@
-// What a phase minimises: for the teacher and the baseline the loss against labels, for the student also its teacher's terms.
+// What a phase minimises: for the teacher and the baseline the loss against labels, for the student also its teacher's
+// terms.
 import type * as tf from '@tensorflow/tfjs';
 import { hashName, hashWords, invariant, isTrained, lossOf, phaseSeed, type Job, type Phase } from '@stillhouse/core';
 import { distillation } from '../distill/distillation.js';

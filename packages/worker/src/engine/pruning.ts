@@ -1,5 +1,5 @@
-// Magnitude pruning while a model trains: at the end of each epoch the kernels' smallest numbers become 0, more with each
-// epoch, and stay 0 (Zhu and Gupta 2017, equation 1, with all kernels ranked together).
+// Magnitude pruning while a model trains: at the end of each epoch the kernels' smallest numbers become 0, more with
+// each epoch, and stay 0 (Zhu and Gupta 2017, equation 1, with all kernels ranked together).
 import type { TrainingConfig } from '@stillhouse/core';
 import type { FlatModel } from '../flat/model.js';
 
@@ -47,7 +47,9 @@ function setZeros(kernel: Float32Array, zeros: Uint8Array): void {
   for (let i = 0; i < kernel.length; i++) if (zeros[i] === 1) kernel[i] = 0;
 }
 
-/** Keeps a model pruned from step to step: a function of only its weights and the step, so any worker can continue it. */
+/**
+ * Keeps a model pruned from step to step: a function of only its weights and the step, so any worker can continue it.
+ */
 export class Pruning {
   #zeros: Uint8Array[] | undefined;
 

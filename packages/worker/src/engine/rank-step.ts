@@ -24,7 +24,9 @@ function passOf(flat: FlatModel, batch: PreparedBatch): tf.Tensor[] {
   ];
 }
 
-/** out[i] = factor · values[i] in fp32; returns whether every value is finite, since 0·x is NaN for those that are not. */
+/**
+ * out[i] = factor · values[i] in fp32; returns whether every value is finite, since 0·x is NaN for those that are not.
+ */
 function copyScaled(values: Float32Array, factor: number, out: Float32Array): boolean {
   let zero = 0;
   for (let i = 0; i < values.length; i++) {

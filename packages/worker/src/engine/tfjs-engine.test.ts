@@ -212,7 +212,9 @@ describe('a recorded step on tensorflow', () => {
       layers: [{ dense: 1 }],
       inputShape: [10],
       asset:
-        'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 7, inputShape, kernelRegularizer: "l1l2" }), tf.layers.dropout({ rate: 0.4 }), tf.layers.dense({ units: outputs, kernelRegularizer: "l1l2" })] });',
+        'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: 7, ' +
+        'inputShape, kernelRegularizer: "l1l2" }), tf.layers.dropout({ rate: 0.4 }), tf.layers.dense({ units: ' +
+        'outputs, kernelRegularizer: "l1l2" })] });',
     },
     'dropout between convolutions': {
       layers: [{ conv2d: 3, kernel: 3, activation: 'relu' }, { dropout: 0.4 }, { conv2d: 2, kernel: 2 }, ...head],
@@ -574,7 +576,9 @@ test('auto takes wasm, or cpu where wasm lacks a kernel, and says why; asking fo
   );
   expect(engine.fingerprint).toMatch(/^cpu /);
   expect(engine.choice).toBe(
-    'cpu: the fastest here that trains every model of the recipe; tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`); webgpu is not installed; wasm has no kernel UnsortedSegmentSum',
+    'cpu: the fastest here that trains every model of the recipe; tensorflow is not installed (several times ' +
+      'faster: `stillhouse backend install tensorflow`); webgpu is not installed; wasm has no kernel ' +
+      'UnsortedSegmentSum',
   );
   await expect(
     tfjsEngine('wasm')(

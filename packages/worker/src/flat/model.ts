@@ -83,14 +83,19 @@ export class FlatModel {
     return this.#nonTrainable.map((weight) => weight.read());
   }
 
-  /** The numbers of each weight, the trainable ones first: the current ones, or those of another buffer in the same order. */
+  /**
+   * The numbers of each weight, the trainable ones first: the current ones, or those of another buffer in the same
+   * order.
+   */
   views(buffer?: Float32Array): Float32Array[] {
     const { parameters } = this;
     const trainable = viewsOf(this.#trainable, buffer ?? parameters);
     return [...trainable, ...viewsOf(this.#nonTrainable, buffer ? buffer.subarray(parameters.length) : this.others)];
   }
 
-  /** Call after the buffers have changed. If a layer constrains its weights, the constrained values are written back. */
+  /**
+   * Call after the buffers have changed. If a layer constrains its weights, the constrained values are written back.
+   */
   async changed(): Promise<void> {
     this.#isStale = true;
     if (!this.#isConstrained) return;

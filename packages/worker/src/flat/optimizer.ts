@@ -1,6 +1,6 @@
 // Optimisers on flat buffers. Each step's factors are computed in double and rounded to fp32; the arithmetic on the
-// buffers is fp32, operation by operation, in the kernels: the same bits on every machine.
-// SGD with momentum follows Sutskever et al. 2013 in PyTorch's form, Adam Kingma and Ba 2015, AdamW Loshchilov and Hutter 2019.
+// buffers is fp32, operation by operation, in the kernels: the same bits on every machine. SGD with momentum follows
+// Sutskever et al. 2013 in PyTorch's form, Adam Kingma and Ba 2015, AdamW Loshchilov and Hutter 2019.
 import type { OptimizerConfig } from '@stillhouse/core';
 import { allocateFlat, type Kernels } from './memory.js';
 
@@ -12,8 +12,8 @@ export interface FlatOptimizer {
   /** State buffers, each as long as the parameters; every worker holds them all. */
   readonly state: readonly Float32Array[];
   /**
-   * Steps `parameters` by the gradient in `flatGradient`, which is not changed, because parts of it may still be on their way to
-   * other workers.
+   * Steps `parameters` by the gradient in `flatGradient`, which is not changed, because parts of it may still be on
+   * their way to other workers.
    * @param at learning rate of this step, and the step counted from 0
    * @returns whether all parameters are finite after it; if not, `parameters` are unchanged
    */
@@ -31,7 +31,10 @@ export function powerOf(base: number, exponent: number): number {
   return result;
 }
 
-/** The factor that brings the gradient's Euclidean norm down to at most `limit` (Pascanu et al. 2013); 1 without a limit. */
+/**
+ * The factor that brings the gradient's Euclidean norm down to at most `limit` (Pascanu et al. 2013); 1 without a
+ * limit.
+ */
 function clipFactor(kernels: Kernels, gradient: { count: number; at: number }, limit: number | undefined): number {
   if (limit === undefined) return 1;
   const norm = Math.sqrt(kernels.sumOfSquares(gradient.count, gradient.at));

@@ -25,7 +25,8 @@ const flatOf = (model: tf.LayersModel): Promise<FlatModel> =>
 const weightsOf = async (model: tf.LayersModel): Promise<number[]> => [...(await flatOf(model)).parameters];
 
 const moduleSource =
-  'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: outputs, inputShape })] });';
+  'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.dense({ units: outputs, ' +
+  'inputShape })] });';
 const moduleSpec = (asset: string): ModelSpec => specOf({ config: { module: 'model.mjs', export: 'default' }, asset });
 
 test('start weights are a function of the seed, whichever way a model is written', async () => {
@@ -107,7 +108,8 @@ test('a model comes back from its files with the same outputs', async () => {
 
 test('constrained weights come back constrained', async () => {
   const asset =
-    'export default ({ tf, inputShape }) => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape, kernelConstraint: tf.constraints.maxNorm({ maxValue: 0.1 }) })] });';
+    'export default ({ tf, inputShape }) => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape, ' +
+    'kernelConstraint: tf.constraints.maxNorm({ maxValue: 0.1 }) })] });';
   const flat = await flatOf(await buildModel(moduleSpec(asset)));
   flat.parameters.fill(5);
   await flat.changed();

@@ -131,7 +131,8 @@ async function fromModule(spec: ModelSpec, config: { module: string; export: str
   }
   if (!(model instanceof tf.LayersModel))
     return fail(
-      `${config.export} did not return a tf.LayersModel${model instanceof Promise ? '; it must not be async, so that its initial weights follow from the seed' : ''}`,
+      `${config.export} did not return a ` +
+        `tf.LayersModel${model instanceof Promise ? '; it must not be async, so that its initial weights follow from the seed' : ''}`,
     );
   return model;
 }
@@ -157,7 +158,8 @@ function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
   if (output.length !== 1 || output[0] !== spec.outputs) {
     throw new StillhouseError(
       'MODEL_SHAPE',
-      `${where} gives outputs of shape [${output.join(', ')}], but the data need [${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`}`,
+      `${where} gives outputs of shape [${output.join(', ')}], but the data need ` +
+        `[${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`}`,
     );
   }
   const last = model.layers.at(-1)!.getConfig()['activation'];

@@ -1,5 +1,5 @@
-// The half of the worker's shell that has the engine. It performs the effects that need the engine one after the other, so
-// none sees a state that another is changing.
+// The half of the worker's shell that has the engine. It performs the effects that need the engine one after the other,
+// so none sees a state that another is changing.
 import { createHash } from 'node:crypto';
 import {
   lengthOf,

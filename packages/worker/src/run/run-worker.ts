@@ -1,4 +1,5 @@
-// The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides nothing.
+// The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides
+// nothing.
 import {
   decodeFrame,
   decodeToWorker,
@@ -242,7 +243,8 @@ class WorkerShell {
     this.#peers?.close();
     if (this.#supply)
       this.options.log(
-        `blocks: ${this.#supply.counts.disk} from disk, ${this.#supply.counts.workers} from other workers, ${this.#supply.counts.coordinator} from the coordinator`,
+        `blocks: ${this.#supply.counts.disk} from disk, ${this.#supply.counts.workers} from other workers, ` +
+          `${this.#supply.counts.coordinator} from the coordinator`,
       );
     this.#uploader.close();
     await this.#mesh?.close();
@@ -252,7 +254,9 @@ class WorkerShell {
 }
 
 export interface RunningWorker {
-  /** Resolves when the run is over, or this worker has left it. Rejects with the reason if the run failed or refused it. */
+  /**
+   * Resolves when the run is over, or this worker has left it. Rejects with the reason if the run failed or refused it.
+   */
   readonly finished: Promise<void>;
   /** Hands over and leaves, for example because this machine will be shut down. */
   leave(): void;

@@ -1,5 +1,5 @@
-// A phase from start to end in one process, without a cluster: the same decisions, the same schedule and the same tree of
-// sums, and so the same bits.
+// A phase from start to end in one process, without a cluster: the same decisions, the same schedule and the same tree
+// of sums, and so the same bits.
 import {
   afterEpoch,
   afterStep,

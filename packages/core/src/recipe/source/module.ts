@@ -14,7 +14,8 @@ export const module = defineSourceSchema({
         ...sampling,
       })
       .describe(
-        'A JavaScript module that exports a source (defineSource), or a function of { folder, find, options }, which yields rows: objects of cells if data.table is given, otherwise { x, y } with numbers.',
+        'A JavaScript module that exports a source (defineSource), or a function of { folder, find, options }, ' +
+          'which yields rows: objects of cells if data.table is given, otherwise { x, y } with numbers.',
       ),
   ],
 });

@@ -16,7 +16,8 @@ export const tfrecord = defineSourceSchema({
         ...sampling,
       })
       .describe(
-        'Paths of TFRecord files of tf.Example, gzipped or not: the features with inputs and label. Inputs are numbers, raw bytes of the given shape, or an encoded image.',
+        'Paths of TFRecord files of tf.Example, gzipped or not: the features with inputs and label. Inputs are ' +
+          'numbers, raw bytes of the given shape, or an encoded image.',
       ),
   ],
 });

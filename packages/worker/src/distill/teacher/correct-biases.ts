@@ -1,5 +1,5 @@
-// A student that saw few or no rows of a class gives it too little probability; its teacher knows how common classes are
-// (Hinton, Vinyals and Dean 2015, section 3, where the biases were chosen by the test errors instead).
+// A student that saw few or no rows of a class gives it too little probability; its teacher knows how common classes
+// are (Hinton, Vinyals and Dean 2015, section 3, where the biases were chosen by the test errors instead).
 import * as tf from '@tensorflow/tfjs';
 import { fitBiases, limits, StillhouseError, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
@@ -19,7 +19,8 @@ export function biasesOf(model: tf.LayersModel): number {
   if (layer.getClassName() === 'Dense' && activation === 'linear' && useBias === true && place >= 0) return place;
   throw new StillhouseError(
     'MODEL_LAYER',
-    `distill.correctBiases shifts the biases of the student's last layer, but ${layer.name} is not a linear dense layer whose biases are trained`,
+    `distill.correctBiases shifts the biases of the student's last layer, but ${layer.name} is not a linear ` +
+      'dense layer whose biases are trained',
     { next: 'End the model in a dense layer without activation, or leave out correctBiases.' },
   );
 }
@@ -47,7 +48,10 @@ export interface Correction {
   readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
 }
 
-/** Shifts the biases of the classes that the teacher knows until the mean of the student's probabilities is the teacher's. */
+/**
+ * Shifts the biases of the classes that the teacher knows until the mean of the student's probabilities is the
+ * teacher's.
+ */
 export async function correctBiases({ flat, dataset, set, fetchBlock, respond }: Correction): Promise<void> {
   const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
   const rows = sampleOf(set);

@@ -141,14 +141,16 @@ async function answerToZeros(
     if (learnsFromOutputs(distill!) && (shape.length !== 2 || shape[1] !== outputs))
       throw new StillhouseError(
         'TEACHER_UNLIKE',
-        `the teacher ${path} has outputs of shape [${shape.slice(1).join(', ')}], but the student must have [${outputs}]`,
+        `the teacher ${path} has outputs of shape [${shape.slice(1).join(', ')}], but the student must have ` +
+          `[${outputs}]`,
       );
     return answer;
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError(
       'TEACHER_UNLIKE',
-      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ${messageOf(cause).split('\n')[0]}`,
+      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ` +
+        `${messageOf(cause).split('\n')[0]}`,
       { cause },
     );
   } finally {

@@ -1,5 +1,5 @@
-// A teacher's outputs for rows that come again: computed once, and kept. Rows are always answered in the same groups, so
-// the bits of an answer depend only on the set, not on the batch in which a row first came.
+// A teacher's outputs for rows that come again: computed once, and kept. Rows are always answered in the same groups,
+// so the bits of an answer depend only on the set, not on the batch in which a row first came.
 import * as tf from '@tensorflow/tfjs';
 import { limits, type RowIds } from '@stillhouse/core';
 
@@ -35,7 +35,9 @@ export class TeacherAnswers {
     private readonly keptBytes: number = limits.teacherAnswersBytes,
   ) {}
 
-  /** Outputs [rows, outputs], then features, of rows in a variant; undefined if keeping them would take too much memory. */
+  /**
+   * Outputs [rows, outputs], then features, of rows in a variant; undefined if keeping them would take too much memory.
+   */
   async of(rows: RowIds, variant: number): Promise<tf.Tensor[] | undefined> {
     if (this.#mayKeep === false) return undefined;
     const size = limits.evaluationBatchRows;

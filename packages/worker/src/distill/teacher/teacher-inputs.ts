@@ -1,4 +1,5 @@
-// Converts rows to a teacher's inputs: its images may be flat or have channels first, its rows fewer columns than a student's.
+// Converts rows to a teacher's inputs: its images may be flat or have channels first, its rows fewer columns than a
+// student's.
 import * as tf from '@tensorflow/tfjs';
 
 /** Sizes of one row's input; undefined if a size may vary. */
@@ -13,7 +14,8 @@ const fits = (expected: Sizes, given: readonly number[]): boolean =>
  * @param expected sizes of a row; undefined if the teacher does not say
  * @param x [rows, …]
  * @returns x itself, or another tensor
- * @throws Error if they do not fit in any way: TensorFlow ends the whole process for some tensors that it does not expect
+ * @throws Error if they do not fit in any way: TensorFlow ends the whole process for some tensors that it does not
+ * expect
  */
 export function rowsFor(expected: Sizes | undefined, x: tf.Tensor): tf.Tensor {
   const [rows, ...row] = x.shape;

@@ -191,7 +191,10 @@ export class CalibratedTeacher implements Teacher {
 /** Probabilities count as at least this, so that their logarithms are finite. */
 const least = 1e-7;
 
-/** A teacher of classes that outputs probabilities p: log p, or log p − log(1 − p) for independent classes, are logits of the same distribution. */
+/**
+ * A teacher of classes that outputs probabilities p: log p, or log p − log(1 − p) for independent classes, are logits
+ * of the same distribution.
+ */
 export class ProbabilityTeacher implements Teacher {
   constructor(
     private readonly teacher: Teacher,

@@ -97,16 +97,20 @@ test('rows of the large set go round: each once before one comes again, in anoth
   expect([...again].filter((_, i) => i % 2 === 0).map((value) => (value - 100) / 2)).toEqual(seen[4]);
 });
 
-test('rows of the large set that come again are answered once; those that come once, or never as they were, with their batch', async () => {
-  const answersOf = async (transfer: object): Promise<number[] | undefined> => {
-    const [{ answers }] = await rowsAddedBy(setsOf([transfer]), 0);
-    return answers && [...answers[0].dataSync()];
-  };
-  const [{ x }] = await rowsAddedBy(setsOf([{ from: 'large', rows: 0.75 }]), 0);
-  expect(await answersOf({ from: 'large', rows: 0.75 })).toEqual([x[0] + x[1], x[2] + x[3], x[4] + x[5]]);
-  expect(await answersOf({ from: 'large', rows: 0.75, augment: { mixup: 1 } })).toBeUndefined();
-  expect(await answersOf({ from: 'large', rows: 0.25 })).toBeDefined();
-  // Twenty steps of 0.05 · 4 rows go through a third of the seven.
-  expect(await answersOf({ from: 'large', rows: 0.05 })).toBeDefined();
-  expect(await answersOf({ from: 'small' })).toBeUndefined();
-});
+test(
+  'rows of the large set that come again are answered once; those that come once, or never as they were, with ' +
+    'their batch',
+  async () => {
+    const answersOf = async (transfer: object): Promise<number[] | undefined> => {
+      const [{ answers }] = await rowsAddedBy(setsOf([transfer]), 0);
+      return answers && [...answers[0].dataSync()];
+    };
+    const [{ x }] = await rowsAddedBy(setsOf([{ from: 'large', rows: 0.75 }]), 0);
+    expect(await answersOf({ from: 'large', rows: 0.75 })).toEqual([x[0] + x[1], x[2] + x[3], x[4] + x[5]]);
+    expect(await answersOf({ from: 'large', rows: 0.75, augment: { mixup: 1 } })).toBeUndefined();
+    expect(await answersOf({ from: 'large', rows: 0.25 })).toBeDefined();
+    // Twenty steps of 0.05 · 4 rows go through a third of the seven.
+    expect(await answersOf({ from: 'large', rows: 0.05 })).toBeDefined();
+    expect(await answersOf({ from: 'small' })).toBeUndefined();
+  },
+);

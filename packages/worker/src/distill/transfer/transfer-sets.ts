@@ -1,6 +1,6 @@
-// Rows without labels that are added to each batch of a student: rows of the batch again, changed by their own draws; rows
-// put together from its columns; or rows of the large set or a pool, each once in a shuffled order before any comes again.
-// All are a function of (seed, epoch, step).
+// Rows without labels that are added to each batch of a student: rows of the batch again, changed by their own draws;
+// rows put together from its columns; or rows of the large set or a pool, each once in a shuffled order before any
+// comes again. All are a function of (seed, epoch, step).
 import {
   columnWidth,
   epochOrder,
@@ -86,7 +86,10 @@ function partsOf({ inputShape, columns: [first, ...others] }: DatasetManifest): 
   return first.type === 'tensor' ? Array<number>(inputShape[0]).fill(1) : [first, ...others].map(columnWidth);
 }
 
-/** Draws each column by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the batch. */
+/**
+ * Draws each column by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the
+ * batch.
+ */
 function fromColumns(config: TransferConfig, index: number, { dataset, image }: TransferOptions): TransferSet {
   const parts = partsOf(dataset);
   invariant(parts, `rows of shape [${dataset.inputShape.join(', ')}] have no columns`);

@@ -85,8 +85,8 @@ function layerOf(value: unknown): unknown {
 }
 
 /**
- * The topology for tf.models.modelFromJSON, from a model's configuration in an HDF5 file or a .keras archive. What matters
- * only for training (regularisers, constraints, initial weights) is left out.
+ * The topology for tf.models.modelFromJSON, from a model's configuration in an HDF5 file or a .keras archive. What
+ * matters only for training (regularisers, constraints, initial weights) is left out.
  * @throws Error that names the layer, if TFJS has nothing that computes the same
  */
 export function topologyOf(config: unknown): Json {
