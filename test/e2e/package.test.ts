@@ -37,7 +37,7 @@ export async function main(): Promise<void> {
   console.log(predictions[0]?.values, stillhouse.sweepTable(swept));
   console.log(stillhouse.compressTable(await stillhouse.compress([folder], { out: 'small' })));
   const { file, missing } = await stillhouse.report(folder, { out: 'report.html' });
-  const { runs, recipes } = stillhouse.compare([folder]);
+  const { runs, recipes } = await stillhouse.compare([folder]);
   console.log(file, missing, runs[0]?.student, recipes[0]?.path);
   await stillhouse.generations('recipe.yaml', { count: 2, onGeneration: ({ student }) => console.log(student.loss) });
   await stillhouse.prepare('recipe.yaml', { onProgress: ({ rows, of }) => console.log(rows / of) });
@@ -46,7 +46,7 @@ export async function main(): Promise<void> {
   console.log((await stillhouse.doctor()).cpu.cores, stillhouse.listBackends(), stillhouse.dataSetNames);
   await stillhouse.installBackend('webgpu', { onProgress: console.log });
   const { recipe } = await stillhouse.loadRecipe('recipe.yaml');
-  console.log(stillhouse.shownMetrics(recipe).map((name) => stillhouse.formatMetric(name, 1)), stillhouse.readRun(folder).recipe);
+  console.log(stillhouse.shownMetrics(recipe).map((name) => stillhouse.formatMetric(name, 1)), (await stillhouse.readRun(folder)).recipe);
   console.log(stillhouse.defaults.workers, stillhouse.version, stillhouse.exitCodes.ok, stillhouse.backendNames, stillhouse.engineKinds);
   if (new Error() instanceof stillhouse.StillhouseError) console.log(stillhouse.teacherTestOf(record));
 }

@@ -29,7 +29,7 @@ export type ModelMetrics = Readonly<Partial<Record<PhaseName, Metrics>>>;
  * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, BACKEND_…, DATA_…
  */
 export async function evaluate(folder: string, options: EvaluateOptions = {}): Promise<ModelMetrics> {
-  const run = readRun(folder);
+  const run = await readRun(folder);
   const { evaluateRows, openInferenceBackend, predictOf } = await import('@stillhouse/worker');
   await openInferenceBackend(options.backend ?? 'auto');
   const names = modelNames(run);

@@ -88,7 +88,7 @@ export function encodeRows(
  * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, DATA_EMPTY, PREDICT_ROW, DATA_…, BACKEND_…
  */
 export async function predict(folder: string, rows: PredictRows, options: PredictOptions = {}): Promise<Prediction[]> {
-  const run = readRun(folder);
+  const run = await readRun(folder);
   const { openInferenceBackend, predictOf } = await import('@stillhouse/worker');
   await openInferenceBackend(options.backend ?? 'auto');
   const { model, metadata } = await openModel(run, options.model ?? mainModel(run));

@@ -21,7 +21,7 @@ Example:
     .action(async (folder: string, options: { backend: BackendName; recipeFolder?: string; json?: true }) => {
       const results = await evaluate(folder, options);
       if (options.json) return printLine(JSON.stringify(results));
-      const shown = shownMetrics(readRun(folder).recipe);
+      const shown = shownMetrics((await readRun(folder)).recipe);
       printLine(
         alignColumns([
           ['', ...shown.map((name) => `test ${name}`)],

@@ -53,5 +53,5 @@ export function addCompare(program: Command): void {
 Example:
   stillhouse compare runs/first runs/second`,
     )
-    .action((folders: string[]) => printLine(comparisonTable(compare(folders))));
+    .action(async (folders: string[]) => printLine(comparisonTable(await compare(folders))));
 }

@@ -137,7 +137,7 @@ async function measure(variants: readonly Variant[], backends: readonly BackendN
 }
 
 async function taskOf(folder: string, { model, recipeFolder }: CompressOptions): Promise<CompressTask> {
-  const run = readRun(folder);
+  const run = await readRun(folder);
   const name = model ?? mainModel(run);
   const {
     job,

@@ -66,10 +66,10 @@ function comparedRun({ folder, record, recipe }: TrainedRun): ComparedRun {
 /**
  * Runs side by side: their results, and where their recipes differ.
  * @param folders run folders
- * @throws StillhouseError RUN_NOT_FOUND
+ * @throws StillhouseError RUN_NOT_FOUND, EXTENSION_MODULE
  */
-export function compare(folders: readonly string[]): Comparison {
-  const runs = folders.map((folder) => readRun(folder));
+export async function compare(folders: readonly string[]): Promise<Comparison> {
+  const runs = await Promise.all(folders.map((folder) => readRun(folder)));
   const tuned = runs.map(({ record }) => record.tuned?.values ?? {});
   return {
     runs: runs.map(comparedRun),

@@ -43,7 +43,7 @@ async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Prom
  * @throws StillhouseError RUN_NOT_FOUND, OUT_UNWRITABLE
  */
 export async function report(folder: string, options: ReportOptions = {}): Promise<Report> {
-  const run = readRun(folder);
+  const run = await readRun(folder);
   const { record, recipe } = run;
   const tested = await testedOf(run, options.recipeFolder);
   const file = options.out ?? join(folder, 'report.html');

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { membersOf, phaseOf, stepsPerEpoch, totalSteps, type CoordinatorState, type RunRecord } from '@stillhouse/core';
-import { readRun } from './trained-run.js';
+import { readRecord } from './trained-run.js';
 
 const statusSchema = z.object({
   at: z.string(),
@@ -123,7 +123,7 @@ function readStatus(folder: string): RunStatus | undefined {
  * @throws StillhouseError RUN_NOT_FOUND
  */
 export function status(folder: string): RunState {
-  const { record } = readRun(folder);
+  const record = readRecord(folder);
   const written = readStatus(folder);
   return { headline: headline(record, written, Date.now()), status: written, incidents: record.incidents };
 }

@@ -1,7 +1,9 @@
 // The loss and the term of docs/extending.md, as they are printed there: they train to equal hashes on any number of
 // workers.
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunRecord } from '@stillhouse/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root, Scratch } from './cli.js';
 
@@ -19,7 +21,7 @@ beforeAll(() => {
 });
 
 const train = (args: readonly string[]) => scratch.train(scratch.path('recipe.yaml'), ['--backend', 'cpu', ...args]);
-const hashesOf = ({ record }: Awaited<ReturnType<typeof train>>): unknown[] => [
+const hashesOf = ({ record }: { record: RunRecord }): unknown[] => [
   record.teacher!.weightsSha256,
   record.student!.weightsSha256,
 ];
@@ -36,11 +38,36 @@ test('they train to equal hashes on one worker and on three, and their options c
   rmSync(scratch.path('pinball.mjs'));
   const { code, stdout } = await scratch.run(['evaluate', one.folder, '--json']);
   expect(code).toBe(0);
+  expect(await scratch.run(['compare', one.folder, median.folder])).toMatchObject({ code: 0 });
+  expect(await scratch.run(['report', one.folder])).toMatchObject({ code: 0 });
   expect((JSON.parse(stdout) as { teacher: { loss: number } }).teacher.loss).toBeCloseTo(
     one.record.teacher!.test.loss!,
     6,
   );
   scratch.write('pinball.mjs', printed('pinball.mjs'));
+}, 300_000);
+
+test('a run whose modules were edited after it had begun goes on with the text that it began with', async () => {
+  const slow = ['--set', 'student.epochs=120', '--set', 'student.batch=4'];
+  const { record } = await train(slow);
+  const folder = scratch.out();
+  const run = scratch.start(['run', scratch.path('recipe.yaml'), '--out', folder, '--backend', 'cpu', ...slow]);
+  for (let waited = 0; !existsSync(join(folder, 'teacher/model.json')) && waited < 2000; waited++) await delay(20);
+  run.child.kill('SIGKILL');
+  await run.result;
+  expect(existsSync(join(folder, 'teacher/model.json'))).toBe(true);
+  expect(existsSync(join(folder, 'baseline/model.json'))).toBe(false);
+
+  scratch.write(
+    'pinball.mjs',
+    printed('pinball.mjs').replace('quantile = 0.5', 'quantile = 0.1').replace('1);', '0);'),
+  );
+  rmSync(scratch.path('cosine.mjs'));
+  const { code, stdout, stderr } = await scratch.run(['run', '--resume', folder, '--backend', 'cpu', '--json']);
+  scratch.write('pinball.mjs', printed('pinball.mjs'));
+  scratch.write('cosine.mjs', printed('cosine.mjs'));
+  expect(code, stderr).toBe(0);
+  expect(hashesOf({ record: JSON.parse(stdout) as RunRecord })).toEqual(hashesOf({ record }));
 }, 300_000);
 
 test.each([
