@@ -47,6 +47,8 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
+  // Prettier breaks code, not strings, comments and templates.
+  { files: ['**/*.ts', '**/*.mjs', '**/*.js'], rules: { 'max-len': ['error', { code: 120, ignoreUrls: true }] } },
   forbid(['packages/*/src/**/*.ts'], [deep]),
   {
     files: ['packages/stillhouse/src/**/*.ts', 'packages/cli/src/**/*.ts'],

@@ -46,10 +46,10 @@ for (const backend of values.backends.split(',')) {
     }
   }
   if (hashes.size !== 1) throw new Error(`${backend}: the weights differ between numbers of workers`);
-  console.log(
-    `| ${backend} | ` +
-      `${rates.map((rate) => `${Math.round(median(rate)).toLocaleString('en-US')} (${(median(rate) / median(rates[0])).toFixed(2)}×)`).join(' | ')} ` +
-      '|',
-  );
+  const cells = rates.map((rate) => {
+    const speedup = (median(rate) / median(rates[0])).toFixed(2);
+    return `${Math.round(median(rate)).toLocaleString('en-US')} (${speedup}×)`;
+  });
+  console.log(`| ${[backend, ...cells].join(' | ')} |`);
 }
 rmSync(out, { recursive: true });

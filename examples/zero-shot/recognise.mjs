@@ -63,7 +63,11 @@ for (const name of ['teacher', 'student', 'baseline']) {
     const wanted = rows.flatMap(({ digit }, i) => (digits.includes(digit) ? [i] : []));
     return percent(wanted.filter((i) => choose(all[i]) === rows[i].digit).length / wanted.length).padStart(21);
   };
-  console.log(
-    `${name.padEnd(8)}${hits(seen, (fits) => best(fits, seen))}${hits(unseen, (fits) => best(fits, unseen))}${hits(seen, guess)}${hits(unseen, guess)}`,
-  );
+  const shares = [
+    hits(seen, (fits) => best(fits, seen)),
+    hits(unseen, (fits) => best(fits, unseen)),
+    hits(seen, guess),
+    hits(unseen, guess),
+  ];
+  console.log(name.padEnd(8) + shares.join(''));
 }

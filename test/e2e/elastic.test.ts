@@ -128,7 +128,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
     expect(workers.map(({ code }) => code)).toEqual([0, 0]);
   });
 
-  test('everything is killed at once, and goes on from the newest whole checkpoint, even where the newest is damaged', async () => {
+  test('after everything is killed at once, the run resumes from the newest undamaged checkpoint', async () => {
     const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
     await cluster.start(2);
     const folder = join(cluster.out, 'checkpoints');
@@ -167,7 +167,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   });
 });
 
-test('distillation goes on as well: from its newest checkpoint on another worker, and after everything was killed', async () => {
+test('distillation goes on from its newest checkpoint on another worker, and after everything was killed', async () => {
   const recipe: RecipeInput = {
     ...recipes['dense'],
     student: {
@@ -306,10 +306,15 @@ test('a model that throws ends the run with worker, step and stack, and is not t
     class Fragile extends tf.layers.Layer {
       calls = 0;
       computeOutputShape(shape) { return shape; }
-      call(inputs) { if (++this.calls > 40) throw new Error('the layer had enough'); return Array.isArray(inputs) ? inputs[0] : inputs; }
+      call(inputs) {
+        if (++this.calls > 40) throw new Error('the layer had enough');
+        return Array.isArray(inputs) ? inputs[0] : inputs;
+      }
       static className = 'Fragile';
     }
-    return tf.sequential({ layers: [tf.layers.dense({ units: 4, inputShape }), new Fragile({}), tf.layers.dense({ units: outputs })] });
+    return tf.sequential({
+      layers: [tf.layers.dense({ units: 4, inputShape }), new Fragile({}), tf.layers.dense({ units: outputs })],
+    });
   };`,
   );
   const folder = scratch.out();
@@ -344,7 +349,9 @@ test.each(['run', 'coordinator'] as const)(
       static className = 'Hungry';
     }
     const devour = () => { const kept = []; for (;;) kept.push(new Array(1e5).fill({}).map((_, i) => ({ i }))); };
-    return tf.sequential({ layers: [tf.layers.dense({ units: 4, inputShape }), new Hungry({}), tf.layers.dense({ units: outputs })] });
+    return tf.sequential({
+      layers: [tf.layers.dense({ units: 4, inputShape }), new Hungry({}), tf.layers.dense({ units: outputs })],
+    });
   };`,
     );
     const recipe = smallRecipe({ teacher: { model: { module }, epochs: 20 }, student: undefined, distill: undefined });

@@ -12,16 +12,19 @@ afterAll(() => scratch.clean());
 /** A program that uses everything the library has. */
 const consumer = `
 import * as stillhouse from 'stillhouse';
-import type { CoordinatorNotice, Job, Launcher, LaunchTarget, Prediction, RunOptions, RunRecord, SweepResult } from 'stillhouse';
+import type { CoordinatorNotice, Job, Launcher, LaunchTarget, Prediction } from 'stillhouse';
+import type { RunOptions, RunRecord, SweepResult } from 'stillhouse';
 
 const onNotice: NonNullable<RunOptions['onNotice']> = (notice: CoordinatorNotice, job: Job) => {
-  if (notice.type === 'epoch') console.log(stillhouse.phasePlan(job, notice.phase).epochs, stillhouse.incidentOf(notice)?.what);
+  if (notice.type !== 'epoch') return;
+  console.log(stillhouse.phasePlan(job, notice.phase).epochs, stillhouse.incidentOf(notice)?.what);
 };
 declare const launcher: (target: LaunchTarget) => Launcher;
 const { signal } = new AbortController();
 
 export async function main(): Promise<void> {
-  const options: RunOptions = { workers: 'auto', backend: 'wasm', set: { 'teacher.epochs': 3 }, onNotice, launcher, signal };
+  const set = { 'teacher.epochs': 3 };
+  const options: RunOptions = { workers: 'auto', backend: 'wasm', set, onNotice, launcher, signal };
   const { record, folder } = await stillhouse.run('recipe.yaml', options);
   const known: RunRecord = record;
   await stillhouse.resume(folder, { onNotice });
@@ -33,7 +36,8 @@ export async function main(): Promise<void> {
   const predictions: Prediction[] = await stillhouse.predict(folder, [{ rooms: 3, town: 'A' }]);
   await stillhouse.predict(folder, [[1, 2], [[3], [4]]], { model: 'teacher' });
   await stillhouse.predict(folder, 'rooms,town\\n3,A');
-  const swept: SweepResult = await stillhouse.sweep('recipe.yaml', { axes: [{ path: 'distill.alpha', values: [0, 1] }], seeds: 2 });
+  const axes = [{ path: 'distill.alpha', values: [0, 1] }];
+  const swept: SweepResult = await stillhouse.sweep('recipe.yaml', { axes, seeds: 2 });
   console.log(predictions[0]?.values, stillhouse.sweepTable(swept));
   console.log(stillhouse.compressTable(await stillhouse.compress([folder], { out: 'small' })));
   const { file, missing } = await stillhouse.report(folder, { out: 'report.html' });
@@ -46,8 +50,9 @@ export async function main(): Promise<void> {
   console.log((await stillhouse.doctor()).cpu.cores, stillhouse.listBackends(), stillhouse.dataSetNames);
   await stillhouse.installBackend('webgpu', { onProgress: console.log });
   const { recipe } = await stillhouse.loadRecipe('recipe.yaml');
-  console.log(stillhouse.shownMetrics(recipe).map((name) => stillhouse.formatMetric(name, 1)), (await stillhouse.readRun(folder)).recipe);
-  console.log(stillhouse.defaults.workers, stillhouse.version, stillhouse.exitCodes.ok, stillhouse.backendNames, stillhouse.engineKinds);
+  console.log(stillhouse.shownMetrics(recipe).map((name) => stillhouse.formatMetric(name, 1)));
+  console.log((await stillhouse.readRun(folder)).recipe, stillhouse.defaults.workers, stillhouse.version);
+  console.log(stillhouse.exitCodes.ok, stillhouse.backendNames, stillhouse.engineKinds);
   if (new Error() instanceof stillhouse.StillhouseError) console.log(stillhouse.teacherTestOf(record));
 }
 `;

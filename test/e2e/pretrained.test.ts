@@ -37,7 +37,7 @@ describe('of a run', () => {
     ).toBe(shaOf(record));
   });
 
-  test('an ensemble of one teacher twice is that teacher, and another one beside it changes what is taught', async () => {
+  test('an ensemble of one teacher twice is that teacher, and adding another changes what is taught', async () => {
     const { folder: other } = await scratch.train(smallRecipe({ seed: 4 }));
     const twice = await scratch.train(taughtBy({ pretrained: [folder, folder] }));
     expect(shaOf(twice.record)).toBe(shaOf(record));

@@ -209,7 +209,7 @@ describe('recipes', () => {
     expect(first.probabilities[0] + first.probabilities[1]).toBeCloseTo(1, 6);
   });
 
-  test('a CSV whose target has large units: trained on scaled targets, measured and predicted in their own', async () => {
+  test('a CSV target in large units is scaled for training, and measured and predicted in its own units', async () => {
     const rows = Array.from({ length: 200 }, (_, i) => `${i % 20},${50_000 + 1_000 * (i % 20)}`);
     const file = scratch.write('prices.csv', `size,price\n${rows.join('\n')}\n`);
     const model = { layers: [{ dense: 1 }] };
@@ -292,7 +292,7 @@ describe('examples', () => {
       'teacher.epochs=3',
     ]);
     expect(stdout).toMatch(
-      /The teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. The labels carry no signal/,
+      /teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. The labels carry no signal/,
     );
   });
 

@@ -187,7 +187,7 @@ describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
     expect(report.stderr).not.toContain('warning');
   });
 
-  test('its layers can be compared and taken over where they are known, and are refused where they are not', async () => {
+  test('its layers can be compared and copied if they are known, and are refused if they are not', async () => {
     const recipe = smallRecipe();
     const hints = { ...recipe.distill, terms: [{ name: 'hint' as const, teacher: 'dense_1' }] };
     expect((await train({ ...taughtBy('table.keras'), distill: hints })).record.student!.test.rows).toBe(50);

@@ -114,19 +114,17 @@ for (let round = 0; kills() < wanted; round++) {
   const recipe = recipeOf(round);
   const expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
   const record = await runUnderFire(recipe).catch((error: unknown) => String(error));
-  const held =
+  const isEqual =
     typeof record !== 'string' &&
     JSON.stringify(hashesOf(record)) === JSON.stringify(expected) &&
     [record.teacher!, record.student!, record.baseline!].every((phase) =>
       phase.epochs.every(({ rowsDigest }) => rowsDigest === phase.expectedRowsDigest),
     );
-  if (!held) failed += 1;
+  if (!isEqual) failed += 1;
   if (typeof record !== 'string') changes += record.membershipChanges;
-  console.log(
-    `round ${round} (${recipe.name}, ${recipe.ranks} ranks): ` +
-      `${held ? 'the bits of one worker, every row once' : `FAILED ${typeof record === 'string' ? record : JSON.stringify(hashesOf(record))}`}; ` +
-      `${kills()} kills so far`,
-  );
+  const found = typeof record === 'string' ? record : JSON.stringify(hashesOf(record));
+  const outcome = isEqual ? 'the bits of one worker, every row once' : `FAILED ${found}`;
+  console.log(`round ${round} (${recipe.name}, ${recipe.ranks} ranks): ${outcome}; ${kills()} kills so far`);
 }
 scratch.clean();
 console.log(

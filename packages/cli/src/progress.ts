@@ -29,11 +29,12 @@ const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'studen
 /** The line for a notice that deserves one, on a terminal or elsewhere. */
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
-    case 'joined':
-      return (
-        `worker ${notice.worker.workerId} on ${notice.worker.host}: ${notice.worker.fingerprint} ` +
-        `(${notice.joined <= notice.wanted ? `${notice.joined} of ${notice.wanted}` : notice.joined})${notice.joined === 1 ? `\nbackend ${notice.worker.choice}` : ''}`
-      );
+    case 'joined': {
+      const { worker, joined, wanted } = notice;
+      const count = joined <= wanted ? `${joined} of ${wanted}` : joined;
+      const choice = joined === 1 ? `\nbackend ${worker.choice}` : '';
+      return `worker ${worker.workerId} on ${worker.host}: ${worker.fingerprint} (${count})${choice}`;
+    }
     case 'refused':
       return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
     case 'left':

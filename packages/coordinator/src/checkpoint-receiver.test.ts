@@ -64,7 +64,7 @@ const full = (): void => {
   throw new StillhouseError('OUT_UNWRITABLE', 'the disk is full');
 };
 
-test('a worker is asked for its state, then for one part after the other, and the whole is committed under its hash', () => {
+test('a worker is asked for its state, then for part after part, and the whole is committed under its hash', () => {
   const worker = new FakeLink();
   receiver.begin(1, worker);
   expect(worker.sent).toEqual([{ type: 'capture', id: 1 }]);

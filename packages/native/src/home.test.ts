@@ -59,7 +59,7 @@ describe('engines in their folders', () => {
     expect(versions()).toEqual(['1.0.1']);
   });
 
-  test('what an install that ended left behind is removed; one that is under way in another process is left alone', async () => {
+  test('leftovers of an install that ended are removed; one under way in another process is left alone', async () => {
     const root = enginesFolder(env, 'tensorflow');
     const ended = spawnSync(process.execPath, ['-e', 'process.stdout.write(String(process.pid))'], {
       encoding: 'utf8',

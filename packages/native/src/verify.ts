@@ -10,7 +10,8 @@ tf.enableProdMode();
 
 /** max(x, 0) of rows of two numbers, in ONNX. */
 const rectifier =
-  '08083a370a0c0a0178120179220452656c751201675a110a0178120c0a0a080112060a000a02080262110a0179120c0a0a080112060a000a02080242040a00100d';
+  '08083a370a0c0a0178120179220452656c751201675a110a0178120c0a0a0801' +
+  '12060a000a02080262110a0179120c0a0a080112060a000a02080242040a00100d';
 
 async function onnxWorks(folder: string): Promise<boolean> {
   const model = await openOnnx(Buffer.from(rectifier, 'hex'), 1, folder);

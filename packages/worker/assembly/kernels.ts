@@ -1,7 +1,6 @@
-// Kernels over flat fp32 buffers in one memory, four lanes at a time (AssemblyScript). Every operation is one of IEEE 754
-// in fp32, rounded by itself, so the bits are the same on every machine. A tail shorter than four lanes goes through
-// a scratch block, so that it takes the same path.
-// The first 64 bytes × 4 of the memory are that scratch; buffers begin behind it.
+// Kernels over flat fp32 buffers in one memory, four lanes at a time (AssemblyScript). Each operation is rounded by
+// itself (IEEE 754), so the bits are the same on every machine. A tail shorter than four lanes takes the same path
+// through a scratch block, the first 64 bytes × 4 of the memory; buffers begin after it.
 
 const scratch: usize = 0;
 const lane: usize = 64;

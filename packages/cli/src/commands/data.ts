@@ -61,7 +61,8 @@ function addFetch(data: Command): void {
     .addHelpText(
       'after',
       `
-The folder is STILLHOUSE_DATA, or else stillhouse/data in the user's cache folder; recipes find files there as data:NAME/FILE.
+The folder is STILLHOUSE_DATA, or else stillhouse/data in the user's cache folder.
+Recipes find files there as data:NAME/FILE.
 
 Example:
   stillhouse data fetch mnist`,
@@ -112,8 +113,8 @@ function addPrepare(data: Command): void {
     .addHelpText(
       'after',
       `
-Blocks are kept in STILLHOUSE_PREPARED, or else in stillhouse/prepared in the user's cache folder. Calling it again after an
-interruption continues where it stopped.
+Blocks are kept in STILLHOUSE_PREPARED, or else in stillhouse/prepared in the user's cache folder.
+After an interruption, the same command continues where it stopped.
 
 Example:
   stillhouse data prepare recipe.yaml`,

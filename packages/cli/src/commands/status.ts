@@ -41,11 +41,9 @@ Example:
       if (state.status?.workers.length) printLine(`\n${workersTable(state.status.workers)}`);
       const { checkpoint } = state.status ?? {};
       if (checkpoint) printLine(`\nnewest checkpoint: ${checkpoint.phase}, operation ${checkpoint.ops}`);
-      const incidents = state.incidents.slice(-incidentsShown);
-      if (incidents.length)
-        printLine(
-          '\nlast ' +
-            `incidents:\n${incidents.map(({ at, workerId, what }) => `  ${at}  ${workerId ? `${workerId} ` : ''}${what}`).join('\n')}`,
-        );
+      const incidents = state.incidents
+        .slice(-incidentsShown)
+        .map(({ at, workerId, what }) => `  ${at}  ${workerId ? `${workerId} ` : ''}${what}`);
+      if (incidents.length) printLine(['\nlast incidents:', ...incidents].join('\n'));
     });
 }

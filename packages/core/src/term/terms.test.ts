@@ -203,7 +203,7 @@ const maps = (side: number, channels: number, seed: number): number[][][][] => {
 };
 
 describe('features', () => {
-  test('attention: mean squared difference of energies over channels at length 1; the larger map is averaged first', () => {
+  test('attention: mean squared difference of channel energies of norm 1; the larger map is averaged first', () => {
     const student = maps(2, 5, 1);
     const teacher = maps(4, 3, 2);
     const pooled = teacher.map((map) =>

@@ -28,7 +28,7 @@ test('who waits too long is told that another process works there, not that the 
   await lock.release();
 });
 
-test('the lock of a process that was killed, on whatever host, is taken over once it has been silent for a while', async () => {
+test('the lock of a killed process, on whatever host, is taken over once it has been silent for a while', async () => {
   const folder = join(root, 'killed');
   mkdirSync(`${folder}.lock`);
   const longAgo = Date.now() / 1000 - 60;

@@ -9,7 +9,7 @@ import { windowOf, type Batch, type BlockShape } from '../block/blocks.js';
 import { csv, failure, folder, idx, load, rowsOf, table, write, type Data } from './prepare.test.fixture.js';
 
 describe('CSV', () => {
-  test('numbers are standardised and categories become one-hot, both fitted on the training rows of the large set', async () => {
+  test('numbers become standardised and categories one-hot, fitted on the training rows of the large set', async () => {
     const large = csv('a,colour,y\n1,red,10\n3,blue,20\n5,red,30\n');
     const test = csv('y,colour,a\n1,blue,3\n2,green,7\n');
     const dataset = await load({ large, test, table: { target: 'y' } });

@@ -67,13 +67,11 @@ export function unlikeColumns(
     data.split?.by,
   ]);
   const unused = table.columns.filter((column) => !known.has(column.name));
+  const advice = name === 'small' ? '; declare them in data.table.columns to give them to the student' : '';
   return [
     ...(absent.length > 0 ? [`${what} has no column ${listed(absent)}: the cells count as missing`] : []),
     ...(unused.length > 0
-      ? [
-          `${what}: columns that the large set lacks, and that are not used: ` +
-            `${listed(unused)}${name === 'small' ? '; declare them in data.table.columns to give them to the student' : ''}`,
-        ]
+      ? [`${what}: columns that the large set lacks, and that are not used: ${listed(unused)}${advice}`]
       : []),
   ];
 }

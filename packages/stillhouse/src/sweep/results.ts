@@ -63,12 +63,10 @@ export function rowsOf(axes: readonly SweepAxis[], outcomes: readonly SweepOutco
 
 /** In the units in which a metric is shown. */
 function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string {
-  const half =
-    n === 1 || !Number.isFinite(halfWidth)
-      ? ''
-      : ' ± ' +
-        `${metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : metric === 'errors' ? halfWidth.toFixed(1) : halfWidth.toFixed(4)}`;
-  return `${metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean)}${half}`;
+  const shownMean = metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean);
+  if (n === 1 || !Number.isFinite(halfWidth)) return shownMean;
+  const half = metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : halfWidth.toFixed(metric === 'errors' ? 1 : 4);
+  return `${shownMean} ± ${half}`;
 }
 
 /** Whether the interval of the gain is above or below 0. */
@@ -102,8 +100,9 @@ const quoted = (value: unknown): string =>
   /[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value);
 
 export function outcomesCsv(axes: readonly SweepAxis[], outcomes: readonly SweepOutcome[]): string {
+  const header = [...axes.map(({ path }) => quoted(path)), 'seed', 'teacher', 'baseline', 'student'].join(',');
   const lines = outcomes.map(({ values, seed, teacher, baseline, student }) =>
     [...values.map(quoted), seed, teacher?.metric ?? '', baseline, student].join(','),
   );
-  return `${[[...axes.map(({ path }) => quoted(path)), 'seed', 'teacher', 'baseline', 'student'].join(','), ...lines].join('\n')}\n`;
+  return `${[header, ...lines].join('\n')}\n`;
 }

@@ -260,10 +260,15 @@ describe('a recorded step on tensorflow', () => {
       const told: string[] = [];
       const asset = `export default ({ tf, inputShape, outputs }) => {
       class Peek extends tf.layers.Layer {
-        call(inputs) { const x = Array.isArray(inputs) ? inputs[0] : inputs; return tf.mul(x, x.abs().max().dataSync()[0] > 0 ? 1 : 2); }
+        call(inputs) {
+          const x = Array.isArray(inputs) ? inputs[0] : inputs;
+          return tf.mul(x, x.abs().max().dataSync()[0] > 0 ? 1 : 2);
+        }
         static get className() { return 'Peek'; }
       }
-      return tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape }), new Peek({}), tf.layers.dense({ units: outputs })] });
+      return tf.sequential({
+        layers: [tf.layers.dense({ units: 3, inputShape }), new Peek({}), tf.layers.dense({ units: outputs })],
+      });
     };`;
       const setup = await setUp({
         layers: [{ dense: 1 }],
@@ -282,7 +287,7 @@ describe('a recorded step on tensorflow', () => {
   );
 });
 
-test('a rank’s noise is a function of (seed, epoch, step, rank): one rank gives TFJS’s gradient under the same draw', async () => {
+test('noise depends on seed, epoch, step and rank: one rank gives TFJS’s gradient under the same draw', async () => {
   for (const noise of [{ dropout: 0.5 }, { gaussianNoise: 0.3 }] as LayerConfig[]) {
     const setup = await setUp({ layers: [{ dense: 8 }, noise, { dense: 1 }], inputShape: [10], ranks: 1 });
     const { layout } = await setup.engine.build(setup.phase, undefined);
@@ -293,7 +298,7 @@ test('a rank’s noise is a function of (seed, epoch, step, rank): one rank give
   }
 });
 
-test('batch normalisation takes each rank’s own statistics; moving averages are the weighted mean over ranks', async () => {
+test('batch normalisation takes each rank’s statistics; moving averages are the weighted mean over ranks', async () => {
   const layers: LayerConfig[] = [{ dense: 4 }, 'batchNormalization', { dense: 1 }];
   const one = await setUp({ layers, inputShape: [10], ranks: 1 });
   const { layout } = await one.engine.build(one.phase, undefined);
@@ -360,7 +365,7 @@ test('a micro-batch without rows contributes nothing', async () => {
   expect([...lossesOf(sum, layout, 3)].map((value) => value > 0)).toEqual([false, true, false]);
 });
 
-test('numbers that are not finite show in the loss slots of their ranks; weights that overflow are not taken', async () => {
+test('non-finite numbers show in the loss slots of their ranks; weights that overflow are not accepted', async () => {
   const setup = await setUp({ layers: [{ dense: 1 }], inputShape: [10], ranks: 3 });
   const { layout, flatGradient: sum } = await setup.engine.build(setup.phase, undefined);
   sum.set(await engineGradient(setup));
@@ -566,7 +571,9 @@ test('auto takes wasm, or cpu where wasm lacks a kernel, and says why; asking fo
       call(inputs) { return tf.gather(Array.isArray(inputs) ? inputs[0] : inputs, tf.tensor1d([2, 0], 'int32'), 1); }
       static get className() { return 'Pick'; }
     }
-    return tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({}), tf.layers.dense({ units: outputs })] });
+    return tf.sequential({
+      layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({}), tf.layers.dense({ units: outputs })],
+    });
   };`;
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10], asset });
   const engine = await tfjsEngine('auto')(

@@ -192,7 +192,7 @@ test.each([1, 4, 6])('a step of %i weights in which one overflows is not taken',
   }
 });
 
-test('buffers begin at multiples of 64 bytes, behind the scratch of the kernels, and beyond 4 GiB there are none', () => {
+test('buffers begin at multiples of 64 bytes, after the kernels’ scratch block, and end within 4 GiB', () => {
   const { buffers } = allocateFlat([1, 17, 0, 5]);
   expect(buffers.map(({ byteOffset, length }) => [byteOffset, length])).toEqual([
     [256, 1],

@@ -129,12 +129,10 @@ async function fromModule(spec: ModelSpec, config: { module: string; export: str
   } catch (cause) {
     return fail(firstLineOf(cause), cause);
   }
-  if (!(model instanceof tf.LayersModel))
-    return fail(
-      `${config.export} did not return a ` +
-        `tf.LayersModel${model instanceof Promise ? '; it must not be async, so that its initial weights follow from the seed' : ''}`,
-    );
-  return model;
+  if (model instanceof tf.LayersModel) return model;
+  const advice =
+    model instanceof Promise ? '; it must not be async, so that its initial weights follow from the seed' : '';
+  return fail(`${config.export} did not return a tf.LayersModel${advice}`);
 }
 
 /** Checks that the model accepts the rows and has the outputs that the loss needs. */
@@ -156,10 +154,12 @@ function checkShapes(model: tf.LayersModel, spec: ModelSpec): void {
       `${where} takes inputs of shape [${input.join(', ')}], but a row has shape [${spec.inputShape.join(', ')}]`,
     );
   if (output.length !== 1 || output[0] !== spec.outputs) {
+    const advice = output.length > 1 ? '; a flatten layer may be missing' : '';
+    const meaning = spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`;
     throw new StillhouseError(
       'MODEL_SHAPE',
       `${where} gives outputs of shape [${output.join(', ')}], but the data need ` +
-        `[${spec.outputs}]${output.length > 1 ? '; a flatten layer may be missing' : ''}${spec.loss.outputsText === undefined ? '' : `: ${spec.loss.outputsText}`}`,
+        `[${spec.outputs}]${advice}${meaning}`,
     );
   }
   const last = model.layers.at(-1)!.getConfig()['activation'];
