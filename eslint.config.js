@@ -80,21 +80,6 @@ export default tseslint.config(
       ],
     },
   },
-  // A loss and a term compute by the engine that they are given: they know its types, and import nothing of it.
-  {
-    files: ['packages/core/src/loss/**/*.ts', 'packages/core/src/term/**/*.ts'],
-    ignores: ['**/*.test.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [deep, { group: ['node:*', 'ws', 'pino', '@stillhouse/*'], message: impure }] },
-      ],
-      '@typescript-eslint/no-restricted-imports': [
-        'error',
-        { patterns: [{ group: ['@tensorflow/*'], allowTypeImports: true, message: 'The engine is an argument.' }] },
-      ],
-    },
-  },
   forbid(
     ['packages/transport/src/**/*.ts', 'packages/datasets/src/**/*.ts', 'packages/native/src/**/*.ts'],
     [

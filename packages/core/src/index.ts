@@ -118,9 +118,9 @@ export {
   type LossFacts,
   type LossRow,
   type SoftLoss,
-  type Tf,
 } from './loss/define-loss.js';
 export { lossOf, readsAs, type LossConfig, type LossName } from './loss/losses.js';
+export type { Layer, NestedArray, Operand, Tensor, Tensor2D, TensorOps } from './loss/tensor-ops.js';
 export { inUnits, softmax, type Prediction, type TargetScale } from './loss/prediction.js';
 export { fitTemperature, type Calibration, type LabelledOutputs } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';

@@ -1,9 +1,6 @@
 // What a loss is: facts about labels and outputs, its value per row in doubles, and the same in tensors for training.
 // The engine is an argument, so that whoever only needs the facts needs no engine.
-import type * as tf from '@tensorflow/tfjs';
-
-/** TensorFlow.js, as the engine that trains has loaded it. */
-export type Tf = typeof tf;
+import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
 
 /**
  * What a row's label is. class: one index of classes that exclude each other, outputs are their logits. binary: a 0 or
@@ -31,33 +28,33 @@ export interface LossRow {
 }
 
 export interface HardLoss {
-  readonly tf: Tf;
+  readonly tf: TensorOps;
   /** [rows, outputs]; logits for classes. */
-  readonly outputs: tf.Tensor2D;
+  readonly outputs: Tensor2D;
   /** Class indices [rows, 1], or [rows, targets]. */
-  readonly labels: tf.Tensor2D;
+  readonly labels: Tensor2D;
   /** Divides the logits of classes. */
   readonly temperature: number;
 }
 
 export interface SoftLoss {
-  readonly tf: Tf;
+  readonly tf: TensorOps;
   /** [rows, outputs]; a student may know classes after the teacher's. */
-  readonly student: tf.Tensor2D;
+  readonly student: Tensor2D;
   /** [rows, outputs]. */
-  readonly teacher: tf.Tensor2D;
-  readonly temperature: tf.Scalar;
+  readonly teacher: Tensor2D;
+  readonly temperature: Tensor;
 }
 
 export interface Loss extends LossFacts {
   /** Loss of one row, mean over its targets, in doubles. */
   row(row: LossRow): number;
   /** Loss of each row against its label: [rows]. */
-  hard(batch: HardLoss): tf.Tensor1D;
+  hard(batch: HardLoss): Tensor;
   /** The teacher's pull on each row, on the scale of the hard loss: [rows]. */
-  soft(batch: SoftLoss): tf.Tensor1D;
+  soft(batch: SoftLoss): Tensor;
   /** What several teachers say as one, of their outputs [rows, outputs]. */
-  ensemble(tf: Tf, outputs: readonly tf.Tensor[]): tf.Tensor;
+  ensemble(tf: TensorOps, outputs: readonly Tensor[]): Tensor;
 }
 
 /** A loss as it is written; what is left out follows from the kind of labels. */
@@ -66,7 +63,7 @@ export type LossDefinition = Pick<Loss, 'name' | 'labels' | 'row' | 'hard' | 'so
 const labelKinds: readonly unknown[] = ['class', 'binary', 'numbers'] satisfies LabelKind[];
 
 /** The mean of outputs, which for logits is the geometric mean of their distributions. */
-const meanOf = (tf: Tf, outputs: readonly tf.Tensor[]): tf.Tensor => tf.div(tf.addN([...outputs]), outputs.length);
+const meanOf = (tf: TensorOps, outputs: readonly Tensor[]): Tensor => tf.div(tf.addN([...outputs]), outputs.length);
 
 /**
  * Checks a loss, and fills in what follows from its kind of labels.

@@ -1,9 +1,9 @@
 // The negative log-likelihood of a Gaussian whose variance the model gives too, mean over targets.
-import type * as tf from '@tensorflow/tfjs';
-import { defineLoss, meanOverTargets, type Tf } from './define-loss.js';
+import { defineLoss, meanOverTargets } from './define-loss.js';
+import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
 
 /** Means and log-variances, each [rows, targets], of the outputs [rows, 2·targets]. */
-function partsOf(tf: Tf, outputs: tf.Tensor2D): { mean: tf.Tensor2D; logVariance: tf.Tensor2D } {
+function partsOf(tf: TensorOps, outputs: Tensor2D): { mean: Tensor; logVariance: Tensor } {
   const [rows, width] = outputs.shape;
   return {
     mean: tf.slice(outputs, [0, 0], [rows, width / 2]),
@@ -45,8 +45,8 @@ export const gaussian = defineLoss({
   },
   /** The Gaussian with the mean and the variance of the mixture (Lakshminarayanan et al. 2017, section 2.4). */
   ensemble(tf, outputs) {
-    const parts = outputs.map((each) => partsOf(tf, each as tf.Tensor2D));
-    const meanOf = (values: tf.Tensor[]): tf.Tensor2D => tf.div(tf.addN(values), values.length);
+    const parts = outputs.map((each) => partsOf(tf, each as Tensor2D));
+    const meanOf = (values: Tensor[]): Tensor => tf.div(tf.addN(values), values.length);
     const mean = meanOf(parts.map((part) => part.mean));
     const variance = meanOf(parts.map((part) => tf.add(tf.exp(part.logVariance), tf.square(tf.sub(part.mean, mean)))));
     return tf.concat([mean, tf.log(variance)], 1);

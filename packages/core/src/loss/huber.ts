@@ -1,12 +1,12 @@
 // Huber's loss: squared near 0, linear beyond, mean over targets.
-import type * as tf from '@tensorflow/tfjs';
-import { defineLoss, meanOverTargets, type Tf } from './define-loss.js';
+import { defineLoss, meanOverTargets } from './define-loss.js';
+import type { Tensor, TensorOps } from './tensor-ops.js';
 
 /** The transition point. */
 export const huberDelta = 1;
 
 /** Element by element, of errors of any shape. */
-export function huberOf(tf: Tf, error: tf.Tensor): tf.Tensor {
+export function huberOf(tf: TensorOps, error: Tensor): Tensor {
   const size = tf.abs(error);
   const inner = tf.minimum(size, huberDelta);
   return tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner)));

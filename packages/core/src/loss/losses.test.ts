@@ -24,10 +24,10 @@ const student = [
   [0.3, 0.4, -2],
   [1, -1, 0],
 ];
-const softLoss = (loss: LossName, s: tf.Tensor2D, t: tf.Tensor2D, T: number): tf.Tensor1D =>
-  lossOf(loss).soft({ tf, student: s, teacher: t, temperature: tf.scalar(T) });
-const hardLoss = (loss: LossName, outputs: number[][], labels: number[][], temperature = 1): tf.Tensor1D =>
-  lossOf(loss).hard({ tf, outputs: tf.tensor2d(outputs), labels: tf.tensor2d(labels), temperature });
+const softLoss = (loss: LossName, s: tf.Tensor2D, t: tf.Tensor2D, T: number): tf.Tensor =>
+  lossOf(loss).soft({ tf, student: s, teacher: t, temperature: tf.scalar(T) }) as tf.Tensor;
+const hardLoss = (loss: LossName, outputs: number[][], labels: number[][], temperature = 1): tf.Tensor =>
+  lossOf(loss).hard({ tf, outputs: tf.tensor2d(outputs), labels: tf.tensor2d(labels), temperature }) as tf.Tensor;
 const values = (tensor: tf.Tensor): number[] => [...tensor.dataSync()];
 const close = (expected: number[]): unknown[] => expected.map((value) => expect.closeTo(value, 5));
 

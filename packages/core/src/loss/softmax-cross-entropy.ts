@@ -1,6 +1,6 @@
 // Cross-entropy of classes that exclude each other; outputs are their logits.
-import type * as tf from '@tensorflow/tfjs';
-import { defineLoss, type SoftLoss, type Tf } from './define-loss.js';
+import { defineLoss, type SoftLoss } from './define-loss.js';
+import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
 
 /** log Σ exp(z), shifted by the maximum; in doubles. */
 export function logSumExp(logits: Float32Array): number {
@@ -12,19 +12,21 @@ export function logSumExp(logits: Float32Array): number {
 }
 
 /** [rows, classes] of class indices [rows]. Cast, since wasm's oneHot writes whole numbers into floats. */
-export const oneHot = (tf: Tf, indices: tf.Tensor, classes: number): tf.Tensor2D =>
-  tf.cast(tf.oneHot(indices, classes) as tf.Tensor2D, 'float32');
+export const oneHot = (tf: TensorOps, indices: Tensor, classes: number): Tensor =>
+  tf.cast(tf.oneHot(indices, classes), 'float32');
 
 /** The outputs that the teacher has too: a student may know classes after the teacher's. */
-export const sharedOutputs = (tf: Tf, student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D =>
-  student.shape[1] > teacher.shape[1] ? tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) : student;
+export const sharedOutputs = (tf: TensorOps, student: Tensor2D, teacher: Tensor2D): Tensor2D =>
+  student.shape[1] > teacher.shape[1]
+    ? (tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) as Tensor2D)
+    : student;
 
 /**
  * T²·KL(softmax(t/T) ‖ softmax(s/T)) of the classes that both know (Hinton et al. 2015, section 2; Li and Hoiem 2016,
  * section 3, for those).
  * @returns [rows]
  */
-export function softmaxDivergence({ tf, student, teacher, temperature }: SoftLoss): tf.Tensor1D {
+export function softmaxDivergence({ tf, student, teacher, temperature }: SoftLoss): Tensor {
   const logTeacher = tf.logSoftmax(tf.div(teacher, temperature));
   const logStudent = tf.logSoftmax(tf.div(sharedOutputs(tf, student, teacher), temperature));
   return tf.mul(tf.square(temperature), tf.sum(tf.mul(tf.exp(logTeacher), tf.sub(logTeacher, logStudent)), 1));

@@ -1,14 +1,13 @@
 // Attention transfer: where in its maps the student is active, rather than how.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import type { Tf } from '../loss/define-loss.js';
+import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { alike, areComparable, featuresOf } from './features.js';
 
 /** a(F) = vec(mean over channels of F²) at length 1: [rows, height·width]. */
-function attentionOf(tf: Tf, map: tf.Tensor): tf.Tensor2D {
-  const energy = tf.reshape(tf.mean(tf.square(map), 3), [map.shape[0], -1]);
-  return tf.div<tf.Tensor2D>(energy, tf.sqrt(tf.maximum(tf.sum(tf.square(energy), 1, true), 1e-24)));
+function attentionOf(tf: TensorOps, map: Tensor): Tensor {
+  const energy = tf.reshape(tf.mean(tf.square(map), 3), [map.shape[0]!, -1]);
+  return tf.div(energy, tf.sqrt(tf.maximum(tf.sum(tf.square(energy), 1, true), 1e-24)));
 }
 
 /**

@@ -1,6 +1,6 @@
 // Teacher-bounded regression: the error of rows on which the student is no better than its teacher.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import type { Tensor, Tensor2D } from '../loss/tensor-ops.js';
 import { defineTerm, termCommon } from './define-term.js';
 
 /**
@@ -28,12 +28,12 @@ export const bounded = defineTerm({
   loss({ tf, options: { margin }, student, teacher, labels }) {
     const [rows, labelled] = [student.outputs.shape[0], labels.shape[0]];
     // The outputs that predict the targets come first.
-    const errorOf = (outputs: tf.Tensor2D): tf.Tensor1D =>
+    const errorOf = (outputs: Tensor2D): Tensor =>
       tf.mean(tf.square(tf.sub(tf.slice(outputs, [0, 0], labels.shape), labels)), 1);
     const own = errorOf(student.outputs);
     // step rather than greater, which has no gradient at all.
     const isWorse = tf.step(tf.sub(tf.add(own, margin), errorOf(teacher.outputs)));
-    const bound = tf.mul<tf.Tensor1D>(isWorse, own);
-    return labelled === rows ? bound : tf.concat([bound, tf.zeros<tf.Rank.R1>([rows - labelled])]);
+    const bound = tf.mul(isWorse, own);
+    return labelled === rows ? bound : tf.concat([bound, tf.zeros([rows - labelled])]);
   },
 });

@@ -1,15 +1,15 @@
 // What a distillation term is: its part of the recipe, what it is for, and its loss of what student and teacher say.
 // docs/distillation.md has every formula; the worker combines terms (worker/distill/distillation.ts).
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import type { Loss, LossFacts, Tf } from '../loss/define-loss.js';
+import type { Loss, LossFacts } from '../loss/define-loss.js';
+import type { Layer, Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 
 /** What one model makes of a batch. */
 export interface Response {
   /** [rows, outputs]; logits for classes. */
-  readonly outputs: tf.Tensor2D;
+  readonly outputs: Tensor2D;
   /** What the layer that the term names gives out, [rows, …]; only of terms that compare layers. */
-  readonly feature: tf.Tensor | undefined;
+  readonly feature: Tensor | undefined;
 }
 
 /** Shapes of one row's features. */
@@ -19,19 +19,19 @@ export interface LayerShapes {
 }
 
 export interface TermBatch<Options> {
-  readonly tf: Tf;
+  readonly tf: TensorOps;
   readonly loss: Loss;
   readonly options: Options;
   readonly student: Response;
   readonly teacher: Response;
   /** [labelled rows, labelCount]: labels of the first rows; the others have none. */
-  readonly labels: tf.Tensor2D;
+  readonly labels: Tensor2D;
   /** T. */
-  readonly temperature: tf.Scalar;
+  readonly temperature: Tensor;
   /** Only of terms that compare layers. */
   readonly shapes: LayerShapes | undefined;
   /** What `learns` made. */
-  readonly learned: tf.layers.Layer | undefined;
+  readonly learned: Layer | undefined;
 }
 
 /** What a term's options must go with. */
@@ -60,9 +60,9 @@ export interface TermDefinition<Options> {
    * A built layer that is trained along with the student, and ends with training; its start weights follow from the
    * seed.
    */
-  learns?(of: { tf: Tf; shapes: LayerShapes; options: Options }): tf.layers.Layer;
+  learns?(of: { tf: TensorOps; shapes: LayerShapes; options: Options }): Layer;
   /** The loss of each row, [rows]; or of the batch as a whole, for terms that relate rows to each other. */
-  loss(batch: TermBatch<Options>): tf.Tensor1D | tf.Scalar;
+  loss(batch: TermBatch<Options>): Tensor | Tensor;
 }
 
 export type Term<Options> = TermDefinition<Options> & { readonly comparesLayers: boolean };

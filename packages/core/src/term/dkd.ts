@@ -1,8 +1,7 @@
 // Decoupled knowledge distillation: the target class against the rest, and the rest among themselves.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import type { Tf } from '../loss/define-loss.js';
 import { oneHot, sharedOutputs } from '../loss/softmax-cross-entropy.js';
+import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, termCommon } from './define-term.js';
 
 /** Far enough below any logit for its exponential to vanish, and small enough for fp32 to keep differences. */
@@ -12,27 +11,27 @@ const masked = -1e4;
  * One-hot [rows, classes] of each row's target: its label, or the teacher's first choice where it has none that the
  * teacher knows.
  */
-function targetsOf(tf: Tf, labels: tf.Tensor2D, teacher: tf.Tensor2D): tf.Tensor2D {
+function targetsOf(tf: TensorOps, labels: Tensor2D, teacher: Tensor2D): Tensor {
   const [rows, classes] = teacher.shape;
   const chosen = oneHot(tf, tf.argMax(teacher, 1), classes);
   const labelled = labels.shape[0];
   // A class that the teacher does not know has a row of zeros.
   const own = oneHot(tf, tf.cast(tf.reshape(labels, [labelled]), 'int32'), classes);
   const unknown = tf.sub(1, tf.sum(own, 1, true));
-  const known = tf.add<tf.Tensor2D>(own, tf.mul(unknown, tf.slice(chosen, 0, labelled)));
+  const known = tf.add(own, tf.mul(unknown, tf.slice(chosen, 0, labelled)));
   return labelled === rows ? known : tf.concat([known, tf.slice(chosen, labelled)]);
 }
 
 interface Decoupled {
-  readonly target: tf.Tensor1D;
-  readonly others: tf.Tensor1D;
-  readonly among: tf.Tensor2D;
+  readonly target: Tensor;
+  readonly others: Tensor;
+  readonly among: Tensor;
 }
 
 /** log(p_target), log(1 − p_target) and the log-probabilities among the other classes. */
-function decoupled(tf: Tf, logits: tf.Tensor2D, targets: tf.Tensor2D): Decoupled {
+function decoupled(tf: TensorOps, logits: Tensor, targets: Tensor): Decoupled {
   const whole = tf.logSumExp(logits, 1);
-  const withoutTarget = tf.add<tf.Tensor2D>(logits, tf.mul(masked, targets));
+  const withoutTarget = tf.add(logits, tf.mul(masked, targets));
   return {
     target: tf.sub(tf.sum(tf.mul(logits, targets), 1), whole),
     others: tf.sub(tf.logSumExp(withoutTarget, 1), whole),
@@ -41,7 +40,7 @@ function decoupled(tf: Tf, logits: tf.Tensor2D, targets: tf.Tensor2D): Decoupled
 }
 
 /** Σ p·(log p − log q) of two-way distributions, by their logarithms. */
-const klOf = (tf: Tf, p: tf.Tensor, q: tf.Tensor): tf.Tensor => tf.mul(tf.exp(p), tf.sub(p, q));
+const klOf = (tf: TensorOps, p: Tensor, q: Tensor): Tensor => tf.mul(tf.exp(p), tf.sub(p, q));
 
 /**
  * Zhao et al. 2022, equation 7: target·TCKD + rest·NCKD, each times T². TCKD is the divergence of the two-way
@@ -67,9 +66,6 @@ export const dkd = defineTerm({
     const s = decoupled(tf, tf.div(sharedOutputs(tf, student.outputs, teacher.outputs), temperature), targets);
     const target = tf.add(klOf(tf, t.target, s.target), klOf(tf, t.others, s.others));
     const rest = tf.sum(klOf(tf, t.among, s.among), 1);
-    return tf.mul<tf.Tensor1D>(
-      tf.square(temperature),
-      tf.add(tf.mul(options.target, target), tf.mul(options.rest, rest)),
-    );
+    return tf.mul(tf.square(temperature), tf.add(tf.mul(options.target, target), tf.mul(options.rest, rest)));
   },
 });

@@ -1,11 +1,10 @@
 // Features of layers, as the terms that compare layers take them.
-import type * as tf from '@tensorflow/tfjs';
-import type { Tf } from '../loss/define-loss.js';
+import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import type { LayerShapes, Response } from './define-term.js';
 
 export interface Features {
-  readonly student: tf.Tensor;
-  readonly teacher: tf.Tensor;
+  readonly student: Tensor;
+  readonly teacher: Tensor;
 }
 
 export function featuresOf({ student, teacher }: { student: Response; teacher: Response }): Features {
@@ -13,7 +12,8 @@ export function featuresOf({ student, teacher }: { student: Response; teacher: R
 }
 
 /** [rows, size]. */
-export const flatten = (tf: Tf, feature: tf.Tensor): tf.Tensor2D => tf.reshape(feature, [feature.shape[0], -1]);
+export const flatten = (tf: TensorOps, feature: Tensor): Tensor2D =>
+  tf.reshape(feature, [feature.shape[0]!, -1]) as Tensor2D;
 
 const isMap = (shape: readonly number[]): boolean => shape.length === 3;
 
@@ -21,12 +21,10 @@ const isMap = (shape: readonly number[]): boolean => shape.length === 3;
  * Maps [rows, height, width, channels] of unlike sizes: the larger one is averaged over patches of the smaller one's
  * size.
  */
-export function alike(tf: Tf, { student, teacher }: Features): Features {
-  const shrink = (map: tf.Tensor, [, height, width]: readonly number[]): tf.Tensor => {
+export function alike(tf: TensorOps, { student, teacher }: Features): Features {
+  const shrink = (map: Tensor, [, height, width]: readonly number[]): Tensor => {
     const [factorY, factorX] = [map.shape[1]! / height!, map.shape[2]! / width!];
-    return factorY > 1 || factorX > 1
-      ? tf.avgPool(map as tf.Tensor4D, [factorY, factorX], [factorY, factorX], 'valid')
-      : map;
+    return factorY > 1 || factorX > 1 ? tf.avgPool(map, [factorY, factorX], [factorY, factorX], 'valid') : map;
   };
   return { student: shrink(student, teacher.shape), teacher: shrink(teacher, student.shape) };
 }

@@ -1,6 +1,6 @@
 // FitNets: the student's layer, through a map that is learnt along with it, is to give what the teacher's layer gives.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import type { Tensor } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { alike, areComparable, featuresOf, flatten } from './features.js';
 
@@ -49,6 +49,6 @@ export const hint = defineTerm({
     const { student, teacher } = areComparable(shapes!)
       ? alike(tf, features)
       : { student: flatten(tf, features.student), teacher: flatten(tf, features.teacher) };
-    return tf.mean(flatten(tf, tf.square(tf.sub(learned!.apply(student) as tf.Tensor, teacher))), 1);
+    return tf.mean(flatten(tf, tf.square(tf.sub(learned!.apply(student) as Tensor, teacher))), 1);
   },
 });

@@ -1,14 +1,13 @@
 // Knowledge distillation: the divergence of the distributions that student and teacher give.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import type { Tf } from '../loss/define-loss.js';
 import { sharedOutputs, softmaxDivergence } from '../loss/softmax-cross-entropy.js';
+import type { Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, termCommon } from './define-term.js';
 
 /** Logits at mean 0 and deviation 1, row by row. */
-function standardized(tf: Tf, logits: tf.Tensor2D): tf.Tensor2D {
-  const centred = tf.sub<tf.Tensor2D>(logits, tf.mean(logits, 1, true));
-  return tf.div(centred, tf.sqrt(tf.maximum(tf.mean(tf.square(centred), 1, true), 1e-12)));
+function standardized(tf: TensorOps, logits: Tensor2D): Tensor2D {
+  const centred = tf.sub(logits, tf.mean(logits, 1, true));
+  return tf.div(centred, tf.sqrt(tf.maximum(tf.mean(tf.square(centred), 1, true), 1e-12))) as Tensor2D;
 }
 
 /**

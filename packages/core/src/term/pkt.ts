@@ -1,15 +1,14 @@
 // Probabilistic knowledge transfer: how probable each row is as another's neighbour.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import type { Tf } from '../loss/define-loss.js';
+import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { featuresOf, flatten } from './features.js';
 import { lengths } from './relations.js';
 
 /** (cos(f_i, f_j) + 1)/2, each row by its sum: [rows, rows]. */
-function affinities(tf: Tf, feature: tf.Tensor): tf.Tensor2D {
+function affinities(tf: TensorOps, feature: Tensor): Tensor {
   const features = flatten(tf, feature);
-  const directions = tf.div<tf.Tensor2D>(features, lengths(tf, features));
+  const directions = tf.div(features, lengths(tf, features));
   const cosines = tf.div(tf.add(tf.matMul(directions, directions, false, true), 1), 2);
   return tf.div(cosines, tf.sum(cosines, 1, true));
 }

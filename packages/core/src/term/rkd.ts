@@ -1,9 +1,8 @@
 // Relational knowledge distillation: distances of rows, and angles of triples.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { limits } from '../error/limits.js';
-import type { Tf } from '../loss/define-loss.js';
 import { huberOf } from '../loss/huber.js';
+import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { featuresOf, flatten } from './features.js';
 import { lengths, squaredLengths, tiny } from './relations.js';
@@ -12,28 +11,28 @@ import { lengths, squaredLengths, tiny } from './relations.js';
 const near = 1e-6;
 
 /** f_i − f_j for every pair, [rows, rows, size]. */
-function differences(tf: Tf, features: tf.Tensor2D): tf.Tensor3D {
+function differences(tf: TensorOps, features: Tensor2D): Tensor {
   const [rows, size] = features.shape;
   return tf.sub(tf.reshape(features, [1, rows, size]), tf.reshape(features, [rows, 1, size]));
 }
 
 /** ‖f_i − f_j‖, 0 on the diagonal: [rows, rows]. */
-function distances(tf: Tf, pairs: tf.Tensor3D): tf.Tensor2D {
-  const [rows] = pairs.shape;
+function distances(tf: TensorOps, pairs: Tensor): Tensor {
+  const rows = pairs.shape[0]!;
   return tf.mul(tf.reshape(lengths(tf, pairs), [rows, rows]), tf.sub(1, tf.eye(rows)));
 }
 
 /** Distances by their mean over pairs of unlike rows. */
-function relativeDistances(tf: Tf, pairs: tf.Tensor3D): tf.Tensor2D {
-  const [rows] = pairs.shape;
+function relativeDistances(tf: TensorOps, pairs: Tensor): Tensor {
+  const rows = pairs.shape[0]!;
   const all = distances(tf, pairs);
   return tf.div(all, tf.maximum(tf.div(tf.sum(all), Math.max(1, rows * (rows - 1))), tiny));
 }
 
 /** cos of the angle at j between i and k, [rows, rows, rows]. */
-function angles(tf: Tf, pairs: tf.Tensor3D): tf.Tensor3D {
+function angles(tf: TensorOps, pairs: Tensor): Tensor {
   const scaled = tf.div(pairs, tf.sqrt(tf.add(tf.mean(squaredLengths(tf, pairs)), tiny)));
-  const directions = tf.div<tf.Tensor3D>(scaled, lengths(tf, scaled, near));
+  const directions = tf.div(scaled, lengths(tf, scaled, near));
   return tf.matMul(directions, directions, false, true);
 }
 
@@ -66,10 +65,7 @@ export const rkd = defineTerm({
       options.distance > 0
         ? tf.mul(options.distance, tf.mean(huberOf(tf, tf.sub(relativeDistances(tf, s), relativeDistances(tf, t)))))
         : tf.scalar(0);
-    if (options.angle === 0) return distance as tf.Scalar;
-    return tf.add<tf.Scalar>(
-      distance,
-      tf.mul(options.angle, tf.mean(huberOf(tf, tf.sub(angles(tf, s), angles(tf, t))))),
-    );
+    if (options.angle === 0) return distance;
+    return tf.add(distance, tf.mul(options.angle, tf.mean(huberOf(tf, tf.sub(angles(tf, s), angles(tf, t))))));
   },
 });

@@ -1,13 +1,12 @@
 // Similarity-preserving knowledge distillation: the inner products of rows.
-import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import type { Tf } from '../loss/define-loss.js';
+import type { Tensor, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { featuresOf, flatten } from './features.js';
 import { lengths } from './relations.js';
 
 /** G = F·Fᵀ with rows of length 1: [rows, rows]. */
-function similarities(tf: Tf, feature: tf.Tensor): tf.Tensor {
+function similarities(tf: TensorOps, feature: Tensor): Tensor {
   const features = flatten(tf, feature);
   const products = tf.matMul(features, features, false, true);
   return tf.div(products, lengths(tf, products));

@@ -53,7 +53,7 @@ const probabilisticTransfer = objective({ name: 'pkt' });
 const similarityPreserving = objective({ name: 'similarity' });
 function hint(shapes: LayerShapes): Objective & { readonly learned: tf.layers.Layer } {
   const config = hintTerm.schema.parse({ name: 'hint' });
-  return { config, shapes, learned: hintTerm.learns!({ tf, shapes, options: config }) };
+  return { config, shapes, learned: hintTerm.learns!({ tf, shapes, options: config }) as tf.layers.Layer };
 }
 
 function tensorOf({ config, shapes, learned }: Objective, { outputs, features, labels = [], T = 1 }: Given): tf.Tensor {
@@ -72,7 +72,7 @@ function tensorOf({ config, shapes, learned }: Objective, { outputs, features, l
     teacher: response('teacher'),
     labels: tf.tensor2d(labels, [labels.length, 1]),
     temperature: tf.scalar(T),
-  });
+  }) as tf.Tensor;
 }
 
 const valueOf = (of: Objective, given: Given): number[] => [...tensorOf(of, given).dataSync()];

@@ -127,7 +127,7 @@ export function distillation(config: DistillConfig, pupil: Pupil): Objective {
         },
         labels: y,
         temperature,
-      });
+      }) as tf.Tensor;
       return tf.mul(termWeights[i], value.rank === 0 ? tf.mul(tf.mean(shares), value) : tf.mean(tf.mul(shares, value)));
     };
     const batchLoss = (): tf.Scalar => {

@@ -46,7 +46,10 @@ export function openTerm(config: TermConfig, index: number, { student, teacher, 
   const shapes = { student: layers.student.shape, teacher: layers.teacher.shape };
   const learned =
     term.learns &&
-    withSeededRandom([hashWords(seed, index)], () => term.learns!({ tf, shapes, options: optionsOf(config) }));
+    withSeededRandom(
+      [hashWords(seed, index)],
+      () => term.learns!({ tf, shapes, options: optionsOf(config) }) as tf.layers.Layer,
+    );
   return { config, term, layers, learned };
 }
 

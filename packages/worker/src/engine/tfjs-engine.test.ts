@@ -57,7 +57,7 @@ async function wholeGradient({
             outputs: model.apply(inputs, { training: true }) as tf.Tensor2D,
             labels: tf.tensor2d(y, [rowCount, labelCount]),
             temperature: 1,
-          }),
+          }) as tf.Tensor,
         ),
       variables,
     ),

@@ -10,9 +10,10 @@ export function rowLoss(
   { y, blend }: Pick<MicroBatch, 'y' | 'blend'>,
   temperature = 1,
 ): tf.Tensor1D {
-  const first = loss.hard({ tf, outputs, labels: y, temperature });
+  const against = (labels: tf.Tensor2D): tf.Tensor1D => loss.hard({ tf, outputs, labels, temperature }) as tf.Tensor1D;
+  const first = against(y);
   if (!blend) return first;
-  const second = loss.hard({ tf, outputs, labels: blend.y, temperature });
+  const second = against(blend.y);
   return tf.add(second, tf.mul(blend.weights, tf.sub(first, second)));
 }
 

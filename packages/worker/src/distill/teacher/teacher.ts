@@ -151,7 +151,7 @@ export class EnsembleTeacher implements Teacher {
   async respond(x: tf.Tensor): Promise<tf.Tensor[]> {
     const responses = await Promise.all(this.teachers.map((teacher) => teacher.respond(x, [])));
     const outputs = responses.flat();
-    const one = tf.tidy(() => this.loss.ensemble(tf, outputs));
+    const one = tf.tidy(() => this.loss.ensemble(tf, outputs) as tf.Tensor);
     tf.dispose(outputs);
     return [one];
   }
