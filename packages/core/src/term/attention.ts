@@ -1,6 +1,6 @@
 // Attention transfer: where in its maps the student is active, rather than how.
 import { z } from 'zod';
-import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
+import type { Tensor, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { alike, areComparable, featuresOf } from './features.js';
 

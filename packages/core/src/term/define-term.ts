@@ -62,7 +62,7 @@ export interface TermDefinition<Options> {
    */
   learns?(of: { tf: TensorOps; shapes: LayerShapes; options: Options }): Layer;
   /** The loss of each row, [rows]; or of the batch as a whole, for terms that relate rows to each other. */
-  loss(batch: TermBatch<Options>): Tensor | Tensor;
+  loss(batch: TermBatch<Options>): Tensor;
 }
 
 export type Term<Options> = TermDefinition<Options> & { readonly comparesLayers: boolean };

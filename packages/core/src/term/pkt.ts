@@ -1,6 +1,6 @@
 // Probabilistic knowledge transfer: how probable each row is as another's neighbour.
 import { z } from 'zod';
-import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
+import type { Tensor, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { featuresOf, flatten } from './features.js';
 import { lengths } from './relations.js';
