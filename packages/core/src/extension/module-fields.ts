@@ -5,10 +5,11 @@ export const moduleFields = {
   module: z
     .string()
     .min(1)
-    .describe(
-      'Path of a JavaScript module that stands alone: it imports nothing, and exports a function of { options }.',
-    ),
+    .describe('Path of a self-contained JavaScript module: it imports nothing, and exports a function of { options }.'),
   export: z.string().min(1).default('default'),
-  options: z.record(z.string(), z.unknown()).default({}).describe('What the function is given.'),
-  source: z.string().optional().describe('Its text, which a run reads when it starts; it is part of run.json.'),
+  options: z.record(z.string(), z.unknown()).default({}).describe('Options that are passed to the function.'),
+  source: z
+    .string()
+    .optional()
+    .describe('The module’s text, which a run reads when it starts; it is part of run.json.'),
 };

@@ -26,39 +26,39 @@ export type SetName = 'large' | 'largeValidation' | 'small' | 'smallValidation' 
 export interface SetManifest {
   readonly rowCount: number;
   readonly blockRows: number;
-  /** Rows are drawn from so many blocks at a time; absent where the set is shuffled whole. */
+  /** How many blocks rows are drawn from at a time; absent if the set is shuffled whole. */
   readonly windowBlocks?: number | undefined;
   /** SHA-256 of each block. */
   readonly blocks: readonly string[];
-  /** Present where the set is only these rows of the blocks, in this order: a fold of cross-validation. */
+  /** Present if the set consists only of these rows of the blocks, in this order: a fold of cross-validation. */
   readonly selection?: readonly number[] | undefined;
   /** Digest of the ledger of an epoch that uses every row once. */
   readonly rowsDigest: string;
-  /** Present where an epoch draws rows in proportions, rather than each once. */
+  /** Present if an epoch draws rows in proportions instead of each once. */
   readonly segments?: readonly Segment[] | undefined;
 }
 
-/** What rows are to a model. */
+/** The shape of rows for a model. */
 export interface ModelShape {
   /** Shape of one row's input. */
   readonly inputShape: readonly number[];
-  /** How the columns of a block become a row's input, in this order. */
+  /** How the columns of a block become a row's input, in order. */
   readonly columns: readonly FittedColumn[];
   /** Outputs that a model needs: classes, or targets. */
   readonly outputs: number;
-  /** Names of the classes, where the data has some. */
+  /** Names of the classes, if the data have names. */
   readonly classes: readonly string[] | null;
 }
 
 export interface DatasetManifest extends ModelShape {
   /**
-   * The student's, where the small set has columns or classes that the large one has not: they come behind the
+   * The student's shape, if the small set has columns or classes that the large one lacks; they come after the
    * teacher's.
    */
   readonly student?: ModelShape | undefined;
   /** Numbers per label in a block: 1 class index, or one per target. */
   readonly labelCount: number;
-  /** How the targets of regression were scaled; empty where they were not. */
+  /** How regression targets were scaled; empty if they were not. */
   readonly targets: readonly TargetScale[];
   readonly sets: Partial<Record<SetName, SetManifest>>;
 }
@@ -78,13 +78,13 @@ export interface ModelAssets {
   readonly student?: string;
   /** SHA-256 of the modules that give rows, by their paths in the recipe. */
   readonly sources?: Readonly<Record<string, string>>;
-  /** Models of a teacher that is there already. */
+  /** Models of a pretrained teacher. */
   readonly teachers?: readonly TeacherFiles[];
 }
 
-/** A model that is there already, whose files can be fetched like blocks of data. */
+/** A pretrained model, whose files can be fetched like blocks of data. */
 export interface TeacherFiles {
-  /** For people. */
+  /** Its path, for messages. */
   readonly path: string;
   /**
    * layers, graph: TFJS's, as the files model (model.json) and weights (all shards). keras, onnx: the one file model.
@@ -118,7 +118,7 @@ export interface Phase {
   readonly name: PhaseName;
   readonly config: TrainingConfig;
   readonly loss: LossConfig;
-  /** Only of the student that has a teacher. */
+  /** Only for a student that has a teacher. */
   readonly distill: DistillConfig | undefined;
   readonly schedule: Schedule;
   readonly learningRateSchedule: LearningRateSchedule;
@@ -160,7 +160,7 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
   };
 }
 
-/** Student and baseline share their seed: the same start, the same order of rows. */
+/** Student and baseline share their seed: the same initial weights, the same order of rows. */
 export function phaseSeed(recipe: Pick<Recipe, 'seed'>, name: PhaseName): number {
   return hashWords(recipe.seed, hashName(name === 'teacher' ? 'teacher' : 'student'));
 }

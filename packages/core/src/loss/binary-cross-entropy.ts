@@ -1,4 +1,4 @@
-// Cross-entropy of independent yes or no, mean over outputs, which are logits.
+// Cross-entropy of independent yes/no classes, mean over outputs, which are logits.
 import { defineLoss, meanOverTargets } from './define-loss.js';
 
 /** Soft term: T²·KL of Bernoulli(σ(z/T)), mean over outputs. */

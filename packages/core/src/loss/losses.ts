@@ -1,4 +1,4 @@
-// The built-in losses by their names. Adding one: its file, a line here, its row in docs/distillation.md.
+// The built-in losses by name. To add one: its file, a line here, its row in docs/distillation.md.
 import { binaryCrossEntropy } from './binary-cross-entropy.js';
 import { ModuleKind, type ModuleConfig } from '../extension/module-kind.js';
 import { defineLoss, type Loss } from './define-loss.js';

@@ -66,10 +66,10 @@ test('a wrong value is named with its path', () => {
     message: expect.stringContaining('teacher.epochs is 0'),
   });
   expect(errorOf((recipe) => (recipe['loss'] = 'mean'))).toMatchObject({
-    message: 'loss is "mean", which is not known here; the nearest is mae',
+    message: 'loss is "mean", which is not a known value; the nearest is mae',
   });
   expect(errorOf((recipe) => (recipe['teacher'].model.layers[0] = 'flat')).message).toBe(
-    'teacher.model.layers[0] is "flat", which is not known here; the nearest is flatten',
+    'teacher.model.layers[0] is "flat", which is not a known value; the nearest is flatten',
   );
   expect(errorOf((recipe) => delete recipe['data'].test)).toMatchObject({
     message: expect.stringContaining('data.test is missing'),
@@ -89,7 +89,7 @@ test('what the schema cannot say is said', () => {
   expect(errorOf((recipe) => (recipe['teacher'].temperature = 4)).message).toContain('mse has none');
   expect(errorOf((recipe) => (recipe['metrics'] = ['accuracy'])).message).toContain('metrics names accuracy');
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'kd' }, { name: 'dkd' }] })).message).toBe(
-    'distill.terms[1] is dkd, which tells the target class from the rest: mse has no such classes',
+    'distill.terms[1] is dkd, which separates the target class from the others: mse has no such classes',
   );
   expect(
     errorOf((recipe) => {
@@ -102,7 +102,7 @@ test('what the schema cannot say is said', () => {
   );
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [] })).message).toContain('distill.copy is not given');
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [], copy: 'all', transfer: [{}] })).message).toContain(
-    'distill.transfer is given, and distill.terms is empty',
+    'distill.transfer is given, but distill.terms is empty',
   );
   expect(errorOf((recipe) => (recipe['distill'] = { correctBiases: true })).message).toContain(
     'distill.correctBiases is for classes that exclude each other',
@@ -111,7 +111,7 @@ test('what the schema cannot say is said', () => {
     'before prune.from',
   );
   expect(errorOf((recipe) => (recipe['student'].prune = { sparsity: 0.5, to: 10 })).message).toContain(
-    'would not be as sparse',
+    'would not reach its sparsity',
   );
   expect(
     errorOf((recipe) =>
@@ -121,12 +121,12 @@ test('what the schema cannot say is said', () => {
         earlyStopping: { patience: 1 },
       }),
     ).message,
-  ).toContain('student.earlyStopping could end training');
+  ).toContain('student.earlyStopping could end at');
   expect(errorOf((recipe) => (recipe['data'].small.classes = [1])).message).toContain(
-    'data.small.classes is given, and mse has none',
+    'data.small.classes is given, but mse has none',
   );
   expect(errorOf((recipe) => (recipe['distill'] = { terms: [{ name: 'hint', firstEpochs: 10 }] })).message).toContain(
-    'nothing but the hint would be learnt',
+    'the student would learn only the hint',
   );
   const classes = (recipe: Record<string, any>, distill: object): void =>
     void Object.assign(recipe, { loss: 'softmaxCrossEntropy', distill });
@@ -137,7 +137,7 @@ test('what the schema cannot say is said', () => {
     'distill.rejectBeyond is for regression',
   );
   expect(errorOf((recipe) => (recipe['distill'] = { calibrate: true })).message).toContain(
-    'distill.calibrate divides logits, and mse has none',
+    'distill.calibrate divides logits, but mse has none',
   );
   expect(errorOf((recipe) => (recipe['distill'] = { alpha: 'NaN' })).message).toContain('distill.alpha is "NaN"');
   expect(

@@ -1,4 +1,4 @@
-// From an unknown value to a recipe, or to one clear sentence that names the path of what is wrong.
+// From an unknown value to a recipe, or to one clear sentence that names the path of the fault.
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { invariant, StillhouseError } from '../error/errors.js';
@@ -16,7 +16,7 @@ type JsonSchema = {
   enum?: unknown[];
 };
 
-/** All the alternatives that the schema has at a path. */
+/** All alternatives of the schema at a path. */
 function alternativesAt(path: readonly PropertyKey[]): JsonSchema[] {
   const widen = (list: JsonSchema[]): JsonSchema[] =>
     list.flatMap((node) => [node, ...widen([...(node.anyOf ?? []), ...(node.oneOf ?? [])])]);
@@ -42,7 +42,7 @@ const knownWords = (path: readonly PropertyKey[]): string[] =>
     .flatMap((node) => [node.const, ...(node.enum ?? [])])
     .filter((word) => typeof word === 'string');
 
-/** Of a union's failed alternatives, the one that came nearest: fewest problems, deepest first problem. */
+/** Of a union's failed alternatives, the closest one: fewest problems, deepest first problem. */
 function nearestAlternative(alternatives: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
   const keys = value && typeof value === 'object' ? Object.keys(value) : [];
   const cost = (issues: readonly Issue[]): number => {
@@ -78,7 +78,7 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
     if (typeof value === 'string' && words.length > 0)
       return new StillhouseError(
         'RECIPE_INVALID',
-        `${where} is ${JSON.stringify(value)}, which is not known here; the nearest is ${closest(value, words)}`,
+        `${where} is ${JSON.stringify(value)}, which is not a known value; the nearest is ${closest(value, words)}`,
       );
   }
   if (value === undefined) return new StillhouseError('RECIPE_INVALID', `${where} is missing`);

@@ -65,8 +65,8 @@ const model = z.union([
   z
     .strictObject({ topology: z.string().min(1) })
     .describe(
-      'Path of a TFJS model.json, or of a file that holds its topology alone. Its weights are not read: ' +
-        'training starts afresh.',
+      'Path of a TFJS model.json, or of a file with only its topology. Its weights are not read: training ' +
+        'starts from new initial weights.',
     ),
   z
     .strictObject({ module: z.string().min(1), export: z.string().min(1).default('default') })
@@ -119,7 +119,7 @@ const schedule = z.discriminatedUnion('name', [
   }),
   z.strictObject({
     name: z.literal('cosine'),
-    finalFactor: fraction.default(0).describe('Rate at the end, as a share of the full one.'),
+    finalFactor: fraction.default(0).describe('Rate at the end, as a share of the full rate.'),
     warmupSteps,
   }),
 ]);
@@ -128,26 +128,29 @@ const earlyStopping = z.strictObject({
   metric: z.enum(metricNames).default('loss').describe('A metric of the validation rows.'),
   patience: count(1e6).describe('Epochs without improvement after which training stops.'),
   minDelta: z.number().min(0).default(0),
-  restoreBest: z.boolean().default(true).describe('Goes back to the weights of the best epoch.'),
+  restoreBest: z.boolean().default(true).describe('Restores the weights of the best epoch.'),
 });
 
 const augment = z.strictObject({
   flip: z.enum(['none', 'horizontal', 'vertical', 'both']).default('none'),
-  shift: z.int().min(0).max(1024).default(0).describe('Pixels, in each direction; black comes in.'),
+  shift: z.int().min(0).max(1024).default(0).describe('Pixels, in each direction; the gap is black.'),
   rotate: z.number().min(0).max(180).default(0).describe('Degrees, in each direction.'),
   crop: fraction
     .default(0)
-    .describe('Largest share of the sides that is cut off; what is left is stretched to the whole.'),
+    .describe('Largest share of each side that is cut off; the rest is stretched to the full size.'),
   cutout: z.int().min(0).max(4096).default(0).describe('Side of a square that is blackened.'),
   variants: count(10_000)
     .optional()
     .describe(
-      'Draws so many variants of each row, which come again after as many epochs, instead of new ones each ' +
-        'epoch; a student’s teacher then labels each once.',
+      'Number of variants of each row, one per epoch in turn, instead of a new variant in every epoch. A ' +
+        'student’s teacher then labels each variant only once.',
     ),
   mixup: positive
     .optional()
-    .describe('Blends each row with another of its micro-batch, and their losses; a of the weight’s Beta(a, a).'),
+    .describe(
+      'Blends each row with another row of its micro-batch, and their losses. The weight is drawn from ' +
+        'Beta(a, a), where a is this number.',
+    ),
 });
 
 const training = {
@@ -158,42 +161,42 @@ const training = {
   epochs: count(1e6).default(10),
   validation: fraction
     .default(0)
-    .describe('Share of the training rows that is held out; its metrics are reported each epoch.'),
+    .describe('Share of the training rows that is held out; its metrics are reported per epoch.'),
   earlyStopping: earlyStopping.optional(),
   augment: augment
     .optional()
-    .describe('Changes training rows at random, for each row and epoch by the seed. All but mixup is for images.'),
+    .describe('Changes training rows at random, per row and epoch, from the seed. All except mixup is for images.'),
   prune: z
     .strictObject({
-      sparsity: fraction.describe('Share of the kernels’ numbers that are 0 in the end.'),
-      from: z.int().min(0).max(1e6).default(0).describe('First epoch at whose end some become 0, counted from 0.'),
-      to: z.int().min(0).max(1e6).describe('Epoch at whose end all of them are.'),
+      sparsity: fraction.describe('Share of the kernels’ weights that are 0 at the end.'),
+      from: z.int().min(0).max(1e6).default(0).describe('First epoch at whose end weights become 0, counted from 0.'),
+      to: z.int().min(0).max(1e6).describe('Epoch at whose end the full share is 0.'),
     })
     .optional()
-    .describe('Sets those of the smallest magnitude to 0, more with each epoch, and keeps them there.'),
+    .describe('Sets the weights of the smallest magnitude to 0, more with each epoch, and keeps them at 0.'),
 };
 
 const missing = z
   .enum(['error', 'mean', 'drop'])
-  .describe('What an empty cell of a number column does: stop, take the mean of the training rows, or drop the row.');
+  .describe('What to do with an empty cell of a number column: error, mean (of the training rows), or drop (the row).');
 const column = z.union([
   z.enum(['number', 'category', 'ignore']),
   z.strictObject({
     number: z
       .enum(['standardize', 'minMax', 'log', 'none'])
       .describe(
-        'standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: as it ' +
-          'is. Fitted on the training rows of the large set.',
+        'standardize: mean 0, deviation 1. minMax: 0 to 1. log: sign(v)·ln(1 + |v|), standardised. none: ' +
+          'unchanged. Fitted on the training rows of the large set.',
       ),
     missing: missing.optional(),
-    indicator: z.boolean().default(false).describe('Adds an input that is 1 where the cell is empty.'),
+    indicator: z.boolean().default(false).describe('Adds an input that is 1 if the cell is empty.'),
   }),
   z.strictObject({
     category: z
       .enum(['oneHot', 'hash', 'index'])
       .describe(
-        'oneHot: an input per category. hash: an input per bucket. index: one input, the place of the category ' +
-          'counted from 1, for a model that embeds it; 0 is a category that training did not know.',
+        'oneHot: an input per category. hash: an input per bucket. index: one input, the index of the category ' +
+          'counted from 1, for a model that embeds it; 0 is a category that is not in the training rows.',
       ),
     buckets: count(100_000).default(64).describe('Buckets of hash.'),
   }),
@@ -204,7 +207,9 @@ const table = z.strictObject({
   columns: z
     .record(z.string(), column)
     .default({})
-    .describe('Types of columns, and how they become inputs; the others are found out from the large set.'),
+    .describe(
+      'Types of columns, and how they become inputs; the types of other columns are detected from the large set.',
+    ),
   missing: missing.default('error'),
   standardize: z
     .boolean()
@@ -220,8 +225,8 @@ const tensors = z.strictObject({
   scale: z
     .enum(['unit', 'symmetric', 'standardize', 'none'])
     .describe(
-      'unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 for each channel, ' +
-        'fitted on the training rows of the large set. none: as they are. By default unit for bytes, none for ' +
+      'unit: bytes to 0 … 1. symmetric: bytes to −1 … 1. standardize: mean 0 and deviation 1 per channel, ' +
+        'fitted on the training rows of the large set. none: unchanged. By default unit for bytes, none for ' +
         'other numbers.',
     ),
 });
@@ -229,16 +234,16 @@ const tensors = z.strictObject({
 const data = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
-  pool: source.optional().describe('Rows without labels, for distill.transfer; labels that it has are not read.'),
+  pool: source.optional().describe('Rows without labels, for distill.transfer; labels in the source are not read.'),
   test: source
     .optional()
-    .describe('Held-out rows; never used for training. Needed unless split.test holds some out of the large set.'),
+    .describe('Held-out rows, never used for training. Required unless split.test holds out rows of the large set.'),
   sampling: z
     .strictObject({
       classes: z
         .union([z.literal('balanced'), z.record(z.string(), positive)])
         .optional()
-        .describe('balanced: an epoch draws every class as often. Else the share of each class.'),
+        .describe('balanced: an epoch draws every class equally often. Otherwise the share of each class.'),
       weights: z
         .string()
         .min(1)
@@ -248,7 +253,7 @@ const data = z.strictObject({
     })
     .optional()
     .describe('How an epoch of the teacher draws from the large set; by default each row once.'),
-  tensors: tensors.optional().describe('How rows that are no tables (images, arrays) become inputs.'),
+  tensors: tensors.optional().describe('How rows that are not tables (images, arrays) become inputs.'),
   split: z
     .strictObject({
       by: z
@@ -256,14 +261,16 @@ const data = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'Column by whose hash rows are held out, for validation and test: rows with the same value stay ' +
-            'together. By default rows are held out one by one.',
+          'Column whose hash decides which rows are held out for validation and test, so that rows with the ' +
+            'same value stay together. By default rows are held out one by one.',
         ),
       test: fraction.default(0).describe('Share of the large set that is held out as the test set.'),
     })
     .optional()
     .describe('How rows are held out.'),
-  table: table.optional().describe('How tables are read: CSV, Parquet, JSON lines and SQL. Needed when a set is one.'),
+  table: table
+    .optional()
+    .describe('How tables are read: CSV, Parquet, JSON lines and SQL. Required if a set is a table.'),
 });
 
 const transfer = z.strictObject({
@@ -271,11 +278,11 @@ const transfer = z.strictObject({
     .enum(['small', 'large', 'pool', 'columns'])
     .default('small')
     .describe(
-      'small: rows of the batch itself, once more. large: rows of the large set. pool: rows of data.pool. ' +
-        'columns: rows that never were, each column from any row of the batch (not for images).',
+      'small: rows of the batch itself, again. large: rows of the large set. pool: rows of data.pool. ' +
+        'columns: made-up rows, each column from any row of the batch (not for images).',
     ),
   rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
-  augment: augment.optional().describe('Changes them, by draws of their own.'),
+  augment: augment.optional().describe('Changes them, with their own random draws.'),
 });
 
 const tunable = z
@@ -294,7 +301,7 @@ const search = z.discriminatedUnion('name', [
   z
     .strictObject({
       name: z.literal('grid'),
-      points: count(1000).default(5).describe('Points of each range, both ends among them.'),
+      points: count(1000).default(5).describe('Points of each range, including both ends.'),
     })
     .describe('Every combination, on every fold.'),
   z
@@ -305,11 +312,11 @@ const search = z.discriminatedUnion('name', [
       name: z.literal('halving'),
       trials: count(100_000).default(16).describe('Trials of a round.'),
       rounds: count(1000).default(2),
-      keep: z.int().min(2).max(100).default(3).describe('One in so many trials goes on to more folds.'),
+      keep: z.int().min(2).max(100).default(3).describe('One in this many trials goes on to more folds.'),
     })
     .describe(
-      'Trials are tried on few folds, and the best go on to more. A round’s trials come from Sobol’s sequence, ' +
-        'those of later rounds from a model of what was seen.',
+      'Trials run on a few folds, and the best go on to more. The first round’s trials come from Sobol’s ' +
+        'sequence, those of later rounds from a model of the results.',
     ),
 ]);
 
@@ -319,8 +326,7 @@ const tune = z.strictObject({
     .optional()
     .describe(
       'Numbers of student and distill by their path, such as distill.terms[0].weight; by default ' +
-        'distill.alpha, and distill.beta where it matters. Those that the recipe has are what a tie falls back ' +
-        'to.',
+        'distill.alpha, and distill.beta if it matters. The recipe’s own values decide ties.',
     ),
   search: search.prefault({ name: 'halving' }),
   folds: z
@@ -329,17 +335,17 @@ const tune = z.strictObject({
     .max(1000)
     .default(5)
     .describe('Folds of cross-validation on the small set, stratified by class.'),
-  repeats: count(1000).default(1).describe('Cross-validations with other folds.'),
+  repeats: count(1000).default(1).describe('Number of cross-validations, each with different folds.'),
   metric: z
     .enum(metricNames)
     .optional()
-    .describe('What trials are judged by; by default accuracy, or rmse for regression.'),
+    .describe('Metric that trials are compared by; by default accuracy, or rmse for regression.'),
   rule: z
     .enum(['oneStandardError', 'best'])
     .default('oneStandardError')
     .describe(
-      'oneStandardError: of the trials within one standard error of the best, the one that is nearest to the ' +
-        'recipe’s own values.',
+      'oneStandardError: of the trials within one standard error of the best, the one nearest to the recipe’s ' +
+        'own values.',
     ),
 });
 
@@ -355,14 +361,14 @@ const copy = z
             .min(1)
             .optional()
             .describe('Name of the student’s layer that gets its weights; by default the same.'),
-          freeze: z.boolean().default(false).describe('Keeps them as they are.'),
+          freeze: z.boolean().default(false).describe('Keeps the copied weights unchanged.'),
         }),
       )
       .min(1)
       .max(limits.layerCount),
   ])
   .describe(
-    'Layers with weights that the student takes over from its teacher; all: every one, from the teacher’s ' +
+    'Layers with weights that the student copies from its teacher; all: every layer, from the teacher’s ' +
       'layer of the same name.',
   );
 
@@ -377,19 +383,19 @@ export const distillSchema = z.strictObject({
   final: z
     .strictObject({ alpha: z.number().min(-50).max(50).optional(), beta: z.number().min(1e-6).max(1e6).optional() })
     .optional()
-    .describe('Values of the last epoch: alpha goes there linearly, beta by equal factors.'),
+    .describe('Values in the last epoch: alpha moves there linearly, beta by equal factors.'),
   rejectBeyond: positive
     .optional()
     .describe(
-      'Labels that are further from the teacher’s output than this count as outliers: such rows learn from the ' +
-        'teacher alone (regression; in deviations of the target where it is scaled).',
+      'Labels that are further from the teacher’s output than this count as outliers: such rows learn only ' +
+        'from the teacher (regression; in standard deviations of the target if it is scaled).',
     ),
   calibrate: z
     .boolean()
     .default(false)
     .describe(
       'Divides the teacher’s logits first by the temperature that makes them calibrated on validation rows of ' +
-        'the large set, or on the small set where there are none (classification).',
+        'the large set, or of the small set if there are none (classification).',
     ),
   copy: copy.optional(),
   correctBiases: z
@@ -403,13 +409,15 @@ export const distillSchema = z.strictObject({
     .array(termSchema)
     .max(limits.termCount)
     .prefault([{ name: 'kd' }])
-    .describe('What the soft term is a weighted sum of; none where layers are taken over and nothing else.'),
+    .describe('Terms whose weighted sum is the soft term; empty if layers are copied and nothing else.'),
   transfer: z
     .array(transfer)
     .max(limits.termCount)
     .default([])
     .describe('Rows without labels that are added to each batch; only the teacher labels them.'),
-  tune: tune.optional().describe('Tunes numbers by cross-validation on the small set, once the teacher is trained.'),
+  tune: tune
+    .optional()
+    .describe('Tunes hyperparameters by cross-validation on the small set, after the teacher is trained.'),
 });
 
 const trainedTeacher = z
@@ -417,7 +425,7 @@ const trainedTeacher = z
     ...training,
     temperature: positive.default(1).describe('Temperature in the teacher’s own loss (classification).'),
   })
-  .describe('A teacher that is trained here, on the large set.');
+  .describe('A teacher that is trained in the run, on the large set.');
 const pretrainedTeacher = z
   .strictObject({
     pretrained: z
@@ -431,14 +439,14 @@ const pretrainedTeacher = z
       .enum(['auto', 'logits', 'probabilities'])
       .default('auto')
       .describe(
-        'What it gives out for classes; auto: probabilities if its layers end in softmax or sigmoid, or, where ' +
-          'they are not known, if its outputs for a row of zeros are a distribution; else logits.',
+        'What it outputs for classes; auto: probabilities if its layers end in softmax or sigmoid or, if they ' +
+          'are not known, if its outputs for a row of zeros are a distribution; otherwise logits.',
       ),
     validation: fraction
       .default(0)
       .describe('Share of the large set that was held out when it was trained: preprocessing is fitted without it.'),
   })
-  .describe('A teacher that is there already.');
+  .describe('A pretrained teacher.');
 
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -464,18 +472,15 @@ export const recipeSchema = z.strictObject({
       z
         .enum(lossNames)
         .describe(
-          'gaussian: of numbers whose noise is not the same everywhere; a model gives a mean for each target, ' +
-            'then for each the logarithm of its variance.',
+          'gaussian: for targets whose noise varies from row to row; a model outputs a mean per target, then a ' +
+            'log-variance per target.',
         ),
       z
         .strictObject(moduleFields)
         .describe('A loss that a JavaScript module defines; docs/extending.md has an example.'),
     ])
     .describe('What models minimise.'),
-  metrics: z
-    .array(z.enum(metricNames))
-    .optional()
-    .describe('Metrics to show; run.json holds all that make sense for the loss.'),
+  metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json has all metrics of the loss.'),
   teacher: z.union([trainedTeacher, pretrainedTeacher]),
   student: z.strictObject(training).optional(),
   distill: distillSchema.optional(),
@@ -502,7 +507,7 @@ export type TuneConfig = z.output<typeof tune>;
 export type TransferConfig = z.output<typeof transfer>;
 export type TrainingConfig = Omit<TrainedTeacherConfig, 'temperature'>;
 
-/** Whether a student learns from what its teacher says about rows, and not from its layers alone. */
+/** Whether a student learns from its teacher's outputs, and not only from its layers. */
 export const learnsFromOutputs = ({ terms, rejectBeyond, calibrate, correctBiases }: DistillConfig): boolean =>
   rejectBeyond !== undefined || calibrate || correctBiases || terms.some((term) => !termOf(term).comparesLayers);
 

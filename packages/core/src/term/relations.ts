@@ -1,7 +1,7 @@
 // How the rows of a batch relate to each other in a layer. Relations have no dimension, so layers may have any widths.
 import type { Tensor, TensorOps } from '../loss/tensor-ops.js';
 
-/** Counts as nothing; keeps gradients of roots finite. */
+/** Negligibly small; keeps gradients of roots finite. */
 export const tiny = 1e-12;
 
 export const squaredLengths = (tf: TensorOps, values: Tensor): Tensor => tf.sum(tf.square(values), -1, true);

@@ -1,4 +1,4 @@
-// The built-in terms by their names. Adding one: its file, a line here, its row in docs/distillation.md.
+// The built-in terms by name. To add one: its file, a line here, its row in docs/distillation.md.
 import { z } from 'zod';
 import { attention } from './attention.js';
 import { moduleFields } from '../extension/module-fields.js';

@@ -187,7 +187,7 @@ test.each([
   [
     { name: 'attention' },
     'distill.terms[0] compares maps of [height, width, channels], of which one size divides the other, but ' +
-      'dense_1 of the student gives [4] and dense_1 of the teacher [5]',
+      "the student's dense_1 has shape [4] and the teacher's dense_1 [5]",
   ],
 ] as const)('a term that cannot be had: %j', (term, message) => {
   expect(() =>

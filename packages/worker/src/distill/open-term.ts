@@ -1,4 +1,4 @@
-// A term of the recipe as a phase learns by it: the layers that it compares, and what it learns along with the student.
+// A term of the recipe, opened for a phase: the layers that it compares, and the one that is trained with the student.
 import * as tf from '@tensorflow/tfjs';
 import { hashWords, optionsOf, StillhouseError, termOf, type Loss, type Term, type TermConfig } from '@stillhouse/core';
 import { withSeededRandom } from '../backend/seeded-random.js';
@@ -11,7 +11,7 @@ export interface Pupil {
   readonly teacher: Teacher;
   /** Epochs of the phase. */
   readonly epochs: number;
-  /** Of start weights that terms add. */
+  /** Seed of the initial weights that terms add. */
   readonly seed: number;
 }
 
@@ -23,9 +23,9 @@ interface Layers {
 export interface OpenTerm {
   readonly config: TermConfig;
   readonly term: Term<unknown>;
-  /** What it compares, if it compares layers. */
+  /** The layers that it compares, if it compares layers. */
   readonly layers: Layers | undefined;
-  /** A layer that is trained along with the student, and ends with training. */
+  /** A layer that is trained along with the student, and dropped after training. */
   readonly learned: tf.layers.Layer | undefined;
 }
 
@@ -57,7 +57,7 @@ function refuseUnfit({ needs }: Term<unknown>, { student, teacher }: Layers, whe
   if (!needs || needs.fits({ student: student.shape, teacher: teacher.shape })) return;
   throw new StillhouseError(
     'MODEL_LAYER',
-    `${where} compares ${needs.text}, but ${student.name} of the student gives [${student.shape.join(', ')}] ` +
-      `and ${teacher.name} of the teacher [${teacher.shape.join(', ')}]`,
+    `${where} compares ${needs.text}, but the student's ${student.name} has shape [${student.shape.join(', ')}] ` +
+      `and the teacher's ${teacher.name} [${teacher.shape.join(', ')}]`,
   );
 }
