@@ -1,22 +1,22 @@
 // What a loss is: facts about labels and outputs, its value per row in doubles, and the same in tensors for training.
-// The engine is an argument, so that whoever only needs the facts needs no engine.
+// The engine is an argument, so code that needs only the facts needs no engine.
 import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
 
 /**
- * What a row's label is. class: one index of classes that exclude each other, outputs are their logits. binary: a 0 or
- * 1 per output, outputs are logits. numbers: a number per target.
+ * The kind of a row's label. class: one index of classes that exclude each other; outputs are their logits. binary: a 0
+ * or 1 per output; outputs are logits. numbers: a number per target.
  */
 export type LabelKind = 'class' | 'binary' | 'numbers';
 
-/** What can be known of a loss without calling it: plain data, which a job carries. */
+/** The facts about a loss that need no call: plain data, which a job carries. */
 export interface LossFacts {
   readonly name: string;
   readonly labels: LabelKind;
-  /** Outputs that a model has per target; those that predict the targets come first. */
+  /** A model's outputs per target; those that predict the targets come first. */
   readonly outputsPerTarget: number;
   /** Whether the temperature changes the soft term beyond its scale. */
   readonly hasTemperature: boolean;
-  /** What a model's outputs are, for people, where it is not one per class or target. */
+  /** A model's outputs in words, if they are not one per class or target. */
   readonly outputsText?: string;
 }
 
@@ -51,13 +51,13 @@ export interface Loss extends LossFacts {
   row(row: LossRow): number;
   /** Loss of each row against its label: [rows]. */
   hard(batch: HardLoss): Tensor;
-  /** The teacher's pull on each row, on the scale of the hard loss: [rows]. */
+  /** The soft term of each row, on the scale of the hard loss: [rows]. */
   soft(batch: SoftLoss): Tensor;
-  /** What several teachers say as one, of their outputs [rows, outputs]. */
+  /** Several teachers as one: combines their outputs [rows, outputs]. */
   ensemble(tf: TensorOps, outputs: readonly Tensor[]): Tensor;
 }
 
-/** A loss as it is written; what is left out follows from the kind of labels. */
+/** A loss as it is defined; what is left out follows from the kind of labels. */
 export type LossDefinition = Pick<Loss, 'name' | 'labels' | 'row' | 'hard' | 'soft'> & Partial<Loss>;
 
 const labelKinds: readonly unknown[] = ['class', 'binary', 'numbers'] satisfies LabelKind[];
@@ -76,16 +76,16 @@ export function defineLoss(definition: LossDefinition): Loss {
   for (const method of ['row', 'hard', 'soft'] as const)
     if (typeof definition[method] !== 'function') throw new TypeError(`${method} is not a function`);
   if (!Number.isInteger(outputsPerTarget) || outputsPerTarget < 1)
-    throw new TypeError(`outputsPerTarget is ${String(outputsPerTarget)}, not a whole number from 1`);
+    throw new TypeError(`outputsPerTarget is ${String(outputsPerTarget)}, not a whole number of at least 1`);
   if (labels !== 'numbers' && outputsPerTarget !== 1)
     throw new TypeError('outputsPerTarget is for labels that are numbers');
   return { outputsPerTarget, hasTemperature: true, ensemble: meanOf, ...definition };
 }
 
-/** How many outputs a model of so many targets has. */
+/** The number of a model's outputs for a number of targets. */
 export const outputsFor = ({ outputsPerTarget }: LossFacts, targets: number): number => outputsPerTarget * targets;
 
-/** Of how many targets so many outputs speak: what `outputsFor` is the inverse of. */
+/** The number of targets for a number of outputs: the inverse of `outputsFor`. */
 export const targetCount = ({ outputsPerTarget }: LossFacts, outputs: number): number => outputs / outputsPerTarget;
 
 /** Mean over a row's targets of a loss per target. */

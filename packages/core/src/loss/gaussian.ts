@@ -1,4 +1,4 @@
-// The negative log-likelihood of a Gaussian whose variance the model gives too, mean over targets.
+// The negative log-likelihood of a Gaussian whose variance the model outputs as well, mean over targets.
 import { defineLoss, meanOverTargets } from './define-loss.js';
 import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
 
@@ -12,7 +12,7 @@ function partsOf(tf: TensorOps, outputs: Tensor2D): { mean: Tensor; logVariance:
 }
 
 /**
- * Of a mean μ and a log-variance s per target: ½·((y − μ)²·e^{−s} + s), the negative log-likelihood except for a
+ * For a mean μ and a log-variance s per target: ½·((y − μ)²·e^{−s} + s), the negative log-likelihood up to a
  * constant (Nix and Weigend 1994, equation 5). Soft term: T·KL of Gaussians of variances T·e^{s} = ½·(T·(e^{Δ} − 1 − Δ)
  * + (μ_t − μ_s)²·e^{−s_s}), Δ = s_t − s_s.
  */
@@ -20,7 +20,7 @@ export const gaussian = defineLoss({
   name: 'gaussian',
   labels: 'numbers',
   outputsPerTarget: 2,
-  outputsText: 'a mean for each target, and a log-variance for each',
+  outputsText: 'a mean and a log-variance per target',
   row: (row) =>
     meanOverTargets(row, (z, y, k) => {
       const error = Math.abs(z - y);

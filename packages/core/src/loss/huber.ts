@@ -5,14 +5,14 @@ import type { Tensor, TensorOps } from './tensor-ops.js';
 /** The transition point. */
 export const huberDelta = 1;
 
-/** Element by element, of errors of any shape. */
+/** Element by element, for errors of any shape. */
 export function huberOf(tf: TensorOps, error: Tensor): Tensor {
   const size = tf.abs(error);
   const inner = tf.minimum(size, huberDelta);
   return tf.add(tf.mul(0.5, tf.square(inner)), tf.mul(huberDelta, tf.sub(size, inner)));
 }
 
-/** Soft term: the loss itself of t − s, since its density's KL has no closed form. */
+/** Soft term: the loss of t − s, because the KL of its density has no closed form. */
 export const huber = defineLoss({
   name: 'huber',
   labels: 'numbers',

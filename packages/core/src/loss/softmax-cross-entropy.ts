@@ -11,11 +11,11 @@ export function logSumExp(logits: Float32Array): number {
   return max + Math.log(sum);
 }
 
-/** [rows, classes] of class indices [rows]. Cast, since wasm's oneHot writes whole numbers into floats. */
+/** [rows, classes] of class indices [rows]. Cast, because wasm's oneHot writes integers into floats. */
 export const oneHot = (tf: TensorOps, indices: Tensor, classes: number): Tensor =>
   tf.cast(tf.oneHot(indices, classes), 'float32');
 
-/** The outputs that the teacher has too: a student may know classes after the teacher's. */
+/** The outputs that the teacher has, too: a student may know further classes, after the teacher's. */
 export const sharedOutputs = (tf: TensorOps, student: Tensor2D, teacher: Tensor2D): Tensor2D =>
   student.shape[1] > teacher.shape[1]
     ? (tf.slice(student, [0, 0], [student.shape[0], teacher.shape[1]]) as Tensor2D)

@@ -29,7 +29,7 @@ export interface Layer {
   apply(input: unknown): unknown;
 }
 
-/** Operations of TensorFlow.js by the names that they have there; `tf` itself is one. Shapes follow its broadcasting. */
+/** Operations of TensorFlow.js by their names there; `tf` itself implements them. Shapes follow its broadcasting. */
 export interface TensorOps {
   abs(x: Operand): Tensor;
   exp(x: Operand): Tensor;

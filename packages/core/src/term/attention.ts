@@ -1,4 +1,4 @@
-// Attention transfer: where in its maps the student is active, rather than how.
+// Attention transfer: compares where feature maps are active, not how.
 import { z } from 'zod';
 import type { Tensor, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
@@ -11,8 +11,8 @@ function attentionOf(tf: TensorOps, map: Tensor): Tensor {
 }
 
 /**
- * Zagoruyko and Komodakis 2017, as in the authors' code: the mean over places of (a(F_s) − a(F_t))². Their equation 2
- * has the Euclidean norm of the difference instead.
+ * Zagoruyko and Komodakis 2017, as in the authors' code: the mean over positions of (a(F_s) − a(F_t))². Their
+ * equation 2 has the Euclidean norm of the difference instead.
  */
 export const attention = defineTerm({
   name: 'attention',

@@ -1,11 +1,11 @@
-// Teacher-bounded regression: the error of rows on which the student is no better than its teacher.
+// Teacher-bounded regression: the error on rows on which the student is no better than its teacher.
 import { z } from 'zod';
 import type { Tensor, Tensor2D } from '../loss/tensor-ops.js';
 import { defineTerm, termCommon } from './define-term.js';
 
 /**
- * Chen et al. 2017, equation 5: the squared error, mean over outputs, of rows on which it is not below the teacher's by
- * the margin; 0 for the others, and for rows without a label.
+ * Chen et al. 2017, equation 5: the squared error, mean over outputs, on rows where it is not below the teacher's by
+ * the margin; 0 for other rows and for rows without a label.
  */
 export const bounded = defineTerm({
   name: 'bounded',
@@ -20,11 +20,11 @@ export const bounded = defineTerm({
         .describe('By how much the student’s squared error must be below the teacher’s.'),
     })
     .describe(
-      'Teacher-bounded regression: the squared error of rows on which the student is not better than its ' +
+      'Teacher-bounded regression: the squared error on rows where the student is not better than its ' +
         'teacher (regression only).',
     ),
   refusal: (_, { loss }) =>
-    loss.labels === 'numbers' ? undefined : ` is bounded, which is for regression, and the loss is ${loss.name}`,
+    loss.labels === 'numbers' ? undefined : ` is bounded, which is for regression, but the loss is ${loss.name}`,
   loss({ tf, options: { margin }, student, teacher, labels }) {
     const [rows, labelled] = [student.outputs.shape[0], labels.shape[0]];
     // The outputs that predict the targets come first.

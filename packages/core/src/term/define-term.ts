@@ -1,14 +1,14 @@
-// What a distillation term is: its part of the recipe, what it is for, and its loss of what student and teacher say.
+// What a distillation term is: its part of the recipe, the tasks it is for, and its loss between student and teacher.
 // docs/distillation.md has every formula; the worker combines terms (worker/distill/distillation.ts).
 import { z } from 'zod';
 import type { Loss, LossFacts } from '../loss/define-loss.js';
 import type { Layer, Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 
-/** What one model makes of a batch. */
+/** One model's outputs for a batch. */
 export interface Response {
   /** [rows, outputs]; logits for classes. */
   readonly outputs: Tensor2D;
-  /** What the layer that the term names gives out, [rows, …]; only of terms that compare layers. */
+  /** The outputs of the layer that the term names, [rows, …]; only for terms that compare layers. */
   readonly feature: Tensor | undefined;
 }
 
@@ -28,37 +28,37 @@ export interface TermBatch<Options> {
   readonly labels: Tensor2D;
   /** T. */
   readonly temperature: Tensor;
-  /** Only of terms that compare layers. */
+  /** Only for terms that compare layers. */
   readonly shapes: LayerShapes | undefined;
-  /** What `learns` made. */
+  /** The layer that `learns` returned. */
   readonly learned: Layer | undefined;
 }
 
-/** What a term's options must go with. */
+/** The task that a term's options must fit. */
 export interface TermTask {
   readonly loss: LossFacts;
-  /** Of a batch, transfer sets included. */
+  /** Rows of a batch, including transfer sets. */
   readonly rows: number;
   readonly epochs: number;
 }
 
-/** A term as it is written. */
+/** A term as it is defined. */
 export interface TermDefinition<Options> {
   readonly name: string;
-  /** Compares what layers give out, rather than outputs. */
+  /** Compares outputs of layers instead of the models' outputs. */
   readonly comparesLayers?: boolean;
-  /** What its layers must be, where not any two will do: for people, and as a test. */
+  /** The condition on its layers, if not any two layers will do: in words, and as a test. */
   readonly needs?: { readonly text: string; readonly fits: (shapes: LayerShapes) => boolean };
-  /** Why it does not go with the task, as what follows `distill.terms[0]` in a sentence; undefined where it does. */
+  /** Why it does not fit the task, as the rest of a sentence after `distill.terms[0]`; undefined if it fits. */
   refusal?(options: Options, task: TermTask): string | undefined;
   /**
-   * Epochs at the start in which it alone is learnt, and after which it is left out; 0: it is learnt along with the
-   * rest.
+   * Epochs at the start in which only this term is learned, and after which it is left out; 0: it is learned along
+   * with the rest.
    */
   firstEpochs?(options: Options): number;
   /**
-   * A built layer that is trained along with the student, and ends with training; its start weights follow from the
-   * seed.
+   * A built layer that is trained along with the student, and dropped after training; its initial weights follow from
+   * the seed.
    */
   learns?(of: { tf: TensorOps; shapes: LayerShapes; options: Options }): Layer;
   /** The loss of each row, [rows]; or of the batch as a whole, for terms that relate rows to each other. */
@@ -69,7 +69,7 @@ export type Term<Options> = TermDefinition<Options> & { readonly comparesLayers:
 
 /**
  * Checks a term.
- * @param definition.schema of its part of the recipe, of a built-in one
+ * @param definition.schema schema of its part of the recipe; only for built-in terms
  * @throws TypeError that names what is missing or wrong
  */
 export function defineTerm<Schema extends z.ZodObject>(

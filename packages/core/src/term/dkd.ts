@@ -1,4 +1,4 @@
-// Decoupled knowledge distillation: the target class against the rest, and the rest among themselves.
+// Decoupled knowledge distillation: the target class against the others, and the others among themselves.
 import { z } from 'zod';
 import { oneHot, sharedOutputs } from '../loss/softmax-cross-entropy.js';
 import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
@@ -8,8 +8,8 @@ import { defineTerm, termCommon } from './define-term.js';
 const masked = -1e4;
 
 /**
- * One-hot [rows, classes] of each row's target: its label, or the teacher's first choice where it has none that the
- * teacher knows.
+ * One-hot [rows, classes] of each row's target: its label, or the teacher's most probable class if it has no label that
+ * the teacher knows.
  */
 function targetsOf(tf: TensorOps, labels: Tensor2D, teacher: Tensor2D): Tensor {
   const [rows, classes] = teacher.shape;
@@ -59,7 +59,7 @@ export const dkd = defineTerm({
   refusal: (_, { loss }) =>
     loss.labels === 'class'
       ? undefined
-      : ` is dkd, which tells the target class from the rest: ${loss.name} has no such classes`,
+      : ` is dkd, which separates the target class from the others: ${loss.name} has no such classes`,
   loss({ tf, options, student, teacher, labels, temperature }) {
     const targets = targetsOf(tf, labels, teacher.outputs);
     const t = decoupled(tf, tf.div(teacher.outputs, temperature), targets);

@@ -1,4 +1,4 @@
-// Features of layers, as the terms that compare layers take them.
+// Prepares features of layers for the terms that compare layers.
 import type { Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 import type { LayerShapes, Response } from './define-term.js';
 
@@ -29,7 +29,7 @@ export function alike(tf: TensorOps, { student, teacher }: Features): Features {
   return { student: shrink(student, teacher.shape), teacher: shrink(teacher, student.shape) };
 }
 
-/** Whether one size of a map is the other one, or divides it, in the same direction for both sides. */
+/** Whether one map's size equals or divides the other's, in the same direction for both sides. */
 export function areComparable({ student, teacher }: LayerShapes): boolean {
   if (!isMap(student) || !isMap(teacher)) return false;
   const divides = (small: readonly number[], large: readonly number[]): boolean =>

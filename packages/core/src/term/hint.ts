@@ -1,4 +1,4 @@
-// FitNets: the student's layer, through a map that is learnt along with it, is to give what the teacher's layer gives.
+// FitNets: the student's layer, through a learned map, must reproduce the outputs of the teacher's layer.
 import { z } from 'zod';
 import type { Tensor } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
@@ -8,7 +8,7 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((product, side
 
 /**
  * Romero et al. 2015, equation 3, without its half: the mean of (r(F_s) − F_t)², r learned: a 1×1 convolution between
- * maps of comparable sizes, else a dense layer between the flattened features.
+ * maps of comparable sizes, or else a dense layer between the flattened features.
  */
 export const hint = defineTerm({
   name: 'hint',
@@ -24,14 +24,14 @@ export const hint = defineTerm({
         .max(1e6)
         .default(0)
         .describe(
-          'For so many epochs hints are all that is learnt, and are left out from then on; 0: they are learnt ' +
-            'along with the rest.',
+          'Epochs at the start in which the student learns only hints; afterwards they are left out. 0: hints ' +
+            'are learned along with the rest.',
         ),
     })
     .describe('FitNets: the squared difference of a layer’s outputs, after a learned linear map of the student’s.'),
   refusal: ({ firstEpochs }, { epochs }) =>
     firstEpochs >= epochs
-      ? `.firstEpochs is ${firstEpochs}, and student.epochs ${epochs}: nothing but the hint would be learnt`
+      ? `.firstEpochs is ${firstEpochs}, but student.epochs is ${epochs}: the student would learn only the hint`
       : undefined,
   firstEpochs: ({ firstEpochs }) => firstEpochs,
   learns({ tf, shapes }) {
@@ -39,7 +39,7 @@ export const hint = defineTerm({
     const layer = asMaps
       ? tf.layers.conv2d({ name: 'regressor', filters: shapes.teacher[2]!, kernelSize: 1 })
       : tf.layers.dense({ name: 'regressor', units: sizeOf(shapes.teacher) });
-    // Weights come into being with a first input.
+    // The weights are created with the first input.
     layer.build(asMaps ? [null, null, null, shapes.student[2]!] : [null, sizeOf(shapes.student)]);
     return layer;
   },

@@ -1,4 +1,4 @@
-// Knowledge distillation: the divergence of the distributions that student and teacher give.
+// Knowledge distillation: the divergence between the distributions of student and teacher.
 import { z } from 'zod';
 import { sharedOutputs, softmaxDivergence } from '../loss/softmax-cross-entropy.js';
 import type { Tensor2D, TensorOps } from '../loss/tensor-ops.js';
@@ -11,8 +11,8 @@ function standardized(tf: TensorOps, logits: Tensor2D): Tensor2D {
 }
 
 /**
- * T²·KL of the two distributions at temperature T, or what the loss has in its place. Of logits that are standardised
- * first, only the pattern counts: each row has a temperature of its own (Sun et al. 2024, equation 7).
+ * T²·KL of the two distributions at temperature T, or the loss's counterpart. If logits are standardised first, only
+ * their pattern counts: each row has its own temperature (Sun et al. 2024, equation 7).
  */
 export const kd = defineTerm({
   name: 'kd',
@@ -24,14 +24,14 @@ export const kd = defineTerm({
         .boolean()
         .default(false)
         .describe(
-          'Logits are brought to mean 0 and deviation 1 row by row first: a temperature for each row ' +
-            '(softmaxCrossEntropy only).',
+          'First standardises logits to mean 0 and deviation 1, row by row, so that each row has its own ' +
+            'temperature (softmaxCrossEntropy only).',
         ),
     })
     .describe('The divergence of the two distributions at temperature T, times T².'),
   refusal: ({ standardize }, { loss }) =>
     standardize && loss.labels !== 'class'
-      ? `.standardize is for classes that exclude each other, and the loss is ${loss.name}`
+      ? `.standardize is for classes that exclude each other, but the loss is ${loss.name}`
       : undefined,
   loss({ tf, loss, options, student, teacher, temperature }) {
     if (!options.standardize) return loss.soft({ tf, student: student.outputs, teacher: teacher.outputs, temperature });

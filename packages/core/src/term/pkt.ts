@@ -1,11 +1,11 @@
-// Probabilistic knowledge transfer: how probable each row is as another's neighbour.
+// Probabilistic knowledge transfer: the probability that a row is another's neighbour.
 import { z } from 'zod';
 import type { Tensor, TensorOps } from '../loss/tensor-ops.js';
 import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { featuresOf, flatten } from './features.js';
 import { lengths } from './relations.js';
 
-/** (cos(f_i, f_j) + 1)/2, each row by its sum: [rows, rows]. */
+/** (cos(f_i, f_j) + 1)/2, each row divided by its sum: [rows, rows]. */
 function affinities(tf: TensorOps, feature: Tensor): Tensor {
   const features = flatten(tf, feature);
   const directions = tf.div(features, lengths(tf, features));

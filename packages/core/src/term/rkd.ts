@@ -7,7 +7,7 @@ import { defineTerm, layerPair, termCommon } from './define-term.js';
 import { featuresOf, flatten } from './features.js';
 import { lengths, squaredLengths, tiny } from './relations.js';
 
-/** Rows whose squared distance is so small a part of the mean one have no direction: it would be rounding alone. */
+/** Rows whose squared distance is less than this share of the mean have no direction: it would only be rounding. */
 const near = 1e-6;
 
 /** f_i − f_j for every pair, [rows, rows, size]. */
@@ -22,7 +22,7 @@ function distances(tf: TensorOps, pairs: Tensor): Tensor {
   return tf.mul(tf.reshape(lengths(tf, pairs), [rows, rows]), tf.sub(1, tf.eye(rows)));
 }
 
-/** Distances by their mean over pairs of unlike rows. */
+/** Distances divided by their mean over pairs of different rows. */
 function relativeDistances(tf: TensorOps, pairs: Tensor): Tensor {
   const rows = pairs.shape[0]!;
   const all = distances(tf, pairs);
@@ -54,7 +54,7 @@ export const rkd = defineTerm({
     .describe('Relations of rows: their distances, and the angles of triples.'),
   refusal: ({ angle }, { rows }) =>
     angle > 0 && rows > limits.angleRows
-      ? ` compares the angles of all triples of a batch, and a batch has ${rows} rows, more than ` +
+      ? ` compares the angles of all triples of a batch, but a batch has ${rows} rows, more than ` +
         `${limits.angleRows}: lower student.batch or set angle to 0`
       : undefined,
   loss(batch) {
