@@ -4,7 +4,7 @@ const floors = {
   core: [
     ['error'],
     ['random', 'extension'],
-    ['loss'],
+    ['loss', 'augment'],
     ['metric', 'term'],
     ['recipe', 'format', 'order'],
     ['collective', 'job'],

@@ -1,9 +1,9 @@
-// The loss and the term of docs/extending.md, as they are printed there: they train to equal hashes on any number of
-// workers.
+// The loss, the term and the augmentation of docs/extending.md, as they are printed there: they train to equal hashes on
+// any number of workers.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunRecord } from '@stillhouse/core';
+import type { Recipe, RunRecord } from '@stillhouse/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root, Scratch } from './cli.js';
 
@@ -12,21 +12,21 @@ afterAll(() => scratch.clean());
 
 const text = readFileSync(join(root, 'docs/extending.md'), 'utf8');
 const printed = (name: string): string => new RegExp(`\`\`\`js\n(// ${name}\n[^]*?)\`\`\``).exec(text)![1];
-const recipe = /```yaml\n(name: quantile\n[^]*?)```/.exec(text)![1];
+const recipe = (name: string): string => new RegExp(`\`\`\`yaml\n(name: ${name}\n[^]*?)\`\`\``).exec(text)![1];
 
 beforeAll(() => {
-  scratch.write('pinball.mjs', printed('pinball.mjs'));
-  scratch.write('cosine.mjs', printed('cosine.mjs'));
-  scratch.write('recipe.yaml', recipe);
+  for (const name of ['pinball.mjs', 'cosine.mjs', 'jitter.mjs']) scratch.write(name, printed(name));
+  for (const name of ['quantile', 'jitter']) scratch.write(`${name}.yaml`, recipe(name));
 });
 
-const train = (args: readonly string[]) => scratch.train(scratch.path('recipe.yaml'), ['--backend', 'cpu', ...args]);
+const train = (args: readonly string[], name = 'quantile') =>
+  scratch.train(scratch.path(`${name}.yaml`), ['--backend', 'cpu', ...args]);
 const hashesOf = ({ record }: { record: RunRecord }): unknown[] => [
   record.teacher!.weightsSha256,
   record.student!.weightsSha256,
 ];
 
-test('they train to equal hashes on one worker and on three, and their options count', async () => {
+test('loss and term train to equal hashes on one worker and on three, and their options count', async () => {
   const [one, three] = [await train(['--workers', '1']), await train(['--workers', '3'])];
   expect(hashesOf(three)).toEqual(hashesOf(one));
   const withoutTerm = await train(['--set', 'distill.terms=[{ name: kd }]']);
@@ -51,7 +51,7 @@ test('a run whose modules were edited after it had begun goes on with the text t
   const slow = ['--set', 'student.epochs=120', '--set', 'student.batch=4'];
   const { record } = await train(slow);
   const folder = scratch.out();
-  const run = scratch.start(['run', scratch.path('recipe.yaml'), '--out', folder, '--backend', 'cpu', ...slow]);
+  const run = scratch.start(['run', scratch.path('quantile.yaml'), '--out', folder, '--backend', 'cpu', ...slow]);
   for (let waited = 0; !existsSync(join(folder, 'teacher/model.json')) && waited < 2000; waited++) await delay(20);
   run.child.kill('SIGKILL');
   await run.result;
@@ -70,13 +70,34 @@ test('a run whose modules were edited after it had begun goes on with the text t
   expect(hashesOf({ record: JSON.parse(stdout) as RunRecord })).toEqual(hashesOf({ record }));
 }, 300_000);
 
+test('an augmentation trains to equal hashes on one worker and on three, and its options count', async () => {
+  const [one, three] = [await train(['--workers', '1'], 'jitter'), await train(['--workers', '3'], 'jitter')];
+  expect(hashesOf(three)).toEqual(hashesOf(one));
+  const stronger = ['--set', 'distill.transfer[0].augment.modules[0].options.deviation=0.2'];
+  const other = await train(stronger, 'jitter');
+  expect(other.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
+  expect(other.record.student!.weightsSha256).not.toBe(one.record.student!.weightsSha256);
+  const plain = await train(['--set', 'teacher.augment=null'], 'jitter');
+  expect(plain.record.teacher!.weightsSha256).not.toBe(one.record.teacher!.weightsSha256);
+
+  expect((one.record.recipe as Recipe).student).not.toHaveProperty('augment');
+  const { code, stderr } = await scratch.run([
+    'run',
+    scratch.path('jitter.yaml'),
+    '--set',
+    `teacher.augment.modules[0].module=${scratch.write('images.mjs', "export default () => ({ name: 'edges', isForImages: true, row() {} })")}`,
+  ]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/RECIPE_INVALID.*teacher\.augment\.edges is for images, but rows have the shape \[10\]/);
+}, 300_000);
+
 test.each([
   ["export default () => ({ name: 'x', labels: 'numbers' });", 'row is not a function'],
   ['export default () => 1;', 'it returned no definition'],
   ['export const loss = 1;', 'it is not a function'],
 ])('a module that is no loss is refused by name: %s', async (source, why) => {
   scratch.write('broken.mjs', source);
-  const { code, stderr } = await scratch.run(['run', scratch.path('recipe.yaml'), '--set', 'loss.module=broken.mjs']);
+  const { code, stderr } = await scratch.run(['run', scratch.path('quantile.yaml'), '--set', 'loss.module=broken.mjs']);
   expect(code).toBe(2);
   expect(stderr).toContain(`the loss in broken.mjs, export default: ${why}`);
   expect(stderr).toContain('EXTENSION_MODULE');

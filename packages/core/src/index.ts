@@ -1,4 +1,19 @@
 // @stillhouse/core: the pure parts of Stillhouse. No sockets, timers, engine or process in here.
+export {
+  blendWeight,
+  changeImage,
+  drawPlacement,
+  moduleAugmentations,
+  type AugmentConfig,
+} from './augment/augmentations.js';
+export {
+  defineAugmentation,
+  type AugmentedRow,
+  type BlendingAugmentation,
+  type PlacingAugmentation,
+  type Placement,
+  type RowAugmentation,
+} from './augment/define-augmentation.js';
 export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
 export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';
@@ -154,7 +169,6 @@ export {
   recipeJsonSchema,
   recipeSchema,
   usesPool,
-  type AugmentConfig,
   type ColumnConfig,
   type CopyConfig,
   type DistillConfig,

@@ -1,4 +1,5 @@
 // Checks a recipe against its prepared data: what can be known before a worker joins is refused before a worker joins.
+import { imageAugmentation } from '../augment/augmentations.js';
 import { StillhouseError } from '../error/errors.js';
 import { isTrained, type LayerConfig, type ModelConfig, type Recipe } from '../recipe/schema.js';
 import { datasetOf, lacksColumns, phaseOf, phasesOf, type DatasetManifest, type Phase } from './job.js';
@@ -11,7 +12,6 @@ const fail = (message: string): never => {
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
-/** Every kind of augmentation except mixup is for images. */
 const checkAugment: Check = ({ teacher, student, distill }, { inputShape, columns: [column] }) => {
   if (inputShape.length === 3 && column?.type === 'tensor') return;
   const parts = [
@@ -20,8 +20,7 @@ const checkAugment: Check = ({ teacher, student, distill }, { inputShape, column
     ...(distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const),
   ];
   for (const [part, config] of parts) {
-    const { mixup, variants, ...changes } = config?.augment ?? {};
-    const [name] = Object.entries(changes).find(([, value]) => value !== 0 && value !== 'none') ?? [];
+    const name = config?.augment && imageAugmentation(config.augment);
     if (name) fail(`${part}.augment.${name} is for images, but rows have the shape ${shapeText(inputShape)}`);
   }
 };

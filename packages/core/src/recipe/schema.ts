@@ -1,5 +1,6 @@
 // The recipe: what a user writes. One zod schema gives the types, the validation and the published JSON Schema.
 import { z } from 'zod';
+import { augmentSchema } from '../augment/augmentations.js';
 import { limits } from '../error/limits.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { lossNames } from '../loss/losses.js';
@@ -131,28 +132,6 @@ const earlyStopping = z.strictObject({
   restoreBest: z.boolean().default(true).describe('Restores the weights of the best epoch.'),
 });
 
-const augment = z.strictObject({
-  flip: z.enum(['none', 'horizontal', 'vertical', 'both']).default('none'),
-  shift: z.int().min(0).max(1024).default(0).describe('Pixels, in each direction; the gap is black.'),
-  rotate: z.number().min(0).max(180).default(0).describe('Degrees, in each direction.'),
-  crop: fraction
-    .default(0)
-    .describe('Largest share of each side that is cut off; the rest is stretched to the full size.'),
-  cutout: z.int().min(0).max(4096).default(0).describe('Side of a square that is blackened.'),
-  variants: count(10_000)
-    .optional()
-    .describe(
-      'Number of variants of each row, one per epoch in turn, instead of a new variant in every epoch. A ' +
-        'student’s teacher then labels each variant only once.',
-    ),
-  mixup: positive
-    .optional()
-    .describe(
-      'Blends each row with another row of its micro-batch, and their losses. The weight is drawn from ' +
-        'Beta(a, a), where a is this number.',
-    ),
-});
-
 const training = {
   model,
   optimizer: optimizer.prefault({ name: 'adam' }),
@@ -163,9 +142,11 @@ const training = {
     .default(0)
     .describe('Share of the training rows that is held out; its metrics are reported per epoch.'),
   earlyStopping: earlyStopping.optional(),
-  augment: augment
+  augment: augmentSchema
     .optional()
-    .describe('Changes training rows at random, per row and epoch, from the seed. All except mixup is for images.'),
+    .describe(
+      'Changes training rows at random, per row and epoch, from the seed. All built-in ones except mixup are for images.',
+    ),
   prune: z
     .strictObject({
       sparsity: fraction.describe('Share of the kernels’ weights that are 0 at the end.'),
@@ -282,7 +263,7 @@ const transfer = z.strictObject({
         'columns: made-up rows, each column from any row of the batch (not for images).',
     ),
   rows: z.number().positive().max(100).default(1).describe('Rows that are added per row of a batch.'),
-  augment: augment.optional().describe('Changes them, with their own random draws.'),
+  augment: augmentSchema.optional().describe('Changes them, with their own random draws.'),
 });
 
 const tunable = z
@@ -497,7 +478,6 @@ export type LayerConfig = z.output<typeof layer>;
 export type OptimizerConfig = z.output<typeof optimizer>;
 export type LearningRateSchedule = z.output<typeof schedule>;
 export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
-export type AugmentConfig = z.output<typeof augment>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;
 export type DistillConfig = z.output<typeof distillSchema>;

@@ -1,12 +1,14 @@
 // Augmentation is a function of (seed, epoch, row), whatever batch the row is in, and does what its name says.
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AugmentConfig } from '@stillhouse/core';
+import { openModules, parseRecipe, type AugmentConfig } from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
-import { augment, type ImageShape } from './augment.js';
+import { augment } from './augment.js';
 
 const none: AugmentConfig = { flip: 'none', shift: 0, rotate: 0, crop: 0, cutout: 0 };
-const shape: ImageShape = { height: 5, width: 7, channels: 2 };
+const shape = { height: 5, width: 7, channels: 2 };
+const form = { shape: [shape.height, shape.width, shape.channels], black: [0, -1] };
 const size = shape.height * shape.width * shape.channels;
 const where = { seed: 3, epoch: 1, step: 9, rank: 2 };
 
@@ -22,7 +24,7 @@ function batchOf(rows: readonly number[]): Batch {
 }
 
 const augmented = (rows: readonly number[], change: Partial<AugmentConfig>, at = where) =>
-  augment(batchOf(rows), rows, { ...none, ...change }, { where: at, image: { shape, black: [0, -1] } });
+  augment(batchOf(rows), rows, { ...none, ...change }, { where: at, form });
 const pixel = (image: Float32Array, x: number, y: number, channel: number): number =>
   image[(y * shape.width + x) * shape.channels + channel];
 
@@ -117,5 +119,81 @@ describe('each change', () => {
       );
     }
     expect(augmented([1, 2, 3], { mixup: 0.4 }, { ...where, rank: 3 }).blend!.weights).not.toEqual(blend!.weights);
+  });
+});
+
+test('the bits are those of the versions before', () => {
+  const rows = [3, 1, 4, 15, 9];
+  const batch = {
+    rows: 5,
+    x: Float32Array.from({ length: 5 * size }, (_, i) => ((i * 31) % 97) / 7),
+    y: Float32Array.from(rows),
+  };
+  const hash = createHash('sha256');
+  for (const change of [
+    { flip: 'both', shift: 2, rotate: 30, crop: 0.3, cutout: 3, mixup: 0.4 },
+    { flip: 'vertical', variants: 2 },
+    { shift: 1, crop: 0.2, mixup: 1 },
+    { flip: 'horizontal', rotate: 75.5, cutout: 2 },
+  ] as const) {
+    const { x, blend } = augment(batch, rows, { ...none, ...change }, { where: { ...where, epoch: 5 }, form });
+    hash
+      .update(x)
+      .update(blend?.y ?? '')
+      .update(blend?.weights ?? '');
+  }
+  expect(hash.digest('hex')).toBe('98044e7527bfa7d8c0eccce3120a3e36940975d74dceb2d43944d4640ea0edce');
+});
+
+describe('augmentations of modules', () => {
+  const fromText = async (source: string): Promise<AugmentConfig['modules']> => {
+    const modules = [1, 10].map((scale) => ({ module: 'x.mjs', export: 'default', options: { scale }, source }));
+    const recipe = parseRecipe({
+      data: {
+        large: { generator: 'friedman1', rows: 9 },
+        small: { generator: 'friedman1', rows: 9 },
+        split: { test: 0.5 },
+      },
+      loss: 'mse',
+      teacher: { model: { layers: [{ dense: 1 }] } },
+      student: { model: { layers: [{ dense: 1 }] }, augment: { modules } },
+    });
+    await openModules(recipe);
+    return recipe.student!.augment!.modules;
+  };
+  const noise = `export default ({ options: { scale } }) => ({
+    name: 'noise',
+    row({ row, shape, next }) {
+      if (shape.length !== 1) throw new Error('not a table');
+      for (let k = 0; k < row.length; k++) row[k] += scale * next();
+    },
+  })`;
+  const table = { shape: [size], black: [] };
+
+  test('change rows of any kind one after the other, by draws of their own that belong to the row', async () => {
+    const modules = await fromText(noise);
+    const changed = (rows: readonly number[], of: typeof modules): number[] => [
+      ...augment(batchOf(rows), rows, { ...none, modules: of }, { where, form: table }).x,
+    ];
+    const [first, both] = [changed([7], modules!.slice(0, 1)), changed([7], modules)];
+    const plain = [...batchOf([7]).x];
+    const [small, large] = [first.map((value, k) => value - plain[k]), both.map((value, k) => (value - first[k]) / 10)];
+    for (const draws of [small, large]) {
+      expect(Math.min(...draws)).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...draws)).toBeLessThanOrEqual(1);
+      expect(new Set(draws.map((value) => value.toFixed(3))).size).toBeGreaterThan(10);
+    }
+    expect(large[0]).not.toBeCloseTo(small[0], 3);
+    expect(changed([1, 7], modules).slice(size)).toEqual(both);
+  });
+
+  test('come after the built-in ones and leave their draws as they are', async () => {
+    const modules = await fromText(
+      `export default () => ({ name: 'half', row({ row }) { row.forEach((v, k) => (row[k] = v / 2)); } })`,
+    );
+    const before = augmented([5, 6], everything).x;
+    expect(augmented([5, 6], { ...everything, modules: modules!.slice(1) }).x).toEqual(
+      before.map((value) => value / 2),
+    );
   });
 });

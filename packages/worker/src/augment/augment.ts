@@ -1,11 +1,15 @@
-// Augmentation of images, drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures
-// of rows are drawn per micro-batch of a rank, whose rows are the same everywhere.
+// Augmentation drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures of rows are
+// drawn per micro-batch of a rank, whose rows are the same everywhere. core/augment has what each augmentation draws.
 import {
+  blendWeight,
+  changeImage,
+  drawPlacement,
   hashName,
+  moduleAugmentations,
   randomStream,
-  symmetricBeta,
   type AugmentConfig,
-  type RandomStream,
+  type DatasetManifest,
+  type Placement,
   type RowIds,
 } from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
@@ -16,12 +20,6 @@ export interface AugmentedBatch extends Batch {
   readonly blend?: { readonly y: Float32Array; readonly weights: Float32Array };
 }
 
-export interface ImageShape {
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-}
-
 /** The key of the draws: seed of the phase, epoch, step and rank. */
 export interface AugmentPlace {
   readonly seed: number;
@@ -30,59 +28,32 @@ export interface AugmentPlace {
   readonly rank: number;
 }
 
-/** The shape of a row's image, and the value of black after scaling. */
-export interface ImageOfRow {
-  readonly shape: ImageShape;
+/** What a row's numbers are. */
+export interface RowForm {
+  /** [height, width, channels] of images. */
+  readonly shape: readonly number[];
+  /** The value of black after scaling, per channel or of all channels; empty where rows are not images. */
   readonly black: readonly number[];
 }
 
+/** The form of a data set's rows. */
+export const formOf = ({ inputShape, columns: [column] }: DatasetManifest): RowForm => ({
+  shape: inputShape,
+  black: inputShape.length === 3 && column.type === 'tensor' ? column.offsets : [],
+});
+
 /**
- * The point of the image that each point of the result shows: source = matrix · target + offset, in pixels from the
- * centre.
+ * Samples the image by bilinear interpolation; points outside it are black. Each point of the result shows that of the
+ * image at mirror · rotation · size · point + offset, in pixels from the centre.
  */
-interface Placement {
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  readonly d: number;
-  readonly dx: number;
-  readonly dy: number;
-}
-
-const between = (next: RandomStream, low: number, high: number): number => low + (high - low) * next();
-const signed = (next: RandomStream, most: number): number => Math.floor(next() * (2 * most + 1)) - most;
-
-/** Draws flip, rotation, crop and shift, in this order, whether or not the recipe asks for them. */
-function drawPlacement(
-  { flip, rotate, crop, shift }: AugmentConfig,
-  { height, width }: ImageShape,
-  next: RandomStream,
-): Placement {
-  const [mirrorX, mirrorY] = [next() < 0.5, next() < 0.5];
-  const angle = (between(next, -rotate, rotate) * Math.PI) / 180;
-  const size = 1 - crop * next();
-  const [placeX, placeY] = [next() - 0.5, next() - 0.5];
-  const [shiftX, shiftY] = [signed(next, shift), signed(next, shift)];
-  const flipX = mirrorX && (flip === 'horizontal' || flip === 'both') ? -1 : 1;
-  const flipY = mirrorY && (flip === 'vertical' || flip === 'both') ? -1 : 1;
-  const [cos, sin] = [Math.cos(angle) * size, Math.sin(angle) * size];
-  return {
-    a: flipX * cos,
-    b: -flipX * sin,
-    c: flipY * sin,
-    d: flipY * cos,
-    dx: placeX * (1 - size) * width - shiftX,
-    dy: placeY * (1 - size) * height - shiftY,
-  };
-}
-
-/** Samples the image by bilinear interpolation; points outside it are black. */
 function place(
   image: Float32Array,
   out: Float32Array,
-  { a, b, c, d, dx, dy }: Placement,
-  { shape: { height, width, channels }, black }: ImageOfRow,
+  { mirrorX, mirrorY, angle, size, offsetX, offsetY }: Placement,
+  { shape: [height, width, channels], black }: RowForm,
 ): void {
+  const [cos, sin] = [Math.cos(angle) * size, Math.sin(angle) * size];
+  const [a, b, c, d] = [mirrorX * cos, -mirrorX * sin, mirrorY * sin, mirrorY * cos];
   const [midX, midY] = [(width - 1) / 2, (height - 1) / 2];
   const at = (x: number, y: number, channel: number): number =>
     x >= 0 && y >= 0 && x < width && y < height
@@ -90,8 +61,8 @@ function place(
       : black[channel % black.length];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const sourceX = a * (x - midX) + b * (y - midY) + midX + dx;
-      const sourceY = c * (x - midX) + d * (y - midY) + midY + dy;
+      const sourceX = a * (x - midX) + b * (y - midY) + midX + offsetX;
+      const sourceY = c * (x - midX) + d * (y - midY) + midY + offsetY;
       const [left, top] = [Math.floor(sourceX), Math.floor(sourceY)];
       const [u, v] = [sourceX - left, sourceY - top];
       for (let channel = 0; channel < channels; channel++) {
@@ -106,61 +77,76 @@ function place(
   }
 }
 
-/** Blackens a square whose centre is in the image (DeVries and Taylor 2017). */
-function cutOut(
-  image: Float32Array,
-  size: number,
-  { shape: { height, width, channels }, black }: ImageOfRow,
-  next: RandomStream,
-): void {
-  const [midX, midY] = [Math.floor(next() * width), Math.floor(next() * height)];
-  const low = (middle: number): number => Math.max(0, middle - (size >> 1));
-  for (let y = low(midY); y < Math.min(height, low(midY) + size); y++) {
-    for (let x = low(midX); x < Math.min(width, low(midX) + size); x++)
-      for (let channel = 0; channel < channels; channel++)
-        image[(y * width + x) * channels + channel] = black[channel % black.length];
-  }
-}
-
 /** The variant of its rows that an epoch gets. */
 export function variantAt(config: AugmentConfig | undefined, epoch: number): number {
   if (!config) return 0;
   return config.variants === undefined ? epoch : epoch % config.variants;
 }
 
-/**
- * @param rows ids of the batch's rows
- * @param image undefined for rows that are not images and can only be blended
- */
+/** The key of a row's draws. */
+interface RowKey {
+  readonly seed: number;
+  readonly variant: number;
+  readonly id: number;
+}
+
+/** Changes the inputs of one row. */
+function changeRow(
+  from: Float32Array,
+  row: Float32Array,
+  config: AugmentConfig,
+  at: { form: RowForm; key: RowKey },
+): void {
+  const {
+    form,
+    key: { seed, variant, id },
+  } = at;
+  if (form.black.length > 0) {
+    const next = randomStream(seed, hashName('augment'), variant, id);
+    const [height, width] = form.shape;
+    place(from, row, drawPlacement(config, { height, width }, next), form);
+    changeImage(config, { ...form, row, next });
+  }
+  for (const [i, augmentation] of moduleAugmentations(config).entries())
+    augmentation.row({ ...form, row, next: randomStream(seed, hashName('augment module'), i, variant, id) });
+}
+
+/** Blends each row with its successor in the micro-batch. */
+function blendRows(
+  { rows, x, y }: Batch,
+  config: AugmentConfig,
+  { seed, epoch, step, rank }: AugmentPlace,
+): AugmentedBatch {
+  const next = randomStream(seed, hashName('mixup'), epoch, step, rank);
+  const [size, labelCount] = [x.length / rows, y.length / rows];
+  const mixed = x.slice();
+  const other = y.slice();
+  const weights = new Float32Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const successor = (i + 1) % rows;
+    weights[i] = blendWeight(config, next);
+    for (let k = 0; k < size; k++)
+      mixed[i * size + k] = weights[i] * x[i * size + k] + (1 - weights[i]) * x[successor * size + k];
+    other.set(y.subarray(successor * labelCount, (successor + 1) * labelCount), i * labelCount);
+  }
+  return { rows, x: mixed, y, blend: { y: other, weights } };
+}
+
+/** @param rows ids of the batch's rows */
 export function augment(
   batch: Batch,
   rows: RowIds,
   config: AugmentConfig,
-  { where: { seed, epoch, step, rank }, image }: { where: AugmentPlace; image: ImageOfRow | undefined },
+  { where, form }: { where: AugmentPlace; form: RowForm },
 ): AugmentedBatch {
   const size = batch.x.length / batch.rows;
   const x = batch.x.slice();
-  if (image) {
-    for (let i = 0; i < batch.rows; i++) {
-      const next = randomStream(seed, hashName('augment'), variantAt(config, epoch), rows[i]);
-      const row = x.subarray(i * size, (i + 1) * size);
-      place(batch.x.subarray(i * size, (i + 1) * size), row, drawPlacement(config, image.shape, next), image);
-      if (config.cutout > 0) cutOut(row, config.cutout, image, next);
-    }
-  }
-  if (config.mixup === undefined) return { ...batch, x };
-  // Each row with its successor in the micro-batch (Zhang et al. 2018).
-  const next = randomStream(seed, hashName('mixup'), epoch, step, rank);
-  const labelCount = batch.y.length / batch.rows;
-  const mixed = x.slice();
-  const y = batch.y.slice();
-  const weights = new Float32Array(batch.rows);
+  const variant = variantAt(config, where.epoch);
   for (let i = 0; i < batch.rows; i++) {
-    const other = (i + 1) % batch.rows;
-    weights[i] = symmetricBeta(config.mixup, next);
-    for (let k = 0; k < size; k++)
-      mixed[i * size + k] = weights[i] * x[i * size + k] + (1 - weights[i]) * x[other * size + k];
-    y.set(batch.y.subarray(other * labelCount, (other + 1) * labelCount), i * labelCount);
+    const [first, end] = [i * size, (i + 1) * size];
+    const key = { seed: where.seed, variant, id: rows[i] };
+    changeRow(batch.x.subarray(first, end), x.subarray(first, end), config, { form, key });
   }
-  return { ...batch, x: mixed, blend: { y, weights } };
+  const changed = { ...batch, x };
+  return config.mixup === undefined ? changed : blendRows(changed, config, where);
 }

@@ -2,10 +2,10 @@
 // loss.
 import * as tf from '@tensorflow/tfjs';
 import { hashName, type Job } from '@stillhouse/core';
-import { augment, variantAt } from '../augment/augment.js';
+import { augment, formOf, variantAt } from '../augment/augment.js';
 import type { PreparedBatch } from '../objective/objective.js';
 import type { ComputeTask } from './engine.js';
-import { imageOf, tensorsOf } from './micro-batch.js';
+import { tensorsOf } from './micro-batch.js';
 import type { PhaseModel } from './phase-model.js';
 
 type RankRows = ComputeTask['ranks'][number];
@@ -20,7 +20,7 @@ async function prepareBatch(
   const { config, schedule } = phase;
   const plain = await reader.read({ rank, rows });
   const where = { seed: schedule.seed, epoch: task.epoch, step: task.step, rank };
-  const batch = config.augment ? augment(plain, rows, config.augment, { where, image: imageOf(job) }) : plain;
+  const batch = config.augment ? augment(plain, rows, config.augment, { where, form: formOf(dataset) }) : plain;
   const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
   const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(config.augment, task.epoch)) };
   const width = plain.x.length / rows.length;

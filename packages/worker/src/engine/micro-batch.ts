@@ -1,7 +1,7 @@
 // Turns rows that were read and augmented into tensors.
 import * as tf from '@tensorflow/tfjs';
-import type { DatasetManifest, Job } from '@stillhouse/core';
-import type { AugmentedBatch, ImageOfRow } from '../augment/augment.js';
+import type { DatasetManifest } from '@stillhouse/core';
+import type { AugmentedBatch } from '../augment/augment.js';
 import { joinFloats } from '../flat/memory.js';
 import type { MicroBatch } from '../objective/objective.js';
 
@@ -21,13 +21,4 @@ export function tensorsOf(
     y: labels(y),
     ...(blend ? { blend: { y: labels(blend.y), weights: tf.tensor1d(blend.weights) } } : {}),
   };
-}
-
-/** The shape of a row's image, if rows are images. */
-export function imageOf({ dataset: { inputShape, columns } }: Job): ImageOfRow | undefined {
-  const [column] = columns;
-  const [height, width, channels] = inputShape;
-  return inputShape.length === 3 && column.type === 'tensor'
-    ? { shape: { height, width, channels }, black: column.offsets }
-    : undefined;
 }

@@ -19,7 +19,6 @@ import { TransferSets, type TransferOptions } from '../distill/transfer/transfer
 import { FlatModel, flatSizes } from '../flat/model.js';
 import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
 import type { Objective } from '../objective/objective.js';
-import { imageOf } from './micro-batch.js';
 import { objectiveOf } from './phase-objective.js';
 import { Pruning } from './pruning.js';
 import { RankStep } from './rank-step.js';
@@ -70,7 +69,7 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
   });
   const flat = await FlatModel.of(model, optimizer, objective.weights);
   const { respond } = objective;
-  const teaching = respond && { dataset, image: imageOf(job), fetchBlock, respond };
+  const teaching = respond && { dataset, fetchBlock, respond };
   const set = dataset.sets[phase.trainSet]!;
   return {
     phase,

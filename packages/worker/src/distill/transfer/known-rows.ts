@@ -2,14 +2,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import { limits, type AugmentConfig, type DatasetManifest, type SetManifest } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
-import { augment, type ImageOfRow } from '../../augment/augment.js';
+import { augment, formOf } from '../../augment/augment.js';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { TeacherAnswers } from '../teacher/teacher-answers.js';
 
 export interface KnownRows {
   readonly dataset: DatasetManifest;
   readonly augment: AugmentConfig | undefined;
-  readonly image: ImageOfRow | undefined;
   /** Seed of the draws that change the rows. */
   readonly seed: number;
   readonly fetchBlock: FetchBlock;
@@ -25,10 +24,11 @@ export function variantsOf(config: AugmentConfig | undefined): number | undefine
 /** The teacher's answers for a set's rows; undefined if they never come again. */
 export function answersAbout(
   set: SetManifest,
-  { dataset, augment: config, image, seed, fetchBlock, respond }: KnownRows,
+  { dataset, augment: config, seed, fetchBlock, respond }: KnownRows,
 ): TeacherAnswers | undefined {
   const variants = variantsOf(config);
   if (variants === undefined) return undefined;
+  const form = formOf(dataset);
   const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
   return new TeacherAnswers({
     rowCount: set.rowCount,
@@ -38,7 +38,7 @@ export function answersAbout(
     async read(rows, variant) {
       const batch = await reader.read(set, rows);
       return config
-        ? augment(batch, rows, config, { where: { seed, epoch: variant, step: 0, rank: 0 }, image }).x
+        ? augment(batch, rows, config, { where: { seed, epoch: variant, step: 0, rank: 0 }, form }).x
         : batch.x;
     },
   });

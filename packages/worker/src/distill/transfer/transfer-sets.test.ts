@@ -29,7 +29,6 @@ const setsOf = (transfer: object[]): TransferSets =>
   new TransferSets(configsOf(transfer), {
     dataset,
     schedule,
-    image: undefined,
     fetchBlock: async (hash) => blocks.get(hash)!,
     respond: async (x) => [tf.sum(x, 1, true)],
   });
@@ -73,7 +72,6 @@ test('rows that never were: each column from any row, what belongs together stay
   const table: DatasetManifest = { ...dataset, columns: [category] };
   const options = {
     schedule,
-    image: undefined,
     fetchBlock: async (hash: string) => blocks.get(hash)!,
     respond: async (x: tf.Tensor) => [x],
   };

@@ -19,7 +19,7 @@ import {
 } from '@stillhouse/core';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
 import type * as tf from '@tensorflow/tfjs';
-import { augment, variantAt, type AugmentPlace, type ImageOfRow } from '../../augment/augment.js';
+import { augment, formOf, variantAt, type AugmentPlace, type RowForm } from '../../augment/augment.js';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { answersAbout, variantsOf } from './known-rows.js';
 import type { TeacherAnswers } from '../teacher/teacher-answers.js';
@@ -48,7 +48,6 @@ export interface TransferOptions {
   readonly dataset: DatasetManifest;
   /** The student's seed. */
   readonly schedule: Schedule;
-  readonly image: ImageOfRow | undefined;
   readonly fetchBlock: FetchBlock;
   /** The outputs of the student's teacher for rows. */
   readonly respond: (x: tf.Tensor) => Promise<tf.Tensor[]>;
@@ -61,10 +60,10 @@ const changed = (
   batch: Batch,
   rows: RowIds,
   config: TransferConfig,
-  place: { where: AugmentPlace; image: ImageOfRow | undefined },
+  place: { where: AugmentPlace; form: RowForm },
 ): Float32Array => (config.augment ? augment(batch, rows, config.augment, place).x : batch.x);
 
-function fromBatch(config: TransferConfig, index: number, { image }: TransferOptions): TransferSet {
+function fromBatch(config: TransferConfig, index: number, { dataset }: TransferOptions): TransferSet {
   return {
     waitedMs: 0,
     add({ batch, rows, where }) {
@@ -72,7 +71,10 @@ function fromBatch(config: TransferConfig, index: number, { image }: TransferOpt
       const added = new Float32Array(Math.round(batch.rows * config.rows) * width);
       // As often as the rows are requested, each time with other draws.
       for (let copy = 0; copy * batch.x.length < added.length; copy++) {
-        const all = changed(batch, rows, config, { where: { ...where, seed: seedOf(where.seed, index, copy) }, image });
+        const all = changed(batch, rows, config, {
+          where: { ...where, seed: seedOf(where.seed, index, copy) },
+          form: formOf(dataset),
+        });
         added.set(all.subarray(0, added.length - copy * batch.x.length), copy * batch.x.length);
       }
       return Promise.resolve({ x: added });
@@ -90,7 +92,7 @@ function partsOf({ inputShape, columns: [first, ...others] }: DatasetManifest): 
  * Draws each column by itself: the method Random of Buciluă, Caruana and Niculescu-Mizil 2006, section 3.1, on the
  * batch.
  */
-function fromColumns(config: TransferConfig, index: number, { dataset, image }: TransferOptions): TransferSet {
+function fromColumns(config: TransferConfig, index: number, { dataset }: TransferOptions): TransferSet {
   const parts = partsOf(dataset);
   invariant(parts, `rows of shape [${dataset.inputShape.join(', ')}] have no columns`);
   return {
@@ -117,7 +119,7 @@ function fromColumns(config: TransferConfig, index: number, { dataset, image }: 
                 made,
                 Array.from({ length: rows }, (_, i) => i),
                 config,
-                { where: { ...where, seed }, image },
+                { where: { ...where, seed }, form: formOf(dataset) },
               )
             : x,
       });
@@ -170,7 +172,7 @@ class FromSet implements TransferSet {
     const batch = await this.#reader.read(share);
     const x = changed(batch, share.rows, this.config, {
       where: { ...where, epoch, seed: this.#schedule.seed },
-      image: this.options.image,
+      form: formOf(this.options.dataset),
     });
     return { x, answers: await this.#answers?.of(share.rows, variantAt(this.config.augment, epoch)) };
   }
