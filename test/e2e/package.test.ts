@@ -80,6 +80,16 @@ function npm(command: string, args: readonly string[], cwd: string): string {
   return stdout;
 }
 
+test.each(readdirSync(join(root, 'packages')))('npm can show the README of %s', (folder) => {
+  const read = (file: string): string => readFileSync(join(root, 'packages', folder, file), 'utf8');
+  const { name, keywords } = JSON.parse(read('package.json')) as { name: string; keywords: string[] };
+  const readme = read('README.md');
+  expect(keywords.length).toBeGreaterThan(1);
+  expect(readme).toMatch(name === '@stillhouse/cli' ? /^npm i stillhouse$/m : new RegExp(`^npm i .*${name}`, 'm'));
+  // Neither the repository's folders nor its scripts are there for somebody who reads it on npm.
+  expect(readme).not.toMatch(/\]\((?!https:)|npm run/);
+});
+
 test('packed, installed into an empty folder, `npx stillhouse run` trains; no script of a dependency is needed', () => {
   const tarballs = scratch.path('tarballs');
   mkdirSync(tarballs);
@@ -97,7 +107,8 @@ test('packed, installed into an empty folder, `npx stillhouse run` trains; no sc
   expect(existsSync(join(project, 'node_modules/@tensorflow/tfjs-node-gpu'))).toBe(false);
   const published = readdirSync(join(project, 'node_modules/@stillhouse/core/dist'));
   expect(published.filter((name) => name.includes('.test.'))).toEqual([]);
-  expect(existsSync(join(project, 'node_modules/stillhouse/LICENSE'))).toBe(true);
+  for (const file of ['LICENSE', 'README.md'])
+    expect(existsSync(join(project, 'node_modules/stillhouse', file))).toBe(true);
 
   scratch.write('project/recipe.yaml', stringify(smallRecipe()));
   scratch.write(
