@@ -1,5 +1,5 @@
-// The loss, the term and the augmentation of docs/extending.md, as they are printed there: they train to equal hashes on
-// any number of workers.
+// The loss, the term and the augmentation of docs/extending.md, as printed there: they train to equal hashes on any
+// number of workers.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -81,11 +81,12 @@ test('an augmentation trains to equal hashes on one worker and on three, and its
   expect(plain.record.teacher!.weightsSha256).not.toBe(one.record.teacher!.weightsSha256);
 
   expect((one.record.recipe as Recipe).student).not.toHaveProperty('augment');
+  const edges = scratch.write('images.mjs', "export default () => ({ name: 'edges', isForImages: true, row() {} })");
   const { code, stderr } = await scratch.run([
     'run',
     scratch.path('jitter.yaml'),
     '--set',
-    `teacher.augment.modules[0].module=${scratch.write('images.mjs', "export default () => ({ name: 'edges', isForImages: true, row() {} })")}`,
+    `teacher.augment.modules[0].module=${edges}`,
   ]);
   expect(code).toBe(2);
   expect(stderr).toMatch(/RECIPE_INVALID.*teacher\.augment\.edges is for images, but rows have the shape \[10\]/);

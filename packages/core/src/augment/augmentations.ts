@@ -1,4 +1,4 @@
-// The built-in augmentations, and what a recipe says of them. Adding one: its file, a line here, its row in docs/data.md.
+// The built-in augmentations, and their part of a recipe. To add one: its file, a line here, its row in docs/data.md.
 import { z } from 'zod';
 import { limits } from '../error/limits.js';
 import { moduleFields } from '../extension/module-fields.js';
@@ -54,7 +54,10 @@ export function imageAugmentation(config: AugmentConfig): string | undefined {
   return builtIn ?? moduleAugmentations(config).find(({ isForImages }) => isForImages)?.name;
 }
 
-/** Draws how an image is placed. The draws are the same whatever the recipe asks for, and their order is part of the bits. */
+/**
+ * Draws how an image is placed. The draws are the same whatever the recipe asks for, and the bits depend on their
+ * order.
+ */
 export function drawPlacement(
   config: AugmentConfig,
   { height, width }: { height: number; width: number },

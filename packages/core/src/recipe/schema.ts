@@ -145,7 +145,8 @@ const training = {
   augment: augmentSchema
     .optional()
     .describe(
-      'Changes training rows at random, per row and epoch, from the seed. All built-in ones except mixup are for images.',
+      'Changes training rows at random, per row and epoch, from the seed. All built-in ones except mixup are for ' +
+        'images.',
     ),
   prune: z
     .strictObject({

@@ -1,5 +1,5 @@
-// Augmentation drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures of rows are
-// drawn per micro-batch of a rank, whose rows are the same everywhere. core/augment has what each augmentation draws.
+// Augmentation drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures of rows
+// are drawn per micro-batch of a rank, whose rows are the same everywhere. core/augment draws each augmentation.
 import {
   blendWeight,
   changeImage,
