@@ -15,6 +15,6 @@ export default {
     // Lent to TensorFlow's packages, which are installed without their own.
     'packages/native': { ignoreDependencies: ['google-protobuf'] },
     // Built before the tests, which start or serve them as files.
-    test: { ignoreDependencies: ['stillhouse', '@stillhouse/student'] },
+    test: { ignoreDependencies: ['@stillhouse/student'] },
   },
 };

@@ -56,6 +56,7 @@ export {
 export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
 export { work, type WorkOptions } from './run/work.js';
+export { LocalLauncher } from './run/local-launcher.js';
 export type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './run/launcher.js';
 export { phasePlan, type PhasePlan } from './run/phase-plan.js';
 export { incidentOf } from '@stillhouse/coordinator';

@@ -9,6 +9,7 @@ import { crashOf, reportFlags } from './crash.js';
 import type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './launcher.js';
 import { settingsText, workerProcessFile } from './worker-settings.js';
 
+/** Processes that run this package's worker; the default of `run`. */
 export class LocalLauncher implements Launcher {
   readonly #children = new Set<ChildProcess>();
   #listener: (worker: WorkerHandle, exit: WorkerExit) => void = () => {};
