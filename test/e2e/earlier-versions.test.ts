@@ -55,7 +55,7 @@ const row = `${Array.from({ length: 10 }, (_, i) => i / 10).join(',')}\n`;
 let folder: string;
 let record: RunRecord;
 
-const told = async (): Promise<unknown[]> => {
+const answers = async (): Promise<unknown[]> => {
   const evaluated = await scratch.run(['evaluate', folder, '--json']);
   const predicted = await scratch.run(['predict', folder, '--model', 'baseline'], { stdin: row });
   return [evaluated.code, JSON.parse(evaluated.stdout), predicted.code, predicted.stdout];
@@ -66,9 +66,9 @@ beforeAll(async () => {
 });
 
 test('a run folder of version 0.1 is evaluated and predicts as one of today', async () => {
-  const today = await told();
+  const today = await answers();
   makeOld(folder);
-  expect(await told()).toEqual(today);
+  expect(await answers()).toEqual(today);
 });
 
 test('a run of version 0.1 that was interrupted goes on to the same weights', async () => {

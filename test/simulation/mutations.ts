@@ -90,8 +90,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'messages that were lost are not sent again',
     file: 'packages/core/src/coordinator/membership-change.ts',
-    find: 'if (!beat || nowMs - worker.toldMs < limits.resendMs) return',
-    replace: 'if (beat || nowMs - worker.toldMs < limits.resendMs) return',
+    find: 'if (!beat || nowMs - worker.instructedMs < limits.resendMs) return',
+    replace: 'if (beat || nowMs - worker.instructedMs < limits.resendMs) return',
   },
   {
     bug: 'workers that say nothing are waited for',

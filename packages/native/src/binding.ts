@@ -28,19 +28,19 @@ export const packageOf = (folder: string): string => join(folder, packageFolder)
  * Puts the package's sources into the engine's folder.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SOURCE
  */
-export function placePackage(folder: string, tell: Progress): void {
-  placeNpmPackage(bindingPackage, bindingVersion, { folder: packageOf(folder), tell });
+export function placePackage(folder: string, report: Progress): void {
+  placeNpmPackage(bindingPackage, bindingVersion, { folder: packageOf(folder), report });
 }
 
 /** @throws StillhouseError BACKEND_TOOL, BACKEND_BUILD */
-export function compileBindings(folder: string, tell: Progress): void {
+export function compileBindings(folder: string, report: Progress): void {
   const compiler = findTool('compiler', process.env['CXX']);
   const sources = join(packageOf(folder), 'binding');
   if (!existsSync(sources))
     throw new StillhouseError('BACKEND_BUILD', `${bindingPackage} has no binding to compile in ${sources}`);
   const lib = join(folder, 'lib');
   const compile = (file: string, files: readonly string[]): void => {
-    tell(`compiling ${file} with ${compiler}`);
+    report(`compiling ${file} with ${compiler}`);
     const isMac = process.platform === 'darwin';
     const { status, stderr } = run(compiler, [
       '-shared',

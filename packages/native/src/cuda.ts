@@ -26,9 +26,9 @@ export function nvidiaRequirements(metadata: string): string[] {
  */
 export async function downloadNvidia(
   source: Source,
-  at: { folder: string; downloads: string; tell: Progress },
+  at: { folder: string; downloads: string; report: Progress },
 ): Promise<void> {
-  const { folder, downloads, tell } = at;
+  const { folder, downloads, report } = at;
   if (source.kind === 'folder') {
     const beside = join(dirname(source.path), 'nvidia');
     if (!existsSync(beside))
@@ -37,7 +37,7 @@ export async function downloadNvidia(
         `next to ${source.path} there is no folder nvidia with the CUDA libraries`,
         { next: 'Install tensorflow[and-cuda] in that Python, or leave out --from.' },
       );
-    tell(`linking ${beside}`);
+    report(`linking ${beside}`);
     symlinkSync(beside, join(folder, 'nvidia'));
     return;
   }
@@ -50,9 +50,9 @@ export async function downloadNvidia(
     );
   const wheels = join(downloads, 'nvidia');
   mkdirSync(wheels, { recursive: true });
-  downloadWithPip(requirements, { downloads: wheels, tell });
+  downloadWithPip(requirements, { downloads: wheels, report });
   for (const wheel of readdirSync(wheels).filter((name) => name.endsWith('.whl'))) {
-    tell(`extracting ${wheel}`);
+    report(`extracting ${wheel}`);
     await extractEntries(join(wheels, wheel), folder, (name) => (libraryPattern.test(name) ? name : undefined));
   }
 }

@@ -26,7 +26,7 @@ export interface InstallOptions {
   /** Install again even if it is installed already. */
   readonly force?: boolean;
   readonly env: NodeJS.ProcessEnv;
-  readonly tell: Progress;
+  readonly report: Progress;
 }
 
 export interface InstallResult {
@@ -51,8 +51,8 @@ function checkSpace(folder: string, needed: number): void {
 }
 
 /** @throws StillhouseError BACKEND_BUILD */
-function verify(kind: EngineKind, folder: string, { env, tell }: InstallOptions): string {
-  tell('verifying: running a small model');
+function verify(kind: EngineKind, folder: string, { env, report }: InstallOptions): string {
+  report('verifying: running a small model');
   const tried = tryEngine(kind, folder, env);
   if ('fingerprint' in tried) return tried.fingerprint;
   throw new StillhouseError(
@@ -75,10 +75,10 @@ async function install(
   options: InstallOptions,
   prepare: () => { name: string; version: string; source: string; build: (folder: string) => Promise<void> },
 ): Promise<InstallResult> {
-  const { env, tell, force, from, cuda = false } = options;
+  const { env, report, force, from, cuda = false } = options;
   const present = installedEngines(env, kind).find(({ manifest }) => !cuda || manifest.cuda);
   if (present && !force && from === undefined) {
-    tell(`${kind} ${present.manifest.version} is installed in ${present.folder}`);
+    report(`${kind} ${present.manifest.version} is installed in ${present.folder}`);
     return { engine: present, fresh: false, fingerprint: verify(kind, present.folder, options) };
   }
   const { name, version, source, build } = prepare();
@@ -88,11 +88,11 @@ async function install(
     fingerprint = verify(kind, folder, options);
     return { version, source, cuda, bytes: sizeOf(folder) };
   });
-  tell(`${kind} ${version} takes ${(engine.manifest.bytes / 1e6).toFixed(0)} MB in ${engine.folder}`);
+  report(`${kind} ${version} takes ${(engine.manifest.bytes / 1e6).toFixed(0)} MB in ${engine.folder}`);
   return { engine, fresh: true, fingerprint };
 }
 
-function chooseSource({ from, cuda, env, tell }: InstallOptions): Source {
+function chooseSource({ from, cuda, env, report }: InstallOptions): Source {
   if (cuda && from !== undefined && basename(from).startsWith('tensorflow_cpu'))
     throw new StillhouseError('BACKEND_SOURCE', `${from} was built without CUDA`, {
       next: 'Give the wheel named tensorflow-VERSION for Linux, or leave out --from.',
@@ -100,22 +100,22 @@ function chooseSource({ from, cuda, env, tell }: InstallOptions): Source {
   if (from !== undefined) return sourceFromPath(from);
   // An installed TensorFlow may have been built without CUDA; the wheel for CUDA certainly has it.
   const python = cuda ? undefined : sourceFromPython();
-  if (python) tell(`found TensorFlow ${python.version} in ${python.path}`);
-  return python ?? sourceFromPip({ downloads: downloadsFolder(env), cuda: cuda ?? false, tell });
+  if (python) report(`found TensorFlow ${python.version} in ${python.path}`);
+  return python ?? sourceFromPip({ downloads: downloadsFolder(env), cuda: cuda ?? false, report });
 }
 
 /** @throws StillhouseError BACKEND_SOURCE, BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
 export async function installTensorflow(options: InstallOptions): Promise<InstallResult> {
-  const { env, tell, cuda } = options;
+  const { env, report, cuda } = options;
   const result = await install('tensorflow', options, () => {
     const source = chooseSource(options);
     if (source.kind === 'wheel')
       checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
     const build = async (folder: string): Promise<void> => {
-      await placeLibraries(source, folder, tell);
-      if (cuda) await downloadNvidia(source, { folder, downloads: downloadsFolder(env), tell });
-      placePackage(folder, tell);
-      compileBindings(folder, tell);
+      await placeLibraries(source, folder, report);
+      if (cuda) await downloadNvidia(source, { folder, downloads: downloadsFolder(env), report });
+      placePackage(folder, report);
+      compileBindings(folder, report);
     };
     return {
       name: `${source.version}${cuda ? '-cuda' : ''}-${bindingPackage.split('/')[1]}-${bindingVersion}`,
@@ -136,7 +136,7 @@ export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
       name: `${webgpuVersion}-tfjs-${webgpuBackendVersion}`,
       version: webgpuVersion,
       source: 'npm',
-      build: async (folder) => placeWebgpu(folder, options.tell),
+      build: async (folder) => placeWebgpu(folder, options.report),
     };
   });
 }
@@ -149,7 +149,7 @@ export function installOnnx(options: InstallOptions): Promise<InstallResult> {
       name: onnxVersion,
       version: onnxVersion,
       source: 'npm',
-      build: async (folder) => placeOnnx(folder, options.tell),
+      build: async (folder) => placeOnnx(folder, options.report),
     };
   });
 }

@@ -20,10 +20,10 @@ function installedPackage(name: string): string | undefined {
  * Puts the files of a package into a folder that must not exist yet.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SOURCE
  */
-export function placeNpmPackage(name: string, version: string, place: { folder: string; tell: Progress }): void {
-  const { folder, tell } = place;
+export function placeNpmPackage(name: string, version: string, place: { folder: string; report: Progress }): void {
+  const { folder, report } = place;
   const npm = findTool('npm');
-  tell(`fetching ${name} ${version} with npm`);
+  report(`fetching ${name} ${version} with npm`);
   mkdirSync(dirname(folder), { recursive: true });
   const work = mkdtempSync(join(dirname(folder), 'npm-'));
   try {

@@ -19,10 +19,10 @@ function keepOnly(folder: string, name: string): void {
 }
 
 /** @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SOURCE */
-export function placeOnnx(folder: string, tell: Progress): void {
+export function placeOnnx(folder: string, report: Progress): void {
   const runtime = packageFolder(folder, 'onnxruntime-node');
-  placeNpmPackage('onnxruntime-node', onnxVersion, { folder: runtime, tell });
-  placeNpmPackage('onnxruntime-common', onnxVersion, { folder: packageFolder(folder, 'onnxruntime-common'), tell });
+  placeNpmPackage('onnxruntime-node', onnxVersion, { folder: runtime, report });
+  placeNpmPackage('onnxruntime-common', onnxVersion, { folder: packageFolder(folder, 'onnxruntime-common'), report });
   const builds = join(runtime, 'bin', 'napi-v6');
   if (!existsSync(join(builds, process.platform, process.arch)))
     throw new StillhouseError(

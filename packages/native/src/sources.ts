@@ -76,7 +76,7 @@ export function sourceFromPython(): Source | undefined {
  */
 export function downloadWithPip(
   requirements: readonly string[],
-  { downloads, tell }: { downloads: string; tell: Progress },
+  { downloads, report }: { downloads: string; report: Progress },
 ): void {
   const python = findTool('python');
   if (run(python, ['-m', 'pip', '--version']).status !== 0)
@@ -84,7 +84,7 @@ export function downloadWithPip(
   mkdirSync(downloads, { recursive: true });
   const isTerminal = process.stderr.isTTY;
   const before = Date.now();
-  tell(`downloading ${requirements.join(', ')} with pip`);
+  report(`downloading ${requirements.join(', ')} with pip`);
   // pip puts a file there once it is complete.
   const { status, stderr } = run(
     python,
@@ -111,14 +111,22 @@ export function downloadWithPip(
     (sum, entry) => sum + (entry.isFile() ? statSync(join(downloads, entry.name)).size : 0),
     0,
   );
-  tell(`${(bytes / 1e6).toFixed(0)} MB downloaded in ${((Date.now() - before) / 1000).toFixed(0)} s`);
+  report(`${(bytes / 1e6).toFixed(0)} MB downloaded in ${((Date.now() - before) / 1000).toFixed(0)} s`);
 }
 
 /**
  * The pinned wheel, downloaded into `downloads` if it is not there already.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD
  */
-export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cuda: boolean; tell: Progress }): Source {
+export function sourceFromPip({
+  downloads,
+  cuda,
+  report,
+}: {
+  downloads: string;
+  cuda: boolean;
+  report: Progress;
+}): Source {
   const name = !cuda && process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
   const wheelIn = (): string | undefined =>
     existsSync(downloads)
@@ -127,8 +135,8 @@ export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cu
         )
       : undefined;
   const kept = wheelIn();
-  if (kept) tell(`found ${kept}, downloaded earlier`);
-  else downloadWithPip([`${name}==${pinnedVersion}`], { downloads, tell });
+  if (kept) report(`found ${kept}, downloaded earlier`);
+  else downloadWithPip([`${name}==${pinnedVersion}`], { downloads, report });
   const wheel = kept ?? wheelIn();
   if (wheel === undefined)
     throw new StillhouseError('BACKEND_DOWNLOAD', `pip fetched no wheel of ${name} ${pinnedVersion}`);
@@ -139,9 +147,9 @@ export function sourceFromPip({ downloads, cuda, tell }: { downloads: string; cu
  * Puts the libraries (lib/) and headers (include/) of a source into an engine's folder; those of a folder are linked.
  * @throws StillhouseError BACKEND_SOURCE, BACKEND_SPACE
  */
-export async function placeLibraries(source: Source, folder: string, tell: Progress): Promise<void> {
+export async function placeLibraries(source: Source, folder: string, report: Progress): Promise<void> {
   if (source.kind === 'wheel') {
-    await extractEntries(source.path, folder, placeOf, tell);
+    await extractEntries(source.path, folder, placeOf, report);
     const lib = join(folder, 'lib');
     if (!existsSync(lib) || librariesIn(lib).length < 2)
       throw new StillhouseError(
@@ -152,7 +160,7 @@ export async function placeLibraries(source: Source, folder: string, tell: Progr
   }
   mkdirSync(join(folder, 'lib'));
   for (const name of librariesIn(source.libraries)) {
-    tell(`linking ${name} of ${source.libraries}`);
+    report(`linking ${name} of ${source.libraries}`);
     symlinkSync(join(source.libraries, name), join(folder, 'lib', name));
   }
   symlinkSync(join(source.path, 'include'), join(folder, 'include'));

@@ -18,9 +18,9 @@ export const dawnFile = (folder: string): string => join(folder, 'dawn', 'dawn.n
 export const webgpuBackendFolder = (folder: string): string => join(folder, 'tfjs-backend-webgpu');
 
 /** @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SOURCE */
-export function placeWebgpu(folder: string, tell: Progress): void {
+export function placeWebgpu(folder: string, report: Progress): void {
   const unpacked = join(folder, 'webgpu');
-  placeNpmPackage('webgpu', webgpuVersion, { folder: unpacked, tell });
+  placeNpmPackage('webgpu', webgpuVersion, { folder: unpacked, report });
   const ours = join(unpacked, 'dist', platform);
   if (!existsSync(ours))
     throw new StillhouseError('BACKEND_SOURCE', `npm's webgpu ${webgpuVersion} has no build for ${platform}`);
@@ -29,6 +29,6 @@ export function placeWebgpu(folder: string, tell: Progress): void {
   rmSync(unpacked, { recursive: true });
   placeNpmPackage('@tensorflow/tfjs-backend-webgpu', webgpuBackendVersion, {
     folder: webgpuBackendFolder(folder),
-    tell,
+    report,
   });
 }

@@ -39,13 +39,13 @@ export async function extractEntries(
   wheel: string,
   folder: string,
   placeOfEntry: (name: string) => string | undefined,
-  tell: Progress = () => {},
+  report: Progress = () => {},
 ): Promise<number> {
   let count = 0;
   await eachEntry(wheel, async (zip, entry) => {
     const place = placeOfEntry(entry.fileName);
     if (place === undefined) return;
-    if (entry.uncompressedSize > 1e6) tell(`extracting ${place} (${(entry.uncompressedSize / 1e6).toFixed(0)} MB)`);
+    if (entry.uncompressedSize > 1e6) report(`extracting ${place} (${(entry.uncompressedSize / 1e6).toFixed(0)} MB)`);
     const target = join(folder, place);
     mkdirSync(dirname(target), { recursive: true });
     await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target, { mode: 0o755 }));

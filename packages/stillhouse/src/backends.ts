@@ -83,7 +83,7 @@ export async function installBackend(name: EngineKind, options: InstallBackendOp
     cuda: cuda ?? false,
     force: force ?? false,
     env: process.env,
-    tell: (line) => onProgress?.(line),
+    report: (line) => onProgress?.(line),
   });
   const { version, source, installedAt, bytes } = engine.manifest;
   return {

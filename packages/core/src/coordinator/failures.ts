@@ -74,22 +74,22 @@ export function onCrashed(
 function placeOf(
   state: CoordinatorState,
   worker: Pick<Worker, 'workerId' | 'host'>,
-  told: { step?: number | undefined; rank?: number | undefined },
+  reported: { step?: number | undefined; rank?: number | undefined },
 ): string {
   const ranks =
     membersOf(state.membership).find(({ workerId }) => workerId === worker.workerId)?.ranks ??
     state.lost.get(worker.workerId);
-  const held =
+  const assigned =
     ranks && ranks.hi > ranks.lo
       ? ranks.hi - ranks.lo === 1
         ? `rank ${ranks.lo}`
         : `ranks ${ranks.lo} to ${ranks.hi - 1}`
       : undefined;
-  const step = told.step ?? (held ? state.phase?.step : undefined);
+  const step = reported.step ?? (assigned ? state.phase?.step : undefined);
   return [
     nameOf(worker),
     step === undefined ? undefined : `step ${step}`,
-    told.rank === undefined ? held : `rank ${told.rank}`,
+    reported.rank === undefined ? assigned : `rank ${reported.rank}`,
   ]
     .filter((part) => part !== undefined)
     .join(', ');

@@ -39,7 +39,7 @@ export function onHeartbeat(state: CoordinatorState, worker: Worker, beat: Heart
   });
   const step: Transition = { state: heard, effects: [answer] };
   // It has an engine but has not joined: its message or the welcome was lost.
-  if (!next.info && !beat.busy && nowMs - next.toldMs > limits.resendMs)
+  if (!next.info && !beat.busy && nowMs - next.instructedMs > limits.resendMs)
     return andThen(step, (after) => welcome(after, next));
   return andThen(step, (after) => remind(after, next, nowMs));
 }

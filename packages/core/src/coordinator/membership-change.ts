@@ -65,7 +65,7 @@ export function pauseAll(
   const next = update(
     { ...state, generation, membership: pausing, accusations: [] },
     new Set(workers.map(({ workerId }) => workerId)),
-    { toldMs: nowMs, advancedMs: nowMs },
+    { instructedMs: nowMs, advancedMs: nowMs },
   );
   return {
     state: next,
@@ -285,7 +285,7 @@ function start(
   const starting: MembershipState = { type: 'starting', members, resume: message, ready: new Map(), sinceMs: so.nowMs };
   return {
     state: update({ ...state, membership: starting, dealtMs: so.nowMs }, ids, {
-      toldMs: so.nowMs,
+      instructedMs: so.nowMs,
       advancedMs: so.nowMs,
     }),
     effects: [
@@ -363,7 +363,7 @@ export function onReady(
     }),
     ...links.map((link) => send(link, { type: 'start', generation })),
   ];
-  return { state: update(running, new Set(ready.keys()), { toldMs: nowMs, advancedMs: nowMs }), effects };
+  return { state: update(running, new Set(ready.keys()), { instructedMs: nowMs, advancedMs: nowMs }), effects };
 }
 
 // What ticks detect: new workers that wait, members that are stuck, ranks that are assigned badly.
@@ -443,10 +443,13 @@ export function rebalance(state: CoordinatorState, nowMs: number): Transition {
 export function remind(state: CoordinatorState, worker: Worker, nowMs: number): Transition {
   const { membership, generation } = state;
   const { beat } = worker;
-  if (!beat || nowMs - worker.toldMs < limits.resendMs) return { state, effects: [] };
+  if (!beat || nowMs - worker.instructedMs < limits.resendMs) return { state, effects: [] };
   const message = reminder(membership, worker, { beat, generation });
   if (!message) return { state, effects: [] };
-  return { state: update(state, new Set([worker.workerId]), { toldMs: nowMs }), effects: [send(worker.link, message)] };
+  return {
+    state: update(state, new Set([worker.workerId]), { instructedMs: nowMs }),
+    effects: [send(worker.link, message)],
+  };
 }
 
 function reminder(

@@ -88,7 +88,7 @@ function admit(
     heardMs: nowMs,
     beat: undefined,
     advancedMs: nowMs,
-    toldMs: nowMs,
+    instructedMs: nowMs,
     silenceNoted: false,
     progressedMs: nowMs,
     slownessNoted: false,

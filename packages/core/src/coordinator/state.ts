@@ -155,7 +155,7 @@ export interface Worker {
   /** When its heartbeats last reported progress. */
   readonly advancedMs: number;
   /** When it was last sent an instruction. */
-  readonly toldMs: number;
+  readonly instructedMs: number;
   readonly silenceNoted: boolean;
   /** When the progress count in its heartbeats last rose. */
   readonly progressedMs: number;

@@ -6,7 +6,7 @@ import { hashName } from '../random/random.js';
 export interface Fold {
   /** Row ids, in order. */
   readonly train: readonly number[];
-  readonly held: readonly number[];
+  readonly heldOut: readonly number[];
 }
 
 export interface FoldsConfig {
@@ -56,7 +56,7 @@ export function foldsOf(
     const all = Array.from({ length: rows }, (_, row) => row);
     return Array.from({ length: folds }, (_, fold) => ({
       train: all.filter((row) => foldOf[row] !== fold),
-      held: all.filter((row) => foldOf[row] === fold),
+      heldOut: all.filter((row) => foldOf[row] === fold),
     }));
   });
 }

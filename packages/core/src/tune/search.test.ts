@@ -36,16 +36,16 @@ describe('folds', () => {
           expect(all).toHaveLength(folds * repeats);
           for (let repeat = 0; repeat < repeats; repeat++) {
             const own = all.slice(repeat * folds, (repeat + 1) * folds);
-            expect(own.flatMap(({ held }) => held).sort((a, b) => a - b)).toEqual(labels.map((_, row) => row));
+            expect(own.flatMap(({ heldOut }) => heldOut).sort((a, b) => a - b)).toEqual(labels.map((_, row) => row));
             const spread = (counts: number[]): number => Math.max(...counts) - Math.min(...counts);
-            expect(spread(own.map(({ held }) => held.length))).toBeLessThanOrEqual(1);
+            expect(spread(own.map(({ heldOut }) => heldOut.length))).toBeLessThanOrEqual(1);
             sizes.forEach((_, label) =>
               expect(
-                spread(own.map(({ held }) => held.filter((row) => labels[row] === label).length)),
+                spread(own.map(({ heldOut }) => heldOut.filter((row) => labels[row] === label).length)),
               ).toBeLessThanOrEqual(1),
             );
-            for (const { train, held } of own)
-              expect([...train, ...held].sort((a, b) => a - b)).toEqual(labels.map((_, row) => row));
+            for (const { train, heldOut } of own)
+              expect([...train, ...heldOut].sort((a, b) => a - b)).toEqual(labels.map((_, row) => row));
           }
         },
       ),

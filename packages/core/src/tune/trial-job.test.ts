@@ -38,7 +38,7 @@ const job: Job = {
 };
 
 test('a trial is judged by the fold that it did not train on, and knows nothing of the test set', () => {
-  const trial = trialJob(job, { 'distill.alpha': 2 }, { train: [0, 2, 3], held: [1] });
+  const trial = trialJob(job, { 'distill.alpha': 2 }, { train: [0, 2, 3], heldOut: [1] });
   expect(JSON.stringify(trial)).not.toContain('block of test');
   expect(trial.dataset.sets).toEqual({
     large: setOf('large'),

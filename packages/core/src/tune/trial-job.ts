@@ -9,6 +9,6 @@ export function trialJob(job: Job, values: TunedValues, fold: Fold): Job {
   const part = (rows: readonly number[]): SetManifest => ({ ...small!, rowCount: rows.length, selection: rows });
   return {
     ...tunedJob(job, values),
-    dataset: { ...job.dataset, sets: { ...sets, small: part(fold.train), test: part(fold.held) } },
+    dataset: { ...job.dataset, sets: { ...sets, small: part(fold.train), test: part(fold.heldOut) } },
   };
 }

@@ -203,7 +203,7 @@ export type Member = z.infer<typeof member>;
 /**
  * First byte of a frame whose bytes follow the message instead of being part of it; MessagePack never begins with it.
  */
-const bytesBehind = 0xc1;
+const bytesFollow = 0xc1;
 const prefixBytes = 5;
 /** From this length on, copying costs more than a second part of a frame. */
 const longBytes = 64 * 1024;
@@ -213,16 +213,16 @@ export function encodeMessage(
   message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer,
 ): Uint8Array[] {
   if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [pack(message)];
-  const { bytes: behind, ...rest } = message;
+  const { bytes: tail, ...rest } = message;
   const head = pack(rest);
   const prefix = new Uint8Array(prefixBytes);
-  prefix[0] = bytesBehind;
+  prefix[0] = bytesFollow;
   new DataView(prefix.buffer).setUint32(1, head.byteLength, true);
-  return [joinBytes([prefix, head]), behind];
+  return [joinBytes([prefix, head]), tail];
 }
 
 function unpackFrame(frame: Uint8Array): unknown {
-  if (frame[0] !== bytesBehind || frame.byteLength < prefixBytes) return unpack(frame);
+  if (frame[0] !== bytesFollow || frame.byteLength < prefixBytes) return unpack(frame);
   const end = prefixBytes + new DataView(frame.buffer, frame.byteOffset).getUint32(1, true);
   return { ...(unpack(frame.subarray(prefixBytes, end)) as object), bytes: frame.subarray(end) };
 }

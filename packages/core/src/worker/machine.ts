@@ -218,8 +218,9 @@ function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   if (state.link === 'greeting') return greet(state);
   const { activity, generation, progress } = state;
   // The first steps say little, and an old measurement says nothing, so a spare is eventually tried again.
-  const isTelling = state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
-  const rankMs = isTelling ? state.rankMs : undefined;
+  const isMeasured =
+    state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
+  const rankMs = isMeasured ? state.rankMs : undefined;
   if (activity.type === 'stopped') return { state, effects: [] };
   const { busy, waitingFor } = occupation(state);
   return {

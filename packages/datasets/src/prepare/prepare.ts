@@ -237,15 +237,15 @@ class Preparation {
         ? unlikeColumns(name, { table: source.table, large: large.table }, rows.preprocessing!, recipe.data)
         : [];
     const { rowCount: of } = contentOf(source);
-    let toldMs = 0;
+    let reportedMs = 0;
     const done = await writeSets(opened, {
       recipe,
       fitted: rows,
       shape,
       writerFor: (set) => this.#writerFor(set, shape, unfinished),
       onProgress: (written) => {
-        if (Date.now() - toldMs <= progressMs) return;
-        toldMs = Date.now();
+        if (Date.now() - reportedMs <= progressMs) return;
+        reportedMs = Date.now();
         this.options.onProgress?.({ set: name, rows: written, of });
       },
     });

@@ -98,13 +98,13 @@ const heldOut =
 /** Selects exactly round(share · count) of `count` rows, at least one if the share is not 0. */
 function turnsHeldOut(count: number, share: number, { what, seed }: SelectionConfig): (turn: number) => boolean {
   if (share === 0) return () => false;
-  const held = Math.max(1, Math.round(count * share));
-  if (held >= count)
+  const heldCount = Math.max(1, Math.round(count * share));
+  if (heldCount >= count)
     throw new StillhouseError(
       'DATA_EMPTY',
       `${what}: a validation share of ${share} leaves none of ${count} rows for training`,
     );
-  return heldOut(keyedPermutation(count, seed, hashName('validation')), held);
+  return heldOut(keyedPermutation(count, seed, hashName('validation')), heldCount);
 }
 
 /** Draws rows in the order of a permutation: the first few per class, and of these the first `take`. */

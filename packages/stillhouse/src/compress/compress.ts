@@ -67,11 +67,11 @@ const shownDifferences = 3;
  */
 export function namesOf(tasks: readonly { readonly run: TrainedRun; readonly name: PhaseName }[]): string[] {
   const found = differences(tasks.map(({ run }) => run.recipe));
-  const isTold = found.length <= shownDifferences;
+  const areFew = found.length <= shownDifferences;
   return tasks.map(({ run, name }, i) =>
     [
-      `${isTold ? run.recipe.name : basename(run.folder)} ${name}`,
-      ...(isTold
+      `${areFew ? run.recipe.name : basename(run.folder)} ${name}`,
+      ...(areFew
         ? found
             .filter(({ path }) => path !== 'name')
             .map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i] ?? '–'}`)

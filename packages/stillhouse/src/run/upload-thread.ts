@@ -8,15 +8,15 @@ import type { FromThread, ToThread } from './threaded-uploader.js';
 
 invariant(parentPort, 'this file is the start of a thread');
 const port = parentPort;
-const tell = (message: FromThread): void => port.postMessage(message);
-const upload = new StateUpload(webSocketTransport, (message, fields) => tell({ type: 'log', message, fields }));
+const post = (message: FromThread): void => port.postMessage(message);
+const upload = new StateUpload(webSocketTransport, (message, fields) => post({ type: 'log', message, fields }));
 
 // On Linux priorities belong to threads: this thread must not displace the training thread.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 port.on('message', ({ number, capture }: ToThread) => {
   upload.take(capture).then(
-    () => tell({ type: 'copied', number }),
-    (error: unknown) => tell({ type: 'failed', number, reason: messageOf(error) }),
+    () => post({ type: 'copied', number }),
+    (error: unknown) => post({ type: 'failed', number, reason: messageOf(error) }),
   );
 });

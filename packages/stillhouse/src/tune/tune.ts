@@ -173,8 +173,8 @@ async function measure(
   { log, folds, onProgress }: { log: TrialLog; folds: readonly Fold[]; onProgress: (progress: TuneProgress) => void },
 ): Promise<void> {
   const before = log.size;
-  const tell = (): void => onProgress({ done: log.size, planned: before + pending.length, what: reason });
-  tell();
+  const report = (): void => onProgress({ done: log.size, planned: before + pending.length, what: reason });
+  report();
   const requests = pending.map((evaluation) => ({
     evaluation,
     values: evaluation.values,
@@ -182,6 +182,6 @@ async function measure(
   }));
   await pool.judge(requests, ({ evaluation }, { outcome, fingerprint, seconds }) => {
     log.add({ of: log.of, ...evaluation, ...outcome, seconds, fingerprint });
-    tell();
+    report();
   });
 }

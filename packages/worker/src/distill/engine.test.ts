@@ -174,21 +174,21 @@ describe.each(backends)('%s', (backend) => {
 test.skipIf(!hasNative).each(Object.entries(students))(
   `a recorded step of a student gives the bits of an eager one, in every epoch: %s (${skipped})`,
   async (_, make) => {
-    const told: string[] = [];
+    const reports: string[] = [];
     const steps = async (trace: boolean): Promise<Float32Array[]> => {
       const student = await studentOf(
-        make({ backend: 'tensorflow', options: { trace, report: (text) => told.push(text) } }),
+        make({ backend: 'tensorflow', options: { trace, report: (text) => reports.push(text) } }),
       );
       return [await gradientOf(student, 0), await gradientOf(student, 1), await gradientOf(student, 8)];
     };
     const traced = await steps(true);
-    expect(told.filter((text) => text.includes('eager'))).toEqual([]);
+    expect(reports.filter((text) => text.includes('eager'))).toEqual([]);
     expect(traced).toEqual(await steps(false));
   },
 );
 
 test.skipIf(!hasNative)(`a recorded step leaves weights that rest as they are (${skipped})`, async () => {
-  const told: string[] = [];
+  const reports: string[] = [];
   const steps = async (trace: boolean): Promise<Float32Array> => {
     const copy = [{ teacher: 'dense_2', freeze: true }];
     const student = await studentOf(
@@ -196,7 +196,7 @@ test.skipIf(!hasNative)(`a recorded step leaves weights that rest as they are ($
         { copy },
         {
           backend: 'tensorflow',
-          options: { trace, report: (text) => told.push(text) },
+          options: { trace, report: (text) => reports.push(text) },
           recipe: { student: { model: { layers: convolutional(3) }, batch: 10, epochs: 4 }, distill: { copy } },
         },
       ),
@@ -205,7 +205,7 @@ test.skipIf(!hasNative)(`a recorded step leaves weights that rest as they are ($
     return (await gradientOf(student, 4)).slice();
   };
   expect(await steps(true)).toEqual(await steps(false));
-  expect(told.filter((text) => text.includes('eager'))).toEqual([]);
+  expect(reports.filter((text) => text.includes('eager'))).toEqual([]);
 });
 
 test('a hint’s regressor is trained and saved with the state, but is no part of the model', async () => {

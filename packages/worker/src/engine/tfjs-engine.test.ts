@@ -227,13 +227,13 @@ describe('a recorded step on tensorflow', () => {
   };
 
   /** The sums of two steps, recorded and eager. */
-  async function both(it: Case): Promise<{ traced: Float32Array[]; eager: Float32Array[]; told: string[] }> {
-    const told: string[] = [];
+  async function both(it: Case): Promise<{ traced: Float32Array[]; eager: Float32Array[]; reports: string[] }> {
+    const reports: string[] = [];
     const steps = async (trace: boolean): Promise<Float32Array[]> => {
       const setup = await setUp({
         ...it,
         backend: 'tensorflow',
-        options: { trace, report: (text) => told.push(text) },
+        options: { trace, report: (text) => reports.push(text) },
       });
       await setup.engine.build(setup.phase, undefined);
       return [await engineGradient(setup, 0), await engineGradient(setup, 1)];
@@ -241,15 +241,15 @@ describe('a recorded step on tensorflow', () => {
     return {
       traced: await steps(true),
       eager: await steps(false),
-      told: told.filter((text) => text.includes('eager')),
+      reports: reports.filter((text) => text.includes('eager')),
     };
   }
 
   test.skipIf(!hasNative).each(Object.entries({ ...perLayer, ...noisy, batchNormalization }))(
     `gives the bits of an eager one: %s (${skipped})`,
     async (_name, it) => {
-      const { traced, eager, told } = await both(it);
-      expect(told).toEqual([]);
+      const { traced, eager, reports } = await both(it);
+      expect(reports).toEqual([]);
       expect(traced).toEqual(eager);
     },
   );
@@ -257,7 +257,7 @@ describe('a recorded step on tensorflow', () => {
   test.skipIf(!hasNative)(
     `falls back, saying why once, where a model reads values in the middle of a step (${skipped})`,
     async () => {
-      const told: string[] = [];
+      const reports: string[] = [];
       const asset = `export default ({ tf, inputShape, outputs }) => {
       class Peek extends tf.layers.Layer {
         call(inputs) {
@@ -275,12 +275,12 @@ describe('a recorded step on tensorflow', () => {
         inputShape: [10],
         backend: 'tensorflow',
         asset,
-        options: { report: (text) => told.push(text) },
+        options: { report: (text) => reports.push(text) },
       });
       await setup.engine.build(setup.phase, undefined);
       const first = await engineGradient(setup);
       expect(await engineGradient(setup)).toEqual(first);
-      expect(told.filter((text) => text.includes('eager'))).toEqual([
+      expect(reports.filter((text) => text.includes('eager'))).toEqual([
         'teacher: steps stay eager: the model reads a value in the middle of a step',
       ]);
     },

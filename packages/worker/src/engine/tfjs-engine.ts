@@ -74,14 +74,16 @@ class TfjsEngine implements Engine {
     await this.#retire(phase.name);
     if (phase.name === 'student' && (!this.#teacher || this.#teacher.sha256 !== teacherSha256))
       this.#replaceTeacher(await this.#fetchTeacher(teacherSha256));
-    const held = this.#teacher?.teacher;
-    const calibration = phase.distill?.calibrate ? await calibrate(held!, this.job, this.ports.fetchBlock) : undefined;
+    const teacher = this.#teacher?.teacher;
+    const calibration = phase.distill?.calibrate
+      ? await calibrate(teacher!, this.job, this.ports.fetchBlock)
+      : undefined;
     const teacherTest =
       phase.distill && learnsFromOutputs(phase.distill) && this.job.assets.teachers
-        ? await testTeacher(held!, this.job, this.ports)
+        ? await testTeacher(teacher!, this.job, this.ports)
         : undefined;
     this.#current = await buildPhaseModel(this.job, phase, {
-      teacher: held && calibration ? new CalibratedTeacher(held, calibration.temperature) : held,
+      teacher: teacher && calibration ? new CalibratedTeacher(teacher, calibration.temperature) : teacher,
       fetchBlock: this.ports.fetchBlock,
       trace: this.options.trace ?? true,
       onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
