@@ -25,8 +25,8 @@ export interface Result {
 export interface Running {
   readonly child: ChildProcess;
   readonly result: Promise<Result>;
-  /** Resolves once standard error holds the text. */
-  told(text: string | RegExp): Promise<string>;
+  /** Resolves when standard error contains the text. */
+  logged(text: string | RegExp): Promise<string>;
 }
 
 export interface StartOptions {
@@ -76,12 +76,12 @@ export class Scratch {
     let stdout = '';
     let stderr = '';
     const waiting: { text: string | RegExp; found: (all: string) => void }[] = [];
-    const isTold = (text: string | RegExp): boolean =>
+    const hasLogged = (text: string | RegExp): boolean =>
       typeof text === 'string' ? stderr.includes(text) : text.test(stderr);
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
-      for (const { text, found } of waiting) if (isTold(text)) found(stderr);
+      for (const { text, found } of waiting) if (hasLogged(text)) found(stderr);
     });
     child.stdin.end(options.stdin ?? '');
     const result = new Promise<Result>((resolve) =>
@@ -90,13 +90,13 @@ export class Scratch {
         resolve({ code, stdout, stderr });
       }),
     );
-    const told = (text: string | RegExp): Promise<string> =>
+    const logged = (text: string | RegExp): Promise<string> =>
       new Promise((resolve, reject) => {
-        if (isTold(text)) return resolve(stderr);
+        if (hasLogged(text)) return resolve(stderr);
         waiting.push({ text, found: resolve });
         void result.then(() => reject(new Error(`ended without saying ${text}: ${stderr}`)));
       });
-    return { child, result, told };
+    return { child, result, logged };
   }
 
   run(args: readonly string[], options: StartOptions = {}): Promise<Result> {

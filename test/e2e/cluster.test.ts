@@ -24,7 +24,7 @@ test('workers that join by themselves give the same bits as `run`, whatever host
     ],
     { env: { STILLHOUSE_TOKEN: 'secret' } },
   );
-  const port = /listening at ws:\/\/0\.0\.0\.0:(\d+)/.exec(await coordinator.told(/listening at .*\n/))![1];
+  const port = /listening at ws:\/\/0\.0\.0\.0:(\d+)/.exec(await coordinator.logged(/listening at .*\n/))![1];
   // A worker may be there before its coordinator; loopback has many addresses.
   const hosts = ['127.0.0.1', '127.0.0.2', 'localhost'];
   const workers = await Promise.all(
@@ -56,11 +56,11 @@ test('a worker of another engine is refused unless the user allows a mix', async
       'secret',
       ...extra,
     ]);
-    const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+    const address = /ws:\S+:\d+/.exec(await coordinator.logged(/listening at .*\n/))![0];
     const worker = (backend: string): ReturnType<Scratch['run']> =>
       scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', backend]);
     const first = worker('wasm');
-    await coordinator.told('(1 of 2)');
+    await coordinator.logged('(1 of 2)');
     const second = await worker('cpu');
     const third = extra.length ? undefined : await worker('wasm');
     const all = [await first, second, ...(third ? [third] : []), await coordinator.result];

@@ -241,7 +241,7 @@ test.skipIf(!canHide)(
       'secret',
       '--json',
     ]);
-    const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+    const address = /ws:\S+:\d+/.exec(await coordinator.logged(/listening at .*\n/))![0];
     const cache = scratch.path('worker-cache');
     const tiny = scratch.path('tiny');
     const within = hiding(scratch.path('prepared'), tiny);

@@ -87,7 +87,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
     const random = randomStream(hashName(name), 1);
     const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
     await cluster.start(3);
-    const done = cluster.coordinator.told(/teacher: (all epochs done|stopped)/).then(
+    const done = cluster.coordinator.logged(/teacher: (all epochs done|stopped)/).then(
       () => true,
       () => true,
     );
@@ -116,7 +116,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   test('the coordinator is killed; the workers go on, and its successor takes them over', async () => {
     const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '1']);
     await cluster.start(2);
-    await cluster.coordinator.told(/epoch 1\//);
+    await cluster.coordinator.logged(/epoch 1\//);
     cluster.coordinator.child.kill('SIGKILL');
     await cluster.coordinator.result;
     await delay(500);
@@ -187,7 +187,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
   await checkpoint();
   cluster.workers.forEach((worker) => cluster.kill(worker));
   const survivor = cluster.join();
-  await cluster.coordinator.told(/student: continues from the checkpoint at operation/);
+  await cluster.coordinator.logged(/student: continues from the checkpoint at operation/);
   await delay(500);
   cluster.coordinator.child.kill('SIGKILL');
   cluster.kill(survivor);
@@ -224,7 +224,7 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
       await delay(10);
     }
   })();
-  await cluster.coordinator.told(/warning: worker w\d holds up the others: \d+ ms per rank, the others take \d+ ms/);
+  await cluster.coordinator.logged(/warning: worker w\d holds up the others: \d+ ms per rank, the others take \d+ ms/);
   const { stdout } = await scratch.run(['status', cluster.out]);
   expect(stdout).toMatch(/w\d .* slow|holds up the others/);
   for (
@@ -256,13 +256,13 @@ test('a worker of `run` that is stopped for a while comes back, and one that is 
     out,
     '--json',
   ]);
-  await run.told(/epoch 1\//);
+  await run.logged(/epoch 1\//);
   const pids = ['worker-1', 'worker-2'].map(
     (name) =>
       (JSON.parse(readFileSync(join(out, 'logs', `${name}.log`), 'utf8').split('\n')[0]) as { pid: number }).pid,
   );
   process.kill(pids[0], 'SIGSTOP');
-  await run.told(/left: no heartbeat for 2 s/);
+  await run.logged(/left: no heartbeat for 2 s/);
   process.kill(pids[0], 'SIGCONT');
   process.kill(pids[1], 'SIGKILL');
   const { code, stdout, stderr } = await run.result;
@@ -276,7 +276,7 @@ test('two coordinators for one run: the older is fenced off, and ends', async ()
   const recipe = recipes['dense'];
   const cluster = new ProcessCluster(scratch, recipe);
   await cluster.start(2);
-  await cluster.coordinator.told(/epoch 1\//);
+  await cluster.coordinator.logged(/epoch 1\//);
   const older = cluster.coordinator;
   await cluster.resume();
   const fenced = await older.result;
@@ -289,9 +289,9 @@ test('two coordinators for one run: the older is fenced off, and ends', async ()
 test('below --min-workers training pauses, says what it waits for, and goes on', async () => {
   const cluster = new ProcessCluster(scratch, recipes['dense'], ['--min-workers', '2']);
   await cluster.start(2);
-  await cluster.coordinator.told(/epoch 1\//);
+  await cluster.coordinator.logged(/epoch 1\//);
   cluster.kill(cluster.workers[0]);
-  await cluster.coordinator.told('waiting for 1 more worker');
+  await cluster.coordinator.logged('waiting for 1 more worker');
   await delay(1500);
   const status = await scratch.run(['status', cluster.out]);
   expect(status.stdout).toMatch(/^waiting: teacher, step \d+ of \d+.*training waits for 1 more worker/);
@@ -396,7 +396,7 @@ test.skipIf(!disk)(
   async () => {
     const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5'], join(disk!, 'run'));
     await cluster.start(2);
-    await cluster.coordinator.told(/epoch 1\//);
+    await cluster.coordinator.logged(/epoch 1\//);
     const filler = join(disk!, 'filler');
     for (let size = 4_000_000; size > 100; size = Math.floor(size / 2)) {
       try {
@@ -405,14 +405,16 @@ test.skipIf(!disk)(
         // As much as there is room for has been written.
       }
     }
-    await cluster.coordinator.told(
+    await cluster.coordinator.logged(
       /warning: (the journal|a checkpoint) could not be written, training continues: .*(ENOSPC|no space)/,
     );
     // Lines may still fit into a page that their file has begun; a model does not, and training has come to its end by
     // then.
-    await cluster.coordinator.told(/warning: the model could not be written, training continues: .*(ENOSPC|no space)/);
+    await cluster.coordinator.logged(
+      /warning: the model could not be written, training continues: .*(ENOSPC|no space)/,
+    );
     rmSync(filler);
-    await cluster.coordinator.told(/warning: the model can be written again/);
+    await cluster.coordinator.logged(/warning: the model can be written again/);
     const record = await cluster.finish();
     expect(hashesOf(record)).toEqual(await undisturbed(recipes['dense']));
     expect(record.incidents.some(({ what }) => what.includes('could not be written'))).toBe(true);

@@ -311,7 +311,7 @@ describe('ends before the end', () => {
     async (signal) => {
       const out = scratch.out();
       const run = scratch.start(['run', scratch.recipe(longRecipe()), '--out', out]);
-      await run.told(/teacher: epoch \d/);
+      await run.logged(/teacher: epoch \d/);
       const pids = workerPids(out);
       expect(pids.filter(isAlive)).toHaveLength(2);
       run.child.kill(signal);
@@ -325,7 +325,7 @@ describe('ends before the end', () => {
   test('Ctrl-C at a terminal reaches the whole process group: still one clean end', async () => {
     const out = scratch.out();
     const run = scratch.start(['run', scratch.recipe(longRecipe()), '--out', out]);
-    await run.told(/teacher: epoch \d/);
+    await run.logged(/teacher: epoch \d/);
     const pids = workerPids(out);
     for (const pid of [...pids, run.child.pid!]) process.kill(pid, 'SIGINT');
     expectRefusal(await run.result, { exit: 130, code: 'INTERRUPTED', text: /interrupted/ });
@@ -335,7 +335,7 @@ describe('ends before the end', () => {
   test('a killed coordinator leaves no orphan', async () => {
     const again = scratch.out();
     const orphaned = scratch.start(['run', scratch.recipe(longRecipe()), '--out', again]);
-    await orphaned.told(/teacher: epoch \d/);
+    await orphaned.logged(/teacher: epoch \d/);
     const pids = workerPids(again);
     orphaned.child.kill('SIGKILL');
     await orphaned.result;
@@ -355,7 +355,7 @@ test('a worker with another protocol version is refused by the coordinator, and 
     '--token',
     'secret',
   ]);
-  const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+  const address = /ws:\S+:\d+/.exec(await coordinator.logged(/listening at .*\n/))![0];
   const link = await webSocketTransport.connect(address);
   const answer = new Promise<ToWorker>((resolve) => link.onFrame((frame) => resolve(decodeToWorker(frame))));
   link.send(

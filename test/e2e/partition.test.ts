@@ -97,7 +97,7 @@ async function startCluster(): Promise<{ coordinator: Running; out: string }> {
     '3',
     '--json',
   ]);
-  await coordinator.told(/listening at .*\n/);
+  await coordinator.logged(/listening at .*\n/);
   for (const host of ['1', '2', '3'] as const)
     void on(host, [
       'worker',
@@ -108,7 +108,7 @@ async function startCluster(): Promise<{ coordinator: Running; out: string }> {
       '--heartbeat-timeout',
       '3',
     ]).result;
-  await coordinator.told(/epoch 1\//);
+  await coordinator.logged(/epoch 1\//);
   return { coordinator, out };
 }
 
@@ -125,15 +125,15 @@ const partitions: readonly [string, (isCut: boolean) => void, RegExp][] = [
 
 test.skipIf(!canMakeHosts).each(partitions)(
   '%s: the bits are those of one worker (skipped where network namespaces cannot be made: run as root)',
-  async (_, cut, told) => {
+  async (_, cut, message) => {
     const { coordinator, out } = await startCluster();
     cut(true);
     // Until it has been noticed: on a slow machine that takes longer.
-    await Promise.all([delay(6_000), coordinator.told(told)]);
+    await Promise.all([delay(6_000), coordinator.logged(message)]);
     cut(false);
     const { code, stderr } = await coordinator.result;
     expect(code, stderr).toBe(0);
-    expect(stderr).toMatch(told);
+    expect(stderr).toMatch(message);
     const record = scratch.readRecord(out);
     const { record: expected } = await reference!;
     expect(record.teacher!.weightsSha256).toBe(expected.teacher!.weightsSha256);

@@ -61,7 +61,7 @@ describe('of a run', () => {
         'secret',
         '--json',
       ]);
-      const address = /ws:\S+:\d+/.exec(await coordinator.told(/listening at .*\n/))![0];
+      const address = /ws:\S+:\d+/.exec(await coordinator.logged(/listening at .*\n/))![0];
       const worker = await scratch.run(['worker', '--coordinator', address, '--token', 'secret'], {
         within: hiding(scratch.path('prepared'), scratch.path('tiny')),
         env: { STILLHOUSE_CACHE: scratch.path('worker-cache') },

@@ -52,9 +52,9 @@ export class ProcessCluster {
       ],
       { env: this.#env },
     );
-    this.address = /ws:\S+:\d+/.exec(await this.coordinator.told(/listening at .*\n/))![0];
+    this.address = /ws:\S+:\d+/.exec(await this.coordinator.logged(/listening at .*\n/))![0];
     for (let i = 0; i < workers; i++) this.join();
-    await this.coordinator.told(/teacher: .* ranks on/);
+    await this.coordinator.logged(/teacher: .* ranks on/);
   }
 
   join(args: readonly string[] = []): Running {
@@ -71,7 +71,7 @@ export class ProcessCluster {
     this.coordinator = this.scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], {
       env: this.#env,
     });
-    await this.coordinator.told(/listening at .*\n/);
+    await this.coordinator.logged(/listening at .*\n/);
   }
 
   /** Ids of the processes that do a worker's work: the child of each command. */

@@ -45,7 +45,7 @@ export function damaged(bytes: Uint8Array, next: RandomStream): Uint8Array {
   return out;
 }
 
-const tell = (entry: object): void => void process.stdout.write(`${JSON.stringify(entry)}\n`);
+const print = (entry: object): void => void process.stdout.write(`${JSON.stringify(entry)}\n`);
 
 async function main([name, first, count]: string[]): Promise<void> {
   const { file, data, loss } = formats.find((each) => each.name === name)!;
@@ -55,7 +55,7 @@ async function main([name, first, count]: string[]): Promise<void> {
   const recipe = parseRecipe({ data, loss, teacher: { model: { layers: [{ dense: 1 }] } } });
   for (let input = Number(first); input < Number(first) + Number(count); input++) {
     writeFileSync(join(folder, file), damaged(whole, randomStream(hashName(name), input)));
-    tell({ input });
+    print({ input });
     const startedMs = performance.now();
     let outcome: string;
     try {
@@ -76,7 +76,7 @@ async function main([name, first, count]: string[]): Promise<void> {
           ? error.code
           : `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     }
-    tell({ input, outcome, ms: performance.now() - startedMs });
+    print({ input, outcome, ms: performance.now() - startedMs });
     rmSync(join(folder, 'prepared'), { recursive: true, force: true });
   }
   rmSync(folder, { recursive: true, force: true });

@@ -151,7 +151,7 @@ class Cluster {
     );
   }
 
-  tell(text: string): void {
+  note(text: string): void {
     this.transcript.push(`${this.world.clock.now().toFixed(1).padStart(9)} ms  ${text}`);
   }
 
@@ -204,16 +204,16 @@ class Cluster {
               notice.members.flatMap(({ workerId }) => this.#workers[this.#places.get(workerId)!]?.process.name ?? []),
             );
           if (notice.type !== 'progress' || notice.step % 10 === 0)
-            this.tell(`coordinator ${term}: ${describeNotice(notice)}`);
+            this.note(`coordinator ${term}: ${describeNotice(notice)}`);
           this.checkers.onNotice(term, notice);
         },
       });
       this.#addresses = [...new Set([coordinator.address, ...this.#addresses])];
-      this.tell(`coordinator ${term} listens at ${coordinator.address}`);
+      this.note(`coordinator ${term} listens at ${coordinator.address}`);
       void coordinator.ended.then((error) => this.#coordinatorEnded(entry, error));
     } catch (error) {
       this.#coordinators = this.#coordinators.filter((each) => each !== entry);
-      this.tell(`coordinator ${term} did not start: ${String(error)}`);
+      this.note(`coordinator ${term} did not start: ${String(error)}`);
       if (process.isAlive) this.world.crash(process, true);
       this.world.clock.after(1000, () => void this.startCoordinator(addressIndex + 1));
     }
@@ -228,7 +228,7 @@ class Cluster {
   #coordinatorEnded(entry: { process: WorldProcess; term: number }, error: ErrorRecord | undefined): void {
     if (!entry.process.isAlive) return;
     this.#coordinators = this.#coordinators.filter((each) => each !== entry);
-    this.tell(`coordinator ${entry.term} ended${error ? `: ${error.code}: ${error.message}` : ''}`);
+    this.note(`coordinator ${entry.term} ended${error ? `: ${error.code}: ${error.message}` : ''}`);
     if (error?.code === 'COORDINATOR_FENCED') return;
     this.isDone = true;
     if (error) this.checkers.problem(`the run failed: ${error.code}: ${error.message}`);
@@ -249,7 +249,7 @@ class Cluster {
       isWantedAgain: false,
     };
     const { clock, transport } = process;
-    const log = (message: string): void => this.tell(`${name}: ${message}`);
+    const log = (message: string): void => this.note(`${name}: ${message}`);
     const copying = randomStream(hashName('copying'), seed, number);
     placed.running = startWorker({
       coordinators: [...new Set([...this.#addresses, ...(this.world.network ? this.world.coordinatorAddresses : [])])],
@@ -292,7 +292,7 @@ class Cluster {
   #workerEnded(place: number, placed: PlacedWorker, error: unknown): void {
     placed.isOver = true;
     if (!placed.process.isAlive) return;
-    this.tell(`${placed.process.name} ended${error ? `: ${textOf(error)}` : ''}`);
+    this.note(`${placed.process.name} ended${error ? `: ${textOf(error)}` : ''}`);
     const code = (error as { code?: string } | undefined)?.code;
     // A disk that is full, or that confirms writes it has not made, may lack the end.
     const isOver =
@@ -328,7 +328,7 @@ class Cluster {
   inflict(fault: Fault): void {
     if (this.isDone) return;
     const { network } = this.world;
-    this.tell(
+    this.note(
       `FAULT ${Object.entries(fault)
         .map(([key, value]) =>
           key === 'kind' ? value : `${key} ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}`,
@@ -454,7 +454,7 @@ class Cluster {
   calmDown(): void {
     if (this.isDone) return;
     this.#isCalm = true;
-    this.tell('CALM');
+    this.note('CALM');
     this.disk.isFull = false;
     this.disk.tearNext = undefined;
     const { network } = this.world;
