@@ -1,4 +1,4 @@
-// The version of this package.
+// The version of this package, of its own package.json, which needs no schema.
 import { readFileSync } from 'node:fs';
 
 export const version = (

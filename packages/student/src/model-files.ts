@@ -13,6 +13,7 @@ export interface ModelFiles {
   };
 }
 
+/** What may be in a model.json: all of it is optional, and checked where it is read. A schema would not fit a page. */
 interface ModelJson {
   readonly modelTopology?: object;
   readonly weightsManifest?: readonly { readonly paths: readonly string[]; readonly weights: readonly object[] }[];

@@ -13,7 +13,23 @@ const checkpoint = (ops: number): JournalRecord => ({
   type: 'checkpoint',
   record: { phase: 'teacher', ops, sha256: `s${ops}`, bytes: 1, best: false },
 });
-const done: JournalRecord = { type: 'phaseDone', record: { phase: 'teacher', steps: 3 } as PhaseRecord, blob: 'b' };
+const phaseRecord: PhaseRecord = {
+  phase: 'teacher',
+  workers: 1,
+  steps: 3,
+  samples: 12,
+  seconds: 0,
+  samplesPerSecond: Infinity,
+  dataWait: { msPerStep: 0, share: NaN },
+  stopped: 'all epochs done',
+  expectedRowsDigest: 'd',
+  epochs: [],
+  test: { loss: NaN, rows: 4 },
+  parameters: 2,
+  bytes: 8,
+  weightsSha256: 'w2',
+};
+const done: JournalRecord = { type: 'phaseDone', record: phaseRecord, blob: 'b' };
 const text = (records: readonly JournalRecord[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
@@ -53,6 +69,22 @@ test('a phase that is done leaves nothing of its own, even if one that was being
     ]),
   );
   expect(history).toMatchObject({ done: [{ blob: 'b' }], checkpoints: [], epochs: [{ record: { epoch: 0 } }] });
+});
+
+test('a baseline that version 0.1 called "alone" is known', () => {
+  const old = text([done, { type: 'term', term: 2 }]).replace('"phase":"teacher"', '"phase":"alone"');
+  expect(replayJournal(old).done[0]!.record).toMatchObject({ phase: 'baseline', steps: 3 });
+});
+
+test('a phase or an epoch that is not whole is an error', () => {
+  for (const [record, missing] of [
+    [done, '"steps":3,'],
+    [done, '"rows":4'],
+    [epoch('teacher', 0), '"rowsDigest":"d",'],
+  ] as const) {
+    const broken = text([record, { type: 'term', term: 2 }]).replace(missing, missing.endsWith(',') ? '' : '"n":4');
+    expect(() => replayJournal(broken)).toThrow(expect.objectContaining({ code: 'JOURNAL_CORRUPT' }));
+  }
 });
 
 test('a last line that is torn is left out; another one is an error', () => {

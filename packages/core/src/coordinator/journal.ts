@@ -5,14 +5,9 @@ import { StillhouseError } from '../error/errors.js';
 import { phasesOf } from '../job/job.js';
 import { storedPhaseName, type PhaseName } from '../job/phase-name.js';
 import type { Recipe } from '../recipe/schema.js';
-import type { EpochRecord, PhaseRecord } from '../job/run-record.js';
+import { storedEpoch, storedPhase, type EpochRecord, type PhaseRecord } from '../job/run-record.js';
 import type { TunedValues } from '../tune/space.js';
 
-const object = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
-const phaseRecord = object<PhaseRecord>().transform((record) => ({
-  ...record,
-  phase: storedPhaseName.parse(record.phase),
-}));
 const checkpointRecord = z.object({
   phase: storedPhaseName,
   ops: z.int(),
@@ -30,12 +25,12 @@ const journalRecord = z.discriminatedUnion('type', [
     type: z.literal('epoch'),
     phase: storedPhaseName,
     weightsSha256: z.string(),
-    record: object<EpochRecord>(),
+    record: storedEpoch,
   }),
   z.object({ type: z.literal('checkpoint'), record: checkpointRecord }),
   z.object({ type: z.literal('checkpointDropped'), sha256: z.string() }),
   /** The models' weights are in the run folder; `blob` is the SHA-256 of their bytes. */
-  z.object({ type: z.literal('phaseDone'), record: phaseRecord, blob: z.string() }),
+  z.object({ type: z.literal('phaseDone'), record: storedPhase, blob: z.string() }),
   /** The values that a search has chosen for the student, by path in the recipe. */
   z.object({ type: z.literal('tuned'), values: z.record(z.string(), z.number()) }),
   z.object({ type: z.literal('ended'), code: z.string().optional() }),

@@ -1,4 +1,5 @@
 // The files of a trained model: TFJS's LayersModel format, which a browser loads, and safetensors.
+import { z } from 'zod';
 import { encodeSafetensors } from './safetensors.js';
 
 /** A trained model on the wire: TFJS topology, weight specs in the model's order, and their bytes. */
@@ -22,6 +23,9 @@ export interface ModelFiles {
   readonly safetensors: Uint8Array;
 }
 
+/** TFJS reads the rest. */
+const topologySchema = z.record(z.string(), z.unknown());
+
 /** @param metadata stored in model.json as userDefinedMetadata: how to feed the model and read its outputs */
 export function modelFiles(model: ExportedModel, metadata: Record<string, unknown>): ModelFiles {
   const manifest = [
@@ -32,7 +36,7 @@ export function modelFiles(model: ExportedModel, metadata: Record<string, unknow
       format: 'layers-model',
       generatedBy: 'stillhouse',
       convertedBy: null,
-      modelTopology: JSON.parse(model.topology) as unknown,
+      modelTopology: topologySchema.parse(JSON.parse(model.topology)),
       weightsManifest: manifest,
       userDefinedMetadata: metadata,
     },

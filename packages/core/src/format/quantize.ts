@@ -1,5 +1,6 @@
 // Weights with fewer bits, as TFJS stores and reads them: half precision, or bytes on a line from the smallest to the
 // largest.
+import { z } from 'zod';
 import { floatsOf, joinBytes } from './safetensors.js';
 
 export const weightFormats = ['fp32', 'fp16', 'uint8'] as const;
@@ -28,12 +29,12 @@ interface Quantization {
   readonly scale?: number;
 }
 
-interface WeightEntry {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: string;
-  readonly quantization?: Quantization;
-}
+const weightSchema = z.looseObject({ name: z.string(), shape: z.array(z.int().min(0)), dtype: z.literal('float32') });
+type WeightEntry = z.output<typeof weightSchema> & { readonly quantization?: Quantization };
+
+/** What is read here of a model.json, whose other keys stay as they are. */
+const modelSchema = z.record(z.string(), z.unknown());
+const manifestSchema = z.array(z.looseObject({ weights: z.array(weightSchema) }));
 
 /** A number n stands for n·scale + min; 0 has a number of its own, so pruned weights stay 0. */
 function quantizeBytes(values: Float32Array): { bytes: Uint8Array; quantization: Quantization } {
@@ -65,16 +66,18 @@ function quantizeWeight(
  * dimension.
  * @param json model.json with weights in float32
  * @param weights concatenated bytes of all its weights
+ * @throws ZodError or SyntaxError if the text is not a TFJS model.json
  */
 export function quantizeModel(
   json: string,
   weights: Uint8Array,
   format: WeightFormat,
 ): { json: string; weights: Uint8Array } {
-  const model = JSON.parse(json) as { weightsManifest: { paths: string[]; weights: WeightEntry[] }[] };
+  const model = modelSchema.parse(JSON.parse(json));
   const floats = floatsOf(weights);
   let offset = 0;
-  const parts = model.weightsManifest
+  const parts = manifestSchema
+    .parse(model['weightsManifest'])
     .flatMap((group) => group.weights)
     .map((entry) => {
       const size = entry.shape.reduce((product, each) => product * each, 1);

@@ -30,6 +30,30 @@ test('what is not a whole file is refused', () => {
   expect(() => decodeSafetensors(broken)).toThrow('its header is not JSON');
 });
 
+test('a header that does not describe tensors is refused', () => {
+  const fileOf = (header: unknown): Uint8Array => {
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, BigInt(json.length), true);
+    return Buffer.concat([length, json, new Uint8Array(8)]);
+  };
+  const tensor = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
+  expect(decodeSafetensors(fileOf({ x: tensor }))).toHaveLength(1);
+  expect(() => decodeSafetensors(fileOf(null))).toThrow('its header is not an object');
+  expect(() => decodeSafetensors(fileOf({ x: { ...tensor, data_offsets: [0, 12] } }))).toThrow('x does not fit');
+  for (const entry of [
+    null,
+    { ...tensor, dtype: 'BF16' },
+    { ...tensor, dtype: 'constructor' },
+    { ...tensor, shape: 2 },
+    { ...tensor, shape: [-2] },
+    { ...tensor, data_offsets: [0] },
+    { ...tensor, data_offsets: ['0', '8'] },
+  ])
+    expect(() => decodeSafetensors(fileOf({ x: entry }))).toThrow('tensor x is not described as one of a known type');
+  expect(() => decodeSafetensors(fileOf({ __metadata__: { step: 3 } }))).toThrow('its metadata is not text');
+});
+
 test('frames survive encoding, also from a misaligned buffer', () => {
   const frames: MeshFrame[] = [
     { type: 'partial', generation: 3, op: 9, segment: 1, span: { lo: 2, hi: 4 }, data: Float32Array.of(1.5, -2) },

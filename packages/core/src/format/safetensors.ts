@@ -1,7 +1,10 @@
 // The safetensors format: an 8-byte little-endian header length, a JSON header, then raw little-endian tensors.
+import { z } from 'zod';
 import { StillhouseError } from '../error/errors.js';
 
-export type TensorType = 'F32' | 'F64' | 'U8' | 'I8' | 'U16' | 'I16' | 'U32' | 'I32';
+const tensorTypes = ['F32', 'F64', 'U8', 'I8', 'U16', 'I16', 'U32', 'I32'] as const;
+export type TensorType = (typeof tensorTypes)[number];
+
 export interface NamedTensor {
   readonly name: string;
   readonly dtype: TensorType;
@@ -23,6 +26,11 @@ const arrayOf = {
   U32: Uint32Array,
   I32: Int32Array,
 } as const;
+
+const size = z.int().min(0);
+const headerSchema = z
+  .object({ __metadata__: z.record(z.string(), z.string()).optional() })
+  .catchall(z.object({ dtype: z.enum(tensorTypes), shape: z.array(size), data_offsets: z.tuple([size, size]) }));
 
 /** The given number of zeros. */
 export const zerosOf = (dtype: TensorType, count: number): Numbers => new arrayOf[dtype](count);
@@ -66,6 +74,14 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** @param key of the header that does not fit its schema, if it is an object at all */
+function headerFault(key: PropertyKey | undefined): string {
+  if (key === undefined) return 'its header is not an object';
+  return key === '__metadata__'
+    ? 'its metadata is not text'
+    : `tensor ${String(key)} is not described as one of a known type`;
+}
+
 /** @throws StillhouseError DATA_FORMAT if the bytes are not whole safetensors; `what` names them */
 export const decodeSafetensors = (bytes: Uint8Array, what = 'the file'): NamedTensor[] =>
   readSafetensors(bytes, what).tensors;
@@ -78,29 +94,31 @@ export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFil
   if (bytes.byteLength < 8) return bad('shorter than its header');
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (!(length <= bytes.byteLength - 8)) return bad('its header is cut off');
-  let header: Record<string, { dtype: TensorType; shape: number[]; data_offsets: [number, number] } | undefined>;
+  let json: unknown;
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as typeof header;
+    json = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   } catch {
     return bad('its header is not JSON');
   }
+  const { data: header, error } = headerSchema.safeParse(json);
+  if (error) return bad(headerFault(error.issues[0]?.path[0]));
+  const { __metadata__: metadata = {}, ...entries } = header;
   const body = bytes.subarray(8 + length);
-  const tensors = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__')
-    .map(([name, entry]) => {
-      if (
-        !entry ||
-        !Object.hasOwn(arrayOf, entry.dtype) ||
-        !Array.isArray(entry.shape) ||
-        !Array.isArray(entry.data_offsets)
-      )
-        return bad(`tensor ${name} has an unknown type`);
-      const [from, to] = entry.data_offsets;
-      const expected = entry.shape.reduce((product, size) => product * size, arrayOf[entry.dtype].BYTES_PER_ELEMENT);
-      if (!(from >= 0 && to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);
-      return { name, dtype: entry.dtype, shape: entry.shape, data: body.subarray(from, to) };
-    });
-  return { tensors, metadata: (header['__metadata__'] ?? {}) as unknown as Record<string, string> };
+  const tensors = Object.entries(entries).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => {
+      const expected = shape.reduce((product, each) => product * each, arrayOf[dtype].BYTES_PER_ELEMENT);
+      if (!(to <= body.byteLength && to - from === expected)) bad(`tensor ${name} does not fit`);
+      return { name, dtype, shape, data: body.subarray(from, to) };
+    },
+  );
+  return { tensors, metadata };
 }
 
 /** The bytes of an array, without copying. */

@@ -1,7 +1,7 @@
 // run.json: what a run did, as a published schema.
 import { z } from 'zod';
 import type { Calibration } from '../metric/calibration.js';
-import { phaseNames, withTodaysNames, type PhaseName } from './phase-name.js';
+import { phaseNames, storedPhaseName, withTodaysNames, type PhaseName } from './phase-name.js';
 import { StillhouseError } from '../error/errors.js';
 import type { Metrics } from '../metric/metrics.js';
 import { metricNames } from '../metric/names.js';
@@ -36,6 +36,15 @@ export interface PhaseRecord {
 }
 
 const metrics = z.looseObject({ loss: z.number().nullable(), rows: z.int() });
+const epoch = z.object({
+  epoch: z.int(),
+  rows: z.int().describe('Rows used in this epoch.'),
+  rowsDigest: z.string().describe('Order-independent digest of their ids.'),
+  trainLoss: z.number().nullable(),
+  learningRate: z.number(),
+  validation: metrics.optional(),
+  seconds: z.number(),
+});
 const phase = z.object({
   phase: z.enum(phaseNames),
   workers: z.int().describe('Workers that held ranks.'),
@@ -53,17 +62,7 @@ const phase = z.object({
       'Digest of the rows of an epoch that uses each row once; of the first epoch if rows are drawn in ' +
         'proportions, since other epochs then use other rows.',
     ),
-  epochs: z.array(
-    z.object({
-      epoch: z.int(),
-      rows: z.int().describe('Rows used in this epoch.'),
-      rowsDigest: z.string().describe('Order-independent digest of their ids.'),
-      trainLoss: z.number().nullable(),
-      learningRate: z.number(),
-      validation: metrics.optional(),
-      seconds: z.number(),
-    }),
-  ),
+  epochs: z.array(epoch),
   test: metrics.describe('Metrics on the test set.'),
   parameters: z.int().describe('Trainable parameters.'),
   bytes: z.int().describe('Size of all weights in bytes, trained or not.'),
@@ -86,6 +85,20 @@ const phase = z.object({
     .string()
     .describe('SHA-256 of the trainable weights as little-endian fp32 in model.trainableWeights order.'),
 });
+
+/**
+ * A record that an earlier version may have stored, checked by the schema that run.json has for it. Numbers that are
+ * not finite are null in JSON, and are checked as if they were 0.
+ */
+const stored = <Stored>(schema: z.ZodType) =>
+  z.custom<Stored>(
+    (value) => schema.safeParse(JSON.parse(JSON.stringify(value ?? null), (_key, each: unknown) => each ?? 0)).success,
+  );
+export const storedEpoch = stored<EpochRecord>(epoch);
+export const storedPhase = stored<PhaseRecord>(phase.extend({ phase: storedPhaseName })).transform((record) => ({
+  ...record,
+  phase: storedPhaseName.parse(record.phase),
+}));
 
 const tuned = z
   .object({

@@ -41,4 +41,5 @@ const modelSchema = z.looseObject({
  * @throws ZodError or SyntaxError if Stillhouse did not write it
  */
 export const parseModelMetadata = (json: string): ModelMetadata =>
+  // The schema leaves open which losses there are: another version may have more.
   modelSchema.parse(JSON.parse(json)).userDefinedMetadata.stillhouse as ModelMetadata;

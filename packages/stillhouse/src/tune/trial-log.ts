@@ -61,6 +61,7 @@ const entrySchema = z.object({
 
 function parsed(line: string): TrialEntry | undefined {
   try {
+    // Metrics have more names than a schema can know; those that are not finite are null, as in run.json.
     return entrySchema.parse(JSON.parse(line)) as TrialEntry;
   } catch {
     return undefined;

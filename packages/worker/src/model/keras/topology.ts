@@ -1,18 +1,26 @@
 // Translates Keras's description of a model for TFJS: TFJS reads Keras 2's form, but Keras 3 writes another one.
+import { z } from 'zod';
+
 type Json = Record<string, unknown>;
+const json = z.record(z.string(), z.unknown());
+
+/** What is read here of a layer, or of a model, which is one; TFJS reads the rest. */
+const layerSchema = z.looseObject({ class_name: z.string(), config: json });
+type Layer = z.output<typeof layerSchema>;
+
+/** A tensor that a layer was called with, in Keras 3. */
+const tensorSchema = z.object({
+  class_name: z.literal('__keras_tensor__'),
+  config: z.object({ keras_history: z.tuple([z.string(), z.int(), z.int()]) }),
+});
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A tensor that a layer was called with, in Keras 3: [layer, node, output]. */
-const historyOf = (value: unknown): unknown[] | undefined =>
-  isObject(value) && value['class_name'] === '__keras_tensor__'
-    ? ((value['config'] as Json)['keras_history'] as unknown[])
-    : undefined;
-
+/** Of every tensor in the arguments of a call: [layer, node, output]. */
 function historiesIn(value: unknown): unknown[][] {
-  const history = historyOf(value);
-  if (history) return [history];
+  const tensor = tensorSchema.safeParse(value).data;
+  if (tensor) return [tensor.config.keras_history];
   return Array.isArray(value)
     ? value.flatMap(historiesIn)
     : isObject(value)
@@ -56,7 +64,7 @@ function settingOf([key, value]: [string, unknown], layer: string, className: st
   if (key.endsWith('_initializer')) return [[key, { class_name: 'Zeros', config: {} }]];
   if (key.endsWith('_regularizer') || key.endsWith('_constraint')) return [];
   if (key === 'layers' || key === 'layer' || key === 'backward_layer' || key === 'cell')
-    return [[key, Array.isArray(value) ? value.map(layerOf) : layerOf(value)]];
+    return [[key, Array.isArray(value) ? value.map(translated) : translated(value)]];
   if (key === 'input_layers' || key === 'output_layers') return [[key, endsOf(value)]];
   if (key === 'dtype') return [[key, 'float32']];
   if (key === 'batch_shape') return [['batch_input_shape', value]];
@@ -68,18 +76,21 @@ function settingOf([key, value]: [string, unknown], layer: string, className: st
   return [[key, value]];
 }
 
-function layerOf(value: unknown): unknown {
-  if (!isObject(value) || !isObject(value['config'])) return value;
-  const className = String(value['class_name']);
-  const name = (value['config']['name'] as string | undefined) ?? className;
-  const config = Object.fromEntries(
-    Object.entries(value['config']).flatMap((entry) => settingOf(entry, name, className)),
-  );
-  const calls = value['inbound_nodes'];
+/** A layer for TFJS; what is none stays as it is. */
+function translated(value: unknown): unknown {
+  const layer = layerSchema.safeParse(value).data;
+  return layer ? layerOf(layer) : value;
+}
+
+function layerOf(layer: Layer): Json {
+  const { class_name: className } = layer;
+  const name = typeof layer.config['name'] === 'string' ? layer.config['name'] : className;
+  const config = Object.fromEntries(Object.entries(layer.config).flatMap((entry) => settingOf(entry, name, className)));
+  const calls = layer['inbound_nodes'];
   return {
     class_name: className,
     config,
-    ...('name' in value ? { name: value['name'] } : {}),
+    ...('name' in layer ? { name: layer['name'] } : {}),
     ...(Array.isArray(calls) ? { inbound_nodes: calls.map((call) => callOf(call, name)) } : {}),
   };
 }
@@ -90,6 +101,7 @@ function layerOf(value: unknown): unknown {
  * @throws Error that names the layer, if TFJS has nothing that computes the same
  */
 export function topologyOf(config: unknown): Json {
-  if (!isObject(config)) throw new Error('its configuration is not an object');
-  return layerOf(config) as Json;
+  const { success, data: model } = layerSchema.safeParse(config);
+  if (!success) throw new Error('its configuration is not that of a model');
+  return layerOf(model);
 }
