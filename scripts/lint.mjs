@@ -1,5 +1,5 @@
 // Everything that is checked without running it, two checks at a time: style and architecture, types of the tests,
-// format, rooms and circles, and that what npm would publish is well-formed. Prints what is wrong.
+// format, rooms and circles, what packages export, and that what npm would publish is sound. Prints what is wrong.
 import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -15,6 +15,7 @@ const checks = {
   prettier: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
   'rooms and circles': ['dependency-cruiser/bin/dependency-cruise.mjs', ...sources],
   'what nobody uses': ['knip/bin/knip.js'],
+  doors: ['../scripts/doors.mjs', '--check'],
   packages: ['../scripts/check-packages.mjs'],
 };
 

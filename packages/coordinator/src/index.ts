@@ -1,9 +1,9 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
 export { assembleJob, openRecipe } from './assemble-job.js';
 export { modelMetadata, type StoredMetadata } from './metadata.js';
-export { endRecord, hashJson, incidentOf, isSameJob, recordNotice, startRecord } from './record.js';
+export { endRecord, hashJson, incidentOf, isSameJob, recordNotice, startRecord, type RunStart } from './record.js';
 export { RepairedBlocks } from './repaired-blocks.js';
-export { startCoordinator, type RunningCoordinator } from './run-coordinator.js';
-export { RunFolder, type CoordinatorSecrets } from './run-folder.js';
+export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
+export { RunFolder, type CheckpointKey, type CoordinatorSecrets } from './run-folder.js';
 export type { CheckpointSink, RunStore } from './run-store.js';
-export { findTeacher } from './teacher-files.js';
+export { findTeacher, type FoundTeacher } from './teacher-files.js';

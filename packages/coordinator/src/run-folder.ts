@@ -35,7 +35,7 @@ import {
 import { sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
-type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
+export type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
 
 /** Numbers that are not finite become null. */
 const writeJson = (path: string, value: unknown, mode?: number): void =>

@@ -157,7 +157,7 @@ export type { RowIds, Segment } from './order/row.js';
 export { dealDraws } from './order/sampling.js';
 export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
-export { gaussian, hashName, hashWords, randomStream, symmetricBeta, type RandomStream } from './random/random.js';
+export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
 export { openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
@@ -238,7 +238,15 @@ export {
   type ToWorker,
   type Member,
 } from './wire/messages.js';
-export { lengthOf, partAt, readTraining, stateFrames, trainingParts, type NamedBuffer } from './wire/training-file.js';
+export {
+  lengthOf,
+  partAt,
+  readTraining,
+  stateFrames,
+  trainingParts,
+  type NamedBuffer,
+  type StateAssembly,
+} from './wire/training-file.js';
 export {
   afterEpoch,
   afterStep,

@@ -2,7 +2,7 @@
 export { BlockCache, BlockFolder, type BlockSource } from './block/block-folder.js';
 export { BlockReader } from './block/block-reader.js';
 export { cutTensors, type Batch } from './block/blocks.js';
-export { TrainingReader } from './block/training-reader.js';
+export { TrainingReader, type StepPlace } from './block/training-reader.js';
 export { downloadDataset, knownDatasets, type KnownDataset } from './fetch/download.js';
 export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './file/places.js';
 export { sha256 } from './file/sha256.js';

@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { cacheFolder } from '@stillhouse/core';
 
-type Env = NodeJS.ProcessEnv;
-
 /** The kinds that train, and onnx, which only runs teachers. */
 export const engineKinds = ['tensorflow', 'webgpu', 'onnx'] as const;
 export type EngineKind = (typeof engineKinds)[number];
@@ -39,8 +37,9 @@ const manifestFile = 'engine.json';
 /** Name of the folder of an install in progress: NAME.PID.partial. */
 const partialPattern = /\.(\d+)\.partial$/;
 
-export const downloadsFolder = (env: Env): string => join(cacheFolder(env, homedir()), 'downloads');
-export const enginesFolder = (env: Env, kind: EngineKind): string => join(cacheFolder(env, homedir()), kind);
+export const downloadsFolder = (env: NodeJS.ProcessEnv): string => join(cacheFolder(env, homedir()), 'downloads');
+export const enginesFolder = (env: NodeJS.ProcessEnv, kind: EngineKind): string =>
+  join(cacheFolder(env, homedir()), kind);
 
 /** Undefined where there is none that is whole and of this revision: the engine is then installed again. */
 function readManifest(folder: string): EngineManifest | undefined {
@@ -52,7 +51,7 @@ function readManifest(folder: string): EngineManifest | undefined {
 }
 
 /** The completely installed engines of a kind: newest version first, with CUDA before without. */
-export function installedEngines(env: Env, kind: EngineKind): InstalledEngine[] {
+export function installedEngines(env: NodeJS.ProcessEnv, kind: EngineKind): InstalledEngine[] {
   const root = enginesFolder(env, kind);
   if (!existsSync(root)) return [];
   return readdirSync(root)
@@ -95,7 +94,7 @@ export type ManifestDetails = Pick<EngineManifest, 'version' | 'source' | 'bytes
  * @param build fills the given folder and verifies it
  */
 export async function placeEngine(
-  at: { env: Env; kind: EngineKind; name: string },
+  at: { env: NodeJS.ProcessEnv; kind: EngineKind; name: string },
   build: (folder: string) => Promise<ManifestDetails>,
 ): Promise<InstalledEngine> {
   const root = enginesFolder(at.env, at.kind);

@@ -1,5 +1,6 @@
 // @stillhouse/native: installs and finds engines in the user's cache. It loads no TFJS; engines.ts does.
 export { visibleGpus, type Gpu } from './gpus.js';
-export { engineKinds, installedEngines, type EngineKind } from './home.js';
-export { installOnnx, installTensorflow, installWebgpu } from './install.js';
+export { engineKinds, installedEngines, type EngineKind, type EngineManifest, type InstalledEngine } from './home.js';
+export { installOnnx, installTensorflow, installWebgpu, type InstallOptions, type InstallResult } from './install.js';
 export { tryEngine } from './try-engine.js';
+export type { Progress } from './tools.js';

@@ -62,7 +62,7 @@ export { phasePlan, type PhasePlan } from './run/phase-plan.js';
 export { incidentOf } from '@stillhouse/coordinator';
 export type { CoordinatorNotice, Job, PhaseName } from '@stillhouse/core';
 export { sweep, type SweepOptions } from './sweep/sweep.js';
-export type { SweepAxis } from './sweep/cells.js';
+export type { Cell as SweepCell, SweepAxis } from './sweep/cells.js';
 export { sweepTable, type SweepOutcome, type SweepResult, type SweepRow } from './sweep/results.js';
 export { generations, type Generation, type GenerationsOptions } from './generations.js';
 

@@ -6,7 +6,7 @@ import { defineSource, type Rows, type SourceContext, type SourceKind } from './
 type ModuleConfig = SourceConfigOf<'module'>;
 
 /** What a recipe gives a module. */
-export type SourceOptions = NonNullable<ModuleConfig['options']>;
+export type SourceOptions = NonNullable<SourceConfigOf<'module'>['options']>;
 
 /** What a function that yields rows gets. */
 export interface RowsContext extends Pick<SourceContext, 'folder' | 'find'> {
