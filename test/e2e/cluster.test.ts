@@ -68,7 +68,7 @@ test('a worker of another engine is refused unless the user allows a mix', async
   };
   const strict = await start([]);
   expect(strict.codes).toEqual([0, 3, 0, 0]);
-  expect(strict.stderr).toMatch(/FINGERPRINT_MISMATCH: the worker's engine is cpu .*, that of w1 wasm/);
+  expect(strict.stderr).toMatch(/FINGERPRINT_MISMATCH: the worker's engine is cpu .*, but that of w1 is wasm/);
   expect((await start(['--allow-mixed'])).codes).toEqual([0, 0, 0]);
 });
 

@@ -282,7 +282,7 @@ describe('recipes', () => {
 });
 
 describe('examples', () => {
-  test('noise: the run says that the labels carry no signal', async () => {
+  test('noise: the run says that its teacher is no better than the mean', async () => {
     const { stdout } = await scratch.run([
       'run',
       join(root, 'examples/noise/recipe.yaml'),
@@ -291,9 +291,7 @@ describe('examples', () => {
       '--set',
       'teacher.epochs=3',
     ]);
-    expect(stdout).toMatch(
-      /teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. The labels carry no signal/,
-    );
+    expect(stdout).toMatch(/teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. Either/);
   });
 
   test('friedman: the teacher learns the function, and its student beats the baseline', async () => {

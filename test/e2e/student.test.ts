@@ -71,7 +71,12 @@ function expectEqual(seen: readonly string[][], expected: readonly string[][]): 
 }
 
 function runScript(node: string, folder: string, args: readonly string[] = []): string[][] {
-  const { status, stdout, stderr } = spawnSync(node, ['predict.mjs', ...args], { cwd: folder, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(node, ['predict.mjs', ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    // Where colours are forced, numbers are printed in them.
+    env: { ...process.env, FORCE_COLOR: '0' },
+  });
   if (status !== 0) throw new Error(stderr);
   return stdout
     .trim()

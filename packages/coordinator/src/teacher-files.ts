@@ -15,7 +15,7 @@ export interface FoundTeacher {
 /** What is read here of a TFJS model.json; the rest is TFJS's. */
 const modelJson = z.looseObject({
   format: z.string().optional(),
-  modelTopology: z.looseObject({ node: z.unknown() }),
+  modelTopology: z.looseObject({ node: z.unknown().optional() }),
   weightsManifest: z.array(z.looseObject({ paths: z.array(z.string()) })),
   userDefinedMetadata: z
     .looseObject({ stillhouse: z.custom<Partial<ModelMetadata>>((value) => typeof value === 'object').optional() })
