@@ -1,9 +1,9 @@
-// The loss, the term and the augmentation of docs/extending.md, as printed there: they train to equal hashes on any
-// number of workers.
+// The loss, the term, the augmentation and the metric of docs/extending.md, as printed there: they train to equal hashes
+// on any number of workers.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Recipe, RunRecord } from '@stillhouse/core';
+import type { Metrics, Recipe, RunRecord } from '@stillhouse/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root, Scratch } from './cli.js';
 
@@ -15,8 +15,8 @@ const printed = (name: string): string => new RegExp(`\`\`\`js\n(// ${name}\n[^]
 const recipe = (name: string): string => new RegExp(`\`\`\`yaml\n(name: ${name}\n[^]*?)\`\`\``).exec(text)![1];
 
 beforeAll(() => {
-  for (const name of ['pinball.mjs', 'cosine.mjs', 'jitter.mjs']) scratch.write(name, printed(name));
-  for (const name of ['quantile', 'jitter']) scratch.write(`${name}.yaml`, recipe(name));
+  for (const name of ['pinball.mjs', 'cosine.mjs', 'jitter.mjs', 'within.mjs']) scratch.write(name, printed(name));
+  for (const name of ['quantile', 'jitter', 'tolerance']) scratch.write(`${name}.yaml`, recipe(name));
 });
 
 const train = (args: readonly string[], name = 'quantile') =>
@@ -90,6 +90,28 @@ test('an augmentation trains to equal hashes on one worker and on three, and its
   ]);
   expect(code).toBe(2);
   expect(stderr).toMatch(/RECIPE_INVALID.*teacher\.augment\.edges is for images, but rows have the shape \[10\]/);
+}, 300_000);
+
+test('a metric is the same on one worker and on three, wherever metrics are shown, and changes nothing else', async () => {
+  const [one, three] = [await train(['--workers', '1'], 'tolerance'), await train(['--workers', '3'], 'tolerance')];
+  const plain = await train(['--set', 'metrics=[r2]'], 'tolerance');
+  expect(hashesOf(three)).toEqual(hashesOf(one));
+  expect(hashesOf(plain)).toEqual(hashesOf(one));
+  const metricsIn = ({ record }: typeof one): Metrics[] => [
+    record.teacher!.epochs[1].validation as Metrics,
+    ...(['teacher', 'student', 'baseline'] as const).map((phase) => record[phase]!.test as Metrics),
+  ];
+  expect(metricsIn(three)).toEqual(metricsIn(one));
+  expect(metricsIn(one).map(({ within, ...others }) => others)).toEqual(metricsIn(plain));
+  for (const { within, rows } of metricsIn(one)) expect((within! * rows) % 1).toBeCloseTo(0, 9);
+  expect(metricsIn(one)[1].within).toBeGreaterThan(0);
+
+  rmSync(scratch.path('within.mjs'));
+  const { code, stdout } = await scratch.run(['evaluate', one.folder, '--backend', 'cpu']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/test r2 +test within\n/);
+  expect(stdout).toContain(metricsIn(one)[1].within!.toFixed(4));
+  scratch.write('within.mjs', printed('within.mjs'));
 }, 300_000);
 
 test.each([

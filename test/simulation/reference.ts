@@ -77,10 +77,10 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     bests.push(bests.at(-1)!);
     if (!earlyStopping || !validationSet) continue;
     const rows = job.dataset.sets[validationSet]!.rowCount;
-    const total = emptySums(lossOf('mse'), 1);
+    const total = emptySums({ loss: lossOf('mse') }, 1);
     for (let rank = 0; rank < schedule.ranks; rank++)
       toyEvaluation(weights, ...rankShare(rows, schedule.ranks, rank)).forEach((value, i) => (total[i] += value));
-    history.push(finishMetrics(lossOf(job.recipe.loss), total));
+    history.push(finishMetrics({ loss: lossOf(job.recipe.loss) }, total));
     const decision = decideEarlyStopping(earlyStopping, history);
     if (decision.improved) best = weights.slice();
     if (decision.improved && earlyStopping.restoreBest) bests[bests.length - 1] = hashWeights(weights);

@@ -70,7 +70,7 @@ export function toyCorrection(weights: Float32Array): void {
 
 /** Sums of a rank's rows; the loss falls and rises with the weights. */
 export function toyEvaluation(weights: Float32Array, first: number, end: number): MetricSums {
-  const sums = emptySums(lossOf('mse'), 1);
+  const sums = emptySums({ loss: lossOf('mse') }, 1);
   for (let row = first; row < end; row++) {
     const error = Math.abs(weights[row % weights.length] - numberOf(row, 5));
     sums.set([

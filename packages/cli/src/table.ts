@@ -1,5 +1,5 @@
 // Tables as aligned lines, for a terminal.
-import { formatMetric, type MetricName, type Metrics } from 'stillhouse';
+import { formatMetric, type Metrics } from 'stillhouse';
 
 /**
  * Rows of cells as aligned lines: the first column on the left, and the others on the right unless `sides` says
@@ -21,7 +21,7 @@ export function alignColumns(
 }
 
 /** A test metric; a model may know no class of the test rows. */
-export const formatTest = (test: Metrics, name: MetricName): string =>
+export const formatTest = (test: Metrics, name: string): string =>
   test.rows === 0 ? '–' : formatMetric(name, test[name]);
 
 /** A number with thousands separators. */

@@ -140,16 +140,19 @@ export { inUnits, softmax, type Prediction, type TargetScale } from './loss/pred
 export { fitTemperature, type Calibration, type LabelledOutputs } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
 export {
-  addRows,
-  emptySums,
   finishMetrics,
+  measuredNames,
+  measuresOf,
+  metricNameOf,
   metricsOf,
   smallerIsBetter,
   totalMetrics,
+  type MetricConfig,
   type Metrics,
-  type MetricSums,
 } from './metric/metrics.js';
-export type { MetricName } from './metric/names.js';
+export { builtInMetric, type BuiltInMetric, type MetricName } from './metric/built-in.js';
+export { defineMetric, type Metric, type MetricDefinition } from './metric/define-metric.js';
+export { addRows, emptySums, type Measures, type MetricSums } from './metric/sums.js';
 export { estimate, type Estimate } from './metric/statistics.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
 export { epochOrder, type EpochOrder, type Windows } from './order/order.js';

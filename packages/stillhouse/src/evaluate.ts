@@ -3,7 +3,7 @@ import {
   datasetOf,
   finishMetrics,
   limits,
-  lossOf,
+  measuresOf,
   StillhouseError,
   type Metrics,
   type PhaseName,
@@ -39,14 +39,14 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
     job,
     dataset: { blocks },
   } = await openData(run, options.recipeFolder);
-  const loss = lossOf(run.recipe.loss);
+  const measures = measuresOf(run.recipe);
   const results: Partial<Record<PhaseName, Metrics>> = {};
   for (const name of names) {
     const { model } = await openModel(run, name);
     const dataset = datasetOf(job.dataset, name);
     const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
-    const rows = { dataset, loss, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
-    results[name] = finishMetrics(loss, await evaluateRows(predictOf(model), rows), dataset.targets);
+    const rows = { dataset, measures, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
+    results[name] = finishMetrics(measures, await evaluateRows(predictOf(model), rows), dataset.targets);
     model.dispose();
   }
   return results;

@@ -4,6 +4,7 @@
 export {
   defineAugmentation,
   defineLoss,
+  defineMetric,
   defineRecipe,
   defineTerm,
   parseRecipe,
@@ -19,6 +20,8 @@ export {
   type LossDefinition,
   type LossFacts,
   type LossRow,
+  type Metric,
+  type MetricDefinition,
   type NestedArray,
   type Operand,
   type Placement,

@@ -1,20 +1,20 @@
 // Numbers and tables in the form of the files that the library writes.
-import { lossOf, metricsOf, type MetricName, type Recipe } from '@stillhouse/core';
+import { builtInMetric, lossOf, metricNameOf, metricsOf, type Recipe } from '@stillhouse/core';
 
 /** A number in readable form, with thousands separators. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');
 
 /** A metric in readable form: a percentage for accuracy, a count for errors, otherwise four decimals. */
-export function formatMetric(name: MetricName, value: number | null | undefined): string {
+export function formatMetric(name: string, value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
-  if (name === 'errors') return grouped(value);
-  if (name === 'accuracy') return `${(100 * value).toFixed(2)} %`;
-  return value.toFixed(4);
+  const format = builtInMetric(name)?.format ?? 'number';
+  if (format === 'count') return grouped(value);
+  return format === 'percentage' ? `${(100 * value).toFixed(2)} %` : value.toFixed(4);
 }
 
 /** The metrics that a recipe names, or the first three of its loss. */
-export const shownMetrics = (recipe: Pick<Recipe, 'loss' | 'metrics'>): readonly MetricName[] =>
-  recipe.metrics ?? metricsOf(lossOf(recipe.loss)).slice(0, 3);
+export const shownMetrics = ({ loss, metrics }: Pick<Recipe, 'loss' | 'metrics'>): readonly string[] =>
+  metrics?.map(metricNameOf) ?? metricsOf(lossOf(loss)).slice(0, 3);
 
 /** Rows of cells, the first of them the header, as a table in Markdown. */
 export function markdownTable(rows: readonly (readonly string[])[]): string {

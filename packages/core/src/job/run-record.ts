@@ -4,7 +4,7 @@ import type { Calibration } from '../metric/calibration.js';
 import { phaseNames, storedPhaseName, withTodaysNames, type PhaseName } from './phase-name.js';
 import { StillhouseError } from '../error/errors.js';
 import type { Metrics } from '../metric/metrics.js';
-import { metricNames } from '../metric/names.js';
+import { metricNames } from '../metric/built-in.js';
 
 export interface EpochRecord {
   readonly epoch: number;

@@ -1,7 +1,8 @@
 // Each formula against an independent computation in plain numbers.
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { addRows, emptySums, finishMetrics } from '../metric/metrics.js';
+import { finishMetrics } from '../metric/metrics.js';
+import { addRows, emptySums } from '../metric/sums.js';
 import { lossOf, type LossName } from './losses.js';
 
 beforeAll(async () => {
@@ -132,14 +133,18 @@ test('gaussian in the engine equals the metric’s loss, and the negative log-li
       [2, -2],
     ],
   ];
-  const sums = emptySums(lossOf('gaussian'), 4);
-  addRows(sums, lossOf('gaussian'), {
-    rows: 2,
-    outputs: Float32Array.from(outputs.flat()),
-    outputCount: 4,
-    labels: Float32Array.from(labels.flat()),
-  });
-  const { loss, rmse } = finishMetrics(lossOf('gaussian'), sums);
+  const sums = emptySums({ loss: lossOf('gaussian') }, 4);
+  addRows(
+    sums,
+    { loss: lossOf('gaussian') },
+    {
+      rows: 2,
+      outputs: Float32Array.from(outputs.flat()),
+      outputCount: 4,
+      labels: Float32Array.from(labels.flat()),
+    },
+  );
+  const { loss, rmse } = finishMetrics({ loss: lossOf('gaussian') }, sums);
   expect(tf.mean(hardLoss('gaussian', outputs, labels)).dataSync()[0]).toBeCloseTo(loss, 5);
   const density = (y: number, mean: number, variance: number): number =>
     Math.exp(-((y - mean) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance);
@@ -164,15 +169,19 @@ test.each(['mse', 'mae', 'huber', 'softmaxCrossEntropy', 'binaryCrossEntropy'] a
             [1, 0, 1],
             [0, 0, 1],
           ];
-    const sums = emptySums(lossOf(loss), 3);
-    addRows(sums, lossOf(loss), {
-      rows: 2,
-      outputs: Float32Array.from(student.flat()),
-      outputCount: 3,
-      labels: Float32Array.from(labels.flat()),
-    });
+    const sums = emptySums({ loss: lossOf(loss) }, 3);
+    addRows(
+      sums,
+      { loss: lossOf(loss) },
+      {
+        rows: 2,
+        outputs: Float32Array.from(student.flat()),
+        outputCount: 3,
+        labels: Float32Array.from(labels.flat()),
+      },
+    );
     expect(tf.mean(hardLoss(loss, student, labels)).dataSync()[0]).toBeCloseTo(
-      finishMetrics(lossOf(loss), sums).loss,
+      finishMetrics({ loss: lossOf(loss) }, sums).loss,
       5,
     );
   },

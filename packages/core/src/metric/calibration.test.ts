@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { fitTemperature } from './calibration.js';
 import { lossOf } from '../loss/losses.js';
-import { addRows, emptySums, finishMetrics } from './metrics.js';
+import { finishMetrics } from './metrics.js';
+import { addRows, emptySums } from './sums.js';
 import { gaussian, randomStream } from '../random/random.js';
 
 /** Rows whose labels are drawn from the probabilities of their logits; what is given are the logits times a factor. */
@@ -52,14 +53,18 @@ test('independent classes', () => {
 });
 
 test('the expected calibration error, by hand', () => {
-  const sums = emptySums(lossOf('softmaxCrossEntropy'), 2);
+  const sums = emptySums({ loss: lossOf('softmaxCrossEntropy') }, 2);
   // Probabilities 0.9 (right, wrong) and 0.6 (right): |0.5 − 0.9|·2/3 + |1 − 0.6|·1/3.
   const logit = (p: number): number => Math.log(p / (1 - p));
-  addRows(sums, lossOf('softmaxCrossEntropy'), {
-    rows: 3,
-    outputCount: 2,
-    outputs: Float32Array.from([logit(0.9), 0, logit(0.9), 0, 0, logit(0.6)]),
-    labels: Float32Array.from([0, 1, 1]),
-  });
-  expect(finishMetrics(lossOf('softmaxCrossEntropy'), sums).ece).toBeCloseTo((0.4 * 2 + 0.4) / 3, 6);
+  addRows(
+    sums,
+    { loss: lossOf('softmaxCrossEntropy') },
+    {
+      rows: 3,
+      outputCount: 2,
+      outputs: Float32Array.from([logit(0.9), 0, logit(0.9), 0, 0, logit(0.6)]),
+      labels: Float32Array.from([0, 1, 1]),
+    },
+  );
+  expect(finishMetrics({ loss: lossOf('softmaxCrossEntropy') }, sums).ece).toBeCloseTo((0.4 * 2 + 0.4) / 3, 6);
 });

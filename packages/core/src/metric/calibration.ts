@@ -1,7 +1,8 @@
 // Temperature scaling: one number by which a model's logits are divided so that its probabilities match its accuracy
 // (Guo et al. 2017, section 4.2).
 import type { Loss } from '../loss/define-loss.js';
-import { addRows, emptySums, finishMetrics } from './metrics.js';
+import { finishMetrics } from './metrics.js';
+import { addRows, emptySums } from './sums.js';
 
 export interface LabelledOutputs {
   /** Logits [rows, outputCount]. */
@@ -31,9 +32,9 @@ const golden = (Math.sqrt(5) - 1) / 2;
  */
 export function fitTemperature(loss: Loss, { outputs, ...batch }: LabelledOutputs): Calibration {
   const at = (temperature: number): { loss: number; ece: number; rows: number } => {
-    const sums = emptySums(loss, batch.outputCount);
-    addRows(sums, loss, { ...batch, outputs: outputs.map((value) => value / temperature) });
-    const metrics = finishMetrics(loss, sums);
+    const sums = emptySums({ loss }, batch.outputCount);
+    addRows(sums, { loss }, { ...batch, outputs: outputs.map((value) => value / temperature) });
+    const metrics = finishMetrics({ loss }, sums);
     return { loss: metrics.loss, ece: metrics.ece!, rows: metrics.rows };
   };
   const lossAt = (log: number): number => at(Math.exp(log)).loss;

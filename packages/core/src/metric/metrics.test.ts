@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
-import { addRows, emptySums, finishMetrics } from './metrics.js';
+import { describe, expect, test } from 'vitest';
+import { openModules } from '../recipe/open-modules.js';
+import { parseRecipe, refuseRecipe } from '../recipe/parse.js';
+import { defineMetric } from './define-metric.js';
+import { finishMetrics, smallerIsBetter, totalMetrics } from './metrics.js';
+import { addRows, emptySums } from './sums.js';
 import { lossOf, type LossName } from '../loss/losses.js';
 
 function metricsOfRows(
@@ -8,15 +12,19 @@ function metricsOfRows(
   rows: { outputs: number[]; labels: number[] }[],
 ): ReturnType<typeof finishMetrics> {
   const loss = lossOf(name);
-  const sums = emptySums(loss, outputCount);
+  const sums = emptySums({ loss }, outputCount);
   for (const { outputs, labels } of rows)
-    addRows(sums, loss, {
-      rows: 1,
-      outputs: Float32Array.from(outputs),
-      outputCount,
-      labels: Float32Array.from(labels),
-    });
-  return finishMetrics(loss, sums);
+    addRows(
+      sums,
+      { loss },
+      {
+        rows: 1,
+        outputs: Float32Array.from(outputs),
+        outputCount,
+        labels: Float32Array.from(labels),
+      },
+    );
+  return finishMetrics({ loss }, sums);
 }
 
 test('regression metrics, by hand', () => {
@@ -45,15 +53,19 @@ test('regression metrics of several outputs are means over them, in the targetsâ
     { outputs: [1, 0], labels: [0, 1] },
     { outputs: [2, 2], labels: [4, 2] },
   ];
-  const sums = emptySums(lossOf('mse'), 2);
+  const sums = emptySums({ loss: lossOf('mse') }, 2);
   for (const { outputs, labels } of rows)
-    addRows(sums, lossOf('mse'), {
-      rows: 1,
-      outputs: Float32Array.from(outputs),
-      outputCount: 2,
-      labels: Float32Array.from(labels),
-    });
-  const metrics = finishMetrics(lossOf('mse'), sums, [
+    addRows(
+      sums,
+      { loss: lossOf('mse') },
+      {
+        rows: 1,
+        outputs: Float32Array.from(outputs),
+        outputCount: 2,
+        labels: Float32Array.from(labels),
+      },
+    );
+  const metrics = finishMetrics({ loss: lossOf('mse') }, sums, [
     { mean: 5, deviation: 10 },
     { mean: 0, deviation: 1 },
   ]);
@@ -92,20 +104,79 @@ test('sums of parts add up to the sums of the whole', () => {
   const rows = Array.from({ length: 10 }, (_, i) => ({ outputs: [i / 7, i], labels: [i / 5, 1] }));
   const whole = metricsOfRows('mse', 2, rows);
   const sums = [rows.slice(0, 3), rows.slice(3)].map((part) => {
-    const total = emptySums(lossOf('mse'), 2);
+    const total = emptySums({ loss: lossOf('mse') }, 2);
     for (const { outputs, labels } of part)
-      addRows(total, lossOf('mse'), {
-        rows: 1,
-        outputs: Float32Array.from(outputs),
-        outputCount: 2,
-        labels: Float32Array.from(labels),
-      });
+      addRows(
+        total,
+        { loss: lossOf('mse') },
+        {
+          rows: 1,
+          outputs: Float32Array.from(outputs),
+          outputCount: 2,
+          labels: Float32Array.from(labels),
+        },
+      );
     return total;
   });
   expect(
     finishMetrics(
-      lossOf('mse'),
+      { loss: lossOf('mse') },
       sums[0]!.map((value, i) => value + sums[1]![i]!),
     ).r2,
   ).toBeCloseTo(whole.r2!, 12);
+});
+
+describe('metrics of modules', () => {
+  const furthest = defineMetric({
+    name: 'furthest',
+    smallerIsBetter: true,
+    row: ({ outputs, labels }) => Math.abs(outputs[0]! - labels[0]!),
+    finish: (sum, rows) => Math.sqrt(sum / rows),
+  });
+  const counted = defineMetric({ name: 'counted', smallerIsBetter: false, row: () => 2 });
+  const loss = lossOf('mse');
+
+  test('are summed after the others, which stay as they are', () => {
+    const batch = {
+      rows: 2,
+      outputs: Float32Array.of(1, 2),
+      outputCount: 1,
+      labels: Float32Array.of(0, 5),
+    };
+    const [plain, all] = [{ loss }, { loss, metrics: [furthest, counted] }];
+    const [sums, more] = [emptySums(plain, 1), emptySums(all, 1)];
+    addRows(sums, plain, batch);
+    addRows(more, all, batch);
+    expect([...more]).toEqual([...sums, 4, 4]);
+    expect(finishMetrics(all, more)).toEqual({ ...finishMetrics(plain, sums), furthest: Math.sqrt(2), counted: 2 });
+    expect(Object.keys(finishMetrics(plain, sums))).toEqual(['loss', 'rows', 'rmse', 'mae', 'r2']);
+    expect(totalMetrics(all, [more, more], [])).toMatchObject({ rows: 4, furthest: Math.sqrt(2), counted: 2 });
+  });
+
+  test('say themselves which values are better', () => {
+    expect(smallerIsBetter('furthest', [furthest, counted])).toBe(true);
+    expect(smallerIsBetter('counted', [furthest, counted])).toBe(false);
+    expect(smallerIsBetter('r2')).toBe(false);
+  });
+
+  test.each([
+    [{ name: 'two words' }, 'a metric needs a name of one word'],
+    [{ name: 'x' }, 'smallerIsBetter is neither true nor false'],
+    [{ name: 'x', smallerIsBetter: true }, 'row is not a function'],
+    [{ name: 'x', smallerIsBetter: true, row: () => 1, finish: 1 }, 'finish is not a function'],
+  ])('are refused where they are not whole: %o', (definition, why) => {
+    expect(() => defineMetric(definition as never)).toThrow(why);
+  });
+
+  test.each(['r2', 'rows', 'twice'])('may not take the name %s, which another one has', async (name) => {
+    const source = `export default () => ({ name: '${name}', smallerIsBetter: true, row: () => 1 })`;
+    const recipe = parseRecipe({
+      data: { large: { generator: 'friedman1', rows: 9 }, split: { test: 0.5 } },
+      loss: 'mse',
+      metrics: ['mae', ...['a.mjs', 'b.mjs'].map((module) => ({ module, source }))],
+      teacher: { model: { layers: [{ dense: 1 }] } },
+    });
+    await openModules(recipe);
+    expect(() => refuseRecipe(recipe)).toThrow(`defines ${name}, which another metric is called already`);
+  });
 });

@@ -1,6 +1,7 @@
 // Checks beyond the schema: parts of a recipe that conflict with each other.
 import { knownLossOf, lossOf } from '../loss/losses.js';
-import { metricsOf } from '../metric/metrics.js';
+import { builtInMetric } from '../metric/built-in.js';
+import { metricModules, metricsOf } from '../metric/metrics.js';
 import { knownTermOf, optionsOf } from '../term/terms.js';
 import { isTrained, type Recipe } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
@@ -121,14 +122,22 @@ function checkModels(recipe: Recipe, fail: Fail): void {
   }
 }
 
-/** Checks of classes and metrics against the loss. */
-function checkLoss({ data, loss: config, metrics }: Recipe, fail: Fail): void {
+/** Checks of classes against the loss. */
+function checkLoss({ data, loss: config }: Recipe, fail: Fail): void {
   const classed = Object.entries(data).find(([, source]) => source && 'classes' in source && source.classes);
   const loss = lossOf(config);
-  const known = metricsOf(loss);
   if (classed && loss.labels === 'numbers') fail(`data.${classed[0]}.classes is given, but ${loss.name} has none`);
-  const wrong = metrics?.find((name) => !known.includes(name));
+}
+
+/** Checks of metrics against the loss and each other. */
+function checkMetrics({ loss: config, metrics = [] }: Recipe, fail: Fail): void {
+  const loss = lossOf(config);
+  const known: readonly string[] = metricsOf(loss);
+  const wrong = metrics.filter((each) => typeof each === 'string').find((name) => !known.includes(name));
   if (wrong) fail(`metrics names ${wrong}, which ${loss.name} does not have; it has ${known.join(', ')}`);
+  const own = metrics.flatMap((each) => (typeof each === 'string' ? [] : (metricModules.find(each)?.name ?? [])));
+  const taken = own.find((name, i) => builtInMetric(name) || name === 'rows' || own.indexOf(name) !== i);
+  if (taken) fail(`metrics has a module that defines ${taken}, which another metric is called already`);
 }
 
 /**
@@ -137,5 +146,5 @@ function checkLoss({ data, loss: config, metrics }: Recipe, fail: Fail): void {
  */
 export function checkRecipe(recipe: Recipe, fail: Fail): void {
   if (!knownLossOf(recipe.loss)) return;
-  for (const check of [checkData, checkDistill, checkModels, checkLoss]) check(recipe, fail);
+  for (const check of [checkData, checkDistill, checkModels, checkLoss, checkMetrics]) check(recipe, fail);
 }

@@ -2,6 +2,7 @@
 import { augmentationModules, type AugmentConfig } from '../augment/augmentations.js';
 import type { ModuleConfig, ModuleKind } from '../extension/module-kind.js';
 import { lossModules } from '../loss/losses.js';
+import { metricModules } from '../metric/metrics.js';
 import { termModules } from '../term/terms.js';
 import { withValueAt, type Path } from './path.js';
 import { isTrained, type Recipe } from './schema.js';
@@ -13,8 +14,10 @@ interface RecipeModule {
   readonly config: ModuleConfig;
 }
 
-function* modulesOf({ loss, distill, teacher, student }: Recipe): Generator<RecipeModule> {
+function* modulesOf({ loss, metrics, distill, teacher, student }: Recipe): Generator<RecipeModule> {
   if (typeof loss !== 'string') yield { path: ['loss'], kind: lossModules, config: loss };
+  for (const [i, metric] of metrics?.entries() ?? [])
+    if (typeof metric !== 'string') yield { path: ['metrics', i], kind: metricModules, config: metric };
   for (const [i, term] of distill?.terms.entries() ?? [])
     if ('module' in term) yield { path: ['distill', 'terms', i], kind: termModules, config: term };
   const augments: [Path, AugmentConfig | undefined][] = [

@@ -4,7 +4,7 @@ import { augmentSchema } from '../augment/augmentations.js';
 import { limits } from '../error/limits.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { lossNames } from '../loss/losses.js';
-import { metricNames } from '../metric/names.js';
+import { metricNames } from '../metric/built-in.js';
 import { termOf, termSchema } from '../term/terms.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { source } from './source/sources.js';
@@ -462,7 +462,17 @@ export const recipeSchema = z.strictObject({
         .describe('A loss that a JavaScript module defines; docs/extending.md has an example.'),
     ])
     .describe('What models minimise.'),
-  metrics: z.array(z.enum(metricNames)).optional().describe('Metrics to show; run.json has all metrics of the loss.'),
+  metrics: z
+    .array(
+      z.union([
+        z.enum(metricNames),
+        z
+          .strictObject(moduleFields)
+          .describe('A metric that a JavaScript module defines; docs/extending.md has an example.'),
+      ]),
+    )
+    .optional()
+    .describe('Metrics to show; run.json has all metrics of the loss, and those of modules.'),
   teacher: z.union([trainedTeacher, pretrainedTeacher]),
   student: z.strictObject(training).optional(),
   distill: distillSchema.optional(),

@@ -29,10 +29,8 @@ const errorRecord = z.object({
 const real = z.custom<number>((value) => typeof value === 'number');
 const metrics = z
   .record(z.string(), real)
-  .refine(
-    (value): value is Metrics => typeof value['loss'] === 'number' && typeof value['rows'] === 'number',
-    'loss or rows are missing',
-  );
+  .refine(({ loss, rows }) => loss !== undefined && rows !== undefined, 'loss or rows are missing')
+  .transform((value) => value as Metrics);
 const ledger = z.object({ rows: index, sumA: index, sumB: index });
 const phaseName = z.enum(phaseNames);
 const member = z.object({ workerId: z.string(), meshAddress: z.string(), ranks: z.object({ lo: index, hi: index }) });

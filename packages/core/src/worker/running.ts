@@ -3,8 +3,7 @@ import { type ErrorRecord } from '../error/errors.js';
 import { phaseLearningRate, type SetName } from '../job/job.js';
 import { addLedgers, countRows, emptyLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
-import { lossOf } from '../loss/losses.js';
-import { totalMetrics } from '../metric/metrics.js';
+import { measuresOf, totalMetrics } from '../metric/metrics.js';
 import { epochOrder } from '../order/order.js';
 import { batchRows, rankShare, stepsPerEpoch } from '../order/schedule.js';
 import type { Outgoing } from '../collective/collective.js';
@@ -252,7 +251,7 @@ function finishEpoch(
 ): Transition {
   run.collective.advance();
   const validation = run.phase.validationSet
-    ? totalMetrics(lossOf(run.phase.loss), values, state.job!.dataset.targets)
+    ? totalMetrics(measuresOf(state.job!.recipe), values, state.job!.dataset.targets)
     : undefined;
   const end = afterEpoch(state.training!, run.phase, { validation, weightsSha256: run.weightsSha256 });
   effects.push(send({ type: 'epoch', phase: run.phase.name, report: end.report }));
@@ -270,7 +269,7 @@ function finishTest(
 ): Transition {
   run.collective.advance();
   const training = afterTest(state.training!, {
-    metrics: totalMetrics(lossOf(run.phase.loss), values, state.job!.dataset.targets),
+    metrics: totalMetrics(measuresOf(state.job!.recipe), values, state.job!.dataset.targets),
     weightsSha256: run.weightsSha256,
   });
   return beginTask({ ...state, training }, run, effects);

@@ -2,7 +2,8 @@
 import type { Calibration } from '../metric/calibration.js';
 import { invariant, type ErrorRecord } from '../error/errors.js';
 import type { Job, Phase, SetName } from '../job/job.js';
-import type { Metrics, MetricSums } from '../metric/metrics.js';
+import type { Metrics } from '../metric/metrics.js';
+import type { MetricSums } from '../metric/sums.js';
 import type { EpochOrder } from '../order/order.js';
 import type { RowIds } from '../order/row.js';
 import type { Span } from '../collective/tree.js';

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import {
   datasetOf,
   floatsOf,
-  lossOf,
+  measuresOf,
   messageOf,
   quantizeModel,
   StillhouseError,
@@ -126,7 +126,7 @@ async function measure(variants: readonly Variant[], backends: readonly BackendN
       const model = await loadModel(files.json, files.weights);
       if (measured.length === i) {
         const { metrics, interval } = await judgeModel(predictOf(model), test);
-        const error = test.loss.labels === 'numbers' ? metrics.rmse! : 1 - metrics.accuracy!;
+        const error = test.measures.loss.labels === 'numbers' ? metrics.rmse! : 1 - metrics.accuracy!;
         measured.push({ metrics, interval, error, rowMs: {} });
       }
       measured[i].rowMs[backend] = await timeRows(predictOf(model), test, 1);
@@ -144,7 +144,7 @@ async function taskOf(folder: string, { model, recipeFolder }: CompressOptions):
     dataset: { blocks },
   } = await openData(run, recipeFolder);
   const dataset = datasetOf(job.dataset, name);
-  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, loss: lossOf(run.recipe.loss) } };
+  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, measures: measuresOf(run.recipe) } };
 }
 
 /** @throws StillhouseError USAGE if the errors of the runs cannot be compared */

@@ -1,14 +1,6 @@
 // Runs side by side: their results, and where their recipes differ.
-import {
-  formatPath,
-  leavesOf,
-  lossOf,
-  metricsOf,
-  teacherTestOf,
-  type Metrics,
-  type MetricName,
-  type RunRecord,
-} from '@stillhouse/core';
+import { formatPath, leavesOf, lossOf, metricsOf, teacherTestOf, type Metrics, type RunRecord } from '@stillhouse/core';
+import { shownMetrics } from '../tables.js';
 import { readRun, type TrainedRun } from '../runs/trained-run.js';
 
 export interface Difference {
@@ -33,7 +25,7 @@ export interface ComparedRun {
   readonly folder: string;
   readonly status: RunRecord['status'];
   /** The first of the recipe's metrics, which the test values are given in. */
-  readonly metric: MetricName;
+  readonly metric: string;
   /** Undefined if the run has no such model; the same for the others. */
   readonly teacher: number | undefined;
   readonly student: number | undefined;
@@ -50,7 +42,7 @@ export interface Comparison {
 }
 
 function comparedRun({ folder, record, recipe }: TrainedRun): ComparedRun {
-  const metric = recipe.metrics?.[0] ?? metricsOf(lossOf(recipe.loss))[0];
+  const metric = shownMetrics(recipe)[0] ?? metricsOf(lossOf(recipe.loss))[0];
   const value = (test: unknown): number | undefined => (test as Metrics | undefined)?.[metric];
   return {
     folder,

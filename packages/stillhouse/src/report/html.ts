@@ -2,11 +2,12 @@
 // differ.
 import {
   lossOf,
+  measuredNames,
+  measuresOf,
   metricsOf,
   softmax,
   spaceOf,
   type Metrics,
-  type MetricName,
   type Recipe,
   type RunRecord,
 } from '@stillhouse/core';
@@ -24,7 +25,7 @@ const phases = ['teacher', 'student', 'baseline'] as const;
 const titles = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
 
 function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | undefined): string[][] {
-  const metrics = metricsOf(lossOf(recipe.loss));
+  const metrics = measuredNames(measuresOf(recipe));
   const isClasses = lossOf(recipe.loss).labels !== 'numbers';
   const header = [
     '',
@@ -58,7 +59,7 @@ function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | unde
   return [header, ...rows];
 }
 
-function learningCurves(record: RunRecord, metric: MetricName): string {
+function learningCurves(record: RunRecord, metric: string): string {
   const lines = (
     valueOf: (epoch: NonNullable<RunRecord['teacher']>['epochs'][number]) => number | null | undefined,
   ): Line[] =>

@@ -4,13 +4,13 @@ import {
   datasetOf,
   emptySums,
   finishMetrics,
-  lossOf,
+  measuresOf,
   isTrained,
   learnsFromOutputs,
   limits,
   type DatasetManifest,
   type Job,
-  type Loss,
+  type Measures,
   type Metrics,
   type PhaseName,
 } from '@stillhouse/core';
@@ -105,7 +105,7 @@ export interface TestRows {
   readonly y: Float32Array;
   /** The data set as the model sees it. */
   readonly dataset: DatasetManifest;
-  readonly loss: Loss;
+  readonly measures: Measures;
 }
 
 /** Milliseconds for the first rows, in batches of the given size. */
@@ -117,18 +117,18 @@ export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: numb
 /** @returns the model's outputs for all test rows, and its metrics */
 export async function judgeModel(
   predict: Predict,
-  { x, y, dataset, loss }: TestRows,
+  { x, y, dataset, measures }: TestRows,
 ): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
   const rows = dataset.sets.test!.rowCount;
   const { inputShape, outputs: outputCount } = dataset;
   const outputs = await outputsOf(predict, { count: rows, inputs: x, inputShape, outputs: outputCount });
-  const sums = emptySums(loss, outputCount);
-  addRows(sums, loss, { rows, outputs, outputCount, labels: y });
-  const metrics = finishMetrics(loss, sums, dataset.targets);
+  const sums = emptySums(measures, outputCount);
+  addRows(sums, measures, { rows, outputs, outputCount, labels: y });
+  const metrics = finishMetrics(measures, sums, dataset.targets);
   return {
     metrics,
     interval:
-      loss.labels !== 'numbers'
+      measures.loss.labels !== 'numbers'
         ? wilson(metrics.errors!, metrics.rows)
         : rmseInterval(squaredErrors(outputs, y, dataset)),
     outputs,
@@ -140,12 +140,12 @@ export async function judgeModel(
 export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<JudgedRows> {
   const { openPretrained, predictOf } = await import('@stillhouse/worker');
   const { teacher, distill } = run.recipe;
-  const loss = lossOf(run.recipe.loss);
+  const measures = measuresOf(run.recipe);
   const models: JudgedModel[] = [];
   let shown: { x: Float32Array; y: Float32Array } | undefined;
   const judge = async (name: PhaseName, predict: Predict): Promise<void> => {
     const dataset = datasetOf(job.dataset, name);
-    const test = { ...(await readTest(dataset, blocks)), dataset, loss };
+    const test = { ...(await readTest(dataset, blocks)), dataset, measures };
     const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
     models.push({
       name,

@@ -1,5 +1,5 @@
 // A plot of a sweep: the metric over the first axis, with intervals; one panel per combination of the other axes.
-import type { Estimate, MetricName } from '@stillhouse/core';
+import type { Estimate } from '@stillhouse/core';
 import { Frame } from '../chart/frame.js';
 import { colours } from '../chart/line-chart.js';
 import { linearScale, listScale, type Scale } from '../chart/scale.js';
@@ -48,7 +48,7 @@ function drawPanel(
 }
 
 /** @returns an SVG file */
-export function drawSweep(axes: readonly SweepAxis[], rows: readonly SweepRow[], metric: MetricName): string {
+export function drawSweep(axes: readonly SweepAxis[], rows: readonly SweepRow[], metric: string): string {
   const axis = axes[0] ?? { path: '', values: [''] };
   const placed = axes.length ? rows : rows.map((row) => ({ ...row, values: [''] }));
   const ends = placed.flatMap((row) => names.flatMap((name) => (row[name] ? endsOf(row[name]) : [])));

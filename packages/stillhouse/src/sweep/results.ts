@@ -1,5 +1,5 @@
 // The results of a sweep: mean and 95 % interval over seeds per combination of values.
-import { estimate, smallerIsBetter, type Estimate, type MetricName } from '@stillhouse/core';
+import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core';
 import { formatMetric } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 
@@ -25,7 +25,7 @@ export interface SweepRow {
 
 export interface SweepResult {
   /** Test metric that was compared. */
-  readonly metric: MetricName;
+  readonly metric: string;
   readonly axes: readonly SweepAxis[];
   /** Mean and 95 % interval over seeds, per combination of values. */
   readonly rows: readonly SweepRow[];
@@ -34,8 +34,14 @@ export interface SweepResult {
   readonly folder: string;
 }
 
-export function rowsOf(axes: readonly SweepAxis[], outcomes: readonly SweepOutcome[], metric: MetricName): SweepRow[] {
-  const sign = smallerIsBetter(metric) ? -1 : 1;
+/** @param own metrics of the recipe's modules */
+export function rowsOf(
+  axes: readonly SweepAxis[],
+  outcomes: readonly SweepOutcome[],
+  metric: string,
+  own: readonly Metric[] = [],
+): SweepRow[] {
+  const sign = smallerIsBetter(metric, own) ? -1 : 1;
   return cellsOf(axes, [0]).flatMap(({ values }): SweepRow[] => {
     const own = outcomes.filter((outcome) => JSON.stringify(outcome.values) === JSON.stringify(values));
     if (own.length === 0) return [];
@@ -62,11 +68,11 @@ export function rowsOf(axes: readonly SweepAxis[], outcomes: readonly SweepOutco
 }
 
 /** In the units in which a metric is shown. */
-function interval(metric: MetricName, { n, mean, halfWidth }: Estimate): string {
-  const shownMean = metric === 'errors' ? mean.toFixed(1) : formatMetric(metric, mean);
-  if (n === 1 || !Number.isFinite(halfWidth)) return shownMean;
-  const half = metric === 'accuracy' ? (100 * halfWidth).toFixed(2) : halfWidth.toFixed(metric === 'errors' ? 1 : 4);
-  return `${shownMean} ± ${half}`;
+function interval(metric: string, { n, mean, halfWidth }: Estimate): string {
+  const format = builtInMetric(metric)?.format ?? 'number';
+  const [factor, digits] = { number: [1, 4], percentage: [100, 2], count: [1, 1] }[format];
+  const half = n === 1 || !Number.isFinite(halfWidth) ? '' : ` ± ${(factor * halfWidth).toFixed(digits)}`;
+  return `${format === 'count' ? mean.toFixed(digits) : formatMetric(metric, mean)}${half}`;
 }
 
 /** Whether the interval of the gain is above or below 0. */

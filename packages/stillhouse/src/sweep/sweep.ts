@@ -4,11 +4,10 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
   isTrained,
-  lossOf,
-  metricsOf,
+  measuredNames,
+  measuresOf,
   StillhouseError,
   teacherTestOf,
-  type MetricName,
   type Metrics,
   type Recipe,
   type RunRecord,
@@ -16,7 +15,7 @@ import {
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
 import { RunCache } from '../runs/run-cache.js';
-import { markdownTable } from '../tables.js';
+import { markdownTable, shownMetrics } from '../tables.js';
 import { cellsOf, folderOf, settingsOf, taughtBy, teacherRecipe, type Cell, type SweepAxis } from './cells.js';
 import { drawSweep } from './plot.js';
 import { outcomesCsv, rowsOf, sweepTable, type SweepOutcome, type SweepResult } from './results.js';
@@ -43,22 +42,21 @@ export interface SweepOptions extends RecipeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'baseline', metric: MetricName): number =>
+const testOf = (record: RunRecord, phase: 'teacher' | 'student' | 'baseline', metric: string): number =>
   (record[phase]!.test as Metrics)[metric]!;
 
-function metricOf({ loss, metrics }: Recipe, wanted: string | undefined): MetricName {
-  const definition = lossOf(loss);
-  const known = metricsOf(definition);
-  const metric = wanted ?? metrics?.[0] ?? known[0];
-  const found = known.find((name) => name === metric);
-  if (!found)
-    throw new StillhouseError('USAGE', `${definition.name} has no metric ${metric}; it has ${known.join(', ')}`);
-  return found;
+function metricOf(recipe: Recipe, wanted: string | undefined): string {
+  const measures = measuresOf(recipe);
+  const known = measuredNames(measures);
+  const metric = wanted ?? shownMetrics(recipe)[0] ?? known[0];
+  if (!known.includes(metric))
+    throw new StillhouseError('USAGE', `${measures.loss.name} has no metric ${metric}; it has ${known.join(', ')}`);
+  return metric;
 }
 
 interface CellContext {
   readonly base: LoadedRecipe;
-  readonly metric: MetricName;
+  readonly metric: string;
   readonly runs: RunCache;
   readonly out: string;
   /** Workers that train a teacher. */
@@ -168,7 +166,13 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
     options.onOutcome?.(outcome, { done: done.size, of: cells.length });
   });
   const outcomes = cells.map((_, i) => done.get(i)!);
-  const result = { metric, axes, rows: rowsOf(axes, outcomes, metric), outcomes, folder: out };
+  const result = {
+    metric,
+    axes,
+    rows: rowsOf(axes, outcomes, metric, measuresOf(base.recipe).metrics),
+    outcomes,
+    folder: out,
+  };
   writeSweep(result, base.recipe);
   return result;
 }

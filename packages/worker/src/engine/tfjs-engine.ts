@@ -5,7 +5,7 @@ import {
   invariant,
   learnsFromOutputs,
   openModules,
-  lossOf,
+  measuresOf,
   phaseOf,
   StillhouseError,
   sumSubtree,
@@ -137,7 +137,7 @@ class TfjsEngine implements Engine {
         rank,
         await evaluateRows(predictOf(flat.model), {
           dataset,
-          loss: lossOf(phase.loss),
+          measures: measuresOf(this.job.recipe),
           reader,
           set: task.set,
           first,

@@ -4,7 +4,7 @@ import {
   emptySums,
   limits,
   type DatasetManifest,
-  type Loss,
+  type Measures,
   type MetricSums,
   type SetName,
 } from '@stillhouse/core';
@@ -14,7 +14,7 @@ import { type Predict } from './predict.js';
 export interface EvaluatedRows {
   /** The data set as the model sees it. */
   readonly dataset: DatasetManifest;
-  readonly loss: Loss;
+  readonly measures: Measures;
   readonly reader: BlockReader;
   readonly set: SetName | undefined;
   readonly first: number;
@@ -26,10 +26,10 @@ export interface EvaluatedRows {
 /** Metric sums of rows [first, end) of a set; none without a set. */
 export async function evaluateRows(
   predict: Predict,
-  { dataset, loss, reader, set, first: begin, end, yieldToEvents }: EvaluatedRows,
+  { dataset, measures, reader, set, first: begin, end, yieldToEvents }: EvaluatedRows,
 ): Promise<MetricSums> {
   const { inputShape, outputs } = dataset;
-  const sums = emptySums(loss, outputs);
+  const sums = emptySums(measures, outputs);
   if (!set) return sums;
   for (let first = begin; first < end; first += limits.evaluationBatchRows) {
     const count = Math.min(limits.evaluationBatchRows, end - first);
@@ -39,7 +39,7 @@ export async function evaluateRows(
     );
     const predicted = await predict(batch.x, [count, ...inputShape]);
     await yieldToEvents?.();
-    addRows(sums, loss, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
+    addRows(sums, measures, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
   }
   return sums;
 }

@@ -10,7 +10,7 @@ import {
   epochOrder,
   initialTraining,
   lossesOf,
-  lossOf,
+  measuresOf,
   nextTask,
   phaseLearningRate,
   phaseOf,
@@ -78,7 +78,7 @@ async function metricsOn({ engine, job, phase }: Stage, set: SetName): Promise<M
     set,
     shares: new Map(ranksOf(phase).map((rank) => [rank, rankShare(rowCount, phase.schedule.ranks, rank)])),
   });
-  return totalMetrics(lossOf(phase.loss), values.values(), job.dataset.targets);
+  return totalMetrics(measuresOf(job.recipe), values.values(), job.dataset.targets);
 }
 
 async function endEpoch(stage: Stage, training: TrainingState): Promise<TrainingState> {

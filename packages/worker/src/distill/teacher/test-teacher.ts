@@ -1,5 +1,5 @@
 // Tests a pretrained teacher.
-import { datasetOf, finishMetrics, limits, lossOf, type Job, type Metrics } from '@stillhouse/core';
+import { datasetOf, finishMetrics, limits, measuresOf, type Job, type Metrics } from '@stillhouse/core';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { evaluateRows } from '../../model/evaluate.js';
@@ -12,16 +12,16 @@ export async function testTeacher(
   { dataset: all, recipe }: Job,
   { fetchBlock, yieldToEvents }: { fetchBlock: FetchBlock; yieldToEvents: () => Promise<void> },
 ): Promise<Metrics | undefined> {
-  const loss = lossOf(recipe.loss);
+  const measures = measuresOf(recipe);
   const dataset = datasetOf(all, 'teacher');
   const { test } = dataset.sets;
   if (!test) return undefined;
   const reader = new BlockReader(dataset, fetchBlock, limits.keptBlockBytes);
   return finishMetrics(
-    loss,
+    measures,
     await evaluateRows(predictBy(teacher), {
       dataset,
-      loss,
+      measures,
       reader,
       set: 'test',
       first: 0,

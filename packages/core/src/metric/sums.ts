@@ -1,0 +1,125 @@
+// What metrics are computed from: sums that add up over rows and ranks. Doubles; no engine involved.
+import { targetCount, type LabelKind, type Loss, type LossFacts, type LossRow } from '../loss/define-loss.js';
+import { logSumExp } from '../loss/softmax-cross-entropy.js';
+import type { Metric } from './define-metric.js';
+
+/**
+ * Sums over rows: [rows, loss, correct, then per bin of confidence: count, confidence, hits, then per target: squared
+ * error, absolute error, y, y², then one per metric of a module].
+ */
+export type MetricSums = Float64Array;
+
+/** What is measured of a model's outputs: a loss, and metrics of modules. */
+export interface Measures {
+  readonly loss: Loss;
+  readonly metrics?: readonly Metric[] | undefined;
+}
+
+type MeasureFacts = Pick<Measures, 'metrics'> & { readonly loss: LossFacts };
+
+/** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
+const confidenceBins = 15;
+const sumsPerBin = 3;
+const binsAt = 3;
+const fixedSums = binsAt + sumsPerBin * confidenceBins;
+const sumsPerOutput = 4;
+
+export const emptySums = ({ loss, metrics = [] }: MeasureFacts, outputs: number): MetricSums =>
+  new Float64Array(fixedSums + sumsPerOutput * targetCount(loss, outputs) + metrics.length);
+
+/** Rows, and the sums that every loss has. */
+export const commonSums = (sums: MetricSums): { rows: number; loss: number; correct: number } => ({
+  rows: sums[0]!,
+  loss: sums[1]!,
+  correct: sums[2]!,
+});
+
+/** Rows by their confidence: how many, the sum of their confidences, and how many are right. */
+export const binSums = (sums: MetricSums): { count: number; confidence: number; hits: number }[] =>
+  Array.from({ length: confidenceBins }, (_, bin) => {
+    const at = binsAt + sumsPerBin * bin;
+    return { count: sums[at]!, confidence: sums[at + 1]!, hits: sums[at + 2]! };
+  });
+
+/** Sums of each target: of squared and absolute errors, of labels, and of their squares. */
+export const targetSums = (
+  sums: MetricSums,
+  { metrics = [] }: Pick<Measures, 'metrics'>,
+): { squares: number; sizes: number; y: number; ySquares: number }[] =>
+  Array.from({ length: (sums.length - fixedSums - metrics.length) / sumsPerOutput }, (_, k) => {
+    const at = fixedSums + sumsPerOutput * k;
+    return { squares: sums[at]!, sizes: sums[at + 1]!, y: sums[at + 2]!, ySquares: sums[at + 3]! };
+  });
+
+/** Sums of the metrics of modules. */
+export const moduleSums = (sums: MetricSums, { metrics = [] }: Pick<Measures, 'metrics'>): MetricSums =>
+  sums.subarray(sums.length - metrics.length);
+
+/** Counts a prediction into the bin of its confidence. */
+function addConfidence(sums: MetricSums, confidence: number, isRight: boolean): void {
+  const at = binsAt + sumsPerBin * Math.min(confidenceBins - 1, Math.floor(confidence * confidenceBins));
+  sums[at]! += 1;
+  sums[at + 1]! += confidence;
+  sums[at + 2]! += isRight ? 1 : 0;
+}
+
+function addErrors(sums: MetricSums, { outputs, labels }: LossRow): void {
+  for (let k = 0; k < labels.length; k++) {
+    const y = labels[k]!;
+    const error = outputs[k]! - y;
+    const at = fixedSums + sumsPerOutput * k;
+    sums[at]! += error * error;
+    sums[at + 1]! += Math.abs(error);
+    sums[at + 2]! += y;
+    sums[at + 3]! += y * y;
+  }
+}
+
+/** What a row adds in addition to its loss, by the kind of its labels. */
+const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => void>> = {
+  class(sums, { outputs, labels }) {
+    let best = 0;
+    for (let k = 1; k < outputs.length; k++) if (outputs[k]! > outputs[best]!) best = k;
+    const isRight = best === labels[0];
+    sums[2]! += isRight ? 1 : 0;
+    addConfidence(sums, Math.exp(outputs[best]! - logSumExp(outputs)), isRight);
+  },
+  binary(sums, row) {
+    let correct = 1;
+    for (let k = 0; k < row.labels.length; k++) {
+      const isRight = row.outputs[k]! > 0 === row.labels[k]! > 0.5;
+      if (!isRight) correct = 0;
+      addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(row.outputs[k]!))), isRight);
+    }
+    addErrors(sums, row);
+    sums[2]! += correct;
+  },
+  numbers: addErrors,
+};
+
+/**
+ * Adds rows to `sums`, except those of classes that the model does not know.
+ * @param outputs model outputs [rows, outputCount]
+ * @param labels class indices [rows], or targets [rows, targets]
+ */
+export function addRows(
+  sums: MetricSums,
+  measures: Measures,
+  batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array },
+): void {
+  const { loss, metrics = [] } = measures;
+  const own = moduleSums(sums, measures);
+  const { rows, outputs, outputCount, labels } = batch;
+  const labelCount = loss.labels === 'class' ? 1 : targetCount(loss, outputCount);
+  for (let i = 0; i < rows; i++) {
+    const row = {
+      outputs: outputs.subarray(i * outputCount, (i + 1) * outputCount),
+      labels: labels.subarray(i * labelCount, (i + 1) * labelCount),
+    };
+    if (loss.labels === 'class' && row.labels[0]! >= outputCount) continue;
+    sums[0]! += 1;
+    sums[1]! += loss.row(row);
+    addRow[loss.labels](sums, row);
+    metrics.forEach((metric, k) => (own[k]! += metric.row(row)));
+  }
+}
