@@ -149,8 +149,8 @@ async function taskOf(folder: string, { model, recipeFolder }: CompressOptions):
 
 /** @throws StillhouseError USAGE if the errors of the runs cannot be compared */
 function checkComparable(tasks: readonly CompressTask[]): void {
-  const tested = tasks.map(({ test: { dataset, loss } }) =>
-    JSON.stringify([loss.labels === 'numbers', dataset.sets.test!.blocks]),
+  const tested = tasks.map(({ test: { dataset, measures } }) =>
+    JSON.stringify([measures.loss.labels === 'numbers', dataset.sets.test!.blocks]),
   );
   if (new Set(tested).size > 1)
     throw new StillhouseError(
