@@ -52,7 +52,7 @@ test('a run whose modules were edited after it had begun goes on with the text t
   const { record } = await train(slow);
   const folder = scratch.out();
   const run = scratch.start(['run', scratch.path('quantile.yaml'), '--out', folder, '--backend', 'cpu', ...slow]);
-  for (let waited = 0; !existsSync(join(folder, 'teacher/model.json')) && waited < 2000; waited++) await delay(20);
+  while (!existsSync(join(folder, 'teacher/model.json')) && run.child.exitCode === null) await delay(20);
   run.child.kill('SIGKILL');
   await run.result;
   expect(existsSync(join(folder, 'teacher/model.json'))).toBe(true);
