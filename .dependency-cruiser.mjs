@@ -3,7 +3,7 @@
 const floors = {
   core: [
     ['error'],
-    ['random', 'extension'],
+    ['random', 'extension', 'optimizer'],
     ['loss', 'augment'],
     ['metric', 'term'],
     ['recipe', 'format', 'order'],

@@ -154,6 +154,9 @@ export { builtInMetric, type BuiltInMetric, type MetricName } from './metric/bui
 export { defineMetric, type Metric, type MetricDefinition } from './metric/define-metric.js';
 export { addRows, emptySums, type Measures, type MetricSums } from './metric/sums.js';
 export { estimate, type Estimate } from './metric/statistics.js';
+export { powerOf } from './optimizer/adam-step.js';
+export type { OptimizerKernels } from './optimizer/define-optimizer.js';
+export { optimizerOf, type OptimizerConfig } from './optimizer/optimizers.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
 export { epochOrder, type EpochOrder, type Windows } from './order/order.js';
 export type { RowIds, Segment } from './order/row.js';
@@ -177,7 +180,6 @@ export {
   type DistillConfig,
   type LayerConfig,
   type ModelConfig,
-  type OptimizerConfig,
   type PretrainedTeacherConfig,
   type Recipe,
   type RecipeInput,

@@ -5,6 +5,7 @@ import { limits } from '../error/limits.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { lossNames } from '../loss/losses.js';
 import { metricNames } from '../metric/built-in.js';
+import { optimizerSchema } from '../optimizer/optimizers.js';
 import { termOf, termSchema } from '../term/terms.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { source } from './source/sources.js';
@@ -77,33 +78,6 @@ const model = z.union([
     ),
 ]);
 
-const optimizerCommon = {
-  learningRate: positive,
-  weightDecay: z.number().min(0).default(0),
-  clipNorm: positive.optional().describe('Clips the gradient of the global batch to this Euclidean norm.'),
-};
-const adamFields = { beta1: fraction.default(0.9), beta2: fraction.default(0.999), epsilon: positive.default(1e-7) };
-const optimizer = z.discriminatedUnion('name', [
-  z.strictObject({
-    name: z.literal('sgd'),
-    momentum: fraction.default(0),
-    nesterov: z.boolean().default(false),
-    ...optimizerCommon,
-    learningRate: positive.default(0.01),
-  }),
-  z
-    .strictObject({ name: z.literal('adam'), ...optimizerCommon, ...adamFields, learningRate: positive.default(0.001) })
-    .describe('weightDecay is added to the gradient (L2).'),
-  z
-    .strictObject({
-      name: z.literal('adamw'),
-      ...optimizerCommon,
-      ...adamFields,
-      learningRate: positive.default(0.001),
-    })
-    .describe('weightDecay is decoupled from the gradient.'),
-]);
-
 const warmupSteps = z
   .int()
   .min(0)
@@ -134,7 +108,7 @@ const earlyStopping = z.strictObject({
 
 const training = {
   model,
-  optimizer: optimizer.prefault({ name: 'adam' }),
+  optimizer: optimizerSchema.prefault({ name: 'adam' }),
   schedule: schedule.prefault({ name: 'constant' }).describe('Learning-rate schedule.'),
   batch: count(1e9).default(32).describe('Global batch: rows of one step over all ranks.'),
   epochs: count(1e6).default(10),
@@ -486,7 +460,6 @@ export type ModelConfig = z.output<typeof model>;
 export type TrainedTeacherConfig = z.output<typeof trainedTeacher>;
 export type PretrainedTeacherConfig = z.output<typeof pretrainedTeacher>;
 export type LayerConfig = z.output<typeof layer>;
-export type OptimizerConfig = z.output<typeof optimizer>;
 export type LearningRateSchedule = z.output<typeof schedule>;
 export type EarlyStoppingConfig = z.output<typeof earlyStopping>;
 export type TableConfig = z.output<typeof table>;

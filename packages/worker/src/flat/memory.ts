@@ -1,41 +1,10 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
 // other threads read them without a copy, because each begins at a multiple of 64 bytes.
 import { readFileSync } from 'node:fs';
-import { StillhouseError } from '@stillhouse/core';
+import { StillhouseError, type OptimizerKernels } from '@stillhouse/core';
 import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
 
-/** Addresses and counts are in bytes and floats; docs at each kernel in assembly/kernels.ts. */
-export interface Kernels {
-  sgd(
-    count: number,
-    parameters: number,
-    next: number,
-    gradient: number,
-    velocity: number,
-    clip: number,
-    decay: number,
-    momentum: number,
-    nesterov: boolean,
-    rate: number,
-  ): number;
-  adam(
-    count: number,
-    parameters: number,
-    next: number,
-    gradient: number,
-    first: number,
-    second: number,
-    clip: number,
-    coupled: number,
-    beta1: number,
-    rest1: number,
-    beta2: number,
-    rest2: number,
-    rate: number,
-    scale: number,
-    epsilon: number,
-    decay: number,
-  ): number;
+export interface Kernels extends OptimizerKernels {
   sumOfSquares(count: number, gradient: number): number;
 }
 

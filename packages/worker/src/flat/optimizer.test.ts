@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { randomStream, recipeSchema, type OptimizerConfig } from '@stillhouse/core';
+import { powerOf, randomStream, recipeSchema, type OptimizerConfig } from '@stillhouse/core';
 import { allocateFlat } from './memory.js';
-import { createOptimizer, powerOf } from './optimizer.js';
+import { createOptimizer } from './optimizer.js';
 
 const optimizerSchema = recipeSchema.shape.student.unwrap().shape.optimizer;
 const configOf = (config: object): OptimizerConfig => optimizerSchema.parse(config);

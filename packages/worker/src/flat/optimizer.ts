@@ -1,7 +1,7 @@
 // Optimisers on flat buffers. Each step's factors are computed in double and rounded to fp32; the arithmetic on the
-// buffers is fp32, operation by operation, in the kernels: the same bits on every machine. SGD with momentum follows
-// Sutskever et al. 2013 in PyTorch's form, Adam Kingma and Ba 2015, AdamW Loshchilov and Hutter 2019.
-import type { OptimizerConfig } from '@stillhouse/core';
+// buffers is fp32, operation by operation, in the kernels: the same bits on every machine. core/optimizer has what each
+// one computes.
+import { optimizerOf, type OptimizerConfig } from '@stillhouse/core';
 import { allocateFlat, type Kernels } from './memory.js';
 
 export interface FlatOptimizer {
@@ -18,17 +18,6 @@ export interface FlatOptimizer {
    * @returns whether all parameters are finite after it; if not, `parameters` are unchanged
    */
   apply(at: { learningRate: number; step: number }): boolean;
-}
-
-/** base^exponent for a natural exponent by squaring: plain multiplications, so the same bits everywhere. */
-export function powerOf(base: number, exponent: number): number {
-  let result = 1;
-  let factor = base;
-  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) result *= factor;
-    factor *= factor;
-  }
-  return result;
 }
 
 /**
@@ -51,56 +40,16 @@ export function createOptimizer(
   lengths: { parameterCount: number; restCount: number },
 ): FlatOptimizer {
   const count = lengths.parameterCount;
-  const stateCount = config.name === 'sgd' ? Number(config.momentum > 0) : 2;
+  const optimizer = optimizerOf(config);
   const { buffers, kernels } = allocateFlat([
     count,
     count,
     count + lengths.restCount,
-    ...Array<number>(stateCount).fill(count),
+    ...Array<number>(optimizer.stateCount(config)).fill(count),
   ]);
   const [even, odd, flatGradient, ...state] = buffers;
-  const [first = 0, second = 0] = state.map((buffer) => buffer.byteOffset);
   const gradient = flatGradient.byteOffset;
   let [parameters, next] = [even, odd];
-  const kernel = ({ learningRate, step }: { learningRate: number; step: number }): number => {
-    const [from, to] = [parameters.byteOffset, next.byteOffset];
-    const clip = clipFactor(kernels, { count, at: gradient }, config.clipNorm);
-    if (config.name === 'sgd')
-      return kernels.sgd(
-        count,
-        from,
-        to,
-        gradient,
-        first,
-        clip,
-        config.weightDecay,
-        config.momentum,
-        config.nesterov,
-        learningRate,
-      );
-    const { beta1, beta2, epsilon, weightDecay } = config;
-    const rate = learningRate / (1 - powerOf(beta1, step + 1));
-    const scale = 1 / (1 - powerOf(beta2, step + 1));
-    const [coupled, decay] = config.name === 'adam' ? [weightDecay, 0] : [0, learningRate * weightDecay];
-    return kernels.adam(
-      count,
-      from,
-      to,
-      gradient,
-      first,
-      second,
-      clip,
-      coupled,
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      rate,
-      scale,
-      epsilon,
-      decay,
-    );
-  };
   return {
     get parameters() {
       return parameters;
@@ -108,7 +57,18 @@ export function createOptimizer(
     flatGradient,
     state,
     apply(at) {
-      if (kernel(at) !== 1) return false;
+      const isFinite = optimizer.step({
+        ...at,
+        config,
+        kernels,
+        count,
+        parameters: parameters.byteOffset,
+        next: next.byteOffset,
+        gradient,
+        state: state.map((buffer) => buffer.byteOffset),
+        clip: clipFactor(kernels, { count, at: gradient }, config.clipNorm),
+      });
+      if (isFinite !== 1) return false;
       [parameters, next] = [next, parameters];
       return true;
     },
