@@ -1,5 +1,5 @@
-// The loss, the term, the augmentation and the metric of docs/extending.md, as printed there: they train to equal hashes
-// on any number of workers.
+// The loss, the term, the augmentation and the metric of docs/extending.md, as printed there: they train to equal
+// hashes on any number of workers.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -104,13 +104,13 @@ test('a metric is the same on one worker and on three, wherever it is shown, and
   expect(metricsIn(three)).toEqual(metricsIn(one));
   expect(metricsIn(one).map(({ within, ...others }) => others)).toEqual(metricsIn(plain));
   for (const { within, rows } of metricsIn(one)) expect((within! * rows) % 1).toBeCloseTo(0, 9);
-  expect(metricsIn(one)[1].within).toBeGreaterThan(0);
+  expect(metricsIn(one)[1]['within']).toBeGreaterThan(0);
 
   rmSync(scratch.path('within.mjs'));
   const { code, stdout } = await scratch.run(['evaluate', one.folder, '--backend', 'cpu']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/test r2 +test within\n/);
-  expect(stdout).toContain(metricsIn(one)[1].within!.toFixed(4));
+  expect(stdout).toContain(metricsIn(one)[1]['within']!.toFixed(4));
   scratch.write('within.mjs', printed('within.mjs'));
 }, 300_000);
 

@@ -1,4 +1,4 @@
-// The optimisers by their names. To add one: its file, a line here, its kernel, a case in worker/flat/optimizer.test.ts.
+// The optimisers by their names. To add one: its file, a line here, its kernel, a case in flat/optimizer.test.ts.
 import { z } from 'zod';
 import { adam } from './adam.js';
 import { adamw } from './adamw.js';
