@@ -150,12 +150,12 @@ export {
   type MetricConfig,
   type Metrics,
 } from './metric/metrics.js';
-export { builtInMetric, type BuiltInMetric, type MetricName } from './metric/built-in.js';
+export { builtInMetric, type BuiltInMetric, type Measured, type MetricName } from './metric/built-in.js';
 export { defineMetric, type Metric, type MetricDefinition } from './metric/define-metric.js';
-export { addRows, emptySums, type Measures, type MetricSums } from './metric/sums.js';
+export { addRows, emptySums, type MeasureFacts, type Measures, type MetricSums } from './metric/sums.js';
 export { estimate, type Estimate } from './metric/statistics.js';
 export { powerOf } from './optimizer/adam-step.js';
-export type { OptimizerKernels } from './optimizer/define-optimizer.js';
+export type { Optimizer, OptimizerKernels, OptimizerStep } from './optimizer/define-optimizer.js';
 export { optimizerOf, type OptimizerConfig } from './optimizer/optimizers.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
 export { epochOrder, type EpochOrder, type Windows } from './order/order.js';

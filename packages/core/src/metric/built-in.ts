@@ -4,7 +4,7 @@ import type { TargetScale } from '../loss/prediction.js';
 import { binSums, commonSums, targetSums, type Measures, type MetricSums } from './sums.js';
 
 /** What a metric follows from. */
-interface Measured {
+export interface Measured {
   readonly sums: MetricSums;
   readonly measures: Pick<Measures, 'metrics'>;
   /** How each target was scaled, if it was. */

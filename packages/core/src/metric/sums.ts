@@ -15,7 +15,8 @@ export interface Measures {
   readonly metrics?: readonly Metric[] | undefined;
 }
 
-type MeasureFacts = Pick<Measures, 'metrics'> & { readonly loss: LossFacts };
+/** What the layout of sums follows from. */
+export type MeasureFacts = Pick<Measures, 'metrics'> & { readonly loss: LossFacts };
 
 /** Bins of the expected calibration error (Guo et al. 2017, equation 5). */
 const confidenceBins = 15;

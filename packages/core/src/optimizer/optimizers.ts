@@ -16,5 +16,4 @@ export const optimizerSchema = z.discriminatedUnion(
 );
 export type OptimizerConfig = z.output<typeof optimizerSchema>;
 
-export const optimizerOf = ({ name }: OptimizerConfig): Optimizer<OptimizerConfig> =>
-  optimizers[name] as Optimizer<never> as Optimizer<OptimizerConfig>;
+export const optimizerOf = ({ name }: OptimizerConfig): Optimizer<OptimizerConfig> => optimizers[name];
