@@ -1,7 +1,16 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
 export { assembleJob, openRecipe } from './assemble-job.js';
 export { modelMetadata, type StoredMetadata } from './metadata.js';
-export { endRecord, hashJson, incidentOf, isSameJob, recordNotice, startRecord, type RunStart } from './record.js';
+export {
+  endRecord,
+  hashJson,
+  incidentOf,
+  isSameJob,
+  recordNotice,
+  resumeRecord,
+  startRecord,
+  type RunStart,
+} from './record.js';
 export { RepairedBlocks } from './repaired-blocks.js';
 export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
 export { RunFolder, type CheckpointKey, type CoordinatorSecrets } from './run-folder.js';

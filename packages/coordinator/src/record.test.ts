@@ -1,7 +1,7 @@
 // run.json as it follows from what happened.
 import { expect, test } from 'vitest';
-import type { CoordinatorNotice, RunRecord } from '@stillhouse/core';
-import { endRecord, incidentOf, recordNotice } from './record.js';
+import { emptyHistory, type CoordinatorNotice, type PhaseRecord, type RunRecord } from '@stillhouse/core';
+import { endRecord, incidentOf, recordNotice, resumeRecord } from './record.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 /** What recordNotice reads of a record. */
@@ -65,4 +65,18 @@ test('a run that was resumed after a failure and ends well has no error', () => 
   const done = endRecord(failed, at, undefined);
   expect(done.status).toBe('done');
   expect('error' in done).toBe(false);
+});
+
+test('a run that goes on has the phases of its journal, also one that run.json was not written for', () => {
+  const teacher = { phase: 'teacher', steps: 7, epochs: [] } as unknown as PhaseRecord;
+  const failed = {
+    ...empty,
+    status: 'failed',
+    error: { code: 'WORKER_LOST', message: 'gone' },
+    endedAt: at,
+  } as RunRecord;
+  expect(resumeRecord(failed, { ...emptyHistory, done: [{ record: teacher, blob: 'b' }] })).toEqual({
+    ...empty,
+    teacher,
+  });
 });

@@ -5,6 +5,7 @@ import {
   type ErrorRecord,
   type Job,
   type PhaseRecord,
+  type RunHistory,
   type RunRecord,
 } from '@stillhouse/core';
 import { sha256 } from '@stillhouse/datasets';
@@ -46,6 +47,16 @@ export function isSameJob(record: RunRecord, job: Job): boolean {
   // Version 0.1.0 did not write down which modules gave the rows: there the blocks alone are compared.
   const before = { ...job.assets, sources: undefined };
   return [job.assets, before].some((assets) => record.assetsSha256 === hashJson(assets));
+}
+
+/**
+ * The record of a run that goes on. Phases that the journal knows are in it, even if the coordinator was killed between
+ * writing the journal and writing run.json.
+ */
+export function resumeRecord(before: RunRecord, { done }: RunHistory): RunRecord {
+  const { error: _error, endedAt: _endedAt, ...rest } = before;
+  const phases = Object.fromEntries(done.map(({ record }) => [record.phase, phaseOfRecord(record)]));
+  return { ...rest, ...phases, status: 'running' };
 }
 
 const incidentsKept = 1000;

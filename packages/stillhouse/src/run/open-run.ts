@@ -1,7 +1,14 @@
 // What a coordinator's process needs before it listens: the job, its data, the run folder, and the run's history.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { assembleJob, isSameJob, RunFolder, startRecord, type CoordinatorSecrets } from '@stillhouse/coordinator';
+import {
+  assembleJob,
+  isSameJob,
+  resumeRecord,
+  RunFolder,
+  startRecord,
+  type CoordinatorSecrets,
+} from '@stillhouse/coordinator';
 import {
   emptyHistory,
   parseRecipe,
@@ -85,11 +92,11 @@ async function openNew({ recipe, recipeFolder, out }: NewRun, { listen, token }:
 
 async function openAgain({ resume }: { resume: string }, { listen, token }: Admission): Promise<OpenedRun> {
   const folder = RunFolder.open(resume);
-  const { status, error, endedAt, ...before } = folder.readRecord();
+  const before = folder.readRecord();
   const secrets = folder.readSecrets();
-  if (status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
+  if (before.status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
   const { job, dataset } = await assemble(parseRecipe(before.recipe), secrets.runId, before.recipeFolder);
-  if (!isSameJob({ ...before, status }, job))
+  if (!isSameJob(before, job))
     throw new StillhouseError(
       'RUN_CHANGED',
       `the data or the model files of the run in ${folder.path} have changed since it began`,
@@ -101,7 +108,7 @@ async function openAgain({ resume }: { resume: string }, { listen, token }: Admi
     dataset,
     plan: await planOf(job, dataset),
     folder,
-    record: { ...before, status: 'running' },
+    record: resumeRecord(before, history),
     history: { ...history, term: term - 1 },
     secrets: { ...secrets, term, token: token ?? secrets.token, listen: listen ?? secrets.listen },
   };
