@@ -130,7 +130,7 @@ class TfjsEngine implements Engine {
 
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
-    const { dataset, evaluated: reader, flat, phase } = this.#phase;
+    const { dataset, evaluated: reader, flat } = this.#phase;
     flat.load();
     for (const [rank, [first, end]] of task.shares)
       values.set(
