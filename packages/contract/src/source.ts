@@ -63,6 +63,11 @@ export function sourceContract<Config>(
       for await (const chunk of chunksOf(source)) if (chunk.rowCount > 0) break;
       assert.deepEqual(await read(source), once);
     }),
+    check('two readings at the same time give the same rows as one', async (subject) => {
+      const source = await subject.open();
+      const once = await read(source);
+      assert.deepEqual(await Promise.all([read(source), read(source)]), [once, once]);
+    }),
     check('if it calls itself repeatable, its rows are the same whenever it is opened', async (subject) => {
       if (!(await subject.kind.isRepeatable(subject.config, subject.context(true)))) return;
       assert.deepEqual(await read(await subject.open()), await read(await subject.open()));

@@ -57,8 +57,8 @@ export interface SourceKind<Config> {
    */
   isRepeatable(config: Config, context: SourceContext): boolean | Promise<boolean>;
   /**
-   * Opens the source. Its rows are read several times, one reading at a time, and are the same, in the same order, each
-   * time.
+   * Opens the source. Its rows are read several times, perhaps at the same time, and are the same, in the same order,
+   * each time.
    * @throws StillhouseError DATA_…
    */
   open(config: Config, context: OpenContext): Source | Promise<Source>;

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf, StillhouseError } from '@stillhouse/core';
 import { filesInSyntaxTree } from './query-files.js';
-import { badTable, quoted, Table } from './table.js';
+import { badTable, quoted, Table, type Database } from './table.js';
 
 const memoryLimit = '192MB';
 
 export class TableReader {
-  #connection: Promise<DuckDBConnection> | undefined;
+  #database: Promise<Database> | undefined;
   #close = (): void => {};
   #views = 0;
   #spools = 0;
@@ -30,7 +30,7 @@ export class TableReader {
    * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_NOT_FOUND
    */
   async open(what: string, relation: string, options: { isStored?: boolean } = {}): Promise<Table> {
-    return Table.open(await this.#connected(), what, relation, { ...options, view: this.#nextView() });
+    return Table.open(await this.#opened(), what, relation, { ...options, view: this.#nextView() });
   }
 
   /**
@@ -38,7 +38,7 @@ export class TableReader {
    * @throws StillhouseError DATA_FORMAT
    */
   async union(tables: readonly Table[]): Promise<Table> {
-    return Table.union(await this.#connected(), tables, this.#nextView());
+    return Table.union(await this.#opened(), tables, this.#nextView());
   }
 
   /**
@@ -47,7 +47,7 @@ export class TableReader {
    * @throws StillhouseError DATA_FORMAT
    */
   async filesIn(relation: string): Promise<string[]> {
-    const connection = await this.#connected();
+    const { connection } = await this.#opened();
     try {
       const result = await connection.runAndReadAll(
         `SELECT json_serialize_sql(${quoted(`SELECT * FROM ${relation}`)}::VARCHAR)`,
@@ -73,11 +73,11 @@ export class TableReader {
     return `source${this.#views++}`;
   }
 
-  #connected(): Promise<DuckDBConnection> {
-    return (this.#connection ??= this.#connect());
+  #opened(): Promise<Database> {
+    return (this.#database ??= this.#open());
   }
 
-  async #connect(): Promise<DuckDBConnection> {
+  async #open(): Promise<Database> {
     let api: typeof import('@duckdb/node-api');
     try {
       api = await import('@duckdb/node-api');
@@ -92,12 +92,16 @@ export class TableReader {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });
-    const connection = await instance.connect();
+    const connect = async (): Promise<DuckDBConnection> => {
+      const connection = await instance.connect();
+      await connection.run(`SET file_search_path = ${quoted(this.recipeFolder)}`);
+      return connection;
+    };
+    const connection = await connect();
     this.#close = () => {
       connection.closeSync();
       instance.closeSync();
     };
-    await connection.run(`SET file_search_path = ${quoted(this.recipeFolder)}`);
-    return connection;
+    return { connection, connect };
   }
 }

@@ -73,9 +73,20 @@ function complaint(cause: unknown): string {
     .slice(0, 500);
 }
 
+/** Where tables are. */
+export interface Database {
+  /** For queries whose results are read at once: a second query would cut a stream short. */
+  readonly connection: DuckDBConnection;
+  /** A connection for one reading, which its caller closes. */
+  connect(): Promise<DuckDBConnection>;
+}
+
 export class Table {
+  /** Counts readings: the types of categories of each have names of their own. */
+  #readings = 0;
+
   private constructor(
-    private readonly connection: DuckDBConnection,
+    private readonly database: Database,
     private readonly view: string,
     /** Names the table in errors. */
     readonly what: string,
@@ -95,12 +106,13 @@ export class Table {
    * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
    */
   static async open(
-    connection: DuckDBConnection,
+    database: Database,
     what: string,
     relation: string,
     options: { view: string; isStored?: boolean },
   ): Promise<Table> {
     const { view } = options;
+    const { connection } = database;
     try {
       // A query's rows are stored: it need not return them in the same order twice.
       await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
@@ -108,7 +120,7 @@ export class Table {
         .getRows()
         .map(([name, type]) => ({ name: String(name), sqlType: String(type), kind: kindOf(String(type)) }));
       const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
-      return new Table(connection, view, what, { columns, rowCount });
+      return new Table(database, view, what, { columns, rowCount });
     } catch (cause) {
       throw badTable(what, cause);
     }
@@ -118,9 +130,9 @@ export class Table {
    * Tables one after the other; a column that one of them lacks is missing in its rows.
    * @throws StillhouseError DATA_FORMAT
    */
-  static union(connection: DuckDBConnection, tables: readonly Table[], view: string): Promise<Table> {
+  static union(database: Database, tables: readonly Table[], view: string): Promise<Table> {
     return Table.open(
-      connection,
+      database,
       tables.map(({ what }) => what).join(' + '),
       `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`,
       { view },
@@ -205,26 +217,28 @@ export class Table {
   }
 
   /**
-   * All rows, in order.
+   * All rows, in order; several readings may go on at the same time.
    * @throws StillhouseError DATA_CELL naming the row, DATA_COLUMN, DATA_FORMAT
    */
   async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
+    const reading = this.#readings++;
     const types: (string | undefined)[] = [];
     const select = wants.map((want, i) => {
       const column = this.#usable(want.column);
       if (want.as === 'number') return numberOf(column);
-      types[i] = want.as === 'category' && want.categories.length > 0 ? `${this.view}_e${i}` : undefined;
+      types[i] = want.as === 'category' && want.categories.length > 0 ? `${this.view}_${reading}_e${i}` : undefined;
       return want.as === 'text'
         ? textOf(column)
         : want.categories.length === 0
           ? 'NULL::UTINYINT'
           : `TRY_CAST(${textOf(column)} AS ${types[i]})`;
     });
+    const connection = await this.#connect();
     try {
       for (const [i, want] of wants.entries())
         if (types[i] && want.as === 'category')
-          await this.connection.run(`CREATE TYPE ${types[i]} AS ENUM (${want.categories.map(quoted).join(', ')})`);
-      const result = await this.connection.stream(
+          await connection.run(`CREATE TYPE ${types[i]} AS ENUM (${want.categories.map(quoted).join(', ')})`);
+      const result = await connection.stream(
         `SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`,
       );
       for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
@@ -234,7 +248,8 @@ export class Table {
       if (cause instanceof StillhouseError) throw cause;
       throw (await this.#badCell(wants)) ?? badTable(this.what, cause);
     } finally {
-      for (const type of types) if (type) await this.connection.run(`DROP TYPE IF EXISTS ${type}`).catch(() => {});
+      for (const type of types) if (type) await connection.run(`DROP TYPE IF EXISTS ${type}`).catch(() => {});
+      connection.closeSync();
     }
   }
 
@@ -276,9 +291,17 @@ export class Table {
     return undefined;
   }
 
+  async #connect(): Promise<DuckDBConnection> {
+    try {
+      return await this.database.connect();
+    } catch (cause) {
+      throw badTable(this.what, cause);
+    }
+  }
+
   async #rows(sql: string): Promise<unknown[][]> {
     try {
-      return (await this.connection.runAndReadAll(sql)).getRows();
+      return (await this.database.connection.runAndReadAll(sql)).getRows();
     } catch (cause) {
       throw badTable(this.what, cause);
     }
