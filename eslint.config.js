@@ -136,7 +136,7 @@ export default tseslint.config(
   ),
   forbid(
     ['packages/stillhouse/src/**/*.ts'],
-    [deep, { group: ['@stillhouse/cli', 'stillhouse'], message: 'The library knows no command line (ADR 15).' }],
+    [deep, { group: ['@stillhouse/cli', 'stillhouse'], message: 'The library knows no command line (ADR 16).' }],
   ),
   {
     files: ['**/*.test.ts', 'test/**/*.ts'],

@@ -271,7 +271,7 @@ async function order() {
     for (const [self, span] of members.entries()) {
       await sumSubtree(span, buffers[self], {
         write: async (rank, out) => out.set(gradients[rank]),
-        spare: (depth) => buffers[2 + depth] ?? (buffers[2 + depth] = new Float32Array(length)),
+        scratch: (depth) => (buffers[2 + depth] ??= new Float32Array(length)),
       });
       sent.push(...peers[self].contributePartials([buffers[self]]).map((each) => ({ ...each, from: self })));
     }

@@ -1,4 +1,4 @@
-// Ten things that happen to a cluster, each small enough to be read: their transcripts are kept in transcripts/ and
+// Things that happen to a cluster, each small enough to be read: their transcripts are kept in transcripts/ and
 // compared, so that a change of what a cluster does shows as a change of text.
 import { parseRecipe, type Job } from '@stillhouse/core';
 import { simulate } from './cluster.js';

@@ -1,7 +1,15 @@
 // Messages, encoded and back.
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { joinBytes } from '../format/safetensors.js';
-import { decodeToCoordinator, decodeToWorker, encodeMessage, type ToCoordinator, type ToWorker } from './messages.js';
+import {
+  decodeToCoordinator,
+  decodeToWorker,
+  encodeMessage,
+  protocolVersion,
+  type ToCoordinator,
+  type ToWorker,
+} from './messages.js';
 import { sha } from '../coordinator/small-job.test.fixture.js';
 
 test('messages survive their encoding; what does not fit its schema is a protocol violation', () => {
@@ -30,4 +38,9 @@ test('messages survive their encoding; what does not fit its schema is a protoco
   ]) {
     expect(() => decodeToCoordinator(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
   }
+});
+
+test('docs/protocol.md describes this version', () => {
+  const docs = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
+  expect(/^Version (\d+)\./m.exec(docs)?.[1]).toBe(String(protocolVersion));
 });
