@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { countTests, forgetResults, root, skippedByReason } from './test-results.mjs';
+import { countTests, forgetResults, root, skippedByReason, suitesWithoutResults } from './test-results.mjs';
 
 const mainFile = join('packages', 'cli', 'dist', 'main.js');
 const oldest = [20, 19];
@@ -78,12 +78,19 @@ const runStages = (names, ...nxArgs) =>
     ),
   );
 
-/** Says what was skipped and how to have it run, then the counts, and ends. */
-function finish(status) {
+/**
+ * Reports what was skipped and how to have it run, then the counts, and ends. A suite that left no results is a failed
+ * test.
+ */
+function finish(status, names) {
   for (const [reason, count] of skippedByReason()) console.log(`${count} ${reason}`);
-  const { passed, failed, skipped } = countTests();
+  const missing = suitesWithoutResults(names.flatMap((name) => stages[name]));
+  for (const suite of missing) console.log(`${suite} left no results; the output above says why.`);
+  const { passed, skipped, ...counts } = countTests();
+  const failed = counts.failed + missing.length;
+  if (status !== 0 && failed === 0) console.log('Something other than a test failed; the output above says what.');
   console.log(`\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
-  process.exit(status === 0 && failed > 0 ? 1 : status);
+  process.exit(status === 0 && (failed > 0 || passed === 0) ? 1 : status);
 }
 
 function test(...names) {
@@ -91,7 +98,8 @@ function test(...names) {
   forgetResults();
   const status = runStages(names, ...args);
   if (names.length === 1 && names[0] === 'lint') process.exit(status);
-  finish(status);
+  // Arguments may have chosen some of the suites.
+  finish(status, args.length === 0 ? names : []);
 }
 
 /** The quickstart from nothing, as a new user has it: it must end in two minutes after the installation. */
@@ -149,7 +157,7 @@ const commands = {
     const installation = await engines;
     if (installation !== 0) console.error('The engines could not be installed; the output is above.');
     const withEngines = runStages(['engines'], '--projects=@stillhouse/test');
-    finish(installation || withoutEngines || withEngines);
+    finish(installation || withoutEngines || withEngines, Object.keys(stages));
   },
 };
 

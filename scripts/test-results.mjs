@@ -10,9 +10,17 @@ const foldersIn = (name) =>
     .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
     .map((entry) => join(name, entry.name));
 
-/** Folders that each hold one suite. */
-const suites = () => [...foldersIn('packages'), ...foldersIn('test')];
-const resultFile = (suite) => join(root, suite, 'test-results.json');
+/** Every suite: its folder, and the script that runs it, which is an nx target of the same name. */
+const suites = () =>
+  [...foldersIn('packages'), 'test'].flatMap((project) => {
+    const { scripts = {} } = JSON.parse(readFileSync(join(root, project, 'package.json'), 'utf8'));
+    return Object.entries(scripts).flatMap(([target, script]) => {
+      const folder = /--outputFile\.json=(\S+)\/test-results\.json/.exec(script)?.[1];
+      return folder ? [{ folder, target }] : [];
+    });
+  });
+const resultFile = ({ folder }) => join(root, folder, 'test-results.json');
+const hasRun = (suite) => existsSync(resultFile(suite));
 
 /** Counts are those of one run; nx puts the results of cached suites back. */
 export function forgetResults() {
@@ -20,19 +28,29 @@ export function forgetResults() {
 }
 
 /** @returns the results of the suites that have run, as vitest's JSON reporter writes them */
-export const readResults = () =>
+const readResults = () =>
   suites()
-    .filter((suite) => existsSync(resultFile(suite)))
-    .map((suite) => ({ suite, results: JSON.parse(readFileSync(resultFile(suite), 'utf8')) }));
+    .filter(hasRun)
+    .map((suite) => ({ suite: suite.folder, results: JSON.parse(readFileSync(resultFile(suite), 'utf8')) }));
 
-/** A file that could not even be loaded counts as a failed test. */
+/** Folders of suites of these nx targets that have left no results: their process died, or was never started. */
+export const suitesWithoutResults = (targets) =>
+  suites()
+    .filter((suite) => targets.includes(suite.target) && !hasRun(suite))
+    .map(({ folder }) => folder);
+
+/** Whether something other than a test failed: a file was not loaded, a hook threw, a process died during its tests. */
+const isBroken = ({ status, assertionResults }) => {
+  const has = (outcome) => assertionResults.some((each) => each.status === outcome);
+  return (status === 'failed' && !has('failed')) || has('pending');
+};
+
+/** A file that is broken counts as a failed test. */
 export function countTests() {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const { results } of readResults()) {
     counts.passed += results.numPassedTests;
-    counts.failed +=
-      results.numFailedTests +
-      results.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+    counts.failed += results.numFailedTests + results.testResults.filter(isBroken).length;
     counts.skipped += results.numPendingTests + results.numTodoTests;
   }
   return counts;
@@ -42,9 +60,9 @@ export function countTests() {
 export function skippedByReason() {
   const counts = new Map();
   for (const { results } of readResults())
-    for (const { assertionResults } of results.testResults)
+    for (const { assertionResults } of results.testResults.filter((file) => !isBroken(file)))
       for (const { status, fullName } of assertionResults) {
-        if (status === 'passed' || status === 'failed') continue;
+        if (status !== 'skipped' && status !== 'todo') continue;
         const reason = /\((skipped .*)\)/.exec(fullName)?.[1] ?? 'skipped';
         counts.set(reason, (counts.get(reason) ?? 0) + 1);
       }
