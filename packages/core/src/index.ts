@@ -168,6 +168,7 @@ export { openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
 export {
+  activations,
   defineRecipe,
   distillSchema,
   isTrained,

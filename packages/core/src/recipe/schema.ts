@@ -10,22 +10,23 @@ import { termOf, termSchema } from '../term/terms.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { source } from './source/sources.js';
 
+export const activations = [
+  'linear',
+  'relu',
+  'relu6',
+  'elu',
+  'selu',
+  'gelu',
+  'sigmoid',
+  'tanh',
+  'softplus',
+  'softsign',
+  'swish',
+  'mish',
+  'softmax',
+] as const;
 const activation = z
-  .enum([
-    'linear',
-    'relu',
-    'relu6',
-    'elu',
-    'selu',
-    'gelu',
-    'sigmoid',
-    'tanh',
-    'softplus',
-    'softsign',
-    'swish',
-    'mish',
-    'softmax',
-  ])
+  .enum(activations)
   .describe('Activation function. Leave the last layer linear: losses for classes expect logits.');
 const size2d = z.union([count(1024), z.tuple([count(1024), count(1024)])]);
 const padding = z.enum(['valid', 'same']);

@@ -17,12 +17,11 @@ import {
   evaluate,
   expectClose,
   hasNative,
-  hints,
   rowCount,
+  runsOn,
   setUp,
   skipped,
-  skippedNow,
-  splitCases,
+  titleOf,
   usable,
   type Case,
   type Setup,
@@ -148,27 +147,25 @@ async function train(student: Student, steps: number): Promise<void> {
 }
 
 describe.each(backends)('%s', (backend) => {
-  const title = hints[backend] ? `(${hints[backend]})` : '';
-  const { now, nightly } = splitCases(backend, students, ['all at once', 'attention', 'gaussian']);
-  test.skip.each(nightly)(`%s (${skippedNow})`, () => {});
-  test.skipIf(!usable.includes(backend)).each(now)(
-    `loss and gradient of a student equal those on cpu, and leave no tensor behind: %s ${title}`,
-    async (_, make) => {
-      const it = make({ backend });
-      const student = await studentOf(it);
-      const gradient = await gradientOf(student);
-      expect(await gradientOf(student)).toEqual(gradient);
-      const { numTensors } = tf.memory();
-      await gradientOf(student);
-      expect(tf.memory().numTensors).toBe(numTensors);
-      await tf.setBackend('cpu');
-      const onCpu = await studentOf({ ...it, backend: 'cpu' });
-      const expected = await gradientOf(onCpu);
-      const { parameters } = onCpu;
-      expectClose(gradient.subarray(0, parameters), [...expected.subarray(0, parameters)]);
-      expect(gradient[parameters]).toBeCloseTo(expected[parameters], 3);
-    },
-  );
+  for (const [name, make] of Object.entries(students))
+    test.skipIf(!runsOn(backend, name))(
+      `loss and gradient of a student equal those on cpu, and leave no tensor behind: ${titleOf(backend, name)}`,
+      async () => {
+        const it = make({ backend });
+        const student = await studentOf(it);
+        const gradient = await gradientOf(student);
+        expect(await gradientOf(student)).toEqual(gradient);
+        const { numTensors } = tf.memory();
+        await gradientOf(student);
+        expect(tf.memory().numTensors).toBe(numTensors);
+        await tf.setBackend('cpu');
+        const onCpu = await studentOf({ ...it, backend: 'cpu' });
+        const expected = await gradientOf(onCpu);
+        const { parameters } = onCpu;
+        expectClose(gradient.subarray(0, parameters), [...expected.subarray(0, parameters)]);
+        expect(gradient[parameters]).toBeCloseTo(expected[parameters], 3);
+      },
+    );
 });
 
 test.skipIf(!hasNative).each(Object.entries(students))(

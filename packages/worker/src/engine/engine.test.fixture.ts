@@ -168,17 +168,32 @@ export const usable = backends.filter(
 export const skipped = 'skipped without it: npm run setup:engines';
 const skippedWebgpu =
   'skipped without it: npm run setup:engines, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
-export const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };
+const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };
 
-/** Software WebGPU is slow: per run some cases stand for all, and STILLHOUSE_NIGHTLY asks for the rest. */
-export function splitCases<T>(
-  backend: BackendName,
-  cases: Readonly<Record<string, T>>,
-  representative: readonly string[],
-): { readonly now: [string, T][]; readonly nightly: [string, T][] } {
-  const runsNow = ([name]: [string, T]): boolean =>
-    backend !== 'webgpu' || Boolean(process.env['STILLHOUSE_NIGHTLY']) || representative.includes(name);
-  const all = Object.entries(cases);
-  return { now: all.filter(runsNow), nightly: all.filter((each) => !runsNow(each)) };
-}
-export const skippedNow = 'skipped except with STILLHOUSE_NIGHTLY=1';
+/** Software WebGPU is slow: on it these cases stand for all, and the rest run only with STILLHOUSE_NIGHTLY. */
+const representative: ReadonlySet<string> = new Set([
+  // Of every family of kernels one.
+  'dense, relu',
+  'dense, gelu',
+  'dense, softmax',
+  'conv2d, strides and same padding',
+  'depthwiseConv2d between convolutions, strides and same padding',
+  'maxPooling2d of negative numbers, overlapping',
+  'averagePooling2d',
+  'layerNormalization',
+  'softmaxCrossEntropy',
+  // Of every kind of student one.
+  'all at once',
+  'attention',
+  'gaussian',
+]);
+const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
+const isNightly = (backend: BackendName, name: string): boolean => backend === 'webgpu' && !representative.has(name);
+
+/** Whether a case is tested on a backend in this run. */
+export const runsOn = (backend: (typeof backends)[number], name: string): boolean =>
+  usable.includes(backend) && (!isNightly(backend, name) || Boolean(process.env['STILLHOUSE_NIGHTLY']));
+
+/** A case in the name of its test: what it is, and what it takes to run it. */
+export const titleOf = (backend: BackendName, name: string): string =>
+  [name, ...(hints[backend] ? [`(${hints[backend]})`] : []), ...(isNightly(backend, name) ? [nightly] : [])].join(' ');

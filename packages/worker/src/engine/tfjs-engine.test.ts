@@ -4,7 +4,17 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { bytesOf, hashName, hashWords, lossesOf, phaseOf, phaseSeed, lossOf, type LayerConfig } from '@stillhouse/core';
+import {
+  activations,
+  bytesOf,
+  hashName,
+  hashWords,
+  lossesOf,
+  phaseOf,
+  phaseSeed,
+  lossOf,
+  type LayerConfig,
+} from '@stillhouse/core';
 import type { Engine } from './engine.js';
 import {
   allRows,
@@ -13,14 +23,13 @@ import {
   evaluate,
   expectClose,
   hasNative,
-  hints,
   orderOf,
   rankRowsOf,
   rowCount,
+  runsOn,
   setUp,
   skipped,
-  skippedNow,
-  splitCases,
+  titleOf,
   usable,
   type Case,
   type Setup,
@@ -78,23 +87,7 @@ const image = [6, 6, 2];
 const head: LayerConfig[] = ['flatten', { dense: 1 }];
 const perLayer: Record<string, Case> = {
   ...Object.fromEntries(
-    (
-      [
-        'linear',
-        'relu',
-        'relu6',
-        'elu',
-        'selu',
-        'gelu',
-        'sigmoid',
-        'tanh',
-        'softplus',
-        'softsign',
-        'swish',
-        'mish',
-        'softmax',
-      ] as const
-    ).map((activation) => [
+    activations.map((activation) => [
       `dense, ${activation}`,
       { layers: [{ dense: 7, activation }, { dense: 1 }], inputShape: [10] },
     ]),
@@ -166,42 +159,27 @@ const perLayer: Record<string, Case> = {
   },
 };
 
-/** Of every family of kernels one. */
-const representative = [
-  'dense, relu',
-  'dense, gelu',
-  'dense, softmax',
-  'conv2d, strides and same padding',
-  'depthwiseConv2d between convolutions, strides and same padding',
-  'maxPooling2d of negative numbers, overlapping',
-  'averagePooling2d',
-  'layerNormalization',
-  'gaussian',
-  'softmaxCrossEntropy',
-];
-
 describe.each(backends)('%s', (backend) => {
-  const title = hints[backend] ? `(${hints[backend]})` : '';
-  const { now, nightly } = splitCases(backend, perLayer, representative);
-  test.skip.each(nightly)(`%s (${skippedNow})`, () => {});
-  test.skipIf(!usable.includes(backend)).each(now)(
-    `outputs, loss and data-parallel gradient equal TFJS’s of the whole batch on cpu within fp32 rounding: %s ${title}`,
-    async (_, it) => {
-      const setup = await setUp({ ...it, backend });
-      const { layout } = await setup.engine.build(setup.phase, undefined);
-      const sum = await engineGradient(setup);
-      // The same bits again: a rank's gradient repeats on a backend.
-      expect(await engineGradient(setup)).toEqual(sum);
-      const evaluated = await evaluate(setup);
-      await tf.setBackend('cpu');
-      const { gradient, loss } = await wholeGradient(setup);
-      const onCpu = await setUp(it);
-      await onCpu.engine.build(onCpu.phase, undefined);
-      expectClose(evaluated, [...(await evaluate(onCpu))]);
-      expectClose(sum.subarray(0, layout.gradients), gradient);
-      expect(sum.subarray(layout.gradients).reduce((total, value) => total + value, 0)).toBeCloseTo(loss, 4);
-    },
-  );
+  for (const [name, it] of Object.entries(perLayer))
+    test.skipIf(!runsOn(backend, name))(
+      `outputs, loss and data-parallel gradient equal TFJS’s of the whole batch on cpu within fp32 rounding: ` +
+        titleOf(backend, name),
+      async () => {
+        const setup = await setUp({ ...it, backend });
+        const { layout } = await setup.engine.build(setup.phase, undefined);
+        const sum = await engineGradient(setup);
+        // The same bits again: a rank's gradient repeats on a backend.
+        expect(await engineGradient(setup)).toEqual(sum);
+        const evaluated = await evaluate(setup);
+        await tf.setBackend('cpu');
+        const { gradient, loss } = await wholeGradient(setup);
+        const onCpu = await setUp(it);
+        await onCpu.engine.build(onCpu.phase, undefined);
+        expectClose(evaluated, [...(await evaluate(onCpu))]);
+        expectClose(sum.subarray(0, layout.gradients), gradient);
+        expect(sum.subarray(layout.gradients).reduce((total, value) => total + value, 0)).toBeCloseTo(loss, 4);
+      },
+    );
 });
 
 describe('a recorded step on tensorflow', () => {
