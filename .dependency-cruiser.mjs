@@ -13,6 +13,7 @@ const floors = {
   ],
   datasets: [['file'], ['block', 'fetch', 'row'], ['table', 'tensor'], ['source'], ['prepare']],
   worker: [
+    ['kernels-file'],
     ['backend', 'flat', 'block', 'checkpoint', 'augment'],
     ['model'],
     ['objective'],
@@ -34,7 +35,7 @@ const roomRules = Object.entries(floors).flatMap(([name, rooms]) =>
       from: { path: `^${folderOf(name)}/${room}/` },
       to: {
         path: `^${folderOf(name)}/`,
-        pathNot: `^${folderOf(name)}/(${[room, ...rooms.slice(0, i).flat()].join('|')})/`,
+        pathNot: `^${folderOf(name)}/(${[room, ...rooms.slice(0, i).flat()].join('|')})(/|\\.ts$)`,
       },
     })),
   ),

@@ -18,8 +18,14 @@ const globals = [
 /** Forbids imports, with the reason. */
 const forbid = (files, patterns) => ({ files, rules: { 'no-restricted-imports': ['error', { patterns }] } });
 const deep = {
-  group: ['@stillhouse/*/*', '!@stillhouse/native/engines', '!@stillhouse/worker/light', 'stillhouse/*'],
-  message: 'Packages are imported by their doors alone.',
+  group: [
+    '@stillhouse/*/*',
+    ...['core/cluster', 'core/training', 'core/tune', 'native/engines', 'native/tfjs', 'worker/light'].map(
+      (door) => `!@stillhouse/${door}`,
+    ),
+    'stillhouse/*',
+  ],
+  message: 'Packages are imported by their doors only.',
 };
 
 export default tseslint.config(

@@ -12,6 +12,10 @@ export default {
     'packages/*': {},
     // AssemblyScript, which its own compiler reads.
     'packages/worker': { ignore: ['assembly/kernels.ts'] },
+    // Programs and a thread, which are started as files.
+    'packages/stillhouse': {
+      entry: ['src/run/worker-process.ts', 'src/run/upload-thread.ts', 'src/tune/trial-process.ts'],
+    },
     // Lent to TensorFlow's packages, which are installed without their own.
     'packages/native': { ignoreDependencies: ['google-protobuf'] },
     // Built before the tests, which start or serve them as files.

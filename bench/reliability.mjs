@@ -12,7 +12,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
-import { addInto, Collective, randomStream, sumSubtree } from '@stillhouse/core';
+import { randomStream } from '@stillhouse/core';
+import { addInto, Collective, sumSubtree } from '@stillhouse/core/cluster';
 import { engineStep } from './step/engine-step.mjs';
 
 const { values } = parseArgs({
@@ -25,7 +26,7 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const main = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
-const workerProcess = fileURLToPath(new URL('../packages/stillhouse/dist/run/worker-process.js', import.meta.url));
+const workerProcess = fileURLToPath(new URL('../packages/stillhouse/dist/worker-process.js', import.meta.url));
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const folder = mkdtempSync(join(tmpdir(), 'stillhouse-reliability-'));
 const env = { ...process.env, STILLHOUSE_TOKEN: 'secret' };

@@ -1,7 +1,7 @@
 // The commands on a fresh machine, with Node's own modules only: install what is missing, build, then run.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { countTests, forgetResults, root, skippedByReason, suitesWithoutResults } from './test-results.mjs';
@@ -102,21 +102,6 @@ function test(...names) {
   finish(status, args.length === 0 ? names : []);
 }
 
-/** The quickstart from nothing, as a new user has it: it must end in two minutes after the installation. */
-function checkQuickstart() {
-  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-quickstart-'));
-  const out = join(folder, 'run');
-  const recipe = join('examples', 'friedman', 'recipe.yaml');
-  const { status, error } = spawnSync(process.execPath, [mainFile, 'run', recipe, '--out', out], {
-    cwd: root,
-    stdio: 'inherit',
-    timeout: 120_000,
-  });
-  const isWhole = ['run.json', 'student/model.json'].every((file) => existsSync(join(out, file)));
-  rmSync(folder, { recursive: true, force: true });
-  if (status !== 0 || !isWhole) fail(`The quickstart failed${error ? `: ${error.message}` : ''}.`);
-}
-
 /** A process whose output is printed at its end. */
 function inBackground(script) {
   const log = join(mkdtempSync(join(tmpdir(), 'stillhouse-ci-')), 'log');
@@ -150,7 +135,6 @@ const commands = {
     install();
     build();
     const engines = inBackground(join('scripts', 'install-engines.mjs'));
-    checkQuickstart();
     forgetResults();
     // The worker is tested with all engines at once.
     const withoutEngines = runStages(['lint', 'unit', 'simulation', 'e2e'], '--exclude=@stillhouse/worker');

@@ -1,21 +1,18 @@
-// npm run dev [-- core]: compiles a package again when a file of it changes, and runs the unit tests that the change
-// concerns. Without a name, those of all packages; only what is named is compiled.
+// npm run dev [-- core]: builds a package again when a file of it changes, and runs the unit tests that the change
+// concerns. Without a name, those of all packages; only what is named is built.
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { root } from './test-results.mjs';
 
 const names = process.argv.slice(2);
-const run = (file, args) =>
-  spawn(process.execPath, [join(root, 'node_modules', file), ...args], { cwd: root, stdio: 'inherit' });
+const start = (command, ...args) =>
+  spawn(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
 
-const compilers = names.map((name) =>
-  run('typescript/bin/tsc', ['-p', join('packages', name), '--watch', '--preserveWatchOutput']),
-);
+const builds = names.map((name) => start('npm', 'run', 'build', '--workspace', `packages/${name}`, '--', '--watch'));
 const projects = (names.length > 0 ? names : ['!simulation', '!contract', '!e2e', '!engines']).flatMap((name) => [
   '--project',
   name,
 ]);
-run('vitest/vitest.mjs', ['--watch', ...projects]).on('exit', (code) => {
-  for (const compiler of compilers) compiler.kill();
+start(process.execPath, 'node_modules/vitest/vitest.mjs', '--watch', ...projects).on('exit', (code) => {
+  for (const build of builds) build.kill();
   process.exit(code ?? 0);
 });

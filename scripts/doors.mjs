@@ -1,5 +1,5 @@
-// Checks the doors of the packages: lists names that an index exports but nothing outside imports, and types that a
-// public declaration mentions but the index does not export. `node scripts/doors.mjs [--check]`: with --check the exit
+// Checks the doors of the packages: lists names that a door exports but nothing outside imports, and types that a public
+// declaration mentions but no door exports. `node scripts/doors.mjs [--check]`: with --check the exit
 // code tells.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
@@ -17,9 +17,12 @@ const tracked = execFileSync('git', ['ls-files', 'packages', 'test', 'bench', 'd
   .map((path) => join(root, path))
   .filter((path) => isCode(path) && existsSync(path));
 
-const doors = readdirSync(join(root, 'packages'))
-  .map((name) => ({ name, folder: join(root, 'packages', name), index: join(root, 'packages', name, 'src/index.ts') }))
-  .filter(({ index }) => existsSync(index));
+/** The packages with their doors, which their exports name. */
+const packages = readdirSync(join(root, 'packages')).map((name) => {
+  const folder = join(root, 'packages', name);
+  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return { folder, doors: Object.values(exports).map((door) => join(folder, door['@stillhouse/source'])) };
+});
 
 const { options } = ts.convertCompilerOptionsFromJson(
   ts.readConfigFile(join(root, 'tsconfig.base.json'), ts.sys.readFile).config.compilerOptions,
@@ -97,22 +100,32 @@ function mentionedBy(symbol, folder) {
 }
 
 let problems = 0;
-for (const { name, folder, index } of doors) {
-  const source = program.getSourceFile(index);
-  const door = source && checker.getSymbolAtLocation(source);
-  const names = door ? checker.getExportsOfModule(door) : [];
+for (const { folder, doors } of packages) {
+  const namesOf = (door) => {
+    const source = program.getSourceFile(door);
+    const symbol = source && checker.getSymbolAtLocation(source);
+    return symbol ? checker.getExportsOfModule(symbol) : [];
+  };
   const used = importedFrom(folder);
-  const exported = new Set(names.map(resolved));
+  const exported = new Set(doors.flatMap(namesOf).map(resolved));
   const mentions = new Map();
   for (const symbol of exported)
     for (const type of mentionedBy(symbol, folder)) mentions.set(type, [...(mentions.get(type) ?? []), symbol.name]);
-  const unused = names.filter(
-    (each) => !used.has(resolved(each)) && !mentions.has(resolved(each)) && !isDocumented(each.name),
-  );
-  const missing = [...mentions].filter(([type]) => !exported.has(type));
-  console.log(`${relative(root, index)}: ${names.length} names of ${name}`);
-  for (const each of unused) console.log(`  ${each.name}: nothing outside imports it`);
-  for (const [type, by] of missing) console.log(`  ${type.name}: mentioned by ${by.join(', ')}, but not exported`);
-  problems += unused.length + missing.length;
+  for (const door of doors) {
+    const names = namesOf(door);
+    console.log(`${relative(root, door)}: ${names.length} names`);
+    for (const each of names) {
+      if (used.has(resolved(each)) || mentions.has(resolved(each)) || isDocumented(each.name)) continue;
+      console.log(`  ${each.name}: nothing outside imports it`);
+      problems += 1;
+    }
+  }
+  for (const [type, by] of mentions) {
+    // A member of an exported namespace is exported, too.
+    const isExported = (node) => exported.has(checker.getSymbolAtLocation(node.name ?? node));
+    if (type.declarations.some((each) => ts.findAncestor(each, isExported))) continue;
+    console.log(`  ${type.name}: mentioned by ${by.join(', ')}, but not exported`);
+    problems += 1;
+  }
 }
 if (process.argv.includes('--check') && problems > 0) process.exitCode = 1;

@@ -11,7 +11,7 @@ const sources = readdirSync(join(root, 'packages')).map((name) => join('packages
 /** ESLint reads the types of all packages once for all of them: that is most of its time. */
 const checks = {
   eslint: ['eslint/bin/eslint.js', ...sources, 'test', 'bench', 'scripts', 'eslint.config.js', 'vitest.config.ts'],
-  'types of the tests': ['typescript/bin/tsc', '-p', 'test'],
+  'types of the tests': ['typescript-7/bin/tsc', '-p', 'test'],
   prettier: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
   'rooms and circles': ['dependency-cruiser/bin/dependency-cruise.mjs', ...sources],
   'what nobody uses': ['knip/bin/knip.js'],

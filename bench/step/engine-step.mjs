@@ -1,6 +1,7 @@
 // A step of Stillhouse's engine, on a worker with one rank, for the models of models.json.
 import { readFileSync } from 'node:fs';
-import { epochOrder, parseRecipe, phaseOf } from '@stillhouse/core';
+import { parseRecipe, phaseOf } from '@stillhouse/core';
+import { epochOrder } from '@stillhouse/core/cluster';
 import { cutTensors } from '@stillhouse/datasets';
 import { tfjsEngine } from '@stillhouse/worker';
 

@@ -1,7 +1,8 @@
 // The protocol over both transports: the same clusters, with the same crashes, judged by the same checkers.
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { phaseOf, type Clock, type Link, type Transport } from '@stillhouse/core';
+import { phaseOf } from '@stillhouse/core';
+import type { Clock, Link, Transport } from '@stillhouse/core/cluster';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { runCluster, simulate, type World, type WorldProcess } from '../simulation/cluster.js';
 import { calm, scenarioOf, type Scenario } from '../simulation/scenario.js';

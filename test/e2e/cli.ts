@@ -103,15 +103,16 @@ export class Scratch {
     return this.start(args, options).result;
   }
 
-  /** Runs a recipe to its end; throws what it said otherwise. */
+  /** Runs a recipe to its end, on one worker unless `args` say otherwise; throws what it said if it fails. */
   async train(
     recipe: object | string,
     args: readonly string[] = [],
     options: StartOptions = {},
   ): Promise<{ record: RunRecord; folder: string; stderr: string }> {
     const folder = this.out();
+    const path = typeof recipe === 'string' ? recipe : this.recipe(recipe);
     const { code, stdout, stderr } = await this.run(
-      ['run', typeof recipe === 'string' ? recipe : this.recipe(recipe), '--out', folder, '--json', ...args],
+      ['run', path, '--out', folder, '--json', '--workers', '1', ...args],
       options,
     );
     if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);

@@ -6,14 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import {
-  decodeSafetensors,
-  decodeToWorker,
-  encodeMessage,
-  protocolVersion,
-  type RecipeInput,
-  type ToWorker,
-} from '@stillhouse/core';
+import { decodeSafetensors, type RecipeInput } from '@stillhouse/core';
+import { decodeToWorker, encodeMessage, protocolVersion, type ToWorker } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
 import { Scratch, smallRecipe, type Result } from './cli.js';
 

@@ -3,7 +3,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Metrics, RunRecord } from '@stillhouse/core';
+import type { RunRecord } from '@stillhouse/core';
+import type { Metrics } from '@stillhouse/core/training';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root, Scratch } from './cli.js';
 

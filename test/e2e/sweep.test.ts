@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { Metrics } from '@stillhouse/core';
+import type { Metrics } from '@stillhouse/core/training';
 import { Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();

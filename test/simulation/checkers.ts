@@ -1,19 +1,15 @@
 // Judges of a run, outside the product: each watches one invariant of docs/protocol.md.
 import { createHash } from 'node:crypto';
+import { phaseOf, type Job, type Phase, type PhaseName, type PhaseRecord } from '@stillhouse/core';
 import {
   countRows,
   emptyLedger,
   ledgerDigest,
-  phaseOf,
   readTraining,
   stepsPerEpoch,
   type CoordinatorNotice,
-  type Job,
-  type Phase,
-  type PhaseName,
-  type PhaseRecord,
   type TrainingState,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { ComputeTask } from '@stillhouse/worker';
 import { referenceRun, type ReferencePhase } from './reference.js';
 import { hashState, type ToyModel } from './toy-engine.js';

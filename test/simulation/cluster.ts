@@ -1,16 +1,8 @@
 // A whole cluster in one process: the real shells and machines in a world that a scenario describes, judged by
 // checkers.
-import {
-  hashName,
-  randomStream,
-  replayJournal,
-  tunedJob,
-  type Clock,
-  type CoordinatorNotice,
-  type ErrorRecord,
-  type Transport,
-  type TunedValues,
-} from '@stillhouse/core';
+import { hashName, randomStream, type ErrorRecord } from '@stillhouse/core';
+import { replayJournal, type Clock, type CoordinatorNotice, type Transport } from '@stillhouse/core/cluster';
+import { tunedJob, type TunedValues } from '@stillhouse/core/tune';
 import { startCoordinator } from '@stillhouse/coordinator';
 import { startWorker, type Capture, type RunningWorker, type StateUploader } from '@stillhouse/worker';
 import { StateUpload } from '@stillhouse/worker/light';

@@ -1,14 +1,8 @@
 // The folder of a run, in memory, with what disks do: fill up, tear the record that was being written, lose what was
 // not synced, and spoil files.
 import { createHash } from 'node:crypto';
-import {
-  StillhouseError,
-  type CheckpointRecord,
-  type ExportedModel,
-  type JournalRecord,
-  type PhaseName,
-  type RandomStream,
-} from '@stillhouse/core';
+import { StillhouseError, type ExportedModel, type PhaseName, type RandomStream } from '@stillhouse/core';
+import type { CheckpointRecord, JournalRecord } from '@stillhouse/core/cluster';
 import type { CheckpointSink, RunStore } from '@stillhouse/coordinator';
 import type { SimProcess } from './network.js';
 

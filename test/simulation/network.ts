@@ -1,17 +1,7 @@
 // Processes, a network and time inside one process, all derived from one seed. Links keep the order of their frames or
 // break; processes crash, freeze and have clocks that go wrong; partitions hold frames back, in one direction or both.
-import {
-  hashName,
-  joinBytes,
-  limits,
-  randomStream,
-  StillhouseError,
-  type Clock,
-  type Link,
-  type Listener,
-  type RandomStream,
-  type Transport,
-} from '@stillhouse/core';
+import { hashName, joinBytes, limits, randomStream, StillhouseError, type RandomStream } from '@stillhouse/core';
+import type { Clock, Link, Listener, Transport } from '@stillhouse/core/cluster';
 
 interface Task {
   readonly atMs: number;

@@ -1,20 +1,7 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
-import {
-  batchRows,
-  decideEarlyStopping,
-  emptySums,
-  epochOrder,
-  finishMetrics,
-  lossOf,
-  phaseLearningRate,
-  phaseOf,
-  phasesOf,
-  rankShare,
-  stepsPerEpoch,
-  type Job,
-  type Metrics,
-  type PhaseName,
-} from '@stillhouse/core';
+import { decideEarlyStopping, phaseLearningRate, phaseOf, phasesOf, type Job, type PhaseName } from '@stillhouse/core';
+import { emptySums, finishMetrics, lossOf, type Metrics } from '@stillhouse/core/training';
+import { batchRows, epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
 import {
   hashState,
   hashWeights,

@@ -1,17 +1,8 @@
 // Everything about a cluster and its faults, from one seed.
 import { createHash } from 'node:crypto';
-import {
-  dealDraws,
-  hashName,
-  ledgerDigest,
-  parseRecipe,
-  randomStream,
-  wholeLedger,
-  type Job,
-  type Segment,
-  type SetManifest,
-  type TunedValues,
-} from '@stillhouse/core';
+import { hashName, parseRecipe, randomStream, type Job, type SetManifest } from '@stillhouse/core';
+import { dealDraws, ledgerDigest, wholeLedger, type Segment } from '@stillhouse/core/cluster';
+import type { TunedValues } from '@stillhouse/core/tune';
 import type { ToyModel } from './toy-engine.js';
 
 /** Bytes of every block that a set may have, by their hash. */

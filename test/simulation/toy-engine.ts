@@ -1,23 +1,16 @@
 // An engine without a neural network: gradients are cheap numbers whose fp32 sums depend on the order of addition, so
 // that a wrong order, a row too many or a stale weight shows in the bits.
 import { createHash } from 'node:crypto';
+import { bytesOf, hashWords, StillhouseError, type Job, type Phase, type RandomStream } from '@stillhouse/core';
+import { emptySums, lossOf, type MetricSums } from '@stillhouse/core/training';
 import {
-  bytesOf,
-  emptySums,
-  lossOf,
-  hashWords,
   slotsPerRank,
-  StillhouseError,
   sumSubtree,
   type Clock,
   type FlatLayout,
-  type Job,
-  type MetricSums,
   type NamedBuffer,
-  type Phase,
-  type RandomStream,
   type RowIds,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
 export interface ToyModel {

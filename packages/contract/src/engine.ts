@@ -1,16 +1,15 @@
 // What every engine does: bits that are a function of the job, whichever ranks it computes and wherever it took over.
 import { createHash } from 'node:crypto';
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
+import { bytesOf, type Phase } from '@stillhouse/core';
 import {
   addInto,
   batchRows,
-  bytesOf,
   epochOrder,
   slotsPerRank,
   stepsPerEpoch,
   type NamedBuffer,
-  type Phase,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { ComputeTask, Engine } from '@stillhouse/worker';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 

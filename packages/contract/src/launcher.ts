@@ -1,6 +1,7 @@
 // What every launcher does: its workers reach their coordinator with the run's secret, and each end is reported once.
 import { deepEqual, equal } from 'node:assert/strict';
-import { decodeToCoordinator, encodeMessage, type ErrorRecord, type Link, type Transport } from '@stillhouse/core';
+import type { ErrorRecord } from '@stillhouse/core';
+import { decodeToCoordinator, encodeMessage, type Link, type Transport } from '@stillhouse/core/cluster';
 import type { Launcher, LaunchTarget, WorkerExit, WorkerHandle } from 'stillhouse';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 

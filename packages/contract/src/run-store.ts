@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { deepEqual, equal } from 'node:assert/strict';
 import type { RunStore } from '@stillhouse/coordinator';
-import type { ExportedModel, JournalRecord } from '@stillhouse/core';
+import type { ExportedModel } from '@stillhouse/core';
+import type { JournalRecord } from '@stillhouse/core/cluster';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
 export interface RunStoreSubject {

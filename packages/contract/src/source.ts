@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LossConfig, TableConfig } from '@stillhouse/core';
+import type { TableConfig } from '@stillhouse/core';
+import type { LossConfig } from '@stillhouse/core/training';
 import {
   contentOf,
   openContext,

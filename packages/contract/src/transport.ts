@@ -1,6 +1,6 @@
 // What every transport does: frames arrive whole and in order, and a link that closes says so at both ends.
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
-import type { Link, Listener, Transport } from '@stillhouse/core';
+import type { Link, Listener, Transport } from '@stillhouse/core/cluster';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
 export interface TransportSubject {

@@ -1,7 +1,8 @@
 // A state that arrives part by part, and what may go wrong on its way.
 import { createHash } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
-import { decodeToWorker, joinBytes, limits, StillhouseError, type CoordinatorEvent, type Link } from '@stillhouse/core';
+import { joinBytes, limits, StillhouseError } from '@stillhouse/core';
+import { decodeToWorker, type CoordinatorEvent, type Link } from '@stillhouse/core/cluster';
 import { CheckpointReceiver } from './checkpoint-receiver.js';
 import type { CheckpointSink } from './run-store.js';
 

@@ -1,15 +1,13 @@
 // Gets a worker's training state part by part, as fast as the disk takes it, and writes it as a checkpoint.
 import { createHash, type Hash } from 'node:crypto';
+import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import {
   encodeMessage,
-  limits,
-  messageOf,
-  StillhouseError,
   type Clock,
   type CoordinatorEvent,
   type Link,
   type ToCoordinator,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 type Part = ToCoordinator & { type: 'statePart' };

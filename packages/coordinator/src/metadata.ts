@@ -1,5 +1,6 @@
 // What others need to feed a model and to read its outputs; stored in model.json as userDefinedMetadata.
-import { datasetOf, type Job, type ModelMetadata, type PhaseName, readsAs } from '@stillhouse/core';
+import { datasetOf, type Job, type ModelMetadata, type PhaseName } from '@stillhouse/core';
+import { readsAs } from '@stillhouse/core/training';
 import type { Preprocessing } from '@stillhouse/datasets';
 
 /** userDefinedMetadata of model.json. */

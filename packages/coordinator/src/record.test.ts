@@ -1,6 +1,7 @@
 // run.json as it follows from what happened.
 import { expect, test } from 'vitest';
-import { emptyHistory, type CoordinatorNotice, type PhaseRecord, type RunRecord } from '@stillhouse/core';
+import type { PhaseRecord, RunRecord } from '@stillhouse/core';
+import { emptyHistory, type CoordinatorNotice } from '@stillhouse/core/cluster';
 import { endRecord, incidentOf, recordNotice, resumeRecord } from './record.js';
 
 const at = '2026-01-01T00:00:00.000Z';

@@ -1,13 +1,6 @@
 // run.json as a pure function of what happened.
-import {
-  protocolVersion,
-  type CoordinatorNotice,
-  type ErrorRecord,
-  type Job,
-  type PhaseRecord,
-  type RunHistory,
-  type RunRecord,
-} from '@stillhouse/core';
+import type { ErrorRecord, Job, PhaseRecord, RunRecord } from '@stillhouse/core';
+import { protocolVersion, type CoordinatorNotice, type RunHistory } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 
 export const hashJson = (value: unknown): string => sha256(JSON.stringify(value));

@@ -1,26 +1,23 @@
 // The coordinator's shell: performs the effects that the machine in core decides, and feeds it what happens. Decides
 // nothing.
+import { limits, messageOf, toErrorRecord, type ErrorRecord } from '@stillhouse/core';
 import {
   coordinatorTransition,
   decodeToCoordinator,
   encodeMessage,
   initialCoordinatorState,
-  limits,
-  messageOf,
-  toErrorRecord,
   type Clock,
   type CoordinatorEvent,
   type CoordinatorEffect,
   type CoordinatorNotice,
   type CoordinatorOptions,
   type CoordinatorState,
-  type ErrorRecord,
   type JournalRecord,
   type Link,
   type Listener,
   type Transport,
-  type TunedValues,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
+import type { TunedValues } from '@stillhouse/core/tune';
 import { sha256 } from '@stillhouse/datasets';
 import { CheckpointReceiver } from './checkpoint-receiver.js';
 import type { RunStore } from './run-store.js';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { replayJournal, type JournalRecord } from '@stillhouse/core';
+import { replayJournal, type JournalRecord } from '@stillhouse/core/cluster';
 import { RunFolder, type CoordinatorSecrets } from './run-folder.js';
 
 let path: string;

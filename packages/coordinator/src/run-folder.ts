@@ -26,12 +26,11 @@ import {
   parseRunRecord,
   StillhouseError,
   storedNamesOf,
-  type CheckpointRecord,
   type ExportedModel,
-  type JournalRecord,
   type PhaseName,
   type RunRecord,
 } from '@stillhouse/core';
+import type { CheckpointRecord, JournalRecord } from '@stillhouse/core/cluster';
 import { sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
 import type { CheckpointSink, RunStore } from './run-store.js';
 

@@ -1,6 +1,7 @@
 // What a coordinator needs from the place where a run is stored. RunFolder stores it on disk; simulations have their
 // own store, with faults.
-import type { CheckpointRecord, ExportedModel, JournalRecord, PhaseName } from '@stillhouse/core';
+import type { ExportedModel, PhaseName } from '@stillhouse/core';
+import type { CheckpointRecord, JournalRecord } from '@stillhouse/core/cluster';
 
 /** A checkpoint that is being written. */
 export interface CheckpointSink {

@@ -24,5 +24,5 @@ export {
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
 export { TableReader } from './table/duckdb.js';
 export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
-export type { Table, TableColumn, Want } from './table/table.js';
+export type { Database, Table, TableColumn, Want } from './table/table.js';
 export type { TensorSet } from './tensor/tensor-set.js';

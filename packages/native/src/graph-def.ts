@@ -2,7 +2,7 @@
 import type { OpAttribute } from './binding-api.js';
 
 /** Setters of the generated protobuf classes that are used here. */
-type Message = Record<string, (...values: unknown[]) => unknown> & { serializeBinary(): Uint8Array };
+export type Message = Record<string, (...values: unknown[]) => unknown> & { serializeBinary(): Uint8Array };
 export type Messages = Record<string, (new () => Message) & Record<string, new () => Message>>;
 
 export interface GraphNode {

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tfjs.js';
 import { messageOf, StillhouseError } from '@stillhouse/core';
 import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
 import { bindingFile, packageOf, sessionsFile } from './binding.js';

@@ -1,5 +1,5 @@
 // Models in ONNX, run by ONNX Runtime on the CPU.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tfjs.js';
 import { StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
 import { requireOnnx } from './onnx-packages.js';

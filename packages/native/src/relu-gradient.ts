@@ -1,6 +1,6 @@
 // The gradient of relu as TensorFlow's one kernel for it. TFJS composes it from six ops, which takes longer than the
 // layer itself.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tfjs.js';
 import { attributeKinds } from './graph-def.js';
 import type { NativeBackend } from './binding-api.js';
 

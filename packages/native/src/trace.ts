@@ -1,6 +1,6 @@
 // A computation recorded once as a graph, and run as one call from then on. The backend's binding is wrapped while the
 // computation runs eagerly; every op becomes a node. Random draws, found by drawing twice, become inputs.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tfjs.js';
 import { messageOf } from '@stillhouse/core';
 import type {
   Binding,

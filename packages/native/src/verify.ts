@@ -1,5 +1,5 @@
 // A separate process that loads an engine from a folder, has it compute, and prints a description of it as JSON.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tfjs.js';
 import type { EngineKind } from './home.js';
 import { loadTensorflow } from './load.js';
 import { openOnnx } from './onnx.js';

@@ -1,7 +1,7 @@
 // Loads the WebGPU engine into this process: Dawn as navigator.gpu, TFJS's backend "webgpu" on it.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tfjs.js';
 import { messageOf, StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
 import { lendDependencies } from './lend-dependencies.js';

@@ -1,13 +1,6 @@
 // The test metrics of a run's models, recomputed from the files.
-import {
-  datasetOf,
-  finishMetrics,
-  limits,
-  measuresOf,
-  StillhouseError,
-  type Metrics,
-  type PhaseName,
-} from '@stillhouse/core';
+import { datasetOf, limits, StillhouseError, type PhaseName } from '@stillhouse/core';
+import { finishMetrics, measuresOf, type Metrics } from '@stillhouse/core/training';
 import { BlockReader } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';
 import { openModel } from './runs/trained-model.js';

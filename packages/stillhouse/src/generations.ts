@@ -2,7 +2,8 @@
 // scratch.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { StillhouseError, teacherTestOf, type Metrics } from '@stillhouse/core';
+import { StillhouseError, teacherTestOf } from '@stillhouse/core';
+import type { Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { defaultWorkers } from './run/worker-places.js';

@@ -2,14 +2,19 @@
 
 // Recipes.
 export {
-  defineAugmentation,
-  defineLoss,
-  defineMetric,
   defineRecipe,
-  defineTerm,
   parseRecipe,
   recipeJsonSchema,
   runJsonSchema,
+  type RandomStream,
+  type Recipe,
+  type RecipeInput,
+} from '@stillhouse/core';
+export {
+  defineAugmentation,
+  defineLoss,
+  defineMetric,
+  defineTerm,
   type AugmentedRow,
   type BlendingAugmentation,
   type HardLoss,
@@ -26,9 +31,6 @@ export {
   type Operand,
   type Placement,
   type PlacingAugmentation,
-  type RandomStream,
-  type Recipe,
-  type RecipeInput,
   type Response,
   type RowAugmentation,
   type SoftLoss,
@@ -39,7 +41,7 @@ export {
   type TermBatch,
   type TermDefinition,
   type TermTask,
-} from '@stillhouse/core';
+} from '@stillhouse/core/training';
 export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
 // Kinds that a module of the user's defines.
@@ -63,7 +65,8 @@ export { LocalLauncher } from './run/local-launcher.js';
 export type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './run/launcher.js';
 export { phasePlan, type PhasePlan } from './run/phase-plan.js';
 export { incidentOf } from '@stillhouse/coordinator';
-export type { CoordinatorNotice, Job, PhaseName } from '@stillhouse/core';
+export type { Job, PhaseName } from '@stillhouse/core';
+export type { CoordinatorNotice } from '@stillhouse/core/cluster';
 export { sweep, type SweepOptions } from './sweep/sweep.js';
 export type { Cell as SweepCell, SweepAxis } from './sweep/cells.js';
 export { sweepTable, type SweepOutcome, type SweepResult, type SweepRow } from './sweep/results.js';
@@ -74,22 +77,16 @@ export { readRun, type TrainedRun } from './runs/trained-run.js';
 export { status, type RunState, type RunStatus } from './runs/status.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
-export type { Prediction, TableRow } from '@stillhouse/core';
+export type { TableRow } from '@stillhouse/core';
+export type { Prediction } from '@stillhouse/core/training';
 export { report, type Report, type ReportOptions } from './report/report.js';
 export { compare, type ComparedRun, type Comparison, type Difference } from './report/compare.js';
 export { compress, type CompressOptions } from './compress/compress.js';
 export type { CompressedModel } from './compress/compressed-model.js';
 export { compressTable } from './compress/pareto.js';
 export { formatMetric, shownMetrics } from './tables.js';
-export {
-  teacherTestOf,
-  type Estimate,
-  type LossName,
-  type MetricName,
-  type Metrics,
-  type RunRecord,
-  type WeightFormat,
-} from '@stillhouse/core';
+export { teacherTestOf, type RunRecord, type WeightFormat } from '@stillhouse/core';
+export type { Estimate, LossName, MetricName, Metrics } from '@stillhouse/core/training';
 
 // Data.
 export {

@@ -6,10 +6,10 @@ import {
   StillhouseError,
   type ModelMetadata,
   type PhaseName,
-  type Prediction,
   type RowErrorCode,
   type TableRow,
 } from '@stillhouse/core';
+import type { Prediction } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { outputsOf } from './inference.js';
 import { numberRowsOf, tableRowsOf } from './rows-text.js';

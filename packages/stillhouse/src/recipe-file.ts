@@ -3,7 +3,6 @@ import { openRecipe } from '@stillhouse/coordinator';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createJiti } from 'jiti';
 import { parseDocument } from 'yaml';
 import {
   messageOf,
@@ -19,6 +18,7 @@ const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0];
 const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
 
 async function readScript(path: string): Promise<unknown> {
+  const { createJiti } = await import('jiti');
   // A recipe may import "stillhouse" wherever its file is.
   const jiti = createJiti(import.meta.url, {
     alias: { stillhouse: fileURLToPath(new URL('./index.js', import.meta.url)) },

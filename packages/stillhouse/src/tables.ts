@@ -1,5 +1,6 @@
 // Numbers and tables in the form of the files that the library writes.
-import { builtInMetric, lossOf, metricNameOf, metricsOf, type Recipe } from '@stillhouse/core';
+import type { Recipe } from '@stillhouse/core';
+import { builtInMetric, lossOf, metricNameOf, metricsOf } from '@stillhouse/core/training';
 
 /** A number in readable form, with thousands separators. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');

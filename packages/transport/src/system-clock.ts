@@ -1,5 +1,5 @@
 // The clock of this machine, as it is passed to the shells.
-import type { Clock } from '@stillhouse/core';
+import type { Clock } from '@stillhouse/core/cluster';
 
 export const systemClock: Clock = {
   now: () => performance.now(),

@@ -2,7 +2,8 @@
 import { request } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { limits, type Link, type Listener } from '@stillhouse/core';
+import { limits } from '@stillhouse/core';
+import type { Link, Listener } from '@stillhouse/core/cluster';
 import { webSocketTransport } from './websocket.js';
 
 let listener: Listener | undefined;

@@ -1,7 +1,8 @@
 // Links over WebSocket. They decide nothing; frames arrive and leave whole and in order.
 import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
-import { limits, messageOf, StillhouseError, type Link, type Listener, type Transport } from '@stillhouse/core';
+import { limits, messageOf, StillhouseError } from '@stillhouse/core';
+import type { Link, Listener, Transport } from '@stillhouse/core/cluster';
 
 const socketOptions = { perMessageDeflate: false, maxPayload: limits.frameBytes, skipUTF8Validation: true } as const;
 

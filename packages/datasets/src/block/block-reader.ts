@@ -1,5 +1,6 @@
 // Reads batches from blocks: fetches each block once while it is needed, and keeps a bounded number.
-import { inputWidth, type DatasetManifest, type RowIds, type SetManifest } from '@stillhouse/core';
+import { inputWidth, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import type { RowIds } from '@stillhouse/core/cluster';
 import { decodeBlock, encodePart, partsOf, type Batch, type BlockRows } from './blocks.js';
 
 interface Kept {

@@ -5,20 +5,18 @@ import {
   decodeSafetensors,
   encodeColumns,
   encodeSafetensors,
-  ledgerDigest,
   limits,
   numbersOf,
   StillhouseError,
-  wholeLedger,
   zerosOf,
   type DatasetManifest,
   type FittedColumn,
   type NamedTensor,
   type Numbers,
-  type RowIds,
   type SetManifest,
   type TensorType,
 } from '@stillhouse/core';
+import { ledgerDigest, wholeLedger, type RowIds } from '@stillhouse/core/cluster';
 import { sha256 } from '../file/sha256.js';
 
 /** What rows look like in blocks. */

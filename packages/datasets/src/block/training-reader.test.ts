@@ -5,18 +5,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   encodeColumns,
-  epochOrder,
   inputWidth,
-  ledgerDigest,
-  stepsPerEpoch,
-  wholeLedger,
   zerosOf,
   type DatasetManifest,
   type FittedColumn,
   type Numbers,
-  type Schedule,
   type SetManifest,
 } from '@stillhouse/core';
+import { epochOrder, ledgerDigest, stepsPerEpoch, wholeLedger, type Schedule } from '@stillhouse/core/cluster';
 import { sha256 } from '../file/sha256.js';
 import { encodeBlock, type BlockShape } from './blocks.js';
 import { TrainingReader } from './training-reader.js';

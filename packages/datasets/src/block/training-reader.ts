@@ -1,16 +1,8 @@
 // Training rows, batch by batch, fetched before they are needed. A set that is shuffled whole is read from its blocks.
 // If a set is drawn from windows, windows are filled ahead; or only their blocks are fetched, if filled windows would
 // take much more memory than blocks do (wide one-hot columns, images).
-import {
-  epochOrder,
-  inputWidth,
-  limits,
-  type DatasetManifest,
-  type EpochOrder,
-  type RowIds,
-  type Schedule,
-  type SetManifest,
-} from '@stillhouse/core';
+import { inputWidth, limits, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { epochOrder, type EpochOrder, type RowIds, type Schedule } from '@stillhouse/core/cluster';
 import { BlockReader } from './block-reader.js';
 import { partsOf, storedRowBytes, type Batch } from './blocks.js';
 import { joinBatches, WindowReader } from './window-reader.js';

@@ -1,12 +1,16 @@
 // JSON from disk, checked by a schema.
 import { readFileSync } from 'node:fs';
-import type { z } from 'zod';
+
+/** A Zod schema, without the seconds that the compiler takes to relate one to z.ZodType. */
+interface Check {
+  safeParse(value: unknown): { readonly success: boolean };
+}
 
 /**
  * Undefined for text that is not JSON or does not fit the schema. The value keeps the order of its keys, so that hashes
  * of it stay the same.
  */
-export function parseJson<Value>(text: string, schema: z.ZodType): Value | undefined {
+export function parseJson<Value>(text: string, schema: Check): Value | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -17,7 +21,7 @@ export function parseJson<Value>(text: string, schema: z.ZodType): Value | undef
 }
 
 /** Also undefined for a file that does not exist. */
-export function readJson<Value>(file: string, schema: z.ZodType): Value | undefined {
+export function readJson<Value>(file: string, schema: Check): Value | undefined {
   try {
     return parseJson(readFileSync(file, 'utf8'), schema);
   } catch {

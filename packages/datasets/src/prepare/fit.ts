@@ -1,5 +1,6 @@
 // What is fitted on the training rows of the large set, and what those of the small set add for the student.
-import { lossOf, StillhouseError, type Recipe } from '@stillhouse/core';
+import { StillhouseError, type Recipe } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { extendTable, fitTable, type FitOptions, type Preprocessing } from '../table/preprocessing.js';
 import type { Table } from '../table/table.js';
 import { extendTensors, fitTensors } from '../tensor/tensor-rows.js';

@@ -5,13 +5,13 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
-  lossOf,
   plainSourcesOf,
   StillhouseError,
   type DatasetManifest,
   type Recipe,
   type SourceConfig,
 } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { BlockFolder, notWritten } from '../block/block-folder.js';
 import { lockFolder, type FolderLock } from '../file/folder-lock.js';
 import { fileIdentity, identify, type FileIdentity } from '../file/identity.js';

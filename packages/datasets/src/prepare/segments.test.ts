@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { epochOrder, parseRecipe, phaseOf, stepsPerEpoch, type RecipeInput } from '@stillhouse/core';
+import { parseRecipe, phaseOf, type RecipeInput } from '@stillhouse/core';
+import { epochOrder, stepsPerEpoch } from '@stillhouse/core/cluster';
 import { BlockReader } from '../block/block-reader.js';
 import { prepareDataset } from './prepare.js';
 

@@ -1,6 +1,7 @@
 // The segments of a set that is drawn from in proportions: which one a row belongs to, and how many rows an epoch draws
 // of each.
-import { dealDraws, isMix, StillhouseError, type Recipe, type SetManifest } from '@stillhouse/core';
+import { isMix, StillhouseError, type Recipe, type SetManifest } from '@stillhouse/core';
+import { dealDraws } from '@stillhouse/core/cluster';
 import type { StoredRows } from '../row/stored-rows.js';
 
 /** Names the segment of a row, given its position in a chunk. */

@@ -1,15 +1,7 @@
 // Writes the rows of one set into blocks: a block is written once it is full. Blocks that were written before a process
 // was killed are skipped.
-import {
-  cellSize,
-  emptyLedger,
-  ledgerDigest,
-  StillhouseError,
-  wholeLedger,
-  type FittedColumn,
-  type Numbers,
-  type SetManifest,
-} from '@stillhouse/core';
+import { cellSize, StillhouseError, type FittedColumn, type Numbers, type SetManifest } from '@stillhouse/core';
+import { emptyLedger, ledgerDigest, wholeLedger } from '@stillhouse/core/cluster';
 import { emptyRows, encodeBlock, rowsPerBlock, windowOf, type BlockRows, type BlockShape } from '../block/blocks.js';
 import { sha256 } from '../file/sha256.js';
 import type { StoredRows } from '../row/stored-rows.js';

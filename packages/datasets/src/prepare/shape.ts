@@ -1,12 +1,6 @@
 // The shape of rows in blocks, and for models.
-import {
-  inputWidth,
-  outputsFor,
-  type DatasetManifest,
-  type LossFacts,
-  type ModelShape,
-  type TensorColumn,
-} from '@stillhouse/core';
+import { inputWidth, type DatasetManifest, type ModelShape, type TensorColumn } from '@stillhouse/core';
+import { outputsFor, type LossFacts } from '@stillhouse/core/training';
 import type { BlockShape } from '../block/blocks.js';
 import type { Source } from '../source/source.js';
 import { indexType } from '../table/preprocessing.js';

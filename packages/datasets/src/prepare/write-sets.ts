@@ -1,5 +1,6 @@
 // The second reading of a source: each row goes to its set, or to its segment of a set, and from there into blocks.
-import { limits, lossOf, StillhouseError, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
+import { limits, StillhouseError, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { rowsPerBlock, windowOf, type BlockShape } from '../block/blocks.js';
 import type { Part } from '../row/selection.js';
 import type { StoredRows } from '../row/stored-rows.js';

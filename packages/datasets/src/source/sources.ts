@@ -2,7 +2,6 @@
 // missing here.
 import { statSync } from 'node:fs';
 import {
-  lossOf,
   sourceKeyOf,
   type Recipe,
   type SourceConfig,
@@ -10,6 +9,7 @@ import {
   type SourceInput,
   type SourceKey,
 } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { locate, locateAll, type DataPlaces } from '../file/places.js';
 import type { TableReader } from '../table/duckdb.js';
 import { csv } from './csv.js';

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lossOf, parseRecipe } from '@stillhouse/core';
+import { parseRecipe } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { selectRows } from '../row/selection.js';

@@ -7,13 +7,12 @@ import {
   type CategoryColumn,
   type ColumnConfig,
   type FittedColumn,
-  type LossFacts,
   type NumberColumn,
   type Numbers,
   type TableConfig,
-  type TargetScale,
   type TensorType,
 } from '@stillhouse/core';
+import type { LossFacts, TargetScale } from '@stillhouse/core/training';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import type { Table, TableColumn, Want } from './table.js';

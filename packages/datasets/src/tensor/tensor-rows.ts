@@ -1,5 +1,6 @@
 // Rows of tensors: what is fitted on the training rows of the large set, and how rows are stored in blocks.
-import { limits, lossOf, StillhouseError, type LossFacts, type Recipe } from '@stillhouse/core';
+import { limits, StillhouseError, type Recipe } from '@stillhouse/core';
+import { lossOf, type LossFacts } from '@stillhouse/core/training';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import type { StoredRows } from '../row/stored-rows.js';

@@ -1,5 +1,4 @@
 // Rows that are images, as pictures embedded in a page.
-import sharp from 'sharp';
 
 /**
  * A row as a PNG in a data URL.
@@ -9,6 +8,8 @@ export async function imageOf(
   pixels: ArrayLike<number>,
   [height, width, channels]: readonly number[],
 ): Promise<string> {
+  // Only a report about images needs it.
+  const { default: sharp } = await import('sharp');
   const values = Array.from(pixels);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const bytes = Uint8Array.from(values, (value) => Math.round((255 * (value - low)) / (high - low || 1)));

@@ -5,15 +5,14 @@ import { gzipSync } from 'node:zlib';
 import {
   datasetOf,
   floatsOf,
-  measuresOf,
   messageOf,
   quantizeModel,
   StillhouseError,
   weightFormats,
-  type Metrics,
   type PhaseName,
   type WeightFormat,
 } from '@stillhouse/core';
+import { measuresOf, type Metrics } from '@stillhouse/core/training';
 import { installedEngines } from '@stillhouse/native';
 import type { BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';

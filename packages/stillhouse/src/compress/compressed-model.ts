@@ -1,5 +1,6 @@
 // A model in one of the formats, with its size, quality and speed.
-import type { Metrics, WeightFormat } from '@stillhouse/core';
+import type { WeightFormat } from '@stillhouse/core';
+import type { Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 
 export interface CompressedModel {

@@ -1,5 +1,6 @@
 // Runs side by side: their results, and where their recipes differ.
-import { formatPath, leavesOf, lossOf, metricsOf, teacherTestOf, type Metrics, type RunRecord } from '@stillhouse/core';
+import { formatPath, leavesOf, teacherTestOf, type RunRecord } from '@stillhouse/core';
+import { lossOf, metricsOf, type Metrics } from '@stillhouse/core/training';
 import { shownMetrics } from '../tables.js';
 import { readRun, type TrainedRun } from '../runs/trained-run.js';
 

@@ -1,5 +1,6 @@
 // The rows on which teacher and student differ most, with the outputs of both.
-import { inUnits, lossOf, predictionOf, readsAs, softmax, type Recipe } from '@stillhouse/core';
+import { predictionOf, type Recipe } from '@stillhouse/core';
+import { inUnits, lossOf, readsAs, softmax } from '@stillhouse/core/training';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
 import { grouped } from '../tables.js';

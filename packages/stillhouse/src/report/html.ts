@@ -1,16 +1,8 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
-import {
-  lossOf,
-  measuredNames,
-  measuresOf,
-  metricsOf,
-  softmax,
-  spaceOf,
-  type Metrics,
-  type Recipe,
-  type RunRecord,
-} from '@stillhouse/core';
+import type { Recipe, RunRecord } from '@stillhouse/core';
+import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } from '@stillhouse/core/training';
+import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
 import { formatMetric, grouped } from '../tables.js';
 import { drawMap } from '../tune/map.js';

@@ -1,19 +1,14 @@
 // The outputs of each of a run's models for the test rows, and their speed.
 import {
-  addRows,
   datasetOf,
-  emptySums,
-  finishMetrics,
-  measuresOf,
   isTrained,
   learnsFromOutputs,
   limits,
   type DatasetManifest,
   type Job,
-  type Measures,
-  type Metrics,
   type PhaseName,
 } from '@stillhouse/core';
+import { addRows, emptySums, finishMetrics, measuresOf, type Measures, type Metrics } from '@stillhouse/core/training';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { Predict } from '@stillhouse/worker';
 import { outputsOf } from '../inference.js';

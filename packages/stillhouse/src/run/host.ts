@@ -2,15 +2,8 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelMetadata, RepairedBlocks, startCoordinator, type RunningCoordinator } from '@stillhouse/coordinator';
-import {
-  fromErrorRecord,
-  limits,
-  StillhouseError,
-  type ErrorRecord,
-  type Job,
-  type RunRecord,
-  type TunedValues,
-} from '@stillhouse/core';
+import { fromErrorRecord, limits, StillhouseError, type ErrorRecord, type Job, type RunRecord } from '@stillhouse/core';
+import type { TunedValues } from '@stillhouse/core/tune';
 import type { Dataset } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import type { BackendName } from '@stillhouse/worker/light';

@@ -5,9 +5,10 @@ import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { limits } from '@stillhouse/core';
+import { programs } from '../programs.js';
 import { crashOf, reportFlags } from './crash.js';
 import type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './launcher.js';
-import { settingsText, workerProcessFile } from './worker-settings.js';
+import { settingsText } from './worker-settings.js';
 
 /** Processes that run this package's worker; the default of `run`. */
 export class LocalLauncher implements Launcher {
@@ -45,7 +46,7 @@ export class LocalLauncher implements Launcher {
     const descriptor = openSync(logFile, 'a');
     const child = spawn(
       process.execPath,
-      [...reportFlags(dirname(logFile), name), workerProcessFile, settingsText(settings)],
+      [...reportFlags(dirname(logFile), name), programs.worker, settingsText(settings)],
       {
         stdio: ['ignore', descriptor, descriptor],
         env: { ...process.env, ...env, STILLHOUSE_TOKEN: token, STILLHOUSE_INSTANCE: worker.instance },

@@ -9,16 +9,8 @@ import {
   startRecord,
   type CoordinatorSecrets,
 } from '@stillhouse/coordinator';
-import {
-  emptyHistory,
-  parseRecipe,
-  replayJournal,
-  StillhouseError,
-  type Job,
-  type Recipe,
-  type RunHistory,
-  type RunRecord,
-} from '@stillhouse/core';
+import { parseRecipe, StillhouseError, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
+import { emptyHistory, replayJournal, type RunHistory } from '@stillhouse/core/cluster';
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { planTuning, type TunePlan } from '../tune/tune.js';
 import { version } from '../version.js';

@@ -1,5 +1,6 @@
 // What a phase of a job will do, for code that shows its progress.
-import { phaseOf, stepsPerEpoch, totalSteps, type Job, type PhaseName } from '@stillhouse/core';
+import { phaseOf, type Job, type PhaseName } from '@stillhouse/core';
+import { stepsPerEpoch, totalSteps } from '@stillhouse/core/cluster';
 
 export interface PhasePlan {
   /** Rows that an epoch uses. */

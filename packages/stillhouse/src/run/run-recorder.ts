@@ -1,14 +1,9 @@
 // The records of a run: run.json, events.jsonl, status.json and the coordinator's log.
 import { setTimeout as delay } from 'node:timers/promises';
 import { endRecord, recordNotice, type RunFolder } from '@stillhouse/coordinator';
-import {
-  tunedJob,
-  type CoordinatorNotice,
-  type CoordinatorState,
-  type ErrorRecord,
-  type Job,
-  type RunRecord,
-} from '@stillhouse/core';
+import type { ErrorRecord, Job, RunRecord } from '@stillhouse/core';
+import type { CoordinatorNotice, CoordinatorState } from '@stillhouse/core/cluster';
+import { tunedJob } from '@stillhouse/core/tune';
 import { systemClock } from '@stillhouse/transport';
 import { statusOf } from '../runs/status.js';
 import { BufferedWriter } from './buffered-writer.js';

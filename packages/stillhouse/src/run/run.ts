@@ -1,6 +1,7 @@
 // A whole run in one call: an embedded coordinator and worker processes on this machine.
 import { RunFolder } from '@stillhouse/coordinator';
-import { limits, parseRecipe, type CoordinatorNotice, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
+import { limits, parseRecipe, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
+import type { CoordinatorNotice } from '@stillhouse/core/cluster';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
 import { hostRun } from './host.js';

@@ -1,6 +1,7 @@
 // Copies training states for checkpoints in a separate thread, so that the training thread continues meanwhile.
 import { Worker } from 'node:worker_threads';
 import type { Capture, StateUploader } from '@stillhouse/worker/light';
+import { programs } from '../programs.js';
 import type { Log } from './logger.js';
 
 export interface ToThread {
@@ -41,7 +42,7 @@ export class ThreadedUploader implements StateUploader {
 
   #start(): Worker {
     if (this.#thread) return this.#thread;
-    const thread = new Worker(new URL('./upload-thread.js', import.meta.url));
+    const thread = new Worker(programs.uploads);
     this.#thread = thread;
     thread.unref();
     thread.on('message', (message: FromThread) => {

@@ -6,12 +6,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeMessage, fromErrorRecord, protocolVersion, StillhouseError, type ErrorRecord } from '@stillhouse/core';
+import { fromErrorRecord, StillhouseError, type ErrorRecord } from '@stillhouse/core';
+import { encodeMessage, protocolVersion } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
 import type { BackendName } from '@stillhouse/worker/light';
+import { programs } from '../programs.js';
 import { crashOf, reportFlags } from './crash.js';
 import { version } from '../version.js';
-import { settingsText, workerProcessFile, type FromWorker } from './worker-settings.js';
+import { settingsText, type FromWorker } from './worker-settings.js';
 
 export interface WorkOptions {
   /** Addresses such as ws://10.0.0.5:7433: the coordinator's, and others where a restarted coordinator may listen. */
@@ -64,7 +66,7 @@ function inheritedFlags(): string[] {
 function startProcess(options: WorkOptions, folder: string, instance: string): ChildProcess {
   const { coordinators, token, backend = 'auto', meshAddress, patienceMs, heartbeatTimeoutMs, logFile } = options;
   const settings = { coordinators: [...coordinators], backend, meshAddress, patienceMs, heartbeatTimeoutMs, logFile };
-  return fork(workerProcessFile, [settingsText(settings)], {
+  return fork(programs.worker, [settingsText(settings)], {
     execArgv: [...inheritedFlags(), ...reportFlags(folder, 'worker')],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, STILLHOUSE_TOKEN: token, STILLHOUSE_INSTANCE: instance },

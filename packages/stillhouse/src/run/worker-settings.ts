@@ -1,12 +1,8 @@
 // The settings that a worker's process is started with. Secrets are passed in its environment, where no list of
 // processes shows them.
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { limits, type ErrorRecord } from '@stillhouse/core';
 import { backendNames } from '@stillhouse/worker/light';
-
-/** The program of a worker's process: its argument is the settings' text. */
-export const workerProcessFile = fileURLToPath(new URL('./worker-process.js', import.meta.url));
 
 /** JSON has no infinity. */
 const milliseconds = z

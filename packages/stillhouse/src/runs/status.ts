@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { membersOf, phaseOf, stepsPerEpoch, totalSteps, type CoordinatorState, type RunRecord } from '@stillhouse/core';
+import { phaseOf, type RunRecord } from '@stillhouse/core';
+import { membersOf, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
 import { readRecord } from './trained-run.js';
 
 const statusSchema = z.object({

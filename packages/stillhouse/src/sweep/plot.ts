@@ -1,5 +1,5 @@
 // A plot of a sweep: the metric over the first axis, with intervals; one panel per combination of the other axes.
-import type { Estimate } from '@stillhouse/core';
+import type { Estimate } from '@stillhouse/core/training';
 import { Frame } from '../chart/frame.js';
 import { colours } from '../chart/line-chart.js';
 import { linearScale, listScale, type Scale } from '../chart/scale.js';

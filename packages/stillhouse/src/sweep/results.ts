@@ -1,5 +1,5 @@
 // The results of a sweep: mean and 95 % interval over seeds per combination of values.
-import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core';
+import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core/training';
 import { formatMetric } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 

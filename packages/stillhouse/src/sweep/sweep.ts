@@ -2,16 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import {
-  isTrained,
-  measuredNames,
-  measuresOf,
-  StillhouseError,
-  teacherTestOf,
-  type Metrics,
-  type Recipe,
-  type RunRecord,
-} from '@stillhouse/core';
+import { isTrained, StillhouseError, teacherTestOf, type Recipe, type RunRecord } from '@stillhouse/core';
+import { measuredNames, measuresOf, type Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
 import { RunCache } from '../runs/run-cache.js';

@@ -1,12 +1,7 @@
 // A picture of a search: the prediction of a model of all trials over the first two values, and the trials.
-import {
-  coordinateOf,
-  gaussianProcess,
-  pointOf,
-  smallerIsBetter,
-  type Dimension,
-  type TunedRecord,
-} from '@stillhouse/core';
+import type { TunedRecord } from '@stillhouse/core';
+import { smallerIsBetter } from '@stillhouse/core/training';
+import { coordinateOf, gaussianProcess, pointOf, type Dimension } from '@stillhouse/core/tune';
 import { Frame } from '../chart/frame.js';
 import { colourOf } from '../chart/heat-map.js';
 import { shareScale, type Scale } from '../chart/scale.js';

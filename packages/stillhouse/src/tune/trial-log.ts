@@ -2,7 +2,8 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { Evaluation, Metrics } from '@stillhouse/core';
+import type { Metrics } from '@stillhouse/core/training';
+import type { Evaluation } from '@stillhouse/core/tune';
 
 export interface TrialEntry extends Evaluation {
   /** Identifies the search: another teacher, other data or another recipe have other trials. */

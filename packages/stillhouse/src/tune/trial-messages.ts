@@ -1,5 +1,7 @@
 // The messages between a process that runs trials and the process that started it.
-import type { ErrorRecord, Fold, Job, Metrics, TunedValues } from '@stillhouse/core';
+import type { ErrorRecord, Job } from '@stillhouse/core';
+import type { Metrics } from '@stillhouse/core/training';
+import type { Fold, TunedValues } from '@stillhouse/core/tune';
 import type { BackendName } from '@stillhouse/worker/light';
 
 export interface TrialSetting {

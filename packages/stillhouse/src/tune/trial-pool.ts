@@ -1,11 +1,9 @@
 // Processes that run trials in parallel, one at a time each.
 import { fork, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { fromErrorRecord, StillhouseError } from '@stillhouse/core';
+import { programs } from '../programs.js';
 import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialSetting } from './trial-messages.js';
-
-const processFile = fileURLToPath(new URL('./trial-process.js', import.meta.url));
 
 export interface Judged {
   readonly outcome: TrialOutcome;
@@ -28,7 +26,7 @@ export class TrialPool {
   constructor(private readonly options: PoolOptions) {
     for (const environment of options.environments) {
       const log = openSync(options.logFile, 'a');
-      const child = fork(processFile, {
+      const child = fork(programs.trials, {
         env: { ...process.env, ...environment },
         serialization: 'advanced',
         stdio: ['ignore', log, log, 'ipc'],

@@ -1,6 +1,7 @@
 // A process that runs one trial after the other; it ends when its parent does.
 import { readFileSync } from 'node:fs';
-import { invariant, StillhouseError, toErrorRecord, trialJob } from '@stillhouse/core';
+import { invariant, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { trialJob } from '@stillhouse/core/tune';
 import { BlockFolder } from '@stillhouse/datasets';
 import { tfjsEngine, trainPhase } from '@stillhouse/worker';
 import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialSetting } from './trial-messages.js';

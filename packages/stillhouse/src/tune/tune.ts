@@ -1,24 +1,17 @@
 // The search for the student's hyperparameters: cross-validation on the small set, on this machine's cores.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { datasetOf, StillhouseError, type Job, type Recipe, type TunedRecord } from '@stillhouse/core';
+import { lossOf, smallerIsBetter, type MetricName, type Metrics } from '@stillhouse/core/training';
 import {
-  datasetOf,
   foldsOf,
-  lossOf,
   searchState,
-  smallerIsBetter,
   spaceOf,
-  StillhouseError,
   type Dimension,
   type Evaluation,
   type Fold,
-  type Job,
-  type MetricName,
-  type Metrics,
-  type Recipe,
   type SearchState,
-  type TunedRecord,
-} from '@stillhouse/core';
+} from '@stillhouse/core/tune';
 import { hashJson } from '@stillhouse/coordinator';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { openModules, parseRecipe, type AugmentConfig } from '@stillhouse/core';
+import { openModules, parseRecipe } from '@stillhouse/core';
+import type { AugmentConfig } from '@stillhouse/core/training';
 import type { Batch } from '@stillhouse/datasets';
 import { augment } from './augment.js';
 

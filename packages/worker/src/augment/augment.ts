@@ -1,17 +1,15 @@
 // Augmentation drawn per row from (seed, epoch, row id), so no cluster and no resume can change it. Mixtures of rows
 // are drawn per micro-batch of a rank, whose rows are the same everywhere. core/augment draws each augmentation.
+import { hashName, randomStream, type DatasetManifest } from '@stillhouse/core';
 import {
   blendWeight,
   changeImage,
   drawPlacement,
-  hashName,
   moduleAugmentations,
-  randomStream,
   type AugmentConfig,
-  type DatasetManifest,
   type Placement,
-  type RowIds,
-} from '@stillhouse/core';
+} from '@stillhouse/core/training';
+import type { RowIds } from '@stillhouse/core/cluster';
 import type { Batch } from '@stillhouse/datasets';
 
 /** A batch, some of whose rows may be blended with another one. */

@@ -1,5 +1,5 @@
 // TFJS in plain JavaScript: slow, and it has every kernel.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import type { BackendKind } from './backend.js';
 
 export const cpu: BackendKind = {

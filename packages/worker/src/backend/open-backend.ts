@@ -1,6 +1,6 @@
 // Which backend a job is trained on. A probe trains one zero row of each of the job's models, so that a missing kernel
 // is found before the run, and `auto` can take the fastest backend that trains everything.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { visibleGpus } from '@stillhouse/native';
 import type { BackendKind } from './backend.js';

@@ -1,6 +1,6 @@
 // Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, of which some are missing
 // and one is slow, and that of max pooling, which is wrong where all values of a window are negative.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 
 type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];

@@ -1,5 +1,5 @@
 // Replaces kernels of TFJS's wasm backend.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 
 const ours = new WeakSet<tf.KernelFunc>();
 

@@ -1,6 +1,6 @@
 // TFJS's wasm matrix product is fast only for operands that are not transposed. Transposing them first costs little, so
 // gradients, whose operands are transposed, take the fast path too.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 
 /** Swaps the last two axes. */

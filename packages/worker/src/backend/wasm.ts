@@ -1,9 +1,15 @@
 // WebAssembly on one thread, with kernels that TFJS lacks or has slow ones for.
-import * as tf from '@tensorflow/tfjs';
-import { setThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm';
+import { createRequire } from 'node:module';
+import { tf } from '@stillhouse/native/tfjs';
+import type * as tfjsWasm from '@tensorflow/tfjs-backend-wasm';
 import type { BackendKind } from './backend.js';
 import { registerWasmGradients } from './wasm-gradients.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
+
+// By `require`, like TFJS.
+const { setThreadsCount, version_wasm } = createRequire(import.meta.url)(
+  '@tensorflow/tfjs-backend-wasm',
+) as typeof tfjsWasm;
 
 export const wasm: BackendKind = {
   obstacle: async () => undefined,

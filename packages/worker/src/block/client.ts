@@ -1,5 +1,6 @@
 // Requests bytes from the coordinator by their SHA-256, and repeats the request until they arrive: it may be away.
-import { limits, type Clock } from '@stillhouse/core';
+import { limits } from '@stillhouse/core';
+import type { Clock } from '@stillhouse/core/cluster';
 
 /** Bytes, or the address of a worker that has them. */
 export type Located = { readonly bytes: Uint8Array } | { readonly at: string };

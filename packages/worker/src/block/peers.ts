@@ -1,17 +1,16 @@
 // Blocks from one worker to another, over separate links: requests go one way, answers the other.
+import { limits, messageOf } from '@stillhouse/core';
 import {
   decodeBlockAnswer,
   decodeBlockQuestion,
   encodeMessage,
-  limits,
-  messageOf,
   type BlockAnswer,
   type BlockQuestion,
   type Clock,
   type Link,
   type MeshHello,
   type Transport,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { BlockSource } from '@stillhouse/datasets';
 
 export interface PeerBlocksOptions {

@@ -1,9 +1,10 @@
 // Copies training states for checkpoints, and sends the copies to the coordinator over separate links, part by part as
 // it asks for them. It may run in a separate thread if the buffers are in shared memory, as it does for `stillhouse
 // worker`.
-import type { Link, Transport } from '@stillhouse/core';
-import { decodeToWorker, encodeMessage, messageOf, type Held } from '@stillhouse/core';
-import { lengthOf, partAt } from '@stillhouse/core';
+import type { Link, Transport } from '@stillhouse/core/cluster';
+import { messageOf } from '@stillhouse/core';
+import { decodeToWorker, encodeMessage, type Held } from '@stillhouse/core/cluster';
+import { lengthOf, partAt } from '@stillhouse/core/cluster';
 
 /** The checkpoint that the coordinator asked for, and the coordinator's address. */
 export interface Capture {

@@ -1,5 +1,5 @@
 // Layers that a student copies from its teacher, to be trained further or frozen.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { StillhouseError, type CopyConfig } from '@stillhouse/core';
 
 const withWeights = (model: tf.LayersModel): tf.layers.Layer[] =>

@@ -1,7 +1,8 @@
 // How terms and labels are weighed against each other.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { distillSchema, lossOf, type DistillConfig } from '@stillhouse/core';
+import { distillSchema, type DistillConfig } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { type MicroBatch } from '../objective/objective.js';
 import { supervised } from '../objective/supervised.js';
 import { distillation, weightsAt } from './distillation.js';

@@ -1,7 +1,8 @@
 // What a student minimises: the mean over rows of (hard + P·soft)/(1 + P), the soft term a weighted sum of terms.
 // Rows of transfer sets have only the soft term, because only the teacher knows their labels.
-import * as tf from '@tensorflow/tfjs';
-import { optionsOf, termOf, type DistillConfig } from '@stillhouse/core';
+import { tf } from '@stillhouse/native/tfjs';
+import type { DistillConfig } from '@stillhouse/core';
+import { optionsOf, termOf } from '@stillhouse/core/training';
 import {
   labelsOf,
   type BatchPart,

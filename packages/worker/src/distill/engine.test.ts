@@ -1,16 +1,9 @@
 // Students in the engine: every term on every backend, transfer sets, and weights that only training needs.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  bytesOf,
-  epochOrder,
-  floatsOf,
-  phaseOf,
-  stepsPerEpoch,
-  type Calibration,
-  type LayerConfig,
-  lossOf,
-} from '@stillhouse/core';
+import { bytesOf, floatsOf, phaseOf, type LayerConfig } from '@stillhouse/core';
+import { type Calibration, lossOf } from '@stillhouse/core/training';
+import { epochOrder, stepsPerEpoch } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import {
   backends,

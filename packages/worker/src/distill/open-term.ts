@@ -1,6 +1,7 @@
 // A term of the recipe, opened for a phase: the layers that it compares, and the one that is trained with the student.
-import * as tf from '@tensorflow/tfjs';
-import { hashWords, optionsOf, StillhouseError, termOf, type Loss, type Term, type TermConfig } from '@stillhouse/core';
+import { tf } from '@stillhouse/native/tfjs';
+import { hashWords, StillhouseError } from '@stillhouse/core';
+import { optionsOf, termOf, type Loss, type Term, type TermConfig } from '@stillhouse/core/training';
 import { withSeededRandom } from '../backend/seeded-random.js';
 import { layerOf, type NamedLayer } from '../model/layers.js';
 import type { Teacher } from './teacher/teacher.js';

@@ -1,6 +1,6 @@
 // One rank's contribution to a step: its share of the batch's mean gradient, of the non-trainable weights, and of the
 // loss.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { hashName, type Job } from '@stillhouse/core';
 import { augment, formOf, variantAt } from '../augment/augment.js';
 import type { PreparedBatch } from '../objective/objective.js';

@@ -1,21 +1,17 @@
 // Engines on small random data, for tests of what they compute.
 import { expect } from 'vitest';
 import {
-  epochOrder,
   hashName,
   parseRecipe,
   phaseOf,
   randomStream,
-  rankShare,
-  lossOf,
   type DatasetManifest,
-  type EpochOrder,
   type Job,
   type LayerConfig,
-  type LossName,
   type Phase,
-  type RankRows,
 } from '@stillhouse/core';
+import { lossOf, type LossName } from '@stillhouse/core/training';
+import { epochOrder, rankShare, type EpochOrder, type RankRows } from '@stillhouse/core/cluster';
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';

@@ -1,15 +1,7 @@
 // What the worker's loop needs from an engine. One implementation computes with TFJS; simulations have their own.
-import type {
-  Calibration,
-  ExportedModel,
-  FlatLayout,
-  Job,
-  Metrics,
-  MetricSums,
-  NamedBuffer,
-  Phase,
-  WorkerEffect,
-} from '@stillhouse/core';
+import type { ExportedModel, Job, Phase } from '@stillhouse/core';
+import type { Calibration, Metrics, MetricSums } from '@stillhouse/core/training';
+import type { FlatLayout, NamedBuffer, WorkerEffect } from '@stillhouse/core/cluster';
 import type { FetchBlock } from '../block/fetch-block.js';
 
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;

@@ -1,5 +1,5 @@
 // Turns rows that were read and augmented into tensors.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import type { DatasetManifest } from '@stillhouse/core';
 import type { AugmentedBatch } from '../augment/augment.js';
 import { joinFloats } from '../flat/memory.js';

@@ -1,15 +1,7 @@
 // What an engine holds for the phase that it trains: the model on flat buffers, the objective, and the source of its
 // rows.
-import {
-  datasetOf,
-  limits,
-  slotsPerRank,
-  stepsPerEpoch,
-  type DatasetManifest,
-  type FlatLayout,
-  type Job,
-  type Phase,
-} from '@stillhouse/core';
+import { datasetOf, limits, type DatasetManifest, type Job, type Phase } from '@stillhouse/core';
+import { slotsPerRank, stepsPerEpoch, type FlatLayout } from '@stillhouse/core/cluster';
 import { BlockReader, TrainingReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../block/fetch-block.js';
 import type { TeacherAnswers } from '../distill/teacher/teacher-answers.js';

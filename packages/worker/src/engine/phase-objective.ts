@@ -1,7 +1,8 @@
 // What a phase minimises: for the teacher and the baseline the loss against labels, for the student also its teacher's
 // terms.
 import type * as tf from '@tensorflow/tfjs';
-import { hashName, hashWords, invariant, isTrained, lossOf, phaseSeed, type Job, type Phase } from '@stillhouse/core';
+import { hashName, hashWords, invariant, isTrained, phaseSeed, type Job, type Phase } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { distillation } from '../distill/distillation.js';
 import type { Teacher } from '../distill/teacher/teacher.js';
 import type { Objective } from '../objective/objective.js';

@@ -1,5 +1,5 @@
 // Trains one zero row of each model of a job, to show whether a backend has every kernel before the run depends on it.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { datasetOf, phaseOf, phasesOf, type DatasetManifest, type Job } from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
 import type { FetchBlock } from '../block/fetch-block.js';

@@ -1,6 +1,6 @@
 // The pass of one rank's micro-batch: loss, gradient, and the non-trainable weights that it leaves. Eager, or recorded
 // once per shape as a graph if the engine can (TensorFlow), which then runs as one call.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { nativeTracing, TracedGraph, TraceError } from '@stillhouse/native/engines';
 import type { FlatModel } from '../flat/model.js';
 import type { PreparedBatch } from '../objective/objective.js';

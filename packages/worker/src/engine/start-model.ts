@@ -1,15 +1,7 @@
 // A phase's model at the start of training: a function of the job, and of the teacher whose layers it copies.
 import type * as tf from '@tensorflow/tfjs';
-import {
-  datasetOf,
-  hashName,
-  hashWords,
-  lossOf,
-  phaseSeed,
-  type Job,
-  type Phase,
-  type PhaseName,
-} from '@stillhouse/core';
+import { datasetOf, hashName, hashWords, phaseSeed, type Job, type Phase, type PhaseName } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { copyLayers } from '../distill/copied-layers.js';
 import { biasesOf } from '../distill/teacher/correct-biases.js';
 import type { Teacher } from '../distill/teacher/teacher.js';

@@ -2,19 +2,11 @@
 import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import {
-  activations,
-  bytesOf,
-  hashName,
-  hashWords,
-  lossesOf,
-  phaseOf,
-  phaseSeed,
-  lossOf,
-  type LayerConfig,
-} from '@stillhouse/core';
+import { activations, bytesOf, hashName, hashWords, phaseOf, phaseSeed, type LayerConfig } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
+import { lossesOf } from '@stillhouse/core/cluster';
 import type { Engine } from './engine.js';
 import {
   allRows,

@@ -1,20 +1,18 @@
 // The engine on TFJS: the gradient of one rank's micro-batch, summed over the subtrees that this worker holds.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import {
   bytesOf,
   invariant,
   learnsFromOutputs,
   openModules,
-  measuresOf,
   phaseOf,
   StillhouseError,
-  sumSubtree,
   type Job,
-  type MetricSums,
-  type NamedBuffer,
   type Phase,
   type PhaseName,
 } from '@stillhouse/core';
+import { measuresOf, type MetricSums } from '@stillhouse/core/training';
+import { sumSubtree, type NamedBuffer } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import { openBackend, type Backend } from '../backend/open-backend.js';
 import type { BackendName } from '../backend/registry.js';

@@ -1,7 +1,9 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
 // other threads read them without a copy, because each begins at a multiple of 64 bytes.
 import { readFileSync } from 'node:fs';
-import { StillhouseError, type OptimizerKernels } from '@stillhouse/core';
+import { StillhouseError } from '@stillhouse/core';
+import type { OptimizerKernels } from '@stillhouse/core/training';
+import { kernelsFile } from '../kernels-file.js';
 import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
 
 export interface Kernels extends OptimizerKernels {
@@ -20,9 +22,7 @@ const padded = (floats: number): number => Math.ceil((floats * 4) / alignment) *
 export const sharedFloats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(length * 4));
 
 let compiled: WasmModule | undefined;
-// The kernels are built from assembly/, which is next to both src/ and dist/.
-const kernelModule = (): WasmModule =>
-  (compiled ??= new Module(readFileSync(new URL('../../dist/kernels.wasm', import.meta.url))));
+const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(kernelsFile)));
 
 /**
  * Buffers of the given lengths (floats), zeroed, with the kernels that work on them.

@@ -1,7 +1,7 @@
 // A model's weights as flat buffers: the trainable ones, which the optimiser steps, and the others (moving averages of
 // normalisation layers), which are averaged over ranks. Order: model.trainableWeights, further trainable weights of an
 // objective, then model.nonTrainableWeights.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { sharedFloats } from './memory.js';
 
 /** A variable of a layer. */

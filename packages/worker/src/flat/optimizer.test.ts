@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { powerOf, randomStream, recipeSchema, type OptimizerConfig } from '@stillhouse/core';
+import { randomStream, recipeSchema } from '@stillhouse/core';
+import { powerOf, type OptimizerConfig } from '@stillhouse/core/training';
 import { allocateFlat } from './memory.js';
 import { createOptimizer } from './optimizer.js';
 

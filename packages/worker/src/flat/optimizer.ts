@@ -1,7 +1,7 @@
 // Optimisers on flat buffers. Each step's factors are computed in double and rounded to fp32; the arithmetic on the
 // buffers is fp32, operation by operation, in the kernels: the same bits on every machine. core/optimizer has what each
 // one computes.
-import { optimizerOf, type OptimizerConfig } from '@stillhouse/core';
+import { optimizerOf, type OptimizerConfig } from '@stillhouse/core/training';
 import { allocateFlat, type Kernels } from './memory.js';
 
 export interface FlatOptimizer {

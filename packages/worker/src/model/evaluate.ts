@@ -1,13 +1,6 @@
 // Evaluates a model on rows of a set.
-import {
-  addRows,
-  emptySums,
-  limits,
-  type DatasetManifest,
-  type Measures,
-  type MetricSums,
-  type SetName,
-} from '@stillhouse/core';
+import { limits, type DatasetManifest, type SetName } from '@stillhouse/core';
+import { addRows, emptySums, type Measures, type MetricSums } from '@stillhouse/core/training';
 import { BlockReader } from '@stillhouse/datasets';
 import { type Predict } from './predict.js';
 

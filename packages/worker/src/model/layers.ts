@@ -1,5 +1,5 @@
 // Layers of a model by name, for terms that compare their outputs.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 
 export interface NamedLayer {

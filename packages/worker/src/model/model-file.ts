@@ -1,5 +1,5 @@
 // Exports a model from an engine, and loads it back.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { z } from 'zod';
 import { bytesOf, floatsOf, type ExportedModel } from '@stillhouse/core';
 import type { FlatModel } from '../flat/model.js';

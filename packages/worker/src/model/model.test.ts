@@ -1,6 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { lossOf, modelFiles } from '@stillhouse/core';
+import { modelFiles } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { FlatModel, flatSizes } from '../flat/model.js';
 import { exportModel, loadModel } from './model-file.js';
 import { buildModel, type ModelSpec } from './model.js';

@@ -1,8 +1,9 @@
 // From the recipe's model to a tf.LayersModel: a short list of layers, a TFJS topology, or a module's function.
 // The initial weights are a function of the seed, however the model is described.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { z } from 'zod';
-import { messageOf, StillhouseError, type LayerConfig, type LossFacts, type ModelConfig } from '@stillhouse/core';
+import { messageOf, StillhouseError, type LayerConfig, type ModelConfig } from '@stillhouse/core';
+import type { LossFacts } from '@stillhouse/core/training';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
 export interface ModelSpec {

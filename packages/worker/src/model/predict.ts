@@ -1,5 +1,5 @@
 // A model's outputs for rows, as plain numbers.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 
 /** Outputs [rows, outputs] for rows whose shape begins with their number. */
 export type Predict = (x: Float32Array, shape: readonly number[]) => Promise<Float32Array>;

@@ -1,6 +1,6 @@
 // What a phase without a teacher minimises: the mean loss of its rows against their labels.
-import * as tf from '@tensorflow/tfjs';
-import type { Loss } from '@stillhouse/core';
+import { tf } from '@stillhouse/native/tfjs';
+import type { Loss } from '@stillhouse/core/training';
 import { labelsOf, type MicroBatch, type Objective } from './objective.js';
 
 /** Loss of each row against its label, or against both of its labels. */

@@ -11,7 +11,7 @@ import {
   type WorkerEffect,
   type WorkerEvent,
   type WorkerIdentity,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { StateUploader } from '../checkpoint/state-upload.js';
 import type { Engine } from '../engine/engine.js';
 

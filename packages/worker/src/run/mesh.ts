@@ -1,18 +1,17 @@
 // Links between workers. For each ordered pair the receiver connects to the sender, because WebSocket masks what
 // clients send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
+import { messageOf, StillhouseError } from '@stillhouse/core';
 import {
   decodeMeshHello,
   encodeFrame,
   encodeMessage,
-  messageOf,
-  StillhouseError,
   type Link,
   type Listener,
   type Membership,
   type MeshHello,
   type Outgoing,
   type Transport,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 
 export interface MeshEvents {
   readonly onFrame: (from: number, frame: Uint8Array) => void;

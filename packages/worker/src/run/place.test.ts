@@ -1,6 +1,6 @@
 // What a worker logs about its place.
 import { expect, test } from 'vitest';
-import type { Membership } from '@stillhouse/core';
+import type { Membership } from '@stillhouse/core/cluster';
 import { placeOf } from './place.js';
 
 const membership = (self: number): Membership => ({

@@ -1,5 +1,5 @@
 // A worker's place in a generation, in words for its log.
-import type { Membership } from '@stillhouse/core';
+import type { Membership } from '@stillhouse/core/cluster';
 
 export function placeOf({ generation, members, self }: Membership): string {
   const { lo, hi } = members[self].ranks;

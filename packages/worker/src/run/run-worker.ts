@@ -1,14 +1,11 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides
 // nothing.
+import { fromErrorRecord, limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import {
   decodeFrame,
   decodeToWorker,
   encodeMessage,
-  fromErrorRecord,
   initialWorkerState,
-  limits,
-  StillhouseError,
-  toErrorRecord,
   workerTransition,
   type Clock,
   type Link,
@@ -18,7 +15,7 @@ import {
   type WorkerEvent,
   type WorkerIdentity,
   type WorkerState,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import { StateUpload, type StateUploader } from '../checkpoint/state-upload.js';
 import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import { BlockClient } from '../block/client.js';

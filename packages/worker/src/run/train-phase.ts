@@ -1,6 +1,16 @@
 // A phase from start to end in one process, without a cluster: the same decisions, the same schedule and the same tree
 // of sums, and so the same bits.
 import {
+  phaseLearningRate,
+  phaseOf,
+  StillhouseError,
+  type Job,
+  type Phase,
+  type PhaseName,
+  type SetName,
+} from '@stillhouse/core';
+import { measuresOf, totalMetrics, type Metrics } from '@stillhouse/core/training';
+import {
   afterEpoch,
   afterStep,
   afterTest,
@@ -10,23 +20,13 @@ import {
   epochOrder,
   initialTraining,
   lossesOf,
-  measuresOf,
   nextTask,
-  phaseLearningRate,
-  phaseOf,
   rankShare,
   stepsPerEpoch,
-  StillhouseError,
-  totalMetrics,
   type EpochOrder,
   type FlatLayout,
-  type Job,
-  type Metrics,
-  type Phase,
-  type PhaseName,
-  type SetName,
   type TrainingState,
-} from '@stillhouse/core';
+} from '@stillhouse/core/cluster';
 import type { Engine } from '../engine/engine.js';
 
 interface Stage {

@@ -1,5 +1,6 @@
 // Calibrates a teacher before a student learns from it: the temperature at which its probabilities match its accuracy.
-import { datasetOf, fitTemperature, limits, lossOf, type Calibration, type Job } from '@stillhouse/core';
+import { datasetOf, limits, type Job } from '@stillhouse/core';
+import { fitTemperature, lossOf, type Calibration } from '@stillhouse/core/training';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { joinFloats } from '../../flat/memory.js';

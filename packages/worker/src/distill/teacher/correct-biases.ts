@@ -1,7 +1,8 @@
 // A student that saw few or no rows of a class gives it too little probability; its teacher knows how common classes
 // are (Hinton, Vinyals and Dean 2015, section 3, where the biases were chosen by the test errors instead).
-import * as tf from '@tensorflow/tfjs';
-import { fitBiases, limits, StillhouseError, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { tf } from '@stillhouse/native/tfjs';
+import { limits, StillhouseError, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { fitBiases } from '@stillhouse/core/training';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { joinFloats } from '../../flat/memory.js';

@@ -1,5 +1,5 @@
 // A teacher's outputs for rows, as plain numbers.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import type { Predict } from '../../model/predict.js';
 import type { Teacher } from './teacher.js';
 

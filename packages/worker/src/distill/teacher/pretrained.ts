@@ -2,17 +2,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import {
   isTrained,
   learnsFromOutputs,
-  lossOf,
   messageOf,
   StillhouseError,
   type Job,
   type PretrainedTeacherConfig,
   type TeacherFiles,
 } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { openOnnx, openSavedModel } from '@stillhouse/native/engines';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { loadKeras } from '../../model/keras/model.js';

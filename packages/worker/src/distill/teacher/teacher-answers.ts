@@ -1,7 +1,8 @@
 // A teacher's outputs for rows that come again: computed once, and kept. Rows are always answered in the same groups,
 // so the bits of an answer depend only on the set, not on the batch in which a row first came.
-import * as tf from '@tensorflow/tfjs';
-import { limits, type RowIds } from '@stillhouse/core';
+import { tf } from '@stillhouse/native/tfjs';
+import { limits } from '@stillhouse/core';
+import type { RowIds } from '@stillhouse/core/cluster';
 
 export interface AnswerSource {
   readonly rowCount: number;

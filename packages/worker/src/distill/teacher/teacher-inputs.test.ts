@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { rowsFor, type Sizes } from './teacher-inputs.js';
 

@@ -1,6 +1,6 @@
 // Converts rows to a teacher's inputs: its images may be flat or have channels first, its rows fewer columns than a
 // student's.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 
 /** Sizes of one row's input; undefined if a size may vary. */
 export type Sizes = readonly (number | undefined)[];

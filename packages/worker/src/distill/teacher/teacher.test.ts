@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { lossOf } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { EnsembleTeacher, LayersTeacher } from './teacher.js';
 
 beforeAll(() => tf.setBackend('cpu'));

@@ -1,6 +1,7 @@
 // The teacher, which labels the rows that a student learns from.
-import * as tf from '@tensorflow/tfjs';
-import { StillhouseError, type LabelKind, type Loss } from '@stillhouse/core';
+import { tf } from '@stillhouse/native/tfjs';
+import { StillhouseError } from '@stillhouse/core';
+import type { LabelKind, Loss } from '@stillhouse/core/training';
 import type { RunnableModel } from '@stillhouse/native/engines';
 import { forwardOf, layerOf, type Forward, type NamedLayer } from '../../model/layers.js';
 import { rowsFor, type Sizes } from './teacher-inputs.js';

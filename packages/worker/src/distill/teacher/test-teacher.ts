@@ -1,5 +1,6 @@
 // Tests a pretrained teacher.
-import { datasetOf, finishMetrics, limits, measuresOf, type Job, type Metrics } from '@stillhouse/core';
+import { datasetOf, limits, type Job } from '@stillhouse/core';
+import { finishMetrics, measuresOf, type Metrics } from '@stillhouse/core/training';
 import { BlockReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../../block/fetch-block.js';
 import { evaluateRows } from '../../model/evaluate.js';

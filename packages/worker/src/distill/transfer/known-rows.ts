@@ -1,6 +1,7 @@
 // Which rows a teacher needs to answer only once: those that come again unchanged, or in one of a few variants.
 import type * as tf from '@tensorflow/tfjs';
-import { limits, type AugmentConfig, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { limits, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import type { AugmentConfig } from '@stillhouse/core/training';
 import { BlockReader } from '@stillhouse/datasets';
 import { augment, formOf } from '../../augment/augment.js';
 import type { FetchBlock } from '../../block/fetch-block.js';

@@ -1,6 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import { expect, test } from 'vitest';
-import { distillSchema, type DatasetManifest, type Schedule, type TransferConfig } from '@stillhouse/core';
+import { distillSchema, type DatasetManifest, type TransferConfig } from '@stillhouse/core';
+import type { Schedule } from '@stillhouse/core/cluster';
 import { cutTensors, type Batch } from '@stillhouse/datasets';
 import { TransferSets, type AddedRows } from './transfer-sets.js';
 

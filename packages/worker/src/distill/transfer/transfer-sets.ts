@@ -3,20 +3,22 @@
 // comes again. All are a function of (seed, epoch, step).
 import {
   columnWidth,
-  epochOrder,
   hashName,
   hashWords,
   randomStream,
   invariant,
-  stepsPerEpoch,
-  totalSteps,
   type DatasetManifest,
-  type EpochOrder,
-  type RowIds,
-  type Schedule,
   type SetManifest,
   type TransferConfig,
 } from '@stillhouse/core';
+import {
+  epochOrder,
+  stepsPerEpoch,
+  totalSteps,
+  type EpochOrder,
+  type RowIds,
+  type Schedule,
+} from '@stillhouse/core/cluster';
 import { TrainingReader, type Batch } from '@stillhouse/datasets';
 import type * as tf from '@tensorflow/tfjs';
 import { augment, formOf, variantAt, type AugmentPlace, type RowForm } from '../../augment/augment.js';

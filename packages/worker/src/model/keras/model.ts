@@ -1,6 +1,6 @@
 // Loads Keras models into TFJS: the HDF5 files of Keras 2 and 3 (.h5), and the archives of Keras 3 (.keras).
 import { buffer, json } from 'node:stream/consumers';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import type { Group } from 'h5wasm';
 import { fromBufferPromise } from 'yauzl';
 import { topologyOf } from './topology.js';

@@ -1,5 +1,5 @@
 // Finds the weights of a Keras model in its file, for each layer of the same model in TFJS.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '@stillhouse/native/tfjs';
 import type { Dataset, Group } from 'h5wasm';
 
 /** An array of a file, and its shape. */

@@ -1,0 +1,88 @@
+// @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and the
+// machines of coordinator and worker.
+export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
+export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
+export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';
+export { addInto, sumSubtree, type Span, type Leaves } from './collective/tree.js';
+export {
+  emptyHistory,
+  replayJournal,
+  type CheckpointRecord,
+  type JournalRecord,
+  type RunHistory,
+  type KnownEpoch,
+} from './coordinator/journal.js';
+export { coordinatorTransition, initialCoordinatorState } from './coordinator/machine.js';
+export {
+  membersOf,
+  type CoordinatorEffect,
+  type CoordinatorEvent,
+  type CoordinatorNotice,
+  type CoordinatorOptions,
+  type CoordinatorState,
+  type MembershipState,
+  type WorkerInfo,
+  type WorkerShare,
+  type Worker,
+  type PhaseProgress,
+  type CheckpointState,
+  type Accusation,
+  type Transition as CoordinatorTransition,
+  type Heartbeat,
+} from './coordinator/state.js';
+export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
+export { epochOrder, type EpochOrder, type Windows } from './order/order.js';
+export type { RowIds, Segment } from './order/row.js';
+export { dealDraws } from './order/sampling.js';
+export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
+export {
+  decodeBlockAnswer,
+  decodeBlockQuestion,
+  decodeMeshHello,
+  decodeToCoordinator,
+  decodeToWorker,
+  encodeMessage,
+  protocolVersion,
+  type BlockAnswer,
+  type BlockQuestion,
+  type Held,
+  type MeshHello,
+  type ToCoordinator,
+  type ToWorker,
+  type Member,
+} from './wire/messages.js';
+export {
+  lengthOf,
+  partAt,
+  readTraining,
+  stateFrames,
+  trainingParts,
+  type NamedBuffer,
+  type StateAssembly,
+} from './wire/training-file.js';
+export {
+  afterEpoch,
+  afterStep,
+  afterTest,
+  initialTraining,
+  nextTask,
+  type TrainingState,
+  type EpochEnd,
+  type Task,
+  type EpochReport,
+} from './wire/training-state.js';
+export type { Clock, Link, Listener, Transport } from './wire/transport.js';
+export { initialWorkerState, workerTransition } from './worker/machine.js';
+export type {
+  Membership,
+  RankRows,
+  WorkerEffect,
+  WorkerEvent,
+  WorkerIdentity,
+  WorkerState,
+  Activity,
+  Transition as WorkerTransition,
+  Preparing,
+  Running,
+} from './worker/state.js';
+export type { BlockTracker } from './coordinator/block-tracker.js';

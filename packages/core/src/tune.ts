@@ -1,0 +1,14 @@
+// @stillhouse/core/tune: the search for a temperature and weights, trial by trial.
+export { foldsOf, type Fold, type FoldsConfig } from './tune/folds.js';
+export { gaussianProcess, type Vector, type Process, type Belief } from './tune/gaussian-process.js';
+export {
+  searchState,
+  type Evaluation,
+  type SearchState,
+  type SearchOptions,
+  type CostOf,
+  type Trial,
+  type Judged,
+} from './tune/search.js';
+export { coordinateOf, pointOf, spaceOf, tunedJob, type Dimension, type TunedValues } from './tune/space.js';
+export { trialJob } from './tune/trial-job.js';

@@ -1,0 +1,45 @@
+// Builds the package in the current folder: tsc checks its types and writes its declarations, esbuild makes one module
+// of each of its doors, and of each program that is named as an argument (docs/adr/0017). With --watch only the
+// modules, again whenever a file changes. With --standalone for pages: small, and with nothing else to load.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { context } from 'esbuild';
+
+const { values, positionals: programs } = parseArgs({
+  options: { watch: { type: 'boolean' }, standalone: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+const doors = Object.values(exports).map((door) => door['@stillhouse/source']);
+
+const bundle = await context({
+  entryPoints: [...doors, ...programs],
+  outdir: 'dist',
+  // All in one folder, so that what is relative to a module does not depend on where its code ends up.
+  entryNames: '[name]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  ...(values.standalone
+    ? { minify: true, target: 'es2022', conditions: ['@stillhouse/source'] }
+    : { packages: 'external', platform: 'node', target: 'node20' }),
+  logLevel: 'warning',
+});
+
+if (values.watch) {
+  await bundle.watch();
+} else {
+  const compiler = fileURLToPath(new URL('../node_modules/typescript-7/bin/tsc', import.meta.url));
+  // AssemblyScript has its own compiler, which has put its output there.
+  const stale = existsSync('dist') ? readdirSync('dist').filter((name) => !name.endsWith('.wasm')) : [];
+  for (const name of stale) rmSync(join('dist', name), { recursive: true });
+  copyFileSync(new URL('../LICENSE', import.meta.url), 'LICENSE');
+  const args = [compiler, '-p', '.', '--emitDeclarationOnly'];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status === 0) await bundle.rebuild();
+  await bundle.dispose();
+  process.exitCode = status ?? 1;
+}
