@@ -24,8 +24,17 @@ writeFileSync(
 
 let runs = 0;
 const evaluated = (code) => ['--input-type=module', '-e', code];
-const run = (workers) => () =>
-  [stillhouse, 'run', recipe, '--workers', workers, '--backend', 'wasm', '--out', join(folder, `run-${runs++}`)];
+const run = (workers) => () => [
+  stillhouse,
+  'run',
+  recipe,
+  '--workers',
+  workers,
+  '--backend',
+  'wasm',
+  '--out',
+  join(folder, `run-${runs++}`),
+];
 const contestants = {
   'node alone': () => evaluated('0'),
   'TFJS by import': () => evaluated(`await import('@tensorflow/tfjs')`),

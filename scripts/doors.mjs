@@ -1,5 +1,5 @@
-// Checks the doors of the packages: lists names that a door exports but nothing outside imports, and types that a public
-// declaration mentions but no door exports. `node scripts/doors.mjs [--check]`: with --check the exit
+// Checks the doors of the packages: lists names that a door exports but nothing outside imports, and types that a
+// public declaration mentions but no door exports. `node scripts/doors.mjs [--check]`: with --check the exit
 // code tells.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';

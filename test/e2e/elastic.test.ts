@@ -172,7 +172,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
     ...recipes['dense'],
     student: {
       model: { layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.1 }, { dense: 1 }] },
-      epochs: 600,
+      epochs: 100,
       batch: 8,
     },
   };
@@ -211,7 +211,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
 });
 
 test('a slow worker is named, and its ranks move to faster ones; the bits stay', async () => {
-  const recipe: RecipeInput = { ...recipes['dense'], ranks: 8, teacher: { ...recipes['dense'].teacher, epochs: 12 } };
+  const recipe: RecipeInput = { ...recipes['dense'], ranks: 8, teacher: { ...recipes['dense'].teacher, epochs: 8 } };
   const cluster = new ProcessCluster(scratch, recipe);
   await cluster.start(2);
   // It runs a fifth of the time.

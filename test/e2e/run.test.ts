@@ -298,7 +298,7 @@ describe('examples', () => {
     expect(stdout).toMatch(/teacher's test R² is -\d\.\d+, not above 0: it predicts no better than the mean\. Either/);
   });
 
-  test('friedman, the quickstart: its student beats the baseline, and its weights are those in the README', async () => {
+  test('friedman: the student beats the baseline, and the weights are those that the README shows', async () => {
     const { record } = await scratch.train(join(root, 'examples/friedman/recipe.yaml'), ['--workers', '2']);
     expect(record.teacher!.test['r2']).toBeGreaterThan(0.97);
     expect(record.student!.test['r2']).toBeGreaterThan(record.baseline!.test['r2'] as number);

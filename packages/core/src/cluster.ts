@@ -1,5 +1,5 @@
-// @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and the
-// machines of coordinator and worker.
+// @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and
+// the machines of coordinator and worker.
 export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
 export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';

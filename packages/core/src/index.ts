@@ -1,4 +1,5 @@
-// @stillhouse/core: errors, recipes, jobs, and the formats of what is stored. No sockets, timers, engine or process in here.
+// @stillhouse/core: errors, recipes, jobs, and the formats of what is stored. Like all of core it uses no socket,
+// timer, engine or process.
 export {
   exitCodes,
   fromErrorRecord,

@@ -1,5 +1,5 @@
-// @stillhouse/core/training: what a model is trained for and how: losses, distillation terms, augmentations, metrics and
-// optimisers, each with what defines another one.
+// @stillhouse/core/training: what a model is trained for and how: losses, distillation terms, augmentations, metrics
+// and optimisers, each with what defines another one.
 export {
   blendWeight,
   changeImage,
