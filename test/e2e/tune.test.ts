@@ -81,7 +81,7 @@ describe('a run that is tuned', () => {
     const other = tuned();
     const { record: again, folder: second } = await scratch.train(
       { ...other, data: { ...other.data, test: { generator: 'noise', rows: 7, seed: 9 } } },
-      ['--workers', '1'],
+      ['--workers', '2'],
     );
     expect(outcomes(second)).toEqual(outcomes(folder));
     expect(again.tuned!.values).toEqual(record.tuned!.values);

@@ -1,6 +1,6 @@
 // What others need to feed a model and to read its outputs; stored in model.json as userDefinedMetadata.
 import { datasetOf, type Job, type ModelMetadata, type PhaseName } from '@stillhouse/core';
-import { readsAs } from '@stillhouse/core/training';
+import { readingOf } from '@stillhouse/core/training';
 import type { Preprocessing } from '@stillhouse/datasets';
 
 /** userDefinedMetadata of model.json. */
@@ -12,7 +12,7 @@ export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined
   const { inputShape, columns, outputs, targets, classes } = datasetOf(job.dataset, phase);
   return {
     stillhouse: {
-      loss: readsAs(job.recipe.loss),
+      ...readingOf(job.recipe.loss),
       inputShape,
       columns,
       outputs,

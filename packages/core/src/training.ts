@@ -26,7 +26,7 @@ export {
   type LossRow,
   type SoftLoss,
 } from './loss/define-loss.js';
-export { lossOf, readsAs, type LossConfig, type LossName } from './loss/losses.js';
+export { lossOf, readingOf, type LossConfig, type LossName, type Reading } from './loss/losses.js';
 export type { Layer, NestedArray, Operand, Tensor, Tensor2D, TensorOps } from './loss/tensor-ops.js';
 export { inUnits, softmax, type Prediction, type TargetScale } from './loss/prediction.js';
 export { fitTemperature, type Calibration, type LabelledOutputs } from './metric/calibration.js';

@@ -15,8 +15,9 @@ export interface ModuleConfig {
 
 /** What a module exports, called with its options. */
 async function evaluate(config: ModuleConfig): Promise<unknown> {
+  invariant(config.source !== undefined, 'the text of a module is in the recipe (`withSources`)');
   const exported = (await import(
-    `data:text/javascript;charset=utf-8,${encodeURIComponent(config.source ?? '')}`
+    `data:text/javascript;charset=utf-8,${encodeURIComponent(config.source)}`
   )) as Record<string, unknown>;
   const create = exported[config.export];
   if (typeof create !== 'function') throw new TypeError('it is not a function');

@@ -6,6 +6,8 @@ import type { FittedColumn } from './columns.js';
 
 export interface ModelMetadata {
   readonly loss: LossName;
+  /** Outputs per target of a loss that is a module, if not one; those that predict the targets come first. */
+  readonly outputsPerTarget?: number;
   /** Shape of one row. */
   readonly inputShape: readonly number[];
   /** How a row becomes an input: `encodeTableRows`, or `encodeTensorRows` for a single column of tensors. */

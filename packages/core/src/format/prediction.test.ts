@@ -15,6 +15,12 @@ test('regression: values in their own units', () => {
   }
 });
 
+test('a module’s loss with several outputs per target: those that predict the targets come first', () => {
+  const of = { loss: 'mse', outputsPerTarget: 2, classes: null } as const;
+  expect(predictionOf([1, 0.5, 7, 8], { ...of, targets: scaled })).toEqual({ values: [110, 0] });
+  expect(predictionOf([1, 7], { ...of, targets: [] })).toEqual({ values: [1] });
+});
+
 test('gaussian: means first, then deviations, both in the targets’ units', () => {
   expect(predictionOf([1, 0.5, 0, 2 * Math.log(3)], { loss: 'gaussian', classes: null, targets: scaled })).toEqual({
     values: [110, 0],

@@ -26,5 +26,5 @@ export const canPredict = (loss: unknown): boolean => typeof loss === 'string' &
 /** @param outputs of one row */
 export const predictionOf = (
   outputs: readonly number[],
-  { loss, classes, targets }: Pick<ModelMetadata, 'loss' | 'classes' | 'targets'>,
-): Prediction => readers[loss](outputs, { classes, targets });
+  { loss, ...context }: Pick<ModelMetadata, 'loss' | 'outputsPerTarget' | 'classes' | 'targets'>,
+): Prediction => readers[loss](outputs, context);

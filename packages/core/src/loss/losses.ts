@@ -25,10 +25,16 @@ export const lossOf = (config: LossConfig): Loss =>
 export const knownLossOf = (config: LossConfig): Loss | undefined =>
   typeof config === 'string' ? losses[config] : lossModules.find(config);
 
-/** The built-in loss whose outputs are read as those of this one are. */
-export function readsAs(config: LossConfig): LossName {
-  if (typeof config === 'string') return config;
-  return ({ class: 'softmaxCrossEntropy', binary: 'binaryCrossEntropy', numbers: 'mse' } as const)[
-    lossOf(config).labels
-  ];
+/** How a model's outputs are read: as those of a built-in loss, and how many there are per target if not one. */
+export interface Reading {
+  readonly loss: LossName;
+  readonly outputsPerTarget?: number;
+}
+
+/** A module's outputs are read by its kind of labels. */
+export function readingOf(config: LossConfig): Reading {
+  if (typeof config === 'string') return { loss: config };
+  const { labels, outputsPerTarget } = lossOf(config);
+  const loss = ({ class: 'softmaxCrossEntropy', binary: 'binaryCrossEntropy', numbers: 'mse' } as const)[labels];
+  return outputsPerTarget === 1 ? { loss } : { loss, outputsPerTarget };
 }

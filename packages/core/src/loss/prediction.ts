@@ -22,6 +22,7 @@ export interface PredictionContext {
   readonly classes: readonly string[] | null;
   /** Empty where the targets were not scaled. */
   readonly targets: readonly TargetScale[];
+  readonly outputsPerTarget?: number;
 }
 
 /** Probabilities of logits. */
@@ -51,10 +52,11 @@ export function predictBinary(outputs: readonly number[], { classes }: Predictio
   return { class: only === undefined || others.length > 0 ? named : only, probabilities };
 }
 
-/** Of a value per target. */
-export const predictNumbers = (outputs: readonly number[], { targets }: PredictionContext): Prediction => ({
-  values: inUnits(outputs, targets),
-});
+/** Of a value per target, and what else there is per target after all of these. */
+export const predictNumbers = (
+  outputs: readonly number[],
+  { targets, outputsPerTarget = 1 }: PredictionContext,
+): Prediction => ({ values: inUnits(outputs.slice(0, outputs.length / outputsPerTarget), targets) });
 
 /** Of a mean per target, followed by a log-variance per target. */
 export function predictGaussian(outputs: readonly number[], { targets }: PredictionContext): Prediction {

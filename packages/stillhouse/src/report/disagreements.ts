@@ -1,6 +1,6 @@
 // The rows on which teacher and student differ most, with the outputs of both.
 import { predictionOf, type Recipe } from '@stillhouse/core';
-import { inUnits, lossOf, readsAs, softmax } from '@stillhouse/core/training';
+import { inUnits, lossOf, readingOf, softmax } from '@stillhouse/core/training';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
 import { grouped } from '../tables.js';
@@ -31,7 +31,7 @@ function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }
     deviations,
     class: named,
     probabilities,
-  } = predictionOf(outputs, { loss: readsAs(loss), classes, targets });
+  } = predictionOf(outputs, { ...readingOf(loss), classes, targets });
   if (values)
     return values
       .map((value, k) => `${value.toPrecision(4)}${deviations ? ` ± ${deviations[k].toPrecision(2)}` : ''}`)

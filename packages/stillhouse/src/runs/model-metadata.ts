@@ -27,6 +27,7 @@ const modelSchema = z.looseObject({
   userDefinedMetadata: z.looseObject({
     stillhouse: z.looseObject({
       loss: z.string(),
+      outputsPerTarget: z.int().positive().optional(),
       inputShape: z.array(z.int()),
       columns: z.array(columnSchema).min(1),
       outputs: z.int(),
