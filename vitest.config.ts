@@ -23,6 +23,8 @@ const packages = readdirSync(`${root}packages`)
       env: name === 'worker' ? { STILLHOUSE_CACHE: nativeCache } : env,
       include: [`packages/${name}/src/**/*.test.ts`],
       testTimeout: 60_000,
+      // Files share the modules that they import, which takes longer than the tests; engines have one per process.
+      isolate: name === 'worker',
     },
   }));
 

@@ -13,7 +13,7 @@ function* rows(find, set, question) {
   const labels = read(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
   for (let i = 0; i < labels.length; i++)
     yield {
-      x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255),
+      x: new Float32Array(images.subarray(784 * i, 784 * (i + 1))).map((pixel) => pixel / 255),
       y: question(labels[i]),
     };
 }

@@ -44,7 +44,10 @@ export function* read(find, set) {
   const images = bytesOf(find(`data:mnist/${set}-images-idx3-ubyte`)).subarray(16);
   const digits = bytesOf(find(`data:mnist/${set}-labels-idx1-ubyte`)).subarray(8);
   for (let i = 0; i < digits.length; i++)
-    yield { x: Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (pixel) => pixel / 255), digit: digits[i] };
+    yield {
+      x: new Float32Array(images.subarray(784 * i, 784 * (i + 1))).map((pixel) => pixel / 255),
+      digit: digits[i],
+    };
 }
 
 function* seenRows(find, set) {

@@ -71,8 +71,8 @@ test('a student with its own class and column trains on two backends, evaluates 
   const { recipe } = documented.find(({ recipe }) => recipe.name === 'further')!;
   const of = {
     ...recipe,
-    teacher: { ...recipe.teacher, epochs: 30 },
-    student: { ...recipe.student!, epochs: 200, batch: 12, optimizer: { name: 'adam', learningRate: 0.02 } },
+    teacher: { ...recipe.teacher, epochs: 15 },
+    student: { ...recipe.student!, epochs: 80, batch: 12, optimizer: { name: 'adam', learningRate: 0.02 } },
   };
   const path = writeIn(
     'further.json',
@@ -177,7 +177,7 @@ describe('stillhouse data prepare', () => {
   });
 
   test('one that is killed goes on where it was, and gives the same blocks', async () => {
-    writeIn('big.csv', rowsOf(600_000));
+    writeIn('big.csv', rowsOf(400_000));
     const path = writeIn('killed.json', JSON.stringify({ ...recipe, name: 'killed' }));
     const whole = JSON.parse(
       (await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: scratch.path('other') } }))

@@ -38,7 +38,7 @@ const recipes: Record<string, RecipeInput> = {
       validation: 0.1,
       earlyStopping: { patience: 3 },
     },
-    student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 60, batch: 8 },
+    student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 10, batch: 8 },
   }),
   convolutional: smallRecipe({
     name: 'convolutional',

@@ -114,11 +114,11 @@ describe('examples run at a small size', () => {
   test.skipIf(!has('mnist'))(`transfer: another question about the same pictures${missing('mnist')}`, async () => {
     const { folder } = await scratch.train(
       join(root, 'examples/transfer/teacher.yaml'),
-      set('data.large.take=4000', 'teacher.epochs=3'),
+      set('data.large.take=1500', 'data.test.take=1000', 'teacher.epochs=3'),
     );
     const { record } = await scratch.train(
       join(root, 'examples/transfer/recipe.yaml'),
-      set('data.large.take=4000', `teacher.pretrained=${folder}`),
+      set('data.large.take=1500', 'data.test.take=1000', `teacher.pretrained=${folder}`),
     );
     expect(record.student!.test['accuracy']).toBeGreaterThan(record.baseline!.test['accuracy'] as number);
     expect(record.student!.parameters).toBe(130);
@@ -130,7 +130,7 @@ describe('examples run at a small size', () => {
       const { folder } = await scratch.train(
         join(root, 'examples/zero-shot/recipe.yaml'),
         set(
-          'data.large.take=4000',
+          'data.large.take=2000',
           'data.small.take=80',
           'data.pool.take=500',
           'data.test.take=500',

@@ -68,7 +68,7 @@ afterAll(() => {
 
 const recipe = smallRecipe({
   name: 'partition',
-  ranks: 6,
+  ranks: 3,
   data: {
     large: { generator: 'friedman1', rows: 12_007 },
     small: { generator: 'friedman1', rows: 60, seed: 1 },

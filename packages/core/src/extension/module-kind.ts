@@ -16,9 +16,10 @@ export interface ModuleConfig {
 /** What a module exports, called with its options. */
 async function evaluate(config: ModuleConfig): Promise<unknown> {
   invariant(config.source !== undefined, 'the text of a module is in the recipe (`withSources`)');
-  const exported = (await import(
-    `data:text/javascript;charset=utf-8,${encodeURIComponent(config.source)}`
-  )) as Record<string, unknown>;
+  const exported = (await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(config.source)}`)) as Record<
+    string,
+    unknown
+  >;
   const create = exported[config.export];
   if (typeof create !== 'function') throw new TypeError('it is not a function');
   const definition = (create as (context: { options: unknown }) => unknown)({ options: config.options });

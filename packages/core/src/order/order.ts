@@ -1,6 +1,6 @@
-// The order in which an epoch uses its rows, and which rank uses which: a function of only (seed, epoch). Small sets are
-// shuffled whole; in sets that no worker holds, the blocks are shuffled, and each rank draws from a window of a few of
-// its own at a time, so that disks and networks read one block after the other.
+// The order in which an epoch uses its rows, and which rank uses which: a function of only (seed, epoch). Small sets
+// are shuffled whole; in sets that no worker holds, the blocks are shuffled, and each rank draws from a window of a few
+// of its own at a time, so that disks and networks read one block after the other.
 import { keyedPermutation } from '../random/permutation.js';
 import { hashName, randomStream, type RandomStream } from '../random/random.js';
 import type { RowIds, RowRange } from './row.js';

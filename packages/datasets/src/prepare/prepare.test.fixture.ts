@@ -1,5 +1,5 @@
 // Small files, prepared and read back.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -9,12 +9,13 @@ import { BlockReader } from '../block/block-reader.js';
 import type { Batch } from '../block/blocks.js';
 import { prepareDataset, type Dataset } from './prepare.js';
 
-/** Of this test file alone. */
 export const folder = mkdtempSync(join(tmpdir(), 'stillhouse-data-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let files = 0;
 export function write(content: string | Uint8Array, ending: string): string {
+  // Another test file of this process may have removed it.
+  mkdirSync(folder, { recursive: true });
   const path = join(folder, `f${files++}${ending}`);
   writeFileSync(path, content);
   return path;

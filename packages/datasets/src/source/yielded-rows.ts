@@ -85,17 +85,17 @@ async function spoolCells(what: string, rows: Rows, file: string): Promise<void>
   }
 }
 
-const numbersIn = (value: unknown): number[] | undefined => {
-  const list =
-    typeof value === 'number'
-      ? [value]
-      : Array.isArray(value)
-        ? (value as unknown[]).flat(Infinity)
-        : ArrayBuffer.isView(value)
-          ? Array.from(value as unknown as ArrayLike<number>)
-          : undefined;
-  return list?.every((each) => typeof each === 'number') ? list : undefined;
-};
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+const isTyped = (value: unknown): value is ArrayLike<unknown> =>
+  ArrayBuffer.isView(value) && !(value instanceof DataView);
+
+function numbersIn(value: unknown): ArrayLike<number> | undefined {
+  if (isNumber(value)) return [value];
+  // Elements of a typed array are all of one type, a number or a bigint.
+  if (isTyped(value)) return typeof value[0] === 'bigint' ? undefined : (value as ArrayLike<number>);
+  const list = Array.isArray(value) ? (value as unknown[]).flat(Infinity) : undefined;
+  return list?.every(isNumber) ? list : undefined;
+}
 
 function shapeOf(value: unknown): number[] {
   const shape: number[] = [];
@@ -136,8 +136,10 @@ async function spoolNumbers(
           `${where} has ${inputs.length} inputs and ${labels.length} labels, but the first row has ${size} and ` +
             `${labelCount}`,
         );
-      const bytes = new Uint8Array(Float32Array.from([...inputs, ...labels]).buffer);
-      spool.add(bytes);
+      const numbers = new Float32Array(size + labelCount);
+      numbers.set(inputs);
+      numbers.set(labels, size);
+      spool.add(new Uint8Array(numbers.buffer));
       rowCount += 1;
     }
   } finally {
