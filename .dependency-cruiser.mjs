@@ -13,6 +13,7 @@ const floors = {
   ],
   datasets: [['file'], ['block', 'fetch', 'row'], ['table', 'tensor'], ['source'], ['prepare']],
   worker: [
+    // A file next to the rooms.
     ['kernels-file'],
     ['backend', 'flat', 'block', 'checkpoint', 'augment'],
     ['model'],
@@ -30,7 +31,7 @@ const roomRules = Object.entries(floors).flatMap(([name, rooms]) =>
   rooms.flatMap((floor, i) =>
     floor.map((room) => ({
       name: `${name.replaceAll('/', '-')}-${room}`,
-      comment: `${folderOf(name)}/${room} imports rooms of lower floors alone (docs/architecture.md).`,
+      comment: `${folderOf(name)}/${room} imports only rooms of lower floors (docs/architecture.md).`,
       severity: 'error',
       from: { path: `^${folderOf(name)}/${room}/` },
       to: {

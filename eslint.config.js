@@ -64,11 +64,31 @@ export default tseslint.config(
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          paths: ['@stillhouse/worker', '@stillhouse/native/engines', '@tensorflow/tfjs'].map((name) => ({
+          paths: [
+            '@stillhouse/worker',
+            '@stillhouse/native/engines',
+            '@stillhouse/native/tfjs',
+            '@tensorflow/tfjs',
+          ].map((name) => ({
             name,
             allowTypeImports: true,
             message:
               'TFJS takes as long to load as all the rest: import() where it is needed, or @stillhouse/worker/light.',
+          })),
+        },
+      ],
+    },
+  },
+  {
+    files: ['packages/worker/src/**/*.ts', 'packages/native/src/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'].map((name) => ({
+            name,
+            allowTypeImports: true,
+            message: 'An import of TFJS takes five times as long as @stillhouse/native/tfjs.',
           })),
         },
       ],

@@ -23,7 +23,8 @@ const packages = readdirSync(`${root}packages`)
       env: name === 'worker' ? { STILLHOUSE_CACHE: nativeCache } : env,
       include: [`packages/${name}/src/**/*.test.ts`],
       testTimeout: 60_000,
-      // Files share the modules that they import, which takes longer than the tests; engines have one per process.
+      // Test files of a package share a process, because importing takes longer than testing. Those of the worker do
+      // not, because a process can load an engine only once.
       isolate: name === 'worker',
     },
   }));

@@ -36,7 +36,7 @@ const run = (workers) => () => [
   join(folder, `run-${runs++}`),
 ];
 const contestants = {
-  'node alone': () => evaluated('0'),
+  node: () => evaluated('0'),
   'TFJS by import': () => evaluated(`await import('@tensorflow/tfjs')`),
   'TFJS by require': () => evaluated(`await import('@stillhouse/native/tfjs')`),
   'stillhouse --version': () => [stillhouse, '--version'],

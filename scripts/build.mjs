@@ -1,7 +1,7 @@
-// Builds the package in the current folder: tsc checks its types and writes its declarations, esbuild makes one module
-// of each of its doors, and of each program that is named as an argument (docs/adr/0017). With --watch only the
-// modules, again whenever a file changes. With --standalone for pages: small, and with nothing else to load.
-import { spawnSync } from 'node:child_process';
+// Builds the package in the current folder: tsc checks its types and writes its declarations; esbuild writes a module per
+// door and per program, and some that these share (docs/adr/0017). Programs are arguments. --watch builds again when a
+// file changes. --standalone builds for pages: small, and with nothing else to load.
+import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,16 +28,17 @@ const bundle = await context({
     : { packages: 'external', platform: 'node', target: 'node20' }),
   logLevel: 'warning',
 });
+const compiler = fileURLToPath(new URL('../node_modules/typescript-7/bin/tsc', import.meta.url));
+const args = [compiler, '-p', '.', '--emitDeclarationOnly'];
 
 if (values.watch) {
+  spawn(process.execPath, [...args, '--watch', '--preserveWatchOutput'], { stdio: 'inherit' });
   await bundle.watch();
 } else {
-  const compiler = fileURLToPath(new URL('../node_modules/typescript-7/bin/tsc', import.meta.url));
   // AssemblyScript has its own compiler, which has put its output there.
   const stale = existsSync('dist') ? readdirSync('dist').filter((name) => !name.endsWith('.wasm')) : [];
   for (const name of stale) rmSync(join('dist', name), { recursive: true });
   copyFileSync(new URL('../LICENSE', import.meta.url), 'LICENSE');
-  const args = [compiler, '-p', '.', '--emitDeclarationOnly'];
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   if (status === 0) await bundle.rebuild();
   await bundle.dispose();

@@ -1,7 +1,7 @@
 // Trains the same jobs with two builds of the command line, and says whether their weights are equal to the bit: node
 // scripts/compare-hashes.mjs BEFORE/packages/cli/dist/main.js [AFTER] [--engines wasm,tensorflow] [--jobs friedman]
 // BEFORE may be a file that `--record FILE` wrote. The jobs are the quickstart's, a small one, a convolutional one, and
-// the examples in the sizes of test/e2e/examples.test.ts, each with 1 and 3 workers.
+// the examples in small sizes, each with 1 and 3 workers.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -3,16 +3,29 @@
 import { spawn } from 'node:child_process';
 import { root } from './test-results.mjs';
 
+const isWindows = process.platform === 'win32';
 const names = process.argv.slice(2);
-const start = (command, ...args) =>
-  spawn(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
-
-const builds = names.map((name) => start('npm', 'run', 'build', '--workspace', `packages/${name}`, '--', '--watch'));
+/** Each build has a process group of its own, so that its compilers can be ended with it. */
+const builds = names.map((name) =>
+  spawn('npm', ['run', 'build', '--workspace', `packages/${name}`, '--', '--watch'], {
+    cwd: root,
+    stdio: 'inherit',
+    shell: isWindows,
+    detached: !isWindows,
+  }),
+);
 const projects = (names.length > 0 ? names : ['!simulation', '!contract', '!e2e', '!engines']).flatMap((name) => [
   '--project',
   name,
 ]);
-start(process.execPath, 'node_modules/vitest/vitest.mjs', '--watch', ...projects).on('exit', (code) => {
-  for (const build of builds) build.kill();
+const tests = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', '--watch', ...projects], {
+  cwd: root,
+  stdio: 'inherit',
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal));
+tests.on('exit', (code) => {
+  for (const build of builds)
+    if (isWindows) build.kill();
+    else process.kill(-build.pid);
   process.exit(code ?? 0);
 });

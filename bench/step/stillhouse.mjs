@@ -2,7 +2,7 @@
 //   node stillhouse.mjs MODEL traced|eager|fit [BACKEND]
 // fit is what a user of TFJS writes, on the backend as TFJS ships it.
 import { createInterface } from 'node:readline';
-import { loadTensorflow } from '@stillhouse/native';
+import { loadTensorflow } from '@stillhouse/native/engines';
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { batchOf, engineStep, median, modelNamed } from './engine-step.mjs';

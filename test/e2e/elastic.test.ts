@@ -180,15 +180,20 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
   const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.2']);
   await cluster.start(2);
   const folder = join(cluster.out, 'checkpoints');
-  const checkpoint = async (): Promise<void> => {
-    for (let waited = 0; !readdirSync(folder).some((file) => file.startsWith('student')) && waited < 400; waited++)
-      await delay(50);
+  const seen = new Set<string>();
+  /** Waits for a checkpoint of the student that was not there before. */
+  const nextCheckpoint = async (): Promise<void> => {
+    for (let waited = 0; waited < 400; waited++, await delay(50)) {
+      const files = readdirSync(folder).filter((file) => file.startsWith('student') && !seen.has(file));
+      files.forEach((file) => seen.add(file));
+      if (files.length > 0) return;
+    }
   };
-  await checkpoint();
+  await nextCheckpoint();
   cluster.workers.forEach((worker) => cluster.kill(worker));
   const survivor = cluster.join();
   await cluster.coordinator.logged(/student: continues from the checkpoint at operation/);
-  await delay(500);
+  await nextCheckpoint();
   cluster.coordinator.child.kill('SIGKILL');
   cluster.kill(survivor);
   await cluster.coordinator.result;
@@ -203,6 +208,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
     '--json',
   ]);
   expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/student: continues from the checkpoint at operation/);
   // The teacher is not trained again.
   expect(stderr).not.toMatch(/teacher: /);
   const record = JSON.parse(stdout) as RunRecord;

@@ -302,7 +302,8 @@ describe('examples', () => {
     const { record } = await scratch.train(join(root, 'examples/friedman/recipe.yaml'), ['--workers', '2']);
     expect(record.teacher!.test['r2']).toBeGreaterThan(0.97);
     expect(record.student!.test['r2']).toBeGreaterThan(record.baseline!.test['r2'] as number);
-    const [, shown] = /weights ([0-9a-f]{16})/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
-    expect(record.teacher!.weightsSha256.slice(0, 16)).toBe(shown);
+    const [, v8, shown] = /v8=(\S+)[^]*? weights ([0-9a-f]{16})/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+    // Another V8 is another engine.
+    if (process.versions.v8 === v8) expect(record.teacher!.weightsSha256.slice(0, 16)).toBe(shown);
   });
 });

@@ -1,5 +1,5 @@
-// @stillhouse/native/tfjs: TensorFlow.js by `require`, which takes a fifth of the time of an `import`: for that, Node
-// looks through its 12 MB for what each CommonJS module exports. It is the same instance that an `import` gives.
+// @stillhouse/native/tfjs: TensorFlow.js by `require`, which takes a fifth of the time of an `import`. For an `import`,
+// Node searches its 12 MB for the names that each CommonJS module exports. Both give the same instance.
 /* eslint-disable @typescript-eslint/no-namespace -- its types, under the same name as its values */
 import { createRequire } from 'node:module';
 import type * as tfjs from '@tensorflow/tfjs';

@@ -109,7 +109,7 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
         `at its end the ${phase.name} of ${first.workerId} (${lead.weightsSha256.slice(0, 12)}) is not that of ` +
         `${other.workerId} (${other.done.weightsSha256.slice(0, 12)})`,
     });
-  // A clock of milliseconds; a rate must be finite.
+  // A phase may end in the millisecond in which it began; its rate must still be finite.
   const seconds = Math.max(1, nowMs - phase.startedMs) / 1000;
   const waitedMs = reports.reduce((sum, { done }) => sum + done.waitedMs, 0) / reports.length;
   const phaseRecord: PhaseRecord = {

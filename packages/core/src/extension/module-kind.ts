@@ -14,9 +14,8 @@ export interface ModuleConfig {
 }
 
 /** What a module exports, called with its options. */
-async function evaluate(config: ModuleConfig): Promise<unknown> {
-  invariant(config.source !== undefined, 'the text of a module is in the recipe (`withSources`)');
-  const exported = (await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(config.source)}`)) as Record<
+async function evaluate(config: ModuleConfig, source: string): Promise<unknown> {
+  const exported = (await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`)) as Record<
     string,
     unknown
   >;
@@ -48,8 +47,10 @@ export class ModuleKind<Definition> {
   async open(config: ModuleConfig): Promise<void> {
     const key = this.#keyOf(config);
     if (this.#opened.has(key)) return;
+    const { source } = config;
+    invariant(source !== undefined, 'the text of a module is in the recipe (`withSources`)');
     try {
-      this.#opened.set(key, this.define((await evaluate(config)) as never));
+      this.#opened.set(key, this.define((await evaluate(config, source)) as never));
     } catch (cause) {
       throw new StillhouseError(
         'EXTENSION_MODULE',

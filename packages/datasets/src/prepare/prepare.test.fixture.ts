@@ -1,8 +1,7 @@
 // Small files, prepared and read back.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { parseRecipe, type RecipeInput, type SetName } from '@stillhouse/core';
 import type { LossName } from '@stillhouse/core/training';
 import { BlockReader } from '../block/block-reader.js';
@@ -10,12 +9,11 @@ import type { Batch } from '../block/blocks.js';
 import { prepareDataset, type Dataset } from './prepare.js';
 
 export const folder = mkdtempSync(join(tmpdir(), 'stillhouse-data-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// Other test files of the package use it after this one, in the same process.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 let files = 0;
 export function write(content: string | Uint8Array, ending: string): string {
-  // Another test file of this process may have removed it.
-  mkdirSync(folder, { recursive: true });
   const path = join(folder, `f${files++}${ending}`);
   writeFileSync(path, content);
   return path;
