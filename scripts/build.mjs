@@ -1,6 +1,6 @@
-// Builds the package in the current folder: tsc checks its types and writes its declarations; esbuild writes a module per
-// door and per program, and some that these share (docs/adr/0017). Programs are arguments. --watch builds again when a
-// file changes. --standalone builds for pages: small, and with nothing else to load.
+// Builds the package in the current folder: tsc checks its types and writes its declarations; esbuild writes a module
+// per door and per program, and some that these share (docs/adr/0017). Programs are arguments. --watch builds again
+// when a file changes. --standalone builds for pages: small, and with nothing else to load.
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -22,7 +22,7 @@ const tests = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', '--watc
   cwd: root,
   stdio: 'inherit',
 });
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal));
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal));
 tests.on('exit', (code) => {
   for (const build of builds)
     if (isWindows) build.kill();

@@ -503,7 +503,7 @@ describe('checks', () => {
       samples: 4,
       waitedMs: 1,
       weightsSha256: sha('1'),
-      test: { rows: 1 },
+      test: { loss: 1, rows: 1 },
       stopped: 'all epochs done',
       model: { topology: '', weights: [], data: new Uint8Array(8), parameters: 2 },
     };
