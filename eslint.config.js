@@ -88,7 +88,7 @@ export default tseslint.config(
           paths: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'].map((name) => ({
             name,
             allowTypeImports: true,
-            message: 'An import of TFJS takes five times as long as @stillhouse/native/tfjs.',
+            message: 'An import of TFJS takes more than twice as long as @stillhouse/native/tfjs.',
           })),
         },
       ],

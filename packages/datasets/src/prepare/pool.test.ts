@@ -1,7 +1,9 @@
 // Rows without labels.
 import { describe, expect, test } from 'vitest';
 import { datasetOf } from '@stillhouse/core';
-import { csv, failure, idx, load, rowsOf, write, type Data } from './prepare.test.fixture.js';
+import { csv, failure, idx, load, rowsOf, write, type Data, useFolder } from './prepare.test.fixture.js';
+
+useFolder();
 
 describe('a pool of rows without labels', () => {
   const labelled = (): Data => ({

@@ -1,7 +1,8 @@
 // Small files, prepared and read back.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { parseRecipe, type RecipeInput, type SetName } from '@stillhouse/core';
 import type { LossName } from '@stillhouse/core/training';
 import { BlockReader } from '../block/block-reader.js';
@@ -9,8 +10,12 @@ import type { Batch } from '../block/blocks.js';
 import { prepareDataset, type Dataset } from './prepare.js';
 
 export const folder = mkdtempSync(join(tmpdir(), 'stillhouse-data-'));
-// Other test files of the package use it after this one, in the same process.
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** Each test file calls it: the files of a package share a process, and this folder. */
+export function useFolder(): void {
+  beforeAll(() => mkdirSync(folder, { recursive: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+}
 
 let files = 0;
 export function write(content: string | Uint8Array, ending: string): string {

@@ -6,7 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { encodeTableRows } from '@stillhouse/core';
 import { BlockReader } from '../block/block-reader.js';
 import { windowOf, type Batch, type BlockShape } from '../block/blocks.js';
-import { csv, failure, folder, idx, load, rowsOf, table, write, type Data } from './prepare.test.fixture.js';
+import { csv, failure, folder, idx, load, rowsOf, table, write, type Data, useFolder } from './prepare.test.fixture.js';
+
+useFolder();
 
 describe('CSV', () => {
   test('numbers become standardised and categories one-hot, fitted on the training rows of the large set', async () => {

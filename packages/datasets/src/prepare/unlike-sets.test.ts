@@ -1,8 +1,10 @@
 // Small sets with classes and columns of their own.
 import { describe, expect, test } from 'vitest';
 import { datasetOf, type SetName } from '@stillhouse/core';
-import { csv, failure, idx, load, rowsOf, write } from './prepare.test.fixture.js';
+import { csv, failure, idx, load, rowsOf, write, useFolder } from './prepare.test.fixture.js';
 import type { Dataset } from './prepare.js';
+
+useFolder();
 
 describe('a small set that is unlike the large one', () => {
   const tableOf = (config: object = {}): { target: string } => ({ target: 'y', ...config });
