@@ -56,14 +56,14 @@ export function countTests() {
   return counts;
 }
 
-/** Reasons are in the titles of tests: "(skipped without …: how to get it)". */
+/** Reasons are in the titles of tests, "(skipped without …: how to get it)"; the innermost title knows best. */
 export function skippedByReason() {
   const counts = new Map();
   for (const { results } of readResults())
     for (const { assertionResults } of results.testResults.filter((file) => !isBroken(file)))
       for (const { status, fullName } of assertionResults) {
         if (status !== 'skipped' && status !== 'todo') continue;
-        const reason = /\((skipped .*)\)/.exec(fullName)?.[1] ?? 'skipped';
+        const reason = [...fullName.matchAll(/\((skipped [^()]*)\)/g)].at(-1)?.[1] ?? 'skipped';
         counts.set(reason, (counts.get(reason) ?? 0) + 1);
       }
   return counts;

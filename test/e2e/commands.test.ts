@@ -23,7 +23,10 @@ interface Suite {
 /** What vitest's JSON reporter writes of a suite with one file. */
 function suite(...statuses: string[]): Suite {
   const count = (status: string): number => statuses.filter((each) => each === status).length;
-  const assertionResults = statuses.map((status) => ({ status, fullName: 'a test (skipped without it: get it)' }));
+  const assertionResults = statuses.map((status) => ({
+    status,
+    fullName: 'tests (skipped without that: get that) of it (skipped without it: get it)',
+  }));
   return {
     numPassedTests: count('passed'),
     numFailedTests: count('failed'),
