@@ -14,11 +14,8 @@ const builds = names.map((name) =>
     detached: !isWindows,
   }),
 );
-const projects = (names.length > 0 ? names : ['!simulation', '!contract', '!e2e', '!engines']).flatMap((name) => [
-  '--project',
-  name,
-]);
-const tests = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', '--watch', ...projects], {
+const chosen = names.length > 0 ? names.flatMap((name) => ['--project', name]) : ['--exclude', 'test/**'];
+const tests = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', '--watch', ...chosen], {
   cwd: root,
   stdio: 'inherit',
 });
