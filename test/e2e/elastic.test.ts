@@ -26,7 +26,7 @@ const convolutional: LayerConfig[] = [
 const recipes: Record<string, RecipeInput> = {
   dense: smallRecipe({
     name: 'dense',
-    ranks: 6,
+    ranks: 4,
     data: {
       large: { generator: 'friedman1', rows: 6007 },
       small: { generator: 'friedman1', rows: 60, seed: 1 },
@@ -42,7 +42,7 @@ const recipes: Record<string, RecipeInput> = {
   }),
   convolutional: smallRecipe({
     name: 'convolutional',
-    ranks: 5,
+    ranks: 3,
     data: {
       large: { generator: 'friedman1', rows: 2003 },
       small: { generator: 'friedman1', rows: 60, seed: 1 },
