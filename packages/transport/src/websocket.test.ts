@@ -58,7 +58,7 @@ test('what is no address cannot be connected to, and says why', async () => {
   });
 });
 
-test('a browser that asks for a page is told what is spoken here', async () => {
+test('a browser that asks for a page gets an answer that names the protocol', async () => {
   const address = await listen();
   const [status, text] = await new Promise<[number | undefined, string]>((resolve, reject) => {
     request(address.replace('ws:', 'http:'), (response) => {

@@ -178,7 +178,7 @@ describe('rendezvous', () => {
     expect(coordinator.sent(9)).toEqual([expect.objectContaining({ type: 'welcome', workerId: 'w1' })]);
   });
 
-  test('silence and absence have their limits, and are told', () => {
+  test('silence and absence have their limits, and are reported', () => {
     const silent = new Coordinator(2).running();
     silent.tick(limits.silenceNoticeMs + 1);
     expect(silent.beat(1).on({ type: 'tick' }).notices('silent')).toEqual([
@@ -213,7 +213,7 @@ describe('a change of membership', () => {
     expect(coordinator.ready(3).sent(1)).toEqual([{ type: 'start', generation: coordinator.state.generation }]);
   });
 
-  test('a lost worker’s ranks go to the others at once; whoever is behind is healed by a peer', () => {
+  test('a lost worker’s ranks go to the others at once; a member that lags is healed by a peer', () => {
     const coordinator = new Coordinator(3)
       .join(1)
       .join(2)
@@ -476,7 +476,7 @@ describe('a coordinator that comes back', () => {
       expect(fenced.ended).toBe('COORDINATOR_FENCED');
       expect(fenced.effects.some(({ type }) => type === 'journal')).toBe(false);
       expect(fenced.sent(1).some(({ type }) => type === 'stop')).toBe(false);
-      // Whoever comes back to it is not told that the run is over: it is not.
+      // A worker that comes back to it does not hear that the run is over: it is not.
       expect(fenced.hello(2).effects).toEqual([{ type: 'close', link: 2 }]);
     }
   });
@@ -524,7 +524,7 @@ describe('checks', () => {
     expect(new Coordinator(2).running().message(1, epoch(3)).ended).toBe('LEDGER_BROKEN');
   });
 
-  test('a bug in a worker is told with worker, step, ranks and stack; bad input as it is', () => {
+  test('a bug in a worker is reported with worker, step, ranks and stack; bad input as it is', () => {
     const failed = new Coordinator(2)
       .running()
       .message(1, { type: 'failed', step: 7, error: { code: 'BUG', message: 'x is undefined', stack: 'at y' } });
@@ -573,7 +573,7 @@ describe('checks', () => {
 });
 
 test(
-  'a block goes to the first who asks, and others are sent to it as long as it is there; whoever asks the ' +
+  'a block goes to the first worker that asks, and others are sent to it as long as it is there; one that asks the ' +
     'coordinator itself gets it',
   () => {
     const three = new Coordinator(3).join(1).join(2).join(3);

@@ -272,7 +272,7 @@ test('a student with transfer sets takes the steps of one that is given the same
   expect(mixed).not.toEqual(plain);
 });
 
-test('a teacher is calibrated first: what it gives is divided by a temperature that is told', async () => {
+test('a teacher is calibrated first: what it gives is divided by a temperature that is reported', async () => {
   const distill = { alpha: 50, beta: 0.5 };
   const plain = await studentOf(caseOf(distill));
   expect(plain.calibration).toBeUndefined();
