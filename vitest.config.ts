@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-// Packages are tested from their sources, without a build; end-to-end tests start what was built.
+// Packages are tested from their sources, without a build.
 const conditions = ['@stillhouse/source', 'node', 'import'];
 const common = { resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
 // An engine that a user has installed must not change what is tested; the native one is tested where it was installed
@@ -42,8 +42,8 @@ export default defineConfig({
         ...common,
         test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
       },
+      // What is built, as users have it.
       ...['e2e', 'engines'].map((name) => ({
-        ...common,
         test: {
           name,
           root,
@@ -51,6 +51,8 @@ export default defineConfig({
           include: [`test/${name}/**/*.test.ts`],
           testTimeout: 600_000,
           hookTimeout: 300_000,
+          isolate: name === 'engines',
+          server: { deps: { external: [/\/packages\/\w+\/dist\//] } },
         },
       })),
     ],

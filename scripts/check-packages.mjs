@@ -1,23 +1,37 @@
 // What npm would publish is well-formed: publint on the manifest and files, are-the-types-wrong on the types.
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { root } from './test-results.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const bin = (name) => join(root, 'node_modules/.bin', name);
-let failed = 0;
-for (const name of readdirSync(join(root, 'packages'))) {
-  const folder = join(root, 'packages', name);
-  for (const [tool, ...args] of [
-    ['publint', 'run', folder, '--strict'],
-    ['attw', '--pack', folder, '--profile', 'esm-only', '--quiet'],
-  ]) {
-    const { status, stdout, stderr } = spawnSync(bin(tool), args, { cwd: root, encoding: 'utf8' });
-    if (status === 0) continue;
-    failed += 1;
-    console.error(`${tool} of packages/${name}:\n${stdout}${stderr}`);
-  }
+/** Packages are ES modules, and their doors are in `exports`: other ways to resolve them are not promised. */
+const isPromised = (problem) => !['node10', 'node16-cjs'].includes(problem.resolutionKind);
+
+async function faultsOf(tarball) {
+  const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true, pkgDir: 'package' });
+  const { types, problems = [] } = await checkPackage(createPackageFromTarballData(tarball));
+  return [
+    ...messages.filter(({ type }) => type !== 'suggestion').map((message) => formatMessage(message, pkg)),
+    ...(types ? [] : ['it has no types']),
+    ...problems.filter(isPromised).map((problem) => JSON.stringify(problem)),
+  ];
 }
-console.log(failed === 0 ? 'packages: well-formed, types resolve' : `packages: ${failed} faults`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+const folder = mkdtempSync(join(tmpdir(), 'stillhouse-packages-'));
+try {
+  const pack = ['pack', '--workspaces', '--ignore-scripts', '--json', '--pack-destination', folder];
+  const packed = JSON.parse(
+    execFileSync('npm', pack, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+  );
+  for (const { name, filename } of packed.filter(({ name }) => name !== '@stillhouse/test')) {
+    const faults = await faultsOf(Uint8Array.from(readFileSync(join(folder, filename))));
+    for (const fault of faults) console.error(`${name}: ${fault}`);
+    if (faults.length > 0) process.exitCode = 1;
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}

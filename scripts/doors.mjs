@@ -46,27 +46,33 @@ const docs = readdirSync(join(root, 'docs'))
   .join('\n');
 const isDocumented = (name) => new RegExp(`\\b${name}\\b`).test(docs);
 
-/** Symbols that files outside a package import, by any name. */
-function importedFrom(folder) {
-  const used = new Set();
-  for (const file of program.getSourceFiles()) {
-    if (file.isDeclarationFile || isInside(folder, file.fileName) || !tracked.includes(file.fileName)) continue;
-    const visit = (node) => {
-      if (ts.isIdentifier(node)) {
-        const symbol = checker.getSymbolAtLocation(node);
-        if (symbol) used.add(resolved(symbol));
-      }
-      // const { name } = await import('…')
-      if (ts.isBindingElement(node) && ts.isIdentifier(node.propertyName ?? node.name)) {
-        const symbol = checker.getTypeAtLocation(node.parent).getProperty((node.propertyName ?? node.name).text);
-        if (symbol) used.add(resolved(symbol));
-      }
-      ts.forEachChild(node, visit);
-    };
-    visit(file);
-  }
-  return used;
+function namesOf(door) {
+  const source = program.getSourceFile(door);
+  const symbol = source && checker.getSymbolAtLocation(source);
+  return symbol ? checker.getExportsOfModule(symbol) : [];
 }
+const publicNames = new Set(packages.flatMap(({ doors }) => doors.flatMap(namesOf)).map(({ name }) => name));
+
+/** The files that name a public symbol. */
+const users = new Map();
+function addUser(symbol, file) {
+  if (!symbol) return;
+  const files = users.get(resolved(symbol)) ?? new Set();
+  users.set(resolved(symbol), files.add(file.fileName));
+}
+for (const file of tracked.map((path) => program.getSourceFile(path))) {
+  const visit = (node) => {
+    if (ts.isIdentifier(node) && publicNames.has(node.text)) {
+      addUser(checker.getSymbolAtLocation(node), file);
+      // const { name } = await import('…')
+      if (ts.isBindingElement(node.parent))
+        addUser(checker.getTypeAtLocation(node.parent.parent).getProperty(node.text), file);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+}
+const isUsedOutside = (folder, symbol) => [...(users.get(symbol) ?? [])].some((file) => !isInside(folder, file));
 
 /**
  * Types of the package's own that the declaration of a public symbol mentions; bodies of functions are not part of it.
@@ -101,12 +107,6 @@ function mentionedBy(symbol, folder) {
 
 let problems = 0;
 for (const { folder, doors } of packages) {
-  const namesOf = (door) => {
-    const source = program.getSourceFile(door);
-    const symbol = source && checker.getSymbolAtLocation(source);
-    return symbol ? checker.getExportsOfModule(symbol) : [];
-  };
-  const used = importedFrom(folder);
   const exported = new Set(doors.flatMap(namesOf).map(resolved));
   const mentions = new Map();
   for (const symbol of exported)
@@ -115,7 +115,7 @@ for (const { folder, doors } of packages) {
     const names = namesOf(door);
     console.log(`${relative(root, door)}: ${names.length} names`);
     for (const each of names) {
-      if (used.has(resolved(each)) || mentions.has(resolved(each)) || isDocumented(each.name)) continue;
+      if (isUsedOutside(folder, resolved(each)) || mentions.has(resolved(each)) || isDocumented(each.name)) continue;
       console.log(`  ${each.name}: nothing outside imports it`);
       problems += 1;
     }

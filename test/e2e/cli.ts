@@ -1,4 +1,4 @@
-// Starts the built command line as a user does, in a scratch folder of its own.
+// Starts the built library and command line as a user does, in a scratch folder of their own.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import { dataFolders } from '@stillhouse/datasets';
+import { run, type RecipeSource, type RunOptions, type RunResult } from 'stillhouse';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const mainFile = join(root, 'packages/cli/dist/main.js');
@@ -43,6 +44,12 @@ export class Scratch {
   #count = 0;
   readonly #running = new Set<ChildProcess>();
 
+  /** The library of this process, too, prepares data in the folder. */
+  constructor() {
+    process.env['STILLHOUSE_PREPARED'] = this.path('prepared');
+    if (mnistFolder) process.env['STILLHOUSE_DATA'] = dirname(mnistFolder);
+  }
+
   path(name: string): string {
     return join(this.folder, name);
   }
@@ -65,12 +72,7 @@ export class Scratch {
     const [command, ...before] = [...(options.within ?? []), options.node ?? process.execPath];
     const child = spawn(command, [...before, mainFile, ...args], {
       cwd: this.folder,
-      env: {
-        ...process.env,
-        STILLHOUSE_PREPARED: this.path('prepared'),
-        ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}),
-        ...options.env,
-      },
+      env: { ...process.env, ...options.env },
     });
     this.#running.add(child);
     let stdout = '';
@@ -103,12 +105,18 @@ export class Scratch {
     return this.start(args, options).result;
   }
 
-  /** Runs a recipe to its end, on one worker unless `args` say otherwise; throws what it said if it fails. */
-  async train(
+  /** Runs a recipe to its end by the library, on one worker unless `options` say otherwise. */
+  train(recipe: RecipeSource, options: RunOptions = {}): Promise<RunResult> {
+    const recipeFolder = typeof recipe === 'string' ? undefined : this.folder;
+    return run(recipe, { out: this.out(), workers: 1, recipeFolder, ...options });
+  }
+
+  /** The same by the command line; throws what it printed if it fails. */
+  async trainByCommand(
     recipe: object | string,
     args: readonly string[] = [],
     options: StartOptions = {},
-  ): Promise<{ record: RunRecord; folder: string; stderr: string }> {
+  ): Promise<RunResult & { readonly stderr: string }> {
     const folder = this.out();
     const path = typeof recipe === 'string' ? recipe : this.recipe(recipe);
     const { code, stdout, stderr } = await this.run(

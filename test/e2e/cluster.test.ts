@@ -34,7 +34,7 @@ test('workers that join by themselves give the same bits as `run`, whatever host
   );
   const { code, stdout } = await coordinator.result;
   expect([code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0, 0]);
-  const { record } = await scratch.train(recipe, ['--workers', '2']);
+  const { record } = await scratch.train(recipe, { workers: 2 });
   const together = JSON.parse(stdout) as RunRecord;
   expect(together.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
   expect(together.student!.weightsSha256).toBe(record.student!.weightsSha256);

@@ -22,7 +22,7 @@ const documented = [
 
 describe('the recipes of docs/data.md', () => {
   test.each(documented)('$recipe.name', async ({ text, recipe }) => {
-    const { record } = await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', '2']);
+    const { record } = await scratch.train(writeIn('recipe.yaml', text), { backend: 'cpu' });
     expect(record).toMatchObject({
       status: 'done',
       teacher: { phase: 'teacher', dataWait: { share: expect.any(Number) } },
@@ -49,12 +49,10 @@ function writeIn(name: string, text: string): string {
 
 test('rows of one owner are on one side, and what is predicted fits the rows that were trained on', async () => {
   const { text } = documented.find(({ recipe }) => recipe.name === 'csv')!;
-  const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), [
-    '--backend',
-    'cpu',
-    '--set',
-    'teacher.epochs=40',
-  ]);
+  const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), {
+    backend: 'cpu',
+    set: { 'teacher.epochs': 40 },
+  });
   const { large, largeValidation, test: held } = record.dataset.rows;
   expect(large + largeValidation + held).toBe(240);
   const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n').slice(0, 4);
@@ -79,7 +77,7 @@ test('a student with its own class and column trains on two backends, evaluates 
     JSON.stringify({ ...of, data: { ...of.data, small: { ...of.data.small, perClass: 60 } } }),
   );
   for (const backend of ['cpu', 'wasm']) {
-    const { record, folder: out, stderr } = await scratch.train(path, ['--backend', backend, '--workers', '2']);
+    const { record, folder: out, stderr } = await scratch.trainByCommand(path, ['--backend', backend]);
     expect(stderr).toMatch(/columns of data.small that only the student gets: price/);
     expect(stderr).toMatch(/classes of data.small that the teacher does not know: Kyoto/);
     const { teacher, student, baseline } = record;
@@ -112,19 +110,16 @@ test('a student with its own class and column trains on two backends, evaluates 
 test('augmented images give the same weights on any number of workers', async () => {
   const { text } = documented.find(({ recipe }) => recipe.name === 'folder')!;
   const weights = await Promise.all(
-    ['1', '3'].map(
+    [1, 3].map(
       async (workers) =>
-        (await scratch.train(writeIn('recipe.yaml', text), ['--backend', 'cpu', '--workers', workers])).record.teacher!
-          .weightsSha256,
+        (await scratch.train(writeIn('recipe.yaml', text), { backend: 'cpu', workers })).record.teacher!.weightsSha256,
     ),
   );
   expect(new Set(weights).size).toBe(1);
-  const { record } = await scratch.train(writeIn('recipe.yaml', text), [
-    '--backend',
-    'cpu',
-    '--set',
-    'teacher.augment=null',
-  ]);
+  const { record } = await scratch.train(writeIn('recipe.yaml', text), {
+    backend: 'cpu',
+    set: { 'teacher.augment': null },
+  });
   expect(record.teacher!.weightsSha256).not.toBe(weights[0]);
 });
 
@@ -164,7 +159,7 @@ describe('stillhouse data prepare', () => {
     const first = await scratch.run(['data', 'prepare', path]);
     expect(first.stdout).toMatch(/large +2,000 +1\n[\s\S]*Prepared: /);
     expect((await scratch.run(['data', 'prepare', path])).stdout).toContain('Already prepared');
-    await scratch.train(path, ['--backend', 'cpu']);
+    await scratch.train(path, { backend: 'cpu' });
     appendFileSync(csv, '1,2,3\n');
     const refused = await scratch.run(['run', path, '--out', scratch.out()]);
     expect([refused.code, refused.stderr]).toEqual([
@@ -172,7 +167,7 @@ describe('stillhouse data prepare', () => {
       expect.stringMatching(/DATA_CHANGED: .*big\.csv has changed since/),
     ]);
     expect((await scratch.run(['data', 'prepare', path, '--again'])).stdout).toMatch(/large +2,001/);
-    const { record } = await scratch.train(path, ['--backend', 'cpu']);
+    const { record } = await scratch.train(path, { backend: 'cpu' });
     expect(record.dataset.rows['large']).toBe(2001);
   });
 
@@ -224,7 +219,7 @@ test.skipIf(!canHide)(
       },
       teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 60_000, epochs: 2 },
     });
-    const { record } = await scratch.train(recipe, ['--backend', 'cpu', '--workers', '1']);
+    const { record } = await scratch.train(recipe, { backend: 'cpu' });
     expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(
       Array(2).fill(record.teacher!.expectedRowsDigest),
     );
@@ -280,7 +275,7 @@ describe('blocks', () => {
 
   test('one that is spoilt on disk is named, prepared anew, and the result is the same', async () => {
     const path = scratch.recipe(recipe);
-    const { record } = await scratch.train(path, ['--backend', 'cpu']);
+    const { record } = await scratch.train(path, { backend: 'cpu' });
     const { folder: blocks } = JSON.parse((await scratch.run(['data', 'prepare', path, '--json'])).stdout) as {
       folder: string;
     };
@@ -289,7 +284,9 @@ describe('blocks', () => {
     bytes[bytes.length >> 1] ^= 1;
     writeFileSync(file, bytes);
     // Without what workers have kept of the network: they would take the block from there.
-    const again = await scratch.train(path, ['--backend', 'cpu'], { env: { STILLHOUSE_CACHE: scratch.path('cache') } });
+    const again = await scratch.trainByCommand(path, ['--backend', 'cpu'], {
+      env: { STILLHOUSE_CACHE: scratch.path('cache') },
+    });
     expect(again.record.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
     expect(again.record.incidents.map(({ what }) => what).join()).toContain(file);
   });
@@ -314,7 +311,7 @@ test('rows of a pool teach what the same rows of the large set do, without their
     student: { model: { layers: [{ dense: 4, activation: 'tanh' }, { dense: 1 }] }, epochs: 4, batch: 8 },
     distill: { transfer: [{ from, rows: 2 }] },
   });
-  const [fromLarge, fromPool] = [await scratch.train(recipe('large')), await scratch.train(recipe('pool'))];
+  const [fromLarge, fromPool] = [await scratch.trainByCommand(recipe('large')), await scratch.train(recipe('pool'))];
   expect(fromPool.record.student!.weightsSha256).toBe(fromLarge.record.student!.weightsSha256);
   expect(fromPool.record.dataset.rows['pool']).toBe(90);
   expect(fromLarge.stderr).toContain('data.pool is not used');

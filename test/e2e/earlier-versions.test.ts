@@ -62,7 +62,7 @@ const answers = async (): Promise<unknown[]> => {
 };
 
 beforeAll(async () => {
-  ({ folder, record } = await scratch.train(smallRecipe(), ['--backend', 'wasm']));
+  ({ folder, record } = await scratch.train(smallRecipe(), { backend: 'wasm' }));
 });
 
 test('a run folder of version 0.1 is evaluated and predicts as one of today', async () => {

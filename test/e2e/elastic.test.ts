@@ -64,8 +64,7 @@ const references = new Map<string, Promise<Hashes>>();
 function undisturbed(recipe: RecipeInput): Promise<Hashes> {
   const key = JSON.stringify(recipe);
   const reference =
-    references.get(key) ??
-    scratch.train(recipe, ['--workers', '1', '--backend', 'wasm']).then(({ record }) => hashesOf(record));
+    references.get(key) ?? scratch.train(recipe, { backend: 'wasm' }).then(({ record }) => hashesOf(record));
   references.set(key, reference);
   return reference;
 }

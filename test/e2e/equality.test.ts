@@ -38,7 +38,7 @@ describe.each(Object.entries(models))('%s', (_, change) => {
   test.each(clusters)('ranks $ranks on $counts workers', async ({ ranks, counts }) => {
     const hashes = [];
     for (const workers of counts) {
-      const { record } = await scratch.train(smallRecipe({ ...change, ranks }), ['--workers', String(workers)]);
+      const { record } = await scratch.train(smallRecipe({ ...change, ranks }), { workers });
       expect(record.workers).toHaveLength(workers);
       const { teacher, student, baseline } = record;
       hashes.push({
@@ -62,17 +62,14 @@ describe.each(Object.entries(models))('%s', (_, change) => {
 });
 
 test('ranks and seed are the job’s: changing them changes the bits', async () => {
-  const hash = async (args: string[]): Promise<string> =>
-    (await scratch.train(smallRecipe(), args)).record.teacher!.weightsSha256;
-  const hashes = [await hash([]), await hash(['--set', 'ranks=3']), await hash(['--set', 'seed=4'])];
+  const hash = async (change: Partial<RecipeInput>): Promise<string> =>
+    (await scratch.train(smallRecipe(change))).record.teacher!.weightsSha256;
+  const hashes = [await hash({}), await hash({ ranks: 3 }), await hash({ seed: 4 })];
   expect(new Set(hashes).size).toBe(3);
 });
 
 test('more workers than ranks: those without one are spares, and the result is the same', async () => {
-  const [few, many] = [
-    await scratch.train(smallRecipe(), ['--workers', '1']),
-    await scratch.train(smallRecipe(), ['--workers', '3']),
-  ];
+  const [few, many] = [await scratch.train(smallRecipe()), await scratch.train(smallRecipe(), { workers: 3 })];
   expect(many.record.teacher!.weightsSha256).toBe(few.record.teacher!.weightsSha256);
   expect(many.record.workers.map(({ ranks }) => ranks!.hi - ranks!.lo).sort()).toEqual([0, 1, 1]);
 });

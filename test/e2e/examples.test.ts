@@ -1,9 +1,9 @@
 // Every example, at a small size: the recipe as it is but for fewer rows and epochs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { parseRecipe } from '@stillhouse/core';
+import { compress, sweep } from 'stillhouse';
 import { mnistFolder, root, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -14,15 +14,12 @@ const missing = (name: string): string =>
   has(name) ? '' : ` (skipped without ${name} in the data folder: set STILLHOUSE_DATA)`;
 
 describe('examples run at a small size', () => {
-  const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['--set', setting]);
-
   test.skipIf(!has('mnist'))(
     `mnist: the small set is 100 per class; errors on the 10,000 test digits${missing('mnist')}`,
     async () => {
-      const { record } = await scratch.train(
-        join(root, 'examples/mnist/recipe.yaml'),
-        set('data.large.take=10000', 'teacher.epochs=3', 'student.epochs=15'),
-      );
+      const { record } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), {
+        set: { 'data.large.take': 10_000, 'teacher.epochs': 3, 'student.epochs': 15 },
+      });
       expect(record.dataset.rows).toEqual({ large: 10_000, small: 1_000, test: 10_000 });
       expect(record.teacher!.test['errors']).toBeLessThan(1_200);
       expect(record.student!.test['errors']).toBeLessThan(record.baseline!.test['errors'] as number);
@@ -30,16 +27,15 @@ describe('examples run at a small size', () => {
   );
 
   test.skipIf(!has('usps'))(`usps: images of another size, resized and padded${missing('usps')}`, async () => {
-    const { record } = await scratch.train(
-      join(root, 'examples/usps/recipe.yaml'),
-      set(
-        'data.large.take=2000',
-        'data.small.perClass=5',
-        'data.test.take=500',
-        'teacher.epochs=2',
-        'student.epochs=3',
-      ),
-    );
+    const { record } = await scratch.train(join(root, 'examples/usps/recipe.yaml'), {
+      set: {
+        'data.large.take': 2000,
+        'data.small.perClass': 5,
+        'data.test.take': 500,
+        'teacher.epochs': 2,
+        'student.epochs': 3,
+      },
+    });
     expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
     expect(record.dataset['inputShape']).toEqual([28, 28, 1]);
     // It has seen digits, if other ones: far better than one in ten.
@@ -47,46 +43,35 @@ describe('examples run at a small size', () => {
   });
 
   test('borehole: regression on few measurements', async () => {
-    const { record } = await scratch.train(
-      join(root, 'examples/borehole/recipe.yaml'),
-      set('teacher.epochs=3', 'student.epochs=60'),
-    );
+    const { record } = await scratch.train(join(root, 'examples/borehole/recipe.yaml'), {
+      set: { 'teacher.epochs': 3, 'student.epochs': 60 },
+    });
     expect(record.student!.test['rmse']).toBeLessThan(record.baseline!.test['rmse'] as number);
   });
 
   test.skipIf(!has('mnist'))(
     `hinton: a class that the student never saw, and its bias corrected${missing('mnist')}`,
     async () => {
-      const small = set(
-        'data.large.take=4000',
-        'data.small.take=2000',
-        'data.small.classes=[0, 1, 2, 4, 5, 6, 7, 8, 9]',
-        'data.test.take=1000',
-        'student.epochs=4',
-        'teacher.epochs=8',
-        'teacher.batch=64',
-        'teacher.model.layers[2].dense=100',
-        'teacher.model.layers[6].dense=100',
-        'student.model.layers[1].dense=64',
-        'student.model.layers[2].dense=64',
-      );
-      const out = scratch.out();
-      const sweep = await scratch.run([
-        'sweep',
-        join(root, 'examples/hinton/recipe.yaml'),
-        '--vary',
-        'distill.correctBiases=false,true',
-        '--seeds',
-        '1',
-        '--out',
-        out,
-        ...small,
-      ]);
-      expect(sweep.code, sweep.stderr).toBe(0);
-      const records = readdirSync(join(out, 'cells')).map((cell) => scratch.readRecord(join(out, 'cells', cell)));
-      const [plain, corrected] = [false, true].map((isCorrected) =>
-        records.find(({ recipe }) => parseRecipe(recipe).distill!.correctBiases === isCorrected)!,
-      );
+      const small = {
+        'data.large.take': 4000,
+        'data.small.take': 2000,
+        'data.small.classes': [0, 1, 2, 4, 5, 6, 7, 8, 9],
+        'data.test.take': 1000,
+        'student.epochs': 4,
+        'teacher.epochs': 8,
+        'teacher.batch': 64,
+        'teacher.model.layers[2].dense': 100,
+        'teacher.model.layers[6].dense': 100,
+        'student.model.layers[1].dense': 64,
+        'student.model.layers[2].dense': 64,
+      };
+      const { outcomes } = await sweep(join(root, 'examples/hinton/recipe.yaml'), {
+        axes: [{ path: 'distill.correctBiases', values: [false, true] }],
+        seeds: 1,
+        out: scratch.out(),
+        set: small,
+      });
+      const [plain, corrected] = outcomes.map(({ folder }) => scratch.readRecord(folder));
       expect(corrected.baseline!.weightsSha256).toBe(plain.baseline!.weightsSha256);
       expect(corrected.student!.weightsSha256).not.toBe(plain.student!.weightsSha256);
       // One that believes in a 3 no less than its teacher finds more of them.
@@ -97,29 +82,26 @@ describe('examples run at a small size', () => {
   test.skipIf(!has('fashion-mnist')).each(['fashion', 'mnist'])(
     `lenet: few-shot distillation, %s${missing('fashion-mnist')}`,
     async (name) => {
-      const { record } = await scratch.train(
-        join(root, `examples/lenet/${name}.yaml`),
-        set(
-          'data.large.take=2000',
-          'data.small.perClass=5',
-          'data.test.take=500',
-          'teacher.epochs=2',
-          'student.epochs=3',
-        ),
-      );
+      const { record } = await scratch.train(join(root, `examples/lenet/${name}.yaml`), {
+        set: {
+          'data.large.take': 2000,
+          'data.small.perClass': 5,
+          'data.test.take': 500,
+          'teacher.epochs': 2,
+          'student.epochs': 3,
+        },
+      });
       expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
     },
   );
 
   test.skipIf(!has('mnist'))(`transfer: another question about the same pictures${missing('mnist')}`, async () => {
-    const { folder } = await scratch.train(
-      join(root, 'examples/transfer/teacher.yaml'),
-      set('data.large.take=1500', 'data.test.take=1000', 'teacher.epochs=3'),
-    );
-    const { record } = await scratch.train(
-      join(root, 'examples/transfer/recipe.yaml'),
-      set('data.large.take=1500', 'data.test.take=1000', `teacher.pretrained=${folder}`),
-    );
+    const { folder } = await scratch.train(join(root, 'examples/transfer/teacher.yaml'), {
+      set: { 'data.large.take': 1500, 'data.test.take': 1000, 'teacher.epochs': 3 },
+    });
+    const { record } = await scratch.train(join(root, 'examples/transfer/recipe.yaml'), {
+      set: { 'data.large.take': 1500, 'data.test.take': 1000, 'teacher.pretrained': folder },
+    });
     expect(record.student!.test['accuracy']).toBeGreaterThan(record.baseline!.test['accuracy'] as number);
     expect(record.student!.parameters).toBe(130);
   });
@@ -127,17 +109,16 @@ describe('examples run at a small size', () => {
   test.skipIf(!has('mnist'))(
     `zero-shot: digits that nobody saw, by their descriptions${missing('mnist')}`,
     async () => {
-      const { folder } = await scratch.train(
-        join(root, 'examples/zero-shot/recipe.yaml'),
-        set(
-          'data.large.take=2000',
-          'data.small.take=80',
-          'data.pool.take=500',
-          'data.test.take=500',
-          'teacher.epochs=2',
-          'student.epochs=5',
-        ),
-      );
+      const { folder } = await scratch.train(join(root, 'examples/zero-shot/recipe.yaml'), {
+        set: {
+          'data.large.take': 2000,
+          'data.small.take': 80,
+          'data.pool.take': 500,
+          'data.test.take': 500,
+          'teacher.epochs': 2,
+          'student.epochs': 5,
+        },
+      });
       const { status, stdout, stderr } = spawnSync(
         process.execPath,
         [join(root, 'examples/zero-shot/recognise.mjs'), folder],
@@ -157,39 +138,27 @@ describe('examples run at a small size', () => {
   test.skipIf(!has('mnist'))(
     `compression: a teacher’s copy is pruned, and written in fewer bits${missing('mnist')}`,
     async () => {
-      const small = set(
-        'data.large.take=3000',
-        'data.small.perClass=10',
-        'data.test.take=500',
-        'teacher.epochs=2',
-        'student.epochs=5',
-        'student.prune.to=3',
+      const small = {
+        'data.large.take': 3000,
+        'data.small.perClass': 10,
+        'data.test.take': 500,
+        'teacher.epochs': 2,
+        'student.epochs': 5,
+        'student.prune.to': 3,
+      };
+      const { outcomes } = await sweep(join(root, 'examples/compression/recipe.yaml'), {
+        axes: [{ path: 'student.prune.sparsity', values: [0, 0.9] }],
+        seeds: 1,
+        out: scratch.out(),
+        set: small,
+      });
+      const models = await compress(
+        outcomes.map(({ folder }) => folder),
+        { out: scratch.out() },
       );
-      const [swept, out] = [scratch.out(), scratch.out()];
-      const sweep = await scratch.run([
-        'sweep',
-        join(root, 'examples/compression/recipe.yaml'),
-        '--vary',
-        'student.prune.sparsity=0,0.9',
-        '--seeds',
-        '1',
-        '--out',
-        swept,
-        ...small,
-      ]);
-      expect(sweep.code, sweep.stderr).toBe(0);
-      const { code, stdout, stderr } = await scratch.run([
-        'compress',
-        ...readdirSync(join(swept, 'cells')).map((name) => join(swept, 'cells', name)),
-        '--out',
-        out,
-      ]);
-      expect(code, stderr).toBe(0);
-      const bytesOf = (name: string): number =>
-        Number(new RegExp(`${name} +[\\d,]+ +([\\d,]+)`).exec(stdout)![1].replaceAll(',', ''));
-      expect(bytesOf('compression student, sparsity 0.9 +fp32')).toBeLessThan(
-        0.25 * bytesOf('compression student, sparsity 0 +fp32'),
-      );
+      const [dense, sparse] = models.filter(({ format }) => format === 'fp32');
+      expect(dense.from).toMatch(/sparsity 0$/);
+      expect(sparse.gzippedBytes).toBeLessThan(0.25 * dense.gzippedBytes);
     },
   );
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { sourceContract, type SourceSubject } from '@stillhouse/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunOptions } from 'stillhouse';
 import { root, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -28,16 +29,15 @@ beforeAll(() => {
     );
 });
 
-const train = (args: readonly string[] = []) =>
-  scratch.train(scratch.path('recipe.yaml'), ['--backend', 'cpu', ...args]);
+const train = (options: RunOptions = {}) => scratch.train(scratch.path('recipe.yaml'), { backend: 'cpu', ...options });
 
 test('it trains to equal hashes on one worker and on three; its options and its text belong to the job', async () => {
-  const [one, three] = [await train(['--workers', '1']), await train(['--workers', '3'])];
+  const [one, three] = [await train(), await train({ workers: 3 })];
   const { teacher, assetsSha256, dataset } = one.record;
   expect(three.record.teacher!.weightsSha256).toBe(teacher!.weightsSha256);
   expect(dataset.rows).toMatchObject({ large: 467, test: 117 });
 
-  const other = await train(['--set', 'data.large.options.width=4']);
+  const other = await train({ set: { 'data.large.options.width': 4 } });
   expect(other.record.teacher!.weightsSha256).not.toBe(teacher!.weightsSha256);
   expect(other.record.assetsSha256).toBe(assetsSha256);
 

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunRecord } from '@stillhouse/core';
 import type { Metrics } from '@stillhouse/core/training';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunOptions } from 'stillhouse';
 import { root, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -20,20 +21,20 @@ beforeAll(() => {
   for (const name of ['quantile', 'jitter', 'tolerance']) scratch.write(`${name}.yaml`, recipe(name));
 });
 
-const train = (args: readonly string[], name = 'quantile') =>
-  scratch.train(scratch.path(`${name}.yaml`), ['--backend', 'cpu', ...args]);
+const train = (name: string, options: RunOptions = {}) =>
+  scratch.train(scratch.path(`${name}.yaml`), { backend: 'cpu', ...options });
 const hashesOf = ({ record }: { record: RunRecord }): unknown[] => [
   record.teacher!.weightsSha256,
   record.student!.weightsSha256,
 ];
 
 test('loss and term train to equal hashes on one worker and on three, and their options count', async () => {
-  const [one, three] = [await train(['--workers', '1']), await train(['--workers', '3'])];
+  const [one, three] = [await train('quantile'), await train('quantile', { workers: 3 })];
   expect(hashesOf(three)).toEqual(hashesOf(one));
-  const withoutTerm = await train(['--set', 'distill.terms=[{ name: kd }]']);
+  const withoutTerm = await train('quantile', { set: { 'distill.terms': [{ name: 'kd' }] } });
   expect(withoutTerm.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
   expect(withoutTerm.record.student!.weightsSha256).not.toBe(one.record.student!.weightsSha256);
-  const median = await train(['--set', 'loss.options.quantile=0.5']);
+  const median = await train('quantile', { set: { 'loss.options.quantile': 0.5 } });
   expect(median.record.teacher!.weightsSha256).not.toBe(one.record.teacher!.weightsSha256);
 
   rmSync(scratch.path('pinball.mjs'));
@@ -49,9 +50,9 @@ test('loss and term train to equal hashes on one worker and on three, and their 
 }, 300_000);
 
 test('a run whose modules were edited after it had begun goes on with the text that it began with', async () => {
-  const slow = ['--set', 'student.epochs=120', '--set', 'student.batch=4'];
-  const { record } = await train(slow);
+  const { record } = await train('quantile', { set: { 'student.epochs': 120, 'student.batch': 4 } });
   const folder = scratch.out();
+  const slow = ['--set', 'student.epochs=120', '--set', 'student.batch=4'];
   const run = scratch.start(['run', scratch.path('quantile.yaml'), '--out', folder, '--backend', 'cpu', ...slow]);
   const isTaught = (): boolean => existsSync(join(folder, 'run.json')) && !!scratch.readRecord(folder).teacher;
   while (!isTaught() && run.child.exitCode === null) await delay(20);
@@ -73,13 +74,13 @@ test('a run whose modules were edited after it had begun goes on with the text t
 }, 300_000);
 
 test('an augmentation trains to equal hashes on one worker and on three, and its options count', async () => {
-  const [one, three] = [await train(['--workers', '1'], 'jitter'), await train(['--workers', '3'], 'jitter')];
+  const [one, three] = [await train('jitter'), await train('jitter', { workers: 3 })];
   expect(hashesOf(three)).toEqual(hashesOf(one));
-  const stronger = ['--set', 'distill.transfer[0].augment.modules[0].options.deviation=0.2'];
-  const other = await train(stronger, 'jitter');
+  const stronger = { 'distill.transfer[0].augment.modules[0].options.deviation': 0.2 };
+  const other = await train('jitter', { set: stronger });
   expect(other.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
   expect(other.record.student!.weightsSha256).not.toBe(one.record.student!.weightsSha256);
-  const plain = await train(['--set', 'teacher.augment=null'], 'jitter');
+  const plain = await train('jitter', { set: { 'teacher.augment': null } });
   expect(plain.record.teacher!.weightsSha256).not.toBe(one.record.teacher!.weightsSha256);
 
   scratch.write('edges.mjs', "export default () => ({ name: 'edges', isForImages: true, row() {} })");
@@ -94,8 +95,8 @@ test('an augmentation trains to equal hashes on one worker and on three, and its
 }, 300_000);
 
 test('a metric is the same on one worker and on three, wherever it is shown, and changes nothing else', async () => {
-  const [one, three] = [await train(['--workers', '1'], 'tolerance'), await train(['--workers', '3'], 'tolerance')];
-  const plain = await train(['--set', 'metrics=[r2]'], 'tolerance');
+  const [one, three] = [await train('tolerance'), await train('tolerance', { workers: 3 })];
+  const plain = await train('tolerance', { set: { metrics: ['r2'] } });
   expect(hashesOf(three)).toEqual(hashesOf(one));
   expect(hashesOf(plain)).toEqual(hashesOf(one));
   const metricsIn = ({ record }: typeof one): Metrics[] => [

@@ -77,7 +77,7 @@ const recipe = smallRecipe({
   teacher: { model: { layers: [{ dense: 64, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 6 },
 });
 
-const reference = canMakeHosts ? scratch.train(recipe, ['--workers', '1', '--backend', 'wasm']) : undefined;
+const reference = canMakeHosts ? scratch.train(recipe, { backend: 'wasm' }) : undefined;
 
 async function startCluster(): Promise<{ coordinator: Running; out: string }> {
   const out = scratch.out();

@@ -22,7 +22,7 @@ describe('of a run', () => {
   beforeAll(async () => void ({ folder, record } = await scratch.train(smallRecipe())));
 
   test('teaches the student that it taught in its own run, on any number of workers', async () => {
-    const { record: again, stderr } = await scratch.train(taughtBy({ pretrained: folder }));
+    const { record: again, stderr } = await scratch.trainByCommand(taughtBy({ pretrained: folder }));
     expect(again.teacher).toBeUndefined();
     const { r2, ...others } = again.student!.teacherTest!;
     expect(record.teacher!.test).toMatchObject(others);
@@ -33,7 +33,7 @@ describe('of a run', () => {
     expect(again.baseline!.weightsSha256).toBe(record.baseline!.weightsSha256);
     expect(stderr).not.toContain('teacher:');
     expect(
-      shaOf((await scratch.train(taughtBy({ pretrained: `${folder}/teacher/model.json` }), ['--workers', '2'])).record),
+      shaOf((await scratch.train(taughtBy({ pretrained: `${folder}/teacher/model.json` }), { workers: 2 })).record),
     ).toBe(shaOf(record));
   });
 

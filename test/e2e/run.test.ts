@@ -25,7 +25,7 @@ describe('a run folder', () => {
   let stderr: string;
   beforeAll(
     async () =>
-      void ({ folder, record, stderr } = await scratch.train(
+      void ({ folder, record, stderr } = await scratch.trainByCommand(
         smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } }),
         ['--workers', '2'],
       )),
@@ -76,7 +76,7 @@ describe('a run folder', () => {
 
   test('--workers auto takes what the cores allow, with the same result', async () => {
     const recipe = smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } });
-    const { record: auto } = await scratch.train(recipe, ['--workers', 'auto']);
+    const { record: auto } = await scratch.train(recipe, { workers: 'auto' });
     expect(auto.workers).toHaveLength(Math.min(2, availableParallelism()));
     expect(auto.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
     expect((await scratch.run(['run', 'x.yaml', '--workers', 'many'])).code).toBe(2);
@@ -175,10 +175,7 @@ describe('recipes', () => {
       teacher: { model: { topology: join(folder, 'teacher', 'model.json') }, epochs: 1 },
       student: { model: { module: 'model.mjs', export: 'small' }, epochs: 1 },
     });
-    const [one, two] = [
-      await scratch.train(recipe, ['--workers', '1']),
-      await scratch.train(recipe, ['--workers', '2']),
-    ];
+    const [one, two] = [await scratch.train(recipe, { workers: 1 }), await scratch.train(recipe, { workers: 2 })];
     expect([two.record.teacher!.weightsSha256, two.record.student!.weightsSha256]).toEqual([
       one.record.teacher!.weightsSha256,
       one.record.student!.weightsSha256,
@@ -299,7 +296,7 @@ describe('examples', () => {
   });
 
   test('friedman: the student beats the baseline, and the weights are those that the README shows', async () => {
-    const { record } = await scratch.train(join(root, 'examples/friedman/recipe.yaml'), ['--workers', '2']);
+    const { record } = await scratch.train(join(root, 'examples/friedman/recipe.yaml'), { workers: 2 });
     expect(record.teacher!.test['r2']).toBeGreaterThan(0.97);
     expect(record.student!.test['r2']).toBeGreaterThan(record.baseline!.test['r2'] as number);
     const [, v8, shown] = /v8=(\S+)[^]*? weights ([0-9a-f]{16})/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;

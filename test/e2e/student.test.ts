@@ -40,7 +40,7 @@ async function project(
 ): Promise<{ folder: string; run: string }> {
   const path = join(data, 'recipe.json');
   writeFileSync(path, JSON.stringify(recipe));
-  const { folder: run } = await scratch.train(path, ['--backend', 'cpu']);
+  const { folder: run } = await scratch.train(path, { backend: 'cpu' });
   const folder = scratch.out();
   mkdirSync(folder);
   cpSync(join(run, 'student'), join(folder, 'student'), { recursive: true });

@@ -43,7 +43,7 @@ describe('a run that is tuned', () => {
   let folder: string;
   let record: RunRecord;
   let stderr: string;
-  beforeAll(async () => void ({ folder, record, stderr } = await scratch.train(tuned())));
+  beforeAll(async () => void ({ folder, record, stderr } = await scratch.trainByCommand(tuned())));
 
   test('leaves its whole search: every training with its fold and metrics, the choice, and a map', async () => {
     expect(entriesOf(folder)).toHaveLength(12);
@@ -67,10 +67,9 @@ describe('a run that is tuned', () => {
   });
 
   test('trains student and baseline with what was chosen', async () => {
-    const chosen = Object.entries(record.tuned!.values).flatMap(([path, value]) => ['--set', `${path}=${value}`]);
     const { record: plain } = await scratch.train(
       smallRecipe({ student: { ...smallRecipe().student!, optimizer: { name: 'adam' } } }),
-      chosen,
+      { set: record.tuned!.values },
     );
     expect(plain.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
     expect(plain.student!.weightsSha256).toBe(record.student!.weightsSha256);
@@ -81,7 +80,7 @@ describe('a run that is tuned', () => {
     const other = tuned();
     const { record: again, folder: second } = await scratch.train(
       { ...other, data: { ...other.data, test: { generator: 'noise', rows: 7, seed: 9 } } },
-      ['--workers', '2'],
+      { workers: 2 },
     );
     expect(outcomes(second)).toEqual(outcomes(folder));
     expect(again.tuned!.values).toEqual(record.tuned!.values);

@@ -159,7 +159,7 @@ describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {
     teacher: { pretrained: scratch.path(file) },
   });
   const train = (recipe: RecipeInput) =>
-    scratch.train(recipe, ['--backend', 'tensorflow'], { env: { STILLHOUSE_CACHE: cache } });
+    scratch.trainByCommand(recipe, ['--backend', 'tensorflow'], { env: { STILLHOUSE_CACHE: cache } });
 
   test('the same from each format', async () => {
     const shas: string[] = [];

@@ -77,7 +77,7 @@ describe('without an engine', () => {
   });
 
   test('--backend auto says in one line what it took, why, and how to get a faster one', async () => {
-    const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1']);
+    const { stderr } = await scratch.trainByCommand(smallRecipe({}), ['--workers', '1']);
     expect(stderr.split('\n')).toContain(
       'backend wasm: the fastest here that trains every model of the recipe; tensorflow is not installed (several ' +
         'times faster: `stillhouse backend install tensorflow`); webgpu is not installed',
@@ -90,7 +90,7 @@ describe('without an engine', () => {
     writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\n', {
       mode: 0o755,
     });
-    const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], {
+    const { stderr } = await scratch.trainByCommand(smallRecipe({}), ['--workers', '1'], {
       env: { PATH: `${bin}:${process.env['PATH']}` },
     });
     expect(stderr).toMatch(
@@ -173,7 +173,9 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
   ] as const)('%s: the same bits for 1, 2, 3 workers; auto takes the engine', async (_, change) => {
     const hashes = [];
     for (const workers of ['1', '2', '3']) {
-      const { record } = await scratch.train(smallRecipe({ ...change, ranks: 3 }), ['--workers', workers], { env });
+      const { record } = await scratch.trainByCommand(smallRecipe({ ...change, ranks: 3 }), ['--workers', workers], {
+        env,
+      });
       expect(record.workers[0].fingerprint).toMatch(/^tensorflow .* threads=1 /);
       hashes.push([record.teacher!.weightsSha256, record.student!.weightsSha256]);
     }
@@ -199,8 +201,8 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
       async () => {
         const recipe = smallRecipe({ loss: 'mse' });
         const [here, there] = [
-          await scratch.train(recipe, ['--backend', 'tensorflow'], { env }),
-          await scratch.train(recipe, ['--backend', 'tensorflow'], { env, node: nodeOf(version) }),
+          await scratch.trainByCommand(recipe, ['--backend', 'tensorflow'], { env }),
+          await scratch.trainByCommand(recipe, ['--backend', 'tensorflow'], { env, node: nodeOf(version) }),
         ];
         expect(there.record.versions.node.split('.')[0]).toBe(version);
         expect(there.record.teacher!.weightsSha256).toBe(here.record.teacher!.weightsSha256);
@@ -208,12 +210,12 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
     );
 
   test('more threads per rank are the job’s choice', async () => {
-    const { record } = await scratch.train(smallRecipe({ threads: 2 }), ['--backend', 'tensorflow'], { env });
+    const { record } = await scratch.trainByCommand(smallRecipe({ threads: 2 }), ['--backend', 'tensorflow'], { env });
     expect(record.workers[0].fingerprint).toMatch(/threads=2 /);
   });
 
   test('evaluate and predict work with it', async () => {
-    const { folder, record } = await scratch.train(smallRecipe(), ['--backend', 'tensorflow'], { env });
+    const { folder, record } = await scratch.trainByCommand(smallRecipe(), ['--backend', 'tensorflow'], { env });
     const metrics = JSON.parse(
       (await scratch.run(['evaluate', folder, '--json', '--backend', 'tensorflow'], { env })).stdout,
     ) as { teacher: { rmse: number } };
@@ -229,8 +231,16 @@ describe.skipIf(!hasWebgpu)(
     test('the same bits for 1 and 2 workers, dense and convolutional', async () => {
       for (const change of [{}, { teacher: { model: { layers: convolutional }, epochs: 1 } }]) {
         const [one, two] = [
-          await scratch.train(smallRecipe({ ...change, ranks: 2 }), ['--workers', '1', '--backend', 'webgpu'], gpu),
-          await scratch.train(smallRecipe({ ...change, ranks: 2 }), ['--workers', '2', '--backend', 'webgpu'], gpu),
+          await scratch.trainByCommand(
+            smallRecipe({ ...change, ranks: 2 }),
+            ['--workers', '1', '--backend', 'webgpu'],
+            gpu,
+          ),
+          await scratch.trainByCommand(
+            smallRecipe({ ...change, ranks: 2 }),
+            ['--workers', '2', '--backend', 'webgpu'],
+            gpu,
+          ),
         ];
         expect(one.record.workers[0].fingerprint).toMatch(/^webgpu 4\.22\.0 dawn=\S+ SwiftShader/);
         expect(two.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
@@ -243,7 +253,7 @@ describe.skipIf(!hasWebgpu)(
       mkdirSync(own);
       symlinkSync(join(cache, 'webgpu'), join(own, 'webgpu'));
       const only = { env: { ...gpu.env, STILLHOUSE_CACHE: own } };
-      const { stderr } = await scratch.train(smallRecipe({}), ['--workers', '1'], only);
+      const { stderr } = await scratch.trainByCommand(smallRecipe({}), ['--workers', '1'], only);
       expect(stderr).toMatch(/^backend wasm: .*webgpu finds no GPU here, only SwiftShader/m);
       expect((await scratch.run(['doctor'], only)).stdout).toMatch(/webgpu +usable +webgpu 4\.22\.0/);
       expect((await scratch.run(['doctor'], { env: { ...only.env, VK_ICD_FILENAMES: '/nowhere' } })).stdout).toMatch(

@@ -112,7 +112,7 @@ let changes = 0;
 const startedMs = Date.now();
 for (let round = 0; kills() < wanted; round++) {
   const recipe = recipeOf(round);
-  const expected = hashesOf((await scratch.train(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
+  const expected = hashesOf((await scratch.trainByCommand(recipe, ['--workers', '1', '--backend', 'wasm'])).record);
   const record = await runUnderFire(recipe).catch((error: unknown) => String(error));
   const isEqual =
     typeof record !== 'string' &&

@@ -3,7 +3,7 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { openPromise, type Entry, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { StillhouseError } from '@stillhouse/core';
 import type { Progress } from './tools.js';
 
@@ -21,6 +21,7 @@ export function placeOf(name: string): string | undefined {
 
 async function eachEntry(wheel: string, visit: (zip: ZipFile, entry: Entry) => Promise<void>): Promise<void> {
   try {
+    const { openPromise } = await import('yauzl');
     const zip = await openPromise(wheel, { lazyEntries: true });
     for await (const entry of zip.eachEntry()) await visit(zip, entry);
   } catch (cause) {

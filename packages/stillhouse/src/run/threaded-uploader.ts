@@ -1,6 +1,8 @@
-// Copies training states for checkpoints in a separate thread, so that the training thread continues meanwhile.
+// Copies large training states for checkpoints in a separate thread, so that the training thread continues meanwhile.
 import { Worker } from 'node:worker_threads';
-import type { Capture, StateUploader } from '@stillhouse/worker/light';
+import { limits } from '@stillhouse/core';
+import { lengthOf, type Transport } from '@stillhouse/core/cluster';
+import { StateUpload, type Capture, type StateUploader } from '@stillhouse/worker/light';
 import { programs } from '../programs.js';
 import type { Log } from './logger.js';
 
@@ -15,20 +17,25 @@ export type FromThread =
   | { readonly type: 'log'; readonly message: string; readonly fields: Record<string, unknown> | undefined };
 
 /**
- * The thread copies parts in shared memory; other parts are copied when they are sent to it. A failed checkpoint does
- * not stop training.
+ * A state of one message is copied sooner than a thread starts, so the training thread copies and sends it. The thread
+ * is started for the first larger one. It copies parts in shared memory; other parts are copied when they are sent to
+ * it. A failed checkpoint does not stop training.
  */
 export class ThreadedUploader implements StateUploader {
+  readonly #small: StateUpload;
   #thread: Worker | undefined;
   #number = 0;
   readonly #waiting = new Map<number, () => void>();
 
-  constructor(private readonly log: Log) {
-    // Started at once, because starting takes longer than a step.
-    this.#start();
+  constructor(
+    transport: Transport,
+    private readonly log: Log,
+  ) {
+    this.#small = new StateUpload(transport, log);
   }
 
   take(capture: Capture): Promise<void> {
+    if (lengthOf(capture.parts) <= limits.statePartBytes) return this.#small.take(capture);
     const number = ++this.#number;
     return new Promise((resolve) => {
       this.#waiting.set(number, resolve);
@@ -37,6 +44,7 @@ export class ThreadedUploader implements StateUploader {
   }
 
   close(): void {
+    this.#small.close();
     void this.#thread?.terminate();
   }
 

@@ -44,7 +44,7 @@ async function work(log: Log): Promise<void> {
     transport: webSocketTransport,
     clock: systemClock,
     createEngine: tfjsEngine(settings.backend, { report: log }),
-    uploader: new ThreadedUploader(log),
+    uploader: new ThreadedUploader(webSocketTransport, log),
     cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
     log,
   });

@@ -3,8 +3,10 @@ import { createRequire } from 'node:module';
 import { tf } from '@stillhouse/native/tfjs';
 import type * as tfjsWasm from '@tensorflow/tfjs-backend-wasm';
 import type { BackendKind } from './backend.js';
-import { registerWasmGradients } from './wasm-gradients.js';
+import { registerConvolutionGradients } from './wasm-convolution.js';
+import { registerMaxPoolGradient } from './wasm-max-pool.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
+import { sliceInMemory } from './wasm-slice.js';
 
 // By `require`, like TFJS.
 const { setThreadsCount, version_wasm } = createRequire(import.meta.url)(
@@ -17,8 +19,10 @@ export const wasm: BackendKind = {
     // One thread on every machine: more threads would change the order of additions.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     setThreadsCount(1);
+    sliceInMemory();
     transposeBeforeMatMul();
-    registerWasmGradients();
+    registerConvolutionGradients();
+    registerMaxPoolGradient();
     return `wasm ${version_wasm}`;
   },
   isOnGpu: () => false,

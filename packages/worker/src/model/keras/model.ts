@@ -2,7 +2,6 @@
 import { buffer, json } from 'node:stream/consumers';
 import { tf } from '@stillhouse/native/tfjs';
 import type { Group } from 'h5wasm';
-import { fromBufferPromise } from 'yauzl';
 import { topologyOf } from './topology.js';
 import { readerOf, setNamedWeights, setOrderedWeights } from './weights.js';
 
@@ -38,6 +37,7 @@ async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
 }
 
 async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
+  const { fromBufferPromise } = await import('yauzl');
   const zip = await fromBufferPromise(Buffer.from(bytes), { lazyEntries: true }).catch((cause: unknown) => {
     throw new Error('it is neither an HDF5 file nor a complete .keras archive', { cause });
   });

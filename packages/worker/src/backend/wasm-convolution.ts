@@ -1,5 +1,5 @@
-// Gradients for TFJS's wasm backend, composed from ops that it has: those of convolutions, of which some are missing
-// and one is slow, and that of max pooling, which is wrong where all values of a window are negative.
+// Gradients of convolutions for TFJS's wasm backend, where some are missing and one is slow, composed from ops that it
+// has.
 import { tf } from '@stillhouse/native/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 
@@ -45,20 +45,16 @@ function usedSize(info: tf.backend_util.Conv2DInfo): [height: number, width: num
  * The input, padded as the convolution pads it and cut to what outputs depend on: [batch, used height, used width,
  * channels].
  */
-function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo, filling = 0): tf.Tensor4D {
+function padded(x: tf.Tensor4D, info: tf.backend_util.Conv2DInfo): tf.Tensor4D {
   const { top, left, bottom, right } = info.padInfo;
   const whole =
     top + left + bottom + right > 0
-      ? tf.pad(
-          x,
-          [
-            [0, 0],
-            [top, bottom],
-            [left, right],
-            [0, 0],
-          ],
-          filling,
-        )
+      ? tf.pad(x, [
+          [0, 0],
+          [top, bottom],
+          [left, right],
+          [0, 0],
+        ])
       : x;
   const [height, width] = usedSize(info);
   return tf.slice(whole, [0, 0, 0, 0], [info.batchSize, height, width, info.inChannels]);
@@ -235,30 +231,9 @@ function depthwiseInputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, info: tf.b
   );
 }
 
-const lowest = -3.4e38;
-
-/** dx is dy at the first position in each window, row by row, that has its maximum. */
-function maxPoolGradient(
-  dy: tf.Tensor4D,
-  x: tf.Tensor4D,
-  maximum: tf.Tensor4D,
-  info: tf.backend_util.Conv2DInfo,
-): tf.Tensor4D {
-  const images = padded(x, info, lowest);
-  let open = tf.onesLike(dy);
-  return gather(
-    places(info).map((place) => {
-      const chosen = tf.mul(open, tf.cast(tf.equal(seenFrom(place, images, info), maximum), 'float32'));
-      open = tf.sub(open, chosen);
-      return { place, share: tf.mul(dy, chosen) };
-    }),
-    info,
-  );
-}
-
 type Kernel = (args: {
   inputs: Record<string, tf.Tensor4D>;
-  attrs: Attributes & { filterShape: Shape4D; inputShape: Shape4D; filterSize: number | [number, number] };
+  attrs: Attributes & { filterShape: Shape4D; inputShape: Shape4D };
 }) => tf.Tensor;
 
 const kernels: Record<string, Kernel> = {
@@ -270,16 +245,9 @@ const kernels: Record<string, Kernel> = {
     depthwiseFilterGradient(x, dy, geometryOf(x.shape, attrs.filterShape, attrs, true)),
   DepthwiseConv2dNativeBackpropInput: ({ inputs: { dy, filter }, attrs }) =>
     depthwiseInputGradient(dy, filter, geometryOf(attrs.inputShape, filter.shape, attrs, true)),
-  MaxPoolGrad: ({ inputs: { dy, input, output }, attrs: { filterSize, strides, pad, dimRoundingMode } }) =>
-    maxPoolGradient(
-      dy,
-      input,
-      output,
-      tf.backend_util.computePool2DInfo(input.shape, filterSize, strides, 1, pad, dimRoundingMode),
-    ),
 };
 
-export function registerWasmGradients(): void {
+export function registerConvolutionGradients(): void {
   for (const [name, kernel] of Object.entries(kernels))
     replaceWasmKernel(name, () => kernel as unknown as tf.KernelFunc);
 }
