@@ -26,7 +26,9 @@ const chains = [
     '--silent',
     `node@${version}`,
   ]),
-  isPythonThere ? [] : [['python3', '-m', 'pip', 'install', '--quiet', '--target', python, '-r', requirements]],
+  isPythonThere
+    ? []
+    : [['python3', '-m', 'pip', 'install', '--quiet', '--no-compile', '--target', python, '-r', requirements]],
 ];
 
 function run([program, ...args]) {

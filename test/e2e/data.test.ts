@@ -172,7 +172,7 @@ describe('stillhouse data prepare', () => {
   });
 
   test('one that is killed goes on where it was, and gives the same blocks', async () => {
-    writeIn('big.csv', rowsOf(400_000));
+    writeIn('big.csv', rowsOf(250_000));
     const path = writeIn('killed.json', JSON.stringify({ ...recipe, name: 'killed' }));
     const whole = JSON.parse(
       (await scratch.run(['data', 'prepare', path, '--json'], { env: { STILLHOUSE_PREPARED: scratch.path('other') } }))

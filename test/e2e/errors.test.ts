@@ -40,7 +40,7 @@ const idxRecipe = (images: string, labels: string): object =>
 /** Exactly one sentence with a code, and one that says what to do next. */
 function expectRefusal(
   { code, stderr, stdout }: Result,
-  expected: { exit: number; code: string; text: string | RegExp },
+  expected: { exit: number; code: string; text: string | RegExp; next?: RegExp },
 ): void {
   const lines = stderr
     .trimEnd()
@@ -50,12 +50,13 @@ function expectRefusal(
   expect(lines[0]).toMatch(new RegExp(`^stillhouse: ${expected.code}: `));
   expect(lines[0]).toMatch(expected.text);
   expect(lines[1]).toMatch(/^ {2}[A-Z`].+\.$/);
+  if (expected.next) expect(lines[1]).toMatch(expected.next);
   expect(stdout).toBe('');
   expect(code).toBe(expected.exit);
 }
 
 describe('what a user got wrong', () => {
-  const cases: [string, () => { recipe: object; args?: string[] }, { exit: number; code: string; text: RegExp }][] = [
+  const cases: [string, () => { recipe: object; args?: string[] }, Parameters<typeof expectRefusal>[1]][] = [
     [
       'an unknown key',
       () => ({ recipe: changed((recipe) => (recipe['teacher'].optimiser = {})) }),
@@ -125,27 +126,21 @@ describe('what a user got wrong', () => {
       { exit: 2, code: 'MODEL_INVALID', text: /none\.json cannot be read/ },
     ],
     [
-      'a backend that is not there',
+      'a backend that is not there, which its worker reports with what to do next',
       () => ({ recipe: smallRecipe(), args: ['--backend', 'tensorflow'] }),
-      { exit: 3, code: 'BACKEND_UNAVAILABLE', text: /the tensorflow backend is not installed/ },
+      {
+        exit: 3,
+        code: 'BACKEND_UNAVAILABLE',
+        text: /the tensorflow backend is not installed/,
+        next: /^ {2}Run `stillhouse backend install tensorflow`/,
+      },
     ],
   ];
 
   test.each(cases)('%s', async (_, make, expected) => {
     const { recipe, args = [] } = make();
-    expectRefusal(await scratch.run(['run', scratch.recipe(recipe), '--out', scratch.out(), ...args]), expected);
-  });
-
-  test('what to do next crosses the wire, too', async () => {
-    const { stderr } = await scratch.run([
-      'run',
-      scratch.recipe(smallRecipe()),
-      '--out',
-      scratch.out(),
-      '--backend',
-      'tensorflow',
-    ]);
-    expect(stderr).toMatch(/^ {2}Run `stillhouse backend install tensorflow`/m);
+    const run = ['run', scratch.recipe(recipe), '--out', scratch.out(), '--workers', '1', ...args];
+    expectRefusal(await scratch.run(run), expected);
   });
 
   test('a recipe that does not exist, or is no YAML, with line and column', async () => {
@@ -234,7 +229,7 @@ describe('a loss that is not finite', () => {
       'teacher.optimizer={name: sgd, learningRate: 1e30}',
       'teacher.model.layers.0.activation=linear',
     ].flatMap((setting) => ['--set', setting]);
-    result = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', out, ...settings]);
+    result = await scratch.run(['run', scratch.recipe(smallRecipe()), '--out', out, '--workers', '1', ...settings]);
   });
 
   test('names step and rank', () => {
@@ -252,6 +247,8 @@ describe('a loss that is not finite', () => {
       scratch.recipe(smallRecipe()),
       '--out',
       folder,
+      '--workers',
+      '1',
       '--set',
       'teacher.optimizer={name: sgd, learningRate: 1e300}',
     ]);

@@ -84,14 +84,14 @@ describe('examples run at a small size', () => {
     async (name) => {
       const { record } = await scratch.train(join(root, `examples/lenet/${name}.yaml`), {
         set: {
-          'data.large.take': 2000,
+          'data.large.take': 800,
           'data.small.perClass': 5,
-          'data.test.take': 500,
+          'data.test.take': 300,
           'teacher.epochs': 2,
           'student.epochs': 3,
         },
       });
-      expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
+      expect(record.dataset.rows).toMatchObject({ large: 800, small: 50, test: 300 });
     },
   );
 

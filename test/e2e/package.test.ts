@@ -136,7 +136,7 @@ test('packed, installed into an empty folder, `npx stillhouse run` trains; no sc
   scratch.write('project/consumer.ts', consumer);
   const options = ['--ignoreConfig', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--noEmit'];
   const target = ['--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023', '--types', 'node'];
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const compiler = join(root, 'node_modules/typescript-7/bin/tsc');
   const { stdout } = spawnSync(process.execPath, [compiler, ...options, ...target, 'consumer.ts'], {
     cwd: project,
     encoding: 'utf8',

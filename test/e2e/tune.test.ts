@@ -113,7 +113,7 @@ describe('a run that is tuned', () => {
 });
 
 const slow = (): RecipeInput =>
-  tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 120, batch: 4 } });
+  tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 20, batch: 4 } });
 
 /** Waits until so many trainings are done. */
 async function untilMeasured(folder: string, count: number): Promise<void> {

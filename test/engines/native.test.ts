@@ -1,23 +1,14 @@
-// The native engine: installed from what is at hand, interrupted, repeated, and the same bits for any number of
-// workers.
+// The engines that are installed, or not: what they say, and the same bits for any number of workers.
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LayerConfig } from '@stillhouse/core';
 import { root, Scratch, smallRecipe } from '../e2e/cli.js';
+import { cache, engine, skipped } from './engine.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
-const cache = join(root, 'node_modules/.cache/stillhouse-native');
-const enginesFolder = join(cache, 'tensorflow');
-const engine = existsSync(enginesFolder)
-  ? readdirSync(enginesFolder)
-      .map((name) => join(enginesFolder, name))
-      .find((folder) => existsSync(join(folder, 'engine.json')))
-  : undefined;
-const skipped = 'skipped without the engine: npm run setup:engines';
 const env = { STILLHOUSE_CACHE: cache };
 const nodeOf = (version: string): string => join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`);
 const vulkan = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -132,41 +123,6 @@ describe('without an engine', () => {
 });
 
 describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
-  test(
-    'an install from a folder can be killed at any moment, and goes through the next time; a third time it only ' +
-      'verifies',
-    async () => {
-      const own = { env: { STILLHOUSE_CACHE: scratch.path('own') } };
-      const args = ['backend', 'install', 'tensorflow', '--from', engine!];
-      for (const afterMs of [700, 2500]) {
-        const killed = scratch.start(args, own);
-        await delay(afterMs);
-        killed.child.kill('SIGKILL');
-        await killed.result;
-        expect(
-          (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0]
-            .usable,
-        ).toBe(false);
-      }
-      const whole = await scratch.run([...args, '--json'], own);
-      expect(whole.code, whole.stderr).toBe(0);
-      expect(JSON.parse(whole.stdout)).toMatchObject({
-        fresh: true,
-        source: engine,
-        fingerprint: expect.stringMatching(/^tensorflow 2\.\d+\.\d+ /),
-      });
-      const again = await scratch.run(['backend', 'install', 'tensorflow', '--json'], own);
-      expect(JSON.parse(again.stdout)).toMatchObject({ fresh: false });
-      const broken = await scratch.run([...args], { env: { ...own.env, CXX: 'no-such-compiler' } });
-      expect(broken).toMatchObject({
-        code: 3,
-        stderr: expect.stringMatching(
-          /BACKEND_TOOL: a C\+\+ compiler is missing \(looked for no-such-compiler\)\n.*apt install g\+\+/,
-        ),
-      });
-    },
-  );
-
   test.each([
     ['dense', {}],
     ['convolutional', { teacher: { model: { layers: convolutional }, epochs: 2 } }],
@@ -181,18 +137,6 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
     }
     expect(hashes[1]).toEqual(hashes[0]);
     expect(hashes[2]).toEqual(hashes[0]);
-  });
-
-  test('installs side by side do not meet: both end with a whole engine', async () => {
-    const own = { env: { STILLHOUSE_CACHE: scratch.path('both') } };
-    const results = await Promise.all(
-      [1, 2].map(() => scratch.run(['backend', 'install', 'tensorflow', '--from', engine!, '--json'], own)),
-    );
-    for (const result of results) expect(result.code, result.stderr).toBe(0);
-    expect(
-      (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable,
-    ).toBe(true);
-    expect(readdirSync(scratch.path('both/tensorflow'))).toHaveLength(1);
   });
 
   for (const version of ['22', '24'])
@@ -228,24 +172,14 @@ describe.skipIf(!hasWebgpu)(
   () => {
     const gpu = { env: { ...env, VK_ICD_FILENAMES: vulkan } };
 
-    test('the same bits for 1 and 2 workers, dense and convolutional', async () => {
-      for (const change of [{}, { teacher: { model: { layers: convolutional }, epochs: 1 } }]) {
-        const [one, two] = [
-          await scratch.trainByCommand(
-            smallRecipe({ ...change, ranks: 2 }),
-            ['--workers', '1', '--backend', 'webgpu'],
-            gpu,
-          ),
-          await scratch.trainByCommand(
-            smallRecipe({ ...change, ranks: 2 }),
-            ['--workers', '2', '--backend', 'webgpu'],
-            gpu,
-          ),
-        ];
-        expect(one.record.workers[0].fingerprint).toMatch(/^webgpu 4\.22\.0 dawn=\S+ SwiftShader/);
-        expect(two.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
-        expect(two.record.student!.weightsSha256).toBe(one.record.student!.weightsSha256);
-      }
+    test('the same bits for 1 and 2 workers', async () => {
+      const teacher = { model: { layers: convolutional }, epochs: 1 };
+      const recipe = smallRecipe({ ranks: 2, teacher, student: undefined, distill: undefined });
+      const train = (workers: string) =>
+        scratch.trainByCommand(recipe, ['--workers', workers, '--backend', 'webgpu'], gpu);
+      const [one, two] = [await train('1'), await train('2')];
+      expect(one.record.workers[0].fingerprint).toMatch(/^webgpu 4\.22\.0 dawn=\S+ SwiftShader/);
+      expect(two.record.teacher!.weightsSha256).toBe(one.record.teacher!.weightsSha256);
     });
 
     test('auto does not take a GPU that is software; doctor tells what there is', async () => {

@@ -32,9 +32,8 @@ async function tryInputs(name: string, first: number, count: number, counts: Map
   const child = spawn(
     process.execPath,
     [
-      '--import',
-      'tsx',
-      '--conditions=@stillhouse/source',
+      // How this process finds the packages: built, or as sources.
+      ...process.execArgv,
       fileURLToPath(new URL('damage.ts', import.meta.url)),
       name,
       String(first),

@@ -46,7 +46,7 @@ export function sliceInMemory(): void {
     const { x } = args.inputs as { x: tf.TensorInfo };
     if (x.dtype !== 'float32' && x.dtype !== 'int32') return original!(args);
     const { begin, size } = args.attrs as { begin: number | number[]; size: number | number[] };
-    const [from, extent] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
+    const [from, extent] = tf.slice_util.parseSliceParams(x, begin, size);
     const backend = args.backend as BackendWasm;
     const out = backend.makeOutput(extent, x.dtype);
     // Only now: new memory may have moved all of it.
