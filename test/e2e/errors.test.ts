@@ -164,18 +164,6 @@ describe('what a user got wrong', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/unknown option '--worker'.*Did you mean --workers/s);
     expect((await scratch.run(['--help'])).stdout).toMatch(/Exit codes: 0 done/);
-    for (const command of [
-      'run',
-      'coordinator',
-      'worker',
-      'sweep',
-      'report',
-      'compare',
-      'evaluate',
-      'predict',
-      'schema',
-    ])
-      expect((await scratch.run([command, '--help'])).stdout).toMatch(/Example/);
   });
 
   test('a run folder that exists, one that cannot be written, and one that holds no run', async () => {

@@ -1,56 +1,8 @@
 // The command line. A user's error prints a code, a sentence and what to do next; a bug prints a stack.
-import { Command, CommanderError } from 'commander';
-import { exitCodes, StillhouseError, version } from 'stillhouse';
-import { addBackend, addDoctor } from './commands/backend.js';
-import { addCompress } from './commands/compress.js';
-import { addCoordinator } from './commands/coordinator.js';
-import { addData } from './commands/data.js';
-import { addEvaluate } from './commands/evaluate.js';
-import { addGenerations } from './commands/generations.js';
-import { addPredict } from './commands/predict.js';
-import { addCompare, addReport } from './commands/report.js';
-import { addRun } from './commands/run.js';
-import { addSchema } from './commands/schema.js';
-import { addStatus } from './commands/status.js';
-import { addSweep } from './commands/sweep.js';
-import { addWorker } from './commands/worker.js';
+import { CommanderError } from 'commander';
+import { exitCodes, StillhouseError } from 'stillhouse';
+import { createProgram } from './program.js';
 import { reportLine } from './terminal.js';
-
-function createProgram(): Command {
-  const program = new Command('stillhouse')
-    .description(
-      'Train a teacher on many workers, bit-identical for any number of them, and distil it into a small student.',
-    )
-    .version(version)
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText(
-      'after',
-      `
-Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a problem with this machine or the network,
-4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`,
-    );
-  for (const add of [
-    addRun,
-    addCoordinator,
-    addWorker,
-    addStatus,
-    addSweep,
-    addGenerations,
-    addReport,
-    addCompare,
-    addCompress,
-    addEvaluate,
-    addPredict,
-    addSchema,
-    addData,
-    addBackend,
-    addDoctor,
-  ])
-    add(program);
-  for (const command of program.commands) command.exitOverride();
-  return program;
-}
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;

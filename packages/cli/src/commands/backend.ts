@@ -67,6 +67,7 @@ Examples:
         'them; then the engines that only run pretrained teachers.',
     )
     .addOption(jsonOption('the list'))
+    .addHelpText('after', '\nExample:\n  stillhouse backend list')
     .action((options: { json?: true }) => {
       const backends = listBackends();
       printLine(options.json ? JSON.stringify(backends) : backendTable(backends));
@@ -81,6 +82,7 @@ export function addDoctor(program: Command): void {
         'can be used.',
     )
     .addOption(jsonOption('what was found'))
+    .addHelpText('after', '\nExample:\n  stillhouse doctor')
     .action(async (options: { json?: true }) => {
       const machine = await doctor();
       if (options.json) return printLine(JSON.stringify(machine));

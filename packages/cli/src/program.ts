@@ -1,0 +1,52 @@
+// All commands, with their options and help.
+import { Command } from 'commander';
+import { version } from 'stillhouse';
+import { addBackend, addDoctor } from './commands/backend.js';
+import { addCompress } from './commands/compress.js';
+import { addCoordinator } from './commands/coordinator.js';
+import { addData } from './commands/data.js';
+import { addEvaluate } from './commands/evaluate.js';
+import { addGenerations } from './commands/generations.js';
+import { addPredict } from './commands/predict.js';
+import { addCompare, addReport } from './commands/report.js';
+import { addRun } from './commands/run.js';
+import { addSchema } from './commands/schema.js';
+import { addStatus } from './commands/status.js';
+import { addSweep } from './commands/sweep.js';
+import { addWorker } from './commands/worker.js';
+
+export function createProgram(): Command {
+  const program = new Command('stillhouse')
+    .description(
+      'Train a teacher on many workers, bit-identical for any number of them, and distil it into a small student.',
+    )
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a problem with this machine or the network,
+4 training failed, 130 interrupted. Every error has a code, explained in docs/errors.md.`,
+    );
+  for (const add of [
+    addRun,
+    addCoordinator,
+    addWorker,
+    addStatus,
+    addSweep,
+    addGenerations,
+    addReport,
+    addCompare,
+    addCompress,
+    addEvaluate,
+    addPredict,
+    addSchema,
+    addData,
+    addBackend,
+    addDoctor,
+  ])
+    add(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
