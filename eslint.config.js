@@ -37,7 +37,8 @@ export default tseslint.config(
     files: ['**/*.ts'],
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['vitest.config.ts'] },
+        // One program for all packages: each of its own would read core and TFJS again.
+        project: 'tsconfig.lint.json',
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -52,6 +53,11 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       eqeqeq: 'error',
     },
+  },
+  // Core alone checks that an index is within its array.
+  {
+    files: ['packages/core/src/**/*.ts'],
+    languageOptions: { parserOptions: { project: 'packages/core/tsconfig.json' } },
   },
   // Prettier breaks code, not strings, comments and templates.
   { files: ['**/*.ts', '**/*.mjs', '**/*.js'], rules: { 'max-len': ['error', { code: 120, ignoreUrls: true }] } },
