@@ -17,6 +17,10 @@ export const mnistFolder = dataFolders(process.env, root)
   .map((folder) => join(folder, 'mnist'))
   .find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));
 
+/** What another test of every run stands for is tested at night. */
+export const isNightly = Boolean(process.env['STILLHOUSE_NIGHTLY']);
+export const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
+
 export interface Result {
   readonly code: number | null;
   readonly stdout: string;

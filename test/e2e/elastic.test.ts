@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
-import { Scratch, smallRecipe, type Running } from './cli.js';
+import { isNightly, nightly, Scratch, smallRecipe, type Running } from './cli.js';
 import { hashesOf, ProcessCluster, type Hashes } from './processes.js';
 
 const scratch = new Scratch();
@@ -76,79 +76,86 @@ const everyRowOnce = (record: RunRecord): void => {
   }
 };
 
+// Each event happens to one of the models in every run, and to both at night.
 describe.each(Object.entries(recipes))('%s', (name, recipe) => {
-  let expected: Hashes;
-  beforeAll(async () => {
-    expected = await undisturbed(recipe);
-  });
+  const inEachRunOn = (model: string) => test.skipIf(name !== model && !isNightly);
+  const suffix = (model: string): string => (name === model ? '' : ` ${nightly}`);
 
-  test('workers are killed, stopped, told to leave, and join, at random moments', async () => {
-    const random = randomStream(hashName(name), 1);
-    const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
-    await cluster.start(3);
-    const done = cluster.coordinator.logged(/teacher: (all epochs done|stopped)/).then(
-      () => true,
-      () => true,
-    );
-    const deeds: ((worker: Running) => Promise<void> | void)[] = [
-      (worker) => cluster.kill(worker),
-      (worker) => cluster.signal(worker, 'SIGTERM'),
-      async (worker) => {
-        cluster.signal(worker, 'SIGSTOP');
-        await delay(200 + 3000 * random());
-        cluster.signal(worker, 'SIGCONT');
-      },
-    ];
-    for (let i = 0; i < 8 && !(await Promise.race([done, delay(100 + 700 * random())])); i++) {
-      const living = cluster.living;
-      // Somebody is always left, so that nothing is lost.
-      if (living.length < 3) cluster.join();
-      if (living.length > 1) await deeds[i % deeds.length](living[Math.floor(random() * living.length)]);
-    }
-    if (cluster.living.length === 0) cluster.join();
-    const record = await cluster.finish();
-    expect(hashesOf(record)).toEqual(expected);
-    everyRowOnce(record);
-    expect(record.membershipChanges).toBeGreaterThan(0);
-  });
+  inEachRunOn('dense')(
+    `workers are killed, stopped, told to leave, and join, at random moments${suffix('dense')}`,
+    async () => {
+      const random = randomStream(hashName(name), 1);
+      const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
+      await cluster.start(3);
+      const done = cluster.coordinator.logged(/teacher: (all epochs done|stopped)/).then(
+        () => true,
+        () => true,
+      );
+      const deeds: ((worker: Running) => Promise<void> | void)[] = [
+        (worker) => cluster.kill(worker),
+        (worker) => cluster.signal(worker, 'SIGTERM'),
+        async (worker) => {
+          cluster.signal(worker, 'SIGSTOP');
+          await delay(200 + 3000 * random());
+          cluster.signal(worker, 'SIGCONT');
+        },
+      ];
+      for (let i = 0; i < 8 && !(await Promise.race([done, delay(100 + 700 * random())])); i++) {
+        const living = cluster.living;
+        // Somebody is always left, so that nothing is lost.
+        if (living.length < 3) cluster.join();
+        if (living.length > 1) await deeds[i % deeds.length](living[Math.floor(random() * living.length)]);
+      }
+      if (cluster.living.length === 0) cluster.join();
+      const record = await cluster.finish();
+      expect(hashesOf(record)).toEqual(await undisturbed(recipe));
+      everyRowOnce(record);
+      expect(record.membershipChanges).toBeGreaterThan(0);
+    },
+  );
 
-  test('after everything is killed at once, the run resumes from the newest undamaged checkpoint', async () => {
-    const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
-    await cluster.start(2);
-    const folder = join(cluster.out, 'checkpoints');
-    // One that has been written and is not in the journal yet does not count.
-    const hashIn = (file: string): string => /-([0-9a-f]{16})\.safetensors$/.exec(file)![1];
-    const whole = (): string[] => {
-      const journal = readFileSync(join(cluster.out, 'journal.jsonl'), 'utf8');
-      return readdirSync(folder)
-        .filter((file) => file.startsWith('teacher') && file.endsWith('.safetensors') && journal.includes(hashIn(file)))
-        .sort();
-    };
-    for (let waited = 0; whole().length < 2 && waited < 200; waited++) await delay(50);
-    cluster.coordinator.child.kill('SIGKILL');
-    cluster.workers.forEach((worker) => cluster.kill(worker));
-    await Promise.all([cluster.coordinator, ...cluster.workers].map(({ result }) => result));
-    const files = whole();
-    expect(files.length).toBeGreaterThan(1);
-    truncateSync(join(folder, files.at(-1)!), 100);
-    const { code, stdout, stderr } = await scratch.run([
-      'run',
-      '--resume',
-      cluster.out,
-      '--workers',
-      '3',
-      '--backend',
-      'wasm',
-      '--json',
-    ]);
-    expect(stderr).toMatch(/checkpoint .* cannot be used/);
-    expect(stderr).toMatch(/continues from the checkpoint at operation/);
-    expect(code).toBe(0);
-    const record = JSON.parse(stdout) as RunRecord;
-    expect(hashesOf(record)).toEqual(expected);
-    everyRowOnce(record);
-    expect(scratch.readRecord(cluster.out).status).toBe('done');
-  });
+  inEachRunOn('convolutional')(
+    `after everything is killed at once, the run resumes from the newest undamaged checkpoint${suffix('convolutional')}`,
+    async () => {
+      const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
+      await cluster.start(2);
+      const folder = join(cluster.out, 'checkpoints');
+      // One that has been written and is not in the journal yet does not count.
+      const hashIn = (file: string): string => /-([0-9a-f]{16})\.safetensors$/.exec(file)![1];
+      const whole = (): string[] => {
+        const journal = readFileSync(join(cluster.out, 'journal.jsonl'), 'utf8');
+        return readdirSync(folder)
+          .filter(
+            (file) => file.startsWith('teacher') && file.endsWith('.safetensors') && journal.includes(hashIn(file)),
+          )
+          .sort();
+      };
+      for (let waited = 0; whole().length < 2 && waited < 200; waited++) await delay(50);
+      cluster.coordinator.child.kill('SIGKILL');
+      cluster.workers.forEach((worker) => cluster.kill(worker));
+      await Promise.all([cluster.coordinator, ...cluster.workers].map(({ result }) => result));
+      const files = whole();
+      expect(files.length).toBeGreaterThan(1);
+      truncateSync(join(folder, files.at(-1)!), 100);
+      const { code, stdout, stderr } = await scratch.run([
+        'run',
+        '--resume',
+        cluster.out,
+        '--workers',
+        '3',
+        '--backend',
+        'wasm',
+        '--json',
+      ]);
+      expect(stderr).toMatch(/checkpoint .* cannot be used/);
+      expect(stderr).toMatch(/continues from the checkpoint at operation/);
+      expect(code).toBe(0);
+      const record = JSON.parse(stdout) as RunRecord;
+      expect(hashesOf(record)).toEqual(await undisturbed(recipe));
+      everyRowOnce(record);
+      expect(scratch.readRecord(cluster.out).status).toBe('done');
+    },
+  );
 });
 
 test('the coordinator is killed; the workers go on, and its successor takes them over', async () => {

@@ -1,5 +1,5 @@
 // The cluster cannot change the result: real processes, any number of them, the same bits.
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { LayerConfig, RecipeInput } from '@stillhouse/core';
 import { Scratch, smallRecipe } from './cli.js';
 
@@ -30,35 +30,34 @@ const models: Record<string, Partial<RecipeInput>> = {
   },
 };
 const clusters = [
-  { ranks: 5, counts: [1, 2, 3, 5] },
-  { ranks: 8, counts: [1, 3, 8] },
+  { model: 'dense', ranks: 5, counts: [1, 2, 3, 5] },
+  { model: 'dense', ranks: 8, counts: [1, 3, 8] },
+  { model: 'convolutional', ranks: 5, counts: [1, 2, 4] },
 ];
 
-describe.each(Object.entries(models))('%s', (_, change) => {
-  test.each(clusters)('ranks $ranks on $counts workers', async ({ ranks, counts }) => {
-    const hashes = [];
-    for (const workers of counts) {
-      const { record } = await scratch.train(smallRecipe({ ...change, ranks }), { workers });
-      expect(record.workers).toHaveLength(workers);
-      const { teacher, student, baseline } = record;
-      hashes.push({
-        teacher: teacher!.weightsSha256,
-        student: student!.weightsSha256,
-        baseline: baseline!.weightsSha256,
-        test: teacher!.test,
-      });
-      // Every row exactly once an epoch.
-      for (const phase of [teacher!, student!, baseline!]) {
-        for (const epoch of phase.epochs)
-          expect([epoch.rows, epoch.rowsDigest]).toEqual([
-            phase === teacher ? record.dataset.rows['large'] : 30,
-            phase.expectedRowsDigest,
-          ]);
-      }
+test.each(clusters)('$model: ranks $ranks on $counts workers', async ({ model, ranks, counts }) => {
+  const hashes = [];
+  for (const workers of counts) {
+    const { record } = await scratch.train(smallRecipe({ ...models[model], ranks }), { workers });
+    expect(record.workers).toHaveLength(workers);
+    const { teacher, student, baseline } = record;
+    hashes.push({
+      teacher: teacher!.weightsSha256,
+      student: student!.weightsSha256,
+      baseline: baseline!.weightsSha256,
+      test: teacher!.test,
+    });
+    // Every row exactly once an epoch.
+    for (const phase of [teacher!, student!, baseline!]) {
+      for (const epoch of phase.epochs)
+        expect([epoch.rows, epoch.rowsDigest]).toEqual([
+          phase === teacher ? record.dataset.rows['large'] : 30,
+          phase.expectedRowsDigest,
+        ]);
     }
-    for (const hash of hashes) expect(hash).toEqual(hashes[0]);
-    expect(hashes[0].student).not.toBe(hashes[0].baseline);
-  });
+  }
+  for (const hash of hashes) expect(hash).toEqual(hashes[0]);
+  expect(hashes[0].student).not.toBe(hashes[0].baseline);
 });
 
 test('ranks and seed are the job’s: changing them changes the bits', async () => {

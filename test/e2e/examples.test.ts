@@ -29,14 +29,14 @@ describe('examples run at a small size', () => {
   test.skipIf(!has('usps'))(`usps: images of another size, resized and padded${missing('usps')}`, async () => {
     const { record } = await scratch.train(join(root, 'examples/usps/recipe.yaml'), {
       set: {
-        'data.large.take': 2000,
+        'data.large.take': 1000,
         'data.small.perClass': 5,
-        'data.test.take': 500,
-        'teacher.epochs': 2,
+        'data.test.take': 300,
+        'teacher.epochs': 3,
         'student.epochs': 3,
       },
     });
-    expect(record.dataset.rows).toMatchObject({ large: 2000, small: 50, test: 500 });
+    expect(record.dataset.rows).toMatchObject({ large: 1000, small: 50, test: 300 });
     expect(record.dataset['inputShape']).toEqual([28, 28, 1]);
     // It has seen digits, if other ones: far better than one in ten.
     expect(record.teacher!.test['accuracy']).toBeGreaterThan(0.3);

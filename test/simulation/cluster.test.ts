@@ -4,7 +4,7 @@ import { replayCommand, simulate } from './cluster.js';
 import { pinned } from './pinned.js';
 import { scenarioOf } from './scenario.js';
 
-const seeds = 3000;
+const seeds = process.env['STILLHOUSE_NIGHTLY'] ? 10_000 : 1500;
 
 test.each(pinned)('seed $seed, which found $found', async ({ seed }) => {
   expect((await simulate(scenarioOf(seed))).problems).toEqual([]);
