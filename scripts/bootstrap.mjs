@@ -128,7 +128,7 @@ const commands = {
   },
   test: () => test(...Object.keys(stages)),
   ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
-  /** Everything, and nothing skipped: engines are installed while what needs none is tested. */
+  /** Everything but what runs only at night: engines are installed while what needs none is tested. */
   async ci() {
     // A GPU in software, which Debian's chromium brings.
     process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json';

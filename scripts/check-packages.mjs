@@ -1,6 +1,6 @@
 // What npm would publish is well-formed: publint on the manifest and files, are-the-types-wrong on the types.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
@@ -9,7 +9,8 @@ import { formatMessage } from 'publint/utils';
 import { root } from './test-results.mjs';
 
 /** Packages are ES modules, and their doors are in `exports`: other ways to resolve them are not promised. */
-const isPromised = (problem) => !['node10', 'node16-cjs'].includes(problem.resolutionKind);
+const isPromised = ({ resolutionKind, resolutionOption }) =>
+  !['node10', 'node16-cjs'].includes(resolutionKind ?? resolutionOption);
 
 async function faultsOf(tarball) {
   const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true, pkgDir: 'package' });
@@ -25,9 +26,11 @@ const folder = mkdtempSync(join(tmpdir(), 'stillhouse-packages-'));
 try {
   const pack = ['pack', '--workspaces', '--ignore-scripts', '--json', '--pack-destination', folder];
   const packed = JSON.parse(
-    execFileSync('npm', pack, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    execFileSync('npm', pack, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
   );
-  for (const { name, filename } of packed.filter(({ name }) => name !== '@stillhouse/test')) {
+  const published = packed.filter(({ name }) => name !== '@stillhouse/test');
+  if (published.length !== readdirSync(join(root, 'packages')).length) throw new Error('npm packed other packages');
+  for (const { name, filename } of published) {
     const faults = await faultsOf(Uint8Array.from(readFileSync(join(folder, filename))));
     for (const fault of faults) console.error(`${name}: ${fault}`);
     if (faults.length > 0) process.exitCode = 1;

@@ -17,9 +17,9 @@ export const mnistFolder = dataFolders(process.env, root)
   .map((folder) => join(folder, 'mnist'))
   .find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));
 
-/** What another test of every run stands for is tested at night. */
-export const isNightly = Boolean(process.env['STILLHOUSE_NIGHTLY']);
-export const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
+/** Whether tests run that a similar test represents in every run. */
+export const isNight = Boolean(process.env['STILLHOUSE_NIGHTLY']);
+export const onlyAtNight = '(skipped except with STILLHOUSE_NIGHTLY=1)';
 
 export interface Result {
   readonly code: number | null;
@@ -48,10 +48,15 @@ export class Scratch {
   #count = 0;
   readonly #running = new Set<ChildProcess>();
 
-  /** The library of this process, too, prepares data in the folder. */
+  readonly #env = {
+    STILLHOUSE_PREPARED: this.path('prepared'),
+    ...(mnistFolder ? { STILLHOUSE_DATA: dirname(mnistFolder) } : {}),
+  };
+  readonly #ending = new AbortController();
+
+  /** The library of this process reads the same settings as the commands. */
   constructor() {
-    process.env['STILLHOUSE_PREPARED'] = this.path('prepared');
-    if (mnistFolder) process.env['STILLHOUSE_DATA'] = dirname(mnistFolder);
+    Object.assign(process.env, this.#env);
   }
 
   path(name: string): string {
@@ -76,7 +81,7 @@ export class Scratch {
     const [command, ...before] = [...(options.within ?? []), options.node ?? process.execPath];
     const child = spawn(command, [...before, mainFile, ...args], {
       cwd: this.folder,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...this.#env, ...options.env },
     });
     this.#running.add(child);
     let stdout = '';
@@ -112,7 +117,7 @@ export class Scratch {
   /** Runs a recipe to its end by the library, on one worker unless `options` say otherwise. */
   train(recipe: RecipeSource, options: RunOptions = {}): Promise<RunResult> {
     const recipeFolder = typeof recipe === 'string' ? undefined : this.folder;
-    return run(recipe, { out: this.out(), workers: 1, recipeFolder, ...options });
+    return run(recipe, { out: this.out(), workers: 1, recipeFolder, signal: this.#ending.signal, ...options });
   }
 
   /** The same by the command line; throws what it printed if it fails. */
@@ -135,8 +140,11 @@ export class Scratch {
     return JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunRecord;
   }
 
+  /** Ends what a failed test has left running, and removes the folder. */
   clean(): void {
+    this.#ending.abort();
     for (const child of this.#running) child.kill('SIGKILL');
+    delete process.env['STILLHOUSE_PREPARED'];
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

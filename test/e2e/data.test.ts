@@ -1,4 +1,4 @@
-// Every recipe of docs/data.md, run as a user would; what `data inspect` and `data prepare` say; sources that change.
+// Every recipe of docs/data.md, run by the library; what `data inspect` and `data prepare` say; sources that change.
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ const documented = [
 
 describe('the recipes of docs/data.md', () => {
   test.each(documented)('$recipe.name', async ({ text, recipe }) => {
-    const { record } = await scratch.train(writeIn('recipe.yaml', text), { backend: 'cpu' });
+    const { record } = await scratch.train(writeIn('recipe.yaml', text), { backend: 'cpu', workers: 2 });
     expect(record).toMatchObject({
       status: 'done',
       teacher: { phase: 'teacher', dataWait: { share: expect.any(Number) } },

@@ -5,8 +5,9 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateS
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { hashName, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
-import { isNightly, nightly, Scratch, smallRecipe, type Running } from './cli.js';
+import { hashName, limits, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { resume } from 'stillhouse';
+import { isNight, onlyAtNight, Scratch, smallRecipe, type Running } from './cli.js';
 import { hashesOf, ProcessCluster, type Hashes } from './processes.js';
 
 const scratch = new Scratch();
@@ -78,8 +79,8 @@ const everyRowOnce = (record: RunRecord): void => {
 
 // Each event happens to one of the models in every run, and to both at night.
 describe.each(Object.entries(recipes))('%s', (name, recipe) => {
-  const inEachRunOn = (model: string) => test.skipIf(name !== model && !isNightly);
-  const suffix = (model: string): string => (name === model ? '' : ` ${nightly}`);
+  const inEachRunOn = (model: string) => test.skipIf(name !== model && !isNight);
+  const suffix = (model: string): string => (name === model ? '' : ` ${onlyAtNight}`);
 
   inEachRunOn('dense')(
     `workers are killed, stopped, told to leave, and join, at random moments${suffix('dense')}`,
@@ -114,8 +115,26 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
     },
   );
 
+  inEachRunOn('dense')(
+    `the coordinator is killed; its workers go on, and a successor takes them over${suffix('dense')}`,
+    async () => {
+      const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '1']);
+      await cluster.start(2);
+      await cluster.coordinator.logged(/epoch 1\//);
+      cluster.coordinator.child.kill('SIGKILL');
+      await cluster.coordinator.result;
+      await delay(500);
+      await cluster.resume();
+      const record = await cluster.finish();
+      expect(hashesOf(record)).toEqual(await undisturbed(recipe));
+      everyRowOnce(record);
+      const workers = await Promise.all(cluster.workers.map(({ result }) => result));
+      expect(workers.map(({ code }) => code)).toEqual([0, 0]);
+    },
+  );
+
   inEachRunOn('convolutional')(
-    `after everything is killed at once, the run resumes from the newest undamaged checkpoint${suffix('convolutional')}`,
+    `everything is killed at once; the run resumes from the newest undamaged checkpoint${suffix('convolutional')}`,
     async () => {
       const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
       await cluster.start(2);
@@ -158,20 +177,27 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   );
 });
 
-test('the coordinator is killed; the workers go on, and its successor takes them over', async () => {
-  const recipe = recipes['dense'];
-  const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '1']);
-  await cluster.start(2);
-  await cluster.coordinator.logged(/epoch 1\//);
+test('a training state of more than one message is copied by a thread, and the run resumes from it', async () => {
+  const recipe: RecipeInput = {
+    ...recipes['dense'],
+    teacher: {
+      model: { layers: [{ dense: 300, activation: 'relu' }, { dense: 300, activation: 'relu' }, { dense: 1 }] },
+      epochs: 3,
+    },
+  };
+  const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
+  await cluster.start(1);
+  const journal = join(cluster.out, 'journal.jsonl');
+  for (let waited = 0; !readFileSync(journal, 'utf8').includes('"checkpoint"') && waited < 400; waited++)
+    await delay(50);
   cluster.coordinator.child.kill('SIGKILL');
-  await cluster.coordinator.result;
-  await delay(500);
-  await cluster.resume();
-  const record = await cluster.finish();
+  cluster.kill(cluster.workers[0]);
+  const [, worker] = await Promise.all([cluster.coordinator, cluster.workers[0]].map(({ result }) => result));
+  const bytes = Number(/copied (\d+) bytes for a checkpoint/.exec(worker.stderr)![1]);
+  expect(bytes).toBeGreaterThan(limits.statePartBytes);
+  const { record } = await resume(cluster.out, { workers: 1, backend: 'wasm' });
+  expect(record.incidents.map(({ what }) => what).join()).not.toContain('cannot be used');
   expect(hashesOf(record)).toEqual(await undisturbed(recipe));
-  everyRowOnce(record);
-  const workers = await Promise.all(cluster.workers.map(({ result }) => result));
-  expect(workers.map(({ code }) => code)).toEqual([0, 0]);
 });
 
 test('distillation goes on from its newest checkpoint on another worker, and after everything was killed', async () => {

@@ -76,7 +76,7 @@ describe('a run folder', () => {
 
   test('--workers auto takes what the cores allow, with the same result', async () => {
     const recipe = smallRecipe({ teacher: { ...smallRecipe().teacher, validation: 0.1 } });
-    const { record: auto } = await scratch.train(recipe, { workers: 'auto' });
+    const { record: auto } = await scratch.trainByCommand(recipe, ['--workers', 'auto']);
     expect(auto.workers).toHaveLength(Math.min(2, availableParallelism()));
     expect(auto.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
     expect((await scratch.run(['run', 'x.yaml', '--workers', 'many'])).code).toBe(2);

@@ -4,22 +4,30 @@ import { replayCommand, simulate } from './cluster.js';
 import { pinned } from './pinned.js';
 import { scenarioOf } from './scenario.js';
 
-const seeds = process.env['STILLHOUSE_NIGHTLY'] ? 10_000 : 1500;
+/** Seeds of one test; 1,500 in each run, 10,000 at night. */
+const perTest = 500;
+const firstSeeds = Array.from({ length: process.env['STILLHOUSE_NIGHTLY'] ? 20 : 3 }, (_, i) => i * perTest);
+const reached: Record<string, number> = {};
 
 test.each(pinned)('seed $seed, which found $found', async ({ seed }) => {
   expect((await simulate(scenarioOf(seed))).problems).toEqual([]);
 });
 
-test(`${seeds} seeded clusters give the reference's bits, use every row once, and end`, async () => {
-  const failures: string[] = [];
-  const reached: Record<string, number> = {};
-  for (let seed = 0; seed < seeds; seed++) {
-    const { problems, seen } = await simulate(scenarioOf(seed));
-    if (problems.length) failures.push(`seed ${seed}: ${problems.join('; ')} (replay: ${replayCommand(seed)})`);
-    for (const [what, count] of Object.entries(seen)) reached[what] = (reached[what] ?? 0) + (count > 0 ? 1 : 0);
-  }
-  expect(failures).toEqual([]);
-  // The seeds reach what they are meant to reach.
+test.each(firstSeeds)(
+  'clusters from seed %i on give the reference’s bits, use every row once, and end',
+  async (first) => {
+    const failures: string[] = [];
+    for (let seed = first; seed < first + perTest; seed++) {
+      const { problems, seen } = await simulate(scenarioOf(seed));
+      if (problems.length) failures.push(`seed ${seed}: ${problems.join('; ')} (replay: ${replayCommand(seed)})`);
+      for (const [what, count] of Object.entries(seen)) reached[what] = (reached[what] ?? 0) + (count > 0 ? 1 : 0);
+    }
+    expect(failures).toEqual([]);
+  },
+);
+
+test('the seeds reach what they are meant to reach', () => {
+  expect(Object.keys(reached).length).toBeGreaterThan(0);
   for (const [what, count] of Object.entries(reached)) expect(count, `seeds that saw ${what}`).toBeGreaterThan(20);
 });
 

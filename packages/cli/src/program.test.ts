@@ -18,7 +18,7 @@ test.each(commands.map((command) => [`${command.parent!.name()} ${command.name()
   },
 );
 
-test('the help of all lists the commands and the exit codes', () => {
+test('the program’s help lists the commands and the exit codes', () => {
   const help = helpOf(createProgram());
   for (const command of createProgram().commands) expect(help).toContain(`\n  ${command.name()} `);
   expect(help).toMatch(/Exit codes: 0 done/);

@@ -17,9 +17,9 @@ export type FromThread =
   | { readonly type: 'log'; readonly message: string; readonly fields: Record<string, unknown> | undefined };
 
 /**
- * A state of one message is copied sooner than a thread starts, so the training thread copies and sends it. The thread
- * is started for the first larger one. It copies parts in shared memory; other parts are copied when they are sent to
- * it. A failed checkpoint does not stop training.
+ * A state that fits into one message is copied sooner than a thread starts, so the training thread copies and sends it.
+ * The thread is started for the first larger one. It copies parts in shared memory; other parts are copied when they
+ * are sent to it. A failed checkpoint does not stop training.
  */
 export class ThreadedUploader implements StateUploader {
   readonly #small: StateUpload;
@@ -36,6 +36,7 @@ export class ThreadedUploader implements StateUploader {
 
   take(capture: Capture): Promise<void> {
     if (lengthOf(capture.parts) <= limits.statePartBytes) return this.#small.take(capture);
+    this.#small.close();
     const number = ++this.#number;
     return new Promise((resolve) => {
       this.#waiting.set(number, resolve);

@@ -1,7 +1,7 @@
 // The gradient of max pooling for TFJS's wasm backend, whose own is wrong where all values of a window are negative.
 import { tf } from '@stillhouse/native/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { replaceWasmKernel } from './wasm-kernels.js';
+import { outputFor, replaceWasmKernel } from './wasm-kernels.js';
 
 type Shape4D = [number, number, number, number];
 
@@ -12,7 +12,7 @@ interface Attributes {
   readonly dimRoundingMode: Parameters<typeof tf.backend_util.computePool2DInfo>[5];
 }
 
-interface Images {
+interface PooledImages {
   readonly x: Float32Array;
   readonly maximum: Float32Array;
   readonly dy: Float32Array;
@@ -23,7 +23,7 @@ interface Images {
  * Adds the gradient of each output to the first position of its window, row by row, that has the maximum. Positions of
  * the window are the outer loop, so that an input in several windows adds their gradients in that order.
  */
-function addGradients({ x, maximum, dy, dx }: Images, info: tf.backend_util.Conv2DInfo): void {
+function addGradients({ x, maximum, dy, dx }: PooledImages, info: tf.backend_util.Conv2DInfo): void {
   const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, strideHeight, strideWidth, padInfo } = info;
   const isOpen = new Uint8Array(dy.length).fill(1);
   dx.fill(0);
@@ -53,8 +53,7 @@ export function registerMaxPoolGradient(): void {
     const { dy, input, output } = args.inputs as Record<'dy' | 'input' | 'output', tf.TensorInfo>;
     const { filterSize, strides, pad, dimRoundingMode } = args.attrs as unknown as Attributes;
     const backend = args.backend as BackendWasm;
-    const gradient = backend.makeOutput(input.shape, 'float32');
-    // Only now: new memory may have moved all of it.
+    const gradient = outputFor(backend, [dy, input, output], { shape: input.shape, dtype: 'float32' });
     const valuesOf = (tensor: tf.TensorInfo): Float32Array => backend.typedArrayFromHeap(tensor) as Float32Array;
     addGradients(
       { x: valuesOf(input), maximum: valuesOf(output), dy: valuesOf(dy), dx: valuesOf(gradient) },

@@ -34,7 +34,7 @@ function valuesOf(
   );
 }
 
-test('a slice has the values that are there, at any place, of any size and type', () => {
+test('a slice has the values that are there, at any place and of any size', () => {
   fc.assert(
     fc.property(slices, ({ shape, begin, size, dtype }) => {
       const count = shape.reduce((product, each) => product * each, 1);
@@ -53,4 +53,28 @@ test('long runs and whole tensors', () => {
   );
   expect(x.slice([0, 0, 0], [3, 20, 100]).dataSync()).toEqual(values);
   expect([...x.slice([2, 19, 98]).dataSync()]).toEqual([5998, 5999]);
+});
+
+test('bits stay: not a number, minus zero; -1 stands for the rest, one number for the first axis', () => {
+  const bits = Int32Array.of(0x7fc00001, -0x80000000, 0x3f800000);
+  const sliced = tf.tensor1d(new Float32Array(bits.buffer)).slice([0], [-1]).dataSync();
+  expect(new Int32Array(Float32Array.from(sliced).buffer)).toEqual(bits);
+  expect([...tf.tensor2d([1, 2, 3, 4], [2, 2]).slice(1).dataSync()]).toEqual([3, 4]);
+  expect(tf.tensor2d([], [0, 3]).slice([0, 1], [0, 2]).shape).toEqual([0, 2]);
+});
+
+test.each([
+  [[2], [4]],
+  [[-3], [2]],
+])('a slice beyond its operand is refused: begin %j, size %j', (begin, size) => {
+  expect(() => tf.slice(tf.tensor1d([1, 2, 3, 4]), begin, size)).toThrow();
+});
+
+test('a tensor that another backend holds is moved before memory is used', async () => {
+  await tf.setBackend('cpu');
+  const large = tf.fill([20_000_000], 3);
+  large.dataSync();
+  await tf.setBackend('wasm');
+  expect([...large.slice([19_999_998], [2]).dataSync()]).toEqual([3, 3]);
+  large.dispose();
 });

@@ -1,10 +1,11 @@
-// Slices for TFJS's wasm backend, whose own copy the whole operand first, and then make an array per run of values.
+// Slices for TFJS's wasm backend. TFJS's own slices copy the whole operand first, and then make an array per run of
+// values.
 import { tf } from '@stillhouse/native/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { replaceWasmKernel } from './wasm-kernels.js';
+import { outputFor, replaceWasmKernel } from './wasm-kernels.js';
 
 /** Shorter runs are copied value by value, because a call takes longer. */
-const callPays = 24;
+const shortestCopyWithin = 24;
 
 /** The number of values that are next to each other both in the operand and in the slice. */
 function runOf(shape: readonly number[], size: readonly number[]): { run: number; outerAxes: number } {
@@ -29,7 +30,7 @@ function copySlice(
   let target = to.offset;
   const end = target + tf.util.sizeFromShape([...size]);
   while (target < end) {
-    if (run < callPays) for (let i = 0; i < run; i++) memory[target + i] = memory[source + i];
+    if (run < shortestCopyWithin) for (let i = 0; i < run; i++) memory[target + i] = memory[source + i];
     else memory.copyWithin(target, source, source + run);
     target += run;
     for (let axis = outerAxes - 1; axis >= 0; axis--) {
@@ -47,9 +48,13 @@ export function sliceInMemory(): void {
     if (x.dtype !== 'float32' && x.dtype !== 'int32') return original!(args);
     const { begin, size } = args.attrs as { begin: number | number[]; size: number | number[] };
     const [from, extent] = tf.slice_util.parseSliceParams(x, begin, size);
+    tf.slice_util.assertParamsValid(x, from, extent);
+    tf.util.assert(
+      from.every((at) => at >= 0),
+      () => `a slice begins at ${from.join(', ')}, but positions begin at 0`,
+    );
     const backend = args.backend as BackendWasm;
-    const out = backend.makeOutput(extent, x.dtype);
-    // Only now: new memory may have moved all of it.
+    const out = outputFor(backend, [x], { shape: extent, dtype: x.dtype });
     const [operand, slice] = [backend.typedArrayFromHeap(x), backend.typedArrayFromHeap(out)];
     copySlice(
       new Int32Array(slice.buffer),

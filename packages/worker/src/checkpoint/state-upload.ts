@@ -1,6 +1,5 @@
 // Copies training states for checkpoints, and sends the copies to the coordinator over separate links, part by part as
-// it asks for them. It may run in a separate thread if the buffers are in shared memory, as it does for `stillhouse
-// worker`.
+// it asks for them. It may run in a separate thread if the buffers are in shared memory.
 import type { Link, Transport } from '@stillhouse/core/cluster';
 import { messageOf } from '@stillhouse/core';
 import { decodeToWorker, encodeMessage, type Held } from '@stillhouse/core/cluster';
@@ -21,17 +20,20 @@ export interface StateUploader {
   close(): void;
 }
 
-/** Copies of the same sizes reuse the memory of earlier ones, because fresh pages cost more than the copy. */
-function copyInto(before: readonly Uint8Array[], parts: readonly Uint8Array[]): Uint8Array[] {
-  return parts.map((part, i) => {
-    const copy = before[i]?.byteLength === part.byteLength ? before[i] : new Uint8Array(part.byteLength);
-    copy.set(part);
-    return copy;
-  });
+/** A copy of the same size reuses the memory of the one before, because fresh pages cost more than the copy. */
+function copyInto(before: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
+  const total = lengthOf(parts);
+  const copy = before.byteLength === total ? before : new Uint8Array(total);
+  let offset = 0;
+  for (const part of parts) {
+    copy.set(part, offset);
+    offset += part.byteLength;
+  }
+  return copy;
 }
 
 export class StateUpload implements StateUploader {
-  #copies: Uint8Array[] = [];
+  #copy: Uint8Array = new Uint8Array();
   #link: Link | undefined;
   /** Counts captures: a newer capture stops older ones. */
   #newest = 0;
@@ -44,7 +46,7 @@ export class StateUpload implements StateUploader {
   async take(capture: Capture): Promise<void> {
     this.close();
     const number = this.#newest;
-    this.#copies = copyInto(this.#copies, capture.parts);
+    this.#copy = copyInto(this.#copy, capture.parts);
     this.#send(capture, number).catch((error: unknown) =>
       this.log(`a checkpoint could not be sent: ${messageOf(error)}`),
     );
@@ -61,16 +63,21 @@ export class StateUpload implements StateUploader {
     const link = await this.transport.connect(address);
     if (number !== this.#newest) return link.abort();
     this.#link = link;
-    const copies = this.#copies;
-    const total = lengthOf(copies);
+    const copy = this.#copy;
+    const total = copy.byteLength;
     const sendPart = (offset: number): void => {
-      const bytes = partAt(copies, offset);
+      const bytes = partAt([copy], offset);
       link.send(...encodeMessage({ type: 'statePart', token, id, held, offset, total, bytes }));
       if (offset + bytes.byteLength >= total) link.close();
     };
     link.onFrame((frame) => {
-      const message = decodeToWorker(frame);
-      if (message.type === 'nextPart') sendPart(message.offset);
+      try {
+        const message = decodeToWorker(frame);
+        if (message.type === 'nextPart') sendPart(message.offset);
+      } catch (error) {
+        this.log(`a checkpoint could not be sent: ${messageOf(error)}`);
+        link.abort();
+      }
     });
     sendPart(0);
   }
