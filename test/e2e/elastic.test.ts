@@ -180,9 +180,10 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
 test('a training state of more than one message is copied by a thread, and the run resumes from it', async () => {
   const recipe: RecipeInput = {
     ...recipes['dense'],
+    data: { ...recipes['dense'].data, large: { generator: 'friedman1', rows: 3001 } },
     teacher: {
       model: { layers: [{ dense: 300, activation: 'relu' }, { dense: 300, activation: 'relu' }, { dense: 1 }] },
-      epochs: 3,
+      epochs: 2,
     },
   };
   const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3']);
