@@ -103,7 +103,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
       ];
       for (let i = 0; i < 8 && !(await Promise.race([done, delay(100 + 700 * random())])); i++) {
         const living = cluster.living;
-        // Somebody is always left, so that nothing is lost.
+        // One worker always stays, so that nothing is lost.
         if (living.length < 3) cluster.join();
         if (living.length > 1) await deeds[i % deeds.length](living[Math.floor(random() * living.length)]);
       }
@@ -196,7 +196,15 @@ test('a training state of more than one message is copied by a thread, and the r
   const [, worker] = await Promise.all([cluster.coordinator, cluster.workers[0]].map(({ result }) => result));
   const bytes = Number(/copied (\d+) bytes for a checkpoint/.exec(worker.stderr)![1]);
   expect(bytes).toBeGreaterThan(limits.statePartBytes);
-  const { record } = await resume(cluster.out, { workers: 1, backend: 'wasm' });
+  const starts: number[] = [];
+  const { record } = await resume(cluster.out, {
+    workers: 1,
+    backend: 'wasm',
+    onNotice: (notice) => {
+      if (notice.type === 'phaseAssigned' && notice.phase === 'teacher') starts.push(notice.ops);
+    },
+  });
+  expect(starts[0]).toBeGreaterThan(0);
   expect(record.incidents.map(({ what }) => what).join()).not.toContain('cannot be used');
   expect(hashesOf(record)).toEqual(await undisturbed(recipe));
 });

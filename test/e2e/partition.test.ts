@@ -120,14 +120,14 @@ interface Partition {
 }
 const partitions: readonly Partition[] = [
   {
-    what: 'a worker is cut off from everybody, and comes back',
+    what: 'a worker is cut off from all others, and comes back',
     cut: (isCut) => setLink('2', !isCut),
     message: /no heartbeat for 3 s/,
     // The next one is harder.
     isAtNight: true,
   },
   {
-    what: 'a worker hears everybody and nobody hears it',
+    what: 'a worker hears all others, and none of them hears it',
     cut: (isCut) => muffle('2', isCut),
     message: /no heartbeat for 3 s/,
   },

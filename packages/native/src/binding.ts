@@ -45,7 +45,7 @@ export function compileBindings(folder: string, report: Progress): void {
     const { status, stderr } = run(compiler, [
       '-shared',
       '-fPIC',
-      // These files pass arguments on: more would take longer to compile and not run faster.
+      // These files only pass arguments on: more optimisation would take longer and not make them faster.
       '-O1',
       '-std=c++17',
       '-w',

@@ -1,5 +1,5 @@
-// Gradients of convolutions for TFJS's wasm backend, where some are missing and one is slow, composed from ops that it
-// has.
+// Gradients of convolutions, composed from ops that TFJS's wasm backend has: some of its own are missing, and one is
+// slow.
 import { tf } from '@stillhouse/native/tfjs';
 import { replaceWasmKernel } from './wasm-kernels.js';
 

@@ -1,4 +1,4 @@
-// The gradient of max pooling for TFJS's wasm backend, whose own is wrong where all values of a window are negative.
+// The gradient of max pooling for TFJS's wasm backend. TFJS's own is wrong if all values of a window are negative.
 import { tf } from '@stillhouse/native/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { outputFor, replaceWasmKernel } from './wasm-kernels.js';

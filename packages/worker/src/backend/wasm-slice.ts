@@ -15,9 +15,9 @@ function runOf(shape: readonly number[], size: readonly number[]): { run: number
   return axis < 0 ? { run, outerAxes: 0 } : { run: run * size[axis], outerAxes: axis };
 }
 
-/** Copies a slice within memory that holds both operand and slice; offsets are in values. */
+/** Copies a slice within memory that holds both operand and slice, as bits; offsets are in values. */
 function copySlice(
-  memory: Float32Array | Int32Array,
+  memory: Int32Array,
   from: { readonly offset: number; readonly shape: readonly number[] },
   to: { readonly offset: number; readonly begin: readonly number[]; readonly size: readonly number[] },
 ): void {
