@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { hashName, limits, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
 import { resume } from 'stillhouse';
 import { isNight, onlyAtNight, Scratch, smallRecipe, type Running } from './cli.js';
-import { hashesOf, ProcessCluster, type Hashes } from './processes.js';
+import { hashesOf, pauseEnv, ProcessCluster, unhurried, type Hashes } from './processes.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
@@ -23,23 +23,25 @@ const convolutional: LayerConfig[] = [
   { dense: 1 },
 ];
 
+const module = unhurried(scratch);
+
 /** Long enough that something can happen: a few seconds of training. */
 const recipes: Record<string, RecipeInput> = {
   dense: smallRecipe({
     name: 'dense',
     ranks: 4,
     data: {
-      large: { generator: 'friedman1', rows: 6007 },
+      large: { generator: 'friedman1', rows: 2007 },
       small: { generator: 'friedman1', rows: 60, seed: 1 },
       test: { generator: 'friedman1', rows: 50, seed: 2 },
     },
     teacher: {
-      model: { layers: [{ dense: 64, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] },
+      model: { module, export: 'teacher' },
       epochs: 4,
       validation: 0.1,
       earlyStopping: { patience: 3 },
     },
-    student: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] }, epochs: 10, batch: 8 },
+    student: { model: { module, export: 'student' }, epochs: 3, batch: 8 },
   }),
   convolutional: smallRecipe({
     name: 'convolutional',
@@ -213,11 +215,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
   const recipe: RecipeInput = {
     ...recipes['dense'],
     teacher: { ...recipes['dense'].teacher, epochs: 1 },
-    student: {
-      model: { layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.1 }, { dense: 1 }] },
-      epochs: 100,
-      batch: 8,
-    },
+    student: { ...recipes['dense'].student!, epochs: 30 },
   };
   const expected = await undisturbed(recipe);
   const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.2']);
@@ -292,19 +290,22 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
 
 test('a worker of `run` that is stopped for a while comes back, and one that is killed is started again', async () => {
   const out = scratch.out();
-  const run = scratch.start([
-    'run',
-    scratch.recipe(recipes['dense']),
-    '--workers',
-    '2',
-    '--backend',
-    'wasm',
-    '--heartbeat-timeout',
-    '2',
-    '--out',
-    out,
-    '--json',
-  ]);
+  const run = scratch.start(
+    [
+      'run',
+      scratch.recipe(recipes['dense']),
+      '--workers',
+      '2',
+      '--backend',
+      'wasm',
+      '--heartbeat-timeout',
+      '2',
+      '--out',
+      out,
+      '--json',
+    ],
+    { env: pauseEnv },
+  );
   await run.logged(/epoch 1\//);
   const pids = ['worker-1', 'worker-2'].map(
     (name) =>

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isNight, onlyAtNight, Scratch, smallRecipe, type Running } from './cli.js';
+import { pauseEnv, unhurried } from './processes.js';
 
 const scratch = new Scratch();
 const prefix = `sh${process.pid % 10_000}`;
@@ -70,18 +71,18 @@ const recipe = smallRecipe({
   name: 'partition',
   ranks: 3,
   data: {
-    large: { generator: 'friedman1', rows: 12_007 },
+    large: { generator: 'friedman1', rows: 3007 },
     small: { generator: 'friedman1', rows: 60, seed: 1 },
     test: { generator: 'friedman1', rows: 50, seed: 2 },
   },
-  teacher: { model: { layers: [{ dense: 64, activation: 'relu' }, { dropout: 0.2 }, { dense: 1 }] }, epochs: 6 },
+  teacher: { model: { module: unhurried(scratch), export: 'teacher' }, epochs: 6 },
 });
 
 const reference = canMakeHosts ? scratch.train(recipe, { backend: 'wasm' }) : undefined;
 
 async function startCluster(): Promise<{ coordinator: Running; out: string }> {
   const out = scratch.out();
-  const env = { STILLHOUSE_TOKEN: 'secret' };
+  const env = { STILLHOUSE_TOKEN: 'secret', ...pauseEnv };
   const on = (host: Host, args: string[]): Running =>
     scratch.start(args, { env, within: ['ip', 'netns', 'exec', namespaceOf(host)] });
   const coordinator = on('c', [

@@ -1,4 +1,5 @@
-// A coordinator and workers, each a process of its own, to which is done what happens to machines.
+// A coordinator and workers, each a process of its own, to which is done what happens to machines, and models that give
+// it time to happen.
 import { readFileSync } from 'node:fs';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import type { Running, Scratch } from './cli.js';
@@ -16,6 +17,32 @@ export const hashesOf = ({ teacher, student, baseline }: RunRecord): Hashes => (
   baseline: baseline!.weightsSha256,
 });
 
+/** In the processes that have it, models of `unhurried` take their time. */
+export const pauseEnv = { TEST_PAUSE_MS: '15' };
+
+/**
+ * Exports of a module, `teacher` and `student`: dense models that take as long per batch as large ones where `pauseEnv`
+ * is set, and leave the processor to others meanwhile. They compute the same with it and without.
+ */
+export const unhurried = (scratch: Scratch): string =>
+  scratch.write(
+    'unhurried.mjs',
+    `const pauseMs = Number(process.env.TEST_PAUSE_MS ?? 0);
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
+const modelOf = (units, rate) => ({ tf, inputShape, outputs }) => {
+  const hidden = tf.layers.dense({ units, inputShape, activation: 'relu' });
+  const call = hidden.call.bind(hidden);
+  hidden.call = (...args) => {
+    if (pauseMs > 0) Atomics.wait(nobodyWakes, 0, 0, pauseMs);
+    return call(...args);
+  };
+  return tf.sequential({ layers: [hidden, tf.layers.dropout({ rate }), tf.layers.dense({ units: outputs })] });
+};
+export const teacher = modelOf(64, 0.2);
+export const student = modelOf(8, 0.1);
+`,
+  );
+
 /** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */
 export class ProcessCluster {
   readonly out: string;
@@ -23,7 +50,7 @@ export class ProcessCluster {
   coordinator!: Running;
   address = '';
   readonly workers: Running[] = [];
-  readonly #env = { STILLHOUSE_TOKEN: 'secret' };
+  readonly #env = { STILLHOUSE_TOKEN: 'secret', ...pauseEnv };
 
   /** @param args more of the coordinator's */
   constructor(

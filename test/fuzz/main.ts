@@ -13,67 +13,63 @@ const { values } = parseArgs({
     only: { type: 'string' },
   },
 });
-const chosen = formats.filter(({ name }) => values.only === undefined || name === values.only);
-const perFormat = Math.ceil(Number(values.inputs) / chosen.length);
+const names = formats.map(({ name }) => name).filter((name) => values.only === undefined || name === values.only);
+const perFormat = Math.ceil(Number(values.inputs) / names.length);
+const from = Number(values.from);
+const inputs = names.flatMap((name) => Array.from({ length: perFormat }, (_, i) => ({ name, input: from + i })));
 /** An input that takes longer hangs. */
 const patienceMs = 20_000;
 
 interface Told {
-  readonly input: number;
   readonly outcome?: string;
-  readonly ms?: number;
 }
 
 const problems: string[] = [];
-let total = 0;
+const counts = new Map(names.map((name) => [name, new Map<string, number>()]));
+let tried = 0;
 
-/** Returns the first input that has not been tried. */
-async function tryInputs(name: string, first: number, count: number, counts: Map<string, number>): Promise<number> {
+/** Tries inputs from `next` on until the process ends, at the latest one that it does not survive. */
+async function tryFrom(next: number): Promise<number> {
   const child = spawn(
     process.execPath,
-    [
-      // How this process finds the packages: built, or as sources.
-      ...process.execArgv,
-      fileURLToPath(new URL('damage.ts', import.meta.url)),
-      name,
-      String(first),
-      String(count),
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    // How this process finds the packages: built, or as sources.
+    [...process.execArgv, fileURLToPath(new URL('damage.ts', import.meta.url))],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
   );
-  let last = first;
+  // A process that has died reads no more.
+  child.stdin.on('error', () => {});
+  child.stdin.end(JSON.stringify(inputs.slice(next)));
   let isDone = true;
   let timer: NodeJS.Timeout | undefined;
   const ended = new Promise<string>((resolve) => child.on('close', (code, signal) => resolve(signal ?? String(code))));
   for await (const line of createInterface({ input: child.stdout })) {
-    const { input, outcome } = JSON.parse(line) as Told;
+    const { outcome } = JSON.parse(line) as Told;
     clearTimeout(timer);
     timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
-    last = input;
     isDone = outcome !== undefined;
     if (outcome === undefined) continue;
-    total += 1;
+    const { name, input } = inputs[next++];
+    tried += 1;
     if (/^bug|not finite/.test(outcome)) problems.push(`${name}, input ${input}: ${outcome}`);
-    counts.set(outcome.split(':')[0], (counts.get(outcome.split(':')[0]) ?? 0) + 1);
+    const ofFormat = counts.get(name)!;
+    ofFormat.set(outcome.split(':')[0], (ofFormat.get(outcome.split(':')[0]) ?? 0) + 1);
   }
   clearTimeout(timer);
   const how = await ended;
-  if (!isDone || how !== '0') problems.push(`${name}, input ${last}: the process ended with ${how}`);
-  return isDone && how === '0' ? first + count : last + 1;
+  if (isDone && how === '0') return inputs.length;
+  const { name, input } = inputs[Math.min(next, inputs.length - 1)];
+  problems.push(`${name}, input ${input}: the process ended with ${how}`);
+  return next + 1;
 }
 
-for (const { name } of chosen) {
-  const counts = new Map<string, number>();
-  const end = Number(values.from) + perFormat;
-  for (let next = Number(values.from), tries = 0; next < end && tries < 100; tries++)
-    next = await tryInputs(name, next, end - next, counts);
+for (let next = 0, deaths = 0; next < inputs.length && deaths < 100; deaths++) next = await tryFrom(next);
+for (const [name, outcomes] of counts)
   console.log(
-    `${name.padEnd(14)} ${[...counts]
+    `${name.padEnd(14)} ${[...outcomes]
       .sort(([, a], [, b]) => b - a)
       .map(([outcome, count]) => `${outcome} ${count}`)
       .join(', ')}`,
   );
-}
 for (const problem of problems) console.log(problem);
-console.log(`${total} inputs, ${problems.length} problems`);
+console.log(`${tried} inputs, ${problems.length} problems`);
 process.exit(problems.length > 0 ? 1 : 0);

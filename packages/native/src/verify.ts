@@ -33,9 +33,9 @@ async function trains(backend: string): Promise<boolean> {
     layers: [tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }), tf.layers.dense({ units: 1 })],
   });
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-  const optimizer = tf.train.adam(0.05);
+  const optimizer = tf.train.adam(0.1);
   let loss = Infinity;
-  for (let step = 0; step < 300; step++) {
+  for (let step = 0; loss >= 0.01 && step < 300; step++) {
     const value = optimizer.minimize(
       () => tf.losses.meanSquaredError(y, model.apply(x) as tf.Tensor).asScalar(),
       true,
