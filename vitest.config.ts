@@ -47,7 +47,8 @@ export default defineConfig({
         test: {
           name,
           root,
-          env,
+          // Most processes run the same code.
+          env: { ...env, NODE_COMPILE_CACHE: `${root}node_modules/.cache/stillhouse-compiled` },
           include: [`test/${name}/**/*.test.ts`],
           testTimeout: 600_000,
           hookTimeout: 300_000,

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { countTests, forgetResults, root, skippedByReason, suitesWithoutResults } from './test-results.mjs';
 
 const mainFile = join('packages', 'cli', 'dist', 'main.js');
@@ -115,6 +115,14 @@ function inBackground(script) {
   );
 }
 
+/** Makes the newest Node that has been installed the one of the tests, which find this one by its version. */
+function useNewestNode() {
+  const folder = join(root, 'node_modules', '.cache', 'node24', 'node_modules', 'node', 'bin');
+  if (!existsSync(folder)) return;
+  process.env[`STILLHOUSE_NODE_${process.versions.node.split('.')[0]}`] = process.execPath;
+  process.env.PATH = `${folder}${delimiter}${process.env.PATH}`;
+}
+
 const commands = {
   setup() {
     install();
@@ -128,7 +136,11 @@ const commands = {
   },
   test: () => test(...Object.keys(stages)),
   ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
-  /** Everything but what runs only at night: engines are installed while what needs none is tested. */
+  /**
+   * Everything but what runs only at night. What is within a process is tested by the Node that runs this, while the
+   * engines and other versions of Node are installed; processes are then tested by the newest Node, which starts them
+   * soonest.
+   */
   async ci() {
     // A GPU in software, which Debian's chromium brings.
     process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -137,11 +149,12 @@ const commands = {
     const engines = inBackground(join('scripts', 'install-engines.mjs'));
     forgetResults();
     // The worker is tested with all engines at once.
-    const withoutEngines = runStages(['lint', 'unit', 'simulation', 'e2e'], '--exclude=@stillhouse/worker');
+    const withinProcesses = runStages(['lint', 'unit', 'simulation'], '--exclude=@stillhouse/worker');
     const installation = await engines;
     if (installation !== 0) console.error('The engines could not be installed; the output is above.');
-    const withEngines = runStages(['engines'], '--projects=@stillhouse/test');
-    finish(installation || withoutEngines || withEngines, Object.keys(stages));
+    useNewestNode();
+    const processes = runStages(['e2e', 'engines'], '--projects=@stillhouse/test');
+    finish(installation || withinProcesses || processes, Object.keys(stages));
   },
 };
 

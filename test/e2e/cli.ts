@@ -21,6 +21,13 @@ export const mnistFolder = dataFolders(process.env, root)
 export const isNight = Boolean(process.env['STILLHOUSE_NIGHTLY']);
 export const onlyAtNight = '(skipped except with STILLHOUSE_NIGHTLY=1)';
 
+/** The program of a version of Node, or undefined: this one, one that .ci/run names, or one of `npm run setup:engines`. */
+export function nodeOf(version: number): string | undefined {
+  if (version === Number(process.versions.node.split('.')[0])) return process.execPath;
+  const installed = join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`);
+  return process.env[`STILLHOUSE_NODE_${version}`] ?? (existsSync(installed) ? installed : undefined);
+}
+
 export interface Result {
   readonly code: number | null;
   readonly stdout: string;
@@ -38,7 +45,7 @@ export interface StartOptions {
   readonly stdin?: string;
   readonly env?: Record<string, string>;
   /** Another Node than this one. */
-  readonly node?: string;
+  readonly node?: string | undefined;
   /** A command that runs the command after it, such as `ip netns exec NAME`. */
   readonly within?: readonly string[];
 }

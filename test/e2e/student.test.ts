@@ -1,25 +1,19 @@
 // The pages and scripts of docs/student.md, exactly as they stand there, say what `stillhouse predict` says.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeFixtures } from '../fixtures.js';
 import { hasChromium, Pages } from './chromium.js';
-import { root, Scratch } from './cli.js';
+import { nodeOf, root, Scratch } from './cli.js';
 
 const docs = readFileSync(join(root, 'docs/student.md'), 'utf8');
 const blocks = (language: string): string[] =>
   [...docs.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(([, text]) => text);
 const [[tablePage, imagePage], [tableScript, imageScript]] = [blocks('html'), blocks('js')];
 
-const nodes = [20, 22, 24].map((version) => ({
-  version,
-  path:
-    version === Number(process.versions.node.split('.')[0])
-      ? process.execPath
-      : join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`),
-}));
+const nodes = [20, 22, 24].map((version) => ({ version, path: nodeOf(version) }));
 const scratch = new Scratch();
 const pages = new Pages();
 const patience = { timeout: 60_000, interval: 100 };
@@ -118,12 +112,9 @@ describe.each([
   });
 
   for (const { version, path } of nodes)
-    test.skipIf(!existsSync(path))(
-      `the script, with Node ${version} (skipped where .ci/run has not installed it)`,
-      () => {
-        expectEqual(runScript(path, made.folder), expected);
-      },
-    );
+    test.skipIf(!path)(`the script, with Node ${version} (skipped without it: npm run setup:engines)`, () => {
+      expectEqual(runScript(path!, made.folder), expected);
+    });
 
   test.skipIf(!hasChromium)(
     'the page (skipped without Chromium: install it, or set CHROMIUM to its path)',
@@ -168,12 +159,9 @@ describe('images', () => {
   });
 
   for (const { version, path } of nodes)
-    test.skipIf(!existsSync(path))(
-      `the script, with Node ${version} (skipped where .ci/run has not installed it)`,
-      () => {
-        expectEqual(runScript(path, made.folder, files), expected);
-      },
-    );
+    test.skipIf(!path)(`the script, with Node ${version} (skipped without it: npm run setup:engines)`, () => {
+      expectEqual(runScript(path!, made.folder, files), expected);
+    });
 
   test.skipIf(!hasChromium)(
     'the page (skipped without Chromium: install it, or set CHROMIUM to its path)',

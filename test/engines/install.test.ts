@@ -1,5 +1,5 @@
 // Installing the TensorFlow engine from what is there: interrupted, repeated, and twice at a time.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { Scratch } from '../e2e/cli.js';
@@ -8,31 +8,52 @@ import { engine, skipped } from './engine.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
+function compiler(name: string, script: string): string {
+  const path = scratch.path(name);
+  writeFileSync(path, `#!/bin/sh\nif [ "$1" = --version ]; then exit; fi\n${script}\n`, { mode: 0o755 });
+  return path;
+}
+/** It does not compile again what was compiled when the engine was installed. */
+const quick = compiler('quick', `while [ "$1" != -o ]; do shift; done\ncp "${engine}/lib/$(basename "$2")" "$2"`);
+
+const until = async (isSo: () => boolean): Promise<void> => {
+  for (let waited = 0; !isSo() && waited < 2000; waited++) await delay(10);
+};
+
 test.skipIf(!engine)(
   'an install from a folder can be killed at any moment, and goes through the next time; a third time it only ' +
     `verifies (${skipped})`,
   async () => {
-    const own = { env: { STILLHOUSE_CACHE: scratch.path('own') } };
+    const cache = scratch.path('own');
+    const own = { STILLHOUSE_CACHE: cache, CXX: quick };
     const args = ['backend', 'install', 'tensorflow', '--from', engine!];
-    for (const afterMs of [700, 2500]) {
-      const killed = scratch.start(args, own);
-      await delay(afterMs);
+    const isCompiling = scratch.path('compiling');
+    const slow = compiler('slow', `touch "${isCompiling}"\nexec sleep 20`);
+    for (const [CXX, hasBegun] of [
+      [quick, () => existsSync(`${cache}/tensorflow`) && readdirSync(`${cache}/tensorflow`).length > 0],
+      [slow, () => existsSync(isCompiling)],
+    ] as const) {
+      const killed = scratch.start(args, { env: { ...own, CXX } });
+      await until(hasBegun);
+      expect(hasBegun()).toBe(true);
       killed.child.kill('SIGKILL');
       await killed.result;
       expect(
-        (JSON.parse((await scratch.run(['backend', 'list', '--json'], own)).stdout) as { usable: boolean }[])[0].usable,
+        (
+          JSON.parse((await scratch.run(['backend', 'list', '--json'], { env: own })).stdout) as { usable: boolean }[]
+        )[0].usable,
       ).toBe(false);
     }
-    const whole = await scratch.run([...args, '--json'], own);
+    const whole = await scratch.run([...args, '--json'], { env: own });
     expect(whole.code, whole.stderr).toBe(0);
     expect(JSON.parse(whole.stdout)).toMatchObject({
       fresh: true,
       source: engine,
       fingerprint: expect.stringMatching(/^tensorflow 2\.\d+\.\d+ /),
     });
-    const again = await scratch.run(['backend', 'install', 'tensorflow', '--json'], own);
+    const again = await scratch.run(['backend', 'install', 'tensorflow', '--json'], { env: own });
     expect(JSON.parse(again.stdout)).toMatchObject({ fresh: false });
-    const broken = await scratch.run([...args], { env: { ...own.env, CXX: 'no-such-compiler' } });
+    const broken = await scratch.run([...args], { env: { ...own, CXX: 'no-such-compiler' } });
     expect(broken).toMatchObject({
       code: 3,
       stderr: expect.stringMatching(
@@ -43,7 +64,7 @@ test.skipIf(!engine)(
 );
 
 test.skipIf(!engine)(`installs side by side do not meet: both end with a whole engine (${skipped})`, async () => {
-  const own = { env: { STILLHOUSE_CACHE: scratch.path('both') } };
+  const own = { env: { STILLHOUSE_CACHE: scratch.path('both'), CXX: quick } };
   const results = await Promise.all(
     [1, 2].map(() => scratch.run(['backend', 'install', 'tensorflow', '--from', engine!, '--json'], own)),
   );

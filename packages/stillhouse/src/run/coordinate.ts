@@ -1,7 +1,6 @@
 // A run whose workers come from other machines: `work` there, or `stillhouse worker`.
 import { limits, type Job } from '@stillhouse/core';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
-import { hostRun } from './host.js';
 import type { RunOptions, RunResult } from './run.js';
 
 export interface CoordinateOptions
@@ -51,6 +50,8 @@ export async function coordinate(
   options: CoordinateOptions = {},
 ): Promise<Coordination> {
   const { workers = 1, minWorkers = 1, listen, token } = options;
+  // Nothing but a host of runs needs sockets and logs.
+  const { hostRun } = await import('./host.js');
   const host = await hostRun({
     from: isResumed(run) ? run : await sourceOf(run, options),
     workers,

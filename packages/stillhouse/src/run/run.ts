@@ -4,7 +4,6 @@ import { limits, parseRecipe, type Job, type Recipe, type RunRecord } from '@sti
 import type { CoordinatorNotice } from '@stillhouse/core/cluster';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
-import { hostRun } from './host.js';
 import { WorkerKeeper } from './keep-workers.js';
 import type { Launcher, LaunchTarget } from './launcher.js';
 import { LocalLauncher } from './local-launcher.js';
@@ -73,6 +72,8 @@ export async function resume(folder: string, options: ResumeOptions = {}): Promi
 async function runFrom(from: RunSource, recipe: Recipe, options: ResumeOptions): Promise<RunResult> {
   const { backend = 'auto', signal } = options;
   const environments = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
+  // Nothing but a host of runs needs sockets and logs.
+  const { hostRun } = await import('./host.js');
   const host = await hostRun({
     from,
     workers: environments.length,

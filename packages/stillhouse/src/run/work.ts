@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fromErrorRecord, StillhouseError, type ErrorRecord } from '@stillhouse/core';
 import { encodeMessage, protocolVersion } from '@stillhouse/core/cluster';
-import { webSocketTransport } from '@stillhouse/transport';
 import type { BackendName } from '@stillhouse/worker/light';
 import { programs } from '../programs.js';
 import { crashOf, reportFlags } from './crash.js';
@@ -42,6 +41,7 @@ async function reportCrash(
   { coordinators, token }: WorkOptions,
   crash: { instance: string; error: ErrorRecord },
 ): Promise<void> {
+  const { webSocketTransport } = await import('@stillhouse/transport');
   for (const address of coordinators) {
     try {
       const link = await webSocketTransport.connect(address);
