@@ -180,7 +180,6 @@ const representative: ReadonlySet<string> = new Set([
   'softmaxCrossEntropy',
   // Of every kind of student one.
   'all at once',
-  'attention',
   'gaussian',
 ]);
 const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
