@@ -69,8 +69,8 @@ test('a student with its own class and column trains on two backends, evaluates 
   const { recipe } = documented.find(({ recipe }) => recipe.name === 'further')!;
   const of = {
     ...recipe,
-    teacher: { ...recipe.teacher, epochs: 15 },
-    student: { ...recipe.student!, epochs: 80, batch: 12, optimizer: { name: 'adam', learningRate: 0.02 } },
+    teacher: { ...recipe.teacher, epochs: 8 },
+    student: { ...recipe.student!, epochs: 25, batch: 24, optimizer: { name: 'adam', learningRate: 0.05 } },
   };
   const path = writeIn(
     'further.json',
