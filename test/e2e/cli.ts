@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import { dataFolders } from '@stillhouse/datasets';
-import { run, type RecipeSource, type RunOptions, type RunResult } from 'stillhouse';
+import { run, StillhouseError, type RecipeSource, type RunOptions, type RunResult } from 'stillhouse';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const mainFile = join(root, 'packages/cli/dist/main.js');
@@ -127,7 +127,17 @@ export class Scratch {
     return run(recipe, { out: this.out(), workers: 1, recipeFolder, signal: this.#ending.signal, ...options });
   }
 
-  /** The same by the command line; throws what it printed if it fails. */
+  /** How the library refuses a recipe: the error that the command line prints. */
+  async refusal(recipe: RecipeSource, options: RunOptions = {}): Promise<StillhouseError> {
+    const error = await this.train(recipe, options).then(
+      () => new Error('it was not refused'),
+      (reason: unknown) => reason,
+    );
+    if (error instanceof StillhouseError) return error;
+    throw error as Error;
+  }
+
+  /** The same as `train` by the command line; throws what it printed if it fails. */
   async trainByCommand(
     recipe: object | string,
     args: readonly string[] = [],

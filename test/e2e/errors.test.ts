@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import { decodeSafetensors, type RecipeInput } from '@stillhouse/core';
 import { decodeToWorker, encodeMessage, protocolVersion, type ToWorker } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
+import type { RunOptions } from 'stillhouse';
 import { Scratch, smallRecipe, type Result } from './cli.js';
 
 const scratch = new Scratch();
@@ -37,11 +38,15 @@ const idxRecipe = (images: string, labels: string): object =>
     for (const part of ['teacher', 'student']) recipe[part].model.layers = ['flatten', { dense: 2 }];
   });
 
-/** Exactly one sentence with a code, and one that says what to do next. */
-function expectRefusal(
-  { code, stderr, stdout }: Result,
-  expected: { exit: number; code: string; text: string | RegExp; next?: RegExp },
-): void {
+interface Refusal {
+  readonly exit: number;
+  readonly code: string;
+  readonly text: string | RegExp;
+  readonly next?: RegExp;
+}
+
+/** The command line prints exactly one sentence with a code, and one that says what to do next. */
+function expectRefusal({ code, stderr, stdout }: Result, expected: Refusal): void {
   const lines = stderr
     .trimEnd()
     .split('\n')
@@ -50,13 +55,12 @@ function expectRefusal(
   expect(lines[0]).toMatch(new RegExp(`^stillhouse: ${expected.code}: `));
   expect(lines[0]).toMatch(expected.text);
   expect(lines[1]).toMatch(/^ {2}[A-Z`].+\.$/);
-  if (expected.next) expect(lines[1]).toMatch(expected.next);
   expect(stdout).toBe('');
   expect(code).toBe(expected.exit);
 }
 
 describe('what a user got wrong', () => {
-  const cases: [string, () => { recipe: object; args?: string[] }, Parameters<typeof expectRefusal>[1]][] = [
+  const cases: [string, () => { recipe: object; options?: RunOptions }, Refusal][] = [
     [
       'an unknown key',
       () => ({ recipe: changed((recipe) => (recipe['teacher'].optimiser = {})) }),
@@ -68,7 +72,7 @@ describe('what a user got wrong', () => {
     ],
     [
       'a wrong value',
-      () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.epochs=many'] }),
+      () => ({ recipe: smallRecipe(), options: { set: { 'teacher.epochs': 'many' } } }),
       { exit: 2, code: 'RECIPE_INVALID', text: /teacher\.epochs is "many"/ },
     ],
     [
@@ -112,35 +116,37 @@ describe('what a user got wrong', () => {
     ['an empty set', () => ({ recipe: csvRecipe('a,y\n') }), { exit: 2, code: 'DATA_EMPTY', text: /has no rows/ }],
     [
       'outputs that do not fit',
-      () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model.layers.2.dense=3'] }),
+      () => ({ recipe: smallRecipe(), options: { set: { 'teacher.model.layers[2].dense': 3 } } }),
       { exit: 2, code: 'MODEL_SHAPE', text: /teacher\.model gives outputs of shape \[3\], but the data need \[1\]/ },
     ],
     [
       'a layer that does not fit',
-      () => ({ recipe: smallRecipe(), args: ['--set', 'student.model.layers.0={conv2d: 4, kernel: 3}'] }),
+      () => ({ recipe: smallRecipe(), options: { set: { 'student.model.layers[0]': { conv2d: 4, kernel: 3 } } } }),
       { exit: 2, code: 'MODEL_INVALID', text: /student\.model\.layers\[0\] \(conv2d\)/ },
     ],
     [
       'a topology file that does not exist',
-      () => ({ recipe: smallRecipe(), args: ['--set', 'teacher.model={topology: none.json}'] }),
+      () => ({ recipe: smallRecipe(), options: { set: { 'teacher.model': { topology: 'none.json' } } } }),
       { exit: 2, code: 'MODEL_INVALID', text: /none\.json cannot be read/ },
     ],
     [
       'a backend that is not there, which its worker reports with what to do next',
-      () => ({ recipe: smallRecipe(), args: ['--backend', 'tensorflow'] }),
+      () => ({ recipe: smallRecipe(), options: { backend: 'tensorflow' as const } }),
       {
         exit: 3,
         code: 'BACKEND_UNAVAILABLE',
         text: /the tensorflow backend is not installed/,
-        next: /^ {2}Run `stillhouse backend install tensorflow`/,
+        next: /^Run `stillhouse backend install tensorflow`/,
       },
     ],
   ];
 
   test.each(cases)('%s', async (_, make, expected) => {
-    const { recipe, args = [] } = make();
-    const run = ['run', scratch.recipe(recipe), '--out', scratch.out(), '--workers', '1', ...args];
-    expectRefusal(await scratch.run(run), expected);
+    const { recipe, options } = make();
+    const error = await scratch.refusal(recipe as RecipeInput, options);
+    expect([error.code, error.exitCode]).toEqual([expected.code, expected.exit]);
+    expect(error.message).toMatch(expected.text);
+    expect(error.next).toMatch(expected.next ?? /^[A-Z`].+\.$/);
   });
 
   test('a recipe that does not exist, or is no YAML, with line and column', async () => {

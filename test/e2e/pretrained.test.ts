@@ -215,6 +215,12 @@ describe('of TFJS', () => {
     );
   });
 
+  const refused = async (recipe: RecipeInput): Promise<string> => {
+    const { code, message, exitCode } = await scratch.refusal(recipe);
+    expect(exitCode).toBe(2);
+    return `${code}: ${message}`;
+  };
+
   /** A graph y = x·W of TensorFlow's ops, as tensorflowjs_converter writes one. */
   function saveGraph(name: string, units: number): string {
     const folder = scratch.path(name);
@@ -267,13 +273,7 @@ describe('of TFJS', () => {
       distill: { alpha: 50, terms: [{ name: 'kd' }, { name: 'hint', teacher: 'product' }] },
     });
     expect(shaOf(hinted.record)).not.toBe(shaOf(record));
-    const { stderr } = await scratch.run([
-      'run',
-      scratch.recipe({ ...recipeFor(graph), distill: { terms: [{ name: 'hint', teacher: 'other' }] } }),
-      '--out',
-      scratch.out(),
-    ]);
-    expect(stderr).toContain(
+    expect(await refused({ ...recipeFor(graph), distill: { terms: [{ name: 'hint', teacher: 'other' }] } })).toContain(
       "MODEL_LAYER: distill.terms[0].teacher names the node other, which the teacher's graph does not have",
     );
   });
@@ -295,12 +295,6 @@ describe('of TFJS', () => {
       6,
     );
   });
-
-  const refused = async (recipe: RecipeInput): Promise<string> => {
-    const { code, stderr } = await scratch.run(['run', scratch.recipe(recipe), '--out', scratch.out()]);
-    expect(code, stderr).toBe(2);
-    return stderr;
-  };
 
   test('one that does not fit is refused, each with a sentence', async () => {
     expect(await refused(recipeFor(scratch.path('nowhere')))).toMatch(/TEACHER_NOT_FOUND: .*nowhere does not exist/);

@@ -113,7 +113,7 @@ describe('a run that is tuned', () => {
 });
 
 const slow = (): RecipeInput =>
-  tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 20, batch: 4 } });
+  tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 8, batch: 4 } });
 
 /** Waits until so many trainings are done. */
 async function untilMeasured(folder: string, count: number): Promise<void> {
@@ -166,33 +166,21 @@ describe('what cannot be tuned is refused before anything is trained', () => {
     ],
     [{ values: { 'distill.alpha': [-51] } }, 'RECIPE_INVALID: distill.alpha is -51'],
   ])('%j', async (tune, message) => {
-    const folder = scratch.out();
-    const { code, stderr } = await scratch.run([
-      'run',
-      scratch.recipe({ ...smallRecipe(), distill: { tune } }),
-      '--out',
-      folder,
-    ]);
-    expect(stderr).toContain(message);
-    expect(code).toBe(2);
-    expect(existsSync(folder)).toBe(false);
+    const out = scratch.out();
+    const refusal = await scratch.refusal({ ...smallRecipe(), distill: { tune } }, { out });
+    expect(`${refusal.code}: ${refusal.message}`).toContain(message);
+    expect(refusal.exitCode).toBe(2);
+    expect(existsSync(out)).toBe(false);
   });
 });
 
 test('where every trial diverges the run ends with a code', async () => {
   const recipe = tuned();
-  const { code, stderr } = await scratch.run([
-    'run',
-    scratch.recipe({
-      ...recipe,
-      student: { ...recipe.student!, optimizer: { name: 'sgd' } },
-      distill: { tune: { values: { 'student.optimizer.learningRate': [1e20, 1e25] }, folds: 2 } },
-    }),
-    '--out',
-    scratch.out(),
-  ]);
-  expect(stderr).toContain(
-    'TUNE_FAILED: the search of 2 trials found nothing: no trial gave finite numbers on every fold',
-  );
-  expect(code).toBe(4);
+  const { code, message, exitCode } = await scratch.refusal({
+    ...recipe,
+    student: { ...recipe.student!, optimizer: { name: 'sgd' } },
+    distill: { tune: { values: { 'student.optimizer.learningRate': [1e20, 1e25] }, folds: 2 } },
+  });
+  expect([code, exitCode]).toEqual(['TUNE_FAILED', 4]);
+  expect(message).toContain('the search of 2 trials found nothing: no trial gave finite numbers on every fold');
 });
