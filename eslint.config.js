@@ -38,7 +38,7 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: {
         // One program for all packages: each of its own would read core and TFJS again.
-        project: 'tsconfig.lint.json',
+        project: 'tsconfig.json',
         tsconfigRootDir: import.meta.dirname,
       },
     },
