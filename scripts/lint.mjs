@@ -14,7 +14,7 @@ const checks = {
   // On one thread it takes half the processor time: threads do not share what they find out.
   types: ['typescript-7/bin/tsc', '-p', '.', '--singleThreaded'],
   prettier: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
-  'rooms and circles': ['dependency-cruiser/bin/dependency-cruise.mjs', ...sources],
+  'who imports whom': ['dependency-cruiser/bin/dependency-cruise.mjs', '-T', 'err-long', ...sources],
   'what nobody uses': ['knip/bin/knip.js'],
   doors: ['../scripts/doors.mjs', '--check'],
   packages: ['../scripts/check-packages.mjs'],
