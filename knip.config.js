@@ -5,9 +5,9 @@ export default {
   ignoreBinaries: ['timedatectl', 'unshare', 'mount', 'umount', 'ip', 'script'],
   workspaces: {
     '.': {
-      entry: ['scripts/*.mjs', 'bench/*.mjs', 'bench/*/*.mjs', 'examples/**/*.mjs'],
+      entry: ['oxlint.config.mjs', 'scripts/*.mjs', 'bench/*.mjs', 'bench/*/*.mjs', 'examples/**/*.mjs'],
       // Started by scripts/lint.mjs.
-      ignoreDependencies: ['dependency-cruiser', 'prettier'],
+      ignoreDependencies: ['dependency-cruiser', 'oxlint', 'oxlint-tsgolint', 'prettier'],
     },
     'packages/*': {},
     // AssemblyScript, which its own compiler reads.

@@ -84,7 +84,7 @@ describe('a run folder', () => {
 
   test('elsewhere than on a terminal, progress is plain lines', () => {
     expect(stderr).toMatch(/^teacher: epoch 2\/2 {2}loss [\d.]+ {2}validation r2 [-\d.]+.* rows\/s$/m);
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex
     expect(stderr).not.toMatch(/\u001b/);
   });
 

@@ -1,6 +1,6 @@
 // @stillhouse/native/tfjs: TensorFlow.js by `require`, which takes less than half the time of an `import`. For an
 // `import`, Node searches its 12 MB for the names that each CommonJS module exports. Both give the same instance.
-/* eslint-disable @typescript-eslint/no-namespace -- its types, under the same name as its values */
+/* oxlint-disable typescript/no-namespace -- its types, under the same name as its values */
 import { createRequire } from 'node:module';
 import type * as tfjs from '@tensorflow/tfjs';
 
