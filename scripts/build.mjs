@@ -29,7 +29,7 @@ const bundle = await context({
   logLevel: 'warning',
 });
 const compiler = fileURLToPath(new URL('../node_modules/typescript-7/bin/tsc', import.meta.url));
-const args = [compiler, '-p', 'tsconfig.build.json', '--emitDeclarationOnly'];
+const args = [compiler, '-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--singleThreaded'];
 
 if (values.watch) {
   spawn(process.execPath, [...args, '--watch', '--preserveWatchOutput'], { stdio: 'inherit' });
