@@ -21,7 +21,7 @@ export const mnistFolder = dataFolders(process.env, root)
 export const isNight = Boolean(process.env['STILLHOUSE_NIGHTLY']);
 export const onlyAtNight = '(skipped except with STILLHOUSE_NIGHTLY=1)';
 
-/** The program of a version of Node, or undefined: this one, one that .ci/run names, or one that is installed for this. */
+/** The program of a version of Node, if there is one: this process's, one that .ci/run names, or an installed one. */
 export function nodeOf(version: number): string | undefined {
   if (version === Number(process.versions.node.split('.')[0])) return process.execPath;
   const installed = join(root, `node_modules/.cache/node${version}/node_modules/node/bin/node`);
