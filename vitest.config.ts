@@ -22,7 +22,7 @@ const packages = readdirSync(`${root}packages`)
       root,
       env: name === 'worker' ? { STILLHOUSE_CACHE: nativeCache } : env,
       include: [`packages/${name}/src/**/*.test.ts`],
-      testTimeout: 60_000,
+      testTimeout: 300_000,
       // Test files of a package share a process, because importing takes longer than testing. Those of the worker do
       // not, because a process can load an engine only once.
       isolate: name === 'worker',
@@ -40,7 +40,7 @@ export default defineConfig({
       },
       {
         ...common,
-        test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
+        test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 300_000 },
       },
       // What is built, as users have it.
       ...['e2e', 'engines'].map((name) => ({

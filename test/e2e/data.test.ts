@@ -51,7 +51,7 @@ test('rows of one owner are on one side, and what is predicted fits the rows tha
   const { text } = documented.find(({ recipe }) => recipe.name === 'csv')!;
   const { record, folder: out } = await scratch.train(writeIn('recipe.yaml', text), {
     backend: 'cpu',
-    set: { 'teacher.epochs': 40 },
+    set: { 'teacher.epochs': 25 },
   });
   const { large, largeValidation, test: held } = record.dataset.rows;
   expect(large + largeValidation + held).toBe(240);

@@ -47,7 +47,7 @@ describe('examples run at a small size', () => {
     `mnist: the small set is 100 per class; errors on test digits${missing('mnist')}`,
     async () => {
       const { record } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), {
-        set: { 'teacher.epochs': 3, 'student.epochs': 15 },
+        set: { 'teacher.epochs': 3, 'student.epochs': 10 },
       });
       expect(record.dataset.rows).toEqual({ large: 6_000, small: 1_000, test: 1_000 });
       expect(record.teacher!.test['errors']).toBeLessThan(120);
@@ -58,14 +58,14 @@ describe('examples run at a small size', () => {
   test.skipIf(!has('usps'))(`usps: images of another size, resized and padded${missing('usps')}`, async () => {
     const { record } = await scratch.train(join(root, 'examples/usps/recipe.yaml'), {
       set: {
-        'data.large.take': 1000,
+        'data.large.take': 600,
         'data.small.perClass': 5,
         'data.test.take': 300,
         'teacher.epochs': 3,
         'student.epochs': 3,
       },
     });
-    expect(record.dataset.rows).toMatchObject({ large: 1000, small: 50, test: 300 });
+    expect(record.dataset.rows).toMatchObject({ large: 600, small: 50, test: 300 });
     expect(record.dataset['inputShape']).toEqual([28, 28, 1]);
     // It has seen digits, if other ones: far better than one in ten.
     expect(record.teacher!.test['accuracy']).toBeGreaterThan(0.3);
@@ -73,7 +73,7 @@ describe('examples run at a small size', () => {
 
   test('borehole: regression on few measurements', async () => {
     const { record } = await scratch.train(join(root, 'examples/borehole/recipe.yaml'), {
-      set: { 'teacher.epochs': 3, 'student.epochs': 60 },
+      set: { 'data.large.take': 6000, 'teacher.epochs': 4, 'student.epochs': 60 },
     });
     expect(record.student!.test['rmse']).toBeLessThan(record.baseline!.test['rmse'] as number);
   });
@@ -82,12 +82,12 @@ describe('examples run at a small size', () => {
     `hinton: a class that the student never saw, and its bias corrected${missing('mnist')}`,
     async () => {
       const small = {
-        'data.large.take': 4000,
+        'data.large.take': 3000,
         'data.small.take': 2000,
         'data.small.classes': [0, 1, 2, 4, 5, 6, 7, 8, 9],
         'data.test.take': 1000,
         'student.epochs': 4,
-        'teacher.epochs': 8,
+        'teacher.epochs': 6,
         'teacher.batch': 64,
         'teacher.model.layers[2].dense': 100,
         'teacher.model.layers[6].dense': 100,
@@ -126,10 +126,10 @@ describe('examples run at a small size', () => {
 
   test.skipIf(!has('mnist'))(`transfer: another question about the same pictures${missing('mnist')}`, async () => {
     const { folder } = await scratch.train(join(root, 'examples/transfer/teacher.yaml'), {
-      set: { 'data.large.take': 1500, 'data.test.take': 1000, 'teacher.epochs': 3 },
+      set: { 'data.large.take': 1000, 'data.test.take': 500, 'teacher.epochs': 3 },
     });
     const { record } = await scratch.train(join(root, 'examples/transfer/recipe.yaml'), {
-      set: { 'data.large.take': 1500, 'data.test.take': 1000, 'teacher.pretrained': folder },
+      set: { 'data.large.take': 1000, 'data.test.take': 500, 'teacher.pretrained': folder },
     });
     expect(record.student!.test['accuracy']).toBeGreaterThan(record.baseline!.test['accuracy'] as number);
     expect(record.student!.parameters).toBe(130);
@@ -140,7 +140,7 @@ describe('examples run at a small size', () => {
     async () => {
       const { folder } = await scratch.train(join(root, 'examples/zero-shot/recipe.yaml'), {
         set: {
-          'data.large.take': 2000,
+          'data.large.take': 1200,
           'data.small.take': 80,
           'data.pool.take': 500,
           'data.test.take': 500,

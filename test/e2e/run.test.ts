@@ -237,7 +237,7 @@ describe('recipes', () => {
     const { record, folder } = await scratch.train({
       name: 'noisy',
       seed: 1,
-      ranks: 2,
+      ranks: 1,
       data: { large: { csv }, small: { csv, take: 64 }, test: { csv }, table: { target: 'y' } },
       loss: 'gaussian',
       teacher: { model: small, epochs: 40, optimizer: { name: 'adam', learningRate: 0.02 } },

@@ -178,8 +178,8 @@ const representative: ReadonlySet<string> = new Set([
   'averagePooling2d',
   'layerNormalization',
   'softmaxCrossEntropy',
-  // Of every kind of student one.
-  'all at once',
+  // Of the kinds of student two.
+  'kd',
   'gaussian',
 ]);
 const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
