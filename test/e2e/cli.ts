@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import { dataFolders } from '@stillhouse/datasets';
+import { InProcessLauncher } from './in-process-launcher.js';
 import { run, StillhouseError, type RecipeSource, type RunOptions, type RunResult } from 'stillhouse';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -121,10 +122,17 @@ export class Scratch {
     return this.start(args, options).result;
   }
 
-  /** Runs a recipe to its end by the library, on one worker unless `options` say otherwise. */
+  /** Runs a recipe to its end by the library, on one worker in this process unless `options` ask for workers. */
   train(recipe: RecipeSource, options: RunOptions = {}): Promise<RunResult> {
     const recipeFolder = typeof recipe === 'string' ? undefined : this.folder;
-    return run(recipe, { out: this.out(), workers: 1, recipeFolder, signal: this.#ending.signal, ...options });
+    const one: RunOptions = { workers: 1, launcher: (target) => new InProcessLauncher(target) };
+    return run(recipe, {
+      out: this.out(),
+      recipeFolder,
+      signal: this.#ending.signal,
+      ...(options.workers === undefined ? one : {}),
+      ...options,
+    });
   }
 
   /** How the library refuses a recipe: the error that the command line prints. */
