@@ -1,5 +1,5 @@
-// One vitest project per package (unit tests beside their source) and one per kind of test in test/.
-import { readdirSync } from 'node:fs';
+// A vitest project for the unit tests of all packages but the worker, one for the worker’s, and one per kind of test in
+// test/.
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -12,28 +12,27 @@ const common = { resolve: { conditions }, ssr: { resolve: { conditions, external
 const nativeCache = `${root}node_modules/.cache/stillhouse-native`;
 const env = { STILLHOUSE_CACHE: `${root}node_modules/.cache/stillhouse-tests` };
 
-// The contract package is itself tests, which test/contract runs.
-const packages = readdirSync(`${root}packages`)
-  .filter((name) => name !== 'contract')
-  .map((name) => ({
-    ...common,
-    test: {
-      name,
-      root,
-      env: name === 'worker' ? { STILLHOUSE_CACHE: nativeCache } : env,
-      include: [`packages/${name}/src/**/*.test.ts`],
-      testTimeout: 300_000,
-      // Test files of a package share a process, because importing takes longer than testing. Those of the worker do
-      // not, because a process can load an engine only once.
-      isolate: name === 'worker',
-    },
-  }));
+/** Unit tests beside their source. Those of the worker load engines, which a process can load only once. */
+const unit = (name: string, files: { include: string[]; exclude?: string[] }, isWorker: boolean) => ({
+  ...common,
+  test: {
+    name,
+    root,
+    env: isWorker ? { STILLHOUSE_CACHE: nativeCache } : env,
+    ...files,
+    testTimeout: 300_000,
+    // Other test files share a process, because importing takes longer than testing.
+    isolate: isWorker,
+  },
+});
+const ofWorker = 'packages/worker/src/**/*.test.ts';
 
 export default defineConfig({
   test: {
     coverage: { include: ['packages/*/src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
-      ...packages,
+      unit('packages', { include: ['packages/*/src/**/*.test.ts'], exclude: [ofWorker] }, false),
+      unit('worker', { include: [ofWorker] }, true),
       {
         ...common,
         test: { name: 'simulation', root, env, include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 },

@@ -61,7 +61,13 @@ function build() {
 }
 
 /** What can be run by itself, in the order of `npm test`, and the nx targets that it consists of. */
-const stages = { lint: ['lint'], unit: ['test'], simulation: ['simulation'], e2e: ['e2e'], engines: ['engines'] };
+const stages = {
+  lint: ['lint'],
+  unit: ['unit', 'contract'],
+  simulation: ['simulation'],
+  e2e: ['e2e'],
+  engines: ['engines'],
+};
 
 /** Runs stages after what they need, two suites at a time, even after one has failed. */
 const runStages = (names, ...nxArgs) =>

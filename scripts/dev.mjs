@@ -14,7 +14,7 @@ const builds = names.map((name) =>
     detached: !isWindows,
   }),
 );
-const chosen = names.length > 0 ? names.flatMap((name) => ['--project', name]) : ['--exclude', 'test/**'];
+const chosen = names.length > 0 ? names.map((name) => `packages/${name}/`) : ['--exclude', 'test/**'];
 const tests = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', '--watch', ...chosen], {
   cwd: root,
   stdio: 'inherit',

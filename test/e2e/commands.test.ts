@@ -52,8 +52,8 @@ beforeEach(() => {
   folder = scratch.out();
   for (const name of ['bootstrap.mjs', 'test-results.mjs'])
     cpSync(join(root, 'scripts', name), join(folder, 'scripts', name));
-  put('packages/one/package.json', manifest('test', 'packages/one'));
-  put('packages/two/package.json', manifest('test', 'packages/two'));
+  put('packages/one/package.json', manifest('unit', 'packages/one'));
+  put('packages/two/package.json', manifest('unit', 'packages/two'));
   put('test/package.json', manifest('e2e', 'test/e2e'));
   put('bin/npm', '#!/bin/sh\n');
   chmodSync(join(folder, 'bin/npm'), 0o755);

@@ -178,8 +178,7 @@ const representative: ReadonlySet<string> = new Set([
   'averagePooling2d',
   'layerNormalization',
   'softmaxCrossEntropy',
-  // Of the kinds of student two.
-  'kd',
+  // Of the kinds of student one.
   'gaussian',
 ]);
 const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';

@@ -479,7 +479,7 @@ test.each(usable)('%s: no tensor is left behind by a step or an evaluation', asy
 });
 
 describe.each(backends)('%s', (backend) => {
-  const name = 'memory is flat over 500 steps';
+  const name = 'memory is flat over 250 steps';
   test.skipIf(!runsOn(backend, name))(
     titleOf(backend, name),
     async () => {
@@ -519,11 +519,11 @@ describe.each(backends)('%s', (backend) => {
         const { numTensors, numBytes } = tf.memory();
         return { rss: process.memoryUsage().rss, tensors: numTensors, bytes: numBytes };
       };
-      const warm = await train(0, 100);
-      const end = await train(100, 500);
+      const warm = await train(0, 50);
+      const end = await train(50, 250);
       expect(end.tensors).toBe(warm.tensors);
       expect(end.bytes).toBe(warm.bytes);
-      // One copy of the larger gradient kept per step would be 170 MB.
+      // One copy of the larger gradient kept per step would be 85 MB.
       expect((end.rss - warm.rss) / 1e6).toBeLessThan(60);
     },
     300_000,
