@@ -1,5 +1,5 @@
-// A vitest project for the unit tests of all packages but the worker, one for the worker’s, and one per kind of test in
-// test/.
+// A vitest project for the unit tests of all packages but the worker, one for those of the worker, and one per kind of
+// test in test/.
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -12,34 +12,39 @@ const common = { resolve: { conditions }, ssr: { resolve: { conditions, external
 const nativeCache = `${root}node_modules/.cache/stillhouse-native`;
 const env = { STILLHOUSE_CACHE: `${root}node_modules/.cache/stillhouse-tests` };
 
-/** Unit tests beside their source. Those of the worker load engines, which a process can load only once. */
-const unit = (name: string, files: { include: string[]; exclude?: string[] }, isWorker: boolean) => ({
-  ...common,
-  test: {
-    name,
-    root,
-    env: isWorker ? { STILLHOUSE_CACHE: nativeCache } : env,
-    ...files,
-    testTimeout: 300_000,
-    // Other test files share a process, because importing takes longer than testing.
-    isolate: isWorker,
-  },
-});
 const ofWorker = 'packages/worker/src/**/*.test.ts';
+/** No test fails because a machine is slow. */
+const testTimeout = 300_000;
 
 export default defineConfig({
   test: {
     coverage: { include: ['packages/*/src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
-      unit('packages', { include: ['packages/*/src/**/*.test.ts'], exclude: [ofWorker] }, false),
-      unit('worker', { include: [ofWorker] }, true),
+      {
+        ...common,
+        test: {
+          name: 'packages',
+          root,
+          env,
+          include: ['packages/*/src/**/*.test.ts'],
+          exclude: [ofWorker],
+          testTimeout,
+          // Files share a process, because importing takes longer than testing.
+          isolate: false,
+        },
+      },
+      // Each file in its own process, because a process can load an engine only once.
+      {
+        ...common,
+        test: { name: 'worker', root, env: { STILLHOUSE_CACHE: nativeCache }, include: [ofWorker], testTimeout },
+      },
       {
         ...common,
         test: { name: 'simulation', root, env, include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 },
       },
       {
         ...common,
-        test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout: 300_000 },
+        test: { name: 'contract', root, env, include: ['test/contract/**/*.test.ts'], testTimeout },
       },
       // What is built, as users have it.
       ...['e2e', 'engines'].map((name) => ({

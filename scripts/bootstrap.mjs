@@ -143,9 +143,9 @@ const commands = {
   test: () => test(...Object.keys(stages)),
   ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
   /**
-   * Everything but what runs only at night. What is within a process is tested by the Node that runs this, while the
-   * engines and other versions of Node are installed; processes are then tested by the newest Node, which starts them
-   * soonest.
+   * Everything but what runs only at night. The Node that runs this runs lint, unit tests and simulation while the
+   * engines and other versions of Node are installed. The newest Node, which starts processes soonest, then runs the
+   * tests of whole processes and of the worker.
    */
   async ci() {
     // A GPU in software, which Debian's chromium brings.

@@ -1,5 +1,5 @@
-// A coordinator and workers, each a process of its own, to which is done what happens to machines, and models that give
-// it time to happen.
+// A coordinator and workers, each a process of its own, to which tests do what happens to machines, and models that
+// leave them time for it.
 import { readFileSync } from 'node:fs';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import type { Running, Scratch } from './cli.js';
@@ -43,7 +43,7 @@ export const student = modelOf(8, 0.1);
 `,
   );
 
-/** A coordinator and workers, each a process of its own, that can be done to what is done to machines. */
+/** A coordinator and workers, each a process of its own: killed, stopped and started like machines. */
 export class ProcessCluster {
   readonly out: string;
   readonly #recipe: string;

@@ -28,7 +28,7 @@ const problems: string[] = [];
 const counts = new Map(names.map((name) => [name, new Map<string, number>()]));
 let tried = 0;
 
-/** Tries inputs from `next` on until the process ends, at the latest one that it does not survive. */
+/** Tries inputs from `next` on in one process, until it has tried them all or dies; returns the first one left. */
 async function tryFrom(next: number): Promise<number> {
   const child = spawn(
     process.execPath,
@@ -57,9 +57,10 @@ async function tryFrom(next: number): Promise<number> {
   clearTimeout(timer);
   const how = await ended;
   if (isDone && how === '0') return inputs.length;
-  const { name, input } = inputs[Math.min(next, inputs.length - 1)];
+  // It died of the input that it had begun, or after the last one that it reported.
+  const { name, input } = inputs[isDone ? Math.max(next - 1, 0) : next];
   problems.push(`${name}, input ${input}: the process ended with ${how}`);
-  return next + 1;
+  return isDone ? next : next + 1;
 }
 
 for (let next = 0, deaths = 0; next < inputs.length && deaths < 100; deaths++) next = await tryFrom(next);

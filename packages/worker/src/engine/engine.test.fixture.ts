@@ -178,7 +178,7 @@ const representative: ReadonlySet<string> = new Set([
   'averagePooling2d',
   'layerNormalization',
   'softmaxCrossEntropy',
-  // Of the kinds of student one.
+  // One kind of student.
   'gaussian',
 ]);
 const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
