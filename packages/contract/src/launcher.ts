@@ -30,7 +30,7 @@ interface Exit {
 interface Launched {
   readonly launcher: Launcher;
   readonly handles: readonly WorkerHandle[];
-  /** The first messages of the workers, one each. */
+  /** The first message of each link. */
   readonly hellos: readonly Hello[];
   readonly exits: readonly Exit[];
   /** Until so many exits were reported. */
@@ -67,12 +67,16 @@ const launched =
   async ({ launch, transport, address, logFile }: LauncherSubject): Promise<void> => {
     const hellos = new Arrivals<Hello>();
     const exits = new Arrivals<Exit>();
-    const listener = await transport.listen(address, (link) =>
+    const listener = await transport.listen(address, (link) => {
+      let hasGreeted = false;
       link.onFrame((frame) => {
         const message = decodeToCoordinator(frame);
-        if (message.type === 'hello') hellos.add({ link, token: message.token, instance: message.instance });
-      }),
-    );
+        // A worker without an answer says hello again.
+        if (message.type !== 'hello' || hasGreeted) return;
+        hasGreeted = true;
+        hellos.add({ link, token: message.token, instance: message.instance });
+      });
+    });
     const launcher = launch({ coordinator: listener.address, token, backend: 'cpu', logFile });
     try {
       launcher.onExit((worker, exit) => exits.add({ worker, exit }));
