@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseRecipe, sourceKeyOf, sourceKeys, type RecipeInput } from '@stillhouse/core';
-import { writeFixtures } from '../fixtures.js';
+import { npy, writeFixtures } from '../fixtures.js';
 import { canHide, hiding, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -211,17 +211,20 @@ test.skipIf(!canHide)(
   'a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full ' +
     'disk (skipped where mounts cannot be made: run as root)',
   async () => {
-    // 44 bytes a row: 75 MB.
+    // 75 MB.
+    const [rows, width] = [37_500, 500];
+    const inputs = Float32Array.from({ length: rows * width }, (_, i) => ((i * 7919) % 1009) / 1009 - 0.5);
+    const labels = Float32Array.from({ length: rows }, (_, row) => inputs[row * width] + inputs[row * width + 1]);
+    scratch.write('wide.npy', npy('<f4', [rows, width], new Uint8Array(inputs.buffer)));
+    scratch.write('sums.npy', npy('<f4', [rows], new Uint8Array(labels.buffer)));
+    const source = { npy: { inputs: 'wide.npy', labels: 'sums.npy' } };
     const recipe = scratch.recipe({
       name: 'network',
       ranks: 3,
       seed: 4,
       loss: 'mse',
-      data: {
-        large: { generator: 'friedman1', rows: 1_700_000 },
-        test: { generator: 'friedman1', rows: 100, seed: 1 },
-      },
-      teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 60_000, epochs: 2 },
+      data: { large: source, test: { ...source, take: 100 } },
+      teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 1500, epochs: 2 },
     });
     const { record } = await scratch.train(recipe, { backend: 'cpu' });
     expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(

@@ -37,6 +37,7 @@ const recipes: Record<string, RecipeInput> = {
     },
     teacher: {
       model: { module, export: 'teacher' },
+      batch: 128,
       epochs: 4,
       validation: 0.1,
       earlyStopping: { patience: 3 },
@@ -266,9 +267,9 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
   const slowed = (async () => {
     for (let round = 0; round < 2000 && !isOver; round++) {
       cluster.signal(cluster.workers[1], 'SIGSTOP');
-      await delay(40);
+      await delay(160);
       cluster.signal(cluster.workers[1], 'SIGCONT');
-      await delay(10);
+      await delay(40);
     }
   })();
   await cluster.coordinator.logged(/warning: worker w\d holds up the others: \d+ ms per rank, the others take \d+ ms/);

@@ -18,7 +18,7 @@ export const hashesOf = ({ teacher, student, baseline }: RunRecord): Hashes => (
 });
 
 /** In the processes that have it, models of `unhurried` take their time. */
-export const pauseEnv = { TEST_PAUSE_MS: '15' };
+export const pauseEnv = { TEST_UNHURRIED: '1' };
 
 /**
  * Exports of a module, `teacher` and `student`: dense models that take as long per batch as large ones where `pauseEnv`
@@ -27,19 +27,18 @@ export const pauseEnv = { TEST_PAUSE_MS: '15' };
 export const unhurried = (scratch: Scratch): string =>
   scratch.write(
     'unhurried.mjs',
-    `const pauseMs = Number(process.env.TEST_PAUSE_MS ?? 0);
-const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
-const modelOf = (units, rate) => ({ tf, inputShape, outputs }) => {
+    `const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
+const modelOf = (units, rate, pauseMs) => ({ tf, inputShape, outputs }) => {
   const hidden = tf.layers.dense({ units, inputShape, activation: 'relu' });
   const call = hidden.call.bind(hidden);
   hidden.call = (...args) => {
-    if (pauseMs > 0) Atomics.wait(nobodyWakes, 0, 0, pauseMs);
+    if (process.env.TEST_UNHURRIED) Atomics.wait(nobodyWakes, 0, 0, pauseMs);
     return call(...args);
   };
   return tf.sequential({ layers: [hidden, tf.layers.dropout({ rate }), tf.layers.dense({ units: outputs })] });
 };
-export const teacher = modelOf(64, 0.2);
-export const student = modelOf(8, 0.1);
+export const teacher = modelOf(64, 0.2, 60);
+export const student = modelOf(8, 0.1, 15);
 `,
   );
 
