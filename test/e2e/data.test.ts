@@ -209,7 +209,7 @@ describe('stillhouse data prepare', () => {
 
 test.skipIf(!canHide)(
   'a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full ' +
-    'disk (skipped where mounts cannot be made: run as root)',
+    'disk (skipped if mounts cannot be made: run as root)',
   async () => {
     // 75 MB.
     const [rows, width] = [37_500, 500];

@@ -1,4 +1,4 @@
-// Kill anything: real processes that are killed, stopped, told to leave and started at random moments, compared by the
+// Kill anything: real processes that are killed, stopped, asked to leave and started at random moments, compared by the
 // hash of their weights with one worker that nobody disturbed.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
@@ -86,7 +86,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   const suffix = (model: string): string => (name === model ? '' : ` ${onlyAtNight}`);
 
   inEachRunOn('dense')(
-    `workers are killed, stopped, told to leave, and join, at random moments${suffix('dense')}`,
+    `workers are killed, stopped, asked to leave, and join, at random moments${suffix('dense')}`,
     async () => {
       const random = randomStream(hashName(name), 1);
       const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
@@ -429,7 +429,7 @@ test.each(['run', 'coordinator'] as const)(
   },
 );
 
-/** A disk of its own that is soon full; undefined where none can be mounted. */
+/** A disk of its own that is soon full; undefined if none can be mounted. */
 function smallDisk(): string | undefined {
   const path = scratch.path('disk');
   mkdirSync(path);
@@ -443,7 +443,7 @@ afterAll(() => {
 
 test.skipIf(!disk)(
   'a full disk does not stop training; the user is told, and what waited is written once there is room ' +
-    '(skipped where no disk can be mounted: run as root)',
+    '(skipped if no disk can be mounted: run as root)',
   async () => {
     const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5'], join(disk!, 'run'));
     await cluster.start(2);

@@ -1,4 +1,4 @@
-// Every example, at a small size: the recipe as it is but for fewer rows and epochs.
+// Every example, at a small size: the recipe as it is except for fewer rows and epochs.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

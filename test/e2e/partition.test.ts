@@ -144,7 +144,7 @@ const partitions: readonly Partition[] = [
   },
 ];
 
-const rootOnly = '(skipped where network namespaces cannot be made: run as root)';
+const rootOnly = '(skipped if network namespaces cannot be made: run as root)';
 for (const { what, cut, message, isAtNight = false } of partitions)
   test.skipIf(!canMakeHosts || (isAtNight && !isNight))(
     `${what}: the bits are those of one worker ${canMakeHosts && isAtNight ? onlyAtNight : rootOnly}`,

@@ -21,7 +21,7 @@ export const hashesOf = ({ teacher, student, baseline }: RunRecord): Hashes => (
 export const pauseEnv = { TEST_UNHURRIED: '1' };
 
 /**
- * Exports of a module, `teacher` and `student`: dense models that take as long per batch as large ones where `pauseEnv`
+ * Exports of a module, `teacher` and `student`: dense models that take as long per batch as large ones if `pauseEnv`
  * is set, and leave the processor to others meanwhile. They compute the same with it and without.
  */
 export const unhurried = (scratch: Scratch): string =>

@@ -202,7 +202,7 @@ function waitForTuning(state: CoordinatorState): Transition {
 }
 
 /**
- * A worker that leaves may go once no other needs its state. While training waits, it hands over to a checkpoint first.
+ * A worker that leaves may go once no other needs its state. While training waits, a checkpoint must contain its state.
  */
 function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
@@ -213,7 +213,7 @@ function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   for (const { link } of leavers) workers.delete(link);
   const effects = leavers.flatMap(({ link, workerId }): CoordinatorEffect[] => [
     send(link, { type: 'stop' }),
-    notify({ type: 'left', workerId, reason: 'it was told to leave, and has handed over' }),
+    notify({ type: 'left', workerId, reason: 'it was asked to leave, and has handed over' }),
   ]);
   return { state: { ...state, workers }, effects };
 }

@@ -63,7 +63,7 @@ const checkModels: Check = ({ teacher, student }, dataset) => {
 
 /**
  * The phases of a run, in their order.
- * @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE where the recipe asks for what the data does not have
+ * @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE if the recipe asks for what the data does not have
  */
 export function planJob(recipe: Recipe, dataset: DatasetManifest): Phase[] {
   for (const check of [checkAugment, checkTransfer, checkBiases, checkModels]) check(recipe, dataset);

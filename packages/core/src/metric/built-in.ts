@@ -32,7 +32,7 @@ function meanOverTargets(
 }
 
 const metrics = {
-  /** On the scale of training. */
+  /** The mean loss, on the scale of training. */
   loss: {
     smallerIsBetter: true,
     format: 'number',

@@ -32,7 +32,7 @@ export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm);
 export const knownTermOf = (config: TermConfig): Term<unknown> | undefined =>
   'module' in config ? termModules.find(config) : terms[config.name];
 
-/** A term of a recipe, whose module is open where it has one (`openModules`). */
+/** A term of a recipe, whose module is open if it has one (`openModules`). */
 export const termOf = (config: TermConfig): Term<unknown> =>
   'module' in config ? termModules.of(config) : terms[config.name];
 

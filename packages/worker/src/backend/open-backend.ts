@@ -17,7 +17,7 @@ export interface Backend {
   readonly reason: string;
 }
 
-/** Trains one row of every model of the job; throws where it cannot. */
+/** Trains one row of every model of the job; throws if it cannot. */
 export type Probe = () => Promise<void>;
 
 type Opened = Pick<Backend, 'name' | 'fingerprint'>;
@@ -90,11 +90,11 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
   if (wanted === 'auto') return openFastest(options);
   const opened = await tryToOpen(wanted, options);
   if (typeof opened === 'string') throw untrainable(opened);
-  return { ...opened, reason: 'asked for' };
+  return { ...opened, reason: 'as requested' };
 }
 
 /**
- * A backend for inference alone, without a job to probe; `auto` is wasm.
+ * A backend for inference only, without a job to probe; `auto` is wasm.
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 export async function openInferenceBackend(wanted: BackendName): Promise<void> {
