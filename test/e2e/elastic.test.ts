@@ -5,23 +5,13 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateS
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { hashName, limits, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { hashName, limits, randomStream, type RecipeInput, type RunRecord } from '@stillhouse/core';
 import { resume } from 'stillhouse';
 import { isNight, onlyAtNight, Scratch, smallRecipe, type Running } from './cli.js';
 import { hashesOf, pauseEnv, ProcessCluster, unhurried, type Hashes } from './processes.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
-
-const convolutional: LayerConfig[] = [
-  { reshape: [5, 2, 1] },
-  { conv2d: 8, kernel: 2, activation: 'relu' },
-  'batchNormalization',
-  { dropout: 0.3 },
-  'flatten',
-  { dense: 16 },
-  { dense: 1 },
-];
 
 const module = unhurried(scratch);
 
@@ -53,12 +43,13 @@ const recipes: Record<string, RecipeInput> = {
       test: { generator: 'friedman1', rows: 50, seed: 2 },
     },
     teacher: {
-      model: { layers: convolutional },
+      model: { module, export: 'convolutional' },
+      batch: 128,
       epochs: 3,
       optimizer: { name: 'adamw', clipNorm: 0.5, weightDecay: 0.01 },
       schedule: { name: 'cosine', warmupSteps: 5 },
     },
-    student: { model: { layers: convolutional }, epochs: 10, batch: 8 },
+    student: { model: { module, export: 'convolutional' }, epochs: 2, batch: 30 },
   }),
 };
 
