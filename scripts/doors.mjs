@@ -44,31 +44,26 @@ const tracked = (...paths) =>
     .filter((path) => path !== '' && existsSync(join(root, path)))
     .map((path) => join(root, path));
 
-/** By door and name, the files that import it. */
+/** By door and name, the files that import it. Tests make do with what others need. */
 const users = new Map();
 const importOfNames = /\{([^{}]*)\}\s*(?:from\s+|=\s+await import\()'([^']+)'/g;
-for (const path of tracked('packages', 'test', 'bench', 'examples', 'scripts')) {
-  if (!/\.(ts|mjs)$/.test(path)) continue;
+for (const path of tracked('packages', 'bench', 'examples', 'scripts')) {
+  if (!/\.(ts|mjs)$/.test(path) || path.includes('.test.')) continue;
   for (const [, names, door] of textOf(path).matchAll(importOfNames)) {
     if (!declarations.has(door)) continue;
-    for (const name of names.split(',').map(
-      (each) =>
-        each
-          .trim()
-          .replace(/^type /, '')
-          .split(/ as |:/)[0],
-    )) {
+    for (const [, name] of names.matchAll(/(?:^|,)\s*(?:type )?(\w+)/g)) {
       const key = `${door} ${name}`;
       users.set(key, [...(users.get(key) ?? []), path]);
     }
   }
 }
 
-/** Words in what users read. */
+/** Code in what users read: fenced blocks, and words in backticks. */
 const documented = new Set(
   tracked('README.md', 'docs/*.md', 'packages/*/README.md')
     .filter((path) => !path.includes(`${sep}adr${sep}`))
-    .flatMap((path) => textOf(path).match(/\w+/g) ?? []),
+    .flatMap((path) => textOf(path).match(/^```[\s\S]*?^```|`[^`\n]+`/gm) ?? [])
+    .flatMap((code) => code.match(/\w+/g) ?? []),
 );
 
 const ours = ({ declarations: found }) =>
@@ -112,7 +107,7 @@ for (const { name: packageName, path, dependencies, doors } of packages) {
     for (const symbol of names) {
       const isUsed = users.get(`${door} ${symbol.name}`)?.some((user) => !user.startsWith(path));
       if (!isUsed && !mentions.has(resolved(symbol)) && !documented.has(symbol.name))
-        report(`${symbol.name}: nothing outside imports it`);
+        report(`${symbol.name}: nothing but tests needs it`);
     }
   }
 

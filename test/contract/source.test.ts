@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sourceContract } from '@stillhouse/contract';
-import { parseRecipe, sourceKeyOf, sourceKeys, type RecipeInput } from '@stillhouse/core';
+import { parseRecipe, sourceKeyOf, type RecipeInput } from '@stillhouse/core';
 import { defineSource, sourceKind, type TensorSet } from '@stillhouse/datasets';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeFixtures } from '../fixtures.js';
 import { formats, type Format } from '../fuzz/formats.js';
+import { sourceKeys } from '../source-keys.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'stillhouse-sources-'));
 beforeAll(() => writeFixtures(folder));

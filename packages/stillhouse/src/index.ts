@@ -119,7 +119,7 @@ export {
   type TunedRecord,
   type WeightFormat,
 } from '@stillhouse/core';
-export type { Calibration, Estimate, LossName, MetricName, Metrics, TargetScale } from '@stillhouse/core/training';
+export type { Calibration, Estimate, MetricName, Metrics, TargetScale } from '@stillhouse/core/training';
 
 // Data.
 export {
