@@ -52,7 +52,6 @@ export {
   type Numbers,
   type TensorType,
 } from './format/safetensors.js';
-export { decideEarlyStopping, type EarlyStoppingDecision } from './job/early-stopping.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -85,13 +84,10 @@ export { openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
 export {
-  activations,
   defineRecipe,
-  distillSchema,
   isTrained,
   learnsFromOutputs,
   recipeJsonSchema,
-  recipeSchema,
   usesPool,
   type ColumnConfig,
   type CopyConfig,
@@ -115,7 +111,6 @@ export {
   isMix,
   plainSourcesOf,
   sourceKeyOf,
-  sourceKeys,
   type PlainSourceConfig,
   type SourceConfig,
   type SourceConfigOf,
