@@ -224,7 +224,7 @@ test.skipIf(!canHide)(
       data: { large: source, test: { ...source, take: 100 } },
       teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 1500, epochs: 2 },
     });
-    const { record } = await scratch.train(recipe, { backend: 'cpu' });
+    const { record } = await scratch.train(recipe, { backend: 'wasm' });
     expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(
       Array(2).fill(record.teacher!.expectedRowsDigest),
     );
@@ -247,7 +247,7 @@ test.skipIf(!canHide)(
     const within = hiding(scratch.path('prepared'), tiny);
     const workers = await Promise.all(
       [cache, tiny].map((folder) =>
-        scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', 'cpu'], {
+        scratch.run(['worker', '--coordinator', address, '--token', 'secret', '--backend', 'wasm'], {
           within,
           env: { STILLHOUSE_CACHE: folder },
         }),
