@@ -47,6 +47,7 @@ export {
   floatsOf,
   joinBytes,
   numbersOf,
+  tensorTypes,
   zerosOf,
   type NamedTensor,
   type Numbers,

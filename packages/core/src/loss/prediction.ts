@@ -22,7 +22,7 @@ export interface PredictionContext {
   readonly classes: readonly string[] | null;
   /** Empty where the targets were not scaled. */
   readonly targets: readonly TargetScale[];
-  readonly outputsPerTarget?: number;
+  readonly outputsPerTarget?: number | undefined;
 }
 
 /** Probabilities of logits. */

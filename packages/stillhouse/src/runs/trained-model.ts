@@ -14,8 +14,9 @@ export interface TrainedModel {
 export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
   try {
     const { json, weights } = readModelFiles(run, name);
+    const metadata = parseModelMetadata(json, join(run.folder, name, 'model.json'));
     const { loadModel } = await import('@stillhouse/worker');
-    return { model: await loadModel(json, weights), metadata: parseModelMetadata(json) };
+    return { model: await loadModel(json, weights), metadata };
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
     const folder = join(run.folder, name);
