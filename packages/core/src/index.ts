@@ -53,6 +53,7 @@ export {
   type Numbers,
   type TensorType,
 } from './format/safetensors.js';
+export { checkJob } from './job/check-job.js';
 export { decideEarlyStopping, type EarlyStoppingDecision } from './job/early-stopping.js';
 export {
   datasetOf,
@@ -69,7 +70,6 @@ export {
   type SetName,
   type TeacherFiles,
 } from './job/job.js';
-export { planJob } from './job/plan-job.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,
@@ -82,7 +82,7 @@ export {
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
-export { openModules, withSources } from './recipe/open-modules.js';
+export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
 export {

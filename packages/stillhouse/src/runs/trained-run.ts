@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assembleJob, openRecipe } from '@stillhouse/coordinator';
 import {
-  parseRecipe,
   parseRunRecord,
   phaseNames,
   storedNamesOf,
@@ -37,7 +36,7 @@ export function readRecord(folder: string): RunRecord {
  */
 export async function readRun(folder: string): Promise<TrainedRun> {
   const record = readRecord(folder);
-  return { folder, record, recipe: await openRecipe(parseRecipe(record.recipe), record.recipeFolder) };
+  return { folder, record, recipe: await openRecipe(record.recipe, record.recipeFolder) };
 }
 
 /** Folder of a model; undefined if the run has none with this name. */
