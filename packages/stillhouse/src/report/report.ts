@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, StillhouseError } from '@stillhouse/core';
+import { inferenceBackendFor } from '@stillhouse/worker/light';
 import { openData, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
 import { judgeRun } from './judge.js';
@@ -26,8 +27,7 @@ type Tested = Pick<ReportInput, 'judged' | 'missing' | 'backend'>;
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
   try {
     const { job, dataset } = await openData(run, recipeFolder);
-    // The only engine that runs SavedModels.
-    const backend = job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm';
+    const backend = inferenceBackendFor((job.assets.teachers ?? []).map(({ format }) => format));
     const { openInferenceBackend } = await import('@stillhouse/worker');
     await openInferenceBackend(backend);
     return { judged: await judgeRun(run, job, dataset.blocks), missing: undefined, backend };
