@@ -114,7 +114,6 @@ export {
 export {
   hasTable,
   isMix,
-  plainSourcesOf,
   sourceKeyOf,
   sourceKeys,
   type PlainSourceConfig,

@@ -4,13 +4,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import {
-  plainSourcesOf,
-  StillhouseError,
-  type DatasetManifest,
-  type Recipe,
-  type SourceConfig,
-} from '@stillhouse/core';
+import { StillhouseError, type DatasetManifest, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
 import { BlockFolder, notWritten } from '../block/block-folder.js';
 import { lockFolder, type FolderLock } from '../file/folder-lock.js';
@@ -138,13 +132,8 @@ class Preparation {
 
   #modules(identities: readonly FileIdentity[]): Record<string, string> {
     const hashes = new Map(identities.map(({ path, sha256 }) => [path, sha256]));
-    return Object.fromEntries(
-      usedSources(this.recipe)
-        .flatMap(([, config]) => plainSourcesOf(config))
-        .flatMap(({ source }) =>
-          'module' in source ? [[source.module, hashes.get(this.context.find(source.module))!] as const] : [],
-        ),
-    );
+    const modules = usedSources(this.recipe).flatMap(([, config]) => sourceKind(config).modules?.(config) ?? []);
+    return Object.fromEntries(modules.map((path) => [path, hashes.get(this.context.find(path))!]));
   }
 
   async #isRepeatable(): Promise<boolean> {
