@@ -16,7 +16,7 @@ import { measuresOf, type Metrics } from '@stillhouse/core/training';
 import { installedEngines } from '@stillhouse/native';
 import { backends, concreteBackendNames, inferenceBackend, type BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';
-import { judgeModel, readTest, timeRows, type TestRows } from '../report/judge.js';
+import { evaluateModel, readTest, timeRows, type TestRows } from '../report/evaluate-run.js';
 import { mainModel, openData, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { markdownTable } from '../tables.js';
 import type { CompressedModel } from './compressed-model.js';
@@ -133,7 +133,7 @@ async function measure(variants: readonly Variant[]): Promise<MeasuredVariant[]>
     for (const [i, { files, test }] of variants.entries()) {
       const model = await loadModel(files.json, files.weights);
       if (measured.length === i) {
-        const { metrics, interval } = await judgeModel(predictOf(model), test);
+        const { metrics, interval } = await evaluateModel(predictOf(model), test);
         const error = test.measures.loss.labels === 'numbers' ? metrics.rmse! : 1 - metrics.accuracy!;
         measured.push({ metrics, interval, error, rowMs: {} });
       }

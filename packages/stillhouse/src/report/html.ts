@@ -10,13 +10,13 @@ import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
 import { colours, lineChart, type Line } from '../chart/line-chart.js';
 import { disagreements } from './disagreements.js';
-import { argmax, rowOf, type JudgedModel, type JudgedRows } from './judge.js';
+import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
 
 const phases = ['teacher', 'student', 'baseline'] as const;
 const titles = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
 
-function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | undefined): string[][] {
+function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
   const metrics = measuredNames(measuresOf(recipe));
   const isClasses = lossOf(recipe.loss).labels !== 'numbers';
   const header = [
@@ -30,7 +30,7 @@ function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | unde
   ];
   const rows = phases.flatMap((name) => {
     const phase = record[name];
-    const model = judged?.models.find((each) => each.name === name);
+    const model = evaluated?.models.find((each) => each.name === name);
     // A pretrained teacher has no phase of its own.
     const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
     if (!test) return [];
@@ -74,7 +74,7 @@ function learningCurves(record: RunRecord, metric: string): string {
   ].join('');
 }
 
-function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): string {
+function confusion({ labels, rows, dataset }: EvaluatedRun, model: EvaluatedModel): string {
   const names = dataset.classes ?? Array.from({ length: dataset.outputs }, (_, k) => String(k));
   const counts = names.map(() => names.map(() => 0));
   for (let row = 0; row < rows; row++) {
@@ -85,7 +85,7 @@ function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): s
 }
 
 /** Accuracy over confidence, in ten bins; the diagonal is perfect. */
-function reliability({ labels, rows, models }: JudgedRows): string {
+function reliability({ labels, rows, models }: EvaluatedRun): string {
   const lines = models.map((model): Line => {
     const bins = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, hits: 0 }));
     for (let row = 0; row < rows; row++) {
@@ -145,7 +145,7 @@ export interface ReportInput {
   readonly record: RunRecord;
   readonly recipe: Recipe;
   /** Undefined if the test rows can no longer be read. */
-  readonly judged: JudgedRows | undefined;
+  readonly evaluated: EvaluatedRun | undefined;
   /** Why not. */
   readonly missing: string | undefined;
   /** The backend that the models were run on. */
@@ -153,7 +153,7 @@ export interface ReportInput {
 }
 
 /** @returns the HTML file */
-export async function reportHtml({ record, recipe, judged, missing, backend }: ReportInput): Promise<string> {
+export async function reportHtml({ record, recipe, evaluated, missing, backend }: ReportInput): Promise<string> {
   const isClasses = lossOf(recipe.loss).labels === 'class';
   const [metric] = metricsOf(lossOf(recipe.loss));
   const title = `${record.name}, seed ${record.seed}`;
@@ -164,7 +164,7 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
       `${record.status}.</p>`,
     section(
       'Result',
-      table(resultRows(record, recipe, judged)),
+      table(resultRows(record, recipe, evaluated)),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
         : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
@@ -172,16 +172,16 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
     section('Data', dataRows(record)),
     section('Learning curves', learningCurves(record, metric)),
     section('Tuning', tuning(record, recipe)),
-    judged && isClasses
+    evaluated && isClasses
       ? section(
           'Confusion',
-          ...judged.models.map((model) => `<h3>${titles[model.name]}</h3>${confusion(judged, model)}`),
+          ...evaluated.models.map((model) => `<h3>${titles[model.name]}</h3>${confusion(evaluated, model)}`),
         )
       : '',
-    judged && isClasses
+    evaluated && isClasses
       ? section(
           'Calibration',
-          reliability(judged),
+          reliability(evaluated),
           calibration
             ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the ` +
                 `student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ` +
@@ -189,7 +189,7 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
             : '',
         )
       : '',
-    judged ? section('Where teacher and student differ', await disagreements(judged, recipe)) : '',
+    evaluated ? section('Where teacher and student differ', await disagreements(evaluated, recipe)) : '',
     section(
       'How to reproduce it',
       '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +

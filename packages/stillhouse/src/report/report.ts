@@ -5,7 +5,7 @@ import { messageOf, StillhouseError } from '@stillhouse/core';
 import { inferenceBackendFor } from '@stillhouse/worker/light';
 import { openData, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
-import { judgeRun } from './judge.js';
+import { evaluateRun } from './evaluate-run.js';
 
 export interface ReportOptions {
   /** File to write; report.html in the run folder by default. */
@@ -21,7 +21,7 @@ export interface Report {
   readonly missing: string | undefined;
 }
 
-type Tested = Pick<ReportInput, 'judged' | 'missing' | 'backend'>;
+type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend'>;
 
 /** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
@@ -30,10 +30,10 @@ async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Prom
     const backend = inferenceBackendFor((job.assets.teachers ?? []).map(({ format }) => format));
     const { openInferenceBackend } = await import('@stillhouse/worker');
     await openInferenceBackend(backend);
-    return { judged: await judgeRun(run, job, dataset.blocks), missing: undefined, backend };
+    return { evaluated: await evaluateRun(run, job, dataset.blocks), missing: undefined, backend };
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;
-    return { judged: undefined, missing: error.message, backend: undefined };
+    return { evaluated: undefined, missing: error.message, backend: undefined };
   }
 }
 
