@@ -49,9 +49,9 @@ export function chooseExcluded(state: CoordinatorState, nowMs: number): Transiti
   const guilty = ids.toSorted((a, b) => votes(b) - votes(a) || ids.indexOf(b) - ids.indexOf(a))[0];
   if (guilty === undefined) return { state, effects: [] };
   const out = update(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
-  const step = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
+  const pausing = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
   return {
-    ...step,
+    ...pausing,
     effects: [
       notify({
         type: 'excluded',
@@ -59,7 +59,7 @@ export function chooseExcluded(state: CoordinatorState, nowMs: number): Transiti
         reason: 'it and other workers cannot reach each other',
         forMs: limits.quarantineMs,
       }),
-      ...step.effects,
+      ...pausing.effects,
     ],
   };
 }

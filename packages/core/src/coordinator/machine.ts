@@ -216,7 +216,7 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
     checkpointIfDue,
   ];
   return duties.reduce<Transition>(
-    (step, duty) => (step.state.ended ? step : andThen(step, (next) => duty(next, nowMs))),
+    (transition, duty) => (transition.state.ended ? transition : andThen(transition, (next) => duty(next, nowMs))),
     { state, effects: [] },
   );
 }

@@ -124,7 +124,7 @@ export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number
   if (membership.type !== 'pausing') return { state, effects: [] };
   const asked = joinedWorkers(state);
   if (!asked.every(({ workerId }) => membership.acknowledged.has(workerId))) return { state, effects: [] };
-  return resume(state, membership.before, nowMs);
+  return planAndResume(state, membership.before, nowMs);
 }
 
 /** The unfinished phase, and its progress. */
@@ -157,7 +157,7 @@ function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs:
 }
 
 /** Decides the members of the generation from all reports. */
-function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): Transition {
+function planAndResume(state: CoordinatorState, before: readonly Member[], nowMs: number): Transition {
   const phase = phaseNow(state, nowMs);
   if (!phase) return end(state, undefined);
   if (mustTune(state, phase)) return waitForTuning({ ...state, phase });
@@ -180,7 +180,7 @@ function resume(state: CoordinatorState, before: readonly Member[], nowMs: numbe
       effects: [...released.effects, notify({ type: 'waiting', reason: plan.reason })],
     };
   }
-  return start({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
+  return resumeMembers({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
 }
 
 /** SHA-256 of the weights of the teacher that was trained here. */
@@ -253,7 +253,7 @@ export function releaseIdle(state: CoordinatorState): Transition {
   }
 }
 
-function start(
+function resumeMembers(
   state: CoordinatorState,
   plan: Plan & { type: 'resume' },
   so: { effects: readonly CoordinatorEffect[]; nowMs: number },

@@ -284,9 +284,9 @@ export function membersOf(membership: MembershipState): readonly Member[] {
 }
 
 /** Continues with a further decision, keeping the effects of earlier ones. */
-export function andThen(step: Transition, next: (state: CoordinatorState) => Transition): Transition {
-  const after = next(step.state);
-  return { state: after.state, effects: [...step.effects, ...after.effects] };
+export function andThen(before: Transition, next: (state: CoordinatorState) => Transition): Transition {
+  const after = next(before.state);
+  return { state: after.state, effects: [...before.effects, ...after.effects] };
 }
 
 export function end(
