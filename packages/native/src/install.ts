@@ -109,7 +109,7 @@ async function installTensorflow(options: InstallOptions): Promise<InstallResult
   const { env, report, cuda } = options;
   const result = await install('tensorflow', options, () => {
     const source = chooseSource(options);
-    if (source.kind === 'wheel')
+    if (source.type === 'wheel')
       checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
     const build = async (folder: string): Promise<void> => {
       await placeLibraries(source, folder, report);
