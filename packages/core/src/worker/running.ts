@@ -10,6 +10,7 @@ import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
+import { notFiniteIn } from './not-finite.js';
 import {
   ownRanks,
   type Running,
@@ -217,13 +218,9 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   const { ranks } = run.phase.schedule;
   const { step } = state.training!;
   const losses = lossesOf(run.flatGradient, run.layout, ranks);
-  const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (badRank >= 0) {
-    const error = {
-      code: 'LOSS_NOT_FINITE',
-      message: `the loss or gradient of the ${run.phase.name} is not a finite number at step ${step}, rank ${badRank}`,
-    } as const;
-    const failed = failNotFinite(state, run, { error, rank: badRank });
+  const notFinite = notFiniteIn(losses, { phase: run.phase.name, step });
+  if (notFinite) {
+    const failed = failNotFinite(state, run, notFinite);
     return { ...failed, effects: [...effects, ...failed.effects] };
   }
   // Every rank's loss is already weighted by its share of the batch.
