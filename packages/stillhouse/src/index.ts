@@ -84,8 +84,8 @@ export { compare, type ComparedRun, type Comparison, type Difference } from './r
 export { compress, type CompressOptions } from './compress/compress.js';
 export type { CompressedModel } from './compress/compressed-model.js';
 export { compressTable } from './compress/pareto.js';
-export { formatMetric, shownMetrics } from './tables.js';
-export { teacherTestOf, type RunRecord, type WeightFormat } from '@stillhouse/core';
+export { formatCount, formatMetric, phaseTitles, shownMetrics } from './tables.js';
+export { phaseNames, teacherTestOf, type RunRecord, type WeightFormat } from '@stillhouse/core';
 export type { Estimate, LossName, MetricName, Metrics } from '@stillhouse/core/training';
 
 // Data.

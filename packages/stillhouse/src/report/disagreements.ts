@@ -3,7 +3,7 @@ import { predictionOf, type Recipe } from '@stillhouse/core';
 import { inUnits, lossOf, readingOf, softmax } from '@stillhouse/core/training';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
-import { grouped } from '../tables.js';
+import { formatCount } from '../tables.js';
 import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { table } from './page.js';
 
@@ -76,7 +76,8 @@ export async function disagreements(evaluated: EvaluatedRun, recipe: Recipe): Pr
       ]),
   );
   const counted = isClasses
-    ? `They choose different classes on ${grouped(all.length)} of ${grouped(rows)} test rows; the most confident ones:`
+    ? `They choose different classes on ${formatCount(all.length)} of ${formatCount(rows)} test rows; ` +
+      'the most confident ones:'
     : 'The rows on which they differ most:';
   return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
 }

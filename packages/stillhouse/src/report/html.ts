@@ -1,10 +1,10 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
-import type { Recipe, RunRecord } from '@stillhouse/core';
+import { phaseNames, type Recipe, type RunRecord } from '@stillhouse/core';
 import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
-import { formatMetric, grouped } from '../tables.js';
+import { formatCount, formatMetric, phaseTitles } from '../tables.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
@@ -12,9 +12,6 @@ import { colours, lineChart, type Line } from '../chart/line-chart.js';
 import { disagreements } from './disagreements.js';
 import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
-
-const phases = ['teacher', 'student', 'baseline'] as const;
-const titles = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
 
 function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
   const metrics = measuredNames(measuresOf(recipe));
@@ -28,7 +25,7 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
     'ms per row',
     'ms per row in a batch',
   ];
-  const rows = phases.flatMap((name) => {
+  const rows = phaseNames.flatMap((name) => {
     const phase = record[name];
     const model = evaluated?.models.find((each) => each.name === name);
     // A pretrained teacher has no phase of its own.
@@ -38,11 +35,11 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
       model?.interval.map((end) => (isClasses ? `${(100 * end).toFixed(2)} %` : end.toFixed(4))).join(' to ') ?? '–';
     return [
       [
-        titles[name],
+        phaseTitles[name],
         ...metrics.map((metric) => formatMetric(metric, test[metric])),
         ends,
-        phase ? grouped(phase.parameters) : '–',
-        phase ? grouped(phase.bytes) : '–',
+        phase ? formatCount(phase.parameters) : '–',
+        phase ? formatCount(phase.bytes) : '–',
         model ? model.rowMs.toFixed(3) : '–',
         model ? model.batchedRowMs.toFixed(4) : '–',
       ],
@@ -55,7 +52,7 @@ function learningCurves(record: RunRecord, metric: string): string {
   const lines = (
     valueOf: (epoch: NonNullable<RunRecord['teacher']>['epochs'][number]) => number | null | undefined,
   ): Line[] =>
-    phases.flatMap((name) => {
+    phaseNames.flatMap((name) => {
       const points = (record[name]?.epochs ?? []).flatMap((epoch): [number, number][] => {
         const value = valueOf(epoch);
         return typeof value === 'number' ? [[epoch.epoch + 1, value]] : [];
@@ -123,7 +120,7 @@ function reliability({ labels, rows, models }: EvaluatedRun): string {
 function dataRows({ dataset }: RunRecord): string {
   return table([
     ['set', 'rows'],
-    ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), grouped(rows)]),
+    ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), formatCount(rows)]),
   ]);
 }
 
@@ -136,8 +133,9 @@ function tuning(record: RunRecord, recipe: Recipe): string {
   return (
     `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ` +
     `${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ` +
-    `${escaped(tuned.reason)}. ${grouped(tuned.trials.length)} trials, ${grouped(tuned.trainings)} trainings, ` +
-    `${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`
+    `${escaped(tuned.reason)}. ${formatCount(tuned.trials.length)} trials, ` +
+    `${formatCount(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>` +
+    `${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`
   );
 }
 
@@ -175,7 +173,7 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
     evaluated && isClasses
       ? section(
           'Confusion',
-          ...evaluated.models.map((model) => `<h3>${titles[model.name]}</h3>${confusion(evaluated, model)}`),
+          ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
         )
       : '',
     evaluated && isClasses
@@ -185,7 +183,7 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
           calibration
             ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the ` +
                 `student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ` +
-                `${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
+                `${calibration.after.ece.toFixed(4)} after, on ${formatCount(calibration.rows)} rows.</p>`
             : '',
         )
       : '',
@@ -198,8 +196,8 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
         'hashes, for any number of workers.</p>',
       table([
         ['', 'weights'],
-        ...phases.flatMap((name) =>
-          record[name] ? [[titles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
+        ...phaseNames.flatMap((name) =>
+          record[name] ? [[phaseTitles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
         ),
       ]),
       `<pre>${escaped(stringify(record.recipe))}</pre>`,
