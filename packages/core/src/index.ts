@@ -2,6 +2,7 @@
 // timer, engine or process.
 export {
   exitCodes,
+  firstLineOf,
   fromErrorRecord,
   invariant,
   messageOf,

@@ -4,9 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
-import { messageOf, parsePath, StillhouseError, withValueAt, type Recipe, type RecipeInput } from '@stillhouse/core';
+import { firstLineOf, parsePath, StillhouseError, withValueAt, type Recipe, type RecipeInput } from '@stillhouse/core';
 
-const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0];
 const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
 
 async function readScript(path: string): Promise<unknown> {

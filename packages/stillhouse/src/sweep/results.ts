@@ -34,14 +34,14 @@ export interface SweepResult {
   readonly folder: string;
 }
 
-/** @param own metrics of the recipe's modules */
+/** @param metrics of the recipe's modules */
 export function rowsOf(
   axes: readonly SweepAxis[],
   outcomes: readonly SweepOutcome[],
   metric: string,
-  own: readonly Metric[] = [],
+  metrics: readonly Metric[] = [],
 ): SweepRow[] {
-  const sign = smallerIsBetter(metric, own) ? -1 : 1;
+  const sign = smallerIsBetter(metric, metrics) ? -1 : 1;
   return cellsOf(axes, [0]).flatMap(({ values }): SweepRow[] => {
     const own = outcomes.filter((outcome) => JSON.stringify(outcome.values) === JSON.stringify(values));
     if (own.length === 0) return [];
