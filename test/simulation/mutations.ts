@@ -41,7 +41,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'reports that were lost are not sent again',
-    file: 'packages/core/src/worker/machine.ts',
+    file: 'packages/core/src/worker/link.ts',
     find: 'if (!training || training.phase !== known.phase) return [];',
     replace: 'if (known) return [];',
   },
@@ -125,7 +125,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'workers train the student without its tuned numbers',
-    file: 'packages/core/src/worker/machine.ts',
+    file: 'packages/core/src/worker/entering.ts',
     find: 'const job = tuned ? tunedJob(state.job, tuned) : state.job;',
     replace: 'const job = tuned ? state.job : tunedJob(state.job, {});',
   },

@@ -1,5 +1,4 @@
 // A member at work: steps, evaluations, the test and the end of a phase, each an operation of the collective.
-import { type ErrorRecord } from '../error/errors.js';
 import { phaseLearningRate, type SetName } from '../job/job.js';
 import { addLedgers, countRows, emptyLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
@@ -10,17 +9,17 @@ import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
+import { failNotFinite } from './failing.js';
 import { notFiniteIn } from './not-finite.js';
 import {
   ownRanks,
+  send,
   type Running,
   type WorkerEffect,
   type WorkerEvent,
   type WorkerState,
   type Transition,
 } from './state.js';
-
-export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });
 
 const framesOf = (run: Running, frames: readonly Outgoing[]): WorkerEffect[] =>
   frames.length ? [{ type: 'sendFrames', generation: run.generation, frames }] : [];
@@ -270,18 +269,4 @@ function finishTest(
     weightsSha256: run.weightsSha256,
   });
   return beginTask({ ...state, training }, run, effects);
-}
-
-/**
- * The engine's model still has the weights of the previous step, the last good ones; the first member sends them before
- * the run ends.
- */
-export function failNotFinite(
-  state: WorkerState,
-  run: Running,
-  failure: { error: ErrorRecord; rank?: number },
-): Transition {
-  const message = { type: 'failed', step: state.training!.step, ...failure } as const;
-  const failing: WorkerState = { ...state, activity: { type: 'failing', message } };
-  return { state: failing, effects: run.self === 0 ? [{ type: 'export', generation: run.generation }] : [] };
 }
