@@ -83,13 +83,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'members that are stuck are not linked anew',
-    file: 'packages/core/src/coordinator/membership-change.ts',
+    file: 'packages/core/src/coordinator/wanted-change.ts',
     find: 'if (!stuck || members.length === 0) return',
     replace: 'if (stuck || !stuck) return',
   },
   {
     bug: 'messages that were lost are not sent again',
-    file: 'packages/core/src/coordinator/membership-change.ts',
+    file: 'packages/core/src/coordinator/reminder.ts',
     find: 'if (!beat || nowMs - worker.instructedMs < limits.resendMs) return',
     replace: 'if (beat || nowMs - worker.instructedMs < limits.resendMs) return',
   },

@@ -2,7 +2,7 @@
 import { limits } from '../error/limits.js';
 import { phaseOf } from '../job/job.js';
 import { smallerIsBetter } from '../metric/metrics.js';
-import { leaverToSave } from './membership-change.js';
+import { leaverToSave } from './leavers.js';
 import {
   andThen,
   type CoordinatorEffect,

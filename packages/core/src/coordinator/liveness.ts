@@ -1,7 +1,7 @@
 // Signs of life from workers: heartbeats, silence, stalls and slowness.
 import { limits } from '../error/limits.js';
 import { onLost } from './failures.js';
-import { remind } from './membership-change.js';
+import { remind } from './reminder.js';
 import { welcome } from './rendezvous.js';
 import {
   andThen,

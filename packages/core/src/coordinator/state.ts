@@ -270,6 +270,27 @@ export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
 export const joinedWorkers = (state: CoordinatorState): Worker[] =>
   [...state.workers.values()].filter((worker) => worker.info);
 
+/** Workers that may become members now. */
+export const ableWorkers = (state: CoordinatorState, nowMs: number): Worker[] =>
+  joinedWorkers(state).filter(({ quarantinedUntilMs }) => quarantinedUntilMs <= nowMs);
+
+/** Changes some workers. */
+export function updateWorkers(
+  state: CoordinatorState,
+  workerIds: ReadonlySet<string>,
+  change: Partial<Worker>,
+): CoordinatorState {
+  return {
+    ...state,
+    workers: new Map(
+      [...state.workers].map(([link, worker]) => [
+        link,
+        workerIds.has(worker.workerId) ? { ...worker, ...change } : worker,
+      ]),
+    ),
+  };
+}
+
 export function membersOf(membership: MembershipState): readonly Member[] {
   switch (membership.type) {
     case 'starting':
