@@ -86,32 +86,29 @@ export { gaussian, hashName, hashWords, randomStream, type RandomStream } from '
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
+export type { ColumnConfig, TableConfig } from './recipe/data.js';
 export {
-  activations,
-  defineRecipe,
   distillSchema,
-  isTrained,
   learnsFromOutputs,
+  type CopyConfig,
+  type DistillConfig,
+  type TransferConfig,
+} from './recipe/distill.js';
+export { activations, type LayerConfig, type ModelConfig } from './recipe/model.js';
+export {
+  defineRecipe,
+  isTrained,
   recipeJsonSchema,
   recipeSchema,
   usesPool,
-  type ColumnConfig,
-  type CopyConfig,
-  type DistillConfig,
-  type LayerConfig,
-  type ModelConfig,
   type PretrainedTeacherConfig,
   type Recipe,
   type RecipeInput,
-  type TableConfig,
   type TrainingConfig,
-  type TransferConfig,
-  type EarlyStoppingConfig,
-  type LearningRateSchedule,
   type TrainedTeacherConfig,
-  type TunableConfig,
-  type TuneConfig,
 } from './recipe/schema.js';
+export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
+export type { TunableConfig, TuneConfig } from './recipe/tune.js';
 export {
   hasTable,
   isMix,

@@ -1,7 +1,8 @@
 // Checks a recipe against its prepared data: what can be known before a worker joins is refused before a worker joins.
 import { imageAugmentation } from '../augment/augmentations.js';
 import { StillhouseError } from '../error/errors.js';
-import { isTrained, type LayerConfig, type ModelConfig, type Recipe } from '../recipe/schema.js';
+import type { LayerConfig, ModelConfig } from '../recipe/model.js';
+import { isTrained, type Recipe } from '../recipe/schema.js';
 import { datasetOf, lacksColumns, type DatasetManifest, type Job } from './job.js';
 
 type Check = (recipe: Recipe, dataset: DatasetManifest) => void;

@@ -5,7 +5,8 @@ import { invariant, StillhouseError } from '../error/errors.js';
 import { checkRecipe } from './checks.js';
 import { areModulesOpen } from './open-modules.js';
 import { formatPath, valueAt } from './path.js';
-import { distillSchema, recipeSchema, type Recipe } from './schema.js';
+import { distillSchema } from './distill.js';
+import { recipeSchema, type Recipe } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
 type JsonSchema = {

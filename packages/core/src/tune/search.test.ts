@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRecipe } from '../recipe/parse.js';
-import type { Recipe, TunableConfig } from '../recipe/schema.js';
+import type { Recipe } from '../recipe/schema.js';
+import type { TunableConfig } from '../recipe/tune.js';
 import { foldsOf } from './folds.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
 import { rungsOf, searchState, type Evaluation, type SearchState } from './search.js';

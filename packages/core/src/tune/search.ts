@@ -1,7 +1,8 @@
 // A search as a pure function of what has been measured: which trials to run next, on which folds, and in the end which
 // one to take. The outcome is the same for any number of parallel trials, and for any order in which they end.
 import { hashName, hashWords } from '../random/random.js';
-import type { Recipe, TuneConfig } from '../recipe/schema.js';
+import type { Recipe } from '../recipe/schema.js';
+import type { TuneConfig } from '../recipe/tune.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
 import { sobolPoints } from './sobol.js';
 import { distanceFrom, gridOf, pointOf, coordinateOf, type Dimension, type TunedValues } from './space.js';
