@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 // Packages are tested from their sources, without a build.
 const conditions = ['@stillhouse/source', 'node', 'import'];
 const common = { resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
-// An engine that a user has installed must not change what is tested; the native one is tested where it was installed
+// An engine that a user has installed must not change what is tested; the native one is tested if it was installed
 // for that.
 const nativeCache = `${root}node_modules/.cache/stillhouse-native`;
 const env = { STILLHOUSE_CACHE: `${root}node_modules/.cache/stillhouse-tests` };

@@ -1,7 +1,7 @@
 // A table of 20 columns in Parquet, prepared and trained on by two workers: rows per second, peak memory of each
 // process, time that steps wait for rows; and the same files through PyTorch's DataLoader (pyarrow) and tf.data,
 // interleaved. npm run bench -- large [--rows 20000000] [--rounds 3] [--backend tensorflow] [--keep FOLDER] Peers run
-// where .venv has torch, tensorflow and pyarrow.
+// if .venv has torch, tensorflow and pyarrow.
 import {
   existsSync,
   mkdirSync,

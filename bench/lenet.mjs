@@ -59,7 +59,11 @@ const deviation = (numbers) =>
 try {
   const teacher = stillhouse('teacher', ['student=null', 'distill=null', 'data.small=null']);
   console.error(`teacher: accuracy ${teacher.teacher.test.accuracy}`);
-  const results = { Stillhouse: [], 'PyTorch, teacher asked for each batch': [], 'PyTorch, teacher asked once': [] };
+  const results = {
+    Stillhouse: [],
+    'PyTorch, teacher evaluated on each batch': [],
+    'PyTorch, teacher evaluated once on all rows': [],
+  };
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
     const { student } = stillhouse(`student-${seed}`, [
       `seed=${seed}`,
@@ -72,8 +76,8 @@ try {
     // The phase has the test in it, and setting up; so has no peer's figure.
     results.Stillhouse.push({ accuracy: student.test.accuracy, rows: student.samplesPerSecond });
     for (const [name, mode] of [
-      ['PyTorch, teacher asked for each batch', 'plain'],
-      ['PyTorch, teacher asked once', 'cached'],
+      ['PyTorch, teacher evaluated on each batch', 'plain'],
+      ['PyTorch, teacher evaluated once on all rows', 'cached'],
     ]) {
       const { accuracy, rows_per_second: rows } = call(python, [
         join(root, 'bench/lenet/peer.py'),

@@ -239,8 +239,8 @@ async function checkpoint() {
       `a checkpoint of ${(of('bytes') / 1e6).toFixed(1)} MB, ` +
         `${workers === 1 ? 'one worker' : `${workers} workers`}, ${of('without').toFixed(1)} ms a step: it keeps ` +
         `the thread that trains for ${half.toFixed(1)} ms, ${((100 * half) / of('without')).toFixed(1)} % of one ` +
-        `step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, nine in ten ` +
-        `under ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a ` +
+        `step (mean ${(copies.reduce((sum, ms) => sum + ms, 0) / copies.length).toFixed(1)} ms, 90th ` +
+        `percentile ${most.toFixed(1)} ms, ${copies.length} checkpoints); ${of('pauseMs').toFixed(0)} ms are lost a ` +
         `checkpoint in all, coordinator and disk on the same cores included (median of ${rounds}; ` +
         `${measured.map(({ pauseMs }) => pauseMs.toFixed(0)).join(', ')})`,
     );

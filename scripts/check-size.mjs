@@ -1,4 +1,4 @@
-// Prints a file's size, and fails where it is above a limit: node check-size.mjs FILE BYTES.
+// Prints a file's size, and fails if it is above a limit: node check-size.mjs FILE BYTES.
 import { statSync } from 'node:fs';
 
 const [file, limit] = process.argv.slice(2);

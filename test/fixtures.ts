@@ -9,7 +9,8 @@ import { hashName, randomStream } from '@stillhouse/core';
 
 const rowCount = 240;
 
-function npy(descr: string, shape: readonly number[], bytes: Uint8Array): Buffer {
+/** A NumPy array as a file. */
+export function npy(descr: string, shape: readonly number[], bytes: Uint8Array): Buffer {
   const text =
     `{'descr': '${descr}', 'fortran_order': False, 'shape': ` +
     `(${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;

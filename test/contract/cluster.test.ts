@@ -51,7 +51,7 @@ const webSocketWorld = (): World => ({
 /** A scenario at a pace at which real time may pass, with the faults that happen in a real world as well. */
 function quick(scenario: Scenario): Scenario {
   const faults = scenario.faults.filter(
-    ({ kind }) => kind === 'a worker crashes' || kind === 'a worker joins' || kind === 'a worker is told to leave',
+    ({ kind }) => kind === 'a worker crashes' || kind === 'a worker joins' || kind === 'a worker is asked to leave',
   );
   return {
     ...calm(scenario),

@@ -18,7 +18,7 @@ export const mnistFolder = dataFolders(process.env, root)
   .map((folder) => join(folder, 'mnist'))
   .find((folder) => existsSync(join(folder, 'train-images-idx3-ubyte.gz')));
 
-/** Whether tests run that a similar test represents in every run. */
+/** Whether tests also run that a similar test otherwise stands in for. */
 export const isNight = Boolean(process.env['STILLHOUSE_NIGHTLY']);
 export const onlyAtNight = '(skipped except with STILLHOUSE_NIGHTLY=1)';
 

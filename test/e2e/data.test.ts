@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseRecipe, sourceKeyOf, sourceKeys, type RecipeInput } from '@stillhouse/core';
-import { writeFixtures } from '../fixtures.js';
+import { evaluate, predict } from 'stillhouse';
+import { npy, writeFixtures } from '../fixtures.js';
 import { canHide, hiding, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -79,30 +80,26 @@ test('a student with its own class and column trains on two backends, evaluates 
     'further.json',
     JSON.stringify({ ...of, data: { ...of.data, small: { ...of.data.small, perClass: 60 } } }),
   );
-  for (const backend of ['cpu', 'wasm']) {
-    const { record, folder: out, stderr } = await scratch.trainByCommand(path, ['--backend', backend]);
-    expect(stderr).toMatch(/columns of data.small that only the student gets: price/);
-    expect(stderr).toMatch(/classes of data.small that the teacher does not know: Kyoto/);
+  const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n');
+  const trained = await scratch.trainByCommand(path, ['--backend', 'wasm']);
+  expect(trained.stderr).toMatch(/columns of data.small that only the student gets: price/);
+  expect(trained.stderr).toMatch(/classes of data.small that the teacher does not know: Kyoto/);
+  for (const [backend, { record, folder: out }] of [
+    ['wasm', trained],
+    ['cpu', await scratch.train(path, { backend: 'cpu' })],
+  ] as const) {
     const { teacher, student, baseline } = record;
     expect([student!.test['rows'], baseline!.test['rows']]).toEqual([240, 240]);
     expect(teacher!.test['rows']).toBeLessThan(200);
-    const evaluated = JSON.parse(
-      (await scratch.run(['evaluate', out, '--backend', backend, '--json'])).stdout,
-    ) as Record<string, unknown>;
     // Sums are added up rank by rank there, and row by row here.
     const near = (test: object): object =>
       Object.fromEntries(Object.entries(test).map(([name, value]) => [name, expect.closeTo(value as number, 9)]));
-    expect(evaluated).toEqual({
+    expect(await evaluate(out, { backend })).toEqual({
       teacher: near(teacher!.test),
       student: near(student!.test),
       baseline: near(baseline!.test),
     });
-    const rows = readFileSync(join(folder, 'houses.csv'), 'utf8').trim().split('\n');
-    const { stdout } = await scratch.run(['predict', out, '--backend', backend], { stdin: `${rows.join('\n')}\n` });
-    const predicted = stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(',')[0]);
+    const predicted = (await predict(out, rows.join('\n'), { backend })).map((each) => 'class' in each && each.class);
     expect(predicted).toContain('Kyoto');
     const right = predicted.filter((city, i) => rows[i + 1].split(',')[3] === city).length;
     expect(right / 240).toBeCloseTo(student!.test['accuracy'] as number, 6);
@@ -209,19 +206,22 @@ describe('stillhouse data prepare', () => {
 
 test.skipIf(!canHide)(
   'a set beyond 64 MiB, over the network: the same bits as from a shared folder, with a cache and with a full ' +
-    'disk (skipped where mounts cannot be made: run as root)',
+    'disk (skipped if mounts cannot be made: run as root)',
   async () => {
-    // 44 bytes a row: 75 MB.
+    // 75 MB.
+    const [rows, width] = [37_500, 500];
+    const inputs = Float32Array.from({ length: rows * width }, (_, i) => ((i * 7919) % 1009) / 1009 - 0.5);
+    const labels = Float32Array.from({ length: rows }, (_, row) => inputs[row * width] + inputs[row * width + 1]);
+    scratch.write('wide.npy', npy('<f4', [rows, width], new Uint8Array(inputs.buffer)));
+    scratch.write('sums.npy', npy('<f4', [rows], new Uint8Array(labels.buffer)));
+    const source = { npy: { inputs: 'wide.npy', labels: 'sums.npy' } };
     const recipe = scratch.recipe({
       name: 'network',
       ranks: 3,
       seed: 4,
       loss: 'mse',
-      data: {
-        large: { generator: 'friedman1', rows: 1_700_000 },
-        test: { generator: 'friedman1', rows: 100, seed: 1 },
-      },
-      teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 60_000, epochs: 2 },
+      data: { large: source, test: { ...source, take: 100 } },
+      teacher: { model: { layers: [{ dense: 2 }, { dense: 1 }] }, batch: 1500, epochs: 2 },
     });
     const { record } = await scratch.train(recipe, { backend: 'cpu' });
     expect(record.teacher!.epochs.map(({ rowsDigest }) => rowsDigest)).toEqual(

@@ -1,27 +1,17 @@
-// Kill anything: real processes that are killed, stopped, told to leave and started at random moments, compared by the
+// Kill anything: real processes that are killed, stopped, asked to leave and started at random moments, compared by the
 // hash of their weights with one worker that nobody disturbed.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { hashName, limits, randomStream, type LayerConfig, type RecipeInput, type RunRecord } from '@stillhouse/core';
+import { hashName, limits, randomStream, type RecipeInput, type RunRecord } from '@stillhouse/core';
 import { resume } from 'stillhouse';
 import { isNight, onlyAtNight, Scratch, smallRecipe, type Running } from './cli.js';
 import { hashesOf, pauseEnv, ProcessCluster, unhurried, type Hashes } from './processes.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
-
-const convolutional: LayerConfig[] = [
-  { reshape: [5, 2, 1] },
-  { conv2d: 8, kernel: 2, activation: 'relu' },
-  'batchNormalization',
-  { dropout: 0.3 },
-  'flatten',
-  { dense: 16 },
-  { dense: 1 },
-];
 
 const module = unhurried(scratch);
 
@@ -37,6 +27,7 @@ const recipes: Record<string, RecipeInput> = {
     },
     teacher: {
       model: { module, export: 'teacher' },
+      batch: 128,
       epochs: 4,
       validation: 0.1,
       earlyStopping: { patience: 3 },
@@ -52,12 +43,13 @@ const recipes: Record<string, RecipeInput> = {
       test: { generator: 'friedman1', rows: 50, seed: 2 },
     },
     teacher: {
-      model: { layers: convolutional },
+      model: { module, export: 'convolutional' },
+      batch: 128,
       epochs: 3,
       optimizer: { name: 'adamw', clipNorm: 0.5, weightDecay: 0.01 },
       schedule: { name: 'cosine', warmupSteps: 5 },
     },
-    student: { model: { layers: convolutional }, epochs: 10, batch: 8 },
+    student: { model: { module, export: 'convolutional' }, epochs: 2, batch: 30 },
   }),
 };
 
@@ -85,7 +77,7 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   const suffix = (model: string): string => (name === model ? '' : ` ${onlyAtNight}`);
 
   inEachRunOn('dense')(
-    `workers are killed, stopped, told to leave, and join, at random moments${suffix('dense')}`,
+    `workers are killed, stopped, asked to leave, and join, at random moments${suffix('dense')}`,
     async () => {
       const random = randomStream(hashName(name), 1);
       const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2', '--checkpoint-every', '1']);
@@ -266,9 +258,9 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
   const slowed = (async () => {
     for (let round = 0; round < 2000 && !isOver; round++) {
       cluster.signal(cluster.workers[1], 'SIGSTOP');
-      await delay(40);
+      await delay(160);
       cluster.signal(cluster.workers[1], 'SIGCONT');
-      await delay(10);
+      await delay(40);
     }
   })();
   await cluster.coordinator.logged(/warning: worker w\d holds up the others: \d+ ms per rank, the others take \d+ ms/);
@@ -428,7 +420,7 @@ test.each(['run', 'coordinator'] as const)(
   },
 );
 
-/** A disk of its own that is soon full; undefined where none can be mounted. */
+/** A disk of its own that is soon full; undefined if none can be mounted. */
 function smallDisk(): string | undefined {
   const path = scratch.path('disk');
   mkdirSync(path);
@@ -442,7 +434,7 @@ afterAll(() => {
 
 test.skipIf(!disk)(
   'a full disk does not stop training; the user is told, and what waited is written once there is room ' +
-    '(skipped where no disk can be mounted: run as root)',
+    '(skipped if no disk can be mounted: run as root)',
   async () => {
     const cluster = new ProcessCluster(scratch, recipes['dense'], ['--checkpoint-every', '0.5'], join(disk!, 'run'));
     await cluster.start(2);

@@ -234,7 +234,7 @@ describe('a loss that is not finite', () => {
     });
   });
 
-  test('also where the weights themselves overflow', async () => {
+  test('also if the weights themselves overflow', async () => {
     const folder = scratch.out();
     const overflow = await scratch.run([
       'run',

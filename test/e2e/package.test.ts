@@ -1,4 +1,4 @@
-// What npm publishes works where nobody has cloned anything: packed, installed into an empty folder, run by npx.
+// What npm publishes works without a clone: packed, installed into an empty folder, run by npx.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

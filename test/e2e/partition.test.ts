@@ -75,7 +75,7 @@ const recipe = smallRecipe({
     small: { generator: 'friedman1', rows: 60, seed: 1 },
     test: { generator: 'friedman1', rows: 50, seed: 2 },
   },
-  teacher: { model: { module: unhurried(scratch), export: 'teacher' }, epochs: 6 },
+  teacher: { model: { module: unhurried(scratch), export: 'teacher' }, batch: 128, epochs: 6 },
 });
 
 const reference = canMakeHosts ? scratch.train(recipe, { backend: 'wasm' }) : undefined;
@@ -144,7 +144,7 @@ const partitions: readonly Partition[] = [
   },
 ];
 
-const rootOnly = '(skipped where network namespaces cannot be made: run as root)';
+const rootOnly = '(skipped if network namespaces cannot be made: run as root)';
 for (const { what, cut, message, isAtNight = false } of partitions)
   test.skipIf(!canMakeHosts || (isAtNight && !isNight))(
     `${what}: the bits are those of one worker ${canMakeHosts && isAtNight ? onlyAtNight : rootOnly}`,

@@ -46,7 +46,7 @@ describe('of a run', () => {
   });
 
   test.skipIf(!canHide)(
-    'teaches a worker that has none of its files, over the network (skipped where mounts cannot be made: run as root)',
+    'teaches a worker that has none of its files, over the network (skipped if mounts cannot be made: run as root)',
     async () => {
       const coordinator = scratch.start([
         'coordinator',

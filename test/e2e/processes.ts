@@ -18,28 +18,39 @@ export const hashesOf = ({ teacher, student, baseline }: RunRecord): Hashes => (
 });
 
 /** In the processes that have it, models of `unhurried` take their time. */
-export const pauseEnv = { TEST_PAUSE_MS: '15' };
+export const pauseEnv = { TEST_UNHURRIED: '1' };
 
 /**
- * Exports of a module, `teacher` and `student`: dense models that take as long per batch as large ones where `pauseEnv`
- * is set, and leave the processor to others meanwhile. They compute the same with it and without.
+ * Exports of a module, `teacher`, `student` and `convolutional`: models that take as long per batch as large ones where
+ * `pauseEnv` is set, and leave the processor to others meanwhile. They compute the same with it and without.
  */
 export const unhurried = (scratch: Scratch): string =>
   scratch.write(
     'unhurried.mjs',
-    `const pauseMs = Number(process.env.TEST_PAUSE_MS ?? 0);
-const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
-const modelOf = (units, rate) => ({ tf, inputShape, outputs }) => {
-  const hidden = tf.layers.dense({ units, inputShape, activation: 'relu' });
-  const call = hidden.call.bind(hidden);
-  hidden.call = (...args) => {
-    if (pauseMs > 0) Atomics.wait(nobodyWakes, 0, 0, pauseMs);
+    `const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
+const modelOf = (layersOf, pauseMs) => ({ tf, inputShape, outputs }) => {
+  const layers = layersOf(tf.layers, inputShape);
+  const call = layers[0].call.bind(layers[0]);
+  layers[0].call = (...args) => {
+    if (process.env.TEST_UNHURRIED) Atomics.wait(nobodyWakes, 0, 0, pauseMs);
     return call(...args);
   };
-  return tf.sequential({ layers: [hidden, tf.layers.dropout({ rate }), tf.layers.dense({ units: outputs })] });
+  return tf.sequential({ layers: [...layers, tf.layers.dense({ units: outputs })] });
 };
-export const teacher = modelOf(64, 0.2);
-export const student = modelOf(8, 0.1);
+const dense = (units, rate) => ({ dense, dropout }, inputShape) => [
+  dense({ units, inputShape, activation: 'relu' }),
+  dropout({ rate }),
+];
+export const teacher = modelOf(dense(64, 0.2), 60);
+export const student = modelOf(dense(8, 0.1), 15);
+export const convolutional = modelOf(({ reshape, conv2d, batchNormalization, dropout, flatten, dense }, inputShape) => [
+  reshape({ targetShape: [5, 2, 1], inputShape }),
+  conv2d({ filters: 8, kernelSize: 2, activation: 'relu' }),
+  batchNormalization(),
+  dropout({ rate: 0.3 }),
+  flatten(),
+  dense({ units: 16 }),
+], 60);
 `,
   );
 

@@ -174,7 +174,7 @@ describe('what cannot be tuned is refused before anything is trained', () => {
   });
 });
 
-test('where every trial diverges the run ends with a code', async () => {
+test('if every trial diverges, the run ends with a code', async () => {
   const recipe = tuned();
   const { code, message, exitCode } = await scratch.refusal({
     ...recipe,

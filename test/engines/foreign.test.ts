@@ -138,8 +138,7 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
   });
 
   test(
-    'whether a SavedModel gives logits or probabilities of independent classes must be said where it does not ' +
-      'show',
+    'whether a SavedModel gives logits or probabilities of independent classes must be said if it does not ' + 'show',
     async () => {
       const one = { loss: 'binaryCrossEntropy' as const };
       await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(

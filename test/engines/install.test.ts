@@ -14,7 +14,11 @@ function compiler(name: string, script: string): string {
   return path;
 }
 /** It does not compile again what was compiled when the engine was installed. */
-const quick = compiler('quick', `while [ "$1" != -o ]; do shift; done\ncp "${engine}/lib/$(basename "$2")" "$2"`);
+const quick = compiler(
+  'quick',
+  `while [ "$1" != -o ]; do shift; done
+case "$2" in *.node) cp "${engine}/lib/$(basename "$2")" "$2" ;; *) touch "$2" ;; esac`,
+);
 
 const until = async (isSo: () => boolean): Promise<void> => {
   for (let waited = 0; !isSo() && waited < 2000; waited++) await delay(10);

@@ -332,7 +332,7 @@ class Cluster {
         this.#crashWorker(fault.worker, fault.isNoticed);
         if (fault.backAfterMs !== undefined) this.#later(fault.backAfterMs, () => this.#restart(fault.worker));
         return;
-      case 'a worker is told to leave':
+      case 'a worker is asked to leave':
         this.#workers[fault.worker]?.running.leave();
         if (fault.backAfterMs !== undefined) this.#later(fault.backAfterMs, () => this.#restart(fault.worker));
         return;

@@ -42,7 +42,7 @@ export type Fault =
       readonly backAfterMs: number | undefined;
     }
   | { readonly kind: 'a worker freezes'; readonly worker: number; readonly forMs: number }
-  | { readonly kind: 'a worker is told to leave'; readonly worker: number; readonly backAfterMs: number | undefined }
+  | { readonly kind: 'a worker is asked to leave'; readonly worker: number; readonly backAfterMs: number | undefined }
   | { readonly kind: 'a worker joins' }
   | { readonly kind: 'a worker becomes slow'; readonly worker: number; readonly factor: number }
   | { readonly kind: 'a link breaks'; readonly worker: number }
@@ -170,7 +170,7 @@ function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {
     () => ({ kind: 'a worker crashes', worker, isNoticed: chance(0.7), backAfterMs }),
     () => ({ kind: 'a worker crashes', worker, isNoticed: chance(0.7), backAfterMs }),
     () => ({ kind: 'a worker freezes', worker, forMs }),
-    () => ({ kind: 'a worker is told to leave', worker, backAfterMs }),
+    () => ({ kind: 'a worker is asked to leave', worker, backAfterMs }),
     () => ({ kind: 'a worker joins' }),
     () => ({ kind: 'a worker becomes slow', worker, factor: 1 + 20 * next() }),
     () => ({ kind: 'a link breaks', worker }),

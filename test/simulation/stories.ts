@@ -97,8 +97,8 @@ export const stories: Readonly<Record<string, Story>> = {
     faults: [{ kind: 'a partition', from: 0, to: 2, bothWays: true, forMs: 60_000, atMs: 240 }],
   },
   'a worker drains': {
-    tells: 'It is told to leave, finishes the step, and hands its ranks over.',
-    faults: [{ kind: 'a worker is told to leave', worker: 0, backAfterMs: undefined, atMs: 240 }],
+    tells: 'It is asked to leave, finishes the step, and hands its ranks over.',
+    faults: [{ kind: 'a worker is asked to leave', worker: 0, backAfterMs: undefined, atMs: 240 }],
   },
   'a worker joins': {
     tells: 'It gets the training state from another worker, and ranks at the next step.',

@@ -93,7 +93,7 @@ export interface ToyObserver {
 
 export class ToyEngine implements Engine {
   readonly fingerprint = 'toy';
-  readonly choice = 'toy: asked for';
+  readonly choice = 'toy: as requested';
   readonly waitedMs = 0;
   #phase!: Phase;
   #weights = new Float32Array(0);

@@ -1,4 +1,4 @@
-// npm run soak [-- --kills 200] [-- --seed 1]: runs whose workers and coordinators are killed, stopped, told to leave
+// npm run soak [-- --kills 200] [-- --seed 1]: runs whose workers and coordinators are killed, stopped, asked to leave
 // and restarted without end; every run must end with the weights of one undisturbed worker.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -50,13 +50,13 @@ function recipeOf(round: number): RecipeInput {
 }
 
 type Deed =
-  'worker killed' | 'worker stopped for a while' | 'worker told to leave' | 'coordinator killed' | 'everything killed';
+  'worker killed' | 'worker stopped for a while' | 'worker asked to leave' | 'coordinator killed' | 'everything killed';
 const deeds: readonly Deed[] = [
   'worker killed',
   'worker killed',
   'worker killed',
   'worker stopped for a while',
-  'worker told to leave',
+  'worker asked to leave',
   'coordinator killed',
   'worker killed',
   'everything killed',
@@ -70,7 +70,7 @@ async function perform(deed: Deed, cluster: ProcessCluster, victim: Running): Pr
   switch (deed) {
     case 'worker killed':
       return cluster.kill(victim);
-    case 'worker told to leave':
+    case 'worker asked to leave':
       return cluster.signal(victim, 'SIGTERM');
     case 'worker stopped for a while':
       cluster.signal(victim, 'SIGSTOP');

@@ -24,7 +24,7 @@ export interface ProgressTarget {
   readonly stream: NodeJS.WritableStream;
 }
 
-const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', baseline: 'student baseline' };
+const titles: Record<PhaseName, string> = { teacher: 'teacher', student: 'student', baseline: 'student (baseline)' };
 
 /** The line for a notice that deserves one, on a terminal or elsewhere. */
 function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
@@ -48,7 +48,7 @@ function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
       const where =
         notice.phase === 'teacher'
           ? `${plan.ranks} ranks on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
-          : 'on one node';
+          : 'on one worker';
       return (
         `${titles[notice.phase]}: ${plan.rows.toLocaleString('en-US')} rows, ${plan.epochs} epochs of ` +
         `${plan.stepsPerEpoch} steps, ${where}`
@@ -162,7 +162,7 @@ class BarProgress implements Progress {
   #tuning({ done, planned, what }: CoordinatorNotice & { type: 'tuning' }): void {
     if (!this.#bar) {
       this.#bar = new SingleBar({
-        format: `${'tuning'.padEnd(14)} {bar} {value}/{total} trainings  {what}  ETA {eta_formatted}`,
+        format: `${'tuning'.padEnd(18)} {bar} {value}/{total} trainings  {what}  ETA {eta_formatted}`,
         stream: this.target.stream,
         hideCursor: true,
       });
@@ -176,7 +176,7 @@ class BarProgress implements Progress {
     this.#plan = phasePlan(job, name);
     this.#bar = new SingleBar({
       format:
-        `${titles[name].padEnd(14)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA ` +
+        `${titles[name].padEnd(18)} {bar} {percentage}%  {rows} rows  {rate} rows/s  loss {loss}  ETA ` +
         '{eta_formatted}',
       stream: this.target.stream,
       hideCursor: true,

@@ -37,7 +37,7 @@ function calibrationNote({ student }: RunRecord): string[] {
   ];
 }
 
-/** Explains the teacher's numbers where they could be misread. */
+/** Explains the teacher's numbers if they could be misread. */
 function teacherNote(record: RunRecord): string[] {
   const teacher = teacherTestOf(record);
   const [known, all] = [teacher?.rows, record.dataset.rows['test']];

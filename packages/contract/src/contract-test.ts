@@ -2,7 +2,7 @@
 export interface ContractTest {
   /** What holds, as a sentence. */
   readonly name: string;
-  /** Rejects with an AssertionError of node:assert where it does not. */
+  /** Rejects with an AssertionError of node:assert if it does not. */
   readonly run: () => Promise<void>;
 }
 

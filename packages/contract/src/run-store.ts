@@ -7,9 +7,9 @@ import type { JournalRecord } from '@stillhouse/core/cluster';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
 export interface RunStoreSubject {
-  /** Of a run that has just begun. */
+  /** The store of a run that has just begun. */
   readonly store: RunStore;
-  /** The journal's text, as a coordinator that comes after reads it. */
+  /** The journal's text, as a later coordinator reads it. */
   readonly journal: () => string;
   close?(): Promise<void>;
 }

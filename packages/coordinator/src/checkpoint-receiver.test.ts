@@ -105,7 +105,7 @@ test('parts of a state that was given up, or of a second worker, close their lin
   expect(stored.parts).toEqual([[1, 2]]);
 });
 
-test('a worker that sends nothing for too long is given up, by the newest wait alone', () => {
+test('a worker that sends nothing for too long is given up, and only by the newest wait', () => {
   receiver.begin(1, undefined);
   receiver.receive(part(0, 2), link);
   expect(timers.size).toBe(1);

@@ -37,7 +37,7 @@ export function startRecord({ job, recipeFolder, version, startedAt }: RunStart)
 /** Whether a job is the one that a record describes: the same data and models. */
 export function isSameJob(record: RunRecord, job: Job): boolean {
   if (record.dataset.sha256 !== hashJson(job.dataset.sets)) return false;
-  // Version 0.1.0 did not write down which modules gave the rows: there the blocks alone are compared.
+  // Version 0.1.0 did not write down which modules gave the rows: then only the blocks are compared.
   const before = { ...job.assets, sources: undefined };
   return [job.assets, before].some((assets) => record.assetsSha256 === hashJson(assets));
 }

@@ -70,7 +70,7 @@ test('only a run with its record and its secrets can be continued', () => {
   expect(RunFolder.open(path).readSecrets()).toEqual(secrets);
 });
 
-test('secrets are readable by their user alone', () => {
+test('only their user can read secrets', () => {
   folder.writeSecrets(secrets);
   expect(statSync(join(path, 'coordinator.json')).mode & 0o777).toBe(0o600);
 });

@@ -6,7 +6,7 @@ import { messageOf, StillhouseError, type ModelMetadata, type TeacherFiles } fro
 
 export interface FoundTeacher {
   readonly format: TeacherFiles['format'];
-  /** By their paths relative to the model's folder, with slashes. */
+  /** The contents of the files by their paths relative to the model's folder, with slashes. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What Stillhouse wrote about a model that it trained. */
   readonly trained?: Partial<ModelMetadata> | undefined;

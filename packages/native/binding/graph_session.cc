@@ -1,4 +1,4 @@
-// A graph in a TensorFlow session, run on memory that JavaScript owns: inputs are read where they lie, outputs are
+// A graph in a TensorFlow session, run on memory that JavaScript owns: inputs are read where they are stored, outputs are
 // scaled into buffers that the caller gives. Node-API and TensorFlow's C API only.
 //
 //   open(graph: Uint8Array, config: Uint8Array, inputs: {name, dtype, shape}[], outputs: string[]): External

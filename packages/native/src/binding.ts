@@ -1,6 +1,6 @@
 // tfjs-node-gpu's own binding and Stillhouse's, compiled against libtensorflow's C API and Node-API, which is stable
 // across versions of Node.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,7 @@ export const sessionsFile = join('lib', 'graph_session.node');
 /** Stillhouse's own source, next to both src/ and dist/. */
 const sessionsSource = fileURLToPath(new URL('../binding/graph_session.cc', import.meta.url));
 const packageFolder = 'tfjs-node-gpu';
+const standInFolder = 'stand-ins';
 
 /** The package's JavaScript in an engine's folder. */
 export const packageOf = (folder: string): string => join(folder, packageFolder);
@@ -38,31 +39,8 @@ export function compileBindings(folder: string, report: Progress): void {
   const sources = join(packageOf(folder), 'binding');
   if (!existsSync(sources))
     throw new StillhouseError('BACKEND_BUILD', `${bindingPackage} has no binding to compile in ${sources}`);
-  const lib = join(folder, 'lib');
-  const compile = (file: string, files: readonly string[]): void => {
-    report(`compiling ${file} with ${compiler}`);
-    const isMac = process.platform === 'darwin';
-    const { status, stderr } = run(compiler, [
-      '-shared',
-      '-fPIC',
-      // These files only pass arguments on: more optimisation would take longer and not make them faster.
-      '-O1',
-      '-std=c++17',
-      '-w',
-      '-DNAPI_VERSION=8',
-      ...(isMac ? ['-undefined', 'dynamic_lookup'] : []),
-      '-I',
-      sources,
-      '-I',
-      nodeApiHeaders,
-      '-I',
-      join(folder, 'include'),
-      '-o',
-      join(folder, file),
-      ...files,
-      ...librariesIn(lib).map((name) => join(lib, name)),
-      `-Wl,-rpath,${isMac ? '@loader_path' : '$ORIGIN'}`,
-    ]);
+  const compile = (file: string, args: readonly string[]): void => {
+    const { status, stderr } = run(compiler, ['-shared', '-fPIC', '-o', join(folder, file), ...args]);
     if (status !== 0)
       throw new StillhouseError(
         'BACKEND_BUILD',
@@ -70,11 +48,41 @@ export function compileBindings(folder: string, report: Progress): void {
           `${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`,
       );
   };
-  compile(
+  const linked = process.platform === 'darwin' ? linkOnMac(folder) : linkToStandIns(folder, compile);
+  const compileBinding = (file: string, files: readonly string[]): void => {
+    report(`compiling ${file} with ${compiler}`);
+    // These files only pass arguments on: more optimisation would take longer and not make them faster.
+    const language = ['-O1', '-std=c++17', '-w', '-DNAPI_VERSION=8'];
+    const headers = [sources, nodeApiHeaders, join(folder, 'include')].flatMap((path) => ['-I', path]);
+    compile(file, [...language, ...headers, ...files, ...linked]);
+  };
+  compileBinding(
     bindingFile,
     readdirSync(sources)
       .filter((name) => name.endsWith('.cc'))
       .map((name) => join(sources, name)),
   );
-  compile(sessionsFile, [sessionsSource]);
+  compileBinding(sessionsFile, [sessionsSource]);
+  rmSync(join(folder, standInFolder), { recursive: true, force: true });
+}
+
+const linkOnMac = (folder: string): string[] => [
+  '-undefined',
+  'dynamic_lookup',
+  ...librariesIn(join(folder, 'lib')).map((name) => join(folder, 'lib', name)),
+  '-Wl,-rpath,@loader_path',
+];
+
+/**
+ * Links to empty libraries of the same names: GNU ld takes 16 s to read the symbols of libtensorflow. A function that is
+ * missing shows when the binding is loaded, since all are bound then.
+ */
+function linkToStandIns(folder: string, compile: (file: string, args: readonly string[]) => void): string[] {
+  mkdirSync(join(folder, standInFolder));
+  const standIns = librariesIn(join(folder, 'lib')).map((name) => {
+    const file = join(standInFolder, name);
+    compile(file, ['-x', 'c++', '/dev/null', `-Wl,-soname,${name}`]);
+    return join(folder, file);
+  });
+  return ['-Wl,--no-as-needed', ...standIns, '-Wl,-z,now', '-Wl,-rpath,$ORIGIN'];
 }

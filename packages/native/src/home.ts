@@ -16,7 +16,7 @@ const revision = 3;
 const engineManifest = z.object({
   revision: z.literal(revision),
   kind: z.enum(engineKinds),
-  /** Of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
+  /** Version of the library: TensorFlow's, or that of npm's webgpu or onnxruntime-node. */
   version: z.string(),
   /** Where the library came from. */
   source: z.string(),
@@ -41,7 +41,7 @@ export const downloadsFolder = (env: NodeJS.ProcessEnv): string => join(cacheFol
 export const enginesFolder = (env: NodeJS.ProcessEnv, kind: EngineKind): string =>
   join(cacheFolder(env, homedir()), kind);
 
-/** Undefined where there is none that is whole and of this revision: the engine is then installed again. */
+/** Undefined if there is none that is complete and of this revision: the engine is then installed again. */
 function readManifest(folder: string): EngineManifest | undefined {
   try {
     return engineManifest.parse(JSON.parse(readFileSync(join(folder, manifestFile), 'utf8')));

@@ -18,5 +18,5 @@ export function tryEngine(
   const { status, signal, stdout, stderr } = run(process.execPath, [script, kind, folder], { env, timeout: timeoutMs });
   if (status === 0) return verified.parse(JSON.parse(stdout.slice(stdout.lastIndexOf('{'))));
   const reason = /^(?:\w*Error): (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n').at(-1);
-  return { reason: reason || (signal ? `ended by ${signal}` : `exit code ${status}`) };
+  return { reason: reason || (signal ? `killed by ${signal}` : `exit code ${status}`) };
 }

@@ -20,7 +20,7 @@ export function tableRowsOf(text: string, source: string): TableRow[] {
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined)
     throw new StillhouseError('DATA_COLUMN', `${source} has two columns named ${JSON.stringify(repeated)}`);
-  // An empty line is a row only where it can be one: an empty cell of a single column.
+  // An empty line is a row only if it can be one: an empty cell of a single column.
   const whole = rows.filter((cells) => names.length === 1 || cells.length > 1 || cells[0] !== '');
   return whole.map((cells, i) => {
     if (cells.length !== names.length)

@@ -1,8 +1,8 @@
-// Finds and reads the files of a model: over HTTP, or from the disk where there is one.
+// Finds and reads the files of a model: over HTTP, or from the disk if there is one.
 import { canPredict, type ModelMetadata } from '@stillhouse/core';
 import { StudentError } from './error.js';
 
-/** What `tf.io.fromMemory` takes, and what Stillhouse stored beside it. */
+/** What `tf.io.fromMemory` takes, and what Stillhouse stored with it. */
 export interface ModelFiles {
   readonly href: string;
   readonly metadata: ModelMetadata;

@@ -21,11 +21,11 @@ async function numbersOf(value: unknown, inputShape: readonly number[], row: num
     const pixels = isCanvas(value) ? value.getContext('2d')?.getImageData(0, 0, value.width, value.height) : undefined;
     if (pixels) return pixelBytes(pixels, inputShape, row);
   }
-  throw new StudentError('PREDICT_ROW', `row ${row} is no array of numbers, tensor, ImageData or canvas of pixels`);
+  throw new StudentError('PREDICT_ROW', `row ${row} is not an array of numbers, tensor, ImageData or canvas of pixels`);
 }
 
 /**
- * The numbers of each row; `isOne` where they were given as one row rather than a list. An array of numbers is one row,
+ * The numbers of each row; `isOne` if they were given as one row rather than a list. An array of numbers is one row,
  * any other array a list of rows.
  * @param inputShape of one row
  * @throws StudentError PREDICT_ROW

@@ -93,8 +93,8 @@ describe('a table', () => {
         { rooms: 'many', town: 'A' },
       ],
     ],
-    ['PREDICT_ROW', 'row 1 is no object with a cell for each column', [1, 2, 3]],
-    ['PREDICT_ROW', 'row 1 is no object with a cell for each column', Float32Array.of(1)],
+    ['PREDICT_ROW', 'row 1 is not an object with one cell per column', [1, 2, 3]],
+    ['PREDICT_ROW', 'row 1 is not an object with one cell per column', Float32Array.of(1)],
   ])('refuses with %s: %s', async (code, message, rows) => {
     const student = await loadStudent(houses, tf);
     await expect(student.predict(rows as never)).rejects.toMatchObject({ name: 'StudentError', code, message });
@@ -143,8 +143,8 @@ describe('images and arrays', () => {
         [1, NaN],
       ],
     ],
-    ['row 1 is no array of numbers, tensor, ImageData or canvas of pixels', { rooms: 3 }],
-    ['row 1 is no array of numbers, tensor, ImageData or canvas of pixels', 'x'],
+    ['row 1 is not an array of numbers, tensor, ImageData or canvas of pixels', { rooms: 3 }],
+    ['row 1 is not an array of numbers, tensor, ImageData or canvas of pixels', 'x'],
     ['row 1 is an image of 2×2 pixels; the model takes 2×1: draw it at that size', { ...image, height: 2 }],
   ])('refuses with PREDICT_ROW: %s', async (message, rows) => {
     const student = await loadStudent(pictures, tf);
@@ -210,7 +210,7 @@ describe('loading', () => {
       'half the weights',
       (path: string) => truncateSync(join(path, 'weights.bin'), 8),
       'STUDENT_FORMAT',
-      /holds no whole model/,
+      /does not contain a complete model/,
     ],
     [
       'no weights',

@@ -1,4 +1,4 @@
-// A model with what Stillhouse stored beside it: rows go in as they are, predictions come out in the data's own terms.
+// A model with what Stillhouse stored with it: rows go in as they are, predictions come out in the data's own terms.
 import {
   encodeTableRows,
   encodeTensorRows,
@@ -22,7 +22,7 @@ async function openModel({ href, artifacts }: ModelFiles, tf: TensorFlow): Promi
     return await tf.loadLayersModel(tf.io.fromMemory(artifacts as never) as never);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StudentError('STUDENT_FORMAT', `${href} holds no whole model: ${reason}`, { cause });
+    throw new StudentError('STUDENT_FORMAT', `${href} does not contain a complete model: ${reason}`, { cause });
   }
 }
 
@@ -31,7 +31,7 @@ function tableRows(input: unknown): TableRow[] {
   const rows: unknown[] = Array.isArray(input) ? input : [input];
   return rows.map((row, i) => {
     if (typeof row !== 'object' || row === null || Array.isArray(row) || ArrayBuffer.isView(row))
-      throw new StudentError('PREDICT_ROW', `row ${i + 1} is no object with a cell for each column`);
+      throw new StudentError('PREDICT_ROW', `row ${i + 1} is not an object with one cell per column`);
     return row as TableRow;
   });
 }

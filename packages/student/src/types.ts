@@ -13,7 +13,7 @@ export type Numbers = readonly number[] | Float32Array | Float64Array | Int32Arr
 /** Numbers of one row, nested in its shape. */
 export type NestedNumbers = readonly (readonly number[] | NestedNumbers)[];
 
-/** A tensor of TensorFlow.js: the shape of a row, or with one dimension more for several rows. */
+/** A tensor of TensorFlow.js: of the shape of a row, or with one more dimension for several rows. */
 export interface NumberTensor {
   readonly shape: readonly number[];
   data(): Promise<ArrayLike<number>>;
@@ -39,29 +39,29 @@ export type InputRow = TableRow | Numbers | ImagePixels | Canvas;
 export interface Prediction {
   /** Values in their own units, one per target, for regression. */
   readonly values?: readonly number[];
-  /** Standard deviations of the values, where the model knows them. */
+  /** Standard deviations of the values, if the model gives them. */
   readonly deviations?: readonly number[];
-  /** The most probable class, for classes that exclude each other; else each output's. */
+  /** The most probable class if classes exclude each other, otherwise one class per output. */
   readonly class?: string | readonly string[];
-  /** Of each class in the order of `Student.classes`; of each output where classes do not exclude each other. */
+  /** One per class, in the order of `Student.classes`; one per output if classes do not exclude each other. */
   readonly probabilities?: readonly number[];
 }
 
 export interface Student {
   /**
-   * Names of the classes in the order of `probabilities`; empty for regression, and where the data numbers its classes.
+   * Names of the classes in the order of `probabilities`; empty for regression, and if the data numbers its classes.
    */
   readonly classes: readonly string[];
-  /** Names of the columns that `values` predicts, in their order; empty where they have none. */
+  /** Names of the columns that `values` predicts, in their order; empty if they have none. */
   readonly targets: readonly string[];
   /**
    * Predicts one row; an array of numbers is one.
    * @throws StudentError DATA_COLUMN, DATA_CELL, PREDICT_ROW, naming the row
    */
   predict(row: InputRow): Promise<Prediction>;
-  /** Predicts a list of rows; any array but one of numbers is a list. */
+  /** Predicts a list of rows; any array except one of numbers is a list. */
   predict(rows: readonly (InputRow | NestedNumbers | NumberTensor)[]): Promise<Prediction[]>;
-  /** Predicts a tensor: one row if it has the shape of a row, a list if it has a dimension more. */
+  /** Predicts a tensor: one row if it has the shape of a row, a list if it has one more dimension. */
   predict(rows: NumberTensor): Promise<Prediction | Prediction[]>;
   /** Frees the model's memory. */
   dispose(): void;

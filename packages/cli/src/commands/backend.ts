@@ -14,11 +14,8 @@ const backendTable = (backends: readonly BackendState[]): string =>
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
 
 function clockNote(synchronised: boolean | undefined): string {
-  if (synchronised === undefined)
-    return (
-      'not known whether it is synchronised; only the times in logs of several machines depend on it, not ' + 'training'
-    );
-  return synchronised ? 'synchronised' : 'not synchronised: times in the logs of several machines will not agree';
+  if (synchronised === undefined) return 'synchronisation unknown; it affects only timestamps in logs, not training';
+  return synchronised ? 'synchronised' : 'not synchronised: timestamps in the logs of several machines will not agree';
 }
 
 export function addBackend(program: Command): void {

@@ -48,7 +48,7 @@ Example:
       if (options.json) return printLine(JSON.stringify(done));
       printLine(
         alignColumns([
-          ['generation', `teacher's ${metric}`, 'student distilled', 'student baseline'],
+          ['generation', `teacher's ${metric}`, 'student (distilled)', 'student (baseline)'],
           ...done.map(({ generation, teacher, student, baseline }) => [
             String(generation),
             teacher ? formatTest(teacher, metric) : '–',

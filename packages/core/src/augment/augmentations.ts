@@ -46,7 +46,7 @@ export const augmentationModules = new ModuleKind<RowAugmentation>('augmentation
 export const moduleAugmentations = ({ modules = [] }: AugmentConfig): RowAugmentation[] =>
   modules.map((config) => augmentationModules.of(config));
 
-/** The first augmentation that is asked for and is for images alone. */
+/** The first augmentation that is requested and is only for images. */
 export function imageAugmentation(config: AugmentConfig): string | undefined {
   const known = { flip, shift, rotate, crop, cutout } as const;
   const isAsked = (name: keyof typeof known): boolean => config[name] !== 0 && config[name] !== 'none';

@@ -3,17 +3,19 @@
 import type { z } from 'zod';
 import type { RandomStream } from '../random/random.js';
 
-/** What an image shows: of its drawing augmentations all together, so that it is sampled once. */
+/** How an image is placed by all augmentations that draw a placement, together, so that it is sampled once. */
 export interface Placement {
-  /** −1 where the image is mirrored. */
+  /** −1 if the image is mirrored horizontally. */
   readonly mirrorX: 1 | -1;
+  /** −1 if the image is mirrored vertically. */
   readonly mirrorY: 1 | -1;
-  /** By which it is turned, in radians. */
+  /** Rotation in radians. */
   readonly angle: number;
-  /** Share of the sides that is stretched to the whole. */
+  /** Share of each side that is shown, stretched to the full side. */
   readonly size: number;
-  /** From the centre to that of what is shown, in pixels. */
+  /** Horizontal distance in pixels from the centre of the image to the centre of the part that is shown. */
   readonly offsetX: number;
+  /** The same distance vertically. */
   readonly offsetY: number;
 }
 
@@ -21,9 +23,9 @@ export interface Placement {
 export interface AugmentedRow {
   /** Its inputs as the model gets them, changed in place. */
   readonly row: Float32Array;
-  /** Of the inputs; [height, width, channels] for images. */
+  /** Shape of the inputs: [height, width, channels] for images. */
   readonly shape: readonly number[];
-  /** Value of black in each channel, or in all of them; empty where rows are not images. */
+  /** Value of black per channel, or one value for all channels; empty if rows are not images. */
   readonly black: readonly number[];
   /** Uniform numbers in [0, 1) that belong to the row: the same for any cluster, batch and resume. */
   readonly next: RandomStream;
@@ -51,7 +53,7 @@ export interface BlendingAugmentation<Value> {
 
 /**
  * Checks an augmentation.
- * @param definition.schema of its value in the recipe, of a built-in one
+ * @param definition.schema of its value in the recipe, if it is built in
  * @throws TypeError that names what is missing or wrong
  */
 export function defineAugmentation<Schema extends z.ZodType>(

@@ -1,4 +1,4 @@
-// Mirrors an image with probability 1/2 in each direction that is asked for.
+// Mirrors an image with probability 1/2 in each direction that is requested.
 import { z } from 'zod';
 import { defineAugmentation } from './define-augmentation.js';
 

@@ -5,7 +5,7 @@ import { BlockTracker } from './block-tracker.js';
 
 const everybody = (): boolean => true;
 
-test('workers that were sent a block are named in turn, and whoever asks is one of them from then on', () => {
+test('workers that were sent a block are named in turn, and a worker that asks is one of them from then on', () => {
   const tracker = new BlockTracker();
   expect(tracker.refer('h', 'a', everybody)).toBeUndefined();
   tracker.sent('h', 'a');
@@ -28,7 +28,7 @@ test(
   },
 );
 
-test('whatever is asked by whom: whoever is named has asked before, and is somebody else', () => {
+test('for any questions: a worker that is named has asked before, and is not the one that asks', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60 }), (askers) => {
       const tracker = new BlockTracker();

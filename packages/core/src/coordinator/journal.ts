@@ -46,9 +46,9 @@ export interface RunHistory {
   /** Term of the last coordinator; 0 if there was none. */
   readonly term: number;
   readonly done: readonly { readonly record: PhaseRecord; readonly blob: string }[];
-  /** Of the current phase. */
+  /** Epochs of the current phase. */
   readonly epochs: readonly KnownEpoch[];
-  /** Of the current phase, in the order in which they were taken. */
+  /** Checkpoints of the current phase, in the order in which they were taken. */
   readonly checkpoints: readonly CheckpointRecord[];
   /** The values that replace the recipe's own for the student, once a search has found them. */
   readonly tuned?: TunedValues | undefined;

@@ -3,7 +3,7 @@ import type { Plan } from './plan.js';
 import { type CoordinatorEffect, type CoordinatorState, notify, send, type Transition, type Worker } from './state.js';
 
 /**
- * A worker that leaves may go once no other needs its state. While training waits, it hands over to a checkpoint first.
+ * A worker that leaves may go once no other needs its state. While training waits, a checkpoint must contain its state.
  */
 export function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
   const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
@@ -14,7 +14,7 @@ export function releaseLeavers(state: CoordinatorState, plan: Plan): Transition 
   for (const { link } of leavers) workers.delete(link);
   const effects = leavers.flatMap(({ link, workerId }): CoordinatorEffect[] => [
     send(link, { type: 'stop' }),
-    notify({ type: 'left', workerId, reason: 'it was told to leave, and has handed over' }),
+    notify({ type: 'left', workerId, reason: 'it was asked to leave, and has handed over' }),
   ]);
   return { state: { ...state, workers }, effects };
 }

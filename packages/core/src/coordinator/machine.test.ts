@@ -1,4 +1,4 @@
-// What the coordinator decides where things go wrong. Whole runs are simulated in test/simulation.
+// What the coordinator decides when things go wrong. Whole runs are simulated in test/simulation.
 import { describe, expect, test } from 'vitest';
 import { limits } from '../error/limits.js';
 import { parseRecipe } from '../recipe/parse.js';
@@ -69,7 +69,7 @@ class Coordinator {
     return this.hello(link).message(link, {
       type: 'join',
       fingerprint: 'engine',
-      choice: 'toy: asked for',
+      choice: 'toy: as requested',
       meshAddress: `mesh${link}`,
       generation: 0,
       leaving: false,
@@ -421,7 +421,7 @@ describe('a coordinator that comes back', () => {
     expect(coordinator.join(3).sent(1)).toEqual([{ type: 'pause', generation: 2 * 2 ** 16 + 1, boundary: true }]);
   });
 
-  test('makes a new one where a member does not come back in time', () => {
+  test('makes a new one if a member does not come back in time', () => {
     const coordinator = new Coordinator(2, { term: 2, history }).join(1, back(1));
     coordinator.now = limits.adoptionMs;
     expect(coordinator.on({ type: 'tick' }).sent(1)).toEqual([
@@ -432,7 +432,7 @@ describe('a coordinator that comes back', () => {
     ]);
   });
 
-  test('begins at the newest checkpoint where nobody holds more, and at the one before if it is spoiled', () => {
+  test('begins at the newest checkpoint if no worker holds more, and at the one before if it is spoiled', () => {
     const checkpoints = [3, 6].map((ops) => ({
       phase: 'teacher' as const,
       ops,
@@ -567,7 +567,7 @@ describe('checks', () => {
     const over = new Coordinator(1).join(1).on({ type: 'interrupt', error: { code: 'INTERRUPTED', message: 'stop' } });
     expect(over.ended).toBe('INTERRUPTED');
     expect(over.beat(1).effects).toEqual([]);
-    // Whoever comes late is sent away.
+    // A worker that comes late is sent away.
     expect(over.hello(2).sent(2)).toEqual([expect.objectContaining({ type: 'rejected' })]);
   });
 });

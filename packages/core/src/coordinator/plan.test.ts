@@ -1,4 +1,4 @@
-// Whoever is there, the plan covers every rank once, starts from the newest state, and heals exactly those behind it.
+// For any workers, the plan covers every rank once, starts from the newest state, and heals exactly those that lag.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { planGeneration, type Candidate } from './plan.js';

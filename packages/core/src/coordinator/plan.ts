@@ -40,7 +40,7 @@ export type Plan =
       readonly reason: string;
     };
 
-/** Distillation runs on one node; the other workers wait. */
+/** Distillation runs on one worker; the other workers wait. */
 export const isOnOneNode = (phase: PhaseName): boolean => phase !== 'teacher';
 
 /** How many workers a phase needs. */

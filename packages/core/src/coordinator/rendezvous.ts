@@ -49,7 +49,7 @@ export function onHello(
     );
   if (message.token !== token) return refuse('TOKEN_REJECTED', 'the worker’s token is not the token of this run');
   if (message.runId !== undefined && message.runId !== job.runId)
-    return refuse('RUN_OVER', 'the worker took part in another run than this coordinator’s');
+    return refuse('RUN_OVER', 'the worker belongs to a different run');
   // The worker knows a later coordinator.
   if (message.term > term) return fence(state, message.term);
   if (state.workers.size >= limits.workerCount)
@@ -192,7 +192,7 @@ function adopt(
   };
 }
 
-/** Begins, or continues, once enough workers are there. */
+/** Begins, or continues, once enough workers have joined. */
 export function beginIfReady(state: CoordinatorState, nowMs: number): Transition {
   const joined = joinedWorkers(state);
   switch (state.membership.type) {
@@ -200,7 +200,7 @@ export function beginIfReady(state: CoordinatorState, nowMs: number): Transition
       if (joined.some(({ leaving }) => leaving)) return releaseIdle(state);
       return joined.filter(({ leaving }) => !leaving).length < state.options.workers
         ? { state, effects: [] }
-        : pauseAll(state, { reason: 'all workers are there', boundary: false }, nowMs);
+        : pauseAll(state, { reason: 'all workers have joined', boundary: false }, nowMs);
     case 'adopting':
       if (state.membership.untilMs > nowMs) return { state, effects: [] };
       if (joined.some(({ held }) => held))

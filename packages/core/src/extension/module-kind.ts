@@ -65,7 +65,7 @@ export class ModuleKind<Definition> {
     return this.#opened.get(this.#keyOf(config));
   }
 
-  /** Of a module that is open. */
+  /** The definition of a module that is open. */
   of(config: ModuleConfig): Definition {
     const definition = this.find(config);
     invariant(definition, `the ${this.kind} in ${config.module} is open`);

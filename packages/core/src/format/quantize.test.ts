@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { halfOf, quantizeModel } from './quantize.js';
 
-/** By the definition of the format. */
+/** The value of a half-precision number, by the definition of the format. */
 function valueOf(half: number): number {
   const [sign, exponent, fraction] = [half >> 15 ? -1 : 1, (half >> 10) & 31, half & 1023];
   if (exponent === 31) return fraction ? NaN : sign * Infinity;

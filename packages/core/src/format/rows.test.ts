@@ -1,4 +1,4 @@
-// From cells to inputs: one arithmetic for blocks and for rows to predict, which are refused where they cannot be
+// From cells to inputs: one arithmetic for blocks and for rows to predict, which are refused if they cannot be
 // encoded.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -93,7 +93,7 @@ describe('a row of a table', () => {
     expect(() => encodeRow([number], row)).toThrow(new Error(message));
   });
 
-  test('refuses a missing cell where training had none, and where it dropped such rows', () => {
+  test('refuses a missing cell if training had none, or dropped such rows', () => {
     for (const missing of ['error', 'drop'] as const) {
       const whole: FittedColumn = { ...number, missing };
       expect(() => encodeTableRows([whole], [{ a: 1 }, { a: null }], errorOf)).toThrow(

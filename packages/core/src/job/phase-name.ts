@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 export const phaseNames = ['teacher', 'student', 'baseline'] as const;
 
-/** teacher: all workers. student: distilled, on one node. baseline: the same student without a teacher. */
+/** teacher: all workers. student: distilled, on one worker. baseline: the same student without a teacher. */
 export type PhaseName = (typeof phaseNames)[number];
 
 const oldBaseline = 'alone';

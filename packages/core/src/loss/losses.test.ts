@@ -122,7 +122,7 @@ test.each([0.5, 1, 3])('gaussian: T·KL of exp(−L(y, f)/T)/Z by quadrature, T 
   expect(both).toBeCloseTo(values(softLoss('gaussian', tf.tensor2d([s]), tf.tensor2d([t]), T))[0]! / 2, 5);
 });
 
-test('gaussian in the engine equals the metric’s loss, and the negative log-likelihood but for ½·log 2π', () => {
+test('gaussian in the engine equals the metric’s loss, and the negative log-likelihood except for ½·log 2π', () => {
   const [outputs, labels] = [
     [
       [0.3, 2, -0.5, 1],

@@ -17,7 +17,7 @@ export type LossConfig = LossName | ModuleConfig;
 
 export const lossModules = new ModuleKind<Loss>('loss', defineLoss);
 
-/** The loss of a recipe, whose module is open where it has one (`openModules`). */
+/** The loss of a recipe, whose module is open if it has one (`openModules`). */
 export const lossOf = (config: LossConfig): Loss =>
   typeof config === 'string' ? losses[config] : lossModules.of(config);
 

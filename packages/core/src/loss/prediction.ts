@@ -1,4 +1,4 @@
-// From one row's outputs to what a user reads. Imports nothing, so that a browser gets these few functions alone.
+// From one row's outputs to what a user reads. Imports nothing, so that a browser gets only these few functions.
 
 /** A target y was trained on as (y − mean) / deviation. */
 export interface TargetScale {
@@ -7,25 +7,25 @@ export interface TargetScale {
 }
 
 export interface Prediction {
-  /** Values, for regression. */
+  /** Values in the units of the targets, for regression. */
   readonly values?: readonly number[];
-  /** Standard deviations of the values, where the model knows them. */
+  /** Standard deviations of the values, in the same units, if the model gives them. */
   readonly deviations?: readonly number[];
-  /** Most probable class, for classes that exclude each other, or each output's, for those that do not. */
+  /** Most probable class if classes exclude each other, otherwise one class per output. */
   readonly class?: string | readonly string[];
   readonly probabilities?: readonly number[];
 }
 
-/** What is known of the data beside the outputs. */
+/** What a prediction needs to know about the data, in addition to the outputs. */
 export interface PredictionContext {
-  /** Names of the classes in the order of the outputs; numbers count from 0 where the data has no names. */
+  /** Names of the classes in the order of the outputs; null if the data numbers its classes, from 0. */
   readonly classes: readonly string[] | null;
-  /** Empty where the targets were not scaled. */
+  /** Scales of the targets; empty if they were not scaled. */
   readonly targets: readonly TargetScale[];
   readonly outputsPerTarget?: number | undefined;
 }
 
-/** Probabilities of logits. */
+/** The probabilities that logits stand for. */
 export function softmax(logits: readonly number[]): number[] {
   const max = Math.max(...logits);
   const powers = logits.map((z) => Math.exp(z - max));
@@ -33,18 +33,18 @@ export function softmax(logits: readonly number[]): number[] {
   return powers.map((value) => value / sum);
 }
 
-/** Scaled targets in their own units. */
+/** Values of scaled targets, converted back to the units of the targets. */
 export const inUnits = (values: readonly number[], targets: readonly TargetScale[]): number[] =>
   values.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
 
-/** Of logits of classes that exclude each other. */
+/** The prediction from logits of classes that exclude each other. */
 export function predictClass(outputs: readonly number[], { classes }: PredictionContext): Prediction {
   const probabilities = softmax(outputs);
   const best = probabilities.indexOf(Math.max(...probabilities));
   return { class: classes?.[best] ?? String(best), probabilities };
 }
 
-/** Of a logit per independent yes or no. */
+/** The prediction from one logit per independent yes or no. */
 export function predictBinary(outputs: readonly number[], { classes }: PredictionContext): Prediction {
   const probabilities = outputs.map((z) => 1 / (1 + Math.exp(-z)));
   const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
@@ -52,13 +52,13 @@ export function predictBinary(outputs: readonly number[], { classes }: Predictio
   return { class: only === undefined || others.length > 0 ? named : only, probabilities };
 }
 
-/** Of a value per target, and what else there is per target after all of these. */
+/** The prediction from outputs that begin with one value per target. */
 export const predictNumbers = (
   outputs: readonly number[],
   { targets, outputsPerTarget = 1 }: PredictionContext,
 ): Prediction => ({ values: inUnits(outputs.slice(0, outputs.length / outputsPerTarget), targets) });
 
-/** Of a mean per target, followed by a log-variance per target. */
+/** The prediction from one mean per target, followed by one log-variance per target. */
 export function predictGaussian(outputs: readonly number[], { targets }: PredictionContext): Prediction {
   const count = outputs.length / 2;
   return {

@@ -1,7 +1,7 @@
 // The part of TensorFlow.js that losses and terms are written with. The engine is an argument, and so are its types:
 // TFJS's own do not compile without the types of a browser.
 
-/** A tensor of the engine; a `tf.Tensor` is one. Its values are read by the engine alone. */
+/** A tensor of the engine; a `tf.Tensor` is one. Only the engine reads its values. */
 export interface Tensor {
   readonly shape: number[];
   readonly rank: number;
@@ -18,14 +18,14 @@ export interface NestedArray {
   readonly [index: number]: unknown;
 }
 
-/** What operations take where they take a tensor. */
+/** What operations accept in place of a tensor. */
 export type Operand = Tensor | NestedArray | number | boolean;
 
 /** A layer of the engine; a `tf.layers.Layer` is one. */
 export interface Layer {
   /** Makes its weights, for inputs of this shape; null is any size. */
   build(inputShape: (number | null)[]): void;
-  /** Of a tensor: a tensor. */
+  /** Takes a tensor and gives a tensor. */
   apply(input: unknown): unknown;
 }
 

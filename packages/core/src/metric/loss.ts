@@ -1,7 +1,7 @@
 // The loss that is trained on, mean over rows.
 import { defineMetric } from './define-metric.js';
 
-/** On the scale of training. */
+/** The mean loss, on the scale of training. */
 export const loss = defineMetric({
   name: 'loss',
   smallerIsBetter: true,

@@ -169,7 +169,7 @@ describe('metrics of modules', () => {
     [{ name: 'x' }, 'smallerIsBetter is neither true nor false'],
     [{ name: 'x', smallerIsBetter: true }, 'row is not a function'],
     [{ name: 'x', smallerIsBetter: true, row: () => 1, finish: 1 }, 'finish is not a function'],
-  ])('are refused where they are not whole: %o', (definition, why) => {
+  ])('are refused if they are incomplete: %o', (definition, why) => {
     expect(() => defineMetric(definition as never)).toThrow(why);
   });
 
@@ -188,6 +188,6 @@ describe('metrics of modules', () => {
       teacher: { model: { layers: [{ dense: 1 }] } },
     });
     await openModules(recipe);
-    expect(() => refuseRecipe(recipe)).toThrow(`defines ${name}, which another metric is called already`);
+    expect(() => refuseRecipe(recipe)).toThrow(`defines ${name}, but another metric already has that name`);
   });
 });

@@ -45,10 +45,10 @@ export interface OptimizerStep<Config> {
   readonly next: number;
   readonly gradient: number;
   readonly state: readonly number[];
-  /** By which the gradient is multiplied. */
+  /** Factor by which the gradient is multiplied. */
   readonly clip: number;
   readonly learningRate: number;
-  /** Counted from 0. */
+  /** Number of the step, counted from 0. */
   readonly step: number;
 }
 

@@ -137,7 +137,7 @@ function checkMetrics({ loss: config, metrics = [] }: Recipe, fail: Fail): void 
   if (wrong) fail(`metrics names ${wrong}, which ${loss.name} does not have; it has ${known.join(', ')}`);
   const own = metrics.flatMap((each) => (typeof each === 'string' ? [] : metricNameOf(each)));
   const taken = own.find((name, i) => builtInMetric(name) || name === 'rows' || own.indexOf(name) !== i);
-  if (taken) fail(`metrics has a module that defines ${taken}, which another metric is called already`);
+  if (taken) fail(`metrics has a module that defines ${taken}, but another metric already has that name`);
 }
 
 /**

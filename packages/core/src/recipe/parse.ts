@@ -44,7 +44,7 @@ const knownWords = (path: readonly PropertyKey[]): string[] =>
     .flatMap((node) => [node.const, ...(node.enum ?? [])])
     .filter((word) => typeof word === 'string');
 
-/** Of a union's failed alternatives, the closest one: fewest problems, deepest first problem. */
+/** The closest of a union's failed alternatives: fewest problems, then the deepest first problem. */
 function nearestAlternative(alternatives: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
   const keys = value && typeof value === 'object' ? Object.keys(value) : [];
   const cost = (issues: readonly Issue[]): number => {

@@ -68,8 +68,8 @@ function replaced(node: unknown, [key, ...rest]: Path, value: unknown): unknown 
 }
 
 /**
- * A copy with another value at a path; undefined removes what is there. Objects that are missing on the way are added.
- * @throws StillhouseError RECIPE_INVALID where something on the way is neither an object nor a list
+ * A copy with another value at a path; undefined removes what is there. Missing objects along the path are added.
+ * @throws StillhouseError RECIPE_INVALID if something along the path is neither an object nor a list
  */
 export function withValueAt(root: unknown, path: Path, value: unknown): unknown {
   refuseInherited(path);

@@ -346,7 +346,7 @@ describe('relations', () => {
   );
 
   test.each(Object.entries(relations))(
-    '%s has a finite gradient where rows are equal, or a layer says nothing',
+    '%s has a finite gradient if rows are equal, or a layer says nothing',
     (_name, each) => {
       for (const f of [
         [

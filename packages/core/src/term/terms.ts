@@ -28,7 +28,7 @@ export type TermConfig = z.output<typeof termSchema>;
 
 export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm);
 
-/** A term of a recipe, whose module is open where it has one (`openModules`). */
+/** A term of a recipe, whose module is open if it has one (`openModules`). */
 export const termOf = (config: TermConfig): Term<unknown> =>
   'module' in config ? termModules.of(config) : terms[config.name];
 

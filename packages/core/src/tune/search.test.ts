@@ -128,7 +128,7 @@ describe('a Gaussian process', () => {
 });
 
 describe('the space', () => {
-  test('is pressure and temperature unless the recipe names others; temperature where it matters', () => {
+  test('is pressure and temperature unless the recipe names others; temperature only if it matters', () => {
     expect(spaceOf(recipeOf({})).map(({ path }) => path)).toEqual(['distill.alpha', 'distill.beta']);
     expect(spaceOf(recipeOf({}, { loss: 'mse' })).map(({ path }) => path)).toEqual(['distill.alpha']);
   });
@@ -145,7 +145,7 @@ describe('the space', () => {
     expect(coordinateOf(list, 16)).toBeCloseTo(0.5);
   });
 
-  test('a recipe with other values is the recipe but for them', () => {
+  test('a recipe with other values is the same recipe except for them', () => {
     const recipe = recipeOf({});
     const changed = withValues(recipe, { 'distill.terms[1].weight': 7, 'student.model.layers[0].dense': 9 });
     expect(changed.distill!.terms[1]!.weight).toBe(7);

@@ -1,4 +1,4 @@
-// What comes next follows from the state alone; the state survives its travels to the bit; the account of ranks is
+// What comes next follows only from the state; the state survives its travels to the bit; the account of ranks is
 // exact.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

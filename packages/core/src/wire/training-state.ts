@@ -22,7 +22,7 @@ export interface TrainingState {
   /** Number of finished operations: steps, evaluations and the test, as the collective counts them. */
   readonly ops: number;
   readonly step: number;
-  /** Of the current epoch. */
+  /** Ledger of the current epoch. */
   readonly ledger: Ledger;
   readonly lossSum: number;
   readonly samples: number;

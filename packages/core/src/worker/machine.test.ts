@@ -1,4 +1,4 @@
-// What a worker decides where things go wrong. Whole runs are simulated in test/simulation.
+// What a worker decides when things go wrong. Whole runs are simulated in test/simulation.
 import { describe, expect, test } from 'vitest';
 import { limits } from '../error/limits.js';
 import { emptyLedger } from '../order/ledger.js';

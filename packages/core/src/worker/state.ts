@@ -179,7 +179,7 @@ export interface Running extends Membership {
   readonly flatGradient: Float32Array;
   readonly collective: Collective;
   readonly task: Task;
-  /** Of the current epoch. */
+  /** Order of the current epoch. */
   readonly order: EpochOrder | undefined;
   readonly ranks: readonly RankRows[];
   /** Whether this worker has contributed to the current operation. */

@@ -33,7 +33,7 @@ describe('a pool of rows without labels', () => {
     expect([...(await rowsOf({ ...student, manifest: { ...rest, sets } }, 'pool')).x]).toEqual([-1, 1]);
   });
 
-  test('where nothing draws from it, it is not read, and that is said', async () => {
+  test('if nothing draws from it, it is not read, and a message says so', async () => {
     const dataset = await load({ ...labelled(), pool: { csv: 'none.csv' } });
     expect(dataset.manifest.sets.pool).toBeUndefined();
     expect(dataset.warnings).toContain('data.pool is not used: no distill.transfer takes rows from it');

@@ -99,7 +99,7 @@ describe('CSV', () => {
     ],
     ['two columns of one name', 'a,a,y\n1,1,1\n', {}, 'DATA_COLUMN', /two columns named "a"/],
     ['an empty file', '', {}, 'DATA_EMPTY', /it has no header/],
-    ['a header alone', 'a,y\n', {}, 'DATA_EMPTY', /has no rows/],
+    ['only a header', 'a,y\n', {}, 'DATA_EMPTY', /has no rows/],
     ['a quote left open', 'a,y\n"1,1\n', {}, 'DATA_FORMAT', /quote/i],
   ])('%s is refused', async (_, text, extra, code, message) => {
     expect(await failure(() => load(table(text, extra)))).toMatchObject({
@@ -182,7 +182,7 @@ describe('IDX', () => {
     ).toMatchObject({ code: 'DATA_EMPTY' });
   });
 
-  test('a set of some classes alone; outputs are those of the highest class that is left', async () => {
+  test('a set of only some classes; outputs are those of the highest class that is left', async () => {
     const source = set();
     const dataset = await load(
       { large: source, test: source, small: { ...source, classes: [0, '2'] } },

@@ -54,7 +54,7 @@ export function crashOf(
   const path = join(at.folder, `${at.name}.report.json`);
   const report = readReport(path);
   rmSync(path, { force: true });
-  const how = exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`;
+  const how = exit.signal ? `was killed by ${exit.signal}` : `ended with exit code ${exit.code}`;
   return {
     code: 'WORKER_CRASHED',
     message: `${at.what} ${how}${report ? `: ${report.reason}` : ''}`,

@@ -25,7 +25,7 @@ export interface WorkerHandle {
 }
 
 export type WorkerExit =
-  /** It was told to leave, or the run is over. */
+  /** It was asked to leave, or the run is over. */
   | { readonly type: 'left' }
   /** Something outside it ended it: it may be restarted. */
   | { readonly type: 'killed'; readonly reason: string }

@@ -70,7 +70,7 @@ export class LocalLauncher implements Launcher {
       );
       if (crash) return this.#listener(worker, { type: 'crashed', error: crash });
       if (code === 0) return this.#listener(worker, { type: 'left' });
-      if (signal !== null) return this.#listener(worker, { type: 'killed', reason: `${what} was ended by ${signal}` });
+      if (signal !== null) return this.#listener(worker, { type: 'killed', reason: `${what} was killed by ${signal}` });
       this.#listener(worker, {
         type: 'failed',
         reason: `${what} ended with exit code ${code}; its log is ${logFile}`,

@@ -61,7 +61,7 @@ export const runLoaded = ({ recipe, folder }: LoadedRecipe, options: RunOptions)
   runFrom({ recipe, recipeFolder: folder, out: options.out }, recipe, options);
 
 /**
- * Continues a run on this machine from its newest whole checkpoint, at the exact row.
+ * Continues a run on this machine from its newest intact checkpoint, at the exact row.
  * @param folder run folder that `run` or `coordinate` left
  * @throws StillhouseError RUN_NOT_FOUND, RUN_OVER, RUN_CHANGED, and the reason if the run fails
  */

@@ -117,9 +117,11 @@ export async function work(options: WorkOptions): Promise<void> {
       throw fromErrorRecord(crash);
     }
     if (code !== 0)
-      throw new StillhouseError('WORKER_LOST', `the worker's process was ended by ${signal ?? `exit code ${code}`}`, {
-        next: 'Start the worker again.',
-      });
+      throw new StillhouseError(
+        'WORKER_LOST',
+        `the worker's process ${signal ? `was killed by ${signal}` : `ended with exit code ${code}`}`,
+        { next: 'Start the worker again.' },
+      );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -49,7 +49,7 @@ async function work(log: Log): Promise<void> {
     log,
   });
   process.on('SIGTERM', () => {
-    log('told to leave: it finishes the step and hands over');
+    log('asked to leave: it finishes the step and hands over');
     worker.leave();
   });
   const interrupted = new Promise<never>((_, reject) => {

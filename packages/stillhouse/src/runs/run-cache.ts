@@ -14,7 +14,7 @@ function doneRecord(folder: string): RunRecord | undefined {
 }
 
 export class RunCache {
-  /** By folder; two callers may request the same run at once. */
+  /** Started runs by folder; two callers may request the same run at once. */
   readonly #started = new Map<string, Promise<RunRecord>>();
 
   constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal | undefined }) {}

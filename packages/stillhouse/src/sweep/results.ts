@@ -84,8 +84,8 @@ export function sweepTable({ axes, rows, metric }: Pick<SweepResult, 'axes' | 'r
   const header = [
     ...axes.map(({ path }) => path),
     `teacher's ${metric}`,
-    'student baseline',
-    'student distilled',
+    'student (baseline)',
+    'student (distilled)',
     'distilled is better',
     '',
   ];

@@ -84,7 +84,7 @@ test('rows have means and intervals over seeds, and say where student and baseli
   });
   expect(rows[1]).toMatchObject({ wins: 1 });
   expect(sweepTable({ axes, rows, metric: 'errors' })).toEqual([
-    ['data.small.rows', "teacher's errors", 'student baseline', 'student distilled', 'distilled is better', ''],
+    ['data.small.rows', "teacher's errors", 'student (baseline)', 'student (distilled)', 'distilled is better', ''],
     ['10', '5.0', '40.0 ± 5.0', '30.0 ± 7.5', '3 of 3', 'better'],
     ['100', '5.0', '21.0 ± 2.5', '20.3 ± 5.2', '1 of 3', ''],
   ]);

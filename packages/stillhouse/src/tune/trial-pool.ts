@@ -80,8 +80,8 @@ export class TrialPool {
               ? new StillhouseError('INTERRUPTED', 'the search was interrupted')
               : new StillhouseError(
                   'WORKER_CRASHED',
-                  `a process that ran trials was ended by ${signal ?? `exit code ${code}`}; its log is ` +
-                    `${this.options.logFile}`,
+                  `a process that ran trials ${signal ? `was killed by ${signal}` : `ended with exit code ${code}`}; ` +
+                    `its log is ${this.options.logFile}`,
                 ),
           ),
         );

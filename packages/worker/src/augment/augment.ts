@@ -30,7 +30,7 @@ export interface AugmentPlace {
 export interface RowForm {
   /** [height, width, channels] of images. */
   readonly shape: readonly number[];
-  /** The value of black after scaling, per channel or of all channels; empty where rows are not images. */
+  /** Value of black after scaling, per channel, or one value for all channels; empty if rows are not images. */
   readonly black: readonly number[];
 }
 

@@ -1,4 +1,4 @@
-// What a backend of TFJS is to Stillhouse. Each has a file of its own beside this one, and a line in registry.ts.
+// What a backend of TFJS is to Stillhouse. Each has a file of its own next to this one, and a line in registry.ts.
 
 export interface BackendKind {
   /** Why `auto` should not try it on this machine; undefined if it may. */

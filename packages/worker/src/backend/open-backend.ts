@@ -23,7 +23,7 @@ export interface Backend {
   readonly reason: string;
 }
 
-/** Trains one row of every model of the job; throws where it cannot. */
+/** Trains one row of every model of the job; throws if it cannot. */
 export type Probe = () => Promise<void>;
 
 type Opened = Pick<Backend, 'name' | 'fingerprint'>;
@@ -96,11 +96,11 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
   if (wanted === 'auto') return openFastest(options);
   const opened = await tryToOpen(wanted, options);
   if (typeof opened === 'string') throw untrainable(opened);
-  return { ...opened, reason: 'asked for' };
+  return { ...opened, reason: 'as requested' };
 }
 
 /**
- * A backend for inference alone, without a job to probe; `auto` is the fastest that every machine has.
+ * A backend for inference only, without a job to probe; `auto` is the fastest that every machine has.
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 export async function openInferenceBackend(wanted: BackendName): Promise<void> {

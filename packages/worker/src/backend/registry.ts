@@ -53,7 +53,7 @@ export const backendNames: readonly BackendName[] = ['auto', ...concreteBackendN
 /** The fastest backend that every machine has. */
 export const inferenceBackend: ConcreteBackendName = 'wasm';
 
-/** The backend for inference alone, in which pretrained teachers of some formats may take part. */
+/** The backend for inference only: the one that a pretrained teacher's format needs, or else the usual one. */
 export const inferenceBackendFor = (formats: readonly TeacherFiles['format'][]): ConcreteBackendName =>
   concreteBackendNames.find((name) => backends[name].onlyRuns?.some((format) => formats.includes(format))) ??
   inferenceBackend;

@@ -78,7 +78,7 @@ test('rows without a label have the soft term only', async () => {
   expect(await lossBy({}, batchOf(3))).toBeCloseTo((own[0] + own[1] + soft(2, 1)) / 3, 4);
 });
 
-test('rows whose label is an outlier to the teacher learn from the teacher alone', async () => {
+test('rows whose label is an outlier to the teacher learn only from the teacher', async () => {
   const student = tf.sequential({
     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'ones' })],
   });

@@ -481,7 +481,7 @@ test('a student whose biases are corrected believes in each class as often as it
   expect(after.subarray(0, after.length - 16)).toEqual(before.subarray(0, before.length - 16));
 });
 
-test('biases can be corrected only where there are some', async () => {
+test('biases can be corrected only if there are some', async () => {
   const layers: LayerConfig[] = ['flatten', { dense: 4, bias: false }];
   await expect(
     studentOf(

@@ -225,7 +225,7 @@ describe('a recorded step on tensorflow', () => {
   );
 
   test.skipIf(!hasNative)(
-    `falls back, saying why once, where a model reads values in the middle of a step (${skipped})`,
+    `falls back, saying why once, if a model reads values in the middle of a step (${skipped})`,
     async () => {
       const reports: string[] = [];
       const asset = `export default ({ tf, inputShape, outputs }) => {
@@ -485,7 +485,7 @@ describe.each(backends)('%s', (backend) => {
     async () => {
       setFlagsFromString('--expose-gc');
       const collect = runInNewContext('gc') as () => void;
-      // Large where memory is not JavaScript's, small where a step is slow.
+      // Large if memory is not JavaScript's, small if a step is slow.
       const wide: LayerConfig[] = [
         { dense: backend === 'cpu' ? 20 : 500, activation: 'relu' },
         { dropout: 0.2 },
@@ -530,7 +530,7 @@ describe.each(backends)('%s', (backend) => {
   );
 });
 
-test('auto takes wasm, or cpu where wasm lacks a kernel, and says why; asking for wasm then fails', async () => {
+test('auto takes wasm, or cpu if wasm lacks a kernel, and says why; asking for wasm then fails', async () => {
   vi.stubEnv('STILLHOUSE_CACHE', '/nowhere');
   const convolutional = await setUp({
     layers: [{ conv2d: 2, kernel: 3 }, ...head],

@@ -44,7 +44,7 @@ describe('a configuration of Keras 3', () => {
     );
   });
 
-  test('one input alone becomes a list', () => {
+  test('a single input becomes a list', () => {
     expect(topologyOf(model())['config']).toMatchObject({
       input_layers: [['in', 0, 0]],
       output_layers: [['out', 0, 0]],
@@ -62,7 +62,7 @@ describe('a configuration of Keras 3', () => {
     expect(translated('LeakyReLU', { negative_slope: 0.3 }).config).toEqual({ name: 'it', alpha: 0.3 });
   });
 
-  test('what training alone needs is left out', () => {
+  test('what only training needs is left out', () => {
     expect(
       translated('Dense', {
         kernel_regularizer: { class_name: 'L2' },

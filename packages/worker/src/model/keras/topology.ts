@@ -17,7 +17,7 @@ const tensorSchema = z.object({
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Of every tensor in the arguments of a call: [layer, node, output]. */
+/** [layer, node, output] of every tensor in the arguments of a call. */
 function historiesIn(value: unknown): unknown[][] {
   const tensor = tensorSchema.safeParse(value).data;
   if (tensor) return [tensor.config.keras_history];
