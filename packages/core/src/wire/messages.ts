@@ -74,7 +74,7 @@ const jobSchema = z.object({
   assets: z.looseObject({}),
   blockFolder: z.string().optional(),
 });
-/** Kept as it came: its defaults are filled in. */
+/** The value itself, because its defaults are filled in already. */
 const job = z.custom<Job>((value) => jobSchema.safeParse(value).success);
 const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
 /** The position of a worker's weights and optimiser state. */

@@ -1,4 +1,4 @@
-// A model is opened to be fed and read by what is stored with it, or refused with what to do.
+// A stored model whose inputs or outputs are not known is refused, with what to do next.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

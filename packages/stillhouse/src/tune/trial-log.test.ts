@@ -1,4 +1,4 @@
-// What a search finds of its earlier trainings: what is whole, and its own.
+// A search continues from its own earlier trainings, and ignores damaged lines and those of other searches.
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ test('trainings of this search come back, also those whose metrics are not finit
   log.add({ ...entry, metrics: { loss: Infinity, rows: 4, rmse: 0.5 } });
   log.add({ ...entry, fold: 1, notFinite: 'the loss is not a finite number' });
   new TrialLog(file, 'b').add({ ...entry, of: 'b', fold: 2 });
-  // A process died while it wrote this; and a line of a version that knows no rows.
+  // The first line has no count of rows; a process died while it wrote the second.
   appendFileSync(file, `${JSON.stringify({ ...entry, fold: 3, metrics: { loss: 1 } })}\n{"of":"a","tri`);
   const again = new TrialLog(file, 'a');
   expect(again.size).toBe(2);

@@ -150,7 +150,7 @@ class Distillation implements Objective {
     return tf.addN([hard, ...this.#terms.map((_, i) => this.#termLoss(i, batch, response))]) as tf.Scalar;
   }
 
-  /** Of a term, with its weight. */
+  /** A term's loss, times its weight. */
   #termLoss(
     index: number,
     { taught, features, y, shares, temperature, termWeights }: TaughtBatch,
