@@ -143,9 +143,9 @@ const commands = {
   test: () => test(...Object.keys(stages)),
   ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
   /**
-   * Everything but what runs only at night. The Node that runs this runs lint, unit tests and simulation while the
-   * engines and other versions of Node are installed. The newest Node, which starts processes soonest, then runs the
-   * tests of whole processes and of the worker.
+   * Everything but what runs only at night. The Node that runs this runs lint and unit tests while the engines and other
+   * versions of Node are installed. The newest Node, which starts processes soonest and computes fastest, then runs the
+   * tests of whole processes and of the worker, and the simulation.
    */
   async ci() {
     // A GPU in software, which Debian's chromium brings.
@@ -155,12 +155,12 @@ const commands = {
     const engines = inBackground(join('scripts', 'install-engines.mjs'));
     forgetResults();
     // The worker is tested with all engines at once.
-    const withinProcesses = runStages(['lint', 'unit', 'simulation'], '--exclude=@stillhouse/worker');
+    const first = runStages(['lint', 'unit'], '--exclude=@stillhouse/worker');
     const installation = await engines;
     if (installation !== 0) console.error('The engines could not be installed; the output is above.');
     useNewestNode();
-    const processes = runStages(['e2e', 'engines'], '--projects=@stillhouse/test');
-    finish(installation || withinProcesses || processes, Object.keys(stages));
+    const second = runStages(['e2e', 'simulation', 'engines'], '--projects=@stillhouse/test');
+    finish(installation || first || second, Object.keys(stages));
   },
 };
 

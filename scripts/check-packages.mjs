@@ -1,4 +1,5 @@
-// What npm would publish is well-formed: publint on the manifest and files, are-the-types-wrong on the types.
+// What npm would publish is well-formed: publint on the manifest and files, are-the-types-wrong on the types. And the
+// manifests agree with each other.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { disagreements } from './manifests.mjs';
 import { root } from './test-results.mjs';
 
 /** Packages are ES modules, and their doors are in `exports`: other ways to resolve them are not promised. */
@@ -22,6 +24,12 @@ async function faultsOf(tarball) {
   ];
 }
 
+function report(fault) {
+  console.error(fault);
+  process.exitCode = 1;
+}
+
+for (const fault of disagreements()) report(fault);
 const folder = mkdtempSync(join(tmpdir(), 'stillhouse-packages-'));
 try {
   const pack = ['pack', '--workspaces', '--ignore-scripts', '--json', '--pack-destination', folder];
@@ -32,8 +40,7 @@ try {
   if (published.length !== readdirSync(join(root, 'packages')).length) throw new Error('npm packed other packages');
   for (const { name, filename } of published) {
     const faults = await faultsOf(Uint8Array.from(readFileSync(join(folder, filename))));
-    for (const fault of faults) console.error(`${name}: ${fault}`);
-    if (faults.length > 0) process.exitCode = 1;
+    for (const fault of faults) report(`${name}: ${fault}`);
   }
 } finally {
   rmSync(folder, { recursive: true });

@@ -1,131 +1,122 @@
-// Checks the doors of the packages: lists names that a door exports but nothing outside imports, and types that a
-// public declaration mentions but no door exports. `node scripts/doors.mjs [--check]`: with --check the exit
+// Checks the doors of the packages, as they were built: lists names that a door exports but nothing needs, and types
+// that a public declaration mentions but no door exports. `node scripts/doors.mjs [--check]`: with --check the exit
 // code tells.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
 import ts from 'typescript';
+import { root } from './test-results.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const isCode = (path) => /\.(ts|mjs)$/.test(path) && !path.includes(`${sep}assembly${sep}`);
-const tracked = execFileSync('git', ['ls-files', 'packages', 'test', 'bench', 'docs', 'examples', 'scripts'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .map((path) => join(root, path))
-  .filter((path) => isCode(path) && existsSync(path));
-
-/** The packages with their doors, which their exports name. */
-const packages = readdirSync(join(root, 'packages')).map((name) => {
-  const folder = join(root, 'packages', name);
-  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  return { folder, doors: Object.values(exports).map((door) => join(folder, door['@stillhouse/source'])) };
+/** The packages with the declarations of their doors, by what these are imported as. */
+const packages = readdirSync(join(root, 'packages')).map((folder) => {
+  const path = join(root, 'packages', folder);
+  const { name, exports, dependencies = {} } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+  const doors = Object.entries(exports).map(([door, { types }]) => [`${name}${door.slice(1)}`, join(path, types)]);
+  return { name, path: path + sep, dependencies, doors: new Map(doors) };
 });
+const declarations = new Map(packages.flatMap(({ doors }) => [...doors]));
 
-const { options } = ts.convertCompilerOptionsFromJson(
-  ts.readConfigFile(join(root, 'tsconfig.base.json'), ts.sys.readFile).config.compilerOptions,
-  root,
-);
-const program = ts.createProgram(tracked, {
-  ...options,
-  noEmit: true,
-  allowJs: true,
-  customConditions: ['@stillhouse/source'],
+/** Follows imports between our own files only: nothing here depends on what others declare. */
+function resolveOwn(specifier, importer) {
+  const file = specifier.startsWith('.')
+    ? join(dirname(importer), specifier.replace(/\.js$/, '.d.ts'))
+    : declarations.get(specifier);
+  return { resolvedModule: file && { resolvedFileName: file, extension: ts.Extension.Dts } };
+}
+const options = { noLib: true, types: [], module: ts.ModuleKind.ESNext };
+const program = ts.createProgram([...declarations.values()], options, {
+  ...ts.createCompilerHost(options),
+  resolveModuleNameLiterals: (names, importer) => names.map(({ text }) => resolveOwn(text, importer)),
 });
 const checker = program.getTypeChecker();
 
 const resolved = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
-const isInside = (folder, path) => path.startsWith(folder + sep);
-
-/** What documentation shows is for users. */
-const docs = readdirSync(join(root, 'docs'))
-  .filter((name) => name.endsWith('.md'))
-  .map((name) => readFileSync(join(root, 'docs', name), 'utf8'))
-  .join('\n');
-const isDocumented = (name) => new RegExp(`\\b${name}\\b`).test(docs);
 
 function namesOf(door) {
-  const source = program.getSourceFile(door);
-  const symbol = source && checker.getSymbolAtLocation(source);
+  const symbol = checker.getSymbolAtLocation(program.getSourceFile(door));
   return symbol ? checker.getExportsOfModule(symbol) : [];
 }
-const publicNames = new Set(packages.flatMap(({ doors }) => doors.flatMap(namesOf)).map(({ name }) => name));
 
-/** The files that name a public symbol. */
+const textOf = (path) => readFileSync(path, 'utf8');
+const tracked = (...paths) =>
+  execFileSync('git', ['ls-files', ...paths], { cwd: root, encoding: 'utf8' })
+    .split('\n')
+    .filter((path) => path !== '' && existsSync(join(root, path)))
+    .map((path) => join(root, path));
+
+/** By door and name, the files that import it. Tests make do with what others need. */
 const users = new Map();
-function addUser(symbol, file) {
-  if (!symbol) return;
-  const files = users.get(resolved(symbol)) ?? new Set();
-  users.set(resolved(symbol), files.add(file.fileName));
-}
-for (const file of tracked.map((path) => program.getSourceFile(path))) {
-  const visit = (node) => {
-    if (ts.isIdentifier(node) && publicNames.has(node.text)) {
-      addUser(checker.getSymbolAtLocation(node), file);
-      // const { name } = await import('…')
-      if (ts.isBindingElement(node.parent))
-        addUser(checker.getTypeAtLocation(node.parent.parent).getProperty(node.text), file);
+const importOfNames = /\{([^{}]*)\}\s*(?:from\s+|=\s+await import\()'([^']+)'/g;
+for (const path of tracked('packages', 'bench', 'examples', 'scripts')) {
+  if (!/\.(ts|mjs)$/.test(path) || path.includes('.test.')) continue;
+  for (const [, names, door] of textOf(path).matchAll(importOfNames)) {
+    if (!declarations.has(door)) continue;
+    for (const [, name] of names.matchAll(/(?:^|,)\s*(?:type )?(\w+)/g)) {
+      const key = `${door} ${name}`;
+      users.set(key, [...(users.get(key) ?? []), path]);
     }
-    ts.forEachChild(node, visit);
-  };
-  visit(file);
+  }
 }
-const isUsedOutside = (folder, symbol) => [...(users.get(symbol) ?? [])].some((file) => !isInside(folder, file));
 
-/**
- * Types of the package's own that the declaration of a public symbol mentions; bodies of functions are not part of it.
- */
-function mentionedBy(symbol, folder) {
+/** Code in what users read: fenced blocks, and words in backticks. */
+const documented = new Set(
+  tracked('README.md', 'docs/*.md', 'packages/*/README.md')
+    .filter((path) => !path.includes(`${sep}adr${sep}`))
+    .flatMap((path) => textOf(path).match(/^```[\s\S]*?^```|`[^`\n]+`/gm) ?? [])
+    .flatMap((code) => code.match(/\w+/g) ?? []),
+);
+
+const ours = ({ declarations: found }) =>
+  packages.find(({ path }) => found?.[0].getSourceFile().fileName.startsWith(path));
+
+/** Our own types that the declaration of a symbol mentions. */
+function mentionedBy(symbol) {
   const found = new Set();
   const visit = (node) => {
-    if (ts.isBlock(node) || ts.isPrivateIdentifier(node.name ?? node)) return;
-    const modifiers = ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []) : [];
-    if (modifiers.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) return;
-    if (ts.isTypeReferenceNode(node) || ts.isExpressionWithTypeArguments(node)) {
-      const name = ts.isTypeReferenceNode(node) ? node.typeName : node.expression;
-      const type = checker.getSymbolAtLocation(name);
-      if (type && !(resolved(type).flags & ts.SymbolFlags.TypeParameter)) found.add(resolved(type));
-    }
-    // Of a value only its type is public, not how it comes about.
-    if (ts.isVariableDeclaration(node) && node.initializer) {
-      if (node.type) visit(node.type);
-      else if (ts.isArrowFunction(node.initializer)) {
-        node.initializer.parameters.forEach(visit);
-        if (node.initializer.type) visit(node.initializer.type);
-      }
-      return;
-    }
+    const name = ts.isTypeReferenceNode(node)
+      ? node.typeName
+      : ts.isExpressionWithTypeArguments(node)
+        ? node.expression
+        : ts.isImportTypeNode(node)
+          ? node.qualifier
+          : undefined;
+    const type = name && checker.getSymbolAtLocation(name);
+    if (type && !(resolved(type).flags & ts.SymbolFlags.TypeParameter) && ours(resolved(type)))
+      found.add(resolved(type));
     ts.forEachChild(node, visit);
   };
   for (const declaration of symbol.declarations ?? []) visit(declaration);
-  return [...found].filter(({ declarations }) =>
-    declarations?.some((each) => isInside(join(folder, 'src'), each.getSourceFile().fileName)),
-  );
+  return found;
 }
 
 let problems = 0;
-for (const { folder, doors } of packages) {
-  const exported = new Set(doors.flatMap(namesOf).map(resolved));
+function report(text) {
+  console.log(`  ${text}`);
+  problems += 1;
+}
+
+for (const { name: packageName, path, dependencies, doors } of packages) {
+  const exported = new Set([...doors.values()].flatMap(namesOf).map(resolved));
   const mentions = new Map();
   for (const symbol of exported)
-    for (const type of mentionedBy(symbol, folder)) mentions.set(type, [...(mentions.get(type) ?? []), symbol.name]);
-  for (const door of doors) {
-    const names = namesOf(door);
-    console.log(`${relative(root, door)}: ${names.length} names`);
-    for (const each of names) {
-      if (isUsedOutside(folder, resolved(each)) || mentions.has(resolved(each)) || isDocumented(each.name)) continue;
-      console.log(`  ${each.name}: nothing outside imports it`);
-      problems += 1;
+    for (const type of mentionedBy(symbol)) mentions.set(type, [...(mentions.get(type) ?? []), symbol.name]);
+
+  for (const [door, file] of doors) {
+    const names = namesOf(file);
+    console.log(`${door}: ${names.length} names`);
+    for (const symbol of names) {
+      const isUsed = users.get(`${door} ${symbol.name}`)?.some((user) => !user.startsWith(path));
+      if (!isUsed && !mentions.has(resolved(symbol)) && !documented.has(symbol.name))
+        report(`${symbol.name}: nothing but tests needs it`);
     }
   }
-  for (const [type, by] of mentions) {
-    // A member of an exported namespace is exported, too.
-    const isExported = (node) => exported.has(checker.getSymbolAtLocation(node.name ?? node));
-    if (type.declarations.some((each) => ts.findAncestor(each, isExported))) continue;
-    console.log(`  ${type.name}: mentioned by ${by.join(', ')}, but not exported`);
-    problems += 1;
-  }
+
+  // The packages that a package depends on have doors of their own; users of `stillhouse` know only its own.
+  const isElsewhere = (type) => packageName !== 'stillhouse' && Object.hasOwn(dependencies, ours(type).name);
+  // A member of an exported namespace is exported, too.
+  const isExported = (node) => exported.has(checker.getSymbolAtLocation(node.name ?? node));
+  for (const [type, by] of mentions)
+    if (!isElsewhere(type) && !type.declarations.some((each) => ts.findAncestor(each, isExported)))
+      report(`${type.name} of ${ours(type).name}: mentioned by ${by.join(', ')}, but not exported`);
 }
 if (process.argv.includes('--check') && problems > 0) process.exitCode = 1;

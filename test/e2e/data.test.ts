@@ -3,9 +3,10 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { parseRecipe, sourceKeyOf, sourceKeys, type RecipeInput } from '@stillhouse/core';
+import { parseRecipe, sourceKeyOf, type RecipeInput } from '@stillhouse/core';
 import { evaluate, predict } from 'stillhouse';
 import { npy, writeFixtures } from '../fixtures.js';
+import { sourceKeys } from '../source-keys.js';
 import { canHide, hiding, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -41,7 +42,7 @@ describe('the recipes of docs/data.md', () => {
   });
 
   test('there is one for each source that the schema knows', () => {
-    const used = documented.flatMap(({ recipe }) => sourceKeyOf(parseRecipe(recipe).data.large));
+    const used: string[] = documented.map(({ recipe }) => sourceKeyOf(parseRecipe(recipe).data.large));
     expect(sourceKeys.filter((kind) => !used.includes(kind))).toEqual([]);
   });
 });

@@ -1,12 +1,14 @@
 // Workers in this process, over real sockets. Where a worker runs does not change what it computes, and starting a
 // process takes longer than most trainings of these tests. Tests of what happens to processes use processes.
+// They all have this process's environment.
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { limits, messageOf } from '@stillhouse/core';
 import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { startWorker, tfjsEngine, type Engine, type EngineFactory } from '@stillhouse/worker';
+import { startWorker, tfjsEngine, type Engine, type EngineFactory, type RunningWorker } from '@stillhouse/worker';
 import {
   version,
   type Launcher,
@@ -18,6 +20,7 @@ import {
 
 export class InProcessLauncher implements Launcher {
   #listener: (worker: WorkerHandle, exit: WorkerExit) => void = () => {};
+  readonly #workers: RunningWorker[] = [];
   readonly #ends: Promise<void>[] = [];
 
   constructor(private readonly target: LaunchTarget) {}
@@ -32,7 +35,10 @@ export class InProcessLauncher implements Launcher {
 
   async stop(): Promise<void> {
     this.#listener = () => {};
-    await Promise.all(this.#ends);
+    const ends = Promise.all(this.#ends);
+    await Promise.race([ends, delay(limits.shutdownGraceMs, undefined, { ref: false })]);
+    for (const worker of this.#workers) worker.leave();
+    await ends;
   }
 
   #start(name: string): WorkerHandle {
@@ -46,7 +52,7 @@ export class InProcessLauncher implements Launcher {
       engines.push(engine);
       return engine;
     };
-    const { finished } = startWorker({
+    const worker = startWorker({
       coordinators: [coordinator],
       identity: {
         instance: handle.instance,
@@ -62,7 +68,7 @@ export class InProcessLauncher implements Launcher {
       cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
       log,
     });
-    const end = finished
+    const end = worker.finished
       .then(
         (): WorkerExit => ({ type: 'left' }),
         (error: unknown): WorkerExit => ({ type: 'failed', reason: messageOf(error) }),
@@ -71,6 +77,7 @@ export class InProcessLauncher implements Launcher {
         for (const engine of engines) await engine.dispose();
         this.#listener(handle, exit);
       });
+    this.#workers.push(worker);
     this.#ends.push(end);
     return handle;
   }

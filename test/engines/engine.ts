@@ -1,4 +1,4 @@
-// The TensorFlow engine that `npm run setup:engines` has installed, if it has.
+// The engines that `npm run setup:engines` has installed, if it has.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../e2e/cli.js';
@@ -6,7 +6,7 @@ import { root } from '../e2e/cli.js';
 export const cache = join(root, 'node_modules/.cache/stillhouse-native');
 const folder = join(cache, 'tensorflow');
 
-/** Its folder. */
+/** The folder of TensorFlow's. */
 export const engine = existsSync(folder)
   ? readdirSync(folder)
       .map((name) => join(folder, name))

@@ -1,14 +1,13 @@
 // Teachers of other frameworks, saved by these: the numbers that Python says, and students that learn from them.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseRecipe, type Job, type RecipeInput } from '@stillhouse/core';
+import { parseRecipe, type RecipeInput } from '@stillhouse/core';
 import type { LossName } from '@stillhouse/core/training';
-import { findTeacher } from '@stillhouse/coordinator';
-import { openBackend, openPretrained } from '@stillhouse/worker';
+import { assembleJob } from '@stillhouse/coordinator';
+import { openInferenceBackend, openPretrained } from '@stillhouse/worker';
 import { root, Scratch, smallRecipe } from '../e2e/cli.js';
 
 const python = join(root, 'node_modules/.cache/python');
@@ -37,7 +36,7 @@ beforeAll(async () => {
     scratch.write(`cut.${ending}`, readFileSync(scratch.path(`table.${ending}`)).subarray(0, 3000));
   scratch.write('cut.onnx', 'not protobuf');
   process.env['STILLHOUSE_CACHE'] = cache;
-  await openBackend('tensorflow', { threads: 1, probe: () => Promise.resolve() });
+  await openInferenceBackend('tensorflow');
 }, 300_000);
 afterAll(() => scratch.clean());
 
@@ -49,21 +48,21 @@ async function outputsOf(
   { loss = 'mse', outputs = 'auto' }: { loss?: LossName; outputs?: 'auto' | 'logits' | 'probabilities' } = {},
 ): Promise<Float32Array> {
   const { shape, values } = said.rows[kind];
-  const blocks = new Map<string, Uint8Array>();
-  const { format, files } = findTeacher(file, scratch.folder);
-  const named = [...files].map(([name, bytes]) => {
-    const hash = createHash('sha256').update(bytes).digest('hex');
-    blocks.set(hash, bytes);
-    return { name, hash };
-  });
-  const recipe = { ...parseRecipe({ ...smallRecipe(), teacher: { pretrained: file, outputs } }), loss };
-  const job = {
-    recipe,
-    dataset: { inputShape: shape.slice(1), outputs: width },
-    assets: { teachers: [{ path: file, format, files: named }] },
-  } as unknown as Job;
-  const { predict, dispose } = await openPretrained(job, { pretrained: file, outputs, validation: 0 }, (hash) =>
-    Promise.resolve(blocks.get(hash)!),
+  const { job, dataset } = await assembleJob(
+    parseRecipe({ ...smallRecipe(), teacher: { pretrained: file } }),
+    'foreign',
+    { recipeFolder: scratch.folder, dataFolders: [] },
+    { folder: scratch.path('prepared') },
+  );
+  const asked = {
+    ...job,
+    recipe: { ...job.recipe, loss },
+    dataset: { ...job.dataset, inputShape: shape.slice(1), outputs: width },
+  };
+  const { predict, dispose } = await openPretrained(
+    asked,
+    { pretrained: file, outputs, validation: 0 },
+    async (hash) => (await dataset.blocks.read(hash))!,
   );
   const answer = await predict(Float32Array.from(values), shape);
   dispose();

@@ -1,6 +1,6 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
-import { decideEarlyStopping, phaseLearningRate, phaseOf, phasesOf, type Job, type PhaseName } from '@stillhouse/core';
-import { emptySums, finishMetrics, lossOf, type Metrics } from '@stillhouse/core/training';
+import { phaseLearningRate, phaseOf, phasesOf, type Job, type PhaseName } from '@stillhouse/core';
+import { emptySums, finishMetrics, lossOf, smallerIsBetter } from '@stillhouse/core/training';
 import { batchRows, epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
 import {
   hashState,
@@ -36,8 +36,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
   const weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
   const others = new Float32Array(model.otherWeights);
   const velocity = new Float32Array(model.parameters);
-  const history: Metrics[] = [];
-  let best: Float32Array | undefined;
+  let best: { readonly epoch: number; readonly value: number; readonly weights: Float32Array } | undefined;
   let steps = 0;
   const states = [hashState([weights, others, velocity])];
   const bests = [''];
@@ -67,13 +66,15 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     const total = emptySums({ loss: lossOf('mse') }, 1);
     for (let rank = 0; rank < schedule.ranks; rank++)
       toyEvaluation(weights, ...rankShare(rows, schedule.ranks, rank)).forEach((value, i) => (total[i] += value));
-    history.push(finishMetrics({ loss: lossOf(job.recipe.loss) }, total));
-    const decision = decideEarlyStopping(earlyStopping, history);
-    if (decision.improved) best = weights.slice();
-    if (decision.improved && earlyStopping.restoreBest) bests[bests.length - 1] = hashWeights(weights);
-    if (decision.stop) break;
+    const { metric, minDelta, patience, restoreBest } = earlyStopping;
+    const value = finishMetrics({ loss: lossOf(job.recipe.loss) }, total)[metric]! * (smallerIsBetter(metric) ? 1 : -1);
+    if (!best || value < best.value - minDelta) {
+      best = { epoch, value, weights: weights.slice() };
+      if (restoreBest) bests[bests.length - 1] = hashWeights(weights);
+    }
+    if (epoch - best.epoch >= patience) break;
   }
-  if (earlyStopping?.restoreBest && best) weights.set(best);
+  if (earlyStopping?.restoreBest && best) weights.set(best.weights);
   if (distill?.correctBiases) toyCorrection(weights);
   return { weightsSha256: hashWeights(weights), steps, states, bests };
 }

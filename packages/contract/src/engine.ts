@@ -1,5 +1,4 @@
 // What every engine does: bits that are a function of the job, whichever ranks it computes and wherever it took over.
-import { createHash } from 'node:crypto';
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
 import { bytesOf, type Phase } from '@stillhouse/core';
 import {
@@ -10,6 +9,7 @@ import {
   stepsPerEpoch,
   type NamedBuffer,
 } from '@stillhouse/core/cluster';
+import { sha256 } from '@stillhouse/datasets';
 import type { ComputeTask, Engine } from '@stillhouse/worker';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
@@ -46,7 +46,7 @@ const halves = ({ schedule: { ranks } }: Phase): Subtrees => {
   ];
 };
 
-const hashOf = (numbers: Float32Array): string => createHash('sha256').update(bytesOf(numbers)).digest('hex');
+const hashOf = (numbers: Float32Array): string => sha256(bytesOf(numbers));
 
 async function takeSteps({ engine, phase }: EngineSubject, from: number, to: number): Promise<void> {
   for (let step = from; step < to; step++) {

@@ -1,9 +1,9 @@
 // What every place where a run is kept does: what it was given comes back, whole or not at all.
-import { createHash } from 'node:crypto';
 import { deepEqual, equal } from 'node:assert/strict';
 import type { RunStore } from '@stillhouse/coordinator';
 import type { ExportedModel } from '@stillhouse/core';
 import type { JournalRecord } from '@stillhouse/core/cluster';
+import { sha256 } from '@stillhouse/datasets';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
 export interface RunStoreSubject {
@@ -14,7 +14,6 @@ export interface RunStoreSubject {
   close?(): Promise<void>;
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const plain = (read: Uint8Array | undefined): number[] | undefined => read && [...read];
 const keyOf = (ops: number, content: Uint8Array) => ({ phase: 'teacher', ops, sha256: sha256(content) }) as const;

@@ -16,7 +16,7 @@ import {
   type Source,
   type SourceKind,
 } from '@stillhouse/datasets';
-import type { ContractTest } from './contract-test.js';
+import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
 /** A source to be tested. */
 export interface SourceSubject<Config> {
@@ -29,71 +29,18 @@ export interface SourceSubject<Config> {
   readonly table?: TableConfig;
   /** The loss; mse by default. */
   readonly loss?: LossConfig;
+  close?(): Promise<void>;
 }
 
-/**
- * Tests of a kind of source.
- * @param make returns the source to test, a new one per test
- */
-export function sourceContract<Config>(
-  make: () => SourceSubject<Config> | Promise<SourceSubject<Config>>,
-): ContractTest[] {
-  const check = (name: string, act: (subject: Opened<Config>) => Promise<void>): ContractTest => ({
-    name,
-    run: async () => withSubject(await make(), act),
-  });
-  return [
-    check('the files that it names exist, and are the same when they are requested again', async (subject) => {
-      const files = await subject.kind.files(subject.config, subject.context(true));
-      for (const file of files) assert.ok(existsSync(file), `${file} does not exist`);
-      assert.deepEqual(await subject.kind.files(subject.config, subject.context(true)), files);
-    }),
-    check('it has as many rows as it announces', async (subject) => {
-      const source = await subject.open();
-      assert.ok(contentOf(source).rowCount > 1, 'the source has fewer than two rows');
-      assert.equal((await read(source)).rowCount, contentOf(source).rowCount);
-      assert.notEqual(contentOf(source).what, '', 'the source has no name for errors');
-    }),
-    check('its rows are the same, in the same order, each time that they are read', async (subject) => {
-      const source = await subject.open();
-      assert.deepEqual(await read(source), await read(source));
-    }),
-    check('a reading that stops early leaves the source as it was', async (subject) => {
-      const source = await subject.open();
-      const once = await read(source);
-      for await (const chunk of chunksOf(source)) if (chunk.rowCount > 0) break;
-      assert.deepEqual(await read(source), once);
-    }),
-    check('two readings at the same time give the same rows as one', async (subject) => {
-      const source = await subject.open();
-      const once = await read(source);
-      assert.deepEqual(await Promise.all([read(source), read(source)]), [once, once]);
-    }),
-    check('if it calls itself repeatable, its rows are the same whenever it is opened', async (subject) => {
-      if (!(await subject.kind.isRepeatable(subject.config, subject.context(true)))) return;
-      assert.deepEqual(await read(await subject.open()), await read(await subject.open()));
-    }),
-    check('tensors are of the shape and type that it announces, and labels are of its classes', async (subject) => {
-      const source = await subject.open();
-      if (source.type === 'tensors') await checkTensors(source);
-    }),
-    check('without labels it gives the same inputs', async (subject) => {
-      const [labelled, unlabelled] = [await subject.open(true), await subject.open(false)];
-      assert.equal(unlabelled.type, labelled.type);
-      assert.deepEqual(await readInputs(unlabelled), await readInputs(labelled));
-    }),
-  ];
-}
-
-interface Opened<Config> extends SourceSubject<Config> {
-  readonly context: (withLabels: boolean) => OpenContext;
+/** A subject whose functions have their config and context, with a folder for what they write. */
+interface Bound {
+  readonly files: () => Promise<readonly string[]>;
+  readonly isRepeatable: () => Promise<boolean>;
   readonly open: (withLabels?: boolean) => Promise<Source>;
+  close(): Promise<void>;
 }
 
-async function withSubject<Config>(
-  subject: SourceSubject<Config>,
-  act: (opened: Opened<Config>) => Promise<void>,
-): Promise<void> {
+function bind<Config>(subject: SourceSubject<Config>): Bound {
   const { kind, config, folder, table, loss = 'mse' } = subject;
   const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-contract-'));
   const tables = new TableReader(folder, scratch);
@@ -103,13 +50,69 @@ async function withSubject<Config>(
       { loss, data: { table } },
       withLabels,
     );
-  try {
-    await act({ ...subject, context, open: async (withLabels = true) => kind.open(config, context(withLabels)) });
-  } finally {
-    tables.close();
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  return {
+    files: async () => kind.files(config, context(true)),
+    isRepeatable: async () => kind.isRepeatable(config, context(true)),
+    open: async (withLabels = true) => kind.open(config, context(withLabels)),
+    async close() {
+      tables.close();
+      rmSync(scratch, { recursive: true, force: true });
+      await subject.close?.();
+    },
+  };
 }
+
+const tests: Readonly<Record<string, (subject: Bound) => Promise<void>>> = {
+  async 'the files that it names exist, and are the same when they are requested again'({ files }) {
+    const named = await files();
+    for (const file of named) assert.ok(existsSync(file), `${file} does not exist`);
+    assert.deepEqual(await files(), named);
+  },
+
+  async 'it has as many rows as it announces'({ open }) {
+    const source = await open();
+    assert.ok(contentOf(source).rowCount > 1, 'the source has fewer than two rows');
+    assert.equal((await read(source)).rowCount, contentOf(source).rowCount);
+    assert.notEqual(contentOf(source).what, '', 'the source has no name for errors');
+  },
+
+  async 'its rows are the same, in the same order, each time that they are read'({ open }) {
+    const source = await open();
+    assert.deepEqual(await read(source), await read(source));
+  },
+
+  async 'a reading that stops early leaves the source as it was'({ open }) {
+    const source = await open();
+    const once = await read(source);
+    for await (const chunk of chunksOf(source)) if (chunk.rowCount > 0) break;
+    assert.deepEqual(await read(source), once);
+  },
+
+  async 'two readings at the same time give the same rows as one'({ open }) {
+    const source = await open();
+    const once = await read(source);
+    assert.deepEqual(await Promise.all([read(source), read(source)]), [once, once]);
+  },
+
+  async 'if it calls itself repeatable, its rows are the same whenever it is opened'({ isRepeatable, open }) {
+    if (await isRepeatable()) assert.deepEqual(await read(await open()), await read(await open()));
+  },
+
+  async 'tensors are of the shape and type that it announces, and labels are of its classes'({ open }) {
+    const source = await open();
+    if (source.type === 'tensors') await checkTensors(source);
+  },
+
+  async 'without labels it gives the same inputs'({ open }) {
+    const [labelled, unlabelled] = [await open(true), await open(false)];
+    assert.equal(unlabelled.type, labelled.type);
+    assert.deepEqual(await readInputs(unlabelled), await readInputs(labelled));
+  },
+};
+
+/** @param make a source with two rows or more, anew for each test */
+export const sourceContract = <Config>(make: Make<SourceSubject<Config>>): ContractTest[] =>
+  contractOf(async () => bind(await make()), tests);
 
 const chunksOf = (source: Source): AsyncIterable<Chunk> =>
   source.type === 'tensors'

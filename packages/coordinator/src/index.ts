@@ -15,4 +15,3 @@ export { RepairedBlocks } from './repaired-blocks.js';
 export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
 export { readRunRecord, recordFile, RunFolder, type CheckpointKey, type CoordinatorSecrets } from './run-folder.js';
 export type { CheckpointSink, RunStore } from './run-store.js';
-export { findTeacher, type FoundTeacher } from './teacher-files.js';

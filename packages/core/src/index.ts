@@ -55,7 +55,6 @@ export {
   type TensorType,
 } from './format/safetensors.js';
 export { checkJob } from './job/check-job.js';
-export { decideEarlyStopping, type EarlyStoppingDecision } from './job/early-stopping.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -87,19 +86,12 @@ export { areModulesOpen, openModules, withSources } from './recipe/open-modules.
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
 export type { ColumnConfig, TableConfig } from './recipe/data.js';
-export {
-  distillSchema,
-  learnsFromOutputs,
-  type CopyConfig,
-  type DistillConfig,
-  type TransferConfig,
-} from './recipe/distill.js';
-export { activations, type LayerConfig, type ModelConfig } from './recipe/model.js';
+export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
+export type { LayerConfig, ModelConfig } from './recipe/model.js';
 export {
   defineRecipe,
   isTrained,
   recipeJsonSchema,
-  recipeSchema,
   usesPool,
   type PretrainedTeacherConfig,
   type Recipe,
@@ -113,7 +105,6 @@ export {
   hasTable,
   isMix,
   sourceKeyOf,
-  sourceKeys,
   type PlainSourceConfig,
   type SourceConfig,
   type SourceConfigOf,

@@ -52,7 +52,6 @@ export {
 } from './metric/define-metric.js';
 export { addRows, emptySums, type MeasureFacts, type Measures, type MetricSums } from './metric/sums.js';
 export { estimate, type Estimate } from './metric/statistics.js';
-export { powerOf } from './optimizer/adam-step.js';
 export type { Optimizer, OptimizerKernels, OptimizerStep } from './optimizer/define-optimizer.js';
 export { optimizerOf, type OptimizerConfig } from './optimizer/optimizers.js';
 export {

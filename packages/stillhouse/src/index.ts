@@ -9,6 +9,11 @@ export {
   type RandomStream,
   type Recipe,
   type RecipeInput,
+  type SourceConfig,
+  type SourceConfigOf,
+  type SourceInput,
+  type SourceKey,
+  type TableConfig,
 } from '@stillhouse/core';
 export {
   defineAugmentation,
@@ -48,14 +53,22 @@ export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } 
 export {
   defineSource,
   type Chunk,
+  type Database,
   type OpenContext,
+  type PathName,
   type Rows,
   type RowsContext,
   type Source,
   type SourceContext,
   type SourceKind,
   type SourceOptions,
+  type Table,
+  type TableColumn,
+  type TableReader,
+  type TensorSet,
+  type Want,
 } from '@stillhouse/datasets';
+export type { Numbers, TensorType } from '@stillhouse/core';
 
 // Training: on this machine, or on several.
 export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
@@ -65,8 +78,21 @@ export { LocalLauncher } from './run/local-launcher.js';
 export type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './run/launcher.js';
 export { phasePlan, type PhasePlan } from './run/phase-plan.js';
 export { incidentOf } from '@stillhouse/coordinator';
-export type { Job, PhaseName } from '@stillhouse/core';
-export type { CoordinatorNotice } from '@stillhouse/core/cluster';
+export type {
+  CategoryColumn,
+  DatasetManifest,
+  FittedColumn,
+  Job,
+  ModelAssets,
+  ModelShape,
+  NumberColumn,
+  PhaseName,
+  SetManifest,
+  SetName,
+  TeacherFiles,
+  TensorColumn,
+} from '@stillhouse/core';
+export type { CheckpointRecord, CoordinatorNotice, Segment, WorkerInfo, WorkerShare } from '@stillhouse/core/cluster';
 export { sweep, type SweepOptions } from './sweep/sweep.js';
 export type { Cell as SweepCell, SweepAxis } from './sweep/cells.js';
 export { sweepTable, type SweepOutcome, type SweepResult, type SweepRow } from './sweep/results.js';
@@ -77,7 +103,7 @@ export { readRun, type TrainedRun } from './runs/trained-run.js';
 export { status, type RunState, type RunStatus } from './runs/status.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
-export type { TableRow } from '@stillhouse/core';
+export type { Cell, TableRow, Time } from '@stillhouse/core';
 export type { Prediction } from '@stillhouse/core/training';
 export { report, type Report, type ReportOptions } from './report/report.js';
 export { compare, type ComparedRun, type Comparison, type Difference } from './report/compare.js';
@@ -85,8 +111,16 @@ export { compress, type CompressOptions } from './compress/compress.js';
 export type { CompressedModel } from './compress/compressed-model.js';
 export { compressTable } from './compress/pareto.js';
 export { formatCount, formatMetric, phaseTitles, shownMetrics } from './tables.js';
-export { phaseNames, teacherTestOf, type RunRecord, type WeightFormat } from '@stillhouse/core';
-export type { Estimate, LossName, MetricName, Metrics } from '@stillhouse/core/training';
+export {
+  phaseNames,
+  teacherTestOf,
+  type EpochRecord,
+  type PhaseRecord,
+  type RunRecord,
+  type TunedRecord,
+  type WeightFormat,
+} from '@stillhouse/core';
+export type { Calibration, Estimate, MetricName, Metrics, TargetScale } from '@stillhouse/core/training';
 
 // Data.
 export {
@@ -98,7 +132,7 @@ export {
   type PreparedData,
   type PrepareOptions,
 } from './data.js';
-export type { Inspection, KnownDataset } from '@stillhouse/datasets';
+export type { InspectedColumn, Inspection, KnownDataset } from '@stillhouse/datasets';
 
 // This machine.
 export {
@@ -111,9 +145,10 @@ export {
   type InstalledBackend,
 } from './backends.js';
 export { doctor, type Machine } from './machine.js';
-export { backendNames, type BackendName } from '@stillhouse/worker/light';
+export type { Gpu } from '@stillhouse/native';
+export { backendNames, type BackendName, type ConcreteBackendName } from '@stillhouse/worker/light';
 
 // Errors, defaults and the version.
-export { exitCodes, StillhouseError, type ErrorRecord } from '@stillhouse/core';
+export { exitCodes, StillhouseError, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';

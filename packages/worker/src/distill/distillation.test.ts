@@ -1,10 +1,11 @@
 // How terms and labels are weighed against each other.
 import { tf } from '@stillhouse/native/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { distillSchema, type DistillConfig } from '@stillhouse/core';
+import type { RecipeInput } from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
 import { type MicroBatch } from '../objective/objective.js';
 import { supervised } from '../objective/supervised.js';
+import { distillOf } from './distill.test.fixture.js';
 import { distillation, weightsAt } from './distillation.js';
 import { LayersTeacher } from './teacher/teacher.js';
 
@@ -13,8 +14,6 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-type Input = Parameters<typeof distillSchema.parse>[0];
-const configOf = (input: Input): DistillConfig => distillSchema.parse(input);
 const softmax = (z: number[], T = 1): number[] => {
   const powers = z.map((value) => Math.exp(value / T));
   return powers.map((value) => value / powers.reduce((a, b) => a + b, 0));
@@ -48,8 +47,8 @@ const batchOf = (rows: number): MicroBatch => ({
   y: tf.tensor2d(labels, [2, 1]),
   epoch: 0,
 });
-async function lossBy(config: Input, batch: MicroBatch): Promise<number> {
-  const objective = distillation(configOf(config), {
+async function lossBy(config: NonNullable<RecipeInput['distill']>, batch: MicroBatch): Promise<number> {
+  const objective = distillation(distillOf(config), {
     loss: lossOf('softmaxCrossEntropy'),
     student: identity(),
     teacher: constant(taught),
@@ -85,7 +84,7 @@ test('rows whose label is an outlier to the teacher learn only from the teacher'
   const teacher = tf.sequential({
     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'zeros' })],
   });
-  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), {
+  const objective = distillation(distillOf({ alpha: 0, rejectBeyond: 2 }), {
     loss: lossOf('mse'),
     student,
     teacher: new LayersTeacher(teacher),
@@ -103,7 +102,7 @@ test('of gaussian the means decide about outliers', async () => {
     it.layers[0].setWeights([tf.tensor2d([kernel]), tf.zeros([2])]);
     return it;
   };
-  const objective = distillation(configOf({ alpha: 0, rejectBeyond: 2 }), {
+  const objective = distillation(distillOf({ alpha: 0, rejectBeyond: 2 }), {
     loss: lossOf('gaussian'),
     student: model([1, 0]),
     teacher: new LayersTeacher(model([0, 1])),
@@ -140,12 +139,12 @@ test('blended rows are compared with both of their labels', async () => {
 });
 
 test('a warm-up raises a weight linearly', () => {
-  const config = configOf({ terms: [{ name: 'kd', weight: 3, warmupEpochs: 4 }] });
+  const config = distillOf({ terms: [{ name: 'kd', weight: 3, warmupEpochs: 4 }] });
   expect([0, 1, 3, 9].map((epoch) => weightsAt(config, epoch, 10).terms[0])).toEqual([0.75, 1.5, 3, 3]);
 });
 
 test('first epochs of hints: hints alone, then all the rest', () => {
-  const config = configOf({
+  const config = distillOf({
     alpha: 0,
     terms: [{ name: 'kd' }, { name: 'hint', weight: 100, firstEpochs: 2 }, { name: 'hint', weight: 7 }],
   });
@@ -154,7 +153,7 @@ test('first epochs of hints: hints alone, then all the rest', () => {
 });
 
 test('pressure and temperature go from their first values to the last ones', () => {
-  const config = configOf({ alpha: 0, beta: 0.1, final: { alpha: 4, beta: 1 } });
+  const config = distillOf({ alpha: 0, beta: 0.1, final: { alpha: 4, beta: 1 } });
   const at = (epoch: number): { alpha: number; temperature: number } => {
     const { soft, temperature } = weightsAt(config, epoch, 5);
     return { alpha: Math.log(soft / (1 - soft)), temperature };
@@ -162,7 +161,7 @@ test('pressure and temperature go from their first values to the last ones', () 
   expect(at(0)).toEqual({ alpha: expect.closeTo(0, 9), temperature: expect.closeTo(10, 9) });
   expect(at(2)).toEqual({ alpha: expect.closeTo(2, 9), temperature: expect.closeTo(Math.sqrt(10), 9) });
   expect(at(4)).toEqual({ alpha: expect.closeTo(4, 9), temperature: expect.closeTo(1, 9) });
-  expect(weightsAt(configOf({ alpha: 1, final: { beta: 0.5 } }), 0, 1)).toMatchObject({ temperature: 2 });
+  expect(weightsAt(distillOf({ alpha: 1, final: { beta: 0.5 } }), 0, 1)).toMatchObject({ temperature: 2 });
 });
 
 const models = (): { student: tf.LayersModel; teacher: LayersTeacher } => {
@@ -192,7 +191,7 @@ test.each([
   ],
 ] as const)('a term that cannot be had: %j', (term, message) => {
   expect(() =>
-    distillation(configOf({ terms: [term] }), {
+    distillation(distillOf({ terms: [term] }), {
       loss: lossOf('softmaxCrossEntropy'),
       ...models(),
       epochs: 10,
@@ -203,7 +202,7 @@ test.each([
 
 test('start weights of what a term learns follow from its seed', () => {
   const kernel = (seed: number): unknown =>
-    distillation(configOf({ terms: [{ name: 'hint' }] }), {
+    distillation(distillOf({ terms: [{ name: 'hint' }] }), {
       loss: lossOf('softmaxCrossEntropy'),
       ...models(),
       epochs: 10,
@@ -217,7 +216,7 @@ test('start weights of what a term learns follow from its seed', () => {
 
 test('a model of one layer has none before its last one', () => {
   expect(() =>
-    distillation(configOf({ terms: [{ name: 'pkt' }] }), {
+    distillation(distillOf({ terms: [{ name: 'pkt' }] }), {
       loss: lossOf('softmaxCrossEntropy'),
       student: models().student,
       teacher: constant(taught),

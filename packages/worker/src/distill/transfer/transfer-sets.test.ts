@@ -1,8 +1,9 @@
 import { tf } from '@stillhouse/native/tfjs';
 import { expect, test } from 'vitest';
-import { distillSchema, type DatasetManifest, type TransferConfig } from '@stillhouse/core';
+import type { DatasetManifest, RecipeInput } from '@stillhouse/core';
 import type { Schedule } from '@stillhouse/core/cluster';
 import { cutTensors, type Batch } from '@stillhouse/datasets';
+import { distillOf } from '../distill.test.fixture.js';
 import { TransferSets, type AddedRows } from './transfer-sets.js';
 
 const largeRows = 7;
@@ -25,9 +26,9 @@ const dataset: DatasetManifest = {
 const schedule: Schedule = { rowCount: 4, batch: 4, ranks: 1, epochs: 20, seed: 3 };
 const batch: Batch = { rows: 4, x: Float32Array.from({ length: 8 }, (_, i) => i), y: new Float32Array(4) };
 
-const configsOf = (transfer: object[]): TransferConfig[] => distillSchema.parse({ transfer }).transfer;
-const setsOf = (transfer: object[]): TransferSets =>
-  new TransferSets(configsOf(transfer), {
+type Transfer = NonNullable<NonNullable<RecipeInput['distill']>['transfer']>;
+const setsOf = (transfer: Transfer): TransferSets =>
+  new TransferSets(distillOf({ transfer }).transfer, {
     dataset,
     schedule,
     fetchBlock: async (hash) => blocks.get(hash)!,
@@ -77,7 +78,7 @@ test('rows that never were: each column from any row, what belongs together stay
     respond: async (x: tf.Tensor) => [x],
   };
   const [whole] = await addedBy(
-    new TransferSets(configsOf([{ from: 'columns', rows: 5 }]), { ...options, dataset: table }),
+    new TransferSets(distillOf({ transfer: [{ from: 'columns', rows: 5 }] }).transfer, { ...options, dataset: table }),
     0,
   );
   for (let i = 0; i < whole.length; i += 2) expect(whole[i + 1]).toBe(whole[i] + 1);
@@ -100,7 +101,7 @@ test(
   'rows of the large set that come again are answered once; those that come once, or never as they were, with ' +
     'their batch',
   async () => {
-    const answersOf = async (transfer: object): Promise<number[] | undefined> => {
+    const answersOf = async (transfer: Transfer[number]): Promise<number[] | undefined> => {
       const [{ answers }] = await rowsAddedBy(setsOf([transfer]), 0);
       return answers && [...answers[0].dataSync()];
     };
