@@ -144,8 +144,8 @@ const commands = {
   ...Object.fromEntries(Object.keys(stages).map((name) => [name, () => test(name)])),
   /**
    * Everything but what runs only at night. The Node that runs this runs lint and unit tests while the engines and
-   * other versions of Node are installed. The newest Node, which starts processes soonest and computes fastest, then runs the
-   * tests of whole processes and of the worker, and the simulation.
+   * other versions of Node are installed. The newest Node, which starts processes soonest and computes fastest, then
+   * runs the tests of whole processes and of the worker, and the simulation.
    */
   async ci() {
     // A GPU in software, which Debian's chromium brings.

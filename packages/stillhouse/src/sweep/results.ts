@@ -1,6 +1,6 @@
 // The results of a sweep: mean and 95 % interval over seeds per combination of values.
 import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core/training';
-import { formatMetric } from '../tables.js';
+import { formatMetric, phaseTitles } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 
 /** Test metrics of a cell. */
@@ -84,8 +84,8 @@ export function sweepTable({ axes, rows, metric }: Pick<SweepResult, 'axes' | 'r
   const header = [
     ...axes.map(({ path }) => path),
     `teacher's ${metric}`,
-    'student (baseline)',
-    'student (distilled)',
+    phaseTitles.baseline,
+    phaseTitles.student,
     'distilled is better',
     '',
   ];
