@@ -41,7 +41,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'reports that were lost are not sent again',
-    file: 'packages/core/src/worker/machine.ts',
+    file: 'packages/core/src/worker/link.ts',
     find: 'if (!training || training.phase !== known.phase) return [];',
     replace: 'if (known) return [];',
   },
@@ -83,13 +83,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'members that are stuck are not linked anew',
-    file: 'packages/core/src/coordinator/membership-change.ts',
+    file: 'packages/core/src/coordinator/wanted-change.ts',
     find: 'if (!stuck || members.length === 0) return',
     replace: 'if (stuck || !stuck) return',
   },
   {
     bug: 'messages that were lost are not sent again',
-    file: 'packages/core/src/coordinator/membership-change.ts',
+    file: 'packages/core/src/coordinator/reminder.ts',
     find: 'if (!beat || nowMs - worker.instructedMs < limits.resendMs) return',
     replace: 'if (beat || nowMs - worker.instructedMs < limits.resendMs) return',
   },
@@ -125,7 +125,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'workers train the student without its tuned numbers',
-    file: 'packages/core/src/worker/machine.ts',
+    file: 'packages/core/src/worker/entering.ts',
     find: 'const job = tuned ? tunedJob(state.job, tuned) : state.job;',
     replace: 'const job = tuned ? state.job : tunedJob(state.job, {});',
   },

@@ -1,21 +1,28 @@
 // The table at the end of a run: teacher, student, and the same student trained without a teacher.
-import { parseRecipe, shownMetrics, teacherTestOf, type Metrics, type RunRecord, type RunResult } from 'stillhouse';
+import {
+  formatCount,
+  parseRecipe,
+  phaseNames,
+  phaseTitles,
+  shownMetrics,
+  teacherTestOf,
+  type Metrics,
+  type RunRecord,
+  type RunResult,
+} from 'stillhouse';
 import { printLine } from './terminal.js';
-import { alignColumns, formatTest, grouped } from './table.js';
-
-const labels = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
-const names = ['teacher', 'student', 'baseline'] as const;
+import { alignColumns, formatTest } from './table.js';
 
 function summaryTable(record: RunRecord): string {
   const metrics = shownMetrics(parseRecipe(record.recipe));
   const header = ['', 'parameters', 'bytes', ...metrics.map((name) => `test ${name}`), 'time'];
-  const rows = names.flatMap((name) => {
+  const rows = phaseNames.flatMap((name) => {
     const phase = record[name];
     const test = name === 'teacher' ? teacherTestOf(record) : (phase?.test as Metrics | undefined);
     if (!test) return [];
-    const size = phase ? [grouped(phase.parameters), grouped(phase.bytes)] : ['–', '–'];
+    const size = phase ? [formatCount(phase.parameters), formatCount(phase.bytes)] : ['–', '–'];
     const time = phase ? `${phase.seconds.toFixed(1)} s` : '–';
-    return [[labels[name], ...size, ...metrics.map((metric) => formatTest(test, metric)), time]];
+    return [[phaseTitles[name], ...size, ...metrics.map((metric) => formatTest(test, metric)), time]];
   });
   return alignColumns([header, ...rows]);
 }
@@ -24,7 +31,7 @@ function calibrationNote({ student }: RunRecord): string[] {
   if (!student?.calibration) return [];
   const { temperature, rows, before, after } = student.calibration;
   return [
-    `The teacher was calibrated on ${grouped(rows)} rows: its logits were divided by ` +
+    `The teacher was calibrated on ${formatCount(rows)} rows: its logits were divided by ` +
       `${temperature.toPrecision(3)}, which took its calibration error from ${before.ece.toFixed(4)} to ` +
       `${after.ece.toFixed(4)}.`,
   ];
@@ -36,8 +43,8 @@ function teacherNote(record: RunRecord): string[] {
   const [known, all] = [teacher?.rows, record.dataset.rows['test']];
   if (known !== undefined && known < all)
     return [
-      `The teacher was tested on ${grouped(known)} of the ${grouped(all)} test rows: those of the classes that ` +
-        'it knows.',
+      `The teacher was tested on ${formatCount(known)} of the ${formatCount(all)} test rows: those of the classes ` +
+        'that it knows.',
     ];
   const r2 = teacher?.r2;
   if (typeof r2 === 'number' && r2 <= 0)

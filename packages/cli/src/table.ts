@@ -23,6 +23,3 @@ export function alignColumns(
 /** A test metric; a model may know no class of the test rows. */
 export const formatTest = (test: Metrics, name: string): string =>
   test.rows === 0 ? '–' : formatMetric(name, test[name]);
-
-/** A number with thousands separators. */
-export const grouped = (value: number): string => value.toLocaleString('en-US');

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  areModulesOpen,
+  checkJob,
   isTrained,
   messageOf,
-  planJob,
   openModules,
+  parseRecipe,
   refuseRecipe,
   withSources,
   StillhouseError,
@@ -36,10 +38,13 @@ function readText(path: string, folder: string, code: 'EXTENSION_MODULE' | 'MODE
 }
 
 /**
- * The recipe with the text of the modules that its loss and terms come from, all of them open.
- * @throws StillhouseError EXTENSION_MODULE, RECIPE_INVALID
+ * A recipe from outside, checked once its modules are open; it has their text.
+ * @param folder folder that the recipe's paths are relative to
+ * @throws StillhouseError EXTENSION_MODULE, RECIPE_INVALID, RECIPE_UNKNOWN_KEY
  */
-export async function openRecipe(recipe: Recipe, folder: string): Promise<Recipe> {
+export async function openRecipe(input: unknown, folder: string): Promise<Recipe> {
+  const recipe = parseRecipe(input);
+  if (areModulesOpen(recipe)) return recipe;
   const whole = withSources(recipe, (path) => readText(path, folder, 'EXTENSION_MODULE'));
   await openModules(whole);
   refuseRecipe(whole);
@@ -47,18 +52,18 @@ export async function openRecipe(recipe: Recipe, folder: string): Promise<Recipe
 }
 
 /**
- * @throws StillhouseError DATA_…, EXTENSION_MODULE, MODEL_INVALID, MODEL_MODULE, RECIPE_INVALID, TEACHER_NOT_FOUND,
+ * @param recipe whose modules are open (`openRecipe`)
+ * @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, RECIPE_INVALID, TEACHER_NOT_FOUND,
  * TEACHER_UNLIKE
  */
 export async function assembleJob(
-  given: Recipe,
+  recipe: Recipe,
   runId: string,
   places: DataPlaces,
   options: PrepareOptions,
 ): Promise<{ job: Job; dataset: Dataset }> {
-  const recipe = await openRecipe(given, places.recipeFolder);
   const dataset = await prepareDataset(recipe, places, options);
-  planJob(recipe, dataset.manifest);
+  checkJob({ recipe, dataset: dataset.manifest });
   const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;
   const student = readAsset(recipe.student?.model, places.recipeFolder);
   const assets: ModelAssets = {

@@ -47,7 +47,7 @@ export function isSameJob(record: RunRecord, job: Job): boolean {
  * writing the journal and writing run.json.
  */
 export function resumeRecord(before: RunRecord, { done }: RunHistory): RunRecord {
-  const { error: _error, endedAt: _endedAt, ...rest } = before;
+  const { error, endedAt, ...rest } = before;
   const phases = Object.fromEntries(done.map(({ record }) => [record.phase, phaseOfRecord(record)]));
   return { ...rest, ...phases, status: 'running' };
 }
@@ -143,14 +143,10 @@ const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> =>
   epochs: [...phase.epochs],
 });
 
-export function endRecord(record: RunRecord, endedAt: string, error: ErrorRecord | undefined): RunRecord {
-  const { error: before, ...rest } = record;
-  return {
-    ...rest,
-    status: error ? 'failed' : 'done',
-    ...(error
-      ? { error: { code: error.code, message: error.message, ...(error.stack ? { stack: error.stack } : {}) } }
-      : {}),
-    endedAt,
-  };
+/** @param reason why the run failed; undefined if it is done */
+export function endRecord(record: RunRecord, endedAt: string, reason: ErrorRecord | undefined): RunRecord {
+  const { error, ...rest } = record;
+  if (!reason) return { ...rest, status: 'done', endedAt };
+  const { code, message, stack } = reason;
+  return { ...rest, status: 'failed', error: { code, message, ...(stack ? { stack } : {}) }, endedAt };
 }

@@ -51,6 +51,19 @@ const secretsSchema = z.object({
 });
 export type CoordinatorSecrets = Readonly<z.infer<typeof secretsSchema>>;
 
+/** Where the folder of a run has its record. */
+export const recordFile = (folder: string): string => join(folder, 'run.json');
+
+/**
+ * Reads run.json of a run folder.
+ * @throws StillhouseError RUN_NOT_FOUND
+ */
+export function readRunRecord(folder: string): RunRecord {
+  const file = recordFile(folder);
+  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} has no run.json`);
+  return parseRunRecord(readText(file), file);
+}
+
 export class RunFolder implements RunStore {
   private constructor(
     readonly path: string,
@@ -84,7 +97,7 @@ export class RunFolder implements RunStore {
    */
   static open(path: string): RunFolder {
     const full = resolve(path);
-    if (!existsSync(join(full, 'run.json')) || !existsSync(join(full, 'coordinator.json')))
+    if (!existsSync(recordFile(full)) || !existsSync(join(full, 'coordinator.json')))
       throw new StillhouseError('RUN_NOT_FOUND', `${full} contains no run that can be continued`);
     return new RunFolder(full);
   }
@@ -105,13 +118,12 @@ export class RunFolder implements RunStore {
 
   /** @throws StillhouseError OUT_UNWRITABLE */
   writeRecord(record: RunRecord): void {
-    this.#write(() => writeJson(join(this.path, 'run.json'), record));
+    this.#write(() => writeJson(recordFile(this.path), record));
   }
 
   /** @throws StillhouseError RUN_NOT_FOUND */
   readRecord(): RunRecord {
-    const file = join(this.path, 'run.json');
-    return parseRunRecord(this.#readText(file), file);
+    return readRunRecord(this.path);
   }
 
   /** @throws StillhouseError OUT_UNWRITABLE */
@@ -123,7 +135,7 @@ export class RunFolder implements RunStore {
   readSecrets(): CoordinatorSecrets {
     const file = join(this.path, 'coordinator.json');
     try {
-      return secretsSchema.parse(JSON.parse(this.#readText(file)));
+      return secretsSchema.parse(JSON.parse(readText(file)));
     } catch (cause) {
       if (cause instanceof StillhouseError) throw cause;
       throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
@@ -261,14 +273,6 @@ export class RunFolder implements RunStore {
     return storedNamesOf(phase).map((name) => join(this.path, 'checkpoints', `${name}-${rest}`));
   }
 
-  #readText(file: string): string {
-    try {
-      return readFileSync(file, 'utf8');
-    } catch (cause) {
-      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
-    }
-  }
-
   #write<T>(work: () => T): T {
     try {
       return work();
@@ -278,6 +282,15 @@ export class RunFolder implements RunStore {
         next: `Make room in ${dirname(this.path)}, or choose another folder with --out.`,
       });
     }
+  }
+}
+
+/** @throws StillhouseError RUN_NOT_FOUND */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -3,7 +3,7 @@
 export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
 export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';
-export { addInto, sumSubtree, type Span, type Leaves } from './collective/tree.js';
+export { addInto, ranksText, sumSubtree, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
   replayJournal,
@@ -73,6 +73,7 @@ export {
 } from './wire/training-state.js';
 export type { Clock, Link, Listener, Transport } from './wire/transport.js';
 export { initialWorkerState, workerTransition } from './worker/machine.js';
+export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {
   Membership,
   RankRows,

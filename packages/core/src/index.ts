@@ -2,6 +2,7 @@
 // timer, engine or process.
 export {
   exitCodes,
+  firstLineOf,
   fromErrorRecord,
   invariant,
   messageOf,
@@ -47,11 +48,13 @@ export {
   floatsOf,
   joinBytes,
   numbersOf,
+  tensorTypes,
   zerosOf,
   type NamedTensor,
   type Numbers,
   type TensorType,
 } from './format/safetensors.js';
+export { checkJob } from './job/check-job.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -67,7 +70,6 @@ export {
   type SetName,
   type TeacherFiles,
 } from './job/job.js';
-export { planJob } from './job/plan-job.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,
@@ -80,36 +82,28 @@ export {
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
-export { openModules, withSources } from './recipe/open-modules.js';
+export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
+export type { ColumnConfig, TableConfig } from './recipe/data.js';
+export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
+export type { LayerConfig, ModelConfig } from './recipe/model.js';
 export {
   defineRecipe,
   isTrained,
-  learnsFromOutputs,
   recipeJsonSchema,
   usesPool,
-  type ColumnConfig,
-  type CopyConfig,
-  type DistillConfig,
-  type LayerConfig,
-  type ModelConfig,
   type PretrainedTeacherConfig,
   type Recipe,
   type RecipeInput,
-  type TableConfig,
   type TrainingConfig,
-  type TransferConfig,
-  type EarlyStoppingConfig,
-  type LearningRateSchedule,
   type TrainedTeacherConfig,
-  type TunableConfig,
-  type TuneConfig,
 } from './recipe/schema.js';
+export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
+export type { TunableConfig, TuneConfig } from './recipe/tune.js';
 export {
   hasTable,
   isMix,
-  plainSourcesOf,
   sourceKeyOf,
   type PlainSourceConfig,
   type SourceConfig,

@@ -42,8 +42,14 @@ export {
   type MetricConfig,
   type Metrics,
 } from './metric/metrics.js';
-export { builtInMetric, type BuiltInMetric, type Measured, type MetricName } from './metric/built-in.js';
-export { defineMetric, type Metric, type MetricDefinition } from './metric/define-metric.js';
+export { builtInMetric, type MetricName } from './metric/built-in.js';
+export {
+  defineMetric,
+  type BuiltInMetric,
+  type Metric,
+  type MetricDefinition,
+  type SharedSums,
+} from './metric/define-metric.js';
 export { addRows, emptySums, type MeasureFacts, type Measures, type MetricSums } from './metric/sums.js';
 export { estimate, type Estimate } from './metric/statistics.js';
 export type { Optimizer, OptimizerKernels, OptimizerStep } from './optimizer/define-optimizer.js';

@@ -8,7 +8,7 @@ export {
   type SearchOptions,
   type CostOf,
   type Trial,
-  type Judged,
+  type MeasuredTrial,
 } from './tune/search.js';
 export { coordinateOf, pointOf, spaceOf, tunedJob, type Dimension, type TunedValues } from './tune/space.js';
 export { trialJob } from './tune/trial-job.js';

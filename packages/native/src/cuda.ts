@@ -29,7 +29,7 @@ export async function downloadNvidia(
   at: { folder: string; downloads: string; report: Progress },
 ): Promise<void> {
   const { folder, downloads, report } = at;
-  if (source.kind === 'folder') {
+  if (source.type === 'folder') {
     const beside = join(dirname(source.path), 'nvidia');
     if (!existsSync(beside))
       throw new StillhouseError(

@@ -93,13 +93,13 @@ test('the version of a folder is that of its headers, of a wheel that of its nam
   const libraries = (place: string): void =>
     ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].forEach((name) => writeFileSync(join(place, name), ''));
   libraries(join(folder, 'lib'));
-  expect(sourceFromPath(folder)).toMatchObject({ kind: 'folder', version: 'unknown', libraries: join(folder, 'lib') });
+  expect(sourceFromPath(folder)).toMatchObject({ type: 'folder', version: 'unknown', libraries: join(folder, 'lib') });
   libraries(folder);
   writeFileSync(header, '#define TF_MAJOR_VERSION 2\n#define TF_MINOR_VERSION 20\n#define TF_PATCH_VERSION 1\n');
   expect(sourceFromPath(folder)).toMatchObject({ version: '2.20.1', libraries: folder });
   const wheel = join(scratch, 'tensorflow_cpu-2.19.0-cp311-x.whl');
   writeFileSync(wheel, '');
-  expect(sourceFromPath(wheel)).toMatchObject({ kind: 'wheel', version: '2.19.0' });
+  expect(sourceFromPath(wheel)).toMatchObject({ type: 'wheel', version: '2.19.0' });
   expect(existsSync(wheel)).toBe(true);
 });
 

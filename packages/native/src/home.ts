@@ -68,6 +68,10 @@ export function installedEngines(env: NodeJS.ProcessEnv, kind: EngineKind): Inst
     );
 }
 
+/** Whether the engine of a kind that is loaded here has NVIDIA's libraries. */
+export const hasCuda = (env: NodeJS.ProcessEnv, kind: EngineKind): boolean =>
+  installedEngines(env, kind)[0]?.manifest.cuda ?? false;
+
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,6 +1,13 @@
 // @stillhouse/native: installs and finds engines in the user's cache. It loads no TFJS; /engines and /tfjs do.
 export { visibleGpus, type Gpu } from './gpus.js';
-export { engineKinds, installedEngines, type EngineKind, type EngineManifest, type InstalledEngine } from './home.js';
-export { installOnnx, installTensorflow, installWebgpu, type InstallOptions, type InstallResult } from './install.js';
+export {
+  engineKinds,
+  hasCuda,
+  installedEngines,
+  type EngineKind,
+  type EngineManifest,
+  type InstalledEngine,
+} from './home.js';
+export { engineInstallers, type EngineInstaller, type InstallOptions, type InstallResult } from './install.js';
 export { tryEngine } from './try-engine.js';
 export type { Progress } from './tools.js';

@@ -105,11 +105,11 @@ function chooseSource({ from, cuda, env, report }: InstallOptions): Source {
 }
 
 /** @throws StillhouseError BACKEND_SOURCE, BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
-export async function installTensorflow(options: InstallOptions): Promise<InstallResult> {
+async function installTensorflow(options: InstallOptions): Promise<InstallResult> {
   const { env, report, cuda } = options;
   const result = await install('tensorflow', options, () => {
     const source = chooseSource(options);
-    if (source.kind === 'wheel')
+    if (source.type === 'wheel')
       checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
     const build = async (folder: string): Promise<void> => {
       await placeLibraries(source, folder, report);
@@ -129,7 +129,7 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
 }
 
 /** @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
-export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
+function installWebgpu(options: InstallOptions): Promise<InstallResult> {
   return install('webgpu', options, () => {
     checkSpace(enginesFolder(options.env, 'webgpu'), neededBytes.webgpu);
     return {
@@ -142,7 +142,7 @@ export function installWebgpu(options: InstallOptions): Promise<InstallResult> {
 }
 
 /** @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD, BACKEND_SPACE, BACKEND_BUILD */
-export function installOnnx(options: InstallOptions): Promise<InstallResult> {
+function installOnnx(options: InstallOptions): Promise<InstallResult> {
   return install('onnx', options, () => {
     checkSpace(enginesFolder(options.env, 'onnx'), neededBytes.onnx);
     return {
@@ -153,3 +153,18 @@ export function installOnnx(options: InstallOptions): Promise<InstallResult> {
     };
   });
 }
+
+export interface EngineInstaller {
+  /** The library's own name. */
+  readonly title: string;
+  /** Whether there are several builds of it: `from` and `cuda` choose one. */
+  readonly hasBuilds: boolean;
+  readonly install: (options: InstallOptions) => Promise<InstallResult>;
+}
+
+/** How each kind of engine is installed. */
+export const engineInstallers: Readonly<Record<EngineKind, EngineInstaller>> = {
+  tensorflow: { title: 'TensorFlow', hasBuilds: true, install: installTensorflow },
+  webgpu: { title: 'Dawn', hasBuilds: false, install: installWebgpu },
+  onnx: { title: 'ONNX Runtime', hasBuilds: false, install: installOnnx },
+};

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
 import { tf } from './tfjs.js';
-import { messageOf, StillhouseError } from '@stillhouse/core';
+import { firstLineOf, StillhouseError } from '@stillhouse/core';
 import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
 import { bindingFile, packageOf, sessionsFile } from './binding.js';
 import type { Messages } from './graph-def.js';
@@ -82,7 +82,7 @@ export function loadTensorflow(
   } catch (cause) {
     throw new StillhouseError(
       'BACKEND_UNAVAILABLE',
-      `the tensorflow backend in ${folder} does not load: ${messageOf(cause).split('\n')[0]}`,
+      `the tensorflow backend in ${folder} does not load: ${firstLineOf(cause)}`,
       { cause, next: 'Reinstall it with `stillhouse backend install tensorflow --force`.' },
     );
   }

@@ -10,9 +10,9 @@ import { extractEntries, placeOf } from './wheel.js';
 export const pinnedVersion = '2.21.0';
 
 export type Source =
-  | { readonly kind: 'wheel'; readonly path: string; readonly version: string }
+  | { readonly type: 'wheel'; readonly path: string; readonly version: string }
   /** A folder with include/ and, in `libraries`, libtensorflow. */
-  | { readonly kind: 'folder'; readonly path: string; readonly libraries: string; readonly version: string };
+  | { readonly type: 'folder'; readonly path: string; readonly libraries: string; readonly version: string };
 
 const libraryNames = ['libtensorflow_cc', 'libtensorflow_framework'];
 /** Names of TensorFlow's libraries in a folder. */
@@ -29,7 +29,7 @@ export function sourceFromPath(path: string): Source {
     const version = /tensorflow[\w]*-(\d+\.\d+\.\d+)/.exec(full)?.[1];
     if (!full.endsWith('.whl') || !version)
       throw new StillhouseError('BACKEND_SOURCE', `${path} does not have the name of a TensorFlow wheel`);
-    return { kind: 'wheel', path: full, version };
+    return { type: 'wheel', path: full, version };
   }
   const libraries = [full, join(full, 'lib')].find((folder) => librariesIn(folder).length >= 2);
   if (libraries === undefined || !existsSync(join(full, 'include', 'tensorflow', 'c', 'c_api.h'))) {
@@ -38,7 +38,7 @@ export function sourceFromPath(path: string): Source {
       `${path} does not contain libtensorflow_cc, libtensorflow_framework and include/tensorflow/c/c_api.h`,
     );
   }
-  return { kind: 'folder', path: full, libraries, version: versionOfHeaders(full) };
+  return { type: 'folder', path: full, libraries, version: versionOfHeaders(full) };
 }
 
 /** The version that the headers state, or 'unknown'. */
@@ -65,7 +65,7 @@ export function sourceFromPython(): Source | undefined {
   for (const python of ['python3', 'python']) {
     const [path, version] = run(python, ['-c', findScript]).stdout?.trim().split(' ') ?? [];
     if (path && version && existsSync(path) && librariesIn(path).length >= 2)
-      return { kind: 'folder', path, libraries: path, version };
+      return { type: 'folder', path, libraries: path, version };
   }
   return undefined;
 }
@@ -140,7 +140,7 @@ export function sourceFromPip({
   const wheel = kept ?? wheelIn();
   if (wheel === undefined)
     throw new StillhouseError('BACKEND_DOWNLOAD', `pip fetched no wheel of ${name} ${pinnedVersion}`);
-  return { kind: 'wheel', path: join(downloads, wheel), version: pinnedVersion };
+  return { type: 'wheel', path: join(downloads, wheel), version: pinnedVersion };
 }
 
 /**
@@ -148,7 +148,7 @@ export function sourceFromPip({
  * @throws StillhouseError BACKEND_SOURCE, BACKEND_SPACE
  */
 export async function placeLibraries(source: Source, folder: string, report: Progress): Promise<void> {
-  if (source.kind === 'wheel') {
+  if (source.type === 'wheel') {
     await extractEntries(source.path, folder, placeOf, report);
     const lib = join(folder, 'lib');
     if (!existsSync(lib) || librariesIn(lib).length < 2)

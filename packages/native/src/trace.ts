@@ -1,7 +1,7 @@
 // A computation recorded once as a graph, and run as one call from then on. The backend's binding is wrapped while the
 // computation runs eagerly; every op becomes a node. Random draws, found by drawing twice, become inputs.
 import { tf } from './tfjs.js';
-import { messageOf } from '@stillhouse/core';
+import { firstLineOf } from '@stillhouse/core';
 import type {
   Binding,
   GraphSession,
@@ -226,7 +226,7 @@ export class TracedGraph {
         tools.sessions.open(graphDefOf(tools.messages, nodes), sessionConfig, places, recording.outputs),
       );
     } catch (cause) {
-      throw new TraceError(messageOf(cause).split('\n')[0]);
+      throw new TraceError(firstLineOf(cause));
     }
   }
 

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { tf } from './tfjs.js';
-import { messageOf, StillhouseError } from '@stillhouse/core';
+import { firstLineOf, StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
 import { lendDependencies } from './lend-dependencies.js';
 import { dawnFile, noGpuHint, webgpuBackendFolder, webgpuVersion } from './webgpu-packages.js';
@@ -90,7 +90,7 @@ export function loadWebgpu(
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError(
       'BACKEND_UNAVAILABLE',
-      `the webgpu backend in ${folder} does not load: ${messageOf(cause).split('\n')[0]}`,
+      `the webgpu backend in ${folder} does not load: ${firstLineOf(cause)}`,
       { cause, next: 'Reinstall it with `stillhouse backend install webgpu --force`.' },
     );
   });

@@ -1,43 +1,39 @@
 // Backends on this machine: which can be used, and the installation of those that are not built in.
-import {
-  engineKinds,
-  installedEngines,
-  installOnnx,
-  installTensorflow,
-  installWebgpu,
-  tryEngine,
-  type EngineKind,
-} from '@stillhouse/native';
+import { engineInstallers, engineKinds, installedEngines, tryEngine, type EngineKind } from '@stillhouse/native';
 import { StillhouseError } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker/light';
+import { backends, concreteBackendNames, type ConcreteBackendName } from '@stillhouse/worker/light';
 
 export interface BackendState {
-  readonly name: Exclude<BackendName, 'auto'> | 'onnx';
+  readonly name: ConcreteBackendName | EngineKind;
   readonly usable: boolean;
   /** What it is, or why it is not usable and what to do. */
   readonly detail: string;
 }
 
-function engineState(kind: EngineKind, what: string): BackendState {
+type EngineState = Omit<BackendState, 'name'>;
+
+/** @param use what it is for, if not for training */
+function stateOf(kind: EngineKind, use = ''): EngineState {
   const [engine] = installedEngines(process.env, kind);
-  if (!engine)
-    return { name: kind, usable: false, detail: `not installed: run \`stillhouse backend install ${kind}\`` };
+  if (!engine) return { usable: false, detail: `not installed: run \`stillhouse backend install ${kind}\`` };
   const { version, cuda } = engine.manifest;
-  const name = `${what} ${version}${cuda ? ' with CUDA' : ''} in ${engine.folder}`;
+  const what = `${engineInstallers[kind].title}${use} ${version}${cuda ? ' with CUDA' : ''} in ${engine.folder}`;
   const tried = tryEngine(kind, engine.folder, process.env);
   return 'fingerprint' in tried
-    ? { name: kind, usable: true, detail: `${tried.fingerprint}; ${name}` }
-    : { name: kind, usable: false, detail: `${tried.reason}; ${name}` };
+    ? { usable: true, detail: `${tried.fingerprint}; ${what}` }
+    : { usable: false, detail: `${tried.reason}; ${what}` };
 }
 
 /** The backends in the order in which `auto` tries them; then the engines that only run pretrained teachers. */
 export function listBackends(): BackendState[] {
+  const entries = concreteBackendNames.map((name) => ({ name, ...backends[name] }));
+  const others = engineKinds.filter((kind) => !entries.some(({ engine }) => engine === kind));
   return [
-    engineState('tensorflow', 'TensorFlow'),
-    engineState('webgpu', 'Dawn'),
-    { name: 'wasm', usable: true, detail: 'built in, one thread per worker' },
-    { name: 'cpu', usable: true, detail: 'embedded, plain JavaScript; slow' },
-    engineState('onnx', 'ONNX Runtime, only for teachers,'),
+    ...entries.map((entry) => ({
+      name: entry.name,
+      ...(entry.engine === undefined ? { usable: true, detail: entry.detail } : stateOf(entry.engine)),
+    })),
+    ...others.map((kind) => ({ name: kind, ...stateOf(kind, ', only for teachers,') })),
   ];
 }
 
@@ -75,9 +71,9 @@ export interface InstalledBackend {
  */
 export async function installBackend(name: EngineKind, options: InstallBackendOptions = {}): Promise<InstalledBackend> {
   const { from, cuda, force, onProgress } = options;
-  if (name !== 'tensorflow' && (from !== undefined || cuda))
-    throw new StillhouseError('USAGE', '--from and --cuda are for tensorflow');
-  const install = { tensorflow: installTensorflow, webgpu: installWebgpu, onnx: installOnnx }[name];
+  const { hasBuilds, install } = engineInstallers[name];
+  if (!hasBuilds && (from !== undefined || cuda))
+    throw new StillhouseError('USAGE', `--from and --cuda are not for ${name}`);
   const { engine, fresh, fingerprint } = await install({
     ...(from === undefined ? {} : { from }),
     cuda: cuda ?? false,

@@ -22,6 +22,7 @@ export {
   defineTerm,
   type AugmentedRow,
   type BlendingAugmentation,
+  type BuiltInMetric,
   type HardLoss,
   type LabelKind,
   type Layer,
@@ -38,6 +39,7 @@ export {
   type PlacingAugmentation,
   type Response,
   type RowAugmentation,
+  type SharedSums,
   type SoftLoss,
   type Tensor,
   type Tensor2D,
@@ -110,8 +112,9 @@ export { compare, type ComparedRun, type Comparison, type Difference } from './r
 export { compress, type CompressOptions } from './compress/compress.js';
 export type { CompressedModel } from './compress/compressed-model.js';
 export { compressTable } from './compress/pareto.js';
-export { formatMetric, shownMetrics } from './tables.js';
+export { formatCount, formatMetric, phaseTitles, shownMetrics } from './tables.js';
 export {
+  phaseNames,
   teacherTestOf,
   type EpochRecord,
   type PhaseRecord,

@@ -4,17 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
-import {
-  messageOf,
-  parsePath,
-  parseRecipe,
-  StillhouseError,
-  withValueAt,
-  type Recipe,
-  type RecipeInput,
-} from '@stillhouse/core';
+import { firstLineOf, parsePath, StillhouseError, withValueAt, type Recipe, type RecipeInput } from '@stillhouse/core';
 
-const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0];
 const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
 
 async function readScript(path: string): Promise<unknown> {
@@ -89,5 +80,5 @@ export async function loadRecipe(source: RecipeSource, options: RecipeOptions = 
     input,
   );
   const folder = options.recipeFolder ?? (isFile ? dirname(resolve(source)) : process.cwd());
-  return { recipe: await openRecipe(parseRecipe(changed), folder), folder };
+  return { recipe: await openRecipe(changed, folder), folder };
 }

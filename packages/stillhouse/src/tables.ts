@@ -1,15 +1,22 @@
 // Numbers and tables in the form of the files that the library writes.
-import type { Recipe } from '@stillhouse/core';
+import type { PhaseName, Recipe } from '@stillhouse/core';
 import { builtInMetric, lossOf, metricNameOf, metricsOf } from '@stillhouse/core/training';
 
+/** The models of a run, in readable form. */
+export const phaseTitles: Readonly<Record<PhaseName, string>> = {
+  teacher: 'teacher',
+  student: 'student (distilled)',
+  baseline: 'student (baseline)',
+};
+
 /** A number in readable form, with thousands separators. */
-export const grouped = (value: number): string => value.toLocaleString('en-US');
+export const formatCount = (value: number): string => value.toLocaleString('en-US');
 
 /** A metric in readable form: a percentage for accuracy, a count for errors, otherwise four decimals. */
 export function formatMetric(name: string, value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
   const format = builtInMetric(name)?.format ?? 'number';
-  if (format === 'count') return grouped(value);
+  if (format === 'count') return formatCount(value);
   return format === 'percentage' ? `${(100 * value).toFixed(2)} %` : value.toFixed(4);
 }
 

@@ -1,4 +1,14 @@
 // @stillhouse/worker/light: what processes and threads around a worker need without loading TFJS, which takes as long
 // as everything else that they load.
-export { backendNames, type BackendName, type ConcreteBackendName } from './backend/registry.js';
+export {
+  backendNames,
+  backends,
+  concreteBackendNames,
+  inferenceBackend,
+  inferenceBackendFor,
+  type BackendEntry,
+  type BackendName,
+  type ConcreteBackendName,
+} from './backend/registry.js';
+export type { BackendKind } from './backend/backend.js';
 export { StateUpload, type Capture, type StateUploader } from './checkpoint/state-upload.js';

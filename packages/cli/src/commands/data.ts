@@ -3,6 +3,7 @@ import { Argument, type Command } from 'commander';
 import {
   dataSetNames,
   fetchData,
+  formatCount,
   inspect,
   prepare,
   StillhouseError,
@@ -12,22 +13,22 @@ import {
 } from 'stillhouse';
 import { stringify } from 'yaml';
 import { jsonOption, setOption } from '../options.js';
-import { alignColumns, grouped } from '../table.js';
+import { alignColumns } from '../table.js';
 import { printLine, reportLine } from '../terminal.js';
 
 const counted = (labels: Inspection['labels']): string =>
-  labels.map(({ text, count }) => `${text} (${grouped(count)})`).join(', ');
+  labels.map(({ text, count }) => `${text} (${formatCount(count)})`).join(', ');
 
 function inspectionLines({ what, rows, columns, inputs, labels, recipe }: Inspection): string[] {
   const facts = columns.map(({ name, type, missing, distinct, min, max, frequent }) => [
     name,
     type,
-    grouped(missing),
-    grouped(distinct),
+    formatCount(missing),
+    formatCount(distinct),
     frequent.length ? counted(frequent) : `${min ?? '-'} … ${max ?? '-'}`,
   ]);
   return [
-    `${what}: ${grouped(rows)} rows`,
+    `${what}: ${formatCount(rows)} rows`,
     '',
     ...(facts.length
       ? [alignColumns([['column', 'type', 'missing', 'distinct (about)', 'range, or most frequent'], ...facts])]
@@ -46,7 +47,7 @@ function printPrepared({ folder, isKept, inputShape, outputs, sets }: PreparedDa
   printLine(
     alignColumns([
       ['', 'rows', 'blocks'],
-      ...sets.map(({ name, rows, blocks }) => [name, grouped(rows), grouped(blocks)]),
+      ...sets.map(({ name, rows, blocks }) => [name, formatCount(rows), formatCount(blocks)]),
     ]),
   );
   printLine(`${isKept ? 'Already prepared' : 'Prepared'}: ${folder}`);
@@ -69,7 +70,7 @@ Example:
     )
     .action(async (name: KnownDataset, options: { mirror?: string }) => {
       const onFile = ({ path, bytes, kept }: { path: string; bytes: number; kept: boolean }): void =>
-        reportLine(`${kept ? 'kept' : 'downloaded'} ${path} (${grouped(bytes)} bytes)`);
+        reportLine(`${kept ? 'kept' : 'downloaded'} ${path} (${formatCount(bytes)} bytes)`);
       printLine(await fetchData(name, { ...options, onFile }));
     });
 }
@@ -122,7 +123,7 @@ Example:
     .action(async (path: string, options: { again?: true; set: Record<string, unknown>; json?: true }) => {
       const prepared = await prepare(path, {
         ...options,
-        onProgress: ({ set, rows, of }) => reportLine(`data.${set}: ${grouped(rows)} of ${grouped(of)} rows`),
+        onProgress: ({ set, rows, of }) => reportLine(`data.${set}: ${formatCount(rows)} of ${formatCount(of)} rows`),
       });
       prepared.warnings.forEach(reportLine);
       printPrepared(prepared, options.json ?? false);

@@ -1,6 +1,6 @@
 // stillhouse generations: students that teach the next ones.
 import type { Command } from 'commander';
-import { generations, loadRecipe, shownMetrics, type BackendName } from 'stillhouse';
+import { generations, loadRecipe, phaseTitles, shownMetrics, type BackendName } from 'stillhouse';
 import { backendOption, jsonOption, parseCount, setOption } from '../options.js';
 import { alignColumns, formatTest } from '../table.js';
 import { printLine, reportLine, withInterrupt } from '../terminal.js';
@@ -48,7 +48,7 @@ Example:
       if (options.json) return printLine(JSON.stringify(done));
       printLine(
         alignColumns([
-          ['generation', `teacher's ${metric}`, 'student (distilled)', 'student (baseline)'],
+          ['generation', `teacher's ${metric}`, phaseTitles.student, phaseTitles.baseline],
           ...done.map(({ generation, teacher, student, baseline }) => [
             String(generation),
             teacher ? formatTest(teacher, metric) : '–',

@@ -1,8 +1,17 @@
 // stillhouse report and compare: runs in a readable form.
 import type { Command } from 'commander';
-import { compare, formatMetric, report, type ComparedRun, type Comparison } from 'stillhouse';
+import {
+  compare,
+  formatCount,
+  formatMetric,
+  phaseNames,
+  phaseTitles,
+  report,
+  type ComparedRun,
+  type Comparison,
+} from 'stillhouse';
 import { recipeFolderOption } from '../options.js';
-import { alignColumns, grouped } from '../table.js';
+import { alignColumns } from '../table.js';
 import { printLine, reportLine } from '../terminal.js';
 
 export function addReport(program: Command): void {
@@ -34,10 +43,11 @@ function comparisonTable({ runs, recipes, tuned }: Comparison): string {
     ['', ...runs.map(({ folder }) => folder)],
     ['status', ...runs.map(({ status }) => status)],
     ['test metric', ...runs.map(({ metric }) => metric)],
-    ['teacher', ...runs.map((run) => shown(run, run.teacher))],
-    ['student (distilled)', ...runs.map((run) => shown(run, run.student))],
-    ['student (baseline)', ...runs.map((run) => shown(run, run.baseline))],
-    ['student bytes', ...runs.map(({ studentBytes }) => (studentBytes === undefined ? '–' : grouped(studentBytes)))],
+    ...phaseNames.map((name) => [phaseTitles[name], ...runs.map((run) => shown(run, run[name]))]),
+    [
+      'student bytes',
+      ...runs.map(({ studentBytes }) => (studentBytes === undefined ? '–' : formatCount(studentBytes))),
+    ],
     ...recipes.map(({ path, values }) => [path, ...values.map((value) => value ?? '–')]),
     ...tuned.map(({ path, values }) => [`tuned ${path}`, ...values.map((value) => value ?? '–')]),
   ]);

@@ -8,6 +8,12 @@ export interface Span {
   readonly hi: number;
 }
 
+/** A range of ranks in words; undefined if it is empty. */
+export function ranksText({ lo, hi }: Span): string | undefined {
+  if (hi === lo) return undefined;
+  return hi === lo + 1 ? `rank ${lo}` : `ranks ${lo} to ${hi - 1}`;
+}
+
 export const spanKey = (span: Span): string => `${span.lo}-${span.hi}`;
 
 export function midOf(span: Span): number {

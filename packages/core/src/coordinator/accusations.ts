@@ -1,8 +1,8 @@
 // Which of two workers is left out when they cannot reach each other: a vote.
 import { limits } from '../error/limits.js';
 import type { ToCoordinator } from '../wire/messages.js';
-import { pauseAll, requestChange, update } from './membership-change.js';
-import { type CoordinatorState, membersOf, notify, type Transition, type Worker } from './state.js';
+import { pauseAll, requestChange } from './membership-change.js';
+import { type CoordinatorState, membersOf, notify, type Transition, updateWorkers, type Worker } from './state.js';
 
 /**
  * A worker cannot reach another. If it could before, they are linked again; if not, one of them is left out for a
@@ -48,10 +48,10 @@ export function chooseExcluded(state: CoordinatorState, nowMs: number): Transiti
     new Set(state.accusations.flatMap(({ by, of }) => (of === workerId ? by : by === workerId ? of : []))).size;
   const guilty = ids.toSorted((a, b) => votes(b) - votes(a) || ids.indexOf(b) - ids.indexOf(a))[0];
   if (guilty === undefined) return { state, effects: [] };
-  const out = update(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
-  const step = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
+  const out = updateWorkers(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
+  const pausing = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
   return {
-    ...step,
+    ...pausing,
     effects: [
       notify({
         type: 'excluded',
@@ -59,7 +59,7 @@ export function chooseExcluded(state: CoordinatorState, nowMs: number): Transiti
         reason: 'it and other workers cannot reach each other',
         forMs: limits.quarantineMs,
       }),
-      ...step.effects,
+      ...pausing.effects,
     ],
   };
 }

@@ -2,7 +2,7 @@
 import { limits } from '../error/limits.js';
 import { phaseOf } from '../job/job.js';
 import { smallerIsBetter } from '../metric/metrics.js';
-import { leaverToSave } from './membership-change.js';
+import { leaverToSave } from './leavers.js';
 import {
   andThen,
   type CoordinatorEffect,
@@ -85,8 +85,8 @@ function dropOldCheckpoints(state: CoordinatorState): Transition {
   const best = checkpoints.findLast((each) => each.best);
   const old = checkpoints.slice(0, -limits.checkpointsKept).filter((each) => each !== best);
   return old.reduce<Transition>(
-    (step, each) =>
-      andThen(step, (next) => {
+    (transition, each) =>
+      andThen(transition, (next) => {
         const dropped = writeRecord(next, { type: 'checkpointDropped', sha256: each.sha256 });
         return { state: dropped.state, effects: [...dropped.effects, { type: 'dropCheckpoint', record: each }] };
       }),

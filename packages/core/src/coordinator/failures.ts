@@ -1,5 +1,6 @@
 // What follows when a worker is lost, fails or crashes: the run continues without it, or ends with a message that names
 // the place.
+import { ranksText } from '../collective/tree.js';
 import { type ErrorRecord, isInputError } from '../error/errors.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { decideWhenAllAcknowledged, requestChange } from './membership-change.js';
@@ -79,12 +80,7 @@ function placeOf(
   const ranks =
     membersOf(state.membership).find(({ workerId }) => workerId === worker.workerId)?.ranks ??
     state.lost.get(worker.workerId);
-  const assigned =
-    ranks && ranks.hi > ranks.lo
-      ? ranks.hi - ranks.lo === 1
-        ? `rank ${ranks.lo}`
-        : `ranks ${ranks.lo} to ${ranks.hi - 1}`
-      : undefined;
+  const assigned = ranks && ranksText(ranks);
   const step = reported.step ?? (assigned ? state.phase?.step : undefined);
   return [
     nameOf(worker),

@@ -1,7 +1,7 @@
 // Signs of life from workers: heartbeats, silence, stalls and slowness.
 import { limits } from '../error/limits.js';
 import { onLost } from './failures.js';
-import { remind } from './membership-change.js';
+import { remind } from './reminder.js';
 import { welcome } from './rendezvous.js';
 import {
   andThen,
@@ -37,11 +37,11 @@ export function onHeartbeat(state: CoordinatorState, worker: Worker, beat: Heart
     done: phase?.done.has(worker.workerId) ?? false,
     ...(phase ? { phase: phase.name } : {}),
   });
-  const step: Transition = { state: heard, effects: [answer] };
+  const answered: Transition = { state: heard, effects: [answer] };
   // It has an engine but has not joined: its message or the welcome was lost.
   if (!next.info && !beat.busy && nowMs - next.instructedMs > limits.resendMs)
-    return andThen(step, (after) => welcome(after, next));
-  return andThen(step, (after) => remind(after, next, nowMs));
+    return andThen(answered, (after) => welcome(after, next));
+  return andThen(answered, (after) => remind(after, next, nowMs));
 }
 
 /** A coordinator that was asleep has not read what workers sent meanwhile, so their silence is excused. */
@@ -61,10 +61,13 @@ export function excuseSilence(state: CoordinatorState, nowMs: number): Coordinat
 /** Names workers without a heartbeat; after a while they count as lost. */
 export function dropSilent(state: CoordinatorState, nowMs: number): Transition {
   const silent = [...state.workers.values()].filter(({ heardMs }) => nowMs - heardMs > limits.silenceNoticeMs);
-  return silent.reduce<Transition>((step, worker) => andThen(step, (next) => onSilent(next, worker, nowMs)), {
-    state,
-    effects: [],
-  });
+  return silent.reduce<Transition>(
+    (transition, worker) => andThen(transition, (next) => onSilent(next, worker, nowMs)),
+    {
+      state,
+      effects: [],
+    },
+  );
 }
 
 function onSilent(state: CoordinatorState, worker: Worker, nowMs: number): Transition {

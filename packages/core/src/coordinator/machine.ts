@@ -9,18 +9,11 @@ import { checkpointIfDue, onCheckpointFailed, onCheckpointTaken, onCheckpointUnu
 import { onCrashed, onFailed, onLost } from './failures.js';
 import { phaseUnderWay } from './journal.js';
 import { dropSilent, excuseSilence, noteSlow, noteStalling, onHeartbeat } from './liveness.js';
-import {
-  changeIfWanted,
-  decideWhenAllAcknowledged,
-  onPaused,
-  onReady,
-  rebalance,
-  releaseIdle,
-  relinkIfStalled,
-  requestChange,
-} from './membership-change.js';
+import { releaseIdle } from './leavers.js';
+import { decideWhenAllAcknowledged, onPaused, onReady, requestChange } from './membership-change.js';
 import { finishIfDone, onDone, onEpoch, onModelSaved, onTuned } from './phase-reports.js';
 import { beginIfReady, onHello, onJoin } from './rendezvous.js';
+import { changeIfWanted, rebalance, relinkIfStalled } from './wanted-change.js';
 import {
   andThen,
   fence,
@@ -216,7 +209,7 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
     checkpointIfDue,
   ];
   return duties.reduce<Transition>(
-    (step, duty) => (step.state.ended ? step : andThen(step, (next) => duty(next, nowMs))),
+    (transition, duty) => (transition.state.ended ? transition : andThen(transition, (next) => duty(next, nowMs))),
     { state, effects: [] },
   );
 }

@@ -1,49 +1,29 @@
 // The two-phase change of membership: pause for a new generation, collect every worker's position, resume with new
 // members. One mechanism for a worker that is lost, joins, leaves or is slow, for a new phase, and for a coordinator
 // that comes back.
-import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
 import { invariant } from '../error/errors.js';
-import { limits } from '../error/limits.js';
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
 import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import { phaseUnderWay, type RunHistory } from './journal.js';
-import { type Candidate, isOnOneNode, type Plan, planGeneration, workersNeeded } from './plan.js';
+import { releaseLeavers } from './leavers.js';
+import { type Candidate, type Plan, planGeneration } from './plan.js';
 import {
-  andThen,
+  ableWorkers,
   type CoordinatorEffect,
   type CoordinatorState,
   end,
   joinedWorkers,
   type MembershipState,
   membersOf,
-  nameOf,
   notify,
   type PhaseProgress,
   send,
   type Transition,
+  updateWorkers,
   type Worker,
 } from './state.js';
 
-const isAble = (worker: Worker, nowMs: number): boolean =>
-  worker.info !== undefined && worker.quarantinedUntilMs <= nowMs;
-
 const shareOf = ({ workerId, ranks }: Member): { workerId: string; ranks: Member['ranks'] } => ({ workerId, ranks });
-
-export function update(
-  state: CoordinatorState,
-  workerIds: ReadonlySet<string>,
-  change: Partial<Worker>,
-): CoordinatorState {
-  return {
-    ...state,
-    workers: new Map(
-      [...state.workers].map(([link, worker]) => [
-        link,
-        workerIds.has(worker.workerId) ? { ...worker, ...change } : worker,
-      ]),
-    ),
-  };
-}
 
 /** Generations of different coordinators never coincide: each counts from its term. */
 const generationsPerTerm = 2 ** 16;
@@ -62,7 +42,7 @@ export function pauseAll(
   const before = membersOf(state.membership);
   const workers = joinedWorkers(state);
   const pausing: MembershipState = { type: 'pausing', boundary, before, acknowledged: new Set(), sinceMs: nowMs };
-  const next = update(
+  const next = updateWorkers(
     { ...state, generation, membership: pausing, accusations: [] },
     new Set(workers.map(({ workerId }) => workerId)),
     { instructedMs: nowMs, advancedMs: nowMs },
@@ -124,7 +104,7 @@ export function decideWhenAllAcknowledged(state: CoordinatorState, nowMs: number
   if (membership.type !== 'pausing') return { state, effects: [] };
   const asked = joinedWorkers(state);
   if (!asked.every(({ workerId }) => membership.acknowledged.has(workerId))) return { state, effects: [] };
-  return resume(state, membership.before, nowMs);
+  return planAndResume(state, membership.before, nowMs);
 }
 
 /** The unfinished phase, and its progress. */
@@ -150,14 +130,13 @@ function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs:
     const index = before.findIndex((member) => member.workerId === workerId);
     return index < 0 ? before.length : index;
   };
-  return joinedWorkers(state)
-    .filter((worker) => isAble(worker, nowMs))
+  return ableWorkers(state, nowMs)
     .map(({ workerId, held, leaving, beat }) => ({ workerId, held, leaving, rankMs: beat?.rankMs }))
     .toSorted((a, b) => place(a.workerId) - place(b.workerId));
 }
 
 /** Decides the members of the generation from all reports. */
-function resume(state: CoordinatorState, before: readonly Member[], nowMs: number): Transition {
+function planAndResume(state: CoordinatorState, before: readonly Member[], nowMs: number): Transition {
   const phase = phaseNow(state, nowMs);
   if (!phase) return end(state, undefined);
   if (mustTune(state, phase)) return waitForTuning({ ...state, phase });
@@ -180,7 +159,7 @@ function resume(state: CoordinatorState, before: readonly Member[], nowMs: numbe
       effects: [...released.effects, notify({ type: 'waiting', reason: plan.reason })],
     };
   }
-  return start({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
+  return resumeMembers({ ...released.state, phase }, plan, { effects: released.effects, nowMs });
 }
 
 /** SHA-256 of the weights of the teacher that was trained here. */
@@ -201,59 +180,7 @@ function waitForTuning(state: CoordinatorState): Transition {
   };
 }
 
-/**
- * A worker that leaves may go once no other needs its state. While training waits, a checkpoint must contain its state.
- */
-function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
-  const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
-  const leavers = [...state.workers.values()].filter(
-    (worker) => worker.leaving && !needed.has(worker.workerId) && (plan.type === 'resume' || !holdsMore(state, worker)),
-  );
-  const workers = new Map(state.workers);
-  for (const { link } of leavers) workers.delete(link);
-  const effects = leavers.flatMap(({ link, workerId }): CoordinatorEffect[] => [
-    send(link, { type: 'stop' }),
-    notify({ type: 'left', workerId, reason: 'it was asked to leave, and has handed over' }),
-  ]);
-  return { state: { ...state, workers }, effects };
-}
-
-/** Whether a worker holds steps that no checkpoint has. */
-const holdsMore = ({ history, phase }: CoordinatorState, { held }: Worker): boolean =>
-  held !== undefined &&
-  held.phase === phase?.name &&
-  held.ops > Math.max(0, ...history.checkpoints.map(({ ops }) => ops));
-
-/** While training waits for workers: the next worker that wants to leave, and has to hand over first. */
-export const leaverToSave = (state: CoordinatorState): Worker | undefined =>
-  state.membership.type === 'waiting'
-    ? [...state.workers.values()].find((worker) => worker.leaving && holdsMore(state, worker))
-    : undefined;
-
-/**
- * Workers that want to leave and do not take part leave at once, unless they hold a state that is stored nowhere else.
- */
-export function releaseIdle(state: CoordinatorState): Transition {
-  const { membership } = state;
-  switch (membership.type) {
-    case 'waiting':
-    case 'gathering':
-      return releaseLeavers(state, { type: 'wait', reason: '' });
-    case 'running':
-      return releaseLeavers(state, {
-        type: 'resume',
-        ops: 0,
-        members: membership.members,
-        heals: [],
-        checkpoint: undefined,
-        reason: '',
-      });
-    default:
-      return { state, effects: [] };
-  }
-}
-
-function start(
+function resumeMembers(
   state: CoordinatorState,
   plan: Plan & { type: 'resume' },
   so: { effects: readonly CoordinatorEffect[]; nowMs: number },
@@ -284,7 +211,7 @@ function start(
     .map(({ workerId }) => workerId);
   const starting: MembershipState = { type: 'starting', members, resume: message, ready: new Map(), sinceMs: so.nowMs };
   return {
-    state: update({ ...state, membership: starting, dealtMs: so.nowMs }, ids, {
+    state: updateWorkers({ ...state, membership: starting, dealtMs: so.nowMs }, ids, {
       instructedMs: so.nowMs,
       advancedMs: so.nowMs,
     }),
@@ -363,112 +290,5 @@ export function onReady(
     }),
     ...links.map((link) => send(link, { type: 'start', generation })),
   ];
-  return { state: update(running, new Set(ready.keys()), { instructedMs: nowMs, advancedMs: nowMs }), effects };
-}
-
-// What ticks detect: new workers that wait, members that are stuck, ranks that are assigned badly.
-
-/** Whether there are workers that should be members, or members that want to leave. */
-function wantedChange(state: CoordinatorState, nowMs: number): string | undefined {
-  if (state.membership.type !== 'running' && state.membership.type !== 'waiting') return undefined;
-  const ids = new Set(membersOf(state.membership).map(({ workerId }) => workerId));
-  const workers = joinedWorkers(state).filter((worker) => isAble(worker, nowMs));
-  const leaver = workers.find((worker) => worker.leaving && ids.has(worker.workerId));
-  if (leaver) return `${nameOf(leaver)} leaves`;
-  if (state.isTuning) return undefined;
-  if (state.membership.type === 'waiting')
-    return workers.filter((worker) => !worker.leaving).length >=
-      workersNeeded(state.phase!.name, state.options.minWorkers)
-      ? 'enough workers'
-      : undefined;
-  if (isOnOneNode(state.phase!.name)) return undefined;
-  const newcomer = workers.find((worker) => !worker.leaving && !ids.has(worker.workerId));
-  return newcomer && `${nameOf(newcomer)} joins`;
-}
-
-export function changeIfWanted(state: CoordinatorState, nowMs: number): Transition {
-  return andThen(releaseIdle(state), (next) => {
-    const reason = wantedChange(next, nowMs);
-    return reason === undefined
-      ? { state: next, effects: [] }
-      : requestChange(next, { reason, boundary: next.membership.type === 'running' }, nowMs);
-  });
-}
-
-/** Links workers again that wait without progress: something between them was lost. */
-export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transition {
-  const { membership } = state;
-  if (
-    membership.type !== 'running' &&
-    membership.type !== 'starting' &&
-    !(membership.type === 'pausing' && membership.boundary)
-  )
-    return { state, effects: [] };
-  const ids = new Set(membersOf(membership).map(({ workerId }) => workerId));
-  const members = [...state.workers.values()].filter(({ workerId }) => ids.has(workerId));
-  const stuck = members.every(
-    ({ beat, advancedMs }) => beat && !beat.busy && nowMs - advancedMs > limits.stallTimeoutMs,
-  );
-  if (!stuck || members.length === 0) return { state, effects: [] };
-  if (membership.type === 'running' && members.every(({ beat }) => beat!.stage === 'finished'))
-    return { state, effects: [] };
-  return pauseAll(state, { reason: 'no member made progress', boundary: false }, nowMs);
-}
-
-/** Moves ranks from slow to fast members, if that makes a step shorter by enough. */
-export function rebalance(state: CoordinatorState, nowMs: number): Transition {
-  const { membership } = state;
-  if (membership.type !== 'running' || nowMs - state.dealtMs < limits.rebalanceIntervalMs)
-    return { state, effects: [] };
-  const beats = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker.beat?.rankMs]));
-  const costs = costsOf(membership.members.map(({ workerId }) => beats.get(workerId)));
-  const { ranks } = phaseOf(state.options.job, state.phase!.name).schedule;
-  const now = stepCost(
-    membership.members.map(({ ranks: span }) => span),
-    costs,
-  );
-  const after = stepCost(dealRanks(ranks, costs), costs);
-  if (after > now * (1 - limits.rebalanceGain)) return { state, effects: [] };
-  return requestChange(
-    state,
-    {
-      reason: `ranks move: a step takes ${Math.round(now)} ms and would take ${Math.round(after)} ms`,
-      boundary: true,
-    },
-    nowMs,
-  );
-}
-
-/** Repeats a message that a worker seems not to have received. */
-export function remind(state: CoordinatorState, worker: Worker, nowMs: number): Transition {
-  const { membership, generation } = state;
-  const { beat } = worker;
-  if (!beat || nowMs - worker.instructedMs < limits.resendMs) return { state, effects: [] };
-  const message = reminder(membership, worker, { beat, generation });
-  if (!message) return { state, effects: [] };
-  return {
-    state: update(state, new Set([worker.workerId]), { instructedMs: nowMs }),
-    effects: [send(worker.link, message)],
-  };
-}
-
-function reminder(
-  membership: MembershipState,
-  worker: Worker,
-  at: { beat: NonNullable<Worker['beat']>; generation: number },
-): ToWorker | undefined {
-  const { beat, generation } = at;
-  const isMember = membersOf(membership).some(({ workerId }) => workerId === worker.workerId);
-  if (membership.type === 'pausing' && !membership.acknowledged.has(worker.workerId) && worker.info)
-    return { type: 'pause', generation, boundary: membership.boundary };
-  if (
-    membership.type === 'starting' &&
-    isMember &&
-    !membership.ready.has(worker.workerId) &&
-    (beat.stage === 'paused' || beat.stage === 'ready')
-  )
-    return membership.resume;
-  if (membership.type === 'running' && isMember && beat.stage === 'ready' && beat.generation === generation)
-    return { type: 'start', generation };
-  return undefined;
+  return { state: updateWorkers(running, new Set(ready.keys()), { instructedMs: nowMs, advancedMs: nowMs }), effects };
 }

@@ -3,7 +3,9 @@ import { invariant, StillhouseError, toErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { protocolVersion, type ToCoordinator } from '../wire/messages.js';
 import { onLost } from './failures.js';
-import { askNewcomer, changeIfWanted, pauseAll, phaseNow, releaseIdle } from './membership-change.js';
+import { releaseIdle } from './leavers.js';
+import { askNewcomer, pauseAll, phaseNow } from './membership-change.js';
+import { changeIfWanted } from './wanted-change.js';
 import {
   andThen,
   fence,

@@ -270,6 +270,27 @@ export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
 export const joinedWorkers = (state: CoordinatorState): Worker[] =>
   [...state.workers.values()].filter((worker) => worker.info);
 
+/** Workers that may become members now. */
+export const ableWorkers = (state: CoordinatorState, nowMs: number): Worker[] =>
+  joinedWorkers(state).filter(({ quarantinedUntilMs }) => quarantinedUntilMs <= nowMs);
+
+/** Changes some workers. */
+export function updateWorkers(
+  state: CoordinatorState,
+  workerIds: ReadonlySet<string>,
+  change: Partial<Worker>,
+): CoordinatorState {
+  return {
+    ...state,
+    workers: new Map(
+      [...state.workers].map(([link, worker]) => [
+        link,
+        workerIds.has(worker.workerId) ? { ...worker, ...change } : worker,
+      ]),
+    ),
+  };
+}
+
 export function membersOf(membership: MembershipState): readonly Member[] {
   switch (membership.type) {
     case 'starting':
@@ -284,9 +305,9 @@ export function membersOf(membership: MembershipState): readonly Member[] {
 }
 
 /** Continues with a further decision, keeping the effects of earlier ones. */
-export function andThen(step: Transition, next: (state: CoordinatorState) => Transition): Transition {
-  const after = next(step.state);
-  return { state: after.state, effects: [...step.effects, ...after.effects] };
+export function andThen(before: Transition, next: (state: CoordinatorState) => Transition): Transition {
+  const after = next(before.state);
+  return { state: after.state, effects: [...before.effects, ...after.effects] };
 }
 
 export function end(

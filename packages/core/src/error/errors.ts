@@ -170,6 +170,9 @@ export function toErrorRecord(error: unknown): ErrorRecord {
 /** What something thrown says, of an Error or of anything else. */
 export const messageOf = (error: unknown): string => toErrorRecord(error).message;
 
+/** The first line of what something thrown says: messages of libraries may have many. */
+export const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0]!;
+
 export function fromErrorRecord(record: ErrorRecord): Error {
   if (record.code !== 'BUG' && record.code in errorKinds)
     return new StillhouseError(record.code, record.message, {

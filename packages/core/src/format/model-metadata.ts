@@ -7,7 +7,7 @@ import type { FittedColumn } from './columns.js';
 export interface ModelMetadata {
   readonly loss: LossName;
   /** Outputs per target of a loss that is a module, if not one; those that predict the targets come first. */
-  readonly outputsPerTarget?: number;
+  readonly outputsPerTarget?: number | undefined;
   /** Shape of one row. */
   readonly inputShape: readonly number[];
   /** How a row becomes an input: `encodeTableRows`, or `encodeTensorRows` for a single column of tensors. */
@@ -15,7 +15,7 @@ export interface ModelMetadata {
   /** Numbers that the model outputs per row; `predictionOf` reads them. */
   readonly outputs: number;
   /** A regression prediction is output · deviation + mean; empty if the targets were not scaled. */
-  readonly targets: readonly (TargetScale & { readonly name?: string })[];
+  readonly targets: readonly (TargetScale & { readonly name?: string | undefined })[];
   /**
    * Names of the classes in the order of the outputs; null if the data have no names and classes are numbers from 0.
    */

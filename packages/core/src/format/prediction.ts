@@ -21,7 +21,7 @@ const readers: Readonly<Record<LossName, (outputs: readonly number[], context: P
 };
 
 /** Whether the outputs of a model that was trained with this loss can be read. */
-export const canPredict = (loss: unknown): boolean => typeof loss === 'string' && Object.hasOwn(readers, loss);
+export const canPredict = (loss: unknown): loss is LossName => typeof loss === 'string' && Object.hasOwn(readers, loss);
 
 /** @param outputs of one row */
 export const predictionOf = (

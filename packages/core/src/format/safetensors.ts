@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { StillhouseError } from '../error/errors.js';
 
-const tensorTypes = ['F32', 'F64', 'U8', 'I8', 'U16', 'I16', 'U32', 'I32'] as const;
+/** Types of numbers that a tensor may have here. */
+export const tensorTypes = ['F32', 'F64', 'U8', 'I8', 'U16', 'I16', 'U32', 'I32'] as const;
 export type TensorType = (typeof tensorTypes)[number];
 
 export interface NamedTensor {

@@ -1,6 +1,6 @@
 // Early stopping as a function of the history of validation metrics; every worker makes the same decision.
 import { smallerIsBetter, type Metrics } from '../metric/metrics.js';
-import type { EarlyStoppingConfig } from '../recipe/schema.js';
+import type { EarlyStoppingConfig } from '../recipe/training.js';
 
 export interface EarlyStoppingDecision {
   /** Whether the newest epoch is the best so far. */

@@ -4,15 +4,9 @@ import type { FittedColumn } from '../format/columns.js';
 import type { LossConfig } from '../loss/losses.js';
 import type { TargetScale } from '../loss/prediction.js';
 import { invariant } from '../error/errors.js';
-import {
-  isTrained,
-  type DistillConfig,
-  type Recipe,
-  type EarlyStoppingConfig,
-  type LearningRateSchedule,
-  type TrainedTeacherConfig,
-  type TrainingConfig,
-} from '../recipe/schema.js';
+import type { DistillConfig } from '../recipe/distill.js';
+import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
+import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';
 import { ledgerDigest } from '../order/ledger.js';
 import type { Segment } from '../order/row.js';
 import { drawnLedger } from '../order/sampling.js';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { decideEarlyStopping } from './early-stopping.js';
 import { learningRateAt } from './learning-rate.js';
-import { recipeSchema, type LearningRateSchedule } from '../recipe/schema.js';
+import { recipeSchema } from '../recipe/schema.js';
+import type { LearningRateSchedule } from '../recipe/training.js';
 
 const scheduleOf = (schedule: object): LearningRateSchedule =>
   recipeSchema.shape.student.unwrap().shape.schedule.parse(schedule);

@@ -1,5 +1,5 @@
 // The learning rate of a step: a pure function of the recipe and the step.
-import type { LearningRateSchedule } from '../recipe/schema.js';
+import type { LearningRateSchedule } from '../recipe/training.js';
 
 /**
  * @param base the optimiser's learning rate

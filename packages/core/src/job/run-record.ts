@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Calibration } from '../metric/calibration.js';
 import { phaseNames, storedPhaseName, withTodaysNames, type PhaseName } from './phase-name.js';
-import { StillhouseError } from '../error/errors.js';
+import { messageOf, StillhouseError } from '../error/errors.js';
 import type { Metrics } from '../metric/metrics.js';
 import { metricNames } from '../metric/built-in.js';
 
@@ -174,7 +174,7 @@ export function parseRunRecord(text: string, file: string): RunRecord {
   try {
     return runRecordSchema.parse(withTodaysNames(JSON.parse(text)));
   } catch (cause) {
-    const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s*\n\s*/g, ' ') : String(cause);
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s*\n\s*/g, ' ') : messageOf(cause);
     throw new StillhouseError('RUN_NOT_FOUND', `${file} is not a run.json of this version: ${reason}`, { cause });
   }
 }

@@ -21,10 +21,6 @@ export const lossModules = new ModuleKind<Loss>('loss', defineLoss);
 export const lossOf = (config: LossConfig): Loss =>
   typeof config === 'string' ? losses[config] : lossModules.of(config);
 
-/** As `lossOf`; undefined for a module that is not open yet. */
-export const knownLossOf = (config: LossConfig): Loss | undefined =>
-  typeof config === 'string' ? losses[config] : lossModules.find(config);
-
 /** How a model's outputs are read: as those of a built-in loss, and how many there are per target if not one. */
 export interface Reading {
   readonly loss: LossName;

@@ -22,7 +22,7 @@ export interface PredictionContext {
   readonly classes: readonly string[] | null;
   /** Scales of the targets; empty if they were not scaled. */
   readonly targets: readonly TargetScale[];
-  readonly outputsPerTarget?: number;
+  readonly outputsPerTarget?: number | undefined;
 }
 
 /** The probabilities that logits stand for. */

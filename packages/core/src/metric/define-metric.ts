@@ -1,6 +1,38 @@
-// What a metric of a module is: a number per row, and what follows from their sum.
+// What a metric is: a name, which values are better, and a number that follows from sums over rows. The built-in ones
+// share their sums; one of a module has a sum of its own.
 import type { LossRow } from '../loss/define-loss.js';
 
+/** Sums over rows that the built-in metrics follow from. */
+export interface SharedSums {
+  readonly rows: number;
+  readonly loss: number;
+  /** Rows whose labels are all predicted. */
+  readonly correct: number;
+  /** Rows by their confidence: how many, the sum of their confidences, and how many are right. */
+  readonly bins: readonly { readonly count: number; readonly confidence: number; readonly hits: number }[];
+  /**
+   * Per target: sums of squared and absolute errors, of labels, and of their squares; and the deviation by which it was
+   * scaled, or 1.
+   */
+  readonly targets: readonly {
+    readonly squares: number;
+    readonly sizes: number;
+    readonly y: number;
+    readonly ySquares: number;
+    readonly deviation: number;
+  }[];
+}
+
+/** A metric that follows from the shared sums. */
+export interface BuiltInMetric {
+  readonly name: string;
+  readonly smallerIsBetter: boolean;
+  /** How people read it. */
+  readonly format: 'number' | 'percentage' | 'count';
+  readonly finish: (sums: SharedSums) => number;
+}
+
+/** A metric of a module: a number per row, and what follows from their sum. */
 export interface Metric {
   readonly name: string;
   readonly smallerIsBetter: boolean;
@@ -10,19 +42,21 @@ export interface Metric {
   finish(sum: number, rows: number): number;
 }
 
-/** A metric as it is written; by default it is the mean over rows. */
+/** A metric as a module writes it; by default it is the mean over rows. */
 export type MetricDefinition = Omit<Metric, 'finish'> & Partial<Metric>;
 
 /**
  * Checks a metric, and fills in what is left out.
  * @throws TypeError that names what is missing or wrong
  */
-export function defineMetric(definition: MetricDefinition): Metric {
-  const { name, smallerIsBetter, row, finish = (sum: number, rows: number) => sum / rows } = definition;
+export function defineMetric(definition: BuiltInMetric): BuiltInMetric;
+export function defineMetric(definition: MetricDefinition): Metric;
+export function defineMetric(definition: BuiltInMetric | MetricDefinition): BuiltInMetric | Metric {
+  const { name, smallerIsBetter, finish = (sum: number, rows: number) => sum / rows } = definition;
   if (typeof name !== 'string' || !/^[a-z][\w-]*$/i.test(name))
     throw new TypeError('a metric needs a name of one word');
   if (typeof smallerIsBetter !== 'boolean') throw new TypeError('smallerIsBetter is neither true nor false');
-  if (typeof row !== 'function') throw new TypeError('row is not a function');
+  if (!('format' in definition) && typeof definition.row !== 'function') throw new TypeError('row is not a function');
   if (typeof finish !== 'function') throw new TypeError('finish is not a function');
-  return { ...definition, finish };
+  return { ...definition, finish } as BuiltInMetric | Metric;
 }

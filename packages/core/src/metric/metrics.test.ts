@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { openModules } from '../recipe/open-modules.js';
 import { parseRecipe, refuseRecipe } from '../recipe/parse.js';
+import { builtInMetric, metricNames } from './built-in.js';
 import { defineMetric } from './define-metric.js';
-import { finishMetrics, smallerIsBetter, totalMetrics } from './metrics.js';
+import { finishMetrics, metricModules, smallerIsBetter, totalMetrics } from './metrics.js';
 import { addRows, emptySums } from './sums.js';
 import { lossOf, type LossName } from '../loss/losses.js';
 
@@ -100,6 +101,10 @@ test('binary cross-entropy counts a row as right when all its outputs are', () =
   expect(metrics).toMatchObject({ accuracy: 0.5, errors: 1 });
 });
 
+test('a built-in metric has the name by which it is found', () => {
+  for (const name of metricNames) expect(builtInMetric(name)!.name).toBe(name);
+});
+
 test('sums of parts add up to the sums of the whole', () => {
   const rows = Array.from({ length: 10 }, (_, i) => ({ outputs: [i / 7, i], labels: [i / 5, 1] }));
   const whole = metricsOfRows('mse', 2, rows);
@@ -166,6 +171,12 @@ describe('metrics of modules', () => {
     [{ name: 'x', smallerIsBetter: true, row: () => 1, finish: 1 }, 'finish is not a function'],
   ])('are refused if they are incomplete: %o', (definition, why) => {
     expect(() => defineMetric(definition as never)).toThrow(why);
+  });
+
+  test('of a module have a sum of their own', async () => {
+    const source = "export default () => ({ name: 'x', smallerIsBetter: true, format: 'number', finish: () => 1 })";
+    const config = { module: 'x.mjs', export: 'default', options: {}, source };
+    await expect(metricModules.open(config)).rejects.toThrow('row is not a function');
   });
 
   test.each(['r2', 'rows', 'twice'])('may not take the name %s, which another one has', async (name) => {

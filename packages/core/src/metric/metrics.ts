@@ -5,13 +5,17 @@ import { lossOf, type LossConfig } from '../loss/losses.js';
 import type { LossFacts } from '../loss/define-loss.js';
 import type { TargetScale } from '../loss/prediction.js';
 import { builtInFor, builtInMetric, metricNames, type MetricName } from './built-in.js';
-import { defineMetric, type Metric } from './define-metric.js';
-import { commonSums, moduleSums, type Measures, type MetricSums } from './sums.js';
+import { defineMetric, type Metric, type MetricDefinition } from './define-metric.js';
+import { moduleSums, sharedSums, type Measures, type MetricSums } from './sums.js';
 
 /** A metric as the recipe has it. */
 export type MetricConfig = MetricName | ModuleConfig;
 
-export const metricModules = new ModuleKind<Metric>('metric', defineMetric);
+const withRow = (definition: MetricDefinition): Metric => {
+  if (typeof definition.row !== 'function') throw new TypeError('row is not a function');
+  return defineMetric(definition);
+};
+export const metricModules = new ModuleKind<Metric>('metric', withRow);
 
 /** What a recipe measures, whose modules are open (`openModules`). */
 export const measuresOf = (recipe: {
@@ -46,8 +50,9 @@ export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows
  */
 export function finishMetrics(measures: Measures, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
   const known = metricsOf(measures.loss);
-  const { rows } = commonSums(sums);
-  const valueOf = (name: MetricName): number => builtInMetric(name)!.finish({ sums, measures, targets });
+  const shared = sharedSums(sums, measures, targets);
+  const { rows } = shared;
+  const valueOf = (name: MetricName): number => builtInMetric(name)!.finish(shared);
   const own = moduleSums(sums, measures);
   return {
     loss: valueOf('loss'),

@@ -1,7 +1,8 @@
 // What metrics are computed from: sums that add up over rows and ranks. Doubles; no engine involved.
 import { targetCount, type LabelKind, type Loss, type LossFacts, type LossRow } from '../loss/define-loss.js';
 import { logSumExp } from '../loss/softmax-cross-entropy.js';
-import type { Metric } from './define-metric.js';
+import type { TargetScale } from '../loss/prediction.js';
+import type { Metric, SharedSums } from './define-metric.js';
 
 /**
  * Sums over rows: [rows, loss, correct, then per bin of confidence: count, confidence, hits, then per target: squared
@@ -28,29 +29,28 @@ const sumsPerOutput = 4;
 export const emptySums = ({ loss, metrics = [] }: MeasureFacts, outputs: number): MetricSums =>
   new Float64Array(fixedSums + sumsPerOutput * targetCount(loss, outputs) + metrics.length);
 
-/** Rows, and the sums that every loss has. */
-export const commonSums = (sums: MetricSums): { rows: number; loss: number; correct: number } => ({
+/**
+ * The sums that the built-in metrics follow from.
+ * @param scales how each target was scaled, if it was
+ */
+export const sharedSums = (
+  sums: MetricSums,
+  { metrics = [] }: Pick<Measures, 'metrics'>,
+  scales: readonly TargetScale[],
+): SharedSums => ({
   rows: sums[0]!,
   loss: sums[1]!,
   correct: sums[2]!,
-});
-
-/** Rows by their confidence: how many, the sum of their confidences, and how many are right. */
-export const binSums = (sums: MetricSums): { count: number; confidence: number; hits: number }[] =>
-  Array.from({ length: confidenceBins }, (_, bin) => {
+  bins: Array.from({ length: confidenceBins }, (_, bin) => {
     const at = binsAt + sumsPerBin * bin;
     return { count: sums[at]!, confidence: sums[at + 1]!, hits: sums[at + 2]! };
-  });
-
-/** Sums of each target: of squared and absolute errors, of labels, and of their squares. */
-export const targetSums = (
-  sums: MetricSums,
-  { metrics = [] }: Pick<Measures, 'metrics'>,
-): { squares: number; sizes: number; y: number; ySquares: number }[] =>
-  Array.from({ length: (sums.length - fixedSums - metrics.length) / sumsPerOutput }, (_, k) => {
+  }),
+  targets: Array.from({ length: (sums.length - fixedSums - metrics.length) / sumsPerOutput }, (_, k) => {
     const at = fixedSums + sumsPerOutput * k;
-    return { squares: sums[at]!, sizes: sums[at + 1]!, y: sums[at + 2]!, ySquares: sums[at + 3]! };
-  });
+    const [squares, sizes, y, ySquares] = [sums[at]!, sums[at + 1]!, sums[at + 2]!, sums[at + 3]!];
+    return { squares, sizes, y, ySquares, deviation: scales[k]?.deviation ?? 1 };
+  }),
+});
 
 /** Sums of the metrics of modules. */
 export const moduleSums = (sums: MetricSums, { metrics = [] }: Pick<Measures, 'metrics'>): MetricSums =>

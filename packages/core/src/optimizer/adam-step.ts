@@ -31,13 +31,24 @@ export function powerOf(base: number, exponent: number): number {
 
 /** @param decay of weights: coupled, as a part of the gradient, or decoupled from it */
 export function adamStep(
-  { config, kernels, count, parameters, next, gradient, state, clip, learningRate, step }: OptimizerStep<AdamConfig>,
+  {
+    config,
+    kernels,
+    parameterCount,
+    parameters,
+    next,
+    gradient,
+    state,
+    clip,
+    learningRate,
+    step,
+  }: OptimizerStep<AdamConfig>,
   decay: { coupled: number; decoupled: number },
 ): number {
   const { beta1, beta2, epsilon } = config;
   const [first, second] = state as [number, number];
   return kernels.adam(
-    count,
+    parameterCount,
     parameters,
     next,
     gradient,

@@ -39,8 +39,7 @@ export interface OptimizerKernels {
 export interface OptimizerStep<Config> {
   readonly config: Config;
   readonly kernels: OptimizerKernels;
-  /** Parameters of the model. */
-  readonly count: number;
+  readonly parameterCount: number;
   /** Addresses of the buffers; `next` gets the new parameters. */
   readonly parameters: number;
   readonly next: number;

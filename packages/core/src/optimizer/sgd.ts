@@ -12,9 +12,9 @@ export const sgd = defineOptimizer({
     learningRate: z.number().positive().default(0.01),
   }),
   stateCount: ({ momentum }) => Number(momentum > 0),
-  step: ({ config, kernels, count, parameters, next, gradient, state: [velocity = 0], clip, learningRate }) =>
+  step: ({ config, kernels, parameterCount, parameters, next, gradient, state: [velocity = 0], clip, learningRate }) =>
     kernels.sgd(
-      count,
+      parameterCount,
       parameters,
       next,
       gradient,

@@ -1,8 +1,8 @@
 // Checks beyond the schema: parts of a recipe that conflict with each other.
-import { knownLossOf, lossOf } from '../loss/losses.js';
+import { lossOf } from '../loss/losses.js';
 import { builtInMetric } from '../metric/built-in.js';
-import { metricModules, metricsOf } from '../metric/metrics.js';
-import { knownTermOf, optionsOf } from '../term/terms.js';
+import { metricNameOf, metricsOf } from '../metric/metrics.js';
+import { optionsOf, termOf } from '../term/terms.js';
 import { isTrained, type Recipe } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
@@ -54,7 +54,7 @@ function checkDistill({ distill, loss: config, student }: Recipe, fail: Fail): v
   const { labels } = loss;
   const rows = student.batch * distill.transfer.reduce((sum, each) => sum + each.rows, 1);
   distill.terms.forEach((term, i) => {
-    const refusal = knownTermOf(term)?.refusal?.(optionsOf(term), { loss, rows, epochs: student.epochs });
+    const refusal = termOf(term).refusal?.(optionsOf(term), { loss, rows, epochs: student.epochs });
     if (refusal !== undefined) fail(`distill.terms[${i}]${refusal}`);
   });
   const { calibrate, copy, correctBiases, rejectBeyond, terms, transfer } = distill;
@@ -135,16 +135,15 @@ function checkMetrics({ loss: config, metrics = [] }: Recipe, fail: Fail): void 
   const known: readonly string[] = metricsOf(loss);
   const wrong = metrics.filter((each) => typeof each === 'string').find((name) => !known.includes(name));
   if (wrong) fail(`metrics names ${wrong}, which ${loss.name} does not have; it has ${known.join(', ')}`);
-  const own = metrics.flatMap((each) => (typeof each === 'string' ? [] : (metricModules.find(each)?.name ?? [])));
+  const own = metrics.flatMap((each) => (typeof each === 'string' ? [] : metricNameOf(each)));
   const taken = own.find((name, i) => builtInMetric(name) || name === 'rows' || own.indexOf(name) !== i);
   if (taken) fail(`metrics has a module that defines ${taken}, but another metric already has that name`);
 }
 
 /**
- * Checks that need a module's loss or term wait until the module is open.
+ * @param recipe whose modules are open
  * @param fail throws; called with the first conflict
  */
 export function checkRecipe(recipe: Recipe, fail: Fail): void {
-  if (!knownLossOf(recipe.loss)) return;
   for (const check of [checkData, checkDistill, checkModels, checkLoss, checkMetrics]) check(recipe, fail);
 }

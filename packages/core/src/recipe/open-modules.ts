@@ -10,7 +10,7 @@ import { isTrained, type Recipe } from './schema.js';
 interface RecipeModule {
   /** Where the recipe has it. */
   readonly path: Path;
-  readonly kind: Pick<ModuleKind<unknown>, 'open'>;
+  readonly kind: Pick<ModuleKind<unknown>, 'find' | 'open'>;
   readonly config: ModuleConfig;
 }
 
@@ -32,6 +32,10 @@ function* modulesOf({ loss, metrics, distill, teacher, student }: Recipe): Gener
     for (const [i, config] of augment?.modules?.entries() ?? [])
       yield { path: [...path, 'augment', 'modules', i], kind: augmentationModules, config };
 }
+
+/** Whether all of the recipe can be checked: what its modules define is known. */
+export const areModulesOpen = (recipe: Recipe): boolean =>
+  [...modulesOf(recipe)].every(({ kind, config }) => kind.find(config) !== undefined);
 
 /**
  * @param recipe of a job, whose modules have their text with them

@@ -3,8 +3,10 @@ import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { checkRecipe } from './checks.js';
+import { areModulesOpen } from './open-modules.js';
 import { formatPath, valueAt } from './path.js';
-import { distillSchema, recipeSchema, type Recipe } from './schema.js';
+import { distillSchema } from './distill.js';
+import { recipeSchema, type Recipe } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
 type JsonSchema = {
@@ -91,7 +93,8 @@ function describe(issue: Issue, input: unknown, prefix: readonly PropertyKey[] =
 }
 
 /**
- * Checks what parts of a recipe need of each other; once more when its modules are open.
+ * Checks what parts of a recipe need of each other.
+ * @param recipe whose modules are open
  * @throws StillhouseError RECIPE_INVALID
  */
 export function refuseRecipe(recipe: Recipe): void {
@@ -101,7 +104,8 @@ export function refuseRecipe(recipe: Recipe): void {
 }
 
 /**
- * Validates a recipe and fills in its defaults.
+ * Validates a recipe and fills in its defaults. What its parts need of each other is checked unless it has modules that
+ * are not open yet; `refuseRecipe` does so once they are.
  * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
  */
 export function parseRecipe(input: unknown): Recipe {
@@ -112,7 +116,8 @@ export function parseRecipe(input: unknown): Recipe {
     invariant(first, 'a recipe that was refused has an issue');
     throw describe(first, input);
   }
-  const recipe = result.data;
-  refuseRecipe(recipe);
-  return recipe.student && !recipe.distill ? { ...recipe, distill: distillSchema.parse({}) } : recipe;
+  const { data } = result;
+  const recipe = data.student && !data.distill ? { ...data, distill: distillSchema.parse({}) } : data;
+  if (areModulesOpen(recipe)) refuseRecipe(recipe);
+  return recipe;
 }

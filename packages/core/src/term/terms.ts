@@ -28,10 +28,6 @@ export type TermConfig = z.output<typeof termSchema>;
 
 export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm);
 
-/** As `termOf`; undefined for a module that is not open yet. */
-export const knownTermOf = (config: TermConfig): Term<unknown> | undefined =>
-  'module' in config ? termModules.find(config) : terms[config.name];
-
 /** A term of a recipe, whose module is open if it has one (`openModules`). */
 export const termOf = (config: TermConfig): Term<unknown> =>
   'module' in config ? termModules.of(config) : terms[config.name];

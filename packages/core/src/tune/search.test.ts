@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRecipe } from '../recipe/parse.js';
-import type { Recipe, TunableConfig } from '../recipe/schema.js';
+import type { Recipe } from '../recipe/schema.js';
+import type { TunableConfig } from '../recipe/tune.js';
 import { foldsOf } from './folds.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
 import { rungsOf, searchState, type Evaluation, type SearchState } from './search.js';
@@ -201,8 +202,8 @@ describe('a search', () => {
     ]);
     expect(rungsOf(1, 5, 3)).toEqual([{ trials: 1, folds: 5 }]);
     const { end, measured } = run(recipeOf({ search: { name: 'halving', trials: 16, rounds: 1 } }), bowl);
-    expect(end.judged).toHaveLength(16);
-    expect(end.judged.filter(({ folds }) => folds === 5)).toHaveLength(5);
+    expect(end.measured).toHaveLength(16);
+    expect(end.measured.filter(({ folds }) => folds === 5)).toHaveLength(5);
     expect(measured).toBe(16 * 2 + 5 * 3);
   });
 
@@ -221,7 +222,8 @@ describe('a search', () => {
   test('a model of what was seen looks near the bottom: later rounds are better than the first', () => {
     const { end } = run(recipeOf({ search: { name: 'halving', trials: 10, rounds: 3 } }), bowl);
     const mean = (from: number): number =>
-      end.judged.slice(from, from + 10).reduce((sum, { values }) => sum + bowl({ trial: 0, values, fold: 0 }), 0) / 10;
+      end.measured.slice(from, from + 10).reduce((sum, { values }) => sum + bowl({ trial: 0, values, fold: 0 }), 0) /
+      10;
     expect(mean(20)).toBeLessThan(mean(0) / 2);
   });
 

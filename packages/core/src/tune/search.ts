@@ -1,7 +1,8 @@
 // A search as a pure function of what has been measured: which trials to run next, on which folds, and in the end which
 // one to take. The outcome is the same for any number of parallel trials, and for any order in which they end.
 import { hashName, hashWords } from '../random/random.js';
-import type { Recipe, TuneConfig } from '../recipe/schema.js';
+import type { Recipe } from '../recipe/schema.js';
+import type { TuneConfig } from '../recipe/tune.js';
 import { expectedImprovement, gaussianProcess } from './gaussian-process.js';
 import { sobolPoints } from './sobol.js';
 import { distanceFrom, gridOf, pointOf, coordinateOf, type Dimension, type TunedValues } from './space.js';
@@ -20,7 +21,7 @@ export interface Evaluation extends Trial {
 /** Smaller is better; Infinity if the numbers were not finite. Undefined: not measured yet. */
 export type CostOf = (evaluation: Evaluation) => number | undefined;
 
-export interface Judged extends Trial {
+export interface MeasuredTrial extends Trial {
   /** How many folds it was evaluated on, counted from the first. */
   readonly folds: number;
   readonly mean: number;
@@ -32,9 +33,9 @@ export interface SearchState {
   /** What to measure now; empty once the search is over. */
   readonly pending: readonly Evaluation[];
   /** All measured trials, in order. */
-  readonly judged: readonly Judged[];
+  readonly measured: readonly MeasuredTrial[];
   /** The trial to take, once the search is over; undefined if none gave a finite number. */
-  readonly chosen: Judged | undefined;
+  readonly chosen: MeasuredTrial | undefined;
   /** What the search is doing, or why this trial was chosen. */
   readonly reason: string;
 }
@@ -67,7 +68,7 @@ export function rungsOf(trials: number, folds: number, keep: number): Rung[] {
 
 const meanOf = (costs: readonly number[]): number => costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
 
-function judge(trial: Trial, costs: readonly number[]): Judged {
+function measuredTrial(trial: Trial, costs: readonly number[]): MeasuredTrial {
   const mean = meanOf(costs);
   const variance = costs.length > 1 ? costs.reduce((sum, cost) => sum + (cost - mean) ** 2, 0) / (costs.length - 1) : 0;
   return { ...trial, folds: costs.length, mean, standardError: Math.sqrt(variance / costs.length) };
@@ -80,7 +81,7 @@ const candidateCount = 512;
  * Trials for which a model of the earlier ones expects the greatest improvement. Each proposal's prediction is taken as
  * its result before the next is sought (Ginsbourger et al. 2010, "kriging believer").
  */
-function proposals({ space }: SearchOptions, seen: readonly Judged[], count: number, seed: number): number[][] {
+function proposals({ space }: SearchOptions, seen: readonly MeasuredTrial[], count: number, seed: number): number[][] {
   const known = seen.filter(({ mean }) => Number.isFinite(mean));
   const points = known.map(({ values }) => space.map(({ path, config }) => coordinateOf(config, values[path]!)));
   const costs = known.map(({ mean }) => mean);
@@ -103,7 +104,7 @@ function proposals({ space }: SearchOptions, seen: readonly Judged[], count: num
 function roundOf(
   options: SearchOptions,
   round: number,
-  seenOnFirstFolds: readonly Judged[],
+  seenOnFirstFolds: readonly MeasuredTrial[],
 ): TunedValues[] | undefined {
   const {
     recipe,
@@ -134,9 +135,9 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
   const folds = config.folds * config.repeats;
   const { search } = config;
   const trials: Trial[] = [];
-  const latest = new Map<number, Judged>();
-  const firsts: Judged[] = [];
-  const judged = (): Judged[] => [...latest.values()].sort((a, b) => a.trial - b.trial);
+  const latest = new Map<number, MeasuredTrial>();
+  const firsts: MeasuredTrial[] = [];
+  const measured = (): MeasuredTrial[] => [...latest.values()].sort((a, b) => a.trial - b.trial);
   for (let round = 0; ; round++) {
     const values = roundOf(options, round, firsts);
     if (!values) break;
@@ -161,12 +162,12 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
       if (pending.length > 0)
         return {
           pending,
-          judged: judged(),
+          measured: measured(),
           chosen: undefined,
           reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds`,
         };
       const now = wanted.map(({ trial, costed }) =>
-        judge(
+        measuredTrial(
           trial,
           costed.flatMap(({ cost }) => cost ?? []),
         ),
@@ -178,7 +179,7 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
         .map(({ trial, values }) => ({ trial, values }));
     }
   }
-  return { pending: [], judged: judged(), ...choose(options, judged(), folds) };
+  return { pending: [], measured: measured(), ...choose(options, measured(), folds) };
 }
 
 /**
@@ -187,10 +188,10 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
  */
 function choose(
   { recipe, space, config }: SearchOptions,
-  judged: readonly Judged[],
+  measured: readonly MeasuredTrial[],
   folds: number,
 ): Pick<SearchState, 'chosen' | 'reason'> {
-  const whole = judged
+  const whole = measured
     .filter((each) => each.folds === folds && Number.isFinite(each.mean))
     .sort((a, b) => a.mean - b.mean || a.trial - b.trial);
   const [best] = whole;

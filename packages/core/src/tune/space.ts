@@ -5,7 +5,8 @@ import type { Job } from '../job/job.js';
 import { lossOf } from '../loss/losses.js';
 import { parseRecipe } from '../recipe/parse.js';
 import { parsePath, valueAt as valueAtPath, withValueAt } from '../recipe/path.js';
-import type { Recipe, TunableConfig } from '../recipe/schema.js';
+import type { Recipe } from '../recipe/schema.js';
+import type { TunableConfig } from '../recipe/tune.js';
 import { sobolDimensions } from './sobol.js';
 
 /** Values of a trial, by their path in the recipe, such as distill.terms[0].weight. */

@@ -10,7 +10,7 @@ import {
   type ToCoordinator,
   type ToWorker,
 } from './messages.js';
-import { sha } from '../coordinator/small-job.test.fixture.js';
+import { job, sha } from '../coordinator/small-job.test.fixture.js';
 
 test('messages survive their encoding; what does not fit its schema is a protocol violation', () => {
   const message: ToCoordinator = { type: 'progress', generation: 1, step: 2, loss: Infinity };
@@ -38,6 +38,16 @@ test('messages survive their encoding; what does not fit its schema is a protoco
   ]) {
     expect(() => decodeToCoordinator(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
   }
+});
+
+test('a job comes whole, or is refused', () => {
+  const welcome: ToWorker = { type: 'welcome', workerId: 'w1', term: 1, meshToken: 'm', job };
+  expect(decodeToWorker(joinBytes(encodeMessage(welcome)))).toEqual(welcome);
+  const { teacher, ...rest } = job.recipe;
+  for (const recipe of [rest, { ...job.recipe, ofTomorrow: 1 }])
+    expect(() =>
+      decodeToWorker(joinBytes(encodeMessage({ ...welcome, job: { ...job, recipe: recipe as typeof job.recipe } }))),
+    ).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION', message: expect.stringContaining('welcome') }));
 });
 
 test('docs/protocol.md describes this version', () => {

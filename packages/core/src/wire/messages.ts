@@ -9,6 +9,7 @@ import type { ExportedModel } from '../format/model-files.js';
 import type { Job } from '../job/job.js';
 import { phaseNames, storedPhaseName } from '../job/phase-name.js';
 import type { Metrics } from '../metric/metrics.js';
+import { recipeSchema } from '../recipe/schema.js';
 
 /** Raised whenever a message changes its meaning; both sides must have the same version. */
 export const protocolVersion = 8;
@@ -66,6 +67,15 @@ export const trainingState = z.object({
   stopped: z.string().optional(),
   test: test.optional(),
 });
+const jobSchema = z.object({
+  runId: z.string(),
+  recipe: recipeSchema,
+  dataset: z.looseObject({ inputShape: z.array(index), outputs: index, sets: z.record(z.string(), z.looseObject({})) }),
+  assets: z.looseObject({}),
+  blockFolder: z.string().optional(),
+});
+/** The value itself, because its defaults are filled in already. */
+const job = z.custom<Job>((value) => jobSchema.safeParse(value).success);
 const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
 /** The position of a worker's weights and optimiser state. */
 const held = z.object({ phase: phaseName, ops: index });
@@ -157,7 +167,7 @@ const toWorker = z.discriminatedUnion('type', [
     term: index,
     meshToken: z.string(),
     phase: phaseName.optional(),
-    job: z.custom<Job>((value) => typeof value === 'object' && value !== null && 'recipe' in value),
+    job,
   }),
   z.object({ type: z.literal('rejected'), error: errorRecord }),
   z.object({ type: z.literal('pause'), generation: index, boundary: z.boolean() }),

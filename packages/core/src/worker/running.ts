@@ -1,5 +1,4 @@
 // A member at work: steps, evaluations, the test and the end of a phase, each an operation of the collective.
-import { type ErrorRecord } from '../error/errors.js';
 import { phaseLearningRate, type SetName } from '../job/job.js';
 import { addLedgers, countRows, emptyLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
@@ -10,16 +9,17 @@ import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
+import { failNotFinite } from './failing.js';
+import { notFiniteIn } from './not-finite.js';
 import {
   ownRanks,
+  send,
   type Running,
   type WorkerEffect,
   type WorkerEvent,
   type WorkerState,
   type Transition,
 } from './state.js';
-
-export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });
 
 const framesOf = (run: Running, frames: readonly Outgoing[]): WorkerEffect[] =>
   frames.length ? [{ type: 'sendFrames', generation: run.generation, frames }] : [];
@@ -217,13 +217,9 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   const { ranks } = run.phase.schedule;
   const { step } = state.training!;
   const losses = lossesOf(run.flatGradient, run.layout, ranks);
-  const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (badRank >= 0) {
-    const error = {
-      code: 'LOSS_NOT_FINITE',
-      message: `the loss or gradient of the ${run.phase.name} is not a finite number at step ${step}, rank ${badRank}`,
-    } as const;
-    const failed = failNotFinite(state, run, { error, rank: badRank });
+  const notFinite = notFiniteIn(losses, { phase: run.phase.name, step });
+  if (notFinite) {
+    const failed = failNotFinite(state, run, notFinite);
     return { ...failed, effects: [...effects, ...failed.effects] };
   }
   // Every rank's loss is already weighted by its share of the batch.
@@ -273,18 +269,4 @@ function finishTest(
     weightsSha256: run.weightsSha256,
   });
   return beginTask({ ...state, training }, run, effects);
-}
-
-/**
- * The engine's model still has the weights of the previous step, the last good ones; the first member sends them before
- * the run ends.
- */
-export function failNotFinite(
-  state: WorkerState,
-  run: Running,
-  failure: { error: ErrorRecord; rank?: number },
-): Transition {
-  const message = { type: 'failed', step: state.training!.step, ...failure } as const;
-  const failing: WorkerState = { ...state, activity: { type: 'failing', message } };
-  return { state: failing, effects: run.self === 0 ? [{ type: 'export', generation: run.generation }] : [] };
 }

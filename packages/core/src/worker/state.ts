@@ -75,6 +75,9 @@ export type WorkerEvent =
     }
   | { readonly type: 'failed'; readonly error: ErrorRecord };
 
+/** Answers to effects, and frames: of the generation that asked for them. */
+export type Result = Exclude<Extract<WorkerEvent, { readonly generation: number }>, { readonly type: 'adopted' }>;
+
 export type WorkerEffect =
   /** Open a link to a coordinator after a while. Answer: opened or unreachable. */
   | { readonly type: 'connect'; readonly delayMs: number }
@@ -243,3 +246,5 @@ export interface Transition {
   readonly state: WorkerState;
   readonly effects: readonly WorkerEffect[];
 }
+
+export const send = (message: ToCoordinator): WorkerEffect => ({ type: 'send', message });

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeTableRows } from '@stillhouse/core';
 import { BlockReader } from '../block/block-reader.js';
 import { windowOf, type Batch, type BlockShape } from '../block/blocks.js';
+import { sha256 } from '../file/sha256.js';
 import { csv, failure, folder, idx, load, rowsOf, table, write, type Data, useFolder } from './prepare.test.fixture.js';
 
 useFolder();
@@ -395,6 +396,14 @@ describe('what has been prepared', () => {
     expect([first.isKept, second.isKept, timesRead(path)]).toEqual([false, true, 1]);
     expect(second.manifest).toEqual(first.manifest);
     expect(first.manifest.sets.test!.rowCount).toBe(10);
+  });
+
+  test('has the hashes of the modules that give its rows, also of those in a mix', async () => {
+    const [one, other] = [counting('one'), counting('other')];
+    const hashes = { [one]: sha256(readFileSync(one)), [other]: sha256(readFileSync(other)) };
+    const mix = [one, other].map((module) => ({ source: { module }, share: 1 }));
+    expect((await load({ large: { mix }, split: { test: 0.5 } })).modules).toEqual(hashes);
+    expect((await load(table('a,y\n1,2\n'))).modules).toEqual({});
   });
 
   test('is prepared once, if two want it at the same time, and leaves nothing behind', async () => {

@@ -4,13 +4,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import {
-  plainSourcesOf,
-  StillhouseError,
-  type DatasetManifest,
-  type Recipe,
-  type SourceConfig,
-} from '@stillhouse/core';
+import { StillhouseError, type DatasetManifest, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
 import { BlockFolder, notWritten } from '../block/block-folder.js';
 import { lockFolder, type FolderLock } from '../file/folder-lock.js';
@@ -28,7 +22,7 @@ import { readPrepared, UnfinishedFolder, type Fitted, type FittedRows } from './
 import { SetWriter } from './set-writer.js';
 import { blockShapeOf, manifestOf } from './shape.js';
 import { addedTo, unlikeColumns } from './unlike-sets.js';
-import { dataOf, hashJson, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
+import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
 
 export interface Dataset {
@@ -60,7 +54,7 @@ export interface PrepareOptions {
  */
 export async function prepareDataset(recipe: Recipe, places: DataPlaces, options: PrepareOptions): Promise<Dataset> {
   mkdirSync(options.folder, { recursive: true });
-  const config = hashJson([dataOf(recipe), places.recipeFolder, places.dataFolders]);
+  const config = folderNameOf([dataOf(recipe), places.recipeFolder, places.dataFolders]);
   const scratch = join(options.folder, `${config}.partial`);
   const lock = await lockFolder(scratch);
   const tidy = (): void => {
@@ -100,7 +94,7 @@ class Preparation {
   async run(): Promise<Dataset> {
     const { recipe, options } = this;
     const sources = await this.#identify(await this.#files());
-    const key = hashJson([dataOf(recipe), sources.map(({ sha256 }) => sha256)]);
+    const key = folderNameOf([dataOf(recipe), sources.map(({ sha256 }) => sha256)]);
     const folder = join(options.folder, key);
     const unfinished = join(this.own.scratch, key);
     if (options.again) rmSync(folder, { recursive: true, force: true });
@@ -138,13 +132,8 @@ class Preparation {
 
   #modules(identities: readonly FileIdentity[]): Record<string, string> {
     const hashes = new Map(identities.map(({ path, sha256 }) => [path, sha256]));
-    return Object.fromEntries(
-      usedSources(this.recipe)
-        .flatMap(([, config]) => plainSourcesOf(config))
-        .flatMap(({ source }) =>
-          'module' in source ? [[source.module, hashes.get(this.context.find(source.module))!] as const] : [],
-        ),
-    );
+    const modules = usedSources(this.recipe).flatMap(([, config]) => sourceKind(config).modules?.(config) ?? []);
+    return Object.fromEntries(modules.map((path) => [path, hashes.get(this.context.find(path))!]));
   }
 
   async #isRepeatable(): Promise<boolean> {

@@ -29,8 +29,8 @@ export const dataOf = (recipe: Recipe): unknown => ({
   ...(usesPool(recipe) ? { pool: true } : {}),
 });
 
-/** Names a folder by what determines its content. */
-export const hashJson = (value: unknown): string => sha256(JSON.stringify(value)).slice(0, 32);
+/** Name of a folder, from what determines its content. */
+export const folderNameOf = (value: unknown): string => sha256(JSON.stringify(value)).slice(0, 32);
 
 const isUsed = (name: SourceName, recipe: Recipe): boolean =>
   name === 'small' ? recipe.student !== undefined : name !== 'pool' || usesPool(recipe);

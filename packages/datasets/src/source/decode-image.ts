@@ -1,5 +1,5 @@
 // Decodes an image to bytes of a given size, with sharp.
-import { messageOf, StillhouseError } from '@stillhouse/core';
+import { firstLineOf, messageOf, StillhouseError } from '@stillhouse/core';
 
 export interface ImageShape {
   /** Height and width. */
@@ -23,11 +23,9 @@ export async function decodeImage(
   try {
     sharp = (await import('sharp')).default;
   } catch (cause) {
-    throw new StillhouseError(
-      'DATA_READER',
-      `sharp, which reads images, cannot be loaded: ${messageOf(cause).split('\n')[0]}`,
-      { cause },
-    );
+    throw new StillhouseError('DATA_READER', `sharp, which reads images, cannot be loaded: ${firstLineOf(cause)}`, {
+      cause,
+    });
   }
   try {
     const image = sharp(source, { limitInputPixels: 2 ** 28 })

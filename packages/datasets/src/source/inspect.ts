@@ -89,9 +89,9 @@ const targetNames = /^(y|target|label|class|price|outcome)$/i;
 
 async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Inspection> {
   const columns: InspectedColumn[] = [];
-  for (const { name, kind, sqlType } of table.columns) {
-    const isNumber = kind === 'number' || (kind === 'text' && (await table.looksNumeric(name)));
-    const type = kind === 'other' ? `${sqlType}, which cannot be an input` : isNumber ? 'number' : 'category';
+  for (const { name, type: stored, sqlType } of table.columns) {
+    const isNumber = stored === 'number' || (stored === 'text' && (await table.looksNumeric(name)));
+    const type = stored === 'other' ? `${sqlType}, which cannot be an input` : isNumber ? 'number' : 'category';
     columns.push({
       name,
       type,

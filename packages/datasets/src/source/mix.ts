@@ -13,6 +13,7 @@ export const mixOf = (
       for (const { source } of mix) files.push(...(await kindOf(source).files(source, context)));
       return files;
     },
+    modules: ({ mix }) => mix.flatMap(({ source }) => kindOf(source).modules?.(source) ?? []),
     async isRepeatable({ mix }, context) {
       for (const { source } of mix) if (!(await kindOf(source).isRepeatable(source, context))) return false;
       return true;

@@ -62,6 +62,8 @@ export interface SourceKind<Config> {
    * @throws StillhouseError DATA_…
    */
   open(config: Config, context: OpenContext): Source | Promise<Source>;
+  /** Files among them that are code, by their paths in the recipe: a job records their hashes. */
+  modules?(config: Config): readonly string[];
   /** A source for a path whose name shows that it is of this kind. */
   byName?(path: string, about: PathName): SourceInput | undefined;
 }

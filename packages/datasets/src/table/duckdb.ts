@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { messageOf, StillhouseError } from '@stillhouse/core';
+import { firstLineOf, StillhouseError } from '@stillhouse/core';
 import { filesInSyntaxTree } from './query-files.js';
 import { badTable, quoted, Table, type Database } from './table.js';
 
@@ -82,8 +82,9 @@ export class TableReader {
     try {
       api = await import('@duckdb/node-api');
     } catch (cause) {
-      const [reason] = messageOf(cause).split('\n');
-      throw new StillhouseError('DATA_READER', `DuckDB, which reads tables, cannot be loaded: ${reason}`, { cause });
+      throw new StillhouseError('DATA_READER', `DuckDB, which reads tables, cannot be loaded: ${firstLineOf(cause)}`, {
+        cause,
+      });
     }
     const instance = await api.DuckDBInstance.create(`${this.spillFolder}/queries.duckdb`, {
       memory_limit: memoryLimit,

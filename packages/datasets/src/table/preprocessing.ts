@@ -46,7 +46,7 @@ type ColumnPlan = NumberPlan | CategoryPlan;
 async function planOf(table: Table, column: TableColumn, config: TableConfig): Promise<ColumnPlan | undefined> {
   const { name } = column;
   const declared: ColumnConfig =
-    config.columns[name] ?? (column.kind === 'text' && !(await table.looksNumeric(name)) ? 'category' : 'number');
+    config.columns[name] ?? (column.type === 'text' && !(await table.looksNumeric(name)) ? 'category' : 'number');
   if (declared === 'ignore') return undefined;
   if (declared === 'category') return { name, category: 'oneHot', buckets: 0 };
   const plain = {
@@ -126,7 +126,7 @@ async function classesOf(table: Table, names: readonly string[], loss: LossFacts
   if (loss.labels === 'numbers' || (loss.labels === 'binary' && names.length > 1)) return undefined;
   if (
     loss.labels === 'binary' &&
-    table.column(names[0]).kind === 'number' &&
+    table.column(names[0]).type === 'number' &&
     table.column(names[0]).sqlType !== 'BOOLEAN'
   )
     return undefined;

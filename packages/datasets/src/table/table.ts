@@ -6,7 +6,7 @@ import type { Chunk } from '../row/chunk.js';
 
 export interface TableColumn {
   readonly name: string;
-  readonly kind: 'number' | 'text' | 'other';
+  readonly type: 'number' | 'text' | 'other';
   /** DuckDB's name for its type. */
   readonly sqlType: string;
 }
@@ -33,7 +33,7 @@ const textTypes = /^(VARCHAR|UUID|ENUM.*)$/;
 /** Types whose vectors are plain arrays of numbers. */
 const plainTypes = /^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE)$/;
 
-function kindOf(sqlType: string): TableColumn['kind'] {
+function typeOf(sqlType: string): TableColumn['type'] {
   if (numberTypes.test(sqlType) || timeTypes.test(sqlType)) return 'number';
   return textTypes.test(sqlType) ? 'text' : 'other';
 }
@@ -53,7 +53,7 @@ function textOf({ name, sqlType }: TableColumn): string {
 
 /** Seconds since 1970 for times, 0 and 1 for booleans. */
 function numberOf(column: TableColumn): string {
-  if (column.kind === 'text') return `CAST(${textOf(column)} AS DOUBLE)`;
+  if (column.type === 'text') return `CAST(${textOf(column)} AS DOUBLE)`;
   if (timeTypes.test(column.sqlType)) return `epoch(${named(column.name)})`;
   if (column.sqlType === 'BOOLEAN') return `CAST(${named(column.name)} AS UTINYINT)`;
   return plainTypes.test(column.sqlType) ? named(column.name) : `CAST(${named(column.name)} AS DOUBLE)`;
@@ -118,7 +118,7 @@ export class Table {
       await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
       const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`))
         .getRows()
-        .map(([name, type]) => ({ name: String(name), sqlType: String(type), kind: kindOf(String(type)) }));
+        .map(([name, type]) => ({ name: String(name), sqlType: String(type), type: typeOf(String(type)) }));
       const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
       return new Table(database, view, what, { columns, rowCount });
     } catch (cause) {
@@ -184,11 +184,11 @@ export class Table {
   /** Smallest and largest number, count of missing cells, and count of distinct ones (about). */
   async summary(name: string): Promise<{ missing: number; distinct: number; min: string | null; max: string | null }> {
     const column = this.column(name);
-    const isNumber = column.kind === 'number' || (column.kind === 'text' && (await this.looksNumeric(name)));
+    const isNumber = column.type === 'number' || (column.type === 'text' && (await this.looksNumeric(name)));
     const value =
-      column.kind === 'other'
+      column.type === 'other'
         ? named(name)
-        : isNumber && column.kind === 'text'
+        : isNumber && column.type === 'text'
           ? `TRY_CAST(${textOf(column)} AS DOUBLE)`
           : isNumber
             ? named(name)
@@ -264,7 +264,7 @@ export class Table {
 
   #usable(name: string): TableColumn {
     const column = this.column(name);
-    if (column.kind === 'other')
+    if (column.type === 'other')
       throw new StillhouseError(
         'DATA_COLUMN',
         `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`,
@@ -277,7 +277,7 @@ export class Table {
   async #badCell(wants: readonly Want[]): Promise<StillhouseError | undefined> {
     for (const { column: name, as } of wants) {
       const column = this.column(name);
-      if (as !== 'number' || column.kind !== 'text') continue;
+      if (as !== 'number' || column.type !== 'text') continue;
       const rows = await this.#rows(
         `SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t ` +
           'IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1',

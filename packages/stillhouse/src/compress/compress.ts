@@ -14,9 +14,9 @@ import {
 } from '@stillhouse/core';
 import { measuresOf, type Metrics } from '@stillhouse/core/training';
 import { installedEngines } from '@stillhouse/native';
-import type { BackendName } from '@stillhouse/worker/light';
+import { backends, concreteBackendNames, inferenceBackend, type BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';
-import { judgeModel, readTest, timeRows, type TestRows } from '../report/judge.js';
+import { evaluateModel, readTest, timeRows, type TestRows } from '../report/evaluate-run.js';
 import { mainModel, openData, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { markdownTable } from '../tables.js';
 import type { CompressedModel } from './compressed-model.js';
@@ -115,16 +115,25 @@ interface MeasuredVariant {
   rowMs: Partial<Record<BackendName, number>>;
 }
 
+/** The backends that models are served with, if this machine has them; the one that every machine has is the first. */
+function servingBackends(): BackendName[] {
+  const others = concreteBackendNames.filter((name) => {
+    const { engine, serves } = backends[name];
+    return name !== inferenceBackend && serves && (!engine || installedEngines(process.env, engine).length > 0);
+  });
+  return [inferenceBackend, ...others];
+}
+
 /** Tests each variant on the first backend and times it on all of them. */
-async function measure(variants: readonly Variant[], backends: readonly BackendName[]): Promise<MeasuredVariant[]> {
+async function measure(variants: readonly Variant[]): Promise<MeasuredVariant[]> {
   const { loadModel, openInferenceBackend, predictOf } = await import('@stillhouse/worker');
   const measured: MeasuredVariant[] = [];
-  for (const backend of backends) {
+  for (const backend of servingBackends()) {
     await openInferenceBackend(backend);
     for (const [i, { files, test }] of variants.entries()) {
       const model = await loadModel(files.json, files.weights);
       if (measured.length === i) {
-        const { metrics, interval } = await judgeModel(predictOf(model), test);
+        const { metrics, interval } = await evaluateModel(predictOf(model), test);
         const error = test.measures.loss.labels === 'numbers' ? metrics.rmse! : 1 - metrics.accuracy!;
         measured.push({ metrics, interval, error, rowMs: {} });
       }
@@ -183,8 +192,7 @@ export async function compress(
   for (const folder of folders) tasks.push(await taskOf(folder, options));
   checkComparable(tasks);
   const variants = writeVariants(tasks, out);
-  const hasTensorflow = installedEngines(process.env, 'tensorflow').length > 0;
-  const measured = await measure(variants, ['wasm', ...(hasTensorflow ? (['tensorflow'] as const) : [])]);
+  const measured = await measure(variants);
   const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: measured[i].error })));
   const models = variants.map(({ test, files, ...variant }, i) => ({ ...variant, ...measured[i], isFront: front[i] }));
   write(out, {

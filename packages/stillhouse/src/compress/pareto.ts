@@ -1,5 +1,5 @@
 // Size against error: a table, and a plot with the Pareto front.
-import { grouped } from '../tables.js';
+import { formatCount } from '../tables.js';
 import { Frame } from '../chart/frame.js';
 import { linearScale, logScale } from '../chart/scale.js';
 import { svgDot, svgFile, svgLine, svgPath, svgText } from '../chart/svg.js';
@@ -29,8 +29,8 @@ export function compressTable(models: readonly CompressedModel[]): string[][] {
     ...models.map((model) => [
       model.from,
       model.format,
-      grouped(model.bytes),
-      grouped(model.gzippedBytes),
+      formatCount(model.bytes),
+      formatCount(model.gzippedBytes),
       `${(100 * model.sparsity).toFixed(0)} %`,
       errorText(model),
       ...backends.map((name) => (model.rowMs as Record<string, number>)[name].toFixed(3)),
@@ -47,7 +47,7 @@ const radii = { fp32: 5, fp16: 4, uint8: 3 } as const;
 export function drawPareto(models: readonly CompressedModel[]): string {
   const sizes = models.map(({ gzippedBytes }) => gzippedBytes);
   const frame = new Frame(size, {
-    x: logScale(sizes, (bytes) => grouped(Math.round(bytes))),
+    x: logScale(sizes, (bytes) => formatCount(Math.round(bytes))),
     y: linearScale(models.flatMap(({ interval }) => interval)),
   });
   const names = [...new Set(models.map(({ from }) => from))];
@@ -56,7 +56,7 @@ export function drawPareto(models: readonly CompressedModel[]): string {
   const dots = models.map((model) => {
     const { from, format, gzippedBytes: bytes, error, interval } = model;
     const [low, high] = interval.map((end) => frame.at(bytes, end));
-    const title = `${from}, ${format}: ${errorText(model)}, ${grouped(bytes)} bytes`;
+    const title = `${from}, ${format}: ${errorText(model)}, ${formatCount(bytes)} bytes`;
     return (
       svgLine(low, high, `stroke="${colourOf(from)}" stroke-opacity="0.4"`) +
       svgDot(frame.at(bytes, error), { radius: radii[format], title, more: `fill="${colourOf(from)}"` })

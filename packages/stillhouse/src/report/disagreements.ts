@@ -3,8 +3,8 @@ import { predictionOf, type Recipe } from '@stillhouse/core';
 import { inUnits, lossOf, readingOf, softmax } from '@stillhouse/core/training';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
-import { grouped } from '../tables.js';
-import { argmax, rowOf, type JudgedModel, type JudgedRows } from './judge.js';
+import { formatCount } from '../tables.js';
+import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { table } from './page.js';
 
 const shownRows = 24;
@@ -23,7 +23,7 @@ function differenceOf(
 }
 
 /** A model's output for a row, as HTML. */
-function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: JudgedRows['dataset']): string {
+function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: EvaluatedRun['dataset']): string {
   if (lossOf(loss).labels === 'binary')
     return outputs.map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
   const {
@@ -39,7 +39,7 @@ function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }
   return `${escaped(String(named))} (${(100 * Math.max(...probabilities!)).toFixed(0)} %)`;
 }
 
-function labelOf({ labels, dataset }: JudgedRows, row: number, isClasses: boolean): string {
+function labelOf({ labels, dataset }: EvaluatedRun, row: number, isClasses: boolean): string {
   if (isClasses) return escaped(dataset.classes?.[labels[row]] ?? String(labels[row]));
   const own = labels.subarray(row * dataset.labelCount, (row + 1) * dataset.labelCount);
   return inUnits([...own], dataset.targets)
@@ -48,11 +48,11 @@ function labelOf({ labels, dataset }: JudgedRows, row: number, isClasses: boolea
 }
 
 /** @returns HTML; nothing without a teacher and a student */
-export async function disagreements(judged: JudgedRows, recipe: Recipe): Promise<string> {
-  const modelOf = (name: string): JudgedModel | undefined => judged.models.find((model) => model.name === name);
+export async function disagreements(evaluated: EvaluatedRun, recipe: Recipe): Promise<string> {
+  const modelOf = (name: string): EvaluatedModel | undefined => evaluated.models.find((model) => model.name === name);
   const [teacher, student] = [modelOf('teacher'), modelOf('student')];
   if (!teacher || !student) return '';
-  const { inputs, rows, dataset } = judged;
+  const { inputs, rows, dataset } = evaluated;
   const { inputShape, labelCount } = dataset;
   const isClasses = lossOf(recipe.loss).labels === 'class';
   const all = Array.from({ length: rows }, (_, row) => ({
@@ -70,13 +70,14 @@ export async function disagreements(judged: JudgedRows, recipe: Recipe): Promise
       .map(async ({ row }) => [
         String(row),
         ...(isImage ? [await imageOf(inputs.subarray(row * width, (row + 1) * width), inputShape)] : []),
-        labelOf(judged, row, isClasses),
+        labelOf(evaluated, row, isClasses),
         said(rowOf(teacher, row), recipe, dataset),
         said(rowOf(student, row), recipe, dataset),
       ]),
   );
   const counted = isClasses
-    ? `They choose different classes on ${grouped(all.length)} of ${grouped(rows)} test rows; the most confident ones:`
+    ? `They choose different classes on ${formatCount(all.length)} of ${formatCount(rows)} test rows; ` +
+      'the most confident ones:'
     : 'The rows on which they differ most:';
   return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
 }

@@ -1,22 +1,19 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
-import type { Recipe, RunRecord } from '@stillhouse/core';
+import { phaseNames, type Recipe, type RunRecord } from '@stillhouse/core';
 import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
-import { formatMetric, grouped } from '../tables.js';
+import { formatCount, formatMetric, phaseTitles } from '../tables.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
 import { colours, lineChart, type Line } from '../chart/line-chart.js';
 import { disagreements } from './disagreements.js';
-import { argmax, rowOf, type JudgedModel, type JudgedRows } from './judge.js';
+import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
 
-const phases = ['teacher', 'student', 'baseline'] as const;
-const titles = { teacher: 'teacher', student: 'student (distilled)', baseline: 'student (baseline)' } as const;
-
-function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | undefined): string[][] {
+function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
   const metrics = measuredNames(measuresOf(recipe));
   const isClasses = lossOf(recipe.loss).labels !== 'numbers';
   const header = [
@@ -28,9 +25,9 @@ function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | unde
     'ms per row',
     'ms per row in a batch',
   ];
-  const rows = phases.flatMap((name) => {
+  const rows = phaseNames.flatMap((name) => {
     const phase = record[name];
-    const model = judged?.models.find((each) => each.name === name);
+    const model = evaluated?.models.find((each) => each.name === name);
     // A pretrained teacher has no phase of its own.
     const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
     if (!test) return [];
@@ -38,11 +35,11 @@ function resultRows(record: RunRecord, recipe: Recipe, judged: JudgedRows | unde
       model?.interval.map((end) => (isClasses ? `${(100 * end).toFixed(2)} %` : end.toFixed(4))).join(' to ') ?? '–';
     return [
       [
-        titles[name],
+        phaseTitles[name],
         ...metrics.map((metric) => formatMetric(metric, test[metric])),
         ends,
-        phase ? grouped(phase.parameters) : '–',
-        phase ? grouped(phase.bytes) : '–',
+        phase ? formatCount(phase.parameters) : '–',
+        phase ? formatCount(phase.bytes) : '–',
         model ? model.rowMs.toFixed(3) : '–',
         model ? model.batchedRowMs.toFixed(4) : '–',
       ],
@@ -55,7 +52,7 @@ function learningCurves(record: RunRecord, metric: string): string {
   const lines = (
     valueOf: (epoch: NonNullable<RunRecord['teacher']>['epochs'][number]) => number | null | undefined,
   ): Line[] =>
-    phases.flatMap((name) => {
+    phaseNames.flatMap((name) => {
       const points = (record[name]?.epochs ?? []).flatMap((epoch): [number, number][] => {
         const value = valueOf(epoch);
         return typeof value === 'number' ? [[epoch.epoch + 1, value]] : [];
@@ -74,7 +71,7 @@ function learningCurves(record: RunRecord, metric: string): string {
   ].join('');
 }
 
-function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): string {
+function confusion({ labels, rows, dataset }: EvaluatedRun, model: EvaluatedModel): string {
   const names = dataset.classes ?? Array.from({ length: dataset.outputs }, (_, k) => String(k));
   const counts = names.map(() => names.map(() => 0));
   for (let row = 0; row < rows; row++) {
@@ -85,7 +82,7 @@ function confusion({ labels, rows, dataset }: JudgedRows, model: JudgedModel): s
 }
 
 /** Accuracy over confidence, in ten bins; the diagonal is perfect. */
-function reliability({ labels, rows, models }: JudgedRows): string {
+function reliability({ labels, rows, models }: EvaluatedRun): string {
   const lines = models.map((model): Line => {
     const bins = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, hits: 0 }));
     for (let row = 0; row < rows; row++) {
@@ -123,7 +120,7 @@ function reliability({ labels, rows, models }: JudgedRows): string {
 function dataRows({ dataset }: RunRecord): string {
   return table([
     ['set', 'rows'],
-    ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), grouped(rows)]),
+    ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), formatCount(rows)]),
   ]);
 }
 
@@ -136,8 +133,9 @@ function tuning(record: RunRecord, recipe: Recipe): string {
   return (
     `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ` +
     `${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ` +
-    `${escaped(tuned.reason)}. ${grouped(tuned.trials.length)} trials, ${grouped(tuned.trainings)} trainings, ` +
-    `${tuned.seconds.toFixed(0)} s.</p>${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`
+    `${escaped(tuned.reason)}. ${formatCount(tuned.trials.length)} trials, ` +
+    `${formatCount(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>` +
+    `${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`
   );
 }
 
@@ -145,7 +143,7 @@ export interface ReportInput {
   readonly record: RunRecord;
   readonly recipe: Recipe;
   /** Undefined if the test rows can no longer be read. */
-  readonly judged: JudgedRows | undefined;
+  readonly evaluated: EvaluatedRun | undefined;
   /** Why not. */
   readonly missing: string | undefined;
   /** The backend that the models were run on. */
@@ -153,7 +151,7 @@ export interface ReportInput {
 }
 
 /** @returns the HTML file */
-export async function reportHtml({ record, recipe, judged, missing, backend }: ReportInput): Promise<string> {
+export async function reportHtml({ record, recipe, evaluated, missing, backend }: ReportInput): Promise<string> {
   const isClasses = lossOf(recipe.loss).labels === 'class';
   const [metric] = metricsOf(lossOf(recipe.loss));
   const title = `${record.name}, seed ${record.seed}`;
@@ -164,7 +162,7 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
       `${record.status}.</p>`,
     section(
       'Result',
-      table(resultRows(record, recipe, judged)),
+      table(resultRows(record, recipe, evaluated)),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
         : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
@@ -172,24 +170,24 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
     section('Data', dataRows(record)),
     section('Learning curves', learningCurves(record, metric)),
     section('Tuning', tuning(record, recipe)),
-    judged && isClasses
+    evaluated && isClasses
       ? section(
           'Confusion',
-          ...judged.models.map((model) => `<h3>${titles[model.name]}</h3>${confusion(judged, model)}`),
+          ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
         )
       : '',
-    judged && isClasses
+    evaluated && isClasses
       ? section(
           'Calibration',
-          reliability(judged),
+          reliability(evaluated),
           calibration
             ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the ` +
                 `student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ` +
-                `${calibration.after.ece.toFixed(4)} after, on ${grouped(calibration.rows)} rows.</p>`
+                `${calibration.after.ece.toFixed(4)} after, on ${formatCount(calibration.rows)} rows.</p>`
             : '',
         )
       : '',
-    judged ? section('Where teacher and student differ', await disagreements(judged, recipe)) : '',
+    evaluated ? section('Where teacher and student differ', await disagreements(evaluated, recipe)) : '',
     section(
       'How to reproduce it',
       '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +
@@ -198,8 +196,8 @@ export async function reportHtml({ record, recipe, judged, missing, backend }: R
         'hashes, for any number of workers.</p>',
       table([
         ['', 'weights'],
-        ...phases.flatMap((name) =>
-          record[name] ? [[titles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
+        ...phaseNames.flatMap((name) =>
+          record[name] ? [[phaseTitles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
         ),
       ]),
       `<pre>${escaped(stringify(record.recipe))}</pre>`,

@@ -4,7 +4,7 @@ import { confusionChart } from '../chart/confusion.js';
 import { lineChart } from '../chart/line-chart.js';
 import { imageOf } from '../chart/picture.js';
 import { differences } from './compare.js';
-import { wilson } from './judge.js';
+import { wilson } from './evaluate-run.js';
 
 test('Wilson’s interval, as tables have it', () => {
   const [low, high] = wilson(10, 100);

@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, StillhouseError } from '@stillhouse/core';
+import { inferenceBackendFor } from '@stillhouse/worker/light';
 import { openData, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
-import { judgeRun } from './judge.js';
+import { evaluateRun } from './evaluate-run.js';
 
 export interface ReportOptions {
   /** File to write; report.html in the run folder by default. */
@@ -20,20 +21,19 @@ export interface Report {
   readonly missing: string | undefined;
 }
 
-type Tested = Pick<ReportInput, 'judged' | 'missing' | 'backend'>;
+type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend'>;
 
 /** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
   try {
     const { job, dataset } = await openData(run, recipeFolder);
-    // The only engine that runs SavedModels.
-    const backend = job.assets.teachers?.some(({ format }) => format === 'savedModel') ? 'tensorflow' : 'wasm';
+    const backend = inferenceBackendFor((job.assets.teachers ?? []).map(({ format }) => format));
     const { openInferenceBackend } = await import('@stillhouse/worker');
     await openInferenceBackend(backend);
-    return { judged: await judgeRun(run, job, dataset.blocks), missing: undefined, backend };
+    return { evaluated: await evaluateRun(run, job, dataset.blocks), missing: undefined, backend };
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;
-    return { judged: undefined, missing: error.message, backend: undefined };
+    return { evaluated: undefined, missing: error.message, backend: undefined };
   }
 }
 

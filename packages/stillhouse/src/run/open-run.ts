@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import {
   assembleJob,
   isSameJob,
+  openRecipe,
   resumeRecord,
   RunFolder,
   startRecord,
   type CoordinatorSecrets,
 } from '@stillhouse/coordinator';
-import { parseRecipe, StillhouseError, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
+import { StillhouseError, type Job, type Recipe, type RunRecord } from '@stillhouse/core';
 import { emptyHistory, replayJournal, type RunHistory } from '@stillhouse/core/cluster';
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { planTuning, type TunePlan } from '../tune/tune.js';
@@ -87,7 +88,8 @@ async function openAgain({ resume }: { resume: string }, { listen, token }: Admi
   const before = folder.readRecord();
   const secrets = folder.readSecrets();
   if (before.status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
-  const { job, dataset } = await assemble(parseRecipe(before.recipe), secrets.runId, before.recipeFolder);
+  const recipe = await openRecipe(before.recipe, before.recipeFolder);
+  const { job, dataset } = await assemble(recipe, secrets.runId, before.recipeFolder);
   if (!isSameJob(before, job))
     throw new StillhouseError(
       'RUN_CHANGED',

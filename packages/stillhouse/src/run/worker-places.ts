@@ -1,8 +1,8 @@
 // How many workers this machine runs, and which GPU each of them sees.
 import { availableParallelism } from 'node:os';
 import type { Recipe } from '@stillhouse/core';
-import { installedEngines, visibleGpus, type Gpu } from '@stillhouse/native';
-import type { BackendName } from '@stillhouse/worker/light';
+import { hasCuda, visibleGpus, type Gpu } from '@stillhouse/native';
+import { backends, concreteBackendNames, type BackendName } from '@stillhouse/worker/light';
 
 export const defaultWorkers = 2;
 
@@ -12,10 +12,12 @@ export interface Room {
   readonly gpus: readonly Pick<Gpu, 'uuid'>[];
 }
 
-/** The resources for workers of a backend on this machine; GPUs count if TensorFlow is installed with CUDA. */
+/** The resources for workers of a backend on this machine; GPUs count if its engine is installed with CUDA. */
 export function roomFor(backend: BackendName, env: NodeJS.ProcessEnv): Room {
-  const usesCuda =
-    (backend === 'auto' || backend === 'tensorflow') && installedEngines(env, 'tensorflow')[0]?.manifest.cuda === true;
+  const usesCuda = (backend === 'auto' ? concreteBackendNames : [backend]).some((name) => {
+    const { engine } = backends[name];
+    return engine !== undefined && hasCuda(env, engine);
+  });
   return { cores: availableParallelism(), gpus: usesCuda ? visibleGpus(env) : [] };
 }
 

@@ -1,8 +1,8 @@
 // What model.json says about feeding a model and reading its outputs, checked when it is read.
-import type { ModelMetadata } from '@stillhouse/core';
+import { canPredict, StillhouseError, tensorTypes, type ModelMetadata } from '@stillhouse/core';
 import { z } from 'zod';
 
-const named = z.looseObject({ name: z.string(), dtype: z.string() });
+const named = z.looseObject({ name: z.string(), dtype: z.enum(tensorTypes) });
 const columnSchema = z.union([
   named.extend({
     type: z.literal('number'),
@@ -39,8 +39,18 @@ const modelSchema = z.looseObject({
 
 /**
  * @param json text of model.json
- * @throws ZodError or SyntaxError if Stillhouse did not write it
+ * @param file its path, for messages
+ * @throws StillhouseError DATA_FORMAT if its outputs cannot be read; ZodError or SyntaxError if Stillhouse did not
+ * write it
  */
-export const parseModelMetadata = (json: string): ModelMetadata =>
+export function parseModelMetadata(json: string, file: string): ModelMetadata {
+  const { loss, ...rest } = modelSchema.parse(JSON.parse(json)).userDefinedMetadata.stillhouse;
   // The schema leaves open which losses there are: another version may have more.
-  modelSchema.parse(JSON.parse(json)).userDefinedMetadata.stillhouse as ModelMetadata;
+  if (!canPredict(loss))
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${file} was trained with the loss ${loss}, whose outputs are not known here`,
+      { next: 'Use the version of stillhouse that trained the model.' },
+    );
+  return { ...rest, loss };
+}

@@ -1,16 +1,15 @@
 // The runs of a command that starts many: finished runs are not repeated.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseRunRecord, type RunRecord } from '@stillhouse/core';
+import { existsSync, rmSync } from 'node:fs';
+import { readRunRecord, recordFile } from '@stillhouse/coordinator';
+import type { RunRecord } from '@stillhouse/core';
 import type { BackendName } from '@stillhouse/worker/light';
 import type { LoadedRecipe } from '../recipe-file.js';
 import { runLoaded } from '../run/run.js';
 
 /** run.json of a folder whose run is done. */
 function doneRecord(folder: string): RunRecord | undefined {
-  const file = join(folder, 'run.json');
-  if (!existsSync(file)) return undefined;
-  const record = parseRunRecord(readFileSync(file, 'utf8'), file);
+  if (!existsSync(recordFile(folder))) return undefined;
+  const record = readRunRecord(folder);
   return record.status === 'done' ? record : undefined;
 }
 

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readRunRecord } from '@stillhouse/coordinator';
 import { phaseOf, type RunRecord } from '@stillhouse/core';
 import { membersOf, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
-import { readRecord } from './trained-run.js';
 
 const statusSchema = z.object({
   at: z.string(),
@@ -124,7 +124,7 @@ function readStatus(folder: string): RunStatus | undefined {
  * @throws StillhouseError RUN_NOT_FOUND
  */
 export function status(folder: string): RunState {
-  const record = readRecord(folder);
+  const record = readRunRecord(folder);
   const written = readStatus(folder);
   return { headline: headline(record, written, Date.now()), status: written, incidents: record.incidents };
 }

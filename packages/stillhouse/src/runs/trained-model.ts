@@ -1,6 +1,6 @@
 // A model of a run, ready for inference.
 import { join } from 'node:path';
-import { StillhouseError, toErrorRecord, type ModelMetadata, type PhaseName } from '@stillhouse/core';
+import { firstLineOf, StillhouseError, type ModelMetadata, type PhaseName } from '@stillhouse/core';
 import type { loadModel } from '@stillhouse/worker';
 import { parseModelMetadata } from './model-metadata.js';
 import { readModelFiles, type TrainedRun } from './trained-run.js';
@@ -14,15 +14,15 @@ export interface TrainedModel {
 export async function openModel(run: TrainedRun, name: PhaseName): Promise<TrainedModel> {
   try {
     const { json, weights } = readModelFiles(run, name);
+    const metadata = parseModelMetadata(json, join(run.folder, name, 'model.json'));
     const { loadModel } = await import('@stillhouse/worker');
-    return { model: await loadModel(json, weights), metadata: parseModelMetadata(json) };
+    return { model: await loadModel(json, weights), metadata };
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
     const folder = join(run.folder, name);
-    throw new StillhouseError(
-      'DATA_FORMAT',
-      `${folder} has no complete model: ${toErrorRecord(cause).message.split('\n')[0]}`,
-      { cause, next: 'Run again, or restore the folder from a copy.' },
-    );
+    throw new StillhouseError('DATA_FORMAT', `${folder} has no complete model: ${firstLineOf(cause)}`, {
+      cause,
+      next: 'Run again, or restore the folder from a copy.',
+    });
   }
 }

@@ -1,10 +1,8 @@
 // A run folder read back: its record, its recipe, its data and the files of its models.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assembleJob, openRecipe } from '@stillhouse/coordinator';
+import { assembleJob, openRecipe, readRunRecord } from '@stillhouse/coordinator';
 import {
-  parseRecipe,
-  parseRunRecord,
   phaseNames,
   storedNamesOf,
   StillhouseError,
@@ -22,22 +20,12 @@ export interface TrainedRun {
 }
 
 /**
- * Reads run.json of a run folder.
- * @throws StillhouseError RUN_NOT_FOUND
- */
-export function readRecord(folder: string): RunRecord {
-  const file = join(folder, 'run.json');
-  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} has no run.json`);
-  return parseRunRecord(readFileSync(file, 'utf8'), file);
-}
-
-/**
  * Reads a run folder, and opens the modules that its recipe has as text.
  * @throws StillhouseError RUN_NOT_FOUND, EXTENSION_MODULE
  */
 export async function readRun(folder: string): Promise<TrainedRun> {
-  const record = readRecord(folder);
-  return { folder, record, recipe: await openRecipe(parseRecipe(record.recipe), record.recipeFolder) };
+  const record = readRunRecord(folder);
+  return { folder, record, recipe: await openRecipe(record.recipe, record.recipeFolder) };
 }
 
 /** Folder of a model; undefined if the run has none with this name. */

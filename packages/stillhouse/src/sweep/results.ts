@@ -1,6 +1,6 @@
 // The results of a sweep: mean and 95 % interval over seeds per combination of values.
 import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core/training';
-import { formatMetric } from '../tables.js';
+import { formatMetric, phaseTitles } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 
 /** Test metrics of a cell. */
@@ -34,14 +34,14 @@ export interface SweepResult {
   readonly folder: string;
 }
 
-/** @param own metrics of the recipe's modules */
+/** @param metrics of the recipe's modules */
 export function rowsOf(
   axes: readonly SweepAxis[],
   outcomes: readonly SweepOutcome[],
   metric: string,
-  own: readonly Metric[] = [],
+  metrics: readonly Metric[] = [],
 ): SweepRow[] {
-  const sign = smallerIsBetter(metric, own) ? -1 : 1;
+  const sign = smallerIsBetter(metric, metrics) ? -1 : 1;
   return cellsOf(axes, [0]).flatMap(({ values }): SweepRow[] => {
     const own = outcomes.filter((outcome) => JSON.stringify(outcome.values) === JSON.stringify(values));
     if (own.length === 0) return [];
@@ -84,8 +84,8 @@ export function sweepTable({ axes, rows, metric }: Pick<SweepResult, 'axes' | 'r
   const header = [
     ...axes.map(({ path }) => path),
     `teacher's ${metric}`,
-    'student (baseline)',
-    'student (distilled)',
+    phaseTitles.baseline,
+    phaseTitles.student,
     'distilled is better',
     '',
   ];

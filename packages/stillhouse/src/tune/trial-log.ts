@@ -9,8 +9,8 @@ export interface TrialEntry extends Evaluation {
   /** Identifies the search: another teacher, other data or another recipe have other trials. */
   readonly of: string;
   /** Metrics on the held-out fold; absent if the numbers were not finite. */
-  readonly metrics?: Metrics;
-  readonly notFinite?: string;
+  readonly metrics?: Metrics | undefined;
+  readonly notFinite?: string | undefined;
   readonly seconds: number;
   readonly fingerprint: string;
 }
@@ -49,12 +49,17 @@ export class TrialLog {
   }
 }
 
+/** Those that are not finite are null, as in run.json. */
+const metric = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? NaN);
 const entrySchema = z.object({
   of: z.string(),
   trial: z.int(),
   values: z.record(z.string(), z.number()),
   fold: z.int(),
-  metrics: z.record(z.string(), z.number().nullable()).optional(),
+  metrics: z.object({ loss: metric, rows: metric }).catchall(metric).optional(),
   notFinite: z.string().optional(),
   seconds: z.number(),
   fingerprint: z.string(),
@@ -62,8 +67,7 @@ const entrySchema = z.object({
 
 function parsed(line: string): TrialEntry | undefined {
   try {
-    // Metrics have more names than a schema can know; those that are not finite are null, as in run.json.
-    return entrySchema.parse(JSON.parse(line)) as TrialEntry;
+    return entrySchema.parse(JSON.parse(line));
   } catch {
     return undefined;
   }

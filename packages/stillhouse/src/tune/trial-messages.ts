@@ -17,14 +17,18 @@ export interface TrialRequest {
 }
 
 export type ToTrials =
-  | { readonly type: 'begin'; readonly setting: TrialSetting }
-  | { readonly type: 'judge'; readonly request: TrialRequest };
+  { readonly type: 'begin'; readonly setting: TrialSetting } | { readonly type: 'run'; readonly request: TrialRequest };
 
 /**
  * Metrics on the held-out fold, or why there are none: training failed in a way that says something about the values.
  */
 export type TrialOutcome = { readonly metrics: Metrics } | { readonly notFinite: string };
 
+export interface TrialResult {
+  readonly outcome: TrialOutcome;
+  readonly fingerprint: string;
+  readonly seconds: number;
+}
+
 export type FromTrials =
-  | { readonly type: 'judged'; readonly outcome: TrialOutcome; readonly fingerprint: string; readonly seconds: number }
-  | { readonly type: 'failed'; readonly error: ErrorRecord };
+  ({ readonly type: 'result' } & TrialResult) | { readonly type: 'failed'; readonly error: ErrorRecord };

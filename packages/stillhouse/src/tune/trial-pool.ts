@@ -3,13 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fromErrorRecord, StillhouseError } from '@stillhouse/core';
 import { programs } from '../programs.js';
-import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialSetting } from './trial-messages.js';
-
-export interface Judged {
-  readonly outcome: TrialOutcome;
-  readonly fingerprint: string;
-  readonly seconds: number;
-}
+import type { FromTrials, ToTrials, TrialRequest, TrialResult, TrialSetting } from './trial-messages.js';
 
 export interface PoolOptions {
   readonly setting: TrialSetting;
@@ -44,17 +38,17 @@ export class TrialPool {
 
   /**
    * Runs trials in order, as many at a time as there are processes.
-   * @param judged called with each trial when it ends
+   * @param onResult called with each trial when it ends
    * @throws StillhouseError what a trial throws, WORKER_CRASHED
    */
-  async judge<Request extends TrialRequest>(
+  async run<Request extends TrialRequest>(
     requests: readonly Request[],
-    judged: (request: Request, result: Judged) => void,
+    onResult: (request: Request, result: TrialResult) => void,
   ): Promise<void> {
     const waiting = [...requests];
     const work = async (child: ChildProcess): Promise<void> => {
       for (let request = waiting.shift(); request; request = waiting.shift())
-        judged(request, await this.#ask(child, request));
+        onResult(request, await this.#ask(child, request));
     };
     await Promise.all(this.#idle.map(work));
   }
@@ -70,7 +64,7 @@ export class TrialPool {
     child.send(message, () => {});
   }
 
-  #ask(child: ChildProcess, { values, fold }: TrialRequest): Promise<Judged> {
+  #ask(child: ChildProcess, { values, fold }: TrialRequest): Promise<TrialResult> {
     return new Promise((resolve, reject) => {
       const settle = (work: () => void): void => {
         child.off('message', onMessage);
@@ -78,7 +72,7 @@ export class TrialPool {
         work();
       };
       const onMessage = (message: FromTrials): void =>
-        settle(() => (message.type === 'judged' ? resolve(message) : reject(fromErrorRecord(message.error))));
+        settle(() => (message.type === 'result' ? resolve(message) : reject(fromErrorRecord(message.error))));
       const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
         settle(() =>
           reject(
@@ -94,7 +88,7 @@ export class TrialPool {
       if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
       child.on('message', onMessage);
       child.on('exit', onExit);
-      this.#say(child, { type: 'judge', request: { values, fold } });
+      this.#say(child, { type: 'run', request: { values, fold } });
     });
   }
 }

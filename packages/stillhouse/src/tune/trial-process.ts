@@ -4,7 +4,7 @@ import { invariant, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import { trialJob } from '@stillhouse/core/tune';
 import { BlockFolder } from '@stillhouse/datasets';
 import { tfjsEngine, trainPhase } from '@stillhouse/worker';
-import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialSetting } from './trial-messages.js';
+import type { FromTrials, ToTrials, TrialOutcome, TrialRequest, TrialResult, TrialSetting } from './trial-messages.js';
 
 let setting: TrialSetting | undefined;
 
@@ -18,22 +18,22 @@ async function fetchBlock(hash: string): Promise<Uint8Array> {
   return bytes;
 }
 
-async function judge({ values, fold }: TrialRequest): Promise<Omit<FromTrials & { type: 'judged' }, 'type'>> {
+async function runTrial({ values, fold }: TrialRequest): Promise<TrialResult> {
   invariant(setting, 'a setting came first');
   const startedMs = performance.now();
   const job = trialJob(setting.job, values, fold);
   const engine = await tfjsEngine(setting.backend)(job, fetchBlock, () => Promise.resolve());
-  const judged = (outcome: TrialOutcome): Awaited<ReturnType<typeof judge>> => ({
+  const resultOf = (outcome: TrialOutcome): TrialResult => ({
     outcome,
     fingerprint: engine.fingerprint,
     seconds: (performance.now() - startedMs) / 1000,
   });
   try {
     const { test } = await trainPhase(engine, job, 'student', setting.teacher?.sha256);
-    return judged({ metrics: test!.metrics });
+    return resultOf({ metrics: test!.metrics });
   } catch (error) {
     if (error instanceof StillhouseError && error.code === 'LOSS_NOT_FINITE')
-      return judged({ notFinite: error.message });
+      return resultOf({ notFinite: error.message });
     throw error;
   } finally {
     await engine.dispose();
@@ -43,8 +43,8 @@ async function judge({ values, fold }: TrialRequest): Promise<Omit<FromTrials & 
 process.on('message', (message: ToTrials) => {
   if (message.type === 'begin') setting = message.setting;
   else
-    void judge(message.request).then(
-      (judged) => say({ type: 'judged', ...judged }),
+    void runTrial(message.request).then(
+      (result) => say({ type: 'result', ...result }),
       (error: unknown) => say({ type: 'failed', error: toErrorRecord(error) }),
     );
 });

@@ -127,11 +127,11 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
     signal.removeEventListener('abort', stop);
     pool?.close();
   }
-  const { chosen, judged, reason } = state;
+  const { chosen, measured, reason } = state;
   if (!chosen)
-    throw new StillhouseError('TUNE_FAILED', `the search of ${judged.length} trials found nothing: ${reason}`);
+    throw new StillhouseError('TUNE_FAILED', `the search of ${measured.length} trials found nothing: ${reason}`);
   const sign = smallerIsBetter(metric) ? 1 : -1;
-  const common = Math.min(...judged.map(({ folds }) => folds));
+  const common = Math.min(...measured.map(({ folds }) => folds));
   const comparable = ({ values }: Pick<Evaluation, 'values'>): number | null => {
     const costs = Array.from({ length: common }, (_, fold) => costOf(metric, log.find({ values, fold })?.metrics));
     const mean = costs.reduce((sum, cost) => sum + cost, 0) / common;
@@ -143,7 +143,7 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
     metric,
     mean: sign * chosen.mean,
     standardError: chosen.standardError,
-    trials: judged.map(({ trial, values, folds, mean, standardError }) => ({
+    trials: measured.map(({ trial, values, folds, mean, standardError }) => ({
       trial,
       values,
       folds,
@@ -173,7 +173,7 @@ async function measure(
     values: evaluation.values,
     fold: folds[evaluation.fold],
   }));
-  await pool.judge(requests, ({ evaluation }, { outcome, fingerprint, seconds }) => {
+  await pool.run(requests, ({ evaluation }, { outcome, fingerprint, seconds }) => {
     log.add({ of: log.of, ...evaluation, ...outcome, seconds, fingerprint });
     report();
   });

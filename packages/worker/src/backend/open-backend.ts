@@ -4,7 +4,13 @@ import { tf } from '@stillhouse/native/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { visibleGpus } from '@stillhouse/native';
 import type { BackendKind } from './backend.js';
-import { backends, concreteBackendNames, type BackendName, type ConcreteBackendName } from './registry.js';
+import {
+  backends,
+  concreteBackendNames,
+  inferenceBackend,
+  type BackendName,
+  type ConcreteBackendName,
+} from './registry.js';
 
 /** The backend that this process computes with. */
 export interface Backend {
@@ -25,7 +31,7 @@ type Opened = Pick<Backend, 'name' | 'fingerprint'>;
 /** Makes a backend the one that TFJS uses; returns its fingerprint. */
 async function activate(name: ConcreteBackendName, threads: number): Promise<string> {
   tf.enableProdMode();
-  const backend = await backends[name]();
+  const backend = await backends[name].load();
   const engine = await backend.register(threads);
   if (!(await tf.setBackend(name)))
     throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
@@ -67,7 +73,7 @@ async function openFastest(options: { threads: number; probe: Probe }): Promise<
   const obstacles: string[] = [];
   for (const name of concreteBackendNames) {
     try {
-      const backend = await backends[name]();
+      const backend = await backends[name].load();
       const opened = (await backend.obstacle()) ?? (await tryToOpen(name, options));
       if (typeof opened !== 'string') {
         const reason = ['the fastest here that trains every model of the recipe', ...obstacles, ...unusedGpu(backend)];
@@ -94,9 +100,9 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
 }
 
 /**
- * A backend for inference only, without a job to probe; `auto` is wasm.
+ * A backend for inference only, without a job to probe; `auto` is the fastest that every machine has.
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 export async function openInferenceBackend(wanted: BackendName): Promise<void> {
-  await activate(wanted === 'auto' ? 'wasm' : wanted, 1);
+  await activate(wanted === 'auto' ? inferenceBackend : wanted, 1);
 }

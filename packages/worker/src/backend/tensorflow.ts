@@ -1,5 +1,5 @@
 // TensorFlow's own kernels, from the library in the user's cache.
-import { installedEngines } from '@stillhouse/native';
+import { hasCuda, installedEngines } from '@stillhouse/native';
 import { loadTensorflow, registerReluGradient } from '@stillhouse/native/engines';
 import type { BackendKind } from './backend.js';
 
@@ -13,5 +13,5 @@ export const tensorflow: BackendKind = {
     registerReluGradient();
     return fingerprint;
   },
-  isOnGpu: () => installedEngines(process.env, 'tensorflow')[0]?.manifest.cuda ?? false,
+  isOnGpu: () => hasCuda(process.env, 'tensorflow'),
 };

@@ -11,7 +11,7 @@ import {
   type PreparedBatch,
 } from '../objective/objective.js';
 import { rowLoss } from '../objective/supervised.js';
-import { forwardOf } from '../model/layers.js';
+import { forwardOf, type Forward } from '../model/layers.js';
 import { openTerm, type OpenTerm, type Pupil } from './open-term.js';
 
 /** The weights of the parts of the loss in an epoch. */
@@ -86,70 +86,95 @@ async function answersTo(
   return joined;
 }
 
-/** @throws StillhouseError MODEL_LAYER */
-export function distillation(config: DistillConfig, pupil: Pupil): Objective {
-  const { loss, student, teacher } = pupil;
-  const terms = config.terms.map((term, i) => openTerm(term, i, pupil));
-  const forward = forwardOf(
-    student,
-    terms.flatMap(({ layers }) => layers?.student.name ?? []),
-  );
-  const teacherLayers = [...new Set(terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
-  const weights = terms.flatMap(({ learned }) => learned?.trainableWeights ?? []);
-  const respond = (x: tf.Tensor): Promise<tf.Tensor[]> => teacher.respond(x, teacherLayers);
+/** A micro-batch with the teacher's part in it. What changes with the epoch is a tensor, as recorded steps need. */
+interface TaughtBatch extends Pick<MicroBatch, 'x' | 'y' | 'blend'> {
+  /** The teacher's outputs, and the features of its layers that terms compare. */
+  readonly taught: tf.Tensor2D;
+  readonly features: readonly tf.Tensor[];
+  /** The weight of the soft term per row, and of the hard one per labelled row. */
+  readonly shares: tf.Tensor1D;
+  readonly hardShares: tf.Tensor1D;
+  readonly temperature: tf.Tensor;
+  readonly termWeights: readonly tf.Tensor[];
+}
 
-  const prepare = async ({ x, y, blend, epoch, parts = [] }: MicroBatch): Promise<PreparedBatch> => {
-    const [rows, labelled] = [x.shape[0], y.shape[0]];
-    const [taught, ...taughtFeatures] = await answersTo(x, parts, respond);
-    const now = weightsAt(config, epoch, pupil.epochs);
-    // Passed as inputs, so that a recorded step is valid in every epoch.
-    const teacherOnly = await unlabelled(config, taught, y);
+class Distillation implements Objective {
+  readonly weights: Objective['weights'];
+  readonly #terms: readonly OpenTerm[];
+  readonly #forward: Forward;
+  readonly #teacherLayers: readonly string[];
+
+  constructor(
+    private readonly config: DistillConfig,
+    private readonly pupil: Pupil,
+  ) {
+    this.#terms = config.terms.map((term, i) => openTerm(term, i, pupil));
+    this.#forward = forwardOf(
+      pupil.student,
+      this.#terms.flatMap(({ layers }) => layers?.student.name ?? []),
+    );
+    this.#teacherLayers = [...new Set(this.#terms.flatMap(({ layers }) => layers?.teacher.name ?? []))];
+    this.weights = this.#terms.flatMap(({ learned }) => learned?.trainableWeights ?? []);
+  }
+
+  readonly respond = (x: tf.Tensor): Promise<tf.Tensor[]> => this.pupil.teacher.respond(x, this.#teacherLayers);
+
+  async prepare(batch: MicroBatch): Promise<PreparedBatch> {
+    const taught = await this.#taught(batch);
+    const { x, features, shares, hardShares, temperature, termWeights } = taught;
+    return {
+      inputs: [x, ...labelsOf(taught), taught.taught, ...features, shares, hardShares, temperature, ...termWeights],
+      loss: () => this.#loss(taught),
+    };
+  }
+
+  async #taught({ x, y, blend, epoch, parts = [] }: MicroBatch): Promise<TaughtBatch> {
+    const labelled = y.shape[0];
+    const [taught, ...features] = await answersTo(x, parts, this.respond);
+    const now = weightsAt(this.config, epoch, this.pupil.epochs);
+    const teacherOnly = await unlabelled(this.config, taught, y);
     const shares = tf.tensor1d(teacherOnly.map((isTeacherOnly) => (isTeacherOnly ? 1 : now.soft)));
     const hardShares = tf.tensor1d(
       teacherOnly.slice(0, labelled).map((isTeacherOnly) => (isTeacherOnly ? 0 : now.hard)),
     );
     const [temperature, ...termWeights] = [now.temperature, ...now.terms].map((value) => tf.scalar(value));
+    return { x, y, blend, taught: taught as tf.Tensor2D, features, shares, hardShares, temperature, termWeights };
+  }
 
-    const weighted = (
-      { config, term, layers, learned }: OpenTerm,
-      i: number,
-      { outputs, features }: ReturnType<typeof forward>,
-    ): tf.Tensor => {
-      const value = term.loss({
-        tf,
-        loss,
-        options: optionsOf(config),
-        shapes: layers && { student: layers.student.shape, teacher: layers.teacher.shape },
-        learned,
-        student: { outputs, feature: layers && features.get(layers.student.name) },
-        teacher: {
-          outputs: taught as tf.Tensor2D,
-          feature: layers && taughtFeatures[teacherLayers.indexOf(layers.teacher.name)],
-        },
-        labels: y,
-        temperature,
-      }) as tf.Tensor;
-      return tf.mul(termWeights[i], value.rank === 0 ? tf.mul(tf.mean(shares), value) : tf.mean(tf.mul(shares, value)));
-    };
-    const batchLoss = (): tf.Scalar => {
-      const response = forward(x, true);
-      const own = rows === labelled ? response.outputs : tf.slice(response.outputs, 0, labelled);
-      const hard = tf.div(tf.sum(tf.mul(hardShares, rowLoss(loss, own, { y, blend }))), rows);
-      return tf.addN([hard, ...terms.map((term, i) => weighted(term, i, response))]) as tf.Scalar;
-    };
-    return {
-      inputs: [
-        x,
-        ...labelsOf({ y, blend }),
-        taught,
-        ...taughtFeatures,
-        shares,
-        hardShares,
-        temperature,
-        ...termWeights,
-      ],
-      loss: batchLoss,
-    };
-  };
-  return { weights, respond, prepare };
+  #loss(batch: TaughtBatch): tf.Scalar {
+    const { x, y, blend, hardShares } = batch;
+    const [rows, labelled] = [x.shape[0], y.shape[0]];
+    const response = this.#forward(x, true);
+    const own = rows === labelled ? response.outputs : tf.slice(response.outputs, 0, labelled);
+    const hard = tf.div(tf.sum(tf.mul(hardShares, rowLoss(this.pupil.loss, own, { y, blend }))), rows);
+    return tf.addN([hard, ...this.#terms.map((_, i) => this.#termLoss(i, batch, response))]) as tf.Scalar;
+  }
+
+  /** A term's loss, times its weight. */
+  #termLoss(
+    index: number,
+    { taught, features, y, shares, temperature, termWeights }: TaughtBatch,
+    response: ReturnType<Forward>,
+  ): tf.Tensor {
+    const { config, term, layers, learned } = this.#terms[index];
+    const value = term.loss({
+      tf,
+      loss: this.pupil.loss,
+      options: optionsOf(config),
+      shapes: layers && { student: layers.student.shape, teacher: layers.teacher.shape },
+      learned,
+      student: { outputs: response.outputs, feature: layers && response.features.get(layers.student.name) },
+      teacher: {
+        outputs: taught,
+        feature: layers && features[this.#teacherLayers.indexOf(layers.teacher.name)],
+      },
+      labels: y,
+      temperature,
+    }) as tf.Tensor;
+    const mean = value.rank === 0 ? tf.mul(tf.mean(shares), value) : tf.mean(tf.mul(shares, value));
+    return tf.mul(termWeights[index], mean);
+  }
 }
+
+/** @throws StillhouseError MODEL_LAYER */
+export const distillation = (config: DistillConfig, pupil: Pupil): Objective => new Distillation(config, pupil);

@@ -37,15 +37,14 @@ function clipFactor(kernels: Kernels, gradient: { count: number; at: number }, l
  */
 export function createOptimizer(
   config: OptimizerConfig,
-  lengths: { parameterCount: number; restCount: number },
+  { parameterCount, restCount }: { parameterCount: number; restCount: number },
 ): FlatOptimizer {
-  const count = lengths.parameterCount;
   const optimizer = optimizerOf(config);
   const { buffers, kernels } = allocateFlat([
-    count,
-    count,
-    count + lengths.restCount,
-    ...Array<number>(optimizer.stateCount(config)).fill(count),
+    parameterCount,
+    parameterCount,
+    parameterCount + restCount,
+    ...Array<number>(optimizer.stateCount(config)).fill(parameterCount),
   ]);
   const [even, odd, flatGradient, ...state] = buffers;
   const gradient = flatGradient.byteOffset;
@@ -61,12 +60,12 @@ export function createOptimizer(
         ...at,
         config,
         kernels,
-        count,
+        parameterCount,
         parameters: parameters.byteOffset,
         next: next.byteOffset,
         gradient,
         state: state.map((buffer) => buffer.byteOffset),
-        clip: clipFactor(kernels, { count, at: gradient }, config.clipNorm),
+        clip: clipFactor(kernels, { count: parameterCount, at: gradient }, config.clipNorm),
       });
       if (isFinite !== 1) return false;
       [parameters, next] = [next, parameters];

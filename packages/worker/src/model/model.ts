@@ -2,7 +2,7 @@
 // The initial weights are a function of the seed, however the model is described.
 import { tf } from '@stillhouse/native/tfjs';
 import { z } from 'zod';
-import { messageOf, StillhouseError, type LayerConfig, type ModelConfig } from '@stillhouse/core';
+import { firstLineOf, StillhouseError, type LayerConfig, type ModelConfig } from '@stillhouse/core';
 import type { LossFacts } from '@stillhouse/core/training';
 import { withSeededRandom } from '../backend/seeded-random.js';
 
@@ -19,8 +19,6 @@ export interface ModelSpec {
 }
 
 type Options = Record<string, unknown>;
-
-const firstLineOf = (error: unknown): string => messageOf(error).split('\n')[0];
 
 const activationOf = (layer: { activation?: string | undefined }): Options =>
   layer.activation ? { activation: layer.activation } : {};

@@ -1,9 +1,9 @@
 // A phase from start to end in one process, without a cluster: the same decisions, the same schedule and the same tree
 // of sums, and so the same bits.
 import {
+  fromErrorRecord,
   phaseLearningRate,
   phaseOf,
-  StillhouseError,
   type Job,
   type Phase,
   type PhaseName,
@@ -21,6 +21,7 @@ import {
   initialTraining,
   lossesOf,
   nextTask,
+  notFiniteIn,
   rankShare,
   stepsPerEpoch,
   type EpochOrder,
@@ -59,12 +60,8 @@ async function takeStep(
     set: trainSet,
   });
   const losses = lossesOf(flatGradient, layout, schedule.ranks);
-  const badRank = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (badRank >= 0)
-    throw new StillhouseError(
-      'LOSS_NOT_FINITE',
-      `the loss or gradient of the ${phase.name} is not a finite number at step ${step}, rank ${badRank}`,
-    );
+  const notFinite = notFiniteIn(losses, { phase: phase.name, step });
+  if (notFinite) throw fromErrorRecord(notFinite.error);
   await engine.apply(step, phaseLearningRate(phase, step));
   return afterStep(training, phase, {
     loss: losses.reduce((total, value) => total + value, 0),

@@ -6,6 +6,7 @@ import { tf } from '@stillhouse/native/tfjs';
 import {
   isTrained,
   learnsFromOutputs,
+  firstLineOf,
   messageOf,
   StillhouseError,
   type Job,
@@ -149,8 +150,7 @@ async function answerToZeros(
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError(
       'TEACHER_UNLIKE',
-      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ` +
-        `${messageOf(cause).split('\n')[0]}`,
+      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ` + `${firstLineOf(cause)}`,
       { cause },
     );
   } finally {

@@ -15,7 +15,7 @@ import { outputsOf } from '../inference.js';
 import { openModel } from '../runs/trained-model.js';
 import { modelNames, type TrainedRun } from '../runs/trained-run.js';
 
-export interface JudgedModel {
+export interface EvaluatedModel {
   readonly name: PhaseName;
   readonly metrics: Metrics;
   /** 95 % interval of the error rate (Wilson 1927), or of the rmse, from that of the mean squared error. */
@@ -28,14 +28,14 @@ export interface JudgedModel {
   readonly outputCount: number;
 }
 
-export interface JudgedRows {
+export interface EvaluatedRun {
   /** [rows, labelCount]. */
   readonly labels: Float32Array;
   /** [rows, …inputShape]; only for images, to show some. */
   readonly inputs: Float32Array;
   readonly rows: number;
   readonly dataset: DatasetManifest;
-  readonly models: readonly JudgedModel[];
+  readonly models: readonly EvaluatedModel[];
 }
 
 const z95 = 1.959964;
@@ -110,10 +110,10 @@ export const timeRows = (predict: Predict, { x, dataset }: TestRows, count: numb
   );
 
 /** @returns the model's outputs for all test rows, and its metrics */
-export async function judgeModel(
+export async function evaluateModel(
   predict: Predict,
   { x, y, dataset, measures }: TestRows,
-): Promise<Omit<JudgedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
+): Promise<Omit<EvaluatedModel, 'name' | 'rowMs' | 'batchedRowMs'>> {
   const rows = dataset.sets.test!.rowCount;
   const { inputShape, outputs: outputCount } = dataset;
   const outputs = await outputsOf(predict, { count: rows, inputs: x, inputShape, outputs: outputCount });
@@ -132,19 +132,19 @@ export async function judgeModel(
 }
 
 /** @throws StillhouseError for models and data that cannot be read */
-export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<JudgedRows> {
+export async function evaluateRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<EvaluatedRun> {
   const { openPretrained, predictOf } = await import('@stillhouse/worker');
   const { teacher, distill } = run.recipe;
   const measures = measuresOf(run.recipe);
-  const models: JudgedModel[] = [];
+  const models: EvaluatedModel[] = [];
   let shown: { x: Float32Array; y: Float32Array } | undefined;
-  const judge = async (name: PhaseName, predict: Predict): Promise<void> => {
+  const evaluateOne = async (name: PhaseName, predict: Predict): Promise<void> => {
     const dataset = datasetOf(job.dataset, name);
     const test = { ...(await readTest(dataset, blocks)), dataset, measures };
     const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
     models.push({
       name,
-      ...(await judgeModel(predict, test)),
+      ...(await evaluateModel(predict, test)),
       rowMs: await timeRows(predict, test, 1),
       batchedRowMs: (await timeRows(predict, test, batch)) / batch,
     });
@@ -152,12 +152,12 @@ export async function judgeRun(run: TrainedRun, job: Job, blocks: BlockSource): 
   };
   if (!isTrained(teacher) && learnsFromOutputs(distill!)) {
     const there = await openPretrained(job, teacher, async (hash) => (await blocks.read(hash))!);
-    await judge('teacher', there.predict);
+    await evaluateOne('teacher', there.predict);
     there.dispose();
   }
   for (const name of modelNames(run)) {
     const { model } = await openModel(run, name);
-    await judge(name, predictOf(model));
+    await evaluateOne(name, predictOf(model));
     model.dispose();
   }
   const dataset = datasetOf(job.dataset, 'student');
@@ -169,5 +169,5 @@ export const argmax = (values: readonly number[]): number =>
   values.reduce((best, value, i, all) => (value > all[best] ? i : best), 0);
 
 /** A model's outputs for one row. */
-export const rowOf = ({ outputs, outputCount }: JudgedModel, row: number): number[] =>
+export const rowOf = ({ outputs, outputCount }: EvaluatedModel, row: number): number[] =>
   Array.from(outputs.subarray(row * outputCount, (row + 1) * outputCount));

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { NumberColumn, TensorColumn } from '../format/columns.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { DatasetManifest } from './job.js';
-import { planJob } from './plan-job.js';
+import { checkJob } from './check-job.js';
 
 const number = (name: string): NumberColumn => ({
   name,
@@ -43,17 +43,13 @@ const recipeOf = (student: object = {}, distill: object = {}, teacher: object = 
     distill,
   });
 
-test('a recipe that fits its data becomes its phases, in their order', () => {
-  expect(planJob(recipeOf(), table).map(({ name, trainSet }) => [name, trainSet])).toEqual([
-    ['teacher', 'large'],
-    ['student', 'small'],
-    ['baseline', 'small'],
-  ]);
+test('a recipe that fits its data is accepted', () => {
+  checkJob({ recipe: recipeOf(), dataset: table });
   const images = recipeOf(
     { augment: { shift: 1 } },
     { transfer: [{ from: 'small', augment: { flip: 'horizontal' } }] },
   );
-  expect(planJob(images, pictures)).toHaveLength(3);
+  checkJob({ recipe: images, dataset: pictures });
 });
 
 test.each([
@@ -77,8 +73,8 @@ test.each([
     'distill.transfer[1].from is large: its rows lack columns',
   ],
 ])('%s: refused', (_, recipe, dataset, message) => {
-  expect(() => planJob(recipe, dataset)).toThrow(message);
-  expect(() => planJob(recipe, dataset)).toThrow(expect.objectContaining({ code: 'RECIPE_INVALID' }));
+  expect(() => checkJob({ recipe, dataset })).toThrow(message);
+  expect(() => checkJob({ recipe, dataset })).toThrow(expect.objectContaining({ code: 'RECIPE_INVALID' }));
 });
 
 test('biases are not corrected on rows that lack columns of the student', () => {
@@ -89,9 +85,8 @@ test('biases are not corrected on rows that lack columns of the student', () => 
     student: { model: { layers: [{ dense: 2 }] } },
     distill: { correctBiases: true },
   });
-  expect(() => planJob(recipe, { ...wider, outputs: 2, student: { ...wider.student!, outputs: 2 } })).toThrow(
-    'distill.correctBiases needs rows of the large set',
-  );
+  const dataset = { ...wider, outputs: 2, student: { ...wider.student!, outputs: 2 } };
+  expect(() => checkJob({ recipe, dataset })).toThrow('distill.correctBiases needs rows of the large set');
 });
 
 test('a model whose last layer has other outputs than the data is refused', () => {
@@ -99,7 +94,7 @@ test('a model whose last layer has other outputs than the data is refused', () =
     [recipeOf({ model: { layers: [{ dense: 3 }] } }), 'student'],
     [recipeOf({}, {}, { model: { layers: [{ dense: 3 }] } }), 'teacher'],
   ] as const)
-    expect(() => planJob(recipe, table)).toThrow(
+    expect(() => checkJob({ recipe, dataset: table })).toThrow(
       expect.objectContaining({
         code: 'MODEL_SHAPE',
         message: expect.stringContaining(`${part}.model gives outputs of shape [3], but the data need [1]`),

@@ -1,8 +1,9 @@
 // Checks a recipe against its prepared data: what can be known before a worker joins is refused before a worker joins.
 import { imageAugmentation } from '../augment/augmentations.js';
 import { StillhouseError } from '../error/errors.js';
-import { isTrained, type LayerConfig, type ModelConfig, type Recipe } from '../recipe/schema.js';
-import { datasetOf, lacksColumns, phaseOf, phasesOf, type DatasetManifest, type Phase } from './job.js';
+import type { LayerConfig, ModelConfig } from '../recipe/model.js';
+import { isTrained, type Recipe } from '../recipe/schema.js';
+import { datasetOf, lacksColumns, type DatasetManifest, type Job } from './job.js';
 
 type Check = (recipe: Recipe, dataset: DatasetManifest) => void;
 
@@ -61,11 +62,7 @@ const checkModels: Check = ({ teacher, student }, dataset) => {
   if (student) checkOutputs('student', student.model, datasetOf(dataset, 'student').outputs);
 };
 
-/**
- * The phases of a run, in their order.
- * @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE if the recipe asks for what the data does not have
- */
-export function planJob(recipe: Recipe, dataset: DatasetManifest): Phase[] {
+/** @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE if the recipe asks for what the data does not have */
+export function checkJob({ recipe, dataset }: Pick<Job, 'recipe' | 'dataset'>): void {
   for (const check of [checkAugment, checkTransfer, checkBiases, checkModels]) check(recipe, dataset);
-  return phasesOf(recipe).map((name) => phaseOf({ recipe, dataset }, name));
 }

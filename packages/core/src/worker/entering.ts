@@ -1,0 +1,214 @@
+// A worker's way into a generation: it pauses, gets model, links and state, reports that it is ready, and starts.
+import { Collective } from '../collective/collective.js';
+import { slotsPerRank } from '../collective/flat-layout.js';
+import { invariant, StillhouseError } from '../error/errors.js';
+import { phaseOf } from '../job/job.js';
+import { tunedJob } from '../tune/space.js';
+import type { ToWorker } from '../wire/messages.js';
+import { StateAssembly } from '../wire/training-file.js';
+import { join } from './link.js';
+import { acknowledge, beginTask, park } from './running.js';
+import {
+  send,
+  type Activity,
+  type Preparing,
+  type Result,
+  type Running,
+  type Transition,
+  type WorkerEffect,
+  type WorkerEvent,
+  type WorkerState,
+} from './state.js';
+
+export function onPause(state: WorkerState, { generation, boundary }: ToWorker & { type: 'pause' }): Transition {
+  if (generation < state.generation) return { state, effects: [] };
+  // A worker that cannot continue reports it by itself: the first member, which should report it, may be the lost one.
+  if (state.activity.type === 'failing') return { state, effects: [send(state.activity.message)] };
+  const { type } = state.activity;
+  const isAtWork = type === 'running' || type === 'ready' || type === 'preparing' || type === 'finished';
+  // A pause for the generation that this worker is already in is old; for one that it waits in, it is a repeated
+  // request.
+  if (generation === state.generation && isAtWork) return { state, effects: [] };
+  if (boundary && type === 'running') return { state: { ...state, boundary: generation }, effects: [] };
+  const isAdopting = isAdoptingState(state.activity);
+  const paused: WorkerState = {
+    ...state,
+    generation,
+    boundary: undefined,
+    activity: { type: 'paused', reason: 'membership changes', ...(isAdopting ? { isAdopting } : {}) },
+  };
+  // Between two states a worker has nothing to report.
+  return isAdopting ? { state: paused, effects: [] } : acknowledge(paused);
+}
+
+/** Whether weights and optimiser state are being replaced. */
+export const isAdoptingState = (activity: Activity): boolean =>
+  (activity.type === 'preparing' && activity.asked === 'adopt') ||
+  (activity.type === 'paused' && activity.isAdopting === true);
+
+/** Weights and optimiser state have changed, whatever has been decided meanwhile. */
+export function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adopted' }): Transition {
+  const { activity } = state;
+  if (activity.type === 'paused' && activity.isAdopting)
+    return acknowledge({ ...state, activity: { type: 'paused', reason: activity.reason } });
+  if (activity.type !== 'preparing' || activity.generation !== event.generation) return { state, effects: [] };
+  return proceed(state, { ...activity, assembly: undefined, bytes: undefined, asked: 'nothing' });
+}
+
+export function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): Transition {
+  const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
+  const { activity, training } = state;
+  if (generation !== state.generation) return { state, effects: [] };
+  if (activity.type === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
+  if (activity.type !== 'paused' || activity.isAdopting) return { state, effects: [] };
+  const self = members.findIndex((member) => member.workerId === state.workerId);
+  if (self < 0 || !state.job) throw new StillhouseError('PROTOCOL_VIOLATION', 'resumed without being a member');
+  const job = tuned ? tunedJob(state.job, tuned) : state.job;
+  const phase = phaseOf(job, message.phase);
+  const healedBy = heals.find((heal) => heal.to === self)?.from;
+  const isBehind = healedBy !== undefined || checkpoint !== undefined;
+  const isBuilt =
+    (state.built?.phase.name === phase.name && training !== undefined && (isBehind || training.ops === ops)) ||
+    state.building === phase.name;
+  const preparing: Preparing = {
+    generation,
+    members,
+    self,
+    phase,
+    ops,
+    isLinked: false,
+    bytes: undefined,
+    asked: 'nothing',
+    donatesTo: heals.filter((heal) => heal.from === self).map((heal) => heal.to),
+    healedBy,
+    assembly: isBehind ? new StateAssembly() : undefined,
+  };
+  const build: WorkerEffect[] = isBuilt ? [] : [{ type: 'build', phase, teacher }];
+  const fetch: WorkerEffect[] = checkpoint === undefined ? [] : [{ type: 'fetchState', generation, hash: checkpoint }];
+  // Earlier links are cut first: data still on the way to a peer must not be read once its memory is used again.
+  return {
+    state: {
+      ...state,
+      job,
+      ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }),
+      activity: { ...preparing, type: 'preparing' },
+    },
+    effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
+  };
+}
+
+export function onBuilt(state: WorkerState): Transition {
+  const { activity } = state;
+  if (activity.type === 'preparing') return proceed(state, activity);
+  return activity.type === 'idle' && state.link === 'up' ? join(state) : { state, effects: [] };
+}
+
+export function onPreparing(state: WorkerState, preparing: Preparing, event: Result): Transition {
+  switch (event.type) {
+    case 'linked':
+      return proceed(state, { ...preparing, isLinked: true });
+    case 'fetched':
+      return proceed(state, { ...preparing, bytes: event.bytes });
+    case 'frame': {
+      if (event.frame.type !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
+      return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
+    }
+    case 'notAdopted':
+      return park(
+        state,
+        event.reason,
+        preparing.healedBy === undefined
+          ? []
+          : [
+              send({
+                type: 'unreachable',
+                generation: event.generation,
+                peer: preparing.healedBy,
+                linking: false,
+                reason: event.reason,
+              }),
+            ],
+      );
+    case 'hashed':
+      return becomeReady(state, preparing, event);
+    default:
+      return { state, effects: [] };
+  }
+}
+
+/** Takes the next possible step into the generation. */
+function proceed(state: WorkerState, preparing: Preparing): Transition {
+  const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
+  const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => ({
+    state: { ...state, activity: { ...next, type: 'preparing' } },
+    effects,
+  });
+  if (state.built?.phase.name !== phase.name || !state.training) return wait(preparing);
+  if (assembly)
+    return bytes && asked === 'nothing'
+      ? wait({ ...preparing, asked: 'adopt' }, [
+          { type: 'adopt', generation, bytes, isSealed: preparing.healedBy !== undefined },
+        ])
+      : wait(preparing);
+  invariant(
+    state.training.ops === preparing.ops,
+    `the state is at operation ${state.training.ops}, not ${preparing.ops}`,
+  );
+  const { training } = state;
+  if (!isLinked || asked === 'hash') return wait(preparing);
+  const donate: WorkerEffect[] = donatesTo.length ? [{ type: 'sendState', generation, training, to: donatesTo }] : [];
+  return wait({ ...preparing, asked: 'hash' }, [...donate, { type: 'hash', generation, training }]);
+}
+
+function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
+  const { generation, members, self, phase, ops } = preparing;
+  const { layout, flatGradient } = state.built!;
+  const { ranks } = phase.schedule;
+  invariant(
+    flatGradient.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank,
+    'the flat buffer fits its layout',
+  );
+  const collective = new Collective({
+    generation,
+    ranks,
+    members: members.map((member) => member.ranks),
+    self,
+    out: flatGradient,
+    op: ops,
+  });
+  const { stateSha256, weightsSha256 } = event;
+  const run: Running = {
+    generation,
+    members,
+    self,
+    phase,
+    layout,
+    flatGradient,
+    collective,
+    task: 'step',
+    order: undefined,
+    ranks: [],
+    contributed: false,
+    weightsSha256,
+  };
+  const hashes = { stateSha256, weightsSha256 };
+  return { state: { ...state, activity: { ...run, type: 'ready', hashes } }, effects: [readyMessage(run, hashes)] };
+}
+
+function readyMessage(run: Running, hashes: { stateSha256: string; weightsSha256: string }): WorkerEffect {
+  return send({
+    type: 'ready',
+    generation: run.generation,
+    ops: run.collective.op,
+    parameters: run.layout.gradients,
+    ...hashes,
+  });
+}
+
+export function onStart(state: WorkerState, generation: number): Transition {
+  const { activity } = state;
+  if (activity.type !== 'ready' || activity.generation !== generation) return { state, effects: [] };
+  const { hashes, ...run } = activity;
+  // The first step of a generation is reported at once.
+  return beginTask({ ...state, lastProgressMs: -Infinity, activity: { ...run, type: 'running' } }, run, []);
+}

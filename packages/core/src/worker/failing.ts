@@ -1,0 +1,37 @@
+// A worker that cannot continue: it reports what failed, with its place, and waits for the end of the run.
+import type { ErrorRecord } from '../error/errors.js';
+import { send, type Activity, type Running, type Transition, type WorkerState } from './state.js';
+
+/** Reports the newest failure again to a coordinator that comes back. */
+export function sendFailure(state: WorkerState, message: (Activity & { type: 'failing' })['message']): Transition {
+  return { state: { ...state, activity: { type: 'failing', message } }, effects: [send(message)] };
+}
+
+export function onFailed(state: WorkerState, error: ErrorRecord): Transition {
+  const { activity } = state;
+  if (activity.type === 'failing') return { state, effects: [] };
+  if (error.code === 'LOSS_NOT_FINITE' && (activity.type === 'running' || activity.type === 'finished'))
+    return failNotFinite(state, activity, { error });
+  const [only, ...others] = activity.type === 'running' ? activity.ranks : [];
+  const rank = others.length === 0 ? only?.rank : undefined;
+  return sendFailure(state, {
+    type: 'failed',
+    error,
+    ...(state.training ? { step: state.training.step } : {}),
+    ...(rank === undefined ? {} : { rank }),
+  });
+}
+
+/**
+ * The engine's model still has the weights of the previous step, the last good ones; the first member sends them before
+ * the run ends.
+ */
+export function failNotFinite(
+  state: WorkerState,
+  run: Running,
+  failure: { error: ErrorRecord; rank?: number },
+): Transition {
+  const message = { type: 'failed', step: state.training!.step, ...failure } as const;
+  const failing: WorkerState = { ...state, activity: { type: 'failing', message } };
+  return { state: failing, effects: run.self === 0 ? [{ type: 'export', generation: run.generation }] : [] };
+}
