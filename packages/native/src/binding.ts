@@ -74,13 +74,8 @@ const linkOnMac = (folder: string): string[] => [
 ];
 
 /**
-<<<<<<< HEAD
- * Links to empty libraries of the same names: GNU ld takes 16 s to read those of TensorFlow. A function that is
- * missing shows when the binding is loaded, since all are bound then.
-=======
  * Links to empty libraries of the same names: GNU ld takes 16 s to read the symbols of libtensorflow. A function that
  * is missing shows when the binding is loaded, since all are bound then.
->>>>>>> code
  */
 function linkToStandIns(folder: string, compile: (file: string, args: readonly string[]) => void): string[] {
   mkdirSync(join(folder, standInFolder));
