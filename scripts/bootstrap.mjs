@@ -56,6 +56,12 @@ function install() {
 
 const nx = (...nxArgs) => ['node_modules/nx/dist/bin/nx.js', ...nxArgs];
 
+const spawnNx = (nxArgs, stdio) =>
+  spawn(process.execPath, nx(...nxArgs), { cwd: root, stdio, env: { ...process.env, NX_TUI: 'false' } });
+
+/** The exit code of a process, once it has ended. */
+const ended = (child) => new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+
 function build() {
   mustCall('The build', process.execPath, nx('run-many', '-t', 'build', '--outputStyle=static'));
 }
@@ -69,20 +75,18 @@ const stages = {
   engines: ['engines'],
 };
 
-/** Runs stages after what they need, two suites at a time, even after one has failed. */
-const runStages = (names, ...nxArgs) =>
-  call(
-    process.execPath,
-    nx(
-      'run-many',
-      '-t',
-      ...names.flatMap((name) => stages[name]),
-      '--parallel=2',
-      '--nxBail=false',
-      '--outputStyle=static',
-      ...nxArgs,
-    ),
-  );
+/**
+ * Runs stages, even after one has failed: the longest beside all others, or else two suites at a time.
+ * @returns the exit code of one that failed, or 0
+ */
+async function runStages(names, ...nxArgs) {
+  const lanes = [['e2e'], Object.keys(stages).filter((name) => name !== 'e2e')]
+    .map((lane) => lane.filter((name) => names.includes(name)).flatMap((name) => stages[name]))
+    .filter((targets) => targets.length > 0);
+  const options = [`--parallel=${3 - lanes.length}`, '--nxBail=false', '--outputStyle=static', ...nxArgs];
+  const ends = lanes.map((targets) => ended(spawnNx(['run-many', '-t', ...targets, ...options], 'inherit')));
+  return (await Promise.all(ends)).find((code) => code !== 0) ?? 0;
+}
 
 /**
  * Reports what was skipped and how to have it run, then the counts, and ends. A suite that left no results is a failed
@@ -99,26 +103,23 @@ function finish(status, names) {
   process.exit(status === 0 && (failed > 0 || passed === 0) ? 1 : status);
 }
 
-function test(...names) {
+async function test(...names) {
   install();
+  if (names.length > 1) build();
   forgetResults();
-  const status = runStages(names, ...args);
+  const status = await runStages(names, ...args);
   if (names.length === 1 && names[0] === 'lint') process.exit(status);
   // Arguments may have chosen some of the suites.
   finish(status, args.length === 0 ? names : []);
 }
 
-/** A process whose output is printed at its end. */
-function inBackground(script) {
+/** Runs a script beside others, and prints its output at its end. */
+async function runQuietly(script) {
   const log = join(mkdtempSync(join(tmpdir(), 'stillhouse-ci-')), 'log');
-  const descriptor = openSync(log, 'w');
-  const child = spawn(process.execPath, [script], { cwd: root, stdio: ['ignore', descriptor, descriptor] });
-  return new Promise((resolve) =>
-    child.on('close', (code) => {
-      console.log(readFileSync(log, 'utf8'));
-      resolve(code ?? 1);
-    }),
-  );
+  const output = openSync(log, 'w');
+  const code = await ended(spawn(process.execPath, [script], { cwd: root, stdio: ['ignore', output, output] }));
+  console.log(readFileSync(log, 'utf8'));
+  return code;
 }
 
 /** Makes the newest Node that has been installed the one of the tests, which find this one by its version. */
@@ -152,14 +153,14 @@ const commands = {
     process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
     install();
     build();
-    const engines = inBackground(join('scripts', 'install-engines.mjs'));
+    const engines = runQuietly(join('scripts', 'install-engines.mjs'));
     forgetResults();
     // The worker is tested with all engines at once.
-    const first = runStages(['lint', 'unit'], '--exclude=@stillhouse/worker');
+    const first = await runStages(['lint', 'unit'], '--exclude=@stillhouse/worker');
     const installation = await engines;
     if (installation !== 0) console.error('The engines could not be installed; the output is above.');
     useNewestNode();
-    const second = runStages(['e2e', 'simulation', 'engines'], '--projects=@stillhouse/test');
+    const second = await runStages(['e2e', 'simulation', 'engines'], '--projects=@stillhouse/test');
     finish(installation || first || second, Object.keys(stages));
   },
 };

@@ -31,7 +31,7 @@ function useFirstPictures(): void {
   const small = scratch.path('data');
   for (const name of ['mnist', 'fashion-mnist'].filter(has))
     for (const [set, rows] of [
-      ['train', 3000],
+      ['train', 6000],
       ['t10k', 1000],
     ] as const)
       for (const what of ['images-idx3', 'labels-idx1'])
@@ -49,8 +49,8 @@ describe('examples run at a small size', () => {
       const { record } = await scratch.train(join(root, 'examples/mnist/recipe.yaml'), {
         set: { 'teacher.epochs': 3, 'student.epochs': 10 },
       });
-      expect(record.dataset.rows).toEqual({ large: 3_000, small: 1_000, test: 1_000 });
-      expect(record.teacher!.test['errors']).toBeLessThan(200);
+      expect(record.dataset.rows).toEqual({ large: 6_000, small: 1_000, test: 1_000 });
+      expect(record.teacher!.test['errors']).toBeLessThan(120);
       expect(record.student!.test['errors']).toBeLessThan(record.baseline!.test['errors'] as number);
     },
   );
