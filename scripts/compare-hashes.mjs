@@ -1,7 +1,7 @@
 // Trains the same jobs with two builds of the command line, and says whether their weights are equal to the bit: node
 // scripts/compare-hashes.mjs BEFORE/packages/cli/dist/main.js [AFTER] [--engines wasm,tensorflow] [--jobs friedman]
-// BEFORE may be a file that `--record FILE` wrote. The jobs are the quickstart's, a small one, a convolutional one, and
-// the examples in small sizes, each with 1 and 3 workers.
+// BEFORE may be a file that `--record FILE` wrote. The jobs are the quickstart's, small ones of several kinds, and the
+// examples in small sizes, each with 1 and 3 workers.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -113,6 +113,26 @@ const jobs = {
     file: 'lenet/mnist.yaml',
     set: [...take(1000), 'data.small.perClass=5', 'teacher.epochs=1', 'student.epochs=2'],
   },
+  fashion: {
+    engines: fast,
+    file: 'lenet/fashion.yaml',
+    set: [...take(1000), 'data.small.perClass=5', 'teacher.epochs=1', 'student.epochs=2'],
+  },
+  hinton: {
+    engines: fast,
+    file: 'hinton/recipe.yaml',
+    set: [
+      ...[...take(2000), 'data.small.take=1000', 'distill.correctBiases=true'],
+      ...['teacher.epochs=1', 'teacher.model.layers[2].dense=100', 'teacher.model.layers[6].dense=100'],
+      ...['student.epochs=1', 'student.model.layers[1].dense=64', 'student.model.layers[2].dense=64'],
+    ],
+  },
+  transfer: {
+    engines: fast,
+    file: 'transfer/recipe.yaml',
+    set: [...take(1000), 'student.epochs=10'],
+    teacher: { file: 'transfer/teacher.yaml', set: [...take(1000), 'teacher.epochs=1'] },
+  },
   zeroShot: {
     engines: fast,
     file: 'zero-shot/recipe.yaml',
@@ -128,12 +148,8 @@ const jobs = {
 const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-hashes-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
-/** Weight hashes of a run by phase, or why it gave none. */
-function hashesOf(main, name, engine, workers, which) {
-  const { recipe, file, set = [] } = jobs[name];
-  let path = file && join(examples, file);
-  if (recipe) writeFileSync((path = join(scratch, `${name}.yaml`)), JSON.stringify(recipe));
-  const out = join(scratch, [which, name, engine, workers].join('-'));
+/** What a run prints; its folder is `out`. */
+function train(main, path, { out, engine, workers, set, which }) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
@@ -152,15 +168,35 @@ function hashesOf(main, name, engine, workers, which) {
       },
     },
   );
-  rmSync(out, { recursive: true, force: true });
-  if (status !== 0) return { failed: stderr.trim().split('\n').slice(-2).join(' ') };
-  const { teacher, student, baseline, alone } = JSON.parse(stdout);
-  return Object.fromEntries(
-    Object.entries({ teacher, student, baseline: baseline ?? alone }).map(([phase, record]) => [
-      phase,
-      record?.weightsSha256,
-    ]),
-  );
+  if (status !== 0) throw new Error(stderr.trim().split('\n').slice(-2).join(' '));
+  return JSON.parse(stdout);
+}
+
+/** Weight hashes of a run by phase, or why it gave none. */
+function hashesOf(main, name, engine, workers, which) {
+  const { recipe, file, set = [], teacher: pretrained } = jobs[name];
+  let path = file && join(examples, file);
+  if (recipe) writeFileSync((path = join(scratch, `${name}.yaml`)), JSON.stringify(recipe));
+  const out = join(scratch, [which, name, engine, workers].join('-'));
+  const folder = `${out}-teacher`;
+  const how = { out, engine, workers, set, which };
+  try {
+    if (pretrained) {
+      train(main, join(examples, pretrained.file), { ...how, out: folder, set: pretrained.set });
+      how.set = [...set, `teacher.pretrained=${folder}`];
+    }
+    const { teacher, student, baseline, alone } = train(main, path, how);
+    return Object.fromEntries(
+      Object.entries({ teacher, student, baseline: baseline ?? alone }).map(([phase, record]) => [
+        phase,
+        record?.weightsSha256,
+      ]),
+    );
+  } catch (error) {
+    return { failed: error.message };
+  } finally {
+    for (const each of [out, folder]) rmSync(each, { recursive: true, force: true });
+  }
 }
 
 const jobsOn = (engine) =>
