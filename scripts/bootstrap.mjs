@@ -99,6 +99,7 @@ function finish(status, names) {
   const { passed, skipped, ...counts } = countTests();
   const failed = counts.failed + missing.length;
   if (status !== 0 && failed === 0) console.log('Something other than a test failed; the output above says what.');
+  if (passed + failed === 0) console.log('The arguments chose no test.');
   console.log(`\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
   process.exit(status === 0 && (failed > 0 || passed === 0) ? 1 : status);
 }

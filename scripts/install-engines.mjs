@@ -57,10 +57,18 @@ async function installPython() {
   const startedMs = performance.now();
   const uv = join(cache, 'uv');
   const uvInstall = [join(uv, 'bin', 'uv'), 'pip', 'install', '--quiet', '--python', 'python3', '--target', python];
-  await pipInstall(uv, 'uv')
-    .then(() => run([...uvInstall, '--cache-dir', join(uv, 'cache'), '-r', requirements]))
-    .catch(() => pipInstall(python, '-r', requirements));
-  rmSync(uv, { recursive: true, force: true });
+  // pip leaves folders as they are that something else has begun.
+  const clear = (folder) => rmSync(folder, { recursive: true, force: true });
+  [uv, python].forEach(clear);
+  try {
+    await pipInstall(uv, 'uv');
+    await run([...uvInstall, '--cache-dir', join(uv, 'cache'), '-r', requirements]);
+  } catch {
+    clear(python);
+    await pipInstall(python, '-r', requirements);
+  } finally {
+    clear(uv);
+  }
   copyFileSync(requirements, stamp);
   console.log(`Keras: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
 }

@@ -136,19 +136,16 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
     await expect(outputsOf(file, 'table', 1)).rejects.toThrow(text);
   });
 
-  test(
-    'whether a SavedModel gives logits or probabilities of independent classes must be said if it does not ' + 'show',
-    async () => {
-      const one = { loss: 'binaryCrossEntropy' as const };
-      await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(
-        /does not show whether its outputs are logits or probabilities/,
-      );
-      expectClose(
-        await outputsOf('nested', 'images', 3, { ...one, outputs: 'logits' }),
-        said.answers['nested'].outputs.flat(),
-      );
-    },
-  );
+  test('whether a SavedModel gives logits or probabilities of independent classes must be said if it does not show', async () => {
+    const one = { loss: 'binaryCrossEntropy' as const };
+    await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(
+      /does not show whether its outputs are logits or probabilities/,
+    );
+    expectClose(
+      await outputsOf('nested', 'images', 3, { ...one, outputs: 'logits' }),
+      said.answers['nested'].outputs.flat(),
+    );
+  });
 });
 
 describe.skipIf(!canRun)(`students learn from them (${skipped})`, () => {

@@ -73,13 +73,22 @@ const linkOnMac = (folder: string): string[] => [
   '-Wl,-rpath,@loader_path',
 ];
 
+/** Of several files of one library, as `.so`, `.so.2` and `.so.2.21.0`, the one that programs ask for (`.so.2`). */
+export function librariesToLoad(files: readonly string[]): string[] {
+  const stems = new Set(files.map((name) => name.split('.')[0]));
+  return [...stems].map((stem) => {
+    const names = files.filter((name) => name.split('.')[0] === stem);
+    return names.find((name) => /\.so\.\d+$/.test(name)) ?? names[0];
+  });
+}
+
 /**
  * Links to empty libraries of the same names: GNU ld takes 16 s to read the symbols of libtensorflow. A function that
  * is missing shows when the binding is loaded, since all are bound then.
  */
 function linkToStandIns(folder: string, compile: (file: string, args: readonly string[]) => void): string[] {
   mkdirSync(join(folder, standInFolder));
-  const standIns = librariesIn(join(folder, 'lib')).map((name) => {
+  const standIns = librariesToLoad(librariesIn(join(folder, 'lib'))).map((name) => {
     const file = join(standInFolder, name);
     compile(file, ['-x', 'c++', '/dev/null', `-Wl,-soname,${name}`]);
     return join(folder, file);

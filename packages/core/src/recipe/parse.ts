@@ -105,7 +105,7 @@ export function refuseRecipe(recipe: Recipe): void {
 
 /**
  * Validates a recipe and fills in its defaults. What its parts need of each other is checked unless it has modules that
- * are not open yet; `refuseRecipe` does so once they are.
+ * are not open yet: `loadRecipe` of `stillhouse` opens them and checks the rest.
  * @throws StillhouseError RECIPE_UNKNOWN_KEY or RECIPE_INVALID with the path of the first problem
  */
 export function parseRecipe(input: unknown): Recipe {

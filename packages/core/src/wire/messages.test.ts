@@ -43,11 +43,18 @@ test('messages survive their encoding; what does not fit its schema is a protoco
 test('a job comes whole, or is refused', () => {
   const welcome: ToWorker = { type: 'welcome', workerId: 'w1', term: 1, meshToken: 'm', job };
   expect(decodeToWorker(joinBytes(encodeMessage(welcome)))).toEqual(welcome);
-  const { teacher, ...rest } = job.recipe;
-  for (const recipe of [rest, { ...job.recipe, ofTomorrow: 1 }])
-    expect(() =>
-      decodeToWorker(joinBytes(encodeMessage({ ...welcome, job: { ...job, recipe: recipe as typeof job.recipe } }))),
-    ).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION', message: expect.stringContaining('welcome') }));
+  const { teacher, ...withoutTeacher } = job.recipe;
+  for (const [change, message] of [
+    [{ recipe: withoutTeacher }, /welcome.*job\.recipe\.teacher/],
+    [{ recipe: { ...job.recipe, ofTomorrow: 1 } }, /welcome.*job\.recipe.*ofTomorrow/],
+    [{ dataset: undefined }, /welcome.*job\.dataset/],
+    [{ dataset: { ...job.dataset, sets: { large: 7 } } }, /welcome.*job\.dataset\.sets\.large/],
+  ] as const) {
+    const refused = { ...welcome, job: { ...job, ...change } } as unknown as ToWorker;
+    expect(() => decodeToWorker(joinBytes(encodeMessage(refused)))).toThrow(
+      expect.objectContaining({ code: 'PROTOCOL_VIOLATION', message: expect.stringMatching(message) }),
+    );
+  }
 });
 
 test('docs/protocol.md describes this version', () => {

@@ -70,12 +70,22 @@ export const trainingState = z.object({
 const jobSchema = z.object({
   runId: z.string(),
   recipe: recipeSchema,
-  dataset: z.looseObject({ inputShape: z.array(index), outputs: index, sets: z.record(z.string(), z.looseObject({})) }),
+  dataset: z.looseObject({
+    inputShape: z.array(index),
+    outputs: index,
+    sets: z.record(z.string(), z.looseObject({}).optional()),
+  }),
   assets: z.looseObject({}),
   blockFolder: z.string().optional(),
 });
 /** The value itself, because its defaults are filled in already. */
-const job = z.custom<Job>((value) => jobSchema.safeParse(value).success);
+const job = z
+  .unknown()
+  .superRefine((value, context) => {
+    const { error } = jobSchema.safeParse(value);
+    for (const { path, message } of error?.issues ?? []) context.addIssue({ code: 'custom', path, message });
+  })
+  .transform((value) => value as Job);
 const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
 /** The position of a worker's weights and optimiser state. */
 const held = z.object({ phase: phaseName, ops: index });

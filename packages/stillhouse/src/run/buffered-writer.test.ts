@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BufferedWriter } from './buffered-writer.js';
 
 test(
-  'events that find no room wait in their order; the user is warned once when that begins, and once when it ' + 'ends',
+  'events that find no room wait in their order; the user is warned once when that begins, and once when it ends',
   () => {
     const [written, warnings]: [object[], string[]] = [[], []];
     let isFull = false;

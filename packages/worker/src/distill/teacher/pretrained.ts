@@ -150,7 +150,7 @@ async function answerToZeros(
     if (cause instanceof StillhouseError) throw cause;
     throw new StillhouseError(
       'TEACHER_UNLIKE',
-      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ` + `${firstLineOf(cause)}`,
+      `the teacher ${path} does not accept rows of shape [${inputShape.join(', ')}]: ${firstLineOf(cause)}`,
       { cause },
     );
   } finally {
