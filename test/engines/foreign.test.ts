@@ -136,7 +136,7 @@ describe.skipIf(!canRun)(`what they say is what Python says (${skipped})`, () =>
     await expect(outputsOf(file, 'table', 1)).rejects.toThrow(text);
   });
 
-  test('whether a SavedModel gives logits or probabilities of independent classes must be said if it does not show', async () => {
+  test('a SavedModel of independent classes is refused if it may give logits or probabilities', async () => {
     const one = { loss: 'binaryCrossEntropy' as const };
     await expect(outputsOf('nested', 'images', 3, one)).rejects.toThrow(
       /does not show whether its outputs are logits or probabilities/,

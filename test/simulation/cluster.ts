@@ -470,7 +470,11 @@ const describeNotice = (notice: CoordinatorNotice): string => {
     case 'joined':
       return `${notice.worker.workerId} on ${notice.worker.host} joined`;
     case 'pausing':
-      return `generation ${notice.generation} pauses${notice.boundary ? ' at the end of a step' : ''}: ${notice.reason}`;
+      return [
+        `generation ${notice.generation} pauses`,
+        notice.boundary ? ' at the end of a step' : '',
+        `: ${notice.reason}`,
+      ].join('');
     case 'phaseAssigned':
       return (
         `generation ${notice.generation}: ${notice.phase} ${notice.reason} on ` +

@@ -1,32 +1,29 @@
 import { expect, test } from 'vitest';
 import { BufferedWriter } from './buffered-writer.js';
 
-test(
-  'events that find no room wait in their order; the user is warned once when that begins, and once when it ends',
-  () => {
-    const [written, warnings]: [object[], string[]] = [[], []];
-    let isFull = false;
-    const writer = new BufferedWriter(
-      (event) => {
-        if (isFull) throw new Error('no space left');
-        written.push(event);
-      },
-      (text) => warnings.push(text),
-    );
-    writer.event({ n: 1 });
-    isFull = true;
-    writer.event({ n: 2 });
-    writer.event({ n: 3 });
-    expect(written).toEqual([{ n: 1 }]);
-    isFull = false;
-    writer.flush();
-    expect(written).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
-    expect(warnings).toEqual([
-      'events.jsonl cannot be written, training continues: no space left',
-      'events.jsonl can be written again',
-    ]);
-  },
-);
+test('events that find no room wait in their order; the user is told once when that begins, once when it ends', () => {
+  const [written, warnings]: [object[], string[]] = [[], []];
+  let isFull = false;
+  const writer = new BufferedWriter(
+    (event) => {
+      if (isFull) throw new Error('no space left');
+      written.push(event);
+    },
+    (text) => warnings.push(text),
+  );
+  writer.event({ n: 1 });
+  isFull = true;
+  writer.event({ n: 2 });
+  writer.event({ n: 3 });
+  expect(written).toEqual([{ n: 1 }]);
+  isFull = false;
+  writer.flush();
+  expect(written).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+  expect(warnings).toEqual([
+    'events.jsonl cannot be written, training continues: no space left',
+    'events.jsonl can be written again',
+  ]);
+});
 
 test('events that waited too long are given up, and counted', () => {
   const written: object[] = [];
