@@ -56,8 +56,12 @@ function install() {
 
 const nx = (...nxArgs) => ['node_modules/nx/dist/bin/nx.js', ...nxArgs];
 
-const spawnNx = (nxArgs, stdio) =>
-  spawn(process.execPath, nx(...nxArgs), { cwd: root, stdio, env: { ...process.env, NX_TUI: 'false' } });
+/** The Node that runs stages. */
+let stageNode = process.execPath;
+
+/** nx puts the folder of its own Node first in the PATH of what it runs. */
+const spawnNx = (nxArgs) =>
+  spawn(stageNode, nx(...nxArgs), { cwd: root, stdio: 'inherit', env: { ...process.env, NX_TUI: 'false' } });
 
 /** The exit code of a process, once it has ended. */
 const ended = (child) => new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
@@ -84,7 +88,7 @@ async function runStages(names, ...nxArgs) {
     .map((lane) => lane.filter((name) => names.includes(name)).flatMap((name) => stages[name]))
     .filter((targets) => targets.length > 0);
   const options = [`--parallel=${3 - lanes.length}`, '--nxBail=false', '--outputStyle=static', ...nxArgs];
-  const ends = lanes.map((targets) => ended(spawnNx(['run-many', '-t', ...targets, ...options], 'inherit')));
+  const ends = lanes.map((targets) => ended(spawnNx(['run-many', '-t', ...targets, ...options])));
   return (await Promise.all(ends)).find((code) => code !== 0) ?? 0;
 }
 
@@ -126,9 +130,11 @@ async function runQuietly(script) {
 /** Makes the newest Node that has been installed the one of the tests, which find this one by its version. */
 function useNewestNode() {
   const folder = join(root, 'node_modules', '.cache', 'node24', 'node_modules', 'node', 'bin');
-  if (!existsSync(folder)) return;
+  const node = join(folder, process.platform === 'win32' ? 'node.exe' : 'node');
+  if (!existsSync(node)) return;
   process.env[`STILLHOUSE_NODE_${process.versions.node.split('.')[0]}`] = process.execPath;
   process.env.PATH = `${folder}${delimiter}${process.env.PATH}`;
+  stageNode = node;
 }
 
 const commands = {
