@@ -63,7 +63,8 @@ async function installPython() {
   try {
     await pipInstall(uv, 'uv');
     await run([...uvInstall, '--cache-dir', join(uv, 'cache'), '-r', requirements]);
-  } catch {
+  } catch (error) {
+    console.error(`uv could not install Keras, so pip does: ${error.message}`);
     clear(python);
     await pipInstall(python, '-r', requirements);
   } finally {

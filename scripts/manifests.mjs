@@ -13,7 +13,7 @@ const read = (folder) => JSON.parse(readFileSync(fileOf(folder), 'utf8'));
 const { repository, homepage, bugs } = read('.');
 const placeOf = (folder) => ({ repository: repository && { ...repository, directory: folder }, homepage, bugs });
 
-/** Compiled with the oldest Node's types; whoever installs a package may have newer ones. */
+/** We compile with the oldest Node's types; users may have newer ones. */
 const mayDiffer = ['@types/node'];
 
 /** @returns a sentence per disagreement */

@@ -1,5 +1,5 @@
-// A graph in a TensorFlow session, run on memory that JavaScript owns: inputs are read where they are stored, outputs are
-// scaled into buffers that the caller gives. Node-API and TensorFlow's C API only.
+// A graph in a TensorFlow session, run on memory that JavaScript owns: inputs are read where they are stored, outputs
+// are scaled into buffers that the caller gives. Node-API and TensorFlow's C API only.
 //
 //   open(graph: Uint8Array, config: Uint8Array, inputs: {name, dtype, shape}[], outputs: string[]): External
 //   run(session: External, inputs: TypedArray[], outputs: Float32Array[], factor: number): boolean

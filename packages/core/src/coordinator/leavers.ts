@@ -1,14 +1,17 @@
 // When workers that want to leave may go: once no other worker needs their state.
-import type { Plan } from './plan.js';
 import { type CoordinatorEffect, type CoordinatorState, notify, send, type Transition, type Worker } from './state.js';
 
 /**
- * A worker that leaves may go once no other needs its state. While training waits, a checkpoint must contain its state.
+ * A worker that leaves may go once no other needs its state.
+ * @param members of the generation; undefined while training waits: then a checkpoint must contain the leaver's state
  */
-export function releaseLeavers(state: CoordinatorState, plan: Plan): Transition {
-  const needed = new Set(plan.type === 'resume' ? plan.members.map(({ workerId }) => workerId) : []);
+export function releaseLeavers(
+  state: CoordinatorState,
+  members: readonly { readonly workerId: string }[] | undefined,
+): Transition {
+  const needed = new Set(members?.map(({ workerId }) => workerId));
   const leavers = [...state.workers.values()].filter(
-    (worker) => worker.leaving && !needed.has(worker.workerId) && (plan.type === 'resume' || !holdsMore(state, worker)),
+    (worker) => worker.leaving && !needed.has(worker.workerId) && (members !== undefined || !holdsMore(state, worker)),
   );
   const workers = new Map(state.workers);
   for (const { link } of leavers) workers.delete(link);
@@ -39,16 +42,9 @@ export function releaseIdle(state: CoordinatorState): Transition {
   switch (membership.type) {
     case 'waiting':
     case 'gathering':
-      return releaseLeavers(state, { type: 'wait', reason: '' });
+      return releaseLeavers(state, undefined);
     case 'running':
-      return releaseLeavers(state, {
-        type: 'resume',
-        ops: 0,
-        members: membership.members,
-        heals: [],
-        checkpoint: undefined,
-        reason: '',
-      });
+      return releaseLeavers(state, membership.members);
     default:
       return { state, effects: [] };
   }

@@ -152,7 +152,7 @@ function planAndResume(state: CoordinatorState, before: readonly Member[], nowMs
     minWorkers: state.options.minWorkers,
     checkpoint,
   });
-  const released = releaseLeavers(state, plan);
+  const released = releaseLeavers(state, plan.type === 'resume' ? plan.members : undefined);
   if (plan.type === 'wait') {
     return {
       state: { ...released.state, phase, membership: { type: 'waiting' } },
@@ -172,7 +172,7 @@ const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgres
 /** Workers wait while this machine searches for the student's hyperparameters. */
 function waitForTuning(state: CoordinatorState): Transition {
   const reason = 'the search for the student’s hyperparameters';
-  const released = releaseLeavers(state, { type: 'wait', reason });
+  const released = releaseLeavers(state, undefined);
   const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
   return {
     state: { ...released.state, isTuning: true, membership: { type: 'waiting' } },

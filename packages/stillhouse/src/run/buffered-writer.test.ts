@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { BufferedWriter } from './buffered-writer.js';
 
-test('events that find no room wait in their order; the user is told once when that begins, once when it ends', () => {
+test('events that find no room wait in their order; a warning says when that begins, and another when it ends', () => {
   const [written, warnings]: [object[], string[]] = [[], []];
   let isFull = false;
   const writer = new BufferedWriter(
