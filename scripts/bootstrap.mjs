@@ -1,7 +1,7 @@
 // The commands on a fresh machine, with Node's own modules only: install what is missing, build, then run.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { countTests, forgetResults, root, skippedByReason, suitesWithoutResults } from './test-results.mjs';
@@ -59,7 +59,6 @@ const nx = (...nxArgs) => ['node_modules/nx/dist/bin/nx.js', ...nxArgs];
 /** The Node that runs stages. */
 let stageNode = process.execPath;
 
-/** nx puts the folder of its own Node first in the PATH of what it runs. */
 const spawnNx = (nxArgs) =>
   spawn(stageNode, nx(...nxArgs), { cwd: root, stdio: 'inherit', env: { ...process.env, NX_TUI: 'false' } });
 
@@ -129,9 +128,11 @@ async function runQuietly(script) {
 
 /** Makes the newest Node that has been installed the one of the tests, which find this one by its version. */
 function useNewestNode() {
-  const folder = join(root, 'node_modules', '.cache', 'node24', 'node_modules', 'node', 'bin');
-  const node = join(folder, process.platform === 'win32' ? 'node.exe' : 'node');
+  const node = join(root, 'node_modules', '.cache', 'node24', 'node_modules', 'node', 'bin', 'node');
   if (!existsSync(node)) return;
+  // nx takes folders in node_modules out of the PATH of what it runs.
+  const folder = mkdtempSync(join(tmpdir(), 'stillhouse-node-'));
+  symlinkSync(node, join(folder, 'node'));
   process.env[`STILLHOUSE_NODE_${process.versions.node.split('.')[0]}`] = process.execPath;
   process.env.PATH = `${folder}${delimiter}${process.env.PATH}`;
   stageNode = node;

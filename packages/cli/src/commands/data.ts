@@ -96,6 +96,7 @@ Examples:
       if ((path === undefined) === (options.sql === undefined))
         throw new StillhouseError('USAGE', 'give a path, or a query with --sql');
       const inspection = await inspect(path ?? { sql: options.sql! }, options);
+      inspection.warnings.forEach(reportLine);
       if (options.json) return printLine(JSON.stringify(inspection));
       for (const line of inspectionLines(inspection)) printLine(line);
     });

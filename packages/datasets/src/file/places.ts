@@ -1,5 +1,5 @@
 // Where the files of sources are: next to the recipe or in the data folder, found by name or pattern.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { globSync } from 'tinyglobby';
@@ -47,24 +47,40 @@ export function locate(path: string, places: DataPlaces): string {
 }
 
 /**
- * Files that paths or patterns stand for, sorted within each pattern.
- * @throws StillhouseError DATA_NOT_FOUND
+ * Files that paths or patterns stand for, sorted within each pattern. As in a shell, `*` does not stand for hidden
+ * files.
+ * @throws StillhouseError DATA_NOT_FOUND, or DATA_FORMAT if a file occurs twice
  */
 export function locateAll(paths: string | readonly string[], places: DataPlaces): string[] {
-  return [paths].flat().flatMap((path) => {
-    if (!/[*?[{]/.test(path) || existsSync(basesOf(path, places)[0])) return [locate(path, places)];
-    for (const base of basesOf(path, places)) {
-      const found = globSync(base, { absolute: true, dot: true }).sort();
-      if (found.length > limits.fileCount)
-        throw new StillhouseError(
-          'DATA_FORMAT',
-          `${path} matches ${found.length} files; the limit is ${limits.fileCount}`,
-          { next: 'Name fewer files.' },
-        );
-      if (found.length > 0) return found;
+  const files = [paths].flat().flatMap((path) => filesOf(path, places));
+  const seen = new Map<string, string>();
+  for (const file of files) {
+    const real = realpathSync(file);
+    const before = seen.get(real);
+    if (before !== undefined) {
+      const both = file === before ? `${file} is named twice` : `${file} and ${before} are one file`;
+      throw new StillhouseError('DATA_FORMAT', `${both}, so its rows would occur twice`, {
+        next: 'Name each file once. A mix draws from its sources in proportion.',
+      });
     }
-    throw notFound(path, basesOf(path, places));
-  });
+    seen.set(real, file);
+  }
+  return files;
+}
+
+function filesOf(path: string, places: DataPlaces): string[] {
+  if (!/[*?[{]/.test(path) || existsSync(basesOf(path, places)[0])) return [locate(path, places)];
+  for (const base of basesOf(path, places)) {
+    const found = globSync(base, { absolute: true }).sort();
+    if (found.length > limits.fileCount)
+      throw new StillhouseError(
+        'DATA_FORMAT',
+        `${path} matches ${found.length} files; the limit is ${limits.fileCount}`,
+        { next: 'Name fewer files.' },
+      );
+    if (found.length > 0) return found;
+  }
+  throw notFound(path, basesOf(path, places));
 }
 
 /** @throws StillhouseError DATA_NOT_FOUND */

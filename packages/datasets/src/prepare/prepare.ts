@@ -94,7 +94,7 @@ class Preparation {
   async run(): Promise<Dataset> {
     const { recipe, options } = this;
     const sources = await this.#identify(await this.#files());
-    const key = folderNameOf([dataOf(recipe), sources.map(({ sha256 }) => sha256)]);
+    const key = folderNameOf([dataOf(recipe), sources.map(({ sha256 }) => sha256), await this.#fileNames()]);
     const folder = join(options.folder, key);
     const unfinished = join(this.own.scratch, key);
     if (options.again) rmSync(folder, { recursive: true, force: true });
@@ -128,6 +128,13 @@ class Preparation {
     for (const [, config] of usedSources(this.recipe))
       for (const file of await sourceKind(config).files(config, this.context)) files.add(file);
     return [...files];
+  }
+
+  async #fileNames(): Promise<string[]> {
+    const names: string[] = [];
+    for (const [, config] of usedSources(this.recipe))
+      names.push(...((await sourceKind(config).fileNames?.(config, this.context)) ?? []));
+    return names;
   }
 
   #modules(identities: readonly FileIdentity[]): Record<string, string> {
@@ -186,7 +193,8 @@ class Preparation {
         joined(done.map((each) => each.sets)),
       ),
       ...fitted,
-      warnings: [...unusedSets(recipe), ...addedTo(fitted), ...done.flatMap((each) => each.warnings)],
+      // A source that serves several sets has said it for each.
+      warnings: [...new Set([...unusedSets(recipe), ...addedTo(fitted), ...done.flatMap((each) => each.warnings)])],
       sources,
       written: joined(done.map((each) => each.written)),
     });
@@ -238,7 +246,7 @@ class Preparation {
         this.options.onProgress?.({ set: name, rows: written, of });
       },
     });
-    return { ...done, warnings: [...unlike, ...done.warnings] };
+    return { ...done, warnings: [...(source.warnings ?? []), ...unlike, ...done.warnings] };
   }
 
   #writerFor(set: string, shape: ReturnType<typeof blockShapeOf>, unfinished: UnfinishedFolder): SetWriter {

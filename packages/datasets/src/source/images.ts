@@ -1,32 +1,35 @@
 // Images, decoded and resized by sharp: one folder per class, or a CSV file of paths and labels.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { StillhouseError, type SourceConfigOf } from '@stillhouse/core';
 import { csvTable } from '../table/csv.js';
 import type { TensorSet } from '../tensor/tensor-set.js';
 import { decodeImage, type ImageShape } from './decode-image.js';
-import { defineSource, type OpenContext } from './source.js';
+import { imagesIn, readableEndings } from './image-files.js';
+import { defineSource, type OpenContext, type Source } from './source.js';
 
 /** Images decoded at once. */
 const chunkImages = 64;
-
-const endings = /\.(avif|gif|jpe?g|png|svg|tiff?|webp)$/i;
 
 type ImagesConfig = SourceConfigOf<'images'>['images'];
 
 export const images = defineSource<SourceConfigOf<'images'>>({
   files: ({ images: config }, { find }) =>
-    'folder' in config ? imagesIn(find(config.folder)) : filesOfList(find(config.csv), config.path),
+    'folder' in config ? imagesIn(find(config.folder)).files : filesOfList(find(config.csv), config.path),
+  // The folder of an image is its class.
+  fileNames({ images: config }, { find }) {
+    if (!('folder' in config)) return [];
+    const folder = find(config.folder);
+    return imagesIn(folder).files.map((file) => relative(folder, file));
+  },
   isRepeatable: () => true,
   byName: (path, { isFolder }) => (isFolder() ? { images: { folder: path, size: [32, 32] } } : undefined),
   async open({ images: config }, context) {
     const { find, withLabels } = context;
-    return {
-      type: 'tensors',
-      tensors:
-        'folder' in config ? imageFolder(find(config.folder), config, withLabels) : await listedImages(config, context),
-    };
+    return 'folder' in config
+      ? imageFolder(find(config.folder), config, withLabels)
+      : { type: 'tensors', tensors: await listedImages(config, context) };
   },
 });
 
@@ -80,23 +83,17 @@ function filesSet(
   };
 }
 
-/** Image files of a folder and its subfolders, sorted. */
-function imagesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => endings.test(name))
-    .map((name) => join(folder, name))
-    .filter((file) => statSync(file).isFile())
-    .sort();
-}
-
 /**
  * The classes are the names of the subfolders; without labels subfolders have no meaning.
- * @throws StillhouseError DATA_FORMAT
+ * @throws StillhouseError DATA_EMPTY, DATA_FORMAT
  */
-function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): TensorSet {
-  const files = imagesIn(folder);
+function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): Source {
+  const { files, classes: folders, warnings } = imagesIn(folder);
   if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
-  if (!withLabels) return filesSet(folder, files, new Float32Array(files.length), { classes: undefined, shape });
+  if (!withLabels) {
+    const tensors = filesSet(folder, files, new Float32Array(files.length), { classes: undefined, shape });
+    return { type: 'tensors', warnings, tensors };
+  }
   const classOf = (file: string): string => relative(folder, file).split(sep)[0];
   const loose = files.find((file) => dirname(file) === folder);
   if (loose !== undefined)
@@ -104,12 +101,13 @@ function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): Te
       next: 'Put each image into a folder that is named after its class.',
     });
   const classes = [...new Set(files.map(classOf))].sort();
-  return filesSet(
-    folder,
-    files,
-    Float32Array.from(files, (file) => classes.indexOf(classOf(file))),
-    { classes, shape },
-  );
+  const empty = folders.find((name) => !classes.includes(name));
+  if (empty !== undefined)
+    throw new StillhouseError('DATA_EMPTY', `${join(folder, empty)} has no image that can be read`, {
+      next: `Images end in ${readableEndings.join(', ')}. Convert the others, or remove the folder.`,
+    });
+  const labels = Float32Array.from(files, (file) => classes.indexOf(classOf(file)));
+  return { type: 'tensors', warnings, tensors: filesSet(folder, files, labels, { classes, shape }) };
 }
 
 /**

@@ -35,6 +35,8 @@ export interface Inspection {
     | undefined;
   /** Rows per label, if there are few labels. */
   readonly labels: readonly { readonly text: string; readonly count: number }[];
+  /** Sentences about what is not read. */
+  readonly warnings: readonly string[];
   /** A recipe to start from. */
   readonly recipe: RecipeInput;
 }
@@ -73,21 +75,25 @@ export async function inspectSource(
   try {
     const context = openContext(sourceContext(places, tables), recipe, true);
     const opened = await openSource(recipe.data.large, context);
-    return opened.type === 'table'
-      ? await inspectTable(opened.table, source, options.target)
-      : await inspectTensors(opened.tensors, source);
+    const found =
+      opened.type === 'table'
+        ? await inspectTable(opened.table, source, options.target)
+        : await inspectTensors(opened.tensors, source);
+    return { ...found, warnings: opened.warnings ?? [] };
   } finally {
     tables.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
+type Found = Omit<Inspection, 'warnings'>;
+
 const frequentShown = 5;
 /** Integers with at most this many values are taken to be classes. */
 const fewClasses = 20;
 const targetNames = /^(y|target|label|class|price|outcome)$/i;
 
-async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Inspection> {
+async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Found> {
   const columns: InspectedColumn[] = [];
   for (const { name, type: stored, sqlType } of table.columns) {
     const isNumber = stored === 'number' || (stored === 'text' && (await table.looksNumeric(name)));
@@ -134,7 +140,7 @@ async function inspectTable(table: Table, source: SourceInput, wanted: string | 
   };
 }
 
-async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Inspection> {
+async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Found> {
   const summary = new NumberSummary();
   const counts = new Map<number, number>();
   for await (const {

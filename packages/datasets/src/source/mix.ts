@@ -13,6 +13,11 @@ export const mixOf = (
       for (const { source } of mix) files.push(...(await kindOf(source).files(source, context)));
       return files;
     },
+    async fileNames({ mix }, context) {
+      const names: string[] = [];
+      for (const { source } of mix) names.push(...((await kindOf(source).fileNames?.(source, context)) ?? []));
+      return names;
+    },
     modules: ({ mix }) => mix.flatMap(({ source }) => kindOf(source).modules?.(source) ?? []),
     async isRepeatable({ mix }, context) {
       for (const { source } of mix) if (!(await kindOf(source).isRepeatable(source, context))) return false;
@@ -21,10 +26,12 @@ export const mixOf = (
     async open({ mix }, context) {
       const sources: Source[] = [];
       for (const { source } of mix) sources.push(await kindOf(source).open(source, context));
+      const warnings = sources.flatMap((source) => source.warnings ?? []);
       const tables = sources.flatMap((source) => (source.type === 'table' ? [source.table] : []));
       if (tables.length === sources.length)
         return {
           type: 'table',
+          warnings,
           mixed: tables.map(({ rowCount }) => rowCount),
           table: await context.tables.union(tables),
         };
@@ -34,7 +41,7 @@ export const mixOf = (
           'DATA_FORMAT',
           'data.large.mix has tables and other sources: its rows are of different types',
         );
-      return { type: 'tensors', mixed: sets.map(({ rowCount }) => rowCount), tensors: chain(sets) };
+      return { type: 'tensors', warnings, mixed: sets.map(({ rowCount }) => rowCount), tensors: chain(sets) };
     },
   });
 

@@ -67,6 +67,7 @@ export const module = defineSource<ModuleConfig>({
     context.find(config.module),
     ...(await ask(config, context, (kind, options) => kind.files(options, context))),
   ],
+  fileNames: (config, context) => ask(config, context, (kind, options) => kind.fileNames?.(options, context) ?? []),
   modules: ({ module: path }) => [path],
   isRepeatable: (config, context) => ask(config, context, (kind, options) => kind.isRepeatable(options, context)),
   byName: (path, { name }) => (/\.[cm]?js$/.test(name) ? { module: path } : undefined),

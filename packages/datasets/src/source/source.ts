@@ -8,6 +8,8 @@ import type { TensorSet } from '../tensor/tensor-set.js';
 export type Source = {
   /** Rows of each source of a mix, one after the other. */
   readonly mixed?: readonly number[];
+  /** Sentences about what is not read. */
+  readonly warnings?: readonly string[];
 } & ({ readonly type: 'table'; readonly table: Table } | { readonly type: 'tensors'; readonly tensors: TensorSet });
 
 /** Objects: cells by column if data.table is given, otherwise { x, y } with numbers. */
@@ -52,6 +54,8 @@ export interface OpenContext extends SourceContext {
 export interface SourceKind<Config> {
   /** Files whose bytes show whether the source's rows have changed, without opening it. */
   files(config: Config, context: SourceContext): readonly string[] | Promise<readonly string[]>;
+  /** Of these files, the names on which rows depend, such as those of folders that are classes. */
+  fileNames?(config: Config, context: SourceContext): readonly string[] | Promise<readonly string[]>;
   /**
    * Whether rows come in the same order whenever the source is opened; an interrupted preparation can then continue.
    */
