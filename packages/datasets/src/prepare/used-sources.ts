@@ -14,8 +14,8 @@ export const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNu
   test: { training: 'test' },
 };
 
-/** Raised whenever the result from the same sources changes. */
-const format = 2;
+/** Raised whenever the result from the same sources changes, or is refused. */
+const format = 3;
 
 /** The part of a recipe that determines its data. */
 export const dataOf = (recipe: Recipe): unknown => ({
