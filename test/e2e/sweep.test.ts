@@ -74,6 +74,10 @@ test.each([
   [['--vary', 'distill.alpha=1,x'], 'RECIPE_INVALID: distill.alpha is "x"'],
   [['--vary', 'student.epoch=1,2'], 'RECIPE_UNKNOWN_KEY: student.epoch is not a known key'],
   [['--vary', 'alpha'], 'USAGE: --vary alpha does not have the form path=value,value,…'],
+  [
+    ['--vary', 'distill.beta=0.25,1'],
+    'RECIPE_INVALID: the values of distill.beta would change nothing: the temperature cancels',
+  ],
   [['--metric', 'accuracy'], 'USAGE: mse has no metric accuracy'],
 ])('%j is refused before anything is trained', async (args, message) => {
   const out = scratch.path('refused');

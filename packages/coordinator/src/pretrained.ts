@@ -24,7 +24,9 @@ function refuseUnlike(path: string, trained: Partial<ModelMetadata>, job: Job): 
   const classes = (each: Partial<ModelMetadata>): string => JSON.stringify(each.classes ?? null);
   const columns = (each: Partial<ModelMetadata>): string => JSON.stringify(each.columns ?? []);
   const scales = (each: Partial<ModelMetadata>): string =>
-    JSON.stringify((each.targets ?? []).map(({ mean, deviation }) => [mean, deviation]));
+    JSON.stringify(
+      (each.targets ?? []).map(({ mean, deviation, transform, lambda }) => [mean, deviation, transform, lambda]),
+    );
   const unlike = (what: string, next?: string): never => {
     throw new StillhouseError('TEACHER_UNLIKE', `the teacher ${path} ${what}`, next === undefined ? {} : { next });
   };

@@ -29,7 +29,7 @@ export {
 } from './format/columns.js';
 export { modelFiles, type ExportedModel, type ModelFiles } from './format/model-files.js';
 export type { ModelMetadata } from './format/model-metadata.js';
-export { canPredict, predictionOf } from './format/prediction.js';
+export { canPredict, predictionOf, unknownTransform } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
 export {
   encodeTableRows,
@@ -82,10 +82,11 @@ export {
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
+export { inertNotes, inertReason } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
-export type { ColumnConfig, TableConfig } from './recipe/data.js';
+export type { ColumnConfig, TableConfig, TargetTransformConfig } from './recipe/data.js';
 export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
 export type { LayerConfig, ModelConfig } from './recipe/model.js';
 export {

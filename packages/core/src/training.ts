@@ -25,10 +25,22 @@ export {
   type LossFacts,
   type LossRow,
   type SoftLoss,
+  type TakenLabels,
 } from './loss/define-loss.js';
+export { labelAdvice, takenLabels } from './loss/taken-labels.js';
 export { lossOf, readingOf, type LossConfig, type LossName, type Reading } from './loss/losses.js';
 export type { Layer, NestedArray, Operand, Tensor, Tensor2D, TensorOps } from './loss/tensor-ops.js';
-export { inUnits, softmax, type Prediction, type TargetScale } from './loss/prediction.js';
+export { softmax, type Prediction } from './loss/prediction.js';
+export {
+  scaledTarget,
+  targetError,
+  targetTransforms,
+  transformed,
+  unscaledTarget,
+  yeoJohnson,
+  type TargetScale,
+  type TargetTransform,
+} from './loss/target-scale.js';
 export { fitTemperature, type Calibration, type LabelledOutputs } from './metric/calibration.js';
 export { fitBiases } from './metric/class-shares.js';
 export {

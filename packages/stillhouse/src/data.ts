@@ -11,6 +11,7 @@ import {
   type Inspection,
   type KnownDataset,
 } from '@stillhouse/datasets';
+import { inertNotes } from '@stillhouse/core';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
 export interface PrepareOptions extends RecipeOptions {
@@ -51,7 +52,7 @@ export async function prepare(source: RecipeSource, options: PrepareOptions = {}
     blocks: set.blocks.length,
   }));
   const { inputShape, outputs } = manifest;
-  return { folder: blocks.path, isKept, inputShape, outputs, sets, warnings };
+  return { folder: blocks.path, isKept, inputShape, outputs, sets, warnings: [...inertNotes(recipe), ...warnings] };
 }
 
 /**

@@ -41,6 +41,7 @@ export {
   type RowAugmentation,
   type SharedSums,
   type SoftLoss,
+  type TakenLabels,
   type Tensor,
   type Tensor2D,
   type TensorOps,
@@ -122,7 +123,14 @@ export {
   type TunedRecord,
   type WeightFormat,
 } from '@stillhouse/core';
-export type { Calibration, Estimate, MetricName, Metrics, TargetScale } from '@stillhouse/core/training';
+export type {
+  Calibration,
+  Estimate,
+  MetricName,
+  Metrics,
+  TargetScale,
+  TargetTransform,
+} from '@stillhouse/core/training';
 
 // Data.
 export {

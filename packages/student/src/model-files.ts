@@ -1,5 +1,5 @@
 // Finds and reads the files of a model: over HTTP, or from the disk if there is one.
-import { canPredict, type ModelMetadata } from '@stillhouse/core';
+import { canPredict, unknownTransform, type ModelMetadata } from '@stillhouse/core';
 import { StudentError } from './error.js';
 
 /** What `tf.io.fromMemory` takes, and what Stillhouse stored with it. */
@@ -83,6 +83,12 @@ function metadataOf(json: ModelJson, href: string): ModelMetadata {
     throw new StudentError(
       'STUDENT_FORMAT',
       `${href} was trained with the loss ${String(metadata.loss)}, whose outputs are not known here`,
+    );
+  const transform = unknownTransform(metadata.targets ?? []);
+  if (transform !== undefined)
+    throw new StudentError(
+      'STUDENT_FORMAT',
+      `${href} was trained on a target with the transform ${transform}, which is not known here`,
     );
   return metadata as ModelMetadata;
 }

@@ -73,6 +73,24 @@ beforeAll(async () => {
 });
 
 describe('a table', () => {
+  test('transforms of the target are undone', async () => {
+    const [target] = houseMetadata.targets;
+    const trained = (name: string, how: object): Promise<string> =>
+      write(name, { ...houseMetadata, targets: [{ ...target, ...how }] }, [0, 0, 1]);
+    const predict = async (name: string, how: object): Promise<unknown> =>
+      (await loadStudent(await trained(name, how), tf)).predict({ rooms: 4, town: 'B' });
+    const values = (value: number): object => ({ values: [expect.closeTo(value, 5)] });
+    const scale = { mean: 1, deviation: 2 };
+    expect(await predict('log', { ...scale, transform: 'log' })).toEqual(values(Math.exp(3)));
+    expect(await predict('log1p', { ...scale, transform: 'log1p' })).toEqual(values(Math.exp(3) - 1));
+    expect(await predict('power', { ...scale, transform: 'yeoJohnson', lambda: 0.5 })).toEqual(values(2.5 ** 2 - 1));
+    expect(await predict('bound', { ...scale, transform: 'yeoJohnson', lambda: -0.5, limit: 7 })).toEqual(values(7));
+    await expect(predict('other', { transform: 'cubeRoot' })).rejects.toMatchObject({
+      code: 'STUDENT_FORMAT',
+      message: expect.stringContaining('the transform cubeRoot, which is not known here'),
+    });
+  });
+
   test('a row gives one prediction, a list of rows a list, in the target’s units', async () => {
     const student = await loadStudent(houses, tf);
     expect([student.targets, student.classes]).toEqual([['price'], []]);

@@ -39,7 +39,10 @@ export type InputRow = TableRow | Numbers | ImagePixels | Canvas;
 export interface Prediction {
   /** Values in their own units, one per target, for regression. */
   readonly values?: readonly number[];
-  /** Standard deviations of the values, if the model gives them. */
+  /**
+   * Standard deviations of the values, if the model gives them; for a transformed target half the distance between the
+   * quantiles 0.159 and 0.841, around the median.
+   */
   readonly deviations?: readonly number[];
   /** The most probable class if classes exclude each other, otherwise one class per output. */
   readonly class?: string | readonly string[];

@@ -64,6 +64,7 @@ Examples:
           ...options,
           axes,
           signal,
+          onWarning: (text) => reportLine(`warning: ${text}`),
           onOutcome: ({ values, seed, baseline, student }, { done, of }) =>
             reportLine(
               `${done} of ${of}: ${[...nameOf(values), `seed=${seed}`].join(', ')}: baseline ${baseline}, ` +

@@ -1,6 +1,6 @@
 // What is stored with a model (userDefinedMetadata.stillhouse of model.json) so that others can feed it and read its
 // outputs.
-import type { TargetScale } from '../loss/prediction.js';
+import type { TargetScale } from '../loss/target-scale.js';
 import type { LossName } from '../loss/losses.js';
 import type { FittedColumn } from './columns.js';
 
@@ -14,7 +14,7 @@ export interface ModelMetadata {
   readonly columns: readonly FittedColumn[];
   /** Numbers that the model outputs per row; `predictionOf` reads them. */
   readonly outputs: number;
-  /** A regression prediction is output · deviation + mean; empty if the targets were not scaled. */
+  /** How regression targets were transformed and scaled, which predictions undo; empty if they were not. */
   readonly targets: readonly (TargetScale & { readonly name?: string | undefined })[];
   /**
    * Names of the classes in the order of the outputs; null if the data have no names and classes are numbers from 0.

@@ -28,6 +28,16 @@ test('gaussian: means first, then deviations, both in the targets’ units', () 
   });
 });
 
+test('transformed targets: values in their own units, medians with half the distance between their quantiles', () => {
+  const targets = [{ mean: 2, deviation: 0.5, transform: 'log' }, scaled[0]!] as const;
+  expect(predictionOf([1, 1], { loss: 'mse', classes: null, targets })).toEqual({ values: [Math.exp(2.5), 110] });
+  const outputs = [1, 1, 2 * Math.log(0.2), 0];
+  expect(predictionOf(outputs, { loss: 'gaussian', classes: null, targets })).toEqual({
+    values: [Math.exp(2.5), 110],
+    deviations: [expect.closeTo((Math.exp(2.6) - Math.exp(2.4)) / 2, 12), 10],
+  });
+});
+
 test('classes that exclude each other: the most probable one by its name, or its number', () => {
   const outputs = [Math.log(1), Math.log(3)];
   const probabilities = [expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)];

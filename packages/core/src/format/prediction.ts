@@ -8,6 +8,7 @@ import {
   type Prediction,
   type PredictionContext,
 } from '../loss/prediction.js';
+import { targetTransforms, type TargetTransform } from '../loss/target-scale.js';
 import type { LossName } from '../loss/losses.js';
 import type { ModelMetadata } from './model-metadata.js';
 
@@ -22,6 +23,14 @@ const readers: Readonly<Record<LossName, (outputs: readonly number[], context: P
 
 /** Whether the outputs of a model that was trained with this loss can be read. */
 export const canPredict = (loss: unknown): loss is LossName => typeof loss === 'string' && Object.hasOwn(readers, loss);
+
+/** The first transform of a target that cannot be undone, by its name, if another version stored one. */
+export const unknownTransform = (targets: readonly { readonly transform?: unknown }[]): string | undefined => {
+  const found = targets.find(
+    ({ transform }) => transform !== undefined && !targetTransforms.includes(transform as TargetTransform),
+  );
+  return found && String(found.transform);
+};
 
 /** @param outputs of one row */
 export const predictionOf = (

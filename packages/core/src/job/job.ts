@@ -2,7 +2,7 @@
 import { hashName, hashWords } from '../random/random.js';
 import type { FittedColumn } from '../format/columns.js';
 import type { LossConfig } from '../loss/losses.js';
-import type { TargetScale } from '../loss/prediction.js';
+import type { TargetScale } from '../loss/target-scale.js';
 import { invariant } from '../error/errors.js';
 import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
@@ -52,7 +52,7 @@ export interface DatasetManifest extends ModelShape {
   readonly student?: ModelShape | undefined;
   /** Numbers per label in a block: 1 class index, or one per target. */
   readonly labelCount: number;
-  /** How regression targets were scaled; empty if they were not. */
+  /** How regression targets were transformed and scaled; empty if they were not. */
   readonly targets: readonly TargetScale[];
   readonly sets: Partial<Record<SetName, SetManifest>>;
 }

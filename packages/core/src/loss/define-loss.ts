@@ -8,6 +8,14 @@ import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
  */
 export type LabelKind = 'class' | 'binary' | 'numbers';
 
+/** The labels that a loss takes: in words, and as a test of one number of a label. */
+export interface TakenLabels {
+  /** What follows `takes`, such as `counts: whole numbers from 0`. */
+  readonly text: string;
+  /** Gets a number as the loss gets it: a class index, or a target after its scaling. */
+  readonly fits: (label: number) => boolean;
+}
+
 /** The facts about a loss that need no call: plain data, which a job carries. */
 export interface LossFacts {
   readonly name: string;
@@ -47,6 +55,8 @@ export interface SoftLoss {
 }
 
 export interface Loss extends LossFacts {
+  /** The labels that it takes, if not all of its kind; others are refused before a worker joins. */
+  readonly takes?: TakenLabels;
   /** Loss of one row, mean over its targets, in doubles. */
   row(row: LossRow): number;
   /** Loss of each row against its label: [rows]. */
@@ -70,7 +80,7 @@ const meanOf = (tf: TensorOps, outputs: readonly Tensor[]): Tensor => tf.div(tf.
  * @throws TypeError that names what is missing or wrong
  */
 export function defineLoss(definition: LossDefinition): Loss {
-  const { name, labels, outputsPerTarget = 1 } = definition;
+  const { name, labels, outputsPerTarget = 1, takes } = definition;
   if (typeof name !== 'string' || name === '') throw new TypeError('a loss needs a name');
   if (!labelKinds.includes(labels)) throw new TypeError(`labels is ${String(labels)}, not class, binary or numbers`);
   for (const method of ['row', 'hard', 'soft'] as const)
@@ -79,6 +89,8 @@ export function defineLoss(definition: LossDefinition): Loss {
     throw new TypeError(`outputsPerTarget is ${String(outputsPerTarget)}, not a whole number of at least 1`);
   if (labels !== 'numbers' && outputsPerTarget !== 1)
     throw new TypeError('outputsPerTarget is for labels that are numbers');
+  if (takes !== undefined && (typeof takes.text !== 'string' || typeof takes.fits !== 'function'))
+    throw new TypeError('takes needs a text, and fits, a function');
   return { outputsPerTarget, hasTemperature: true, ensemble: meanOf, ...definition };
 }
 

@@ -1,15 +1,13 @@
-// From one row's outputs to what a user reads. Imports nothing, so that a browser gets only these few functions.
-
-/** A target y was trained on as (y − mean) / deviation. */
-export interface TargetScale {
-  readonly mean: number;
-  readonly deviation: number;
-}
+// From one row's outputs to what a user reads. Imports only what a browser needs for it.
+import { predictedDeviation, predictedTargets, type TargetScale } from './target-scale.js';
 
 export interface Prediction {
   /** Values in the units of the targets, for regression. */
   readonly values?: readonly number[];
-  /** Standard deviations of the values, in the same units, if the model gives them. */
+  /**
+   * Standard deviations of the values, in the same units, if the model gives them; for a transformed target half the
+   * distance between the quantiles 0.159 and 0.841, around the median.
+   */
   readonly deviations?: readonly number[];
   /** Most probable class if classes exclude each other, otherwise one class per output. */
   readonly class?: string | readonly string[];
@@ -33,10 +31,6 @@ export function softmax(logits: readonly number[]): number[] {
   return powers.map((value) => value / sum);
 }
 
-/** Values of scaled targets, converted back to the units of the targets. */
-export const inUnits = (values: readonly number[], targets: readonly TargetScale[]): number[] =>
-  values.map((value, k) => (targets[k] ? value * targets[k].deviation + targets[k].mean : value));
-
 /** The prediction from logits of classes that exclude each other. */
 export function predictClass(outputs: readonly number[], { classes }: PredictionContext): Prediction {
   const probabilities = softmax(outputs);
@@ -56,13 +50,13 @@ export function predictBinary(outputs: readonly number[], { classes }: Predictio
 export const predictNumbers = (
   outputs: readonly number[],
   { targets, outputsPerTarget = 1 }: PredictionContext,
-): Prediction => ({ values: inUnits(outputs.slice(0, outputs.length / outputsPerTarget), targets) });
+): Prediction => ({ values: predictedTargets(outputs.slice(0, outputs.length / outputsPerTarget), targets) });
 
 /** The prediction from one mean per target, followed by one log-variance per target. */
 export function predictGaussian(outputs: readonly number[], { targets }: PredictionContext): Prediction {
-  const count = outputs.length / 2;
+  const means = outputs.slice(0, outputs.length / 2);
   return {
-    values: inUnits(outputs.slice(0, count), targets),
-    deviations: outputs.slice(count).map((logVariance, k) => (targets[k]?.deviation ?? 1) * Math.exp(logVariance / 2)),
+    values: predictedTargets(means, targets),
+    deviations: means.map((mean, k) => predictedDeviation(mean, Math.exp(outputs[means.length + k]! / 2), targets[k])),
   };
 }

@@ -11,8 +11,8 @@ export interface SharedSums {
   /** Rows by their confidence: how many, the sum of their confidences, and how many are right. */
   readonly bins: readonly { readonly count: number; readonly confidence: number; readonly hits: number }[];
   /**
-   * Per target: sums of squared and absolute errors, of labels, and of their squares; and the deviation by which it was
-   * scaled, or 1.
+   * Per target: sums of squared and absolute errors, of labels, and of their squares. `deviation` brings errors to its
+   * own units; labels may be counted from any number.
    */
   readonly targets: readonly {
     readonly squares: number;

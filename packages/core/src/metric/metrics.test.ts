@@ -79,6 +79,26 @@ test('regression metrics of several outputs are means over them, in the targetsâ
   });
 });
 
+test('regression metrics of transformed targets are those of the undone predictions', () => {
+  const measures = { loss: lossOf('mse') };
+  const targets = [
+    { mean: 10, deviation: 2, transform: 'log' },
+    { mean: 0, deviation: 10 },
+  ] as const;
+  const sums = emptySums(measures, 2);
+  const [outputs, labels] = [Float32Array.of(0, 1, 1, 2), Float32Array.of(0.5, 0, -1, 4)];
+  addRows(sums, measures, { rows: 2, outputs, outputCount: 2, labels, targets });
+  const { loss, rmse, mae, r2 } = finishMetrics(measures, sums, targets);
+  const own = (z: number): number => Math.exp(10 + 2 * z);
+  const errors = [own(0) - own(0.5), own(1) - own(-1)] as const;
+  const squares = errors[0] ** 2 + errors[1] ** 2;
+  // The second target has errors 10 and âˆ’20; labels differ by 40, so their squares around the mean sum to 800.
+  expect(loss).toBeCloseTo((0.25 + 4 + (1 + 4)) / 4, 12);
+  expect(rmse).toBeCloseTo(Math.sqrt((squares + 500) / 4), 6);
+  expect(mae).toBeCloseTo((Math.abs(errors[0]) + Math.abs(errors[1]) + 30) / 4, 6);
+  expect(r2).toBeCloseTo((1 - squares / ((own(0.5) - own(-1)) ** 2 / 2) + 1 - 500 / 800) / 2, 9);
+});
+
 test('softmax cross-entropy, accuracy and errors; huge logits do not overflow', () => {
   const metrics = metricsOfRows('softmaxCrossEntropy', 3, [
     { outputs: [1, 2, 3], labels: [2] },

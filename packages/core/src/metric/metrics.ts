@@ -3,7 +3,7 @@ import { invariant } from '../error/errors.js';
 import { ModuleKind, type ModuleConfig } from '../extension/module-kind.js';
 import { lossOf, type LossConfig } from '../loss/losses.js';
 import type { LossFacts } from '../loss/define-loss.js';
-import type { TargetScale } from '../loss/prediction.js';
+import type { TargetScale } from '../loss/target-scale.js';
 import { builtInFor, builtInMetric, metricNames, type MetricName } from './built-in.js';
 import { defineMetric, type Metric, type MetricDefinition } from './define-metric.js';
 import { moduleSums, sharedSums, type Measures, type MetricSums } from './sums.js';

@@ -1,7 +1,7 @@
 // What metrics are computed from: sums that add up over rows and ranks. Doubles; no engine involved.
 import { targetCount, type LabelKind, type Loss, type LossFacts, type LossRow } from '../loss/define-loss.js';
 import { logSumExp } from '../loss/softmax-cross-entropy.js';
-import type { TargetScale } from '../loss/prediction.js';
+import { targetError, unscaledTarget, type TargetScale } from '../loss/target-scale.js';
 import type { Metric, SharedSums } from './define-metric.js';
 
 /**
@@ -48,7 +48,9 @@ export const sharedSums = (
   targets: Array.from({ length: (sums.length - fixedSums - metrics.length) / sumsPerOutput }, (_, k) => {
     const at = fixedSums + sumsPerOutput * k;
     const [squares, sizes, y, ySquares] = [sums[at]!, sums[at + 1]!, sums[at + 2]!, sums[at + 3]!];
-    return { squares, sizes, y, ySquares, deviation: scales[k]?.deviation ?? 1 };
+    const scale = scales[k];
+    // Errors of transformed targets are summed in their own units.
+    return { squares, sizes, y, ySquares, deviation: scale && !scale.transform ? scale.deviation : 1 };
   }),
 });
 
@@ -64,10 +66,15 @@ function addConfidence(sums: MetricSums, confidence: number, isRight: boolean): 
   sums[at + 2]! += isRight ? 1 : 0;
 }
 
-function addErrors(sums: MetricSums, { outputs, labels }: LossRow): void {
+type Scales = readonly (TargetScale | undefined)[];
+
+function addErrors(sums: MetricSums, { outputs, labels }: LossRow, scales: Scales): void {
   for (let k = 0; k < labels.length; k++) {
-    const y = labels[k]!;
-    const error = outputs[k]! - y;
+    const [output, label] = [outputs[k]!, labels[k]!];
+    const scale = scales[k]?.transform ? scales[k] : undefined;
+    const error = scale ? targetError(output, label, scale) : output - label;
+    // Counted from the middle of the labels, so that sums of squares do not cancel.
+    const y = scale ? unscaledTarget(label, scale) - unscaledTarget(0, scale) : label;
     const at = fixedSums + sumsPerOutput * k;
     sums[at]! += error * error;
     sums[at + 1]! += Math.abs(error);
@@ -77,7 +84,7 @@ function addErrors(sums: MetricSums, { outputs, labels }: LossRow): void {
 }
 
 /** What a row adds in addition to its loss, by the kind of its labels. */
-const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => void>> = {
+const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow, scales: Scales) => void>> = {
   class(sums, { outputs, labels }) {
     let best = 0;
     for (let k = 1; k < outputs.length; k++) if (outputs[k]! > outputs[best]!) best = k;
@@ -92,7 +99,7 @@ const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => voi
       if (!isRight) correct = 0;
       addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(row.outputs[k]!))), isRight);
     }
-    addErrors(sums, row);
+    addErrors(sums, row, []);
     sums[2]! += correct;
   },
   numbers: addErrors,
@@ -102,15 +109,22 @@ const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow) => voi
  * Adds rows to `sums`, except those of classes that the model does not know.
  * @param outputs model outputs [rows, outputCount]
  * @param labels class indices [rows], or targets [rows, targets]
+ * @param targets how targets were scaled, if they were; errors of those with a transform are summed in their own units
  */
 export function addRows(
   sums: MetricSums,
   measures: Measures,
-  batch: { rows: number; outputs: Float32Array; outputCount: number; labels: Float32Array },
+  batch: {
+    rows: number;
+    outputs: Float32Array;
+    outputCount: number;
+    labels: Float32Array;
+    targets?: readonly TargetScale[];
+  },
 ): void {
   const { loss, metrics = [] } = measures;
   const own = moduleSums(sums, measures);
-  const { rows, outputs, outputCount, labels } = batch;
+  const { rows, outputs, outputCount, labels, targets = [] } = batch;
   const labelCount = loss.labels === 'class' ? 1 : targetCount(loss, outputCount);
   for (let i = 0; i < rows; i++) {
     const row = {
@@ -120,7 +134,7 @@ export function addRows(
     if (loss.labels === 'class' && row.labels[0]! >= outputCount) continue;
     sums[0]! += 1;
     sums[1]! += loss.row(row);
-    addRow[loss.labels](sums, row);
+    addRow[loss.labels](sums, row, targets);
     metrics.forEach((metric, k) => (own[k]! += metric.row(row)));
   }
 }

@@ -3,6 +3,7 @@ import { lossOf } from '../loss/losses.js';
 import { builtInMetric } from '../metric/built-in.js';
 import { metricNameOf, metricsOf } from '../metric/metrics.js';
 import { optionsOf, termOf } from '../term/terms.js';
+import { formatPath } from './path.js';
 import { isTrained, type Recipe } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
@@ -43,6 +44,43 @@ function checkData(recipe: Recipe, fail: Fail): void {
   if (drawn) fail(`data.pool.${drawn} is given: the rows of a pool have no labels`);
   recipe.distill?.transfer.forEach(({ from }, i) => {
     if (from === 'pool' && !pool) fail(`data.pool is missing: distill.transfer[${i}] takes rows from it`);
+  });
+}
+
+/** Checks of what the data section says about targets. */
+function checkTargets({ data: { table, targetTransform }, loss: config }: Recipe, fail: Fail): void {
+  const loss = lossOf(config);
+  const targets = table ? [table.target].flat() : undefined;
+  if (targetTransform !== undefined && loss.labels !== 'numbers')
+    fail(`data.targetTransform is for regression, but the loss is ${loss.name}`);
+  if (targets && Array.isArray(targetTransform) && targetTransform.length !== targets.length)
+    fail(
+      `data.targetTransform names ${targetTransform.length} transforms, but data.table.target names ` +
+        `${targets.length} ${targets.length === 1 ? 'column' : 'columns'}`,
+    );
+  const twice = targets?.find((name, i) => targets.indexOf(name) !== i);
+  if (twice !== undefined) fail(`data.table.target names ${JSON.stringify(twice)} twice`);
+  // That a target is a number, or a category, is what the loss takes it for.
+  const kind = loss.labels === 'numbers' ? 'number' : 'category';
+  const declared = targets?.find((name) => Object.hasOwn(table!.columns, name) && table!.columns[name] !== kind);
+  if (declared !== undefined)
+    fail(
+      `${formatPath(['data', 'table', 'columns', declared])} is given, but ${JSON.stringify(declared)} is the ` +
+        'target, and columns are inputs: ' +
+        (kind === 'number' ? 'data.targetTransform transforms a target' : 'leave it out'),
+    );
+}
+
+/** Checks that rows of a mix are not selected source by source, which nothing does. */
+function checkMix({ data: { large } }: Recipe, fail: Fail): void {
+  if (!isMix(large)) return;
+  large.mix.forEach(({ source }, i) => {
+    const key = (['take', 'perClass', 'classes'] as const).find((each) => source[each] !== undefined);
+    if (key)
+      fail(
+        `data.large.mix[${i}].source.${key} is given, but the rows of a mix are selected together: give ` +
+          `data.large.${key}, or select rows with a sql source`,
+      );
   });
 }
 
@@ -124,7 +162,8 @@ function checkModels(recipe: Recipe, fail: Fail): void {
 
 /** Checks of classes against the loss. */
 function checkLoss({ data, loss: config }: Recipe, fail: Fail): void {
-  const classed = Object.entries(data).find(([, source]) => source && 'classes' in source && source.classes);
+  const { large, small, pool, test } = data;
+  const classed = Object.entries({ large, small, pool, test }).find(([, source]) => source?.classes);
   const loss = lossOf(config);
   if (classed && loss.labels === 'numbers') fail(`data.${classed[0]}.classes is given, but ${loss.name} has none`);
 }
@@ -145,5 +184,6 @@ function checkMetrics({ loss: config, metrics = [] }: Recipe, fail: Fail): void 
  * @param fail throws; called with the first conflict
  */
 export function checkRecipe(recipe: Recipe, fail: Fail): void {
-  for (const check of [checkData, checkDistill, checkModels, checkLoss, checkMetrics]) check(recipe, fail);
+  for (const check of [checkData, checkTargets, checkMix, checkDistill, checkModels, checkLoss, checkMetrics])
+    check(recipe, fail);
 }

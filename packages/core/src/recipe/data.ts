@@ -59,6 +59,14 @@ const tensors = z.strictObject({
     ),
 });
 
+const targetTransform = z
+  .enum(['standardize', 'log', 'log1p', 'yeoJohnson', 'none'])
+  .describe(
+    'standardize: mean 0, deviation 1. log: ln y, standardised, for positive numbers. log1p: ln(1 + y), ' +
+      'standardised, for numbers above −1. yeoJohnson: the power transform that makes them most like a normal ' +
+      'distribution, standardised. none: unchanged. Fitted on the training rows of the large set.',
+  );
+
 export const dataSchema = z.strictObject({
   large: source.describe('The set that the teacher is trained on.'),
   small: source.optional().describe('The set that the student is trained on.'),
@@ -81,6 +89,13 @@ export const dataSchema = z.strictObject({
     })
     .optional()
     .describe('How an epoch of the teacher draws from the large set; by default each row once.'),
+  targetTransform: z
+    .union([targetTransform, z.array(targetTransform).min(1)])
+    .optional()
+    .describe(
+      'How targets of regression become what a model is trained on, which metrics and predictions undo; a list has ' +
+        'one per target. By default standardize for tables, unless table.standardize is false, and none for others.',
+    ),
   tensors: tensors.optional().describe('How rows that are not tables (images, arrays) become inputs.'),
   split: z
     .strictObject({
@@ -101,5 +116,6 @@ export const dataSchema = z.strictObject({
     .describe('How tables are read: CSV, Parquet, JSON lines and SQL. Required if a set is a table.'),
 });
 
+export type TargetTransformConfig = z.output<typeof targetTransform>;
 export type TableConfig = z.output<typeof table>;
 export type ColumnConfig = z.output<typeof column>;

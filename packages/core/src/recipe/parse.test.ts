@@ -148,6 +148,49 @@ test('what the schema cannot say is said', () => {
   ).toContain('student is missing');
 });
 
+test('a target is transformed by data.targetTransform, not as a column', () => {
+  const withTable = (table: object, data: object = {}, loss = 'mse'): { message: string } =>
+    errorOf((recipe) => {
+      const set = { csv: 'a.csv' };
+      Object.assign(recipe, { loss, data: { large: set, small: set, test: set, table, ...data } });
+    });
+  for (const column of ['ignore', 'category', { number: 'log' }])
+    expect(withTable({ target: 'a.b', columns: { 'a.b': column } }).message).toBe(
+      'data.table.columns[\'a.b\'] is given, but "a.b" is the target, and columns are inputs: ' +
+        'data.targetTransform transforms a target',
+    );
+  expect(withTable({ target: 'y', columns: { y: 'number' } }, {}, 'softmaxCrossEntropy').message).toContain(
+    'data.table.columns.y is given, but "y" is the target, and columns are inputs: leave it out',
+  );
+  expect(withTable({ target: ['y', 'z', 'y'] }).message).toBe('data.table.target names "y" twice');
+  expect(withTable({ target: ['y', 'z'] }, { targetTransform: ['log'] }).message).toBe(
+    'data.targetTransform names 1 transforms, but data.table.target names 2 columns',
+  );
+  expect(withTable({ target: 'y' }, { targetTransform: 'log' }, 'softmaxCrossEntropy').message).toBe(
+    'data.targetTransform is for regression, but the loss is softmaxCrossEntropy',
+  );
+  expect(withTable({ target: 'y' }, { targetTransform: 'ln' }).message).toContain('data.targetTransform');
+});
+
+test('rows of a mix are selected together', () => {
+  const source = { generator: 'noise', rows: 9 };
+  for (const [key, value] of Object.entries({ take: 3, perClass: 3, classes: [1] }))
+    expect(
+      errorOf(
+        (recipe) =>
+          (recipe['data'].large = {
+            mix: [
+              { source, share: 1 },
+              { source: { ...source, [key]: value }, share: 1 },
+            ],
+          }),
+      ).message,
+    ).toBe(
+      `data.large.mix[1].source.${key} is given, but the rows of a mix are selected together: give ` +
+        `data.large.${key}, or select rows with a sql source`,
+    );
+});
+
 test('the published JSON Schema describes every section', () => {
   const schema = recipeJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
   expect(Object.keys(schema.properties)).toEqual(

@@ -16,6 +16,7 @@ function attentionOf(tf: TensorOps, map: Tensor): Tensor {
  */
 export const attention = defineTerm({
   name: 'attention',
+  usesTemperature: () => false,
   comparesLayers: true,
   needs: { text: 'maps of [height, width, channels], of which one size divides the other', fits: areComparable },
   schema: z

@@ -9,6 +9,7 @@ import { defineTerm, termCommon } from './define-term.js';
  */
 export const bounded = defineTerm({
   name: 'bounded',
+  usesTemperature: () => false,
   schema: z
     .strictObject({
       name: z.literal('bounded'),

@@ -51,6 +51,8 @@ export interface TermDefinition<Options> {
   readonly needs?: { readonly text: string; readonly fits: (shapes: LayerShapes) => boolean };
   /** Why it does not fit the task, as the rest of a sentence after `distill.terms[0]`; undefined if it fits. */
   refusal?(options: Options, task: TermTask): string | undefined;
+  /** Whether T changes its gradient beyond a factor; by default it may. */
+  usesTemperature?(options: Options, loss: LossFacts): boolean;
   /**
    * Epochs at the start in which only this term is learned, and after which it is left out; 0: it is learned along
    * with the rest.

@@ -12,6 +12,7 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((product, side
  */
 export const hint = defineTerm({
   name: 'hint',
+  usesTemperature: () => false,
   comparesLayers: true,
   schema: z
     .strictObject({

@@ -33,6 +33,7 @@ export const kd = defineTerm({
     standardize && loss.labels !== 'class'
       ? `.standardize is for classes that exclude each other, but the loss is ${loss.name}`
       : undefined,
+  usesTemperature: ({ standardize }, { hasTemperature }) => standardize || hasTemperature,
   loss({ tf, loss, options, student, teacher, temperature }) {
     if (!options.standardize) return loss.soft({ tf, student: student.outputs, teacher: teacher.outputs, temperature });
     return softmaxDivergence({

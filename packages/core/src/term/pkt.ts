@@ -18,6 +18,7 @@ const logSafe = 1e-7;
 /** Passalis and Tefas 2018, equations 3 to 6: the mean over pairs of K_t·log(K_t/K_s), K the cosine affinities. */
 export const pkt = defineTerm({
   name: 'pkt',
+  usesTemperature: () => false,
   comparesLayers: true,
   schema: z
     .strictObject({ name: z.literal('pkt'), ...termCommon, ...layerPair })

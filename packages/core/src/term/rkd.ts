@@ -42,6 +42,7 @@ function angles(tf: TensorOps, pairs: Tensor): Tensor {
  */
 export const rkd = defineTerm({
   name: 'rkd',
+  usesTemperature: () => false,
   comparesLayers: true,
   schema: z
     .strictObject({

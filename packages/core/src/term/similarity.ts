@@ -15,6 +15,7 @@ function similarities(tf: TensorOps, feature: Tensor): Tensor {
 /** Tung and Mori 2019, equations 1 to 4: ‖G_t − G_s‖²_F / rows². */
 export const similarity = defineTerm({
   name: 'similarity',
+  usesTemperature: () => false,
   comparesLayers: true,
   schema: z
     .strictObject({ name: z.literal('similarity'), ...termCommon, ...layerPair })

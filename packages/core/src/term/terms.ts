@@ -1,5 +1,6 @@
 // The built-in terms by name. To add one: its file, a line here, its row in docs/distillation.md.
 import { z } from 'zod';
+import type { LossFacts } from '../loss/define-loss.js';
 import { attention } from './attention.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { bounded } from './bounded.js';
@@ -31,6 +32,10 @@ export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm);
 /** A term of a recipe, whose module is open if it has one (`openModules`). */
 export const termOf = (config: TermConfig): Term<unknown> =>
   'module' in config ? termModules.of(config) : terms[config.name];
+
+/** Whether T changes what a student learns from a term of a recipe. */
+export const usesTemperature = (config: TermConfig, loss: LossFacts): boolean =>
+  termOf(config).usesTemperature?.(optionsOf(config), loss) ?? true;
 
 /** What a term's methods get as options. */
 export const optionsOf = (config: TermConfig): unknown => ('module' in config ? config.options : config);

@@ -133,6 +133,14 @@ describe('the space', () => {
     expect(spaceOf(recipeOf({}, { loss: 'mse' })).map(({ path }) => path)).toEqual(['distill.alpha']);
   });
 
+  test('a number that would change nothing is refused', () => {
+    const values = { 'distill.beta': { from: 0.05, to: 1, scale: 'log' } };
+    expect(() => spaceOf(recipeOf({ values }, { loss: 'mse' }))).toThrow(
+      "distill.tune.values['distill.beta'] would change nothing: the temperature cancels, or does not occur, in kd",
+    );
+    expect(spaceOf(recipeOf({ values }, { loss: 'mae' }))).toHaveLength(1);
+  });
+
   test('values keep to their range, and coordinates find them again', () => {
     const values = {
       'student.optimizer.learningRate': { from: 1e-4, to: 1e-1, scale: 'log' },

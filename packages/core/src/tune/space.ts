@@ -2,7 +2,7 @@
 import { StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { Job } from '../job/job.js';
-import { lossOf } from '../loss/losses.js';
+import { inertReason } from '../recipe/inert.js';
 import { parseRecipe } from '../recipe/parse.js';
 import { parsePath, valueAt as valueAtPath, withValueAt } from '../recipe/path.js';
 import type { Recipe } from '../recipe/schema.js';
@@ -45,7 +45,7 @@ export function spaceOf(recipe: Recipe): Dimension[] {
   const { tune } = recipe.distill!;
   const usual: Record<string, TunableConfig> = {
     'distill.alpha': { from: -2, to: 4, scale: 'linear', whole: false },
-    ...(lossOf(recipe.loss).hasTemperature
+    ...(inertReason(recipe, 'distill.beta') === undefined
       ? { 'distill.beta': { from: 0.05, to: 1, scale: 'log', whole: false } }
       : {}),
   };
@@ -73,7 +73,8 @@ export function spaceOf(recipe: Recipe): Dimension[] {
       fail(`${where} goes from ${config.from} to ${config.to}: from must be less than to`);
     if (!isList(config) && config.scale === 'log' && config.from <= 0)
       fail(`${where} goes from ${config.from} on a logarithmic scale: from must be greater than 0`);
-    for (const value of endsOf(config)) withValues(recipe, { [path]: value });
+    const reasons = endsOf(config).map((value) => inertReason(withValues(recipe, { [path]: value }), path));
+    if (reasons.every((reason) => reason !== undefined)) fail(`${where} would change nothing: ${reasons[0]}`);
   }
   return dimensions;
 }

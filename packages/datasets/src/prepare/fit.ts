@@ -46,6 +46,7 @@ async function fitToTables(
     loss: lossOf(loss),
     key: large.key,
     weight: data.sampling?.weights,
+    targetTransform: data.targetTransform,
     sqlTypes: (name) => tables.map((each) => each.columns.find((column) => column.name === name)?.sqlType ?? ''),
   };
   const preprocessing = await fitTable(table, large.selection, config, how);

@@ -54,11 +54,15 @@ function keyOf(name: SourceName, { type }: Source, recipe: Recipe): string | und
 
 async function* factsOf(source: Source, recipe: Recipe, key: string | undefined): AsyncGenerator<RowFacts> {
   if (source.type === 'tensors') {
+    const { classes, labelCount } = source.tensors;
     for await (const {
       rowCount,
       cells: [, labels],
     } of source.tensors.chunks())
-      for (let i = 0; i < rowCount; i++) yield { label: source.tensors.classes?.[labels[i]] ?? String(labels[i]) };
+      for (let i = 0; i < rowCount; i++) {
+        const label = labels[i * labelCount];
+        yield { label: classes?.[label] ?? String(label) };
+      }
     return;
   }
   const [target] = targetsOf(recipe.data.table!);
@@ -84,6 +88,15 @@ const kindOf = (source: Source, hasLabels: boolean): string =>
 
 /** @throws StillhouseError DATA_FORMAT */
 export function refuseUnlike({ name, source }: OpenedSet, large: OpenedSet): void {
+  if (source.type === 'tensors' && large.source.type === 'tensors' && withLabels(name)) {
+    const [here, there] = [source.tensors.labelCount, large.source.tensors.labelCount];
+    if (here !== there)
+      throw new StillhouseError(
+        'DATA_FORMAT',
+        `data.${name} (${source.tensors.what}) has ${here} numbers per label, but data.large ` +
+          `(${large.source.tensors.what}) has ${there}`,
+      );
+  }
   if (kindOf(source, withLabels(name)) === kindOf(large.source, withLabels(name))) return;
   throw new StillhouseError(
     'DATA_FORMAT',

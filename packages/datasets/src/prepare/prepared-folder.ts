@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DatasetManifest } from '@stillhouse/core';
+import { targetTransforms } from '@stillhouse/core/training';
 import { BlockFolder } from '../block/block-folder.js';
 import { fileIdentity, type FileIdentity } from '../file/identity.js';
 import { parseJson, readJson } from '../file/read-json.js';
@@ -39,11 +40,18 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const numbers = z.array(z.number());
 const strings = z.array(z.string());
 const column = z.looseObject({ name: z.string(), type: z.enum(['number', 'category', 'tensor']), dtype: z.string() });
+const scale = z.object({
+  mean: z.number(),
+  deviation: z.number(),
+  transform: z.enum(targetTransforms).optional(),
+  lambda: z.number().optional(),
+  limit: z.number().optional(),
+});
 const fittedRows = z.object({
   preprocessing: z
     .object({
       columns: z.array(column),
-      targets: z.array(z.object({ name: z.string(), mean: z.number(), deviation: z.number() })),
+      targets: z.array(scale.extend({ name: z.string() })),
       classes: strings.optional(),
     })
     .nullable(),
@@ -53,6 +61,7 @@ const fittedRows = z.object({
       offsets: numbers,
       classCount: z.number().nullable(),
       classes: strings.nullable(),
+      targets: z.array(scale).optional(),
     })
     .nullable(),
 });
@@ -63,7 +72,7 @@ const preparedSchema = fittedSchema.extend({
     ...modelShape,
     student: z.object(modelShape).optional(),
     labelCount: z.number(),
-    targets: z.array(z.object({ mean: z.number(), deviation: z.number() })),
+    targets: z.array(scale),
     sets: z.record(
       z.string(),
       z.looseObject({ rowCount: z.number(), blockRows: z.number(), blocks: z.array(hash), rowsDigest: z.string() }),

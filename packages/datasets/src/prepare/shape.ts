@@ -51,8 +51,8 @@ export function manifestOf(
     labelCount: blockShapeOf(loss, large, fitted).labelCount,
     targets:
       preprocessing && loss.labels === 'numbers'
-        ? preprocessing.targets.map(({ mean, deviation }) => ({ mean, deviation }))
-        : [],
+        ? preprocessing.targets.map(({ name, ...scale }) => scale)
+        : (fitted.tensors?.targets ?? []),
     sets,
   };
 }

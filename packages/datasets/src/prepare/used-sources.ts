@@ -14,7 +14,7 @@ export const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNu
   test: { training: 'test' },
 };
 
-/** Raised whenever the result from the same sources changes. */
+/** Raised whenever the result from the same sources changes, or is refused. */
 const format = 3;
 
 /** The part of a recipe that determines its data. */

@@ -147,6 +147,7 @@ function storedRows(
       labelCount: shape.labelCount,
     });
   return storedTable(source.table, fitted.preprocessing!, {
+    loss: lossOf(loss),
     withLabels: withLabels(name),
     mayLack: name !== 'large',
     key: selection.isWhole ? undefined : key,

@@ -10,6 +10,7 @@ export class NumberSummary {
   mean = 0;
   #squares = 0;
 
+  /** @param transform NaN for numbers that do not count */
   constructor(private readonly transform: (value: number) => number = (value) => value) {}
 
   /** @param rows positions of the rows that count; all by default */
@@ -20,10 +21,10 @@ export class NumberSummary {
     let [count, sum, squares] = [0, 0, 0];
     for (let i = 0; i < total; i++) {
       const cell = cells[rows ? rows[i] : i];
-      if (cell !== cell) continue;
+      const value = transform(cell);
+      if (value !== value) continue;
       if (cell < this.min) this.min = cell;
       if (cell > this.max) this.max = cell;
-      const value = transform(cell);
       if (count === 0) shift = value;
       const difference = value - shift;
       sum += difference;
@@ -38,6 +39,11 @@ export class NumberSummary {
     this.#squares += Math.max(0, squares - (sum * sum) / count) + (apart * apart * this.count * count) / all;
     this.mean += (apart * count) / all;
     this.count = all;
+  }
+
+  /** Whether all numbers are equal after the transform. */
+  get isConstant(): boolean {
+    return this.#squares === 0;
   }
 
   /** Standard deviation of the population; 1 instead of 0. */

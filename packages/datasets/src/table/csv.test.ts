@@ -41,7 +41,7 @@ async function readAll(text: string): Promise<void> {
     weight: undefined,
     sqlTypes: () => ['VARCHAR'],
   });
-  const options = { withLabels: true, mayLack: false, key: undefined };
+  const options = { loss: lossOf('mse'), withLabels: true, mayLack: false, key: undefined };
   for await (const { problems } of storedTable(table, fitted, options))
     for (const problem of problems.values()) throw await problem();
 }

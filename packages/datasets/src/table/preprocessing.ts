@@ -9,15 +9,19 @@ import {
   type FittedColumn,
   type NumberColumn,
   type Numbers,
+  type Recipe,
   type TableConfig,
   type TensorType,
 } from '@stillhouse/core';
-import type { LossFacts, TargetScale } from '@stillhouse/core/training';
+import type { Loss, LossFacts, TargetScale } from '@stillhouse/core/training';
+import { refuseClasses } from '../row/label-faults.js';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
+import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '../row/target-scale.js';
+import type { NumberReading } from '../row/yeo-johnson-lambda.js';
 import type { Table, TableColumn, Want } from './table.js';
 
-/** A column to predict; for regression it is trained on as (y − mean) / deviation. */
+/** A column to predict, and how it is scaled for regression. */
 export type FittedTarget = TargetScale & { readonly name: string };
 
 /** How cells become numbers; stored with the model. */
@@ -156,8 +160,28 @@ function trainingRows(
   return rows;
 }
 
-export interface FitOptions {
-  readonly loss: LossFacts;
+/** Numbers of a column on the training rows. */
+const trainingNumbers = (
+  table: Table,
+  selection: Selection,
+  { column, key }: { column: string; key: string | undefined },
+): NumberReading =>
+  async function* () {
+    const pass = selection.pass();
+    const wants: Want[] = [{ column, as: 'number' }];
+    if (key !== undefined && !selection.isWhole) wants.push({ column: key, as: 'text' });
+    let first = 0;
+    for await (const { rowCount, cells } of table.chunks(wants)) {
+      const [numbers, keys] = cells as readonly [Numbers, ((string | null)[] | undefined)?];
+      yield selection.isWhole
+        ? numbers
+        : Float64Array.from(trainingRows(pass, { first, rowCount, keys }), (row) => numbers[row]);
+      first += rowCount;
+    }
+  };
+
+export interface FitOptions extends Pick<Recipe['data'], 'targetTransform'> {
+  readonly loss: Loss;
   /** Column that rows are split by. */
   readonly key: string | undefined;
   readonly weight: string | undefined;
@@ -192,11 +216,13 @@ export async function fitTable(
     if (plan) plans.push(plan);
   }
   if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column except the target`);
-  return fitPlans(table, selection, plans, {
-    ...how,
-    names,
-    isScaled: config.standardize && how.loss.labels === 'numbers',
-  });
+  const usual = config.standardize && how.loss.labels === 'numbers' ? 'standardize' : 'none';
+  const targets: TargetPlan[] = [];
+  for (const [i, kind] of transformsOf(how, names.length, usual).entries())
+    targets.push(await planTarget(kind, trainingNumbers(table, selection, { column: names[i], key: how.key })));
+  const { preprocessing, labels } = await fitPlans(table, selection, plans, { ...how, names, targets });
+  refuseClasses(table.what, labels, how.loss);
+  return preprocessing;
 }
 
 /**
@@ -224,7 +250,11 @@ export async function extendTable(
   }
   const hasClasses = how.loss.labels === 'class';
   if (plans.length === 0 && !hasClasses) return undefined;
-  const added = await fitPlans(small, selection, plans, { ...how, names: hasClasses ? names : [], isScaled: false });
+  const { preprocessing: added } = await fitPlans(small, selection, plans, {
+    ...how,
+    names: hasClasses ? names : [],
+    targets: hasClasses ? names.map(() => ({ kind: 'none' })) : [],
+  });
   const classes = (added.classes ?? []).filter((name) => !base.classes?.includes(name));
   if (plans.length + classes.length === 0) return undefined;
   return {
@@ -234,13 +264,14 @@ export async function extendTable(
   };
 }
 
+/** @returns also the classes of the training rows, as far as they are known: for a number, if it is always the same */
 async function fitPlans(
   table: Table,
   selection: Selection,
   plans: readonly ColumnPlan[],
-  how: FitOptions & { names: readonly string[]; isScaled: boolean },
-): Promise<Preprocessing> {
-  const { key, loss, names } = how;
+  how: FitOptions & { names: readonly string[]; targets: readonly TargetPlan[] },
+): Promise<{ preprocessing: Preprocessing; labels: readonly string[] }> {
+  const { key, loss, names, targets } = how;
   const possible = names.length > 0 ? await classesOf(table, names, loss) : undefined;
   const wants: Want[] = [];
   const numbers = new Map<string, { plain: NumberSummary; scaled: NumberSummary }>();
@@ -250,13 +281,13 @@ async function fitPlans(
     categories.set(name, { want, counts: new Uint32Array(all.length + 1) });
     wants.push(want);
   };
-  const summarise = (name: string, isLog: boolean): void => {
-    const plain = new NumberSummary();
-    numbers.set(name, { plain, scaled: isLog ? new NumberSummary(logarithmic) : plain });
+  const summarise = (name: string, plain: NumberSummary, scaled = plain): void => {
+    numbers.set(name, { plain, scaled });
     wants.push({ column: name, as: 'number' });
   };
   for (const plan of plans) {
-    if ('number' in plan) summarise(plan.name, plan.number === 'log');
+    if ('number' in plan)
+      summarise(plan.name, new NumberSummary(), plan.number === 'log' ? new NumberSummary(logarithmic) : undefined);
     else if (plan.category !== 'hash')
       count(
         plan.name,
@@ -264,7 +295,7 @@ async function fitPlans(
       );
   }
   if (possible) count(names[0], possible);
-  else for (const name of names) summarise(name, false);
+  else names.forEach((name, i) => summarise(name, summaryOf(targets[i])));
   const keyAt = key === undefined || selection.isWhole ? undefined : wants.push({ column: key, as: 'text' }) - 1;
   const pass = selection.pass();
   let first = 0;
@@ -283,16 +314,21 @@ async function fitPlans(
     });
     first += rowCount;
   }
+  const classes = possible && inOrder(countedIn(categories.get(names[0])!));
+  const [only] = names.length === 1 ? [numbers.get(names[0])?.plain] : [];
   return {
-    columns: plans.map((plan) =>
-      'number' in plan
-        ? fitNumber(plan, numbers.get(plan.name)!, how.sqlTypes(plan.name))
-        : fitCategory(plan, plan.category === 'hash' ? [] : countedIn(categories.get(plan.name)!)),
-    ),
-    targets: names.map((name) => {
-      const summary = numbers.get(name)?.plain;
-      return { name, ...(how.isScaled && summary ? { mean: summary.mean, deviation: summary.deviation } : unscaled) };
-    }),
-    classes: possible && inOrder(countedIn(categories.get(names[0])!)),
+    preprocessing: {
+      columns: plans.map((plan) =>
+        'number' in plan
+          ? fitNumber(plan, numbers.get(plan.name)!, how.sqlTypes(plan.name))
+          : fitCategory(plan, plan.category === 'hash' ? [] : countedIn(categories.get(plan.name)!)),
+      ),
+      targets: names.map((name, i) => {
+        const summary = numbers.get(name)?.plain;
+        return { name, ...(summary ? scaleOf(targets[i], summary) : unscaled) };
+      }),
+      classes,
+    },
+    labels: classes ?? (only && only.count > 0 && only.min === only.max ? [String(only.min)] : []),
   };
 }

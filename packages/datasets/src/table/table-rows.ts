@@ -1,10 +1,13 @@
 // Rows of a table as they are stored in blocks: one cell per fitted column, and the label.
 import { bucketOf, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
+import { scaledTarget, takenLabels, type Loss } from '@stillhouse/core/training';
+import { labelFault } from '../row/label-faults.js';
 import type { StoredRows } from '../row/stored-rows.js';
 import type { FittedTarget, Preprocessing } from './preprocessing.js';
 import type { Table, Want } from './table.js';
 
 interface Options {
+  readonly loss: Loss;
   /** False for rows to predict and rows of a pool, whose labels are then zeros. */
   readonly withLabels: boolean;
   /** Whether a column may be absent if its cells may be missing. */
@@ -30,7 +33,7 @@ export const canLack = (column: FittedColumn): boolean =>
 export async function* storedTable(
   table: Table,
   { columns, targets, classes }: Preprocessing,
-  { withLabels, mayLack, key, weight }: Options,
+  { loss, withLabels, mayLack, key, weight }: Options,
 ): AsyncGenerator<StoredRows> {
   const wants: Want[] = [];
   const places = columns.map((column) =>
@@ -50,6 +53,7 @@ export async function* storedTable(
     const problem: Report = (row, column, kind) => {
       if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column }, kind));
     };
+    const checks = { loss, classes, problem };
     const stored = columns.map((column, i) => {
       const place = places[i];
       return place === undefined
@@ -57,9 +61,7 @@ export async function* storedTable(
         : storedCells(column, cells[place], { problem, dropped });
     });
     const labels = targets.map((target, k) =>
-      withLabels
-        ? labelsOf(target, cells[labelsAt + k] as Numbers, { isClass: classes !== undefined, problem })
-        : new Float32Array(rowCount),
+      withLabels ? labelsOf(target, cells[labelsAt + k] as Numbers, checks) : new Float32Array(rowCount),
     );
     const weights = weightAt === undefined ? undefined : (cells[weightAt] as Numbers);
     if (weights)
@@ -107,22 +109,30 @@ function storedCells(
 }
 
 function labelsOf(
-  { name, mean, deviation }: FittedTarget,
+  target: FittedTarget,
   values: Numbers,
-  { isClass, problem }: { isClass: boolean; problem: Report },
+  { loss, classes, problem }: { loss: Loss; classes: readonly string[] | undefined; problem: Report },
 ): Float32Array {
+  const { fits } = takenLabels(loss, classes?.length ?? 0);
   const out = new Float32Array(values.length);
   for (let row = 0; row < values.length; row++) {
-    out[row] = isClass ? values[row] - 1 : (values[row] - mean) / deviation;
-    if (isClass ? values[row] === 0 : !Number.isFinite(out[row]))
-      problem(row, name, isClass ? 'unknownClass' : 'notFinite');
+    out[row] = classes ? values[row] - 1 : scaledTarget(values[row], target);
+    if (classes && values[row] === 0) problem(row, target.name, 'unknownClass');
+    else if (!fits(out[row]))
+      problem(row, target.name, (what) =>
+        labelFault({ what, value: values[row], scaled: out[row] }, loss, {
+          classCount: classes?.length ?? 0,
+          scale: classes ? undefined : target,
+        }),
+      );
   }
   return out;
 }
 
 const largestFloat = 3.4028234663852886e38;
 
-type Problem = 'notPositive' | 'tooLarge' | 'empty' | 'unknownClass' | 'notFinite';
+/** A kind of fault, or the error for what a cell and its place are called. */
+type Problem = 'notPositive' | 'tooLarge' | 'empty' | 'unknownClass' | ((what: string) => StillhouseError);
 
 /** An error that names a cell's fault and place. */
 async function problemOf(
@@ -135,6 +145,7 @@ async function problemOf(
   if (text === null)
     return new StillhouseError('DATA_CELL', `${where}: the cell is empty`, kind === 'empty' ? { next: fillIn } : {});
   const shown = JSON.stringify(text);
+  if (typeof kind === 'function') return kind(`${where}: label ${shown}`);
   switch (kind) {
     case 'empty':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} stands for an empty cell`, { next: fillIn });
@@ -144,8 +155,6 @@ async function problemOf(
       return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur in the training rows`);
     case 'notPositive':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is not a weight; a weight is a positive number`);
-    case 'notFinite':
-      return new StillhouseError('DATA_LABEL', `${where}: ${shown} is not a finite number`);
   }
 }
 

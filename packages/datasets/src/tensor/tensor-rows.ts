@@ -1,9 +1,12 @@
 // Rows of tensors: what is fitted on the training rows of the large set, and how rows are stored in blocks.
-import { limits, StillhouseError, type Recipe } from '@stillhouse/core';
-import { lossOf, type LossFacts } from '@stillhouse/core/training';
+import { limits, StillhouseError, type Numbers, type Recipe } from '@stillhouse/core';
+import { lossOf, scaledTarget, takenLabels, type Loss, type TargetScale } from '@stillhouse/core/training';
+import { labelFault, refuseClasses } from '../row/label-faults.js';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import type { StoredRows } from '../row/stored-rows.js';
+import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '../row/target-scale.js';
+import type { NumberReading } from '../row/yeo-johnson-lambda.js';
 import { sizeOf, type TensorSet } from './tensor-set.js';
 
 /** How rows of tensors become inputs and labels. */
@@ -14,35 +17,112 @@ export interface FittedTensors {
   readonly classCount: number | null;
   /** Names of the classes, if they have names. */
   readonly classes: readonly string[] | null;
+  /** How targets of regression are scaled; absent if they are not. */
+  readonly targets?: readonly TargetScale[] | undefined;
 }
 
-/** @param set the large set */
+/** The rows of a set that are in its training part: chunks with the positions of those rows. */
+async function* trainingChunks(
+  set: TensorSet,
+  selection: Selection,
+): AsyncGenerator<{ inputs: Numbers; labels: Numbers; rows: readonly number[] }> {
+  const pass = selection.pass();
+  let first = 0;
+  for await (const {
+    rowCount,
+    cells: [inputs, labels],
+  } of set.chunks()) {
+    const rows: number[] = [];
+    for (let i = 0; i < rowCount; i++) if (selection.isWhole || pass(first + i, {}) === 'training') rows.push(i);
+    yield { inputs, labels, rows };
+    first += rowCount;
+  }
+}
+
+/** The k-th number of each training row's label. */
+const trainingNumbers = (set: TensorSet, selection: Selection, k: number): NumberReading =>
+  async function* () {
+    for await (const { labels, rows } of trainingChunks(set, selection))
+      yield Float64Array.from(rows, (row) => labels[row * set.labelCount + k]);
+  };
+
+async function planTargets(set: TensorSet, selection: Selection, { data }: Recipe): Promise<TargetPlan[]> {
+  if (data.targetTransform === undefined) return [];
+  const plans: TargetPlan[] = [];
+  for (const [k, kind] of transformsOf(data, set.labelCount, 'none').entries())
+    plans.push(await planTarget(kind, trainingNumbers(set, selection, k)));
+  return plans;
+}
+
+const isClass = (label: number): boolean => Number.isInteger(label) && label >= 0 && label < limits.categoryCount;
+
+/** The labels of the training rows, if they are classes. */
+class FoundClasses {
+  readonly #found = new Set<number>();
+  /** Whether every label is a class; others are refused when they are written. */
+  #areAll = true;
+
+  constructor(
+    private readonly set: TensorSet,
+    private readonly loss: Loss,
+  ) {}
+
+  add(labels: Numbers, rows: readonly number[]): void {
+    const { loss, set } = this;
+    if (loss.labels === 'numbers' || set.labelCount > 1) return;
+    const limit = loss.labels === 'binary' && !set.classes ? 2 : limits.categoryCount;
+    for (const row of rows)
+      if (isClass(labels[row]) && labels[row] < limit) this.#found.add(labels[row]);
+      else this.#areAll = false;
+  }
+
+  /** @throws StillhouseError DATA_LABEL */
+  finish(): Pick<FittedTensors, 'classCount' | 'classes'> {
+    const { loss, set } = this;
+    const found = [...this.#found].sort((a, b) => a - b);
+    const names = found.map((label) => set.classes?.[label] ?? String(label));
+    if (this.#areAll) refuseClasses(set.what, names, loss);
+    const classes = set.classes && loss.labels === 'binary' ? names : (set.classes ?? null);
+    const highest = found.at(-1) ?? -1;
+    return { classCount: loss.labels === 'class' ? (classes?.length ?? highest + 1) : null, classes };
+  }
+}
+
+/**
+ * @param set the large set
+ * @throws StillhouseError DATA_LABEL, RECIPE_INVALID, and what reading the set throws
+ */
 export async function fitTensors(set: TensorSet, selection: Selection, recipe: Recipe): Promise<FittedTensors> {
+  const loss = lossOf(recipe.loss);
+  if (loss.labels === 'class' && set.labelCount !== 1)
+    throw new StillhouseError(
+      'DATA_LABEL',
+      `data.large (${set.what}) has ${set.labelCount} numbers per label, but ${loss.name} takes one class per row`,
+      { next: 'Give the index of the class, counted from 0, such as numpy.argmax(labels, axis=1).' },
+    );
   const scale = recipe.data.tensors?.scale ?? (set.isBytes ? 'unit' : 'none');
   const channels = scale === 'standardize' ? set.inputShape.at(-1)! : 0;
   const summaries = Array.from({ length: channels }, () => new NumberSummary());
-  const hasClasses = lossOf(recipe.loss).labels === 'class';
-  let most = 0;
-  if (hasClasses || channels > 0) {
-    const pass = selection.pass();
+  const plans = await planTargets(set, selection, recipe);
+  const targets = plans.map(summaryOf);
+  const found = new FoundClasses(set, loss);
+  if (loss.labels !== 'numbers' || channels + targets.length > 0) {
     const size = sizeOf(set.inputShape);
-    let first = 0;
-    for await (const {
-      rowCount,
-      cells: [inputs, labels],
-    } of set.chunks()) {
-      for (let i = 0; i < rowCount; i++) {
-        if (!selection.isWhole && pass(first + i, {}) !== 'training') continue;
-        most = Math.max(most, labels[i * set.labelCount]);
-        const row = inputs.subarray(i * size, (i + 1) * size);
-        summaries.forEach((summary, channel) =>
+    for await (const { inputs, labels, rows } of trainingChunks(set, selection)) {
+      found.add(labels, rows);
+      targets.forEach((summary, k) =>
+        summary.add(
+          Float64Array.from(rows, (row) => labels[row * set.labelCount + k]),
+          undefined,
+        ),
+      );
+      summaries.forEach((summary, channel) => {
+        for (const row of rows)
           summary.add(
-            row.filter((_, k) => k % channels === channel),
+            inputs.subarray(row * size, (row + 1) * size).filter((_, k) => k % channels === channel),
             undefined,
-          ),
-        );
-      }
-      first += rowCount;
+          );
+      });
     }
   }
   const scaling = {
@@ -56,8 +136,8 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
   }[scale];
   return {
     ...scaling,
-    classCount: hasClasses ? (set.classes?.length ?? Math.floor(most) + 1) : null,
-    classes: set.classes ?? null,
+    ...found.finish(),
+    ...(plans.length > 0 ? { targets: plans.map((plan, k) => scaleOf(plan, targets[k])) } : {}),
   };
 }
 
@@ -70,17 +150,9 @@ export async function extendTensors(
   set: TensorSet,
   selection: Selection,
 ): Promise<FittedTensors | undefined> {
-  const pass = selection.pass();
   const found = new Set<number>();
-  let first = 0;
-  for await (const {
-    rowCount,
-    cells: [, labels],
-  } of set.chunks()) {
-    for (let i = 0; i < rowCount; i++)
-      if (selection.isWhole || pass(first + i, {}) === 'training') found.add(labels[i * set.labelCount]);
-    first += rowCount;
-  }
+  for await (const { labels, rows } of trainingChunks(set, selection))
+    for (const row of rows) found.add(labels[row * set.labelCount]);
   if (base.classes) {
     const classes = set.classes!.filter((name, i) => found.has(i) && !base.classes!.includes(name));
     return classes.length === 0
@@ -89,70 +161,83 @@ export async function extendTensors(
   }
   // A value that is not a class is refused later, when it is written.
   let most = 0;
-  for (const label of found) if (Number.isInteger(label) && label < limits.categoryCount) most = Math.max(most, label);
+  for (const label of found) if (isClass(label)) most = Math.max(most, label);
   return most < base.classCount! ? undefined : { ...base, classCount: most + 1 };
 }
 
 interface Options {
   /** Name of the set, for errors. */
   readonly name: string;
-  readonly loss: LossFacts;
+  readonly loss: Loss;
   readonly fitted: FittedTensors;
   /** False for the rows of a pool, whose labels are labelCount zeros each. */
   readonly withLabels: boolean;
   readonly labelCount: number;
 }
 
-export async function* storedTensors(
-  set: TensorSet,
-  { name, loss, fitted: { classes, classCount }, withLabels, labelCount: wantedLabels }: Options,
-): AsyncGenerator<StoredRows> {
-  const { what } = set;
-  const labelCount = withLabels ? set.labelCount : wantedLabels;
-  const limit = classes?.length ?? classCount ?? 2;
+/** Why rows of a chunk cannot be used, by their position in it. */
+type Problems = Map<number, () => Promise<StillhouseError>>;
+
+/** Labels as they are stored, and as they are checked. */
+function labelsOf(
+  given: Numbers,
+  { set, first, problems }: { set: TensorSet; first: number; problems: Problems },
+  { name, loss, fitted: { classes, classCount, targets } }: Options,
+): Numbers {
+  const { labelCount, what } = set;
   // Another set's folders need not be the same: its classes are matched by name.
-  const places = withLabels ? set.classes?.map((each) => classes!.indexOf(each)) : undefined;
+  const places = set.classes?.map((each) => classes!.indexOf(each));
+  const labels = places
+    ? Float32Array.from(given, (label) => places[label])
+    : targets
+      ? Float32Array.from(given, (label, i) => scaledTarget(label, targets[i % labelCount]))
+      : given;
+  const count = classes?.length ?? classCount ?? 0;
+  const { fits } = takenLabels(loss, count);
+  for (let i = 0; i < labels.length; i++) {
+    const row = Math.floor(i / labelCount);
+    if (fits(labels[i]) || problems.has(row)) continue;
+    const shown = places ? JSON.stringify(set.classes![given[i]]) : String(given[i]);
+    const label = `data.${name} (${what}): label ${shown} of row ${first + row}`;
+    const fault =
+      places && labels[i] < 0
+        ? new StillhouseError('DATA_LABEL', `${label} is not a class of the training rows`)
+        : labelFault({ what: label, value: given[i], scaled: labels[i] }, loss, {
+            classCount: count,
+            scale: targets?.[i % labelCount],
+          });
+    problems.set(row, () => Promise.resolve(fault));
+  }
+  return labels;
+}
+
+function checkInputs(inputs: Numbers, width: number, problemAt: (row: number) => void): void {
+  for (let i = 0; i < inputs.length; i++) if (inputs[i] - inputs[i] !== 0) problemAt(Math.floor(i / width));
+}
+
+export async function* storedTensors(set: TensorSet, options: Options): AsyncGenerator<StoredRows> {
+  const { name, withLabels, labelCount } = options;
   let first = 0;
   for await (const {
     rowCount,
     cells: [inputs, given],
   } of set.chunks()) {
-    const labels = !withLabels
-      ? new Float32Array(rowCount * labelCount)
-      : places
-        ? Float32Array.from(given, (label) => places[label])
-        : given;
-    const problems = new Map<number, () => Promise<StillhouseError>>();
-    for (let i = 0; i < labels.length; i++) {
-      const label = labels[i];
-      const isRight =
-        loss.labels !== 'numbers' ? Number.isInteger(label) && label >= 0 && label < limit : Number.isFinite(label);
-      const row = first + Math.floor(i / labelCount);
-      if (isRight || problems.has(row - first)) continue;
-      const shown = set.classes ? JSON.stringify(set.classes[given[i]]) : String(label);
-      const wanted = set.classes
-        ? 'a class of the training rows'
-        : loss.labels !== 'numbers'
-          ? `a class from 0 to ${limit - 1}, as ${loss.name} needs`
-          : 'a finite number';
+    const problems: Problems = new Map();
+    const labels = withLabels
+      ? labelsOf(given, { set, first, problems }, options)
+      : new Float32Array(rowCount * labelCount);
+    const at = first;
+    checkInputs(inputs, inputs.length / rowCount, (row) => {
+      if (problems.has(row)) return;
       problems.set(
-        row - first,
+        row,
         async () =>
-          new StillhouseError('DATA_LABEL', `data.${name} (${what}): label ${shown} of row ${row} is not ${wanted}`),
+          new StillhouseError(
+            'DATA_CELL',
+            `data.${name} (${set.what}): row ${at + row} has a number that is not finite`,
+          ),
       );
-    }
-    for (let i = 0; i < inputs.length; i++) {
-      const row = Math.floor(i / (inputs.length / rowCount));
-      if (inputs[i] - inputs[i] !== 0 && !problems.has(row))
-        problems.set(
-          row,
-          async () =>
-            new StillhouseError(
-              'DATA_CELL',
-              `data.${name} (${what}): row ${first + row} has a number that is not finite`,
-            ),
-        );
-    }
+    });
     yield { first, rowCount, cells: [inputs], labels: [labels], keys: undefined, dropped: new Set(), problems };
     first += rowCount;
   }

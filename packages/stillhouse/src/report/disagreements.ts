@@ -1,6 +1,6 @@
 // The rows on which teacher and student differ most, with the outputs of both.
 import { predictionOf, type Recipe } from '@stillhouse/core';
-import { inUnits, lossOf, readingOf, softmax } from '@stillhouse/core/training';
+import { lossOf, readingOf, softmax, unscaledTarget } from '@stillhouse/core/training';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
 import { formatCount } from '../tables.js';
@@ -42,9 +42,8 @@ function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }
 function labelOf({ labels, dataset }: EvaluatedRun, row: number, isClasses: boolean): string {
   if (isClasses) return escaped(dataset.classes?.[labels[row]] ?? String(labels[row]));
   const own = labels.subarray(row * dataset.labelCount, (row + 1) * dataset.labelCount);
-  return inUnits([...own], dataset.targets)
-    .map((value) => value.toPrecision(4))
-    .join(', ');
+  const { targets } = dataset;
+  return [...own].map((label, k) => (targets[k] ? unscaledTarget(label, targets[k]) : label).toPrecision(4)).join(', ');
 }
 
 /** @returns HTML; nothing without a teacher and a student */

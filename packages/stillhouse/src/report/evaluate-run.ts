@@ -8,7 +8,15 @@ import {
   type Job,
   type PhaseName,
 } from '@stillhouse/core';
-import { addRows, emptySums, finishMetrics, measuresOf, type Measures, type Metrics } from '@stillhouse/core/training';
+import {
+  addRows,
+  emptySums,
+  finishMetrics,
+  measuresOf,
+  targetError,
+  type Measures,
+  type Metrics,
+} from '@stillhouse/core/training';
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { Predict } from '@stillhouse/worker';
 import { outputsOf } from '../inference.js';
@@ -57,7 +65,7 @@ function squaredErrors(
   return Array.from({ length: labels.length / count }, (_, row) => {
     let sum = 0;
     for (let k = 0; k < count; k++)
-      sum += ((targets[k]?.deviation ?? 1) * (outputs[row * width + k] - labels[row * count + k])) ** 2;
+      sum += targetError(outputs[row * width + k], labels[row * count + k], targets[k]) ** 2;
     return sum / count;
   });
 }
@@ -118,7 +126,7 @@ export async function evaluateModel(
   const { inputShape, outputs: outputCount } = dataset;
   const outputs = await outputsOf(predict, { count: rows, inputs: x, inputShape, outputs: outputCount });
   const sums = emptySums(measures, outputCount);
-  addRows(sums, measures, { rows, outputs, outputCount, labels: y });
+  addRows(sums, measures, { rows, outputs, outputCount, labels: y, targets: dataset.targets });
   const metrics = finishMetrics(measures, sums, dataset.targets);
   return {
     metrics,

@@ -2,7 +2,15 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelMetadata, RepairedBlocks, startCoordinator, type RunningCoordinator } from '@stillhouse/coordinator';
-import { fromErrorRecord, limits, StillhouseError, type ErrorRecord, type Job, type RunRecord } from '@stillhouse/core';
+import {
+  fromErrorRecord,
+  inertNotes,
+  limits,
+  StillhouseError,
+  type ErrorRecord,
+  type Job,
+  type RunRecord,
+} from '@stillhouse/core';
 import type { TunedValues } from '@stillhouse/core/tune';
 import type { Dataset } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
@@ -151,7 +159,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   });
   folder.writeSecrets({ ...secrets, listen: coordinator.address.replace(/^ws:\/\//, '') });
   recorder.writeRecord();
-  dataset.warnings.forEach(recorder.warn);
+  [...inertNotes(job.recipe), ...dataset.warnings].forEach(recorder.warn);
   heedSignal(options, coordinator, folder.path);
   const finished = coordinator.ended.then(async (error) => {
     over.abort();

@@ -1,5 +1,6 @@
 // What model.json says about feeding a model and reading its outputs, checked when it is read.
 import { canPredict, StillhouseError, tensorTypes, type ModelMetadata } from '@stillhouse/core';
+import { targetTransforms } from '@stillhouse/core/training';
 import { z } from 'zod';
 
 const named = z.looseObject({ name: z.string(), dtype: z.enum(tensorTypes) });
@@ -23,6 +24,15 @@ const columnSchema = z.union([
   }),
 ]);
 
+const targetSchema = z.looseObject({
+  mean: z.number(),
+  deviation: z.number(),
+  transform: z.enum(targetTransforms).optional(),
+  lambda: z.number().optional(),
+  limit: z.number().optional(),
+  name: z.string().optional(),
+});
+
 const modelSchema = z.looseObject({
   userDefinedMetadata: z.looseObject({
     stillhouse: z.looseObject({
@@ -31,7 +41,7 @@ const modelSchema = z.looseObject({
       inputShape: z.array(z.int()),
       columns: z.array(columnSchema).min(1),
       outputs: z.int(),
-      targets: z.array(z.looseObject({ mean: z.number(), deviation: z.number(), name: z.string().optional() })),
+      targets: z.array(targetSchema),
       classes: z.array(z.string()).nullable(),
     }),
   }),

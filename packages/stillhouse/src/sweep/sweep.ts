@@ -2,7 +2,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isTrained, StillhouseError, teacherTestOf, type Recipe, type RunRecord } from '@stillhouse/core';
+import {
+  inertNotes,
+  inertReason,
+  isTrained,
+  StillhouseError,
+  teacherTestOf,
+  type Recipe,
+  type RunRecord,
+} from '@stillhouse/core';
 import { measuredNames, measuresOf, type Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
@@ -30,6 +38,8 @@ export interface SweepOptions extends RecipeOptions {
   /** Number of parallel runs; by default as many as this machine has cores. */
   readonly jobs?: number | undefined;
   readonly onOutcome?: ((outcome: SweepOutcome, progress: { done: number; of: number }) => void) | undefined;
+  /** Called with each key of the recipe that changes nothing, before anything is trained. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** Ends the sweep early, with INTERRUPTED. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,6 +54,17 @@ function metricOf(recipe: Recipe, wanted: string | undefined): string {
   if (!known.includes(metric))
     throw new StillhouseError('USAGE', `${measures.loss.name} has no metric ${metric}; it has ${known.join(', ')}`);
   return metric;
+}
+
+/** @throws StillhouseError RECIPE_INVALID if all values of an axis are the same experiment */
+function refuseInert(axes: readonly SweepAxis[], recipes: readonly Recipe[]): void {
+  for (const { path, values } of axes) {
+    const reasons = recipes.map((recipe) => inertReason(recipe, path));
+    if (values.length > 1 && reasons.every((reason) => reason !== undefined))
+      throw new StillhouseError('RECIPE_INVALID', `the values of ${path} would change nothing: ${reasons[0]}`, {
+        next: 'Leave the axis out, or change what leaves it without effect.',
+      });
+  }
 }
 
 interface CellContext {
@@ -147,6 +168,8 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
     const set = { ...options.set, ...settingsOf(axes, cell) };
     recipes.push((await loadRecipe(recipe, { ...options, set })).recipe);
   }
+  refuseInert(axes, recipes);
+  for (const note of new Set(recipes.flatMap(inertNotes))) options.onWarning?.(note);
   mkdirSync(out, { recursive: true });
   const over = new AbortController();
   const runs = new RunCache({ backend, signal: over.signal });

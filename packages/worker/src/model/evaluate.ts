@@ -21,7 +21,7 @@ export async function evaluateRows(
   predict: Predict,
   { dataset, measures, reader, set, first: begin, end, yieldToEvents }: EvaluatedRows,
 ): Promise<MetricSums> {
-  const { inputShape, outputs } = dataset;
+  const { inputShape, outputs, targets } = dataset;
   const sums = emptySums(measures, outputs);
   if (!set) return sums;
   for (let first = begin; first < end; first += limits.evaluationBatchRows) {
@@ -32,7 +32,7 @@ export async function evaluateRows(
     );
     const predicted = await predict(batch.x, [count, ...inputShape]);
     await yieldToEvents?.();
-    addRows(sums, measures, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y });
+    addRows(sums, measures, { rows: count, outputs: predicted, outputCount: outputs, labels: batch.y, targets });
   }
   return sums;
 }

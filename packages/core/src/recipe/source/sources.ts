@@ -73,7 +73,9 @@ export const hasTable = (config: SourceConfig | SourceInput): boolean =>
   'mix' in config ? config.mix.some(({ source: each }) => hasTable(each)) : definitionOf(config)!.isTable;
 
 /** The sources that a config consists of, each with its path in the config. */
-const plainSourcesOf = (config: SourceConfig): { readonly path: string; readonly source: PlainSourceConfig }[] =>
+export const plainSourcesOf = (
+  config: SourceConfig,
+): { readonly path: string; readonly source: PlainSourceConfig }[] =>
   isMix(config)
     ? config.mix.map(({ source: each }, i) => ({ path: `.mix[${i}].source`, source: each }))
     : [{ path: '', source: config }];
