@@ -28,7 +28,7 @@ export {
   type Placing,
 } from './format/columns.js';
 export { modelFiles, type ExportedModel, type ModelFiles } from './format/model-files.js';
-export type { ModelMetadata } from './format/model-metadata.js';
+export type { HeldOut, ModelMetadata } from './format/model-metadata.js';
 export { canPredict, predictionOf } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
 export {
