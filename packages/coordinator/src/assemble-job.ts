@@ -60,7 +60,10 @@ export const prepareData = (
   places: DataPlaces,
   options: Omit<PrepareOptions, 'taught'>,
 ): Promise<Dataset> =>
-  prepareDataset(recipe, places, { ...options, taught: taughtByAll(findTeachers(recipe, places.recipeFolder), recipe) });
+  prepareDataset(recipe, places, {
+    ...options,
+    taught: taughtByAll(findTeachers(recipe, places.recipeFolder), recipe),
+  });
 
 /**
  * @param recipe whose modules are open (`openRecipe`)
