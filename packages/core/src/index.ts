@@ -35,11 +35,13 @@ export {
   encodeTableRows,
   encodeTensorRows,
   missingMarks,
+  unknownCategories,
   type Cell,
   type RowErrorCode,
   type RowErrorFactory,
   type TableRow,
   type Time,
+  type UnknownCategories,
 } from './format/rows.js';
 export {
   bytesOf,

@@ -9,6 +9,7 @@ export { sha256 } from './file/sha256.js';
 export { syncFolder, writeWhole } from './file/write-whole.js';
 export type { Taught } from './prepare/taught.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare/prepare.js';
+export { readTestSet, type TestSet } from './prepare/test-set.js';
 export type { Chunk } from './row/chunk.js';
 export { inspectSource, sourceOf, type InspectedColumn, type Inspection } from './source/inspect.js';
 export type { RowsContext, SourceOptions } from './source/module.js';
