@@ -67,7 +67,8 @@ test('rows of one owner are on one side, and what is predicted fits the rows tha
   stdout
     .trim()
     .split('\n')
-    .forEach((line, i) => expect(Math.abs(Number(line) - prices[i]) / prices[i]).toBeLessThan(0.5));
+    .slice(1)
+    .forEach((line, i) => expect(Math.abs(Number(line.split(',').at(-1)) - prices[i]) / prices[i]).toBeLessThan(0.5));
 });
 
 test('a student with its own class and column trains on two backends, evaluates and predicts as tested', async () => {

@@ -1,7 +1,7 @@
 // What a run leaves: run.json to its published schema, models that can be read back, and the commands that use them.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -193,14 +193,27 @@ describe('recipes', () => {
       teacher: { model, epochs: 15, optimizer: { name: 'adam', learningRate: 0.02 } },
     });
     expect(record.teacher!.test['errors']).toBe(0);
-    const { stdout } = await scratch.run(['predict', folder], { stdin: 'colour,size\nred,3\nblue,2\ngreen,1\n' });
-    expect(
-      stdout
-        .trim()
-        .split('\n')
-        .map((line) => line.split(',')[0])
-        .slice(0, 2),
-    ).toEqual(['yes', 'no']);
+    const given = scratch.write('new.csv', 'id;colour;size\n7;red;3\n8;blue;2\n9;green;1\n');
+    const { stdout, stderr } = await scratch.run(['predict', folder, given, '--delimiter', ';', '--proba']);
+    const [header, ...lines] = stdout.trim().split('\n');
+    expect(header).toBe('id;colour;size;prediction;probability_no;probability_yes');
+    expect(lines.map((line) => line.split(';').slice(0, 4).join())).toEqual([
+      '7,red,3,yes',
+      '8,blue,2,no',
+      expect.stringMatching(/^9,green,1,/),
+    ]);
+    expect(stderr).toContain(
+      `warning: ${given}: column colour of 1 of 3 rows has a category that the training rows did not have (the first ` +
+        'is "green" in row 3)',
+    );
+    // The training rows are gone; the model has its preprocessing.
+    const others = scratch.write('others.csv', 'answer,colour,size,new\nyes,red,3,1\nno,red,1,1\n');
+    rmSync(file);
+    rmSync(scratch.path('prepared'), { recursive: true, force: true });
+    const onOthers = await scratch.run(['evaluate', folder, '--data', others, '--json']);
+    expect(JSON.parse(onOthers.stdout), onOthers.stderr).toMatchObject({ teacher: { rows: 2, errors: 1 } });
+    const alone = await scratch.run(['predict', join(folder, 'teacher'), '-'], { stdin: 'colour,size\nred,3\n' });
+    expect(alone.stdout).toMatch(/^colour,size,prediction,probability\nred,3,yes,0\.\d+\n$/);
     const first = JSON.parse(
       (await scratch.run(['predict', folder, '--json'], { stdin: 'colour,size\nred,3\n' })).stdout,
     ) as { class: string; probabilities: number[] };
@@ -220,7 +233,12 @@ describe('recipes', () => {
     expect(record.teacher!.test['r2']).toBeGreaterThan(0.9999);
     expect(record.teacher!.test['rmse']).toBeLessThan(50);
     const { stdout } = await scratch.run(['predict', folder], { stdin: 'size\n0\n10\n' });
-    expect(stdout.trim().split('\n').map(Number)).toEqual([expect.closeTo(50_000, -2), expect.closeTo(60_000, -2)]);
+    const lines = stdout.trim().split('\n');
+    expect(lines[0]).toBe('size,prediction');
+    expect(lines.slice(1).map((line) => Number(line.split(',')[1]))).toEqual([
+      expect.closeTo(50_000, -2),
+      expect.closeTo(60_000, -2),
+    ]);
     const evaluated = JSON.parse((await scratch.run(['evaluate', folder, '--json'])).stdout) as {
       teacher: { rmse: number };
     };
@@ -248,7 +266,8 @@ describe('recipes', () => {
     const [[low, lowDeviation], [high, highDeviation]] = stdout
       .trim()
       .split('\n')
-      .map((text) => text.split(',').map(Number));
+      .slice(1)
+      .map((text) => text.split(',').slice(1).map(Number));
     expect(Math.abs(low - 105)).toBeLessThan(8);
     expect(Math.abs(high - 145)).toBeLessThan(12);
     expect(highDeviation).toBeGreaterThan(2 * lowDeviation);

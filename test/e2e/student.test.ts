@@ -44,14 +44,17 @@ async function project(
   return { folder, run };
 }
 
-/** Numbers and names of what `stillhouse predict` prints. */
+/** Numbers and names of what `stillhouse predict` prints, without the columns of a table. */
 async function predicted(run: string, stdin: string): Promise<string[][]> {
   const { stdout, stderr, code } = await scratch.run(['predict', run, '--backend', 'cpu'], { stdin });
   if (code !== 0) throw new Error(stderr);
-  return stdout
+  const lines = stdout
     .trim()
     .split('\n')
     .map((line) => line.split(','));
+  const [header] = lines;
+  const at = header.indexOf('prediction');
+  return at < 0 ? lines : lines.slice(1).map((line) => line.slice(at));
 }
 
 /** The same words, and numbers that are equal up to 1e-5 of their size. */

@@ -1,5 +1,5 @@
 // A sweep on real runs: its table, what it shares and skips, and what it refuses before anything is trained.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { Metrics } from '@stillhouse/core/training';
@@ -89,7 +89,16 @@ test.each([
 
 test('generations: each run’s student teaches the next one, and what is done is kept', async () => {
   const out = scratch.out();
-  const args = ['generations', scratch.recipe(smallRecipe()), '--out', out, '--json'];
+  // Each seed draws other rows to be held out, and to be scaled by; the generations keep those of the first.
+  const csv = scratch.path('people.csv');
+  writeFileSync(csv, ['a,y', ...Array.from({ length: 90 }, (_, i) => `${(i * i) % 37},${i % 11}`)].join('\n'));
+  const base = smallRecipe();
+  const recipe = scratch.recipe({
+    ...base,
+    data: { large: { csv }, small: { csv, take: 30 }, split: { test: 0.2 }, table: { target: 'y' } },
+    teacher: { ...base.teacher, validation: 0.2 },
+  });
+  const args = ['generations', recipe, '--out', out, '--json'];
   const { code, stdout, stderr } = await scratch.run([...args, '--count', '2']);
   expect(code, stderr).toBe(0);
   const [first, second] = JSON.parse(stdout) as { folder: string; teacher: Metrics; student: Metrics }[];

@@ -53,6 +53,17 @@ export const modelOption = (which: string): Option =>
   ]);
 export const recipeFolderOption = (): Option =>
   new Option('--recipe-folder <folder>', 'folder that the paths in the recipe are relative to, if it has moved');
+/** One character, or a tab as \\t. */
+function parseDelimiter(text: string): string {
+  const delimiter = text === '\\t' ? '\t' : text;
+  if (delimiter.length !== 1) throw new InvalidArgumentError('It must be one character, such as ; or \\t for a tab.');
+  return delimiter;
+}
+
+export const delimiterOption = (): Option =>
+  new Option('--delimiter <character>', 'between the cells of CSV (default: that of the recipe)').argParser(
+    parseDelimiter,
+  );
 export const outOption = (): Option =>
   new Option('--out <folder>', 'run folder, which must not exist yet (default: runs/NAME-TIME)');
 export const jsonOption = (what: string): Option => new Option('--json', `print ${what} as JSON`);

@@ -17,7 +17,7 @@ import {
   type Recipe,
 } from '@stillhouse/core';
 import { prepareDataset, type Dataset, type DataPlaces, type PrepareOptions } from '@stillhouse/datasets';
-import { pretrainedTeachers } from './pretrained.js';
+import { findTeachers, keepTeachers, taughtByAll } from './pretrained.js';
 
 function readAsset(config: ModelConfig | undefined, folder: string): string | undefined {
   if (!config || 'layers' in config) return undefined;
@@ -52,6 +52,20 @@ export async function openRecipe(input: unknown, folder: string): Promise<Recipe
 }
 
 /**
+ * Prepares the data of a recipe as a run does, with the preprocessing of a pretrained teacher that Stillhouse trained.
+ * @throws StillhouseError DATA_…, TEACHER_NOT_FOUND, TEACHER_UNLIKE
+ */
+export const prepareData = (
+  recipe: Recipe,
+  places: DataPlaces,
+  options: Omit<PrepareOptions, 'taught'>,
+): Promise<Dataset> =>
+  prepareDataset(recipe, places, {
+    ...options,
+    taught: taughtByAll(findTeachers(recipe, places.recipeFolder), recipe),
+  });
+
+/**
  * @param recipe whose modules are open (`openRecipe`)
  * @throws StillhouseError DATA_…, MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, RECIPE_INVALID, TEACHER_NOT_FOUND,
  * TEACHER_UNLIKE
@@ -60,9 +74,10 @@ export async function assembleJob(
   recipe: Recipe,
   runId: string,
   places: DataPlaces,
-  options: PrepareOptions,
+  options: Omit<PrepareOptions, 'taught'>,
 ): Promise<{ job: Job; dataset: Dataset }> {
-  const dataset = await prepareDataset(recipe, places, options);
+  const found = findTeachers(recipe, places.recipeFolder);
+  const dataset = await prepareDataset(recipe, places, { ...options, taught: taughtByAll(found, recipe) });
   checkJob({ recipe, dataset: dataset.manifest });
   const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;
   const student = readAsset(recipe.student?.model, places.recipeFolder);
@@ -72,6 +87,6 @@ export async function assembleJob(
     ...(Object.keys(dataset.modules).length === 0 ? {} : { sources: dataset.modules }),
   };
   const job: Job = { runId, recipe, dataset: dataset.manifest, assets, blockFolder: dataset.blocks.path };
-  const teachers = pretrainedTeachers(recipe, job, { recipeFolder: places.recipeFolder, blocks: dataset.blocks });
+  const teachers = keepTeachers(found, dataset.blocks);
   return { job: teachers.length ? { ...job, assets: { ...assets, teachers } } : job, dataset };
 }

@@ -1,5 +1,5 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
-export { assembleJob, openRecipe } from './assemble-job.js';
+export { assembleJob, openRecipe, prepareData } from './assemble-job.js';
 export { modelMetadata, type StoredMetadata } from './metadata.js';
 export {
   endRecord,

@@ -1,14 +1,18 @@
 // What others need to feed a model and to read its outputs; stored in model.json as userDefinedMetadata.
 import { datasetOf, type Job, type ModelMetadata, type PhaseName } from '@stillhouse/core';
 import { readingOf } from '@stillhouse/core/training';
-import type { Preprocessing } from '@stillhouse/datasets';
+import type { Dataset } from '@stillhouse/datasets';
 
 /** userDefinedMetadata of model.json. */
 export interface StoredMetadata {
   readonly stillhouse: ModelMetadata;
 }
 
-export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined, phase: PhaseName): StoredMetadata {
+export function modelMetadata(
+  job: Job,
+  { preprocessing, heldOut }: Pick<Dataset, 'preprocessing' | 'heldOut'>,
+  phase: PhaseName,
+): StoredMetadata {
   const { inputShape, columns, outputs, targets, classes } = datasetOf(job.dataset, phase);
   return {
     stillhouse: {
@@ -21,6 +25,7 @@ export function modelMetadata(job: Job, preprocessing: Preprocessing | undefined
         ...(preprocessing ? { name: preprocessing.targets[i].name } : {}),
       })),
       classes,
+      heldOut,
     },
   };
 }

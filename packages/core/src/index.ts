@@ -28,18 +28,20 @@ export {
   type Placing,
 } from './format/columns.js';
 export { modelFiles, type ExportedModel, type ModelFiles } from './format/model-files.js';
-export type { ModelMetadata } from './format/model-metadata.js';
+export type { HeldOut, ModelMetadata } from './format/model-metadata.js';
 export { canPredict, predictionOf, unknownTransform } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
 export {
   encodeTableRows,
   encodeTensorRows,
   missingMarks,
+  unknownCategories,
   type Cell,
   type RowErrorCode,
   type RowErrorFactory,
   type TableRow,
   type Time,
+  type UnknownCategories,
 } from './format/rows.js';
 export {
   bytesOf,

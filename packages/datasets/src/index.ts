@@ -7,7 +7,9 @@ export { downloadDataset, knownDatasets, type KnownDataset } from './fetch/downl
 export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './file/places.js';
 export { sha256 } from './file/sha256.js';
 export { syncFolder, writeWhole } from './file/write-whole.js';
+export type { Taught } from './prepare/taught.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare/prepare.js';
+export { readTestSet, type TestSet } from './prepare/test-set.js';
 export type { Chunk } from './row/chunk.js';
 export { inspectSource, sourceOf, type InspectedColumn, type Inspection } from './source/inspect.js';
 export type { RowsContext, SourceOptions } from './source/module.js';

@@ -1,11 +1,11 @@
 // Data sets: prepares those of recipes, inspects files, and downloads well-known ones.
+import { prepareData } from '@stillhouse/coordinator';
 import {
   dataCacheFolder,
   dataFolders,
   downloadDataset,
   inspectSource,
   knownDatasets,
-  prepareDataset,
   preparedFolder,
   sourceOf,
   type Inspection,
@@ -35,12 +35,12 @@ export interface PreparedData {
 /**
  * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse to start if a source
  * has changed. Calling it again after an interruption continues where it stopped.
- * @throws StillhouseError RECIPE_…, DATA_…
+ * @throws StillhouseError RECIPE_…, DATA_…, TEACHER_…
  */
 export async function prepare(source: RecipeSource, options: PrepareOptions = {}): Promise<PreparedData> {
   const { recipe, folder: recipeFolder } = await loadRecipe(source, options);
   const places = { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
-  const { manifest, blocks, isKept, warnings } = await prepareDataset(recipe, places, {
+  const { manifest, blocks, isKept, warnings } = await prepareData(recipe, places, {
     folder: preparedFolder(process.env),
     again: options.again ?? false,
     pin: true,

@@ -1,23 +1,104 @@
-// The test metrics of a run's models, recomputed from the files.
-import { datasetOf, limits, StillhouseError, type PhaseName } from '@stillhouse/core';
+// The test metrics of a run's models, recomputed from their files, on the run's test rows or on others.
+import { openRecipe } from '@stillhouse/coordinator';
+import {
+  datasetOf,
+  limits,
+  StillhouseError,
+  type DatasetManifest,
+  type ModelMetadata,
+  type PhaseName,
+  type Recipe,
+} from '@stillhouse/core';
 import { finishMetrics, measuresOf, type Metrics } from '@stillhouse/core/training';
-import { BlockReader } from '@stillhouse/datasets';
+import {
+  BlockReader,
+  dataFolders,
+  readTestSet,
+  sourceOf,
+  type BlockFolder,
+  type DataPlaces,
+  type TestSet,
+} from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';
 import { openModel } from './runs/trained-model.js';
-import { modelNames, openData, readRun } from './runs/trained-run.js';
+import { modelNames, openData, readRun, type TrainedRun } from './runs/trained-run.js';
 
 export interface EvaluateOptions {
   /** `auto` by default. */
   readonly backend?: BackendName | undefined;
   /** Folder that the recipe's paths are relative to, if it has moved. */
   readonly recipeFolder?: string | undefined;
+  /** File or folder of other rows with labels; by default the run's test rows. */
+  readonly data?: string | undefined;
+  /** Delimiter of its cells, if it is CSV; by default the recipe's. */
+  readonly delimiter?: string | undefined;
+  /** Called with what a reader of the metrics should know, such as categories that training rows did not have. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /** Test metrics of each model that a run has, in the order teacher, student, baseline. */
 export type ModelMetrics = Readonly<Partial<Record<PhaseName, Metrics>>>;
 
+type Rows = { readonly manifest: DatasetManifest; readonly blocks: BlockFolder };
+
+/** The run's recipe with other test rows. */
+async function withTest(run: TrainedRun, { data, delimiter }: EvaluateOptions, places: DataPlaces): Promise<Recipe> {
+  if (data === undefined) return run.recipe;
+  const { split, table, ...rest } = run.recipe.data;
+  return openRecipe(
+    {
+      ...run.recipe,
+      data: {
+        ...rest,
+        test: sourceOf(data, places),
+        ...(split ? { split: { ...split, test: 0 } } : {}),
+        ...(table ? { table: { ...table, ...(delimiter === undefined ? {} : { delimiter }) } } : {}),
+      },
+    },
+    run.record.recipeFolder,
+  );
+}
+
+/** The test rows as each model sees them; each kind of rows is read once. */
+class TestRows {
+  readonly #read = new Map<string, TestSet>();
+  #whole: Rows | undefined;
+
+  constructor(
+    private readonly run: TrainedRun,
+    private readonly recipe: Recipe,
+    private readonly places: DataPlaces,
+    private readonly options: EvaluateOptions,
+  ) {}
+
+  async of(name: PhaseName, metadata: ModelMetadata): Promise<Rows> {
+    // Rows that are held out of the large set are found by reading it.
+    if (!this.recipe.data.test) {
+      if (!this.#whole) {
+        const { job, dataset } = await openData(this.run, this.options.recipeFolder);
+        this.#whole = { manifest: job.dataset, blocks: dataset.blocks };
+      }
+      return { ...this.#whole, manifest: datasetOf(this.#whole.manifest, name) };
+    }
+    const { columns, targets, classes, outputs } = metadata;
+    const key = JSON.stringify([columns, targets, classes, outputs]);
+    const known = this.#read.get(key);
+    if (known) return known;
+    const read = await readTestSet(this.recipe, metadata, this.places);
+    this.#read.set(key, read);
+    for (const warning of read.warnings) this.options.onWarning?.(warning);
+    return read;
+  }
+
+  dispose(): void {
+    for (const set of this.#read.values()) set.dispose();
+  }
+}
+
 /**
- * Recomputes the test metrics of a run's models from their files and the recipe's data.
+ * Recomputes the test metrics of a run's models from their files, on the run's test rows or on those of `data`. Rows
+ * are encoded by the preprocessing that is stored with each model; training rows are needed only if the test rows were
+ * held out of them.
  * @param folder the run folder
  * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, BACKEND_…, DATA_…
  */
@@ -28,19 +109,23 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   const names = modelNames(run);
   if (names.length === 0)
     throw new StillhouseError('RUN_INCOMPLETE', `${folder} has no model (the run is ${run.record.status})`);
-  const {
-    job,
-    dataset: { blocks },
-  } = await openData(run, options.recipeFolder);
-  const measures = measuresOf(run.recipe);
+  const recipeFolder = options.data === undefined ? (options.recipeFolder ?? run.record.recipeFolder) : process.cwd();
+  const places = { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
+  const recipe = await withTest(run, options, places);
+  const measures = measuresOf(recipe);
   const results: Partial<Record<PhaseName, Metrics>> = {};
-  for (const name of names) {
-    const { model } = await openModel(run, name);
-    const dataset = datasetOf(job.dataset, name);
-    const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
-    const rows = { dataset, measures, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
-    results[name] = finishMetrics(measures, await evaluateRows(predictOf(model), rows), dataset.targets);
-    model.dispose();
+  const test = new TestRows(run, recipe, places, options);
+  try {
+    for (const name of names) {
+      const { model, metadata } = await openModel(run, name);
+      const { manifest: dataset, blocks } = await test.of(name, metadata);
+      const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
+      const rows = { dataset, measures, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
+      results[name] = finishMetrics(measures, await evaluateRows(predictOf(model), rows), dataset.targets);
+      model.dispose();
+    }
+  } finally {
+    test.dispose();
   }
   return results;
 }

@@ -105,7 +105,7 @@ export { generations, type Generation, type GenerationsOptions } from './generat
 export { readRun, type TrainedRun } from './runs/trained-run.js';
 export { status, type RunState, type RunStatus } from './runs/status.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
-export { predict, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
+export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
 export type { Cell, TableRow, Time } from '@stillhouse/core';
 export type { Prediction } from '@stillhouse/core/training';
 export { report, type Report, type ReportOptions } from './report/report.js';

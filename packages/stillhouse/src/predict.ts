@@ -1,9 +1,12 @@
 // Predicts rows: rows of tables as objects or CSV, other rows as arrays of numbers.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   encodeTableRows,
   encodeTensorRows,
   predictionOf,
   StillhouseError,
+  unknownCategories,
   type ModelMetadata,
   type PhaseName,
   type RowErrorCode,
@@ -12,8 +15,9 @@ import {
 import type { Prediction } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { outputsOf } from './inference.js';
-import { numberRowsOf, tableRowsOf } from './rows-text.js';
-import { openModel } from './runs/trained-model.js';
+import { predictionsText } from './predictions-text.js';
+import { numberRowsOf, readCsv, tableRowsOf } from './rows-text.js';
+import { openModel, openModelFolder, type TrainedModel } from './runs/trained-model.js';
 import { mainModel, readRun } from './runs/trained-run.js';
 
 /** Numbers of one row, which may be nested, such as an image of [height][width][channels]. */
@@ -27,79 +31,147 @@ export type PredictRows =
   string | readonly TableRow[] | readonly (readonly TableRow[string][])[] | readonly NumberRow[];
 
 export interface PredictOptions {
-  /** The student by default, or the teacher if there is no student. */
+  /** Model of a run folder: the student by default, or the teacher if there is no student. */
   readonly model?: PhaseName | undefined;
   /** `auto` by default. */
   readonly backend?: BackendName | undefined;
   /** What the rows are called in errors; `the list` by default. */
   readonly source?: string | undefined;
+  /** Between the cells of rows as text; the recipe's by default. */
+  readonly delimiter?: string | undefined;
+  /** Called for each column that has categories which the training rows did not have. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
-function tableRows(rows: PredictRows, { columns }: ModelMetadata, source: string): TableRow[] {
-  if (typeof rows === 'string') return tableRowsOf(rows, source);
+/** How rows that are text are read. */
+interface TextFacts {
+  /** What the rows are called in errors. */
+  readonly source: string;
+  readonly delimiter: string;
+}
+
+function tableRows(rows: PredictRows, { columns }: ModelMetadata, how: TextFacts): TableRow[] {
+  if (typeof rows === 'string') return tableRowsOf(readCsv(rows, how));
   return rows.map((row, i) => {
     if (!Array.isArray(row)) return row as TableRow;
     if (row.length !== columns.length)
       throw new StillhouseError(
         'PREDICT_ROW',
-        `${source}, row ${i + 1} has ${row.length} cells; the model takes ` +
+        `${how.source}, row ${i + 1} has ${row.length} cells; the model takes ` +
           `${columns.map(({ name }) => name).join(', ')}`,
       );
     return Object.fromEntries(columns.map(({ name }, k) => [name, (row as TableRow[string][])[k]]));
   });
 }
 
-function numberRows(rows: PredictRows, source: string): unknown[][] {
-  if (typeof rows === 'string') return numberRowsOf(rows, source);
+function numberRows(rows: PredictRows, how: TextFacts): unknown[][] {
+  if (typeof rows === 'string') return numberRowsOf(rows, how);
   return rows.map((row, i) => {
     if (!Array.isArray(row))
-      throw new StillhouseError('PREDICT_ROW', `${source}, row ${i + 1} is not an array of numbers`);
+      throw new StillhouseError('PREDICT_ROW', `${how.source}, row ${i + 1} is not an array of numbers`);
     return (row as unknown[]).flat(Infinity);
   });
 }
 
 /**
  * Rows as a model's inputs, preprocessed as in training.
- * @returns the number of rows, and [rows, …inputShape]
+ * @returns the number of rows, [rows, …inputShape], and which categories are unknown, as sentences
  * @throws StillhouseError DATA_EMPTY, PREDICT_ROW, DATA_… naming row and column
  */
 export function encodeRows(
   rows: PredictRows,
   metadata: ModelMetadata,
-  source: string,
-): { count: number; inputs: Float32Array } {
+  how: TextFacts,
+): { count: number; inputs: Float32Array; unknown: string[] } {
+  const { source } = how;
   const errorOf = (code: RowErrorCode, message: string): StillhouseError =>
     new StillhouseError(code, `${source}, ${message}`);
   const { columns } = metadata;
   const [column] = columns;
-  const given = column.type === 'tensor' ? numberRows(rows, source) : tableRows(rows, metadata, source);
+  const given = column.type === 'tensor' ? numberRows(rows, how) : tableRows(rows, metadata, how);
   if (given.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} has no rows`);
-  const inputs =
-    column.type === 'tensor'
-      ? encodeTensorRows(column, given as number[][], errorOf)
-      : encodeTableRows(columns, given as TableRow[], errorOf);
-  return { count: given.length, inputs };
+  const count = given.length;
+  if (column.type === 'tensor')
+    return { count, inputs: encodeTensorRows(column, given as number[][], errorOf), unknown: [] };
+  const inputs = encodeTableRows(columns, given as TableRow[], errorOf);
+  return { count, inputs, unknown: unknownIn(columns, given as TableRow[], source) };
+}
+
+/** A model for rows, from a run folder or from the folder of one model. */
+interface Opened extends TrainedModel {
+  /** Delimiter of CSV: as given, or else as in the recipe. */
+  readonly delimiter: string;
+}
+
+async function open(folder: string, { model: name, delimiter }: PredictOptions): Promise<Opened> {
+  if (existsSync(join(folder, 'model.json'))) {
+    if (name !== undefined)
+      throw new StillhouseError('USAGE', `${folder} is the folder of one model, not of a run`, {
+        next: 'Leave out the name of the model, or give the run folder.',
+      });
+    return { ...(await openModelFolder(folder)), delimiter: delimiter ?? ',' };
+  }
+  const run = await readRun(folder);
+  const opened = await openModel(run, name ?? mainModel(run));
+  return { ...opened, delimiter: delimiter ?? run.recipe.data.table?.delimiter ?? ',' };
+}
+
+/** Which categories the training rows did not have, as sentences. */
+const unknownIn = (columns: ModelMetadata['columns'], rows: readonly TableRow[], source: string): string[] =>
+  unknownCategories(columns, rows).map(
+    ({ column, count, row, cell }) =>
+      `${source}: column ${column} of ${count} of ${rows.length} rows has a category that the training rows did not ` +
+      `have (the first is ${cell} in row ${row}); it is encoded as no category`,
+  );
+
+interface Predicted {
+  readonly predictions: Prediction[];
+  readonly metadata: ModelMetadata;
+  readonly delimiter: string;
+}
+
+async function predictRows(folder: string, rows: PredictRows, options: PredictOptions): Promise<Predicted> {
+  const { openInferenceBackend, predictOf } = await import('@stillhouse/worker');
+  await openInferenceBackend(options.backend ?? 'auto');
+  const { model, metadata, delimiter } = await open(folder, options);
+  const source = options.source ?? 'the list';
+  try {
+    const { inputShape, outputs: width } = metadata;
+    const { count, inputs, unknown } = encodeRows(rows, metadata, { source, delimiter });
+    for (const each of unknown) options.onWarning?.(each);
+    const outputs = await outputsOf(predictOf(model), { count, inputs, inputShape, outputs: width });
+    const predictions = Array.from({ length: count }, (_, i) =>
+      predictionOf([...outputs.subarray(i * width, (i + 1) * width)], metadata),
+    );
+    return { predictions, metadata, delimiter };
+  } finally {
+    model.dispose();
+  }
 }
 
 /**
  * Predicts rows with a model of a run. Rows are preprocessed as in training; values are in the target's own units.
- * @param folder the run folder
+ * @param folder the run folder, or the folder of one model, such as one that `compress` wrote
  * @returns one prediction per row
- * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, DATA_EMPTY, PREDICT_ROW, DATA_…, BACKEND_…
+ * @throws StillhouseError RUN_NOT_FOUND, RUN_INCOMPLETE, DATA_EMPTY, PREDICT_ROW, DATA_…, BACKEND_…, USAGE
  */
 export async function predict(folder: string, rows: PredictRows, options: PredictOptions = {}): Promise<Prediction[]> {
-  const run = await readRun(folder);
-  const { openInferenceBackend, predictOf } = await import('@stillhouse/worker');
-  await openInferenceBackend(options.backend ?? 'auto');
-  const { model, metadata } = await openModel(run, options.model ?? mainModel(run));
-  try {
-    const { inputShape, outputs: width } = metadata;
-    const { count, inputs } = encodeRows(rows, metadata, options.source ?? 'the list');
-    const outputs = await outputsOf(predictOf(model), { count, inputs, inputShape, outputs: width });
-    return Array.from({ length: count }, (_, i) =>
-      predictionOf([...outputs.subarray(i * width, (i + 1) * width)], metadata),
-    );
-  } finally {
-    model.dispose();
-  }
+  return (await predictRows(folder, rows, options)).predictions;
+}
+
+/**
+ * Predicts rows of text, as text: a table as CSV with a header, the input's columns and then the prediction's; other
+ * rows as one line of CSV each.
+ * @param options.proba whether the probability of each class is given, rather than that of the predicted one
+ * @throws StillhouseError as `predict` does
+ */
+export async function predictText(
+  folder: string,
+  text: string,
+  options: PredictOptions & { readonly proba?: boolean | undefined } = {},
+): Promise<string> {
+  const { predictions, metadata, delimiter } = await predictRows(folder, text, options);
+  const isTable = metadata.columns[0].type !== 'tensor';
+  const table = isTable ? readCsv(text, { source: options.source ?? 'the list', delimiter }) : undefined;
+  return predictionsText(predictions, { table, facts: metadata }, { proba: options.proba, delimiter });
 }

@@ -27,7 +27,7 @@ const table = metadataOf([
 ]);
 const list = metadataOf([{ name: 'x', type: 'tensor', size: 2, factors: [1], offsets: [0], dtype: 'F32' }]);
 const encoded = (rows: PredictRows, metadata: ModelMetadata): ReturnType<typeof encodeRows> =>
-  encodeRows(rows, metadata, 'standard input');
+  encodeRows(rows, metadata, { source: 'standard input', delimiter: ',' });
 const inputsOf = (text: string, metadata: ModelMetadata): number[] => [...encoded(text, metadata).inputs];
 
 test('CSV: columns by name, quoted cells, a mark of the encoding, empty lines and cells', () => {

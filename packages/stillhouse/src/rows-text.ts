@@ -3,15 +3,22 @@ import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { messageOf, StillhouseError, type TableRow } from '@stillhouse/core';
 
+export interface TextTable {
+  /** Names of the columns. */
+  readonly names: readonly string[];
+  /** Cells, as many as there are names. */
+  readonly rows: readonly (readonly string[])[];
+}
+
 /**
  * @param source what the text is called in messages
  * @throws StillhouseError DATA_FORMAT, DATA_COLUMN
  */
-export function tableRowsOf(text: string, source: string): TableRow[] {
-  if (text.trim() === '') return [];
+export function readCsv(text: string, { source, delimiter }: { source: string; delimiter: string }): TextTable {
+  if (text.trim() === '') return { names: [], rows: [] };
   let records: string[][];
   try {
-    records = parse(text, { bom: true, relax_column_count: true });
+    records = parse(text, { bom: true, relax_column_count: true, delimiter });
   } catch (cause) {
     throw new StillhouseError('DATA_FORMAT', `${source}: ${messageOf(cause)}`, { cause });
   }
@@ -22,15 +29,23 @@ export function tableRowsOf(text: string, source: string): TableRow[] {
     throw new StillhouseError('DATA_COLUMN', `${source} has two columns named ${JSON.stringify(repeated)}`);
   // An empty line is a row only if it can be one: an empty cell of a single column.
   const whole = rows.filter((cells) => names.length === 1 || cells.length > 1 || cells[0] !== '');
-  return whole.map((cells, i) => {
-    if (cells.length !== names.length)
-      throw new StillhouseError(
-        'DATA_FORMAT',
-        `${source}, row ${i + 1} has ${cells.length} cells; the header has ${names.length}`,
-      );
-    return Object.fromEntries(names.map((name, k) => [name, cells[k]]));
-  });
+  const wrong = whole.findIndex((cells) => cells.length !== names.length);
+  if (wrong >= 0)
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `${source}, row ${wrong + 1} has ${whole[wrong].length} cells; the header has ${names.length}`,
+    );
+  return { names, rows: whole };
 }
+
+export const tableRowsOf = ({ names, rows }: TextTable): TableRow[] =>
+  rows.map((cells) => Object.fromEntries(names.map((name, k) => [name, cells[k]])));
+
+/** A line of CSV (RFC 4180). */
+export const csvLine = (cells: readonly string[], delimiter = ','): string =>
+  cells
+    .map((cell) => (cell.includes(delimiter) || /["\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
+    .join(delimiter);
 
 const arraySchema = z.array(z.unknown());
 
@@ -38,10 +53,11 @@ const arraySchema = z.array(z.unknown());
  * Numbers of each line: CSV, or a JSON array, which may be nested.
  * @throws StillhouseError PREDICT_ROW
  */
-export function numberRowsOf(text: string, source: string): unknown[][] {
+export function numberRowsOf(text: string, { source, delimiter }: { source: string; delimiter: string }): unknown[][] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   return lines.map((line, i) => {
-    if (!line.trim().startsWith('[')) return line.split(',').map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
+    if (!line.trim().startsWith('['))
+      return line.split(delimiter).map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
     try {
       return arraySchema.parse(JSON.parse(line)).flat(Infinity);
     } catch (cause) {

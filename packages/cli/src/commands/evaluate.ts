@@ -1,25 +1,37 @@
 // stillhouse evaluate: the test metrics of a run's models, recomputed from the files.
 import type { Command } from 'commander';
 import { evaluate, readRun, shownMetrics, type BackendName } from 'stillhouse';
-import { backendOption, jsonOption, recipeFolderOption } from '../options.js';
+import { backendOption, delimiterOption, jsonOption, recipeFolderOption } from '../options.js';
 import { alignColumns, formatTest } from '../table.js';
-import { printLine } from '../terminal.js';
+import { printLine, reportLine } from '../terminal.js';
+
+interface Options {
+  readonly backend: BackendName;
+  readonly recipeFolder?: string;
+  readonly data?: string;
+  readonly delimiter?: string;
+  readonly json?: true;
+}
 
 export function addEvaluate(program: Command): void {
   program
     .command('evaluate <folder>')
-    .description("Recompute the test metrics of a run's models from their files.")
+    .description("Recompute the test metrics of a run's models from their files, on its test rows or on others.")
+    .option('--data <file>', 'rows with labels to evaluate on: a file or folder (default: the test rows of the run)')
+    .addOption(delimiterOption())
     .addOption(backendOption())
     .addOption(recipeFolderOption())
     .addOption(jsonOption('the metrics'))
     .addHelpText(
       'after',
       `
-Example:
-  stillhouse evaluate runs/friedman-20260101-120000-a1b2`,
+Examples:
+  stillhouse evaluate runs/friedman-20260101-120000-a1b2
+  stillhouse evaluate runs/houses-20260101-120000-a1b2 --data this-year.csv`,
     )
-    .action(async (folder: string, options: { backend: BackendName; recipeFolder?: string; json?: true }) => {
-      const results = await evaluate(folder, options);
+    .action(async (folder: string, options: Options) => {
+      const onWarning = (warning: string): void => reportLine(`warning: ${warning}`);
+      const results = await evaluate(folder, { ...options, onWarning });
       if (options.json) return printLine(JSON.stringify(results));
       const shown = shownMetrics((await readRun(folder)).recipe);
       printLine(

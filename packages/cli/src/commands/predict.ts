@@ -1,42 +1,56 @@
-// stillhouse predict: reads rows and prints one prediction per line.
+// stillhouse predict: reads rows and prints them with their predictions.
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { predict, type BackendName, type PhaseName, type Prediction } from 'stillhouse';
-import { backendOption, jsonOption, modelOption } from '../options.js';
-import { printLine } from '../terminal.js';
+import { predict, predictText, StillhouseError, type BackendName, type PhaseName } from 'stillhouse';
+import { backendOption, delimiterOption, jsonOption, modelOption } from '../options.js';
+import { printLine, reportLine } from '../terminal.js';
 
-const digits = (value: number): string => String(Number(value.toPrecision(7)));
+/** The rows' text and what they are called. */
+async function rowsOf(file: string | undefined): Promise<{ rows: string; source: string }> {
+  if (file === undefined || file === '-') return { rows: await text(process.stdin), source: 'standard input' };
+  try {
+    return { rows: readFileSync(file, 'utf8'), source: file };
+  } catch (cause) {
+    throw new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
 
-/** One line of CSV: values and their deviations, or class and probability. */
-function predictionLine({ values, deviations = [], class: named, probabilities }: Prediction): string {
-  if (values) return [...values, ...deviations].map(digits).join(',');
-  if (typeof named === 'string' && probabilities) return `${named},${digits(Math.max(...probabilities))}`;
-  return [...(named as readonly string[]), ...probabilities!.map(digits)].join(',');
+interface Options {
+  readonly model?: PhaseName;
+  readonly backend: BackendName;
+  readonly delimiter?: string;
+  readonly proba?: true;
+  readonly json?: true;
 }
 
 export function addPredict(program: Command): void {
   program
-    .command('predict <folder>')
+    .command('predict <folder> [file]')
     .description(
-      'Predict rows from standard input: CSV with a header for tables, else one row of numbers per line (CSV ' +
-        'or JSON array).',
+      'Predict rows of a file or, without one or with -, from standard input: CSV with a header for tables, else ' +
+        'one row of numbers per line (CSV or JSON array). The folder is that of a run, or of one model, such as a ' +
+        'compressed one.',
     )
-    .addOption(modelOption('which model'))
+    .addOption(modelOption('which model of a run'))
+    .addOption(delimiterOption())
+    .option('--proba', 'print the probability of each class, not only that of the predicted one')
     .addOption(backendOption())
     .addOption(jsonOption('each prediction'))
     .addHelpText(
       'after',
       `
-Prints one line per row: values for regression, class and probability for classification.
+Prints a table as CSV with its own columns, followed by prediction and, for classes, probability; of other rows only
+the prediction, one line per row.
 
-Example:
+Examples:
+  stillhouse predict runs/houses-20260101-120000-a1b2 new.csv > predicted.csv
   echo "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.1" | stillhouse predict runs/friedman-20260101-120000-a1b2`,
     )
-    .action(async (folder: string, options: { model?: PhaseName; backend: BackendName; json?: true }) => {
-      for (const prediction of await predict(folder, await text(process.stdin), {
-        ...options,
-        source: 'standard input',
-      }))
-        printLine(options.json ? JSON.stringify(prediction) : predictionLine(prediction));
+    .action(async (folder: string, file: string | undefined, { json, ...given }: Options) => {
+      const { rows, source } = await rowsOf(file);
+      const options = { ...given, source, onWarning: (warning: string) => reportLine(`warning: ${warning}`) };
+      if (!json) return void process.stdout.write(await predictText(folder, rows, options));
+      for (const prediction of await predict(folder, rows, options)) printLine(JSON.stringify(prediction));
     });
 }

@@ -4,6 +4,20 @@ import type { TargetScale } from '../loss/target-scale.js';
 import type { LossName } from '../loss/losses.js';
 import type { FittedColumn } from './columns.js';
 
+/**
+ * Which rows of the large set were held out of training. A student's run that has the same rows holds out the same
+ * ones, so its teacher has not seen its test set.
+ */
+export interface HeldOut {
+  /** Hash of the large set's files, or of its source if it has none. */
+  readonly rows: string;
+  readonly seed: number;
+  /** Share that was held out for the test. */
+  readonly test: number;
+  /** Column whose hash decided; by default rows were held out one by one. */
+  readonly by?: string | undefined;
+}
+
 export interface ModelMetadata {
   readonly loss: LossName;
   /** Outputs per target of a loss that is a module, if not one; those that predict the targets come first. */
@@ -20,4 +34,5 @@ export interface ModelMetadata {
    * Names of the classes in the order of the outputs; null if the data have no names and classes are numbers from 0.
    */
   readonly classes: readonly string[] | null;
+  readonly heldOut?: HeldOut | undefined;
 }

@@ -123,6 +123,31 @@ export function encodeTableRows(
   return out;
 }
 
+/** Cells of a column whose category the training rows did not have. */
+export interface UnknownCategories {
+  readonly column: string;
+  /** How many rows have one. */
+  readonly count: number;
+  /** The first of them, counted from 1, and its cell. */
+  readonly row: number;
+  readonly cell: string;
+}
+
+/** Cells that `encodeTableRows` encodes as no category although they are not missing, by column. */
+export function unknownCategories(columns: readonly FittedColumn[], rows: readonly TableRow[]): UnknownCategories[] {
+  return columns.flatMap((column) => {
+    if (column.type !== 'category' || column.encode === 'hash') return [];
+    const { name } = column;
+    const found = rows.flatMap((row, i) =>
+      !isMissing(row[name]) && storedCategory(column, row[name]) === 0 ? [i] : [],
+    );
+    const [first] = found;
+    return first === undefined
+      ? []
+      : [{ column: name, count: found.length, row: first + 1, cell: shown(rows[first]![name]) }];
+  });
+}
+
 /**
  * Rows of numbers of one shape, such as the bytes of images, as a model's inputs.
  * @param column the only column of the model's metadata

@@ -5,37 +5,50 @@ import { extendTable, fitTable, type FitOptions, type Preprocessing } from '../t
 import type { Table } from '../table/table.js';
 import { extendTensors, fitTensors } from '../tensor/tensor-rows.js';
 import type { TensorSet } from '../tensor/tensor-set.js';
+import { sizeOf } from '../tensor/tensor-set.js';
 import type { OpenedSet, OpenedSets } from './opened-set.js';
 import type { Fitted } from './prepared-folder.js';
+import { adopted, adoptTable, adoptTensors, type Taught } from './taught.js';
 import { isLarge } from './used-sources.js';
 
-/** @throws StillhouseError DATA_… */
-export function fitSets(sets: OpenedSets, recipe: Recipe): Promise<Fitted> {
+/**
+ * @param taught what a teacher that Stillhouse trained prescribes
+ * @throws StillhouseError DATA_…, TEACHER_UNLIKE
+ */
+export function fitSets(sets: OpenedSets, recipe: Recipe, taught: Taught | undefined): Promise<Fitted> {
   const { large: largeConfig, small: smallConfig } = recipe.data;
   const large = sets.get('large')!;
   // Rows of the same source add nothing, unless some of its classes were left out.
   const small = smallConfig && (largeConfig.classes || !isLarge(smallConfig, recipe)) ? sets.get('small') : undefined;
-  if (large.source.type === 'tensors') return fitToTensors(large.source.tensors, { large, small }, recipe);
+  if (large.source.type === 'tensors') return fitToTensors(large.source.tensors, { large, small, taught }, recipe);
   const tables = [...sets.values()].flatMap(({ source }) => (source.type === 'table' ? [source.table] : []));
-  return fitToTables(large.source.table, { large, small, tables }, recipe);
+  return fitToTables(large.source.table, { large, small, tables, taught }, recipe);
 }
 
 async function fitToTensors(
   set: TensorSet,
-  { large, small }: { large: OpenedSet; small: OpenedSet | undefined },
+  { large, small, taught }: { large: OpenedSet; small: OpenedSet | undefined; taught: Taught | undefined },
   recipe: Recipe,
 ): Promise<Fitted> {
-  const tensors = await fitTensors(set, large.selection, recipe);
+  const own = await fitTensors(set, large.selection, recipe);
+  const isFitted = recipe.data.tensors?.scale === 'standardize';
+  const tensors = taught ? adoptTensors(taught, own, { size: sizeOf(set.inputShape), isFitted }) : own;
   const added =
     small?.source.type === 'tensors' && lossOf(recipe.loss).labels === 'class'
       ? await extendTensors(tensors, small.source.tensors, small.selection)
       : undefined;
-  return { preprocessing: null, tensors, student: added ? { preprocessing: null, tensors: added } : null };
+  const student = added ? { preprocessing: null, tensors: added } : null;
+  return { preprocessing: null, tensors, student };
 }
 
 async function fitToTables(
   table: Table,
-  { large, small, tables }: { large: OpenedSet; small: OpenedSet | undefined; tables: readonly Table[] },
+  {
+    large,
+    small,
+    tables,
+    taught,
+  }: { large: OpenedSet; small: OpenedSet | undefined; tables: readonly Table[]; taught: Taught | undefined },
   { data, loss }: Recipe,
 ): Promise<Fitted> {
   const config = data.table!;
@@ -49,13 +62,16 @@ async function fitToTables(
     targetTransform: data.targetTransform,
     sqlTypes: (name) => tables.map((each) => each.columns.find((column) => column.name === name)?.sqlType ?? ''),
   };
-  const preprocessing = await fitTable(table, large.selection, config, how);
+  const own = await fitTable(table, large.selection, config, how);
+  const preprocessing = taught ? adoptTable(taught, own) : own;
   const added =
     small && smallTable
       ? await extendTable({ base: preprocessing, small: smallTable, large: table }, small.selection, config, how)
       : undefined;
   if (added && data.split?.test) refuseColumnsBeyondTest(preprocessing, added);
-  return { preprocessing, tensors: null, student: added ? { preprocessing: added, tensors: null } : null };
+  const student = added ? { preprocessing: added, tensors: null } : null;
+  const notes = taught ? { adopted: adopted(taught, own, preprocessing) } : {};
+  return { preprocessing, tensors: null, student, ...notes };
 }
 
 /** Test rows of the large set would lack the student's columns. */

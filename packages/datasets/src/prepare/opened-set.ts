@@ -19,11 +19,13 @@ export const withLabels = (name: SourceName): boolean => name !== 'pool';
 
 /**
  * Selects the rows of a set.
+ * @param heldOutSeed decides which rows are in the large set, and which of them are held out
  * @throws StillhouseError DATA_EMPTY, DATA_LABEL
  */
 export async function openSet(
   { name, config, source }: { name: SourceName; config: SourceConfig; source: Source },
   recipe: Recipe,
+  heldOutSeed: number,
 ): Promise<OpenedSet> {
   const key = keyOf(name, source, recipe);
   const { what, rowCount } = contentOf(source);
@@ -31,7 +33,8 @@ export async function openSet(
     {
       what,
       rowCount,
-      seed: recipe.seed,
+      seed: name === 'large' ? heldOutSeed : recipe.seed,
+      heldOutSeed,
       take: config.take,
       perClass: config.perClass,
       classes: config.classes?.map(String),

@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { StillhouseError, type DatasetManifest, type Recipe, type SourceConfig } from '@stillhouse/core';
+import { StillhouseError, type DatasetManifest, type HeldOut, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
 import { BlockFolder, notWritten } from '../block/block-folder.js';
 import { lockFolder, type FolderLock } from '../file/folder-lock.js';
@@ -21,6 +21,7 @@ import { openSet, refuseUnlike, withLabels, type OpenedSet, type OpenedSets } fr
 import { readPrepared, UnfinishedFolder, type Fitted, type FittedRows } from './prepared-folder.js';
 import { SetWriter } from './set-writer.js';
 import { blockShapeOf, manifestOf } from './shape.js';
+import { maybeSeen, type Taught } from './taught.js';
 import { addedTo, unlikeColumns } from './unlike-sets.js';
 import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
@@ -30,6 +31,7 @@ export interface Dataset {
   readonly blocks: BlockFolder;
   /** Only for tables. */
   readonly preprocessing: Preprocessing | undefined;
+  readonly heldOut: HeldOut;
   readonly warnings: readonly string[];
   /** SHA-256 of the modules that give rows, by their paths in the recipe. */
   readonly modules: Readonly<Record<string, string>>;
@@ -46,11 +48,13 @@ export interface PrepareOptions {
   readonly again?: boolean;
   /** Whether later runs must find the sources as they are now. */
   readonly pin?: boolean;
+  /** What a teacher that Stillhouse trained prescribes. */
+  readonly taught?: Taught | undefined;
 }
 
 /**
  * Prepares the data of a recipe, or finds it prepared.
- * @throws StillhouseError with a DATA_ code that names file, row and column
+ * @throws StillhouseError TEACHER_UNLIKE, or with a DATA_ code that names file, row and column
  */
 export async function prepareDataset(recipe: Recipe, places: DataPlaces, options: PrepareOptions): Promise<Dataset> {
   mkdirSync(options.folder, { recursive: true });
@@ -94,7 +98,14 @@ class Preparation {
   async run(): Promise<Dataset> {
     const { recipe, options } = this;
     const sources = await this.#identify(await this.#files());
-    const key = folderNameOf([dataOf(recipe), sources.map(({ sha256 }) => sha256), await this.#fileNames()]);
+    const { taught } = options;
+    const heldOut = await this.#heldOut(sources);
+    const key = folderNameOf([
+      dataOf(recipe),
+      sources.map(({ sha256 }) => sha256),
+      await this.#fileNames(),
+      ...(taught ? [{ ...taught, heldOutSeed: heldOut.seed }] : []),
+    ]);
     const folder = join(options.folder, key);
     const unfinished = join(this.own.scratch, key);
     if (options.again) rmSync(folder, { recursive: true, force: true });
@@ -110,13 +121,14 @@ class Preparation {
     // An interrupted preparation may not continue if sources may now return their rows in another order.
     else if (!(await this.#isRepeatable())) rmSync(unfinished, { recursive: true, force: true });
     const isKept = before !== undefined && !isMissing;
-    if (!isKept) await this.#write(folder, unfinished, sources);
+    if (!isKept) await this.#write(folder, unfinished, { sources, heldOut });
     if (options.pin) writeWhole(this.#pinFile, JSON.stringify(sources));
     const { manifest, preprocessing, warnings } = readPrepared(folder)!;
     return {
       manifest,
       preprocessing: preprocessing ?? undefined,
-      warnings,
+      heldOut,
+      warnings: [...warnings, ...(taught ? maybeSeen(taught, heldOut) : [])],
       modules: this.#modules(sources),
       blocks,
       isKept,
@@ -135,6 +147,22 @@ class Preparation {
     for (const [, config] of usedSources(this.recipe))
       names.push(...((await sourceKind(config).fileNames?.(config, this.context)) ?? []));
     return names;
+  }
+
+  /** Rows are held out as they were when the teacher was trained, if it was trained on the same ones. */
+  async #heldOut(identities: readonly FileIdentity[]): Promise<HeldOut> {
+    const { recipe, options } = this;
+    const { large, split } = recipe.data;
+    const hashes = new Map(identities.map(({ path, sha256 }) => [path, sha256]));
+    const files = await sourceKind(large).files(large, this.context);
+    const rows = folderNameOf(files.length > 0 ? files.map((path) => hashes.get(path)) : sourceId(large));
+    const taught = options.taught?.heldOut;
+    return {
+      rows,
+      seed: taught?.rows === rows ? taught.seed : recipe.seed,
+      test: split?.test ?? 0,
+      ...(split?.by === undefined ? {} : { by: split.by }),
+    };
   }
 
   #modules(identities: readonly FileIdentity[]): Record<string, string> {
@@ -172,13 +200,17 @@ class Preparation {
     return found;
   }
 
-  async #write(folder: string, path: string, sources: readonly FileIdentity[]): Promise<void> {
+  async #write(
+    folder: string,
+    path: string,
+    { sources, heldOut }: { sources: readonly FileIdentity[]; heldOut: HeldOut },
+  ): Promise<void> {
     const { recipe } = this;
-    const sets = await this.#open();
+    const sets = await this.#open(heldOut.seed);
     const unfinished = new UnfinishedFolder(path);
     let { fitted } = unfinished;
     if (!fitted) {
-      fitted = await fitSets(sets, recipe);
+      fitted = await fitSets(sets, recipe, this.options.taught);
       unfinished.note({ fitted });
     }
     const done: WrittenSets[] = [];
@@ -194,14 +226,21 @@ class Preparation {
       ),
       ...fitted,
       // A source that serves several sets has said it for each.
-      warnings: [...new Set([...unusedSets(recipe), ...addedTo(fitted), ...done.flatMap((each) => each.warnings)])],
+      warnings: [
+        ...new Set([
+          ...unusedSets(recipe),
+          ...(fitted.adopted ?? []),
+          ...addedTo(fitted),
+          ...done.flatMap((each) => each.warnings),
+        ]),
+      ],
       sources,
       written: joined(done.map((each) => each.written)),
     });
   }
 
   /** A source that serves several sets is opened once. */
-  async #open(): Promise<OpenedSets> {
+  async #open(heldOutSeed: number): Promise<OpenedSets> {
     const { recipe } = this;
     const opened = new Map<string, Source>();
     const all: { name: SourceName; config: SourceConfig; source: Source }[] = [];
@@ -213,7 +252,7 @@ class Preparation {
     }
     const sets = new Map<SourceName, OpenedSet>();
     for (const each of all) {
-      const set = await openSet(each, recipe);
+      const set = await openSet(each, recipe, heldOutSeed);
       sets.set(each.name, set);
       refuseUnlike(set, sets.get('large')!);
     }

@@ -21,6 +21,8 @@ export interface FittedRows {
 export interface Fitted extends FittedRows {
   /** With what the small set adds to the large one, if anything. */
   readonly student: FittedRows | null;
+  /** What was taken from a teacher's preprocessing, as sentences. */
+  readonly adopted?: readonly string[] | undefined;
 }
 
 export interface PreparedFile extends Fitted {
@@ -65,7 +67,7 @@ const fittedRows = z.object({
     })
     .nullable(),
 });
-const fittedSchema = fittedRows.extend({ student: fittedRows.nullable() });
+const fittedSchema = fittedRows.extend({ student: fittedRows.nullable(), adopted: strings.optional() });
 const modelShape = { inputShape: numbers, columns: z.array(column), outputs: z.number(), classes: strings.nullable() };
 const preparedSchema = fittedSchema.extend({
   manifest: z.object({
@@ -116,11 +118,15 @@ export class UnfinishedFolder {
   }
 
   /** Makes a finished preparation unfinished again, because some of its blocks are missing. */
-  static reopen(path: string, finished: string, { preprocessing, tensors, student, written }: PreparedFile): void {
+  static reopen(
+    path: string,
+    finished: string,
+    { preprocessing, tensors, student, adopted, written }: PreparedFile,
+  ): void {
     rmSync(path, { recursive: true, force: true });
     renameSync(finished, path);
     const unfinished = new UnfinishedFolder(path);
-    unfinished.note({ fitted: { preprocessing, tensors, student } });
+    unfinished.note({ fitted: { preprocessing, tensors, student, adopted } });
     for (const [set, blocks] of Object.entries(written))
       for (const of of blocks) unfinished.note({ block: { set, hash: of } });
   }

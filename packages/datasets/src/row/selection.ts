@@ -15,6 +15,8 @@ export interface SelectionConfig {
   readonly what: string;
   readonly rowCount: number;
   readonly seed: number;
+  /** Decides which rows are held out for the test, and by a key; `seed` decides the rest. */
+  readonly heldOutSeed: number;
   readonly take?: number | undefined;
   readonly perClass?: number | undefined;
   /** Names of the classes whose rows are used; all by default. */
@@ -64,11 +66,11 @@ class Smallest {
  * @throws StillhouseError DATA_EMPTY, DATA_LABEL
  */
 export async function selectRows(config: SelectionConfig, facts: () => AsyncIterable<RowFacts>): Promise<Selection> {
-  const { what, rowCount, seed, take, perClass, classes, validation, test, isKeyed } = config;
+  const { what, rowCount, heldOutSeed, take, perClass, classes, validation, test, isKeyed } = config;
   if (rowCount === 0) throw new StillhouseError('DATA_EMPTY', `${what} has no rows`);
   const isTest = isKeyed
-    ? (_: number, { key }: RowFacts) => shareOfKey(key ?? '', seed) < test
-    : heldOut(keyedPermutation(rowCount, seed, hashName('test')), Math.round(test * rowCount));
+    ? (_: number, { key }: RowFacts) => shareOfKey(key ?? '', heldOutSeed) < test
+    : heldOut(keyedPermutation(rowCount, heldOutSeed, hashName('test')), Math.round(test * rowCount));
   const drawn =
     take === undefined && perClass === undefined && classes === undefined
       ? undefined
@@ -84,7 +86,9 @@ export async function selectRows(config: SelectionConfig, facts: () => AsyncIter
       return (row, rowFacts) => {
         if (test > 0 && isTest(row, rowFacts)) return 'test';
         if (drawn && !drawn.has(row)) return undefined;
-        return (turns ? turns(turn++) : shareOfKey(rowFacts.key ?? '', seed) < keyedShare) ? 'validation' : 'training';
+        return (turns ? turns(turn++) : shareOfKey(rowFacts.key ?? '', heldOutSeed) < keyedShare)
+          ? 'validation'
+          : 'training';
       };
     },
   };

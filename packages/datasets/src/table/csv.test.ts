@@ -32,7 +32,7 @@ async function readAll(text: string): Promise<void> {
   writeFileSync(file, text);
   const table = await csvTable([file], { what: file, delimiter: ',' }, tables);
   const selection = await selectRows(
-    { what: file, rowCount: table.rowCount, seed: 1, validation: 0, test: 0, isKeyed: false },
+    { what: file, rowCount: table.rowCount, seed: 1, heldOutSeed: 1, validation: 0, test: 0, isKeyed: false },
     async function* () {},
   );
   const fitted = await fitTable(table, selection, data.table!, {

@@ -134,7 +134,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   const opened = await openRun(from, options);
   const { job, dataset, history, secrets, record } = opened;
   const { term, token, meshToken, listen } = secrets;
-  const folder = opened.folder.withModelMetadata((phase) => ({ ...modelMetadata(job, dataset.preprocessing, phase) }));
+  const folder = opened.folder.withModelMetadata((phase) => ({ ...modelMetadata(job, dataset, phase) }));
   // From here on coordinators of lower terms know that they have been replaced.
   folder.writeSecrets(secrets);
   const recorder = new RunRecorder(folder, record, job, options);

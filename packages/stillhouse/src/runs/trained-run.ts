@@ -57,6 +57,12 @@ export function openData(
   return assembleJob(recipe, record.runId, places, { folder: preparedFolder(process.env) });
 }
 
+/** The two files of the model in a folder. */
+export const filesIn = (folder: string): { json: string; weights: Uint8Array } => ({
+  json: readFileSync(join(folder, 'model.json'), 'utf8'),
+  weights: readFileSync(join(folder, 'weights.bin')),
+});
+
 /**
  * The two files of a model.
  * @throws StillhouseError RUN_INCOMPLETE
@@ -65,5 +71,5 @@ export function readModelFiles(run: TrainedRun, name: PhaseName): { json: string
   const folder = modelFolder(run, name);
   if (folder === undefined)
     throw new StillhouseError('RUN_INCOMPLETE', `${run.folder} has no model ${name} (the run is ${run.record.status})`);
-  return { json: readFileSync(join(folder, 'model.json'), 'utf8'), weights: readFileSync(join(folder, 'weights.bin')) };
+  return filesIn(folder);
 }

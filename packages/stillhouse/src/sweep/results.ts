@@ -1,5 +1,6 @@
 // The results of a sweep: mean and 95 % interval over seeds per combination of values.
 import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core/training';
+import { csvLine } from '../rows-text.js';
 import { formatMetric, phaseTitles } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 
@@ -102,13 +103,10 @@ export function sweepTable({ axes, rows, metric }: Pick<SweepResult, 'axes' | 'r
   ];
 }
 
-const quoted = (value: unknown): string =>
-  /[",\n]/.test(shownValue(value)) ? `"${shownValue(value).replaceAll('"', '""')}"` : shownValue(value);
-
 export function outcomesCsv(axes: readonly SweepAxis[], outcomes: readonly SweepOutcome[]): string {
-  const header = [...axes.map(({ path }) => quoted(path)), 'seed', 'teacher', 'baseline', 'student'].join(',');
+  const header = csvLine([...axes.map(({ path }) => path), 'seed', 'teacher', 'baseline', 'student']);
   const lines = outcomes.map(({ values, seed, teacher, baseline, student }) =>
-    [...values.map(quoted), seed, teacher?.metric ?? '', baseline, student].join(','),
+    csvLine([...values.map(shownValue), ...[seed, teacher?.metric ?? '', baseline, student].map(String)]),
   );
   return `${[header, ...lines].join('\n')}\n`;
 }
