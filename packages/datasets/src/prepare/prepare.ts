@@ -46,6 +46,19 @@ export interface PrepareOptions {
   readonly again?: boolean;
   /** Whether later runs must find the sources as they are now. */
   readonly pin?: boolean;
+  /** Ends the preparation early, with INTERRUPTED; another one continues it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Codes of errors after which a preparation could be continued; after any other it would fail again. */
+const continuable: readonly string[] = ['DATA_SPACE', 'DATA_LOCKED', 'INTERRUPTED'];
+
+/** @throws StillhouseError INTERRUPTED */
+function heed(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new StillhouseError('INTERRUPTED', 'the preparation of the data was interrupted', {
+      next: 'Run it again: the preparation continues where it stopped.',
+    });
 }
 
 /**
@@ -69,8 +82,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
     return await new Preparation(recipe, context, options, { config, scratch, lock }).run();
   } catch (cause) {
     const error = (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
-    // With more space it could continue, and another process continues by itself; any other failure would happen again.
-    if (!(error instanceof StillhouseError) || (error.code !== 'DATA_SPACE' && error.code !== 'DATA_LOCKED'))
+    if (!(error instanceof StillhouseError) || !continuable.includes(error.code))
       for (const name of readdirSync(scratch)) rmSync(join(scratch, name), { recursive: true, force: true });
     throw error;
   } finally {
@@ -155,6 +167,7 @@ class Preparation {
     );
     const found: FileIdentity[] = [];
     for (const path of files) {
+      heed(this.options.signal);
       const identity = await identify(path, known.get(path));
       known.set(path, identity);
       found.push(identity);
@@ -174,6 +187,7 @@ class Preparation {
       fitted = await fitSets(sets, recipe);
       unfinished.note({ fitted });
     }
+    heed(this.options.signal);
     const done: WrittenSets[] = [];
     for (const opened of sets.values()) done.push(await this.#writeSets(opened, { sets, fitted, unfinished }));
     refuseChanged(sources);
@@ -233,6 +247,7 @@ class Preparation {
       shape,
       writerFor: (set) => this.#writerFor(set, shape, unfinished),
       onProgress: (written) => {
+        heed(this.options.signal);
         if (Date.now() - reportedMs <= progressMs) return;
         reportedMs = Date.now();
         this.options.onProgress?.({ set: name, rows: written, of });
