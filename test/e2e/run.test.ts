@@ -294,7 +294,7 @@ describe('recipes', () => {
         distill: undefined,
       }),
     );
-    expect(record.teacher!.stopped).toBe('stopped after epoch 2: loss has not improved for 2 epochs');
+    expect(record.teacher!.stopped).toBe('stopped after epoch 3: loss has not improved for 2 epochs');
     expect(record.teacher!.epochs).toHaveLength(3);
   });
 });

@@ -1,11 +1,13 @@
 // The command line. A user's error prints a code, a sentence and what to do next; a bug prints a stack.
 import { CommanderError } from 'commander';
-import { exitCodes, StillhouseError } from 'stillhouse';
+import { exitCodes, StillhouseError, withoutRefusal } from 'stillhouse';
 import { createProgram } from './program.js';
+import { watchStreams } from './streams.js';
 import { reportLine } from './terminal.js';
 
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.input;
+function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.input;
+  const error = withoutRefusal(thrown);
   if (error instanceof StillhouseError) {
     reportLine(
       `stillhouse: ${error.code}: ${error.message}\n  ` +
@@ -17,6 +19,8 @@ function exitCodeOf(error: unknown): number {
   return exitCodes.bug;
 }
 
+// A process whose results nobody reads has nothing left to do.
+watchStreams((error) => process.exit(error ? exitCodeOf(error) : exitCodes.ok));
 try {
   await createProgram().parseAsync();
   process.exitCode = exitCodes.ok;

@@ -1,6 +1,7 @@
 // Options that several commands share, and how their values are parsed.
 import { InvalidArgumentError, Option } from 'commander';
 import { backendNames, defaults, StillhouseError, type SweepAxis } from 'stillhouse';
+import type { Verbosity } from './progress.js';
 import { parseDocument } from 'yaml';
 
 /** A count, or auto. */
@@ -93,3 +94,25 @@ export const resumeOption = (): Option =>
   new Option('--resume <folder>', 'continue the run in this folder instead of a new one');
 export const minWorkersOption = (): Option =>
   new Option('--min-workers <count>', 'training pauses while there are fewer workers').argParser(parseCount).default(1);
+
+/** Options of commands that tell how they get on. */
+export const quietOption = (): Option =>
+  new Option('--quiet', 'print only results, warnings and errors').conflicts('verbose');
+export const verboseOption = (): Option =>
+  new Option('--verbose', 'also print each epoch, checkpoint and change of membership').conflicts('quiet');
+export const verbosityOf = ({ quiet, verbose }: { quiet?: true; verbose?: true }): Verbosity =>
+  quiet ? 'quiet' : verbose ? 'verbose' : 'normal';
+
+export interface TimingOptions {
+  readonly heartbeatTimeout: number;
+  readonly checkpointEvery: number;
+}
+
+/** What the library calls them. */
+export const timingsOf = ({
+  heartbeatTimeout,
+  checkpointEvery,
+}: TimingOptions): { heartbeatTimeoutMs: number; checkpointEveryMs: number } => ({
+  heartbeatTimeoutMs: heartbeatTimeout * 1000,
+  checkpointEveryMs: checkpointEvery * 1000,
+});

@@ -2,13 +2,17 @@
 import { Command } from 'commander';
 import { version } from 'stillhouse';
 import { addBackend, addDoctor } from './commands/backend.js';
+import { addCompare } from './commands/compare.js';
+import { addCompletion } from './commands/completion.js';
 import { addCompress } from './commands/compress.js';
 import { addCoordinator } from './commands/coordinator.js';
 import { addData } from './commands/data.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addGenerations } from './commands/generations.js';
+import { addList } from './commands/ls.js';
+import { addLogs } from './commands/logs.js';
 import { addPredict } from './commands/predict.js';
-import { addCompare, addReport } from './commands/report.js';
+import { addReport } from './commands/report.js';
 import { addRun } from './commands/run.js';
 import { addSchema } from './commands/schema.js';
 import { addStatus } from './commands/status.js';
@@ -33,7 +37,9 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a p
     addRun,
     addCoordinator,
     addWorker,
+    addList,
     addStatus,
+    addLogs,
     addSweep,
     addGenerations,
     addReport,
@@ -45,6 +51,7 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a p
     addData,
     addBackend,
     addDoctor,
+    addCompletion,
   ])
     add(program);
   for (const command of program.commands) command.exitOverride();

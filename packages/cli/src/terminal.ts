@@ -1,36 +1,36 @@
 // Where commands print, and how they are interrupted.
-import type { CoordinatorNotice, Job } from 'stillhouse';
-import { createProgress, type Progress } from './progress.js';
+import { exitCodes } from 'stillhouse';
+import { Progress, type Verbosity } from './progress.js';
+import { Screen } from './screen.js';
+
+const screen = new Screen({ out: process.stdout, err: process.stderr });
 
 /** To standard output: results. */
-export const printLine = (text: string): void => void process.stdout.write(`${text}\n`);
+export const printLine = (text: string): void => screen.printLine(text);
 /** To standard error: everything else. */
-export const reportLine = (text: string): void => void process.stderr.write(`${text}\n`);
+export const reportLine = (text: string): void => screen.reportLine(text);
 
 /** Shows the notices of a run as they arrive. */
-export class RunReporter {
-  #progress: Progress | undefined;
-
-  readonly onWarning = (text: string): void => reportLine(`warning: ${text}`);
-
-  readonly onNotice = (notice: CoordinatorNotice, job: Job): void => {
-    this.#progress ??= createProgress({
-      isTerminal: process.stderr.isTTY === true,
-      line: reportLine,
-      stream: process.stderr,
-    });
-    this.#progress.onNotice(notice, job);
-  };
-
-  stop(): void {
-    this.#progress?.stop();
-  }
+export async function createProgress(verbosity: Verbosity): Promise<Progress> {
+  if (verbosity !== 'quiet') await screen.enliven();
+  return new Progress(screen, verbosity);
 }
 
-/** Runs `work` with a signal that Ctrl-C and SIGTERM abort. */
+/** Signals within this time are one: a terminal and a program such as npm may both send it. */
+const sameSignalMs = 1000;
+
+/**
+ * Runs `work` with a signal that Ctrl-C and SIGTERM abort. Another one, later, ends the process at once, whatever it
+ * does.
+ */
 export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
-  const interrupt = (): void => abort.abort();
+  let firstMs = Infinity;
+  const interrupt = (): void => {
+    if (performance.now() - firstMs > sameSignalMs) process.exit(exitCodes.interrupted);
+    firstMs = Math.min(firstMs, performance.now());
+    abort.abort();
+  };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   try {

@@ -77,7 +77,13 @@ const launched =
         hellos.add({ link, token: message.token, instance: message.instance });
       });
     });
-    const launcher = launch({ coordinator: listener.address, token, backend: 'cpu', logFile });
+    const launcher = launch({
+      coordinator: listener.address,
+      token,
+      backend: 'cpu',
+      heartbeatTimeoutMs: 10_000,
+      logFile,
+    });
     try {
       launcher.onExit((worker, exit) => exits.add({ worker, exit }));
       const handles = await launcher.start(places);

@@ -51,8 +51,8 @@ test('a run that goes wrong for days keeps its newest incidents', () => {
 });
 
 test.each([
-  [{ type: 'silent', workerId: 'a', silentMs: 3120 }, '3.1 s'],
-  [{ type: 'slow', workerId: 'a', rankMs: 12.4, typicalMs: 6.2 }, '12 ms'],
+  [{ type: 'silent', workerId: 'a', silentMs: 3120 }, '3.12 s'],
+  [{ type: 'slow', workerId: 'a', rankMs: 12.4, typicalMs: 6.2 }, '12.4 ms per rank, the others take 6.20 ms'],
   [{ type: 'excluded', workerId: 'a', forMs: 60_000, reason: 'three others cannot reach it' }, '60 s'],
   [{ type: 'waiting', reason: 'a second worker' }, 'a second worker'],
   [{ type: 'notSaved', what: 'run.json', reason: 'no space left' }, 'run.json could not be written: no space left'],

@@ -1,5 +1,12 @@
 // run.json as a pure function of what happened.
-import type { ErrorRecord, Job, PhaseRecord, RunRecord } from '@stillhouse/core';
+import {
+  formatMs,
+  formatSeconds,
+  type ErrorRecord,
+  type Job,
+  type PhaseRecord,
+  type RunRecord,
+} from '@stillhouse/core';
 import { protocolVersion, type CoordinatorNotice, type RunHistory } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 
@@ -60,19 +67,17 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
     case 'left':
       return { workerId: notice.workerId, what: `left: ${notice.reason}` };
     case 'silent':
-      return { workerId: notice.workerId, what: `has sent no heartbeat for ${(notice.silentMs / 1000).toFixed(1)} s` };
+      return { workerId: notice.workerId, what: `has sent no heartbeat for ${formatSeconds(notice.silentMs / 1000)}` };
     case 'slow':
       return {
         workerId: notice.workerId,
-        what:
-          `holds up the others: ${Math.round(notice.rankMs)} ms per rank, the others take ` +
-          `${Math.round(notice.typicalMs)} ms`,
+        what: `holds up the others: ${formatMs(notice.rankMs)} per rank, the others take ` + formatMs(notice.typicalMs),
       };
     case 'stalling':
       return {
         workerId: notice.workerId,
         what:
-          `has made no progress for ${(notice.forMs / 1000).toFixed(1)} s; ${notice.waiting.join(', ')} wait for ` +
+          `has made no progress for ${formatSeconds(notice.forMs / 1000)}; ${notice.waiting.join(', ')} wait for ` +
           'it',
       };
     case 'excluded':

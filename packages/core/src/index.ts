@@ -8,6 +8,7 @@ export {
   messageOf,
   StillhouseError,
   toErrorRecord,
+  withoutRefusal,
   type ErrorRecord,
   type ErrorCode,
 } from './error/errors.js';
@@ -29,6 +30,15 @@ export {
 } from './format/columns.js';
 export { modelFiles, type ExportedModel, type ModelFiles } from './format/model-files.js';
 export type { HeldOut, ModelMetadata } from './format/model-metadata.js';
+export {
+  formatCount,
+  formatEstimate,
+  formatMs,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  formatValue,
+} from './format/number-text.js';
 export { canPredict, predictionOf, unknownTransform } from './format/prediction.js';
 export { quantizeModel, weightFormats, type WeightFormat } from './format/quantize.js';
 export {

@@ -56,9 +56,9 @@ export function loadTensorflow(
   process.env['TF_DETERMINISTIC_OPS'] = '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  lendDependencies(packageOf(folder));
   restoreUtil();
   try {
+    lendDependencies(packageOf(folder));
     const binding = require(join(folder, bindingFile)) as Binding;
     require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));
     const { NodeJSKernelBackend } = require(join(packageOf(folder), 'dist', 'nodejs_kernel_backend.js')) as {

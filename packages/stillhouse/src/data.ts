@@ -11,14 +11,17 @@ import {
   type Inspection,
   type KnownDataset,
 } from '@stillhouse/datasets';
-import { inertNotes } from '@stillhouse/core';
+import { inertNotes, StillhouseError } from '@stillhouse/core';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
+import { unlessAborted } from './run/unless-aborted.js';
 
 export interface PrepareOptions extends RecipeOptions {
   /** Prepares again, even if it has been prepared. */
   readonly again?: boolean | undefined;
   /** Called as rows are written. */
   readonly onProgress?: ((progress: { set: string; rows: number; of: number }) => void) | undefined;
+  /** Ends the preparation early, with INTERRUPTED. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface PreparedData {
@@ -32,20 +35,28 @@ export interface PreparedData {
   readonly warnings: readonly string[];
 }
 
+const interrupted = (): StillhouseError =>
+  new StillhouseError('INTERRUPTED', 'the preparation of the data was interrupted', {
+    next: 'Run the command again: it continues where it stopped.',
+  });
+
 /**
  * Reads a recipe's data and cuts it into blocks, as a run would. Later runs use them, and refuse to start if a source
  * has changed. Calling it again after an interruption continues where it stopped.
- * @throws StillhouseError RECIPE_…, DATA_…, TEACHER_…
+ * @throws StillhouseError RECIPE_…, DATA_…, TEACHER_…, INTERRUPTED
  */
 export async function prepare(source: RecipeSource, options: PrepareOptions = {}): Promise<PreparedData> {
   const { recipe, folder: recipeFolder } = await loadRecipe(source, options);
   const places = { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
-  const { manifest, blocks, isKept, warnings } = await prepareData(recipe, places, {
-    folder: preparedFolder(process.env),
-    again: options.again ?? false,
-    pin: true,
-    onProgress: (progress) => options.onProgress?.(progress),
-  });
+  const { manifest, blocks, isKept, warnings } = await unlessAborted(options.signal, interrupted, () =>
+    prepareData(recipe, places, {
+      folder: preparedFolder(process.env),
+      again: options.again ?? false,
+      pin: true,
+      onProgress: (progress) => options.onProgress?.(progress),
+      signal: options.signal,
+    }),
+  );
   const sets = Object.entries(manifest.sets).map(([name, set]) => ({
     name,
     rows: set.rowCount,

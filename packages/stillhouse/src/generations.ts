@@ -28,6 +28,10 @@ export interface GenerationsOptions extends RecipeOptions {
   readonly backend?: BackendName | undefined;
   /** Worker processes; 2 by default. */
   readonly workers?: number | undefined;
+  /** A worker that sends no heartbeat for this long counts as lost, in milliseconds; 10 s by default. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  /** Time between checkpoints in milliseconds; 30 s by default. */
+  readonly checkpointEveryMs?: number | undefined;
   readonly onGeneration?: ((generation: Generation) => void) | undefined;
   /** Ends the current run with INTERRUPTED. */
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +48,8 @@ export async function generations(source: RecipeSource, options: GenerationsOpti
   if (!first.student)
     throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
   mkdirSync(out, { recursive: true });
-  const runs = new RunCache({ backend, signal });
+  const { heartbeatTimeoutMs, checkpointEveryMs } = options;
+  const runs = new RunCache({ backend, heartbeatTimeoutMs, checkpointEveryMs, signal });
   const done: Generation[] = [];
   let recipe = first;
   for (let generation = 1; generation <= count; generation++) {

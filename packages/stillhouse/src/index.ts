@@ -104,6 +104,9 @@ export { generations, type Generation, type GenerationsOptions } from './generat
 // What runs leave.
 export { readRun, type TrainedRun } from './runs/trained-run.js';
 export { status, type RunState, type RunStatus } from './runs/status.js';
+export { listRuns, type ListedRun, type RunList } from './runs/list-runs.js';
+export { readLog, type LogLine } from './runs/read-log.js';
+export { modelSummaries, type ModelSummary, type TrainedFacts } from './runs/model-summary.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
 export type { Cell, TableRow, Time } from '@stillhouse/core';
@@ -113,7 +116,17 @@ export { compare, type ComparedRun, type Comparison, type Difference } from './r
 export { compress, type CompressOptions } from './compress/compress.js';
 export type { CompressedModel } from './compress/compressed-model.js';
 export { compressTable } from './compress/pareto.js';
-export { formatCount, formatMetric, phaseTitles, shownMetrics } from './tables.js';
+export {
+  formatCount,
+  formatMetric,
+  formatMetricEstimate,
+  formatMs,
+  formatNumber,
+  formatSeconds,
+  formatValue,
+  phaseTitles,
+  shownMetrics,
+} from './tables.js';
 export {
   phaseNames,
   teacherTestOf,
@@ -159,6 +172,6 @@ export type { Gpu } from '@stillhouse/native';
 export { backendNames, type BackendName, type ConcreteBackendName } from '@stillhouse/worker/light';
 
 // Errors, defaults and the version.
-export { exitCodes, StillhouseError, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
+export { exitCodes, StillhouseError, withoutRefusal, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';

@@ -1,6 +1,16 @@
-// Numbers and tables in the form of the files that the library writes.
-import type { PhaseName, Recipe } from '@stillhouse/core';
+// Metrics and tables as people read them, in the terminal and in the files that the library writes.
+import { formatEstimate, formatNumber, formatShare, type PhaseName, type Recipe } from '@stillhouse/core';
 import { builtInMetric, lossOf, metricNameOf, metricsOf } from '@stillhouse/core/training';
+
+export {
+  formatCount,
+  formatEstimate,
+  formatMs,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  formatValue,
+} from '@stillhouse/core';
 
 /** The models of a run, in readable form. */
 export const phaseTitles: Readonly<Record<PhaseName, string>> = {
@@ -9,16 +19,17 @@ export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   baseline: 'student (baseline)',
 };
 
-/** A number in readable form, with thousands separators. */
-export const formatCount = (value: number): string => value.toLocaleString('en-US');
-
-/** A metric in readable form: a percentage for accuracy, a count for errors, otherwise four decimals. */
+/** A metric in readable form: a percentage for accuracy, a count for errors, otherwise four significant digits. */
 export function formatMetric(name: string, value: number | null | undefined): string {
-  if (value === null || value === undefined || !Number.isFinite(value)) return 'not finite';
-  const format = builtInMetric(name)?.format ?? 'number';
-  if (format === 'count') return formatCount(value);
-  return format === 'percentage' ? `${(100 * value).toFixed(2)} %` : value.toFixed(4);
+  if (value === null || value === undefined) return formatNumber(NaN);
+  return builtInMetric(name)?.format === 'percentage' ? formatShare(value) : formatNumber(value);
 }
+
+/** The mean of a metric and how uncertain it is, in the units in which the metric is shown. */
+export const formatMetricEstimate = (name: string, mean: number, uncertainty: number): string =>
+  builtInMetric(name)?.format === 'percentage'
+    ? `${formatEstimate(100 * mean, 100 * uncertainty)} %`
+    : formatEstimate(mean, uncertainty);
 
 /** The metrics that a recipe names, or the first three of its loss. */
 export const shownMetrics = ({ loss, metrics }: Pick<Recipe, 'loss' | 'metrics'>): readonly string[] =>

@@ -70,7 +70,7 @@ class WebSocketLink implements Link {
 }
 
 function parseAddress(address: string): { host: string; port: number } {
-  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(address);
+  const match = /^(?:ws:\/\/)?\[?([^\]]*?)\]?:(\d+)$/.exec(address);
   const port = Number(match?.[2]);
   if (!match || port > 65535) throw new StillhouseError('USAGE', `${address} does not have the form HOST:PORT`);
   return { host: match[1] || '0.0.0.0', port };

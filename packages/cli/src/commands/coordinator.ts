@@ -9,13 +9,19 @@ import {
   minWorkersOption,
   outOption,
   parseCount,
+  parseSeconds,
+  quietOption,
   resumeOption,
   setOption,
+  timingsOf,
+  verboseOption,
+  verbosityOf,
+  type TimingOptions,
 } from '../options.js';
 import { printResult } from '../summary.js';
-import { reportLine, RunReporter, withInterrupt } from '../terminal.js';
+import { createProgress, reportLine, withInterrupt } from '../terminal.js';
 
-interface Options {
+interface Options extends TimingOptions {
   listen?: string;
   workers: number;
   minWorkers: number;
@@ -24,16 +30,16 @@ interface Options {
   token?: string;
   allowMixed?: true;
   joinTimeout?: number;
-  heartbeatTimeout: number;
-  checkpointEvery: number;
   set: Record<string, unknown>;
+  quiet?: true;
+  verbose?: true;
   json?: true;
 }
 
 async function perform(path: string | undefined, options: Options): Promise<void> {
   if ((path === undefined) === (options.resume === undefined))
     throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
-  const reporter = new RunReporter();
+  const progress = await createProgress(verbosityOf(options));
   const token = options.token ?? process.env['STILLHOUSE_TOKEN'];
   const result = await withInterrupt(async (signal) => {
     const run = await coordinate(options.resume === undefined ? path! : { resume: options.resume }, {
@@ -45,10 +51,9 @@ async function perform(path: string | undefined, options: Options): Promise<void
       token,
       allowMixed: options.allowMixed,
       joinTimeoutMs: options.joinTimeout === undefined ? undefined : options.joinTimeout * 1000,
-      heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
-      checkpointEveryMs: options.checkpointEvery * 1000,
-      onNotice: reporter.onNotice,
-      onWarning: reporter.onWarning,
+      ...timingsOf(options),
+      onNotice: progress.onNotice,
+      onWarning: progress.onWarning,
       signal,
     });
     reportLine(`listening at ${run.address}, waiting for ${options.workers} worker${options.workers === 1 ? '' : 's'}`);
@@ -56,7 +61,7 @@ async function perform(path: string | undefined, options: Options): Promise<void
     const reachable = run.address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`);
     if (token === undefined)
       reportLine(`on each machine: STILLHOUSE_TOKEN=${run.token} stillhouse worker --coordinator ${reachable}`);
-    return run.finished.finally(() => reporter.stop());
+    return run.finished.finally(() => progress.stop());
   });
   printResult(result, options.json ?? false);
 }
@@ -83,11 +88,13 @@ export function addCoordinator(program: Command): void {
     .option(
       '--join-timeout <seconds>',
       'give up if the workers have not joined after this time (default: wait)',
-      parseCount,
+      parseSeconds,
     )
     .addOption(heartbeatOption('a worker'))
     .addOption(checkpointOption())
     .addOption(setOption())
+    .addOption(quietOption())
+    .addOption(verboseOption())
     .addOption(jsonOption('run.json'))
     .addHelpText(
       'after',

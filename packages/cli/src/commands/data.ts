@@ -10,11 +10,12 @@ import {
   type Inspection,
   type KnownDataset,
   type PreparedData,
+  type PrepareOptions,
 } from 'stillhouse';
 import { stringify } from 'yaml';
-import { jsonOption, setOption } from '../options.js';
+import { jsonOption, quietOption, setOption } from '../options.js';
 import { alignColumns } from '../table.js';
-import { printLine, reportLine } from '../terminal.js';
+import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
 const counted = (labels: Inspection['labels']): string =>
   labels.map(({ text, count }) => `${text} (${formatCount(count)})`).join(', ');
@@ -111,6 +112,7 @@ function addPrepare(data: Command): void {
     )
     .option('--again', 'prepare again even if the data have been prepared')
     .addOption(setOption())
+    .addOption(quietOption())
     .addOption(jsonOption('what was prepared'))
     .addHelpText(
       'after',
@@ -121,14 +123,17 @@ After an interruption, the same command continues where it stopped.
 Example:
   stillhouse data prepare recipe.yaml`,
     )
-    .action(async (path: string, options: { again?: true; set: Record<string, unknown>; json?: true }) => {
-      const prepared = await prepare(path, {
-        ...options,
-        onProgress: ({ set, rows, of }) => reportLine(`data.${set}: ${formatCount(rows)} of ${formatCount(of)} rows`),
-      });
-      prepared.warnings.forEach(reportLine);
-      printPrepared(prepared, options.json ?? false);
-    });
+    .action(
+      async (path: string, options: { again?: true; set: Record<string, unknown>; quiet?: true; json?: true }) => {
+        const tell: PrepareOptions['onProgress'] = ({ set, rows, of }) =>
+          reportLine(`data.${set}: ${formatCount(rows)} of ${formatCount(of)} rows`);
+        const prepared = await withInterrupt((signal) =>
+          prepare(path, { ...options, signal, ...(options.quiet ? {} : { onProgress: tell }) }),
+        );
+        prepared.warnings.forEach(reportLine);
+        printPrepared(prepared, options.json ?? false);
+      },
+    );
 }
 
 export function addData(program: Command): void {

@@ -1,16 +1,27 @@
 // stillhouse generations: students that teach the next ones.
 import type { Command } from 'commander';
-import { generations, loadRecipe, phaseTitles, shownMetrics, type BackendName } from 'stillhouse';
-import { backendOption, jsonOption, parseCount, setOption } from '../options.js';
+import { generations, loadRecipe, phaseTitles, shownMetrics, type BackendName, type Generation } from 'stillhouse';
+import {
+  backendOption,
+  checkpointOption,
+  heartbeatOption,
+  jsonOption,
+  parseCount,
+  quietOption,
+  setOption,
+  timingsOf,
+  type TimingOptions,
+} from '../options.js';
 import { alignColumns, formatTest } from '../table.js';
 import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
-interface Options {
+interface Options extends TimingOptions {
   count: number;
   workers: number;
   backend: BackendName;
   out: string;
   set: Record<string, unknown>;
+  quiet?: true;
   json?: true;
 }
 
@@ -25,6 +36,9 @@ export function addGenerations(program: Command): void {
     .addOption(backendOption())
     .option('--out <folder>', 'folder of the runs; runs that are already in it are not repeated', 'generations')
     .addOption(setOption())
+    .addOption(heartbeatOption('a worker'))
+    .addOption(checkpointOption())
+    .addOption(quietOption())
     .addOption(jsonOption('test metrics of all generations'))
     .addHelpText(
       'after',
@@ -37,12 +51,14 @@ Example:
     .action(async (path: string, options: Options) => {
       const { recipe } = await loadRecipe(path, options);
       const [metric] = shownMetrics(recipe);
+      const tell = ({ generation, student, folder }: Generation): void =>
+        reportLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`);
       const done = await withInterrupt((signal) =>
         generations(path, {
           ...options,
+          ...timingsOf(options),
           signal,
-          onGeneration: ({ generation, student, folder }) =>
-            reportLine(`generation ${generation}: test ${metric} ${formatTest(student, metric)}, ${folder}`),
+          ...(options.quiet ? {} : { onGeneration: tell }),
         }),
       );
       if (options.json) return printLine(JSON.stringify(done));

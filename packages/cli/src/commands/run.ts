@@ -9,21 +9,26 @@ import {
   minWorkersOption,
   outOption,
   parseWorkers,
+  quietOption,
   resumeOption,
   setOption,
+  timingsOf,
+  verboseOption,
+  verbosityOf,
+  type TimingOptions,
 } from '../options.js';
 import { printResult } from '../summary.js';
-import { RunReporter, withInterrupt } from '../terminal.js';
+import { createProgress, withInterrupt } from '../terminal.js';
 
-interface Options {
+interface Options extends TimingOptions {
   workers: number | 'auto';
   backend: BackendName;
   out?: string;
   resume?: string;
   minWorkers: number;
-  heartbeatTimeout: number;
-  checkpointEvery: number;
   set: Record<string, unknown>;
+  quiet?: true;
+  verbose?: true;
   json?: true;
 }
 
@@ -45,6 +50,8 @@ export function addRun(program: Command): void {
     .addOption(heartbeatOption('a worker'))
     .addOption(checkpointOption())
     .addOption(setOption())
+    .addOption(quietOption())
+    .addOption(verboseOption())
     .addOption(jsonOption('run.json'))
     .addHelpText(
       'after',
@@ -59,21 +66,20 @@ Examples:
       if ((path === undefined) === (options.resume === undefined))
         throw new StillhouseError('USAGE', 'give a recipe, or the folder of a run with --resume');
       const { workers, backend, minWorkers, out, set } = options;
-      const reporter = new RunReporter();
+      const progress = await createProgress(verbosityOf(options));
       const result = await withInterrupt((signal) => {
         const common = {
           workers,
           backend,
           minWorkers,
-          heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
-          checkpointEveryMs: options.checkpointEvery * 1000,
+          ...timingsOf(options),
           signal,
-          onNotice: reporter.onNotice,
-          onWarning: reporter.onWarning,
+          onNotice: progress.onNotice,
+          onWarning: progress.onWarning,
         };
         const started =
           options.resume === undefined ? run(path!, { ...common, out, set }) : resume(options.resume, common);
-        return started.finally(() => reporter.stop());
+        return started.finally(() => progress.stop());
       });
       printResult(result, options.json ?? false);
     });

@@ -1,33 +1,47 @@
-// stillhouse status: the state of a run, and what holds it up.
+// stillhouse status: the state of a run, its results, and what holds it up.
 import type { Command } from 'commander';
-import { status, type RunStatus } from 'stillhouse';
+import { formatCount, formatNumber, formatSeconds, status, type RunState, type RunStatus } from 'stillhouse';
+import { modelsTable } from '../models-table.js';
 import { jsonOption } from '../options.js';
 import { alignColumns } from '../table.js';
 import { printLine } from '../terminal.js';
 
 const incidentsShown = 10;
 
-function workersTable(workers: RunStatus['workers']): string {
+/** Workers of a run that a coordinator watches. */
+function watchedTable(workers: RunStatus['workers']): string {
   const rows = workers.map(({ workerId, host, ranks, stage, rankMs, silentMs, note, waitsFor }) => [
     workerId,
     host,
     ranks || '-',
     stage,
-    rankMs?.toFixed(1) ?? '-',
-    (silentMs / 1000).toFixed(1),
+    rankMs === undefined || rankMs === null ? '-' : formatNumber(rankMs, 3),
+    formatSeconds(silentMs / 1000),
     [note, waitsFor.length ? `waits for ${waitsFor.join(', ')}` : ''].filter((part) => part).join('; '),
   ]);
   return alignColumns(
-    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'last heard (s)', ''], ...rows],
+    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'last heard', ''], ...rows],
     ['left', 'left', 'left', 'left', 'right', 'right', 'left'],
   );
+}
+
+/** Workers that took part in a run. */
+function pastTable(workers: RunState['workers']): string {
+  const rows = workers.map(({ workerId, host, ranks, fingerprint, left }) => [
+    workerId,
+    host,
+    ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '-',
+    fingerprint,
+    left === undefined ? '' : `left: ${left}`,
+  ]);
+  return alignColumns([['worker', 'host', 'ranks', 'engine', ''], ...rows], ['left', 'left', 'left', 'left', 'left']);
 }
 
 export function addStatus(program: Command): void {
   program
     .command('status <folder>')
-    .description('Show the state of a run: its workers, their ranks and speeds, and what went wrong or slowly.')
-    .addOption(jsonOption('status and incidents'))
+    .description('Show the state of a run: its workers, their ranks and speeds, its results, and what went wrong.')
+    .addOption(jsonOption('status, results and incidents'))
     .addHelpText(
       'after',
       `
@@ -38,9 +52,11 @@ Example:
       const state = status(folder);
       if (options.json) return printLine(JSON.stringify(state));
       printLine(state.headline);
-      if (state.status?.workers.length) printLine(`\n${workersTable(state.status.workers)}`);
+      if (state.models.length) printLine(`\n${modelsTable(state.models, state.metrics)}`);
+      if (state.isLive && state.status!.workers.length) printLine(`\n${watchedTable(state.status!.workers)}`);
+      if (!state.isLive && state.workers.length) printLine(`\n${pastTable(state.workers)}`);
       const { checkpoint } = state.status ?? {};
-      if (checkpoint) printLine(`\nnewest checkpoint: ${checkpoint.phase}, operation ${checkpoint.ops}`);
+      if (checkpoint) printLine(`\nnewest checkpoint: ${checkpoint.phase}, operation ${formatCount(checkpoint.ops)}`);
       const incidents = state.incidents
         .slice(-incidentsShown)
         .map(({ at, workerId, what }) => `  ${at}  ${workerId ? `${workerId} ` : ''}${what}`);

@@ -1,12 +1,23 @@
 // stillhouse sweep: a recipe with different values and seeds.
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
-import { sweep, sweepTable, type BackendName, type SweepAxis } from 'stillhouse';
-import { backendOption, jsonOption, parseAxis, parseCount, setOption } from '../options.js';
+import { formatMetric, sweep, sweepTable, type BackendName, type SweepAxis, type SweepOptions } from 'stillhouse';
+import {
+  backendOption,
+  checkpointOption,
+  heartbeatOption,
+  jsonOption,
+  parseAxis,
+  parseCount,
+  quietOption,
+  setOption,
+  timingsOf,
+  type TimingOptions,
+} from '../options.js';
 import { alignColumns } from '../table.js';
 import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
-interface Options {
+interface Options extends TimingOptions {
   vary: SweepAxis[];
   seeds: number;
   metric?: string;
@@ -15,6 +26,7 @@ interface Options {
   jobs: number;
   backend: BackendName;
   set: Record<string, unknown>;
+  quiet?: true;
   json?: true;
 }
 
@@ -49,6 +61,9 @@ export function addSweep(program: Command): void {
     .addOption(backendOption())
     .option('--out <folder>', 'folder of the sweep; runs that are already in it are not repeated', 'sweep')
     .addOption(setOption())
+    .addOption(heartbeatOption('a worker'))
+    .addOption(checkpointOption())
+    .addOption(quietOption())
     .addOption(jsonOption('rows and outcomes'))
     .addHelpText(
       'after',
@@ -58,18 +73,21 @@ Examples:
   stillhouse sweep recipe.yaml --vary distill.alpha=-2,0,2 --vary distill.beta=0.05,0.25,1`,
     )
     .action(async (recipe: string, { vary: axes, json, ...options }: Options) => {
-      const nameOf = (values: readonly unknown[]): string[] => axes.map(({ path }, i) => `${path}=${shown(values[i])}`);
+      const tell: SweepOptions['onOutcome'] = ({ values, seed, baseline, student }, { done, of, metric }) => {
+        const cell = [...axes.map(({ path }, i) => `${path}=${shown(values[i])}`), `seed=${seed}`].join(', ');
+        reportLine(
+          `${done} of ${of}: ${cell}: ${metric}: baseline ${formatMetric(metric, baseline)}, ` +
+            `distilled ${formatMetric(metric, student)}`,
+        );
+      };
       const result = await withInterrupt((signal) =>
         sweep(recipe, {
           ...options,
+          ...timingsOf(options),
           axes,
           signal,
           onWarning: (text) => reportLine(`warning: ${text}`),
-          onOutcome: ({ values, seed, baseline, student }, { done, of }) =>
-            reportLine(
-              `${done} of ${of}: ${[...nameOf(values), `seed=${seed}`].join(', ')}: baseline ${baseline}, ` +
-                `distilled ${student}`,
-            ),
+          ...(options.quiet ? {} : { onOutcome: tell }),
         }),
       );
       if (json) return printLine(JSON.stringify(result));

@@ -1,7 +1,7 @@
 // stillhouse worker: takes part in one run.
 import type { Command } from 'commander';
 import { defaults, work, type BackendName } from 'stillhouse';
-import { backendOption, heartbeatOption, parseSeconds } from '../options.js';
+import { backendOption, heartbeatOption, parseSeconds, quietOption } from '../options.js';
 import { reportLine } from '../terminal.js';
 
 interface Options {
@@ -12,6 +12,7 @@ interface Options {
   log?: string;
   patience: number;
   heartbeatTimeout: number;
+  quiet?: true;
 }
 
 const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
@@ -25,8 +26,8 @@ export function addWorker(program: Command): void {
     )
     .requiredOption(
       '--coordinator <url>',
-      'address that the coordinator printed; repeat the option for other addresses where a restarted ' +
-        'coordinator may listen',
+      'address that the coordinator printed, such as 10.0.0.5:7433; repeat the option for other addresses where a ' +
+        'restarted coordinator may listen',
       collect,
     )
     .option('--token <text>', 'token of the run (default: STILLHOUSE_TOKEN)')
@@ -43,6 +44,7 @@ export function addWorker(program: Command): void {
       defaults.patienceMs / 1000,
     )
     .addOption(heartbeatOption('the coordinator'))
+    .addOption(quietOption())
     .addHelpText(
       'after',
       `
@@ -62,7 +64,7 @@ Example:
         patienceMs: options.patience * 1000,
         heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
         logFile: options.log,
-        onLog: reportLine,
+        ...(options.quiet ? {} : { onLog: reportLine }),
         signal: leaving.signal,
       });
     });

@@ -31,7 +31,7 @@ export function onEpoch(
     return end(state, {
       code: 'MODEL_DIVERGED',
       message:
-        `after epoch ${report.epoch} of the ${phase.name} the weights of ${worker.workerId} ` +
+        `after epoch ${report.epoch + 1} of the ${phase.name} the weights of ${worker.workerId} ` +
         `(${report.weightsSha256.slice(0, 12)}) are not those of the others (${known.weightsSha256.slice(0, 12)})`,
     });
   }
@@ -45,7 +45,7 @@ export function onEpoch(
     return end(state, {
       code: 'LEDGER_BROKEN',
       message:
-        `epoch ${report.epoch} of the ${phase.name} did not use ` +
+        `epoch ${report.epoch + 1} of the ${phase.name} did not use ` +
         `${segments ? 'the rows that it had to draw' : `each of ${rowCount} rows once`}: ${report.ledger.rows} ` +
         `rows, digest ${digest}, expected ${expected}`,
     });

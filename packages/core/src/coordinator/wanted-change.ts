@@ -2,6 +2,7 @@
 // be faster elsewhere.
 import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
 import { limits } from '../error/limits.js';
+import { formatMs } from '../format/number-text.js';
 import { phaseOf } from '../job/job.js';
 import { releaseIdle } from './leavers.js';
 import { pauseAll, requestChange } from './membership-change.js';
@@ -72,7 +73,7 @@ export function rebalance(state: CoordinatorState, nowMs: number): Transition {
   return requestChange(
     state,
     {
-      reason: `ranks move: a step takes ${Math.round(now)} ms and would take ${Math.round(after)} ms`,
+      reason: `ranks move: a step takes ${formatMs(now)} and would take ${formatMs(after)}`,
       boundary: true,
     },
     nowMs,

@@ -75,6 +75,9 @@ export const errorKinds = {
   LISTEN_FAILED: environment('Choose an address of this machine with --listen HOST:PORT.'),
   OUT_EXISTS: input('Choose another folder with --out, or remove this one.'),
   OUT_UNWRITABLE: environment('Choose a folder that you may write to with --out.'),
+  FILE_REFUSED: environment(
+    'Check that the file or folder exists, that you may read or write it, and that its disk has room.',
+  ),
   RUN_NOT_FOUND: input('Give a folder that `stillhouse run` wrote: it contains run.json.'),
   RUN_INCOMPLETE: input('Let the run finish first: this folder has no trained model.'),
   COORDINATOR_UNREACHABLE: environment('Check the address, and that the coordinator is running.'),
@@ -155,7 +158,37 @@ export interface ErrorRecord {
   readonly stack?: string;
 }
 
-export function toErrorRecord(error: unknown): ErrorRecord {
+/** Why an operating system refuses a file: something that its user can do something about. */
+const refusals: readonly string[] = [
+  'EACCES',
+  'EBUSY',
+  'EDQUOT',
+  'EEXIST',
+  'EIO',
+  'EISDIR',
+  'ELOOP',
+  'EMFILE',
+  'ENAMETOOLONG',
+  'ENFILE',
+  'ENOENT',
+  'ENOSPC',
+  'ENOTDIR',
+  'ENOTEMPTY',
+  'EPERM',
+  'EROFS',
+];
+
+/** What the operating system refused, as an operating error; anything else is returned as it is. */
+export function withoutRefusal(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  return typeof code === 'string' && typeof syscall === 'string' && refusals.includes(code)
+    ? new StillhouseError('FILE_REFUSED', error.message, { cause: error })
+    : error;
+}
+
+export function toErrorRecord(thrown: unknown): ErrorRecord {
+  const error = withoutRefusal(thrown);
   if (error instanceof StillhouseError)
     return {
       code: error.code,

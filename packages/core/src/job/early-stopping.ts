@@ -6,7 +6,9 @@ export interface EarlyStoppingDecision {
   /** Whether the newest epoch is the best so far. */
   readonly improved: boolean;
   readonly stop: boolean;
+  /** Counted from 0, as in the history. */
   readonly bestEpoch: number;
+  /** For people, who count epochs from 1. */
   readonly reason: string;
 }
 
@@ -23,9 +25,10 @@ export function decideEarlyStopping(config: EarlyStoppingConfig, history: readon
     }
   });
   const newest = history.length - 1;
-  const stop = newest - bestEpoch >= config.patience;
+  const since = newest - bestEpoch;
+  const stop = since >= config.patience;
   const reason = stop
-    ? `${config.metric} has not improved for ${newest - bestEpoch} epochs`
-    : `best ${config.metric} in epoch ${bestEpoch}`;
+    ? `${config.metric} has not improved for ${since} ${since === 1 ? 'epoch' : 'epochs'}`
+    : `best ${config.metric} in epoch ${bestEpoch + 1}`;
   return { improved: bestEpoch === newest, stop, bestEpoch, reason };
 }

@@ -37,7 +37,7 @@ export interface PhaseRecord {
 
 const metrics = z.looseObject({ loss: z.number().nullable(), rows: z.int() });
 const epoch = z.object({
-  epoch: z.int(),
+  epoch: z.int().describe('Counted from 0; texts count from 1.'),
   rows: z.int().describe('Rows used in this epoch.'),
   rowsDigest: z.string().describe('Order-independent digest of their ids.'),
   trainLoss: z.number().nullable(),

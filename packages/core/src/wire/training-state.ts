@@ -109,7 +109,7 @@ export function afterEpoch(
     );
   const last = training.step >= totalSteps(schedule);
   const isOver = last || decision?.stop === true;
-  const stopped = decision?.stop && !last ? `stopped after epoch ${epoch}: ${decision.reason}` : 'all epochs done';
+  const stopped = decision?.stop && !last ? `stopped after epoch ${epoch + 1}: ${decision.reason}` : 'all epochs done';
   const restoresBest = earlyStopping?.restoreBest === true;
   return {
     training: {

@@ -1,6 +1,7 @@
 // A worker's link with the coordinator: greeting and joining, heartbeats, patience while it is away, and leaving.
 import type { ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
+import { formatSeconds } from '../format/number-text.js';
 import { phaseOf } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
 import { protocolVersion, type ToWorker } from '../wire/messages.js';
@@ -47,7 +48,7 @@ export function onUnreachable(state: WorkerState, error: ErrorRecord, nowMs: num
     state.job
       ? {
           code: 'COORDINATOR_LOST',
-          message: `the coordinator has been away for ${Math.round(awayMs / 1000)} s: ${error.message}`,
+          message: `the coordinator has been away for ${formatSeconds(awayMs / 1000)}: ${error.message}`,
         }
       : error,
   );

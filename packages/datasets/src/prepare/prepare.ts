@@ -50,6 +50,19 @@ export interface PrepareOptions {
   readonly pin?: boolean;
   /** What a teacher that Stillhouse trained prescribes. */
   readonly taught?: Taught | undefined;
+  /** Ends the preparation early, with INTERRUPTED; another one continues it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Codes of errors after which a preparation could be continued; after any other it would fail again. */
+const continuable: readonly string[] = ['DATA_SPACE', 'DATA_LOCKED', 'INTERRUPTED'];
+
+/** @throws StillhouseError INTERRUPTED */
+function heed(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new StillhouseError('INTERRUPTED', 'the preparation of the data was interrupted', {
+      next: 'Run it again: the preparation continues where it stopped.',
+    });
 }
 
 /**
@@ -73,8 +86,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
     return await new Preparation(recipe, context, options, { config, scratch, lock }).run();
   } catch (cause) {
     const error = (cause as NodeJS.ErrnoException).syscall === undefined ? cause : notWritten(options.folder, cause);
-    // With more space it could continue, and another process continues by itself; any other failure would happen again.
-    if (!(error instanceof StillhouseError) || (error.code !== 'DATA_SPACE' && error.code !== 'DATA_LOCKED'))
+    if (!(error instanceof StillhouseError) || !continuable.includes(error.code))
       for (const name of readdirSync(scratch)) rmSync(join(scratch, name), { recursive: true, force: true });
     throw error;
   } finally {
@@ -190,6 +202,7 @@ class Preparation {
     );
     const found: FileIdentity[] = [];
     for (const path of files) {
+      heed(this.options.signal);
       const identity = await identify(path, known.get(path));
       known.set(path, identity);
       found.push(identity);
@@ -213,6 +226,7 @@ class Preparation {
       fitted = await fitSets(sets, recipe, this.options.taught);
       unfinished.note({ fitted });
     }
+    heed(this.options.signal);
     const done: WrittenSets[] = [];
     for (const opened of sets.values()) done.push(await this.#writeSets(opened, { sets, fitted, unfinished }));
     refuseChanged(sources);
@@ -280,6 +294,7 @@ class Preparation {
       shape,
       writerFor: (set) => this.#writerFor(set, shape, unfinished),
       onProgress: (written) => {
+        heed(this.options.signal);
         if (Date.now() - reportedMs <= progressMs) return;
         reportedMs = Date.now();
         this.options.onProgress?.({ set: name, rows: written, of });

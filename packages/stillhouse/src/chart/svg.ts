@@ -1,11 +1,12 @@
 // The marks that pictures consist of, as SVG.
+import { formatValue } from '@stillhouse/core';
 
 /** Text escaped for SVG and HTML. */
 export const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 /** A number in readable form. */
-export const rounded = (value: number): string => String(Number(value.toPrecision(3)));
+export const rounded = (value: number): string => formatValue(Number(value.toPrecision(3)));
 
 const pixel = (value: number): string => value.toFixed(1);
 

@@ -1,5 +1,5 @@
 // Size against error: a table, and a plot with the Pareto front.
-import { formatCount } from '../tables.js';
+import { formatCount, formatNumber, formatShare } from '../tables.js';
 import { Frame } from '../chart/frame.js';
 import { linearScale, logScale } from '../chart/scale.js';
 import { svgDot, svgFile, svgLine, svgPath, svgText } from '../chart/svg.js';
@@ -7,8 +7,8 @@ import type { CompressedModel } from './compressed-model.js';
 
 function errorText({ error, interval: [low, high], metrics }: CompressedModel): string {
   return metrics.accuracy === undefined
-    ? `${error.toFixed(4)} (${low.toFixed(4)}–${high.toFixed(4)})`
-    : `${(100 * error).toFixed(2)} % (${(100 * low).toFixed(2)}–${(100 * high).toFixed(2)})`;
+    ? `${formatNumber(error)} (${formatNumber(low)}–${formatNumber(high)})`
+    : `${formatShare(error)} (${formatShare(low)}–${formatShare(high)})`;
 }
 
 /** The table of compressed models as rows of cells, the first of them the header. */
@@ -31,9 +31,9 @@ export function compressTable(models: readonly CompressedModel[]): string[][] {
       model.format,
       formatCount(model.bytes),
       formatCount(model.gzippedBytes),
-      `${(100 * model.sparsity).toFixed(0)} %`,
+      formatShare(model.sparsity),
       errorText(model),
-      ...backends.map((name) => (model.rowMs as Record<string, number>)[name].toFixed(3)),
+      ...backends.map((name) => formatNumber((model.rowMs as Record<string, number>)[name], 3)),
       model.isFront ? 'front' : '',
     ]),
   ];

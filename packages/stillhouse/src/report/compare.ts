@@ -1,7 +1,7 @@
 // Runs side by side: their results, and where their recipes differ.
-import { formatPath, leavesOf, teacherTestOf, type RunRecord } from '@stillhouse/core';
-import { lossOf, metricsOf, type Metrics } from '@stillhouse/core/training';
+import { formatPath, leavesOf, type RunRecord } from '@stillhouse/core';
 import { shownMetrics } from '../tables.js';
+import { modelSummaries, type ModelSummary } from '../runs/model-summary.js';
 import { readRun, type TrainedRun } from '../runs/trained-run.js';
 
 export interface Difference {
@@ -25,13 +25,15 @@ export function differences(recipes: readonly unknown[]): Difference[] {
 export interface ComparedRun {
   readonly folder: string;
   readonly status: RunRecord['status'];
-  /** The first of the recipe's metrics, which the test values are given in. */
-  readonly metric: string;
-  /** Undefined if the run has no such model; the same for the others. */
-  readonly teacher: number | undefined;
-  readonly student: number | undefined;
-  readonly baseline: number | undefined;
-  readonly studentBytes: number | undefined;
+  /** Names of the metrics that the recipe shows; the tests of `models` have all metrics. */
+  readonly metrics: readonly string[];
+  readonly models: readonly ModelSummary[];
+  /** Fingerprints of the engines that its workers computed with; more than one only if a mix was allowed. */
+  readonly engines: readonly string[];
+  /** Workers that took part. */
+  readonly workers: number;
+  /** Hash of all blocks of data. */
+  readonly dataSha256: string;
 }
 
 export interface Comparison {
@@ -39,22 +41,18 @@ export interface Comparison {
   /** Values in which the recipes differ, as texts; undefined if a recipe has none. */
   readonly recipes: readonly Difference[];
   /** Values that a search has chosen, by path in the recipe. */
-  readonly tuned: readonly Difference[];
+  readonly tuned: readonly { readonly path: string; readonly values: readonly (number | undefined)[] }[];
 }
 
-function comparedRun({ folder, record, recipe }: TrainedRun): ComparedRun {
-  const metric = shownMetrics(recipe)[0] ?? metricsOf(lossOf(recipe.loss))[0];
-  const value = (test: unknown): number | undefined => (test as Metrics | undefined)?.[metric];
-  return {
-    folder,
-    status: record.status,
-    metric,
-    teacher: value(teacherTestOf(record)),
-    student: value(record.student?.test),
-    baseline: value(record.baseline?.test),
-    studentBytes: record.student?.bytes,
-  };
-}
+const comparedRun = ({ folder, record, recipe }: TrainedRun): ComparedRun => ({
+  folder,
+  status: record.status,
+  metrics: shownMetrics(recipe),
+  models: modelSummaries(record),
+  engines: [...new Set(record.workers.map(({ fingerprint }) => fingerprint))],
+  workers: record.workers.length,
+  dataSha256: record.dataset.sha256,
+});
 
 /**
  * Runs side by side: their results, and where their recipes differ.
@@ -69,7 +67,7 @@ export async function compare(folders: readonly string[]): Promise<Comparison> {
     recipes: differences(runs.map(({ record }) => record.recipe)),
     tuned: [...new Set(tuned.flatMap((values) => Object.keys(values)))].map((path) => ({
       path,
-      values: tuned.map((values) => (path in values ? String(values[path]) : undefined)),
+      values: tuned.map((values) => values[path]),
     })),
   };
 }

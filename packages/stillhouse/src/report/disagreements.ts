@@ -3,7 +3,7 @@ import { predictionOf, type Recipe } from '@stillhouse/core';
 import { lossOf, readingOf, softmax, unscaledTarget } from '@stillhouse/core/training';
 import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
-import { formatCount } from '../tables.js';
+import { formatCount, formatEstimate, formatNumber, formatShare } from '../tables.js';
 import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { table } from './page.js';
 
@@ -24,8 +24,7 @@ function differenceOf(
 
 /** A model's output for a row, as HTML. */
 function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: EvaluatedRun['dataset']): string {
-  if (lossOf(loss).labels === 'binary')
-    return outputs.map((z) => `${(100 / (1 + Math.exp(-z))).toFixed(0)} %`).join(', ');
+  if (lossOf(loss).labels === 'binary') return outputs.map((z) => formatShare(1 / (1 + Math.exp(-z)))).join(', ');
   const {
     values,
     deviations,
@@ -34,16 +33,16 @@ function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }
   } = predictionOf(outputs, { ...readingOf(loss), classes, targets });
   if (values)
     return values
-      .map((value, k) => `${value.toPrecision(4)}${deviations ? ` ± ${deviations[k].toPrecision(2)}` : ''}`)
+      .map((value, k) => (deviations ? formatEstimate(value, deviations[k]) : formatNumber(value)))
       .join(', ');
-  return `${escaped(String(named))} (${(100 * Math.max(...probabilities!)).toFixed(0)} %)`;
+  return `${escaped(String(named))} (${formatShare(Math.max(...probabilities!))})`;
 }
 
 function labelOf({ labels, dataset }: EvaluatedRun, row: number, isClasses: boolean): string {
   if (isClasses) return escaped(dataset.classes?.[labels[row]] ?? String(labels[row]));
   const own = labels.subarray(row * dataset.labelCount, (row + 1) * dataset.labelCount);
   const { targets } = dataset;
-  return [...own].map((label, k) => (targets[k] ? unscaledTarget(label, targets[k]) : label).toPrecision(4)).join(', ');
+  return [...own].map((label, k) => formatNumber(targets[k] ? unscaledTarget(label, targets[k]) : label)).join(', ');
 }
 
 /** @returns HTML; nothing without a teacher and a student */

@@ -4,7 +4,16 @@ import { phaseNames, type Recipe, type RunRecord } from '@stillhouse/core';
 import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
-import { formatCount, formatMetric, phaseTitles } from '../tables.js';
+import {
+  formatCount,
+  formatMetric,
+  formatMetricEstimate,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  formatValue,
+  phaseTitles,
+} from '../tables.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
@@ -31,8 +40,7 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
     // A pretrained teacher has no phase of its own.
     const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
     if (!test) return [];
-    const ends =
-      model?.interval.map((end) => (isClasses ? `${(100 * end).toFixed(2)} %` : end.toFixed(4))).join(' to ') ?? '–';
+    const ends = model?.interval.map((end) => (isClasses ? formatShare(end) : formatNumber(end))).join(' to ') ?? '–';
     return [
       [
         phaseTitles[name],
@@ -40,8 +48,8 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
         ends,
         phase ? formatCount(phase.parameters) : '–',
         phase ? formatCount(phase.bytes) : '–',
-        model ? model.rowMs.toFixed(3) : '–',
-        model ? model.batchedRowMs.toFixed(4) : '–',
+        model ? formatNumber(model.rowMs, 3) : '–',
+        model ? formatNumber(model.batchedRowMs, 3) : '–',
       ],
     ];
   });
@@ -128,13 +136,13 @@ function tuning(record: RunRecord, recipe: Recipe): string {
   const { tuned } = record;
   if (!tuned) return '';
   const chosen = Object.entries(tuned.values)
-    .map(([path, value]) => `${escaped(path)} = ${value}`)
+    .map(([path, value]) => `${escaped(path)} = ${formatValue(value)}`)
     .join(', ');
   return (
-    `<p>${chosen}: ${tuned.metric} ${formatMetric(tuned.metric, tuned.mean)} ± ` +
-    `${tuned.standardError.toPrecision(2)} by cross-validation on ${tuned.folds} folds; ` +
+    `<p>${chosen}: ${tuned.metric} ${formatMetricEstimate(tuned.metric, tuned.mean, tuned.standardError)} ` +
+    `by cross-validation on ${tuned.folds} folds; ` +
     `${escaped(tuned.reason)}. ${formatCount(tuned.trials.length)} trials, ` +
-    `${formatCount(tuned.trainings)} trainings, ${tuned.seconds.toFixed(0)} s.</p>` +
+    `${formatCount(tuned.trainings)} trainings, ${formatSeconds(tuned.seconds)}.</p>` +
     `${drawMap(tuned, spaceOf(recipe)).replace('<svg ', '<svg width="640" ')}`
   );
 }
@@ -181,9 +189,9 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
           'Calibration',
           reliability(evaluated),
           calibration
-            ? `<p>The teacher's logits were divided by ${calibration.temperature.toPrecision(4)} before the ` +
-                `student learned from them: calibration error ${calibration.before.ece.toFixed(4)} before, ` +
-                `${calibration.after.ece.toFixed(4)} after, on ${formatCount(calibration.rows)} rows.</p>`
+            ? `<p>The teacher's logits were divided by ${formatNumber(calibration.temperature)} before the ` +
+                `student learned from them: calibration error ${formatNumber(calibration.before.ece)} before, ` +
+                `${formatNumber(calibration.after.ece)} after, on ${formatCount(calibration.rows)} rows.</p>`
             : '',
         )
       : '',

@@ -33,8 +33,6 @@ export interface HostOptions extends Admission, RunListener {
   readonly checkpointEveryMs: number;
   /** Backend for a search for the student's hyperparameters. */
   readonly backend: BackendName;
-  /** Ends the run early, with INTERRUPTED. */
-  readonly signal: AbortSignal | undefined;
   /** The command that would continue it, for the error's next step. */
   readonly command: 'run' | 'coordinator';
 }
@@ -79,7 +77,7 @@ function blocksOf(job: Job, { blocks }: Dataset, recipeFolder: string, recorder:
   return new RepairedBlocks(
     blocks,
     hashes,
-    () => assemble(job.recipe, job.runId, recipeFolder),
+    () => assemble(job.recipe, job.runId, { recipeFolder }),
     (what) => recorder.onNotice({ type: 'blockSpoilt', what }),
   );
 }

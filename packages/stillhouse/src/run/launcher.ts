@@ -7,6 +7,8 @@ export interface LaunchTarget {
   readonly coordinator: string;
   readonly token: string;
   readonly backend: BackendName;
+  /** A coordinator that sends no heartbeat for this long counts as lost. */
+  readonly heartbeatTimeoutMs: number;
   /** Log file of the worker with a name. */
   readonly logFile: (name: string) => string;
 }

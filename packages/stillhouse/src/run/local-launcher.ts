@@ -38,11 +38,16 @@ export class LocalLauncher implements Launcher {
   }
 
   #start({ name, env }: WorkerPlace): WorkerHandle {
-    const { coordinator, token, backend } = this.target;
+    const { coordinator, token, backend, heartbeatTimeoutMs } = this.target;
     const logFile = this.target.logFile(name);
     const worker = { name, instance: randomBytes(8).toString('hex') };
     // Its coordinator is its parent process: without it there is nothing to do.
-    const settings = { coordinators: [coordinator], backend, patienceMs: limits.managedPatienceMs };
+    const settings = {
+      coordinators: [coordinator],
+      backend,
+      patienceMs: limits.managedPatienceMs,
+      heartbeatTimeoutMs,
+    };
     const descriptor = openSync(logFile, 'a');
     const child = spawn(
       process.execPath,

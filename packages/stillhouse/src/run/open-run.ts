@@ -15,6 +15,7 @@ import { emptyHistory, replayJournal, type RunHistory } from '@stillhouse/core/c
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { planTuning, type TunePlan } from '../tune/tune.js';
 import { version } from '../version.js';
+import { heed, unlessAborted } from './unless-aborted.js';
 
 /** What to train, or the folder of a run to continue. */
 export type RunSource = NewRun | { readonly resume: string };
@@ -30,6 +31,8 @@ export interface Admission {
   /** HOST:PORT. */
   readonly listen: string | undefined;
   readonly token: string | undefined;
+  /** Ends the preparation of the data early, with INTERRUPTED. */
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface OpenedRun {
@@ -56,21 +59,35 @@ function defaultOut(name: string, startedAt: string): string {
 }
 
 /** The job of a recipe; prepares its data if they are not prepared yet. */
-export const assemble = (recipe: Recipe, runId: string, recipeFolder: string): ReturnType<typeof assembleJob> =>
+export const assemble = (
+  recipe: Recipe,
+  runId: string,
+  from: { readonly recipeFolder: string; readonly signal?: AbortSignal | undefined },
+): ReturnType<typeof assembleJob> =>
   assembleJob(
     recipe,
     runId,
-    { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) },
-    { folder: preparedFolder(process.env) },
+    { recipeFolder: from.recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) },
+    { folder: preparedFolder(process.env), signal: from.signal },
   );
+
+const interrupted = (): StillhouseError =>
+  new StillhouseError('INTERRUPTED', 'the run was interrupted before training began', {
+    next: 'Run again: what has been prepared of the data is kept.',
+  });
 
 const planOf = async (job: Job, { blocks }: Dataset): Promise<TunePlan | undefined> =>
   job.recipe.distill?.tune ? planTuning(job, blocks) : undefined;
 
-async function openNew({ recipe, recipeFolder, out }: NewRun, { listen, token }: Admission): Promise<OpenedRun> {
+async function openNew(
+  { recipe, recipeFolder, out }: NewRun,
+  { listen, token, signal }: Admission,
+): Promise<OpenedRun> {
   const startedAt = new Date().toISOString();
-  const { job, dataset } = await assemble(recipe, secret(), recipeFolder);
+  const { job, dataset } = await assemble(recipe, secret(), { recipeFolder, signal });
   const plan = await planOf(job, dataset);
+  // No folder for a run that nobody waits for any more.
+  heed(signal, interrupted);
   const folder = RunFolder.create(out ?? defaultOut(recipe.name, startedAt));
   const record = startRecord({ job, recipeFolder, version, startedAt });
   const secrets = {
@@ -83,13 +100,13 @@ async function openNew({ recipe, recipeFolder, out }: NewRun, { listen, token }:
   return { job, dataset, plan, folder, record, history: emptyHistory, secrets };
 }
 
-async function openAgain({ resume }: { resume: string }, { listen, token }: Admission): Promise<OpenedRun> {
+async function openAgain({ resume }: { resume: string }, { listen, token, signal }: Admission): Promise<OpenedRun> {
   const folder = RunFolder.open(resume);
   const before = folder.readRecord();
   const secrets = folder.readSecrets();
   if (before.status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
   const recipe = await openRecipe(before.recipe, before.recipeFolder);
-  const { job, dataset } = await assemble(recipe, secrets.runId, before.recipeFolder);
+  const { job, dataset } = await assemble(recipe, secrets.runId, { recipeFolder: before.recipeFolder, signal });
   if (!isSameJob(before, job))
     throw new StillhouseError(
       'RUN_CHANGED',
@@ -108,6 +125,8 @@ async function openAgain({ resume }: { resume: string }, { listen, token }: Admi
   };
 }
 
-/** @throws StillhouseError for data, models and the folder */
+/** @throws StillhouseError for data, models and the folder; INTERRUPTED */
 export const openRun = (source: RunSource, admission: Admission): Promise<OpenedRun> =>
-  'resume' in source ? openAgain(source, admission) : openNew(source, admission);
+  unlessAborted(admission.signal, interrupted, () =>
+    'resume' in source ? openAgain(source, admission) : openNew(source, admission),
+  );

@@ -70,7 +70,7 @@ export async function resume(folder: string, options: ResumeOptions = {}): Promi
 }
 
 async function runFrom(from: RunSource, recipe: Recipe, options: ResumeOptions): Promise<RunResult> {
-  const { backend = 'auto', signal } = options;
+  const { backend = 'auto', heartbeatTimeoutMs = limits.heartbeatTimeoutMs, signal } = options;
   const environments = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
   // Nothing but a host of runs needs sockets and logs.
   const { hostRun } = await import('./host.js');
@@ -82,7 +82,7 @@ async function runFrom(from: RunSource, recipe: Recipe, options: ResumeOptions):
     token: undefined,
     allowMixed: false,
     joinTimeoutMs: limits.joinTimeoutMs,
-    heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? limits.heartbeatTimeoutMs,
+    heartbeatTimeoutMs,
     checkpointEveryMs: options.checkpointEveryMs ?? limits.checkpointEveryMs,
     backend,
     onNotice: options.onNotice ?? (() => {}),
@@ -92,7 +92,7 @@ async function runFrom(from: RunSource, recipe: Recipe, options: ResumeOptions):
   });
   const { address: coordinator, token, logFile } = host;
   const launch = options.launcher ?? ((target) => new LocalLauncher(target));
-  const launcher = launch({ coordinator, token, backend, logFile });
+  const launcher = launch({ coordinator, token, backend, heartbeatTimeoutMs, logFile });
   const places = environments.map((env, i) => ({ name: `worker-${i + 1}`, env }));
   const keeper = new WorkerKeeper(host, launcher, places);
   try {

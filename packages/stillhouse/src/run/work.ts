@@ -10,12 +10,16 @@ import { fromErrorRecord, StillhouseError, type ErrorRecord } from '@stillhouse/
 import { encodeMessage, protocolVersion } from '@stillhouse/core/cluster';
 import type { BackendName } from '@stillhouse/worker/light';
 import { programs } from '../programs.js';
+import { coordinatorUrl } from './coordinator-url.js';
 import { crashOf, reportFlags } from './crash.js';
 import { version } from '../version.js';
 import { settingsText, type FromWorker } from './worker-settings.js';
 
 export interface WorkOptions {
-  /** Addresses such as ws://10.0.0.5:7433: the coordinator's, and others where a restarted coordinator may listen. */
+  /**
+   * Addresses such as ws://10.0.0.5:7433, or 10.0.0.5:7433 for short: the coordinator's, and others where a restarted
+   * coordinator may listen.
+   */
   readonly coordinators: readonly string[];
   /** Secret of the run. */
   readonly token: string;
@@ -94,10 +98,12 @@ function endOf(child: ChildProcess, { onLog }: WorkOptions): Promise<Ended> {
 
 /**
  * Takes part in one run, at its start or at any time later; resolves when the run is over or the worker has left it.
- * @throws StillhouseError COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…, WORKER_CRASHED if
- * the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after Ctrl-C
+ * @throws StillhouseError USAGE, COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…,
+ * WORKER_CRASHED if the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after
+ * Ctrl-C
  */
-export async function work(options: WorkOptions): Promise<void> {
+export async function work(given: WorkOptions): Promise<void> {
+  const options = { ...given, coordinators: given.coordinators.map(coordinatorUrl) };
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-worker-'));
   const instance = randomBytes(8).toString('hex');
   try {

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
-import { exitCodes, limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { exitCodes, limits, StillhouseError, toErrorRecord, withoutRefusal } from '@stillhouse/core';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { startWorker, tfjsEngine } from '@stillhouse/worker';
 import { createLog, type Log } from './logger.js';
@@ -62,13 +62,15 @@ async function work(log: Log): Promise<void> {
   log('the run is over, or this worker has left it');
 }
 
-const log = logOf();
+let log: Log | undefined;
 try {
+  log = logOf();
   await work(log);
   process.exitCode = exitCodes.ok;
-} catch (error) {
+} catch (thrown) {
+  const error = withoutRefusal(thrown);
   const record = toErrorRecord(error);
-  if (!isWatched) log(`${record.code}: ${record.message}`, { error: record });
+  if (!isWatched) log?.(`${record.code}: ${record.message}`, { error: record });
   await report({ type: 'failed', error: record });
   process.exitCode = error instanceof StillhouseError ? error.exitCode : exitCodes.bug;
 }

@@ -2,9 +2,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { readRunRecord, recordFile } from '@stillhouse/coordinator';
 import type { RunRecord } from '@stillhouse/core';
-import type { BackendName } from '@stillhouse/worker/light';
 import type { LoadedRecipe } from '../recipe-file.js';
-import { runLoaded } from '../run/run.js';
+import { runLoaded, type RunOptions } from '../run/run.js';
 
 /** run.json of a folder whose run is done. */
 function doneRecord(folder: string): RunRecord | undefined {
@@ -13,11 +12,13 @@ function doneRecord(folder: string): RunRecord | undefined {
   return record.status === 'done' ? record : undefined;
 }
 
+export type CachedRunOptions = Pick<RunOptions, 'backend' | 'signal' | 'heartbeatTimeoutMs' | 'checkpointEveryMs'>;
+
 export class RunCache {
   /** Started runs by folder; two callers may request the same run at once. */
   readonly #started = new Map<string, Promise<RunRecord>>();
 
-  constructor(private readonly options: { readonly backend: BackendName; readonly signal: AbortSignal | undefined }) {}
+  constructor(private readonly options: CachedRunOptions) {}
 
   run(file: LoadedRecipe, folder: string, workers: number): Promise<RunRecord> {
     const started = this.#started.get(folder) ?? this.#run(file, folder, workers);

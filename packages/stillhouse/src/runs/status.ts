@@ -3,13 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readRunRecord } from '@stillhouse/coordinator';
-import { phaseOf, type RunRecord } from '@stillhouse/core';
+import { areModulesOpen, formatCount, parseRecipe, phaseOf, type RunRecord } from '@stillhouse/core';
 import { membersOf, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
+import { shownMetrics } from '../tables.js';
+import { modelSummaries, type ModelSummary } from './model-summary.js';
 
 const statusSchema = z.object({
   at: z.string(),
   pid: z.int(),
-  /** gathering, adopting, waiting, pausing, starting, running or saving. */
+  /** gathering, adopting, waiting, pausing, starting, running or saving; later ended or unknown. */
   state: z.string(),
   generation: z.int(),
   phase: z.string().optional(),
@@ -81,30 +83,59 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
 /** A coordinator that has written nothing for this long is gone. */
 const staleMs = 5_000;
 
+const isFresh = ({ at }: RunStatus, nowMs: number): boolean => nowMs - Date.parse(at) <= staleMs;
+
 /** How the run stands, in one sentence. */
 function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
   if (record.status === 'done') return `done at ${record.endedAt}`;
-  if (!status || nowMs - Date.parse(status.at) > staleMs) {
+  if (record.status === 'failed' || !status || !isFresh(status, nowMs)) {
     const why =
       record.status === 'failed'
         ? `failed: ${record.error?.code}: ${record.error?.message}`
         : `no coordinator has been running since ${status?.at ?? record.startedAt}`;
     return `${why}; continue with --resume`;
   }
+  const epoch = Math.min(status.epoch + 1, status.epochs);
   const where = status.phase
-    ? `${status.phase}, step ${status.step} of ${status.steps}, epoch ${status.epoch + 1} of ${status.epochs}`
+    ? `${status.phase}, step ${formatCount(status.step)} of ${formatCount(status.steps)}, epoch ${epoch} of ` +
+      formatCount(status.epochs)
     : 'before its first phase';
   const waiting = status.state === 'waiting' ? `; ${record.incidents.at(-1)?.what ?? 'waits for workers'}` : '';
   return `${status.state}: ${where}, generation ${status.generation}${waiting}`;
 }
 
+/** What a coordinator wrote last, without what is not true any more. */
+const ofThePast = (status: RunStatus, state: 'ended' | 'unknown'): RunStatus => ({
+  ...status,
+  state,
+  workers: status.workers.map((worker) => ({ ...worker, stage: state, note: '', waitsFor: [] })),
+});
+
 export interface RunState {
   /** How the run stands, in one sentence. */
   readonly headline: string;
-  /** Undefined if no coordinator has written it yet. */
+  /** Whether a coordinator is running. */
+  readonly isLive: boolean;
+  /**
+   * Undefined if no coordinator has written it yet. Without a running coordinator, stages of workers are `ended`, or
+   * `unknown` if they may go on by themselves.
+   */
   readonly status: RunStatus | undefined;
+  /** Every worker that has taken part, and why it left, if it did. */
+  readonly workers: RunRecord['workers'];
+  /** Results of the models that are trained. */
+  readonly models: readonly ModelSummary[];
+  /** Names of the metrics that the recipe shows. */
+  readonly metrics: readonly string[];
   /** What went wrong or slowly, oldest first. */
   readonly incidents: RunRecord['incidents'];
+}
+
+/** A recipe whose modules are not open does not say which metrics it has; no module is run to show a status. */
+function metricsToShow({ recipe: stored }: RunRecord, models: readonly ModelSummary[]): readonly string[] {
+  const recipe = parseRecipe(stored);
+  if (areModulesOpen(recipe)) return shownMetrics(recipe);
+  return [...new Set(models.flatMap(({ test }) => Object.keys(test)))].filter((name) => name !== 'rows');
 }
 
 function readStatus(folder: string): RunStatus | undefined {
@@ -119,12 +150,23 @@ function readStatus(folder: string): RunStatus | undefined {
 }
 
 /**
- * The state of a run: its workers, their ranks and speeds, and what went wrong or slowly.
+ * The state of a run: its workers, their ranks and speeds, its results, and what went wrong or slowly.
  * @param folder the run folder
  * @throws StillhouseError RUN_NOT_FOUND
  */
 export function status(folder: string): RunState {
   const record = readRunRecord(folder);
   const written = readStatus(folder);
-  return { headline: headline(record, written, Date.now()), status: written, incidents: record.incidents };
+  const models = modelSummaries(record);
+  const nowMs = Date.now();
+  const isLive = record.status === 'running' && written !== undefined && isFresh(written, nowMs);
+  return {
+    headline: headline(record, written, nowMs),
+    isLive,
+    status: written && (isLive ? written : ofThePast(written, record.status === 'running' ? 'unknown' : 'ended')),
+    workers: record.workers,
+    models,
+    metrics: metricsToShow(record, models),
+    incidents: record.incidents,
+  };
 }

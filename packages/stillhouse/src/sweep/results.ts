@@ -1,7 +1,7 @@
 // The results of a sweep: mean and 95 % interval over seeds per combination of values.
-import { builtInMetric, estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core/training';
+import { estimate, smallerIsBetter, type Estimate, type Metric } from '@stillhouse/core/training';
 import { csvLine } from '../rows-text.js';
-import { formatMetric, phaseTitles } from '../tables.js';
+import { formatMetric, formatMetricEstimate, phaseTitles } from '../tables.js';
 import { cellsOf, shownValue, type SweepAxis, type Cell } from './cells.js';
 
 /** Test metrics of a cell. */
@@ -68,13 +68,9 @@ export function rowsOf(
   });
 }
 
-/** In the units in which a metric is shown. */
-function interval(metric: string, { n, mean, halfWidth }: Estimate): string {
-  const format = builtInMetric(metric)?.format ?? 'number';
-  const [factor, digits] = { number: [1, 4], percentage: [100, 2], count: [1, 1] }[format];
-  const half = n === 1 || !Number.isFinite(halfWidth) ? '' : ` ± ${(factor * halfWidth).toFixed(digits)}`;
-  return `${format === 'count' ? mean.toFixed(digits) : formatMetric(metric, mean)}${half}`;
-}
+/** The mean over seeds; with its interval if there are several. */
+const interval = (metric: string, { n, mean, halfWidth }: Estimate): string =>
+  n === 1 ? formatMetric(metric, mean) : formatMetricEstimate(metric, mean, halfWidth);
 
 /** Whether the interval of the gain is above or below 0. */
 const verdict = ({ gain: { mean, halfWidth } }: SweepRow): string =>

@@ -85,8 +85,8 @@ test('rows have means and intervals over seeds, and say where student and baseli
   expect(rows[1]).toMatchObject({ wins: 1 });
   expect(sweepTable({ axes, rows, metric: 'errors' })).toEqual([
     ['data.small.rows', "teacher's errors", 'student (baseline)', 'student (distilled)', 'distilled is better', ''],
-    ['10', '5.0', '40.0 ± 5.0', '30.0 ± 7.5', '3 of 3', 'better'],
-    ['100', '5.0', '21.0 ± 2.5', '20.3 ± 5.2', '1 of 3', ''],
+    ['10', '5', '40.00 ± 4.97', '30.00 ± 7.45', '3 of 3', 'better'],
+    ['100', '5', '21.00 ± 2.48', '20.33 ± 5.17', '1 of 3', ''],
   ]);
   // For a metric of which more is better the same numbers are a loss.
   expect(rowsOf(axes, outcomes, 'accuracy')[0]).toMatchObject({ gain: { mean: -10 }, wins: 0 });

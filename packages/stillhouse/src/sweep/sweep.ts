@@ -37,9 +37,15 @@ export interface SweepOptions extends RecipeOptions {
   readonly backend?: BackendName | undefined;
   /** Number of parallel runs; by default as many as this machine has cores. */
   readonly jobs?: number | undefined;
-  readonly onOutcome?: ((outcome: SweepOutcome, progress: { done: number; of: number }) => void) | undefined;
   /** Called with each key of the recipe that changes nothing, before anything is trained. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** A worker that sends no heartbeat for this long counts as lost, in milliseconds; 10 s by default. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  /** Time between checkpoints in milliseconds; 30 s by default. */
+  readonly checkpointEveryMs?: number | undefined;
+  /** Called with the test metrics of each cell. */
+  readonly onOutcome?:
+    ((outcome: SweepOutcome, progress: { done: number; of: number; metric: string }) => void) | undefined;
   /** Ends the sweep early, with INTERRUPTED. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -172,13 +178,14 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
   for (const note of new Set(recipes.flatMap(inertNotes))) options.onWarning?.(note);
   mkdirSync(out, { recursive: true });
   const over = new AbortController();
-  const runs = new RunCache({ backend, signal: over.signal });
+  const { heartbeatTimeoutMs, checkpointEveryMs } = options;
+  const runs = new RunCache({ backend, heartbeatTimeoutMs, checkpointEveryMs, signal: over.signal });
   const context = { base, metric, runs, out, jobs, each: options.teachers === 'each' };
   const done = new Map<number, SweepOutcome>();
   await runAll(cells.length, { jobs, over, signal }, async (i) => {
     const outcome = await runCell(cells[i], recipes[i], context);
     done.set(i, outcome);
-    options.onOutcome?.(outcome, { done: done.size, of: cells.length });
+    options.onOutcome?.(outcome, { done: done.size, of: cells.length, metric });
   });
   const outcomes = cells.map((_, i) => done.get(i)!);
   const result = {

@@ -1,0 +1,50 @@
+// stillhouse ls: the runs in a folder.
+import type { Command } from 'commander';
+import { formatSeconds, listRuns, phaseTitles, type ListedRun } from 'stillhouse';
+import { jsonOption } from '../options.js';
+import { alignColumns, formatTest } from '../table.js';
+import { printLine, reportLine } from '../terminal.js';
+
+const tookOf = ({ startedAt, endedAt }: ListedRun): string =>
+  endedAt === undefined ? '-' : formatSeconds((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
+
+const resultOf = ({ main, metric, error }: ListedRun): string =>
+  error
+    ? error.code
+    : main && metric !== undefined
+      ? `${phaseTitles[main.name]}: test ${metric} ${formatTest(main.test, metric)}`
+      : '-';
+
+export function addList(program: Command): void {
+  program
+    .command('ls [folder]')
+    .description('List the runs in a folder (default: runs) and in folders below it, the newest first.')
+    .addOption(jsonOption('the runs'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  stillhouse ls
+  stillhouse ls sweep/cells`,
+    )
+    .action((folder: string | undefined, options: { json?: true }) => {
+      const found = listRuns(folder ?? 'runs');
+      if (options.json) return printLine(JSON.stringify(found));
+      for (const each of found.unreadable) reportLine(`warning: ${each.folder}: ${each.reason}`);
+      if (found.runs.length === 0) return reportLine(`no run in ${folder ?? 'runs'}`);
+      const rows = found.runs.map((run) => [
+        run.folder,
+        run.status,
+        // To the minute, in UTC as run.json has it.
+        run.startedAt.slice(0, 16).replace('T', ' '),
+        tookOf(run),
+        resultOf(run),
+      ]);
+      printLine(
+        alignColumns(
+          [['run', 'status', 'started (UTC)', 'took', 'result'], ...rows],
+          ['left', 'left', 'left', 'right', 'left'],
+        ),
+      );
+    });
+}

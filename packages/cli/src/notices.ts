@@ -1,0 +1,143 @@
+// What is told of a run's notices, each as a line.
+import {
+  formatCount,
+  formatMetric,
+  formatMetricEstimate,
+  formatMs,
+  formatNumber,
+  formatValue,
+  incidentOf,
+  phasePlan,
+  shownMetrics,
+  type CoordinatorNotice,
+  type EpochRecord,
+  type Job,
+  type PhaseName,
+  type WorkerShare,
+} from 'stillhouse';
+
+export const titles: Readonly<Record<PhaseName, string>> = {
+  teacher: 'teacher',
+  student: 'student',
+  baseline: 'student (baseline)',
+};
+
+/** Workers that hold ranks. */
+export const holdersOf = (members: readonly WorkerShare[]): number =>
+  members.filter(({ ranks }) => ranks.hi > ranks.lo).length;
+
+export const countOf = (count: number, what: string): string =>
+  `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`;
+
+export const rateOf = (rowsPerSecond: number): string => `${formatCount(Math.round(rowsPerSecond))} rows/s`;
+
+/** The validation metrics of an epoch that the recipe shows. */
+export const validationOf = ({ validation }: EpochRecord, { recipe }: Job): string[] =>
+  validation ? shownMetrics(recipe).map((name) => `validation ${name} ${formatMetric(name, validation[name])}`) : [];
+
+function assigned(notice: CoordinatorNotice & { type: 'phaseAssigned' }, job: Job): string {
+  const plan = phasePlan(job, notice.phase);
+  const workers = countOf(holdersOf(notice.members), 'worker');
+  if (notice.ops > 0) return `${titles[notice.phase]}: continues ${notice.reason}, ${workers}`;
+  const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
+  const where =
+    notice.phase === 'teacher'
+      ? `${countOf(plan.ranks, 'rank')} on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
+      : 'on one worker';
+  return (
+    `${titles[notice.phase]}: ${countOf(plan.rows, 'row')}, ${countOf(plan.epochs, 'epoch')} of ` +
+    `${countOf(plan.stepsPerEpoch, 'step')}, ${where}`
+  );
+}
+
+function tuned({ record }: CoordinatorNotice & { type: 'tuned' }): string {
+  const { values, metric, mean, standardError, folds, trials, trainings } = record;
+  const chosen = Object.entries(values)
+    .map(([path, value]) => `${path} ${formatValue(value)}`)
+    .join(', ');
+  return (
+    `tuned: ${chosen}: ${metric} ${formatMetricEstimate(metric, mean, standardError)} on ${countOf(folds, 'fold')}; ` +
+    `${countOf(trials.length, 'trial')}, ${countOf(trainings, 'training')}`
+  );
+}
+
+/** The line of a notice that everyone should read; undefined for the others. */
+export function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
+  switch (notice.type) {
+    case 'joined': {
+      const { worker, joined, wanted } = notice;
+      const count = joined <= wanted ? `${joined} of ${wanted}` : joined;
+      const choice = joined === 1 ? `\nbackend ${worker.choice}` : '';
+      return `worker ${worker.workerId} on ${worker.host}: ${worker.fingerprint} (${count})${choice}`;
+    }
+    case 'left':
+      return `worker ${notice.workerId} left: ${notice.reason || 'its connection closed'}`;
+    case 'phaseAssigned':
+      return assigned(notice, job);
+    case 'waiting':
+      return `waiting for ${notice.reason}`;
+    case 'tuned':
+      return tuned(notice);
+    case 'phaseDone':
+      return (
+        `${titles[notice.record.phase]}: ${notice.record.stopped}, ${rateOf(notice.record.samplesPerSecond)}, ` +
+        `weights ${notice.record.weightsSha256.slice(0, 16)}`
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** The line of a notice about something wrong or slow. */
+export function warningOf(notice: CoordinatorNotice): string | undefined {
+  switch (notice.type) {
+    case 'refused':
+      return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
+    case 'silent':
+    case 'slow':
+    case 'stalling':
+    case 'excluded':
+    case 'blockSpoilt':
+    case 'checkpointUnusable': {
+      const { workerId, what } = incidentOf(notice)!;
+      return `${workerId === undefined ? '' : `worker ${workerId} `}${what}`;
+    }
+    case 'notSaved':
+      return `${notice.what} could not be written, training continues: ${notice.reason}`;
+    case 'savedAgain':
+      return `${notice.what} can be written again`;
+    default:
+      return undefined;
+  }
+}
+
+/** The line of a notice that interests only those who look into a run. */
+export function detailOf(notice: CoordinatorNotice): string | undefined {
+  switch (notice.type) {
+    case 'pausing':
+      return `generation ${notice.generation}: ${notice.reason}`;
+    case 'resumed':
+      return `${titles[notice.phase]}: generation ${notice.generation} begins after ${formatMs(notice.ms)}`;
+    case 'phaseStarted':
+      return (
+        `${titles[notice.phase]}: ${countOf(notice.parameters, 'parameter')}, initial weights ` +
+        notice.initialWeightsSha256.slice(0, 16)
+      );
+    case 'checkpoint':
+      return `${titles[notice.record.phase]}: checkpoint of operation ${formatCount(notice.record.ops)}`;
+    default:
+      return undefined;
+  }
+}
+
+export function epochLine({ record, phase }: CoordinatorNotice & { type: 'epoch' }, job: Job): string {
+  return [
+    `${titles[phase]}: epoch ${record.epoch + 1}/${phasePlan(job, phase).epochs}`,
+    `loss ${formatNumber(record.trainLoss)}`,
+    ...validationOf(record, job),
+    rateOf(record.rows / Math.max(record.seconds, 1e-3)),
+  ].join('  ');
+}
+
+export const tuningLine = ({ what, done, planned }: CoordinatorNotice & { type: 'tuning' }): string =>
+  `tuning: ${what}, ${done} of ${countOf(planned, 'training')}`;

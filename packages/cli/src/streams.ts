@@ -1,0 +1,20 @@
+// Standard output and standard error, whose readers may go away or whose disk may be full.
+import { StillhouseError } from 'stillhouse';
+
+/**
+ * Ends the process when nobody reads its results any more, as `head` stops reading; reports any other error of standard
+ * output, such as a full disk. A run goes on when nobody reads its progress.
+ */
+export function watchStreams(end: (error: StillhouseError | undefined) => void): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    end(
+      error.code === 'EPIPE'
+        ? undefined
+        : new StillhouseError('OUT_UNWRITABLE', `standard output cannot be written: ${error.message}`, {
+            cause: error,
+            next: 'Redirect it to a file on a disk with room.',
+          }),
+    ),
+  );
+  process.stderr.on('error', () => {});
+}
