@@ -71,6 +71,60 @@ test('rows of one owner are on one side, and what is predicted fits the rows tha
     .forEach((line, i) => expect(Math.abs(Number(line.split(',').at(-1)) - prices[i]) / prices[i]).toBeLessThan(0.5));
 });
 
+describe('a transformed target', () => {
+  const prices = Array.from({ length: 60 }, (_, i) => Math.exp(5 + 2 * Math.sin(i)));
+  const models = {
+    loss: 'mse',
+    teacher: { model: { layers: [{ dense: 1 }] }, epochs: 3 },
+  } as const;
+  const rmseOf = (values: readonly number[]): number =>
+    Math.sqrt(values.reduce((sum, value, i) => sum + (value - prices[i]) ** 2, 0) / prices.length);
+
+  test('of a table is undone by metrics, evaluate and predict', async () => {
+    const text = `a,price\n${prices.map((price, i) => `${Math.sin(i)},${price}`).join('\n')}\n`;
+    const file = { csv: writeIn('prices.csv', text) };
+    const recipe = { ...models, data: { large: file, test: file, table: { target: 'price' }, targetTransform: 'log' } };
+    const { record, folder: out } = await scratch.train(scratch.recipe(recipe), { backend: 'cpu' });
+    const predictions = await predict(out, text, { backend: 'cpu' });
+    const values = predictions.map(({ values: [value] = [] }) => value);
+    expect(rmseOf(values) / Number(record.teacher!.test['rmse'])).toBeCloseTo(1, 4);
+    expect((await evaluate(out, { backend: 'cpu' })).teacher!.rmse! / rmseOf(values)).toBeCloseTo(1, 4);
+    // Three epochs are few; an undone prediction is a price, nevertheless.
+    expect(Math.min(...values)).toBeGreaterThan(0);
+  });
+
+  test('of arrays is, too', async () => {
+    const arrayIn = (name: string, numbers: readonly number[], shape: readonly number[]): string => {
+      writeFileSync(join(folder, name), npy('<f8', shape, new Uint8Array(Float64Array.from(numbers).buffer)));
+      return join(folder, name);
+    };
+    const angles = prices.map((_, i) => Math.sin(i));
+    const inputs = arrayIn('angles.npy', angles, [60, 1]);
+    const source = { npy: { inputs, labels: arrayIn('prices.npy', prices, [60]) } };
+    const recipe = { ...models, data: { large: source, test: source, targetTransform: 'yeoJohnson' } };
+    const { record, folder: out } = await scratch.train(scratch.recipe(recipe), { backend: 'cpu' });
+    const predictions = await predict(
+      out,
+      angles.map((angle) => [angle]),
+      { backend: 'cpu' },
+    );
+    const rmse = rmseOf(predictions.map(({ values: [value] = [] }) => value));
+    expect(rmse / Number(record.teacher!.test['rmse'])).toBeCloseTo(1, 4);
+    expect((await evaluate(out, { backend: 'cpu' })).teacher!.rmse! / rmse).toBeCloseTo(1, 4);
+  });
+});
+
+test('a key that changes nothing is named when the run starts', async () => {
+  const recipe = { name: 'inert', ...documented.find(({ recipe: { name } }) => name === 'generator')!.recipe };
+  const warnings: string[] = [];
+  await scratch.train(scratch.recipe({ ...recipe, data: { ...recipe.data, table: { target: 'y' } } }), {
+    backend: 'cpu',
+    set: { 'teacher.epochs': 1 },
+    onWarning: (text) => warnings.push(text),
+  });
+  expect(warnings).toEqual([expect.stringMatching(/^data.table is \{.*\}, which changes nothing: no set is a table$/)]);
+});
+
 test('a student with its own class and column trains on two backends, evaluates and predicts as tested', async () => {
   const { recipe } = documented.find(({ recipe }) => recipe.name === 'further')!;
   const of = {

@@ -18,6 +18,7 @@ export {
 export {
   defineLoss,
   outputsFor,
+  targetCount,
   type HardLoss,
   type LabelKind,
   type Loss,

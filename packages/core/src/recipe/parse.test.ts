@@ -133,6 +133,13 @@ test('what the schema cannot say is said', () => {
   expect(errorOf((recipe) => classes(recipe, { terms: [{ name: 'bounded' }] })).message).toContain(
     'distill.terms[0] is bounded, which is for regression',
   );
+  for (const term of [
+    { name: 'dkd', target: 0, rest: 0 },
+    { name: 'rkd', distance: 0, angle: 0 },
+  ])
+    expect(errorOf((recipe) => classes(recipe, { terms: [term] })).message).toContain(
+      'distill.terms[0] compares nothing',
+    );
   expect(errorOf((recipe) => classes(recipe, { rejectBeyond: 1 })).message).toContain(
     'distill.rejectBeyond is for regression',
   );

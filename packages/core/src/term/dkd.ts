@@ -56,9 +56,11 @@ export const dkd = defineTerm({
       rest: z.number().min(0).default(8).describe('Weight of the divergence among the other classes.'),
     })
     .describe('Decoupled KD (softmaxCrossEntropy only).'),
-  refusal: (_, { loss }) =>
+  refusal: ({ target, rest }, { loss }) =>
     loss.labels === 'class'
-      ? undefined
+      ? target + rest > 0
+        ? undefined
+        : ' compares nothing: target and rest are 0'
       : ` is dkd, which separates the target class from the others: ${loss.name} has no such classes`,
   loss({ tf, options, student, teacher, labels, temperature }) {
     const targets = targetsOf(tf, labels, teacher.outputs);

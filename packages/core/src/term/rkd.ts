@@ -53,11 +53,13 @@ export const rkd = defineTerm({
       angle: z.number().min(0).default(50),
     })
     .describe('Relations of rows: their distances, and the angles of triples.'),
-  refusal: ({ angle }, { rows }) =>
-    angle > 0 && rows > limits.angleRows
-      ? ` compares the angles of all triples of a batch, but a batch has ${rows} rows, more than ` +
-        `${limits.angleRows}: lower student.batch or set angle to 0`
-      : undefined,
+  refusal: ({ angle, distance }, { rows }) =>
+    angle + distance === 0
+      ? ' compares nothing: distance and angle are 0'
+      : angle > 0 && rows > limits.angleRows
+        ? ` compares the angles of all triples of a batch, but a batch has ${rows} rows, more than ` +
+          `${limits.angleRows}: lower student.batch or set angle to 0`
+        : undefined,
   loss(batch) {
     const { tf, options } = batch;
     const { student, teacher } = featuresOf(batch);

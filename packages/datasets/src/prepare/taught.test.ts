@@ -135,6 +135,34 @@ test('rows of numbers are scaled as the teacher’s were', async () => {
   });
 });
 
+test('transforms of targets are the teacher’s, or the difference is named', async () => {
+  const values = Array.from({ length: 30 }, (_, i) => 1 + ((i * 37) % 251));
+  const data = (numbers: number[], targetTransform?: Data['targetTransform']): Data => {
+    const source = {
+      idx: { images: write(idx([30, 1], numbers), ''), labels: write(idx([30], numbers), '') },
+    };
+    return { large: source, test: source, ...(targetTransform ? { targetTransform } : {}) };
+  };
+  const taught = async (targetTransform?: Data['targetTransform']): Promise<Taught> => {
+    const dataset = await prepared(data(values, targetTransform));
+    const there = taughtOn(dataset);
+    return { ...there, metadata: { ...there.metadata, targets: dataset.manifest.targets } };
+  };
+  const teacher = await taught('yeoJohnson');
+  const others = values.map((value) => 1 + (value >> 1));
+  const student = await prepared(data(others, 'yeoJohnson'), {}, teacher);
+  expect(student.manifest.targets).toEqual(teacher.metadata.targets);
+  for (const [there, here, message] of [
+    [teacher, undefined, 'learned the target "1" yeoJohnson, scaled, but here it is unscaled'],
+    [teacher, 'log', 'learned the target "1" yeoJohnson, scaled, but here it is log, scaled'],
+    [await taught(), 'log', 'learned the target "1" unscaled, but here it is log, scaled'],
+  ] as const)
+    expect(await failure(() => prepared(data(others, here), {}, there))).toMatchObject({
+      code: 'TEACHER_UNLIKE',
+      message: expect.stringContaining(message),
+    });
+});
+
 test('what the teacher may have seen of the test rows is said', async () => {
   const data = split();
   const teacher = taughtOn(await prepared(data));

@@ -80,6 +80,8 @@ function refuseOtherColumns(taught: Taught, here: Preprocessing): void {
   );
 }
 
+const unscaled: TargetScale = { mean: 0, deviation: 1 };
+
 /** How a target is changed before it is learned. */
 function scalingOf({ mean, deviation, transform }: TargetScale): string {
   const isPlain = mean === 0 && deviation === 1;
@@ -95,8 +97,8 @@ function adoptScales<Scale extends TargetScale>(
   here: readonly Scale[],
   names: readonly string[],
 ): Scale[] {
-  const { targets: theirs } = taught.metadata;
-  if (theirs.length === 0) return [...here];
+  const { targets } = taught.metadata;
+  const theirs: readonly TargetScale[] = targets.length > 0 ? targets : here.map(() => unscaled);
   if (theirs.length !== here.length)
     unlike(taught, `predicts ${theirs.length} numbers, but data.large has ${here.length} targets`);
   return here.map((target, i) => {
@@ -107,7 +109,7 @@ function adoptScales<Scale extends TargetScale>(
         `learned the target ${JSON.stringify(names[i])} ${there}, but here it is ${now}`,
         'Set data.table.standardize and data.targetTransform as they were when the teacher was trained.',
       );
-    return { ...target, ...theirs[i] };
+    return targets.length > 0 ? { ...target, ...theirs[i] } : target;
   });
 }
 
@@ -177,18 +179,10 @@ export function adoptTensors(
     );
   if (!taught.isHeard) return { ...here, factors, offsets };
   if (here.classCount === null) {
-    const { targets } = here;
-    if (!targets) return { ...here, factors, offsets };
-    return {
-      ...here,
-      factors,
-      offsets,
-      targets: adoptScales(
-        taught,
-        targets,
-        targets.map((_, i) => String(i + 1)),
-      ),
-    };
+    const targets = here.targets ?? taught.metadata.targets.map(() => unscaled);
+    const names = targets.map((_, i) => String(i + 1));
+    const scales = adoptScales(taught, targets, names);
+    return { ...here, factors, offsets, ...(here.targets ? { targets: scales } : {}) };
   }
   const { outputs } = taught.metadata;
   if (here.classCount > outputs) unlike(taught, `has ${outputs} classes, but data.large has ${here.classCount}`);

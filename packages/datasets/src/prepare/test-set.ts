@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StillhouseError, type DatasetManifest, type ModelMetadata, type Recipe } from '@stillhouse/core';
-import { lossOf } from '@stillhouse/core/training';
+import { lossOf, targetCount, type LossFacts } from '@stillhouse/core/training';
 import { BlockFolder } from '../block/block-folder.js';
 import type { DataPlaces } from '../file/places.js';
 import { contentOf, type Source } from '../source/source.js';
@@ -27,6 +27,17 @@ export interface TestSet {
   dispose(): void;
 }
 
+/** @throws StillhouseError DATA_FORMAT if rows have another number of labels than the model's training rows had */
+function refuseLabelCount(source: Source, outputs: number, loss: LossFacts): void {
+  const wanted = loss.labels === 'class' ? 1 : targetCount(loss, outputs);
+  if (source.type === 'table' || source.tensors.labelCount === wanted) return;
+  const { what, labelCount } = source.tensors;
+  throw new StillhouseError(
+    'DATA_FORMAT',
+    `${what} has ${labelCount} numbers per label, but the model was trained with ${wanted}`,
+  );
+}
+
 function fittedOf(
   { columns, classes, inputShape, outputs, targets }: ModelMetadata,
   source: Source,
@@ -44,8 +55,11 @@ function fittedOf(
         `${column.type === 'tensor' ? `rows of shape [${inputShape.join(', ')}]` : 'rows of a table'}`,
     );
   if (column.type === 'tensor') {
+    const { factors, offsets } = column;
+    refuseLabelCount(source, outputs, lossOf(loss));
     const classCount = lossOf(loss).labels === 'class' ? outputs : null;
-    return { preprocessing: null, tensors: { factors: column.factors, offsets: column.offsets, classCount, classes } };
+    const scales = targets.length > 0 ? { targets } : {};
+    return { preprocessing: null, tensors: { factors, offsets, classCount, classes, ...scales } };
   }
   const names = targetsOf(data.table!);
   return {

@@ -185,8 +185,10 @@ function labelsOf(
   { name, loss, fitted: { classes, classCount, targets } }: Options,
 ): Numbers {
   const { labelCount, what } = set;
-  // Another set's folders need not be the same: its classes are matched by name.
-  const places = set.classes?.map((each) => classes!.indexOf(each));
+  // Another set's folders need not be the same: its classes are matched by name, or by number if they have no names.
+  const placeOf = (name: string): number =>
+    classes ? classes.indexOf(name) : /^\d+$/.test(name) && Number(name) < (classCount ?? 2) ? Number(name) : -1;
+  const places = set.classes?.map(placeOf);
   const labels = places
     ? Float32Array.from(given, (label) => places[label])
     : targets
