@@ -96,11 +96,11 @@ export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
 export { inertNotes, inertReason } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
-export { parseRecipe, refuseRecipe } from './recipe/parse.js';
-export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
+export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';
+export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from './recipe/path.js';
 export type { ColumnConfig, TableConfig, TargetTransformConfig } from './recipe/data.js';
 export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
-export type { LayerConfig, ModelConfig } from './recipe/model.js';
+export { embeddingOf, type LayerConfig, type ModelConfig } from './recipe/model.js';
 export {
   defineRecipe,
   isTrained,

@@ -4,6 +4,7 @@ import { tf } from '@stillhouse/native/tfjs';
 import type * as tfjsWasm from '@tensorflow/tfjs-backend-wasm';
 import type { BackendKind } from './backend.js';
 import { registerConvolutionGradients } from './wasm-convolution.js';
+import { registerSegmentSumOnWasm } from './segment-sum.js';
 import { registerMaxPoolGradient } from './wasm-max-pool.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 import { sliceInMemory } from './wasm-slice.js';
@@ -23,6 +24,7 @@ export const wasm: BackendKind = {
     transposeBeforeMatMul();
     registerConvolutionGradients();
     registerMaxPoolGradient();
+    registerSegmentSumOnWasm();
     return `wasm ${version_wasm}`;
   },
   isOnGpu: () => false,

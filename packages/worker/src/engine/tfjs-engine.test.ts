@@ -95,6 +95,47 @@ const activations: Readonly<Record<Activation, true>> = {
 
 const image = [6, 6, 2];
 const head: LayerConfig[] = ['flatten', { dense: 1 }];
+const sequence = [6, 3];
+const sequences: Record<string, Case> = {
+  conv1d: { layers: [{ conv1d: 3, kernel: 3, activation: 'relu' }, ...head], inputShape: sequence },
+  'conv1d, strides and same padding': {
+    layers: [{ conv1d: 3, kernel: 2, strides: 2, padding: 'same' }, { conv1d: 2, kernel: 2, bias: false }, ...head],
+    inputShape: sequence,
+  },
+  maxPooling1d: { layers: [{ conv1d: 3, kernel: 2 }, { maxPooling1d: 2 }, ...head], inputShape: sequence },
+  averagePooling1d: {
+    layers: [{ conv1d: 3, kernel: 2 }, { averagePooling1d: 2, strides: 1, padding: 'same' }, ...head],
+    inputShape: sequence,
+  },
+  globalMaxPooling1d: {
+    layers: [{ conv1d: 3, kernel: 2 }, 'globalMaxPooling1d', { dense: 1 }],
+    inputShape: sequence,
+  },
+  globalAveragePooling1d: {
+    layers: [{ conv1d: 3, kernel: 2 }, 'globalAveragePooling1d', { dense: 1 }],
+    inputShape: sequence,
+  },
+  lstm: { layers: [{ lstm: 4 }, { dense: 1 }], inputShape: sequence },
+  'lstm, whole sequences': { layers: [{ lstm: 4, returnSequences: true }, ...head], inputShape: sequence },
+  gru: { layers: [{ gru: 4 }, { dense: 1 }], inputShape: sequence },
+  simpleRnn: { layers: [{ simpleRnn: 4 }, { dense: 1 }], inputShape: sequence },
+  embedding: { layers: [{ embedding: 3, inputDim: 7 }, ...head], inputShape: [5], indices: 7 },
+  'embedding of a grid': {
+    layers: ['flatten', { embedding: 3, inputDim: 7 }, 'globalAveragePooling1d', { dense: 1 }],
+    inputShape: [2, 3],
+    indices: 7,
+  },
+  'embedding, bidirectional lstm and gru': {
+    layers: [
+      { embedding: 3, inputDim: 7 },
+      { bidirectional: { lstm: 3, returnSequences: true } },
+      { bidirectional: { gru: 2 }, merge: 'sum' },
+      { dense: 1 },
+    ],
+    inputShape: [5],
+    indices: 7,
+  },
+};
 const perLayer: Record<string, Case> = {
   ...Object.fromEntries(
     Object.keys(activations).map((activation) => [
@@ -142,6 +183,11 @@ const perLayer: Record<string, Case> = {
     layers: [{ conv2d: 3, kernel: 3 }, 'globalAveragePooling2d', { dense: 1 }],
     inputShape: image,
   },
+  globalMaxPooling2d: {
+    layers: [{ conv2d: 3, kernel: 3 }, 'globalMaxPooling2d', { dense: 1 }],
+    inputShape: image,
+  },
+  ...sequences,
   layerNormalization: { layers: [{ dense: 7 }, 'layerNormalization', { dense: 1 }], inputShape: [10] },
   'activation and reshape': {
     layers: [{ dense: 6 }, { activation: 'tanh' }, { reshape: [3, 2] }, ...head],
@@ -468,8 +514,8 @@ test('a worker that did not train the teacher gets its weights, and refuses othe
   await expect(deceived.engine.build(studentPhase, hash)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' });
 });
 
-test.each(usable)('%s: no tensor is left behind by a step or an evaluation', async (backend) => {
-  const setup = await setUp({
+const leaky: Record<string, Case> = {
+  convolutional: {
     layers: [
       { conv2d: 2, kernel: 3, strides: 2 },
       { depthwiseConv2d: 2 },
@@ -481,8 +527,13 @@ test.each(usable)('%s: no tensor is left behind by a step or an evaluation', asy
       { dense: 1 },
     ],
     inputShape: [9, 6, 2],
-    backend,
-  });
+  },
+  recurrent: sequences['embedding, bidirectional lstm and gru'],
+};
+const leaks = usable.flatMap((backend) => Object.entries(leaky).map(([kind, it]) => ({ backend, kind, it })));
+
+test.each(leaks)('$backend: no tensor is left behind by a step or an evaluation: $kind', async ({ backend, it }) => {
+  const setup = await setUp({ ...it, backend });
   const { flatGradient: sum } = await setup.engine.build(setup.phase, undefined);
   const once = async (step: number): Promise<void> => {
     sum.set(await engineGradient(setup, step));
