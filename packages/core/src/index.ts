@@ -45,7 +45,9 @@ export {
   encodeTableRows,
   encodeTensorRows,
   missingMarks,
+  refuseIndices,
   unknownCategories,
+  wrongIndex,
   type Cell,
   type RowErrorCode,
   type RowErrorFactory,
@@ -67,6 +69,7 @@ export {
   type TensorType,
 } from './format/safetensors.js';
 export { checkJob } from './job/check-job.js';
+export { embeddedModels } from './job/embedded-models.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -100,7 +103,7 @@ export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from './recipe/path.js';
 export type { ColumnConfig, TableConfig, TargetTransformConfig } from './recipe/data.js';
 export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
-export { embeddingOf, type LayerConfig, type ModelConfig } from './recipe/model.js';
+export type { LayerConfig, ModelConfig } from './recipe/model.js';
 export {
   defineRecipe,
   isTrained,

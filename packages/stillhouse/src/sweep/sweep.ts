@@ -181,8 +181,9 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
     const changes = [...settings(options.set), ...settingsOf(axes, cell)];
     recipes.push(await loadChanged(recipe, changes, options.recipeFolder));
   }
-  refuseInert(axes, recipes);
-  for (const note of new Set(recipes.flatMap(inertNotes))) options.onWarning?.(note);
+  const parsed = recipes.map(({ recipe: each }) => each);
+  refuseInert(axes, parsed);
+  for (const note of new Set(parsed.flatMap(inertNotes))) options.onWarning?.(note);
   mkdirSync(out, { recursive: true });
   const over = new AbortController();
   const { heartbeatTimeoutMs, checkpointEveryMs } = options;

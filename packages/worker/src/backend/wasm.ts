@@ -4,6 +4,7 @@ import { tf } from '@stillhouse/native/tfjs';
 import type * as tfjsWasm from '@tensorflow/tfjs-backend-wasm';
 import type { BackendKind } from './backend.js';
 import { registerConvolutionGradients } from './wasm-convolution.js';
+import { registerAveragePoolGradient } from './average-pool.js';
 import { registerSegmentSumOnWasm } from './segment-sum.js';
 import { registerMaxPoolGradient } from './wasm-max-pool.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
@@ -25,6 +26,7 @@ export const wasm: BackendKind = {
     registerConvolutionGradients();
     registerMaxPoolGradient();
     registerSegmentSumOnWasm();
+    registerAveragePoolGradient();
     return `wasm ${version_wasm}`;
   },
   isOnGpu: () => false,

@@ -2,6 +2,7 @@
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';
 import type { BackendKind } from './backend.js';
+import { registerAveragePoolGradient } from './average-pool.js';
 import { registerSegmentSumOnWebgpu } from './segment-sum.js';
 
 export const webgpu: BackendKind = {
@@ -13,6 +14,7 @@ export const webgpu: BackendKind = {
   async register() {
     const { fingerprint } = await loadWebgpu();
     registerSegmentSumOnWebgpu();
+    registerAveragePoolGradient();
     return fingerprint;
   },
   isOnGpu: () => true,

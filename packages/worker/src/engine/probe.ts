@@ -2,6 +2,7 @@
 import { tf } from '@stillhouse/native/tfjs';
 import { datasetOf, phaseOf, phasesOf, type DatasetManifest, type Job } from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
+import { MissingKernel, missingKernelOf } from '../backend/missing-kernel.js';
 import type { FetchBlock } from '../block/fetch-block.js';
 import { pretrainedTeacherOf } from '../distill/teacher/pretrained.js';
 import { LayersTeacher } from '../distill/teacher/teacher.js';
@@ -23,7 +24,40 @@ async function trainZeros(model: tf.LayersModel, objective: Objective, dataset: 
   tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
 }
 
-/** @throws StillhouseError as building the models does; Error if the backend lacks a kernel */
+/** The first layer of a model that lacks a kernel when it is trained by itself. */
+function untrainableLayer(model: tf.LayersModel): string | undefined {
+  const isUntrainable = (layer: tf.layers.Layer): boolean => {
+    const [batch, ...shape] = layer.input instanceof tf.SymbolicTensor ? layer.input.shape : [];
+    if (batch === undefined || shape.includes(null)) return false;
+    const input = tf.variable(tf.zeros([1, ...(shape as number[])]));
+    const weights = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
+    try {
+      tf.tidy(() =>
+        tf.variableGrads(() => tf.sum(layer.apply(input, { training: true }) as tf.Tensor), [input, ...weights]),
+      );
+      return false;
+    } catch (error) {
+      return missingKernelOf(error) !== undefined;
+    } finally {
+      input.dispose();
+    }
+  };
+  return model.layers.find(isUntrainable)?.name;
+}
+
+/** @throws MissingKernel naming the layer that needs it, if that shows */
+async function tryToTrain(part: string, model: tf.LayersModel, train: () => Promise<void>): Promise<void> {
+  try {
+    await train();
+  } catch (error) {
+    const missing = missingKernelOf(error);
+    if (!missing) throw error;
+    const layer = untrainableLayer(model);
+    throw new MissingKernel(missing.kernel, layer && `the ${part}'s layer ${layer}`, error);
+  }
+}
+
+/** @throws StillhouseError as building the models does; MissingKernel if the backend lacks one */
 export async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
   const models: tf.LayersModel[] = [];
   const pretrained = await pretrainedTeacherOf(job, fetchBlock);
@@ -37,7 +71,7 @@ export async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
       models.push(model);
       const objective = objectiveOf(job, phase, { model, teacher });
       if (name === 'teacher') teacher = new LayersTeacher(model);
-      await trainZeros(model, objective, datasetOf(job.dataset, name));
+      await tryToTrain(name, model, () => trainZeros(model, objective, datasetOf(job.dataset, name)));
     }
   } finally {
     for (const model of models) model.dispose();

@@ -179,6 +179,10 @@ const perLayer: Record<string, Case> = {
     inputShape: image,
   },
   averagePooling2d: { layers: [{ conv2d: 3, kernel: 3 }, { averagePooling2d: 2 }, ...head], inputShape: image },
+  'averagePooling2d, same padding': {
+    layers: [{ conv2d: 3, kernel: 2 }, { averagePooling2d: [2, 3], strides: 1, padding: 'same' }, ...head],
+    inputShape: image,
+  },
   globalAveragePooling2d: {
     layers: [{ conv2d: 3, kernel: 3 }, 'globalAveragePooling2d', { dense: 1 }],
     inputShape: image,
@@ -609,12 +613,14 @@ test('auto takes wasm, or cpu if wasm lacks a kernel, and says why; asking for w
   expect(convolutional.engine.fingerprint).toMatch(/^wasm /);
   const asset = `export default ({ tf, inputShape, outputs }) => {
     class Pick extends tf.layers.Layer {
-      computeOutputShape() { return [null, 2]; }
-      call(inputs) { return tf.gather(Array.isArray(inputs) ? inputs[0] : inputs, tf.tensor1d([2, 0], 'int32'), 1); }
+      call(inputs) {
+        const one = tf.einsum('i->', tf.tensor1d([0.5, 0.5]));
+        return tf.mul(Array.isArray(inputs) ? inputs[0] : inputs, one);
+      }
       static get className() { return 'Pick'; }
     }
     return tf.sequential({
-      layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({}), tf.layers.dense({ units: outputs })],
+      layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({ name: 'pick' }), tf.layers.dense({ units: outputs })],
     });
   };`;
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10], asset });
@@ -627,7 +633,7 @@ test('auto takes wasm, or cpu if wasm lacks a kernel, and says why; asking for w
   expect(engine.choice).toBe(
     'cpu: the fastest here that trains every model of the recipe; tensorflow is not installed (several times ' +
       'faster: `stillhouse backend install tensorflow`); webgpu is not installed; wasm has no kernel ' +
-      'UnsortedSegmentSum',
+      "Einsum, which the teacher's layer pick needs",
   );
   await expect(
     tfjsEngine('wasm')(
@@ -635,7 +641,11 @@ test('auto takes wasm, or cpu if wasm lacks a kernel, and says why; asking for w
       async () => new Uint8Array(),
       async () => {},
     ),
-  ).rejects.toMatchObject({ code: 'BACKEND_KERNEL', message: expect.stringContaining('UnsortedSegmentSum') });
+  ).rejects.toMatchObject({
+    code: 'BACKEND_KERNEL',
+    message:
+      "the models of the recipe cannot be trained: wasm has no kernel Einsum, which the teacher's layer pick needs",
+  });
 });
 
 test('a backend that is not installed says so', async () => {
