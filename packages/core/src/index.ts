@@ -85,6 +85,7 @@ export {
   type SetName,
   type TeacherFiles,
 } from './job/job.js';
+export { phaseMemory, type PhaseMemory } from './job/memory.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,

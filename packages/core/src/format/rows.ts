@@ -175,7 +175,7 @@ export function encodeTensorRows(
 /**
  * The place of the first input that is no index below a count.
  * @param inputs [rows, width]
- * @returns row and input counted from 0
+ * @returns row and input counted from 0, and the value to six digits
  */
 export function wrongIndex(
   inputs: Float32Array,
@@ -183,7 +183,7 @@ export function wrongIndex(
   count: number,
 ): { readonly row: number; readonly input: number; readonly value: number } | undefined {
   const place = inputs.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value < count));
-  return place < 0 ? undefined : { row: Math.floor(place / width), input: place % width, value: inputs[place]! };
+  return place < 0 ? undefined : { row: Math.floor(place / width), input: place % width, value: Number(inputs[place]!.toPrecision(6)) };
 }
 
 /** Refuses inputs that the embedding of a model has no vector for. */
