@@ -29,7 +29,7 @@ function sequences(): Partial<RecipeInput> {
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];
   const rows = Array.from({ length: 120 }, (_, row) => {
     const cells = names.map((_name, i) => (row * (i + 3) + i) % 8);
-    return [...cells.map((cell) => `k${cell}`), cells[0]! + cells[5]! / 2].join(',');
+    return [...cells.map((cell) => `k${cell}`), cells[0] + cells[5] / 2].join(',');
   });
   const csv = scratch.write('sequences.csv', `${[...names, 'y'].join(',')}\n${rows.join('\n')}\n`);
   const columns = Object.fromEntries(names.map((name) => [name, { category: 'index' as const }]));

@@ -1,6 +1,6 @@
 // Rows that an embedding has no vector for are refused before a worker joins.
 import { parseRecipe, type DatasetManifest } from '@stillhouse/core';
-import { cutTensors, type BlockSource } from '@stillhouse/datasets';
+import { cutTensors } from '@stillhouse/datasets';
 import { expect, test } from 'vitest';
 import { checkIndices } from './check-indices.js';
 
@@ -32,8 +32,7 @@ function check(...inputs: number[]): Promise<void> {
     targets: [],
     sets,
   };
-  const folder: Pick<BlockSource, 'read'> = { read: async (hash) => blocks.get(hash) };
-  return checkIndices({ recipe, dataset }, folder as BlockSource);
+  return checkIndices({ recipe, dataset }, { read: async (hash) => blocks.get(hash) });
 }
 
 test('indices are taken', () => check(0, 4, 3, 1));

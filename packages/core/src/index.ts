@@ -69,7 +69,7 @@ export {
   type TensorType,
 } from './format/safetensors.js';
 export { checkJob } from './job/check-job.js';
-export { embeddedModels } from './job/embedded-models.js';
+export { embeddedModels, type EmbeddedModel } from './job/embedded-models.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -85,7 +85,7 @@ export {
   type SetName,
   type TeacherFiles,
 } from './job/job.js';
-export { phaseMemory, type PhaseMemory } from './job/memory.js';
+export { phaseMemory, type ModelSizes, type PhaseMemory } from './job/memory.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,

@@ -91,6 +91,7 @@ export type {
   ModelAssets,
   ModelShape,
   NumberColumn,
+  PhaseMemory,
   PhaseName,
   SetManifest,
   SetName,

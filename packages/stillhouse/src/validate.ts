@@ -1,5 +1,6 @@
 // What a recipe would run, and what is refused, without running it.
 import {
+  inertNotes,
   phaseMemory,
   phaseOf,
   phasesOf,
@@ -129,7 +130,7 @@ async function validateJob(
     ...(probed && { backend: probed.backend }),
     phases: phasesWith(job, probed),
     ...(plan && { search: searchOf(plan) }),
-    warnings: dataset.warnings,
+    warnings: [...inertNotes(job.recipe), ...dataset.warnings],
   };
 }
 
@@ -145,6 +146,6 @@ export async function validate(source: RecipeSource, options: ValidateOptions = 
   const assembled = await refusals.of(() => located(() => assemble(recipe, 'validate', folder)));
   const known = assembled
     ? await validateJob(assembled, loaded, { backend: options.backend ?? 'auto', refusals })
-    : { name: recipe.name, phases: outlineOf(recipe), warnings: [] };
+    : { name: recipe.name, phases: outlineOf(recipe), warnings: inertNotes(recipe) };
   return { ...known, refused: refusals.errors };
 }

@@ -183,7 +183,9 @@ export function wrongIndex(
   count: number,
 ): { readonly row: number; readonly input: number; readonly value: number } | undefined {
   const place = inputs.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value < count));
-  return place < 0 ? undefined : { row: Math.floor(place / width), input: place % width, value: Number(inputs[place]!.toPrecision(6)) };
+  return place < 0
+    ? undefined
+    : { row: Math.floor(place / width), input: place % width, value: Number(inputs[place]!.toPrecision(6)) };
 }
 
 /** Refuses inputs that the embedding of a model has no vector for. */

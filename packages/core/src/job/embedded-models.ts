@@ -4,7 +4,7 @@ import { isTrained, type Recipe } from '../recipe/schema.js';
 
 export interface EmbeddedModel {
   readonly part: 'teacher' | 'student';
-  /** The path of the embedding, for messages. */
+  /** The path of the embedding, or its name, for messages. */
   readonly where: string;
   /** Inputs are whole numbers from 0 to inputDim − 1. */
   readonly inputDim: number;

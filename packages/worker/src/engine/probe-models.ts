@@ -1,12 +1,16 @@
 // What a job would train, and with which backend, without training it.
 import { openModules, type Job } from '@stillhouse/core';
-import { openBackend, type Backend } from '../backend/open-backend.js';
-import type { BackendName } from '../backend/registry.js';
+import { openBackend } from '../backend/open-backend.js';
+import type { BackendName, ConcreteBackendName } from '../backend/registry.js';
 import type { FetchBlock } from '../block/fetch-block.js';
 import { probe, type ProbedModel } from './probe.js';
 
 export interface ProbedJob {
-  readonly backend: Pick<Backend, 'name' | 'reason'>;
+  readonly backend: {
+    readonly name: ConcreteBackendName;
+    /** Why this one, for people. */
+    readonly reason: string;
+  };
   /** In the order of their phases; the baseline has the student's model. */
   readonly models: readonly ProbedModel[];
 }

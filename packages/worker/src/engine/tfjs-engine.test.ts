@@ -620,7 +620,8 @@ test('auto takes wasm, or cpu if wasm lacks a kernel, and says why; asking for w
       static get className() { return 'Pick'; }
     }
     return tf.sequential({
-      layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({ name: 'pick' }), tf.layers.dense({ units: outputs })],
+      layers: [tf.layers.dense({ units: 3, inputShape }), new Pick({ name: 'pick' }),
+        tf.layers.dense({ units: outputs })],
     });
   };`;
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10], asset });
