@@ -60,6 +60,9 @@ test('a value that an argument sets: the argument', async () => {
   const file = written('s.yaml', yaml('dense: 3'));
   const setting = (path: string, value: unknown): Promise<string> => messageOf(file, { set: { [path]: value } });
   expect(await setting('student.epochs', 0)).toMatch(/^--set student\.epochs=0: student\.epochs is 0: it takes/);
+  expect(await setting('teacher.model.layers.1.dense', 0)).toMatch(
+    /^--set teacher\.model\.layers\.1\.dense=0: teacher\.model\.layers\[1\]\.dense is 0: it takes/,
+  );
   expect(await setting('student.optimizer', { nam: 'sgd' })).toMatch(
     /^--set student\.optimizer=\{"nam":"sgd"\}: student\.optimizer\.nam is not a known key; the nearest is name/,
   );

@@ -93,7 +93,7 @@ async function readFile(file: string): Promise<ReadRecipe> {
 const argumentText = ({ argument, path, value }: RecipeChange): string =>
   `${argument} ${path}=${typeof value === 'string' ? value : (JSON.stringify(value) ?? '')}`;
 
-const startsWith = (path: Path, start: Path): boolean => start.every((part, i) => path[i] === part);
+const startsWith = (path: Path, start: Path): boolean => start.every((part, i) => String(path[i]) === String(part));
 
 /** The change that a part of the recipe comes from, if it is not as it was read. */
 function changeAt({ value }: ReadRecipe, changes: readonly RecipeChange[], path: Path): RecipeChange | undefined {

@@ -73,7 +73,7 @@ test('a search: what it tunes, on how many folds', async () => {
 test('a recipe that is refused', async () => {
   const validation = await validated({ 'teacher.epochs': 0 });
   expect(validation).toMatchObject({ phases: [], refused: [{ code: 'RECIPE_INVALID' }] });
-  expect(validation.refused[0]!.message).toMatch(/^--set teacher\.epochs=0: teacher\.epochs is 0: it takes/);
+  expect(validation.refused[0].message).toMatch(/^--set teacher\.epochs=0: teacher\.epochs is 0: it takes/);
 });
 
 test('data that are not there: the rest is shown', async () => {
@@ -96,7 +96,7 @@ test('models and search are both refused, and steps are still shown', async () =
     'distill.tune.folds': 100,
   });
   expect(phases[0]).toMatchObject({ name: 'teacher', steps: 21 });
-  expect(phases[0]!.parameters).toBeUndefined();
+  expect(phases[0].parameters).toBeUndefined();
   expect(refused.map(({ code, message }) => `${code}: ${message}`)).toEqual([
     'TUNE_FOLDS: --set distill.tune.folds=100: distill.tune.folds is 100, but the small set has 20 rows',
     expect.stringMatching(

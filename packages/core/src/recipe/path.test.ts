@@ -62,6 +62,7 @@ test('what is missing on the way is added, and undefined removes', () => {
 
 test('a list has no other places than its own and the next', () => {
   expect(withValueAt({ a: [1] }, parsePath('a[1]'), 2)).toEqual({ a: [1, 2] });
+  expect(withValueAt({ a: [{ b: 1 }] }, parsePath('a.0.b'), 2)).toEqual({ a: [{ b: 2 }] });
   expect(() => withValueAt({ a: [1] }, parsePath('a[2]'), 2)).toThrow('a is a list of 1: it has no 2');
   expect(() => withValueAt({ a: [1] }, parsePath('a.b'), 2)).toThrow('a is a list of 1: it has no b');
 });

@@ -90,7 +90,9 @@ export function withValueAt(root: unknown, path: Path, value: unknown): unknown 
     if (!isHolder(node) && node !== undefined && node !== null)
       throw new StillhouseError('RECIPE_INVALID', `${formatPath(path.slice(0, length))} is not an object or list`);
     const key = path[length]!;
-    if (Array.isArray(node) && !(typeof key === 'number' && key <= node.length))
+    // terms.0 is terms[0].
+    const isIndex = typeof key === 'number' || /^(0|[1-9]\d*)$/.test(String(key));
+    if (Array.isArray(node) && !(isIndex && Number(key) <= node.length))
       throw new StillhouseError(
         'RECIPE_INVALID',
         `${formatPath(path.slice(0, length))} is a list of ${node.length}: it has no ${String(key)}`,
