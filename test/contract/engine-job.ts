@@ -1,14 +1,28 @@
 // The job that engines are tested with, and the contract's tests of TFJS on it.
 import { engineContract, type ContractTest } from '@stillhouse/contract';
-import { hashName, parseRecipe, phaseOf, randomStream, type Job } from '@stillhouse/core';
+import {
+  hashName,
+  parseRecipe,
+  phaseOf,
+  randomStream,
+  type Job,
+  type LayerConfig,
+  type RandomStream,
+} from '@stillhouse/core';
 import { cutTensors } from '@stillhouse/datasets';
 import { tfjsEngine, type BackendName } from '@stillhouse/worker';
 
 const rows = 23;
 const blocks = new Map<string, Uint8Array>();
 
-/** A teacher with what makes engines hard: noise, weights that are not trained, ranks of unlike sizes. */
-function jobOf(): Job {
+interface Rows {
+  readonly layers: LayerConfig[];
+  /** Numbers of a row. */
+  readonly width: number;
+  readonly number: (next: RandomStream) => number;
+}
+
+function jobOf({ layers, width, number }: Rows): Job {
   const source = { generator: 'noise', rows: 1 } as const;
   const recipe = parseRecipe({
     ranks: 5,
@@ -16,27 +30,51 @@ function jobOf(): Job {
     seed: 5,
     data: { large: source, small: source, test: source },
     teacher: {
-      model: { layers: [{ dense: 4, activation: 'relu' }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }] },
+      model: { layers },
       batch: 12,
       epochs: 2,
       optimizer: { name: 'adam' },
     },
   });
   const next = randomStream(hashName('rows'));
-  const inputs = Float32Array.from({ length: rows * 3 }, () => 2 * next() - 1);
+  const inputs = Float32Array.from({ length: rows * width }, () => number(next));
   const labels = Float32Array.from({ length: rows }, () => next());
-  const { columns, set } = cutTensors({ inputs, labels }, { inputShape: [3], labelCount: 1 }, blocks);
+  const { columns, set } = cutTensors({ inputs, labels }, { inputShape: [width], labelCount: 1 }, blocks);
   const sets = { large: set, small: set, test: set };
-  const dataset = { inputShape: [3], columns, classes: null, outputs: 1, labelCount: 1, targets: [], sets };
+  const dataset = { inputShape: [width], columns, classes: null, outputs: 1, labelCount: 1, targets: [], sets };
   return { runId: 'r', recipe, dataset, assets: {} };
 }
 
-export const job = jobOf();
+/** A teacher with what makes engines hard: noise, weights that are not trained, ranks of unlike sizes. */
+export const job = jobOf({
+  layers: [{ dense: 4, activation: 'relu' }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }],
+  width: 3,
+  number: (next) => 2 * next() - 1,
+});
+/** One that reads sequences of indices. */
+const sequenceJob = jobOf({
+  layers: [
+    { embedding: 3, inputDim: 9 },
+    { conv1d: 4, kernel: 2, padding: 'same' },
+    { bidirectional: { lstm: 2, returnSequences: true } },
+    { maxPooling1d: 2 },
+    { gru: 3, returnSequences: true },
+    'globalMaxPooling1d',
+    { dense: 1 },
+  ],
+  width: 4,
+  number: (next) => Math.floor(9 * next()),
+});
 export const phase = phaseOf(job, 'teacher');
 export const fetchBlock = async (hash: string): Promise<Uint8Array> => blocks.get(hash)!;
 
-export const tfjsContract = (backend: BackendName): ContractTest[] =>
+const contractOn = (backend: BackendName, of: Job): ContractTest[] =>
   engineContract(async () => {
-    const engine = await tfjsEngine(backend)(job, fetchBlock, async () => {});
-    return { engine, phase, close: () => engine.dispose() };
+    const engine = await tfjsEngine(backend)(of, fetchBlock, async () => {});
+    return { engine, phase: phaseOf(of, 'teacher'), close: () => engine.dispose() };
   });
+
+export const tfjsContract = (backend: BackendName): ContractTest[] => [
+  ...contractOn(backend, job),
+  ...contractOn(backend, sequenceJob).map(({ name, ...rest }) => ({ ...rest, name: `sequences: ${name}` })),
+];

@@ -15,8 +15,40 @@ const convolutional: LayerConfig[] = [
   { dense: 1 },
 ];
 
+const sequential: LayerConfig[] = [
+  { embedding: 4, inputDim: 9 },
+  { conv1d: 4, kernel: 2, padding: 'same', activation: 'relu' },
+  { bidirectional: { lstm: 3, returnSequences: true } },
+  { gru: 3, returnSequences: true },
+  'globalMaxPooling1d',
+  { dense: 1 },
+];
+
+/** Six indices per row, read from a file whose category columns are their indices. */
+function sequences(): Partial<RecipeInput> {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const rows = Array.from({ length: 120 }, (_, row) => {
+    const cells = names.map((_name, i) => (row * (i + 3) + i) % 8);
+    return [...cells.map((cell) => `k${cell}`), cells[0] + cells[5] / 2].join(',');
+  });
+  const csv = scratch.write('sequences.csv', `${[...names, 'y'].join(',')}\n${rows.join('\n')}\n`);
+  const columns = Object.fromEntries(names.map((name) => [name, { category: 'index' as const }]));
+  const model = { layers: sequential };
+  return {
+    data: {
+      large: { csv },
+      small: { csv, take: 30 },
+      split: { test: 0.2 },
+      table: { target: 'y', columns },
+    },
+    teacher: { model, epochs: 1, batch: 24 },
+    student: { model, epochs: 1, batch: 15 },
+  };
+}
+
 const models: Record<string, Partial<RecipeInput>> = {
   dense: {},
+  sequential: sequences(),
   convolutional: {
     teacher: {
       model: { layers: convolutional },
@@ -34,6 +66,7 @@ const clusters = [
   { model: 'dense', ranks: 5, counts: [1, 2, 5] },
   { model: 'dense', ranks: 8, counts: [1, 3] },
   { model: 'convolutional', ranks: 5, counts: [1, 3] },
+  { model: 'sequential', ranks: 5, counts: [1, 3] },
 ];
 
 test.each(clusters)('$model: ranks $ranks on $counts workers', async ({ model, ranks, counts }) => {

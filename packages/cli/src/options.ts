@@ -13,13 +13,25 @@ export function parseCount(text: string): number {
   return value;
 }
 
-const yamlOf = (text: string): unknown => parseDocument(text).toJS() as unknown;
+/** @throws StillhouseError USAGE if the text is not YAML */
+function yamlOf(text: string, argument: string): unknown {
+  const document = parseDocument(text, { prettyErrors: false });
+  const problem = document.errors[0] ?? document.warnings[0];
+  try {
+    if (problem) throw problem;
+    return document.toJS() as unknown;
+  } catch (cause) {
+    throw new StillhouseError('USAGE', `${argument} has a value that is not YAML: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
 
 /** Adds the value of `key=value` to the previous ones; the value is YAML. */
 function parseSetting(text: string, previous: Record<string, unknown>): Record<string, unknown> {
   const equals = text.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--set ${text} does not have the form key=value`);
-  return { ...previous, [text.slice(0, equals)]: yamlOf(text.slice(equals + 1)) };
+  return { ...previous, [text.slice(0, equals)]: yamlOf(text.slice(equals + 1), `--set ${text}`) };
 }
 
 /**
@@ -30,7 +42,7 @@ export function parseAxis(text: string, previous: readonly SweepAxis[]): SweepAx
   const equals = text.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--vary ${text} does not have the form path=value,value,…`);
   const list = text.slice(equals + 1).trim();
-  const values = yamlOf(list.startsWith('[') ? list : `[${list}]`);
+  const values = yamlOf(list.startsWith('[') ? list : `[${list}]`, `--vary ${text}`);
   if (!Array.isArray(values) || values.length === 0) throw new StillhouseError('USAGE', `--vary ${text} has no values`);
   return [...previous, { path: text.slice(0, equals), values }];
 }

@@ -17,6 +17,7 @@ import { addRun } from './commands/run.js';
 import { addSchema } from './commands/schema.js';
 import { addStatus } from './commands/status.js';
 import { addSweep } from './commands/sweep.js';
+import { addValidate } from './commands/validate.js';
 import { addWorker } from './commands/worker.js';
 
 export function createProgram(): Command {
@@ -35,6 +36,7 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a p
     );
   for (const add of [
     addRun,
+    addValidate,
     addCoordinator,
     addWorker,
     addList,

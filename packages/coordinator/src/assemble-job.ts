@@ -17,6 +17,7 @@ import {
   type Recipe,
 } from '@stillhouse/core';
 import { prepareDataset, type Dataset, type DataPlaces, type PrepareOptions } from '@stillhouse/datasets';
+import { checkIndices } from './check-indices.js';
 import { findTeachers, keepTeachers, taughtByAll } from './pretrained.js';
 
 function readAsset(config: ModelConfig | undefined, folder: string): string | undefined {
@@ -79,6 +80,7 @@ export async function assembleJob(
   const found = findTeachers(recipe, places.recipeFolder);
   const dataset = await prepareDataset(recipe, places, { ...options, taught: taughtByAll(found, recipe) });
   checkJob({ recipe, dataset: dataset.manifest });
+  await checkIndices({ recipe, dataset: dataset.manifest }, dataset.blocks);
   const teacher = isTrained(recipe.teacher) ? readAsset(recipe.teacher.model, places.recipeFolder) : undefined;
   const student = readAsset(recipe.student?.model, places.recipeFolder);
   const assets: ModelAssets = {

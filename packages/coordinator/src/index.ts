@@ -1,5 +1,6 @@
 // @stillhouse/coordinator: rendezvous, phases, data blocks, run folder.
 export { assembleJob, openRecipe, prepareData } from './assemble-job.js';
+export { checkSetIndices } from './check-indices.js';
 export { modelMetadata, type StoredMetadata } from './metadata.js';
 export {
   endRecord,

@@ -45,7 +45,9 @@ export {
   encodeTableRows,
   encodeTensorRows,
   missingMarks,
+  refuseIndices,
   unknownCategories,
+  wrongIndex,
   type Cell,
   type RowErrorCode,
   type RowErrorFactory,
@@ -67,6 +69,7 @@ export {
   type TensorType,
 } from './format/safetensors.js';
 export { checkJob } from './job/check-job.js';
+export { embeddedModels, type EmbeddedModel } from './job/embedded-models.js';
 export {
   datasetOf,
   phaseLearningRate,
@@ -82,6 +85,7 @@ export {
   type SetName,
   type TeacherFiles,
 } from './job/job.js';
+export { phaseMemory, type ModelSizes, type PhaseMemory } from './job/memory.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,
@@ -96,8 +100,8 @@ export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
 export { inertNotes, inertReason } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
-export { parseRecipe, refuseRecipe } from './recipe/parse.js';
-export { formatPath, leavesOf, parsePath, withValueAt, type Path } from './recipe/path.js';
+export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';
+export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from './recipe/path.js';
 export type { ColumnConfig, TableConfig, TargetTransformConfig } from './recipe/data.js';
 export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
 export type { LayerConfig, ModelConfig } from './recipe/model.js';

@@ -10,6 +10,7 @@ export type {
   TensorValues,
 } from './binding-api.js';
 export type { Message, Messages } from './graph-def.js';
+export { registerGather } from './gather.js';
 export { openOnnx } from './onnx.js';
 export { registerReluGradient } from './relu-gradient.js';
 export type { RunnableModel } from './runnable-model.js';

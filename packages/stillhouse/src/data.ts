@@ -46,16 +46,18 @@ const interrupted = (): StillhouseError =>
  * @throws StillhouseError RECIPE_…, DATA_…, TEACHER_…, INTERRUPTED
  */
 export async function prepare(source: RecipeSource, options: PrepareOptions = {}): Promise<PreparedData> {
-  const { recipe, folder: recipeFolder } = await loadRecipe(source, options);
+  const { recipe, folder: recipeFolder, located } = await loadRecipe(source, options);
   const places = { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
   const { manifest, blocks, isKept, warnings } = await unlessAborted(options.signal, interrupted, () =>
-    prepareData(recipe, places, {
-      folder: preparedFolder(process.env),
-      again: options.again ?? false,
-      pin: true,
-      onProgress: (progress) => options.onProgress?.(progress),
-      signal: options.signal,
-    }),
+    located(() =>
+      prepareData(recipe, places, {
+        folder: preparedFolder(process.env),
+        again: options.again ?? false,
+        pin: true,
+        onProgress: (progress) => options.onProgress?.(progress),
+        signal: options.signal,
+      }),
+    ),
   );
   const sets = Object.entries(manifest.sets).map(([name, set]) => ({
     name,

@@ -1,5 +1,5 @@
 // The test metrics of a run's models, recomputed from their files, on the run's test rows or on others.
-import { openRecipe } from '@stillhouse/coordinator';
+import { checkSetIndices, openRecipe } from '@stillhouse/coordinator';
 import {
   datasetOf,
   limits,
@@ -119,6 +119,12 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
     for (const name of names) {
       const { model, metadata } = await openModel(run, name);
       const { manifest: dataset, blocks } = await test.of(name, metadata);
+      if (metadata.indexCount !== undefined)
+        await checkSetIndices(
+          { where: `the embedding of the ${name}`, inputDim: metadata.indexCount },
+          { manifest: dataset, blocks },
+          'test',
+        );
       const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
       const rows = { dataset, measures, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
       results[name] = finishMetrics(measures, await evaluateRows(predictOf(model), rows), dataset.targets);

@@ -44,7 +44,7 @@ export interface GenerationsOptions extends RecipeOptions {
  */
 export async function generations(source: RecipeSource, options: GenerationsOptions = {}): Promise<Generation[]> {
   const { count = 3, out = 'generations', backend = 'auto', workers = defaultWorkers, signal } = options;
-  const { recipe: first, folder: recipeFolder } = await loadRecipe(source, options);
+  const { recipe: first, folder: recipeFolder, located } = await loadRecipe(source, options);
   if (!first.student)
     throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
   mkdirSync(out, { recursive: true });
@@ -54,7 +54,8 @@ export async function generations(source: RecipeSource, options: GenerationsOpti
   let recipe = first;
   for (let generation = 1; generation <= count; generation++) {
     const folder = resolve(out, `${generation}-${folderOf(recipe)}`);
-    const record = await runs.run({ recipe, folder: recipeFolder }, folder, workers);
+    const current = { recipe, folder: recipeFolder };
+    const record = await located(() => runs.run(current, folder, workers));
     const teacher = teacherTestOf(record);
     const tested = {
       generation,

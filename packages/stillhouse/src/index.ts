@@ -52,6 +52,8 @@ export {
 } from '@stillhouse/core/training';
 export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
+export { validate, type ValidatedPhase, type ValidateOptions, type Validation } from './validate.js';
+
 // Kinds that a module of the user's defines.
 export {
   defineSource,
@@ -89,6 +91,7 @@ export type {
   ModelAssets,
   ModelShape,
   NumberColumn,
+  PhaseMemory,
   PhaseName,
   SetManifest,
   SetName,

@@ -5,6 +5,7 @@ import {
   encodeTableRows,
   encodeTensorRows,
   predictionOf,
+  refuseIndices,
   StillhouseError,
   unknownCategories,
   type ModelMetadata,
@@ -91,10 +92,12 @@ export function encodeRows(
   const given = column.type === 'tensor' ? numberRows(rows, how) : tableRows(rows, metadata, how);
   if (given.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} has no rows`);
   const count = given.length;
-  if (column.type === 'tensor')
-    return { count, inputs: encodeTensorRows(column, given as number[][], errorOf), unknown: [] };
-  const inputs = encodeTableRows(columns, given as TableRow[], errorOf);
-  return { count, inputs, unknown: unknownIn(columns, given as TableRow[], source) };
+  const isTable = column.type !== 'tensor';
+  const inputs = isTable
+    ? encodeTableRows(columns, given as TableRow[], errorOf)
+    : encodeTensorRows(column, given as number[][], errorOf);
+  refuseIndices(inputs, metadata, errorOf);
+  return { count, inputs, unknown: isTable ? unknownIn(columns, given as TableRow[], source) : [] };
 }
 
 /** A model for rows, from a run folder or from the folder of one model. */

@@ -3,8 +3,18 @@ import { openRecipe } from '@stillhouse/coordinator';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseDocument } from 'yaml';
-import { firstLineOf, parsePath, StillhouseError, withValueAt, type Recipe, type RecipeInput } from '@stillhouse/core';
+import {
+  faultyPart,
+  firstLineOf,
+  parsePath,
+  StillhouseError,
+  valueAt,
+  withValueAt,
+  type Path,
+  type Recipe,
+  type RecipeInput,
+} from '@stillhouse/core';
+import { placeText, readRecipeText, type RecipeText } from './recipe-text.js';
 
 const scripts = new Set(['.ts', '.mts', '.js', '.mjs']);
 
@@ -19,19 +29,6 @@ async function readScript(path: string): Promise<unknown> {
   } catch (cause) {
     throw new StillhouseError('RECIPE_SYNTAX', `${path}: ${firstLineOf(cause)}`, { cause });
   }
-}
-
-function readText(path: string): unknown {
-  const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
-  const problem = document.errors[0];
-  if (problem) {
-    const place = problem.linePos ? `, line ${problem.linePos[0].line}, column ${problem.linePos[0].col}` : '';
-    throw new StillhouseError(
-      'RECIPE_SYNTAX',
-      `${path}${place}: ${firstLineOf(problem).replace(/ at line \d+, column \d+:?$/, '')}`,
-    );
-  }
-  return document.toJS() as unknown;
 }
 
 /** Path of a recipe file (YAML, JSON or TypeScript), or a recipe. */
@@ -50,35 +47,127 @@ export interface LoadedRecipe {
   readonly recipe: Recipe;
   /** Folder that the recipe's paths are relative to. */
   readonly folder: string;
+  /**
+   * Runs work that may throw an error about a part of the recipe; the error then names file, line and column of that
+   * part, or the argument that set it.
+   */
+  readonly located: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-async function readFile(path: string): Promise<unknown> {
-  const full = resolve(path);
-  if (!existsSync(full)) throw new StillhouseError('RECIPE_NOT_FOUND', `${path} does not exist`);
+/** A value that a user gives for a path of the recipe. */
+export interface RecipeChange {
+  readonly path: string;
+  readonly value: unknown;
+  /** How it was given, for errors: --set, or --vary. */
+  readonly argument: string;
+}
+
+/** What was read, and where its parts are. */
+interface ReadRecipe {
+  readonly value: unknown;
+  /** Its file's name; undefined for an object. */
+  readonly file: string | undefined;
+  readonly text: RecipeText | undefined;
+}
+
+/** Where a recipe comes from. */
+interface Origin {
+  readonly read: ReadRecipe;
+  readonly changes: readonly RecipeChange[];
+}
+
+async function readFile(file: string): Promise<ReadRecipe> {
+  const full = resolve(file);
+  if (!existsSync(full)) throw new StillhouseError('RECIPE_NOT_FOUND', `${file} does not exist`);
+  if (scripts.has(extname(full))) return { value: await readScript(full), file, text: undefined };
+  let content: string;
   try {
-    return scripts.has(extname(full)) ? await readScript(full) : readText(full);
+    content = readFileSync(full, 'utf8');
   } catch (cause) {
-    if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('RECIPE_NOT_FOUND', `${path} cannot be read: ${firstLineOf(cause)}`, { cause });
+    throw new StillhouseError('RECIPE_NOT_FOUND', `${file} cannot be read: ${firstLineOf(cause)}`, { cause });
   }
+  const text = readRecipeText(content, file);
+  return { value: text.value, file, text };
 }
 
-/**
- * Reads and checks a recipe.
- * @throws StillhouseError RECIPE_NOT_FOUND, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_INVALID, EXTENSION_MODULE
- */
-export async function loadRecipe(source: RecipeSource, options: RecipeOptions = {}): Promise<LoadedRecipe> {
+const argumentText = ({ argument, path, value }: RecipeChange): string =>
+  `${argument} ${path}=${typeof value === 'string' ? value : (JSON.stringify(value) ?? '')}`;
+
+const startsWith = (path: Path, start: Path): boolean => start.every((part, i) => String(path[i]) === String(part));
+
+/** The change that a part of the recipe comes from, if it is not as it was read. */
+function changeAt({ value }: ReadRecipe, changes: readonly RecipeChange[], path: Path): RecipeChange | undefined {
+  return changes.findLast((change) => {
+    const changed = parsePath(change.path);
+    return startsWith(path, changed) || (startsWith(changed, path) && valueAt(value, path) === undefined);
+  });
+}
+
+/** The part that an error is about. One about data may begin with what only looks like a path, such as data.csv. */
+function partOf(error: StillhouseError, recipe: unknown): Path | undefined {
+  const path = faultyPart(error);
+  const isSure = error.code === 'RECIPE_INVALID' || error.code === 'RECIPE_UNKNOWN_KEY';
+  return path && (isSure || (path.length > 1 && valueAt(recipe, path) !== undefined)) ? path : undefined;
+}
+
+/** An error about a part of a recipe, with the place of that part; any other error as it is. */
+function locate(error: unknown, recipe: unknown, { read, changes }: Origin): unknown {
+  const path = error instanceof StillhouseError ? partOf(error, recipe) : undefined;
+  if (!(error instanceof StillhouseError) || !path) return error;
+  const change = changeAt(read, changes, path);
+  const { file, text } = read;
+  const inFile = file !== undefined && text ? placeText(file, text.positionOf(path)) : file;
+  const place = change ? argumentText(change) : inFile;
+  if (place === undefined) return error;
+  return new StillhouseError(error.code, `${place}: ${error.message}`, {
+    next: error.next,
+    cause: error,
+    ...(error.remoteStack === undefined ? {} : { remoteStack: error.remoteStack }),
+  });
+}
+
+function changed(read: ReadRecipe, changes: readonly RecipeChange[]): unknown {
+  return changes.reduce((recipe, change) => {
+    try {
+      return withValueAt(recipe, parsePath(change.path), change.value ?? undefined);
+    } catch (cause) {
+      if (!(cause instanceof StillhouseError)) throw cause;
+      throw new StillhouseError(cause.code, `${argumentText(change)}: ${cause.message}`, { cause });
+    }
+  }, read.value);
+}
+
+/** `loadRecipe` with changes that know how they were given. */
+export async function loadChanged(
+  source: RecipeSource,
+  changes: readonly RecipeChange[],
+  recipeFolder?: string,
+): Promise<LoadedRecipe> {
   const isFile = typeof source === 'string';
-  const input = isFile ? await readFile(source) : source;
-  if (typeof input !== 'object' || input === null || Array.isArray(input))
+  const read = isFile ? await readFile(source) : { value: source, file: undefined, text: undefined };
+  const { value } = read;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new StillhouseError(
       'RECIPE_SYNTAX',
       `${isFile ? source : 'what was given'} is not a recipe: it must be an object with keys such as data and teacher`,
     );
-  const changed = Object.entries(options.set ?? {}).reduce<unknown>(
-    (recipe, [path, value]) => withValueAt(recipe, parsePath(path), value ?? undefined),
-    input,
-  );
-  const folder = options.recipeFolder ?? (isFile ? dirname(resolve(source)) : process.cwd());
-  return { recipe: await openRecipe(changed, folder), folder };
+  const input = changed(read, changes);
+  const folder = recipeFolder ?? (isFile ? dirname(resolve(source)) : process.cwd());
+  const located = async <T>(work: () => Promise<T>): Promise<T> =>
+    work().catch((error: unknown) => {
+      throw locate(error, input, { read, changes });
+    });
+  return { recipe: await located(() => openRecipe(input, folder)), folder, located };
 }
+
+/** The changes of `RecipeOptions.set`. */
+export const settings = (set: RecipeOptions['set']): RecipeChange[] =>
+  Object.entries(set ?? {}).map(([path, value]) => ({ path, value, argument: '--set' }));
+
+/**
+ * Reads and checks a recipe. An error about a part of it names file, line and column of that part, or the path in
+ * `set`.
+ * @throws StillhouseError RECIPE_NOT_FOUND, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_INVALID, EXTENSION_MODULE
+ */
+export const loadRecipe = (source: RecipeSource, options: RecipeOptions = {}): Promise<LoadedRecipe> =>
+  loadChanged(source, settings(options.set), options.recipeFolder);

@@ -3,6 +3,7 @@ import {
   encodeTableRows,
   encodeTensorRows,
   predictionOf,
+  refuseIndices,
   type ModelMetadata,
   type RowErrorFactory,
 } from '@stillhouse/core';
@@ -43,7 +44,13 @@ interface EncodedRows {
   readonly isOne: boolean;
 }
 
-async function encode(input: unknown, { columns, inputShape }: ModelMetadata): Promise<EncodedRows> {
+async function encode(input: unknown, metadata: ModelMetadata): Promise<EncodedRows> {
+  const encoded = await encodeAny(input, metadata);
+  refuseIndices(encoded.inputs, metadata, errorOf);
+  return encoded;
+}
+
+async function encodeAny(input: unknown, { columns, inputShape }: ModelMetadata): Promise<EncodedRows> {
   const [column] = columns;
   if (column?.type === 'tensor') {
     const { rows, isOne } = await numberRows(input, inputShape);

@@ -6,6 +6,8 @@ export type { FetchBlock } from './block/fetch-block.js';
 export type { Capture, StateUploader } from './checkpoint/state-upload.js';
 export { openPretrained } from './distill/teacher/pretrained.js';
 export type { BuiltPhase, ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine/engine.js';
+export type { ProbedModel } from './engine/probe.js';
+export { probeModels, type ProbedJob } from './engine/probe-models.js';
 export { tfjsEngine, type EngineOptions } from './engine/tfjs-engine.js';
 export { evaluateRows, type EvaluatedRows } from './model/evaluate.js';
 export { loadModel } from './model/model-file.js';

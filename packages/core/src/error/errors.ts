@@ -26,6 +26,7 @@ export const errorKinds = {
   DATA_COLUMN: input('Compare the column names in the recipe with the header of the file.'),
   DATA_EMPTY: input('Give the set at least one row.'),
   DATA_LABEL: input('Correct the label, or the number of outputs of the model.'),
+  DATA_INDEX: input('Raise inputDim of the embedding, or correct the row.'),
   DATA_CHANGED: input(
     'Prepare it again with `stillhouse data prepare RECIPE --again`, or put the file back as it was.',
   ),

@@ -26,6 +26,8 @@ export interface ModelMetadata {
   readonly inputShape: readonly number[];
   /** How a row becomes an input: `encodeTableRows`, or `encodeTensorRows` for a single column of tensors. */
   readonly columns: readonly FittedColumn[];
+  /** If the model embeds its inputs: they are whole numbers from 0 to indexCount − 1. */
+  readonly indexCount?: number | undefined;
   /** Numbers that the model outputs per row; `predictionOf` reads them. */
   readonly outputs: number;
   /** How regression targets were transformed and scaled, which predictions undo; empty if they were not. */

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bucketOf, encodeColumns, inputWidth, type FittedColumn, type TensorColumn } from './columns.js';
-import { encodeTableRows, encodeTensorRows, type RowErrorFactory, type TableRow } from './rows.js';
+import { encodeTableRows, encodeTensorRows, refuseIndices, type RowErrorFactory, type TableRow } from './rows.js';
 
 const number: FittedColumn = {
   name: 'a',
@@ -162,4 +162,18 @@ describe('rows of numbers', () => {
         'PREDICT_ROW: row 2 has no number as value 4',
       );
   });
+});
+
+test('what a model that embeds its inputs has no vector for is refused', () => {
+  const tensor: TensorColumn = { name: 'x', type: 'tensor', size: 2, factors: [1], offsets: [0], dtype: 'I32' };
+  const of = (...inputs: number[]): void =>
+    refuseIndices(Float32Array.from(inputs), { columns: [tensor], indexCount: 5 }, errorOf);
+  of(0, 4, 1, 2);
+  expect(() => of(0, 4, 1, 5)).toThrow(
+    'PREDICT_ROW: row 2 has 5 as input 2; the model takes whole numbers from 0 to 4',
+  );
+  expect(() => of(-1, 4)).toThrow('row 1 has -1 as input 1');
+  expect(() => of(0, 0.5)).toThrow('row 1 has 0.5 as input 2');
+  expect(() => of(0, NaN)).toThrow('row 1 has NaN as input 2');
+  refuseIndices(Float32Array.of(0.5), { columns: [tensor] }, errorOf);
 });

@@ -10,6 +10,7 @@ import {
   type NumberColumn,
   type TensorColumn,
 } from './columns.js';
+import type { ModelMetadata } from './model-metadata.js';
 
 /** A time, such as a JavaScript Date. */
 export interface Time {
@@ -169,4 +170,35 @@ export function encodeTensorRows(
     encodeCells(column, Float64Array.from(row), 0, { from: [0], to: [i], out, width: size });
   });
   return out;
+}
+
+/**
+ * The place of the first input that is no index below a count.
+ * @param inputs [rows, width]
+ * @returns row and input counted from 0, and the value to six digits
+ */
+export function wrongIndex(
+  inputs: Float32Array,
+  width: number,
+  count: number,
+): { readonly row: number; readonly input: number; readonly value: number } | undefined {
+  const place = inputs.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value < count));
+  return place < 0
+    ? undefined
+    : { row: Math.floor(place / width), input: place % width, value: Number(inputs[place]!.toPrecision(6)) };
+}
+
+/** Refuses inputs that the embedding of a model has no vector for. */
+export function refuseIndices(
+  inputs: Float32Array,
+  { columns, indexCount }: Pick<ModelMetadata, 'columns' | 'indexCount'>,
+  errorOf: RowErrorFactory,
+): void {
+  const wrong = indexCount === undefined ? undefined : wrongIndex(inputs, inputWidth(columns), indexCount);
+  if (wrong)
+    throw errorOf(
+      'PREDICT_ROW',
+      `row ${wrong.row + 1} has ${wrong.value} as input ${wrong.input + 1}; the model takes whole numbers from 0 to ` +
+        `${indexCount! - 1}`,
+    );
 }

@@ -1,6 +1,7 @@
 // What data does not have is refused before any worker joins.
 import { expect, test } from 'vitest';
-import type { NumberColumn, TensorColumn } from '../format/columns.js';
+import type { FittedColumn, NumberColumn, TensorColumn } from '../format/columns.js';
+import type { LayerConfig } from '../recipe/model.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { DatasetManifest } from './job.js';
 import { checkJob } from './check-job.js';
@@ -43,6 +44,20 @@ const recipeOf = (student: object = {}, distill: object = {}, teacher: object = 
     distill,
   });
 
+const category = { name: 'c', type: 'category', categories: ['x', 'y', 'z'], dtype: 'U8' } as const;
+const embedded: [what: string, column: FittedColumn, why: string][] = [
+  ['more categories', { ...category, encode: 'index' }, 'column c has 3 categories: inputDim must be at least 4'],
+  ['an input per category', { ...category, encode: 'oneHot' }, 'column c becomes an input per category: declare it'],
+  ['scaled numbers', { ...number('a'), scale: 2 }, 'column a is scaled: declare it with number: none'],
+  ['scaled rows', { ...picture, factors: [1 / 255] }, 'rows are scaled: set data.tensors.scale to none'],
+];
+
+test('an embedding of indices is accepted', () => {
+  const layers: LayerConfig[] = [{ embedding: 2, inputDim: 4 }, 'flatten', { dense: 1 }];
+  for (const column of [{ ...category, encode: 'index' } as const, number('a'), picture])
+    checkJob({ recipe: recipeOf({ model: { layers } }), dataset: { ...table, inputShape: [1], columns: [column] } });
+});
+
 test('a recipe that fits its data is accepted', () => {
   checkJob({ recipe: recipeOf(), dataset: table });
   const images = recipeOf(
@@ -52,7 +67,7 @@ test('a recipe that fits its data is accepted', () => {
   checkJob({ recipe: images, dataset: pictures });
 });
 
-test.each([
+test.each<readonly [string, ReturnType<typeof parseRecipe>, DatasetManifest, string]>([
   ['images changed, of a table', recipeOf({ augment: { shift: 1 } }), table, 'student.augment.shift is for images'],
   [
     'images changed in a transfer set, of a table',
@@ -72,6 +87,15 @@ test.each([
     wider,
     'distill.transfer[1].from is large: its rows lack columns',
   ],
+  ...embedded.map(
+    ([what, column, why]) =>
+      [
+        `an embedding of ${what}`,
+        recipeOf({ model: { layers: [{ embedding: 2, inputDim: 3 }, 'flatten', { dense: 1 }] } }),
+        { ...table, inputShape: [1], columns: [column] },
+        `student.model.layers[0].embedding takes whole numbers from 0 to 2, but ${why}`,
+      ] as const,
+  ),
 ])('%s: refused', (_, recipe, dataset, message) => {
   expect(() => checkJob({ recipe, dataset })).toThrow(message);
   expect(() => checkJob({ recipe, dataset })).toThrow(expect.objectContaining({ code: 'RECIPE_INVALID' }));

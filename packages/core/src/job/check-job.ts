@@ -3,6 +3,8 @@ import { imageAugmentation } from '../augment/augmentations.js';
 import { StillhouseError } from '../error/errors.js';
 import type { LayerConfig, ModelConfig } from '../recipe/model.js';
 import { isTrained, type Recipe } from '../recipe/schema.js';
+import type { FittedColumn } from '../format/columns.js';
+import { embeddedModels } from './embedded-models.js';
 import { datasetOf, lacksColumns, type DatasetManifest, type Job } from './job.js';
 
 type Check = (recipe: Recipe, dataset: DatasetManifest) => void;
@@ -62,7 +64,36 @@ const checkModels: Check = ({ teacher, student }, dataset) => {
   if (student) checkOutputs('student', student.model, datasetOf(dataset, 'student').outputs);
 };
 
+/** Why a column's inputs are no indices, if that is known from its encoding. */
+function unlikeIndices(column: FittedColumn, inputDim: number): string | undefined {
+  switch (column.type) {
+    case 'category':
+      if (column.encode !== 'index')
+        return `column ${column.name} becomes an input per category: declare it with category: index`;
+      return column.categories.length < inputDim
+        ? undefined
+        : `column ${column.name} has ${column.categories.length} categories: inputDim must be at least ` +
+            `${column.categories.length + 1}`;
+    case 'number':
+      return column.transform === 'none' && column.shift === 0 && column.scale === 1
+        ? undefined
+        : `column ${column.name} is scaled: declare it with number: none, or category: index`;
+    case 'tensor':
+      return column.factors.every((factor) => factor === 1) && column.offsets.every((offset) => offset === 0)
+        ? undefined
+        : 'rows are scaled: set data.tensors.scale to none';
+  }
+}
+
+const checkEmbeddings: Check = (recipe, dataset) => {
+  for (const { part, where, inputDim } of embeddedModels(recipe))
+    for (const column of datasetOf(dataset, part).columns) {
+      const why = unlikeIndices(column, inputDim);
+      if (why !== undefined) fail(`${where} takes whole numbers from 0 to ${inputDim - 1}, but ${why}`);
+    }
+};
+
 /** @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE if the recipe asks for what the data does not have */
 export function checkJob({ recipe, dataset }: Pick<Job, 'recipe' | 'dataset'>): void {
-  for (const check of [checkAugment, checkTransfer, checkBiases, checkModels]) check(recipe, dataset);
+  for (const check of [checkAugment, checkTransfer, checkBiases, checkModels, checkEmbeddings]) check(recipe, dataset);
 }

@@ -3,8 +3,9 @@ import { lossOf } from '../loss/losses.js';
 import { builtInMetric } from '../metric/built-in.js';
 import { metricNameOf, metricsOf } from '../metric/metrics.js';
 import { optionsOf, termOf } from '../term/terms.js';
+import { embeddingOf, isShaping } from './model.js';
 import { formatPath } from './path.js';
-import { isTrained, type Recipe } from './schema.js';
+import { isTrained, type Recipe, type TrainingConfig } from './schema.js';
 import { hasTable, isMix, missingLabelsOf } from './source/sources.js';
 
 type Fail = (message: string) => never;
@@ -116,6 +117,20 @@ function checkDistill({ distill, loss: config, student }: Recipe, fail: Fail): v
     fail(`distill.${needs[0]} is given, but distill.terms is empty: only terms learn from a teacher's outputs`);
 }
 
+/** Checks of a model's embeddings: whole numbers come only from the data. */
+function checkEmbedding(part: 'teacher' | 'student', { model, augment }: TrainingConfig, fail: Fail): void {
+  if (!('layers' in model)) return;
+  const first = model.layers.findIndex((each) => !isShaping(each));
+  const late = model.layers.findIndex((each, i) => i > first && typeof each === 'object' && 'embedding' in each);
+  if (late >= 0)
+    fail(
+      `${part}.model.layers[${late}].embedding takes whole numbers, which the layer before it does not output: only ` +
+        'flatten and reshape can come before it',
+    );
+  if (augment?.mixup !== undefined && embeddingOf(model))
+    fail(`${part}.augment.mixup blends numbers, but the embedding in ${part}.model takes whole numbers`);
+}
+
 /** Checks of the teacher and student sections. */
 function checkModels(recipe: Recipe, fail: Fail): void {
   const { student, teacher } = recipe;
@@ -138,6 +153,7 @@ function checkModels(recipe: Recipe, fail: Fail): void {
     ['student', student],
   ] as const) {
     if (!part) continue;
+    checkEmbedding(name, part, fail);
     const { earlyStopping, epochs, prune, validation } = part;
     if (earlyStopping && validation === 0) fail(`${name}.validation is 0: earlyStopping needs validation rows`);
     if (earlyStopping && !known.includes(earlyStopping.metric))

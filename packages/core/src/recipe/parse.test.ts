@@ -66,9 +66,9 @@ test('a wrong value is named with its path', () => {
     message: expect.stringContaining('teacher.epochs is 0'),
   });
   expect(errorOf((recipe) => (recipe['loss'] = 'mean'))).toMatchObject({
-    message: 'loss is "mean", which is not a known value; the nearest is mae',
+    message: expect.stringContaining('loss is "mean", which is not a known value; the nearest is mae'),
   });
-  expect(errorOf((recipe) => (recipe['teacher'].model.layers[0] = 'flat')).message).toBe(
+  expect(errorOf((recipe) => (recipe['teacher'].model.layers[0] = 'flat')).message).toContain(
     'teacher.model.layers[0] is "flat", which is not a known value; the nearest is flatten',
   );
   expect(errorOf((recipe) => delete recipe['data'].test)).toMatchObject({

@@ -1,7 +1,7 @@
 // Paths: what is written is read, what is set is found, nothing else changes, and nothing reaches a prototype.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatPath, leavesOf, parsePath, valueAt, withValueAt } from './path.js';
+import { formatPath, leadingPath, leavesOf, parsePath, valueAt, withValueAt } from './path.js';
 
 const inherited = ['__proto__', 'constructor', 'prototype'];
 const keyArbitrary = fc
@@ -58,6 +58,31 @@ test('what is missing on the way is added, and undefined removes', () => {
   expect(withValueAt({ a: { b: 1, c: 2 } }, parsePath('a.b'), undefined)).toEqual({ a: { c: 2 } });
   expect(withValueAt({ a: [1, 2, 3] }, parsePath('a[1]'), undefined)).toEqual({ a: [1, 3] });
   expect(() => withValueAt({ a: { b: 7 } }, parsePath('a.b.c'), 1)).toThrow('a.b is not an object or list');
+});
+
+test('a list has no other places than its own and the next', () => {
+  expect(withValueAt({ a: [1] }, parsePath('a[1]'), 2)).toEqual({ a: [1, 2] });
+  expect(withValueAt({ a: [{ b: 1 }] }, parsePath('a.0.b'), 2)).toEqual({ a: [{ b: 2 }] });
+  expect(() => withValueAt({ a: [1] }, parsePath('a[2]'), 2)).toThrow('a is a list of 1: it has no 2');
+  expect(() => withValueAt({ a: [1] }, parsePath('a.b'), 2)).toThrow('a is a list of 1: it has no b');
+});
+
+test('the path that a sentence begins with', () => {
+  const of = (sentence: string): string | undefined => {
+    const path = leadingPath(sentence);
+    return path && formatPath(path);
+  };
+  expect(of('teacher.model.layers[0] (conv2d): it does not fit')).toBe('teacher.model.layers[0]');
+  expect(of("data.table.columns['a b'].category is 3")).toBe("data.table.columns['a b'].category");
+  expect(of('loss is "mean"')).toBe('loss');
+  expect(of('data.large: it is empty')).toBe('data.large');
+  expect(of('"a..b" is not a path')).toBeUndefined();
+  expect(of('a..b is not a path')).toBeUndefined();
+  fc.assert(
+    fc.property(pathArbitrary, (path) => {
+      expect(leadingPath(`${formatPath(['data', ...path])} is wrong`)).toEqual(['data', ...path]);
+    }),
+  );
 });
 
 test.each(inherited)('%s is refused, read from text or not, and no prototype changes', (key) => {

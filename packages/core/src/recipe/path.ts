@@ -1,5 +1,5 @@
 // Dotted paths into a recipe, such as distill.terms[0].weight. Keys are joined by dots, and elements of lists are in
-// brackets; a key with dots or brackets is quoted: ['a.b'].
+// brackets; a key that has one of these, a space, a comma or a colon in it is quoted: ['a.b'].
 import { StillhouseError } from '../error/errors.js';
 
 /** Keys of objects and indices of lists, from the outside in. */
@@ -19,7 +19,7 @@ export const formatPath = (path: Path): string =>
     .map((part, i) => {
       if (typeof part === 'number') return `[${part}]`;
       const key = String(part);
-      return key === '' || /[.[\]]/.test(key) ? quoted(key) : `${i > 0 ? '.' : ''}${key}`;
+      return key === '' || /[.[\]:,\s]/.test(key) ? quoted(key) : `${i > 0 ? '.' : ''}${key}`;
     })
     .join('');
 
@@ -34,6 +34,12 @@ function refuseInherited(path: Path): void {
 
 /** @throws StillhouseError RECIPE_INVALID */
 export function parsePath(text: string): (string | number)[] {
+  const path = pathOf(text);
+  refuseInherited(path);
+  return path;
+}
+
+function pathOf(text: string): (string | number)[] {
   const part = /\.(?<key>[^.[\]]+)|\[(?<index>\d+)\]|\['(?<quotedKey>(?:[^'\\]|\\.)*)'\]/y;
   const all = text.startsWith('[') ? text : `.${text}`;
   const path: (string | number)[] = [];
@@ -47,8 +53,13 @@ export function parsePath(text: string): (string | number)[] {
     const { key, index, quotedKey } = groups as Partial<Record<string, string>>;
     path.push(index === undefined ? (key ?? quotedKey!.replaceAll(/\\(.)/g, '$1')) : Number(index));
   }
-  refuseInherited(path);
   return path;
+}
+
+/** The path that a sentence begins with, as sentences about a recipe do; undefined if it cannot be one. */
+export function leadingPath(sentence: string): Path | undefined {
+  const text = /^[^\s.[\]:,"]+(?:\.[^\s.[\]:,]+|\[\d+\]|\['(?:[^'\\]|\\.)*'\])*(?=[\s:,]|$)/.exec(sentence)?.[0];
+  return text === undefined ? undefined : pathOf(text);
 }
 
 /** The value at a path; undefined if there is none. */
@@ -69,7 +80,8 @@ function replaced(node: unknown, [key, ...rest]: Path, value: unknown): unknown 
 
 /**
  * A copy with another value at a path; undefined removes what is there. Missing objects along the path are added.
- * @throws StillhouseError RECIPE_INVALID if something along the path is neither an object nor a list
+ * @throws StillhouseError RECIPE_INVALID if something along the path is neither an object nor a list, or if a list has
+ * no such place; the place after its last one adds to it
  */
 export function withValueAt(root: unknown, path: Path, value: unknown): unknown {
   refuseInherited(path);
@@ -77,8 +89,28 @@ export function withValueAt(root: unknown, path: Path, value: unknown): unknown 
     const node = valueAt(root, path.slice(0, length));
     if (!isHolder(node) && node !== undefined && node !== null)
       throw new StillhouseError('RECIPE_INVALID', `${formatPath(path.slice(0, length))} is not an object or list`);
+    const key = path[length]!;
+    // terms.0 is terms[0].
+    const isIndex = typeof key === 'number' || /^(0|[1-9]\d*)$/.test(String(key));
+    if (Array.isArray(node) && !(isIndex && Number(key) <= node.length))
+      throw new StillhouseError(
+        'RECIPE_INVALID',
+        `${formatPath(path.slice(0, length))} is a list of ${node.length}: it has no ${String(key)}`,
+      );
   }
   return replaced(root, path, value);
+}
+
+/** The first path of a value that ends in __proto__, a key that code which copies objects drops or misreads. */
+export function reservedKeyIn(value: unknown, path: Path = []): Path | undefined {
+  // Deeper than any schema goes; an object may contain itself.
+  if (!isHolder(value) || path.length > 100) return undefined;
+  for (const [key, each] of Object.entries(value)) {
+    const own = [...path, Array.isArray(value) ? Number(key) : key];
+    const found = key === '__proto__' ? own : reservedKeyIn(each, own);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** Every value that is neither an object nor a list, with its path, in order. */

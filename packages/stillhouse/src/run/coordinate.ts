@@ -1,6 +1,7 @@
 // A run whose workers come from other machines: `work` there, or `stillhouse worker`.
 import { limits, type Job } from '@stillhouse/core';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
+import type { RunSource } from './open-run.js';
 import type { RunOptions, RunResult } from './run.js';
 
 export interface CoordinateOptions
@@ -49,11 +50,20 @@ export async function coordinate(
   run: RecipeSource | { readonly resume: string },
   options: CoordinateOptions = {},
 ): Promise<Coordination> {
+  if (isResumed(run)) return coordinateFrom(run, options);
+  const { recipe, folder: recipeFolder, located } = await loadRecipe(run, options);
+  return located(async () => {
+    const coordination = await coordinateFrom({ recipe, recipeFolder, out: options.out }, options);
+    return { ...coordination, finished: located(() => coordination.finished) };
+  });
+}
+
+async function coordinateFrom(from: RunSource, options: CoordinateOptions): Promise<Coordination> {
   const { workers = 1, minWorkers = 1, listen, token } = options;
   // Nothing but a host of runs needs sockets and logs.
   const { hostRun } = await import('./host.js');
   const host = await hostRun({
-    from: isResumed(run) ? run : await sourceOf(run, options),
+    from,
     workers,
     minWorkers,
     listen,
@@ -75,11 +85,3 @@ export async function coordinate(
 
 const isResumed = (run: RecipeSource | { readonly resume: string }): run is { readonly resume: string } =>
   typeof run === 'object' && 'resume' in run;
-
-async function sourceOf(
-  run: RecipeSource,
-  options: CoordinateOptions,
-): Promise<{ recipe: Job['recipe']; recipeFolder: string; out: string | undefined }> {
-  const { recipe, folder } = await loadRecipe(run, options);
-  return { recipe, recipeFolder: folder, out: options.out };
-}

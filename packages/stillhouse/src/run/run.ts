@@ -53,11 +53,15 @@ export interface RunResult {
  * @throws StillhouseError with the reason if the run fails; run.json in the folder then holds it, too
  */
 export async function run(recipe: RecipeSource, options: RunOptions = {}): Promise<RunResult> {
-  return runLoaded(await loadRecipe(recipe, options), options);
+  const loaded = await loadRecipe(recipe, options);
+  return loaded.located(() => runLoaded(loaded, options));
 }
 
+/** A recipe and the folder that its paths are relative to. */
+export type RunnableRecipe = Pick<LoadedRecipe, 'recipe' | 'folder'>;
+
 /** The same for a recipe that has been read. */
-export const runLoaded = ({ recipe, folder }: LoadedRecipe, options: RunOptions): Promise<RunResult> =>
+export const runLoaded = ({ recipe, folder }: RunnableRecipe, options: RunOptions): Promise<RunResult> =>
   runFrom({ recipe, recipeFolder: folder, out: options.out }, recipe, options);
 
 /**

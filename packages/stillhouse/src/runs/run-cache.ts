@@ -2,8 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { readRunRecord, recordFile } from '@stillhouse/coordinator';
 import type { RunRecord } from '@stillhouse/core';
-import type { LoadedRecipe } from '../recipe-file.js';
-import { runLoaded, type RunOptions } from '../run/run.js';
+import { runLoaded, type RunnableRecipe, type RunOptions } from '../run/run.js';
 
 /** run.json of a folder whose run is done. */
 function doneRecord(folder: string): RunRecord | undefined {
@@ -20,13 +19,13 @@ export class RunCache {
 
   constructor(private readonly options: CachedRunOptions) {}
 
-  run(file: LoadedRecipe, folder: string, workers: number): Promise<RunRecord> {
+  run(file: RunnableRecipe, folder: string, workers: number): Promise<RunRecord> {
     const started = this.#started.get(folder) ?? this.#run(file, folder, workers);
     this.#started.set(folder, started);
     return started;
   }
 
-  async #run(file: LoadedRecipe, folder: string, workers: number): Promise<RunRecord> {
+  async #run(file: RunnableRecipe, folder: string, workers: number): Promise<RunRecord> {
     const done = doneRecord(folder);
     if (done) return done;
     // Left by an interrupted run.

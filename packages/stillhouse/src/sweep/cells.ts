@@ -1,6 +1,7 @@
 // The runs of a sweep: every combination of values with every seed, and the teachers that they share.
 import { hashJson } from '@stillhouse/coordinator';
 import { isTrained, type Recipe } from '@stillhouse/core';
+import type { RecipeChange } from '../recipe-file.js';
 
 export interface SweepAxis {
   /** Path in the recipe, such as data.small.perClass. */
@@ -22,11 +23,11 @@ export function cellsOf(axes: readonly SweepAxis[], seeds: readonly number[]): C
   return combinations.flatMap((values) => seeds.map((seed) => ({ values, seed })));
 }
 
-/** The values of a cell, by path in the recipe. */
-export const settingsOf = (axes: readonly SweepAxis[], { values, seed }: Cell): Record<string, unknown> => ({
-  ...Object.fromEntries(axes.map(({ path }, i) => [path, values[i]])),
-  seed,
-});
+/** The values of a cell. */
+export const settingsOf = (axes: readonly SweepAxis[], { values, seed }: Cell): RecipeChange[] => [
+  ...axes.map(({ path }, i) => ({ path, value: values[i], argument: '--vary' })),
+  { path: 'seed', value: seed, argument: '--seeds' },
+];
 
 /** A value of an axis, in readable form. */
 export const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

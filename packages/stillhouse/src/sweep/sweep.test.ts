@@ -25,11 +25,11 @@ test('axes give every combination of their values with every seed', () => {
   ];
   const cells = cellsOf(axes, [1, 2]);
   expect(cells).toHaveLength(8);
-  expect(settingsOf(axes, cells[2])).toEqual({
-    'data.small.rows': 10,
-    'student.model.layers': [{ dense: 2 }, { dense: 1 }],
-    seed: 1,
-  });
+  expect(settingsOf(axes, cells[2])).toEqual([
+    { path: 'data.small.rows', value: 10, argument: '--vary' },
+    { path: 'student.model.layers', value: [{ dense: 2 }, { dense: 1 }], argument: '--vary' },
+    { path: 'seed', value: 1, argument: '--seeds' },
+  ]);
   expect(cellsOf([], [1, 2])).toEqual([
     { values: [], seed: 1 },
     { values: [], seed: 2 },

@@ -13,7 +13,14 @@ import {
 } from '@stillhouse/core';
 import { measuredNames, measuresOf, type Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
-import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
+import {
+  loadChanged,
+  loadRecipe,
+  settings,
+  type LoadedRecipe,
+  type RecipeOptions,
+  type RecipeSource,
+} from '../recipe-file.js';
 import { RunCache } from '../runs/run-cache.js';
 import { markdownTable, shownMetrics } from '../tables.js';
 import { cellsOf, folderOf, settingsOf, taughtBy, teacherRecipe, type Cell, type SweepAxis } from './cells.js';
@@ -169,13 +176,14 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
     Array.from({ length: seeds }, (_, i) => base.recipe.seed + i),
   );
   // All recipes first, so that an invalid value is found before anything is trained.
-  const recipes: Recipe[] = [];
+  const recipes: LoadedRecipe[] = [];
   for (const cell of cells) {
-    const set = { ...options.set, ...settingsOf(axes, cell) };
-    recipes.push((await loadRecipe(recipe, { ...options, set })).recipe);
+    const changes = [...settings(options.set), ...settingsOf(axes, cell)];
+    recipes.push(await loadChanged(recipe, changes, options.recipeFolder));
   }
-  refuseInert(axes, recipes);
-  for (const note of new Set(recipes.flatMap(inertNotes))) options.onWarning?.(note);
+  const parsed = recipes.map(({ recipe: each }) => each);
+  refuseInert(axes, parsed);
+  for (const note of new Set(parsed.flatMap(inertNotes))) options.onWarning?.(note);
   mkdirSync(out, { recursive: true });
   const over = new AbortController();
   const { heartbeatTimeoutMs, checkpointEveryMs } = options;
@@ -183,7 +191,8 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
   const context = { base, metric, runs, out, jobs, each: options.teachers === 'each' };
   const done = new Map<number, SweepOutcome>();
   await runAll(cells.length, { jobs, over, signal }, async (i) => {
-    const outcome = await runCell(cells[i], recipes[i], context);
+    const { recipe: own, located } = recipes[i];
+    const outcome = await located(() => runCell(cells[i], own, context));
     done.set(i, outcome);
     options.onOutcome?.(outcome, { done: done.size, of: cells.length, metric });
   });

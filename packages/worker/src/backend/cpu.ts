@@ -1,9 +1,15 @@
 // TFJS in plain JavaScript: slow, and it has every kernel.
 import { tf } from '@stillhouse/native/tfjs';
 import type { BackendKind } from './backend.js';
+import { registerAveragePoolGradient } from './average-pool.js';
+import { registerSegmentSumOnCpu } from './segment-sum.js';
 
 export const cpu: BackendKind = {
   obstacle: async () => undefined,
-  register: async () => `cpu ${tf.version_core}`,
+  async register() {
+    registerSegmentSumOnCpu();
+    registerAveragePoolGradient();
+    return `cpu ${tf.version_core}`;
+  },
   isOnGpu: () => false,
 };

@@ -4,6 +4,7 @@ import { tf } from '@stillhouse/native/tfjs';
 import { StillhouseError } from '@stillhouse/core';
 import { visibleGpus } from '@stillhouse/native';
 import type { BackendKind } from './backend.js';
+import { missingKernelOf } from './missing-kernel.js';
 import {
   backends,
   concreteBackendNames,
@@ -38,11 +39,6 @@ async function activate(name: ConcreteBackendName, threads: number): Promise<str
   return `${engine} v8=${process.versions.v8}`;
 }
 
-/** The kernel that a backend turned out not to have, from TFJS's own message. */
-function missingKernel(error: unknown): string | undefined {
-  return error instanceof Error ? /Kernel '(\w+)' not registered/.exec(error.message)?.[1] : undefined;
-}
-
 /** The backend, or why it cannot train the job. */
 async function tryToOpen(
   name: ConcreteBackendName,
@@ -53,9 +49,10 @@ async function tryToOpen(
     await probe();
     return { name, fingerprint };
   } catch (error) {
-    const kernel = missingKernel(error);
-    if (kernel === undefined) throw error;
-    return `${name} has no kernel ${kernel}`;
+    const missing = missingKernelOf(error);
+    if (!missing) throw error;
+    const { kernel, layer } = missing;
+    return `${name} has no kernel ${kernel}${layer === undefined ? '' : `, which ${layer} needs`}`;
   }
 }
 

@@ -1,6 +1,6 @@
 // TensorFlow's own kernels, from the library in the user's cache.
 import { hasCuda, installedEngines } from '@stillhouse/native';
-import { loadTensorflow, registerReluGradient } from '@stillhouse/native/engines';
+import { loadTensorflow, registerGather, registerReluGradient } from '@stillhouse/native/engines';
 import type { BackendKind } from './backend.js';
 
 export const tensorflow: BackendKind = {
@@ -11,6 +11,7 @@ export const tensorflow: BackendKind = {
   async register(threads) {
     const fingerprint = loadTensorflow(threads);
     registerReluGradient();
+    registerGather();
     return fingerprint;
   },
   isOnGpu: () => hasCuda(process.env, 'tensorflow'),

@@ -4,6 +4,8 @@ import { tf } from '@stillhouse/native/tfjs';
 import type * as tfjsWasm from '@tensorflow/tfjs-backend-wasm';
 import type { BackendKind } from './backend.js';
 import { registerConvolutionGradients } from './wasm-convolution.js';
+import { registerAveragePoolGradient } from './average-pool.js';
+import { registerSegmentSumOnWasm } from './segment-sum.js';
 import { registerMaxPoolGradient } from './wasm-max-pool.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 import { sliceInMemory } from './wasm-slice.js';
@@ -23,6 +25,8 @@ export const wasm: BackendKind = {
     transposeBeforeMatMul();
     registerConvolutionGradients();
     registerMaxPoolGradient();
+    registerSegmentSumOnWasm();
+    registerAveragePoolGradient();
     return `wasm ${version_wasm}`;
   },
   isOnGpu: () => false,

@@ -2,6 +2,8 @@
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';
 import type { BackendKind } from './backend.js';
+import { registerAveragePoolGradient } from './average-pool.js';
+import { registerSegmentSumOnWebgpu } from './segment-sum.js';
 
 export const webgpu: BackendKind = {
   async obstacle() {
@@ -9,6 +11,11 @@ export const webgpu: BackendKind = {
     const device = await loadWebgpu();
     return device.isSoftware ? `webgpu finds no GPU here, only ${device.name}` : undefined;
   },
-  register: async () => (await loadWebgpu()).fingerprint,
+  async register() {
+    const { fingerprint } = await loadWebgpu();
+    registerSegmentSumOnWebgpu();
+    registerAveragePoolGradient();
+    return fingerprint;
+  },
   isOnGpu: () => true,
 };

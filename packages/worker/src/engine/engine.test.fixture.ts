@@ -28,6 +28,8 @@ export const rowCount = 23;
 export interface Case {
   readonly layers: LayerConfig[];
   readonly inputShape: readonly number[];
+  /** Inputs are indices below this instead of numbers from −1 to 1. */
+  readonly indices?: number;
   readonly loss?: LossName;
   readonly outputs?: number;
   readonly ranks?: number;
@@ -53,6 +55,7 @@ export interface Setup {
 export async function setUp({
   layers,
   inputShape,
+  indices,
   loss = 'mse',
   outputs = 1,
   ranks = 5,
@@ -81,7 +84,9 @@ export async function setUp({
   const next = randomStream(hashName('rows'));
   const width = inputShape.reduce((product, size) => product * size, 1);
   const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs / lossOf(loss).outputsPerTarget;
-  const x = Float32Array.from({ length: rowCount * width }, () => 2 * next() - 1);
+  const x = Float32Array.from({ length: rowCount * width }, () =>
+    indices === undefined ? 2 * next() - 1 : Math.floor(next() * indices),
+  );
   const y = Float32Array.from({ length: rowCount * labelCount }, () =>
     loss === 'softmaxCrossEntropy'
       ? Math.floor(next() * outputs)
@@ -177,6 +182,7 @@ const representative: ReadonlySet<string> = new Set([
   'maxPooling2d of negative numbers, overlapping',
   'averagePooling2d',
   'layerNormalization',
+  'embedding, bidirectional lstm and gru',
   'softmaxCrossEntropy',
   // One kind of student.
   'gaussian',

@@ -1,10 +1,12 @@
 // Trains one zero row of each model of a job, to show whether a backend has every kernel before the run depends on it.
 import { tf } from '@stillhouse/native/tfjs';
-import { datasetOf, phaseOf, phasesOf, type DatasetManifest, type Job } from '@stillhouse/core';
+import { datasetOf, phaseOf, phasesOf, type DatasetManifest, type Job, type PhaseName } from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
+import { MissingKernel, missingKernelOf } from '../backend/missing-kernel.js';
 import type { FetchBlock } from '../block/fetch-block.js';
 import { pretrainedTeacherOf } from '../distill/teacher/pretrained.js';
 import { LayersTeacher } from '../distill/teacher/teacher.js';
+import { flatSizes } from '../flat/model.js';
 import type { Objective } from '../objective/objective.js';
 import { tensorsOf } from './micro-batch.js';
 import { objectiveOf } from './phase-objective.js';
@@ -23,8 +25,72 @@ async function trainZeros(model: tf.LayersModel, objective: Objective, dataset: 
   tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
 }
 
-/** @throws StillhouseError as building the models does; Error if the backend lacks a kernel */
-export async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
+/** The first layer of a model that lacks a kernel when it is trained by itself. */
+function untrainableLayer(model: tf.LayersModel): string | undefined {
+  const isUntrainable = (layer: tf.layers.Layer): boolean => {
+    const [batch, ...shape] = layer.input instanceof tf.SymbolicTensor ? layer.input.shape : [];
+    if (batch === undefined || shape.includes(null)) return false;
+    const input = tf.variable(tf.zeros([1, ...(shape as number[])]));
+    const weights = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
+    try {
+      tf.tidy(() =>
+        tf.variableGrads(() => tf.sum(layer.apply(input, { training: true }) as tf.Tensor), [input, ...weights]),
+      );
+      return false;
+    } catch (error) {
+      return missingKernelOf(error) !== undefined;
+    } finally {
+      input.dispose();
+    }
+  };
+  return model.layers.find(isUntrainable)?.name;
+}
+
+/** @throws MissingKernel naming the layer that needs it, if that shows */
+async function tryToTrain(part: string, model: tf.LayersModel, train: () => Promise<void>): Promise<void> {
+  try {
+    await train();
+  } catch (error) {
+    const missing = missingKernelOf(error);
+    if (!missing) throw error;
+    const layer = untrainableLayer(model);
+    throw new MissingKernel(missing.kernel, layer && `the ${part}'s layer ${layer}`, error);
+  }
+}
+
+/** What a model of a job consists of. */
+export interface ProbedModel {
+  readonly phase: PhaseName;
+  /** Trainable numbers of the model itself. */
+  readonly parameters: number;
+  /** All trained numbers: also those of distillation terms, which are dropped after training. */
+  readonly trained: number;
+  /** Numbers that are not trained by gradients, such as moving averages. */
+  readonly others: number;
+  /** Numbers that the layers output for one row. */
+  readonly outputsPerRow: number;
+}
+
+const sizeOf = (shape: readonly (number | null)[]): number =>
+  shape.slice(1).reduce<number>((product, size) => product * (size ?? 1), 1);
+
+function factsOf(phase: PhaseName, model: tf.LayersModel, objective: Objective): ProbedModel {
+  const { parameterCount, otherCount } = flatSizes(model, objective.weights);
+  return {
+    phase,
+    parameters: flatSizes(model).parameterCount,
+    trained: parameterCount,
+    others: otherCount,
+    outputsPerRow: model.layers.reduce((sum, { outputShape }) => sum + sizeOf(outputShape as (number | null)[]), 0),
+  };
+}
+
+/**
+ * @returns facts of each model that is trained, in the order of their phases
+ * @throws StillhouseError as building the models does; MissingKernel if the backend lacks one
+ */
+export async function probe(job: Job, fetchBlock: FetchBlock): Promise<ProbedModel[]> {
+  const facts: ProbedModel[] = [];
   const models: tf.LayersModel[] = [];
   const pretrained = await pretrainedTeacherOf(job, fetchBlock);
   let teacher = pretrained;
@@ -37,8 +103,10 @@ export async function probe(job: Job, fetchBlock: FetchBlock): Promise<void> {
       models.push(model);
       const objective = objectiveOf(job, phase, { model, teacher });
       if (name === 'teacher') teacher = new LayersTeacher(model);
-      await trainZeros(model, objective, datasetOf(job.dataset, name));
+      await tryToTrain(name, model, () => trainZeros(model, objective, datasetOf(job.dataset, name)));
+      facts.push(factsOf(name, model, objective));
     }
+    return facts;
   } finally {
     for (const model of models) model.dispose();
     pretrained?.dispose();

@@ -278,7 +278,7 @@ export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}
     await openModules(job.recipe);
     const backend = await openBackend(backendName, {
       threads: job.recipe.threads,
-      probe: () => probe(job, fetchBlock),
+      probe: async () => void (await probe(job, fetchBlock)),
     });
     return new TfjsEngine(backend, job, { fetchBlock, yieldToEvents }, options);
   };

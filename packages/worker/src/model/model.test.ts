@@ -107,6 +107,47 @@ test('a model comes back from its files with the same outputs', async () => {
   expect([...(again.predict(x) as tf.Tensor).dataSync()]).toEqual([...(model.predict(x) as tf.Tensor).dataSync()]);
 });
 
+test('a model of sequences comes back from its files, where two layers may be of one kind', async () => {
+  const model = await buildModel(
+    specOf({
+      config: {
+        layers: [
+          { embedding: 3, inputDim: 5 },
+          { bidirectional: { lstm: 2, returnSequences: true } },
+          { bidirectional: { lstm: 2, returnSequences: true }, merge: 'ave' },
+          { gru: 2, returnSequences: true },
+          { simpleRnn: 3 },
+          { dense: 1 },
+        ],
+      },
+    }),
+  );
+  const files = modelFiles(await exportModel(await flatOf(model)), { stillhouse: { loss: lossOf('mse') } });
+  const again = await loadModel(files.json, files.weights);
+  const x = tf.tensor2d([0, 1, 2, 4], [1, 4]);
+  expect([...(again.predict(x) as tf.Tensor).dataSync()]).toEqual([...(model.predict(x) as tf.Tensor).dataSync()]);
+});
+
+test.each([
+  ['wide', { lstm: 5 }, [5, 20]],
+  ['square', { simpleRnn: 6 }, [6, 6]],
+] as const)('the start weights of states are orthogonal, and follow from the seed: %s', async (_, layer, shape) => {
+  const kernelOf = async (seed: number): Promise<tf.Tensor2D> => {
+    const model = await buildModel(specOf({ seed, inputShape: [3, 2], config: { layers: [layer, { dense: 1 }] } }));
+    return model.layers[0].getWeights()[1] as tf.Tensor2D;
+  };
+  const kernel = await kernelOf(1);
+  expect(kernel.shape).toEqual(shape);
+  const products = tf
+    .sub(tf.matMul(kernel, kernel, false, true), tf.eye(shape[0]))
+    .abs()
+    .max()
+    .dataSync()[0];
+  expect(products).toBeLessThan(1e-6);
+  expect((await kernelOf(1)).dataSync()).toEqual(kernel.dataSync());
+  expect((await kernelOf(2)).dataSync()).not.toEqual(kernel.dataSync());
+});
+
 test('constrained weights come back constrained', async () => {
   const asset =
     'export default ({ tf, inputShape }) => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape, ' +

@@ -2,9 +2,10 @@
 // The initial weights are a function of the seed, however the model is described.
 import { tf } from '@stillhouse/native/tfjs';
 import { z } from 'zod';
-import { firstLineOf, StillhouseError, type LayerConfig, type ModelConfig } from '@stillhouse/core';
+import { firstLineOf, StillhouseError, type ModelConfig } from '@stillhouse/core';
 import type { LossFacts } from '@stillhouse/core/training';
 import { withSeededRandom } from '../backend/seeded-random.js';
+import { fromLayers } from './short-list.js';
 
 export interface ModelSpec {
   /** The model's part of the recipe: teacher or student. */
@@ -16,72 +17,6 @@ export interface ModelSpec {
   readonly outputs: number;
   readonly loss: LossFacts;
   readonly seed: number;
-}
-
-type Options = Record<string, unknown>;
-
-const activationOf = (layer: { activation?: string | undefined }): Options =>
-  layer.activation ? { activation: layer.activation } : {};
-const pair = (size: number | readonly number[]): number | number[] => (typeof size === 'number' ? size : [...size]);
-
-function window2d(layer: { strides?: number | readonly number[] | undefined; padding?: string | undefined }): Options {
-  return {
-    ...(layer.strides === undefined ? {} : { strides: pair(layer.strides) }),
-    ...(layer.padding ? { padding: layer.padding } : {}),
-  };
-}
-
-/** One entry of the short list as a TFJS layer; `common` holds its name and, for the first one, the input shape. */
-function layerOf(layer: LayerConfig, common: Options): tf.layers.Layer {
-  const make = tf.layers as unknown as Record<string, (config: Options) => tf.layers.Layer>;
-  if (typeof layer === 'string') return make[layer](common);
-  if ('dense' in layer)
-    return make['dense']({ ...common, units: layer.dense, useBias: layer.bias ?? true, ...activationOf(layer) });
-  if ('conv2d' in layer)
-    return make['conv2d']({
-      ...common,
-      filters: layer.conv2d,
-      kernelSize: pair(layer.kernel),
-      useBias: layer.bias ?? true,
-      ...window2d(layer),
-      ...activationOf(layer),
-    });
-  if ('depthwiseConv2d' in layer)
-    return make['depthwiseConv2d']({
-      ...common,
-      kernelSize: pair(layer.depthwiseConv2d),
-      ...window2d(layer),
-      ...activationOf(layer),
-    });
-  if ('maxPooling2d' in layer)
-    return make['maxPooling2d']({ ...common, poolSize: pair(layer.maxPooling2d), ...window2d(layer) });
-  if ('averagePooling2d' in layer)
-    return make['averagePooling2d']({ ...common, poolSize: pair(layer.averagePooling2d), ...window2d(layer) });
-  if ('dropout' in layer) return make['dropout']({ ...common, rate: layer.dropout });
-  if ('gaussianNoise' in layer) return make['gaussianNoise']({ ...common, stddev: layer.gaussianNoise });
-  if ('reshape' in layer) return make['reshape']({ ...common, targetShape: layer.reshape });
-  return make['activation']({ ...common, activation: layer.activation });
-}
-
-const kindOf = (layer: LayerConfig): string => (typeof layer === 'string' ? layer : Object.keys(layer)[0]);
-
-function fromLayers(layers: readonly LayerConfig[], spec: ModelSpec): tf.LayersModel {
-  const model = tf.sequential({ name: spec.part });
-  const counts = new Map<string, number>();
-  layers.forEach((layer, i) => {
-    const kind = kindOf(layer);
-    const count = (counts.get(kind) ?? 0) + 1;
-    counts.set(kind, count);
-    try {
-      // Explicit names: TFJS would count over all models of a process.
-      model.add(layerOf(layer, { name: `${kind}_${count}`, ...(i === 0 ? { inputShape: [...spec.inputShape] } : {}) }));
-    } catch (cause) {
-      throw new StillhouseError('MODEL_INVALID', `${spec.part}.model.layers[${i}] (${kind}): ${firstLineOf(cause)}`, {
-        cause,
-      });
-    }
-  });
-  return model;
 }
 
 async function fromTopology(spec: ModelSpec, file: string): Promise<tf.LayersModel> {

@@ -1,0 +1,154 @@
+// A value that a recipe does not take: the member that was meant, the nearest right word, and what the place takes.
+import { expect, test } from 'vitest';
+import { parseRecipe } from './parse.js';
+import type { RecipeInput } from './schema.js';
+
+type Change = (recipe: Record<string, any>) => void;
+
+function refusal(change: Change): string {
+  const recipe: Record<string, any> = structuredClone({
+    data: {
+      large: { generator: 'friedman1', rows: 100 },
+      small: { generator: 'friedman1', rows: 20 },
+      test: { generator: 'friedman1', rows: 20 },
+    },
+    loss: 'mse',
+    teacher: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 1 }] } },
+    student: { model: { layers: [{ dense: 1 }] } },
+  } satisfies RecipeInput);
+  change(recipe);
+  try {
+    parseRecipe(recipe);
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string };
+    return `${code}: ${message}`;
+  }
+  throw new Error('the recipe was taken');
+}
+
+const kinds =
+  'takes flatten, batchNormalization, layerNormalization, globalAveragePooling1d, globalAveragePooling2d, ' +
+  'globalMaxPooling1d, globalMaxPooling2d or an object with dense, conv2d, conv1d, depthwiseConv2d, maxPooling2d, ' +
+  'averagePooling2d, maxPooling1d, averagePooling1d, embedding, lstm, gru, simpleRnn, bidirectional, dropout, ' +
+  'gaussianNoise, activation or reshape';
+const sources = 'an object with generator, csv, parquet, jsonl, sql, npy, npz, images, tfrecord, module, idx or mix';
+const losses = 'mse, mae, huber, gaussian, softmaxCrossEntropy, binaryCrossEntropy or an object with module';
+
+const layers = 'teacher.model.layers[0]';
+test.each<[value: unknown, text: string]>([
+  [{ dens: 32 }, `${layers}.dens is not a known key; the nearest is dense (${layers} ${kinds})`],
+  [{ Dense: 32 }, `${layers}.Dense is not a known key; the nearest is dense (${layers} ${kinds})`],
+  [
+    { 'dense:32': null },
+    `${layers}['dense:32'] is not a known key; the nearest is dense, with a space after its colon (${layers} ${kinds})`,
+  ],
+  [{ foo: 32 }, `${layers}.foo is not a known key (${layers} ${kinds})`],
+  [
+    { flatten: true },
+    `${layers}.flatten is not a known key; the nearest is flatten, without a value (${layers} ${kinds})`,
+  ],
+  [
+    { dense: 3, kernel: 3 },
+    `${layers}.kernel is not a known key of dense, only of conv2d or conv1d (${layers} takes dense, activation, bias)`,
+  ],
+  [
+    { conv2d: 3, kernel_size: 3 },
+    `${layers}.kernel_size is not a known key; the nearest is kernel ` +
+      `(${layers} takes conv2d, kernel, strides, padding, activation, bias)`,
+  ],
+  [
+    { bidirectional: { lstn: 3 } },
+    `${layers}.bidirectional.lstn is not a known key; the nearest is lstm ` +
+      `(${layers}.bidirectional takes an object with lstm, gru or simpleRnn)`,
+  ],
+])('a layer %j: the key that was meant', (value, text) => {
+  expect(refusal((recipe) => (recipe['teacher'].model.layers[0] = value))).toBe(`RECIPE_UNKNOWN_KEY: ${text}`);
+});
+
+test.each<[value: unknown, text: string]>([
+  ['Flatten', ` is "Flatten", which is not a known value; the nearest is flatten (it ${kinds})`],
+  ['dense', ` is "dense"; write {dense: …} (it ${kinds})`],
+  [{ dense: '8' }, '.dense is "8": it takes a whole number from 1 to 10,000,000'],
+  [{ dense: 8.5 }, '.dense is 8.5: it takes a whole number from 1 to 10,000,000'],
+  [
+    { dense: 3, activation: 'RELU' },
+    '.activation is "RELU", which is not a known value; the nearest is relu (it takes',
+  ],
+  [{ conv2d: 3 }, '.kernel is missing: it takes a whole number from 1 to 1024 or a list of 2'],
+  [{ conv2d: 3, kernel: [1, 2, 3] }, '.kernel is [1,2,3]: it takes a list of 2'],
+  [{ strides: 2 }, ` is {"strides":2}: it ${kinds}`],
+  [{}, ` is {}: it ${kinds}`],
+  [3, ` is 3: it ${kinds}`],
+])('a layer %j: what its place takes', (value, text) => {
+  const message = refusal((recipe) => (recipe['teacher'].model.layers[0] = value));
+  expect(message.slice(0, `RECIPE_INVALID: ${layers}${text}`.length)).toBe(`RECIPE_INVALID: ${layers}${text}`);
+});
+
+test.each<[text: string, change: Change]>([
+  [`data.large is "large.csv"; write {csv: large.csv} (it takes ${sources})`, (r) => (r['data'].large = 'large.csv')],
+  [`data.large.file is not a known key (data.large takes ${sources})`, (r) => (r['data'].large = { file: 'x' })],
+  [
+    `data.large.CSV is not a known key; the nearest is csv (data.large takes ${sources})`,
+    (r) => (r['data'].large = { CSV: 'x' }),
+  ],
+  [
+    'data.large.images.chanels is not a known key; the nearest is channels ' +
+      '(data.large.images takes folder, size, channels, fit)',
+    (r) => (r['data'].large = { images: { folder: 'x', size: [3, 3], chanels: 3 } }),
+  ],
+  ['data.large.images.size is missing: it takes a list of 2', (r) => (r['data'].large = { images: { folder: 'x' } })],
+  [
+    'data.table.columns.a.category is "onehot", which is not a known value; the nearest is oneHot ' +
+      '(it takes oneHot, hash or index)',
+    (r) => (r['data'].table = { target: 'y', columns: { a: { category: 'onehot' } } }),
+  ],
+  ['data.sampling.classes.a is -1: it takes a number above 0', (r) => (r['data'].sampling = { classes: { a: -1 } })],
+  [
+    'teacher.learningRate is not a known key; the nearest is optimizer.learningRate (teacher takes model, ' +
+      'optimizer, schedule, batch, epochs, validation, earlyStopping, augment, prune, temperature)',
+    (r) => (r['teacher'].learningRate = 0.1),
+  ],
+  [
+    'teacher.optimizer is "adam"; write {name: adam} (it takes an object with name: sgd, adam or adamw)',
+    (r) => (r['teacher'].optimizer = 'adam'),
+  ],
+  [
+    'teacher.optimizer.name is missing: it takes sgd, adam or adamw',
+    (r) => (r['teacher'].optimizer = { learningRate: 1 }),
+  ],
+  [
+    'teacher.optimizer.momentum is not a known key of adam, only of sgd (teacher.optimizer takes name, ' +
+      'learningRate, weightDecay, clipNorm, beta1, beta2, epsilon)',
+    (r) => (r['teacher'].optimizer = { name: 'adam', momentum: 0.9 }),
+  ],
+  [
+    'teacher.model is missing: it takes an object with layers, topology or module',
+    (r) => (r['teacher'] = { epochs: 3 }),
+  ],
+  ['teacher is missing: it takes an object with model or pretrained', (r) => delete r['teacher']],
+  [
+    'epochs is not a known key; the nearest is teacher.epochs (a recipe takes $schema, name, seed, ranks, threads, ' +
+      'data, loss, metrics, teacher, student, distill)',
+    (r) => (r['epochs'] = 3),
+  ],
+  [
+    'student.model.epochs is not a known key; the nearest is student.epochs (student.model takes layers)',
+    (r) => (r['student'].model.epochs = 3),
+  ],
+  [`loss is "mean", which is not a known value; the nearest is mae (it takes ${losses})`, (r) => (r['loss'] = 'mean')],
+  [
+    "distill.tune.values['distill.alpha'].to is missing: it takes a number",
+    (r) => (r['distill'] = { tune: { values: { 'distill.alpha': { from: 0 } } } }),
+  ],
+  ['data.split.test is 1: it takes a number of at least 0 and less than 1', (r) => (r['data'].split = { test: 1 })],
+])('%s', (text, change) => {
+  expect(refusal(change)).toMatch(/^RECIPE_(INVALID|UNKNOWN_KEY): /);
+  expect(refusal(change).replace(/^\w+: /, '')).toBe(text);
+});
+
+test('keys that lead to a prototype are refused, not dropped', () => {
+  const columns = JSON.parse('{"__proto__": "number"}') as object;
+  expect(refusal((recipe) => (recipe['data'].table = { target: 'y', columns }))).toBe(
+    'RECIPE_INVALID: data.table.columns.__proto__ is reserved: choose another name',
+  );
+});
