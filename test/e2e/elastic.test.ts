@@ -263,7 +263,9 @@ test('a slow worker is named, and its ranks move to faster ones; the bits stay',
       await delay(40);
     }
   })();
-  await cluster.coordinator.logged(/warning: worker w\d holds up the others: \d+ ms per rank, the others take \d+ ms/);
+  await cluster.coordinator.logged(
+    /warning: worker w\d holds up the others: [\d.,]+ ms per rank, the others take [\d.,]+ ms/,
+  );
   const { stdout } = await scratch.run(['status', cluster.out]);
   expect(stdout).toMatch(/w\d .* slow|holds up the others/);
   for (

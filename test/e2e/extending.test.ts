@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunRecord } from '@stillhouse/core';
 import type { Metrics } from '@stillhouse/core/training';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { RunOptions } from 'stillhouse';
+import { formatMetric, type RunOptions } from 'stillhouse';
 import { root, Scratch } from './cli.js';
 
 const scratch = new Scratch();
@@ -109,7 +109,7 @@ test('a metric is the same on one worker and on three, wherever it is shown, and
   const { code, stdout } = await scratch.run(['evaluate', one.folder, '--backend', 'cpu']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/test r2 +test within\n/);
-  expect(stdout).toContain(metricsIn(one)[1]['within']!.toFixed(4));
+  expect(stdout).toContain(formatMetric('within', metricsIn(one)[1]['within']));
   scratch.write('within.mjs', printed('within.mjs'));
 }, 300_000);
 

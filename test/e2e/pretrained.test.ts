@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatMetric } from 'stillhouse';
 import { loadModel } from '@stillhouse/worker';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
 import { canHide, hiding, Scratch, smallRecipe } from './cli.js';
@@ -75,10 +76,10 @@ describe('of a run', () => {
   test('is tested, as the summary, a comparison and a sweep show', async () => {
     const recipe = scratch.recipe(taughtBy({ pretrained: folder }));
     const there = scratch.out();
-    const shown = (record.teacher!.test['rmse'] as number).toFixed(4);
+    const shown = formatMetric('rmse', record.teacher!.test['rmse'] as number);
     const { stdout } = await scratch.run(['run', recipe, '--out', there]);
     expect(stdout).toMatch(new RegExp(`^teacher +– +– .*${shown}.*–$`, 'm'));
-    const r2 = (record.teacher!.test['r2'] as number).toFixed(4);
+    const r2 = formatMetric('r2', record.teacher!.test['r2'] as number);
     expect((await scratch.run(['compare', folder, there])).stdout).toMatch(new RegExp(`^teacher +${r2} +${r2}$`, 'm'));
     const { stdout: swept, stderr } = await scratch.run([
       'sweep',
@@ -108,7 +109,7 @@ describe('of a run', () => {
     const { code, stderr } = await scratch.run(['report', taught]);
     expect(code, stderr).toBe(0);
     const [, row] = /<tr><td>teacher<\/td>(.*?)<\/tr>/.exec(readFileSync(`${taught}/report.html`, 'utf8'))!;
-    expect(row).toContain(`<td>${(record.teacher!.test['rmse'] as number).toFixed(4)}</td>`);
+    expect(row).toContain(`<td>${formatMetric('rmse', record.teacher!.test['rmse'] as number)}</td>`);
   });
 
   test('a student may be a teacher in turn', async () => {

@@ -92,7 +92,7 @@ export class ProcessCluster {
     );
     this.address = /ws:\S+:\d+/.exec(await this.coordinator.logged(/listening at .*\n/))![0];
     for (let i = 0; i < workers; i++) this.join();
-    await this.coordinator.logged(/teacher: .* ranks on/);
+    await this.coordinator.logged(/teacher: .* ranks? on/);
   }
 
   join(args: readonly string[] = []): Running {

@@ -61,6 +61,26 @@ function tuned({ record }: CoordinatorNotice & { type: 'tuned' }): string {
   );
 }
 
+type StepTimes = CoordinatorNotice & { type: 'stepTimes' };
+
+function timesLine({ phase, times }: StepTimes): string {
+  const each = times.workers.map(
+    ({ workerId, ranks, rankMs, exchangeMs }) =>
+      `${workerId} computes for ${formatMs(ranks * rankMs)} and exchanges or waits for ${formatMs(exchangeMs)}`,
+  );
+  return `${titles[phase]}: per step, ${each.join('; ')}`;
+}
+
+function fewerWarning({ phase, times }: StepTimes): string | undefined {
+  const { workers, computeMs, exchangeMs, fewer } = times;
+  return (
+    fewer &&
+    `${titles[phase]}: ${countOf(fewer.workers, 'worker')} would be faster than ${workers.length}: a step takes ` +
+      `${formatMs(computeMs + exchangeMs)}, of which it exchanges for ${formatMs(exchangeMs)}; it would take about ` +
+      formatMs(fewer.stepMs)
+  );
+}
+
 /** The line of a notice that everyone should read; undefined for the others. */
 export function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
@@ -78,6 +98,8 @@ export function lineOf(notice: CoordinatorNotice, job: Job): string | undefined 
       return `waiting for ${notice.reason}`;
     case 'tuned':
       return tuned(notice);
+    case 'stepTimes':
+      return timesLine(notice);
     case 'phaseDone':
       return (
         `${titles[notice.record.phase]}: ${notice.record.stopped}, ${rateOf(notice.record.samplesPerSecond)}, ` +
@@ -104,6 +126,8 @@ export function warningOf(notice: CoordinatorNotice): string | undefined {
     }
     case 'notSaved':
       return `${notice.what} could not be written, training continues: ${notice.reason}`;
+    case 'stepTimes':
+      return fewerWarning(notice);
     case 'savedAgain':
       return `${notice.what} can be written again`;
     default:

@@ -27,11 +27,11 @@ export class Progress {
 
   /** @param job with the values that a search has chosen, once it has */
   readonly onNotice = (notice: CoordinatorNotice, job: Job): void => {
+    const line = lineOf(notice, job) ?? (this.verbosity === 'verbose' ? detailOf(notice) : undefined);
+    if (line !== undefined && this.verbosity !== 'quiet') this.screen.reportLine(line);
     const warning = warningOf(notice);
     if (warning !== undefined) this.onWarning(warning);
     if (this.verbosity === 'quiet') return;
-    const line = lineOf(notice, job) ?? (this.verbosity === 'verbose' ? detailOf(notice) : undefined);
-    if (line !== undefined) this.screen.reportLine(line);
     if (!this.screen.isLive || this.verbosity === 'verbose') this.#tell(notice, job);
     if (this.screen.isLive) this.#draw(notice, job);
   };

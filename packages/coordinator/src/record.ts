@@ -132,6 +132,8 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
         })),
       };
     }
+    case 'stepTimes':
+      return { ...updated, stepTimes: { ...notice.times, workers: [...notice.times.workers] } };
     case 'resumed':
       return notice.isFirst ? updated : { ...updated, membershipChanges: updated.membershipChanges + 1 };
     case 'tuned':

@@ -30,6 +30,7 @@ export {
   type Transition as CoordinatorTransition,
   type Heartbeat,
 } from './coordinator/state.js';
+export type { StepTimes, WorkerTimes } from './coordinator/step-times.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
 export { epochOrder, type EpochOrder, type Windows } from './order/order.js';
 export type { RowIds, Segment } from './order/row.js';

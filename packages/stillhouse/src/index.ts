@@ -98,7 +98,15 @@ export type {
   TeacherFiles,
   TensorColumn,
 } from '@stillhouse/core';
-export type { CheckpointRecord, CoordinatorNotice, Segment, WorkerInfo, WorkerShare } from '@stillhouse/core/cluster';
+export type {
+  CheckpointRecord,
+  CoordinatorNotice,
+  Segment,
+  StepTimes,
+  WorkerInfo,
+  WorkerShare,
+  WorkerTimes,
+} from '@stillhouse/core/cluster';
 export { sweep, type SweepOptions } from './sweep/sweep.js';
 export type { Cell as SweepCell, SweepAxis } from './sweep/cells.js';
 export { sweepTable, type SweepOutcome, type SweepResult, type SweepRow } from './sweep/results.js';

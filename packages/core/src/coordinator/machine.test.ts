@@ -345,6 +345,19 @@ describe('a change of membership', () => {
     expect(coordinator.on({ type: 'tick' }).notices('pausing')).toEqual([expect.objectContaining({ boundary: true })]);
   });
 
+  test('what a step computes and exchanges is told once, when all members know it', () => {
+    const coordinator = new Coordinator(2).running();
+    const { generation } = coordinator.state;
+    coordinator.message(1, { type: 'progress', generation, step: limits.stepsBeforeTimes, loss: 1 });
+    coordinator.beat(1, { rankMs: 1, exchangeMs: 9 }).beat(2, { rankMs: 1 });
+    expect(coordinator.on({ type: 'tick' }).notices('stepTimes')).toEqual([]);
+    coordinator.beat(2, { rankMs: 1, exchangeMs: 8 });
+    expect(coordinator.on({ type: 'tick' }).notices('stepTimes')).toMatchObject([
+      { phase: 'teacher', times: { computeMs: 1, exchangeMs: 8, fewer: { workers: 1, stepMs: 2 } } },
+    ]);
+    expect(coordinator.on({ type: 'tick' }).notices('stepTimes')).toEqual([]);
+  });
+
   test('ranks move from a slow worker only if that is worth it, and the slow one is named', () => {
     const coordinator = new Coordinator(2, { job: { ...job, recipe: { ...recipe, ranks: 8 } } }).running();
     coordinator.now = limits.rebalanceIntervalMs + 1;

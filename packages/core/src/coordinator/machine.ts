@@ -13,6 +13,7 @@ import { releaseIdle } from './leavers.js';
 import { decideWhenAllAcknowledged, onPaused, onReady, requestChange } from './membership-change.js';
 import { finishIfDone, onDone, onEpoch, onModelSaved, onTuned } from './phase-reports.js';
 import { beginIfReady, onHello, onJoin } from './rendezvous.js';
+import { tellStepTimes } from './timing.js';
 import { changeIfWanted, rebalance, relinkIfStalled } from './wanted-change.js';
 import {
   andThen,
@@ -205,6 +206,7 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
     relinkIfStalled,
     noteSlow,
     noteStalling,
+    tellStepTimes,
     rebalance,
     checkpointIfDue,
   ];

@@ -119,6 +119,7 @@ export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress 
     epochs: state.history.epochs,
     done: new Map(),
     isStarted: false,
+    areTimesTold: false,
     step: 0,
     startedMs: nowMs,
     epochStartedMs: nowMs,

@@ -6,6 +6,7 @@ import type { EpochRecord, PhaseRecord, TunedRecord } from '../job/run-record.js
 import type { BlockTracker } from './block-tracker.js';
 import { applyRecord, type CheckpointRecord, type JournalRecord, type KnownEpoch, type RunHistory } from './journal.js';
 import type { TunedValues } from '../tune/space.js';
+import type { StepTimes } from './step-times.js';
 import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
 
@@ -108,6 +109,8 @@ export type CoordinatorNotice =
       readonly initialWeightsSha256: string;
     }
   | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
+  /** What a step computes and exchanges, once per phase on several workers. */
+  | { readonly type: 'stepTimes'; readonly phase: PhaseName; readonly times: StepTimes }
   | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }
   | { readonly type: 'checkpoint'; readonly record: CheckpointRecord }
   | { readonly type: 'checkpointUnusable'; readonly sha256: string; readonly reason: string }
@@ -207,6 +210,8 @@ export interface PhaseProgress {
   readonly epochs: readonly KnownEpoch[];
   readonly done: ReadonlyMap<string, ToCoordinator & { type: 'done' }>;
   readonly isStarted: boolean;
+  /** Whether it was told what its steps compute and exchange. */
+  readonly areTimesTold: boolean;
   /** As far as is known. */
   readonly step: number;
   readonly startedMs: number;

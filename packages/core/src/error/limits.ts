@@ -94,6 +94,8 @@ export const limits = {
   speedAverageMs: 5_000,
   /** Steps after which a worker reports its speed. */
   timedStepsNeeded: 3,
+  /** Steps of a phase after which its times are told: the first ones take longer. */
+  stepsBeforeTimes: 50,
   /** How long a worker's speed counts after its last computation. */
   measurementKeptMs: 60_000,
   /** How often a coordinator checks for workers that are silent or late. */

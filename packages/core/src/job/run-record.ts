@@ -153,6 +153,25 @@ export const runRecordSchema = z.object({
       left: z.string().optional().describe('Why it left, if it did.'),
     }),
   ),
+  stepTimes: z
+    .object({
+      workers: z.array(
+        z.object({
+          workerId: z.string(),
+          ranks: z.int(),
+          rankMs: z.number().describe("Time of one rank's micro-batch."),
+          exchangeMs: z.number().describe('Time from the end of its own computation to the sum over all ranks.'),
+        }),
+      ),
+      computeMs: z.number().describe('What the slowest worker computes.'),
+      exchangeMs: z.number().describe('What is left once all have computed.'),
+      fewer: z
+        .object({ workers: z.int(), stepMs: z.number() })
+        .optional()
+        .describe('How many workers would take clearly less time, and how much.'),
+    })
+    .optional()
+    .describe('What a step of the teacher on several workers computed and exchanged near its start, in milliseconds.'),
   membershipChanges: z.int().describe('Generations after the first one of each phase.'),
   incidents: z
     .array(z.object({ at: z.string(), workerId: z.string().optional(), what: z.string() }))

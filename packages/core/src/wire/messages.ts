@@ -167,6 +167,7 @@ const toCoordinator = z.discriminatedUnion('type', [
     progress: index,
     waitingFor: z.array(index).max(limits.workerCount),
     rankMs: z.number().min(0).optional(),
+    exchangeMs: z.number().min(0).optional(),
   }),
 ]);
 

@@ -80,6 +80,8 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   const isMeasured =
     state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
   const rankMs = isMeasured ? state.rankMs : undefined;
+  const { exchange } = state;
+  const isTimed = exchange?.generation === generation && exchange.steps >= limits.timedStepsNeeded;
   if (activity.type === 'stopped') return { state, effects: [] };
   const { busy, waitingFor } = occupation(state);
   return {
@@ -93,6 +95,7 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
         progress,
         waitingFor,
         ...(rankMs === undefined ? {} : { rankMs }),
+        ...(isTimed ? { exchangeMs: exchange.ms } : {}),
       }),
     ],
   };

@@ -48,6 +48,7 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
     lastProgressMs: -Infinity,
     progress: 0,
     rankMs: undefined,
+    exchange: undefined,
     timedSteps: 0,
     computedMs: -Infinity,
     waitedMs: 0,

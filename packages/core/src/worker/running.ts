@@ -131,15 +131,16 @@ export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoord
   };
 }
 
+const averaged = (before: number | undefined, ms: number, weight: number): number =>
+  before === undefined ? ms : before + weight * (ms - before);
+
+type Speed = Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'>;
+
 /** Milliseconds per micro-batch of a rank, averaged over roughly the last seconds. */
-function averaged(
-  { rankMs, timedSteps, computedMs }: WorkerState,
-  ms: number,
-  nowMs: number,
-): Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'> {
-  const steps = timedSteps + 1;
-  const weight = Math.min(1, Math.max(1 / steps, (nowMs - computedMs) / limits.speedAverageMs));
-  return { rankMs: rankMs === undefined ? ms : rankMs + weight * (ms - rankMs), timedSteps: steps, computedMs: nowMs };
+function speedAfter(state: WorkerState, ms: number, nowMs: number): Speed {
+  const timedSteps = state.timedSteps + 1;
+  const weight = Math.min(1, Math.max(1 / timedSteps, (nowMs - state.computedMs) / limits.speedAverageMs));
+  return { rankMs: averaged(state.rankMs, ms, weight), timedSteps, computedMs: nowMs };
 }
 
 export function onComputed(
@@ -163,7 +164,7 @@ export function onComputed(
   });
   const waitedMs = state.waitedMs + event.waitedMs;
   const paced = run.ranks.length
-    ? { ...state, waitedMs, ...averaged(state, event.ms / run.ranks.length, nowMs) }
+    ? { ...state, waitedMs, ...speedAfter(state, event.ms / run.ranks.length, nowMs) }
     : { ...state, waitedMs };
   return settle(
     paced,
@@ -213,6 +214,19 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
   return stays;
 }
 
+/** An exchange is the mean over about this many steps. */
+const exchangesAveraged = 100;
+
+/** Time that the sum took after this worker's ranks, if others hold ranks as well. */
+function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange'> {
+  if (run.members.length === 1 || run.ranks.length === 0) return { exchange: undefined };
+  const { generation } = run;
+  const before = state.exchange?.generation === generation ? state.exchange : undefined;
+  const steps = (before?.steps ?? 0) + 1;
+  const weight = Math.max(1 / steps, 1 / exchangesAveraged);
+  return { exchange: { generation, steps, ms: averaged(before?.ms, nowMs - state.computedMs, weight) } };
+}
+
 function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {
   const { ranks } = run.phase.schedule;
   const { step } = state.training!;
@@ -233,7 +247,7 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   effects.push({ type: 'apply', step, learningRate: phaseLearningRate(run.phase, step) });
   const due = run.self === 0 && state.link === 'up' && nowMs - state.lastProgressMs >= limits.progressIntervalMs;
   if (due) effects.push(send({ type: 'progress', generation: run.generation, step: training.step, loss }));
-  const next = { ...state, training, ...(due ? { lastProgressMs: nowMs } : {}) };
+  const next = { ...state, training, ...exchangeAfter(state, run, nowMs), ...(due ? { lastProgressMs: nowMs } : {}) };
   return accounts.some(({ yields }) => yields)
     ? park(next, 'all stopped at the end of a step', effects)
     : beginTask(next, run, effects);

@@ -236,6 +236,11 @@ export interface WorkerState {
   readonly progress: number;
   /** Mean time of a rank's micro-batch over the last seconds, how many steps were timed, and when the last one. */
   readonly rankMs: number | undefined;
+  /**
+   * Mean time from the end of its computation until the sum of all ranks was there, in a generation, over this many
+   * steps; undefined without other members.
+   */
+  readonly exchange: { readonly generation: number; readonly steps: number; readonly ms: number } | undefined;
   readonly timedSteps: number;
   readonly computedMs: number;
   /** How long steps of this phase have waited for data. */
