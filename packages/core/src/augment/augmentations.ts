@@ -1,6 +1,7 @@
 // The built-in augmentations, and their part of a recipe. To add one: its file, a line here, its row in docs/data.md.
 import { z } from 'zod';
 import { limits } from '../error/limits.js';
+import { expected, type ResultChecks } from '../extension/guarded.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { ModuleKind } from '../extension/module-kind.js';
 import type { RandomStream } from '../random/random.js';
@@ -40,7 +41,16 @@ const withRow = (definition: RowAugmentation): RowAugmentation => {
   if (typeof definition.row !== 'function') throw new TypeError('row is not a function');
   return defineAugmentation(definition);
 };
-export const augmentationModules = new ModuleKind<RowAugmentation>('augmentation', withRow);
+// A row that is returned and not changed would be lost; a number is the value of an arrow function's assignment.
+const checks: ResultChecks = {
+  row: (result, { row }: AugmentedRow) =>
+    expected(
+      typeof result !== 'object' || result === null || result === row,
+      'nothing: it changes row in place',
+      result,
+    ),
+};
+export const augmentationModules = new ModuleKind<RowAugmentation>('augmentation', withRow, checks);
 
 /** The augmentations of a recipe's modules, which are open (`openModules`). */
 export const moduleAugmentations = ({ modules = [] }: AugmentConfig): RowAugmentation[] =>

@@ -1,5 +1,6 @@
 // What an augmentation is: its part of the recipe, and what it draws for a row. There are three ways to change rows:
 // images are placed, numbers are changed, and rows are blended; worker/augment puts them together.
+import { wholeOf } from '../extension/whole.js';
 import type { z } from 'zod';
 import type { RandomStream } from '../random/random.js';
 
@@ -66,7 +67,8 @@ export function defineAugmentation<Schema extends z.ZodType>(
   definition: BlendingAugmentation<z.output<Schema>> & { readonly schema: Schema },
 ): BlendingAugmentation<z.output<Schema>> & { readonly schema: Schema };
 export function defineAugmentation(definition: RowAugmentation): RowAugmentation;
-export function defineAugmentation(definition: { readonly name: string }): object {
+export function defineAugmentation(given: { readonly name: string }): object {
+  const definition = wholeOf(given);
   if (typeof definition.name !== 'string' || definition.name === '')
     throw new TypeError('an augmentation needs a name');
   const { place, row, weight } = definition as Readonly<Record<string, unknown>>;

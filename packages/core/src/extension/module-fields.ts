@@ -7,7 +7,7 @@ export const moduleFields = {
     .min(1)
     .describe('Path of a self-contained JavaScript module: it imports nothing, and exports a function of { options }.'),
   export: z.string().min(1).default('default'),
-  options: z.record(z.string(), z.unknown()).default({}).describe('Options that are passed to the function.'),
+  options: z.record(z.string(), z.json()).default({}).describe('Options that are passed to the function.'),
   source: z
     .string()
     .optional()

@@ -1,7 +1,8 @@
-// Definitions that come from modules of a recipe, such as a loss: evaluated once per process and remembered by what
-// they follow from, their source text and options. A definition is asked for by its place in the recipe, as a built-in
-// one is.
+// Definitions that come from modules of a recipe, such as a loss. A module is loaded once per process and remembered by
+// its text; a definition is made for its options when it is first asked for, so values that a search tries need no
+// loading. A definition is asked for by its place in the recipe, as a built-in one is.
 import { invariant, messageOf, StillhouseError } from '../error/errors.js';
+import { guarded, type ResultChecks } from './guarded.js';
 
 /** A module in a recipe. */
 export interface ModuleConfig {
@@ -13,59 +14,95 @@ export interface ModuleConfig {
   readonly source?: string | undefined;
 }
 
-/** What a module exports, called with its options. */
-async function evaluate(config: ModuleConfig, source: string): Promise<unknown> {
+/** What a module exports. */
+type Create = (context: { options: unknown }) => unknown;
+
+async function load(source: string, name: string): Promise<Create> {
   const exported = (await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`)) as Record<
     string,
     unknown
   >;
-  const create = exported[config.export];
+  const create = exported[name];
   if (typeof create !== 'function') throw new TypeError('it is not a function');
-  const definition = (create as (context: { options: unknown }) => unknown)({ options: config.options });
-  if (typeof definition !== 'object' || definition === null) throw new TypeError('it returned no definition');
-  return definition;
+  return create as Create;
 }
 
 /** Definitions of one kind: losses, or terms. */
-export class ModuleKind<Definition> {
-  readonly #opened = new Map<string, Definition>();
+export class ModuleKind<Definition extends object> {
+  readonly #loaded = new Map<string, Create>();
+  readonly #made = new Map<string, Definition>();
 
-  /** @param define checks what a module gives, as it checks what is built in */
+  /**
+   * @param define checks what a module gives, as it checks what is built in
+   * @param checks of what its functions return
+   */
   constructor(
     private readonly kind: string,
     private readonly define: (definition: never) => Definition,
+    private readonly checks: ResultChecks,
   ) {}
 
-  #keyOf({ source, export: name, options }: ModuleConfig): string {
-    return JSON.stringify([source, name, options]);
+  #moduleKey({ source, export: name }: ModuleConfig): string {
+    return JSON.stringify([source, name]);
+  }
+
+  #failed({ module, export: name }: ModuleConfig, cause: unknown, place = ''): StillhouseError {
+    return cause instanceof StillhouseError
+      ? cause
+      : new StillhouseError(
+          'EXTENSION_MODULE',
+          `the ${this.kind} in ${module}, export ${name}${place}: ${messageOf(cause)}`,
+          { cause },
+        );
   }
 
   /**
-   * Evaluates the module, unless that has been done.
+   * Loads the module and makes its definition, unless that has been done.
    * @throws StillhouseError EXTENSION_MODULE naming module and export
    */
   async open(config: ModuleConfig): Promise<void> {
-    const key = this.#keyOf(config);
-    if (this.#opened.has(key)) return;
-    const { source } = config;
+    const key = this.#moduleKey(config);
+    const { source, export: name } = config;
     invariant(source !== undefined, 'the text of a module is in the recipe (`withSources`)');
     try {
-      this.#opened.set(key, this.define((await evaluate(config, source)) as never));
+      if (!this.#loaded.has(key)) this.#loaded.set(key, await load(source, name));
     } catch (cause) {
-      throw new StillhouseError(
-        'EXTENSION_MODULE',
-        `the ${this.kind} in ${config.module}, export ${config.export}: ${messageOf(cause)}`,
-        { cause },
+      throw this.#failed(config, cause);
+    }
+    this.of(config);
+  }
+
+  #make(config: ModuleConfig, create: Create): Definition {
+    try {
+      const definition = create({ options: config.options });
+      if (typeof definition !== 'object' || definition === null) throw new TypeError('it returned no definition');
+      return guarded(this.define(definition as never), this.checks, (name, cause) =>
+        this.#failed(config, cause, `, ${name}`),
       );
+    } catch (cause) {
+      throw this.#failed(config, cause);
     }
   }
 
-  /** Undefined before it is opened. */
+  /**
+   * Undefined before the module is loaded.
+   * @throws StillhouseError EXTENSION_MODULE if it has no definition for these options
+   */
   find(config: ModuleConfig): Definition | undefined {
-    return this.#opened.get(this.#keyOf(config));
+    const key = JSON.stringify([this.#moduleKey(config), config.options]);
+    const made = this.#made.get(key);
+    if (made) return made;
+    const create = this.#loaded.get(this.#moduleKey(config));
+    if (!create) return undefined;
+    const definition = this.#make(config, create);
+    this.#made.set(key, definition);
+    return definition;
   }
 
-  /** The definition of a module that is open. */
+  /**
+   * The definition of a module that is open, for any options.
+   * @throws StillhouseError EXTENSION_MODULE
+   */
   of(config: ModuleConfig): Definition {
     const definition = this.find(config);
     invariant(definition, `the ${this.kind} in ${config.module} is open`);

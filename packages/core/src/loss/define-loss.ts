@@ -1,5 +1,6 @@
 // What a loss is: facts about labels and outputs, its value per row in doubles, and the same in tensors for training.
 // The engine is an argument, so code that needs only the facts needs no engine.
+import { wholeOf } from '../extension/whole.js';
 import type { Tensor, Tensor2D, TensorOps } from './tensor-ops.js';
 
 /**
@@ -79,7 +80,8 @@ const meanOf = (tf: TensorOps, outputs: readonly Tensor[]): Tensor => tf.div(tf.
  * Checks a loss, and fills in what follows from its kind of labels.
  * @throws TypeError that names what is missing or wrong
  */
-export function defineLoss(definition: LossDefinition): Loss {
+export function defineLoss(given: LossDefinition): Loss {
+  const definition = wholeOf(given);
   const { name, labels, outputsPerTarget = 1, takes } = definition;
   if (typeof name !== 'string' || name === '') throw new TypeError('a loss needs a name');
   if (!labelKinds.includes(labels)) throw new TypeError(`labels is ${String(labels)}, not class, binary or numbers`);

@@ -1,12 +1,14 @@
 // The built-in losses by name. To add one: its file, a line here, its row in docs/distillation.md.
 import { binaryCrossEntropy } from './binary-cross-entropy.js';
+import { expectNumber, expectTensor, type ResultChecks } from '../extension/guarded.js';
 import { ModuleKind, type ModuleConfig } from '../extension/module-kind.js';
-import { defineLoss, type Loss } from './define-loss.js';
+import { defineLoss, type HardLoss, type Loss, type SoftLoss } from './define-loss.js';
 import { gaussian } from './gaussian.js';
 import { huber } from './huber.js';
 import { mae } from './mae.js';
 import { mse } from './mse.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
+import type { Tensor } from './tensor-ops.js';
 
 const losses = { mse, mae, huber, gaussian, softmaxCrossEntropy, binaryCrossEntropy } as const;
 
@@ -15,7 +17,13 @@ export const lossNames = Object.keys(losses) as LossName[];
 
 export type LossConfig = LossName | ModuleConfig;
 
-export const lossModules = new ModuleKind<Loss>('loss', defineLoss);
+const checks: ResultChecks = {
+  row: expectNumber,
+  hard: (result, { outputs }: HardLoss) => expectTensor(result, [outputs.shape[0]]),
+  soft: (result, { student }: SoftLoss) => expectTensor(result, [student.shape[0]]),
+  ensemble: (result, _tf: unknown, [first]: readonly Tensor[]) => expectTensor(result, first!.shape),
+};
+export const lossModules = new ModuleKind<Loss>('loss', defineLoss, checks);
 
 /** The loss of a recipe, whose module is open if it has one (`openModules`). */
 export const lossOf = (config: LossConfig): Loss =>

@@ -1,5 +1,6 @@
 // What a metric is: a name, which values are better, and a number that follows from sums over rows. The built-in ones
 // share their sums; one of a module has a sum of its own.
+import { wholeOf } from '../extension/whole.js';
 import type { LossRow } from '../loss/define-loss.js';
 
 /** Sums over rows that the built-in metrics follow from. */
@@ -51,7 +52,8 @@ export type MetricDefinition = Omit<Metric, 'finish'> & Partial<Metric>;
  */
 export function defineMetric(definition: BuiltInMetric): BuiltInMetric;
 export function defineMetric(definition: MetricDefinition): Metric;
-export function defineMetric(definition: BuiltInMetric | MetricDefinition): BuiltInMetric | Metric {
+export function defineMetric(given: BuiltInMetric | MetricDefinition): BuiltInMetric | Metric {
+  const definition = wholeOf(given);
   const { name, smallerIsBetter, finish = (sum: number, rows: number) => sum / rows } = definition;
   if (typeof name !== 'string' || !/^[a-z][\w-]*$/i.test(name))
     throw new TypeError('a metric needs a name of one word');

@@ -1,5 +1,6 @@
 // The metrics of a recipe, built in or of modules, from sums over rows.
 import { invariant } from '../error/errors.js';
+import { expectNumber } from '../extension/guarded.js';
 import { ModuleKind, type ModuleConfig } from '../extension/module-kind.js';
 import { lossOf, type LossConfig } from '../loss/losses.js';
 import type { LossFacts } from '../loss/define-loss.js';
@@ -15,7 +16,7 @@ const withRow = (definition: MetricDefinition): Metric => {
   if (typeof definition.row !== 'function') throw new TypeError('row is not a function');
   return defineMetric(definition);
 };
-export const metricModules = new ModuleKind<Metric>('metric', withRow);
+export const metricModules = new ModuleKind<Metric>('metric', withRow, { row: expectNumber, finish: expectNumber });
 
 /** What a recipe measures, whose modules are open (`openModules`). */
 export const measuresOf = (recipe: {

@@ -10,7 +10,7 @@ import { isTrained, type Recipe } from './schema.js';
 interface RecipeModule {
   /** Where the recipe has it. */
   readonly path: Path;
-  readonly kind: Pick<ModuleKind<unknown>, 'find' | 'open'>;
+  readonly kind: Pick<ModuleKind<object>, 'find' | 'open'>;
   readonly config: ModuleConfig;
 }
 

@@ -1,6 +1,7 @@
 // What a distillation term is: its part of the recipe, the tasks it is for, and its loss between student and teacher.
 // docs/distillation.md has every formula; the worker combines terms (worker/distill/distillation.ts).
 import { z } from 'zod';
+import { wholeOf } from '../extension/whole.js';
 import type { Loss, LossFacts } from '../loss/define-loss.js';
 import type { Layer, Tensor, Tensor2D, TensorOps } from '../loss/tensor-ops.js';
 
@@ -78,7 +79,8 @@ export function defineTerm<Schema extends z.ZodObject>(
   definition: TermDefinition<z.output<Schema>> & { readonly schema: Schema },
 ): Term<z.output<Schema>> & { readonly schema: Schema };
 export function defineTerm<Options = Record<string, unknown>>(definition: TermDefinition<Options>): Term<Options>;
-export function defineTerm<Options>(definition: TermDefinition<Options>): Term<Options> {
+export function defineTerm<Options>(given: TermDefinition<Options>): Term<Options> {
+  const definition = wholeOf(given);
   if (typeof definition.name !== 'string' || definition.name === '') throw new TypeError('a term needs a name');
   if (typeof definition.loss !== 'function') throw new TypeError('loss is not a function');
   if (definition.learns && !definition.comparesLayers) throw new TypeError('learns is for terms with comparesLayers');

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import type { LossFacts } from '../loss/define-loss.js';
 import { attention } from './attention.js';
+import { expected, expectTensor, type ResultChecks } from '../extension/guarded.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { bounded } from './bounded.js';
 import { ModuleKind } from '../extension/module-kind.js';
-import { defineTerm, layerPair, termCommon, type Term } from './define-term.js';
+import { defineTerm, layerPair, termCommon, type Term, type TermBatch } from './define-term.js';
 import { dkd } from './dkd.js';
 import { hint } from './hint.js';
 import { kd } from './kd.js';
@@ -27,7 +28,18 @@ const fromModule = z
 export const termSchema = z.union([builtIn, fromModule]);
 export type TermConfig = z.output<typeof termSchema>;
 
-export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm);
+const isWhole = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
+const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+const isLayer = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'apply' in value && 'trainableWeights' in value;
+const checks: ResultChecks = {
+  loss: (result, { student }: TermBatch<unknown>) => expectTensor(result, [student.outputs.shape[0]], []),
+  refusal: (result) => expected(isText(result), 'a text or undefined', result),
+  usesTemperature: (result) => expected(typeof result === 'boolean', 'true or false', result),
+  firstEpochs: (result) => expected(isWhole(result), 'a whole number of epochs', result),
+  learns: (result) => expected(isLayer(result), 'a layer', result),
+};
+export const termModules = new ModuleKind<Term<unknown>>('term', defineTerm, checks);
 
 /** A term of a recipe, whose module is open if it has one (`openModules`). */
 export const termOf = (config: TermConfig): Term<unknown> =>
