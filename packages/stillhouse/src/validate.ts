@@ -143,7 +143,7 @@ export async function validate(source: RecipeSource, options: ValidateOptions = 
   const loaded = await refusals.of(() => loadRecipe(source, options));
   if (!loaded) return { phases: [], warnings: [], refused: refusals.errors };
   const { recipe, folder, located } = loaded;
-  const assembled = await refusals.of(() => located(() => assemble(recipe, 'validate', folder)));
+  const assembled = await refusals.of(() => located(() => assemble(recipe, 'validate', { recipeFolder: folder })));
   const known = assembled
     ? await validateJob(assembled, loaded, { backend: options.backend ?? 'auto', refusals })
     : { name: recipe.name, phases: outlineOf(recipe), warnings: inertNotes(recipe) };
