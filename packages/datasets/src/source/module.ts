@@ -1,6 +1,10 @@
 // A source that a user's module exports: defined by defineSource, or a function that yields rows.
+import { readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { messageOf, StillhouseError, type SourceConfigOf } from '@stillhouse/core';
+import { sha256 } from '../file/sha256.js';
+import { checkedResult, checkedSource, fileList, truth } from './checked-source.js';
 import { defineSource, type Rows, type SourceContext, type SourceKind } from './source.js';
 
 type ModuleConfig = SourceConfigOf<'module'>;
@@ -18,13 +22,18 @@ export interface RowsContext extends Pick<SourceContext, 'folder' | 'find'> {
 
 type RowsFunction = (context: RowsContext) => unknown;
 
+/** Whatever a module throws, with its path. */
+const failed = (file: string, cause: unknown): StillhouseError =>
+  cause instanceof StillhouseError
+    ? cause
+    : new StillhouseError('DATA_MODULE', `${file}: ${messageOf(cause)}`, { cause });
+
 /** @throws StillhouseError DATA_MODULE with the module's path, whatever the module throws */
 async function attempt<T>(file: string, act: () => T | Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_MODULE', `${file}: ${messageOf(cause)}`, { cause });
+    throw failed(file, cause);
   }
 }
 
@@ -43,9 +52,24 @@ const yielded = (file: string, name: string, rowsOf: RowsFunction): SourceKind<S
     },
   });
 
+/** The hash of the text that each file was last loaded with. */
+const loaded = new Map<string, string>();
+
+/**
+ * What the file exports as it is now. Node would give what it exported when it was first imported, and for CommonJS
+ * even at another address. The file keeps its place, so it may import packages and files next to it; those are loaded
+ * once per process.
+ */
+async function load(file: string): Promise<Record<string, unknown>> {
+  const hash = sha256(readFileSync(file));
+  if (loaded.get(file) !== hash) delete createRequire(import.meta.url).cache[realpathSync(file)];
+  loaded.set(file, hash);
+  return (await import(`${pathToFileURL(file).href}?sha256=${hash}`)) as Record<string, unknown>;
+}
+
 const exported = (file: string, name: string): Promise<SourceKind<SourceOptions>> =>
   attempt(file, async () => {
-    const value = ((await import(pathToFileURL(file).href)) as Record<string, unknown>)[name];
+    const value = (await load(file))[name];
     if (typeof value === 'function') return yielded(file, name, value as RowsFunction);
     if (typeof value === 'object' && value !== null) return defineSource(value as SourceKind<SourceOptions>);
     throw new Error(`it exports no function or source ${name}`);
@@ -55,21 +79,32 @@ const exported = (file: string, name: string): Promise<SourceKind<SourceOptions>
 async function ask<T>(
   { module: path, export: name, options = {} }: ModuleConfig,
   { find }: SourceContext,
-  act: (kind: SourceKind<SourceOptions>, options: SourceOptions) => T | Promise<T>,
+  act: (kind: SourceKind<SourceOptions>, options: SourceOptions, file: string) => T | Promise<T>,
 ): Promise<T> {
   const file = find(path);
   const kind = await exported(file, name);
-  return attempt(file, () => act(kind, options));
+  return attempt(file, () => act(kind, options, file));
 }
 
 export const module = defineSource<ModuleConfig>({
   files: async (config, context) => [
     context.find(config.module),
-    ...(await ask(config, context, (kind, options) => kind.files(options, context))),
+    ...(await ask(config, context, async (kind, options) =>
+      checkedResult(fileList, 'files', await kind.files(options, context)),
+    )),
   ],
-  fileNames: (config, context) => ask(config, context, (kind, options) => kind.fileNames?.(options, context) ?? []),
+  fileNames: (config, context) =>
+    ask(config, context, async (kind, options) =>
+      checkedResult(fileList, 'fileNames', (await kind.fileNames?.(options, context)) ?? []),
+    ),
   modules: ({ module: path }) => [path],
-  isRepeatable: (config, context) => ask(config, context, (kind, options) => kind.isRepeatable(options, context)),
+  isRepeatable: (config, context) =>
+    ask(config, context, async (kind, options) =>
+      checkedResult(truth, 'isRepeatable', await kind.isRepeatable(options, context)),
+    ),
   byName: (path, { name }) => (/\.[cm]?js$/.test(name) ? { module: path } : undefined),
-  open: (config, context) => ask(config, context, (kind, options) => kind.open(options, context)),
+  open: (config, context) =>
+    ask(config, context, async (kind, options, file) =>
+      checkedSource(await kind.open(options, context), (cause) => failed(file, cause)),
+    ),
 });
