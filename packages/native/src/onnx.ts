@@ -2,6 +2,7 @@
 import { tf } from './tfjs.js';
 import { StillhouseError } from '@stillhouse/core';
 import { installedEngines } from './home.js';
+import { externalFiles } from './onnx-external-data.js';
 import { requireOnnx } from './onnx-packages.js';
 import { refuseFixedRows, type RunnableModel } from './runnable-model.js';
 
@@ -48,6 +49,12 @@ export async function openOnnx(
     throw new StillhouseError('BACKEND_UNAVAILABLE', 'a model in ONNX needs ONNX Runtime, which is not installed', {
       next: 'Run `stillhouse backend install onnx` on the machine of the student’s worker.',
     });
+  const [external] = externalFiles(model);
+  if (external !== undefined)
+    throw new Error(
+      `it keeps weights in another file, ${JSON.stringify(external)}; save it as one file ` +
+        '(save_as_external_data=False of onnx.save_model, external_data=False of torch.onnx.export)',
+    );
   const { InferenceSession, Tensor } = requireOnnx(folder) as Runtime;
   // One order of additions: a fixed number of threads, and one operation after the other.
   const session = await InferenceSession.create(model, {

@@ -52,7 +52,7 @@ const modelJson = z.looseObject({
 });
 
 /** What TFJS loads from: a model.json, and the concatenated bytes of its shards. */
-function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
+export function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
   const { weightsManifest, ...file } = modelJson.parse(JSON.parse(json));
   return {
     ...file,

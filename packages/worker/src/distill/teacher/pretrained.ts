@@ -1,7 +1,7 @@
 // Loads pretrained teachers from their files.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { tf } from '@stillhouse/native/tfjs';
 import {
   isTrained,
@@ -16,7 +16,7 @@ import {
 import { lossOf } from '@stillhouse/core/training';
 import { openOnnx, openSavedModel } from '@stillhouse/native/engines';
 import type { FetchBlock } from '../../block/fetch-block.js';
-import { loadKeras } from '../../model/keras/model.js';
+import { loadConverted, loadKeras } from '../../model/keras/model.js';
 import { loadGraph, loadModel } from '../../model/model-file.js';
 import type { Predict } from '../../model/predict.js';
 import { predictBy } from './predict-by.js';
@@ -29,10 +29,28 @@ import {
   type Teacher,
 } from './teacher.js';
 
-/** Whether a layers model ends in the activation that gives probabilities. */
-function endsInProbabilities(model: tf.LayersModel): boolean {
-  const last = model.layers.at(-1)!;
-  return last.getClassName() === 'Softmax' || ['softmax', 'sigmoid'].includes(last.getConfig()['activation'] as string);
+/** Layers that hand on what they get, in inference. */
+const passing = ['Dropout', 'Flatten', 'Reshape'];
+
+/** Whether a layers model ends in the activation that gives probabilities; undefined if its last layer has none. */
+function endsInProbabilities({ outputs: [output] }: tf.LayersModel): boolean | undefined {
+  const last = output.sourceLayer;
+  if (last instanceof tf.LayersModel) return endsInProbabilities(last);
+  if (last.getClassName() === 'Softmax') return true;
+  if (passing.includes(last.getClassName())) return endsInProbabilities({ outputs: [last.input] } as tf.LayersModel);
+  const { activation } = last.getConfig();
+  return activation === undefined ? undefined : ['softmax', 'sigmoid'].includes(activation as string);
+}
+
+/** @throws Error if rows cannot be a model's only input, or what is learned its only output */
+function refuseSeveral({ inputs, outputs }: tf.LayersModel | tf.GraphModel): void {
+  if (inputs.length === 1 && outputs.length === 1) return;
+  const names = (all: readonly { name: string }[]): string =>
+    `${all.length} (${all.map(({ name }) => name).join(', ')})`;
+  throw new Error(
+    `it has ${names(inputs)} inputs and ${names(outputs)} outputs; exactly one of each is needed: save a model of ` +
+      'the output that the student learns',
+  );
 }
 
 /** Puts a SavedModel's files into a folder while it is being opened. */
@@ -41,6 +59,7 @@ async function openFiles(files: ReadonlyMap<string, Uint8Array>): Promise<Runnab
   try {
     for (const [name, bytes] of files) {
       const file = join(folder, name);
+      if (relative(folder, file).split(sep)[0] === '..') throw new Error(`its file ${name} is outside its folder`);
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, bytes);
     }
@@ -50,15 +69,27 @@ async function openFiles(files: ReadonlyMap<string, Uint8Array>): Promise<Runnab
   }
 }
 
+function layersTeacher(model: tf.LayersModel): LayersTeacher {
+  refuseSeveral(model);
+  return new LayersTeacher(model);
+}
+
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** How each format is opened. */
 const formats: Readonly<
   Record<TeacherFiles['format'], (files: ReadonlyMap<string, Uint8Array>, threads: number) => Promise<Teacher>>
 > = {
-  layers: async (files) => new LayersTeacher(await loadModel(textOf(files.get('model')!), files.get('weights')!)),
-  graph: async (files) => new GraphTeacher(await loadGraph(textOf(files.get('model')!), files.get('weights')!)),
-  keras: async (files) => new LayersTeacher(await loadKeras(files.get('model')!)),
+  layers: async (files) => {
+    const [json, weights] = [textOf(files.get('model')!), files.get('weights')!];
+    return layersTeacher((await loadConverted(json, weights)) ?? (await loadModel(json, weights)));
+  },
+  graph: async (files) => {
+    const model = await loadGraph(textOf(files.get('model')!), files.get('weights')!);
+    refuseSeveral(model);
+    return new GraphTeacher(model);
+  },
+  keras: async (files) => layersTeacher(await loadKeras(files.get('model')!)),
   onnx: async (files, threads) => new RunnableTeacher(await openOnnx(files.get('model')!, threads), 'in ONNX'),
   savedModel: openFiles,
 };
@@ -67,7 +98,9 @@ const formats: Readonly<
 const hints: Readonly<Record<TeacherFiles['format'], string>> = {
   layers: 'Give a model that tf.loadLayersModel opens.',
   graph: 'Give a model that tf.loadGraphModel opens.',
-  keras: 'If TFJS lacks a layer, export the model as a SavedModel or to ONNX and use that.',
+  keras:
+    'Export the model as a SavedModel or to ONNX and use that; docs/keras.md lists the layers and settings of Keras ' +
+    'that are computed here.',
   onnx: 'Give a model of one file that takes one fp32 tensor, the rows, and returns one fp32 tensor.',
   savedModel:
     'Give a SavedModel whose signature serving_default takes one fp32 tensor, the rows, and returns one fp32 tensor.',
@@ -110,7 +143,8 @@ function givesProbabilities(
   answer: ArrayLike<number>,
   { path, labels }: { path: string; labels: 'class' | 'binary' },
 ): boolean {
-  if (layersModel) return endsInProbabilities(layersModel);
+  const known = layersModel && endsInProbabilities(layersModel);
+  if (known !== undefined) return known;
   const values = Array.from(answer);
   const isWithin = values.every((value) => value >= 0 && value <= 1);
   if (labels === 'class') return isWithin && Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) < 1e-3;

@@ -1,6 +1,7 @@
 // Finds the weights of a Keras model in its file, for each layer of the same model in TFJS.
 import { tf } from '@stillhouse/native/tfjs';
 import type { Dataset, Group } from 'h5wasm';
+import type { BuiltLayer } from './build.js';
 
 /** An array of a file, and its shape. */
 type Read = (path: string) => tf.Tensor;
@@ -37,18 +38,20 @@ function namesIn(group: Group, key: string): string[] {
 }
 
 /** In an HDF5 file: a group per layer lists its weights by name; those of a nested model are named by its layers. */
-export function setNamedWeights(model: tf.LayersModel, root: Group, read: Read): void {
-  const set = (layer: tf.layers.Layer, paths: readonly string[]): void => {
+export function setNamedWeights({ inner }: BuiltLayer, root: Group, read: Read): void {
+  const set = ({ layer, inner: within, className }: BuiltLayer, paths: readonly string[]): void => {
+    if (className === 'TimeDistributed') return set(within[0], paths);
     if (!(layer instanceof tf.LayersModel)) return put(layer, paths, read);
-    for (const inner of layer.layers)
-      set(
-        inner,
-        paths.filter((path) => path.split('/').includes(inner.name)),
-      );
+    for (const each of within) {
+      const own = paths.filter((path) => path.split('/').includes(each.layer.name));
+      // Weights are named by layers, not always by the models that these are in.
+      set(each, own.length === 0 && each.layer instanceof tf.LayersModel ? paths : own);
+    }
   };
-  for (const layer of model.layers) {
-    const group = root.get(layer.name) as Group | null;
-    set(layer, group ? namesIn(group, 'weight_names').map((name) => `${root.path}/${layer.name}/${name}`) : []);
+  for (const each of inner) {
+    const { name } = each.layer;
+    const group = root.get(name) as Group | null;
+    set(each, group ? namesIn(group, 'weight_names').map((path) => `${root.path}/${name}/${path}`) : []);
   }
 }
 
@@ -60,28 +63,26 @@ const snakeCase = (name: string): string =>
     .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase();
 
-/** A layer's own arrays, 0, 1, …, then those of the layer within it, such as a recurrent one's cell. */
-function variablesIn(group: Group, layer: string): string[] {
+/** A layer's own arrays, 0, 1, …, then those of the layers within it: a recurrent one's cell, or two directions. */
+function variablesIn(group: Group): string[] {
   const own = group.get('vars') as Group | null;
-  const inner = group.keys().filter((key) => key !== 'vars' && !key.startsWith('seed_generator'));
-  if (inner.length > 1)
-    throw new Error(`the layer ${layer} consists of ${inner.join(', ')}, whose weights are not read`);
   const keys = (own?.keys() ?? []).filter((key) => /^\d+$/.test(key)).sort((a, b) => Number(a) - Number(b));
-  return [
-    ...keys.map((key) => `${own!.path}/${key}`),
-    ...inner.flatMap((key) => variablesIn(group.get(key) as Group, layer)),
-  ];
+  const within = ['cell', 'forward_layer', 'backward_layer'].map((key) => group.get(key) as Group | null);
+  return [...keys.map((key) => `${own!.path}/${key}`), ...within.flatMap((inner) => (inner ? variablesIn(inner) : []))];
 }
 
-/** In a .keras archive: groups named by the classes of layers, in order. */
-export function setOrderedWeights(model: tf.LayersModel, root: Group, read: Read): void {
+/** In a .keras archive: groups named by the classes of layers, in Keras's order. */
+export function setOrderedWeights(built: BuiltLayer, group: Group | null, read: Read): void {
+  const { layer, inner, className } = built;
+  if (className === 'TimeDistributed') return setOrderedWeights(inner[0], child(group, 'layer'), read);
+  if (!(layer instanceof tf.LayersModel)) return put(layer, group ? variablesIn(group) : [], read);
   const seen = new Map<string, number>();
-  for (const layer of model.layers) {
-    const kind = snakeCase(layer.getClassName());
+  for (const each of inner) {
+    const kind = snakeCase(each.className);
     const nth = seen.get(kind) ?? 0;
     seen.set(kind, nth + 1);
-    const group = root.get(`layers/${kind}${nth ? `_${nth}` : ''}`) as Group | null;
-    if (layer instanceof tf.LayersModel) setOrderedWeights(layer, group!, read);
-    else put(layer, group ? variablesIn(group, layer.name) : [], read);
+    setOrderedWeights(each, child(group, `layers/${kind}${nth ? `_${nth}` : ''}`), read);
   }
 }
+
+const child = (group: Group | null, path: string): Group | null => (group?.get(path) ?? null) as Group | null;
