@@ -144,8 +144,7 @@ async function validateJob(
 
 /**
  * What a recipe would run on this machine, and what a run would refuse before it trains. Data are prepared as a run
- * would, which then uses them; nothing else is written. Errors of the recipe, its data and its models are not thrown but
- * returned.
+ * would, which then uses them; nothing else is written. Errors of the recipe, its data and its models are returned.
  * @throws StillhouseError INTERRUPTED
  */
 export const validate = (source: RecipeSource, options: ValidateOptions = {}): Promise<Validation> =>
