@@ -19,11 +19,14 @@ import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { assemble } from './run/open-run.js';
 import { phasePlan } from './run/phase-plan.js';
+import { unlessAborted } from './run/unless-aborted.js';
 import { planTuning, type TunePlan } from './tune/tune.js';
 
 export interface ValidateOptions extends RecipeOptions {
   /** `auto` by default: the fastest backend that trains every model of the recipe. */
   readonly backend?: BackendName | undefined;
+  /** Ends it early, with INTERRUPTED. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a phase would do. What follows from data or models is absent if they are refused. */
@@ -62,6 +65,11 @@ export interface Validation {
   /** Errors with which a run would end before it trains; empty if none is known. */
   readonly refused: readonly ErrorRecord[];
 }
+
+const interrupted = (): StillhouseError =>
+  new StillhouseError('INTERRUPTED', 'the validation was interrupted', {
+    next: 'Run the command again: what has been prepared of the data is kept.',
+  });
 
 /** The errors that some work throws; others are bugs. */
 class Refusals {
@@ -136,14 +144,20 @@ async function validateJob(
 
 /**
  * What a recipe would run on this machine, and what a run would refuse before it trains. Data are prepared as a run
- * would, which then uses them; nothing else is written. Errors are not thrown but returned.
+ * would, which then uses them; nothing else is written. Errors of the recipe, its data and its models are returned.
+ * @throws StillhouseError INTERRUPTED
  */
-export async function validate(source: RecipeSource, options: ValidateOptions = {}): Promise<Validation> {
+export const validate = (source: RecipeSource, options: ValidateOptions = {}): Promise<Validation> =>
+  unlessAborted(options.signal, interrupted, () => validateAll(source, options));
+
+async function validateAll(source: RecipeSource, options: ValidateOptions): Promise<Validation> {
   const refusals = new Refusals();
   const loaded = await refusals.of(() => loadRecipe(source, options));
   if (!loaded) return { phases: [], warnings: [], refused: refusals.errors };
   const { recipe, folder, located } = loaded;
-  const assembled = await refusals.of(() => located(() => assemble(recipe, 'validate', { recipeFolder: folder })));
+  const assembled = await refusals.of(() =>
+    located(() => assemble(recipe, 'validate', { recipeFolder: folder, signal: options.signal })),
+  );
   const known = assembled
     ? await validateJob(assembled, loaded, { backend: options.backend ?? 'auto', refusals })
     : { name: recipe.name, phases: outlineOf(recipe), warnings: inertNotes(recipe) };

@@ -12,7 +12,7 @@ import {
 } from 'stillhouse';
 import { backendOption, jsonOption, setOption } from '../options.js';
 import { alignColumns } from '../table.js';
-import { printLine, reportLine } from '../terminal.js';
+import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
 const counted = (count: number | undefined): string => (count === undefined ? '–' : formatCount(count));
 /** Three digits of it would pretend to a precision that the estimate does not have. */
@@ -70,7 +70,7 @@ Examples:
     )
     .action(async (path: string, options: { backend: BackendName; set: Record<string, unknown>; json?: true }) => {
       const { backend, set, json } = options;
-      const validation = await validate(path, { backend, set });
+      const validation = await withInterrupt((signal) => validate(path, { backend, set, signal }));
       if (json) printLine(JSON.stringify(validation));
       else validationLines(validation).forEach(printLine);
       const [first, ...others] = validation.refused;

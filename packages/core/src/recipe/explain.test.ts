@@ -146,6 +146,14 @@ test.each<[text: string, change: Change]>([
   expect(refusal(change).replace(/^\w+: /, '')).toBe(text);
 });
 
+test('an option of a module that is no JSON', () => {
+  const options = { a: [1, null, { b: 'x', c: () => 1 }] };
+  expect(refusal((recipe) => (recipe['loss'] = { module: 'm.mjs', options }))).toBe(
+    'RECIPE_INVALID: loss.options.a[2].c is function: it takes true or false, a number, text, null, a list or an ' +
+      'object of names and values',
+  );
+});
+
 test('keys that lead to a prototype are refused, not dropped', () => {
   const columns = JSON.parse('{"__proto__": "number"}') as object;
   expect(refusal((recipe) => (recipe['data'].table = { target: 'y', columns }))).toBe(

@@ -208,6 +208,8 @@ function isLike(schema: JsonSchema, value: unknown): boolean {
       return typeof value === 'number';
     case 'object':
       return isObject(value);
+    case 'null':
+      return value === null;
     default:
       return schema.type === undefined || typeof value === schema.type;
   }
@@ -265,7 +267,12 @@ function isNumberOf(schema: JsonSchema, value: number): boolean {
 const isTextOf = ({ pattern, minLength = 0, maxLength = Infinity }: JsonSchema, value: string): boolean =>
   value.length >= minLength && value.length <= maxLength && (pattern === undefined || new RegExp(pattern).test(value));
 
-function faultAt(at: Place): Fault | undefined {
+/** The schema itself, or the definition that it refers to. */
+const referred = ({ schema, root }: Place): JsonSchema =>
+  schema.$ref === undefined ? schema : root.$defs![schema.$ref.split('/').at(-1)!]!;
+
+function faultAt(given: Place): Fault | undefined {
+  const at = { ...given, schema: referred(given) };
   const [schema, ...others] = alternativesOf(at.schema);
   if (others.length > 0) return unionFault(at, [schema!, ...others]);
   const place = { ...at, schema: schema! };

@@ -2,6 +2,9 @@
 
 /** What is used here of JSON Schema (draft 2020-12). */
 export interface JsonSchema {
+  /** Of the whole schema's definitions, for a schema that contains itself. */
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
   readonly type?: 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null';
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -105,6 +108,7 @@ export function takesText(schema: JsonSchema): string {
     ...ofType('integer').map((each) => `a whole number${boundsText(each)}`),
     ...ofType('number').map((each) => `a number${boundsText(each)}`),
     ...ofType('string').map(textOf),
+    ...ofType('null').map(() => 'null'),
     ...ofType('array').map(listOf),
     ...objectsText(ofType('object')),
   ];
