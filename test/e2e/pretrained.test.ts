@@ -80,7 +80,9 @@ describe('of a run', () => {
     const { stdout } = await scratch.run(['run', recipe, '--out', there]);
     expect(stdout).toMatch(new RegExp(`^teacher +– +– .*${shown}.*–$`, 'm'));
     const r2 = formatMetric('r2', record.teacher!.test['r2'] as number);
-    expect((await scratch.run(['compare', folder, there])).stdout).toMatch(new RegExp(`^teacher +${r2} +${r2}$`, 'm'));
+    expect((await scratch.run(['compare', folder, there])).stdout).toMatch(
+      new RegExp(`^teacher: test r2 +${r2} +${r2}$`, 'm'),
+    );
     const { stdout: swept, stderr } = await scratch.run([
       'sweep',
       recipe,

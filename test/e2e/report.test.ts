@@ -101,7 +101,7 @@ test('models in fewer bits: files that open, their errors, and the front of thos
   const { code, stdout, stderr } = await scratch.run(['compress', tabular, pruned.folder, '--out', out]);
   expect(code, stderr).toBe(0);
   for (const format of ['fp32', 'fp16', 'uint8'])
-    expect(stdout).toMatch(new RegExp(`${basename(pruned.folder)} student +${format} +[\\d,]+ +[\\d,]+ +\\d+ %`));
+    expect(stdout).toMatch(new RegExp(`${basename(pruned.folder)} student +${format} +[\\d,]+ +[\\d,]+ +[\\d.]+ %`));
   const models = JSON.parse(readFileSync(join(out, 'compress.json'), 'utf8')) as {
     from: string;
     format: string;

@@ -3,11 +3,16 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RecipeInput } from '@stillhouse/core';
 import type { Comparison, RunList, RunState } from 'stillhouse';
 import { mainFile, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
+
+/** A job about which there is nothing to warn. */
+const recipeOf = (change: Partial<RecipeInput> = {}): RecipeInput =>
+  smallRecipe({ distill: { alpha: 0.5 }, ...change });
 
 const row = '0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.1\n';
 let slowSources = 0;
@@ -25,7 +30,7 @@ export default async function* () {
 }`,
   );
   const data = { ...smallRecipe().data, large: { module: `${name}.mjs` } };
-  return { path: scratch.recipe(smallRecipe({ data })), begun };
+  return { path: scratch.recipe(recipeOf({ data })), begun };
 }
 
 async function until<Found>(look: () => Found | undefined, what: () => string): Promise<Found> {
@@ -39,8 +44,8 @@ async function until<Found>(look: () => Found | undefined, what: () => string): 
 
 let folder: string;
 beforeAll(async () => {
-  ({ folder } = await scratch.train(smallRecipe(), { out: scratch.path('runs/one') }));
-  await scratch.train(smallRecipe({ seed: 4 }), { out: scratch.path('runs/nested/two') });
+  ({ folder } = await scratch.train(recipeOf(), { out: scratch.path('runs/one') }));
+  await scratch.train(recipeOf({ seed: 4 }), { out: scratch.path('runs/nested/two') });
 });
 
 /** A command whose standard output, or standard error too, goes elsewhere; resolves with its exit code. */
@@ -79,10 +84,9 @@ describe('standard output', () => {
 
   test('a run goes on when nobody reads its progress any more', async () => {
     const out = scratch.out();
-    const { child, ended } = redirected(
-      ['run', scratch.recipe(smallRecipe()), '--out', out, '--workers', '1', '--json'],
-      { out: 'pipe' },
-    );
+    const { child, ended } = redirected(['run', scratch.recipe(recipeOf()), '--out', out, '--workers', '1', '--json'], {
+      out: 'pipe',
+    });
     child.stdout!.resume();
     child.stderr!.once('data', () => child.stderr!.destroy());
     expect((await ended).code).toBe(0);
@@ -104,8 +108,8 @@ test('what the operating system refuses is an error with a code, and no bug', ()
   const closed = scratch.path('closed');
   mkdirSync(closed, { mode: 0o500 });
   for (const args of [
-    ['sweep', scratch.recipe(smallRecipe()), '--out', `${closed}/sweep`],
-    ['generations', scratch.recipe(smallRecipe()), '--out', `${closed}/again`],
+    ['sweep', scratch.recipe(recipeOf()), '--out', `${closed}/sweep`],
+    ['generations', scratch.recipe(recipeOf()), '--out', `${closed}/again`],
     ['worker', '--coordinator', 'localhost:1', '--token', 't', '--log', `${closed}/worker.log`],
   ]) {
     const { status, stderr } = asNobody(args);
@@ -195,7 +199,7 @@ describe('a run that is over', () => {
 test('--quiet tells nothing of a run but its result, --verbose more than usual', async () => {
   const args = (how: string): string[] => [
     'run',
-    scratch.recipe(smallRecipe()),
+    scratch.recipe(recipeOf()),
     '--out',
     scratch.out(),
     '--workers',
@@ -230,7 +234,7 @@ describe.skipIf(!hasTmux)('on a terminal of 80 columns (skipped without tmux: ap
   test('lines that change are below notices, which stay as they are, also when a worker is killed', async () => {
     const out = scratch.out();
     const recipe = scratch.recipe(
-      smallRecipe({
+      recipeOf({
         data: { ...smallRecipe().data, large: { generator: 'friedman1', rows: 4000 } },
         teacher: { model: { layers: [{ dense: 32, activation: 'relu' }, { dense: 1 }] }, epochs: 500, validation: 0.2 },
       }),

@@ -1,6 +1,14 @@
 // stillhouse backend: installs and lists engines.  stillhouse doctor: what this machine has.
 import { Argument, Option, type Command } from 'commander';
-import { doctor, engineKinds, installBackend, listBackends, type BackendState, type EngineKind } from 'stillhouse';
+import {
+  doctor,
+  engineKinds,
+  formatNumber,
+  installBackend,
+  listBackends,
+  type BackendState,
+  type EngineKind,
+} from 'stillhouse';
 import { jsonOption } from '../options.js';
 import { alignColumns } from '../table.js';
 import { printLine, reportLine } from '../terminal.js';
@@ -11,7 +19,7 @@ const backendTable = (backends: readonly BackendState[]): string =>
     ['left', 'left', 'left'],
   );
 
-const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
+const gigabytes = (bytes: number): string => formatNumber(bytes / 1e9, 3);
 
 function clockNote(synchronised: boolean | undefined): string {
   if (synchronised === undefined) return 'synchronisation unknown; it affects only timestamps in logs, not training';

@@ -1,7 +1,7 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
 // other threads read them without a copy, because each begins at a multiple of 64 bytes.
 import { readFileSync } from 'node:fs';
-import { StillhouseError } from '@stillhouse/core';
+import { formatNumber, StillhouseError } from '@stillhouse/core';
 import type { OptimizerKernels } from '@stillhouse/core/training';
 import { kernelsFile } from '../kernels-file.js';
 import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
@@ -34,7 +34,7 @@ export function allocateFlat(lengths: readonly number[]): { buffers: Float32Arra
   if (pages > maximumPages)
     throw new StillhouseError(
       'MODEL_INVALID',
-      `weights, gradients and optimiser state take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 4 GiB fit`,
+      `weights, gradients and optimiser state take ${formatNumber(bytes / 2 ** 30, 3)} GiB; at most 4 GiB fit`,
     );
   const memory = new Memory({ initial: pages, maximum: pages, shared: true });
   let offset = scratchBytes;
