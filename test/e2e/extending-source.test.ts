@@ -45,6 +45,11 @@ test('it trains to equal hashes on one worker and on three; its options and its 
   const changed = await train();
   expect(changed.record.teacher!.weightsSha256).toBe(teacher!.weightsSha256);
   expect(changed.record.assetsSha256).not.toBe(assetsSha256);
+
+  writeFileSync(scratch.path('readings.mjs'), printed('js').replace('y: readings[i + width]', 'y: readings[i]'));
+  const edited = await train();
+  expect(edited.record.teacher!.weightsSha256).not.toBe(teacher!.weightsSha256);
+  writeFileSync(scratch.path('readings.mjs'), printed('js'));
 }, 120_000);
 
 test('a file that it names may not change once its data is pinned', async () => {

@@ -113,13 +113,47 @@ test('a metric is the same on one worker and on three, wherever it is shown, and
   scratch.write('within.mjs', printed('within.mjs'));
 }, 300_000);
 
+test('options of a term and of an augmentation are tuned, and the student is trained with what is chosen', async () => {
+  scratch.write(
+    'scaled.mjs',
+    "export default ({ options: { power } }) => ({ name: 'scaled', " +
+      'loss: ({ tf, student, teacher }) => ' +
+      'tf.mean(tf.pow(tf.abs(tf.sub(student.outputs, teacher.outputs)), power), 1) })',
+  );
+  const tuned = {
+    'distill.terms[1].options.power': [1, 3],
+    'distill.transfer[0].augment.modules[0].options.deviation': [0.1],
+  };
+  const terms = [{ name: 'kd' }, { module: 'scaled.mjs', options: { power: 2 } }];
+  const transfer = [{ augment: { modules: [{ module: 'jitter.mjs', options: { deviation: 0.01 } }] } }];
+  const { record } = await train('quantile', {
+    set: { distill: { terms, transfer, tune: { values: tuned, search: { name: 'grid' }, folds: 2, rule: 'best' } } },
+  });
+  const { values } = record.tuned!;
+  expect(values['distill.transfer[0].augment.modules[0].options.deviation']).toBe(0.1);
+  const power = values['distill.terms[1].options.power'];
+  expect([1, 3]).toContain(power);
+  const set = {
+    distill: {
+      terms: [{ name: 'kd' }, { module: 'scaled.mjs', options: { power } }],
+      transfer: [{ augment: { modules: [{ module: 'jitter.mjs', options: { deviation: 0.1 } }] } }],
+    },
+  };
+  expect(hashesOf(await train('quantile', { set }))).toEqual(hashesOf({ record }));
+}, 300_000);
+
 test.each([
-  ["export default () => ({ name: 'x', labels: 'numbers' });", 'row is not a function'],
-  ['export default () => 1;', 'it returned no definition'],
-  ['export const loss = 1;', 'it is not a function'],
+  ["export default () => ({ name: 'x', labels: 'numbers' });", ': row is not a function'],
+  ['export default () => 1;', ': it returned no definition'],
+  ['export const loss = 1;', ': it is not a function'],
+  [
+    "export default () => ({ name: 'x', labels: 'numbers', row: () => 0, soft() {}, " +
+      'hard: ({ tf, outputs, labels }) => tf.abs(tf.sub(outputs, labels)) });',
+    ', hard: it returned a tensor of shape [1, 1], not a tensor of shape [1]',
+  ],
 ])('a module that is no loss is refused by name: %s', async (source, why) => {
   scratch.write('broken.mjs', source);
   const refusal = await scratch.refusal(scratch.path('quantile.yaml'), { set: { 'loss.module': 'broken.mjs' } });
   expect([refusal.code, refusal.exitCode]).toEqual(['EXTENSION_MODULE', 2]);
-  expect(refusal.message).toContain(`the loss in broken.mjs, export default: ${why}`);
+  expect(refusal.message).toContain(`the loss in broken.mjs, export default${why}`);
 });

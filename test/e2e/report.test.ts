@@ -1,8 +1,9 @@
 // Reports of real runs: whole without a network, honest without the data, and runs side by side.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RecipeInput } from '@stillhouse/core';
+import { compress } from 'stillhouse';
 import { Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
@@ -124,6 +125,17 @@ test('models in fewer bits: files that open, their errors, and the front of thos
   expect(readFileSync(join(out, 'table.md'), 'utf8').split('\n')).toHaveLength(2 + 6 + 1);
   const refused = await scratch.run(['compress', tabular, classified]);
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('the runs were tested on different rows') });
+
+  // Whole numbers are missing, then parts of a number, then everything.
+  const weights = join(pruned.folder, 'student/weights.bin');
+  const none = scratch.out();
+  for (const bytes of [4 * 90, 4 * 90 - 1, 0]) {
+    truncateSync(weights, bytes);
+    await expect(compress([pruned.folder], { out: none })).rejects.toMatchObject({ code: 'DATA_FORMAT' });
+  }
+  writeFileSync(join(pruned.folder, 'student/model.json'), '{');
+  await expect(compress([pruned.folder], { out: none })).rejects.toMatchObject({ code: 'DATA_FORMAT' });
+  expect(existsSync(none)).toBe(false);
 });
 
 test('without its data a report says what it is without', async () => {

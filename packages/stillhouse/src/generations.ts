@@ -1,12 +1,12 @@
 // Born-again networks (Furlanello et al. 2018): each generation's student teaches the next one, which starts from
 // scratch.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError, teacherTestOf } from '@stillhouse/core';
 import type { Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { defaultWorkers } from './run/worker-places.js';
+import { writeOutput } from './runs/output.js';
 import { RunCache } from './runs/run-cache.js';
 import { folderOf, taughtBy } from './sweep/cells.js';
 
@@ -40,14 +40,14 @@ export interface GenerationsOptions extends RecipeOptions {
 /**
  * Runs the recipe, and then again for each further generation, with the previous run's student as its teacher and the
  * next seed. Finished runs are kept; generations.json in the folder lists them all.
- * @throws StillhouseError RECIPE_…, and what a run throws
+ * @throws StillhouseError RECIPE_…, OUT_UNWRITABLE, and what a run throws
  */
 export async function generations(source: RecipeSource, options: GenerationsOptions = {}): Promise<Generation[]> {
   const { count = 3, out = 'generations', backend = 'auto', workers = defaultWorkers, signal } = options;
   const { recipe: first, folder: recipeFolder, located } = await loadRecipe(source, options);
   if (!first.student)
     throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
-  mkdirSync(out, { recursive: true });
+  writeOutput(out);
   const { heartbeatTimeoutMs, checkpointEveryMs } = options;
   const runs = new RunCache({ backend, heartbeatTimeoutMs, checkpointEveryMs, signal });
   const done: Generation[] = [];
@@ -68,6 +68,6 @@ export async function generations(source: RecipeSource, options: GenerationsOpti
     options.onGeneration?.(tested);
     recipe = { ...taughtBy(first, join(folder, 'student')), seed: (first.seed + generation) % 2 ** 32 };
   }
-  writeFileSync(join(out, 'generations.json'), `${JSON.stringify(done, null, 2)}\n`);
+  writeOutput(out, { 'generations.json': `${JSON.stringify(done, null, 2)}\n` });
   return done;
 }

@@ -71,26 +71,61 @@ function parse(bytes: Uint8Array, href: string): ModelJson {
   }
 }
 
+type Properties = Readonly<Record<string, unknown>> | null;
+type Fits = (value: unknown) => boolean;
+
+const isNumber: Fits = Number.isFinite;
+const isText: Fits = (value) => typeof value === 'string';
+const isList = (value: unknown, fits: Fits): boolean => Array.isArray(value) && value.every((each) => fits(each));
+
+const isColumn: Fits = (value) => {
+  const { name, type, shift, scale, fill, buckets, categories, factors, offsets } = (value as Properties) ?? {};
+  return (
+    isText(name) &&
+    (type === 'number'
+      ? [shift, scale, fill].every(isNumber)
+      : type === 'category'
+        ? isNumber(buckets) || isList(categories, isText)
+        : type === 'tensor' && isList(factors, isNumber) && isList(offsets, isNumber))
+  );
+};
+const isTarget: Fits = (value) => {
+  const { mean, deviation } = (value as Properties) ?? {};
+  return isNumber(mean) && isNumber(deviation);
+};
+
+/** Whether it has all that rows are encoded with and predictions are read with. */
+function isComplete(metadata: Partial<ModelMetadata> | null | undefined): metadata is ModelMetadata {
+  const { columns, inputShape, targets, classes } = metadata ?? {};
+  return (
+    isList(columns, isColumn) &&
+    columns!.length > 0 &&
+    isList(inputShape, isNumber) &&
+    isList(targets, isTarget) &&
+    isList(classes ?? [], isText)
+  );
+}
+
 /** @throws StudentError STUDENT_FORMAT */
 function metadataOf(json: ModelJson, href: string): ModelMetadata {
   const metadata = json.userDefinedMetadata?.stillhouse;
-  if (!metadata || !Array.isArray(metadata.columns) || !Array.isArray(metadata.inputShape))
+  if (!isComplete(metadata))
     throw new StudentError(
       'STUDENT_FORMAT',
-      `${href} does not say how to feed the model: no run of Stillhouse wrote it`,
+      `${href} does not say how to feed the model: no run of Stillhouse wrote it, or it is damaged`,
     );
   if (!canPredict(metadata.loss))
     throw new StudentError(
       'STUDENT_FORMAT',
       `${href} was trained with the loss ${String(metadata.loss)}, whose outputs are not known here`,
     );
-  const transform = unknownTransform(metadata.targets ?? []);
+  const transform = unknownTransform(metadata.targets);
   if (transform !== undefined)
     throw new StudentError(
       'STUDENT_FORMAT',
       `${href} was trained on a target with the transform ${transform}, which is not known here`,
     );
-  return metadata as ModelMetadata;
+  return metadata;
 }
 
 /**

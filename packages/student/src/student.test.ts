@@ -245,4 +245,28 @@ describe('loading', () => {
       message: expect.stringMatching(message),
     });
   });
+
+  const [number, category] = houseMetadata.columns;
+  test.each<[what: string, damaged: object]>([
+    ['no targets', { targets: undefined }],
+    ['targets without a scale', { targets: [{ name: 'price' }] }],
+    ['a number for its classes', { classes: 3 }],
+    ['no columns', { columns: [] }],
+    ['a column that is null', { columns: [null] }],
+    ['a column of an unknown type', { columns: [{ ...number, type: 'text' }] }],
+    ['a column of numbers without a scale', { columns: [{ ...number, scale: undefined }] }],
+    ['a category without categories', { columns: [{ ...category, categories: undefined }] }],
+    ['pixels without factors', { columns: [{ ...pictureMetadata.columns[0], factors: 1 }] }],
+    ['a shape of text', { inputShape: ['3'] }],
+  ])('refuses a model.json that is damaged: %s', async (name, damaged) => {
+    const path = await write(name, houseMetadata, [1, 2, 3]);
+    const file = join(path, 'model.json');
+    const json = JSON.parse(readFileSync(file, 'utf8')) as { userDefinedMetadata: { stillhouse: object } };
+    Object.assign(json.userDefinedMetadata.stillhouse, damaged);
+    writeFileSync(file, JSON.stringify(json));
+    await expect(loadStudent(path, tf)).rejects.toMatchObject({
+      code: 'STUDENT_FORMAT',
+      message: expect.stringMatching(/does not say how to feed the model: .*, or it is damaged$/),
+    });
+  });
 });

@@ -94,14 +94,16 @@ const lossText = (parts: string): string =>
 test('an instance of a class is a definition, with the methods of its prototypes', async () => {
   const loss = await opened(
     lossModules,
-    "class Base { labels = 'numbers'; scale = 2; row({ labels }) { return this.scale * labels[0]; } hard() {} soft() {} }" +
+    "class Base { labels = 'numbers'; scale = 2; row({ labels }) { return this.scale * labels[0]; } " +
+      'hard() {} soft() {} }' +
       " class Own extends Base { get name() { return 'own'; } } export default () => new Own();",
   );
   expect(loss.name).toBe('own');
   expect(loss.row({ outputs: Float32Array.of(0), labels: Float32Array.of(3) })).toBe(6);
   const metric = await opened(
     metricModules,
-    "export default () => new (class { name = 'own'; smallerIsBetter = true; row() { return 1; } finish(sum) { return sum; } })()",
+    "export default () => new (class { name = 'own'; smallerIsBetter = true; " +
+      'row() { return 1; } finish(sum) { return sum; } })()',
   );
   expect([metric.row({} as never), metric.finish(5, 2)]).toEqual([1, 5]);
   const augmentation = await opened(

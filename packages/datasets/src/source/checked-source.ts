@@ -69,7 +69,8 @@ async function* checkedChunks(set: TensorSet, chunks: () => Chunks): Chunks {
       throw new TypeError(`the inputs of a chunk are no ${arrayTags.get(dtype)}, or its labels no array of numbers`);
     if (inputs.length !== lengths[0] || labels.length !== lengths[1])
       throw new TypeError(
-        `a chunk of ${rowCount} rows has ${inputs.length} inputs and ${labels.length} labels, not ${lengths.join(' and ')}`,
+        `a chunk of ${rowCount} rows has ${inputs.length} inputs and ${labels.length} labels, not ` +
+          lengths.join(' and '),
       );
     total += rowCount!;
     if (total > announced) break;

@@ -1,11 +1,9 @@
 // Models in smaller formats: the size, quality and speed of each, and which of them are on the Pareto front.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
   datasetOf,
   floatsOf,
-  messageOf,
   quantizeModel,
   StillhouseError,
   weightFormats,
@@ -17,6 +15,8 @@ import { installedEngines } from '@stillhouse/native';
 import { backends, concreteBackendNames, inferenceBackend, type BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';
 import { evaluateModel, readTest, timeRows, type TestRows } from '../report/evaluate-run.js';
+import { writeOutput } from '../runs/output.js';
+import { openModel } from '../runs/trained-model.js';
 import { mainModel, openData, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { markdownTable } from '../tables.js';
 import type { CompressedModel } from './compressed-model.js';
@@ -38,17 +38,6 @@ export function paretoFront(models: readonly { readonly gzippedBytes: number; re
           (other.gzippedBytes < one.gzippedBytes || other.error < one.error),
       ),
   );
-}
-
-function write(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  } catch (cause) {
-    throw new StillhouseError('OUT_UNWRITABLE', `${folder} cannot be written: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
 }
 
 interface CompressTask {
@@ -100,7 +89,7 @@ function writeVariants(tasks: readonly CompressTask[], out: string): Variant[] {
     return weightFormats.map((format) => {
       const files = quantizeModel(json, weights, format);
       const folder = join(out, `${i + 1}-${name}-${format}`);
-      write(folder, { 'model.json': files.json, 'weights.bin': files.weights });
+      writeOutput(folder, { 'model.json': files.json, 'weights.bin': files.weights });
       const bytes = files.weights.length;
       const gzippedBytes = gzipSync(files.weights, { level: 9 }).length;
       return { from: names[i], format, folder, test, files, bytes, gzippedBytes, sparsity };
@@ -155,6 +144,16 @@ async function taskOf(folder: string, { model, recipeFolder }: CompressOptions):
   return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, measures: measuresOf(run.recipe) } };
 }
 
+/**
+ * Loads each model once, before any is written.
+ * @throws StillhouseError RUN_INCOMPLETE, DATA_FORMAT
+ */
+async function checkWhole(tasks: readonly CompressTask[]): Promise<void> {
+  const { openInferenceBackend } = await import('@stillhouse/worker');
+  await openInferenceBackend(inferenceBackend);
+  for (const { run, name } of tasks) (await openModel(run, name)).model.dispose();
+}
+
 /** @throws StillhouseError USAGE if the errors of the runs cannot be compared */
 function checkComparable(tasks: readonly CompressTask[]): void {
   const tested = tasks.map(({ test: { dataset, measures } }) =>
@@ -191,11 +190,12 @@ export async function compress(
   const tasks: CompressTask[] = [];
   for (const folder of folders) tasks.push(await taskOf(folder, options));
   checkComparable(tasks);
+  await checkWhole(tasks);
   const variants = writeVariants(tasks, out);
   const measured = await measure(variants);
   const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: measured[i].error })));
   const models = variants.map(({ test, files, ...variant }, i) => ({ ...variant, ...measured[i], isFront: front[i] }));
-  write(out, {
+  writeOutput(out, {
     'compress.json': `${JSON.stringify(models, null, 2)}\n`,
     'table.md': markdownTable(compressTable(models)),
     'pareto.svg': drawPareto(models),

@@ -1,5 +1,4 @@
 // Runs of one recipe with different values and seeds, several in parallel; finished runs are not repeated.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
@@ -21,6 +20,7 @@ import {
   type RecipeOptions,
   type RecipeSource,
 } from '../recipe-file.js';
+import { writeOutput } from '../runs/output.js';
 import { RunCache } from '../runs/run-cache.js';
 import { markdownTable, shownMetrics } from '../tables.js';
 import { cellsOf, folderOf, settingsOf, taughtBy, teacherRecipe, type Cell, type SweepAxis } from './cells.js';
@@ -151,16 +151,19 @@ async function runAll(
 function writeSweep(result: SweepResult, recipe: Recipe): void {
   const { folder, axes, rows, outcomes, metric } = result;
   const content = { recipe, axes, metric, rows, outcomes };
-  writeFileSync(join(folder, 'sweep.json'), `${JSON.stringify(content, null, 2)}\n`);
-  writeFileSync(join(folder, 'sweep.csv'), outcomesCsv(axes, outcomes));
-  writeFileSync(join(folder, 'table.md'), markdownTable(sweepTable(result)));
-  writeFileSync(join(folder, 'plot.svg'), drawSweep(axes, rows, metric));
+  writeOutput(folder, {
+    'sweep.json': `${JSON.stringify(content, null, 2)}\n`,
+    'sweep.csv': outcomesCsv(axes, outcomes),
+    'table.md': markdownTable(sweepTable(result)),
+    'plot.svg': drawSweep(axes, rows, metric),
+  });
 }
 
 /**
  * Runs a recipe with different values and seeds, each with and without its teacher, and compares student and baseline
  * per combination. Writes sweep.json, sweep.csv, table.md and plot.svg.
- * @throws StillhouseError RECIPE_…, USAGE for a metric that the loss lacks, INTERRUPTED, and what a run throws
+ * @throws StillhouseError RECIPE_…, USAGE for a metric that the loss lacks, OUT_UNWRITABLE, INTERRUPTED, and what a run
+ * throws
  */
 export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): Promise<SweepResult> {
   const { axes = [], seeds = 3, out = 'sweep', jobs = availableParallelism(), backend = 'auto', signal } = options;
@@ -184,7 +187,7 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
   const parsed = recipes.map(({ recipe: each }) => each);
   refuseInert(axes, parsed);
   for (const note of new Set(parsed.flatMap(inertNotes))) options.onWarning?.(note);
-  mkdirSync(out, { recursive: true });
+  writeOutput(out);
   const over = new AbortController();
   const { heartbeatTimeoutMs, checkpointEveryMs } = options;
   const runs = new RunCache({ backend, heartbeatTimeoutMs, checkpointEveryMs, signal: over.signal });

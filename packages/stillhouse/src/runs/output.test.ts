@@ -1,0 +1,39 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { RecipeInput } from '@stillhouse/core';
+import { generations } from '../generations.js';
+import { sweep } from '../sweep/sweep.js';
+import { writeOutput } from './output.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'stillhouse-output-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a folder is made, with its files', () => {
+  writeOutput(join(folder, 'a', 'b'), { 'c.txt': 'd' });
+  expect(readFileSync(join(folder, 'a', 'b', 'c.txt'), 'utf8')).toBe('d');
+});
+
+test('a folder that cannot be written is refused before a sweep or a generation is trained', async () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const model = { layers: [{ dense: 1 }] };
+  const source = { generator: 'friedman1', rows: 30 } as const;
+  const recipe: RecipeInput = {
+    data: { large: source, small: source, test: source },
+    loss: 'mse',
+    teacher: { model },
+    student: { model },
+  };
+  for (const out of [file, join(file, 'inside')])
+    for (const write of [
+      () => sweep(recipe, { out }),
+      () => generations(recipe, { out }),
+      () => Promise.resolve().then(() => writeOutput(out)),
+    ])
+      await expect(write()).rejects.toMatchObject({
+        code: 'OUT_UNWRITABLE',
+        message: expect.stringContaining(`${out} cannot be written`),
+      });
+});
