@@ -90,6 +90,13 @@ export async function writeFixtures(folder: string): Promise<void> {
       `3 ? 'odd' : 'even', from: folder.length, y: (i % 7) * 2 };\n}\nexport function* numbers() {\n  for (let i ` +
       `= 0; i < ${rowCount}; i++) yield { x: [i % 5, (i * 7) % 11], y: i % 5 };\n}\n`,
   );
+  const german = (value: number, digits: number): string =>
+    value.toLocaleString('de-DE', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const flats = rows.map(({ area, rooms }, i) => {
+    const rent = german(11 * area + 90 * rooms, 2);
+    return `${german(area + (i % 10) / 10, 1)};${rent} €;${german((i % 30) / 2 - 7, 1)}%`;
+  });
+  put('flats.csv', `area;rent;change\n${flats.join('\n')}\n`);
   mkdirSync(join(folder, 'logs'), { recursive: true });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();

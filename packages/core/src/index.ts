@@ -16,6 +16,15 @@ export { limits } from './error/limits.js';
 export type { ModuleConfig } from './extension/module-kind.js';
 export { cacheFolder, type Env } from './format/cache-folder.js';
 export {
+  booleanOfText,
+  categoryFinder,
+  categoryText,
+  isMissingText,
+  numberOfText,
+  type Notation,
+} from './format/cell-text.js';
+export { columnNamesOf } from './format/column-names.js';
+export {
   bucketOf,
   cellSize,
   columnWidth,
@@ -44,7 +53,6 @@ export { quantizeModel, weightFormats, type WeightFormat } from './format/quanti
 export {
   encodeTableRows,
   encodeTensorRows,
-  missingMarks,
   refuseIndices,
   unknownCategories,
   wrongIndex,

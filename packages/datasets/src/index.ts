@@ -24,7 +24,9 @@ export {
   type SourceKind,
 } from './source/source.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
-export { TableReader } from './table/duckdb.js';
+export { TableReader, type TableFiles } from './table/duckdb.js';
 export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
-export type { Database, Table, TableColumn, Want } from './table/table.js';
+export type { TableColumn, Want } from './table/column-reading.js';
+export type { ColumnSummary, Database, Table, TableOptions } from './table/table.js';
+export type { FileColumn } from './table/unite-files.js';
 export type { TensorSet } from './tensor/tensor-set.js';

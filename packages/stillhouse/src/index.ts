@@ -68,12 +68,16 @@ export {
   type SourceKind,
   type SourceOptions,
   type Table,
+  type ColumnSummary,
+  type FileColumn,
   type TableColumn,
+  type TableFiles,
+  type TableOptions,
   type TableReader,
   type TensorSet,
   type Want,
 } from '@stillhouse/datasets';
-export type { Numbers, TensorType } from '@stillhouse/core';
+export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 
 // Training: on this machine, or on several.
 export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';

@@ -19,3 +19,10 @@ export class StudentError extends Error {
     super(message, options);
   }
 }
+
+/** What something thrown says. */
+export const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** The error for a model that is not one that Stillhouse wrote, or not whole. */
+export const badModel = (message: string, cause?: unknown): StudentError =>
+  new StudentError('STUDENT_FORMAT', message, { cause });

@@ -1,6 +1,6 @@
 // Finds and reads the files of a model: over HTTP, or from the disk if there is one.
 import { canPredict, unknownTransform, type ModelMetadata } from '@stillhouse/core';
-import { StudentError } from './error.js';
+import { badModel, reasonOf, StudentError } from './error.js';
 
 /** What `tf.io.fromMemory` takes, and what Stillhouse stored with it. */
 export interface ModelFiles {
@@ -57,7 +57,7 @@ async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
     if (fs) return new Uint8Array(await fs.readFile(url));
     response = await fetch(url);
   } catch (cause) {
-    throw missing(cause instanceof Error ? cause.message : String(cause), cause);
+    throw missing(reasonOf(cause), cause);
   }
   if (!response.ok) throw missing(`HTTP ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
@@ -67,7 +67,7 @@ function parse(bytes: Uint8Array, href: string): ModelJson {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as ModelJson;
   } catch (cause) {
-    throw new StudentError('STUDENT_FORMAT', `${href} is not JSON`, { cause });
+    throw badModel(`${href} is not JSON`, cause);
   }
 }
 
@@ -110,21 +110,12 @@ function isComplete(metadata: Partial<ModelMetadata> | null | undefined): metada
 function metadataOf(json: ModelJson, href: string): ModelMetadata {
   const metadata = json.userDefinedMetadata?.stillhouse;
   if (!isComplete(metadata))
-    throw new StudentError(
-      'STUDENT_FORMAT',
-      `${href} does not say how to feed the model: no run of Stillhouse wrote it, or it is damaged`,
-    );
+    throw badModel(`${href} does not say how to feed the model: no run of Stillhouse wrote it, or it is damaged`);
   if (!canPredict(metadata.loss))
-    throw new StudentError(
-      'STUDENT_FORMAT',
-      `${href} was trained with the loss ${String(metadata.loss)}, whose outputs are not known here`,
-    );
+    throw badModel(`${href} was trained with the loss ${String(metadata.loss)}, whose outputs are not known here`);
   const transform = unknownTransform(metadata.targets);
   if (transform !== undefined)
-    throw new StudentError(
-      'STUDENT_FORMAT',
-      `${href} was trained on a target with the transform ${transform}, which is not known here`,
-    );
+    throw badModel(`${href} was trained on a target with the transform ${transform}, which is not known here`);
   return metadata;
 }
 
@@ -140,7 +131,7 @@ export async function readModelFiles(urlOrFolder: string): Promise<ModelFiles> {
   const metadata = metadataOf(json, href);
   const { modelTopology, weightsManifest } = json;
   if (!modelTopology || !Array.isArray(weightsManifest))
-    throw new StudentError('STUDENT_FORMAT', `${href} is not a layers model of TensorFlow.js`);
+    throw badModel(`${href} is not a layers model of TensorFlow.js`);
   const shards = await Promise.all(
     json.weightsManifest!.flatMap(({ paths }) =>
       paths.map((path) => {

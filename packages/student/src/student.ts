@@ -7,7 +7,7 @@ import {
   type ModelMetadata,
   type RowErrorFactory,
 } from '@stillhouse/core';
-import { StudentError } from './error.js';
+import { badModel, reasonOf, StudentError } from './error.js';
 import { readModelFiles, type ModelFiles } from './model-files.js';
 import { numberRows } from './number-rows.js';
 import type { NumberTensor, Prediction, Student, TableRow, TensorFlow, TensorFlowModel } from './types.js';
@@ -22,8 +22,7 @@ async function openModel({ href, artifacts }: ModelFiles, tf: TensorFlow): Promi
   try {
     return await tf.loadLayersModel(tf.io.fromMemory(artifacts as never) as never);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StudentError('STUDENT_FORMAT', `${href} does not contain a complete model: ${reason}`, { cause });
+    throw badModel(`${href} does not contain a complete model: ${reasonOf(cause)}`, cause);
   }
 }
 

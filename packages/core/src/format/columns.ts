@@ -2,6 +2,7 @@
 // large set, and the arithmetic that training, `predict` and @stillhouse/student share. Blocks store cells in a small
 // type (an index for a category, bytes for an image), and this is applied when rows are read.
 import { hashName } from '../random/random.js';
+import type { Notation } from './cell-text.js';
 import type { Numbers, TensorType } from './safetensors.js';
 
 export type FittedColumn = NumberColumn | CategoryColumn | TensorColumn;
@@ -20,6 +21,8 @@ export interface NumberColumn {
   readonly missing: 'error' | 'mean' | 'drop';
   /** How cells are stored in blocks; NaN is a missing cell. */
   readonly dtype: TensorType;
+  /** How text becomes plain numbers, if it writes them otherwise. */
+  readonly notation?: Notation | undefined;
 }
 
 /**
@@ -82,14 +85,9 @@ export function encodeColumns(columns: readonly FittedColumn[], cells: readonly 
 
 /** Writes a column's inputs of some rows, beginning at position `at` of each row. */
 export function encodeCells(column: FittedColumn, cells: Numbers, at: number, placing: Placing): void {
-  switch (column.type) {
-    case 'tensor':
-      return encodeTensors(column, cells, at, placing);
-    case 'number':
-      return encodeNumbers(column, cells, at, placing);
-    case 'category':
-      return encodeCategories(column, cells, at, placing);
-  }
+  if (column.type === 'tensor') encodeTensors(column, cells, at, placing);
+  else if (column.type === 'number') encodeNumbers(column, cells, at, placing);
+  else encodeCategories(column, cells, at, placing);
 }
 
 function encodeTensors(
@@ -102,10 +100,11 @@ function encodeTensors(
   for (let i = 0; i < from.length; i++) {
     const source = from[i]! * size;
     const target = to[i]! * width + at;
-    if (channels === 1) for (let k = 0; k < size; k++) out[target + k] = cells[source + k]! * factors[0]! + offsets[0]!;
-    else
-      for (let k = 0; k < size; k++)
-        out[target + k] = cells[source + k]! * factors[k % channels]! + offsets[k % channels]!;
+    // Without a division per number.
+    for (let k = 0, channel = 0; k < size; k++) {
+      out[target + k] = cells[source + k]! * factors[channel]! + offsets[channel]!;
+      if (++channel === channels) channel = 0;
+    }
   }
 }
 

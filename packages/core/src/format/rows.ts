@@ -1,6 +1,14 @@
 // From a user's row (cells by the name of their column, or numbers) to a model's input, as in training: shared by
 // `stillhouse predict` and @stillhouse/student. Strict: what cannot be encoded is refused, with row and column.
 import {
+  booleanOfText,
+  categoryFinder,
+  categoryText,
+  isMissingText,
+  numberOfText,
+  type Notation,
+} from './cell-text.js';
+import {
   bucketOf,
   encodeCells,
   encodeColumns,
@@ -18,7 +26,7 @@ export interface Time {
   getTime(): number;
 }
 
-/** A cell; null, undefined, NaN and the texts in `missingMarks` are missing cells. */
+/** A cell; null, undefined, NaN '', 'NA', 'N/A', 'null' and '?' are missing cells. */
 export type Cell = number | bigint | string | boolean | Time | null | undefined;
 
 /** Cells by the name of their column. */
@@ -33,25 +41,17 @@ export type RowErrorCode = 'DATA_CELL' | 'DATA_COLUMN' | 'PREDICT_ROW';
 /** Makes the error for a row that cannot be encoded; each caller has its own class of errors. */
 export type RowErrorFactory = (code: RowErrorCode, message: string) => Error;
 
-/** Texts that stand for a missing cell. */
-export const missingMarks: readonly string[] = ['', 'na', 'n/a', 'nan', 'null', '?'];
-
 const isMissing = (cell: Cell): boolean =>
-  cell === null ||
-  cell === undefined ||
-  cell !== cell ||
-  (typeof cell === 'string' && missingMarks.includes(cell.trim().toLowerCase()));
-
-/** A category in the form that is compared: trimmed, and without NUL. */
-const textOf = (cell: string | number | bigint | boolean): string => String(cell).replaceAll('\0', '\ufffd').trim();
-
-const decimal = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+  cell === null || cell === undefined || cell !== cell || (typeof cell === 'string' && isMissingText(cell.trim()));
 
 /** Seconds since 1970 for times, 0 and 1 for booleans; NaN for anything that is not a number. */
-function numberOf(cell: Cell): number {
-  if (typeof cell === 'string') return decimal.test(cell.trim()) ? Number(cell) : NaN;
-  if (typeof cell === 'object') return cell && typeof cell.getTime === 'function' ? cell.getTime() / 1000 : NaN;
-  return ['number', 'bigint', 'boolean'].includes(typeof cell) ? Number(cell) : NaN;
+function numberOf(cell: Cell, notation: Notation | undefined): number {
+  if (typeof cell === 'string') {
+    const value = numberOfText(cell, notation);
+    return value === value ? value : booleanOfText(cell);
+  }
+  // Rows of JavaScript may have objects that are no times.
+  return typeof cell === 'object' ? ((cell as Partial<Time> | null)?.getTime?.() ?? NaN) / 1000 : Number(cell);
 }
 
 const shown = (cell: Cell): string => {
@@ -59,38 +59,32 @@ const shown = (cell: Cell): string => {
   return typeof cell === 'object' ? 'this object' : String(cell);
 };
 
-/**
- * The stored form of a cell, rounded as in a block, NaN for a missing number; or a text that says why there is none.
- */
-function storedCell(column: FittedColumn, cell: Cell): number | string {
-  switch (column.type) {
-    case 'number':
-      return storedNumber(column, cell);
-    case 'category':
-      return storedCategory(column, cell);
-    case 'tensor':
-      return 'a table has no arrays';
-  }
-}
+/** The stored form of a cell, rounded as in a block, NaN for a missing number; or text that says why there is none. */
+type Store = (cell: Cell) => number | string;
 
-function storedNumber({ missing, dtype }: NumberColumn, cell: Cell): number | string {
+/** A table has no columns of tensors. */
+const storeOf = (column: FittedColumn): Store =>
+  column.type === 'number' ? (cell) => storedNumber(column, cell) : storeCategory(column as CategoryColumn);
+
+function storedNumber({ missing, dtype, notation }: NumberColumn, cell: Cell): number | string {
   if (isMissing(cell)) {
     // A row to predict is never dropped.
     if (missing === 'mean') return NaN;
     return typeof cell === 'string' && cell !== '' ? `${shown(cell)} stands for an empty cell` : 'the cell is empty';
   }
-  const value = numberOf(cell);
+  const value = numberOf(cell, notation);
   if (value !== value) return `${shown(cell)} is not a number`;
   const stored = dtype === 'F32' ? Math.fround(value) : value;
   return Number.isFinite(stored) ? stored : `${shown(cell)} is too large a number`;
 }
 
-function storedCategory(column: CategoryColumn, cell: Cell): number | string {
-  if (cell === undefined || isMissing(cell)) return 0;
-  if (typeof cell === 'object') return 'a category is a text, a number or a boolean';
-  return column.encode === 'hash'
-    ? bucketOf(textOf(cell), column.buckets)
-    : column.categories.indexOf(textOf(cell)) + 1;
+function storeCategory(column: CategoryColumn): Store {
+  const find =
+    column.encode === 'hash' ? (text: string) => bucketOf(text, column.buckets) : categoryFinder(column.categories);
+  return (cell) => {
+    if (isMissing(cell)) return 0;
+    return typeof cell === 'object' ? 'a category is a text, a number or a boolean' : find(categoryText(cell!));
+  };
 }
 
 /**
@@ -104,19 +98,20 @@ export function encodeTableRows(
   rows: readonly TableRow[],
   errorOf: RowErrorFactory,
 ): Float32Array {
-  const stored = columns.map((column) =>
-    Float64Array.from(rows, (row, i) => {
-      const { name } = column;
+  const stored = columns.map((column) => {
+    const { name } = column;
+    const store = storeOf(column);
+    return Float64Array.from(rows, (row, i) => {
       if (!Object.hasOwn(row, name))
         throw errorOf(
           'DATA_COLUMN',
           `row ${i + 1} has no column ${JSON.stringify(name)}; it has ${Object.keys(row).join(', ') || 'none'}`,
         );
-      const cell = storedCell(column, row[name]);
+      const cell = store(row[name]);
       if (typeof cell === 'string') throw errorOf('DATA_CELL', `row ${i + 1}, column ${name}: ${cell}`);
       return cell;
-    }),
-  );
+    });
+  });
   const places = rows.map((_, i) => i);
   const width = inputWidth(columns);
   const out = new Float32Array(rows.length * width);
@@ -139,9 +134,8 @@ export function unknownCategories(columns: readonly FittedColumn[], rows: readon
   return columns.flatMap((column) => {
     if (column.type !== 'category' || column.encode === 'hash') return [];
     const { name } = column;
-    const found = rows.flatMap((row, i) =>
-      !isMissing(row[name]) && storedCategory(column, row[name]) === 0 ? [i] : [],
-    );
+    const store = storeCategory(column);
+    const found = rows.flatMap((row, i) => (!isMissing(row[name]) && store(row[name]) === 0 ? [i] : []));
     const [first] = found;
     return first === undefined
       ? []

@@ -7,6 +7,13 @@ import { source } from './source/sources.js';
 const missing = z
   .enum(['error', 'mean', 'drop'])
   .describe('What to do with an empty cell of a number column: error, mean (of the training rows), or drop (the row).');
+const decimal = z
+  .enum(['.', ','])
+  .optional()
+  .describe(
+    'What begins the decimals of numbers in text: "," for 1.234,50, "." for 1,234.50. Digits may then be in groups ' +
+      'of three. By default numbers are written as 1234.50, without groups.',
+  );
 const column = z.union([
   z.enum(['number', 'category', 'ignore']),
   z.strictObject({
@@ -18,6 +25,7 @@ const column = z.union([
       ),
     missing: missing.optional(),
     indicator: z.boolean().default(false).describe('Adds an input that is 1 if the cell is empty.'),
+    decimal,
   }),
   z.strictObject({
     category: z
@@ -47,6 +55,12 @@ const table = z.strictObject({
         'rows of the large set. Metrics and predictions are in the targets’ own units.',
     ),
   delimiter: z.string().length(1).default(','),
+  decimal,
+  units: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Texts before or after numbers that are left out, such as "$" and "%": 7.6% is read as 7.6.'),
 });
 
 const tensors = z.strictObject({

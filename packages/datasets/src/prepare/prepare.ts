@@ -22,7 +22,7 @@ import { readPrepared, UnfinishedFolder, type Fitted, type FittedRows } from './
 import { SetWriter } from './set-writer.js';
 import { blockShapeOf, manifestOf } from './shape.js';
 import { maybeSeen, type Taught } from './taught.js';
-import { addedTo, unlikeColumns } from './unlike-sets.js';
+import { addedTo, unlikeColumns, unnamedColumns } from './unlike-sets.js';
 import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
 
@@ -80,7 +80,7 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
   };
   // Left by a process that was killed.
   tidy();
-  const tables = new TableReader(places.recipeFolder, scratch);
+  const tables = new TableReader(places.recipeFolder, scratch, places.dataFolders);
   try {
     const context = sourceContext(places, tables);
     return await new Preparation(recipe, context, options, { config, scratch, lock }).run();
@@ -286,6 +286,8 @@ class Preparation {
       name !== 'large' && source.type === 'table' && large.type === 'table'
         ? unlikeColumns(name, { table: source.table, large: large.table }, rows.preprocessing!, recipe.data)
         : [];
+    const unnamed =
+      source.type === 'table' ? unnamedColumns(name, source.table, Object.keys(recipe.data.table!.columns)) : [];
     const { rowCount: of } = contentOf(source);
     let reportedMs = 0;
     const done = await writeSets(opened, {
@@ -300,7 +302,7 @@ class Preparation {
         this.options.onProgress?.({ set: name, rows: written, of });
       },
     });
-    return { ...done, warnings: [...(source.warnings ?? []), ...unlike, ...done.warnings] };
+    return { ...done, warnings: [...(source.warnings ?? []), ...unnamed, ...unlike, ...done.warnings] };
   }
 
   #writerFor(set: string, shape: ReturnType<typeof blockShapeOf>, unfinished: UnfinishedFolder): SetWriter {

@@ -53,7 +53,7 @@ const fittedRows = z.object({
   preprocessing: z
     .object({
       columns: z.array(column),
-      targets: z.array(scale.extend({ name: z.string() })),
+      targets: z.array(z.looseObject({ ...scale.shape, name: z.string() })),
       classes: strings.optional(),
     })
     .nullable(),

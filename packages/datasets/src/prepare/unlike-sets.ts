@@ -31,6 +31,17 @@ export function addedTo({ student, ...teacher }: Fitted): string[] {
   ];
 }
 
+/** Columns without a name that are not used, as sentences. */
+export function unnamedColumns(name: string, { columns, what }: Table, declared: readonly string[]): string[] {
+  const unused = columns.filter((column) => column.isUnnamed && !declared.includes(column.name));
+  return unused.length === 0
+    ? []
+    : [
+        `data.${name} (${what}): columns without a name, which are not used: ${listed(unused)}; declare them by this ` +
+          'name in data.table.columns to use them',
+      ];
+}
+
 /**
  * The columns that a set lacks, and those that are not used, as sentences.
  * @param name name of the set, small or test
@@ -66,7 +77,7 @@ export function unlikeColumns(
     ...Object.keys(data.table!.columns),
     data.split?.by,
   ]);
-  const unused = table.columns.filter((column) => !known.has(column.name));
+  const unused = table.columns.filter((column) => !known.has(column.name) && !column.isUnnamed);
   const advice = name === 'small' ? '; declare them in data.table.columns to give them to the student' : '';
   return [
     ...(absent.length > 0 ? [`${what} has no column ${listed(absent)}: the cells count as missing`] : []),

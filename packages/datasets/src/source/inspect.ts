@@ -8,6 +8,7 @@ import { locate, type DataPlaces } from '../file/places.js';
 import { NumberSummary } from '../row/number-summary.js';
 import { TableReader } from '../table/duckdb.js';
 import { openContext, openSource, sourceByName, sourceContext } from './sources.js';
+import { looksNumeric } from '../table/notation.js';
 import type { Table } from '../table/table.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
 
@@ -71,7 +72,7 @@ export async function inspectSource(
     },
     teacher: { model: { layers: [{ dense: 1 }] } },
   });
-  const tables = new TableReader(places.recipeFolder, scratch);
+  const tables = new TableReader(places.recipeFolder, scratch, places.dataFolders);
   try {
     const context = openContext(sourceContext(places, tables), recipe, true);
     const opened = await openSource(recipe.data.large, context);
@@ -95,13 +96,16 @@ const targetNames = /^(y|target|label|class|price|outcome)$/i;
 
 async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Found> {
   const columns: InspectedColumn[] = [];
+  const texts = table.columns.flatMap(({ name, type }) => (type === 'text' ? name : []));
+  const numeric = await table.sample(texts, (cells) => looksNumeric(cells, undefined));
+  const summaries = await table.summaries((name) => numeric.get(name) === true);
   for (const { name, type: stored, sqlType } of table.columns) {
-    const isNumber = stored === 'number' || (stored === 'text' && (await table.looksNumeric(name)));
+    const isNumber = stored === 'number' || numeric.get(name) === true;
     const type = stored === 'other' ? `${sqlType}, which cannot be an input` : isNumber ? 'number' : 'category';
     columns.push({
       name,
       type,
-      ...(await table.summary(name)),
+      ...summaries.get(name)!,
       frequent: type === 'category' ? await table.frequent(name, frequentShown) : [],
     });
   }

@@ -10,6 +10,7 @@ export const jsonl = defineSource<SourceConfigOf<'jsonl'>>({
   byName: (path, { name }) => (/\.(jsonl|ndjson)$/.test(name) ? { jsonl: path } : undefined),
   async open(config, { findAll, tables }) {
     const files = findAll(config.jsonl);
-    return { type: 'table', table: await tables.open(namesOf(files, config.jsonl), jsonLines(files)) };
+    const what = namesOf(files, config.jsonl);
+    return { type: 'table', table: await tables.openFiles(files, { what, relationOf: jsonLines }) };
   },
 });

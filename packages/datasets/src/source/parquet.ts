@@ -1,6 +1,6 @@
 // Parquet files.
 import type { SourceConfigOf } from '@stillhouse/core';
-import { listed } from '../table/table.js';
+import { listed } from '../table/sql-text.js';
 import { namesOf } from './names-of.js';
 import { defineSource } from './source.js';
 
@@ -12,7 +12,10 @@ export const parquet = defineSource<SourceConfigOf<'parquet'>>({
     const files = findAll(config.parquet);
     return {
       type: 'table',
-      table: await tables.open(namesOf(files, config.parquet), `read_parquet(${listed(files)})`),
+      table: await tables.openFiles(files, {
+        what: namesOf(files, config.parquet),
+        relationOf: (some) => `read_parquet(${listed(some)}, hive_partitioning = false)`,
+      }),
     };
   },
 });

@@ -4,7 +4,7 @@ import { globSync } from 'tinyglobby';
 import type { SourceConfigOf } from '@stillhouse/core';
 import { defineSource } from './source.js';
 
-const queryOf = ({ sql }: SourceConfigOf<'sql'>): string => `(${sql.trim().replace(/;+$/, '')}\n)`;
+const queryOf = ({ sql }: SourceConfigOf<'sql'>): string => sql.trim().replace(/;+$/, '');
 
 export const sql = defineSource<SourceConfigOf<'sql'>>({
   files: async (config, { folder, tables }) =>
@@ -13,8 +13,5 @@ export const sql = defineSource<SourceConfigOf<'sql'>>({
     ),
   // The rows of a query have no order, unless it has an order by.
   isRepeatable: () => false,
-  open: async (config, { tables }) => ({
-    type: 'table',
-    table: await tables.open('data.sql', queryOf(config), { isStored: true }),
-  }),
+  open: async (config, { tables }) => ({ type: 'table', table: await tables.openQuery('data.sql', queryOf(config)) }),
 });

@@ -1,10 +1,11 @@
-// CSV files as one table: all have the same header, and every cell is text until it is requested.
+// CSV files as one table: every cell is text until it is requested.
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
-import { messageOf, StillhouseError } from '@stillhouse/core';
+import { columnNamesOf, messageOf, StillhouseError } from '@stillhouse/core';
 import type { TableReader } from './duckdb.js';
-import { listed, quoted, type Table } from './table.js';
+import { listed, named, quoted } from './sql-text.js';
+import type { Table } from './table.js';
 
 const headerBytes = 1024 * 1024;
 
@@ -14,27 +15,34 @@ export async function csvTable(
   { what, delimiter }: { what: string; delimiter: string },
   tables: TableReader,
 ): Promise<Table> {
-  return tables.open(what, await csvRelation(files, delimiter));
-}
-
-async function csvRelation(files: readonly string[], delimiter: string): Promise<string> {
-  const header = await csvHeader(files[0], delimiter);
-  for (const file of files.slice(1)) {
-    const other = await csvHeader(file, delimiter);
-    if (other.join('\n') !== header.join('\n'))
-      throw new StillhouseError(
-        'DATA_COLUMN',
-        `${file} has the columns ${other.join(', ')}, but ${files[0]} has ${header.join(', ')}`,
-      );
+  const headers = new Map<string, string[]>();
+  const unnamed = new Set<string>();
+  for (const file of files) {
+    const header = await csvHeader(file, delimiter);
+    const names = columnNamesOf(header);
+    names.forEach((name, i) => {
+      if (header[i] === '') unnamed.add(name);
+    });
+    const twice = names.find((name, i) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
+    if (twice !== undefined)
+      throw new StillhouseError('DATA_COLUMN', `${file} has two columns named ${JSON.stringify(twice)}`);
+    headers.set(file, names);
   }
-  const columns = header.map((name) => `${quoted(name)}: 'VARCHAR'`).join(', ');
-  return (
-    `read_csv(${listed(files)}, columns = {${columns}}, header = true, auto_detect = false, delim = ` +
-    `${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true)`
-  );
+  return tables.openFiles(files, {
+    what,
+    unnamed: [...unnamed],
+    columnsOf: (file) => headers.get(file)!.map((name) => ({ name, sqlType: 'VARCHAR' })),
+    relationOf: (some) => {
+      const columns = headers.get(some[0])!.map((name) => `${named(name)}: 'VARCHAR'`);
+      return (
+        `read_csv(${listed(some)}, columns = {${columns.join(', ')}}, header = true, auto_detect = false, delim = ` +
+        `${quoted(delimiter)}, quote = '"', escape = '"', strict_mode = true, hive_partitioning = false)`
+      );
+    },
+  });
 }
 
-/** The names in a CSV file's first line. */
+/** The cells of a CSV file's first line. */
 async function csvHeader(file: string, delimiter: string): Promise<string[]> {
   const raw = createReadStream(file, { end: headerBytes });
   const parts: Buffer[] = [];
@@ -60,9 +68,5 @@ async function csvHeader(file: string, delimiter: string): Promise<string[]> {
     });
   }
   if (records.length === 0) throw new StillhouseError('DATA_EMPTY', `${file} is empty: it has no header`);
-  const header = records[0].map((name) => name.trim());
-  const twice = header.find((name, i) => header.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
-  if (twice !== undefined)
-    throw new StillhouseError('DATA_COLUMN', `${file} has two columns named ${JSON.stringify(twice)}`);
-  return header;
+  return records[0].map((name) => name.trim());
 }

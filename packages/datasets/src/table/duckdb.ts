@@ -1,16 +1,41 @@
-// One DuckDB per preparation or inspection, opened with the first table: bounded memory, no network, and paths relative
-// to the recipe.
+// One DuckDB per preparation or inspection, opened with the first table: no network, and memory that grows with the
+// columns of a table, not with its rows.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { firstLineOf, StillhouseError } from '@stillhouse/core';
-import { filesInSyntaxTree } from './query-files.js';
-import { badTable, quoted, Table, type Database } from './table.js';
+import { filesInSyntaxTree, withFullPaths } from './query-files.js';
+import { quoted } from './sql-text.js';
+import { databaseOptions, settingsFor, storeQuery, storedName, type DuckDB } from './stored-query.js';
+import { badTable, Table, type Database, type TableOptions } from './table.js';
+import {
+  countsOf,
+  namesIn,
+  runsOf,
+  unitedColumns,
+  unitedRelation,
+  unlikeColumnsOf,
+  withCounts,
+  type FileColumn,
+} from './unite-files.js';
 
-const memoryLimit = '192MB';
+interface OpenDatabase extends Database {
+  readonly api: DuckDB;
+}
+
+/** Files of one format, as one table. */
+export interface TableFiles {
+  /** Names the table in errors. */
+  readonly what: string;
+  /** Relation of files that have the same columns. */
+  readonly relationOf: (files: readonly string[]) => string;
+  /** Columns of a file; by default DuckDB finds them. */
+  readonly columnsOf?: (file: string) => readonly FileColumn[];
+  /** Columns that a file gives no name. */
+  readonly unnamed?: readonly string[];
+}
 
 export class TableReader {
-  #database: Promise<Database> | undefined;
+  #database: Promise<OpenDatabase> | undefined;
   #close = (): void => {};
   #views = 0;
   #spools = 0;
@@ -18,19 +43,79 @@ export class TableReader {
   /**
    * @param recipeFolder folder that the paths in a query are relative to
    * @param spillFolder folder for data that do not fit into memory
+   * @param dataFolders folders that a query may read, in addition to the recipe's
    */
   constructor(
     private readonly recipeFolder: string,
     private readonly spillFolder: string,
+    private readonly dataFolders: readonly string[] = [],
   ) {}
 
   /**
    * @param what names the table in errors
-   * @param relation a table function call or a query in parentheses
-   * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_NOT_FOUND
+   * @param relation a table function call or a query in parentheses, whose rows are in the same order each time
+   * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_NOT_FOUND, DATA_SPACE
    */
-  async open(what: string, relation: string, options: { isStored?: boolean } = {}): Promise<Table> {
+  async open(what: string, relation: string, options: Omit<TableOptions, 'view'> = {}): Promise<Table> {
     return Table.open(await this.#opened(), what, relation, { ...options, view: this.#nextView() });
+  }
+
+  /**
+   * Files as one table: columns are matched by name, and types that differ are united or, if a column is read whose
+   * types cannot be, refused.
+   * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_NOT_FOUND, DATA_SPACE
+   */
+  async openFiles(files: readonly string[], { what, relationOf, columnsOf, unnamed = [] }: TableFiles): Promise<Table> {
+    const database = await this.#opened();
+    const rows = async (sql: string): Promise<unknown[][]> => {
+      try {
+        return (await database.connection.runAndReadAll(sql)).getRows();
+      } catch (cause) {
+        throw badTable(what, cause);
+      }
+    };
+    const described = async (file: string): Promise<FileColumn[]> =>
+      (await rows(`DESCRIBE SELECT * FROM ${relationOf([file])}`)).map(([name, type]) => ({
+        name: String(name),
+        sqlType: String(type),
+      }));
+    const found: [string, readonly FileColumn[]][] = [];
+    if (files.length > 1) for (const file of files) found.push([file, columnsOf?.(file) ?? (await described(file))]);
+    let runs = runsOf(found);
+    if (runs.length <= 1) return this.open(what, relationOf(files), { unnamed });
+    const unlike = unlikeColumnsOf(runs);
+    runs = await Promise.all(
+      runs.map(async (run) => {
+        const names = namesIn(run, unlike);
+        const [counts] = await rows(countsOf(relationOf(run.files), names));
+        return withCounts(run, names, counts);
+      }),
+    );
+    const columns = unitedColumns(runs);
+    return this.open(what, unitedRelation(runs, columns, relationOf), {
+      unnamed,
+      conflicts: new Map(columns.flatMap(({ name, conflict }) => (conflict === undefined ? [] : [[name, conflict]]))),
+    });
+  }
+
+  /**
+   * The rows of a query, which are stored: it need not return them in the same order twice.
+   * @param what names the table in errors
+   * @param sql exactly one SELECT, which reads only files in the folders of the recipe and its data
+   * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_SPACE
+   */
+  async openQuery(what: string, sql: string): Promise<Table> {
+    const { api, connection } = await this.#opened();
+    const file = this.spoolFile('query.duckdb');
+    const catalog = `query${this.#views}`;
+    await storeQuery(withFullPaths(sql, await this.#syntaxTree(sql), this.recipeFolder), {
+      api,
+      file,
+      folders: [this.recipeFolder, ...this.dataFolders],
+      spillFolder: this.spillFolder,
+    });
+    await connection.run(`ATTACH ${quoted(file)} AS ${catalog} (READ_ONLY)`);
+    return this.open(what, `${catalog}.${storedName}`);
   }
 
   /**
@@ -43,19 +128,11 @@ export class TableReader {
 
   /**
    * Paths and patterns that a query reads, in the order in which it names them.
-   * @param relation a query in parentheses
+   * @param sql exactly one SELECT
    * @throws StillhouseError DATA_FORMAT
    */
-  async filesIn(relation: string): Promise<string[]> {
-    const { connection } = await this.#opened();
-    try {
-      const result = await connection.runAndReadAll(
-        `SELECT json_serialize_sql(${quoted(`SELECT * FROM ${relation}`)}::VARCHAR)`,
-      );
-      return filesInSyntaxTree(String(result.getRows()[0][0]));
-    } catch (cause) {
-      throw badTable('data.sql', cause);
-    }
+  async filesIn(sql: string): Promise<string[]> {
+    return filesInSyntaxTree(await this.#syntaxTree(sql));
   }
 
   /** A new file for rows that are stored because they are read more than once. */
@@ -69,16 +146,22 @@ export class TableReader {
     this.#close();
   }
 
+  async #syntaxTree(sql: string): Promise<string> {
+    const { connection } = await this.#opened();
+    const result = await connection.runAndReadAll(`SELECT json_serialize_sql(${quoted(sql)}::VARCHAR)`);
+    return String(result.getRows()[0][0]);
+  }
+
   #nextView(): string {
     return `source${this.#views++}`;
   }
 
-  #opened(): Promise<Database> {
+  #opened(): Promise<OpenDatabase> {
     return (this.#database ??= this.#open());
   }
 
-  async #open(): Promise<Database> {
-    let api: typeof import('@duckdb/node-api');
+  async #open(): Promise<OpenDatabase> {
+    let api: DuckDB;
     try {
       api = await import('@duckdb/node-api');
     } catch (cause) {
@@ -86,23 +169,22 @@ export class TableReader {
         cause,
       });
     }
-    const instance = await api.DuckDBInstance.create(`${this.spillFolder}/queries.duckdb`, {
-      memory_limit: memoryLimit,
-      threads: '2',
-      temp_directory: `${this.spillFolder}/spill`,
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
-    const connect = async (): Promise<DuckDBConnection> => {
-      const connection = await instance.connect();
-      await connection.run(`SET file_search_path = ${quoted(this.recipeFolder)}`);
-      return connection;
-    };
-    const connection = await connect();
+    const instance = await api.DuckDBInstance.create(
+      `${this.spillFolder}/queries.duckdb`,
+      databaseOptions(this.spillFolder, 0),
+    );
+    const connection = await instance.connect();
     this.#close = () => {
       connection.closeSync();
       instance.closeSync();
     };
-    return { connection, connect };
+    let widest = 0;
+    const reserve = async (columnCount: number): Promise<void> => {
+      if (columnCount <= widest) return;
+      widest = columnCount;
+      for (const [name, value] of Object.entries(settingsFor(widest)))
+        await connection.run(`SET ${name} = ${quoted(value)}`);
+    };
+    return { api, connection, connect: () => instance.connect(), reserve };
   }
 }

@@ -1,12 +1,15 @@
 // Fits preprocessing on the training rows of the large set and on nothing else, so that held-out rows and rows to
 // predict are encoded by the same rules: types of columns, categories, scales, classes.
 import {
+  booleanOfText,
+  categoryFinder,
   limits,
   logarithmic,
   StillhouseError,
   type CategoryColumn,
   type ColumnConfig,
   type FittedColumn,
+  type Notation,
   type NumberColumn,
   type Numbers,
   type Recipe,
@@ -19,10 +22,12 @@ import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '../row/target-scale.js';
 import type { NumberReading } from '../row/yeo-johnson-lambda.js';
-import type { Table, TableColumn, Want } from './table.js';
+import type { TableColumn, Want } from './column-reading.js';
+import { adviceFor, looksNumeric, notationOf } from './notation.js';
+import type { Table } from './table.js';
 
-/** A column to predict, and how it is scaled for regression. */
-export type FittedTarget = TargetScale & { readonly name: string };
+/** A column to predict, how it is scaled for regression, and how text writes its numbers, if not as 1234.5. */
+export type FittedTarget = TargetScale & { readonly name: string; readonly notation?: Notation | undefined };
 
 /** How cells become numbers; stored with the model. */
 export interface Preprocessing {
@@ -40,17 +45,46 @@ type NumberPlan = {
   readonly number: 'standardize' | 'minMax' | 'log' | 'none';
   readonly missing: NumberColumn['missing'];
   readonly indicator: boolean;
+  readonly notation?: Notation | undefined;
 };
 type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
 type ColumnPlan = NumberPlan | CategoryPlan;
 
+/** What the first rows of a text column show. */
+interface TextFacts {
+  readonly isNumeric: boolean;
+  readonly notation: Notation | undefined;
+  /** If it is not numeric: how a recipe could make it so, and a cell. */
+  readonly advice: string | undefined;
+  readonly example: string | undefined;
+}
+
+/** @param names columns, of which those of text count */
+function textFacts(table: Table, names: readonly string[], config: TableConfig): Promise<Map<string, TextFacts>> {
+  const texts = names.filter((name) => table.has(name) && table.column(name).type === 'text');
+  return table.sample(texts, (cells, name) => {
+    const notation = notationOf(cells, name, config);
+    const isNumeric = looksNumeric(cells, notation);
+    return { isNumeric, notation, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
+  });
+}
+
 /**
  * A column as declared. By default, text without a number among its first rows is a category, anything else a number.
+ * @throws StillhouseError DATA_CELL if such text is numbers in another notation
  */
-async function planOf(table: Table, column: TableColumn, config: TableConfig): Promise<ColumnPlan | undefined> {
-  const { name } = column;
-  const declared: ColumnConfig =
-    config.columns[name] ?? (column.type === 'text' && !(await table.looksNumeric(name)) ? 'category' : 'number');
+function planOf(
+  { what }: Table,
+  { name }: TableColumn,
+  { config, facts }: { config: TableConfig; facts: TextFacts | undefined },
+): ColumnPlan | undefined {
+  const declared: ColumnConfig = config.columns[name] ?? (facts && !facts.isNumeric ? 'category' : 'number');
+  if (config.columns[name] === undefined && facts?.advice !== undefined)
+    throw new StillhouseError(
+      'DATA_CELL',
+      `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number in another notation`,
+      { next: `${facts.advice}, or declare the column as a category in data.table.columns.` },
+    );
   if (declared === 'ignore') return undefined;
   if (declared === 'category') return { name, category: 'oneHot', buckets: 0 };
   const plain = {
@@ -58,11 +92,12 @@ async function planOf(table: Table, column: TableColumn, config: TableConfig): P
     number: config.standardize ? ('standardize' as const) : ('none' as const),
     missing: config.missing,
     indicator: false,
+    notation: facts?.notation,
   };
   if (declared === 'number') return plain;
-  return 'number' in declared
-    ? { ...plain, ...declared, missing: declared.missing ?? config.missing }
-    : { name, ...declared };
+  if (!('number' in declared)) return { name, ...declared };
+  const { number, missing, indicator } = declared;
+  return { ...plain, number, indicator, missing: missing ?? config.missing };
 }
 
 const unscaled: TargetScale = { mean: 0, deviation: 1 };
@@ -92,7 +127,7 @@ function fitNumber(
   { plain, scaled }: { plain: NumberSummary; scaled: NumberSummary },
   sqlTypes: readonly string[],
 ): NumberColumn {
-  const { name, number, missing, indicator } = plan;
+  const { name, number, missing, indicator, notation } = plan;
   const extent = plain.max - plain.min;
   const scaling =
     number === 'none'
@@ -109,6 +144,7 @@ function fitNumber(
     indicator,
     missing,
     dtype: numberType(plan, sqlTypes, plain),
+    ...(notation ? { notation } : {}),
   };
 }
 
@@ -122,11 +158,22 @@ function fitCategory({ name, category, buckets }: CategoryPlan, categories: read
 }
 
 const isNumeric = (text: string): boolean => text !== '' && Number.isFinite(Number(text));
+/** Booleans that are written in several ways keep the first of them. */
+function oneSpelling(categories: readonly string[]): readonly string[] {
+  const values = categories.map(booleanOfText);
+  if (!values.every((value) => value === value)) return categories;
+  return categories.filter((_, i) => values.indexOf(values[i]) === i);
+}
+
 const inOrder = (classes: readonly string[]): string[] =>
   classes.every(isNumeric) ? [...classes].sort((a, b) => Number(a) - Number(b)) : [...classes].sort();
 
 /** Whether labels have names, one per output of the model. */
-async function classesOf(table: Table, names: readonly string[], loss: LossFacts): Promise<string[] | undefined> {
+async function classesOf(
+  table: Table,
+  names: readonly string[],
+  loss: LossFacts,
+): Promise<readonly string[] | undefined> {
   if (loss.labels === 'numbers' || (loss.labels === 'binary' && names.length > 1)) return undefined;
   if (
     loss.labels === 'binary' &&
@@ -134,20 +181,51 @@ async function classesOf(table: Table, names: readonly string[], loss: LossFacts
     table.column(names[0]).sqlType !== 'BOOLEAN'
   )
     return undefined;
-  const classes = await table.distinct(names[0], limits.categoryCount);
+  const classes = oneSpelling(await table.distinct(names[0], limits.categoryCount));
   return loss.labels === 'class' || classes.some((name) => !isNumeric(name)) ? classes : undefined;
 }
 
-interface Counted {
+/** Categories and their counts; those that are not known beforehand are added as they occur. */
+class Counted {
   readonly want: Want & { readonly as: 'category' };
-  readonly counts: Uint32Array;
-}
+  readonly #names: string[];
+  readonly #places = new Map<string, number>();
+  readonly #counts: number[];
 
-const countedIn = ({ want, counts }: Counted): string[] => want.categories.filter((_, i) => counts[i + 1] > 0);
+  constructor(column: string, known: readonly string[], add?: { limit: number; tooMany: () => StillhouseError }) {
+    this.#names = [...known];
+    this.#counts = known.map(() => 0);
+    this.want = {
+      column,
+      as: 'category',
+      categories: known,
+      ...(add ? { add: (text: string) => this.#place(text, add) } : {}),
+    };
+  }
 
-function countCells({ counts }: Counted, cells: Numbers, rows: readonly number[] | undefined): void {
-  const total = rows ? rows.length : cells.length;
-  for (let i = 0; i < total; i++) counts[cells[rows ? rows[i] : i]] += 1;
+  count(cells: Numbers, rows: readonly number[] | undefined): void {
+    const counts = this.#counts;
+    const total = rows ? rows.length : cells.length;
+    for (let i = 0; i < total; i++) {
+      const place = cells[rows ? rows[i] : i];
+      if (place > 0) counts[place - 1] += 1;
+    }
+  }
+
+  /** Categories that were counted, sorted. */
+  get counted(): readonly string[] {
+    return oneSpelling(this.#names.filter((_, i) => this.#counts[i] > 0).sort());
+  }
+
+  #place(text: string, { limit, tooMany }: { limit: number; tooMany: () => StillhouseError }): number {
+    const known = this.#places.get(text);
+    if (known !== undefined) return known;
+    if (this.#names.length === limit) throw tooMany();
+    const place = this.#names.push(text);
+    this.#counts.push(0);
+    this.#places.set(text, place);
+    return place;
+  }
 }
 
 /** Positions of a chunk's rows that are in the training part. */
@@ -164,11 +242,11 @@ function trainingRows(
 const trainingNumbers = (
   table: Table,
   selection: Selection,
-  { column, key }: { column: string; key: string | undefined },
+  { column, notation, key }: { column: string; notation: Notation | undefined; key: string | undefined },
 ): NumberReading =>
   async function* () {
     const pass = selection.pass();
-    const wants: Want[] = [{ column, as: 'number' }];
+    const wants: Want[] = [{ column, as: 'number', notation }];
     if (key !== undefined && !selection.isWhole) wants.push({ column: key, as: 'text' });
     let first = 0;
     for await (const { rowCount, cells } of table.chunks(wants)) {
@@ -207,20 +285,25 @@ export async function fitTable(
       'RECIPE_INVALID',
       `data.table.target names several columns: ${how.loss.name} needs one column of classes`,
     );
-  const plans: ColumnPlan[] = [];
-  for (const column of table.columns) {
-    // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are
-    // weights.
-    if (names.includes(column.name) || (guides.includes(column.name) && !config.columns[column.name])) continue;
-    const plan = await planOf(table, column, config);
-    if (plan) plans.push(plan);
-  }
+  // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are
+  // weights, and columns without a name, most of which number rows.
+  const inputs = table.columns.filter(
+    ({ name, isUnnamed }) => !names.includes(name) && (config.columns[name] || !(isUnnamed || guides.includes(name))),
+  );
+  const facts = await textFacts(table, [...names, ...inputs.map(({ name }) => name)], config);
+  const plans = inputs.flatMap((column) => planOf(table, column, { config, facts: facts.get(column.name) }) ?? []);
   if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column except the target`);
   const usual = config.standardize && how.loss.labels === 'numbers' ? 'standardize' : 'none';
+  const notations = names.map((name) => facts.get(name)?.notation);
   const targets: TargetPlan[] = [];
   for (const [i, kind] of transformsOf(how, names.length, usual).entries())
-    targets.push(await planTarget(kind, trainingNumbers(table, selection, { column: names[i], key: how.key })));
-  const { preprocessing, labels } = await fitPlans(table, selection, plans, { ...how, names, targets });
+    targets.push(
+      await planTarget(
+        kind,
+        trainingNumbers(table, selection, { column: names[i], notation: notations[i], key: how.key }),
+      ),
+    );
+  const { preprocessing, labels } = await fitPlans(table, selection, plans, { ...how, names, targets, notations });
   refuseClasses(table.what, labels, how.loss);
   return preprocessing;
 }
@@ -237,25 +320,23 @@ export async function extendTable(
   how: FitOptions,
 ): Promise<Preprocessing | undefined> {
   const names = targetsOf(config);
-  const plans: ColumnPlan[] = [];
-  for (const column of small.columns) {
-    if (
-      names.includes(column.name) ||
-      !config.columns[column.name] ||
-      large.columns.some(({ name }) => name === column.name)
-    )
-      continue;
-    const plan = await planOf(small, column, config);
-    if (plan) plans.push(plan);
-  }
+  const inputs = small.columns.filter(({ name }) => !names.includes(name) && config.columns[name] && !large.has(name));
+  const facts = await textFacts(
+    small,
+    inputs.map(({ name }) => name),
+    config,
+  );
+  const plans = inputs.flatMap((column) => planOf(small, column, { config, facts: facts.get(column.name) }) ?? []);
   const hasClasses = how.loss.labels === 'class';
   if (plans.length === 0 && !hasClasses) return undefined;
   const { preprocessing: added } = await fitPlans(small, selection, plans, {
     ...how,
     names: hasClasses ? names : [],
+    notations: [],
     targets: hasClasses ? names.map(() => ({ kind: 'none' })) : [],
   });
-  const classes = (added.classes ?? []).filter((name) => !base.classes?.includes(name));
+  const find = categoryFinder(base.classes ?? []);
+  const classes = (added.classes ?? []).filter((name) => find(name) === 0);
   if (plans.length + classes.length === 0) return undefined;
   return {
     columns: [...base.columns, ...added.columns],
@@ -269,33 +350,40 @@ async function fitPlans(
   table: Table,
   selection: Selection,
   plans: readonly ColumnPlan[],
-  how: FitOptions & { names: readonly string[]; targets: readonly TargetPlan[] },
+  how: FitOptions & {
+    names: readonly string[];
+    targets: readonly TargetPlan[];
+    notations: readonly (Notation | undefined)[];
+  },
 ): Promise<{ preprocessing: Preprocessing; labels: readonly string[] }> {
-  const { key, loss, names, targets } = how;
+  const { key, loss, names, targets, notations } = how;
   const possible = names.length > 0 ? await classesOf(table, names, loss) : undefined;
   const wants: Want[] = [];
   const numbers = new Map<string, { plain: NumberSummary; scaled: NumberSummary }>();
   const categories = new Map<string, Counted>();
-  const count = (name: string, all: readonly string[]): void => {
-    const want = { column: name, as: 'category', categories: all } as const;
-    categories.set(name, { want, counts: new Uint32Array(all.length + 1) });
-    wants.push(want);
+  const count = (name: string, counted: Counted): void => {
+    categories.set(name, counted);
+    wants.push(counted.want);
   };
-  const summarise = (name: string, plain: NumberSummary, scaled = plain): void => {
+  const summarise = (
+    { name, notation }: { name: string; notation?: Notation | undefined },
+    plain: NumberSummary,
+    scaled = plain,
+  ): void => {
     numbers.set(name, { plain, scaled });
-    wants.push({ column: name, as: 'number' });
+    wants.push({ column: name, as: 'number', notation });
   };
   for (const plan of plans) {
+    const { name } = plan;
     if ('number' in plan)
-      summarise(plan.name, new NumberSummary(), plan.number === 'log' ? new NumberSummary(logarithmic) : undefined);
-    else if (plan.category !== 'hash')
-      count(
-        plan.name,
-        await table.distinct(plan.name, plan.category === 'oneHot' ? limits.oneHotCategories : limits.categoryCount),
-      );
+      summarise(plan, new NumberSummary(), plan.number === 'log' ? new NumberSummary(logarithmic) : undefined);
+    else if (plan.category !== 'hash') {
+      const limit = plan.category === 'oneHot' ? limits.oneHotCategories : limits.categoryCount;
+      count(name, new Counted(name, [], { limit, tooMany: () => table.tooMany(name, limit) }));
+    }
   }
-  if (possible) count(names[0], possible);
-  else names.forEach((name, i) => summarise(name, summaryOf(targets[i])));
+  if (possible) count(names[0], new Counted(names[0], possible));
+  else names.forEach((name, i) => summarise({ name, notation: notations[i] }, summaryOf(targets[i])));
   const keyAt = key === undefined || selection.isWhole ? undefined : wants.push({ column: key, as: 'text' }) - 1;
   const pass = selection.pass();
   let first = 0;
@@ -308,24 +396,28 @@ async function fitPlans(
           keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
         });
     wants.forEach(({ column, as }, i) => {
-      if (as === 'category') countCells(categories.get(column)!, cells[i] as Numbers, rows);
+      if (as === 'category') categories.get(column)!.count(cells[i] as Numbers, rows);
       if (as === 'number')
         for (const summary of new Set(Object.values(numbers.get(column)!))) summary.add(cells[i] as Numbers, rows);
     });
     first += rowCount;
   }
-  const classes = possible && inOrder(countedIn(categories.get(names[0])!));
+  const classes = possible && inOrder(categories.get(names[0])!.counted);
   const [only] = names.length === 1 ? [numbers.get(names[0])?.plain] : [];
   return {
     preprocessing: {
       columns: plans.map((plan) =>
         'number' in plan
           ? fitNumber(plan, numbers.get(plan.name)!, how.sqlTypes(plan.name))
-          : fitCategory(plan, plan.category === 'hash' ? [] : countedIn(categories.get(plan.name)!)),
+          : fitCategory(plan, plan.category === 'hash' ? [] : categories.get(plan.name)!.counted),
       ),
       targets: names.map((name, i) => {
         const summary = numbers.get(name)?.plain;
-        return { name, ...(summary ? scaleOf(targets[i], summary) : unscaled) };
+        return {
+          name,
+          ...(summary ? scaleOf(targets[i], summary) : unscaled),
+          ...(summary && notations[i] ? { notation: notations[i] } : {}),
+        };
       }),
       classes,
     },

@@ -1,10 +1,11 @@
 // Rows of a table as they are stored in blocks: one cell per fitted column, and the label.
-import { bucketOf, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
+import { bucketOf, isMissingText, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
 import { scaledTarget, takenLabels, type Loss } from '@stillhouse/core/training';
 import { labelFault } from '../row/label-faults.js';
 import type { StoredRows } from '../row/stored-rows.js';
 import type { FittedTarget, Preprocessing } from './preprocessing.js';
-import type { Table, Want } from './table.js';
+import type { Want } from './column-reading.js';
+import type { Table } from './table.js';
 
 interface Options {
   readonly loss: Loss;
@@ -19,7 +20,7 @@ interface Options {
 }
 
 function wantOf(column: FittedColumn): Want {
-  if (column.type === 'number') return { column: column.name, as: 'number' };
+  if (column.type === 'number') return { column: column.name, as: 'number', notation: column.notation };
   return column.type === 'category' && column.encode !== 'hash'
     ? { column: column.name, as: 'category', categories: column.categories }
     : { column: column.name, as: 'text' };
@@ -41,8 +42,10 @@ export async function* storedTable(
   );
   const labelsAt = wants.length;
   if (withLabels)
-    for (const { name } of targets)
-      wants.push(classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number' });
+    for (const { name, notation } of targets)
+      wants.push(
+        classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number', notation },
+      );
   const keyAt = key === undefined ? undefined : wants.push({ column: key, as: 'text' }) - 1;
   const weightAt = weight === undefined ? undefined : wants.push({ column: weight, as: 'number' }) - 1;
   let first = 0;
@@ -134,6 +137,10 @@ const largestFloat = 3.4028234663852886e38;
 /** A kind of fault, or the error for what a cell and its place are called. */
 type Problem = 'notPositive' | 'tooLarge' | 'empty' | 'unknownClass' | ((what: string) => StillhouseError);
 
+const fillIn = 'Fill in the cell, or set data.table.missing to mean or drop.';
+const giveLabel =
+  'Give the row a label, or leave the row out with sql; if NA or null is a class, give it another name.';
+
 /** An error that names a cell's fault and place. */
 async function problemOf(
   table: Table,
@@ -142,20 +149,22 @@ async function problemOf(
 ): Promise<StillhouseError> {
   const text = await table.cell(column, row);
   const where = `${table.what}, row ${row + 1}, column ${column}`;
-  if (text === null)
-    return new StillhouseError('DATA_CELL', `${where}: the cell is empty`, kind === 'empty' ? { next: fillIn } : {});
+  const next =
+    kind === 'empty' ? fillIn : kind === 'unknownClass' || typeof kind === 'function' ? giveLabel : undefined;
+  const empty = (reason: string): StillhouseError =>
+    new StillhouseError('DATA_CELL', `${where}: ${reason}`, next === undefined ? {} : { next });
+  if (text === null || text.trim() === '') return empty('the cell is empty');
   const shown = JSON.stringify(text);
+  if (isMissingText(text.trim())) return empty(`${shown} stands for an empty cell`);
   if (typeof kind === 'function') return kind(`${where}: label ${shown}`);
   switch (kind) {
-    case 'empty':
-      return new StillhouseError('DATA_CELL', `${where}: ${shown} stands for an empty cell`, { next: fillIn });
     case 'tooLarge':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is too large a number`);
+    case 'empty':
+      return empty(`${shown} is not a number`);
     case 'unknownClass':
       return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur in the training rows`);
     case 'notPositive':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is not a weight; a weight is a positive number`);
   }
 }
-
-const fillIn = 'Fill in the cell, or set data.table.missing to mean or drop.';

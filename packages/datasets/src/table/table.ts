@@ -1,62 +1,333 @@
 // Tables of any format, read by DuckDB: CSV, Parquet, JSON lines, SQL over them. A column is requested as numbers, as
 // indices of categories, or as text, and arrives in chunks of typed arrays, always in the same order.
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import { messageOf, missingMarks, StillhouseError, type Numbers } from '@stillhouse/core';
+import { isMissingText, messageOf, StillhouseError } from '@stillhouse/core';
 import type { Chunk } from '../row/chunk.js';
-
-export interface TableColumn {
-  readonly name: string;
-  readonly type: 'number' | 'text' | 'other';
-  /** DuckDB's name for its type. */
-  readonly sqlType: string;
-}
-
-/**
- * How a column is requested: numbers, NaN if missing; indices of categories from 1, 0 if missing or unknown; or text.
- */
-export type Want = { readonly column: string } & (
-  | { readonly as: 'number' }
-  | { readonly as: 'category'; readonly categories: readonly string[] }
-  | { readonly as: 'text' }
-);
+import {
+  BadCell,
+  categoryOf,
+  readingOf,
+  textOf,
+  typeOf,
+  type TableColumn,
+  type Vector,
+  type Want,
+} from './column-reading.js';
+import { adviceFor } from './notation.js';
+import { named } from './sql-text.js';
 
 /** Rows checked to determine whether text is numbers. */
-const typeSampleRows = 1000;
+const sampleRows = 1000;
+/** Columns that one query summarises. */
+const summarisedAtOnce = 100;
+/** Texts among which the most frequent categories are looked for. */
+const frequentTexts = 1000;
 
-export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-export const listed = (texts: readonly string[]): string => `[${texts.map(quoted).join(', ')}]`;
-const named = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
-const numberTypes = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/;
-const timeTypes = /^(DATE|TIME|TIMESTAMP.*)$/;
-const textTypes = /^(VARCHAR|UUID|ENUM.*)$/;
-/** Types whose vectors are plain arrays of numbers. */
-const plainTypes = /^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE)$/;
-
-function typeOf(sqlType: string): TableColumn['type'] {
-  if (numberTypes.test(sqlType) || timeTypes.test(sqlType)) return 'number';
-  return textTypes.test(sqlType) ? 'text' : 'other';
+/** Where tables are. */
+export interface Database {
+  /** For queries whose results are read at once: a second query would cut a stream short. */
+  readonly connection: DuckDBConnection;
+  /** A connection for one reading, which its caller closes. */
+  connect(): Promise<DuckDBConnection>;
+  /** Allows as much memory as a table of so many columns needs while it is read. */
+  reserve(columnCount: number): Promise<void>;
 }
 
-/** Cells as trimmed text; null if one of the marks for a missing cell. */
-function textOf({ name, sqlType }: TableColumn): string {
-  const cell = named(name);
-  // 3.0 is 3 in JavaScript, and a category must have the same name everywhere.
-  const text = /^(FLOAT|DOUBLE)$/.test(sqlType)
-    ? `CASE WHEN ${cell} = trunc(${cell}) AND abs(${cell}) < 1e15 THEN CAST(CAST(${cell} AS BIGINT) AS VARCHAR) ` +
-      `ELSE CAST(${cell} AS VARCHAR) END`
-    : `CAST(${cell} AS VARCHAR)`;
-  // A NUL would end the text of a query that names the category.
-  const trimmed = `trim(replace(${text}, chr(0), chr(65533)), ' ' || chr(9) || chr(10) || chr(13))`;
-  return `CASE WHEN lower(${trimmed}) IN (${missingMarks.map(quoted).join(', ')}) THEN NULL ELSE ${trimmed} END`;
+export interface ColumnSummary {
+  readonly missing: number;
+  /** About. */
+  readonly distinct: number;
+  readonly min: string | null;
+  readonly max: string | null;
 }
 
-/** Seconds since 1970 for times, 0 and 1 for booleans. */
-function numberOf(column: TableColumn): string {
-  if (column.type === 'text') return `CAST(${textOf(column)} AS DOUBLE)`;
-  if (timeTypes.test(column.sqlType)) return `epoch(${named(column.name)})`;
-  if (column.sqlType === 'BOOLEAN') return `CAST(${named(column.name)} AS UTINYINT)`;
-  return plainTypes.test(column.sqlType) ? named(column.name) : `CAST(${named(column.name)} AS DOUBLE)`;
+export interface TableOptions {
+  readonly view: string;
+  /** Why columns cannot be read. */
+  readonly conflicts?: ReadonlyMap<string, string>;
+  /** Columns that the file gives no name. */
+  readonly unnamed?: readonly string[];
+}
+
+export class Table {
+  readonly #columns: ReadonlyMap<string, TableColumn>;
+
+  private constructor(
+    private readonly database: Database,
+    private readonly view: string,
+    /** Names the table in errors. */
+    readonly what: string,
+    private readonly found: { readonly columns: readonly TableColumn[]; readonly rowCount: number },
+  ) {
+    this.#columns = new Map(found.columns.map((column) => [column.name, column]));
+  }
+
+  get columns(): readonly TableColumn[] {
+    return this.found.columns;
+  }
+
+  get rowCount(): number {
+    return this.found.rowCount;
+  }
+
+  /**
+   * @param relation a table function call or a query in parentheses
+   * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND, DATA_SPACE
+   */
+  static async open(database: Database, what: string, relation: string, options: TableOptions): Promise<Table> {
+    const { view, conflicts, unnamed } = options;
+    const { connection } = database;
+    try {
+      await connection.run(`CREATE VIEW ${view} AS SELECT * FROM ${relation}`);
+      const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`))
+        .getRows()
+        .map(([title, type]): TableColumn => {
+          const [name, sqlType] = [String(title), String(type)];
+          const conflict = conflicts?.get(name);
+          if (conflict !== undefined) return { name, sqlType, type: 'other', conflict };
+          return { name, sqlType, type: typeOf(sqlType), ...(unnamed?.includes(name) ? { isUnnamed: true } : {}) };
+        });
+      await database.reserve(columns.length);
+      const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
+      return new Table(database, view, what, { columns, rowCount });
+    } catch (cause) {
+      throw badTable(what, cause);
+    }
+  }
+
+  /**
+   * Tables one after the other; a column that one of them lacks is missing in its rows.
+   * @throws StillhouseError DATA_FORMAT
+   */
+  static union(database: Database, tables: readonly Table[], view: string): Promise<Table> {
+    const columns = tables.flatMap((table) => table.columns);
+    return Table.open(
+      database,
+      tables.map(({ what }) => what).join(' + '),
+      `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`,
+      {
+        view,
+        conflicts: new Map(columns.flatMap(({ name, conflict }) => (conflict === undefined ? [] : [[name, conflict]]))),
+        unnamed: columns.flatMap(({ name, isUnnamed }) => (isUnnamed ? name : [])),
+      },
+    );
+  }
+
+  has(name: string): boolean {
+    return this.#columns.has(name);
+  }
+
+  /** @throws StillhouseError DATA_COLUMN */
+  column(name: string): TableColumn {
+    const column = this.#columns.get(name);
+    if (!column)
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${this.what} has no column ${JSON.stringify(name)}; it has ` +
+          `${this.columns.map((each) => each.name).join(', ')}`,
+      );
+    return column;
+  }
+
+  /**
+   * What a function makes of the first rows of columns, of the texts that do not stand for a missing cell. They are in
+   * memory only column by column.
+   * @throws StillhouseError DATA_FORMAT
+   */
+  async sample<Result>(
+    names: readonly string[],
+    judge: (texts: readonly string[], name: string) => Result,
+  ): Promise<Map<string, Result>> {
+    const results = new Map<string, Result>();
+    if (names.length === 0) return results;
+    const select = names.map((name, i) => `${textOf(this.column(name))} AS c${i}`);
+    const chunks = await this.#chunksOf(`SELECT ${select.join(', ')} FROM ${this.view} LIMIT ${sampleRows}`);
+    names.forEach((name, i) => {
+      const texts = chunks.flatMap((chunk) => chunk.getColumnValues(i) as (string | null)[]);
+      const known = texts.filter((text) => text !== null && !isMissingText(text.trim())) as string[];
+      results.set(name, judge(known, name));
+    });
+    return results;
+  }
+
+  /**
+   * The distinct values of a text column, sorted.
+   * @throws StillhouseError DATA_COLUMN if there are more than `limit`
+   */
+  async distinct(name: string, limit: number): Promise<string[]> {
+    const column = this.#usable(name);
+    const found = new Set<string>();
+    const connection = await this.#connect();
+    try {
+      const result = await connection.stream(`SELECT DISTINCT ${textOf(column)} AS t FROM ${this.view}`);
+      for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
+        for (const text of chunk.getColumnValues(0) as (string | null)[]) {
+          const category = text === null ? null : categoryOf(column, text);
+          if (category !== null) found.add(category);
+          if (found.size > limit) throw this.tooMany(name, limit);
+        }
+    } catch (cause) {
+      throw cause instanceof StillhouseError ? cause : badTable(this.what, cause);
+    } finally {
+      connection.closeSync();
+    }
+    return [...found].sort();
+  }
+
+  /** The error for a column of more categories than `limit`. */
+  tooMany(name: string, limit: number): StillhouseError {
+    return new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: more than ${limit} categories`, {
+      next: 'Encode the column with { category: hash }, or ignore it.',
+    });
+  }
+
+  /**
+   * Smallest and largest cell, count of missing cells, and count of distinct ones, of every column.
+   * @param isNumber whether a text column is to be summarised as numbers
+   */
+  async summaries(isNumber: (name: string) => boolean): Promise<Map<string, ColumnSummary>> {
+    const summaries = new Map<string, ColumnSummary>();
+    for (let first = 0; first < this.columns.length; first += summarisedAtOnce) {
+      const columns = this.columns.slice(first, first + summarisedAtOnce);
+      const select = columns.flatMap((column) => {
+        const value = summarised(column, isNumber(column.name));
+        return [
+          `count(*) - count(${value})`,
+          `approx_count_distinct(${value})`,
+          `CAST(min(${value}) AS VARCHAR)`,
+          `CAST(max(${value}) AS VARCHAR)`,
+        ];
+      });
+      const row = (await this.#read(`SELECT ${select.join(', ')} FROM ${this.view}`)).getRows()[0];
+      columns.forEach(({ name }, i) => {
+        const [missing, distinct, min, max] = row.slice(4 * i, 4 * i + 4);
+        summaries.set(name, {
+          missing: Number(missing),
+          distinct: Number(distinct),
+          min: min as string | null,
+          max: max as string | null,
+        });
+      });
+    }
+    return summaries;
+  }
+
+  /** The most frequent values of a text column, with their counts. */
+  async frequent(name: string, limit: number): Promise<{ text: string; count: number }[]> {
+    const column = this.column(name);
+    const text = textOf(column);
+    const rows = await this.#read(
+      `SELECT ${text} AS t, count(*) AS n FROM ${this.view} WHERE t IS NOT NULL GROUP BY t ORDER BY n DESC, t ` +
+        `LIMIT ${frequentTexts}`,
+    );
+    const counts = new Map<string, number>();
+    for (const [value, count] of rows.getRows()) {
+      const category = categoryOf(column, String(value));
+      if (category !== null) counts.set(category, (counts.get(category) ?? 0) + Number(count));
+    }
+    return [...counts]
+      .map(([each, count]) => ({ text: each, count }))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, limit);
+  }
+
+  /**
+   * All rows, in order; several readings may go on at the same time.
+   * @throws StillhouseError DATA_CELL naming the row, DATA_COLUMN, DATA_FORMAT, DATA_SPACE
+   */
+  async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
+    const columns = wants.map(({ column }) => this.#usable(column));
+    const readings = wants.map((want, i) => readingOf(columns[i], want));
+    const select = readings.flatMap((reading) => reading.select);
+    const connection = await this.#connect();
+    let first = 0;
+    try {
+      const result = await connection.stream(
+        `SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`,
+      );
+      for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+        const { rowCount } = chunk;
+        const part = chunk;
+        let at = 0;
+        const cells = readings.map((reading) => {
+          const vectors = reading.select.map(() => part.getColumnVector(at++) as unknown as Vector);
+          return reading.read(vectors, rowCount);
+        });
+        yield { rowCount, cells };
+        first += rowCount;
+      }
+    } catch (cause) {
+      if (cause instanceof BadCell) throw this.#badCell(cause, first);
+      throw cause instanceof StillhouseError ? cause : badTable(this.what, cause);
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /**
+   * The text of one cell, for errors.
+   * @param row counted from 0
+   */
+  async cell(name: string, row: number): Promise<string | null> {
+    const rows = await this.#read(`SELECT CAST(${named(name)} AS VARCHAR) FROM ${this.view} LIMIT 1 OFFSET ${row}`);
+    return (rows.getRows()[0]?.[0] as string | null | undefined) ?? null;
+  }
+
+  #usable(name: string): TableColumn {
+    const column = this.column(name);
+    if (column.conflict !== undefined)
+      throw new StillhouseError('DATA_FORMAT', `${this.what}: ${column.conflict}`, {
+        next: 'Give the column one type in all files, ignore it in data.table.columns, or cast it with sql.',
+      });
+    if (column.type === 'other')
+      throw new StillhouseError(
+        'DATA_COLUMN',
+        `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`,
+        { next: 'Ignore the column in data.table.columns, or select its parts with sql.' },
+      );
+    return column;
+  }
+
+  #badCell({ column, row, text, message }: BadCell, first: number): StillhouseError {
+    const next = adviceFor([text]);
+    return new StillhouseError(
+      'DATA_CELL',
+      `${this.what}, row ${first + row + 1}, column ${column}: ${JSON.stringify(text)} ${message}`,
+      next === undefined ? {} : { next: `${next}.` },
+    );
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    try {
+      return await this.database.connect();
+    } catch (cause) {
+      throw badTable(this.what, cause);
+    }
+  }
+
+  async #chunksOf(sql: string): Promise<DuckDBDataChunk[]> {
+    try {
+      return await (await this.database.connection.run(sql)).fetchAllChunks();
+    } catch (cause) {
+      throw badTable(this.what, cause);
+    }
+  }
+
+  async #read(sql: string): Promise<Awaited<ReturnType<DuckDBConnection['runAndReadAll']>>> {
+    try {
+      return await this.database.connection.runAndReadAll(sql);
+    } catch (cause) {
+      throw badTable(this.what, cause);
+    }
+  }
+}
+
+/** SQL for what a summary is about: NULL for a missing cell. */
+function summarised(column: TableColumn, isNumber: boolean): string {
+  if (column.type !== 'text') return named(column.name);
+  const text = textOf(column);
+  if (isNumber) return `TRY_CAST(${text} AS DOUBLE)`;
+  return `CASE WHEN lower(trim(${text})) NOT IN ('', 'na', 'n/a', 'nan', 'null', '?') THEN trim(${text}) END`;
 }
 
 /** DuckDB's message in one line, without its advice. */
@@ -73,245 +344,6 @@ function complaint(cause: unknown): string {
     .slice(0, 500);
 }
 
-/** Where tables are. */
-export interface Database {
-  /** For queries whose results are read at once: a second query would cut a stream short. */
-  readonly connection: DuckDBConnection;
-  /** A connection for one reading, which its caller closes. */
-  connect(): Promise<DuckDBConnection>;
-}
-
-export class Table {
-  /** Counts readings: the types of categories of each have names of their own. */
-  #readings = 0;
-
-  private constructor(
-    private readonly database: Database,
-    private readonly view: string,
-    /** Names the table in errors. */
-    readonly what: string,
-    private readonly found: { readonly columns: readonly TableColumn[]; readonly rowCount: number },
-  ) {}
-
-  get columns(): readonly TableColumn[] {
-    return this.found.columns;
-  }
-
-  get rowCount(): number {
-    return this.found.rowCount;
-  }
-
-  /**
-   * @param relation a table function call or a query in parentheses
-   * @throws StillhouseError DATA_FORMAT, DATA_NOT_FOUND
-   */
-  static async open(
-    database: Database,
-    what: string,
-    relation: string,
-    options: { view: string; isStored?: boolean },
-  ): Promise<Table> {
-    const { view } = options;
-    const { connection } = database;
-    try {
-      // A query's rows are stored: it need not return them in the same order twice.
-      await connection.run(`CREATE ${options.isStored ? 'TABLE' : 'VIEW'} ${view} AS SELECT * FROM ${relation}`);
-      const columns = (await connection.runAndReadAll(`DESCRIBE ${view}`))
-        .getRows()
-        .map(([name, type]) => ({ name: String(name), sqlType: String(type), type: typeOf(String(type)) }));
-      const rowCount = Number((await connection.runAndReadAll(`SELECT count(*) FROM ${view}`)).getRows()[0][0]);
-      return new Table(database, view, what, { columns, rowCount });
-    } catch (cause) {
-      throw badTable(what, cause);
-    }
-  }
-
-  /**
-   * Tables one after the other; a column that one of them lacks is missing in its rows.
-   * @throws StillhouseError DATA_FORMAT
-   */
-  static union(database: Database, tables: readonly Table[], view: string): Promise<Table> {
-    return Table.open(
-      database,
-      tables.map(({ what }) => what).join(' + '),
-      `(${tables.map((table) => `SELECT * FROM ${table.view}`).join(' UNION ALL BY NAME ')})`,
-      { view },
-    );
-  }
-
-  has(name: string): boolean {
-    return this.columns.some((column) => column.name === name);
-  }
-
-  /** @throws StillhouseError DATA_COLUMN */
-  column(name: string): TableColumn {
-    const column = this.columns.find((each) => each.name === name);
-    if (!column)
-      throw new StillhouseError(
-        'DATA_COLUMN',
-        `${this.what} has no column ${JSON.stringify(name)}; it has ` +
-          `${this.columns.map((each) => each.name).join(', ')}`,
-      );
-    return column;
-  }
-
-  /** Whether a text column has a number, or no value, among its first rows. */
-  async looksNumeric(name: string): Promise<boolean> {
-    const text = textOf(this.column(name));
-    const [known, numbers] = await this.#row(
-      `SELECT count(t), count(TRY_CAST(t AS DOUBLE)) FROM (SELECT ${text} AS t FROM ${this.view} LIMIT ` +
-        `${typeSampleRows})`,
-    );
-    return Number(known) === 0 || Number(numbers) > 0;
-  }
-
-  /**
-   * The distinct values of a text column, sorted.
-   * @throws StillhouseError DATA_COLUMN if there are more than `limit`
-   */
-  async distinct(name: string, limit: number): Promise<string[]> {
-    const text = textOf(this.column(name));
-    const rows = await this.#rows(
-      `SELECT DISTINCT t FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL LIMIT ${limit + 1}`,
-    );
-    if (rows.length > limit)
-      throw new StillhouseError('DATA_COLUMN', `${this.what}, column ${name}: more than ${limit} categories`, {
-        next: 'Encode the column with { category: hash }, or ignore it.',
-      });
-    return rows.map(([text]) => String(text)).sort();
-  }
-
-  /** Smallest and largest number, count of missing cells, and count of distinct ones (about). */
-  async summary(name: string): Promise<{ missing: number; distinct: number; min: string | null; max: string | null }> {
-    const column = this.column(name);
-    const isNumber = column.type === 'number' || (column.type === 'text' && (await this.looksNumeric(name)));
-    const value =
-      column.type === 'other'
-        ? named(name)
-        : isNumber && column.type === 'text'
-          ? `TRY_CAST(${textOf(column)} AS DOUBLE)`
-          : isNumber
-            ? named(name)
-            : textOf(column);
-    const [missing, distinct, min, max] = await this.#row(
-      'SELECT count(*) - count(v), approx_count_distinct(v), CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) ' +
-        `FROM (SELECT ${value} AS v FROM ${this.view})`,
-    );
-    return {
-      missing: Number(missing),
-      distinct: Number(distinct),
-      min: min as string | null,
-      max: max as string | null,
-    };
-  }
-
-  /** The most frequent values of a text column, with their counts. */
-  async frequent(name: string, limit: number): Promise<{ text: string; count: number }[]> {
-    const text = textOf(this.column(name));
-    return (
-      await this.#rows(
-        `SELECT t, count(*) AS n FROM (SELECT ${text} AS t FROM ${this.view}) WHERE t IS NOT NULL GROUP BY t ` +
-          `ORDER BY n DESC, t LIMIT ${limit}`,
-      )
-    ).map(([value, count]) => ({ text: String(value), count: Number(count) }));
-  }
-
-  /**
-   * All rows, in order; several readings may go on at the same time.
-   * @throws StillhouseError DATA_CELL naming the row, DATA_COLUMN, DATA_FORMAT
-   */
-  async *chunks(wants: readonly Want[]): AsyncGenerator<Chunk> {
-    const reading = this.#readings++;
-    const types: (string | undefined)[] = [];
-    const select = wants.map((want, i) => {
-      const column = this.#usable(want.column);
-      if (want.as === 'number') return numberOf(column);
-      types[i] = want.as === 'category' && want.categories.length > 0 ? `${this.view}_${reading}_e${i}` : undefined;
-      return want.as === 'text'
-        ? textOf(column)
-        : want.categories.length === 0
-          ? 'NULL::UTINYINT'
-          : `TRY_CAST(${textOf(column)} AS ${types[i]})`;
-    });
-    const connection = await this.#connect();
-    try {
-      for (const [i, want] of wants.entries())
-        if (types[i] && want.as === 'category')
-          await connection.run(`CREATE TYPE ${types[i]} AS ENUM (${want.categories.map(quoted).join(', ')})`);
-      const result = await connection.stream(
-        `SELECT ${select.map((expression, i) => `${expression} AS c${i}`).join(', ')} FROM ${this.view}`,
-      );
-      for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-        yield { rowCount: chunk.rowCount, cells: wants.map((want, i) => cellsOf(chunk, i, want.as)) };
-      }
-    } catch (cause) {
-      if (cause instanceof StillhouseError) throw cause;
-      throw (await this.#badCell(wants)) ?? badTable(this.what, cause);
-    } finally {
-      for (const type of types) if (type) await connection.run(`DROP TYPE IF EXISTS ${type}`).catch(() => {});
-      connection.closeSync();
-    }
-  }
-
-  /**
-   * The text of one cell, for errors.
-   * @param row counted from 0
-   */
-  async cell(name: string, row: number): Promise<string | null> {
-    const [text] = await this.#row(`SELECT CAST(${named(name)} AS VARCHAR) FROM ${this.view} LIMIT 1 OFFSET ${row}`);
-    return (text as string | null | undefined) ?? null;
-  }
-
-  #usable(name: string): TableColumn {
-    const column = this.column(name);
-    if (column.type === 'other')
-      throw new StillhouseError(
-        'DATA_COLUMN',
-        `${this.what}, column ${name}: ${column.sqlType} is neither a number nor a category`,
-        { next: 'Ignore the column in data.table.columns, or select its parts with sql.' },
-      );
-    return column;
-  }
-
-  /** The first cell that must be a number and is not. */
-  async #badCell(wants: readonly Want[]): Promise<StillhouseError | undefined> {
-    for (const { column: name, as } of wants) {
-      const column = this.column(name);
-      if (as !== 'number' || column.type !== 'text') continue;
-      const rows = await this.#rows(
-        `SELECT r, t FROM (SELECT row_number() OVER () AS r, ${textOf(column)} AS t FROM ${this.view}) WHERE t ` +
-          'IS NOT NULL AND TRY_CAST(t AS DOUBLE) IS NULL LIMIT 1',
-      ).catch(() => []);
-      if (rows.length > 0)
-        return new StillhouseError(
-          'DATA_CELL',
-          `${this.what}, row ${String(rows[0][0])}, column ${name}: ${JSON.stringify(rows[0][1])} is not a number`,
-        );
-    }
-    return undefined;
-  }
-
-  async #connect(): Promise<DuckDBConnection> {
-    try {
-      return await this.database.connect();
-    } catch (cause) {
-      throw badTable(this.what, cause);
-    }
-  }
-
-  async #rows(sql: string): Promise<unknown[][]> {
-    try {
-      return (await this.database.connection.runAndReadAll(sql)).getRows();
-    } catch (cause) {
-      throw badTable(this.what, cause);
-    }
-  }
-
-  async #row(sql: string): Promise<unknown[]> {
-    return (await this.#rows(sql))[0] ?? [];
-  }
-}
-
 /** An error with DuckDB's complaint. */
 export function badTable(what: string, cause: unknown): StillhouseError {
   const text = complaint(cause);
@@ -324,26 +356,12 @@ export function badTable(what: string, cause: unknown): StillhouseError {
       `${what}: DuckDB failed on it${inside === undefined ? '' : `: ${inside}`}`,
       { cause },
     );
-  if (/Out of Memory|could not allocate|No space left|failed to offload/i.test(text))
+  if (/Out of Memory|(could not|failed to) allocate/i.test(messageOf(cause)))
+    return new StillhouseError('DATA_SPACE', `${what}: ${text}`, {
+      cause,
+      next: 'Ignore columns that are not needed in data.table.columns, or select fewer with sql.',
+    });
+  if (/No space left|failed to offload/i.test(text))
     return new StillhouseError('DATA_SPACE', `${what}: ${text}`, { cause });
   return new StillhouseError('DATA_FORMAT', `${what}: ${text}`, { cause });
-}
-
-interface NumberVector {
-  readonly items: Numbers | readonly unknown[];
-  readonly validity: { readonly data: BigUint64Array | null };
-}
-
-function cellsOf(chunk: DuckDBDataChunk, index: number, as: Want['as']): Numbers | readonly (string | null)[] {
-  const vector = chunk.getColumnVector(index);
-  const { rowCount } = chunk;
-  if (as === 'text') return Array.from({ length: rowCount }, (_, i) => vector.getItem(i) as string | null);
-  const { items, validity } = vector as unknown as NumberVector;
-  const valid =
-    validity.data && new Uint8Array(validity.data.buffer, validity.data.byteOffset, validity.data.byteLength);
-  const isValid = (i: number): boolean => !valid || ((valid[i >> 3] >> (i & 7)) & 1) === 1;
-  if (as === 'category')
-    return Uint32Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) + 1 : 0));
-  if (!valid) return items as Numbers;
-  return Float64Array.from({ length: rowCount }, (_, i) => (isValid(i) ? (items[i] as number) : NaN));
 }

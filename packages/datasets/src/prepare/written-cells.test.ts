@@ -1,0 +1,158 @@
+// Cells that files write in several ways: numbers in another notation, booleans, 3 and 3.0, headers without a name.
+import { describe, expect, test } from 'vitest';
+import { encodeTableRows } from '@stillhouse/core';
+import { csv, failure, load, rowsOf, table, useFolder, write } from './prepare.test.fixture.js';
+
+useFolder();
+
+const errorOf = (_: string, message: string): Error => new Error(message);
+
+describe('numbers in another notation', () => {
+  const german = 'f;p;y\n44,19;1.847,43;1869.525\n157,48;1.255,07;926.125\n';
+
+  test('are read as the recipe says, column by column, and so are rows to predict', async () => {
+    const dataset = await load(table(german, { delimiter: ';', decimal: ',', standardize: false }));
+    const { x, y } = await rowsOf(dataset, 'large');
+    expect([...x]).toEqual([44.19, 1847.43, 157.48, 1255.07].map(Math.fround));
+    expect([...y]).toEqual([1869.525, 926.125].map(Math.fround));
+    expect([...encodeTableRows(dataset.manifest.columns, [{ f: '1.000,5', p: 2.5 }], errorOf)]).toEqual([1000.5, 2.5]);
+  });
+
+  test('with units', async () => {
+    const text = 'a,b,y\n$72.90,7.6%,"$1,000"\n-$3.00,8%,$5\n';
+    const dataset = await load(table(text, { decimal: '.', units: ['$', '%'], standardize: false }));
+    const { x, y } = await rowsOf(dataset, 'large');
+    expect([...x, ...y]).toEqual([72.9, 7.6, -3, 8, 1000, 5].map(Math.fround));
+  });
+
+  test('a column can have its own', async () => {
+    const columns = { a: { number: 'none', decimal: ',' } };
+    const dataset = await load(table('a,b,y\n"1,5",2.5,1\n"2,5",3.5,2\n', { columns, standardize: false }));
+    expect([...(await rowsOf(dataset, 'large')).x]).toEqual([1.5, 2.5, 2.5, 3.5]);
+  });
+
+  test.each([
+    ['44,19', 'Declare data.table.decimal: ","'],
+    ['$72.90', 'Declare data.table.units: ["$"]'],
+    ['7.6%', 'Declare data.table.units: ["%"]'],
+    ['1.234,50 €', 'Declare data.table.decimal: ",", and data.table.units: ["€"]'],
+    ['1,234', 'Declare data.table.decimal: "," if 1,234 is 1.234, or data.table.decimal: "." if 1,234 is 1234'],
+  ])('%s is refused with a suggestion, as an input and as a target', async (cell, next) => {
+    const refused = { code: 'DATA_CELL', next: expect.stringContaining(next) };
+    expect(await failure(() => load(table(`a;y\n${cell};1\n`, { delimiter: ';' })))).toMatchObject(refused);
+    expect(await failure(() => load(table(`a;y\n1;${cell}\n`, { delimiter: ';' })))).toMatchObject(refused);
+    const declared = await load(table(`a;y\n${cell};1\n`, { delimiter: ';', columns: { a: 'category' } }));
+    expect(declared.preprocessing!.columns).toMatchObject([{ categories: [cell] }]);
+  });
+
+  test('words and codes are categories, as before', async () => {
+    const dataset = await load(table('a,b,c,y\nx1,12-13,1.2.3,1\nx2,12-14,1.2.4,2\n'));
+    expect(dataset.preprocessing!.columns.map(({ type }) => type)).toEqual(['category', 'category', 'category']);
+  });
+});
+
+describe('one category', () => {
+  const rows = { csv: 'store,y\n1,1\n3.0,2\n3,3\n', jsonl: '{"store":1.0,"y":1}\n{"store":3.0,"y":2}\n' };
+
+  test('3 and 3.0 in CSV, JSON lines, SQL and rows to predict', async () => {
+    const config = { target: 'y', columns: { store: 'category' as const } };
+    for (const large of [
+      csv(rows.csv),
+      { jsonl: write(rows.jsonl, '.jsonl') },
+      { sql: 'select 1.0::DECIMAL(4, 2) as store, 1 as y union all select 3, 2' },
+      { sql: 'select 1 as store, 1 as y union all select 3, 2' },
+    ]) {
+      const dataset = await load({ large, test: csv('store,y\n3.0,1\n1,1\n'), table: config });
+      expect(dataset.preprocessing!.columns).toMatchObject([{ categories: ['1', '3'] }]);
+      expect([...(await rowsOf(dataset, 'test')).x]).toEqual([0, 1, 1, 0]);
+      const predicted = [{ store: '3.0' }, { store: 3 }, { store: '3' }];
+      expect([...encodeTableRows(dataset.manifest.columns, predicted, errorOf)]).toEqual([0, 1, 0, 1, 0, 1]);
+    }
+  });
+});
+
+describe('booleans', () => {
+  const words = 'f,y\nTrue,1\nFalse,0\ntrue,1\n';
+  const digits = 'f,y\n1,1\n0,0\n1,1\n';
+  const stored = { sql: 'select * from (values (true, 1), (false, 0), (true, 1)) t(f, y)' };
+
+  test('are numbers if the large set has them so', async () => {
+    for (const test of [csv(words), csv(digits), stored]) {
+      const dataset = await load({ large: stored, test, table: { target: 'y', standardize: false } });
+      expect([...(await rowsOf(dataset, 'test')).x]).toEqual([1, 0, 1]);
+      expect([...encodeTableRows(dataset.manifest.columns, [{ f: 'True' }, { f: '0' }], errorOf)]).toEqual([1, 0]);
+    }
+  });
+
+  test('are categories if the large set has them so', async () => {
+    for (const test of [csv(words), csv(digits), stored]) {
+      const dataset = await load({ large: csv(words), test, table: { target: 'y' } });
+      expect(dataset.preprocessing!.columns).toMatchObject([{ categories: ['False', 'True'] }]);
+      expect([...(await rowsOf(dataset, 'test')).x]).toEqual([0, 1, 1, 0, 0, 1]);
+    }
+  });
+
+  test('are labels, of classes and of numbers', async () => {
+    const reversed = { target: 'f' };
+    for (const large of [csv(words), stored])
+      for (const test of [csv(words), csv(digits), stored])
+        for (const loss of ['binaryCrossEntropy', 'softmaxCrossEntropy', 'mse'] as const) {
+          const dataset = await load({ large, test, table: { ...reversed, standardize: false } }, { loss });
+          expect([...(await rowsOf(dataset, 'test')).y]).toEqual([1, 0, 1]);
+        }
+  });
+
+  test('are not mixed with numbers', async () => {
+    for (const text of ['a,y\n5,1\ntrue,2\n', 'a,y\ntrue,1\n5,2\n'])
+      expect(await failure(() => load(table(text, { columns: { a: 'number' } })))).toMatchObject({ code: 'DATA_CELL' });
+  });
+});
+
+test('a label that stands for an empty cell is called that', async () => {
+  for (const [text, loss] of [
+    ['a,y\n1,no\n2,NA\n3,yes\n', 'softmaxCrossEntropy'],
+    ['a,y\n1,1\n2,NA\n3,2\n', 'mse'],
+  ] as const)
+    expect(await failure(() => load(table(text), { loss }))).toMatchObject({
+      code: 'DATA_CELL',
+      message: expect.stringMatching(/row 2, column y: "NA" stands for an empty cell$/),
+      next: expect.stringContaining('give it another name'),
+    });
+});
+
+describe('columns without a name', () => {
+  test('are not used, which is said, unless they are declared', async () => {
+    const index = ',a,y\n0,5,1\n1,6,2\n';
+    const dataset = await load(table(index, { standardize: false }));
+    expect([...(await rowsOf(dataset, 'large')).x]).toEqual([5, 6]);
+    expect(dataset.warnings[0]).toMatch(/columns without a name, which are not used: column 1; declare them/);
+    const declared = await load(table(index, { standardize: false, columns: { 'column 1': 'number' } }));
+    expect([...(await rowsOf(declared, 'large')).x]).toEqual([0, 5, 1, 6]);
+    const trailing = await load(table('a,y,\n5,1,\n6,2,\n', { standardize: false }));
+    expect([...(await rowsOf(trailing, 'large')).x]).toEqual([5, 6]);
+  });
+});
+
+describe('wide tables', () => {
+  const names = Array.from({ length: 300 }, (_, i) => `k${i}`);
+  const row = (cell: (i: number) => string): string => names.map((_, i) => cell(i)).join(',');
+
+  test('of numbers and of text, as CSV', async () => {
+    const text = `${names.join(',')},y\n${row((i) => `${i}.5`)},1\n${row((i) => (i === 7 ? 'NA' : '1'))},2\n`;
+    const dataset = await load(table(text, { standardize: false, missing: 'mean' }));
+    expect([...(await rowsOf(dataset, 'large')).x]).toEqual([
+      ...names.map((_, i) => i + 0.5),
+      ...names.map((_, i) => (i === 7 ? 7.5 : 1)),
+    ]);
+    const words = `${names.join(',')},y\n${row((i) => `a rather long word ${i}`)},1\n${row(() => 'b')},2\n`;
+    expect((await load(table(words))).manifest.inputShape).toEqual([600]);
+  });
+
+  test('keys of JSON lines are columns, however many and however rare', async () => {
+    const first = JSON.stringify(Object.fromEntries(names.map((name, i) => [name, i])));
+    const lines = `${first.slice(0, -1)},"y":1}\n${'{"k0":1,"y":2}\n'.repeat(20)}`;
+    const large = { jsonl: write(lines, '.jsonl') };
+    const dataset = await load({ large, test: large, table: { target: 'y', missing: 'mean' } });
+    expect(dataset.manifest.inputShape).toEqual([300]);
+  });
+});

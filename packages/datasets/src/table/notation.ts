@@ -1,0 +1,97 @@
+// Numbers that text writes in another notation than 1234.5: read as the recipe says; if it says nothing, what it could
+// say.
+import { isMissingText, numberOfText, type Notation, type TableConfig } from '@stillhouse/core';
+
+/** How text writes numbers. */
+interface Style {
+  /** Begins the decimals; groups of three digits may then be separated by the other one, a space or an apostrophe. */
+  readonly decimal?: '.' | ',' | undefined;
+  /** Texts at either end that do not count, such as $ and %. */
+  readonly units?: readonly string[] | undefined;
+}
+
+const escaped = (text: string): string => text.replace(/[^\p{L}\d\s]/gu, (mark) => `\\${mark}`);
+
+/** Undefined if numbers are plain. */
+export function notationFor({ decimal, units = [] }: Style): Notation | undefined {
+  const unit = `(?:${[...units]
+    .sort((a, b) => b.length - a.length)
+    .map(escaped)
+    .join('|')})`;
+  const withoutUnits: Notation =
+    units.length === 0
+      ? []
+      : [
+          [`^([-+]?)\\s*${unit}\\s*`, '$1'],
+          [`\\s*${unit}$`, ''],
+        ];
+  if (decimal === undefined) return units.length === 0 ? undefined : withoutUnits;
+  const separator = `[${decimal === ',' ? '.' : ','}\\s'’]`;
+  const point = `\\${decimal}`;
+  return [
+    ...withoutUnits,
+    // What is no number in this notation must not become one.
+    [`^(?![-+]?(?:\\d{1,3}(?:${separator}\\d{3})+|\\d*)(?:${point}\\d*)?(?:[eE][-+]?\\d+)?$)`, 'x'],
+    [separator, ''],
+    ...(decimal === ',' ? [[point, '.'] as const] : []),
+  ];
+}
+
+const isNumber = (text: string, style?: Style): boolean =>
+  Number.isFinite(numberOfText(text, style && notationFor(style)));
+
+/**
+ * How the texts of a column write numbers, if not plainly. Where a table's decimals begin with a comma, a column that
+ * has plain decimals, and none with a comma, is read plainly: "1869.525" cannot be one of the others.
+ * @param texts cells that are not missing
+ */
+export function notationOf(texts: readonly string[], name: string, config: TableConfig): Notation | undefined {
+  const declared = config.columns[name];
+  const own = typeof declared === 'object' && 'number' in declared ? declared.decimal : undefined;
+  const { units } = config;
+  const style = { decimal: own ?? config.decimal, units };
+  if (own !== undefined || style.decimal === undefined) return notationFor(style);
+  const isPlain = (text: string): boolean => isNumber(text, { units });
+  const onlyPlain = texts.some((text) => isPlain(text) && !isNumber(text, style));
+  const onlyOther = texts.some((text) => !isPlain(text) && isNumber(text, style));
+  return notationFor(onlyPlain && !onlyOther ? { units } : style);
+}
+
+/** Whether texts have a number among them, or there are none. */
+export const looksNumeric = (texts: readonly string[], notation: Notation | undefined): boolean =>
+  texts.length === 0 || texts.some((text) => Number.isFinite(numberOfText(text, notation)));
+
+/** The share of texts that must be numbers in another notation for a column to be one of numbers. */
+const mostTexts = 0.9;
+const unitsIn = /^[-+]?\s*([\p{Sc}%])|([\p{Sc}%])$/u;
+
+const unitsOf = (texts: readonly string[]): string[] => [
+  ...new Set(
+    texts.flatMap((text) => {
+      const [, before, after] = unitsIn.exec(text.trim()) ?? [];
+      return before ?? after ?? [];
+    }),
+  ),
+];
+
+/**
+ * What a recipe could say so that texts are numbers, as the beginning of a sentence; undefined if they are none in any
+ * notation, or plain ones.
+ */
+export function adviceFor(texts: readonly string[]): string | undefined {
+  const known = texts.filter((text) => !isMissingText(text.trim()));
+  const fits = (style: Style): boolean =>
+    known.length > 0 && known.filter((text) => isNumber(text, style)).length >= mostTexts * known.length;
+  if (fits({})) return undefined;
+  const units = unitsOf(known);
+  const withUnits = units.length > 0 ? `data.table.units: ${JSON.stringify(units)}` : '';
+  if (units.length > 0 && fits({ units })) return `Declare ${withUnits}`;
+  const decimals = ([',', '.'] as const).filter((decimal) => fits({ decimal, units }));
+  if (decimals.length === 0) return undefined;
+  const example = known.find((text) => !isNumber(text, { units })) ?? known[0];
+  const declared = decimals.map((decimal) => {
+    const value = numberOfText(example, notationFor({ decimal, units }));
+    return `data.table.decimal: ${JSON.stringify(decimal)}${decimals.length > 1 ? ` if ${example} is ${value}` : ''}`;
+  });
+  return `Declare ${[declared.join(', or '), withUnits].filter(Boolean).join(', and ')}`;
+}
