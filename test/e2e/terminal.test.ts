@@ -113,7 +113,7 @@ test('what the operating system refuses is an error with a code, and no bug', ()
     ['worker', '--coordinator', 'localhost:1', '--token', 't', '--log', `${closed}/worker.log`],
   ]) {
     const { status, stderr } = asNobody(args);
-    expect(stderr).toMatch(/^stillhouse: FILE_REFUSED: EACCES: permission denied, .*closed/);
+    expect(stderr).toMatch(/^stillhouse: (FILE_REFUSED|OUT_UNWRITABLE): .*EACCES: permission denied, .*closed/);
     expect(stderr.trim().split('\n')).toHaveLength(2);
     expect(status).toBe(3);
   }
