@@ -30,8 +30,8 @@ export function booleanOfText(text: string): number {
 }
 
 /**
- * Finds the place of a `categoryText`, counted from 1; 0 if it is none of them. Categories that are all booleans are the same
- * however they are written: True, true or 1.
+ * Finds the place of a `categoryText`, counted from 1; 0 if it is none of them. Categories that are all booleans are
+ * the same however they are written: True, true or 1.
  */
 export function categoryFinder(categories: readonly string[]): (text: string) => number {
   // Models of earlier versions may know 3.0 and not 3.

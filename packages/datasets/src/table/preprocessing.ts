@@ -345,6 +345,38 @@ export async function extendTable(
   };
 }
 
+/** What is known of the columns of the training rows, by their names. */
+interface Summaries {
+  readonly numbers: ReadonlyMap<string, { readonly plain: NumberSummary; readonly scaled: NumberSummary }>;
+  readonly categories: ReadonlyMap<string, Counted>;
+}
+
+/** Reads the training rows into summaries. */
+async function summariseRows(
+  table: Table,
+  selection: Selection,
+  { wants, key, numbers, categories }: Summaries & { wants: Want[]; key: string | undefined },
+): Promise<void> {
+  const keyAt = key === undefined || selection.isWhole ? undefined : wants.push({ column: key, as: 'text' }) - 1;
+  const pass = selection.pass();
+  let first = 0;
+  for await (const { rowCount, cells } of table.chunks(wants)) {
+    const rows = selection.isWhole
+      ? undefined
+      : trainingRows(pass, {
+          first,
+          rowCount,
+          keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
+        });
+    wants.forEach(({ column, as }, i) => {
+      if (as === 'category') categories.get(column)!.count(cells[i] as Numbers, rows);
+      if (as === 'number')
+        for (const summary of new Set(Object.values(numbers.get(column)!))) summary.add(cells[i] as Numbers, rows);
+    });
+    first += rowCount;
+  }
+}
+
 /** @returns also the classes of the training rows, as far as they are known: for a number, if it is always the same */
 async function fitPlans(
   table: Table,
@@ -384,24 +416,7 @@ async function fitPlans(
   }
   if (possible) count(names[0], new Counted(names[0], possible));
   else names.forEach((name, i) => summarise({ name, notation: notations[i] }, summaryOf(targets[i])));
-  const keyAt = key === undefined || selection.isWhole ? undefined : wants.push({ column: key, as: 'text' }) - 1;
-  const pass = selection.pass();
-  let first = 0;
-  for await (const { rowCount, cells } of table.chunks(wants)) {
-    const rows = selection.isWhole
-      ? undefined
-      : trainingRows(pass, {
-          first,
-          rowCount,
-          keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
-        });
-    wants.forEach(({ column, as }, i) => {
-      if (as === 'category') categories.get(column)!.count(cells[i] as Numbers, rows);
-      if (as === 'number')
-        for (const summary of new Set(Object.values(numbers.get(column)!))) summary.add(cells[i] as Numbers, rows);
-    });
-    first += rowCount;
-  }
+  await summariseRows(table, selection, { wants, key, numbers, categories });
   const classes = possible && inOrder(categories.get(names[0])!.counted);
   const [only] = names.length === 1 ? [numbers.get(names[0])?.plain] : [];
   return {
