@@ -14,6 +14,7 @@ import {
   formatValue,
   phaseTitles,
 } from '../tables.js';
+import { baselineNote } from '../runs/baseline-note.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
@@ -171,6 +172,7 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
     section(
       'Result',
       table(resultRows(record, recipe, evaluated)),
+      ...baselineNote(record).map((note) => `<p>${escaped(note)}</p>`),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
         : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
