@@ -118,7 +118,7 @@ describe('a baseline that chooses its epochs', () => {
     baseline: undefined,
   });
 
-  test('is trained as the recipe with its choice says, for any number of workers; the student is what it was', async () => {
+  test('is trained as a recipe with its choice is, for any number of workers; the student is what it was', async () => {
     const { record, folder } = await scratch.trainByCommand(recipe());
     const { baselineChoice: choice } = record;
     expect(choice).toMatchObject({ studentEpochs: 6, metric: 'rmse', folds: 5, trials: 1, trainings: 5, values: {} });

@@ -114,7 +114,7 @@ export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from
 export type { ColumnConfig, TableConfig, TargetTransformConfig } from './recipe/data.js';
 export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
 export type { LayerConfig, ModelConfig } from './recipe/model.js';
-export { choosesBaseline } from './recipe/baseline.js';
+export { choosesBaseline } from './recipe/baseline-config.js';
 export {
   defineRecipe,
   isTrained,

@@ -3,7 +3,7 @@
 // that comes back.
 import { invariant } from '../error/errors.js';
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
-import { searches } from '../recipe/baseline.js';
+import { searches } from '../recipe/baseline-config.js';
 import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import { phaseUnderWay, type RunHistory } from './journal.js';
 import { releaseLeavers } from './leavers.js';

@@ -4,7 +4,7 @@ import type { FittedColumn } from '../format/columns.js';
 import type { LossConfig } from '../loss/losses.js';
 import type { TargetScale } from '../loss/target-scale.js';
 import { invariant } from '../error/errors.js';
-import { baselineConfig, baselineEpochs } from '../recipe/baseline.js';
+import { baselineConfig, baselineEpochs } from '../recipe/baseline-config.js';
 import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
 import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';

@@ -3,7 +3,7 @@ import { lossOf } from '../loss/losses.js';
 import { builtInMetric } from '../metric/built-in.js';
 import { metricNameOf, metricsOf } from '../metric/metrics.js';
 import { optionsOf, termOf } from '../term/terms.js';
-import { checkBaseline } from './baseline.js';
+import { checkBaseline } from './baseline-config.js';
 import { embeddingOf, isShaping } from './model.js';
 import { formatPath } from './path.js';
 import { isTrained, type Recipe, type TrainingConfig } from './schema.js';

@@ -1,5 +1,5 @@
-// The job of a trial: the student, or the baseline, on the small set without one fold, tested on that fold, without the run's own test
-// set.
+// The job of a trial: the student, or the baseline, on the small set without one fold, tested on that fold, without
+// the run's own test set.
 import type { Job, SetManifest } from '../job/job.js';
 import type { Fold } from './folds.js';
 import { tunedJob, type TunedValues } from './space.js';
