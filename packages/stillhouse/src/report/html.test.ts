@@ -67,7 +67,7 @@ function recordOf(recipe: ReturnType<typeof parseRecipe>): RunRecord {
     name: hostile,
     status: 'done',
     startedAt: hostile,
-    recipe: recipe as unknown as Record<string, unknown>,
+    recipe,
     recipeFolder: hostile,
     recipeSha256: '',
     seed: 0,

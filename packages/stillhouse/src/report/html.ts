@@ -253,7 +253,7 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
       ? section(
           'Predicted against actual',
           'Dots on the line are predicted exactly; a pattern in the residuals is something that a model has missed.',
-          residuals(evaluated, targetOf(recipe)),
+          residuals(evaluated, { loss: recipe.loss, nameOf: targetOf(recipe) }),
         )
       : '',
     evaluated

@@ -26,8 +26,10 @@ const style = [
  */
 export const table = ([header, ...rows]: readonly (readonly string[])[]): string => {
   const names = header.map(escaped);
+  const cellOf = (cell: string, name: string | undefined): string =>
+    `<td${name ? ` data-of="${name}"` : ''}><span>${cell}</span></td>`;
   const line = (cells: readonly string[]): string =>
-    `<tr>${cells.map((cell, i) => `<td${names[i] ? ` data-of="${names[i]}"` : ''}><span>${cell}</span></td>`).join('')}</tr>`;
+    `<tr>${cells.map((cell, i) => cellOf(cell, names[i])).join('')}</tr>`;
   return `<table><tr>${names.map((name) => `<th>${name}</th>`).join('')}</tr>${rows.map(line).join('')}</table>`;
 };
 
