@@ -10,7 +10,6 @@ import {
   formatMetricEstimate,
   formatNumber,
   formatSeconds,
-  formatShare,
   formatValue,
   phaseTitles,
 } from '../tables.js';
@@ -198,14 +197,66 @@ export interface ReportInput {
   readonly backend: string | undefined;
 }
 
+/** The sections that need the test rows. */
+async function testedSections(evaluated: EvaluatedRun, record: RunRecord, recipe: Recipe): Promise<string[]> {
+  const { labels } = lossOf(recipe.loss);
+  const calibration = record.student?.calibration;
+  return [
+    labels === 'class'
+      ? section(
+          'Confusion',
+          'How many test rows of each class a model took for which class; the diagonal is right.',
+          ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
+        )
+      : '',
+    labels === 'class'
+      ? section(
+          'Calibration',
+          'Of the rows of which a model is, say, 80 % sure, 80 % should be right: then its line is on the diagonal.',
+          reliability(evaluated),
+          calibration
+            ? `<p>The teacher's logits were divided by ${formatNumber(calibration.temperature)} before the ` +
+                `student learned from them: calibration error ${formatNumber(calibration.before.ece)} before, ` +
+                `${formatNumber(calibration.after.ece)} after, on ${formatCount(calibration.rows)} rows.</p>`
+            : '',
+        )
+      : '',
+    labels === 'numbers'
+      ? section(
+          'Predicted against actual',
+          'Dots on the line are predicted exactly; a pattern in the residuals is something that a model has missed.',
+          residuals(evaluated, { loss: recipe.loss, nameOf: targetOf(recipe) }),
+        )
+      : '',
+    section(
+      'Where teacher and student differ',
+      'The test rows on which the student has learned something else than its teacher says.',
+      await disagreements(evaluated, recipe),
+    ),
+  ];
+}
+
+const reproduction = (record: RunRecord): string =>
+  section(
+    'How to reproduce it',
+    'The recipe and the hashes of the weights that it gives.',
+    '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +
+      `<code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the ` +
+      `same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these ` +
+      'hashes, for any number of workers.</p>',
+    table([
+      ['', 'weights'],
+      ...phaseNames.flatMap((name) =>
+        record[name] ? [[phaseTitles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
+      ),
+    ]),
+    `<pre>${escaped(stringify(record.recipe))}</pre>`,
+  );
+
 /** @returns the HTML file */
 export async function reportHtml({ record, recipe, evaluated, missing, backend }: ReportInput): Promise<string> {
-  const { labels } = lossOf(recipe.loss);
-  const isClasses = labels === 'class';
-  const hasLabelClasses = labels !== 'numbers';
   const [metric] = metricsOf(lossOf(recipe.loss));
   const title = `${record.name}, seed ${record.seed}`;
-  const calibration = record.student?.calibration;
   const body = [
     `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, ` +
       `stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ` +
@@ -230,55 +281,9 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
       'Which values the search tried for the student, and how good they were on held-out rows of the small set.',
       tuning(record, recipe),
     ),
-    evaluated && isClasses
-      ? section(
-          'Confusion',
-          'How many test rows of each class a model took for which class; the diagonal is right.',
-          ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
-        )
-      : '',
-    evaluated && isClasses
-      ? section(
-          'Calibration',
-          'Of the rows of which a model is, say, 80 % sure, 80 % should be right: then its line is on the diagonal.',
-          reliability(evaluated),
-          calibration
-            ? `<p>The teacher's logits were divided by ${formatNumber(calibration.temperature)} before the ` +
-                `student learned from them: calibration error ${formatNumber(calibration.before.ece)} before, ` +
-                `${formatNumber(calibration.after.ece)} after, on ${formatCount(calibration.rows)} rows.</p>`
-            : '',
-        )
-      : '',
-    evaluated && !hasLabelClasses
-      ? section(
-          'Predicted against actual',
-          'Dots on the line are predicted exactly; a pattern in the residuals is something that a model has missed.',
-          residuals(evaluated, { loss: recipe.loss, nameOf: targetOf(recipe) }),
-        )
-      : '',
-    evaluated
-      ? section(
-          'Where teacher and student differ',
-          'The test rows on which the student has learned something else than its teacher says.',
-          await disagreements(evaluated, recipe),
-        )
-      : '',
+    ...(evaluated ? await testedSections(evaluated, record, recipe) : []),
     section('Engine and workers', 'Where the run was trained, and what happened there.', cluster(record)),
-    section(
-      'How to reproduce it',
-      'The recipe and the hashes of the weights that it gives.',
-      '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +
-        `<code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the ` +
-        `same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these ` +
-        'hashes, for any number of workers.</p>',
-      table([
-        ['', 'weights'],
-        ...phaseNames.flatMap((name) =>
-          record[name] ? [[phaseTitles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
-        ),
-      ]),
-      `<pre>${escaped(stringify(record.recipe))}</pre>`,
-    ),
+    reproduction(record),
   ];
   return page(title, body);
 }
