@@ -50,6 +50,9 @@ function runOnce(settings) {
     '--json',
     '--out',
     folder,
+    // The published figures compare the same number of epochs.
+    '--set',
+    'baseline.epochs=student',
     ...settings.flatMap((setting) => ['--set', setting]),
   ];
   const result = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 28 });

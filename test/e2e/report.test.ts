@@ -52,6 +52,7 @@ test('a report of classes has everything, and fetches nothing', async () => {
     'Confusion',
     'Calibration',
     'Where teacher and student differ',
+    'Engine and workers',
     'How to reproduce it',
   ]);
   expect(html).toContain('<h1>classes, seed 1</h1>');
@@ -70,10 +71,12 @@ test('a report of regression tells rmse with its interval', async () => {
     'Result',
     'Data',
     'Learning curves',
+    'Predicted against actual',
     'Where teacher and student differ',
+    'Engine and workers',
     'How to reproduce it',
   ]);
-  expect(html).toContain('95 % interval of the rmse');
+  expect(html).toContain('test rmse (95 % interval)');
 });
 
 test('runs side by side: results, and where their recipes differ', async () => {
@@ -142,6 +145,13 @@ test('without its data a report says what it is without', async () => {
   rmSync(csv);
   const { html, stderr } = await reportOf(classified);
   expect(stderr).toContain('warning: the report lacks the parts that need the test rows');
-  expect(sectionsOf(html)).toEqual(['Result', 'Data', 'Learning curves', 'Tuning', 'How to reproduce it']);
+  expect(sectionsOf(html)).toEqual([
+    'Result',
+    'Data',
+    'Learning curves',
+    'Tuning',
+    'Engine and workers',
+    'How to reproduce it',
+  ]);
   expect(html).toContain('The parts that need the test rows are missing');
 });

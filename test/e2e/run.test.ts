@@ -277,7 +277,7 @@ describe('recipes', () => {
       deviations: [expect.closeTo(lowDeviation, 3)],
     });
     expect((await scratch.run(['report', folder])).code).toBe(0);
-    expect(readFileSync(`${folder}/report.html`, 'utf8')).toMatch(/<td>1\d\d\.\d ± \d/);
+    expect(readFileSync(`${folder}/report.html`, 'utf8')).toMatch(/<span>1\d\d\.\d ± \d/);
   });
 
   test('early stopping ends a phase and says why', async () => {

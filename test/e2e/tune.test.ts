@@ -112,6 +112,52 @@ describe('a run that is tuned', () => {
   });
 });
 
+describe('a baseline that chooses its epochs', () => {
+  const recipe = (): RecipeInput => ({
+    ...smallRecipe({ student: { ...smallRecipe().student!, epochs: 6 } }),
+    baseline: undefined,
+  });
+
+  test('is trained as a recipe with its choice is, for any number of workers; the student is what it was', async () => {
+    const { record, folder } = await scratch.trainByCommand(recipe());
+    const { baselineChoice: choice } = record;
+    expect(choice).toMatchObject({ studentEpochs: 6, metric: 'rmse', folds: 5, trials: 1, trainings: 5, values: {} });
+    expect(record.baseline!.epochs).toHaveLength(choice!.epochs);
+    expect(record.student!.epochs).toHaveLength(6);
+    const curves = readFileSync(join(folder, 'tune', 'baseline.jsonl'), 'utf8')
+      .trim()
+      .split('\n');
+    expect((JSON.parse(curves[0]) as { curve: unknown[] }).curve).toHaveLength(6);
+    const { record: plain } = await scratch.train(
+      { ...recipe(), baseline: { epochs: choice!.epochs } },
+      { workers: 2 },
+    );
+    expect(plain.baseline!.weightsSha256).toBe(record.baseline!.weightsSha256);
+    const { record: whole } = await scratch.train({ ...recipe(), baseline: { epochs: 'student' } });
+    expect(whole.student!.weightsSha256).toBe(record.student!.weightsSha256);
+    expect(whole.teacher!.weightsSha256).toBe(record.teacher!.weightsSha256);
+    expect(whole.baselineChoice).toBeUndefined();
+    const { record: again } = await scratch.train(recipe(), { workers: 2 });
+    const { seconds, ...same } = again.baselineChoice!;
+    expect({ ...same, seconds: choice!.seconds }).toEqual(choice);
+  });
+
+  test('of a student that is tuned is tuned with the same budget', async () => {
+    const { record } = await scratch.train({ ...tuned(), baseline: undefined });
+    const { trials, trainings, folds, values: own } = record.baselineChoice!;
+    expect({ trials, trainings, folds }).toEqual({ trials: 4, trainings: 12, folds: 3 });
+    expect(Object.keys(own)).toEqual(["baseline.values['student.optimizer.learningRate']"]);
+    const { record: plain } = await scratch.train(
+      smallRecipe({ baseline: undefined, student: { ...smallRecipe().student!, optimizer: { name: 'adam' } } }),
+      {
+        set: { ...record.tuned!.values, ...own, 'baseline.epochs': record.baselineChoice!.epochs },
+      },
+    );
+    expect(plain.student!.weightsSha256).toBe(record.student!.weightsSha256);
+    expect(plain.baseline!.weightsSha256).toBe(record.baseline!.weightsSha256);
+  });
+});
+
 const slow = (): RecipeInput =>
   tuned({ student: { model: { layers: [{ dense: 4, activation: 'relu' }, { dense: 1 }] }, epochs: 8, batch: 4 } });
 

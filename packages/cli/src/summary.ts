@@ -1,5 +1,6 @@
 // The table at the end of a run: teacher, student, and the same student trained without a teacher.
 import {
+  baselineNote,
   formatCount,
   formatNumber,
   modelSummaries,
@@ -43,6 +44,6 @@ function teacherNote(record: RunRecord): string[] {
 export function printResult({ record, folder }: RunResult, json: boolean): void {
   if (json) return printLine(JSON.stringify({ ...record, folder }));
   printLine(`\n${modelsTable(modelSummaries(record), shownMetrics(parseRecipe(record.recipe)))}\n`);
-  for (const note of [...calibrationNote(record), ...teacherNote(record)]) printLine(note);
+  for (const note of [...calibrationNote(record), ...baselineNote(record), ...teacherNote(record)]) printLine(note);
   printLine(`Written to ${folder}`);
 }

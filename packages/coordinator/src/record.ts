@@ -138,6 +138,8 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
       return notice.isFirst ? updated : { ...updated, membershipChanges: updated.membershipChanges + 1 };
     case 'tuned':
       return { ...updated, tuned: notice.record };
+    case 'baselineChosen':
+      return { ...updated, baselineChoice: notice.record };
     case 'phaseDone':
       return { ...updated, [notice.record.phase]: phaseOfRecord(notice.record) };
     default:

@@ -102,6 +102,7 @@ export {
   teacherTestOf,
   type PhaseRecord,
   type RunRecord,
+  type BaselineRecord,
   type TunedRecord,
   type EpochRecord,
 } from './job/run-record.js';
@@ -114,6 +115,7 @@ export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from
 export type { ColumnConfig, TableConfig, TargetTransformConfig } from './recipe/data.js';
 export { learnsFromOutputs, type CopyConfig, type DistillConfig, type TransferConfig } from './recipe/distill.js';
 export type { LayerConfig, ModelConfig } from './recipe/model.js';
+export { choosesBaseline } from './recipe/baseline-config.js';
 export {
   defineRecipe,
   isTrained,

@@ -17,10 +17,9 @@ import {
   sourceOf,
   type BlockFolder,
   type DataPlaces,
-  type TestSet,
 } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';
-import { openModel } from './runs/trained-model.js';
+import { openModel, type TrainedModel } from './runs/trained-model.js';
 import { modelNames, openData, readRun, type TrainedRun } from './runs/trained-run.js';
 
 export interface EvaluateOptions {
@@ -38,8 +37,6 @@ export interface EvaluateOptions {
 
 /** Test metrics of each model that a run has, in the order teacher, student, baseline. */
 export type ModelMetrics = Readonly<Partial<Record<PhaseName, Metrics>>>;
-
-type Rows = { readonly manifest: DatasetManifest; readonly blocks: BlockFolder };
 
 /** The run's recipe with other test rows. */
 async function withTest(run: TrainedRun, { data, delimiter }: EvaluateOptions, places: DataPlaces): Promise<Recipe> {
@@ -59,40 +56,40 @@ async function withTest(run: TrainedRun, { data, delimiter }: EvaluateOptions, p
   );
 }
 
-/** The test rows as each model sees them; each kind of rows is read once. */
-class TestRows {
-  readonly #read = new Map<string, TestSet>();
-  #whole: Rows | undefined;
+/** The test rows, and how a model sees them: a student's inputs and classes begin with its teacher's. */
+interface TestRows {
+  readonly blocks: BlockFolder;
+  of(name: PhaseName, metadata: ModelMetadata): DatasetManifest;
+  dispose(): void;
+}
 
-  constructor(
-    private readonly run: TrainedRun,
-    private readonly recipe: Recipe,
-    private readonly places: DataPlaces,
-    private readonly options: EvaluateOptions,
-  ) {}
-
-  async of(name: PhaseName, metadata: ModelMetadata): Promise<Rows> {
-    // Rows that are held out of the large set are found by reading it.
-    if (!this.recipe.data.test) {
-      if (!this.#whole) {
-        const { job, dataset } = await openData(this.run, this.options.recipeFolder);
-        this.#whole = { manifest: job.dataset, blocks: dataset.blocks };
-      }
-      return { ...this.#whole, manifest: datasetOf(this.#whole.manifest, name) };
-    }
-    const { columns, targets, classes, outputs } = metadata;
-    const key = JSON.stringify([columns, targets, classes, outputs]);
-    const known = this.#read.get(key);
-    if (known) return known;
-    const read = await readTestSet(this.recipe, metadata, this.places);
-    this.#read.set(key, read);
-    for (const warning of read.warnings) this.options.onWarning?.(warning);
-    return read;
+/**
+ * @param recipe with the test rows
+ * @param widest of the models that see them, the one that knows most
+ */
+async function openTest(
+  run: TrainedRun,
+  { recipe, places, widest }: { recipe: Recipe; places: DataPlaces; widest: ModelMetadata },
+  { recipeFolder, onWarning }: EvaluateOptions,
+): Promise<TestRows> {
+  // Rows that are held out of the large set are found by reading it.
+  if (!recipe.data.test) {
+    const { job, dataset } = await openData(run, recipeFolder);
+    return { blocks: dataset.blocks, of: (name) => datasetOf(job.dataset, name), dispose: () => {} };
   }
-
-  dispose(): void {
-    for (const set of this.#read.values()) set.dispose();
-  }
+  const { manifest, blocks, warnings, dispose } = await readTestSet(recipe, widest, places);
+  for (const warning of warnings) onWarning?.(warning);
+  return {
+    blocks,
+    of: (_, { inputShape, columns, outputs, classes }) => ({
+      ...manifest,
+      inputShape,
+      columns: manifest.columns.slice(0, columns.length),
+      outputs,
+      classes,
+    }),
+    dispose,
+  };
 }
 
 /**
@@ -114,11 +111,14 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   const recipe = await withTest(run, options, places);
   const measures = measuresOf(recipe);
   const results: Partial<Record<PhaseName, Metrics>> = {};
-  const test = new TestRows(run, recipe, places, options);
+  const models: (TrainedModel & { name: PhaseName })[] = [];
+  for (const name of names) models.push({ name, ...(await openModel(run, name)) });
+  const { metadata: widest } = models.find(({ name }) => name !== 'teacher') ?? models[0];
+  const test = await openTest(run, { recipe, places, widest }, options);
   try {
-    for (const name of names) {
-      const { model, metadata } = await openModel(run, name);
-      const { manifest: dataset, blocks } = await test.of(name, metadata);
+    for (const { name, model, metadata } of models) {
+      const dataset = test.of(name, metadata);
+      const { blocks } = test;
       if (metadata.indexCount !== undefined)
         await checkSetIndices(
           { where: `the embedding of the ${name}`, inputDim: metadata.indexCount },

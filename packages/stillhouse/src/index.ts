@@ -117,6 +117,7 @@ export { sweepTable, type SweepOutcome, type SweepResult, type SweepRow } from '
 export { generations, type Generation, type GenerationsOptions } from './generations.js';
 
 // What runs leave.
+export { baselineNote } from './runs/baseline-note.js';
 export { readRun, type TrainedRun } from './runs/trained-run.js';
 export { status, type RunState, type RunStatus } from './runs/status.js';
 export { listRuns, type ListedRun, type RunList } from './runs/list-runs.js';
@@ -145,6 +146,7 @@ export {
 export {
   phaseNames,
   teacherTestOf,
+  type BaselineRecord,
   type EpochRecord,
   type PhaseRecord,
   type RunRecord,

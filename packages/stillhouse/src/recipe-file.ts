@@ -137,6 +137,13 @@ function changed(read: ReadRecipe, changes: readonly RecipeChange[]): unknown {
   }, read.value);
 }
 
+/**
+ * For how many epochs a baseline trains is chosen by cross-validation unless the recipe says so; run folders of earlier
+ * versions, which do not say so, go on as they began.
+ */
+const withBaseline = (recipe: Recipe): Recipe =>
+  recipe.student ? { ...recipe, baseline: recipe.baseline ?? { epochs: 'crossValidation' } } : recipe;
+
 /** `loadRecipe` with changes that know how they were given. */
 export async function loadChanged(
   source: RecipeSource,
@@ -157,7 +164,8 @@ export async function loadChanged(
     work().catch((error: unknown) => {
       throw locate(error, input, { read, changes });
     });
-  return { recipe: await located(() => openRecipe(input, folder)), folder, located };
+  const recipe = await located(() => openRecipe(input, folder));
+  return { recipe: withBaseline(recipe), folder, located };
 }
 
 /** The changes of `RecipeOptions.set`. */

@@ -4,6 +4,7 @@
 import { invariant } from '../error/errors.js';
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
+import { searches } from '../recipe/baseline-config.js';
 import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import { phaseUnderWay, type RunHistory } from './journal.js';
 import { releaseLeavers } from './leavers.js';
@@ -188,11 +189,13 @@ const teacherOf = ({ done }: RunHistory): string | undefined =>
   done.find(({ record }) => record.phase === 'teacher')?.blob;
 
 const mustTune = ({ history, options }: CoordinatorState, { name }: PhaseProgress): boolean =>
-  name === 'student' && options.job.recipe.distill?.tune !== undefined && !history.tuned;
+  name === 'student' && searches(options.job.recipe) && !history.tuned;
 
-/** Workers wait while this machine searches for the student's hyperparameters. */
+/** Workers wait while this machine searches for hyperparameters of the student and of the baseline. */
 function waitForTuning(state: CoordinatorState): Transition {
-  const reason = 'the search for the student’s hyperparameters';
+  const reason = state.options.job.recipe.distill?.tune
+    ? 'the search for the student’s hyperparameters'
+    : 'the cross-validation of the baseline';
   const released = releaseLeavers(state, undefined);
   const begin: CoordinatorEffect[] = state.isTuning ? [] : [{ type: 'tune', teacher: teacherOf(state.history) }];
   return {

@@ -3,7 +3,7 @@ import type { ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { Job } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
-import type { EpochRecord, PhaseRecord, TunedRecord } from '../job/run-record.js';
+import type { BaselineRecord, EpochRecord, PhaseRecord, TunedRecord } from '../job/run-record.js';
 import type { BlockTracker } from './block-tracker.js';
 import { applyRecord, type CheckpointRecord, type JournalRecord, type KnownEpoch, type RunHistory } from './journal.js';
 import type { TunedValues } from '../tune/space.js';
@@ -124,7 +124,9 @@ export type CoordinatorNotice =
   | { readonly type: 'phaseDone'; readonly record: PhaseRecord }
   /** Finished trainings of a search, and how many are known to be needed. */
   | { readonly type: 'tuning'; readonly done: number; readonly planned: number; readonly what: string }
-  | { readonly type: 'tuned'; readonly record: TunedRecord };
+  | { readonly type: 'tuned'; readonly record: TunedRecord }
+  /** For how many epochs the baseline will train. */
+  | { readonly type: 'baselineChosen'; readonly record: BaselineRecord };
 
 export type CoordinatorEffect =
   | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }

@@ -4,6 +4,7 @@ import type { FittedColumn } from '../format/columns.js';
 import type { LossConfig } from '../loss/losses.js';
 import type { TargetScale } from '../loss/target-scale.js';
 import { invariant } from '../error/errors.js';
+import { baselineConfig, baselineEpochs } from '../recipe/baseline-config.js';
 import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
 import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';
@@ -129,7 +130,8 @@ function trainedTeacher({ teacher }: Recipe): TrainedTeacherConfig {
 export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): Phase {
   const { recipe, dataset } = job;
   const isTeacher = name === 'teacher';
-  const config = isTeacher ? trainedTeacher(recipe) : recipe.student!;
+  const isBaseline = name === 'baseline';
+  const config = isTeacher ? trainedTeacher(recipe) : isBaseline ? baselineConfig(recipe) : recipe.student!;
   const trainSet: SetName = isTeacher ? 'large' : 'small';
   const { rowCount, blockRows, segments, windowBlocks } = dataset.sets[trainSet]!;
   const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';
@@ -142,7 +144,7 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
       rowCount: segments ? segments.reduce((sum, { draws }) => sum + draws, 0) : rowCount,
       batch: config.batch,
       ranks: isTeacher ? recipe.ranks : 1,
-      epochs: config.epochs,
+      epochs: isBaseline ? baselineEpochs(recipe) : config.epochs,
       seed: phaseSeed(recipe, name),
       ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
       ...(segments === undefined ? {} : { segments }),
@@ -174,6 +176,7 @@ export function phaseLearningRate(phase: Phase, step: number): number {
   return learningRateAt(phase.config.optimizer.learningRate, phase.learningRateSchedule, {
     step,
     stepsPerEpoch: stepsPerEpoch(phase.schedule),
-    totalSteps: totalSteps(phase.schedule),
+    // A baseline of fewer epochs is cut off, as its cross-validation was.
+    totalSteps: totalSteps({ ...phase.schedule, epochs: phase.config.epochs }),
   });
 }

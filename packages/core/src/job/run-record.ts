@@ -125,6 +125,24 @@ const tuned = z
 
 export type TunedRecord = z.infer<typeof tuned>;
 
+const baselineChoice = z
+  .object({
+    epochs: z.int().describe('Epochs that the baseline trains for.'),
+    studentEpochs: z.int().describe('Epochs that the student trains for.'),
+    values: z.record(z.string(), z.number()).describe('Numbers in which it differs from the student, by path.'),
+    metric: z.enum(metricNames),
+    mean: z.number().nullable().describe('Mean of the metric over folds after the chosen epochs.'),
+    meanOfAll: z.number().nullable().describe('The same after as many epochs as the student has.'),
+    folds: z.int().describe('Folds of all repeats; 0 if the small set has too few rows to be cross-validated.'),
+    trials: z.int(),
+    trainings: z.int(),
+    seconds: z.number(),
+    reason: z.string(),
+  })
+  .describe('How it was chosen for how many epochs the baseline trains.');
+
+export type BaselineRecord = z.infer<typeof baselineChoice>;
+
 export const runRecordSchema = z.object({
   runId: z.string(),
   name: z.string(),
@@ -178,6 +196,7 @@ export const runRecordSchema = z.object({
     .describe('What went wrong or slowly: the newest thousand.'),
   teacher: phase.optional(),
   tuned: tuned.optional(),
+  baselineChoice: baselineChoice.optional(),
   student: phase.optional(),
   baseline: phase.optional(),
 });

@@ -3,6 +3,7 @@ import { lossOf } from '../loss/losses.js';
 import { builtInMetric } from '../metric/built-in.js';
 import { metricNameOf, metricsOf } from '../metric/metrics.js';
 import { optionsOf, termOf } from '../term/terms.js';
+import { checkBaseline } from './baseline-config.js';
 import { embeddingOf, isShaping } from './model.js';
 import { formatPath } from './path.js';
 import { isTrained, type Recipe, type TrainingConfig } from './schema.js';
@@ -200,6 +201,15 @@ function checkMetrics({ loss: config, metrics = [] }: Recipe, fail: Fail): void 
  * @param fail throws; called with the first conflict
  */
 export function checkRecipe(recipe: Recipe, fail: Fail): void {
-  for (const check of [checkData, checkTargets, checkMix, checkDistill, checkModels, checkLoss, checkMetrics])
+  for (const check of [
+    checkData,
+    checkTargets,
+    checkMix,
+    checkDistill,
+    checkModels,
+    checkBaseline,
+    checkLoss,
+    checkMetrics,
+  ])
     check(recipe, fail);
 }

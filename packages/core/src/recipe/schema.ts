@@ -4,6 +4,7 @@ import { limits } from '../error/limits.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { lossNames } from '../loss/losses.js';
 import { metricNames } from '../metric/built-in.js';
+import { baselineSchema } from './baseline.js';
 import { dataSchema } from './data.js';
 import { distillSchema } from './distill.js';
 import { count, fraction, positive, seed } from './fields.js';
@@ -82,6 +83,7 @@ export const recipeSchema = z.strictObject({
     .describe('Metrics to show; run.json has all metrics of the loss, and those of modules.'),
   teacher: z.union([trainedTeacher, pretrainedTeacher]),
   student: z.strictObject(trainingFields).optional(),
+  baseline: baselineSchema.optional(),
   distill: distillSchema.optional(),
 });
 

@@ -24,7 +24,7 @@ export interface TestSet {
   /** Columns that are missing, categories that are unknown, rows that were dropped. */
   readonly warnings: readonly string[];
   /** Removes the blocks. */
-  dispose(): void;
+  readonly dispose: () => void;
 }
 
 /** @throws StillhouseError DATA_FORMAT if rows have another number of labels than the model's training rows had */

@@ -3,7 +3,12 @@ import { formatValue } from '@stillhouse/core';
 
 /** Text escaped for SVG and HTML. */
 export const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 
 /** A number in readable form. */
 export const rounded = (value: number): string => formatValue(Number(value.toPrecision(3)));

@@ -2,6 +2,23 @@ import { expect, test } from 'vitest';
 import { parseRecipe } from '@stillhouse/core';
 import type { TrainedRun } from '../runs/trained-run.js';
 import { namesOf, paretoFront } from './compress.js';
+import { labelPlaces } from './pareto.js';
+
+test('labels of dots that are close to each other do not overlap', () => {
+  expect(
+    labelPlaces([
+      [10, 10],
+      [12, 11],
+      [11, 12],
+      [200, 10],
+    ]),
+  ).toEqual([
+    [18, 14],
+    [20, 25],
+    [19, 36],
+    [208, 14],
+  ]);
+});
 
 test('the front has those that no other one beats', () => {
   const points = [

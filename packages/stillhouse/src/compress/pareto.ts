@@ -43,6 +43,22 @@ const size = { width: 640, height: 420, left: 72, top: 40, right: 180, bottom: 5
 const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
 const radii = { fp32: 5, fp16: 4, uint8: 3 } as const;
 
+const labelSize = { width: 34, height: 11 };
+
+/** Where labels of dots begin: to the right of their dot, or lower if another label is there. */
+export function labelPlaces(dots: readonly (readonly [x: number, y: number])[]): [x: number, y: number][] {
+  const { width, height } = labelSize;
+  const places: [number, number][] = [];
+  for (const [x, y] of dots) {
+    const place: [number, number] = [x + 8, y + 4];
+    const isTaken = ([otherX, otherY]: readonly [number, number]): boolean =>
+      Math.abs(otherX - place[0]) < width && Math.abs(otherY - place[1]) < height;
+    for (let taken = places.find(isTaken); taken; taken = places.find(isTaken)) place[1] = taken[1] + height;
+    places.push(place);
+  }
+  return places;
+}
+
 /** @returns an SVG file; dots are larger the more bits a weight has */
 export function drawPareto(models: readonly CompressedModel[]): string {
   const sizes = models.map(({ gzippedBytes }) => gzippedBytes);
@@ -62,6 +78,9 @@ export function drawPareto(models: readonly CompressedModel[]): string {
       svgDot(frame.at(bytes, error), { radius: radii[format], title, more: `fill="${colourOf(from)}"` })
     );
   });
+  const labels = labelPlaces(models.map(({ gzippedBytes, error }) => frame.at(gzippedBytes, error))).map(([x, y], i) =>
+    svgText(x, y, models[i].format, `font-size="10" fill="${colourOf(models[i].from)}"`),
+  );
   const legend = names.map((name, i) =>
     svgText(size.width - size.right + 12, size.top + 16 + 18 * i, name, `fill="${colourOf(name)}"`),
   );
@@ -75,6 +94,7 @@ export function drawPareto(models: readonly CompressedModel[]): string {
       'stroke="#888" stroke-dasharray="4 4"',
     ),
     ...dots,
+    ...labels,
     ...legend,
   ];
   return svgFile(size, parts.join(''));

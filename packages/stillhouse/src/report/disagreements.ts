@@ -5,6 +5,7 @@ import { imageOf } from '../chart/picture.js';
 import { escaped } from '../chart/svg.js';
 import { formatCount, formatEstimate, formatNumber, formatShare } from '../tables.js';
 import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
+import { readableInputs } from './inputs.js';
 import { table } from './page.js';
 
 const shownRows = 24;
@@ -62,6 +63,8 @@ export async function disagreements(evaluated: EvaluatedRun, recipe: Recipe): Pr
   if (all.length === 0) return '<p>They agree on every test row.</p>';
   const width = inputs.length / rows;
   const isImage = inputShape.length === 3 && [1, 3].includes(inputShape[2]);
+  const inputsAt = (row: number): [string, string][] =>
+    isImage ? [] : readableInputs(dataset.columns, inputs.subarray(row * width, (row + 1) * width));
   const body = await Promise.all(
     all
       .slice(0, shownRows)
@@ -71,11 +74,14 @@ export async function disagreements(evaluated: EvaluatedRun, recipe: Recipe): Pr
         labelOf(evaluated, row, isClasses),
         said(rowOf(teacher, row), recipe, dataset),
         said(rowOf(student, row), recipe, dataset),
+        ...inputsAt(row).map(([, value]) => escaped(value)),
       ]),
   );
   const counted = isClasses
     ? `They choose different classes on ${formatCount(all.length)} of ${formatCount(rows)} test rows; ` +
       'the most confident ones:'
     : 'The rows on which they differ most:';
-  return `<p>${counted}</p>${table([['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student'], ...body])}`;
+  const names = inputsAt(all[0].row).map(([name]) => name);
+  const header = ['row', ...(isImage ? [''] : []), 'label', 'teacher', 'student', ...names];
+  return `<p>${counted}</p>${table([header, ...body])}`;
 }

@@ -39,7 +39,7 @@ export interface EvaluatedModel {
 export interface EvaluatedRun {
   /** [rows, labelCount]. */
   readonly labels: Float32Array;
-  /** [rows, …inputShape]; only for images, to show some. */
+  /** [rows, …inputShape], to show some. */
   readonly inputs: Float32Array;
   readonly rows: number;
   readonly dataset: DatasetManifest;

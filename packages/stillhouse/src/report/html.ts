@@ -10,10 +10,10 @@ import {
   formatMetricEstimate,
   formatNumber,
   formatSeconds,
-  formatShare,
   formatValue,
   phaseTitles,
 } from '../tables.js';
+import { baselineNote } from '../runs/baseline-note.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
@@ -21,14 +21,15 @@ import { colours, lineChart, type Line } from '../chart/line-chart.js';
 import { disagreements } from './disagreements.js';
 import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
+import { residuals } from './residuals.js';
 
 function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
   const metrics = measuredNames(measuresOf(recipe));
   const isClasses = lossOf(recipe.loss).labels !== 'numbers';
+  const withInterval = isClasses ? 'accuracy' : 'rmse';
   const header = [
     '',
-    ...metrics.map((name) => `test ${name}`),
-    `95 % interval of the ${isClasses ? 'error rate' : 'rmse'}`,
+    ...metrics.map((name) => `test ${name}${name === withInterval ? ' (95 % interval)' : ''}`),
     'parameters',
     'bytes',
     'ms per row',
@@ -40,12 +41,17 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
     // A pretrained teacher has no phase of its own.
     const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
     if (!test) return [];
-    const ends = model?.interval.map((end) => (isClasses ? formatShare(end) : formatNumber(end))).join(' to ') ?? '–';
+    // Of the share of right rows, the interval is that of wrong ones turned round.
+    const ends = model && isClasses ? [1 - model.interval[1], 1 - model.interval[0]] : model?.interval;
+    const shown = (metric: string): string => {
+      const value = formatMetric(metric, test[metric]);
+      if (metric !== withInterval || !ends) return value;
+      return `${value} <small>${ends.map((end) => formatMetric(metric, end)).join(' – ')}</small>`;
+    };
     return [
       [
         phaseTitles[name],
-        ...metrics.map((metric) => formatMetric(metric, test[metric])),
-        ends,
+        ...metrics.map(shown),
         phase ? formatCount(phase.parameters) : '–',
         phase ? formatCount(phase.bytes) : '–',
         model ? formatNumber(model.rowMs, 3) : '–',
@@ -67,10 +73,16 @@ function learningCurves(record: RunRecord, metric: string): string {
       });
       return points.length > 1 ? [{ name, colour: colours[name], points }] : [];
     });
+  const lossLines = lines((epoch) => epoch.trainLoss);
   return [
     lineChart(
-      lines((epoch) => epoch.trainLoss),
+      lossLines.filter(({ name }) => name !== 'student'),
       { x: 'epoch', y: 'training loss' },
+    ),
+    // Distillation adds what the student learns from its teacher: another loss, of another size.
+    lineChart(
+      lossLines.filter(({ name }) => name === 'student'),
+      { x: 'epoch', y: 'loss of labels and teacher' },
     ),
     lineChart(
       lines((epoch) => (epoch.validation as Metrics | undefined)?.[metric]),
@@ -147,6 +159,33 @@ function tuning(record: RunRecord, recipe: Recipe): string {
   );
 }
 
+const shownIncidents = 50;
+
+/** Engines, workers, and what went wrong or slowly. */
+function cluster({ workers, membershipChanges, incidents }: RunRecord): string {
+  const engines = [...new Set(workers.map(({ fingerprint }) => fingerprint))];
+  const rows = workers.map(({ workerId, host, fingerprint, ranks, left }) =>
+    [workerId, host, fingerprint, ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '–', left ?? ''].map(
+      escaped,
+    ),
+  );
+  const newest = incidents.slice(-shownIncidents);
+  const what = newest.map((each) => [each.at, each.workerId ?? '', each.what].map(escaped));
+  return [
+    `<p>${engines.length === 1 ? 'All workers had the same engine' : `${engines.length} engines`}; ` +
+      `${formatCount(membershipChanges)} changes of membership, ${formatCount(incidents.length)} incidents` +
+      `${newest.length < incidents.length ? `, of which the newest ${shownIncidents} are shown` : ''}.</p>`,
+    rows.length > 0 ? table([['worker', 'host', 'engine', 'ranks of the teacher', 'left'], ...rows]) : '',
+    what.length > 0 ? table([['time', 'worker', 'incident'], ...what]) : '',
+  ].join('');
+}
+
+/** Name of a regression target, as the recipe has it. */
+const targetOf =
+  ({ data }: Recipe) =>
+  (target: number): string =>
+    [data.table?.target ?? []].flat()[target] ?? (target === 0 ? 'value' : `value ${target + 1}`);
+
 export interface ReportInput {
   readonly record: RunRecord;
   readonly recipe: Recipe;
@@ -158,35 +197,22 @@ export interface ReportInput {
   readonly backend: string | undefined;
 }
 
-/** @returns the HTML file */
-export async function reportHtml({ record, recipe, evaluated, missing, backend }: ReportInput): Promise<string> {
-  const isClasses = lossOf(recipe.loss).labels === 'class';
-  const [metric] = metricsOf(lossOf(recipe.loss));
-  const title = `${record.name}, seed ${record.seed}`;
+/** The sections that need the test rows. */
+async function testedSections(evaluated: EvaluatedRun, record: RunRecord, recipe: Recipe): Promise<string[]> {
+  const { labels } = lossOf(recipe.loss);
   const calibration = record.student?.calibration;
-  const body = [
-    `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, ` +
-      `stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ` +
-      `${record.status}.</p>`,
-    section(
-      'Result',
-      table(resultRows(record, recipe, evaluated)),
-      missing === undefined
-        ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
-        : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
-    ),
-    section('Data', dataRows(record)),
-    section('Learning curves', learningCurves(record, metric)),
-    section('Tuning', tuning(record, recipe)),
-    evaluated && isClasses
+  return [
+    labels === 'class'
       ? section(
           'Confusion',
+          'How many test rows of each class a model took for which class; the diagonal is right.',
           ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
         )
       : '',
-    evaluated && isClasses
+    labels === 'class'
       ? section(
           'Calibration',
+          'Of the rows of which a model is, say, 80 % sure, 80 % should be right: then its line is on the diagonal.',
           reliability(evaluated),
           calibration
             ? `<p>The teacher's logits were divided by ${formatNumber(calibration.temperature)} before the ` +
@@ -195,21 +221,69 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
             : '',
         )
       : '',
-    evaluated ? section('Where teacher and student differ', await disagreements(evaluated, recipe)) : '',
+    labels === 'numbers'
+      ? section(
+          'Predicted against actual',
+          'Dots on the line are predicted exactly; a pattern in the residuals is something that a model has missed.',
+          residuals(evaluated, { loss: recipe.loss, nameOf: targetOf(recipe) }),
+        )
+      : '',
     section(
-      'How to reproduce it',
-      '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +
-        `<code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the ` +
-        `same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these ` +
-        'hashes, for any number of workers.</p>',
-      table([
-        ['', 'weights'],
-        ...phaseNames.flatMap((name) =>
-          record[name] ? [[phaseTitles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
-        ),
-      ]),
-      `<pre>${escaped(stringify(record.recipe))}</pre>`,
+      'Where teacher and student differ',
+      'The test rows on which the student has learned something else than its teacher says.',
+      await disagreements(evaluated, recipe),
     ),
+  ];
+}
+
+const reproduction = (record: RunRecord): string =>
+  section(
+    'How to reproduce it',
+    'The recipe and the hashes of the weights that it gives.',
+    '<p>Save the recipe as recipe.yaml in a folder from which its paths lead to the data, and run ' +
+      `<code>stillhouse run recipe.yaml</code> with stillhouse ${escaped(record.versions.stillhouse)} on the ` +
+      `same engine (${escaped(record.workers[0]?.fingerprint ?? 'unknown')}): weights come out with these ` +
+      'hashes, for any number of workers.</p>',
+    table([
+      ['', 'weights'],
+      ...phaseNames.flatMap((name) =>
+        record[name] ? [[phaseTitles[name], `<code>${record[name].weightsSha256}</code>`]] : [],
+      ),
+    ]),
+    `<pre>${escaped(stringify(record.recipe))}</pre>`,
+  );
+
+/** @returns the HTML file */
+export async function reportHtml({ record, recipe, evaluated, missing, backend }: ReportInput): Promise<string> {
+  const [metric] = metricsOf(lossOf(recipe.loss));
+  const title = `${record.name}, seed ${record.seed}`;
+  const body = [
+    `<h1>${escaped(title)}</h1><p class="note">Run ${escaped(record.runId)}, ${escaped(record.startedAt)}, ` +
+      `stillhouse ${escaped(record.versions.stillhouse)} on Node ${escaped(record.versions.node)}; ` +
+      `${record.status}.</p>`,
+    section(
+      'Result',
+      'How well each model does on rows that no model was trained on, and how large and fast it is.',
+      table(resultRows(record, recipe, evaluated)),
+      ...baselineNote(record).map((note) => `<p>${escaped(note)}</p>`),
+      missing === undefined
+        ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
+        : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
+    ),
+    section('Data', 'How many rows each set has.', dataRows(record)),
+    section(
+      'Learning curves',
+      'What training minimised, and the metric on validation rows if there were any, after each epoch.',
+      learningCurves(record, metric),
+    ),
+    section(
+      'Tuning',
+      'Which values the search tried for the student, and how good they were on held-out rows of the small set.',
+      tuning(record, recipe),
+    ),
+    ...(evaluated ? await testedSections(evaluated, record, recipe) : []),
+    section('Engine and workers', 'Where the run was trained, and what happened there.', cluster(record)),
+    reproduction(record),
   ];
   return page(title, body);
 }

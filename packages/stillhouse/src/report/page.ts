@@ -10,21 +10,40 @@ const style = [
   'svg{font:11px system-ui,sans-serif;margin:0 1rem 1rem 0}',
   'h2{margin-top:2.5rem}',
   '.note{color:#666}',
+  'td small{color:#666;white-space:nowrap}',
+  'svg{max-width:100%;height:auto}',
+  'code{overflow-wrap:anywhere}',
+  // On a phone each row becomes a list of its cells.
+  '@media(max-width:48rem){tr:has(th){display:none}table,tbody,tr,td{display:block}tr{border-bottom:2px solid #ddd}' +
+    'td,td:first-child{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;' +
+    'overflow-wrap:anywhere}td:first-child{font-weight:bold}td+td[data-of]::before{content:attr(data-of);color:#666;' +
+    'font-weight:normal;overflow-wrap:normal}}',
 ].join('');
 
-export const table = (rows: readonly (readonly string[])[]): string => {
-  const line = (cells: readonly string[], tag: 'th' | 'td'): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
-  return `<table>${line(rows[0], 'th')}${rows
-    .slice(1)
-    .map((row) => line(row, 'td'))
-    .join('')}</table>`;
+/**
+ * @param header as text
+ * @param rows cells as HTML
+ */
+export const table = ([header, ...rows]: readonly (readonly string[])[]): string => {
+  const names = header.map(escaped);
+  const cellOf = (cell: string, name: string | undefined): string =>
+    `<td${name ? ` data-of="${name}"` : ''}><span>${cell}</span></td>`;
+  const line = (cells: readonly string[]): string =>
+    `<tr>${cells.map((cell, i) => cellOf(cell, names[i])).join('')}</tr>`;
+  return `<table><tr>${names.map((name) => `<th>${name}</th>`).join('')}</tr>${rows.map(line).join('')}</table>`;
 };
 
-export const section = (title: string, ...parts: readonly string[]): string =>
-  parts.some((part) => part !== '') ? `<h2>${title}</h2>${parts.join('\n')}` : '';
+/**
+ * @param meaning what the section shows, in a sentence
+ * @returns nothing if all parts are empty
+ */
+export const section = (title: string, meaning: string, ...parts: readonly string[]): string =>
+  parts.some((part) => part !== '')
+    ? `<h2>${title}</h2><p class="note">${escaped(meaning)}</p>${parts.join('\n')}`
+    : '';
 
 /** @param title as text, the body as HTML */
 export const page = (title: string, body: readonly string[]): string =>
   '<!doctype html><html lang="en"><head><meta charset="utf-8">' +
+  '<meta name="viewport" content="width=device-width,initial-scale=1">' +
   `<title>${escaped(title)}</title><style>${style}</style></head><body>${body.join('\n')}</body></html>\n`;

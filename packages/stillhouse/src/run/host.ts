@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { modelMetadata, RepairedBlocks, startCoordinator, type RunningCoordinator } from '@stillhouse/coordinator';
 import {
+  choosesBaseline,
   fromErrorRecord,
   inertNotes,
   limits,
@@ -11,10 +12,12 @@ import {
   type Job,
   type RunRecord,
 } from '@stillhouse/core';
-import type { TunedValues } from '@stillhouse/core/tune';
+import { tunedJob, type TunedValues } from '@stillhouse/core/tune';
 import type { Dataset } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import type { BackendName } from '@stillhouse/worker/light';
+import { chooseBaseline, valuesOf } from '../tune/baseline.js';
+import type { TrialPlace } from '../tune/search.js';
 import { tune } from '../tune/tune.js';
 import type { Log } from './logger.js';
 import { assemble, openRun, type Admission, type OpenedRun, type RunSource } from './open-run.js';
@@ -84,16 +87,15 @@ function blocksOf(job: Job, { blocks }: Dataset, recipeFolder: string, recorder:
 
 type Search = (teacher: string | undefined) => Promise<TunedValues>;
 
-/** The search for the student's hyperparameters, if the recipe asks for one. */
+/** The search for hyperparameters of the student and of the baseline, as far as the recipe asks for one. */
 function searchOf(
-  { job, plan, folder: { path } }: OpenedRun,
+  { job, plan, dataset, folder: { path } }: OpenedRun,
   { backend, recorder, signal }: { backend: BackendName; recorder: RunRecorder; signal: AbortSignal },
 ): { tune?: Search } {
-  if (!plan) return {};
+  const choosesOwn = choosesBaseline(job.recipe);
+  if (!plan && !choosesOwn) return {};
   const search: Search = async (teacher) => {
-    const record = await tune({
-      job,
-      plan,
+    const place: TrialPlace = {
       folder: join(path, 'tune'),
       teacher: teacher === undefined ? undefined : { file: join(path, 'teacher', 'weights.bin'), sha256: teacher },
       backend,
@@ -104,9 +106,14 @@ function searchOf(
       ),
       onProgress: (progress) => recorder.onNotice({ type: 'tuning', ...progress }),
       signal,
-    });
-    recorder.onNotice({ type: 'tuned', record });
-    return record.values;
+    };
+    const tuned = plan && (await tune({ job, plan, ...place }));
+    if (tuned) recorder.onNotice({ type: 'tuned', record: tuned });
+    const values = tuned?.values ?? {};
+    if (!choosesOwn) return values;
+    const chosen = await chooseBaseline({ job: tunedJob(job, values), plan, blocks: dataset.blocks, ...place });
+    recorder.onNotice({ type: 'baselineChosen', record: chosen });
+    return { ...values, ...valuesOf(chosen) };
   };
   return { tune: search };
 }

@@ -6,6 +6,7 @@ import type { CoordinatorNotice, CoordinatorState } from '@stillhouse/core/clust
 import { tunedJob } from '@stillhouse/core/tune';
 import { systemClock } from '@stillhouse/transport';
 import { statusOf } from '../runs/status.js';
+import { valuesOf } from '../tune/baseline.js';
 import { BufferedWriter } from './buffered-writer.js';
 import { createLog, type Log } from './logger.js';
 
@@ -34,7 +35,9 @@ export class RunRecorder {
     private readonly listener: RunListener,
   ) {
     this.#record = record;
-    this.#tunedJob = record.tuned ? tunedJob(job, record.tuned.values) : job;
+    const { tuned, baselineChoice } = record;
+    const values = { ...tuned?.values, ...(baselineChoice ? valuesOf(baselineChoice) : {}) };
+    this.#tunedJob = Object.keys(values).length > 0 ? tunedJob(job, values) : job;
     this.log = createLog(folder.logFile('coordinator'), 'coordinator');
     this.#writer = new BufferedWriter((event) => folder.appendEvent(event), this.warn);
   }
@@ -50,6 +53,7 @@ export class RunRecorder {
     this.#writer.event({ at: now(), ...notice });
     if (this.#record !== before) this.writeRecord();
     if (notice.type === 'tuned') this.#tunedJob = tunedJob(this.job, notice.record.values);
+    if (notice.type === 'baselineChosen') this.#tunedJob = tunedJob(this.#tunedJob, valuesOf(notice.record));
     if (notice.type !== 'progress' && notice.type !== 'tuning') this.log(notice.type, { notice });
     this.listener.onNotice(notice, this.#tunedJob);
   };

@@ -52,6 +52,7 @@ export function teacherRecipe(recipe: Recipe, { seed, each }: { seed: number; ea
   if (!isTrained(recipe.teacher)) return undefined;
   const {
     student,
+    baseline,
     distill,
     data: { small, ...data },
     ...rest

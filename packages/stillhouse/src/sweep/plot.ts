@@ -15,19 +15,26 @@ function endsOf({ mean, halfWidth }: Estimate): number[] {
   return Number.isFinite(halfWidth) ? [mean, mean - halfWidth, mean + halfWidth] : [mean];
 }
 
+/** Bars of models at the same place stand next to each other, this many pixels apart. */
+const dodged = 7;
+
 /** A model's line over the axis, with one bar per interval. */
 function drawModel(name: (typeof names)[number], rows: readonly SweepRow[], frame: Frame<unknown>): string {
+  const aside = dodged * (names.indexOf(name) - (names.length - 1) / 2);
+  const at = (value: unknown, y: number): [number, number] => {
+    const [left, top] = frame.at(value, y);
+    return [left + aside, top];
+  };
   const points = rows.flatMap((row) => (row[name] ? [{ value: row.values[0], estimate: row[name] }] : []));
   const line = svgPath(
-    points.map(({ value, estimate: { mean } }) => frame.at(value, mean)),
+    points.map(({ value, estimate: { mean } }) => at(value, mean)),
     `stroke="${colours[name]}" stroke-width="2"${name === 'teacher' ? ' stroke-dasharray="6 4"' : ''}`,
   );
   const dots = points.map(({ value, estimate }) => {
     const [mean, low, high] = endsOf(estimate);
-    const bar =
-      low === undefined ? '' : svgLine(frame.at(value, low), frame.at(value, high), `stroke="${colours[name]}"`);
+    const bar = low === undefined ? '' : svgLine(at(value, low), at(value, high), `stroke="${colours[name]}"`);
     const title = `${name}: ${rounded(mean)}${low === undefined ? '' : ` ± ${rounded(estimate.halfWidth)}`}`;
-    return bar + svgDot(frame.at(value, mean), { radius: 4, title, more: `fill="${colours[name]}"` });
+    return bar + svgDot(at(value, mean), { radius: 4, title, more: `fill="${colours[name]}"` });
   });
   return line + dots.join('');
 }

@@ -100,6 +100,9 @@ test('outcomes as CSV, and a plot with a line for each', () => {
   const svg = drawSweep(axes, rowsOf(axes, outcomes, 'errors'), 'errors');
   expect(svg.match(/<polyline/g)).toHaveLength(3);
   expect(svg.match(/<circle/g)).toHaveLength(6);
+  // Models at the same value stand next to each other.
+  const places = [...svg.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => x);
+  expect(new Set(places).size).toBe(places.length);
   expect(svg).not.toContain('NaN');
   expect(
     drawSweep(

@@ -10,6 +10,8 @@ export interface TrialEntry extends Evaluation {
   readonly of: string;
   /** Metrics on the held-out fold; absent if the numbers were not finite. */
   readonly metrics?: Metrics | undefined;
+  /** Metrics after each epoch, of a baseline. */
+  readonly curve?: readonly Metrics[] | undefined;
   readonly notFinite?: string | undefined;
   readonly seconds: number;
   readonly fingerprint: string;
@@ -54,12 +56,14 @@ const metric = z
   .number()
   .nullable()
   .transform((value) => value ?? NaN);
+const metrics = z.object({ loss: metric, rows: metric }).catchall(metric);
 const entrySchema = z.object({
   of: z.string(),
   trial: z.int(),
   values: z.record(z.string(), z.number()),
   fold: z.int(),
-  metrics: z.object({ loss: metric, rows: metric }).catchall(metric).optional(),
+  metrics: metrics.optional(),
+  curve: z.array(metrics).optional(),
   notFinite: z.string().optional(),
   seconds: z.number(),
   fingerprint: z.string(),

@@ -1,7 +1,7 @@
 // The messages between a process that runs trials and the process that started it.
 import type { ErrorRecord, Job } from '@stillhouse/core';
 import type { Metrics } from '@stillhouse/core/training';
-import type { Fold, TunedValues } from '@stillhouse/core/tune';
+import type { TrialFold, TunedValues } from '@stillhouse/core/tune';
 import type { BackendName } from '@stillhouse/worker/light';
 
 export interface TrialSetting {
@@ -13,7 +13,8 @@ export interface TrialSetting {
 
 export interface TrialRequest {
   readonly values: TunedValues;
-  readonly fold: Fold;
+  readonly fold: TrialFold;
+  readonly phase: 'student' | 'baseline';
 }
 
 export type ToTrials =
@@ -22,7 +23,9 @@ export type ToTrials =
 /**
  * Metrics on the held-out fold, or why there are none: training failed in a way that says something about the values.
  */
-export type TrialOutcome = { readonly metrics: Metrics } | { readonly notFinite: string };
+export type TrialOutcome =
+  | { readonly metrics: Metrics; /** Epoch by epoch, if the fold is watched. */ readonly curve?: readonly Metrics[] }
+  | { readonly notFinite: string };
 
 export interface TrialResult {
   readonly outcome: TrialOutcome;

@@ -64,7 +64,7 @@ export class TrialPool {
     child.send(message, () => {});
   }
 
-  #ask(child: ChildProcess, { values, fold }: TrialRequest): Promise<TrialResult> {
+  #ask(child: ChildProcess, { values, fold, phase }: TrialRequest): Promise<TrialResult> {
     return new Promise((resolve, reject) => {
       const settle = (work: () => void): void => {
         child.off('message', onMessage);
@@ -88,7 +88,7 @@ export class TrialPool {
       if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
       child.on('message', onMessage);
       child.on('exit', onExit);
-      this.#say(child, { type: 'run', request: { values, fold } });
+      this.#say(child, { type: 'run', request: { values, fold, phase } });
     });
   }
 }

@@ -18,7 +18,7 @@ async function fetchBlock(hash: string): Promise<Uint8Array> {
   return bytes;
 }
 
-async function runTrial({ values, fold }: TrialRequest): Promise<TrialResult> {
+async function runTrial({ values, fold, phase }: TrialRequest): Promise<TrialResult> {
   invariant(setting, 'a setting came first');
   const startedMs = performance.now();
   const job = trialJob(setting.job, values, fold);
@@ -29,8 +29,10 @@ async function runTrial({ values, fold }: TrialRequest): Promise<TrialResult> {
     seconds: (performance.now() - startedMs) / 1000,
   });
   try {
-    const { test } = await trainPhase(engine, job, 'student', setting.teacher?.sha256);
-    return resultOf({ metrics: test!.metrics });
+    const teacher = phase === 'student' ? setting.teacher?.sha256 : undefined;
+    const { test, epochs } = await trainPhase(engine, job, phase, teacher);
+    const curve = epochs.flatMap(({ validation }) => validation ?? []);
+    return resultOf({ metrics: test!.metrics, ...(fold.isWatched ? { curve } : {}) });
   } catch (error) {
     if (error instanceof StillhouseError && error.code === 'LOSS_NOT_FINITE')
       return resultOf({ notFinite: error.message });

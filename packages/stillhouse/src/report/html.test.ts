@@ -1,0 +1,164 @@
+// The page of a report: what it shows, and that nothing from recipe, data or workers becomes markup.
+import { expect, test } from 'vitest';
+import { parseRecipe, type FittedColumn, type RunRecord } from '@stillhouse/core';
+import type { EvaluatedModel, EvaluatedRun } from './evaluate-run.js';
+import { reportHtml } from './html.js';
+import { readableInputs } from './inputs.js';
+
+const hostile = `"><script>alert('x')</script><img src=x onerror=alert(1)>`;
+const number: FittedColumn = {
+  name: hostile,
+  type: 'number',
+  transform: 'log',
+  shift: 1,
+  scale: 2,
+  fill: 0,
+  indicator: true,
+  missing: 'mean',
+  dtype: 'F32',
+};
+const kind: FittedColumn = {
+  name: 'kind',
+  type: 'category',
+  encode: 'oneHot',
+  categories: ['a', hostile],
+  dtype: 'U8',
+};
+
+const recipeOf = (loss: 'mse' | 'softmaxCrossEntropy'): ReturnType<typeof parseRecipe> => {
+  const csv = { csv: `${hostile}.csv` };
+  const model = { layers: [{ dense: loss === 'mse' ? 1 : 2 }] };
+  const table = { target: hostile };
+  return parseRecipe({
+    loss,
+    data: { large: csv, small: csv, test: csv, table },
+    teacher: { model },
+    student: { model },
+  });
+};
+
+function recordOf(recipe: ReturnType<typeof parseRecipe>): RunRecord {
+  const epochs = [1, 0.5].map((trainLoss, epoch) => ({
+    epoch,
+    rows: 2,
+    rowsDigest: '',
+    trainLoss,
+    learningRate: 1,
+    seconds: 1,
+  }));
+  const phase = (name: 'teacher' | 'student' | 'baseline'): NonNullable<RunRecord['teacher']> => ({
+    phase: name,
+    workers: 1,
+    steps: 2,
+    samples: 4,
+    seconds: 1,
+    samplesPerSecond: 4,
+    dataWait: { msPerStep: 0, share: 0 },
+    stopped: 'all epochs done',
+    expectedRowsDigest: '',
+    epochs,
+    test: { loss: 1, rows: 2, rmse: 0.5, r2: 0.1, mae: 0.4, accuracy: 0.5, errors: 1 },
+    parameters: 3,
+    bytes: 12,
+    weightsSha256: 'abc',
+  });
+  return {
+    runId: hostile,
+    name: hostile,
+    status: 'done',
+    startedAt: hostile,
+    recipe,
+    recipeFolder: hostile,
+    recipeSha256: '',
+    seed: 0,
+    versions: { stillhouse: hostile, node: hostile, protocol: 1 },
+    dataset: { rows: { [hostile]: 2 }, sha256: '' },
+    assetsSha256: '',
+    workers: [{ workerId: hostile, host: hostile, fingerprint: hostile, ranks: { lo: 0, hi: 2 }, left: hostile }],
+    membershipChanges: 1,
+    incidents: [{ at: hostile, workerId: hostile, what: hostile }],
+    teacher: phase('teacher'),
+    student: phase('student'),
+    baseline: phase('baseline'),
+  };
+}
+
+function evaluatedOf(isClasses: boolean): EvaluatedRun {
+  const outputCount = isClasses ? 2 : 1;
+  const model = (name: EvaluatedModel['name'], outputs: number[]): EvaluatedModel => ({
+    name,
+    metrics: { loss: 1, rows: 2 },
+    interval: [0.2, 0.9],
+    rowMs: 1,
+    batchedRowMs: 1,
+    outputs: Float32Array.from(outputs),
+    outputCount,
+  });
+  return {
+    labels: Float32Array.of(0, 1),
+    inputs: Float32Array.of(0, 0, 0, 1, 0, 1, 1, 0),
+    rows: 2,
+    dataset: {
+      inputShape: [4],
+      columns: [number, kind],
+      outputs: outputCount,
+      classes: isClasses ? ['no', hostile] : null,
+      labelCount: 1,
+      targets: isClasses ? [] : [{ mean: 100, deviation: 10 }],
+      sets: {},
+    },
+    models: isClasses
+      ? [model('teacher', [3, 0, 0, 3]), model('student', [0, 3, 0, 3])]
+      : [model('teacher', [0, 1]), model('student', [0.5, 0.5])],
+  };
+}
+
+test.each(['mse', 'softmaxCrossEntropy'] as const)('%s: no name becomes markup', async (loss) => {
+  const recipe = recipeOf(loss);
+  const evaluated = evaluatedOf(loss !== 'mse');
+  for (const tested of [
+    { evaluated, missing: undefined, backend: 'wasm' },
+    { evaluated: undefined, missing: hostile, backend: undefined },
+  ]) {
+    const html = await reportHtml({ record: recordOf(recipe), recipe, ...tested });
+    expect(html).not.toMatch(/<script|<img src=x|"">|data-of="[^"]*<|undefined|NaN/);
+    expect(html).toContain('&lt;script&gt;');
+  }
+});
+
+test('a value has its interval next to it; losses of different kinds have charts of their own', async () => {
+  const recipe = { ...recipeOf('mse'), name: 'plain' };
+  const html = await reportHtml({
+    record: recordOf(recipe),
+    recipe,
+    evaluated: evaluatedOf(false),
+    missing: undefined,
+    backend: 'wasm',
+  });
+  expect(html).toContain('0.5000 <small>0.2000 – 0.9000</small>');
+  expect(html).toContain('test rmse (95 % interval)');
+  const curves = /<h2>Learning curves<\/h2>.*?<h2>/s.exec(html)![0];
+  expect(curves.match(/aria-label="training loss over epoch"/g)).toHaveLength(1);
+  expect(curves.match(/aria-label="loss of labels and teacher over epoch"/g)).toHaveLength(1);
+  expect(html.match(/<circle/g)).toHaveLength(2 * 2 * 2);
+  // The labels 0 and 1 are 100 and 110 in the target's own units.
+  expect(html).toContain('>actual − predicted</text>');
+});
+
+test('of classes the interval is that of the accuracy', async () => {
+  const recipe = recipeOf('softmaxCrossEntropy');
+  const tested = { evaluated: evaluatedOf(true), missing: undefined, backend: 'wasm' };
+  const html = await reportHtml({ record: recordOf(recipe), recipe, ...tested });
+  expect(html).toContain('50.00 % <small>10.00 % – 80.00 %</small>');
+});
+
+test('inputs of a row, as its table has them', () => {
+  const index: FittedColumn = { name: 'i', type: 'category', encode: 'index', categories: ['x'], dtype: 'U8' };
+  const hash: FittedColumn = { name: 'h', type: 'category', encode: 'hash', buckets: 3, dtype: 'U8' };
+  const few: FittedColumn = { name: 'x', type: 'tensor', size: 2, factors: [0.5], offsets: [1], dtype: 'U8' };
+  const columns = [number, { ...number, name: 'b' }, kind, index, hash, few];
+  const [a] = [(Math.log1p(9) - 1) / 2];
+  const shown = readableInputs(columns, Float32Array.of(a, 0, 0, 1, 0, 0, 0, 0, 1, 0, 2, 1));
+  expect(shown.map(([, value]) => value)).toEqual(['9', 'missing', 'another', 'another', 'bucket 2', '2, 0']);
+  expect(readableInputs([{ ...few, size: 784 }], new Float32Array(784))).toEqual([]);
+});
