@@ -3,47 +3,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hashName, parseRecipe, randomStream, StillhouseError, type RandomStream } from '@stillhouse/core';
+import { hashName, parseRecipe, randomStream, StillhouseError } from '@stillhouse/core';
 import { BlockReader, prepareDataset } from '@stillhouse/datasets';
 import { writeFixtures } from '../fixtures.js';
+import { damaged } from './damaged.js';
 import { formats } from './formats.js';
-
-/** Flips, overwrites, cuts, repeats and removes pieces, sometimes several. */
-export function damaged(bytes: Uint8Array, next: RandomStream): Uint8Array {
-  let out: Buffer = Buffer.from(bytes);
-  const at = (): number => Math.floor(next() * Math.max(1, out.length));
-  for (let edits = 1 + Math.floor(next() * 6); edits > 0; edits--) {
-    const [from, length] = [at(), 1 + Math.floor(next() * 40)];
-    switch (Math.floor(next() * 6)) {
-      case 0:
-        if (out.length) out[from] ^= 1 << Math.floor(next() * 8);
-        break;
-      case 1:
-        out.fill(Math.floor(next() * 256), Math.min(from, out.length), Math.min(out.length, from + length));
-        break;
-      case 2:
-        out = out.subarray(0, from);
-        break;
-      case 3:
-        out = Buffer.concat([out.subarray(0, from), out.subarray(from + length)]);
-        break;
-      case 4:
-        out = Buffer.concat([out.subarray(0, from + length), out.subarray(from)]);
-        break;
-      default:
-        // Numbers that lengths and counts like to be.
-        Buffer.from(
-          [
-            [0xff, 0xff, 0xff, 0xff],
-            [0xff, 0xff, 0xff, 0x7f],
-            [0, 0, 0, 0],
-            [0, 0, 0, 0x80],
-          ][Math.floor(next() * 4)],
-        ).copy(out, Math.min(from, out.length));
-    }
-  }
-  return out;
-}
 
 const print = (entry: object): void => void process.stdout.write(`${JSON.stringify(entry)}\n`);
 

@@ -1,5 +1,6 @@
 // npm run fuzz -- [--inputs 10000] [--from 0] [--only NAME]: damages files of every format, and checks that each either
 // is read or refused with a code: no crash, no bug, no hang, no number that is not finite.
+// npm run fuzz -- --frames 1000000 [--from 0]: sends what hostile peers would send (peers.ts) instead.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,10 +10,24 @@ import { formats } from './formats.js';
 const { values } = parseArgs({
   options: {
     inputs: { type: 'string', default: '10000' },
+    frames: { type: 'string' },
     from: { type: 'string', default: '0' },
     only: { type: 'string' },
   },
 });
+if (values.frames !== undefined) {
+  const { PeerFuzz } = await import('./peers.js');
+  const fuzz = new PeerFuzz();
+  await fuzz.run(Number(values.frames), Number(values.from));
+  for (const problem of fuzz.problems) console.log(problem);
+  const { accepted, refused, sent } = fuzz.counts;
+  console.log(
+    `${accepted + refused} frames: ${accepted} accepted, ${refused} refused; ${sent} over sockets; the slowest took ` +
+      `${fuzz.slowestMs.toFixed(1)} ms of processor time, ${Math.round(fuzz.mostBytes / 2 ** 20)} MiB more memory; ` +
+      `${fuzz.problems.length} problems`,
+  );
+  process.exit(fuzz.problems.length > 0 ? 1 : 0);
+}
 const names = formats.map(({ name }) => name).filter((name) => values.only === undefined || name === values.only);
 const perFormat = Math.ceil(Number(values.inputs) / names.length);
 const from = Number(values.from);

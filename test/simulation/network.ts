@@ -1,7 +1,7 @@
 // Processes, a network and time inside one process, all derived from one seed. Links keep the order of their frames or
 // break; processes crash, freeze and have clocks that go wrong; partitions hold frames back, in one direction or both.
 import { hashName, joinBytes, limits, randomStream, StillhouseError, type RandomStream } from '@stillhouse/core';
-import type { Clock, Link, Listener, Transport } from '@stillhouse/core/cluster';
+import type { Clock, Link, LinkBounds, Listener, Transport } from '@stillhouse/core/cluster';
 
 interface Task {
   readonly atMs: number;
@@ -130,11 +130,34 @@ class SimLink implements Link {
   #closedBecause: string | undefined;
   #queue: (Frame | { readonly closing: string })[] = [];
   #lastArrivalMs = 0;
+  #frameBytes: number;
+  #isAdmitted: boolean;
 
   constructor(
     readonly owner: SimProcess,
     private readonly network: Network,
-  ) {}
+    isAccepted: boolean,
+  ) {
+    this.#frameBytes = isAccepted ? limits.helloBytes : limits.frameBytes;
+    this.#isAdmitted = !isAccepted;
+    if (isAccepted) this.#expectHello(limits.helloMs);
+  }
+
+  /** Ticks, so that the time during which the owner is frozen hardly counts. */
+  #expectHello(leftMs: number): void {
+    this.network.clock.after(limits.tickIntervalMs, () =>
+      this.owner.whenAwake(() => {
+        if (this.#closedBecause !== undefined || this.#isAdmitted) return;
+        if (leftMs <= 0) this.cut('it did not say who it is');
+        else this.#expectHello(leftMs - limits.tickIntervalMs);
+      }),
+    );
+  }
+
+  admit({ frameBytes }: LinkBounds): void {
+    this.#frameBytes = frameBytes;
+    this.#isAdmitted = true;
+  }
 
   send(...parts: Uint8Array[]): void {
     if (this.#closedBecause === undefined && this.owner.isAlive) this.#enqueue({ read: () => joinBytes(parts) });
@@ -170,6 +193,7 @@ class SimLink implements Link {
 
   #arrive(frame: Uint8Array): void {
     if (this.#closedBecause !== undefined || !this.owner.isAlive) return;
+    if (frame.byteLength > this.#frameBytes) return this.cut('a frame is longer than it may be');
     if (this.#frameListener) this.#frameListener(frame);
     else this.#kept.push(frame);
   }
@@ -314,7 +338,7 @@ export class Network {
       clock.after(this.delayMs(), attempt);
       const accept = ({ onLink }: typeof listener): void => {
         if (this.#listeners.get(address) !== listener) return refuse(0, 'refused');
-        const [near, remote] = [new SimLink(process, this), new SimLink(far, this)];
+        const [near, remote] = [new SimLink(process, this, false), new SimLink(far, this, true)];
         near.peer = remote;
         remote.peer = near;
         this.#links.add(near).add(remote);

@@ -115,6 +115,8 @@ export function warningOf(notice: CoordinatorNotice): string | undefined {
   switch (notice.type) {
     case 'refused':
       return `a worker on ${notice.host} was refused: ${notice.error.code}: ${notice.error.message}`;
+    case 'refusedMore':
+      return `${notice.count} more workers were refused`;
     case 'silent':
     case 'slow':
     case 'stalling':

@@ -1,5 +1,6 @@
 // What every transport does: frames arrive whole and in order, and a link that closes says so at both ends.
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { limits } from '@stillhouse/core';
 import type { Link, Listener, Transport } from '@stillhouse/core/cluster';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
@@ -71,9 +72,43 @@ const tests: Readonly<Record<string, (subject: TransportSubject) => Promise<void
   'a megabyte crosses unharmed': linked(async ({ near, far, settle }) => {
     const payload = Uint8Array.from({ length: 2 ** 20 }, (_, i) => (i * 31) % 256);
     const received = new Promise<Uint8Array>((resolve) => far.onFrame(resolve));
+    far.admit({ frameBytes: 2 ** 20 + 1 });
     near.send(bytes(1), payload);
     equal(Buffer.compare(Buffer.from(await settle(received)).subarray(1), payload), 0);
   }),
+
+  'a frame that is longer than a hello may be cuts a link that is not admitted, and is not handed on': linked(
+    async ({ near, far, settle }) => {
+      const frames: Uint8Array[] = [];
+      far.onFrame((frame) => void frames.push(frame));
+      const ends = [closing(near), closing(far)];
+      near.send(new Uint8Array(limits.helloBytes + 1));
+      await settle(Promise.all(ends));
+      deepEqual(frames, []);
+    },
+  ),
+
+  'an admitted link is cut by a frame beyond its bound': linked(async ({ near, far, settle }) => {
+    far.admit({ frameBytes: 2 * limits.helloBytes });
+    const received = new Promise<Uint8Array>((resolve) => far.onFrame(resolve));
+    const farClosed = closing(far);
+    near.send(new Uint8Array(2 * limits.helloBytes));
+    equal((await settle(received)).byteLength, 2 * limits.helloBytes);
+    near.send(new Uint8Array(2 * limits.helloBytes + 1));
+    await settle(farClosed);
+  }),
+
+  'a link whose other end says nothing is cut after a while; one that is admitted stays': linked(
+    async ({ near, far, listener, settle }, { transport }) => {
+      near.send(bytes(1));
+      far.admit({ frameBytes: limits.helloBytes });
+      const silent = await settle(transport.connect(listener.address));
+      await settle(closing(silent));
+      const received = nextFrames(near, 1);
+      far.send(bytes(2));
+      deepEqual(await settle(received), [[2]]);
+    },
+  ),
 
   'a closing reaches both ends with its reason, after the frames before it': linked(async ({ near, far, settle }) => {
     const order: string[] = [];

@@ -19,6 +19,7 @@ class FakeLink implements Link {
   }
   onFrame(): void {}
   onClose(): void {}
+  admit(): void {}
   close(): void {
     this.isClosed = true;
   }
@@ -60,7 +61,15 @@ beforeEach(() => {
 });
 
 const part = (offset: number, end: number, id = 1) =>
-  ({ type: 'statePart', token: 't', id, held, offset, total: state.length, bytes: state.slice(offset, end) }) as const;
+  ({ type: 'statePart', id, held, offset, total: state.length, bytes: state.slice(offset, end) }) as const;
+/** Asks for a state; the worker that was asked opens a link for it. */
+const begin = (id = 1, over = link): void => {
+  const worker = new FakeLink();
+  receiver.begin(id, worker);
+  const [capture] = worker.sent as { key: string }[];
+  receiver.open({ id, key: capture.key }, over);
+  over.sent.length = 0;
+};
 const full = (): void => {
   throw new StillhouseError('OUT_UNWRITABLE', 'the disk is full');
 };
@@ -68,12 +77,14 @@ const full = (): void => {
 test('a worker is asked for its state, then for part after part, and the whole is committed under its hash', () => {
   const worker = new FakeLink();
   receiver.begin(1, worker);
-  expect(worker.sent).toEqual([{ type: 'capture', id: 1 }]);
+  expect(worker.sent).toEqual([{ type: 'capture', id: 1, key: expect.any(String) }]);
+  receiver.open({ id: 1, key: (worker.sent[0] as { key: string }).key }, link);
   receiver.receive(part(0, 2), link);
   receiver.receive(part(2, 4), link);
   expect(events).toEqual([]);
   receiver.receive(part(4, 5), link);
   expect(link.sent).toEqual([
+    { type: 'nextPart', offset: 0 },
     { type: 'nextPart', offset: 2 },
     { type: 'nextPart', offset: 4 },
   ]);
@@ -83,7 +94,7 @@ test('a worker is asked for its state, then for part after part, and the whole i
 });
 
 test('a part that comes twice is written once', () => {
-  receiver.begin(1, undefined);
+  begin();
   for (const each of [part(0, 2), part(0, 2), part(2, 5)]) receiver.receive(each, link);
   expect(stored.parts).toEqual([
     [1, 2],
@@ -92,21 +103,35 @@ test('a part that comes twice is written once', () => {
   expect(events).toMatchObject([{ type: 'checkpointTaken', sha256 }]);
 });
 
-test('parts of a state that was given up, or of a second worker, close their link and change nothing', () => {
-  receiver.begin(1, undefined);
-  receiver.begin(2, undefined);
+test('only the worker that was asked, over one link, sends its state; another link is closed', () => {
+  begin();
+  begin(2);
   expect(stored.abandoned).toBe(1);
   receiver.receive(part(0, 2, 1), link);
   expect([link.isClosed, stored.parts]).toEqual([true, []]);
-  const [mine, another] = [new FakeLink(), new FakeLink()];
-  receiver.receive(part(0, 2, 2), mine);
-  receiver.receive(part(2, 5, 2), another);
-  expect([mine.isClosed, another.isClosed]).toEqual([false, true]);
+  const worker = new FakeLink();
+  receiver.begin(3, worker);
+  const [{ key }] = worker.sent as { key: string }[];
+  const [mine, another, guessing, silent] = [new FakeLink(), new FakeLink(), new FakeLink(), new FakeLink()];
+  receiver.open({ id: 3, key: 'guessed' }, guessing);
+  receiver.receive(part(0, 2, 3), silent);
+  receiver.open({ id: 3, key }, mine);
+  receiver.open({ id: 3, key }, another);
+  receiver.receive(part(0, 2, 3), mine);
+  receiver.receive(part(2, 5, 3), another);
+  expect([guessing, silent, mine, another].map(({ isClosed }) => isClosed)).toEqual([true, true, false, true]);
   expect(stored.parts).toEqual([[1, 2]]);
 });
 
+test('a state that is longer than announced fails the checkpoint', () => {
+  begin();
+  receiver.receive({ ...part(0, 5), total: 4 }, link);
+  expect(events).toMatchObject([{ type: 'checkpointFailed', id: 1 }]);
+  expect(stored.parts).toEqual([]);
+});
+
 test('a worker that sends nothing for too long is given up, and only by the newest wait', () => {
-  receiver.begin(1, undefined);
+  begin();
   receiver.receive(part(0, 2), link);
   expect(timers.size).toBe(1);
   [...timers.values()][0]();
@@ -125,20 +150,21 @@ test('a disk that is full before the first part fails the checkpoint, and no wor
 });
 
 test('a disk that fills up on the way fails the checkpoint, and the next one is taken', () => {
-  receiver.begin(1, undefined);
+  begin();
   receiver.receive(part(0, 2), link);
   fault = full;
   receiver.receive(part(2, 4), link);
   expect(events).toEqual([{ type: 'checkpointFailed', id: 1, reason: 'the disk is full' }]);
   expect([stored.abandoned, timers.size]).toEqual([1, 0]);
   fault = undefined;
-  receiver.begin(2, undefined);
-  receiver.receive(part(0, 5, 2), new FakeLink());
+  const next = new FakeLink();
+  begin(2, next);
+  receiver.receive(part(0, 5, 2), next);
   expect(events.at(-1)).toMatchObject({ type: 'checkpointTaken', id: 2, sha256 });
 });
 
 test('an empty part fails the checkpoint: its sender would never end', () => {
-  receiver.begin(1, undefined);
+  begin();
   receiver.receive(part(0, 0), link);
   expect(events).toMatchObject([{ type: 'checkpointFailed', id: 1 }]);
 });

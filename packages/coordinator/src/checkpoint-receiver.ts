@@ -1,5 +1,5 @@
 // Gets a worker's training state part by part, as fast as the disk takes it, and writes it as a checkpoint.
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, randomUUID, type Hash } from 'node:crypto';
 import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import {
   encodeMessage,
@@ -14,6 +14,8 @@ type Part = ToCoordinator & { type: 'statePart' };
 
 interface Incoming {
   readonly id: number;
+  /** What only the worker knows that was asked for its state. */
+  readonly key: string;
   /** The link that it arrives over, once it does. */
   link: Link | undefined;
   readonly sink: CheckpointSink;
@@ -37,6 +39,7 @@ export class CheckpointReceiver {
     try {
       this.#incoming = {
         id,
+        key: randomUUID(),
         link: undefined,
         sink: this.store.beginCheckpoint(),
         hash: createHash('sha256'),
@@ -47,17 +50,28 @@ export class CheckpointReceiver {
       this.dispatch({ type: 'checkpointFailed', id, reason: messageOf(error) });
       return;
     }
-    worker?.send(...encodeMessage({ type: 'capture', id }));
+    worker?.send(...encodeMessage({ type: 'capture', id, key: this.#incoming.key }));
     this.#await(this.#incoming);
+  }
+
+  /** Another link of the worker that was asked: its state may come. */
+  open({ id, key }: { readonly id: number; readonly key: string }, link: Link | undefined): void {
+    const incoming = this.#incoming;
+    // A checkpoint that was given up, another worker, or the same a second time.
+    if (!link || incoming?.id !== id || incoming.key !== key || (incoming.link ?? link) !== link) return link?.close();
+    incoming.link = link;
+    link.admit({ frameBytes: limits.statePartBytes + limits.helloBytes });
+    link.send(...encodeMessage({ type: 'nextPart', offset: incoming.received }));
   }
 
   receive(part: Part, link: Link | undefined): void {
     const incoming = this.#incoming;
-    // The part belongs to a checkpoint that was given up, or to a second worker's.
-    if (incoming?.id !== part.id || (incoming.link ?? link) !== link) return link?.close();
-    incoming.link = link;
+    // A checkpoint that was given up, or one that this link does not belong to.
+    if (!link || incoming?.id !== part.id || incoming.link !== link) return link?.close();
     if (part.offset !== incoming.received) return;
     try {
+      if (incoming.received + part.bytes.byteLength > part.total)
+        throw new StillhouseError('PROTOCOL_VIOLATION', 'a state is longer than announced');
       incoming.sink.write(part.bytes);
       incoming.hash.update(part.bytes);
       incoming.received += part.bytes.byteLength;

@@ -147,6 +147,8 @@ class CoordinatorShell implements RunningCoordinator {
         return void this.#sendBlock(effect.link, effect.hash);
       case 'close':
         return this.#links.get(effect.link)?.close();
+      case 'admit':
+        return this.#links.get(effect.link)?.admit({ frameBytes: limits.frameBytes });
       case 'notify':
         return this.options.onNotice(effect.notice);
       case 'journal':
@@ -155,6 +157,8 @@ class CoordinatorShell implements RunningCoordinator {
         return this.#saveModel(effect);
       case 'takeCheckpoint':
         return this.#checkpoints.begin(effect.id, this.#links.get(effect.link));
+      case 'receiveUpload':
+        return this.#checkpoints.open(effect.upload, this.#links.get(effect.link));
       case 'receivePart':
         return this.#checkpoints.receive(effect.part, this.#links.get(effect.link));
       case 'tune':
@@ -227,7 +231,7 @@ class CoordinatorShell implements RunningCoordinator {
     }
     if (bytes) return this.#links.get(link)?.send(...encodeMessage({ type: 'block', hash, bytes }));
     // An earlier checkpoint: the worker that asks for it will be sent another one's hash.
-    if (!this.#state.retired.has(hash))
+    if (!history.retired.includes(hash))
       this.#dispatch({
         type: 'broken',
         link,

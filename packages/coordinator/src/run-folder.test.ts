@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,6 +51,37 @@ test('a journal that was torn within its first record is empty', () => {
 
 test('a run without a journal has none, which is not an error', () => {
   expect(folder.readJournal()).toBe('');
+});
+
+test.each(['journal.jsonl', 'events.jsonl', 'logs/w0.log', 'checkpoints', 'teacher'])(
+  'a run is not continued through a symbolic link at %s',
+  (name) => {
+    folder.writeSecrets(secrets);
+    writeFileSync(join(path, 'run.json'), '{}');
+    expect(() => RunFolder.open(path)).not.toThrow();
+    const elsewhere = join(path, '..', 'elsewhere');
+    mkdirSync(elsewhere, { recursive: true });
+    rmSync(join(path, name), { recursive: true, force: true });
+    symlinkSync(elsewhere, join(path, name));
+    expect(() => RunFolder.open(path)).toThrow(
+      expect.objectContaining({ code: 'OUT_UNWRITABLE', message: expect.stringContaining('symbolic link') }),
+    );
+  },
+);
+
+test('a checkpoint is not written through a symbolic link that was put where its part will be', () => {
+  const victim = join(path, '..', 'victim');
+  writeFileSync(victim, 'precious');
+  symlinkSync(victim, join(path, 'checkpoints', 'checkpoint.part'));
+  const sink = folder.beginCheckpoint();
+  sink.write(Uint8Array.of(1));
+  sink.commit({ phase: 'teacher', ops: 1, sha256: hashOf(Uint8Array.of(1)) });
+  expect(readFileSync(victim, 'utf8')).toBe('precious');
+  folder.writeStatus({});
+  rmSync(join(path, 'status.json'));
+  symlinkSync(victim, join(path, 'status.json'));
+  folder.writeStatus({});
+  expect(readFileSync(victim, 'utf8')).toBe('precious');
 });
 
 test('a folder that holds something is not taken', () => {
@@ -124,7 +157,7 @@ test('the baseline’s weights are found in the folder that version 0.1 gave the
 });
 
 test('a journal of version 0.1 speaks of the baseline', () => {
-  const checkpoint = { phase: 'alone', ops: 4, sha256: 'ab', bytes: 3, best: false };
+  const checkpoint = { phase: 'alone', ops: 4, sha256: 'ab'.repeat(32), bytes: 3, best: false };
   const lines = [
     { type: 'term', term: 1 },
     { type: 'checkpoint', record: checkpoint },

@@ -31,7 +31,7 @@ import {
   type RunRecord,
 } from '@stillhouse/core';
 import type { CheckpointRecord, JournalRecord } from '@stillhouse/core/cluster';
-import { sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
+import { refuseLinksIn, sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 export type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
@@ -93,12 +93,13 @@ export class RunFolder implements RunStore {
 
   /**
    * Opens the folder of a run to continue it.
-   * @throws StillhouseError RUN_NOT_FOUND
+   * @throws StillhouseError RUN_NOT_FOUND, OUT_UNWRITABLE if something in it is a symbolic link
    */
   static open(path: string): RunFolder {
     const full = resolve(path);
     if (!existsSync(recordFile(full)) || !existsSync(join(full, 'coordinator.json')))
       throw new StillhouseError('RUN_NOT_FOUND', `${full} contains no run that can be continued`);
+    refuseLinksIn(full);
     return new RunFolder(full);
   }
 
@@ -226,7 +227,10 @@ export class RunFolder implements RunStore {
 
   beginCheckpoint(): CheckpointSink {
     const part = join(this.path, 'checkpoints', 'checkpoint.part');
-    const file = this.#write(() => openSync(part, 'w'));
+    const file = this.#write(() => {
+      rmSync(part, { force: true });
+      return openSync(part, 'wx');
+    });
     let isOpen = true;
     const close = (): void => {
       if (isOpen) closeSync(file);

@@ -25,6 +25,8 @@ export {
   type WorkerShare,
   type Worker,
   type PhaseProgress,
+  type Probe,
+  type Quarantine,
   type CheckpointState,
   type Accusation,
   type Transition as CoordinatorTransition,
@@ -72,7 +74,7 @@ export {
   type Task,
   type EpochReport,
 } from './wire/training-state.js';
-export type { Clock, Link, Listener, Transport } from './wire/transport.js';
+export type { Clock, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
 export { initialWorkerState, workerTransition } from './worker/machine.js';
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {

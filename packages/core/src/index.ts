@@ -13,6 +13,7 @@ export {
   type ErrorCode,
 } from './error/errors.js';
 export { limits } from './error/limits.js';
+export { printableLine } from './error/printable.js';
 export type { ModuleConfig } from './extension/module-kind.js';
 export { cacheFolder, type Env } from './format/cache-folder.js';
 export {

@@ -6,6 +6,7 @@ export { TrainingReader, type StepPlace } from './block/training-reader.js';
 export { downloadDataset, knownDatasets, type KnownDataset } from './fetch/download.js';
 export { blockCacheFolder, dataCacheFolder, dataFolders, preparedFolder, type DataPlaces } from './file/places.js';
 export { sha256 } from './file/sha256.js';
+export { refuseLinksIn } from './file/refuse-links.js';
 export { syncFolder, writeWhole } from './file/write-whole.js';
 export type { Taught } from './prepare/taught.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare/prepare.js';

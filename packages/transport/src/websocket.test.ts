@@ -1,5 +1,7 @@
 // What WebSocket adds to the contract of transports (test/contract): addresses, and what others may send to its port.
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { limits } from '@stillhouse/core';
@@ -78,6 +80,7 @@ test('a frame beyond the bound closes the link, and is never handed on', async (
   const socket = new WebSocket(await listen('127.0.0.1:0', far));
   await new Promise((resolve) => socket.once('open', resolve));
   const link = await accepted;
+  link.admit({ frameBytes: limits.frameBytes });
   const frames: Uint8Array[] = [];
   link.onFrame((frame) => frames.push(frame));
   const closed = new Promise<string>((resolve) => link.onClose(resolve));
@@ -88,8 +91,117 @@ test('a frame beyond the bound closes the link, and is never handed on', async (
   header[1] = 0x80 | 127;
   header.writeBigUInt64BE(BigInt(limits.frameBytes) + 1n, 2);
   (socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket.write(header);
-  expect(await closed).toMatch(/max payload size exceeded/i);
+  expect(await closed).toBe('a frame is longer than it may be');
   expect(frames).toEqual([]);
+});
+
+/** A connection whose bytes are ours, after the handshake of WebSocket. */
+async function rawSocket(address: string, headers = ''): Promise<{ socket: Socket; status: string }> {
+  const { hostname, port } = new URL(address);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
+  );
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  return { socket, status: answer.toString().split(' ')[1] };
+}
+
+test('a script of a web page is refused', async () => {
+  let links = 0;
+  const address = await listen('127.0.0.1:0', () => (links += 1));
+  for (const header of ['Origin: https://example.org', 'Origin: null', 'Sec-WebSocket-Origin: http://localhost'])
+    expect((await rawSocket(address, `${header}\r\n`)).status).toBe('403');
+  expect((await rawSocket(address)).status).toBe('101');
+  expect(links).toBe(1);
+});
+
+test('a stranger that announces a long frame, in one piece or in fragments, is cut before it is received', async () => {
+  const links: Link[] = [];
+  const address = await listen('127.0.0.1:0', (link) => links.push(link));
+  const long = Buffer.alloc(14);
+  long[0] = 0x82;
+  long[1] = 0x80 | 127;
+  long.writeBigUInt64BE(1n << 30n, 2);
+  // 2 KiB each, of one message.
+  const fragment = Buffer.alloc(8 + 2048);
+  fragment[0] = 0x02;
+  fragment[1] = 0x80 | 126;
+  fragment.writeUInt16BE(2048, 2);
+  const next = Buffer.from(fragment);
+  next[0] = 0x00;
+  for (const bytes of [long, Buffer.concat([fragment, next, next])]) {
+    const { socket } = await rawSocket(address);
+    const link = links.at(-1)!;
+    let frames = 0;
+    link.onFrame(() => (frames += 1));
+    const closed = new Promise<string>((resolve) => link.onClose(resolve));
+    socket.write(bytes);
+    expect(await closed).toBe('a frame is longer than it may be');
+    expect(frames).toBe(0);
+  }
+});
+
+test(
+  'connections that do not say who they are are cut: those that ask for no upgrade, those that say nothing, and ' +
+    'those that begin a frame',
+  async () => {
+    const admitted: Link[] = [];
+    const address = await listen('127.0.0.1:0', (link) => admitted.push(link));
+    const welcome = await webSocketTransport.connect(address);
+    admitted[0].admit({ frameBytes: 1 });
+    const { hostname, port } = new URL(address);
+    const silent = Array.from({ length: 200 }, () => connect(Number(port), hostname));
+    const slow = connect(Number(port), hostname);
+    slow.write('GET / HTTP/1.1\r\nHost: x\r\n');
+    const { socket: begun } = await rawSocket(address);
+    begun.write(Buffer.of(0x82, 0x80 | 100, 0, 0, 0));
+    await Promise.all([...silent, slow, begun].map((socket) => once(socket.resume(), 'close')));
+    let isClosed = false;
+    welcome.onClose(() => (isClosed = true));
+    const heard = new Promise<Uint8Array>((resolve) => welcome.onFrame(resolve));
+    admitted[0].send(Uint8Array.of(1));
+    expect([...(await heard)]).toEqual([1]);
+    expect(isClosed).toBe(false);
+  },
+  30_000,
+);
+
+test('of too many connections that do not say who they are the oldest is cut', async () => {
+  const address = await listen();
+  const { hostname, port } = new URL(address);
+  const open = async (): Promise<Socket> => {
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    return socket.resume();
+  };
+  const first = await open();
+  const closed = once(first, 'close');
+  const others = await Promise.all(Array.from({ length: limits.strangerCount }, open));
+  await closed;
+  expect(others.filter(({ destroyed }) => destroyed)).toEqual([]);
+  for (const socket of others) socket.destroy();
+});
+
+test('an admitted link whose other end does not read is cut when too much waits', async () => {
+  const links: Link[] = [];
+  const address = await listen('127.0.0.1:0', (link) => links.push(link));
+  const { socket } = await rawSocket(address);
+  socket.pause();
+  links[0].admit({ frameBytes: 100, queuedBytes: 1024 * 1024 });
+  const closed = new Promise<string>((resolve) => links[0].onClose(resolve));
+  for (let sent = 0; sent < 64; sent++) links[0].send(new Uint8Array(1024 * 1024));
+  expect(await closed).toBe('the other end does not read what it is sent');
+});
+
+test('a reason is printed without what a terminal would obey', async () => {
+  let far!: (link: Link) => void;
+  const accepted = new Promise<Link>((resolve) => (far = resolve));
+  const near = await webSocketTransport.connect(await listen('127.0.0.1:0', far));
+  const closed = accepted.then((link) => new Promise<string>((resolve) => link.onClose(resolve)));
+  near.close('over\u001b[2J');
+  expect(await closed).toBe('over\\u{1b}[2J');
 });
 
 test('a reason is cut to what a close frame holds, between characters', async () => {

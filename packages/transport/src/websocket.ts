@@ -1,8 +1,11 @@
 // Links over WebSocket. They decide nothing; frames arrive and leave whole and in order.
 import { createServer, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import type { Link, Listener, Transport } from '@stillhouse/core/cluster';
+import { Strangers } from './strangers.js';
+import { strangerBounds, WebSocketLink } from './websocket-link.js';
 
 const socketOptions = { perMessageDeflate: false, maxPayload: limits.frameBytes, skipUTF8Validation: true } as const;
 
@@ -12,62 +15,9 @@ const socketOptions = { perMessageDeflate: false, maxPayload: limits.frameBytes,
  */
 const generateMask = (mask: Buffer): void => void mask.fill(0);
 
-class WebSocketLink implements Link {
-  #kept: Uint8Array[] = [];
-  #onFrame: ((frame: Uint8Array) => void) | undefined;
-  #onClose: ((reason: string) => void) | undefined;
-  #closed: string | undefined;
-  #error = '';
-
-  constructor(
-    private readonly socket: WebSocket,
-    private readonly request: () => IncomingMessage | undefined,
-  ) {
-    socket.binaryType = 'nodebuffer';
-    socket.on('message', (data: Buffer) => (this.#onFrame ? this.#onFrame(data) : this.#kept.push(data)));
-    socket.on('error', (error) => (this.#error = error.message));
-    socket.on('close', (_code, reason) => {
-      this.#closed = reason.toString() || this.#error;
-      this.#onClose?.(this.#closed);
-    });
-  }
-
-  get localHost(): string {
-    // An IPv4 address may be written as an IPv6 one.
-    return (this.request()?.socket.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '');
-  }
-
-  send(...parts: Uint8Array[]): void {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    // A failed send appears as the link closing.
-    parts.forEach((part, i) => this.socket.send(part, { binary: true, fin: i === parts.length - 1 }, () => {}));
-  }
-
-  onFrame(listener: (frame: Uint8Array) => void): void {
-    this.#onFrame = listener;
-    for (const frame of this.#kept.splice(0)) listener(frame);
-  }
-
-  onClose(listener: (reason: string) => void): void {
-    this.#onClose = listener;
-    if (this.#closed !== undefined) listener(this.#closed);
-  }
-
-  close(reason = ''): void {
-    // A close frame carries at most 123 bytes of reason.
-    this.socket.close(
-      1000,
-      Buffer.from(reason)
-        .subarray(0, 120)
-        .toString('utf8')
-        .replace(/\uFFFD+$/, ''),
-    );
-  }
-
-  abort(): void {
-    this.socket.terminate();
-  }
-}
+/** Browsers name the page whose script opens a connection; no worker does. */
+const isFromPage = ({ headers }: IncomingMessage): boolean =>
+  headers.origin !== undefined || headers['sec-websocket-origin'] !== undefined;
 
 function parseAddress(address: string): { host: string; port: number } {
   const match = /^(?:ws:\/\/)?\[?([^\]]*?)\]?:(\d+)$/.exec(address);
@@ -86,14 +36,30 @@ export const webSocketTransport: Transport = {
   async listen(address, onLink): Promise<Listener> {
     const { host, port } = parseAddress(address);
     const http = createServer((_request, response) =>
-      response.writeHead(426, { 'content-type': 'text/plain' }).end('Stillhouse speaks WebSocket here.\n'),
+      response
+        .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
+        .end('Stillhouse speaks WebSocket here.\n'),
     );
-    const server = new WebSocketServer({ server: http, ...socketOptions });
+    const server = new WebSocketServer({ noServer: true, ...socketOptions });
+    const strangers = new Strangers();
+    http.on('connection', (socket: Socket) => strangers.add(socket));
+    http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      if (isFromPage(request)) {
+        socket.on('error', () => {});
+        return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+      }
+      let link: WebSocketLink | undefined;
+      socket.on('data', (chunk: Buffer) => link?.measure(chunk));
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        link = new WebSocketLink(webSocket, strangerBounds, () => strangers.remove(socket));
+        link.socket = socket;
+        onLink(link);
+      });
+    });
     await new Promise<void>((resolve, reject) => {
-      server.on('error', (error) => reject(listenError(error, address)));
+      http.on('error', (error) => reject(listenError(error, address)));
       http.listen({ host, port }, resolve);
     });
-    server.on('connection', (socket, request) => onLink(new WebSocketLink(socket, () => request)));
     const bound = http.address();
     const boundPort = typeof bound === 'object' && bound ? bound.port : port;
     return {
@@ -101,6 +67,7 @@ export const webSocketTransport: Transport = {
       close: () =>
         new Promise((resolve) => {
           for (const socket of server.clients) socket.terminate();
+          strangers.close();
           server.close(() => http.close(() => resolve()));
         }),
     };
@@ -116,9 +83,11 @@ export const webSocketTransport: Transport = {
       } catch (error) {
         return reject(unreachable(messageOf(error)));
       }
-      let upgrade: IncomingMessage | undefined;
-      socket.once('upgrade', (response) => (upgrade = response));
-      const link = new WebSocketLink(socket, () => upgrade);
+      const link = new WebSocketLink(socket, { frameBytes: limits.frameBytes });
+      socket.once('upgrade', (response) => {
+        link.socket = response.socket;
+        response.socket.on('data', (chunk: Buffer) => link.measure(chunk));
+      });
       socket.once('open', () => resolve(link));
       socket.once('error', (error: NodeJS.ErrnoException) =>
         reject(unreachable(error.message || error.code || 'refused')),

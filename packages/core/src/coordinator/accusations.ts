@@ -1,11 +1,21 @@
-// Which of two workers is left out when they cannot reach each other: a vote.
+// Which workers are left out when some cannot reach each other: a vote.
 import { limits } from '../error/limits.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { pauseAll, requestChange } from './membership-change.js';
-import { type CoordinatorState, membersOf, notify, type Transition, updateWorkers, type Worker } from './state.js';
+import {
+  type Accusation,
+  andThen,
+  type CoordinatorEffect,
+  type CoordinatorState,
+  membersOf,
+  notify,
+  type Quarantine,
+  type Transition,
+  type Worker,
+} from './state.js';
 
 /**
- * A worker cannot reach another. If it could before, they are linked again; if not, one of them is left out for a
+ * A member cannot reach another. If it could before, they are linked again; if not, one of them is left out for a
  * while.
  */
 export function onUnreachable(
@@ -18,10 +28,14 @@ export function onUnreachable(
   if (message.generation !== state.generation || (membership.type !== 'running' && membership.type !== 'starting'))
     return { state, effects: [] };
   const accused = membership.members[message.peer];
-  if (!accused || accused.workerId === worker.workerId) return { state, effects: [] };
-  if (!message.linking)
+  const isMember = membership.members.some(({ workerId }) => workerId === worker.workerId);
+  if (!isMember || !accused || accused.workerId === worker.workerId) return { state, effects: [] };
+  const pair = [worker.workerId, accused.workerId].toSorted().join(' ');
+  const broken = (state.breaks.get(pair) ?? 0) + 1;
+  // A link that breaks again and again before a generation starts is as good as none.
+  if (!message.linking && (membership.type === 'running' || broken < limits.breaksTolerated))
     return requestChange(
-      state,
+      { ...state, breaks: new Map(state.breaks).set(pair, broken) },
       {
         reason: `the link between ${worker.workerId} and ${accused.workerId} broke: ${message.reason}`,
         boundary: false,
@@ -39,27 +53,66 @@ export function onUnreachable(
   };
 }
 
-/** Leaves out the worker that most others cannot reach; of two that accuse each other, the one that joined later. */
+/**
+ * The members to leave out so that none is left that another cannot reach: one after the other the one that most of
+ * the members of before are at odds with, then the one that most members are at odds with; of two that accuse each
+ * other the one that joined later.
+ * @param members in the order in which they joined
+ * @param before workers that have been linked with each other
+ */
+export function membersToLeaveOut(
+  members: readonly string[],
+  accusations: readonly Accusation[],
+  before: ReadonlySet<string>,
+): string[] {
+  const out: string[] = [];
+  let rest = members;
+  for (;;) {
+    const there = new Set(rest);
+    const open = accusations.filter(({ by, of }) => there.has(by) && there.has(of));
+    if (open.length === 0) return out;
+    const opponents = new Map(rest.map((workerId) => [workerId, new Set<string>()]));
+    for (const { by, of } of open) {
+      opponents.get(by)!.add(of);
+      opponents.get(of)!.add(by);
+    }
+    const votes = (workerId: string): number => opponents.get(workerId)!.size;
+    const trustedVotes = (workerId: string): number =>
+      [...opponents.get(workerId)!].filter((opponent) => before.has(opponent)).length;
+    const guilty = rest.toSorted(
+      (a, b) => trustedVotes(b) - trustedVotes(a) || votes(b) - votes(a) || members.indexOf(b) - members.indexOf(a),
+    )[0]!;
+    out.push(guilty);
+    rest = rest.filter((workerId) => workerId !== guilty);
+  }
+}
+
+/** Leaves a worker out, each time for twice as long as the time before. */
+export function quarantine(
+  state: CoordinatorState,
+  { workerId, reason }: { workerId: string; reason: string },
+  nowMs: number,
+): Transition {
+  const times = (state.quarantines.get(workerId)?.times ?? 0) + 1;
+  const forMs = Math.min(limits.longestQuarantineMs, limits.quarantineMs * 2 ** (times - 1));
+  const entry: Quarantine = { times, sinceMs: nowMs, untilMs: nowMs + forMs };
+  const effects: CoordinatorEffect[] = [notify({ type: 'excluded', workerId, reason, forMs })];
+  return { state: { ...state, quarantines: new Map(state.quarantines).set(workerId, entry) }, effects };
+}
+
+/** Once the reports have come, leaves out all at once that the others cannot reach. */
 export function chooseExcluded(state: CoordinatorState, nowMs: number): Transition {
   const [first] = state.accusations;
   if (!first || nowMs - first.atMs < limits.accusationMs) return { state, effects: [] };
   const ids = membersOf(state.membership).map(({ workerId }) => workerId);
-  const votes = (workerId: string): number =>
-    new Set(state.accusations.flatMap(({ by, of }) => (of === workerId ? by : by === workerId ? of : []))).size;
-  const guilty = ids.toSorted((a, b) => votes(b) - votes(a) || ids.indexOf(b) - ids.indexOf(a))[0];
-  if (guilty === undefined) return { state, effects: [] };
-  const out = updateWorkers(state, new Set([guilty]), { quarantinedUntilMs: nowMs + limits.quarantineMs });
-  const pausing = pauseAll(out, { reason: `${guilty} and others cannot reach each other`, boundary: false }, nowMs);
-  return {
-    ...pausing,
-    effects: [
-      notify({
-        type: 'excluded',
-        workerId: guilty,
-        reason: 'it and other workers cannot reach each other',
-        forMs: limits.quarantineMs,
-      }),
-      ...pausing.effects,
-    ],
-  };
+  const out = membersToLeaveOut(ids, state.accusations, state.linked);
+  if (out.length === 0) return { state, effects: [] };
+  const reason = 'it and other workers cannot reach each other';
+  const left = out.reduce<Transition>(
+    (transition, workerId) => andThen(transition, (next) => quarantine(next, { workerId, reason }, nowMs)),
+    { state, effects: [] },
+  );
+  return andThen(left, (next) =>
+    pauseAll(next, { reason: `${out.join(', ')} and others cannot reach each other`, boundary: false }, nowMs),
+  );
 }

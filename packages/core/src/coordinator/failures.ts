@@ -13,6 +13,7 @@ import {
   membersOf,
   nameOf,
   notify,
+  send,
   type Transition,
   type Worker,
 } from './state.js';
@@ -42,12 +43,19 @@ export function onFailed(
   state: CoordinatorState,
   worker: Worker,
   message: ToCoordinator & { type: 'failed' },
+  nowMs: number,
 ): Transition {
   const { error, lastGood } = message;
+  // A worker that has no part in a run under way fails alone.
+  if (state.phase?.isStarted && !membersOf(state.membership).some(({ workerId }) => workerId === worker.workerId))
+    return andThen(
+      { state, effects: [send(worker.link, { type: 'stop', error }), { type: 'close', link: worker.link }] },
+      (next) => onLost(next, worker.link, `it failed: ${error.code}: ${error.message}`, nowMs),
+    );
   const isClear = lastGood !== undefined || isInputError(error.code);
   const text = isClear ? error.message : `${placeOf(state, worker, message)}: ${error.message}`;
   const record: ErrorRecord = {
-    code: error.code === 'BUG' ? 'WORKER_FAILED' : (error.code as ErrorRecord['code']),
+    code: error.code === 'BUG' ? 'WORKER_FAILED' : error.code,
     message: text,
     ...(error.next === undefined ? {} : { next: error.next }),
     ...(error.stack ? { stack: error.stack } : {}),

@@ -3,15 +3,16 @@ import { expect, test } from 'vitest';
 import type { PhaseRecord } from '../job/run-record.js';
 import { replayJournal, type JournalRecord } from './journal.js';
 
+const sha = (digit: number): string => digit.toString(16).repeat(64);
 const epoch = (phase: 'teacher' | 'student', number: number): JournalRecord => ({
   type: 'epoch',
   phase,
-  weightsSha256: `w${number}`,
+  weightsSha256: sha(number),
   record: { epoch: number, rows: 4, rowsDigest: 'd', trainLoss: NaN, learningRate: 0.1, seconds: 1 },
 });
 const checkpoint = (ops: number): JournalRecord => ({
   type: 'checkpoint',
-  record: { phase: 'teacher', ops, sha256: `s${ops}`, bytes: 1, best: false },
+  record: { phase: 'teacher', ops, sha256: sha(ops), bytes: 1, best: false },
 });
 const phaseRecord: PhaseRecord = {
   phase: 'teacher',
@@ -29,7 +30,7 @@ const phaseRecord: PhaseRecord = {
   bytes: 8,
   weightsSha256: 'w2',
 };
-const done: JournalRecord = { type: 'phaseDone', record: phaseRecord, blob: 'b' };
+const done: JournalRecord = { type: 'phaseDone', record: phaseRecord, blob: sha(0xb) };
 const text = (records: readonly JournalRecord[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
@@ -40,7 +41,7 @@ test('terms, epochs, checkpoints and phases that are done', () => {
       epoch('teacher', 0),
       checkpoint(3),
       checkpoint(6),
-      { type: 'checkpointDropped', sha256: 's3' },
+      { type: 'checkpointDropped', sha256: sha(3) },
       { type: 'term', term: 2 },
       epoch('teacher', 0),
       epoch('teacher', 1),
@@ -50,7 +51,8 @@ test('terms, epochs, checkpoints and phases that are done', () => {
     term: 2,
     ended: false,
     checkpoints: [{ ops: 6 }],
-    epochs: [{ weightsSha256: 'w0' }, { weightsSha256: 'w1' }],
+    epochs: [{ weightsSha256: sha(0) }, { weightsSha256: sha(1) }],
+    retired: [sha(3)],
   });
   // What is not a number is not lost.
   expect(history.epochs[0]!.record.trainLoss).toBeNaN();
@@ -68,7 +70,7 @@ test('a phase that is done leaves nothing of its own, even if one that was being
       epoch('student', 0),
     ]),
   );
-  expect(history).toMatchObject({ done: [{ blob: 'b' }], checkpoints: [], epochs: [{ record: { epoch: 0 } }] });
+  expect(history).toMatchObject({ done: [{ blob: sha(0xb) }], checkpoints: [], epochs: [{ record: { epoch: 0 } }] });
 });
 
 test('a baseline that version 0.1 called "alone" is known', () => {
@@ -85,6 +87,22 @@ test('a phase or an epoch that is not whole is an error', () => {
     const broken = text([record, { type: 'term', term: 2 }]).replace(missing, missing.endsWith(',') ? '' : '"n":4');
     expect(() => replayJournal(broken)).toThrow(expect.objectContaining({ code: 'JOURNAL_CORRUPT' }));
   }
+});
+
+test.each([
+  ['a hash that leads out of the folder', { sha256: '../../../../etc/passwd' }],
+  ['a hash in capitals', { sha256: 'A'.repeat(64) }],
+  ['a negative position', { ops: -1 }],
+  ['a position that is no number', { ops: '/../../x' }],
+])('a checkpoint with %s is an error: the names of its files are made of it', (_, change) => {
+  const { record } = checkpoint(3) as JournalRecord & { type: 'checkpoint' };
+  for (const entry of [
+    { type: 'checkpoint', record: { ...record, ...change } },
+    ...('sha256' in change ? [{ type: 'checkpointDropped', ...change }] : []),
+  ])
+    expect(() => replayJournal(`${JSON.stringify(entry)}\n${JSON.stringify({ type: 'term', term: 2 })}\n`)).toThrow(
+      expect.objectContaining({ code: 'JOURNAL_CORRUPT' }),
+    );
 });
 
 test('a last line that is torn is left out; another one is an error', () => {

@@ -8,11 +8,14 @@ import type { Recipe } from '../recipe/schema.js';
 import { storedEpoch, storedPhase, type EpochRecord, type PhaseRecord } from '../job/run-record.js';
 import type { TunedValues } from '../tune/space.js';
 
+/** Names of files are made of it. */
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 const checkpointRecord = z.object({
   phase: storedPhaseName,
-  ops: z.int(),
-  sha256: z.string(),
-  bytes: z.int(),
+  ops: z.int().min(0),
+  sha256,
+  bytes: z.int().min(0),
   /** Taken right after the epoch with the best validation so far. */
   best: z.boolean(),
 });
@@ -20,17 +23,17 @@ export type CheckpointRecord = z.infer<typeof checkpointRecord>;
 
 const journalRecord = z.discriminatedUnion('type', [
   /** A coordinator has taken over; coordinators of lower terms are fenced off. */
-  z.object({ type: z.literal('term'), term: z.int() }),
+  z.object({ type: z.literal('term'), term: z.int().min(0) }),
   z.object({
     type: z.literal('epoch'),
     phase: storedPhaseName,
-    weightsSha256: z.string(),
+    weightsSha256: sha256,
     record: storedEpoch,
   }),
   z.object({ type: z.literal('checkpoint'), record: checkpointRecord }),
-  z.object({ type: z.literal('checkpointDropped'), sha256: z.string() }),
+  z.object({ type: z.literal('checkpointDropped'), sha256 }),
   /** The models' weights are in the run folder; `blob` is the SHA-256 of their bytes. */
-  z.object({ type: z.literal('phaseDone'), record: storedPhase, blob: z.string() }),
+  z.object({ type: z.literal('phaseDone'), record: storedPhase, blob: sha256 }),
   /** The values that a search has chosen for the student, by path in the recipe. */
   z.object({ type: z.literal('tuned'), values: z.record(z.string(), z.number()) }),
   z.object({ type: z.literal('ended'), code: z.string().optional() }),
@@ -50,12 +53,14 @@ export interface RunHistory {
   readonly epochs: readonly KnownEpoch[];
   /** Checkpoints of the current phase, in the order in which they were taken. */
   readonly checkpoints: readonly CheckpointRecord[];
+  /** Hashes of checkpoints that are not available any more. */
+  readonly retired: readonly string[];
   /** The values that replace the recipe's own for the student, once a search has found them. */
   readonly tuned?: TunedValues | undefined;
   readonly ended: boolean;
 }
 
-export const emptyHistory: RunHistory = { term: 0, done: [], epochs: [], checkpoints: [], ended: false };
+export const emptyHistory: RunHistory = { term: 0, done: [], epochs: [], checkpoints: [], retired: [], ended: false };
 
 /** The phase after the finished ones; undefined if there is none. */
 export const phaseUnderWay = (history: RunHistory, recipe: Recipe): PhaseName | undefined =>
@@ -74,7 +79,11 @@ export function applyRecord(history: RunHistory, entry: JournalRecord): RunHisto
     case 'checkpoint':
       return { ...history, checkpoints: [...history.checkpoints, entry.record] };
     case 'checkpointDropped':
-      return { ...history, checkpoints: history.checkpoints.filter(({ sha256 }) => sha256 !== entry.sha256) };
+      return {
+        ...history,
+        checkpoints: history.checkpoints.filter(({ sha256 }) => sha256 !== entry.sha256),
+        retired: [...history.retired, entry.sha256],
+      };
     case 'phaseDone':
       // A coordinator that was being fenced off may have written it a second time.
       if (history.done.some(({ record }) => record.phase === entry.record.phase)) return history;
@@ -83,6 +92,7 @@ export function applyRecord(history: RunHistory, entry: JournalRecord): RunHisto
         done: [...history.done, { record: entry.record, blob: entry.blob }],
         epochs: [],
         checkpoints: [],
+        retired: [...history.retired, ...history.checkpoints.map(({ sha256 }) => sha256)],
       };
     case 'tuned':
       return { ...history, tuned: entry.values };

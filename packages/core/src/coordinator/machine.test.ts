@@ -4,6 +4,7 @@ import { limits } from '../error/limits.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { PhaseRecord } from '../job/run-record.js';
 import { emptyLedger, wholeLedger } from '../order/ledger.js';
+import { membersToLeaveOut } from './accusations.js';
 import { coordinatorTransition, initialCoordinatorState } from './machine.js';
 import type {
   CoordinatorEffect,
@@ -16,6 +17,12 @@ import { emptyHistory } from './journal.js';
 import { protocolVersion, type Held, type ToCoordinator, type ToWorker } from '../wire/messages.js';
 import { job, recipe, set, sha, source } from './small-job.test.fixture.js';
 
+/** A hundred epochs of one step. */
+const longJob = {
+  ...job,
+  recipe: { ...recipe, teacher: { ...recipe.teacher, epochs: 100 } as typeof recipe.teacher },
+};
+
 class Coordinator {
   state: CoordinatorState;
   effects: CoordinatorEffect[] = [];
@@ -24,7 +31,7 @@ class Coordinator {
   constructor(workers: number, change: Partial<CoordinatorOptions> = {}) {
     this.state = initialCoordinatorState(
       {
-        job,
+        job: longJob,
         token: 't',
         meshToken: 'm',
         workers,
@@ -66,7 +73,11 @@ class Coordinator {
   }
 
   join(link: number, change: object = {}): this {
-    return this.hello(link).message(link, {
+    return this.hello(link).joinAgain(link, change);
+  }
+
+  joinAgain(link: number, change: object = {}): this {
+    return this.message(link, {
       type: 'join',
       fingerprint: 'engine',
       choice: 'toy: as requested',
@@ -75,6 +86,23 @@ class Coordinator {
       leaving: false,
       ...change,
     });
+  }
+
+  /** Joins a run under way: the members and the newcomer try to reach each other first. */
+  joinLate(link: number, reached = 1): this {
+    return this.join(link).answerProbe(link, reached);
+  }
+
+  /** @param reached whether the members reach it; the newcomer itself reaches all */
+  answerProbe(newcomer: number, reached = 1): this {
+    const { probe } = this.state.workers.get(newcomer)!;
+    for (const asked of [...this.state.workers.values()].filter(({ workerId }) => probe!.asked.includes(workerId)))
+      this.message(asked.link, {
+        type: 'probed',
+        id: probe!.id,
+        reached: asked.link === newcomer ? probe!.asked.length - 1 : reached,
+      });
+    return this;
   }
 
   paused(link: number, held?: Held): this {
@@ -242,7 +270,7 @@ describe('a change of membership', () => {
 
   test('a worker that joins, or wants to go, changes it at the end of a step', () => {
     const coordinator = new Coordinator(2).running();
-    expect(coordinator.join(3).sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: true })]);
+    expect(coordinator.joinLate(3).sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: true })]);
     const leaving = new Coordinator(2).running().message(2, { type: 'leaving' });
     expect(leaving.sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: true })]);
     leaving.paused(1, { phase: 'teacher', ops: 7 }).paused(2, { phase: 'teacher', ops: 7 });
@@ -289,7 +317,7 @@ describe('a change of membership', () => {
   });
 
   test('a worker that is lost while others wait for the end of a step makes them stop at once', () => {
-    const coordinator = new Coordinator(2).running().join(3).on({ type: 'closed', link: 2, reason: '' });
+    const coordinator = new Coordinator(2).running().joinLate(3).on({ type: 'closed', link: 2, reason: '' });
     expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'pause', boundary: false })]);
   });
 
@@ -342,7 +370,8 @@ describe('a change of membership', () => {
     coordinator.ready(1).ready(3);
     coordinator.now += limits.quarantineMs;
     for (const link of [1, 2, 3]) coordinator.beat(link);
-    expect(coordinator.on({ type: 'tick' }).notices('pausing')).toEqual([expect.objectContaining({ boundary: true })]);
+    coordinator.on({ type: 'tick' }).answerProbe(2);
+    expect(coordinator.state.membership).toMatchObject({ type: 'pausing', boundary: true });
   });
 
   test('what a step computes and exchanges is told once, when all members know it', () => {
@@ -431,7 +460,7 @@ describe('a coordinator that comes back', () => {
     expect([...coordinator.sent(1), ...coordinator.sent(2)]).toEqual([]);
     expect(coordinator.state.membership).toMatchObject({ type: 'running', members });
     // Its own generations are higher than any of the coordinator before.
-    expect(coordinator.join(3).sent(1)).toEqual([{ type: 'pause', generation: 2 * 2 ** 16 + 1, boundary: true }]);
+    expect(coordinator.joinLate(3).sent(1)).toEqual([{ type: 'pause', generation: 2 * 2 ** 16 + 1, boundary: true }]);
   });
 
   test('makes a new one if a member does not come back in time', () => {
@@ -482,16 +511,228 @@ describe('a coordinator that comes back', () => {
   });
 
   test('is fenced off by one that came after it', () => {
-    for (const fenced of [
-      new Coordinator(1).hello(1, { term: 2 }),
-      new Coordinator(1).on({ type: 'fenced', term: 2 }),
-    ]) {
-      expect(fenced.ended).toBe('COORDINATOR_FENCED');
-      expect(fenced.effects.some(({ type }) => type === 'journal')).toBe(false);
-      expect(fenced.sent(1).some(({ type }) => type === 'stop')).toBe(false);
-      // A worker that comes back to it does not hear that the run is over: it is not.
-      expect(fenced.hello(2).effects).toEqual([{ type: 'close', link: 2 }]);
+    const fenced = new Coordinator(1).join(1).on({ type: 'fenced', term: 2 });
+    expect(fenced.ended).toBe('COORDINATOR_FENCED');
+    expect(fenced.effects.some(({ type }) => type === 'journal')).toBe(false);
+    expect(fenced.sent(1).some(({ type }) => type === 'stop')).toBe(false);
+    // A worker that comes back to it does not hear that the run is over: it is not.
+    expect(fenced.hello(2).effects).toEqual([{ type: 'close', link: 2 }]);
+  });
+
+  test('does not believe a worker that says so: the worker has to go on looking', () => {
+    const coordinator = new Coordinator(1).hello(1, { term: 2 ** 39 });
+    expect(coordinator.ended).toBeUndefined();
+    expect(coordinator.sent(1)).toEqual([]);
+    expect(coordinator.effects).toContainEqual({ type: 'close', link: 1 });
+    expect(coordinator.notices('refused')).toHaveLength(1);
+    expect(coordinator.join(2).sent(2)).toEqual([expect.objectContaining({ type: 'pause' })]);
+  });
+});
+
+/** Its link is closed, it is told why, the others go on, and its process does not come back. */
+function expectExpelled(coordinator: Coordinator, link: number): void {
+  expect(coordinator.ended).toBeUndefined();
+  expect(coordinator.effects).toContainEqual({ type: 'close', link });
+  expect(coordinator.sent(link)).toContainEqual(
+    expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }) }),
+  );
+  expect(coordinator.notices('refused')).toHaveLength(1);
+  expect(coordinator.state.workers.has(link)).toBe(false);
+  const again = coordinator.hello(99, { instance: `i${link}` });
+  expect(again.sent(99)).toEqual([
+    expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }) }),
+  ]);
+}
+
+describe('a hostile or broken worker with the token', () => {
+  const done = {
+    type: 'done',
+    phase: 'teacher',
+    steps: 1,
+    samples: 4,
+    waitedMs: 1,
+    weightsSha256: sha('1'),
+    test: { loss: 1, rows: 1 },
+    stopped: 'all epochs done',
+  } as const;
+  const generation = 2 ** 16 + 1;
+  const running = [{ workerId: 'w3', meshAddress: 'mesh3', ranks: { lo: 0, hi: 1 } }];
+
+  test.each<[string, object]>([
+    ['a generation that has not begun', { generation: 2 ** 30 }],
+    ['a position beyond the end of its phase', { held: { phase: 'teacher', ops: 2 ** 40 } }],
+    ['members that do not share the ranks', { running }],
+    ['members that overlap', { running: [...running, { ...running[0], workerId: 'w4' }] }],
+  ])('is expelled if it joins with %s', (_, change) => {
+    expectExpelled(new Coordinator(2).running().join(3, change), 3);
+  });
+
+  test.each<[string, ToCoordinator]>([
+    ['pauses in one that has not begun', { type: 'paused', generation: generation + 1 }],
+    ['holds more than its phase has', { type: 'paused', generation, held: { phase: 'teacher', ops: 2 ** 40 } }],
+    ['makes more steps than its phase has', { type: 'progress', generation, step: 2 ** 40, loss: 1 }],
+    ['ends a phase with more steps than it has', { ...done, steps: 2 ** 40 }],
+    [
+      'accuses a member that does not exist',
+      { type: 'unreachable', generation, peer: 2, linking: true, reason: 'no answer' },
+    ],
+  ])('is expelled if it %s', (_, message) => {
+    const coordinator = new Coordinator(2).running();
+    expect(coordinator.state.generation).toBe(generation);
+    expectExpelled(coordinator.message(2, message), 2);
+    expect(coordinator.state.membership.type).toBe('pausing');
+  });
+
+  test('is expelled if it contradicts the members about an epoch without being one; otherwise it is not heard', () => {
+    const coordinator = new Coordinator(2).running().join(3);
+    coordinator.message(3, epoch(3, sha('2')));
+    expect([coordinator.ended, coordinator.effects]).toEqual([undefined, []]);
+    coordinator.message(1, epoch(4));
+    expectExpelled(coordinator.message(3, epoch(4, sha('2'))), 3);
+  });
+
+  test('has no say in a generation that it is no member of', () => {
+    const coordinator = new Coordinator(2).running().join(3);
+    const before = coordinator.state;
+    for (const message of [
+      { type: 'progress', generation, step: 1, loss: 1 },
+      { ...done, model: { topology: '', weights: [], data: new Uint8Array(8), parameters: 2 } },
+      { type: 'unreachable', generation, peer: 0, linking: true, reason: 'no answer' },
+      { type: 'unreachable', generation, peer: 0, linking: false, reason: 'no answer' },
+    ] satisfies ToCoordinator[])
+      expect(coordinator.message(3, message).effects).toEqual([]);
+    expect(coordinator.state).toEqual({ ...before, workers: coordinator.state.workers });
+    const starting = new Coordinator(2).join(1).join(2).paused(1).paused(2).join(3);
+    expect(starting.ready(1).ready(3, sha('2')).effects).toEqual([]);
+    expect(starting.ready(2).state.membership.type).toBe('running');
+  });
+
+  test('that fails before it has a part in the run fails alone; before the run begins it speaks for all', () => {
+    const error = { code: 'BACKEND_UNAVAILABLE', message: 'no such engine' } as const;
+    const coordinator = new Coordinator(2).running().hello(3).message(3, { type: 'failed', error });
+    expect(coordinator.ended).toBeUndefined();
+    expect(coordinator.sent(3)).toEqual([{ type: 'stop', error }]);
+    expect(coordinator.notices('left')).toEqual([
+      { type: 'left', workerId: 'w3', reason: 'it failed: BACKEND_UNAVAILABLE: no such engine' },
+    ]);
+    expect(new Coordinator(2).hello(1).message(1, { type: 'failed', error }).ended).toBe('BACKEND_UNAVAILABLE');
+  });
+
+  test('cannot use up the names of workers', () => {
+    const coordinator = new Coordinator(1).hello(1, { workerId: 'w999999999999999' });
+    expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'welcome', workerId: 'w1' })]);
+  });
+
+  test('that is refused again and again fills no log: its refusals are counted', () => {
+    const coordinator = new Coordinator(1);
+    let noted = 0;
+    for (let link = 1; link <= 1000; link++)
+      noted += coordinator.hello(link, { token: 'guessed' }).notices('refused').length;
+    expect(noted).toBe(limits.refusalsLogged);
+    coordinator.now = limits.refusalsLoggedMs;
+    expect(coordinator.on({ type: 'tick' }).notices('refusedMore')).toEqual([
+      { type: 'refusedMore', count: 1000 - limits.refusalsLogged },
+    ]);
+    expect(coordinator.hello(1, { token: 'guessed' }).notices('refused')).toHaveLength(1);
+  });
+
+  test('is a stranger until its hello is accepted', () => {
+    expect(new Coordinator(1).hello(1).effects).toContainEqual({ type: 'admit', link: 1 });
+    expect(new Coordinator(1).hello(1, { token: 'x' }).effects.some(({ type }) => type === 'admit')).toBe(false);
+  });
+});
+
+describe('workers whose mesh nobody reaches', () => {
+  /** Everyone else reports each of them. */
+  const accuse = (coordinator: Coordinator, by: readonly number[], unreachable: readonly number[]): void => {
+    for (const link of by)
+      for (const peer of unreachable)
+        if (peer !== link - 1)
+          coordinator.message(link, {
+            type: 'unreachable',
+            generation: coordinator.state.generation,
+            peer,
+            linking: true,
+            reason: 'no answer',
+          });
+    coordinator.now += limits.accusationMs + 1;
+    coordinator.on({ type: 'tick' });
+  };
+  /** Time passes while members work. */
+  const atWork = (coordinator: Coordinator, untilMs: number, links: readonly number[]): void => {
+    coordinator.now = untilMs;
+    for (const link of links) coordinator.beat(link, { busy: true });
+    coordinator.on({ type: 'tick' });
+  };
+  const all = Array.from({ length: 20 }, (_, i) => i + 1);
+
+  test('are all left out in one round, be they fourteen of twenty', () => {
+    const coordinator = new Coordinator(20);
+    for (const link of all) coordinator.join(link);
+    for (const link of all) coordinator.paused(link);
+    const behind = all.slice(6).map((link) => link - 1);
+    accuse(coordinator, all, behind);
+    expect(
+      coordinator
+        .notices('excluded')
+        .map(({ workerId }) => workerId)
+        .toSorted(),
+    ).toEqual(behind.map((index) => `w${index + 1}`).toSorted());
+    for (const link of all) coordinator.paused(link);
+    expect(coordinator.state.membership).toMatchObject({
+      type: 'starting',
+      members: [1, 2, 3, 4, 5, 6].map((number) => ({ workerId: `w${number}` })),
+    });
+  });
+
+  test('of two halves the one of the members of before stays, even if it is the smaller one', () => {
+    expect(
+      membersToLeaveOut(
+        ['w1', 'w2', 'w3', 'w4', 'w5'],
+        ['w1', 'w2'].flatMap((by) => ['w3', 'w4', 'w5'].map((of) => ({ by, of, atMs: 0 }))),
+        new Set(['w1', 'w2']),
+      ).toSorted(),
+    ).toEqual(['w3', 'w4', 'w5']);
+  });
+
+  test('of workers that all cannot reach each other one stays', () => {
+    const everyone = ['w1', 'w2', 'w3'];
+    expect(
+      membersToLeaveOut(
+        everyone,
+        everyone.flatMap((by) => everyone.filter((of) => of !== by).map((of) => ({ by, of, atMs: 0 }))),
+        new Set(),
+      ),
+    ).toEqual(['w3', 'w2']);
+  });
+
+  test('a newcomer that members cannot reach is left out before anyone pauses, and each time for longer', () => {
+    const coordinator = new Coordinator(2).running().join(3);
+    expect(coordinator.sent(1)).toEqual([{ type: 'probe', id: 1, meshAddresses: ['mesh3'] }]);
+    expect(coordinator.sent(3)).toEqual([{ type: 'probe', id: 1, meshAddresses: ['mesh1', 'mesh2'] }]);
+    let newcomer = 3;
+    for (const times of [1, 2, 3]) {
+      for (const link of [1, 2]) coordinator.message(link, { type: 'probed', id: times, reached: 0 });
+      expect(coordinator.notices('excluded')).toEqual([
+        expect.objectContaining({ workerId: 'w3', forMs: limits.quarantineMs * 2 ** (times - 1) }),
+      ]);
+      // It comes back over another connection, and is not forgotten.
+      coordinator.hello(++newcomer, { instance: 'i3' }).joinAgain(newcomer);
+      const untilMs = coordinator.now + limits.quarantineMs * 2 ** (times - 1);
+      atWork(coordinator, untilMs - 1, [1, 2, newcomer]);
+      expect(coordinator.sent(newcomer).filter(({ type }) => type === 'probe')).toEqual([]);
+      atWork(coordinator, untilMs, [1, 2, newcomer]);
+      expect(coordinator.sent(newcomer)).toContainEqual(expect.objectContaining({ type: 'probe', id: times + 1 }));
     }
+    expect(coordinator.state.membership.type).toBe('running');
+  });
+
+  test('an answer that was lost is asked for again; a newcomer that is reached joins', () => {
+    const coordinator = new Coordinator(2).running().join(3).on({ type: 'tick' });
+    atWork(coordinator, limits.probeMs, [1, 2, 3]);
+    expect(coordinator.sent(1)).toContainEqual({ type: 'probe', id: 2, meshAddresses: ['mesh3'] });
+    coordinator.answerProbe(3);
+    expect(coordinator.state.membership).toMatchObject({ type: 'pausing', boundary: true });
   });
 });
 
@@ -566,13 +807,13 @@ describe('checks', () => {
     });
   });
 
-  test('what cannot be decoded ends a member’s run, and is refused from a stranger', () => {
+  test('what cannot be decoded expels a worker, and is refused from a stranger', () => {
     const error = { code: 'PROTOCOL_VIOLATION', message: 'a message is not MessagePack' } as const;
     expect(new Coordinator(1).on({ type: 'broken', link: 9, error }).effects).toEqual([
       { type: 'send', link: 9, message: { type: 'rejected', error } },
       { type: 'close', link: 9 },
     ]);
-    expect(new Coordinator(1).join(1).on({ type: 'broken', link: 1, error }).ended).toBe('PROTOCOL_VIOLATION');
+    expectExpelled(new Coordinator(2).running().on({ type: 'broken', link: 2, error }), 2);
     expect(new Coordinator(1).message(9, { type: 'leaving' }).effects).toEqual([{ type: 'close', link: 9 }]);
   });
 

@@ -6,12 +6,14 @@ import type { ToCoordinator } from '../wire/messages.js';
 import { chooseExcluded, onUnreachable } from './accusations.js';
 import { BlockTracker } from './block-tracker.js';
 import { checkpointIfDue, onCheckpointFailed, onCheckpointTaken, onCheckpointUnusable } from './checkpoints.js';
+import { expel, noteUnreported, violationError, violationOf } from './conduct.js';
 import { onCrashed, onFailed, onLost } from './failures.js';
 import { phaseUnderWay } from './journal.js';
 import { dropSilent, excuseSilence, noteSlow, noteStalling, onHeartbeat } from './liveness.js';
 import { releaseIdle } from './leavers.js';
 import { decideWhenAllAcknowledged, onPaused, onReady, requestChange } from './membership-change.js';
-import { finishIfDone, onDone, onEpoch, onModelSaved, onTuned } from './phase-reports.js';
+import { onProbed } from './newcomers.js';
+import { finishIfDone, onDone, onEpoch, onModelSaved, onProgress, onTuned } from './phase-reports.js';
 import { beginIfReady, onHello, onJoin } from './rendezvous.js';
 import { tellStepTimes } from './timing.js';
 import { changeIfWanted, rebalance, relinkIfStalled } from './wanted-change.js';
@@ -24,8 +26,6 @@ import {
   end,
   joinedWorkers,
   type MembershipState,
-  nameOf,
-  notify,
   send,
   type Transition,
   type Worker,
@@ -49,9 +49,14 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
     phase: undefined,
     checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 },
     lost: new Map(),
-    retired: new Set(),
     blocks: new BlockTracker(),
     accusations: [],
+    linked: new Set(),
+    breaks: new Map(),
+    quarantines: new Map(),
+    nextProbe: 1,
+    expelled: new Set(),
+    refusals: { sinceMs: nowMs, count: 0 },
     isTuning: false,
     dealtMs: nowMs,
     tickedMs: nowMs,
@@ -72,7 +77,7 @@ export function coordinatorTransition(state: CoordinatorState, event: Coordinato
           state,
           effects: [send(event.link, { type: 'rejected', error: event.error }), { type: 'close', link: event.link }],
         };
-      return end(state, { code: 'PROTOCOL_VIOLATION', message: `${nameOf(worker)}: ${event.error.message}` });
+      return expel(state, worker, violationError(worker, event.error.message), nowMs);
     }
     case 'closed':
       return onLost(state, event.link, event.reason || 'its connection closed', nowMs);
@@ -114,9 +119,13 @@ function onEventAfterEnd(state: CoordinatorState, event: CoordinatorEvent): Tran
 
 function onMessage(state: CoordinatorState, link: number, message: ToCoordinator, nowMs: number): Transition {
   if (message.type === 'hello') return onHello(state, link, message, nowMs);
-  if (message.type === 'statePart') return onStatePart(state, link, message);
+  // States for checkpoints come over separate links.
+  if (message.type === 'upload') return { state, effects: [{ type: 'receiveUpload', link, upload: message }] };
+  if (message.type === 'statePart') return { state, effects: [{ type: 'receivePart', link, part: message }] };
   const known = state.workers.get(link);
   if (!known) return { state, effects: [{ type: 'close', link }] };
+  const violation = violationOf(state, known, message);
+  if (violation !== undefined) return expel(state, known, violationError(known, violation), nowMs);
   const worker: Worker = { ...known, heardMs: nowMs, silenceNoted: false };
   const heard = { ...state, workers: new Map(state.workers).set(link, worker) };
   switch (message.type) {
@@ -132,7 +141,7 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
         nowMs,
       );
     case 'failed':
-      return onFailed(heard, worker, message);
+      return onFailed(heard, worker, message, nowMs);
     case 'paused':
       return onPaused(heard, worker, message, nowMs);
     case 'ready':
@@ -141,12 +150,10 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
       );
     case 'unreachable':
       return onUnreachable(heard, worker, message, nowMs);
+    case 'probed':
+      return andThen(onProbed(heard, worker, message, nowMs), (next) => changeIfWanted(next, nowMs));
     case 'progress':
-      if (!heard.phase || message.generation !== heard.generation) return { state: heard, effects: [] };
-      return {
-        state: { ...heard, phase: { ...heard.phase, step: message.step } },
-        effects: [notify({ type: 'progress', phase: heard.phase.name, step: message.step, loss: message.loss })],
-      };
+      return onProgress(heard, worker, message);
     case 'epoch':
       return andThen(onEpoch(heard, worker, message, nowMs), (next) => finishIfDone(next, nowMs));
     case 'done':
@@ -170,14 +177,6 @@ function onGetBlock(
   return { state, effects: [{ type: 'sendBlock', link, hash }] };
 }
 
-/** States for checkpoints come over separate links. */
-function onStatePart(state: CoordinatorState, link: number, part: ToCoordinator & { type: 'statePart' }): Transition {
-  return {
-    state,
-    effects: [part.token === state.options.token ? { type: 'receivePart', link, part } : { type: 'close', link }],
-  };
-}
-
 function onTick(before: CoordinatorState, nowMs: number): Transition {
   const state = excuseSilence(before, nowMs);
   const { membership, options } = state;
@@ -199,6 +198,7 @@ function onTick(before: CoordinatorState, nowMs: number): Transition {
       effects: [{ type: 'saveModel', phase: membership.record.phase, model: membership.model, lastGood: false }],
     };
   const duties = [
+    noteUnreported,
     dropSilent,
     beginIfReady,
     decideWhenAllAcknowledged,

@@ -3,10 +3,12 @@
 // that comes back.
 import { invariant } from '../error/errors.js';
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
+import type { PhaseName } from '../job/phase-name.js';
 import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import { phaseUnderWay, type RunHistory } from './journal.js';
 import { releaseLeavers } from './leavers.js';
-import { type Candidate, type Plan, planGeneration } from './plan.js';
+import { isKnownToBeReachable } from './reachable.js';
+import { type Candidate, type Plan, planGeneration, workersNeeded } from './plan.js';
 import {
   ableWorkers,
   type CoordinatorEffect,
@@ -28,6 +30,9 @@ const shareOf = ({ workerId, ranks }: Member): { workerId: string; ranks: Member
 /** Generations of different coordinators never coincide: each counts from its term. */
 const generationsPerTerm = 2 ** 16;
 
+/** The generations of a coordinator are higher than this, and those of earlier coordinators are not. */
+export const firstGenerationOf = (term: number): number => term * generationsPerTerm;
+
 /**
  * Begins a new generation: all workers stop and report their positions.
  * @param change.boundary stop at the end of a step instead of at once, so that nothing is repeated
@@ -37,7 +42,7 @@ export function pauseAll(
   change: { reason: string; boundary: boolean },
   nowMs: number,
 ): Transition {
-  const generation = Math.max(state.generation, state.options.term * generationsPerTerm) + 1;
+  const generation = Math.max(state.generation, firstGenerationOf(state.options.term)) + 1;
   const { boundary, reason } = change;
   const before = membersOf(state.membership);
   const workers = joinedWorkers(state);
@@ -126,12 +131,27 @@ export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress 
   };
 }
 
-function candidatesOf(state: CoordinatorState, before: readonly Member[], nowMs: number): Candidate[] {
+/**
+ * Newcomers that nobody has tried to reach wait, unless there are too few others: they might keep a generation from
+ * starting.
+ */
+function workersToPlanWith(state: CoordinatorState, phase: PhaseName, nowMs: number): Worker[] {
+  const able = ableWorkers(state, nowMs);
+  const known = able.filter((worker) => isKnownToBeReachable(state, worker));
+  const needed = workersNeeded(phase, state.options.minWorkers);
+  return known.filter(({ leaving }) => !leaving).length >= needed ? known : able;
+}
+
+function candidatesOf(
+  state: CoordinatorState,
+  { before, phase }: { before: readonly Member[]; phase: PhaseName },
+  nowMs: number,
+): Candidate[] {
   const place = (workerId: string): number => {
     const index = before.findIndex((member) => member.workerId === workerId);
     return index < 0 ? before.length : index;
   };
-  return ableWorkers(state, nowMs)
+  return workersToPlanWith(state, phase, nowMs)
     .map(({ workerId, held, leaving, beat }) => ({ workerId, held, leaving, rankMs: beat?.rankMs }))
     .toSorted((a, b) => place(a.workerId) - place(b.workerId));
 }
@@ -149,7 +169,7 @@ function planAndResume(state: CoordinatorState, before: readonly Member[], nowMs
   const plan = planGeneration({
     phase: phase.name,
     ranks,
-    candidates: candidatesOf(state, before, nowMs),
+    candidates: candidatesOf(state, { before, phase: phase.name }, nowMs),
     minWorkers: state.options.minWorkers,
     checkpoint,
   });
@@ -232,6 +252,19 @@ function resumeMembers(
   };
 }
 
+/** Members that have started are linked with each other: what was held against them is forgotten. */
+function linkedNow(
+  { quarantines }: CoordinatorState,
+  members: readonly Member[],
+): Pick<CoordinatorState, 'linked' | 'breaks' | 'quarantines'> {
+  const linked = new Set(members.map(({ workerId }) => workerId));
+  return {
+    linked,
+    breaks: new Map(),
+    quarantines: new Map([...quarantines].filter(([workerId]) => !linked.has(workerId))),
+  };
+}
+
 export function onReady(
   state: CoordinatorState,
   worker: Worker,
@@ -240,7 +273,8 @@ export function onReady(
 ): Transition {
   const { membership, generation } = state;
   const phase = state.phase!;
-  if (membership.type !== 'starting' || message.generation !== generation) return { state, effects: [] };
+  const isMember = membersOf(membership).some(({ workerId }) => workerId === worker.workerId);
+  if (membership.type !== 'starting' || !isMember || message.generation !== generation) return { state, effects: [] };
   const ready = new Map(membership.ready).set(worker.workerId, message);
   if (ready.size < membership.members.length)
     return { state: { ...state, membership: { ...membership, ready } }, effects: [] };
@@ -269,6 +303,7 @@ export function onReady(
     ...state,
     phase: started,
     membership: { type: 'running', members, sinceMs: nowMs },
+    ...linkedNow(state, members),
   };
   const effects: CoordinatorEffect[] = [
     ...(isFirst

@@ -9,11 +9,28 @@ import {
   type CoordinatorEffect,
   type CoordinatorState,
   end,
+  membersOf,
   notify,
   type Transition,
   type Worker,
   writeRecord,
 } from './state.js';
+
+const isMemberOf = ({ membership }: CoordinatorState, { workerId }: Worker): boolean =>
+  membersOf(membership).some((member) => member.workerId === workerId);
+
+export function onProgress(
+  state: CoordinatorState,
+  worker: Worker,
+  { generation, step, loss }: ToCoordinator & { type: 'progress' },
+): Transition {
+  const { phase } = state;
+  if (!phase || generation !== state.generation || !isMemberOf(state, worker)) return { state, effects: [] };
+  return {
+    state: { ...state, phase: { ...phase, step } },
+    effects: [notify({ type: 'progress', phase: phase.name, step, loss })],
+  };
+}
 
 /** Every member reports each epoch; the first report counts, the others must agree with it. */
 export function onEpoch(
@@ -23,7 +40,8 @@ export function onEpoch(
   nowMs: number,
 ): Transition {
   const { phase } = state;
-  if (!phase || message.phase !== phase.name || isDone(state)) return { state, effects: [] };
+  if (!phase || message.phase !== phase.name || isDone(state) || !isMemberOf(state, worker))
+    return { state, effects: [] };
   const { report } = message;
   const known = phase.epochs.at(report.epoch);
   if (known) {
@@ -78,9 +96,13 @@ const isDone = ({ history, phase }: CoordinatorState): boolean =>
 
 export function onDone(state: CoordinatorState, worker: Worker, message: ToCoordinator & { type: 'done' }): Transition {
   const { phase, membership } = state;
-  if (!phase || message.phase !== phase.name || membership.type !== 'running') return { state, effects: [] };
+  if (!phase || message.phase !== phase.name || membership.type !== 'running' || !isMemberOf(state, worker))
+    return { state, effects: [] };
+  // The model comes from the first member; one that another sends would only take memory.
+  const { model, ...rest } = message;
+  const kept = membership.members[0]?.workerId === worker.workerId && model ? { ...rest, model } : rest;
   return {
-    state: { ...state, phase: { ...phase, done: new Map(phase.done).set(worker.workerId, message) } },
+    state: { ...state, phase: { ...phase, done: new Map(phase.done).set(worker.workerId, kept) } },
     effects: [],
   };
 }

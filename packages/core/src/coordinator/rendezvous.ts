@@ -2,13 +2,13 @@
 import { invariant, StillhouseError, toErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { protocolVersion, type ToCoordinator } from '../wire/messages.js';
+import { noteRefusal } from './conduct.js';
 import { onLost } from './failures.js';
 import { releaseIdle } from './leavers.js';
 import { askNewcomer, pauseAll, phaseNow } from './membership-change.js';
 import { changeIfWanted } from './wanted-change.js';
 import {
   andThen,
-  fence,
   type CoordinatorState,
   joinedWorkers,
   notify,
@@ -18,19 +18,23 @@ import {
   type WorkerInfo,
 } from './state.js';
 
-function reject(state: CoordinatorState, link: number, host: string, error: StillhouseError): Transition {
+function reject(
+  state: CoordinatorState,
+  { link, host }: { readonly link: number; readonly host: string },
+  error: StillhouseError,
+  nowMs: number,
+): Transition {
   const record = toErrorRecord(error);
   const workers = new Map(state.workers);
   workers.delete(link);
+  const noted = noteRefusal({ ...state, workers }, { host, error: record }, nowMs);
   return {
-    state: { ...state, workers },
-    effects: [
-      notify({ type: 'refused', host, error: record }),
-      send(link, { type: 'rejected', error: record }),
-      { type: 'close', link },
-    ],
+    state: noted.state,
+    effects: [...noted.effects, send(link, { type: 'rejected', error: record }), { type: 'close', link }],
   };
 }
+
+type RefusalCode = 'PROTOCOL_VERSION' | 'TOKEN_REJECTED' | 'RUN_OVER' | 'RUN_FULL' | 'PROTOCOL_VIOLATION';
 
 export function onHello(
   state: CoordinatorState,
@@ -39,8 +43,9 @@ export function onHello(
   nowMs: number,
 ): Transition {
   const { job, token, term } = state.options;
-  const refuse = (code: 'PROTOCOL_VERSION' | 'TOKEN_REJECTED' | 'RUN_OVER' | 'RUN_FULL', why: string): Transition =>
-    reject(state, link, message.host, new StillhouseError(code, why));
+  const { host, instance } = message;
+  const refuse = (code: RefusalCode, why: string): Transition =>
+    reject(state, { link, host }, new StillhouseError(code, why), nowMs);
   if (message.protocol !== protocolVersion)
     return refuse(
       'PROTOCOL_VERSION',
@@ -50,14 +55,22 @@ export function onHello(
   if (message.token !== token) return refuse('TOKEN_REJECTED', 'the worker’s token is not the token of this run');
   if (message.runId !== undefined && message.runId !== job.runId)
     return refuse('RUN_OVER', 'the worker belongs to a different run');
-  // The worker knows a later coordinator.
-  if (message.term > term) return fence(state, message.term);
+  if (state.expelled.has(instance))
+    return refuse('PROTOCOL_VIOLATION', 'this process has sent what no worker of this version sends');
+  // The worker says that it knows a later coordinator; the run folder says whether there is one. It must go on looking.
+  if (message.term > term) {
+    const error = { code: 'RUN_OVER', message: `it says that there is a coordinator ${message.term}` } as const;
+    return andThen(noteRefusal(state, { host, error }, nowMs), (next) => ({
+      state: next,
+      effects: [{ type: 'close', link }],
+    }));
+  }
   if (state.workers.size >= limits.workerCount)
     return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
   const known = state.workers.get(link);
   if (known) return welcome(state, known);
   // The same process over a new link: the old one is dead.
-  const before = [...state.workers.values()].find(({ instance }) => instance === message.instance);
+  const before = [...state.workers.values()].find((worker) => worker.instance === instance);
   const forgotten: Transition = before
     ? andThen({ state, effects: [{ type: 'close', link: before.link }] }, (next) =>
         onLost(next, before.link, 'it came back over another connection', nowMs),
@@ -74,7 +87,8 @@ function admit(
 ): Transition {
   const { instance, host } = message;
   // A worker keeps the name that an earlier coordinator gave it.
-  const isFree = (workerId: string): boolean => ![...state.names.values()].includes(workerId);
+  const isFree = (workerId: string): boolean =>
+    ![...state.names.values()].includes(workerId) && numberOf(workerId) < state.nextWorker + limits.processCount;
   const named =
     state.names.get(instance) ??
     (message.workerId !== undefined && isFree(message.workerId) ? message.workerId : undefined);
@@ -95,15 +109,27 @@ function admit(
     progressedMs: nowMs,
     slownessNoted: false,
     stallNoted: false,
-    quarantinedUntilMs: 0,
+    probe: undefined,
   };
   const next: CoordinatorState = {
     ...state,
-    nextWorker: Math.max(state.nextWorker, Number(workerId.slice(1)) + 1),
-    names: new Map(state.names).set(instance, workerId),
+    nextWorker: Math.max(state.nextWorker, numberOf(workerId) + 1),
+    names: withName(state, instance, workerId),
     workers: new Map(state.workers).set(link, worker),
   };
-  return welcome(next, worker);
+  return andThen({ state: next, effects: [{ type: 'admit', link }] }, (after) => welcome(after, worker));
+}
+
+const numberOf = (workerId: string): number => Number(workerId.slice(1));
+
+/** The names that were given; the oldest ones of processes that are gone are forgotten, once there are very many. */
+function withName({ names, workers }: CoordinatorState, instance: string, workerId: string): Map<string, string> {
+  const next = new Map(names).set(instance, workerId);
+  if (next.size <= limits.processCount) return next;
+  const present = new Set([...workers.values()].map((worker) => worker.instance));
+  const [oldest] = [...names.keys()].filter((each) => !present.has(each));
+  if (oldest !== undefined) next.delete(oldest);
+  return next;
 }
 
 export function welcome(state: CoordinatorState, worker: Worker): Transition {
@@ -134,13 +160,13 @@ export function onJoin(
   if (other && !state.options.allowMixed) {
     return reject(
       state,
-      worker.link,
-      worker.host,
+      worker,
       new StillhouseError(
         'FINGERPRINT_MISMATCH',
         `the worker's engine is ${message.fingerprint}, but that of ${other.workerId} is ${other.fingerprint}: ` +
           'equal bits cannot be promised',
       ),
+      nowMs,
     );
   }
   if (worker.info) return { state, effects: [] };
@@ -179,8 +205,10 @@ function adopt(
   const { members } = first[1];
   const phase = phaseNow(state, nowMs);
   const ids = new Set(newest.map(([workerId]) => workerId));
+  const isAgreed = newest.every(([, each]) => JSON.stringify(each.members) === JSON.stringify(members));
   const isWhole =
     phase &&
+    isAgreed &&
     members.every(({ workerId }) => ids.has(workerId)) &&
     joinedWorkers(state).every(({ workerId, held }) => !ids.has(workerId) || held?.phase === phase.name);
   if (!isWhole) return { ...state, membership: { ...membership, reports } };
@@ -189,6 +217,7 @@ function adopt(
     generation,
     phase: { ...phase, isStarted: true },
     membership: { type: 'running', members, sinceMs: nowMs },
+    linked: ids,
   };
 }
 

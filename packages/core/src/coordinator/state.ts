@@ -1,5 +1,6 @@
 // The coordinator's state, its events, and its effects.
 import type { ErrorRecord } from '../error/errors.js';
+import { limits } from '../error/limits.js';
 import type { Job } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
 import type { EpochRecord, PhaseRecord, TunedRecord } from '../job/run-record.js';
@@ -72,6 +73,8 @@ export interface WorkerShare {
 export type CoordinatorNotice =
   | { readonly type: 'joined'; readonly worker: WorkerInfo; readonly joined: number; readonly wanted: number }
   | { readonly type: 'refused'; readonly host: string; readonly error: ErrorRecord }
+  /** Refusals that were not reported one by one, because there were too many. */
+  | { readonly type: 'refusedMore'; readonly count: number }
   | { readonly type: 'left'; readonly workerId: string; readonly reason: string }
   | { readonly type: 'silent'; readonly workerId: string; readonly silentMs: number }
   | { readonly type: 'slow'; readonly workerId: string; readonly rankMs: number; readonly typicalMs: number }
@@ -127,6 +130,8 @@ export type CoordinatorEffect =
   | { readonly type: 'send'; readonly link: number; readonly message: ToWorker }
   | { readonly type: 'sendBlock'; readonly link: number; readonly hash: string }
   | { readonly type: 'close'; readonly link: number }
+  /** The other end of a link is a worker of the run: it may send what workers send. */
+  | { readonly type: 'admit'; readonly link: number }
   | { readonly type: 'notify'; readonly notice: CoordinatorNotice }
   /** Write a record durably, before anything that follows. */
   | { readonly type: 'journal'; readonly record: JournalRecord }
@@ -140,6 +145,7 @@ export type CoordinatorEffect =
    */
   | { readonly type: 'tune'; readonly teacher: string | undefined }
   | { readonly type: 'dropCheckpoint'; readonly record: CheckpointRecord }
+  | { readonly type: 'receiveUpload'; readonly link: number; readonly upload: ToCoordinator & { type: 'upload' } }
   | { readonly type: 'receivePart'; readonly link: number; readonly part: ToCoordinator & { type: 'statePart' } }
   | { readonly type: 'end'; readonly error: ErrorRecord | undefined };
 
@@ -164,8 +170,25 @@ export interface Worker {
   readonly progressedMs: number;
   readonly slownessNoted: boolean;
   readonly stallNoted: boolean;
-  /** It must not become a member before then, because others could not reach it. */
-  readonly quarantinedUntilMs: number;
+  /** Whether a newcomer and the members can reach each other, as far as that has been tried. */
+  readonly probe: Probe | undefined;
+}
+
+/** Members try to reach a newcomer, and it tries to reach them, before anyone pauses for it. */
+export interface Probe {
+  readonly id: number;
+  readonly sinceMs: number;
+  /** Workers that were asked; the newcomer itself is one. */
+  readonly asked: readonly string[];
+  /** Which of them have answered: whether they could connect. */
+  readonly answers: ReadonlyMap<string, boolean>;
+}
+
+/** A worker that others could not reach is left out until then; the next time for longer. */
+export interface Quarantine {
+  readonly times: number;
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 export type MembershipState =
@@ -247,11 +270,20 @@ export interface CoordinatorState {
   readonly checkpoint: CheckpointState;
   /** Ranks that workers held when they were lost. */
   readonly lost: ReadonlyMap<string, Member['ranks']>;
-  /** Hashes of checkpoints that are not available any more. */
-  readonly retired: ReadonlySet<string>;
   /** Remembers which workers were sent which blocks; changed in place, because there may be very many blocks. */
   readonly blocks: BlockTracker;
   readonly accusations: readonly Accusation[];
+  /** Workers of the newest generation that started: they have been linked with each other. */
+  readonly linked: ReadonlySet<string>;
+  /** How often a link has broken while a generation was starting, since one last did; by the two workers. */
+  readonly breaks: ReadonlyMap<string, number>;
+  /** By worker; a worker that comes back over another link is not forgotten. */
+  readonly quarantines: ReadonlyMap<string, Quarantine>;
+  readonly nextProbe: number;
+  /** Processes that have sent what no worker sends. */
+  readonly expelled: ReadonlySet<string>;
+  /** Refusals since then. */
+  readonly refusals: { readonly sinceMs: number; readonly count: number };
   /** Whether a search for the student's hyperparameters is running; workers wait for it. */
   readonly isTuning: boolean;
   /** When ranks were last assigned. */
@@ -277,7 +309,13 @@ export const joinedWorkers = (state: CoordinatorState): Worker[] =>
 
 /** Workers that may become members now. */
 export const ableWorkers = (state: CoordinatorState, nowMs: number): Worker[] =>
-  joinedWorkers(state).filter(({ quarantinedUntilMs }) => quarantinedUntilMs <= nowMs);
+  joinedWorkers(state).filter(({ workerId }) => {
+    const quarantine = state.quarantines.get(workerId);
+    if (!quarantine) return true;
+    // While training waits for workers, there is nothing to protect from another attempt.
+    const { sinceMs, untilMs } = quarantine;
+    return nowMs >= (state.membership.type === 'waiting' ? sinceMs + limits.quarantineMs : untilMs);
+  });
 
 /** Changes some workers. */
 export function updateWorkers(
@@ -330,12 +368,8 @@ export function end(
 
 /** Writes a record into the journal, and adds it to the history. */
 export function writeRecord(state: CoordinatorState, entry: JournalRecord): Transition {
-  const history = applyRecord(state.history, entry);
-  const gone = state.history.checkpoints
-    .filter((each) => !history.checkpoints.includes(each))
-    .map(({ sha256 }) => sha256);
   return {
-    state: { ...state, history, retired: new Set([...state.retired, ...gone]) },
+    state: { ...state, history: applyRecord(state.history, entry) },
     effects: [{ type: 'journal', record: entry }],
   };
 }

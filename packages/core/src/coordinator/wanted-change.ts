@@ -6,6 +6,8 @@ import { formatMs } from '../format/number-text.js';
 import { phaseOf } from '../job/job.js';
 import { releaseIdle } from './leavers.js';
 import { pauseAll, requestChange } from './membership-change.js';
+import { probeNewcomers } from './newcomers.js';
+import { isKnownToBeReachable } from './reachable.js';
 import { isOnOneNode, workersNeeded } from './plan.js';
 import { ableWorkers, andThen, type CoordinatorState, membersOf, nameOf, type Transition } from './state.js';
 
@@ -23,12 +25,15 @@ function wantedChange(state: CoordinatorState, nowMs: number): string | undefine
       ? 'enough workers'
       : undefined;
   if (isOnOneNode(state.phase!.name)) return undefined;
-  const newcomer = workers.find((worker) => !worker.leaving && !ids.has(worker.workerId));
+  const newcomer = workers.find(
+    (worker) => !worker.leaving && !ids.has(worker.workerId) && isKnownToBeReachable(state, worker),
+  );
   return newcomer && `${nameOf(newcomer)} joins`;
 }
 
 export function changeIfWanted(state: CoordinatorState, nowMs: number): Transition {
-  return andThen(releaseIdle(state), (next) => {
+  const probing = andThen(releaseIdle(state), (next) => probeNewcomers(next, nowMs));
+  return andThen(probing, (next) => {
     const reason = wantedChange(next, nowMs);
     return reason === undefined
       ? { state: next, effects: [] }

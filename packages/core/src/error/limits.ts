@@ -3,6 +3,32 @@
 export const limits = {
   /** Largest frame of any link: a trained model, or a segment of a gradient. */
   frameBytes: 1024 * 1024 * 1024,
+  /** Largest frame of a connection that has not shown who it is, and how long it may take to do so. */
+  helloBytes: 4 * 1024,
+  helloMs: 5_000,
+  /** Connections of a port that have not shown who they are; beyond this the oldest is cut. */
+  strangerCount: 1024,
+  /** How much may wait to be sent to such a connection; to a worker that gets blocks from another worker. */
+  strangerQueuedBytes: 64 * 1024,
+  blockQueuedBytes: 64 * 1024 * 1024,
+  /** A frame that was begun must bring this much per tick, or it is given up after a while. */
+  frameBytesPerTick: 4 * 1024,
+  unfinishedFrameMs: 30_000,
+  /** Nested lists and maps in a message, and the text of a worker's message. */
+  messageDepth: 64,
+  messageTextBytes: 16 * 1024 * 1024,
+  /** Values in a message of a worker, and in any message. */
+  workerMessageValues: 200_000,
+  messageValues: 64 * 1024 * 1024,
+  /** Metrics of a set of rows. */
+  metricCount: 1000,
+  /** Length of a host name; of another line that is printed; of an error's message, and of its stack. */
+  nameLength: 255,
+  lineLength: 1000,
+  errorLength: 100_000,
+  /** Refusals of workers that are logged, and per what time; the others are counted. */
+  refusalsLogged: 10,
+  refusalsLoggedMs: 10_000,
   /** The number of rows in a data block is chosen so that its size is close to this. */
   blockTargetBytes: 1024 * 1024,
   /**
@@ -50,8 +76,21 @@ export const limits = {
   stallTimeoutMs: 5_000,
   /** How long reports of peers that cannot be reached are collected before one of them is left out. */
   accusationMs: 1_000,
-  /** A worker that others cannot reach is left out for this long before it is tried again. */
+  /**
+   * A worker that others cannot reach is left out for this long before it is tried again, each time for twice as long
+   * as before, up to a longest time.
+   */
   quarantineMs: 30_000,
+  longestQuarantineMs: 600_000,
+  /** Later generations that peers may connect for before this worker knows of them. */
+  generationsAhead: 16,
+  /** A link that breaks this often before a generation starts counts as one that cannot be made. */
+  breaksTolerated: 3,
+  /** How many members try to reach a newcomer, and after what time they are asked again. */
+  probingMembers: 5,
+  probeMs: 8_000,
+  /** Processes that a coordinator remembers, and the names that it gave them. */
+  processCount: 16_384,
   /** Most epochs per report to a coordinator that has missed some. */
   reportsAtOnce: 1_000,
   /** A message that seems to have been lost is sent again after this long. */
@@ -75,6 +114,8 @@ export const limits = {
   checkpointsKept: 3,
   /** How many blocks a worker fetches at once, and how often it tries a block whose bytes do not match its hash. */
   blocksAtOnce: 4,
+  /** How many requests of another worker are answered at once. */
+  blockQuestionsAtOnce: 16,
   blockTries: 3,
   /** How long a worker may take to hand out a block, and how long one that took longer is not asked again. */
   peerBlockMs: 3_000,

@@ -1,50 +1,110 @@
 // The control plane: messages between coordinator and workers, their schemas and their encoding (MessagePack).
 // docs/protocol.md describes each; a frame that does not fit its schema is a protocol violation.
-import { pack, unpack } from 'msgpackr';
+import { Packr } from 'msgpackr';
 import { z } from 'zod';
-import { StillhouseError } from '../error/errors.js';
+import { errorKinds, StillhouseError, type ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
+import { isPrintable, printableLine, printableText } from '../error/printable.js';
 import { joinBytes } from '../format/safetensors.js';
 import type { ExportedModel } from '../format/model-files.js';
 import type { Job } from '../job/job.js';
 import { phaseNames, storedPhaseName } from '../job/phase-name.js';
 import type { Metrics } from '../metric/metrics.js';
 import { recipeSchema } from '../recipe/schema.js';
+import { unpackBounded, type UnpackBounds } from './bounded-unpack.js';
 
 /** Raised whenever a message changes its meaning; both sides must have the same version. */
-export const protocolVersion = 8;
+export const protocolVersion = 9;
 
 const index = z
   .int()
   .min(0)
   .max(2 ** 40);
+/** Generations, operations and segments travel in 32 bits between workers. */
+const generation = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+const memberIndex = z
+  .int()
+  .min(0)
+  .max(limits.workerCount - 1);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+/** A name that is printed: without characters that a terminal would obey. */
+const line = (length: number) => z.string().max(length).refine(isPrintable);
+const name = line(limits.nameLength);
+/** Text that is printed as it is, but for characters that a terminal would obey. */
+const shownText = z
+  .string()
+  .max(limits.errorLength)
+  .transform((text) => printableText(text, limits.errorLength));
 const errorRecord = z.object({
-  code: z.string(),
-  message: z.string().max(100_000),
-  next: z.string().max(10_000).optional(),
-  stack: z.string().max(100_000).optional(),
+  code: z.custom<ErrorRecord['code']>(
+    (value) => typeof value === 'string' && (value === 'BUG' || Object.hasOwn(errorKinds, value)),
+  ),
+  message: shownText,
+  next: shownText.optional(),
+  stack: shownText.optional(),
 });
 /** Any double: a diverging model's loss may be infinite. */
 const real = z.custom<number>((value) => typeof value === 'number');
-const metrics = z
-  .record(z.string(), real)
-  .refine(({ loss, rows }) => loss !== undefined && rows !== undefined, 'loss or rows are missing')
-  .transform((value) => value as Metrics);
+
+/**
+ * A list whose elements fit a schema. The first element that does not fit ends the check, unlike z.array's: a list of
+ * many would take long.
+ */
+const listOf = <Item extends z.ZodType>(item: Item, most: number) =>
+  z.unknown().transform((value, context): z.output<Item>[] => {
+    const refuse = (): never => {
+      context.addIssue({ code: 'custom', message: 'is not a list of what belongs there' });
+      return z.NEVER;
+    };
+    if (!Array.isArray(value) || value.length > most) return refuse();
+    const items: z.output<Item>[] = [];
+    for (const each of value) {
+      const { data, success } = item.safeParse(each);
+      if (!success) return refuse();
+      items.push(data);
+    }
+    return items;
+  });
+
+/** Metrics by name. */
+const metrics = z.unknown().transform((value, context): Metrics => {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  const fits =
+    entries.length <= limits.metricCount &&
+    entries.every(([key, each]) => typeof each === 'number' && key.length <= limits.nameLength && isPrintable(key));
+  const { loss, rows } = Object.fromEntries(entries) as Partial<Metrics>;
+  if (fits && loss !== undefined && rows !== undefined) return Object.fromEntries(entries) as unknown as Metrics;
+  context.addIssue({ code: 'custom', message: 'are not metrics with loss and rows' });
+  return z.NEVER;
+});
 const ledger = z.object({ rows: index, sumA: index, sumB: index });
 const phaseName = z.enum(phaseNames);
-const member = z.object({ workerId: z.string(), meshAddress: z.string(), ranks: z.object({ lo: index, hi: index }) });
+const rank = z.int().min(0).max(limits.rankCount);
+const workerId = z.string().regex(/^w\d{1,15}$/);
+const meshAddress = line(limits.lineLength);
+const member = z.object({ workerId, meshAddress, ranks: z.object({ lo: rank, hi: rank }) });
 
 const calibrated = z.object({ loss: real, ece: real });
 const calibration = z.object({ temperature: real, rows: index, before: calibrated, after: calibrated });
 
-export const exportedModel: z.ZodType<ExportedModel> = z.object({
-  topology: z.string(),
-  weights: z.array(z.object({ name: z.string(), shape: z.array(index), trainable: z.boolean() })),
-  data: bytes,
-  parameters: index,
+const weightSpec = z.object({
+  name: z.string().max(limits.lineLength),
+  shape: listOf(index, 16),
+  trainable: z.boolean(),
 });
+const numbersIn = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+export const exportedModel: z.ZodType<ExportedModel> = z
+  .object({
+    topology: z.string(),
+    weights: listOf(weightSpec, limits.workerMessageValues),
+    data: bytes,
+    parameters: index,
+  })
+  .refine(({ weights, data }) => weights.reduce((sum, { shape }) => sum + 4 * numbersIn(shape), 0) === data.byteLength);
 
 const epochReport = z.object({
   epoch: index,
@@ -63,8 +123,8 @@ export const trainingState = z.object({
   ledger,
   lossSum: real,
   samples: index,
-  epochs: z.array(epochReport),
-  stopped: z.string().optional(),
+  epochs: listOf(epochReport, limits.messageValues),
+  stopped: shownText.optional(),
   test: test.optional(),
 });
 const jobSchema = z.object({
@@ -90,44 +150,44 @@ const block = z.object({ type: z.literal('block'), hash: sha256, bytes });
 /** The position of a worker's weights and optimiser state. */
 const held = z.object({ phase: phaseName, ops: index });
 export type Held = z.infer<typeof held>;
-const members = z.array(member).min(1).max(limits.workerCount);
+const members = listOf(member, limits.workerCount).refine(({ length }) => length > 0);
 const stage = z.enum(['idle', 'paused', 'preparing', 'ready', 'running', 'finished', 'failing']);
 
 const toCoordinator = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
     protocol: z.int(),
-    version: z.string(),
-    token: z.string(),
-    host: z.string().max(1000),
-    instance: z.string().min(1).max(100),
+    version: line(64),
+    token: z.string().max(limits.lineLength),
+    host: name,
+    instance: name.min(1),
     term: index,
-    runId: z.string().optional(),
-    workerId: z
-      .string()
-      .regex(/^w\d{1,9}$/)
-      .optional(),
+    runId: name.optional(),
+    workerId: workerId.optional(),
   }),
   z.object({
     type: z.literal('join'),
-    fingerprint: z.string().max(1000),
-    choice: z.string().max(10_000),
-    meshAddress: z.string().max(1000),
-    generation: index,
+    fingerprint: line(limits.lineLength),
+    choice: z
+      .string()
+      .max(10 * limits.lineLength)
+      .transform((text) => printableLine(text, 10 * limits.lineLength)),
+    meshAddress,
+    generation,
     held: held.optional(),
     running: members.optional(),
     leaving: z.boolean(),
   }),
-  z.object({ type: z.literal('paused'), generation: index, held: held.optional() }),
+  z.object({ type: z.literal('paused'), generation, held: held.optional() }),
   z.object({
     type: z.literal('ready'),
-    generation: index,
+    generation,
     ops: index,
     parameters: index,
     stateSha256: sha256,
     weightsSha256: sha256,
   }),
-  z.object({ type: z.literal('progress'), generation: index, step: index, loss: real }),
+  z.object({ type: z.literal('progress'), generation, step: index, loss: real }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
   z.object({
     type: z.literal('done'),
@@ -137,20 +197,25 @@ const toCoordinator = z.discriminatedUnion('type', [
     waitedMs: z.number().min(0),
     weightsSha256: sha256,
     test: metrics,
-    stopped: z.string(),
+    stopped: line(limits.lineLength),
     calibration: calibration.optional(),
     teacherTest: metrics.optional(),
     model: exportedModel.optional(),
   }),
   z.object({
     type: z.literal('unreachable'),
-    generation: index,
-    peer: index,
+    generation,
+    peer: memberIndex,
     linking: z.boolean(),
-    reason: z.string().max(10_000),
+    reason: z
+      .string()
+      .max(10 * limits.lineLength)
+      .transform((text) => printableLine(text, limits.lineLength)),
   }),
+  z.object({ type: z.literal('probed'), id: index, reached: z.int().min(0).max(limits.workerCount) }),
   z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
-  z.object({ type: z.literal('statePart'), token: z.string(), id: index, held, offset: index, total: index, bytes }),
+  z.object({ type: z.literal('upload'), id: index, key: z.string().max(100) }),
+  z.object({ type: z.literal('statePart'), id: index, held, offset: index, total: index, bytes }),
   z.object({
     type: z.literal('failed'),
     error: errorRecord,
@@ -161,11 +226,11 @@ const toCoordinator = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leaving') }),
   z.object({
     type: z.literal('heartbeat'),
-    generation: index,
+    generation,
     stage,
     busy: z.boolean(),
     progress: index,
-    waitingFor: z.array(index).max(limits.workerCount),
+    waitingFor: listOf(memberIndex, limits.workerCount),
     rankMs: z.number().min(0).optional(),
     exchangeMs: z.number().min(0).optional(),
   }),
@@ -174,29 +239,30 @@ const toCoordinator = z.discriminatedUnion('type', [
 const toWorker = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('welcome'),
-    workerId: z.string(),
+    workerId,
     term: index,
     meshToken: z.string(),
     phase: phaseName.optional(),
     job,
   }),
   z.object({ type: z.literal('rejected'), error: errorRecord }),
-  z.object({ type: z.literal('pause'), generation: index, boundary: z.boolean() }),
+  z.object({ type: z.literal('pause'), generation, boundary: z.boolean() }),
   z.object({
     type: z.literal('resume'),
-    generation: index,
+    generation,
     phase: phaseName,
     ops: index,
     members,
-    heals: z.array(z.object({ to: index, from: index })),
+    heals: listOf(z.object({ to: memberIndex, from: memberIndex }), limits.workerCount),
     checkpoint: sha256.optional(),
     teacher: sha256.optional(),
     tuned: z.record(z.string(), real).optional(),
   }),
-  z.object({ type: z.literal('start'), generation: index }),
+  z.object({ type: z.literal('start'), generation }),
+  z.object({ type: z.literal('probe'), id: index, meshAddresses: listOf(meshAddress, limits.probingMembers) }),
   block,
-  z.object({ type: z.literal('blockAt'), hash: sha256, meshAddress: z.string().max(1000) }),
-  z.object({ type: z.literal('capture'), id: index }),
+  z.object({ type: z.literal('blockAt'), hash: sha256, meshAddress }),
+  z.object({ type: z.literal('capture'), id: index, key: z.string().max(100) }),
   z.object({ type: z.literal('nextPart'), offset: index }),
   z.object({ type: z.literal('heartbeat'), phase: phaseName.optional(), epochs: index, done: z.boolean() }),
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
@@ -204,8 +270,8 @@ const toWorker = z.discriminatedUnion('type', [
 
 /** First frame on a link between workers: which member connects, for which generation; or a request for blocks. */
 const meshHello = z.union([
-  z.object({ token: z.string().max(1000), generation: index, index: index }),
-  z.object({ token: z.string().max(1000), blocks: z.literal(true) }),
+  z.object({ token: z.string().max(limits.lineLength), generation, index: memberIndex }),
+  z.object({ token: z.string().max(limits.lineLength), blocks: z.literal(true) }),
 ]);
 
 /** What follows on a link for blocks: requests one way, answers the other. */
@@ -219,6 +285,10 @@ export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
 
+/** Values that are undefined are left out: MessagePack has none. */
+const packrOptions = { useRecords: false, skipValues: [undefined] };
+const packr = new Packr(packrOptions);
+
 /**
  * First byte of a frame whose bytes follow the message instead of being part of it; MessagePack never begins with it.
  */
@@ -231,45 +301,69 @@ const longBytes = 64 * 1024;
 export function encodeMessage(
   message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer,
 ): Uint8Array[] {
-  if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [pack(message)];
+  if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [packr.pack(message)];
   const { bytes: tail, ...rest } = message;
-  const head = pack(rest);
+  const head = packr.pack(rest);
   const prefix = new Uint8Array(prefixBytes);
   prefix[0] = bytesFollow;
   new DataView(prefix.buffer).setUint32(1, head.byteLength, true);
   return [joinBytes([prefix, head]), tail];
 }
 
-function unpackFrame(frame: Uint8Array): unknown {
-  if (frame[0] !== bytesFollow || frame.byteLength < prefixBytes) return unpack(frame);
+type Unpacked = { value: unknown } | { unfit: string };
+
+function unpackFrame(frame: Uint8Array, bounds: UnpackBounds): Unpacked {
+  if (frame[0] !== bytesFollow || frame.byteLength < prefixBytes) return unpackBounded(frame, bounds);
   const end = prefixBytes + new DataView(frame.buffer, frame.byteOffset).getUint32(1, true);
-  return { ...(unpack(frame.subarray(prefixBytes, end)) as object), bytes: frame.subarray(end) };
+  if (end > frame.byteLength) return { unfit: 'it is cut off' };
+  const head = unpackBounded(frame.subarray(prefixBytes, end), bounds);
+  if ('unfit' in head) return head;
+  const isMap = typeof head.value === 'object' && head.value !== null && !Array.isArray(head.value);
+  return isMap
+    ? { value: { ...(head.value as object), bytes: frame.subarray(end) } }
+    : { unfit: 'bytes follow something other than a message' };
 }
 
-function decode<T>(schema: z.ZodType<T>, frame: Uint8Array): T {
-  let value: unknown;
-  try {
-    value = unpackFrame(frame);
-  } catch (cause) {
-    throw new StillhouseError('PROTOCOL_VIOLATION', 'a message is not MessagePack', { cause });
-  }
-  const result = schema.safeParse(value);
+/** A violation by someone who sends messages; its text names only what this version knows. */
+const violation = (why: string): StillhouseError => new StillhouseError('PROTOCOL_VIOLATION', why);
+
+function decode<T>(schema: z.ZodType<T>, frame: Uint8Array, bounds: UnpackBounds): T {
+  const unpacked = unpackFrame(frame, bounds);
+  if ('unfit' in unpacked) throw violation(`a message is not valid: ${unpacked.unfit}`);
+  const result = schema.safeParse(unpacked.value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const type = typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : 'without a type';
-  throw new StillhouseError(
-    'PROTOCOL_VIOLATION',
-    `a message ${type} does not fit: ${issue?.path.join('.')} ${issue?.message}`,
-  );
+  throw violation(misfit(schema, unpacked.value, result.error));
 }
 
+/** The type of a message that does not fit, and the field, if they are ones that messages have. */
+function misfit(schema: z.ZodType, value: unknown, { issues: [issue] }: z.ZodError): string {
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+  const shape =
+    schema instanceof z.ZodDiscriminatedUnion
+      ? schema.options
+          .map((option) => (option as z.ZodObject).shape as Record<string, z.ZodType>)
+          .find((each) => (each['type'] as z.ZodLiteral).value === type)
+      : undefined;
+  if (!shape) return 'a message is of no known type';
+  const [field, ...rest] = issue?.path ?? [];
+  if (typeof field !== 'string' || !Object.hasOwn(shape, field)) return `a message ${String(type)} does not fit`;
+  // A job comes from this worker's own coordinator, whose recipe may have keys that this version does not know.
+  const detail = field === 'job' ? `.${printableLine(`${rest.join('.')} ${issue?.message}`)}` : '';
+  return `a message ${String(type)} does not fit: ${field}${detail}`;
+}
+
+const workerBounds = { values: limits.workerMessageValues, textBytes: limits.messageTextBytes };
+const anyBounds = { values: limits.messageValues, textBytes: limits.frameBytes };
+/** Of messages that open a link between workers, and of those about blocks. */
+const smallBounds = { values: 64, textBytes: limits.helloBytes };
+
 /** @throws StillhouseError PROTOCOL_VIOLATION */
-export const decodeToCoordinator = (frame: Uint8Array): ToCoordinator => decode(toCoordinator, frame);
+export const decodeToCoordinator = (frame: Uint8Array): ToCoordinator => decode(toCoordinator, frame, workerBounds);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
-export const decodeToWorker = (frame: Uint8Array): ToWorker => decode(toWorker, frame);
+export const decodeToWorker = (frame: Uint8Array): ToWorker => decode(toWorker, frame, anyBounds);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
-export const decodeMeshHello = (frame: Uint8Array): MeshHello => decode(meshHello, frame);
+export const decodeMeshHello = (frame: Uint8Array): MeshHello => decode(meshHello, frame, smallBounds);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
-export const decodeBlockQuestion = (frame: Uint8Array): BlockQuestion => decode(blockQuestion, frame);
+export const decodeBlockQuestion = (frame: Uint8Array): BlockQuestion => decode(blockQuestion, frame, smallBounds);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
-export const decodeBlockAnswer = (frame: Uint8Array): BlockAnswer => decode(blockAnswer, frame);
+export const decodeBlockAnswer = (frame: Uint8Array): BlockAnswer => decode(blockAnswer, frame, smallBounds);

@@ -1,10 +1,11 @@
 // The training state as bytes, for a peer that lags and for checkpoints: a safetensors file with the buffers of weights
 // and optimiser, and the small state in a separate tensor, as MessagePack so that no number changes.
-import { pack, unpack } from 'msgpackr';
-import { invariant, messageOf, StillhouseError } from '../error/errors.js';
+import { pack } from 'msgpackr';
+import { messageOf, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { bytesOf, floatsOf, readSafetensors, safetensorsParts } from '../format/safetensors.js';
 import type { MeshFrame } from '../collective/frames.js';
+import { unpackBounded } from './bounded-unpack.js';
 import { trainingState } from './messages.js';
 import type { TrainingState } from './training-state.js';
 
@@ -38,7 +39,9 @@ export function readTraining(bytes: Uint8Array, what: string): { training: Train
     const { tensors } = readSafetensors(bytes, what);
     const small = tensors.find(({ name }) => name === smallState);
     if (!small) throw new StillhouseError('DATA_FORMAT', `${what} contains no training state`);
-    const training = trainingState.parse(unpack(small.data));
+    const unpacked = unpackBounded(small.data, { values: limits.messageValues, textBytes: limits.messageTextBytes });
+    if ('unfit' in unpacked) throw new StillhouseError('DATA_FORMAT', `${what} is damaged: ${unpacked.unfit}`);
+    const training = trainingState.parse(unpacked.value);
     return {
       training,
       buffers: tensors.filter((tensor) => tensor !== small).map(({ name, data }) => ({ name, data: floatsOf(data) })),
@@ -78,11 +81,15 @@ export class StateAssembly {
   readonly #offsets = new Set<number>();
   #received = 0;
 
-  /** @returns the bytes, once they are complete */
+  /**
+   * @returns the bytes, once they are complete
+   * @throws StillhouseError PROTOCOL_VIOLATION if a frame is none of this state's
+   */
   receive({ offset, total, data }: MeshFrame & { type: 'state' }): Uint8Array | undefined {
-    this.#bytes ??= new Uint8Array(total);
-    invariant(this.#bytes.byteLength === total, 'all frames belong to one state');
     if (this.#offsets.has(offset)) return undefined;
+    this.#bytes ??= new Uint8Array(total);
+    if (this.#bytes.byteLength !== total || this.#received + data.byteLength > total)
+      throw new StillhouseError('PROTOCOL_VIOLATION', 'a part of a training state does not belong to the others');
     this.#offsets.add(offset);
     this.#bytes.set(data, offset);
     this.#received += data.byteLength;

@@ -1,5 +1,17 @@
 // The ports between the shells and the outside world: links that carry whole frames in order, and a clock.
 
+/** What the other end of a link may send, and how much may wait for it. */
+export interface LinkBounds {
+  /** Largest frame that it may send. */
+  readonly frameBytes: number;
+  /** A link is cut if more than this is waiting to be sent: the other end does not read. Unbounded if absent. */
+  readonly queuedBytes?: number;
+}
+
+/**
+ * A link that was accepted belongs to a stranger until it is admitted: it may send frames of `limits.helloBytes` at
+ * most, and is cut after `limits.helloMs`. A link that was made by `connect` is admitted already.
+ */
 export interface Link {
   /** Host name of this end, at which the other end reaches this machine. */
   readonly localHost: string;
@@ -7,7 +19,10 @@ export interface Link {
   send(...parts: Uint8Array[]): void;
   /** At most one listener each; frames that arrive earlier are kept for it. */
   onFrame(listener: (frame: Uint8Array) => void): void;
+  /** @param listener called with a reason that is safe to print */
   onClose(listener: (reason: string) => void): void;
+  /** The other end has shown who it is; from now on it has these bounds. */
+  admit(bounds: LinkBounds): void;
   /** Closes after the frames that were sent. */
   close(reason?: string): void;
   /** Closes at once; frames that were not sent yet are dropped, and nothing reads their memory any more. */

@@ -111,6 +111,7 @@ export function onPreparing(state: WorkerState, preparing: Preparing, event: Res
       return proceed(state, { ...preparing, bytes: event.bytes });
     case 'frame': {
       if (event.frame.type !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
+      if (event.from !== preparing.healedBy) return { state, effects: [] };
       return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
     }
     case 'notAdopted':
@@ -147,7 +148,13 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
   if (assembly)
     return bytes && asked === 'nothing'
       ? wait({ ...preparing, asked: 'adopt' }, [
-          { type: 'adopt', generation, bytes, isSealed: preparing.healedBy !== undefined },
+          {
+            type: 'adopt',
+            generation,
+            held: { phase: phase.name, ops: preparing.ops },
+            bytes,
+            isSealed: preparing.healedBy !== undefined,
+          },
         ])
       : wait(preparing);
   invariant(

@@ -1,5 +1,7 @@
 // A worker that cannot continue: it reports what failed, with its place, and waits for the end of the run.
 import type { ErrorRecord } from '../error/errors.js';
+import { limits } from '../error/limits.js';
+import { printableText } from '../error/printable.js';
 import { send, type Activity, type Running, type Transition, type WorkerState } from './state.js';
 
 /** Reports the newest failure again to a coordinator that comes back. */
@@ -7,8 +9,16 @@ export function sendFailure(state: WorkerState, message: (Activity & { type: 'fa
   return { state: { ...state, activity: { type: 'failing', message } }, effects: [send(message)] };
 }
 
-export function onFailed(state: WorkerState, error: ErrorRecord): Transition {
+/** As long as a message may have it. */
+const sendable = (error: ErrorRecord): ErrorRecord => ({
+  ...error,
+  message: printableText(error.message, limits.errorLength),
+  ...(error.stack === undefined ? {} : { stack: printableText(error.stack, limits.errorLength) }),
+});
+
+export function onFailed(state: WorkerState, failure: ErrorRecord): Transition {
   const { activity } = state;
+  const error = sendable(failure);
   if (activity.type === 'failing') return { state, effects: [] };
   if (error.code === 'LOSS_NOT_FINITE' && (activity.type === 'running' || activity.type === 'finished'))
     return failNotFinite(state, activity, { error });

@@ -146,3 +146,45 @@ describe('a worker', () => {
     expect(new Worker().joined().on({ type: 'leave' }).sent).toEqual([{ type: 'leaving' }]);
   });
 });
+
+describe('a peer that sends what it may not', () => {
+  const members = [
+    { workerId: 'w1', meshAddress: 'm1', ranks: { lo: 0, hi: 1 } },
+    { workerId: 'w2', meshAddress: 'm2', ranks: { lo: 1, hi: 2 } },
+  ];
+  const resume = { type: 'resume', generation: 7, phase: 'teacher', ops: 0, members, heals: [] } as const;
+  /** @param change of the message that names the members */
+  const entering = (change: object = {}): Worker => {
+    const worker = new Worker().joined().hears({ type: 'pause', generation: 7, boundary: false });
+    worker.hears({ ...resume, members: [...members], heals: [], ...change });
+    const { phase } = worker.effects.find(({ type }) => type === 'build') as WorkerEffect & { type: 'build' };
+    return worker
+      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, flatGradient: new Float32Array(17) })
+      .on({ type: 'linked', generation: 7 });
+  };
+  const blames = [{ type: 'unreachable', generation: 7, peer: 1, linking: true, reason: expect.stringContaining('') }];
+
+  test('is reported like one that cannot be reached, and the worker that gets it has not failed', () => {
+    const worker = entering()
+      .on({ type: 'hashed', generation: 7, stateSha256: sha('1'), weightsSha256: sha('1') })
+      .hears({ type: 'start', generation: 7 });
+    expect(worker.state.activity.type).toBe('running');
+    const frame = { type: 'mark', generation: 7, op: 9 } as const;
+    expect(worker.on({ type: 'frame', generation: 7, from: 1, frame }).sent).toEqual(blames);
+    expect(worker.state.activity.type).toBe('paused');
+  });
+
+  test('such as parts of different states: only the member that heals is heard, and it is reported', () => {
+    const worker = entering({ ops: 4, heals: [{ to: 0, from: 1 }] });
+    const part = (offset: number, total: number, from = 1): Worker =>
+      worker.on({
+        type: 'frame',
+        generation: 7,
+        from,
+        frame: { type: 'state', generation: 7, offset, total, data: new Uint8Array(4) },
+      });
+    expect(part(0, 2 ** 31, 0).effects).toEqual([]);
+    expect(part(0, 8).effects).toEqual([]);
+    expect(part(4, 16).sent).toEqual(blames);
+  });
+});

@@ -1,7 +1,7 @@
 // What a worker decides: a pure machine. An event goes in, the next state and the effects to perform come out.
 // The shell (packages/worker) performs effects and decides nothing. docs/protocol.md shows the states.
 import { initialTraining } from '../wire/training-state.js';
-import type { ErrorRecord } from '../error/errors.js';
+import { StillhouseError, type ErrorRecord } from '../error/errors.js';
 import type { ToWorker } from '../wire/messages.js';
 import { isAdoptingState, onAdopted, onBuilt, onPause, onPreparing, onResume, onStart } from './entering.js';
 import { onFailed, sendFailure } from './failing.js';
@@ -19,6 +19,7 @@ import {
 import { doneMessage, onComputed, onEvaluated, onOpFrame, park } from './running.js';
 import {
   send,
+  type Activity,
   type Result,
   type Transition,
   type WorkerEffect,
@@ -73,6 +74,8 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
       return onLeave(state);
     case 'failed':
       return onFailed(state, event.error);
+    case 'probed':
+      return { state, effects: [send({ type: 'probed', id: event.id, reached: event.reached })] };
     case 'loaded':
       return onLoaded({ ...state, loaded: event });
     case 'built':
@@ -102,24 +105,45 @@ function onResult(state: WorkerState, event: Result, nowMs: number): Transition 
   if (activity.type === 'failing' && event.type === 'exported')
     return sendFailure(state, { ...activity.message, lastGood: event.model });
   if (!isMember || event.generation !== activity.generation) return { state, effects: [] };
-  if (event.type === 'peerLost') {
-    const { generation, from, linking, reason } = event;
-    return park(state, `the link with worker ${activity.members[from]?.workerId} broke`, [
-      send({ type: 'unreachable', generation, peer: from, linking, reason }),
-    ]);
-  }
+  if (event.type === 'peerLost') return onPeerLost(state, activity, event);
+  if (event.type === 'frame') return onFrame(state, activity, event, nowMs);
   if (activity.type === 'preparing') return onPreparing(state, activity, event);
   switch (event.type) {
     case 'computed':
       return onComputed(state, activity, event, nowMs);
     case 'evaluated':
       return onEvaluated(state, activity, event, nowMs);
-    case 'frame':
-      return onOpFrame(state, activity, event, nowMs);
     case 'exported':
       return { state, effects: [send({ ...doneMessage(state), model: event.model })] };
     default:
       return { state, effects: [] };
+  }
+}
+
+type Member = Extract<Activity, { type: 'preparing' | 'ready' | 'running' | 'finished' }>;
+
+function onPeerLost(state: WorkerState, { members }: Member, event: WorkerEvent & { type: 'peerLost' }): Transition {
+  const { generation, from, linking, reason } = event;
+  return park(state, `the link with worker ${members[from]?.workerId} broke`, [
+    send({ type: 'unreachable', generation, peer: from, linking, reason }),
+  ]);
+}
+
+/** A peer whose frames do not fit is like one that cannot be reached: this worker has not failed. */
+function onFrame(
+  state: WorkerState,
+  activity: Member,
+  event: WorkerEvent & { type: 'frame' },
+  nowMs: number,
+): Transition {
+  try {
+    return activity.type === 'preparing'
+      ? onPreparing(state, activity, event)
+      : onOpFrame(state, activity, event, nowMs);
+  } catch (error) {
+    if (!(error instanceof StillhouseError) || error.code !== 'PROTOCOL_VIOLATION') throw error;
+    const { from, generation } = event;
+    return onPeerLost(state, activity, { type: 'peerLost', generation, from, linking: true, reason: error.message });
   }
 }
 
@@ -136,8 +160,10 @@ function onMessage(state: WorkerState, message: ToWorker): Transition {
       return onStart(state, message.generation);
     case 'heartbeat':
       return { state, effects: missingReports(state, message) };
+    case 'probe':
+      return { state, effects: [{ type: 'probe', id: message.id, meshAddresses: message.meshAddresses }] };
     case 'capture':
-      return { state, effects: capture(state, message.id) };
+      return { state, effects: capture(state, message) };
     case 'rejected':
       // A coordinator that ended while this worker was away sends nothing more.
       return stop(state, message.error as ErrorRecord);
@@ -150,7 +176,7 @@ function onMessage(state: WorkerState, message: ToWorker): Transition {
   }
 }
 
-function capture(state: WorkerState, id: number): WorkerEffect[] {
+function capture(state: WorkerState, { id, key }: ToWorker & { type: 'capture' }): WorkerEffect[] {
   if (!state.training || state.activity.type === 'preparing' || isAdoptingState(state.activity)) return [];
-  return [{ type: 'captureState', id, training: state.training }];
+  return [{ type: 'captureState', id, key, training: state.training }];
 }

@@ -10,7 +10,7 @@ import type { Span } from '../collective/tree.js';
 import type { Collective, Outgoing } from '../collective/collective.js';
 import type { FlatLayout } from '../collective/flat-layout.js';
 import type { MeshFrame } from '../collective/frames.js';
-import type { Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
 import type { StateAssembly } from '../wire/training-file.js';
 import type { Task, TrainingState } from '../wire/training-state.js';
@@ -73,6 +73,8 @@ export type WorkerEvent =
       readonly linking: boolean;
       readonly reason: string;
     }
+  /** How many of the addresses could be connected to. */
+  | { readonly type: 'probed'; readonly id: number; readonly reached: number }
   | { readonly type: 'failed'; readonly error: ErrorRecord };
 
 /** Answers to effects, and frames: of the generation that asked for them. */
@@ -90,6 +92,8 @@ export type WorkerEffect =
   | { readonly type: 'build'; readonly phase: Phase; readonly teacher: string | undefined }
   /** Connect to the other members. Answer: linked, or peerLost. */
   | { readonly type: 'link'; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
+  /** Try to connect to workers. Answer: probed. */
+  | { readonly type: 'probe'; readonly id: number; readonly meshAddresses: readonly string[] }
   /** Cut the links of all earlier generations, dropping data on the way. */
   | { readonly type: 'unlink'; readonly before: number }
   /** Get a checkpoint from the coordinator. Answer: fetched. */
@@ -102,9 +106,16 @@ export type WorkerEffect =
       readonly to: readonly number[];
     }
   /**
-   * Adopt weights, optimiser and training state; sealed bytes end with their SHA-256. Answer: adopted or notAdopted.
+   * Adopt weights, optimiser and training state, if it is at this position; sealed bytes end with their SHA-256.
+   * Answer: adopted or notAdopted.
    */
-  | { readonly type: 'adopt'; readonly generation: number; readonly bytes: Uint8Array; readonly isSealed: boolean }
+  | {
+      readonly type: 'adopt';
+      readonly generation: number;
+      readonly held: Held;
+      readonly bytes: Uint8Array;
+      readonly isSealed: boolean;
+    }
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
   /**
@@ -138,8 +149,8 @@ export type WorkerEffect =
   | { readonly type: 'keepBest' | 'restoreBest' | 'correctBiases' }
   /** Export the model. Answer: exported. */
   | { readonly type: 'export'; readonly generation: number }
-  /** Copy the training state for a checkpoint, and send the copy over a separate link. No answer. */
-  | { readonly type: 'captureState'; readonly id: number; readonly training: TrainingState }
+  /** Copy the training state for a checkpoint, and send the copy over a separate link, opened by the key. No answer. */
+  | { readonly type: 'captureState'; readonly id: number; readonly key: string; readonly training: TrainingState }
   | { readonly type: 'exit'; readonly error: ErrorRecord | undefined };
 
 /** What the members of a generation agreed on. */

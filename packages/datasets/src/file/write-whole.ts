@@ -26,7 +26,7 @@ export function writeWhole(
 ): void {
   const part = `${path}.${randomUUID()}.part`;
   try {
-    const file = openSync(part, 'w', mode);
+    const file = openSync(part, 'wx', mode);
     try {
       writeFileSync(file, content);
       if (isSynced) fsyncSync(file);

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, StillhouseError } from '@stillhouse/core';
+import { writeWhole } from '@stillhouse/datasets';
 import { inferenceBackendFor } from '@stillhouse/worker/light';
 import { openData, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
@@ -49,7 +50,9 @@ export async function report(folder: string, options: ReportOptions = {}): Promi
   const file = options.out ?? join(folder, 'report.html');
   const html = await reportHtml({ record, recipe, ...tested });
   try {
-    writeFileSync(file, html);
+    // A path that the user gives may be anything, such as a pipe.
+    if (options.out === undefined) writeWhole(file, html);
+    else writeFileSync(file, html);
   } catch (cause) {
     throw new StillhouseError('OUT_UNWRITABLE', `${file} cannot be written: ${messageOf(cause)}`, {
       cause,

@@ -1,7 +1,8 @@
 // The files that a command writes into its --out folder.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, StillhouseError } from '@stillhouse/core';
+import { writeWhole } from '@stillhouse/datasets';
 
 /**
  * Writes files into a folder, which is made if it does not exist.
@@ -10,7 +11,7 @@ import { messageOf, StillhouseError } from '@stillhouse/core';
 export function writeOutput(folder: string, files: Readonly<Record<string, string | Uint8Array>> = {}): void {
   try {
     mkdirSync(folder, { recursive: true });
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+    for (const [name, content] of Object.entries(files)) writeWhole(join(folder, name), content);
   } catch (cause) {
     throw new StillhouseError('OUT_UNWRITABLE', `${folder} cannot be written: ${messageOf(cause)}`, { cause });
   }

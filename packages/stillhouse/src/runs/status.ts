@@ -63,7 +63,7 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
         worker.stallNoted ? 'stalls others' : '',
         worker.silenceNoted ? 'silent' : '',
         worker.leaving ? 'leaving' : '',
-        worker.quarantinedUntilMs > nowMs ? 'left out' : '',
+        (state.quarantines.get(worker.workerId)?.untilMs ?? 0) > nowMs ? 'left out' : '',
       ];
       return {
         workerId: worker.workerId,

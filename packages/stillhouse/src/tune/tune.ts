@@ -1,5 +1,5 @@
 // The search for the student's hyperparameters: cross-validation on the small set, on this machine's cores.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { datasetOf, StillhouseError, type Job, type Recipe, type TunedRecord } from '@stillhouse/core';
 import { lossOf, smallerIsBetter, type MetricName, type Metrics } from '@stillhouse/core/training';
@@ -13,7 +13,7 @@ import {
   type SearchState,
 } from '@stillhouse/core/tune';
 import { hashJson } from '@stillhouse/coordinator';
-import { BlockReader, type BlockSource } from '@stillhouse/datasets';
+import { BlockReader, type BlockSource, writeWhole } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';
 import { drawMap } from './map.js';
 import { TrialLog } from './trial-log.js';
@@ -155,8 +155,8 @@ export async function tune(options: TuneOptions): Promise<TunedRecord> {
     trainings: log.size,
     seconds: (performance.now() - startedMs) / 1000,
   };
-  writeFileSync(join(folder, 'tune.json'), `${JSON.stringify(record, null, 2)}\n`);
-  writeFileSync(join(folder, 'map.svg'), drawMap(record, plan.space));
+  writeWhole(join(folder, 'tune.json'), `${JSON.stringify(record, null, 2)}\n`);
+  writeWhole(join(folder, 'map.svg'), drawMap(record, plan.space));
   return record;
 }
 

@@ -65,6 +65,7 @@ export class PeerBlocks {
   serve(link: Link): void {
     this.#served.add(link);
     link.onClose(() => this.#served.delete(link));
+    let reading = 0;
     link.onFrame((frame) => {
       let hash: string;
       try {
@@ -72,11 +73,14 @@ export class PeerBlocks {
       } catch (error) {
         return link.close(messageOf(error));
       }
-      void this.#read(hash).then((bytes) =>
+      // Each takes the memory of a block.
+      if (++reading > limits.blockQuestionsAtOnce) return link.close('too many requests at once');
+      void this.#read(hash).then((bytes) => {
+        reading -= 1;
         link.send(
           ...encodeMessage((bytes ? { type: 'block', hash, bytes } : { type: 'noBlock', hash }) satisfies BlockAnswer),
-        ),
-      );
+        );
+      });
     });
   }
 

@@ -8,10 +8,11 @@ import { lengthOf, partAt } from '@stillhouse/core/cluster';
 /** The checkpoint that the coordinator asked for, and the coordinator's address. */
 export interface Capture {
   readonly id: number;
+  /** What shows the coordinator that it asked this worker. */
+  readonly key: string;
   readonly held: Held;
   readonly parts: readonly Uint8Array[];
   readonly address: string;
-  readonly token: string;
 }
 
 export interface StateUploader {
@@ -59,7 +60,7 @@ export class StateUpload implements StateUploader {
     this.#link = undefined;
   }
 
-  async #send({ id, held, address, token }: Capture, number: number): Promise<void> {
+  async #send({ id, key, held, address }: Capture, number: number): Promise<void> {
     const link = await this.transport.connect(address);
     if (number !== this.#newest) return link.abort();
     this.#link = link;
@@ -67,7 +68,7 @@ export class StateUpload implements StateUploader {
     const total = copy.byteLength;
     const sendPart = (offset: number): void => {
       const bytes = partAt([copy], offset);
-      link.send(...encodeMessage({ type: 'statePart', token, id, held, offset, total, bytes }));
+      link.send(...encodeMessage({ type: 'statePart', id, held, offset, total, bytes }));
       if (offset + bytes.byteLength >= total) link.close();
     };
     link.onFrame((frame) => {
@@ -79,6 +80,6 @@ export class StateUpload implements StateUploader {
         link.abort();
       }
     });
-    sendPart(0);
+    link.send(...encodeMessage({ type: 'upload', id, key }));
   }
 }

@@ -205,15 +205,16 @@ class TfjsEngine implements Engine {
         );
       return data;
     };
+    const changes = this.stateBuffers()
+      .filter(({ name }) => !name.startsWith('best.'))
+      .map(({ name, data }) => ({ data, adopted: of(name, data.length) }));
     this.#kept = named.has('best.parameters')
       ? {
           parameters: copyOf(of('best.parameters', parameters.length)),
           others: copyOf(of('best.others', others.length)),
         }
       : undefined;
-    this.stateBuffers()
-      .filter(({ name }) => !name.startsWith('best.'))
-      .forEach(({ name, data }) => data.set(of(name, data.length)));
+    for (const { data, adopted } of changes) data.set(adopted);
     await flat.changed();
   }
 

@@ -1,6 +1,7 @@
 // The half of the worker's shell that has the engine. It performs the effects that need the engine one after the other,
 // so none sees a state that another is changing.
 import { createHash } from 'node:crypto';
+import { StillhouseError } from '@stillhouse/core';
 import {
   lengthOf,
   readTraining,
@@ -8,9 +9,9 @@ import {
   trainingParts,
   type Clock,
   type Outgoing,
+  type TrainingState,
   type WorkerEffect,
   type WorkerEvent,
-  type WorkerIdentity,
 } from '@stillhouse/core/cluster';
 import type { StateUploader } from '../checkpoint/state-upload.js';
 import type { Engine } from '../engine/engine.js';
@@ -35,7 +36,6 @@ type EngineEffect = Effect<
 
 export interface EngineShellOptions {
   readonly clock: Clock;
-  readonly identity: WorkerIdentity;
   readonly uploader: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
   readonly dispatch: (event: WorkerEvent) => void;
@@ -166,28 +166,42 @@ export class EngineShell {
     );
   }
 
-  async #adopt(engine: Engine, { generation, bytes, isSealed }: Effect<'adopt'>): Promise<WorkerEvent> {
+  async #adopt(engine: Engine, { generation, held, bytes, isSealed }: Effect<'adopt'>): Promise<WorkerEvent> {
     const state = isSealed ? bytes.subarray(0, bytes.byteLength - digestBytes) : bytes;
     if (isSealed && !hashOf([state]).equals(bytes.subarray(bytes.byteLength - digestBytes)))
       return { type: 'notAdopted', generation, reason: 'the training state arrived with bytes that were not sent' };
-    const { training, buffers } = readTraining(state, 'the training state');
-    await engine.adoptState(buffers);
+    let training: TrainingState;
+    try {
+      const read = readTraining(state, 'the training state');
+      ({ training } = read);
+      if (training.phase !== held.phase || training.ops !== held.ops)
+        throw new StillhouseError(
+          'CHECKPOINT_CORRUPT',
+          `the training state is at operation ${training.ops} of the ${training.phase}, not ${held.ops} of the ` +
+            held.phase,
+        );
+      await engine.adoptState(read.buffers);
+    } catch (error) {
+      // A peer that sends another state than it has reported must not end the run.
+      if (!isSealed || !(error instanceof StillhouseError)) throw error;
+      return { type: 'notAdopted', generation, reason: error.message };
+    }
     this.options.log(`took over the ${training.phase} at step ${training.step}, ${bytes.byteLength} bytes`);
     return { type: 'adopted', generation, training };
   }
 
   /** Has the state copied while this worker continues to compute: the state stays the same until the next change. */
-  async #capture({ id, training }: Effect<'captureState'>, before: Promise<Copied> | undefined): Promise<Copied> {
-    const { clock, coordinator, identity, uploader } = this.options;
+  async #capture({ id, key, training }: Effect<'captureState'>, before: Promise<Copied> | undefined): Promise<Copied> {
+    const { clock, coordinator, uploader } = this.options;
     await Promise.all([this.#changed, before]);
     const startedMs = clock.now();
     const parts = trainingParts(training, this.#loaded.stateBuffers());
     const copied = uploader.take({
       id,
+      key,
       held: { phase: training.phase, ops: training.ops },
       parts,
       address: coordinator(),
-      token: identity.token,
     });
     const busyMs = clock.now() - startedMs;
     await copied;

@@ -1,6 +1,6 @@
 // Links between workers. For each ordered pair the receiver connects to the sender, because WebSocket masks what
 // clients send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
-import { messageOf, StillhouseError } from '@stillhouse/core';
+import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import {
   decodeMeshHello,
   encodeFrame,
@@ -23,9 +23,13 @@ export interface MeshEvents {
 class Generation {
   /** Links over which peers receive from this worker, by their index. */
   readonly outgoing = new Map<number, Link>();
+  /** Those that a later one has replaced. */
+  readonly former: Link[] = [];
   readonly incoming: Link[] = [];
   readonly #awaited = new Map<number, () => void>();
   isCut = false;
+  /** Peers have connected for it, and this worker has not entered it. */
+  isAhead = true;
 
   /** Resolves when the peer listens. */
   heardBy(index: number): Promise<void> {
@@ -33,13 +37,17 @@ class Generation {
   }
 
   arrived(index: number, link: Link): void {
+    // A peer that tries again to enter the generation connects again.
+    const before = this.outgoing.get(index);
+    if (before && before !== link) this.former.push(before);
+    if (this.former.length > limits.workerCount) return link.abort();
     this.outgoing.set(index, link);
     this.#awaited.get(index)?.();
   }
 
   cut(): void {
     this.isCut = true;
-    for (const link of [...this.outgoing.values(), ...this.incoming]) link.abort();
+    for (const link of [...this.outgoing.values(), ...this.former, ...this.incoming]) link.abort();
   }
 }
 
@@ -74,6 +82,7 @@ export class Mesh {
   /** Resolves when this worker is linked both ways with every other member. */
   async link({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
     const links = this.#generation(generation);
+    links.isAhead = false;
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
     await Promise.all(
       peers.flatMap(({ meshAddress, index }) => [
@@ -134,6 +143,15 @@ export class Mesh {
     await this.#listener?.close();
   }
 
+  /** Peers are ahead by a few generations at most; hellos for ever more generations must not take ever more memory. */
+  #forgetUnlikely(): void {
+    const ahead = [...this.#generations].filter(([, links]) => links.isAhead);
+    for (const [generation, links] of ahead.slice(0, -limits.generationsAhead)) {
+      links.cut();
+      this.#generations.delete(generation);
+    }
+  }
+
   #generation(generation: number): Generation {
     let links = this.#generations.get(generation);
     if (!links) this.#generations.set(generation, (links = new Generation()));
@@ -151,10 +169,17 @@ export class Mesh {
         link.close(messageOf(error));
         return;
       }
-      if ('blocks' in hello) return this.onBlockLink(link);
+      if ('blocks' in hello) {
+        link.admit({ frameBytes: limits.helloBytes, queuedBytes: limits.blockQueuedBytes });
+        return this.onBlockLink(link);
+      }
+      // A receiver sends nothing more, apart from a hello that comes twice.
+      link.onFrame(() => {});
       // A peer may be in a later generation, but one in an earlier generation is not served.
-      if (hello.generation < this.#oldest) link.abort();
-      else this.#generation(hello.generation).arrived(hello.index, link);
+      if (hello.generation < this.#oldest) return link.abort();
+      link.admit({ frameBytes: limits.helloBytes });
+      this.#generation(hello.generation).arrived(hello.index, link);
+      this.#forgetUnlikely();
     });
   }
 }

@@ -1,6 +1,6 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides
 // nothing.
-import { fromErrorRecord, limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { fromErrorRecord, limits, messageOf, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import {
   decodeFrame,
   decodeToWorker,
@@ -9,6 +9,7 @@ import {
   workerTransition,
   type Clock,
   type Link,
+  type MeshFrame,
   type ToCoordinator,
   type Transport,
   type WorkerEffect,
@@ -65,7 +66,6 @@ class WorkerShell {
     this.#uploader = options.uploader ?? new StateUpload(options.transport, options.log);
     this.#engine = new EngineShell({
       clock: options.clock,
-      identity: options.identity,
       uploader: this.#uploader,
       log: options.log,
       dispatch: (event) => this.dispatch(event),
@@ -172,6 +172,8 @@ class WorkerShell {
         return this.#engine.load(() => this.#load(effect));
       case 'link':
         return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
+      case 'probe':
+        return void this.#probe(effect);
       case 'unlink':
         return this.#mesh?.unlink(effect.before);
       case 'fetchState':
@@ -221,12 +223,28 @@ class WorkerShell {
     await this.#mesh!.link(
       { generation, members, self },
       {
-        onFrame: (from, frame) =>
-          this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame: decodeFrame(frame) })),
+        onFrame: (from, frame) => this.#guard(() => this.#onPeerFrame(generation, from, frame)),
         onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
       },
     );
     this.dispatch({ type: 'linked', generation });
+  }
+
+  async #probe({ id, meshAddresses }: Effect<'probe'>): Promise<void> {
+    const { transport } = this.options;
+    const links = await Promise.allSettled(meshAddresses.map((address) => transport.connect(address)));
+    for (const link of links) if (link.status === 'fulfilled') link.value.abort();
+    this.dispatch({ type: 'probed', id, reached: links.filter(({ status }) => status === 'fulfilled').length });
+  }
+
+  #onPeerFrame(generation: number, from: number, bytes: Uint8Array): void {
+    let frame: MeshFrame;
+    try {
+      frame = decodeFrame(bytes);
+    } catch (error) {
+      return this.dispatch({ type: 'peerLost', generation, from, linking: true, reason: messageOf(error) });
+    }
+    this.dispatch({ type: 'frame', generation, from, frame });
   }
 
   async #fetchState({ generation, hash }: Effect<'fetchState'>): Promise<void> {

@@ -1,0 +1,116 @@
+// One link over WebSocket, with its bounds: what the other end may send, how long a frame may take, and how much may
+// wait to be sent.
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import { limits, printableLine } from '@stillhouse/core';
+import type { Link, LinkBounds } from '@stillhouse/core/cluster';
+import { FrameMeter } from './frame-meter.js';
+import { ticksOf, unwatch, watch, type Watched } from './watch.js';
+
+/** Bounds of a link whose other end has not shown who it is. */
+export const strangerBounds: LinkBounds = { frameBytes: limits.helloBytes, queuedBytes: limits.strangerQueuedBytes };
+
+export class WebSocketLink implements Link, Watched {
+  #kept: Uint8Array[] = [];
+  #onFrame: ((frame: Uint8Array) => void) | undefined;
+  #onClose: ((reason: string) => void) | undefined;
+  #closed: string | undefined;
+  #error = '';
+  #socket: Socket | undefined;
+  readonly #meter = new FrameMeter();
+  #tickedBytes = 0;
+  #slowTicks = 0;
+
+  /** @param onAdmitted called when the other end has shown who it is */
+  constructor(
+    private readonly webSocket: WebSocket,
+    private bounds: LinkBounds,
+    private readonly onAdmitted: () => void = () => {},
+  ) {
+    webSocket.binaryType = 'nodebuffer';
+    webSocket.on('message', (data: Buffer) => this.#receive(data));
+    webSocket.on('error', (error) => (this.#error ||= error.message));
+    webSocket.on('close', (_code, reason) => {
+      unwatch(this);
+      this.#closed = printableLine(reason.toString() || this.#error);
+      this.#onClose?.(this.#closed);
+    });
+  }
+
+  /** What is below the link. */
+  set socket(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Measures bytes that have arrived; to be called before WebSocket reads them. */
+  measure(chunk: Uint8Array): void {
+    if (this.#meter.take(chunk) > this.bounds.frameBytes) this.#cut('a frame is longer than it may be');
+    else if (this.#meter.isUnfinished) watch(this);
+  }
+
+  get localHost(): string {
+    // An IPv4 address may be written as an IPv6 one.
+    return (this.#socket?.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '');
+  }
+
+  admit(bounds: LinkBounds): void {
+    this.bounds = bounds;
+    this.onAdmitted();
+  }
+
+  send(...parts: Uint8Array[]): void {
+    if (this.webSocket.readyState !== WebSocket.OPEN) return;
+    // A failed send appears as the link closing.
+    parts.forEach((part, i) => this.webSocket.send(part, { binary: true, fin: i === parts.length - 1 }, () => {}));
+    if (this.webSocket.bufferedAmount > (this.bounds.queuedBytes ?? Infinity))
+      this.#cut('the other end does not read what it is sent');
+  }
+
+  onFrame(listener: (frame: Uint8Array) => void): void {
+    this.#onFrame = listener;
+    for (const frame of this.#kept.splice(0)) listener(frame);
+  }
+
+  onClose(listener: (reason: string) => void): void {
+    this.#onClose = listener;
+    if (this.#closed !== undefined) listener(this.#closed);
+  }
+
+  close(reason = ''): void {
+    // A close frame carries at most 123 bytes of reason.
+    this.webSocket.close(
+      1000,
+      Buffer.from(reason)
+        .subarray(0, 120)
+        .toString('utf8')
+        .replace(/\uFFFD+$/, ''),
+    );
+  }
+
+  abort(): void {
+    this.webSocket.terminate();
+  }
+
+  /** A frame that has begun must get on. */
+  tick(): void {
+    const bytes = this.#socket?.bytesRead ?? 0;
+    const isSlow = bytes - this.#tickedBytes < limits.frameBytesPerTick;
+    this.#tickedBytes = bytes;
+    this.#slowTicks = isSlow ? this.#slowTicks + 1 : 0;
+    if (!this.#meter.isUnfinished) {
+      this.#slowTicks = 0;
+      unwatch(this);
+    } else if (this.#slowTicks > ticksOf(limits.unfinishedFrameMs)) this.#cut('a frame was begun and not finished');
+  }
+
+  #receive(frame: Buffer): void {
+    if (this.#error) return;
+    if (this.#onFrame) this.#onFrame(frame);
+    else this.#kept.push(frame);
+  }
+
+  #cut(why: string): void {
+    this.#error ||= why;
+    this.webSocket.terminate();
+  }
+}
