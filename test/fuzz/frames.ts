@@ -122,8 +122,8 @@ export function frameOf(messages: readonly object[], n: number): Uint8Array {
   let message: unknown = messages[Math.floor(next() * messages.length)];
   for (let edits = Math.floor(next() * 3); edits > 0; edits--) message = mutated(message, next);
   // The encoder takes what the types of messages do not allow.
-  const isObject = typeof message === 'object' && message !== null;
-  const isEncodable = isObject && (!('bytes' in message) || message.bytes instanceof Uint8Array);
+  const isEncodable =
+    typeof message === 'object' && message !== null && (!('bytes' in message) || message.bytes instanceof Uint8Array);
   const bytes = joinBytes(encodeMessage((isEncodable ? message : { type: message }) as ToCoordinator));
   return next() < 0.3 ? damaged(bytes, next) : bytes;
 }
