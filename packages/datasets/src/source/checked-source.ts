@@ -53,6 +53,7 @@ export function checkedResult<T>(schema: z.ZodType<T>, name: string, result: unk
 export const fileList = z.array(z.string());
 export const truth = z.boolean();
 
+const chunkShape = z.object({ rowCount: count, cells: z.tuple([z.custom<Numbers>(), z.custom<Numbers>()]) });
 type Chunks = ReturnType<TensorSet['chunks']>;
 
 /** @throws TypeError at a chunk that is not what the set announces, and if there are more rows or fewer */
@@ -60,11 +61,13 @@ async function* checkedChunks(set: TensorSet, chunks: () => Chunks): Chunks {
   const { rowCount: announced, inputShape, dtype, labelCount } = set;
   let total = 0;
   for await (const chunk of chunks()) {
-    const { rowCount, cells } = ((chunk as unknown) ?? {}) as Partial<typeof chunk>;
-    if (!count.safeParse(rowCount).success || !Array.isArray(cells))
-      throw new TypeError('a chunk lacks rowCount, a number of rows, or cells, [inputs, labels]');
-    const [inputs, labels] = cells as readonly Numbers[];
-    const lengths = [rowCount! * sizeOf(inputShape), rowCount! * labelCount];
+    const { data } = chunkShape.safeParse(chunk);
+    if (!data) throw new TypeError('a chunk lacks rowCount, a number of rows, or cells, [inputs, labels]');
+    const {
+      rowCount,
+      cells: [inputs, labels],
+    } = data;
+    const lengths = [rowCount * sizeOf(inputShape), rowCount * labelCount];
     if (tagOf(inputs) !== arrayTags.get(dtype) || !arrays.includes(tagOf(labels)))
       throw new TypeError(`the inputs of a chunk are no ${arrayTags.get(dtype)}, or its labels no array of numbers`);
     if (inputs.length !== lengths[0] || labels.length !== lengths[1])
@@ -72,7 +75,7 @@ async function* checkedChunks(set: TensorSet, chunks: () => Chunks): Chunks {
         `a chunk of ${rowCount} rows has ${inputs.length} inputs and ${labels.length} labels, not ` +
           lengths.join(' and '),
       );
-    total += rowCount!;
+    total += rowCount;
     if (total > announced) break;
     yield chunk;
   }

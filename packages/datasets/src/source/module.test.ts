@@ -16,7 +16,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'stillhouse-module-'));
   tables = new TableReader(folder, folder);
   const places = { recipeFolder: folder, dataFolders: [] };
-  context = openContext(sourceContext(places, tables), { loss: 'mse', data: {} as never }, true);
+  context = openContext(sourceContext(places, tables), { loss: 'mse', data: {} }, true);
 });
 afterAll(() => {
   tables.close();
