@@ -23,6 +23,9 @@ export class StudentError extends Error {
 /** What something thrown says. */
 export const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
+/** The error for a row that the model cannot take. */
+export const badRow = (message: string): StudentError => new StudentError('PREDICT_ROW', message);
+
 /** The error for a model that is not one that Stillhouse wrote, or not whole. */
 export const badModel = (message: string, cause?: unknown): StudentError =>
   new StudentError('STUDENT_FORMAT', message, { cause });

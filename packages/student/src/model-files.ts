@@ -111,11 +111,9 @@ function metadataOf(json: ModelJson, href: string): ModelMetadata {
   const metadata = json.userDefinedMetadata?.stillhouse;
   if (!isComplete(metadata))
     throw badModel(`${href} does not say how to feed the model: no run of Stillhouse wrote it, or it is damaged`);
-  if (!canPredict(metadata.loss))
-    throw badModel(`${href} was trained with the loss ${String(metadata.loss)}, whose outputs are not known here`);
-  const transform = unknownTransform(metadata.targets);
-  if (transform !== undefined)
-    throw badModel(`${href} was trained on a target with the transform ${transform}, which is not known here`);
+  const { loss, targets } = metadata;
+  const unknown = canPredict(loss) ? unknownTransform(targets) : (loss as string);
+  if (unknown !== undefined) throw badModel(`${href} was trained with ${unknown}, which is unknown here`);
   return metadata;
 }
 

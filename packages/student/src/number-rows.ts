@@ -1,11 +1,11 @@
 // Rows of numbers in whatever a page or a program has them: arrays, tensors, pixels, canvases.
-import { StudentError } from './error.js';
+import { badRow } from './error.js';
 import { pixelBytes } from './pixels.js';
 import type { Canvas, ImagePixels, NumberTensor } from './types.js';
 
-const isEqual = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((size, i) => size === b[i]);
+const isEqual = (a: readonly number[], b: readonly number[]): boolean => String(a) === String(b);
 
+export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const isTensor = (value: object): value is NumberTensor =>
   'shape' in value && 'data' in value && typeof value.data === 'function';
 const isCanvas = (value: object): value is Canvas => 'getContext' in value;
@@ -15,13 +15,13 @@ const isPixels = (value: object): value is ImagePixels => 'width' in value && 'h
 async function numbersOf(value: unknown, inputShape: readonly number[], row: number): Promise<ArrayLike<number>> {
   if (Array.isArray(value)) return value.flat(Infinity) as number[];
   if (ArrayBuffer.isView(value)) return value as unknown as ArrayLike<number>;
-  if (typeof value === 'object' && value !== null) {
+  if (isObject(value)) {
     if (isTensor(value)) return value.data();
     if (isPixels(value)) return pixelBytes(value, inputShape, row);
     const pixels = isCanvas(value) ? value.getContext('2d')?.getImageData(0, 0, value.width, value.height) : undefined;
     if (pixels) return pixelBytes(pixels, inputShape, row);
   }
-  throw new StudentError('PREDICT_ROW', `row ${row} is not an array of numbers, tensor, ImageData or canvas of pixels`);
+  throw badRow(`row ${row} is not an array of numbers, tensor, ImageData or canvas`);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function numberRows(
     const rows: unknown[] = isOne ? [input] : input;
     return { rows: await Promise.all(rows.map((each, i) => numbersOf(each, inputShape, i + 1))), isOne };
   }
-  if (typeof input === 'object' && input !== null && isTensor(input)) {
+  if (isObject(input) && isTensor(input)) {
     const [count, ...shape] = input.shape;
     const size = inputShape.reduce((product, each) => product * each, 1);
     if (isEqual(shape, inputShape) || isEqual(shape, [size])) {

@@ -1,5 +1,5 @@
 // The pixels of a canvas as the bytes that training read from image files.
-import { StudentError } from './error.js';
+import { badRow } from './error.js';
 import type { ImagePixels } from './types.js';
 
 /** IEC 61966-2-1 (sRGB), from and to 0…255. */
@@ -27,13 +27,10 @@ export function pixelBytes(
   inputShape: readonly number[],
   row: number,
 ): Uint8ClampedArray {
-  const [rows, columns, channels = 1] = inputShape;
-  if (inputShape.length < 2 || inputShape.length > 3 || (channels !== 1 && channels !== 3))
-    throw new StudentError('PREDICT_ROW', `row ${row} is an image; the model takes ${inputShape.join('×')} numbers`);
-  if (height !== rows || width !== columns)
-    throw new StudentError(
-      'PREDICT_ROW',
-      `row ${row} is an image of ${width}×${height} pixels; the model takes ${columns}×${rows}: draw it at that size`,
+  const [rows, columns, channels = 1, more] = inputShape;
+  if (height !== rows || width !== columns || more !== undefined || (channels !== 1 && channels !== 3))
+    throw badRow(
+      `row ${row} is an image, ${height} pixels high, ${width} wide; the model takes ${inputShape.join('×')} numbers`,
     );
   const out = new Uint8ClampedArray(width * height * channels);
   for (let pixel = 0; pixel < width * height; pixel++) {

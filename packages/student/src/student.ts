@@ -7,9 +7,9 @@ import {
   type ModelMetadata,
   type RowErrorFactory,
 } from '@stillhouse/core';
-import { badModel, reasonOf, StudentError } from './error.js';
+import { badModel, badRow, reasonOf, StudentError } from './error.js';
 import { readModelFiles, type ModelFiles } from './model-files.js';
-import { numberRows } from './number-rows.js';
+import { isObject, numberRows } from './number-rows.js';
 import type { NumberTensor, Prediction, Student, TableRow, TensorFlow, TensorFlowModel } from './types.js';
 
 /** Rows that the engine computes at once. */
@@ -30,8 +30,8 @@ async function openModel({ href, artifacts }: ModelFiles, tf: TensorFlow): Promi
 function tableRows(input: unknown): TableRow[] {
   const rows: unknown[] = Array.isArray(input) ? input : [input];
   return rows.map((row, i) => {
-    if (typeof row !== 'object' || row === null || Array.isArray(row) || ArrayBuffer.isView(row))
-      throw new StudentError('PREDICT_ROW', `row ${i + 1} is not an object with one cell per column`);
+    if (!isObject(row) || Array.isArray(row) || ArrayBuffer.isView(row))
+      throw badRow(`row ${i + 1} is not an object with one cell per column`);
     return row as TableRow;
   });
 }
@@ -43,13 +43,7 @@ interface EncodedRows {
   readonly isOne: boolean;
 }
 
-async function encode(input: unknown, metadata: ModelMetadata): Promise<EncodedRows> {
-  const encoded = await encodeAny(input, metadata);
-  refuseIndices(encoded.inputs, metadata, errorOf);
-  return encoded;
-}
-
-async function encodeAny(input: unknown, { columns, inputShape }: ModelMetadata): Promise<EncodedRows> {
+async function encode(input: unknown, { columns, inputShape }: ModelMetadata): Promise<EncodedRows> {
   const [column] = columns;
   if (column?.type === 'tensor') {
     const { rows, isOne } = await numberRows(input, inputShape);
@@ -81,6 +75,7 @@ class LoadedStudent implements Student {
   predict(rows: never): Promise<never>;
   async predict(input: unknown): Promise<Prediction | Prediction[]> {
     const { inputs, rowCount, isOne } = await encode(input, this.#metadata);
+    refuseIndices(inputs, this.#metadata, errorOf);
     if (rowCount === 0) return [];
     const outputs = await this.#outputsOf(inputs, [rowCount, ...this.#metadata.inputShape]);
     const width = outputs.length / rowCount;

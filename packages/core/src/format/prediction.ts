@@ -8,7 +8,7 @@ import {
   type Prediction,
   type PredictionContext,
 } from '../loss/prediction.js';
-import { targetTransforms, type TargetTransform } from '../loss/target-scale.js';
+import { isTargetTransform } from '../loss/target-scale.js';
 import type { LossName } from '../loss/losses.js';
 import type { ModelMetadata } from './model-metadata.js';
 
@@ -26,9 +26,7 @@ export const canPredict = (loss: unknown): loss is LossName => typeof loss === '
 
 /** The first transform of a target that cannot be undone, by its name, if another version stored one. */
 export const unknownTransform = (targets: readonly { readonly transform?: unknown }[]): string | undefined => {
-  const found = targets.find(
-    ({ transform }) => transform !== undefined && !targetTransforms.includes(transform as TargetTransform),
-  );
+  const found = targets.find(({ transform }) => transform !== undefined && !isTargetTransform(transform));
   return found && String(found.transform);
 };
 

@@ -169,11 +169,9 @@ test('what a model that embeds its inputs has no vector for is refused', () => {
   const of = (...inputs: number[]): void =>
     refuseIndices(Float32Array.from(inputs), { columns: [tensor], indexCount: 5 }, errorOf);
   of(0, 4, 1, 2);
-  expect(() => of(0, 4, 1, 5)).toThrow(
-    'PREDICT_ROW: row 2 has 5 as input 2; the model takes whole numbers from 0 to 4',
-  );
-  expect(() => of(-1, 4)).toThrow('row 1 has -1 as input 1');
-  expect(() => of(0, 0.5)).toThrow('row 1 has 0.5 as input 2');
-  expect(() => of(0, NaN)).toThrow('row 1 has NaN as input 2');
+  expect(() => of(0, 4, 1, 5)).toThrow('PREDICT_ROW: row 2, input 2: 5 is not a whole number below 5');
+  expect(() => of(-1, 4)).toThrow('row 1, input 1: -1 is not a whole number');
+  expect(() => of(0, 0.5)).toThrow('row 1, input 2: 0.5 is not');
+  expect(() => of(0, NaN)).toThrow('row 1, input 2: NaN is not');
   refuseIndices(Float32Array.of(0.5), { columns: [tensor] }, errorOf);
 });

@@ -176,7 +176,7 @@ export function wrongIndex(
   width: number,
   count: number,
 ): { readonly row: number; readonly input: number; readonly value: number } | undefined {
-  const place = inputs.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value < count));
+  const place = inputs.findIndex((value) => value >>> 0 !== value || value >= count);
   return place < 0
     ? undefined
     : { row: Math.floor(place / width), input: place % width, value: Number(inputs[place]!.toPrecision(6)) };
@@ -192,7 +192,6 @@ export function refuseIndices(
   if (wrong)
     throw errorOf(
       'PREDICT_ROW',
-      `row ${wrong.row + 1} has ${wrong.value} as input ${wrong.input + 1}; the model takes whole numbers from 0 to ` +
-        `${indexCount! - 1}`,
+      `row ${wrong.row + 1}, input ${wrong.input + 1}: ${wrong.value} is not a whole number below ${indexCount}`,
     );
 }

@@ -26,6 +26,14 @@ const powered = (y: number, lambda: number): number =>
 const unpowered = (t: number, lambda: number): number =>
   lambda === 0 ? Math.expm1(t) : Math.expm1(Math.log1p(lambda * t) / lambda);
 
+const inverses: Readonly<Record<TargetTransform, (t: number, lambda: number) => number>> = {
+  log: Math.exp,
+  log1p: Math.expm1,
+  yeoJohnson: (t, lambda) => (t < 0 ? -unpowered(-t, 2 - lambda) : unpowered(t, lambda)),
+};
+
+export const isTargetTransform = (name: unknown): name is TargetTransform => Object.hasOwn(inverses, name as string);
+
 /** A power transform for numbers of any sign (Yeo and Johnson 2000, equation 2.1). */
 export const yeoJohnson = (y: number, lambda: number): number =>
   y < 0 ? -powered(-y, 2 - lambda) : powered(y, lambda);
@@ -44,10 +52,7 @@ export const scaledTarget = (y: number, scale: TargetScale): number =>
 /** The label in its own units that a model was trained on as `value`: the inverse of `scaledTarget`. */
 export function unscaledTarget(value: number, { mean, deviation, transform, lambda }: TargetScale): number {
   const t = value * deviation + mean;
-  if (transform === 'log') return Math.exp(t);
-  if (transform === 'log1p') return Math.expm1(t);
-  if (transform !== 'yeoJohnson') return t;
-  return t < 0 ? -unpowered(-t, 2 - lambda!) : unpowered(t, lambda!);
+  return transform ? inverses[transform](t, lambda!) : t;
 }
 
 /** A model's output in the units of the target. */
