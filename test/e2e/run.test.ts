@@ -1,5 +1,4 @@
 // What a run leaves: run.json to its published schema, models that can be read back, and the commands that use them.
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { decodeSafetensors, parseRecipe, recipeJsonSchema, type RunRecord } from '@stillhouse/core';
 import { protocolVersion } from '@stillhouse/core/cluster';
-import { mainFile, root, Scratch, smallRecipe } from './cli.js';
+import { root, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
@@ -87,19 +86,6 @@ describe('a run folder', () => {
     // oxlint-disable-next-line no-control-regex
     expect(stderr).not.toMatch(/\u001b/);
   });
-
-  test.skipIf(process.platform !== 'linux')(
-    'on a terminal, a bar shows rows, rate and time left (skipped if `script` cannot give one)',
-    () => {
-      const command = [process.execPath, mainFile, 'run', scratch.recipe(smallRecipe()), '--out', scratch.out()].join(
-        ' ',
-      );
-      const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
-      expect(status).toBe(0);
-      expect(stdout).toMatch(/teacher .*100% {2}\d+ rows {2}[\d,]+ rows\/s {2}loss [\d.]+ {2}ETA/);
-      expect(stdout).toMatch(/student \(baseline\) .*100%/);
-    },
-  );
 
   test('evaluate gives the metrics of run.json only from the files', async () => {
     const { stdout } = await scratch.run(['evaluate', folder, '--json']);

@@ -71,8 +71,8 @@ test('every combination is run with every seed, with one teacher; a second time 
 });
 
 test.each([
-  [['--vary', 'distill.alpha=1,x'], 'RECIPE_INVALID: distill.alpha is "x"'],
-  [['--vary', 'student.epoch=1,2'], 'RECIPE_UNKNOWN_KEY: student.epoch is not a known key'],
+  [['--vary', 'distill.alpha=1,x'], 'RECIPE_INVALID: --vary distill.alpha=x: distill.alpha is "x"'],
+  [['--vary', 'student.epoch=1,2'], 'student.epoch is not a known key'],
   [['--vary', 'alpha'], 'USAGE: --vary alpha does not have the form path=value,value,…'],
   [
     ['--vary', 'distill.beta=0.25,1'],

@@ -78,8 +78,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a generation is used again',
     file: 'packages/core/src/coordinator/membership-change.ts',
-    find: 'const generation = Math.max(state.generation, state.options.term * generationsPerTerm) + 1;',
-    replace: 'const generation = Math.max(state.generation, state.options.term * generationsPerTerm + 1);',
+    find: 'const generation = Math.max(state.generation, firstGenerationOf(state.options.term)) + 1;',
+    replace: 'const generation = Math.max(state.generation, firstGenerationOf(state.options.term) + 1);',
   },
   {
     bug: 'members that are stuck are not linked anew',

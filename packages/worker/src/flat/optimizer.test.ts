@@ -212,6 +212,6 @@ test('buffers begin at multiples of 64 bytes, after the kernels’ scratch block
     [448, 5],
   ]);
   expect(() => allocateFlat([2 ** 30])).toThrow(
-    expect.objectContaining({ code: 'MODEL_INVALID', message: expect.stringContaining('4.0 GiB') }),
+    expect.objectContaining({ code: 'MODEL_INVALID', message: expect.stringContaining('4.00 GiB') }),
   );
 });
