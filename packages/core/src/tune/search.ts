@@ -164,7 +164,9 @@ export function searchState(options: SearchOptions, costOf: CostOf): SearchState
           pending,
           measured: measured(),
           chosen: undefined,
-          reason: `round ${round + 1}: ${alive.length} trials on ${rung.folds} of ${folds} folds`,
+          reason:
+            `round ${round + 1}: ${alive.length} trial${alive.length === 1 ? '' : 's'} on ${rung.folds} of ` +
+            `${folds} folds`,
         };
       const now = wanted.map(({ trial, costed }) =>
         measuredTrial(
