@@ -24,6 +24,14 @@ const floors = {
     ['run'],
   ],
   'worker/src/distill': [['teacher'], ['transfer']],
+  stillhouse: [
+    // Files next to the rooms.
+    ['inference', 'programs', 'recipe-file', 'rows-text', 'tables', 'version'],
+    ['chart', 'runs'],
+    ['tune'],
+    ['run', 'report'],
+    ['sweep', 'compress'],
+  ],
 };
 
 const folderOf = (name) => (name.includes('/') ? `packages/${name}` : `packages/${name}/src`);

@@ -7,7 +7,7 @@ import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { defaultWorkers } from './run/worker-places.js';
 import { writeOutput } from './runs/output.js';
-import { RunCache } from './runs/run-cache.js';
+import { RunCache } from './run/run-cache.js';
 import { folderOf, taughtBy } from './sweep/cells.js';
 
 export interface Generation {

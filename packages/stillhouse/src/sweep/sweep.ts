@@ -21,7 +21,7 @@ import {
   type RecipeSource,
 } from '../recipe-file.js';
 import { writeOutput } from '../runs/output.js';
-import { RunCache } from '../runs/run-cache.js';
+import { RunCache } from '../run/run-cache.js';
 import { markdownTable, shownMetrics } from '../tables.js';
 import { cellsOf, folderOf, settingsOf, taughtBy, teacherRecipe, type Cell, type SweepAxis } from './cells.js';
 import { drawSweep } from './plot.js';

@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { readRunRecord, recordFile } from '@stillhouse/coordinator';
 import type { RunRecord } from '@stillhouse/core';
-import { runLoaded, type RunnableRecipe, type RunOptions } from '../run/run.js';
+import { runLoaded, type RunnableRecipe, type RunOptions } from './run.js';
 
 /** run.json of a folder whose run is done. */
 function doneRecord(folder: string): RunRecord | undefined {
