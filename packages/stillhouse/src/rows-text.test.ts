@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { FittedColumn, ModelMetadata } from '@stillhouse/core';
 import { encodeRows, type PredictRows } from './predict.js';
+import { readCsv } from './rows-text.js';
 
 const metadataOf = (columns: readonly FittedColumn[]): ModelMetadata => ({
   loss: 'mse',
@@ -35,6 +36,11 @@ test('CSV: columns by name, quoted cells, a mark of the encoding, empty lines an
   expect(encoded(text, table).count).toBe(2);
   expect(inputsOf(text, table)).toEqual([3, 1, 9, 2]);
   expect(inputsOf('a\n1\n\n2\n', metadataOf([{ ...number, name: 'a' }]))).toEqual([1, 9, 2]);
+});
+
+test('columns without a name have the names that training gives them', () => {
+  const { names } = readCsv(',a,\n0,1,\n', { source: 'x.csv', delimiter: ',' });
+  expect(names).toEqual(['column 1', 'a', 'column 3']);
 });
 
 test('numbers: a line of CSV or a JSON array each', () => {

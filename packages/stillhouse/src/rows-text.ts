@@ -1,10 +1,10 @@
 // Rows as text: a table as CSV with a header, other rows as numbers, one row per line.
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
-import { messageOf, StillhouseError, type TableRow } from '@stillhouse/core';
+import { columnNamesOf, messageOf, StillhouseError, type TableRow } from '@stillhouse/core';
 
 export interface TextTable {
-  /** Names of the columns. */
+  /** Names of the columns; one without a name is called by its number, as in training. */
   readonly names: readonly string[];
   /** Cells, as many as there are names. */
   readonly rows: readonly (readonly string[])[];
@@ -23,7 +23,7 @@ export function readCsv(text: string, { source, delimiter }: { source: string; d
     throw new StillhouseError('DATA_FORMAT', `${source}: ${messageOf(cause)}`, { cause });
   }
   const [header, ...rows] = records;
-  const names = header.map((name) => name.trim());
+  const names = columnNamesOf(header);
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined)
     throw new StillhouseError('DATA_COLUMN', `${source} has two columns named ${JSON.stringify(repeated)}`);

@@ -46,8 +46,8 @@ export function onFailed(
   nowMs: number,
 ): Transition {
   const { error, lastGood } = message;
-  // A worker that has no part in a run under way fails alone.
-  if (state.phase?.isStarted && !membersOf(state.membership).some(({ workerId }) => workerId === worker.workerId))
+  // A worker that has, and had, no part in a run under way fails alone.
+  if (state.phase?.isStarted && !hadPart(state, worker))
     return andThen(
       { state, effects: [send(worker.link, { type: 'stop', error }), { type: 'close', link: worker.link }] },
       (next) => onLost(next, worker.link, `it failed: ${error.code}: ${error.message}`, nowMs),
@@ -64,6 +64,10 @@ export function onFailed(
     lastGood && state.phase ? [{ type: 'saveModel', phase: state.phase.name, model: lastGood, lastGood: true }] : [];
   return end(state, record, save);
 }
+
+/** Whether a worker is a member, or was one when it was lost: a crash may be reported after its link has closed. */
+const hadPart = ({ membership, lost }: CoordinatorState, { workerId }: Worker): boolean =>
+  lost.has(workerId) || membersOf(membership).some((member) => member.workerId === workerId);
 
 export function onCrashed(
   state: CoordinatorState,
