@@ -618,20 +618,14 @@ describe('a hostile or broken worker with the token', () => {
     expect(new Coordinator(2).hello(1).message(1, { type: 'failed', error }).ended).toBe('BACKEND_UNAVAILABLE');
   });
 
-  test('whose crash is reported after its link has closed ends the run, with the ranks that it had', () => {
+  test('whose crash is reported after its link has closed ends the run, also while the others wait', () => {
     const error = { code: 'WORKER_CRASHED', message: 'its process was killed by SIGABRT' } as const;
-    const coordinator = new Coordinator(2)
+    const coordinator = new Coordinator(2, { minWorkers: 2 })
       .running()
       .on({ type: 'closed', link: 2, reason: 'its connection closed' })
-      .hello(3, { instance: 'i2' })
-      .message(3, { type: 'failed', error });
-    expect(coordinator.ended).toBe('WORKER_CRASHED');
-    expect(coordinator.sent(1)).toEqual([
-      {
-        type: 'stop',
-        error: expect.objectContaining({ message: expect.stringMatching(/^worker w2 .*rank/) as string }) as object,
-      },
-    ]);
+      .paused(1, { phase: 'teacher', ops: 3 });
+    expect(coordinator.notices('waiting')).toEqual([{ type: 'waiting', reason: '1 more worker' }]);
+    expect(coordinator.hello(3, { instance: 'i2' }).message(3, { type: 'failed', error }).ended).toBe('WORKER_CRASHED');
   });
 
   test('cannot use up the names of workers', () => {
