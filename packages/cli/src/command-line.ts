@@ -19,7 +19,7 @@ function exitCodeOf(thrown: unknown): number {
   return exitCodes.bug;
 }
 
-// A process whose results nobody reads has nothing left to do.
+// A process whose results are no longer read has nothing left to do.
 watchStreams((error) => process.exit(error ? exitCodeOf(error) : exitCodes.ok));
 try {
   await createProgram().parseAsync();

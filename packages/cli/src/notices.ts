@@ -1,4 +1,4 @@
-// What is told of a run's notices, each as a line.
+// The notices of a run as lines of text.
 import {
   formatCount,
   formatMetric,
@@ -81,7 +81,7 @@ function fewerWarning({ phase, times }: StepTimes): string | undefined {
   );
 }
 
-/** The line of a notice that everyone should read; undefined for the others. */
+/** The line of a notice that is shown by default; undefined for the others. */
 export function lineOf(notice: CoordinatorNotice, job: Job): string | undefined {
   switch (notice.type) {
     case 'joined': {
@@ -137,7 +137,7 @@ export function warningOf(notice: CoordinatorNotice): string | undefined {
   }
 }
 
-/** The line of a notice that interests only those who look into a run. */
+/** The line of a notice that is shown with --verbose. */
 export function detailOf(notice: CoordinatorNotice): string | undefined {
   switch (notice.type) {
     case 'pausing':

@@ -4,7 +4,7 @@ import { detailOf, epochLine, lineOf, tuningLine, warningOf } from './notices.js
 import type { Screen } from './screen.js';
 import { emptyView, viewAfter, viewLines } from './view.js';
 
-/** How much is told: warnings only, what everyone should read, or everything. */
+/** How much is reported: only warnings, the usual lines, or everything. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
 /** Epochs of a small set pass quickly, and so do trainings: one line per second is enough, plus always the last one. */
@@ -41,7 +41,7 @@ export class Progress {
     this.screen.show([]);
   }
 
-  /** Tells, line by line, how training goes on. */
+  /** Reports, line by line, how training goes on. */
   #tell(notice: CoordinatorNotice, job: Job): void {
     if (notice.type === 'tuning') this.#line(notice.done === notice.planned, () => tuningLine(notice));
     if (notice.type === 'epoch')

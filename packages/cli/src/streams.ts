@@ -2,8 +2,8 @@
 import { StillhouseError } from 'stillhouse';
 
 /**
- * Ends the process when nobody reads its results any more, as `head` stops reading; reports any other error of standard
- * output, such as a full disk. A run goes on when nobody reads its progress.
+ * Ends the process once its results are no longer read, as `head` stops reading; reports any other error of standard
+ * output, such as a full disk. A run goes on if its progress is not read.
  */
 export function watchStreams(end: (error: StillhouseError | undefined) => void): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>

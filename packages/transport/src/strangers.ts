@@ -1,4 +1,4 @@
-// Connections to a port that have not shown who they are. They have little time, and there can only be so many.
+// Connections to a port that have not sent a valid hello. They have little time, and there can only be so many.
 import type { Socket } from 'node:net';
 import { limits } from '@stillhouse/core';
 import { ticksOf, unwatch, watch, type Watched } from './watch.js';

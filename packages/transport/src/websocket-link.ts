@@ -7,7 +7,7 @@ import type { Link, LinkBounds } from '@stillhouse/core/cluster';
 import { FrameMeter } from './frame-meter.js';
 import { ticksOf, unwatch, watch, type Watched } from './watch.js';
 
-/** Bounds of a link whose other end has not shown who it is. */
+/** Bounds of a link whose other end has not sent a valid hello. */
 export const strangerBounds: LinkBounds = { frameBytes: limits.helloBytes, queuedBytes: limits.strangerQueuedBytes };
 
 export class WebSocketLink implements Link, Watched {
@@ -21,7 +21,7 @@ export class WebSocketLink implements Link, Watched {
   #tickedBytes = 0;
   #slowTicks = 0;
 
-  /** @param onAdmitted called when the other end has shown who it is */
+  /** @param onAdmitted called once the other end has sent a valid hello */
   constructor(
     private readonly webSocket: WebSocket,
     private bounds: LinkBounds,

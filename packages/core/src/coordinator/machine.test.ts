@@ -529,7 +529,7 @@ describe('a coordinator that comes back', () => {
   });
 });
 
-/** Its link is closed, it is told why, the others go on, and its process does not come back. */
+/** Its link is closed with the reason, the others go on, and its process does not come back. */
 function expectExpelled(coordinator: Coordinator, link: number): void {
   expect(coordinator.ended).toBeUndefined();
   expect(coordinator.effects).toContainEqual({ type: 'close', link });

@@ -133,7 +133,7 @@ export function phaseNow(state: CoordinatorState, nowMs: number): PhaseProgress 
 }
 
 /**
- * Newcomers that nobody has tried to reach wait, unless there are too few others: they might keep a generation from
+ * Newcomers that no member has tried to reach wait, unless there are too few others: they might keep a generation from
  * starting.
  */
 function workersToPlanWith(state: CoordinatorState, phase: PhaseName, nowMs: number): Worker[] {

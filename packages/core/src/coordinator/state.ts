@@ -235,7 +235,7 @@ export interface PhaseProgress {
   readonly epochs: readonly KnownEpoch[];
   readonly done: ReadonlyMap<string, ToCoordinator & { type: 'done' }>;
   readonly isStarted: boolean;
-  /** Whether it was told what its steps compute and exchange. */
+  /** Whether the times of its steps have been reported. */
   readonly areTimesTold: boolean;
   /** As far as is known. */
   readonly step: number;

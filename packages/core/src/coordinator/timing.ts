@@ -1,10 +1,10 @@
-// When the times of a step are told: once per phase on several workers. They change nothing.
+// When the times of a step are reported: once per phase on several workers. They change nothing.
 import { limits } from '../error/limits.js';
 import { isOnOneNode } from './plan.js';
 import { type CoordinatorState, notify, type Transition } from './state.js';
 import { stepTimes, type WorkerTimes } from './step-times.js';
 
-/** Tells the times of a step, once all members of a phase know them. */
+/** Reports the times of a step, once all members of a phase know them. */
 export function tellStepTimes(state: CoordinatorState): Transition {
   const { membership, phase, generation } = state;
   const isDue =

@@ -3,10 +3,10 @@
 export const limits = {
   /** Largest frame of any link: a trained model, or a segment of a gradient. */
   frameBytes: 1024 * 1024 * 1024,
-  /** Largest frame of a connection that has not shown who it is, and how long it may take to do so. */
+  /** Largest frame of a connection without a valid hello, and how long it may take to send one. */
   helloBytes: 4 * 1024,
   helloMs: 5_000,
-  /** Connections of a port that have not shown who they are; beyond this the oldest is cut. */
+  /** Connections of a port without a valid hello; beyond this the oldest is cut. */
   strangerCount: 1024,
   /** How much may wait to be sent to such a connection; to a worker that gets blocks from another worker. */
   strangerQueuedBytes: 64 * 1024,
@@ -135,7 +135,7 @@ export const limits = {
   speedAverageMs: 5_000,
   /** Steps after which a worker reports its speed. */
   timedStepsNeeded: 3,
-  /** Steps of a phase after which its times are told: the first ones take longer. */
+  /** Steps of a phase after which its times are reported: the first ones take longer. */
   stepsBeforeTimes: 50,
   /** How long a worker's speed counts after its last computation. */
   measurementKeptMs: 60_000,

@@ -4,7 +4,7 @@ import type { Phase } from './job.js';
 
 /** Bytes, without those of the engine itself and of blocks of data. */
 export interface PhaseMemory {
-  /** Weights, twice: a step writes the next ones beside them. */
+  /** Weights, twice: a step writes the next ones next to them. */
   readonly weights: number;
   readonly gradient: number;
   readonly optimizer: number;

@@ -36,7 +36,7 @@ export const alternativesOf = (schema: JsonSchema): JsonSchema[] => {
 export const wordsOf = ({ const: only, enum: several }: JsonSchema): string[] =>
   [only, ...(several ?? [])].filter((word) => typeof word === 'string');
 
-/** What tells an object of a union from the others: its first required key, and that key's value if it is fixed. */
+/** What distinguishes an object of a union: its first required key, and that key's value if it is fixed. */
 export interface Kind {
   readonly key: string;
   readonly word: string | undefined;

@@ -34,7 +34,7 @@ const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 /** A name that is printed: without characters that a terminal would obey. */
 const line = (length: number) => z.string().max(length).refine(isPrintable);
 const name = line(limits.nameLength);
-/** Text that is printed as it is, but for characters that a terminal would obey. */
+/** Text that is printed as it is, except for characters that a terminal would obey. */
 const shownText = z
   .string()
   .max(limits.errorLength)

@@ -21,7 +21,7 @@ export interface Link {
   onFrame(listener: (frame: Uint8Array) => void): void;
   /** @param listener called with a reason that is safe to print */
   onClose(listener: (reason: string) => void): void;
-  /** The other end has shown who it is; from now on it has these bounds. */
+  /** The other end has sent a valid hello; from now on it has these bounds. */
   admit(bounds: LinkBounds): void;
   /** Closes after the frames that were sent. */
   close(reason?: string): void;

@@ -86,7 +86,7 @@ async function openNew(
   const startedAt = new Date().toISOString();
   const { job, dataset } = await assemble(recipe, secret(), { recipeFolder, signal });
   const plan = await planOf(job, dataset);
-  // No folder for a run that nobody waits for any more.
+  // No folder for a run that was interrupted meanwhile.
   heed(signal, interrupted);
   const folder = RunFolder.create(out ?? defaultOut(recipe.name, startedAt));
   const record = startRecord({ job, recipeFolder, version, startedAt });

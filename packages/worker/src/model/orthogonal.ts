@@ -23,7 +23,7 @@ function orthonormal(count: number, length: number, next: () => number): Float64
 
 type Initializer = ReturnType<typeof tf.initializers.glorotUniform>;
 
-/** Its file form is that of its base, which is quick: whoever loads a model sets its weights from the file. */
+/** Its file form is that of its base, which is quick: the weights of a loaded model are set from the file. */
 const Base = tf.initializers.glorotUniform({}).constructor as new (options: object) => Initializer;
 
 class Orthogonal extends Base {
