@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 
 const names = readdirSync(new URL('.', import.meta.url))
-  .filter((file) => file.endsWith('.mjs') && file !== 'main.mjs')
+  .filter((file) => file.endsWith('.mjs') && !['main.mjs', 'contestant.mjs'].includes(file))
   .map((file) => file.slice(0, -4));
 const name = process.argv[2];
 if (!names.includes(name)) {

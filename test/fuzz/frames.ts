@@ -1,6 +1,6 @@
 // Frames that look like those of a peer: messages with parts replaced, added, removed and repeated, and bytes damaged.
 import { hashName, joinBytes, randomStream, type RandomStream } from '@stillhouse/core';
-import { encodeFrame, encodeMessage, protocolVersion, type ToCoordinator } from '@stillhouse/core/cluster';
+import { encodeHeader, encodeMessage, payloadBytes, protocolVersion, type ToCoordinator } from '@stillhouse/core/cluster';
 import { damaged } from './damaged.js';
 
 const sha256 = 'a'.repeat(64);
@@ -83,11 +83,11 @@ export const meshHellosOf = (token: string): readonly object[] => [
 ];
 
 const meshFrames = [
-  { type: 'partial', generation, op: 0, segment: 0, span: { lo: 0, hi: 1 }, data: new Float32Array(16) },
-  { type: 'reduced', generation, op: 0, segment: 1, data: new Float32Array(16) },
-  { type: 'values', generation, op: 0, rank: 1, data: new Float64Array(3) },
-  { type: 'mark', generation, op: 0 },
-  { type: 'state', generation, offset: 0, total: 32, data: new Uint8Array(32) },
+  { type: 'partial', generation, op: 0, chunk: 0, span: { lo: 0, hi: 1 }, count: 16 },
+  { type: 'reduced', generation, op: 0, chunk: 0, count: 16 },
+  { type: 'values', generation, op: 0, rank: 1, count: 3 },
+  { type: 'mark', generation, op: 0, count: 0 },
+  { type: 'state', generation, offset: 0, total: 32, count: 32 },
 ] as const;
 
 const nested = (depth: number): unknown => (depth === 0 ? [] : [nested(depth - 1)]);
@@ -131,8 +131,8 @@ export function frameOf(messages: readonly object[], n: number): Uint8Array {
 /** The n-th frame between members. */
 export function meshFrameOf(n: number): Uint8Array {
   const next = randomStream(hashName('mesh frames'), n);
-  const parts = encodeFrame(meshFrames[Math.floor(next() * meshFrames.length)]);
-  const bytes = Buffer.concat(parts);
+  const header = meshFrames[Math.floor(next() * meshFrames.length)];
+  const bytes = Buffer.concat([encodeHeader(header), new Uint8Array(payloadBytes(header))]);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   // A field of the header.
   if (next() < 0.7) view.setUint32(4 * Math.floor(next() * 8), Math.floor(next() * 2 ** (1 + 31 * next())), true);

@@ -8,11 +8,12 @@ import {
   Collective,
   coordinatorTransition,
   decodeBlockQuestion,
-  decodeFrame,
+  decodeHeader,
   decodeMeshHello,
   decodeToCoordinator,
   emptyHistory,
   initialCoordinatorState,
+  plainSumMemory,
   protocolVersion,
   type CoordinatorEffect,
   type CoordinatorState,
@@ -180,14 +181,17 @@ export class PeerFuzz {
 
 /** A frame of the other of two members. */
 function receive(bytes: Uint8Array): undefined {
-  const frame = decodeFrame(bytes);
-  if (frame.type === 'state') return;
+  const header = decodeHeader(bytes);
+  if (header.type === 'state') return;
   const members = [
     { lo: 0, hi: 1 },
     { lo: 1, hi: 2 },
   ];
   const out = new Float32Array(32);
-  new Collective({ generation: 65537, ranks: 2, members, self: 0, out, op: 0 }).receive(1, frame);
+  const memory = plainSumMemory;
+  const collective = new Collective({ generation: 65537, ranks: 2, members, self: 0, out, memory, op: 0 });
+  const place = collective.place(1, header);
+  if (place) collective.receive(1, header, place);
 }
 
 const handshake = Buffer.from(

@@ -16,28 +16,40 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'partial sums are added in the order of arrival',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'finishTree(ranks, (span) => partials.get(spanKey(span)), data);',
+    find: 'const sum = this.#sumOf(this.#root, { lo, hi }, target);',
     replace:
-      'void finishTree; void ranks; const total = new Float32Array(data.length); for (const part of ' +
-      'partials.values()) part.forEach((value, i) => (total[i] += value)); data.set(total);',
+      'const sum = new Float32Array(hi - lo); for (const each of this.#subtrees) each.sum.subarray(lo - each.first, ' +
+      'hi - each.first).forEach((value, i) => (sum[i] += value));',
   },
   {
     bug: 'nobody waits for spares',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'partials.size < this.#subtrees.size || marks.size < this.#spares.length)',
-    replace: 'partials.size < this.#subtrees.size)',
+    find: 'if (lacking[chunk]! > 0 || marks.size < this.#spares.length) return [];',
+    replace: 'if (lacking[chunk]! > 0 || marks.size < 0) return [];',
   },
   {
     bug: 'a partial sum that comes twice is added to the next operation',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'frame.op < this.#op) return [];',
-    replace: 'frame.op < this.#op - 1) return [];',
+    find: 'header.op < this.#op) return undefined;',
+    replace: 'header.op < this.#op - 1) return undefined;',
   },
   {
     bug: 'one that holds all ranks sums in place while spares still read',
-    file: 'packages/core/src/worker/running.ts',
-    find: 'inPlace: run.members.length === 1',
-    replace: 'inPlace: ranks.length === schedule.ranks',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'const isAlone = members.length === 1;',
+    replace: 'const isAlone = own.length === spans.length;',
+  },
+  {
+    bug: 'a chunk is summed before all partial sums of it are there',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'if (lacking[chunk]! > 0 || marks',
+    replace: 'if (lacking.every((each) => each > 0) || marks',
+  },
+  {
+    bug: 'a chunk that comes twice counts twice',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'if (inbox.reduced[at]) return;',
+    replace: 'if (inbox.reduced[at] && chunk < 0) return;',
   },
   {
     bug: 'reports that were lost are not sent again',

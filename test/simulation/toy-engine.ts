@@ -4,14 +4,15 @@ import { createHash } from 'node:crypto';
 import { bytesOf, hashWords, StillhouseError, type Job, type Phase, type RandomStream } from '@stillhouse/core';
 import { emptySums, lossOf, type MetricSums } from '@stillhouse/core/training';
 import {
+  addInto,
+  plainSumMemory,
   slotsPerRank,
   sumSubtree,
   type Clock,
-  type FlatLayout,
   type NamedBuffer,
   type RowIds,
 } from '@stillhouse/core/cluster';
-import type { ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
+import type { BuiltPhase, ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
 export interface ToyModel {
   readonly parameters: number;
@@ -100,7 +101,6 @@ export class ToyEngine implements Engine {
   #others = new Float32Array(0);
   #flatGradient = new Float32Array(0);
   #velocity = new Float32Array(0);
-  #partials: Float32Array[] = [];
   readonly #blocks = new Set<string>();
   #kept: { weights: Float32Array; others: Float32Array } | undefined;
 
@@ -116,7 +116,7 @@ export class ToyEngine implements Engine {
     },
   ) {}
 
-  async build(phase: Phase, teacher: string | undefined): Promise<{ layout: FlatLayout; flatGradient: Float32Array }> {
+  async build(phase: Phase, teacher: string | undefined): Promise<BuiltPhase> {
     if (teacher !== undefined) {
       // The toy's teacher teaches nothing, but must come.
       await this.options.fetchBlock(teacher);
@@ -129,22 +129,19 @@ export class ToyEngine implements Engine {
     this.#others = new Float32Array(otherWeights);
     this.#flatGradient = new Float32Array(parameters + otherWeights + phase.schedule.ranks * slotsPerRank);
     this.#velocity = new Float32Array(parameters);
-    this.#partials = [];
-    return { layout: { gradients: parameters, otherWeights }, flatGradient: this.#flatGradient };
+    return {
+      layout: { gradients: parameters, otherWeights },
+      flatGradient: this.#flatGradient,
+      memory: plainSumMemory,
+    };
   }
 
-  async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
+  async compute(task: ComputeTask, onSummed: (subtree: number) => void = () => {}): Promise<void> {
     this.options.observer.onCompute(this.#phase, task);
     await this.#getRows(task);
     await this.#takeTime();
-    // As with a real engine, the buffers of the previous step are reused, and a sum over all ranks is put in its place.
-    const outputs = task.inPlace
-      ? [this.#flatGradient]
-      : task.subtrees.map((_, i) => (this.#partials[i] ??= new Float32Array(this.#flatGradient.length)));
-    for (const [i, span] of task.subtrees.entries()) {
-      const out = outputs[i];
-      const scratch: Float32Array[] = [];
-      await sumSubtree(span, out, {
+    for (const [i, { span, sum }] of task.subtrees.entries()) {
+      await sumSubtree(span, sum, {
         write: async (rank, target) =>
           toyContribution({
             weights: this.#weights,
@@ -154,10 +151,11 @@ export class ToyEngine implements Engine {
             rank,
             out: target,
           }),
-        scratch: (depth) => (scratch[depth] ??= new Float32Array(this.#flatGradient.length)),
+        scratch: task.scratch,
+        addInto,
       });
+      onSummed(i);
     }
-    return outputs;
   }
 
   async apply(_step: number, learningRate: number): Promise<void> {

@@ -1,16 +1,17 @@
 // What every engine does: bits that are a function of the job, whichever ranks it computes and wherever it took over.
-import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { bytesOf, type Phase } from '@stillhouse/core';
 import {
-  addInto,
   batchRows,
   epochOrder,
   slotsPerRank,
   stepsPerEpoch,
+  treeHeight,
   type NamedBuffer,
+  type Span,
 } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
-import type { ComputeTask, Engine } from '@stillhouse/worker';
+import type { BuiltPhase, ComputeTask, Engine } from '@stillhouse/worker';
 import { contractOf, type ContractTest, type Make } from './contract-test.js';
 
 export interface EngineSubject {
@@ -22,23 +23,43 @@ export interface EngineSubject {
 }
 
 type Subjects = EngineSubject & { readonly another: () => Promise<EngineSubject> };
-type Subtrees = ComputeTask['subtrees'];
 
 const learningRate = 0.01;
 
-const taskOf = ({ schedule, trainSet }: Phase, step: number, subtrees: Subtrees, inPlace = false): ComputeTask => {
+/**
+ * @param spans the subtrees; a single one is summed in the place where the optimiser takes its gradient, as by a worker
+ *   without peers
+ */
+function taskOf(
+  { schedule, trainSet }: Phase,
+  built: BuiltPhase,
+  at: { step: number; spans: readonly Span[] },
+): ComputeTask {
+  const { step, spans } = at;
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
   const order = epochOrder(schedule, epoch);
-  const ranks = subtrees.flatMap(({ lo, hi }) =>
+  const ranks = spans.flatMap(({ lo, hi }) =>
     Array.from({ length: hi - lo }, (_, i) => ({ rank: lo + i, rows: order.rankRows({ step, rank: lo + i }) })),
   );
-  return { step, epoch, batch: batchRows(schedule, step), subtrees, ranks, order, set: trainSet, inPlace };
-};
+  const { flatGradient, memory } = built;
+  const buffers = memory.allocate(Array<number>(spans.length + treeHeight(schedule.ranks)).fill(flatGradient.length));
+  const sums = spans.length === 1 ? [flatGradient] : buffers;
+  return {
+    step,
+    epoch,
+    batch: batchRows(schedule, step),
+    subtrees: spans.map((span, i) => ({ span, sum: sums[i] })),
+    scratch: buffers.slice(spans.length),
+    ranks,
+    order,
+    set: trainSet,
+  };
+}
 
-const whole = ({ schedule }: Phase): Subtrees => [{ lo: 0, hi: schedule.ranks }];
+const whole = ({ schedule }: Phase): Span[] => [{ lo: 0, hi: schedule.ranks }];
 
 /** The two halves of the tree over the ranks, as two workers would compute them. */
-const halves = ({ schedule: { ranks } }: Phase): Subtrees => {
+const halves = ({ schedule: { ranks } }: Phase): Span[] => {
   const mid = Math.floor(ranks / 2);
   return [
     { lo: 0, hi: mid },
@@ -48,9 +69,17 @@ const halves = ({ schedule: { ranks } }: Phase): Subtrees => {
 
 const hashOf = (numbers: Float32Array): string => sha256(bytesOf(numbers));
 
-async function takeSteps({ engine, phase }: EngineSubject, from: number, to: number): Promise<void> {
+/** A subject whose phase is built. */
+type Built = EngineSubject & { readonly built: BuiltPhase };
+
+const builtOf = async (subject: EngineSubject): Promise<Built> => ({
+  ...subject,
+  built: await subject.engine.build(subject.phase, undefined),
+});
+
+async function takeSteps({ engine, phase, built }: Built, from: number, to: number): Promise<void> {
   for (let step = from; step < to; step++) {
-    await engine.compute(taskOf(phase, step, whole(phase), true));
+    await engine.compute(taskOf(phase, built, { step, spans: whole(phase) }));
     await engine.apply(step, learningRate);
   }
 }
@@ -75,29 +104,32 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
   },
 
   async 'the same step computed again has the same bits'({ engine, phase }) {
-    await engine.build(phase, undefined);
+    const built = await engine.build(phase, undefined);
     const hashes = [];
     for (let times = 0; times < 2; times++) {
-      const [sum] = await engine.compute(taskOf(phase, 0, whole(phase)));
-      hashes.push(hashOf(sum));
+      await engine.compute(taskOf(phase, built, { step: 0, spans: whole(phase) }));
+      hashes.push(hashOf(built.flatGradient));
     }
     equal(hashes[0], hashes[1]);
   },
 
   async 'subtrees that are summed apart add up to the bits of all ranks in one'({ engine, phase }) {
-    const { flatGradient } = await engine.build(phase, undefined);
-    const [left, right] = await engine.compute(taskOf(phase, 0, halves(phase)));
-    const sum = left.slice();
-    addInto(sum, right);
-    const [all] = await engine.compute(taskOf(phase, 0, whole(phase), true));
-    ok(all === flatGradient, 'in place, the sum is the gradient that the optimiser takes');
-    equal(hashOf(sum), hashOf(all));
+    const built = await engine.build(phase, undefined);
+    const { flatGradient, memory } = built;
+    const task = taskOf(phase, built, { step: 0, spans: halves(phase) });
+    const summed: number[] = [];
+    await engine.compute(task, (subtree) => summed.push(subtree));
+    deepEqual(summed, [0, 1]);
+    const [left, right] = task.subtrees.map(({ sum }) => sum);
+    memory.add(left, right, left);
+    const sum = hashOf(left);
+    await engine.compute(taskOf(phase, built, { step: 0, spans: whole(phase) }));
+    equal(sum, hashOf(flatGradient));
   },
 
   async 'a step changes the weights, and the same steps change them to the same bits'({ engine, phase, another }) {
     const other = await another();
-    const subjects = [{ engine, phase }, other];
-    for (const subject of subjects) await subject.engine.build(subject.phase, undefined);
+    const subjects = [await builtOf({ engine, phase }), await builtOf(other)];
     const before = engine.weightsSha256();
     for (const subject of subjects) await takeSteps(subject, 0, 2);
     notEqual(engine.weightsSha256(), before);
@@ -106,10 +138,10 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
   },
 
   async 'the best weights come back, and the rest of the state stays'({ engine, phase }) {
-    await engine.build(phase, undefined);
+    const subject = await builtOf({ engine, phase });
     const best = engine.weightsSha256();
     engine.keepBest();
-    await takeSteps({ engine, phase }, 0, 1);
+    await takeSteps(subject, 0, 1);
     notEqual(engine.weightsSha256(), best);
     await engine.restoreBest();
     equal(engine.weightsSha256(), best);
@@ -117,13 +149,13 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
 
   async 'an engine that takes over another’s state goes on with the same bits'({ engine, phase, another }) {
     const other = await another();
-    await engine.build(phase, undefined);
-    await takeSteps({ engine, phase }, 0, 1);
+    const subject = await builtOf({ engine, phase });
+    await takeSteps(subject, 0, 1);
     engine.keepBest();
     const state = copyOf(engine.stateBuffers());
-    await other.engine.build(other.phase, undefined);
+    const follower = await builtOf(other);
     await other.engine.adoptState(state);
-    for (const subject of [{ engine, phase }, other]) await takeSteps(subject, 1, 2);
+    for (const each of [subject, follower]) await takeSteps(each, 1, 2);
     equal(other.engine.weightsSha256(), engine.weightsSha256());
     deepEqual(
       other.engine.stateBuffers().map(({ name, data }) => [name, hashOf(data)]),
@@ -154,11 +186,11 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
   },
 
   async 'the model that is handed out is the one that was trained'({ engine, phase }) {
-    const { layout } = await engine.build(phase, undefined);
-    await takeSteps({ engine, phase }, 0, 1);
+    const subject = await builtOf({ engine, phase });
+    await takeSteps(subject, 0, 1);
     const weights = engine.weightsSha256();
     const { parameters, data } = await engine.exportModel();
-    equal(parameters, layout.gradients);
+    equal(parameters, subject.built.layout.gradients);
     deepEqual((await engine.exportModel()).data, data);
     equal(engine.weightsSha256(), weights);
   },

@@ -1,9 +1,25 @@
 // @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and
 // the machines of coordinator and worker.
-export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
+export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
-export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';
-export { addInto, ranksText, sumSubtree, type Span, type Leaves } from './collective/tree.js';
+export {
+  decodeHeader,
+  encodeHeader,
+  headerBytes,
+  payloadBytes,
+  type FrameHeader,
+  type MeshFrame,
+} from './collective/frames.js';
+export { plainSumMemory, type SumMemory } from './collective/sum-memory.js';
+export {
+  addInto,
+  maximalSubtrees,
+  ranksText,
+  sumSubtree,
+  treeHeight,
+  type Span,
+  type Leaves,
+} from './collective/tree.js';
 export {
   emptyHistory,
   replayJournal,
@@ -74,8 +90,8 @@ export {
   type Task,
   type EpochReport,
 } from './wire/training-state.js';
-export type { Clock, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
-export { initialWorkerState, workerTransition } from './worker/machine.js';
+export type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
+export { initialWorkerState, placeOfFrame, workerTransition } from './worker/machine.js';
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {
   Membership,

@@ -3,8 +3,9 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { limits, printableLine } from '@stillhouse/core';
-import type { Link, LinkBounds } from '@stillhouse/core/cluster';
+import type { FrameSink, Link, LinkBounds } from '@stillhouse/core/cluster';
 import { FrameMeter } from './frame-meter.js';
+import { SinkReader } from './sink-reader.js';
 import { ticksOf, unwatch, watch, type Watched } from './watch.js';
 
 /** Bounds of a link whose other end has not sent a valid hello. */
@@ -18,8 +19,10 @@ export class WebSocketLink implements Link, Watched {
   #error = '';
   #socket: Socket | undefined;
   readonly #meter = new FrameMeter();
+  #reader: SinkReader | undefined;
   #tickedBytes = 0;
   #slowTicks = 0;
+  #isCut = false;
 
   /** @param onAdmitted called once the other end has sent a valid hello */
   constructor(
@@ -42,6 +45,17 @@ export class WebSocketLink implements Link, Watched {
     this.#socket = socket;
   }
 
+  /**
+   * Takes bytes that have arrived, which may change afterwards.
+   * @returns whether they still have to be handed to WebSocket
+   */
+  take(bytes: Uint8Array): boolean {
+    if (!this.#reader) return true;
+    if (!this.#isCut) this.#reader.take(bytes);
+    if (this.#reader.isUnfinished) watch(this);
+    return false;
+  }
+
   /** Measures bytes that have arrived; to be called before WebSocket reads them. */
   measure(chunk: Uint8Array): void {
     if (this.#meter.take(chunk) > this.bounds.frameBytes) this.#cut('a frame is longer than it may be');
@@ -60,8 +74,10 @@ export class WebSocketLink implements Link, Watched {
 
   send(...parts: Uint8Array[]): void {
     if (this.webSocket.readyState !== WebSocket.OPEN) return;
-    // A failed send appears as the link closing.
+    // One system call for all parts. A failed send appears as the link closing.
+    this.#socket?.cork();
     parts.forEach((part, i) => this.webSocket.send(part, { binary: true, fin: i === parts.length - 1 }, () => {}));
+    this.#socket?.uncork();
     if (this.webSocket.bufferedAmount > (this.bounds.queuedBytes ?? Infinity))
       this.#cut('the other end does not read what it is sent');
   }
@@ -69,6 +85,11 @@ export class WebSocketLink implements Link, Watched {
   onFrame(listener: (frame: Uint8Array) => void): void {
     this.#onFrame = listener;
     for (const frame of this.#kept.splice(0)) listener(frame);
+  }
+
+  /** Only for links that were made by `connect`, whose bytes pass through `take`. */
+  receiveInto(sink: FrameSink): void {
+    this.#reader = new SinkReader(sink, (bytes) => this.#socket?.push(Buffer.from(bytes)));
   }
 
   onClose(listener: (reason: string) => void): void {
@@ -88,6 +109,8 @@ export class WebSocketLink implements Link, Watched {
   }
 
   abort(): void {
+    // Nothing that still arrives may be written where it was wanted.
+    this.#isCut = true;
     this.webSocket.terminate();
   }
 
@@ -97,7 +120,7 @@ export class WebSocketLink implements Link, Watched {
     const isSlow = bytes - this.#tickedBytes < limits.frameBytesPerTick;
     this.#tickedBytes = bytes;
     this.#slowTicks = isSlow ? this.#slowTicks + 1 : 0;
-    if (!this.#meter.isUnfinished) {
+    if (!this.#meter.isUnfinished && !this.#reader?.isUnfinished) {
       this.#slowTicks = 0;
       unwatch(this);
     } else if (this.#slowTicks > ticksOf(limits.unfinishedFrameMs)) this.#cut('a frame was begun and not finished');
@@ -111,6 +134,7 @@ export class WebSocketLink implements Link, Watched {
 
   #cut(why: string): void {
     this.#error ||= why;
+    this.#isCut = true;
     this.webSocket.terminate();
   }
 }

@@ -195,6 +195,38 @@ test('an admitted link whose other end does not read is cut when too much waits'
   expect(await closed).toBe('the other end does not read what it is sent');
 });
 
+test('frames are received into the memory where they are wanted, and a link that is cut writes nothing more', async () => {
+  const links: Link[] = [];
+  const near = await webSocketTransport.connect(await listen('127.0.0.1:0', (link) => links.push(link)));
+  const memory = new Uint8Array(new SharedArrayBuffer(3 * 1024 * 1024));
+  const misfits: number[] = [];
+  let arrived!: (data: Uint8Array) => void;
+  const next = (): Promise<Uint8Array> => new Promise((resolve) => (arrived = resolve));
+  near.receiveInto!({
+    headerBytes: 2,
+    place: ([from, count]) => memory.subarray(from * 1024, (from + count) * 1024),
+    arrived: (data) => arrived(data),
+    misfit: (bytes) => misfits.push(bytes),
+  });
+  for (const [from, count] of [
+    [0, 1],
+    [3, 200],
+    [7, 0],
+  ]) {
+    const place = next();
+    links[0].send(Uint8Array.of(from, count), new Uint8Array(count * 1024).fill(count));
+    const data = await place;
+    expect(data.byteOffset).toBe(from * 1024);
+    expect([data.byteLength, data.every((byte) => byte === count)]).toEqual([count * 1024, true]);
+  }
+  const closed = new Promise<string>((resolve) => near.onClose(resolve));
+  links[0].send(Uint8Array.of(0, 1), new Uint8Array(5));
+  links[0].close('over');
+  expect(await closed).toBe('over');
+  expect(misfits).toEqual([7]);
+  near.abort();
+});
+
 test('a reason is printed without what a terminal would obey', async () => {
   let far!: (link: Link) => void;
   const accepted = new Promise<Link>((resolve) => (far = resolve));

@@ -1,6 +1,6 @@
 // Links over WebSocket. They decide nothing; frames arrive and leave whole and in order.
 import { createServer, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { connect, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import type { Link, Listener, Transport } from '@stillhouse/core/cluster';
@@ -30,6 +30,30 @@ function listenError(error: NodeJS.ErrnoException, address: string): StillhouseE
   return error.code === 'EADDRINUSE'
     ? new StillhouseError('PORT_IN_USE', `${address} is already in use`, { cause: error })
     : new StillhouseError('LISTEN_FAILED', `cannot listen on ${address}: ${error.message}`, { cause: error });
+}
+
+const readBytes = 1024 * 1024;
+/** What sockets are read into, one after the other: all of it is taken before the next one is read. */
+let readBuffer: Uint8Array | undefined;
+
+/**
+ * A connection whose bytes are read into one buffer for all, so that nothing is allocated for them.
+ * @param take gets them first; if it returns true, the socket's other readers get a copy
+ */
+function connectReading(to: TcpSocketConnectOpts, take: (bytes: Uint8Array) => boolean): Socket {
+  readBuffer ??= new Uint8Array(readBytes);
+  const socket: Socket = connect({
+    ...to,
+    noDelay: true,
+    onread: {
+      buffer: readBuffer,
+      callback(count, buffer) {
+        const bytes = buffer.subarray(0, count);
+        return take(bytes) ? socket.push(Buffer.from(bytes)) : true;
+      },
+    },
+  });
+  return socket;
 }
 
 export const webSocketTransport: Transport = {
@@ -78,17 +102,24 @@ export const webSocketTransport: Transport = {
       const unreachable = (why: string): StillhouseError =>
         new StillhouseError('COORDINATOR_UNREACHABLE', `no connection to ${address}: ${why}`);
       let socket: WebSocket;
+      let link: WebSocketLink | undefined;
       try {
-        socket = new WebSocket(address, { ...socketOptions, generateMask, handshakeTimeout: limits.connectTimeoutMs });
+        socket = new WebSocket(address, {
+          ...socketOptions,
+          generateMask,
+          handshakeTimeout: limits.connectTimeoutMs,
+          createConnection: (to: object) =>
+            connectReading(to as TcpSocketConnectOpts, (bytes) => link?.take(bytes) ?? true),
+        });
       } catch (error) {
         return reject(unreachable(messageOf(error)));
       }
-      const link = new WebSocketLink(socket, { frameBytes: limits.frameBytes });
+      const opened = (link = new WebSocketLink(socket, { frameBytes: limits.frameBytes }));
       socket.once('upgrade', (response) => {
-        link.socket = response.socket;
-        response.socket.on('data', (chunk: Buffer) => link.measure(chunk));
+        opened.socket = response.socket;
+        response.socket.on('data', (chunk: Buffer) => opened.measure(chunk));
       });
-      socket.once('open', () => resolve(link));
+      socket.once('open', () => resolve(opened));
       socket.once('error', (error: NodeJS.ErrnoException) =>
         reject(unreachable(error.message || error.code || 'refused')),
       );

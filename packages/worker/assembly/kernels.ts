@@ -199,3 +199,17 @@ export function sumOfSquares(count: usize, g: usize): f64 {
   }
   return sum;
 }
+
+/** target[i] = a[i] + b[i]; target may be a or b. */
+export function add(count: usize, a: usize, b: usize, target: usize): void {
+  const bytes = count << 2;
+  const unrolled = bytes & ~63;
+  let i: usize = 0;
+  for (; i < unrolled; i += 64) {
+    v128.store(target + i, f32x4.add(v128.load(a + i), v128.load(b + i)));
+    v128.store(target + i, f32x4.add(v128.load(a + i, 16), v128.load(b + i, 16)), 16);
+    v128.store(target + i, f32x4.add(v128.load(a + i, 32), v128.load(b + i, 32)), 32);
+    v128.store(target + i, f32x4.add(v128.load(a + i, 48), v128.load(b + i, 48)), 48);
+  }
+  for (; i < bytes; i += 4) store<f32>(target + i, load<f32>(a + i) + load<f32>(b + i));
+}

@@ -12,3 +12,5 @@ export {
 } from './backend/registry.js';
 export type { BackendKind } from './backend/backend.js';
 export { StateUpload, type Capture, type StateUploader } from './checkpoint/state-upload.js';
+export { allocateFlat, type FlatMemory } from './flat/memory.js';
+export { Mesh, type MeshEvents } from './run/mesh.js';

@@ -30,6 +30,14 @@ export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
 export const stepCost = (spans: readonly Span[], costs: readonly number[]): number =>
   Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]!));
 
+/** Cuts a segment into chunks of at most this many numbers. */
+export function chunksOf({ lo, hi }: Span, floats: number): Span[] {
+  return Array.from({ length: Math.ceil((hi - lo) / floats) }, (_, i) => ({
+    lo: lo + i * floats,
+    hi: Math.min(hi, lo + (i + 1) * floats),
+  }));
+}
+
 /** Cuts [0, length) into one segment per owner, aligned to 64 bytes; late segments may be empty. */
 export function segmentsOf(length: number, owners: number): Span[] {
   const floatsPerLine = 16;

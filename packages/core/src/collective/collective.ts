@@ -1,31 +1,21 @@
-// Direct reduce-scatter then all-gather over the fixed reduction tree, and an all-gather of small values per rank. No
-// I/O: each call returns the frames to send. Operations are numbered; a peer is at most one ahead (proof in
-// docs/protocol.md).
-import { segmentsOf } from './assignment.js';
+// Direct reduce-scatter and all-gather over the fixed reduction tree, in chunks, and an all-gather of small values per
+// rank. No I/O: each call returns the frames to send, and `place` says where the numbers of an arriving frame belong.
+// Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
+import { chunksOf, segmentsOf } from './assignment.js';
+import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
-import { finishTree, maximalSubtrees, spanKey, type Span } from './tree.js';
-import type { MeshFrame } from './frames.js';
+import { limits } from '../error/limits.js';
+import type { FrameHeader, MeshFrame } from './frames.js';
+import type { SumMemory } from './sum-memory.js';
+import { maximalSubtrees, midOf, spanKey, treeHeight, type Span } from './tree.js';
 
-export type OpFrame = Exclude<MeshFrame, { type: 'state' }>;
+export type OpHeader = Exclude<FrameHeader, { type: 'state' }>;
 
 export interface Outgoing {
   /** Index of the member to send to. */
   readonly to: number;
   readonly frame: MeshFrame;
 }
-
-/** What has arrived for one operation. */
-interface Inbox {
-  readonly partials: Map<string, Float32Array>;
-  readonly segments: Set<number>;
-  readonly values: Map<number, Float64Array>;
-  /** Members without ranks that have reached the operation. */
-  readonly marks: Set<number>;
-}
-
-const emptyInbox = (): Inbox => ({ partials: new Map(), segments: new Set(), values: new Map(), marks: new Set() });
-
-const isEmpty = (span: Span): boolean => span.hi === span.lo;
 
 export interface CollectiveOptions {
   readonly generation: number;
@@ -36,37 +26,102 @@ export interface CollectiveOptions {
   readonly self: number;
   /** Where the sum over all ranks is written: the flat gradient. */
   readonly out: Float32Array;
+  readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
 }
+
+/** A maximal subtree of a member's ranks: a leaf of the part of the tree that owners of segments sum. */
+interface Subtree {
+  readonly span: Span;
+  readonly member: number;
+  /** Its sum: of the whole buffer if it is this worker's, and else of this worker's segment, from `first` on. */
+  readonly sum: Float32Array;
+  readonly first: number;
+}
+
+/** The tree above those subtrees. */
+type Node = number | { readonly left: Node; readonly right: Node; readonly height: number };
+
+/** What has arrived for one operation. */
+interface Inbox {
+  /** By subtree and chunk of this worker's segment, 1 if it is there; and how many each chunk still lacks. */
+  readonly partials: Uint8Array;
+  readonly lacking: Uint32Array;
+  /** By segment and chunk, 1 if the sum is there; and how many are not. */
+  readonly reduced: Uint8Array;
+  unreduced: number;
+  readonly values: Map<number, Float64Array>;
+  /** Members without ranks that have reached the operation. */
+  readonly marks: Set<number>;
+}
+
+const isEmpty = (span: Span): boolean => span.hi === span.lo;
+const nothing = new Uint8Array(0);
 
 export class Collective {
   readonly #options: CollectiveOptions;
   /** The ranks of this worker. */
   readonly #owned: Span;
-  /** The segment of the flat gradient that each member owns, and the one of this worker. */
-  readonly #segments: Span[];
-  readonly #mine: Span;
-  readonly #subtrees: Map<string, number>;
-  readonly #spares: number[];
+  /** The chunks of the segment that each member owns. */
+  readonly #chunks: readonly (readonly Span[])[];
+  /** Number of the first chunk of each segment. */
+  readonly #firstChunk: readonly number[];
+  readonly #subtrees: readonly Subtree[];
+  readonly #byKey: ReadonlyMap<string, number>;
+  readonly #root: Node;
+  /** A chunk's sums of right children, by height. */
+  readonly #scratch: readonly Float32Array[];
+  readonly #spares: readonly number[];
   #op: number;
-  #current = emptyInbox();
-  #next = emptyInbox();
+  #current: Inbox;
+  #next: Inbox;
+  /** Where this worker sums each of its own subtrees: buffers as long as the flat gradient. */
+  readonly partials: readonly Float32Array[];
+  /** Buffers as long as the flat gradient for sums of right children, by depth in the tree over this worker's ranks. */
+  readonly rankScratch: readonly Float32Array[];
 
   constructor(options: CollectiveOptions) {
+    const { members, memory, out, ranks, self } = options;
+    const { chunkFloats } = memory;
     this.#options = options;
     this.#op = options.op;
-    this.#segments = segmentsOf(options.out.length, options.members.length);
-    const [owned, mine] = [options.members[options.self], this.#segments[options.self]];
-    invariant(owned && mine, `member ${options.self} of ${options.members.length}`);
+    const segments = segmentsOf(out.length, members.length);
+    const [owned, mine] = [members[self], segments[self]];
+    invariant(owned && mine, `member ${self} of ${members.length}`);
     this.#owned = owned;
-    this.#mine = mine;
-    this.#subtrees = new Map(
-      options.members.flatMap((owned, index) =>
-        maximalSubtrees(options.ranks, owned).map((span) => [spanKey(span), index] as const),
-      ),
+    this.#chunks = segments.map((segment) => chunksOf(segment, chunkFloats));
+    let chunks = 0;
+    this.#firstChunk = this.#chunks.map(({ length }) => (chunks += length) - length);
+    this.#spares = members.flatMap((span, index) => (isEmpty(span) ? [index] : []));
+    const spans = members
+      .flatMap((span, member) => maximalSubtrees(ranks, span).map((subtree) => ({ span: subtree, member })))
+      .toSorted((a, b) => a.span.lo - b.span.lo);
+    const own = spans.filter(({ member }) => member === self);
+    // A worker without peers already has the sum of all.
+    const isAlone = members.length === 1;
+    const depth = Math.max(0, ...own.map(({ span }) => treeHeight(span.hi - span.lo)));
+    const heights = Math.max(0, treeHeight(ranks));
+    const foreign = spans.length - own.length;
+    const buffers = memory.allocate([
+      ...Array<number>(depth + (isAlone ? 0 : own.length)).fill(out.length),
+      ...Array<number>(foreign).fill(mine.hi - mine.lo),
+      ...Array<number>(isAlone ? 0 : heights).fill(Math.min(chunkFloats, mine.hi - mine.lo)),
+    ]);
+    this.rankScratch = buffers.splice(0, depth);
+    this.partials = isAlone ? [out] : buffers.splice(0, own.length);
+    const received = buffers.splice(0, foreign);
+    this.#scratch = buffers;
+    let [ownAt, foreignAt] = [0, 0];
+    this.#subtrees = spans.map(({ span, member }) =>
+      member === self
+        ? { span, member, sum: this.partials[ownAt++]!, first: 0 }
+        : { span, member, sum: received[foreignAt++]!, first: mine.lo },
     );
-    this.#spares = options.members.flatMap((owned, index) => (isEmpty(owned) ? [index] : []));
+    this.#byKey = new Map(this.#subtrees.map(({ span }, index) => [spanKey(span), index]));
+    this.#root = this.#nodeOf({ lo: 0, hi: ranks });
+    this.#current = this.#emptyInbox();
+    this.#next = this.#emptyInbox();
   }
 
   /** Number of the current operation. */
@@ -74,92 +129,110 @@ export class Collective {
     return this.#op;
   }
 
-  /** The subtrees that this worker can sum by itself. */
+  /** The subtrees that this worker can sum by itself, in the order of `partials`. */
   get ownSubtrees(): Span[] {
     return maximalSubtrees(this.#options.ranks, this.#owned);
   }
 
-  /** Hands in this worker's partial sums, one per own subtree, each as long as the flat gradient. */
-  contributePartials(partials: readonly Float32Array[]): Outgoing[] {
+  /** This worker has arrived at the current operation; one without ranks lets the others know. */
+  begin(): Outgoing[] {
+    if (!isEmpty(this.#owned)) return [];
     const { generation, self } = this.#options;
-    const spans = this.ownSubtrees;
-    invariant(partials.length === spans.length, `${partials.length} partial sums for ${spans.length} subtrees`);
-    const outgoing: Outgoing[] = this.#mark();
-    this.#segments.forEach((segment, owner) => {
-      if (isEmpty(segment)) return;
-      spans.forEach((span, i) => {
-        const data = partials[i]!.subarray(segment.lo, segment.hi);
-        if (owner === self) this.#current.partials.set(spanKey(span), data);
-        else
-          outgoing.push({
-            to: owner,
-            frame: { type: 'partial', generation, op: this.#op, segment: owner, span, data },
-          });
-      });
-    });
-    return [...outgoing, ...this.#reduceIfWhole()];
+    this.#current.marks.add(self);
+    const mark = this.#toOthers({ header: { type: 'mark', generation, op: this.#op, count: 0 }, data: nothing });
+    return [...mark, ...this.#reduceAll()];
+  }
+
+  /** Hands in one of `partials`. */
+  contribute(index: number): Outgoing[] {
+    const { generation, members, self } = this.#options;
+    const own = this.#subtrees.findIndex(({ sum }) => sum === this.partials[index]);
+    const { span, sum } = this.#subtrees[own]!;
+    const outgoing: Outgoing[] = [];
+    const most = Math.max(...this.#chunks.map(({ length }) => length));
+    // One chunk to each owner after the other, so that all can begin to sum.
+    for (let chunk = 0; chunk < most; chunk++)
+      for (let next = 1; next < members.length; next++) {
+        const to = (self + next) % members.length;
+        const part = this.#chunks[to]![chunk];
+        if (!part) continue;
+        const header = { type: 'partial', generation, op: this.#op, chunk, span, count: part.hi - part.lo } as const;
+        outgoing.push({ to, frame: { header, data: bytesOf(sum.subarray(part.lo, part.hi)) } });
+      }
+    this.#chunks[self]!.forEach((_, chunk) => this.#arrive(this.#current, own, chunk));
+    return [...outgoing, ...this.#reduceAll()];
   }
 
   /** Hands in the values of this worker's ranks. */
   contributeValues(values: ReadonlyMap<number, Float64Array>): Outgoing[] {
     const { generation } = this.#options;
-    const outgoing: Outgoing[] = this.#mark();
+    const outgoing = this.begin();
     for (const [rank, data] of values) {
       this.#current.values.set(rank, data);
-      outgoing.push(...this.#toOthers({ type: 'values', generation, op: this.#op, rank, data }));
+      const header = { type: 'values', generation, op: this.#op, rank, count: data.length } as const;
+      outgoing.push(...this.#toOthers({ header, data: bytesOf(data) }));
     }
     return outgoing;
   }
 
   /**
-   * Takes a peer's frame. A frame that came before, or that belongs to a finished operation, changes nothing.
+   * Where the numbers of a frame belong that a peer begins to send; undefined if they change nothing: they have come
+   * before, or belong to a finished operation.
    * @throws StillhouseError PROTOCOL_VIOLATION if this peer may not send it at this point
    */
-  receive(from: number, frame: OpFrame): Outgoing[] {
-    const { generation, members, self, out } = this.#options;
-    const [owned, segment] = [members[from], this.#segments[from]];
-    invariant(owned && segment, `a frame of member ${from} of ${members.length}`);
-    const refuse = (why: string): never => {
-      throw new StillhouseError(
-        'PROTOCOL_VIOLATION',
-        `${frame.type} of operation ${frame.op} from member ${from}: ${why}`,
-      );
-    };
-    if (frame.generation !== generation || frame.op < this.#op) return [];
-    if (frame.op > this.#op + 1) refuse(`this worker is at operation ${this.#op}`);
-    const inbox = frame.op === this.#op ? this.#current : this.#next;
-    switch (frame.type) {
+  place(from: number, header: OpHeader): Uint8Array | undefined {
+    const inbox = this.#inboxOf(from, header);
+    if (!inbox) return undefined;
+    const { out, self } = this.#options;
+    switch (header.type) {
       case 'partial': {
-        const key = spanKey(frame.span);
-        if (frame.segment !== self || frame.data.length !== this.#mine.hi - this.#mine.lo)
-          refuse('not this worker’s segment');
-        if (this.#subtrees.get(key) !== from) refuse(`subtree ${key} is not the sender’s`);
-        if (inbox.partials.has(key) || inbox.segments.has(self)) return [];
-        inbox.partials.set(key, frame.data);
-        break;
+        const subtree = this.#subtreeOf(from, header);
+        const { sum, first } = this.#subtrees[subtree]!;
+        const { lo, hi } = this.#chunkOf(self, from, header);
+        if (inbox === this.#next && this.#hasUnreduced(self)) this.#refuse(from, header, 'too early');
+        if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;
+        return bytesOf(sum.subarray(lo - first, hi - first));
       }
       case 'reduced': {
-        if (frame.segment !== from || frame.data.length !== segment.hi - segment.lo) refuse('not the sender’s segment');
-        if (inbox !== this.#current) refuse('too early');
-        if (inbox.segments.has(from)) return [];
-        out.set(frame.data, segment.lo);
-        inbox.segments.add(from);
-        break;
+        const { lo, hi } = this.#chunkOf(from, from, header);
+        if (inbox !== this.#current) this.#refuse(from, header, 'too early');
+        if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;
+        return bytesOf(out.subarray(lo, hi));
       }
       case 'values':
-        if (frame.rank < owned.lo || frame.rank >= owned.hi) refuse(`rank ${frame.rank} is not the sender’s`);
-        inbox.values.set(frame.rank, frame.data);
-        break;
+        if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
+        return inbox.values.has(header.rank) ? undefined : bytesOf(new Float64Array(header.count));
       case 'mark':
-        if (!isEmpty(owned)) refuse('a member with ranks contributes instead');
-        inbox.marks.add(from);
+        return nothing;
     }
-    return inbox === this.#current ? this.#reduceIfWhole() : [];
+  }
+
+  /**
+   * A frame is complete: its numbers are where `place` wanted them.
+   * @throws StillhouseError PROTOCOL_VIOLATION as `place`
+   */
+  receive(from: number, header: OpHeader, data: Uint8Array): Outgoing[] {
+    const inbox = this.#inboxOf(from, header);
+    if (!inbox) return [];
+    switch (header.type) {
+      case 'partial':
+        this.#arrive(inbox, this.#subtreeOf(from, header), header.chunk);
+        return inbox === this.#current ? this.#reduce(header.chunk) : [];
+      case 'reduced':
+        this.#finish(inbox, from, header.chunk);
+        return [];
+      case 'values':
+        inbox.values.set(header.rank, new Float64Array(data.buffer, data.byteOffset, header.count));
+        return [];
+      case 'mark':
+        inbox.marks.add(from);
+        return inbox === this.#current ? this.#reduceAll() : [];
+    }
   }
 
   /** Whether the sum of all ranks in `out` is complete. */
   get gradientsWhole(): boolean {
-    return this.#segments.every((segment, owner) => isEmpty(segment) || this.#current.segments.has(owner));
+    return this.#current.unreduced === 0;
   }
 
   /** The values of all ranks in rank order, once they are complete. */
@@ -172,48 +245,151 @@ export class Collective {
   /** Indices of the members that have not contributed to the current operation, as far as this worker can know. */
   waitingFor(what: 'gradients' | 'values'): number[] {
     const { members, self } = this.#options;
-    const { partials, segments, values, marks } = this.#current;
+    const { partials, reduced, values, marks } = this.#current;
     const missing = new Set(this.#spares.filter((index) => !marks.has(index)));
-    const owes = (index: number, { lo, hi }: Span, segment: Span): boolean => {
+    const chunks = this.#chunks[self]!.length;
+    const owesPartial = (index: number): boolean =>
+      this.#subtrees.some(
+        ({ member }, subtree) =>
+          member === index && partials.subarray(subtree * chunks, (subtree + 1) * chunks).includes(0),
+      );
+    const owes = (index: number, { lo, hi }: Span): boolean => {
       if (what === 'values') return Array.from({ length: hi - lo }, (_, i) => lo + i).some((rank) => !values.has(rank));
-      if (!isEmpty(this.#mine) && !segments.has(self))
-        return [...this.#subtrees].some(([key, owner]) => owner === index && !partials.has(key));
-      return !isEmpty(segment) && !segments.has(index);
+      if (this.#hasUnreduced(self)) return owesPartial(index);
+      const first = this.#firstChunk[index]!;
+      return reduced.subarray(first, first + this.#chunks[index]!.length).includes(0);
     };
-    members.forEach((owned, index) => owes(index, owned, this.#segments[index]!) && missing.add(index));
+    members.forEach((span, index) => owes(index, span) && missing.add(index));
     missing.delete(self);
     return [...missing];
   }
 
   /** Ends the current operation and begins the next. */
   advance(): void {
+    const finished = this.#current;
     this.#op += 1;
     this.#current = this.#next;
-    this.#next = emptyInbox();
+    this.#next = this.#clear(finished);
   }
 
-  #toOthers(frame: OpFrame): Outgoing[] {
+  #toOthers(frame: MeshFrame): Outgoing[] {
     return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
   }
 
-  /** A member without ranks only marks that it has reached the operation. */
-  #mark(): Outgoing[] {
-    const { generation, self } = this.#options;
-    if (!isEmpty(this.#owned)) return [];
-    this.#current.marks.add(self);
-    return this.#toOthers({ type: 'mark', generation, op: this.#op });
+  #emptyInbox(): Inbox {
+    const own = this.#chunks[this.#options.self]!.length;
+    const all = this.#chunks.reduce((sum, { length }) => sum + length, 0);
+    return this.#clear({
+      partials: new Uint8Array(this.#subtrees.length * own),
+      lacking: new Uint32Array(own),
+      reduced: new Uint8Array(all),
+      unreduced: all,
+      values: new Map(),
+      marks: new Set(),
+    });
   }
 
-  #reduceIfWhole(): Outgoing[] {
-    const { generation, ranks, self, out } = this.#options;
-    const { partials, segments, marks } = this.#current;
-    const mine = this.#mine;
-    if (isEmpty(mine) || segments.has(self) || partials.size < this.#subtrees.size || marks.size < this.#spares.length)
-      return [];
-    const data = out.subarray(mine.lo, mine.hi);
-    finishTree(ranks, (span) => partials.get(spanKey(span)), data);
-    segments.add(self);
-    partials.clear();
-    return this.#toOthers({ type: 'reduced', generation, op: this.#op, segment: self, data });
+  #clear(inbox: Inbox): Inbox {
+    inbox.partials.fill(0);
+    inbox.lacking.fill(this.#subtrees.length);
+    inbox.reduced.fill(0);
+    inbox.unreduced = inbox.reduced.length;
+    inbox.values.clear();
+    inbox.marks.clear();
+    return inbox;
+  }
+
+  #nodeOf(span: Span): Node {
+    const known = this.#byKey.get(spanKey(span));
+    if (known !== undefined) return known;
+    invariant(span.hi - span.lo > 1, `rank ${span.lo} belongs to a member`);
+    const mid = midOf(span);
+    return {
+      left: this.#nodeOf({ lo: span.lo, hi: mid }),
+      right: this.#nodeOf({ lo: mid, hi: span.hi }),
+      height: treeHeight(span.hi - span.lo),
+    };
+  }
+
+  #refuse(from: number, { type, op }: OpHeader, why: string): never {
+    throw new StillhouseError('PROTOCOL_VIOLATION', `${type} of operation ${op} from member ${from}: ${why}`);
+  }
+
+  /** The operation's inbox, if the frame belongs to this generation and to no finished operation. */
+  #inboxOf(from: number, header: OpHeader): Inbox | undefined {
+    const { generation, members } = this.#options;
+    const owned = members[from];
+    invariant(owned, `a frame of member ${from} of ${members.length}`);
+    if (header.generation !== generation || header.op < this.#op) return undefined;
+    if (header.op > this.#op + 1) this.#refuse(from, header, `this worker is at operation ${this.#op}`);
+    if (header.type === 'values' && (header.rank < owned.lo || header.rank >= owned.hi))
+      this.#refuse(from, header, `rank ${header.rank} is not the sender’s`);
+    if (header.type === 'mark' && !isEmpty(owned))
+      this.#refuse(from, header, 'a member with ranks contributes instead');
+    return header.op === this.#op ? this.#current : this.#next;
+  }
+
+  #subtreeOf(from: number, header: OpHeader & { type: 'partial' }): number {
+    const key = spanKey(header.span);
+    const subtree = this.#byKey.get(key);
+    if (subtree === undefined || this.#subtrees[subtree]!.member !== from)
+      return this.#refuse(from, header, `subtree ${key} is not the sender’s`);
+    return subtree;
+  }
+
+  #chunkOf(owner: number, from: number, header: OpHeader & { type: 'partial' | 'reduced' }): Span {
+    const chunk = this.#chunks[owner]![header.chunk];
+    if (!chunk || chunk.hi - chunk.lo !== header.count) return this.#refuse(from, header, 'not a chunk of the segment');
+    return chunk;
+  }
+
+  #hasUnreduced(owner: number): boolean {
+    const first = this.#firstChunk[owner]!;
+    return this.#current.reduced.subarray(first, first + this.#chunks[owner]!.length).includes(0);
+  }
+
+  #arrive(inbox: Inbox, subtree: number, chunk: number): void {
+    const at = subtree * inbox.lacking.length + chunk;
+    if (inbox.partials[at]) return;
+    inbox.partials[at] = 1;
+    inbox.lacking[chunk]! -= 1;
+  }
+
+  #finish(inbox: Inbox, owner: number, chunk: number): void {
+    const at = this.#firstChunk[owner]! + chunk;
+    if (inbox.reduced[at]) return;
+    inbox.reduced[at] = 1;
+    inbox.unreduced -= 1;
+  }
+
+  #reduceAll(): Outgoing[] {
+    return this.#chunks[this.#options.self]!.flatMap((_, chunk) => this.#reduce(chunk));
+  }
+
+  /** Finishes the tree over a chunk of this worker's segment, if all partial sums and all marks are there. */
+  #reduce(chunk: number): Outgoing[] {
+    const { generation, out, self } = this.#options;
+    const { lacking, marks, reduced } = this.#current;
+    if (lacking[chunk]! > 0 || marks.size < this.#spares.length) return [];
+    if (reduced[this.#firstChunk[self]! + chunk]) return [];
+    const { lo, hi } = this.#chunks[self]![chunk]!;
+    const target = out.subarray(lo, hi);
+    const sum = this.#sumOf(this.#root, { lo, hi }, target);
+    if (sum.byteOffset !== target.byteOffset || sum.buffer !== target.buffer) target.set(sum);
+    this.#finish(this.#current, self, chunk);
+    const header = { type: 'reduced', generation, op: this.#op, chunk, count: hi - lo } as const;
+    return this.#toOthers({ header, data: bytesOf(target) });
+  }
+
+  /** A node's sum of the chunk: where it lies, or in `target`. */
+  #sumOf(node: Node, chunk: Span, target: Float32Array): Float32Array {
+    if (typeof node === 'number') {
+      const { sum, first } = this.#subtrees[node]!;
+      return sum.subarray(chunk.lo - first, chunk.hi - first);
+    }
+    const left = this.#sumOf(node.left, chunk, target);
+    const right = this.#sumOf(node.right, chunk, this.#scratch[node.height - 1]!.subarray(0, target.length));
+    this.#options.memory.add(left, right, target);
+    return target;
   }
 }

@@ -20,6 +20,9 @@ export function midOf(span: Span): number {
   return span.lo + Math.floor((span.hi - span.lo) / 2);
 }
 
+/** How many additions follow one another in a tree over this many ranks. */
+export const treeHeight = (ranks: number): number => Math.ceil(Math.log2(ranks));
+
 /**
  * The maximal subtrees of the tree over [0, ranks) that are completely inside a worker's range of ranks, from left to
  * right.
@@ -49,37 +52,13 @@ export function addInto(target: Float32Array, addend: Float32Array): void {
   for (let i = 0; i < count; i++) target[i]! += addend[i]!;
 }
 
-/**
- * Finishes the tree over [0, ranks) from partial sums of subtrees that cover it, into `out`.
- * @param partial the sum of a subtree, or undefined if only its children are known
- */
-export function finishTree(ranks: number, partial: (span: Span) => Float32Array | undefined, out: Float32Array): void {
-  const reduceInto = (span: Span, target: Float32Array): void => {
-    const known = partial(span);
-    if (known) {
-      // A single worker's sum over all ranks is already in place.
-      if (known.buffer !== target.buffer || known.byteOffset !== target.byteOffset) target.set(known);
-      return;
-    }
-    invariant(span.hi - span.lo > 1, `no partial sum for rank ${span.lo}`);
-    const mid = midOf(span);
-    reduceInto({ lo: span.lo, hi: mid }, target);
-    const right = { lo: mid, hi: span.hi };
-    let addend = partial(right);
-    if (!addend) {
-      addend = new Float32Array(target.length);
-      reduceInto(right, addend);
-    }
-    addInto(target, addend);
-  };
-  reduceInto({ lo: 0, hi: ranks }, out);
-}
-
 export interface Leaves {
   /** Writes the contribution of a rank into the given buffer. */
   readonly write: (rank: number, out: Float32Array) => Promise<void>;
-  /** A buffer for each depth of the tree. */
-  readonly scratch: (depth: number) => Float32Array;
+  /** A buffer for each depth of the tree below its root. */
+  readonly scratch: readonly Float32Array[];
+  /** target[i] += addend[i] in fp32. */
+  readonly addInto: (target: Float32Array, addend: Float32Array) => void;
 }
 
 /** Sums the leaves of one subtree into `out`, from left to right. */
@@ -88,9 +67,10 @@ export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promi
     if (node.hi - node.lo === 1) return leaves.write(node.lo, target);
     const mid = midOf(node);
     await visit({ lo: node.lo, hi: mid }, target, depth + 1);
-    const right = leaves.scratch(depth);
+    const right = leaves.scratch[depth];
+    invariant(right, `a buffer for depth ${depth}`);
     await visit({ lo: mid, hi: node.hi }, right, depth + 1);
-    addInto(target, right);
+    leaves.addInto(target, right);
   };
   return visit(span, out, 0);
 }

@@ -1,7 +1,7 @@
 // The bounds of the protocol and of memory; units last in the names.
 
 export const limits = {
-  /** Largest frame of any link: a trained model, or a segment of a gradient. */
+  /** Largest frame of any link: a trained model. */
   frameBytes: 1024 * 1024 * 1024,
   /** Largest frame of a connection without a valid hello, and how long it may take to send one. */
   helloBytes: 4 * 1024,
@@ -20,6 +20,9 @@ export const limits = {
   /** Values in a message of a worker, and in any message. */
   workerMessageValues: 200_000,
   messageValues: 64 * 1024 * 1024,
+  /** Numbers of a gradient per frame between workers, and sums of a set of rows for its metrics. */
+  chunkFloats: 64 * 1024,
+  valueCount: 1024 * 1024,
   /** Metrics of a set of rows. */
   metricCount: 1000,
   /** Length of a host name; of another line that is printed; of an error's message, and of its stack. */

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { decodeFrame, encodeFrame, type MeshFrame } from '../collective/frames.js';
 import { bytesOf, decodeSafetensors, encodeSafetensors, floatsOf } from './safetensors.js';
 
 /** The same bytes at an odd offset, as a Buffer: what sockets hand out. */
@@ -52,25 +51,4 @@ test('a header that does not describe tensors is refused', () => {
   ])
     expect(() => decodeSafetensors(fileOf({ x: entry }))).toThrow('tensor x is not described as one of a known type');
   expect(() => decodeSafetensors(fileOf({ __metadata__: { step: 3 } }))).toThrow('its metadata is not text');
-});
-
-test('frames survive encoding, also from a misaligned buffer', () => {
-  const frames: MeshFrame[] = [
-    { type: 'partial', generation: 3, op: 9, segment: 1, span: { lo: 2, hi: 4 }, data: Float32Array.of(1.5, -2) },
-    { type: 'reduced', generation: 3, op: 9, segment: 1, data: Float32Array.of(0.1) },
-    { type: 'values', generation: 3, op: 9, rank: 2, data: Float64Array.of(0.1, Infinity) },
-  ];
-  for (const frame of frames) {
-    const bytes = Buffer.concat(encodeFrame(frame));
-    expect(decodeFrame(bytes)).toEqual(frame);
-    expect(decodeFrame(misaligned(bytes))).toEqual(frame);
-  }
-});
-
-test('a frame that is cut off or unknown is a protocol violation', () => {
-  const bytes = Buffer.concat(
-    encodeFrame({ type: 'reduced', generation: 1, op: 0, segment: 0, data: Float32Array.of(1) }),
-  );
-  for (const bad of [bytes.subarray(0, 10), bytes.subarray(0, bytes.length - 1), Buffer.alloc(40)])
-    expect(() => decodeFrame(bad)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
 });

@@ -4,7 +4,7 @@ import { pack } from 'msgpackr';
 import { messageOf, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { bytesOf, floatsOf, readSafetensors, safetensorsParts } from '../format/safetensors.js';
-import type { MeshFrame } from '../collective/frames.js';
+import type { FrameHeader, MeshFrame } from '../collective/frames.js';
 import { unpackBounded } from './bounded-unpack.js';
 import { trainingState } from './messages.js';
 import type { TrainingState } from './training-state.js';
@@ -69,7 +69,7 @@ export function stateFrames(generation: number, parts: readonly Uint8Array[]): M
   const frames: MeshFrame[] = [];
   for (let offset = 0; offset < total;) {
     const data = partAt(parts, offset);
-    frames.push({ type: 'state', generation, offset, total, data });
+    frames.push({ header: { type: 'state', generation, offset, total, count: data.byteLength }, data });
     offset += data.byteLength;
   }
   return frames;
@@ -85,7 +85,7 @@ export class StateAssembly {
    * @returns the bytes, once they are complete
    * @throws StillhouseError PROTOCOL_VIOLATION if a frame is none of this state's
    */
-  receive({ offset, total, data }: MeshFrame & { type: 'state' }): Uint8Array | undefined {
+  receive({ offset, total }: FrameHeader & { type: 'state' }, data: Uint8Array): Uint8Array | undefined {
     if (this.#offsets.has(offset)) return undefined;
     this.#bytes ??= new Uint8Array(total);
     if (this.#bytes.byteLength !== total || this.#received + data.byteLength > total)

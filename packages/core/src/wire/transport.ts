@@ -8,6 +8,17 @@ export interface LinkBounds {
   readonly queuedBytes?: number;
 }
 
+/** Takes frames that begin with a header of fixed length, each into memory that is chosen when its header is there. */
+export interface FrameSink {
+  readonly headerBytes: number;
+  /** Where the rest of the frame belongs; undefined to drop it. */
+  place(header: Uint8Array): Uint8Array | undefined;
+  /** The frame is complete, and its rest where `place` wanted it; not called for a frame that was dropped. */
+  arrived(data: Uint8Array): void;
+  /** The frame is shorter than a header, or its rest has another length than its place. */
+  misfit(bytes: number): void;
+}
+
 /**
  * A link that was accepted belongs to a stranger until it is admitted: it may send frames of `limits.helloBytes` at
  * most, and is cut after `limits.helloMs`. A link that was made by `connect` is admitted already.
@@ -19,6 +30,8 @@ export interface Link {
   send(...parts: Uint8Array[]): void;
   /** At most one listener each; frames that arrive earlier are kept for it. */
   onFrame(listener: (frame: Uint8Array) => void): void;
+  /** In place of onFrame, for a link that can receive without a copy. */
+  receiveInto?(sink: FrameSink): void;
   /** @param listener called with a reason that is safe to print */
   onClose(listener: (reason: string) => void): void;
   /** The other end has sent a valid hello; from now on it has these bounds. */

@@ -110,9 +110,9 @@ export function onPreparing(state: WorkerState, preparing: Preparing, event: Res
     case 'fetched':
       return proceed(state, { ...preparing, bytes: event.bytes });
     case 'frame': {
-      if (event.frame.type !== 'state' || preparing.bytes || !preparing.assembly) return { state, effects: [] };
-      if (event.from !== preparing.healedBy) return { state, effects: [] };
-      return proceed(state, { ...preparing, bytes: preparing.assembly.receive(event.frame) });
+      const { header, data } = event.frame;
+      if (header.type !== 'state' || !takesState(preparing, event.from)) return { state, effects: [] };
+      return proceed(state, { ...preparing, bytes: preparing.assembly!.receive(header, data) });
     }
     case 'notAdopted':
       return park(
@@ -136,6 +136,10 @@ export function onPreparing(state: WorkerState, preparing: Preparing, event: Res
       return { state, effects: [] };
   }
 }
+
+/** Whether this worker gets its state from that member, and does not have it yet. */
+export const takesState = ({ assembly, bytes, healedBy }: Preparing, from: number): boolean =>
+  assembly !== undefined && !bytes && from === healedBy;
 
 /** Takes the next possible step into the generation. */
 function proceed(state: WorkerState, preparing: Preparing): Transition {
@@ -169,7 +173,7 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
   const { generation, members, self, phase, ops } = preparing;
-  const { layout, flatGradient } = state.built!;
+  const { layout, flatGradient, memory } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
     flatGradient.length === layout.gradients + layout.otherWeights + ranks * slotsPerRank,
@@ -181,6 +185,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     members: members.map((member) => member.ranks),
     self,
     out: flatGradient,
+    memory,
     op: ops,
   });
   const { stateSha256, weightsSha256 } = event;

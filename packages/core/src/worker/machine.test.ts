@@ -1,11 +1,15 @@
 // What a worker decides when things go wrong. Whole runs are simulated in test/simulation.
 import { describe, expect, test } from 'vitest';
+import { plainSumMemory } from '../collective/sum-memory.js';
 import { limits } from '../error/limits.js';
 import { emptyLedger } from '../order/ledger.js';
 import type { ToCoordinator, ToWorker } from '../wire/messages.js';
 import { job, sha } from '../coordinator/small-job.test.fixture.js';
 import { initialWorkerState, workerTransition } from './machine.js';
 import type { WorkerEffect, WorkerEvent, WorkerState } from './state.js';
+
+/** The buffers of a model of so many numbers. */
+const memoryOf = (floats: number) => ({ flatGradient: new Float32Array(floats), memory: plainSumMemory });
 
 class Worker {
   state: WorkerState;
@@ -122,7 +126,7 @@ describe('a worker', () => {
     expect(worker.effects.map(({ type }) => type)).toEqual(['unlink', 'build', 'link', 'fetchState']);
     const phase = (worker.effects[1] as WorkerEffect & { type: 'build' }).phase;
     worker
-      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, flatGradient: new Float32Array(17) })
+      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) })
       .on({ type: 'linked', generation: 7 })
       .on({ type: 'fetched', generation: 7, bytes: new Uint8Array(1) });
     expect(worker.effects).toEqual([expect.objectContaining({ type: 'adopt' })]);
@@ -159,7 +163,7 @@ describe('a peer that sends what it may not', () => {
     worker.hears({ ...resume, members: [...members], heals: [], ...change });
     const { phase } = worker.effects.find(({ type }) => type === 'build') as WorkerEffect & { type: 'build' };
     return worker
-      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, flatGradient: new Float32Array(17) })
+      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) })
       .on({ type: 'linked', generation: 7 });
   };
   const blames = [{ type: 'unreachable', generation: 7, peer: 1, linking: true, reason: expect.stringContaining('') }];
@@ -169,7 +173,7 @@ describe('a peer that sends what it may not', () => {
       .on({ type: 'hashed', generation: 7, stateSha256: sha('1'), weightsSha256: sha('1') })
       .hears({ type: 'start', generation: 7 });
     expect(worker.state.activity.type).toBe('running');
-    const frame = { type: 'mark', generation: 7, op: 9 } as const;
+    const frame = { header: { type: 'mark', generation: 7, op: 9, count: 0 }, data: new Uint8Array(0) } as const;
     expect(worker.on({ type: 'frame', generation: 7, from: 1, frame }).sent).toEqual(blames);
     expect(worker.state.activity.type).toBe('paused');
   });
@@ -181,7 +185,7 @@ describe('a peer that sends what it may not', () => {
         type: 'frame',
         generation: 7,
         from,
-        frame: { type: 'state', generation: 7, offset, total, data: new Uint8Array(4) },
+        frame: { header: { type: 'state', generation: 7, offset, total, count: 4 }, data: new Uint8Array(4) },
       });
     expect(part(0, 2 ** 31, 0).effects).toEqual([]);
     expect(part(0, 8).effects).toEqual([]);

@@ -1,9 +1,20 @@
 // What a worker decides: a pure machine. An event goes in, the next state and the effects to perform come out.
 // The shell (packages/worker) performs effects and decides nothing. docs/protocol.md shows the states.
 import { initialTraining } from '../wire/training-state.js';
+import type { FrameHeader } from '../collective/frames.js';
 import { StillhouseError, type ErrorRecord } from '../error/errors.js';
+import { limits } from '../error/limits.js';
 import type { ToWorker } from '../wire/messages.js';
-import { isAdoptingState, onAdopted, onBuilt, onPause, onPreparing, onResume, onStart } from './entering.js';
+import {
+  isAdoptingState,
+  onAdopted,
+  onBuilt,
+  onPause,
+  onPreparing,
+  onResume,
+  onStart,
+  takesState,
+} from './entering.js';
 import { onFailed, sendFailure } from './failing.js';
 import {
   greet,
@@ -16,7 +27,7 @@ import {
   onWelcome,
   stop,
 } from './link.js';
-import { doneMessage, onComputed, onEvaluated, onOpFrame, park } from './running.js';
+import { doneMessage, onComputed, onEvaluated, onOpFrame, onSummed, park } from './running.js';
 import {
   send,
   type Activity,
@@ -94,6 +105,22 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
   }
 }
 
+/**
+ * Where the numbers of a frame belong that another member begins to send; undefined if nobody wants them.
+ * @throws StillhouseError PROTOCOL_VIOLATION if this member may not send it at this point
+ */
+export function placeOfFrame(
+  { activity }: WorkerState,
+  { generation, from, header }: { generation: number; from: number; header: FrameHeader },
+): Uint8Array | undefined {
+  if (!('generation' in activity) || activity.generation !== generation) return undefined;
+  if (header.type !== 'state') return 'collective' in activity ? activity.collective.place(from, header) : undefined;
+  if (activity.type !== 'preparing' || !takesState(activity, from)) return undefined;
+  if (header.count > limits.statePartBytes)
+    throw new StillhouseError('PROTOCOL_VIOLATION', `a part of a training state has ${header.count} bytes`);
+  return new Uint8Array(header.count);
+}
+
 /** Answers to effects, and frames; both belong to a generation. */
 function onResult(state: WorkerState, event: Result, nowMs: number): Transition {
   const { activity } = state;
@@ -109,6 +136,8 @@ function onResult(state: WorkerState, event: Result, nowMs: number): Transition 
   if (event.type === 'frame') return onFrame(state, activity, event, nowMs);
   if (activity.type === 'preparing') return onPreparing(state, activity, event);
   switch (event.type) {
+    case 'summed':
+      return onSummed(state, activity, event);
     case 'computed':
       return onComputed(state, activity, event, nowMs);
     case 'evaluated':

@@ -73,12 +73,12 @@ function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEff
   }));
   const compute: WorkerEffect = {
     type: 'compute',
-    inPlace: run.members.length === 1,
     generation: run.generation,
     step,
     epoch,
     batch: batchRows(schedule, step),
-    subtrees: run.collective.ownSubtrees,
+    subtrees: run.collective.ownSubtrees.map((span, index) => ({ span, sum: run.collective.partials[index]! })),
+    scratch: run.collective.rankScratch,
     ranks,
     order,
     set: trainSet,
@@ -143,35 +143,36 @@ function speedAfter(state: WorkerState, ms: number, nowMs: number): Speed {
   return { rankMs: averaged(state.rankMs, ms, weight), timedSteps, computedMs: nowMs };
 }
 
+/** A subtree is summed; the next one may still be computed. */
+export function onSummed(state: WorkerState, run: Running, event: WorkerEvent & { type: 'summed' }): Transition {
+  const { ranks } = run.phase.schedule;
+  const { collective } = run;
+  const span = collective.ownSubtrees[event.subtree]!;
+  // Each rank accounts for the rows that it used; the sum passes the account to all members.
+  for (let rank = span.lo; rank < span.hi; rank++) {
+    const rows = run.ranks.find((entry) => entry.rank === rank)!.rows;
+    writeAccount(
+      collective.partials[event.subtree]!,
+      run.layout,
+      { ranks, rank },
+      { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined },
+    );
+  }
+  return { state, effects: framesOf(run, collective.contribute(event.subtree)) };
+}
+
+/** All subtrees are summed. */
 export function onComputed(
   state: WorkerState,
   run: Running,
   event: WorkerEvent & { type: 'computed' },
   nowMs: number,
 ): Transition {
-  const { ranks } = run.phase.schedule;
-  // Each rank accounts for the rows that it used; the sum passes the account to all members.
-  run.collective.ownSubtrees.forEach((span, i) => {
-    for (let rank = span.lo; rank < span.hi; rank++) {
-      const rows = run.ranks.find((entry) => entry.rank === rank)!.rows;
-      writeAccount(
-        event.partials[i]!,
-        run.layout,
-        { ranks, rank },
-        { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined },
-      );
-    }
-  });
   const waitedMs = state.waitedMs + event.waitedMs;
   const paced = run.ranks.length
     ? { ...state, waitedMs, ...speedAfter(state, event.ms / run.ranks.length, nowMs) }
     : { ...state, waitedMs };
-  return settle(
-    paced,
-    { ...run, contributed: true },
-    framesOf(run, run.collective.contributePartials(event.partials)),
-    nowMs,
-  );
+  return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.begin()), nowMs);
 }
 
 export function onEvaluated(
@@ -195,8 +196,9 @@ export function onOpFrame(
   event: WorkerEvent & { type: 'frame' },
   nowMs: number,
 ): Transition {
-  if (event.frame.type === 'state') return { state, effects: [] };
-  return settle(state, run, framesOf(run, run.collective.receive(event.from, event.frame)), nowMs);
+  const { from, frame } = event;
+  if (frame.header.type === 'state') return { state, effects: [] };
+  return settle(state, run, framesOf(run, run.collective.receive(from, frame.header, frame.data)), nowMs);
 }
 
 /** Continues as far as the frames that have arrived allow. */

@@ -10,6 +10,7 @@ import type { Span } from '../collective/tree.js';
 import type { Collective, Outgoing } from '../collective/collective.js';
 import type { FlatLayout } from '../collective/flat-layout.js';
 import type { MeshFrame } from '../collective/frames.js';
+import type { SumMemory } from '../collective/sum-memory.js';
 import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
 import type { StateAssembly } from '../wire/training-file.js';
@@ -36,6 +37,7 @@ export type WorkerEvent =
       readonly phase: Phase;
       readonly layout: FlatLayout;
       readonly flatGradient: Float32Array;
+      readonly memory: SumMemory;
       readonly calibration?: Calibration | undefined;
       readonly teacherTest?: Metrics | undefined;
     }
@@ -50,10 +52,11 @@ export type WorkerEvent =
       readonly stateSha256: string;
       readonly weightsSha256: string;
     }
+  /** One of the step's subtrees is summed. */
+  | { readonly type: 'summed'; readonly generation: number; readonly subtree: number }
   | {
       readonly type: 'computed';
       readonly generation: number;
-      readonly partials: readonly Float32Array[];
       readonly ms: number;
       readonly waitedMs: number;
     }
@@ -119,17 +122,17 @@ export type WorkerEffect =
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
   /**
-   * Sum the gradients of each subtree; in place, into the sum over all ranks, if no other worker reads it. Answer:
-   * computed.
+   * Sum the contributions of each subtree's ranks into its buffer. Answer: summed for each, then computed.
    */
   | {
       readonly type: 'compute';
-      readonly inPlace: boolean;
       readonly generation: number;
       readonly step: number;
       readonly epoch: number;
       readonly batch: number;
-      readonly subtrees: readonly Span[];
+      readonly subtrees: readonly { readonly span: Span; readonly sum: Float32Array }[];
+      /** Buffers for sums of right children, by depth. */
+      readonly scratch: readonly Float32Array[];
       readonly ranks: readonly RankRows[];
       readonly order: EpochOrder;
       readonly set: SetName;

@@ -114,22 +114,22 @@ async function studentOf(it: Case): Promise<Student> {
 }
 
 /** Gradient and loss of a step. */
-async function gradientOf({ engine, phase }: Student, step = 0): Promise<Float32Array> {
+async function gradientOf({ engine, flatGradient, phase }: Student, step = 0): Promise<Float32Array> {
   const { schedule } = phase;
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
   const order = epochOrder(schedule, epoch);
   const rows = order.rankRows({ step, rank: 0 });
-  const [gradient] = await engine.compute({
-    inPlace: false,
+  await engine.compute({
     step,
     epoch,
     batch: rows.length,
-    subtrees: [{ lo: 0, hi: 1 }],
+    subtrees: [{ span: { lo: 0, hi: 1 }, sum: flatGradient }],
+    scratch: [],
     ranks: [{ rank: 0, rows }],
     order,
     set: 'small',
   });
-  return gradient.slice();
+  return flatGradient.slice();
 }
 
 async function train(student: Student, steps: number): Promise<void> {

@@ -11,12 +11,12 @@ import {
   type Phase,
 } from '@stillhouse/core';
 import { lossOf, type LossName } from '@stillhouse/core/training';
-import { epochOrder, rankShare, type EpochOrder, type RankRows } from '@stillhouse/core/cluster';
+import { epochOrder, rankShare, treeHeight, type EpochOrder, type RankRows, type Span } from '@stillhouse/core/cluster';
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';
 import type { BackendName } from '../backend/registry.js';
-import type { Engine } from './engine.js';
+import type { BuiltPhase, ComputeTask, Engine } from './engine.js';
 import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 
 // On some processors TensorFlow takes oneDNN's kernels, and takes others in a graph than op by op: that a recording is
@@ -111,7 +111,34 @@ export async function setUp({
     async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!,
     async () => {},
   );
+  const build = engine.build.bind(engine);
+  engine.build = async (...phase) => {
+    const built = await build(...phase);
+    builtBy.set(engine, built);
+    return built;
+  };
   return { engine, job, phase: phaseOf(job, 'teacher'), x, y };
+}
+
+/** What each engine has built last. */
+const builtBy = new WeakMap<Engine, BuiltPhase>();
+
+type Step = Omit<ComputeTask, 'epoch' | 'batch' | 'subtrees' | 'scratch' | 'set'> & Partial<Pick<ComputeTask, 'set'>>;
+
+/** The sums of some subtrees in a step on all rows. */
+export async function sumsOf(engine: Engine, { spans, ...step }: Step & { spans: readonly Span[] }): Promise<Float32Array[]> {
+  const { memory, flatGradient } = builtBy.get(engine)!;
+  const depth = Math.max(...spans.map(({ lo, hi }) => treeHeight(hi - lo)));
+  const buffers = memory.allocate(Array<number>(spans.length + depth).fill(flatGradient.length));
+  await engine.compute({
+    epoch: 0,
+    batch: rowCount,
+    set: 'large',
+    ...step,
+    subtrees: spans.map((span, i) => ({ span, sum: buffers[i] })),
+    scratch: buffers.slice(spans.length),
+  });
+  return buffers.slice(0, spans.length).map((sum) => sum.slice());
 }
 
 export const orderOf = (job: Job): EpochOrder => epochOrder(phaseOf(job, 'teacher').schedule, 0);
@@ -126,20 +153,11 @@ export function rankRowsOf(ranks: number): RankRows[] {
 }
 
 /** The sum over all ranks, as one worker that holds them all computes it. */
-export async function engineGradient(setup: Setup, step = 0): Promise<Float32Array> {
-  const { engine, job } = setup;
+export async function engineGradient({ engine, job }: Pick<Setup, 'engine' | 'job'>, step = 0): Promise<Float32Array> {
   const { ranks } = job.recipe;
-  const [sum] = await engine.compute({
-    inPlace: false,
-    step,
-    epoch: 0,
-    batch: rowCount,
-    subtrees: [{ lo: 0, hi: ranks }],
-    ranks: rankRowsOf(ranks),
-    order: orderOf(setup.job),
-    set: 'large',
-  });
-  return sum.slice();
+  const spans = [{ lo: 0, hi: ranks }];
+  const [sum] = await sumsOf(engine, { step, spans, ranks: rankRowsOf(ranks), order: orderOf(job) });
+  return sum;
 }
 
 /** Sums over all rows of what the model gives in inference. */

@@ -1,7 +1,7 @@
 // What the worker's loop needs from an engine. One implementation computes with TFJS; simulations have their own.
 import type { ExportedModel, Job, Phase } from '@stillhouse/core';
 import type { Calibration, Metrics, MetricSums } from '@stillhouse/core/training';
-import type { FlatLayout, NamedBuffer, WorkerEffect } from '@stillhouse/core/cluster';
+import type { FlatLayout, NamedBuffer, SumMemory, WorkerEffect } from '@stillhouse/core/cluster';
 import type { FetchBlock } from '../block/fetch-block.js';
 
 export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
@@ -11,6 +11,8 @@ export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'ty
 export interface BuiltPhase {
   readonly layout: FlatLayout;
   readonly flatGradient: Float32Array;
+  /** Where sums lie that are added up to `flatGradient`. */
+  readonly memory: SumMemory;
   /** The temperature that the teacher's logits are divided by, if it is calibrated. */
   readonly calibration?: Calibration | undefined;
   /** Test metrics of a pretrained teacher, if the student learns from its outputs. */
@@ -29,8 +31,11 @@ export interface Engine {
   build(phase: Phase, teacher: string | undefined): Promise<BuiltPhase>;
   /** Milliseconds that steps and evaluations have waited for data. */
   readonly waitedMs: number;
-  /** Sums the contributions of the ranks of each subtree; the buffers belong to the engine until the next call. */
-  compute(task: ComputeTask): Promise<readonly Float32Array[]>;
+  /**
+   * Sums the contributions of the ranks of each subtree into its buffer.
+   * @param onSummed called with the index of each subtree as soon as it is summed
+   */
+  compute(task: ComputeTask, onSummed?: (subtree: number) => void): Promise<void>;
   /**
    * Steps the optimiser with the gradient in `flatGradient`.
    * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the previous step

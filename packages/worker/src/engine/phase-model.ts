@@ -32,9 +32,6 @@ export interface PhaseModel {
   /** Reads validation and test rows. */
   readonly evaluated: BlockReader;
   readonly layout: FlatLayout;
-  /** One buffer per own subtree, and one per depth of the tree. */
-  readonly partials: Float32Array[];
-  readonly scratch: Float32Array[];
 }
 
 export interface PhaseModelOptions {
@@ -71,8 +68,6 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     objective,
     step: new RankStep(flat, { trace, onEager }),
     layout: { gradients: parameterCount, otherWeights: otherCount },
-    partials: [],
-    scratch: [],
     dataset,
     transfer: teaching && transferOf(phase, teaching),
     answers: teaching && answersAbout(set, { ...teaching, augment: config.augment, seed: schedule.seed }),

@@ -21,6 +21,7 @@ import {
   runsOn,
   setUp,
   skipped,
+  sumsOf,
   titleOf,
   usable,
   type Case,
@@ -363,22 +364,16 @@ test('the sum does not depend on how ranks are split over workers', async () => 
   });
   await setup.engine.build(setup.phase, undefined);
   const whole = await engineGradient(setup);
-  const parts = (
-    await setup.engine.compute({
-      inPlace: false,
-      step: 0,
-      epoch: 0,
-      batch: rowCount,
-      subtrees: [
-        { lo: 0, hi: 2 },
-        { lo: 2, hi: 3 },
-        { lo: 3, hi: 4 },
-      ],
-      ranks: rankRowsOf(4),
-      order: orderOf(setup.job),
-      set: 'large',
-    })
-  ).map((part) => part.slice());
+  const parts = await sumsOf(setup.engine, {
+    step: 0,
+    spans: [
+      { lo: 0, hi: 2 },
+      { lo: 2, hi: 3 },
+      { lo: 3, hi: 4 },
+    ],
+    ranks: rankRowsOf(4),
+    order: orderOf(setup.job),
+  });
   expect(whole).toEqual(whole.map((_, i) => Math.fround(parts[0][i] + Math.fround(parts[1][i] + parts[2][i]))));
 });
 
@@ -390,16 +385,8 @@ test('a micro-batch without rows contributes nothing', async () => {
     { rank: 1, rows: allRows },
     { rank: 2, rows: [] },
   ];
-  const [sum] = await setup.engine.compute({
-    inPlace: false,
-    step: 0,
-    epoch: 0,
-    batch: rowCount,
-    subtrees: [{ lo: 0, hi: 3 }],
-    ranks,
-    order: orderOf(setup.job),
-    set: 'large',
-  });
+  const spans = [{ lo: 0, hi: 3 }];
+  const [sum] = await sumsOf(setup.engine, { step: 0, spans, ranks, order: orderOf(setup.job) });
   expect([...lossesOf(sum, layout, 3)].map((value) => value > 0)).toEqual([false, true, false]);
 });
 
@@ -480,24 +467,16 @@ test('a worker that did not train the teacher gets its weights, and refuses othe
     recipe: student,
   });
   const { flatGradient: sum } = await engine.build(phase, undefined);
-  sum.set(await engineGradient({ engine, job } as Setup));
+  sum.set(await engineGradient({ engine, job }));
   await engine.apply(0, 0.1);
   const teacher = (await engine.exportModel()).data;
   const hash = createHash('sha256').update(teacher).digest('hex');
   const studentPhase = phaseOf(job, 'student');
   const gradientOf = async (it: Engine): Promise<Float32Array> => {
     await it.build(studentPhase, hash);
-    const [gradient] = await it.compute({
-      inPlace: false,
-      step: 0,
-      epoch: 0,
-      batch: rowCount,
-      subtrees: [{ lo: 0, hi: 1 }],
-      ranks: rankRowsOf(1),
-      order: orderOf(job),
-      set: 'small',
-    });
-    return gradient.slice();
+    const spans = [{ lo: 0, hi: 1 }];
+    const [gradient] = await sumsOf(it, { step: 0, spans, ranks: rankRowsOf(1), order: orderOf(job), set: 'small' });
+    return gradient;
   };
   const own = await gradientOf(engine);
   const newcomer = await setUp({
@@ -573,17 +552,16 @@ describe.each(backends)('%s', (backend) => {
       const { flatGradient: sum } = await setup.engine.build(setup.phase, undefined);
       const train = async (from: number, to: number): Promise<{ rss: number; tensors: number; bytes: number }> => {
         for (let step = from; step < to; step++) {
-          const [gradient] = await setup.engine.compute({
-            inPlace: true,
+          await setup.engine.compute({
             step,
             epoch: 0,
             batch: rowCount,
-            subtrees: [{ lo: 0, hi: 1 }],
+            subtrees: [{ span: { lo: 0, hi: 1 }, sum }],
+            scratch: [],
             ranks: rankRowsOf(1),
             order: orderOf(setup.job),
             set: 'large',
           });
-          if (gradient !== sum) sum.set(gradient);
           await setup.engine.apply(step, 0.001);
         }
         collect();

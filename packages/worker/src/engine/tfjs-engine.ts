@@ -87,31 +87,29 @@ class TfjsEngine implements Engine {
       onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
     });
     const { layout, optimizer } = this.#current;
-    return { layout, flatGradient: optimizer.flatGradient, calibration, teacherTest };
+    const { flatGradient, memory } = optimizer;
+    return { layout, flatGradient, memory, calibration, teacherTest };
   }
 
   get waitedMs(): number {
     return this.#waitedMs + (this.#current?.reader.waitedMs ?? 0) + (this.#current?.transfer?.waitedMs ?? 0);
   }
 
-  async compute(task: ComputeTask): Promise<readonly Float32Array[]> {
+  async compute(task: ComputeTask, onSummed: (subtree: number) => void = () => {}): Promise<void> {
     const phase = this.#phase;
-    const { optimizer, partials, reader, scratch } = phase;
-    reader.begin(task);
-    const buffer = (list: Float32Array[], index: number): Float32Array =>
-      (list[index] ??= new Float32Array(optimizer.flatGradient.length));
-    // A worker that holds all ranks already has the sum of all.
-    const outputs = task.inPlace ? [optimizer.flatGradient] : task.subtrees.map((_, i) => buffer(partials, i));
-    for (const [i, span] of task.subtrees.entries()) {
-      await sumSubtree(span, outputs[i], {
+    const { memory } = phase.optimizer;
+    phase.reader.begin(task);
+    for (const [i, { span, sum }] of task.subtrees.entries()) {
+      await sumSubtree(span, sum, {
         write: async (rank, out) => {
           await this.ports.yieldToEvents();
           await writeContribution(this.job, phase, task, { rank, out });
         },
-        scratch: (depth) => buffer(scratch, depth),
+        scratch: task.scratch,
+        addInto: (target, addend) => memory.add(target, addend, target),
       });
+      onSummed(i);
     }
-    return outputs;
   }
 
   async apply(step: number, learningRate: number): Promise<void> {

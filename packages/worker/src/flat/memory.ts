@@ -1,13 +1,15 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
 // other threads read them without a copy, because each begins at a multiple of 64 bytes.
 import { readFileSync } from 'node:fs';
-import { formatNumber, StillhouseError } from '@stillhouse/core';
+import { formatNumber, invariant, limits, StillhouseError } from '@stillhouse/core';
+import type { SumMemory } from '@stillhouse/core/cluster';
 import type { OptimizerKernels } from '@stillhouse/core/training';
 import { kernelsFile } from '../kernels-file.js';
-import { Instance, Memory, Module, type WasmModule } from './webassembly.js';
+import { Instance, Memory, Module, type WasmMemory, type WasmModule } from './webassembly.js';
 
 export interface Kernels extends OptimizerKernels {
   sumOfSquares(count: number, gradient: number): number;
+  add(count: number, a: number, b: number, target: number): void;
 }
 
 const alignment = 64;
@@ -24,26 +26,63 @@ export const sharedFloats = (length: number): Float32Array => new Float32Array(n
 let compiled: WasmModule | undefined;
 const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(kernelsFile)));
 
-/**
- * Buffers of the given lengths (floats), zeroed, with the kernels that work on them.
- * @throws StillhouseError MODEL_INVALID if they exceed what WebAssembly can address, 4 GiB
- */
-export function allocateFlat(lengths: readonly number[]): { buffers: Float32Array[]; kernels: Kernels } {
-  const bytes = lengths.reduce((sum, length) => sum + padded(length), scratchBytes);
+/** Where buffers of these lengths (floats) end that begin at this offset. */
+const endOf = (offset: number, lengths: readonly number[]): number =>
+  lengths.reduce((end, length) => end + padded(length), offset);
+
+/** How many pages that many bytes take. */
+function pagesOf(bytes: number): number {
   const pages = Math.ceil(bytes / pageBytes);
   if (pages > maximumPages)
     throw new StillhouseError(
       'MODEL_INVALID',
       `weights, gradients and optimiser state take ${formatNumber(bytes / 2 ** 30, 3)} GiB; at most 4 GiB fit`,
     );
-  const memory = new Memory({ initial: pages, maximum: pages, shared: true });
-  let offset = scratchBytes;
-  const buffers = lengths.map((length) => {
+  return pages;
+}
+
+function buffersAt(memory: WasmMemory, first: number, lengths: readonly number[]): Float32Array[] {
+  let offset = first;
+  return lengths.map((length) => {
     const buffer = new Float32Array(memory.buffer, offset, length);
     offset += padded(length);
     return buffer;
   });
-  return { buffers, kernels: new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels };
+}
+
+export interface FlatMemory {
+  /** Buffers of the given lengths (floats), zeroed. */
+  readonly buffers: Float32Array[];
+  readonly kernels: Kernels;
+  /** The rest of the memory, for sums; it grows as needed. */
+  readonly sums: SumMemory;
+}
+
+/** @throws StillhouseError MODEL_INVALID if the buffers exceed what WebAssembly can address, 4 GiB */
+export function allocateFlat(lengths: readonly number[]): FlatMemory {
+  const end = endOf(scratchBytes, lengths);
+  const memory = new Memory({ initial: pagesOf(end), maximum: maximumPages, shared: true });
+  const kernels = new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels;
+  // Each growth has a buffer of its own, over the same memory.
+  const known = new WeakSet<object>([memory.buffer]);
+  const at = (numbers: Float32Array): number => {
+    invariant(known.has(numbers.buffer), 'sums are in the memory of their model');
+    return numbers.byteOffset;
+  };
+  return {
+    buffers: buffersAt(memory, scratchBytes, lengths),
+    kernels,
+    sums: {
+      chunkFloats: limits.chunkFloats,
+      allocate(sums) {
+        const missing = pagesOf(endOf(end, sums)) - memory.buffer.byteLength / pageBytes;
+        if (missing > 0) memory.grow(missing);
+        known.add(memory.buffer);
+        return buffersAt(memory, end, sums);
+      },
+      add: (a, b, target) => kernels.add(target.length, at(a), at(b), at(target)),
+    },
+  };
 }
 
 /** Concatenates arrays; a single one is returned unchanged. */

@@ -2,6 +2,7 @@
 // buffers is fp32, operation by operation, in the kernels: the same bits on every machine. core/optimizer has what each
 // one computes.
 import { optimizerOf, type OptimizerConfig } from '@stillhouse/core/training';
+import type { SumMemory } from '@stillhouse/core/cluster';
 import { allocateFlat, type Kernels } from './memory.js';
 
 export interface FlatOptimizer {
@@ -9,6 +10,8 @@ export interface FlatOptimizer {
   readonly parameters: Float32Array;
   /** The gradient of the mean loss over the global batch, as long as `parameters`, followed by what else is summed. */
   readonly flatGradient: Float32Array;
+  /** Where sums lie that are added up to `flatGradient`. */
+  readonly memory: SumMemory;
   /** State buffers, each as long as the parameters; every worker holds them all. */
   readonly state: readonly Float32Array[];
   /**
@@ -40,7 +43,7 @@ export function createOptimizer(
   { parameterCount, restCount }: { parameterCount: number; restCount: number },
 ): FlatOptimizer {
   const optimizer = optimizerOf(config);
-  const { buffers, kernels } = allocateFlat([
+  const { buffers, kernels, sums } = allocateFlat([
     parameterCount,
     parameterCount,
     parameterCount + restCount,
@@ -54,6 +57,7 @@ export function createOptimizer(
       return parameters;
     },
     flatGradient,
+    memory: sums,
     state,
     apply(at) {
       const isFinite = optimizer.step({

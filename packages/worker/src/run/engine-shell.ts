@@ -147,11 +147,11 @@ export class EngineShell {
     const { clock } = this.options;
     const startedMs = clock.now();
     const waitedBeforeMs = engine.waitedMs;
-    const partials = await engine.compute(effect);
+    const { generation } = effect;
+    await engine.compute(effect, (subtree) => this.options.dispatch({ type: 'summed', generation, subtree }));
     return {
       type: 'computed',
-      generation: effect.generation,
-      partials,
+      generation,
       ms: clock.now() - startedMs,
       waitedMs: engine.waitedMs - waitedBeforeMs,
     };

@@ -2,19 +2,26 @@
 // clients send: gradients flow from server to client. A hello opens each link; from then on it carries frames one way.
 import { limits, messageOf, StillhouseError } from '@stillhouse/core';
 import {
+  decodeHeader,
   decodeMeshHello,
-  encodeFrame,
+  encodeHeader,
   encodeMessage,
+  headerBytes,
+  type FrameHeader,
+  type FrameSink,
   type Link,
   type Listener,
   type Membership,
+  type MeshFrame,
   type MeshHello,
   type Outgoing,
   type Transport,
 } from '@stillhouse/core/cluster';
 
 export interface MeshEvents {
-  readonly onFrame: (from: number, frame: Uint8Array) => void;
+  /** Where the numbers of a frame that begins to arrive belong; undefined to drop it. */
+  readonly place: (from: number, header: FrameHeader) => Uint8Array | undefined;
+  readonly onFrame: (from: number, frame: MeshFrame) => void;
   /** A link broke or, while linking, could not be made. */
   readonly onLost: (from: number, what: { linking: boolean; reason: string }) => void;
 }
@@ -49,6 +56,47 @@ class Generation {
     this.isCut = true;
     for (const link of [...this.outgoing.values(), ...this.former, ...this.incoming]) link.abort();
   }
+}
+
+/** Hands frames on while the generation's links are whole. A frame that is not valid is a link that cannot be made. */
+function sinkOf(
+  links: Generation,
+  { from, events, lost }: { from: number; events: MeshEvents; lost: (reason: string) => void },
+): FrameSink {
+  let header: FrameHeader;
+  return {
+    headerBytes,
+    place(bytes) {
+      if (links.isCut) return undefined;
+      try {
+        header = decodeHeader(bytes);
+      } catch (error) {
+        lost(messageOf(error));
+        return undefined;
+      }
+      return events.place(from, header);
+    },
+    arrived(data) {
+      if (!links.isCut) events.onFrame(from, { header, data });
+    },
+    misfit(bytes) {
+      lost(`a frame between workers is not valid: ${bytes} bytes`);
+    },
+  };
+}
+
+/** Receives through whole frames if the link cannot do better. */
+function receiveInto(link: Link, sink: FrameSink): void {
+  if (link.receiveInto) return link.receiveInto(sink);
+  link.onFrame((frame) => {
+    if (frame.byteLength < sink.headerBytes) return sink.misfit(frame.byteLength);
+    const place = sink.place(frame.subarray(0, sink.headerBytes));
+    const data = frame.subarray(sink.headerBytes);
+    if (!place) return;
+    if (data.byteLength !== place.byteLength) return sink.misfit(frame.byteLength);
+    place.set(data);
+    sink.arrived(place);
+  });
 }
 
 export class Mesh {
@@ -115,17 +163,14 @@ export class Mesh {
     }
     links.incoming.push(link);
     if (links.isCut) return link.abort();
-    link.onFrame((frame) => !links.isCut && events.onFrame(index, frame));
+    receiveInto(link, sinkOf(links, { from: index, events, lost: (reason) => lost(true, reason) }));
     link.onClose((reason) => lost(false, reason || 'its connection closed'));
     link.send(...encodeMessage(hello));
   }
 
   send(generation: number, outgoing: readonly Outgoing[]): void {
     for (const { to, frame } of outgoing)
-      this.#generations
-        .get(generation)
-        ?.outgoing.get(to)
-        ?.send(...encodeFrame(frame));
+      this.#generations.get(generation)?.outgoing.get(to)?.send(encodeHeader(frame.header), frame.data);
   }
 
   /** Cuts the links of all earlier generations. */

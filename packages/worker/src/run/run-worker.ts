@@ -2,14 +2,14 @@
 // nothing.
 import { fromErrorRecord, limits, messageOf, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import {
-  decodeFrame,
   decodeToWorker,
   encodeMessage,
   initialWorkerState,
+  placeOfFrame,
   workerTransition,
   type Clock,
+  type FrameHeader,
   type Link,
-  type MeshFrame,
   type ToCoordinator,
   type Transport,
   type WorkerEffect,
@@ -223,7 +223,8 @@ class WorkerShell {
     await this.#mesh!.link(
       { generation, members, self },
       {
-        onFrame: (from, frame) => this.#guard(() => this.#onPeerFrame(generation, from, frame)),
+        place: (from, header) => this.#placeOf(generation, from, header),
+        onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
         onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
       },
     );
@@ -237,14 +238,14 @@ class WorkerShell {
     this.dispatch({ type: 'probed', id, reached: links.filter(({ status }) => status === 'fulfilled').length });
   }
 
-  #onPeerFrame(generation: number, from: number, bytes: Uint8Array): void {
-    let frame: MeshFrame;
+  #placeOf(generation: number, from: number, header: FrameHeader): Uint8Array | undefined {
     try {
-      frame = decodeFrame(bytes);
+      return placeOfFrame(this.#state, { generation, from, header });
     } catch (error) {
-      return this.dispatch({ type: 'peerLost', generation, from, linking: true, reason: messageOf(error) });
+      if (!(error instanceof StillhouseError) || error.code !== 'PROTOCOL_VIOLATION') this.#fail(error);
+      else this.dispatch({ type: 'peerLost', generation, from, linking: true, reason: error.message });
+      return undefined;
     }
-    this.dispatch({ type: 'frame', generation, from, frame });
   }
 
   async #fetchState({ generation, hash }: Effect<'fetchState'>): Promise<void> {

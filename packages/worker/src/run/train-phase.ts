@@ -24,6 +24,7 @@ import {
   notFiniteIn,
   rankShare,
   stepsPerEpoch,
+  treeHeight,
   type EpochOrder,
   type FlatLayout,
   type TrainingState,
@@ -36,13 +37,15 @@ interface Stage {
   readonly phase: Phase;
   readonly layout: FlatLayout;
   readonly flatGradient: Float32Array;
+  /** Buffers for sums of right children in the tree over the ranks, by depth. */
+  readonly scratch: readonly Float32Array[];
 }
 
 const ranksOf = ({ schedule }: Phase): number[] => Array.from({ length: schedule.ranks }, (_, rank) => rank);
 
 /** @throws StillhouseError LOSS_NOT_FINITE */
 async function takeStep(
-  { engine, phase, layout, flatGradient }: Stage,
+  { engine, phase, layout, flatGradient, scratch }: Stage,
   training: TrainingState,
   order: EpochOrder,
 ): Promise<TrainingState> {
@@ -50,11 +53,11 @@ async function takeStep(
   const { step } = training;
   const ranks = ranksOf(phase).map((rank) => ({ rank, rows: order.rankRows({ step, rank }) }));
   await engine.compute({
-    inPlace: true,
     step,
     epoch: Math.floor(step / stepsPerEpoch(schedule)),
     batch: batchRows(schedule, step),
-    subtrees: [{ lo: 0, hi: schedule.ranks }],
+    subtrees: [{ span: { lo: 0, hi: schedule.ranks }, sum: flatGradient }],
+    scratch,
     ranks,
     order,
     set: trainSet,
@@ -95,7 +98,10 @@ async function endEpoch(stage: Stage, training: TrainingState): Promise<Training
  */
 export async function trainPhase(engine: Engine, job: Job, name: PhaseName, teacher?: string): Promise<TrainingState> {
   const phase = phaseOf(job, name);
-  const stage: Stage = { engine, job, phase, ...(await engine.build(phase, teacher)) };
+  const { layout, flatGradient, memory } = await engine.build(phase, teacher);
+  const depth = treeHeight(phase.schedule.ranks);
+  const scratch = memory.allocate(Array<number>(depth).fill(flatGradient.length));
+  const stage: Stage = { engine, job, phase, layout, flatGradient, scratch };
   let training = initialTraining(name);
   let order: EpochOrder | undefined;
   for (;;) {

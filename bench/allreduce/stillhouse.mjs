@@ -1,0 +1,63 @@
+// all-reduce by the product's collective, mesh and transport: SELF WORLD PORT; a line "FLOATS ITERATIONS" on standard
+// input is answered by a line with the milliseconds of each, and of the processor.
+import { createInterface } from 'node:readline';
+import { Collective } from '@stillhouse/core/cluster';
+import { webSocketTransport } from '@stillhouse/transport';
+import { allocateFlat, Mesh } from '@stillhouse/worker/light';
+
+const [self, world, port] = process.argv.slice(2).map(Number);
+const address = (index) => `127.0.0.1:${port + index}`;
+const mesh = await Mesh.open(webSocketTransport, { address: address(self), token: 'bench', onBlockLink() {} });
+const members = Array.from({ length: world }, (_, i) => ({ lo: i, hi: i + 1 }));
+console.log('ready');
+
+let generation = 0;
+/** All-reduces of so many numbers: each worker's are its index, plus one. */
+async function measure(floats, iterations) {
+  generation += 1;
+  mesh.unlink(generation);
+  const { buffers, sums } = allocateFlat([floats]);
+  const [out] = buffers;
+  const collective = new Collective({ generation, ranks: world, members, self, out, memory: sums, op: 0 });
+  collective.partials[0].fill(self + 1);
+  let whole;
+  await mesh.link(
+    { generation, members: members.map((_, i) => ({ meshAddress: `ws://${address(i)}` })), self },
+    {
+      place: (from, header) => collective.place(from, header),
+      onFrame(from, { header, data }) {
+        mesh.send(generation, collective.receive(from, header, data));
+        if (collective.gradientsWhole) whole?.();
+      },
+      onLost: (from, { reason }) => {
+        throw new Error(`lost ${from}: ${reason}`);
+      },
+    },
+  );
+  const once = async () => {
+    const done = new Promise((resolve) => (whole = resolve));
+    mesh.send(generation, collective.contribute(0));
+    if (collective.gradientsWhole) whole();
+    await done;
+    whole = undefined;
+    collective.advance();
+  };
+  for (let i = 0; i < 3; i++) await once();
+  const times = [];
+  const before = process.cpuUsage();
+  for (let i = 0; i < iterations; i++) {
+    const began = performance.now();
+    await once();
+    times.push(performance.now() - began);
+  }
+  const { user, system } = process.cpuUsage(before);
+  const expected = (world * (world + 1)) / 2;
+  if (!out.every((value) => value === expected)) throw new Error('the sum is wrong');
+  return { ms: times, cpuMs: (user + system) / 1000 / iterations };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [floats, iterations] = line.split(' ').map(Number);
+  console.log(JSON.stringify(await measure(floats, iterations)));
+}
+process.exit(0);
