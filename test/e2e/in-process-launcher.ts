@@ -8,7 +8,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { limits, messageOf } from '@stillhouse/core';
 import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { startWorker, tfjsEngine, type Engine, type EngineFactory, type RunningWorker } from '@stillhouse/worker';
+import {
+  localEngine,
+  startWorker,
+  tfjsEngine,
+  type Engine,
+  type EngineFactory,
+  type RunningWorker,
+} from '@stillhouse/worker';
+import { StateUpload } from '@stillhouse/worker/light';
 import {
   version,
   type Launcher,
@@ -64,7 +72,12 @@ export class InProcessLauncher implements Launcher {
       },
       transport: webSocketTransport,
       clock: systemClock,
-      createEngine,
+      hostEngine: localEngine({
+        clock: systemClock,
+        createEngine,
+        uploader: new StateUpload(webSocketTransport, log),
+        log,
+      }),
       cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
       log,
     });

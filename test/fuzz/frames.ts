@@ -1,6 +1,12 @@
 // Frames that look like those of a peer: messages with parts replaced, added, removed and repeated, and bytes damaged.
 import { hashName, joinBytes, randomStream, type RandomStream } from '@stillhouse/core';
-import { encodeHeader, encodeMessage, payloadBytes, protocolVersion, type ToCoordinator } from '@stillhouse/core/cluster';
+import {
+  encodeHeader,
+  encodeMessage,
+  payloadBytes,
+  protocolVersion,
+  type ToCoordinator,
+} from '@stillhouse/core/cluster';
 import { damaged } from './damaged.js';
 
 const sha256 = 'a'.repeat(64);

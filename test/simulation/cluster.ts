@@ -4,7 +4,7 @@ import { hashName, randomStream, type ErrorRecord } from '@stillhouse/core';
 import { replayJournal, type Clock, type CoordinatorNotice, type Transport } from '@stillhouse/core/cluster';
 import { tunedJob, type TunedValues } from '@stillhouse/core/tune';
 import { startCoordinator } from '@stillhouse/coordinator';
-import { startWorker, type Capture, type RunningWorker, type StateUploader } from '@stillhouse/worker';
+import { localEngine, startWorker, type Capture, type RunningWorker, type StateUploader } from '@stillhouse/worker';
 import { StateUpload } from '@stillhouse/worker/light';
 import { Checkers } from './checkers.js';
 import { SimDisk } from './disk.js';
@@ -256,7 +256,6 @@ class Cluster {
       meshAddress: this.world.meshAddress(name),
       transport,
       clock,
-      uploader: new LateUpload(new StateUpload(transport, log), clock, () => Math.max(0, 60 * copying() - 30)),
       log: (message) => {
         const linked = /^generation (\d+):/.exec(message);
         if (linked) placed.generation = Number(linked[1]);
@@ -265,14 +264,19 @@ class Cluster {
         log(message);
       },
       ...(seed % 4 === 0 ? {} : { cache: new SmallCache() }),
-      createEngine: async (itsJob, fetchBlock) =>
-        new ToyEngine(itsJob, model, {
-          clock,
-          random,
-          fetchBlock,
-          speedMs: () => (speedsMs[place] ?? 10) * placed.factor,
-          observer: { onCompute: (phase, task) => this.checkers.onCompute(name, placed.generation, { phase, task }) },
-        }),
+      hostEngine: localEngine({
+        clock,
+        uploader: new LateUpload(new StateUpload(transport, log), clock, () => Math.max(0, 60 * copying() - 30)),
+        log,
+        createEngine: async (itsJob, fetchBlock) =>
+          new ToyEngine(itsJob, model, {
+            clock,
+            random,
+            fetchBlock,
+            speedMs: () => (speedsMs[place] ?? 10) * placed.factor,
+            observer: { onCompute: (phase, task) => this.checkers.onCompute(name, placed.generation, { phase, task }) },
+          }),
+      }),
     });
     void placed.running.finished.then(
       () => this.#workerEnded(place, placed, undefined),

@@ -95,7 +95,6 @@ export { initialWorkerState, placeOfFrame, workerTransition } from './worker/mac
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {
   Membership,
-  RankRows,
   WorkerEffect,
   WorkerEvent,
   WorkerIdentity,

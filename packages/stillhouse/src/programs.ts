@@ -6,5 +6,6 @@ const built = (name: string): string => fileURLToPath(new URL(`./${name}.js`, im
 export const programs = {
   worker: built('worker-process'),
   trials: built('trial-process'),
+  links: built('link-thread'),
   uploads: built('upload-thread'),
 };

@@ -12,5 +12,8 @@ export { tfjsEngine, type EngineOptions } from './engine/tfjs-engine.js';
 export { evaluateRows, type EvaluatedRows } from './model/evaluate.js';
 export { loadModel } from './model/model-file.js';
 export { predictOf, type Predict } from './model/predict.js';
+export { localEngine, type LocalEngineOptions } from './run/engine-shell.js';
+export type { EngineHost, EngineReports } from './run/engine-host.js';
+export { serveEngine } from './run/engine-thread.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
 export { trainPhase } from './run/train-phase.js';

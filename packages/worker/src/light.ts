@@ -13,4 +13,6 @@ export {
 export type { BackendKind } from './backend/backend.js';
 export { StateUpload, type Capture, type StateUploader } from './checkpoint/state-upload.js';
 export { allocateFlat, type FlatMemory } from './flat/memory.js';
+export { RemoteEngine } from './run/engine-thread.js';
 export { Mesh, type MeshEvents } from './run/mesh.js';
+export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';

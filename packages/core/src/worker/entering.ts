@@ -198,8 +198,6 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     flatGradient,
     collective,
     task: 'step',
-    order: undefined,
-    ranks: [],
     contributed: false,
     weightsSha256,
   };

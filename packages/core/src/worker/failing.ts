@@ -2,7 +2,7 @@
 import type { ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { printableText } from '../error/printable.js';
-import { send, type Activity, type Running, type Transition, type WorkerState } from './state.js';
+import { ownRanks, send, type Activity, type Running, type Transition, type WorkerState } from './state.js';
 
 /** Reports the newest failure again to a coordinator that comes back. */
 export function sendFailure(state: WorkerState, message: (Activity & { type: 'failing' })['message']): Transition {
@@ -22,8 +22,8 @@ export function onFailed(state: WorkerState, failure: ErrorRecord): Transition {
   if (activity.type === 'failing') return { state, effects: [] };
   if (error.code === 'LOSS_NOT_FINITE' && (activity.type === 'running' || activity.type === 'finished'))
     return failNotFinite(state, activity, { error });
-  const [only, ...others] = activity.type === 'running' ? activity.ranks : [];
-  const rank = others.length === 0 ? only?.rank : undefined;
+  const { lo, hi } = activity.type === 'running' ? ownRanks(activity) : { lo: 0, hi: 0 };
+  const rank = hi === lo + 1 ? lo : undefined;
   return sendFailure(state, {
     type: 'failed',
     error,

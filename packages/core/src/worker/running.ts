@@ -1,10 +1,9 @@
 // A member at work: steps, evaluations, the test and the end of a phase, each an operation of the collective.
 import { phaseLearningRate, type SetName } from '../job/job.js';
-import { addLedgers, countRows, emptyLedger } from '../order/ledger.js';
+import { addLedgers, emptyLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
 import { measuresOf, totalMetrics } from '../metric/metrics.js';
-import { epochOrder } from '../order/order.js';
-import { batchRows, rankShare, stepsPerEpoch } from '../order/schedule.js';
+import { rankShare } from '../order/schedule.js';
 import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
@@ -61,29 +60,15 @@ export function beginTask(state: WorkerState, run: Running, effects: readonly Wo
 }
 
 function beginStep(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
-  const { schedule, trainSet } = run.phase;
-  const { step } = state.training!;
-  const isFirst = step % stepsPerEpoch(schedule) === 0;
-  const epoch = Math.floor(step / stepsPerEpoch(schedule));
-  const order = isFirst || !run.order ? epochOrder(schedule, epoch) : run.order;
-  const owned = ownRanks(run);
-  const ranks = Array.from({ length: owned.hi - owned.lo }, (_, i) => ({
-    rank: owned.lo + i,
-    rows: order.rankRows({ step, rank: owned.lo + i }),
-  }));
+  const { collective, generation } = run;
   const compute: WorkerEffect = {
     type: 'compute',
-    generation: run.generation,
-    step,
-    epoch,
-    batch: batchRows(schedule, step),
-    subtrees: run.collective.ownSubtrees.map((span, index) => ({ span, sum: run.collective.partials[index]! })),
-    scratch: run.collective.rankScratch,
-    ranks,
-    order,
-    set: trainSet,
+    generation,
+    step: state.training!.step,
+    subtrees: collective.ownSubtrees.map((span, index) => ({ span, sum: collective.partials[index]! })),
+    scratch: collective.rankScratch,
   };
-  return { state: withRun(state, { ...run, order, ranks }), effects: [...effects, compute] };
+  return { state: withRun(state, run), effects: [...effects, compute] };
 }
 
 function beginEvaluation(
@@ -149,15 +134,10 @@ export function onSummed(state: WorkerState, run: Running, event: WorkerEvent & 
   const { collective } = run;
   const span = collective.ownSubtrees[event.subtree]!;
   // Each rank accounts for the rows that it used; the sum passes the account to all members.
-  for (let rank = span.lo; rank < span.hi; rank++) {
-    const rows = run.ranks.find((entry) => entry.rank === rank)!.rows;
-    writeAccount(
-      collective.partials[event.subtree]!,
-      run.layout,
-      { ranks, rank },
-      { ledger: countRows(emptyLedger, rows), yields: state.boundary !== undefined },
-    );
-  }
+  event.ledgers.forEach((ledger, i) => {
+    const at = { ranks, rank: span.lo + i };
+    writeAccount(collective.partials[event.subtree]!, run.layout, at, { ledger, yields: state.boundary !== undefined });
+  });
   return { state, effects: framesOf(run, collective.contribute(event.subtree)) };
 }
 
@@ -169,9 +149,9 @@ export function onComputed(
   nowMs: number,
 ): Transition {
   const waitedMs = state.waitedMs + event.waitedMs;
-  const paced = run.ranks.length
-    ? { ...state, waitedMs, ...speedAfter(state, event.ms / run.ranks.length, nowMs) }
-    : { ...state, waitedMs };
+  const { lo, hi } = ownRanks(run);
+  const paced =
+    hi > lo ? { ...state, waitedMs, ...speedAfter(state, event.ms / (hi - lo), nowMs) } : { ...state, waitedMs };
   return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.begin()), nowMs);
 }
 
@@ -221,7 +201,8 @@ const exchangesAveraged = 100;
 
 /** Time that the sum took after this worker's ranks, if others hold ranks as well. */
 function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange'> {
-  if (run.members.length === 1 || run.ranks.length === 0) return { exchange: undefined };
+  const { lo, hi } = ownRanks(run);
+  if (run.members.length === 1 || hi === lo) return { exchange: undefined };
   const { generation } = run;
   const before = state.exchange?.generation === generation ? state.exchange : undefined;
   const steps = (before?.steps ?? 0) + 1;

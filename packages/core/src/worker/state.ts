@@ -4,8 +4,7 @@ import { invariant, type ErrorRecord } from '../error/errors.js';
 import type { Job, Phase, SetName } from '../job/job.js';
 import type { Metrics } from '../metric/metrics.js';
 import type { MetricSums } from '../metric/sums.js';
-import type { EpochOrder } from '../order/order.js';
-import type { RowIds } from '../order/row.js';
+import type { Ledger } from '../order/ledger.js';
 import type { Span } from '../collective/tree.js';
 import type { Collective, Outgoing } from '../collective/collective.js';
 import type { FlatLayout } from '../collective/flat-layout.js';
@@ -15,11 +14,6 @@ import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js'
 import type { ExportedModel } from '../format/model-files.js';
 import type { StateAssembly } from '../wire/training-file.js';
 import type { Task, TrainingState } from '../wire/training-state.js';
-
-export interface RankRows {
-  readonly rank: number;
-  readonly rows: RowIds;
-}
 
 /** Results of work carry the generation that asked for it; those of an earlier generation are dropped. */
 export type WorkerEvent =
@@ -52,8 +46,13 @@ export type WorkerEvent =
       readonly stateSha256: string;
       readonly weightsSha256: string;
     }
-  /** One of the step's subtrees is summed. */
-  | { readonly type: 'summed'; readonly generation: number; readonly subtree: number }
+  /** One of the step's subtrees is summed, of the rows that the ledgers of its ranks count. */
+  | {
+      readonly type: 'summed';
+      readonly generation: number;
+      readonly subtree: number;
+      readonly ledgers: readonly Ledger[];
+    }
   | {
       readonly type: 'computed';
       readonly generation: number;
@@ -122,20 +121,15 @@ export type WorkerEffect =
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
   /**
-   * Sum the contributions of each subtree's ranks into its buffer. Answer: summed for each, then computed.
+   * Sum the contributions of each subtree's ranks to a step into its buffer. Answer: summed for each, then computed.
    */
   | {
       readonly type: 'compute';
       readonly generation: number;
       readonly step: number;
-      readonly epoch: number;
-      readonly batch: number;
       readonly subtrees: readonly { readonly span: Span; readonly sum: Float32Array }[];
       /** Buffers for sums of right children, by depth. */
       readonly scratch: readonly Float32Array[];
-      readonly ranks: readonly RankRows[];
-      readonly order: EpochOrder;
-      readonly set: SetName;
     }
   /**
    * Take an optimiser step with the summed gradient. No answer, except failed with LOSS_NOT_FINITE if weights overflow.
@@ -193,9 +187,6 @@ export interface Running extends Membership {
   readonly flatGradient: Float32Array;
   readonly collective: Collective;
   readonly task: Task;
-  /** Order of the current epoch. */
-  readonly order: EpochOrder | undefined;
-  readonly ranks: readonly RankRows[];
   /** Whether this worker has contributed to the current operation. */
   readonly contributed: boolean;
   readonly weightsSha256: string;

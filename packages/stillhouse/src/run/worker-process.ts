@@ -2,12 +2,14 @@
 // leave.
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
-import { exitCodes, limits, StillhouseError, toErrorRecord, withoutRefusal } from '@stillhouse/core';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { exitCodes, fromErrorRecord, StillhouseError, toErrorRecord, withoutRefusal } from '@stillhouse/core';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { startWorker, tfjsEngine } from '@stillhouse/worker';
+import { localEngine, serveEngine, tfjsEngine } from '@stillhouse/worker';
 import { createLog, type Log } from './logger.js';
+import type { FromLinkThread, LinkThreadData } from './link-thread.js';
 import { ThreadedUploader } from './threaded-uploader.js';
+import { programs } from '../programs.js';
 import { version } from '../version.js';
 import { parseSettings, type FromWorker } from './worker-settings.js';
 
@@ -30,7 +32,17 @@ function logOf(): Log {
 }
 
 async function work(log: Log): Promise<void> {
-  const worker = startWorker({
+  const { port1: engine, port2: served } = new MessageChannel();
+  serveEngine(
+    served,
+    localEngine({
+      clock: systemClock,
+      createEngine: tfjsEngine(settings.backend, { report: log }),
+      uploader: new ThreadedUploader(webSocketTransport, log),
+      log,
+    }),
+  );
+  const data: LinkThreadData = {
     coordinators: settings.coordinators,
     identity: {
       instance: process.env['STILLHOUSE_INSTANCE'] ?? randomBytes(8).toString('hex'),
@@ -40,17 +52,21 @@ async function work(log: Log): Promise<void> {
       patienceMs: settings.patienceMs,
       heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     },
-    ...(settings.meshAddress === undefined ? {} : { meshAddress: settings.meshAddress }),
-    transport: webSocketTransport,
-    clock: systemClock,
-    createEngine: tfjsEngine(settings.backend, { report: log }),
-    uploader: new ThreadedUploader(webSocketTransport, log),
-    cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
-    log,
-  });
+    meshAddress: settings.meshAddress,
+    engine,
+  };
+  const links = new Worker(programs.links, { workerData: data, transferList: [engine] });
   process.on('SIGTERM', () => {
     log('asked to leave: it finishes the step and hands over');
-    worker.leave();
+    links.postMessage('leave');
+  });
+  const finished = new Promise<void>((resolve, reject) => {
+    links.on('error', reject);
+    links.on('message', (message: FromLinkThread) => {
+      if (message.type === 'log') return log(message.message, message.fields);
+      if (message.type === 'failed') return reject(fromErrorRecord(message.error));
+      resolve();
+    });
   });
   const interrupted = new Promise<never>((_, reject) => {
     // A terminal sends Ctrl-C to the whole group; workers of `run` leave it to their parent.
@@ -58,7 +74,7 @@ async function work(log: Log): Promise<void> {
       if (isWatched) reject(new StillhouseError('INTERRUPTED', 'the worker was interrupted'));
     });
   });
-  await Promise.race([worker.finished, interrupted]);
+  await Promise.race([finished, interrupted]);
   log('the run is over, or this worker has left it');
 }
 

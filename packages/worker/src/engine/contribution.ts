@@ -4,11 +4,9 @@ import { tf } from '@stillhouse/native/tfjs';
 import { hashName, type Job } from '@stillhouse/core';
 import { augment, formOf, variantAt } from '../augment/augment.js';
 import type { PreparedBatch } from '../objective/objective.js';
-import type { ComputeTask } from './engine.js';
+import type { ComputeTask, RankRows } from './engine.js';
 import { tensorsOf } from './micro-batch.js';
 import type { PhaseModel } from './phase-model.js';
-
-type RankRows = ComputeTask['ranks'][number];
 
 /** Reads and augments the rank's rows, adds those of transfer sets, and gets the teacher's outputs. */
 async function prepareBatch(

@@ -11,12 +11,12 @@ import {
   type Phase,
 } from '@stillhouse/core';
 import { lossOf, type LossName } from '@stillhouse/core/training';
-import { epochOrder, rankShare, treeHeight, type EpochOrder, type RankRows, type Span } from '@stillhouse/core/cluster';
+import { epochOrder, rankShare, treeHeight, type EpochOrder, type Span } from '@stillhouse/core/cluster';
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';
 import type { BackendName } from '../backend/registry.js';
-import type { BuiltPhase, ComputeTask, Engine } from './engine.js';
+import type { BuiltPhase, ComputeTask, Engine, RankRows } from './engine.js';
 import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 
 // On some processors TensorFlow takes oneDNN's kernels, and takes others in a graph than op by op: that a recording is
@@ -126,7 +126,10 @@ const builtBy = new WeakMap<Engine, BuiltPhase>();
 type Step = Omit<ComputeTask, 'epoch' | 'batch' | 'subtrees' | 'scratch' | 'set'> & Partial<Pick<ComputeTask, 'set'>>;
 
 /** The sums of some subtrees in a step on all rows. */
-export async function sumsOf(engine: Engine, { spans, ...step }: Step & { spans: readonly Span[] }): Promise<Float32Array[]> {
+export async function sumsOf(
+  engine: Engine,
+  { spans, ...step }: Step & { spans: readonly Span[] },
+): Promise<Float32Array[]> {
   const { memory, flatGradient } = builtBy.get(engine)!;
   const depth = Math.max(...spans.map(({ lo, hi }) => treeHeight(hi - lo)));
   const buffers = memory.allocate(Array<number>(spans.length + depth).fill(flatGradient.length));

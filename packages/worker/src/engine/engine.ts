@@ -1,10 +1,27 @@
 // What the worker's loop needs from an engine. One implementation computes with TFJS; simulations have their own.
-import type { ExportedModel, Job, Phase } from '@stillhouse/core';
+import type { ExportedModel, Job, Phase, SetName } from '@stillhouse/core';
 import type { Calibration, Metrics, MetricSums } from '@stillhouse/core/training';
-import type { FlatLayout, NamedBuffer, SumMemory, WorkerEffect } from '@stillhouse/core/cluster';
+import type { EpochOrder, FlatLayout, NamedBuffer, RowIds, SumMemory, WorkerEffect } from '@stillhouse/core/cluster';
 import type { FetchBlock } from '../block/fetch-block.js';
 
-export type ComputeTask = Omit<Extract<WorkerEffect, { type: 'compute' }>, 'type' | 'generation'>;
+type Compute = Extract<WorkerEffect, { type: 'compute' }>;
+
+export interface RankRows {
+  readonly rank: number;
+  readonly rows: RowIds;
+}
+
+/** What a worker's ranks contribute to a step. */
+export interface ComputeTask extends Pick<Compute, 'step' | 'subtrees' | 'scratch'> {
+  readonly epoch: number;
+  /** Rows of the step's global batch. */
+  readonly batch: number;
+  /** The rows of each rank of the subtrees. */
+  readonly ranks: readonly RankRows[];
+  readonly order: EpochOrder;
+  readonly set: SetName;
+}
+
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
 
 /** What the loop needs to know of a phase's model. */

@@ -1,7 +1,7 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
 // other threads read them without a copy, because each begins at a multiple of 64 bytes.
 import { readFileSync } from 'node:fs';
-import { formatNumber, invariant, limits, StillhouseError } from '@stillhouse/core';
+import { formatNumber, limits, StillhouseError } from '@stillhouse/core';
 import type { SumMemory } from '@stillhouse/core/cluster';
 import type { OptimizerKernels } from '@stillhouse/core/training';
 import { kernelsFile } from '../kernels-file.js';
@@ -25,6 +25,9 @@ export const sharedFloats = (length: number): Float32Array => new Float32Array(n
 
 let compiled: WasmModule | undefined;
 const kernelModule = (): WasmModule => (compiled ??= new Module(readFileSync(kernelsFile)));
+
+const kernelsOf = (memory: WasmMemory): Kernels =>
+  new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels;
 
 /** Where buffers of these lengths (floats) end that begin at this offset. */
 const endOf = (offset: number, lengths: readonly number[]): number =>
@@ -55,34 +58,53 @@ export interface FlatMemory {
   readonly buffers: Float32Array[];
   readonly kernels: Kernels;
   /** The rest of the memory, for sums; it grows as needed. */
-  readonly sums: SumMemory;
+  readonly sums: FlatSums;
 }
 
 /** @throws StillhouseError MODEL_INVALID if the buffers exceed what WebAssembly can address, 4 GiB */
 export function allocateFlat(lengths: readonly number[]): FlatMemory {
   const end = endOf(scratchBytes, lengths);
   const memory = new Memory({ initial: pagesOf(end), maximum: maximumPages, shared: true });
-  const kernels = new Instance(kernelModule(), { env: { memory } }).exports as unknown as Kernels;
-  // Each growth has a buffer of its own, over the same memory.
-  const known = new WeakSet<object>([memory.buffer]);
-  const at = (numbers: Float32Array): number => {
-    invariant(known.has(numbers.buffer), 'sums are in the memory of their model');
-    return numbers.byteOffset;
-  };
+  const kernels = kernelsOf(memory);
   return {
     buffers: buffersAt(memory, scratchBytes, lengths),
     kernels,
-    sums: {
-      chunkFloats: limits.chunkFloats,
-      allocate(sums) {
-        const missing = pagesOf(endOf(end, sums)) - memory.buffer.byteLength / pageBytes;
-        if (missing > 0) memory.grow(missing);
-        known.add(memory.buffer);
-        return buffersAt(memory, end, sums);
-      },
-      add: (a, b, target) => kernels.add(target.length, at(a), at(b), at(target)),
-    },
+    sums: new FlatSums({ memory, first: end }, kernels),
   };
+}
+
+/** What another thread needs to work on the same memory. */
+export interface SharedSums {
+  readonly memory: WasmMemory;
+  /** Where sums begin, in bytes. */
+  readonly first: number;
+}
+
+/** The end of a flat memory: it grows as needed. */
+export class FlatSums implements SumMemory {
+  readonly chunkFloats = limits.chunkFloats;
+
+  constructor(
+    readonly shared: SharedSums,
+    private readonly kernels: Kernels,
+  ) {}
+
+  /** The sums of a flat memory that another thread has allocated. */
+  static of(shared: SharedSums): FlatSums {
+    return new FlatSums(shared, kernelsOf(shared.memory));
+  }
+
+  allocate(lengths: readonly number[]): Float32Array[] {
+    const { memory, first } = this.shared;
+    const missing = pagesOf(endOf(first, lengths)) - memory.buffer.byteLength / pageBytes;
+    if (missing > 0) memory.grow(missing);
+    return buffersAt(memory, first, lengths);
+  }
+
+  /** All of them must be in this memory, in buffers of this thread or of another one. */
+  add(a: Float32Array, b: Float32Array, target: Float32Array): void {
+    this.kernels.add(target.length, a.byteOffset, b.byteOffset, target.byteOffset);
+  }
 }
 
 /** Concatenates arrays; a single one is returned unchanged. */

@@ -1,51 +1,33 @@
 // The half of the worker's shell that has the engine. It performs the effects that need the engine one after the other,
 // so none sees a state that another is changing.
 import { createHash } from 'node:crypto';
-import { StillhouseError } from '@stillhouse/core';
+import { invariant, limits, StillhouseError, toErrorRecord, type Job, type Phase } from '@stillhouse/core';
 import {
+  batchRows,
+  countRows,
+  emptyLedger,
+  epochOrder,
   lengthOf,
   readTraining,
   stateFrames,
+  stepsPerEpoch,
   trainingParts,
   type Clock,
-  type Outgoing,
+  type EpochOrder,
   type TrainingState,
-  type WorkerEffect,
   type WorkerEvent,
 } from '@stillhouse/core/cluster';
+import type { FetchBlock } from '../block/fetch-block.js';
 import type { StateUploader } from '../checkpoint/state-upload.js';
-import type { Engine } from '../engine/engine.js';
+import type { ComputeTask, Engine, EngineFactory } from '../engine/engine.js';
+import type { Effect, EngineEffect, EngineHost, EngineReports } from './engine-host.js';
 
-/** One kind of effect. */
-export type Effect<Type extends WorkerEffect['type']> = WorkerEffect & { type: Type };
-
-type EngineEffect = Effect<
-  | 'build'
-  | 'sendState'
-  | 'adopt'
-  | 'hash'
-  | 'compute'
-  | 'apply'
-  | 'evaluate'
-  | 'keepBest'
-  | 'restoreBest'
-  | 'correctBiases'
-  | 'export'
-  | 'captureState'
->;
-
-export interface EngineShellOptions {
+export interface EngineShellOptions extends EngineReports {
   readonly clock: Clock;
+  readonly createEngine: EngineFactory;
+  /** Copies and sends states for checkpoints. */
   readonly uploader: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
-  readonly dispatch: (event: WorkerEvent) => void;
-  readonly fail: (error: unknown) => void;
-  /** Whether a generation is still current. */
-  readonly isIn: (generation: number) => boolean;
-  /** Sends frames to other members. */
-  readonly send: (generation: number, frames: readonly Outgoing[]) => void;
-  /** Address of the coordinator, to which checkpoints are sent. */
-  readonly coordinator: () => string;
 }
 
 /** The copy of a state, and how long making it has blocked this thread. */
@@ -62,7 +44,7 @@ const hashOf = (parts: readonly Uint8Array[]): Buffer => {
 
 const digestBytes = 32;
 
-export class EngineShell {
+export class EngineShell implements EngineHost {
   #engine: Engine | undefined;
   /** Resolves when all requested work is done. */
   #work: Promise<void> = Promise.resolve();
@@ -71,21 +53,34 @@ export class EngineShell {
   /** A copy for a checkpoint that the next change has to wait for. */
   #copying: Promise<Copied> | undefined;
 
+  #phase: Phase | undefined;
+  /** Order of the current epoch. */
+  #order: { readonly epoch: number; readonly order: EpochOrder } | undefined;
+  #yieldedMs = 0;
+
   constructor(private readonly options: EngineShellOptions) {}
 
-  /** Loads the engine; all other requests wait until then. */
-  load(work: () => Promise<{ engine: Engine; event: WorkerEvent }>): void {
-    this.#later(async () => {
-      const { engine, event } = await work();
-      this.#engine = engine;
-      return event;
+  load(job: Job, fetchBlock: FetchBlock): ReturnType<EngineHost['load']> {
+    const loading = this.#work.then(async () => {
+      this.#engine = await this.options.createEngine(job, fetchBlock, () => this.#yieldToEvents());
+      const { fingerprint, choice } = this.#engine;
+      return { fingerprint, choice };
     });
+    this.#work = loading.then(
+      () => {},
+      () => {},
+    );
+    return loading;
   }
 
-  perform(effect: EngineEffect): void {
+  close(): void {
+    this.options.uploader.close();
+  }
+
+  perform(effect: EngineEffect, coordinator: string): void {
     switch (effect.type) {
       case 'build':
-        return this.#change((engine) => build(engine, effect));
+        return this.#change((engine) => this.#build(engine, effect));
       case 'sendState':
         return this.#laterIn(effect.generation, async (engine) => this.#sendState(engine, effect));
       case 'adopt':
@@ -110,8 +105,8 @@ export class EngineShell {
           return { type: 'exported', generation: effect.generation, model };
         });
       case 'captureState':
-        this.#copying = this.#capture(effect, this.#copying);
-        return void this.#copying.catch(this.options.fail);
+        this.#copying = this.#capture(effect, coordinator, this.#copying);
+        return void this.#copying.catch((error: unknown) => this.#fail(error));
     }
   }
 
@@ -124,7 +119,7 @@ export class EngineShell {
     this.#work = this.#work
       .then(work)
       .then((event) => event && this.options.dispatch(event))
-      .catch(this.options.fail);
+      .catch((error: unknown) => this.#fail(error));
   }
 
   /** Like #later, for work that changes the state. */
@@ -140,7 +135,37 @@ export class EngineShell {
 
   /** Like #later, unless the generation is over by then. */
   #laterIn(generation: number, work: (engine: Engine) => Promise<WorkerEvent | undefined>): void {
-    this.#later(async () => (this.options.isIn(generation) ? work(this.#loaded) : undefined));
+    this.#later(async () => (generation < Number(this.options.generation[0]) ? undefined : work(this.#loaded)));
+  }
+
+  #fail(error: unknown): void {
+    this.options.fail(toErrorRecord(error));
+  }
+
+  /** Lets messages arrive: an engine that computes without a pause would hear nothing. */
+  async #yieldToEvents(): Promise<void> {
+    const { clock } = this.options;
+    if (clock.now() - this.#yieldedMs < limits.yieldIntervalMs) return;
+    await new Promise<void>((resolve) => void clock.after(0, resolve));
+    this.#yieldedMs = clock.now();
+  }
+
+  async #build(engine: Engine, { phase, teacher }: Effect<'build'>): Promise<WorkerEvent> {
+    this.#phase = phase;
+    this.#order = undefined;
+    return { type: 'built', phase, ...(await engine.build(phase, teacher)) };
+  }
+
+  #taskOf({ step, subtrees, scratch }: Effect<'compute'>): ComputeTask {
+    invariant(this.#phase, 'a phase is built');
+    const { schedule, trainSet } = this.#phase;
+    const epoch = Math.floor(step / stepsPerEpoch(schedule));
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, order: epochOrder(schedule, epoch) };
+    const { order } = this.#order;
+    const ranks = subtrees.flatMap(({ span: { lo, hi } }) =>
+      Array.from({ length: hi - lo }, (_, i) => ({ rank: lo + i, rows: order.rankRows({ step, rank: lo + i }) })),
+    );
+    return { step, subtrees, scratch, epoch, batch: batchRows(schedule, step), ranks, order, set: trainSet };
   }
 
   async #compute(engine: Engine, effect: Effect<'compute'>): Promise<WorkerEvent> {
@@ -148,7 +173,14 @@ export class EngineShell {
     const startedMs = clock.now();
     const waitedBeforeMs = engine.waitedMs;
     const { generation } = effect;
-    await engine.compute(effect, (subtree) => this.options.dispatch({ type: 'summed', generation, subtree }));
+    const task = this.#taskOf(effect);
+    await engine.compute(task, (subtree) => {
+      const { lo, hi } = effect.subtrees[subtree].span;
+      const ledgers = task.ranks
+        .filter(({ rank }) => lo <= rank && rank < hi)
+        .map(({ rows }) => countRows(emptyLedger, rows));
+      this.options.dispatch({ type: 'summed', generation, subtree, ledgers });
+    });
     return {
       type: 'computed',
       generation,
@@ -191,8 +223,12 @@ export class EngineShell {
   }
 
   /** Has the state copied while this worker continues to compute: the state stays the same until the next change. */
-  async #capture({ id, key, training }: Effect<'captureState'>, before: Promise<Copied> | undefined): Promise<Copied> {
-    const { clock, coordinator, uploader } = this.options;
+  async #capture(
+    { id, key, training }: Effect<'captureState'>,
+    address: string,
+    before: Promise<Copied> | undefined,
+  ): Promise<Copied> {
+    const { clock, uploader } = this.options;
     await Promise.all([this.#changed, before]);
     const startedMs = clock.now();
     const parts = trainingParts(training, this.#loaded.stateBuffers());
@@ -201,7 +237,7 @@ export class EngineShell {
       key,
       held: { phase: training.phase, ops: training.ops },
       parts,
-      address: coordinator(),
+      address,
     });
     const busyMs = clock.now() - startedMs;
     await copied;
@@ -216,10 +252,6 @@ export class EngineShell {
   }
 }
 
-async function build(engine: Engine, { phase, teacher }: Effect<'build'>): Promise<WorkerEvent> {
-  return { type: 'built', phase, ...(await engine.build(phase, teacher)) };
-}
-
 function hash(engine: Engine, { generation, training }: Effect<'hash'>): WorkerEvent {
   const stateSha256 = hashOf(trainingParts(training, engine.stateBuffers())).toString('hex');
   return { type: 'hashed', generation, stateSha256, weightsSha256: engine.weightsSha256() };
@@ -229,3 +261,11 @@ async function evaluate(engine: Engine, effect: Effect<'evaluate'>): Promise<Wor
   const values = await engine.evaluate(effect);
   return { type: 'evaluated', generation: effect.generation, values, weightsSha256: engine.weightsSha256() };
 }
+
+export type LocalEngineOptions = Omit<EngineShellOptions, keyof EngineReports>;
+
+/** The engine's half in the same thread. */
+export const localEngine =
+  (options: LocalEngineOptions) =>
+  (reports: EngineReports): EngineHost =>
+    new EngineShell({ ...options, ...reports });

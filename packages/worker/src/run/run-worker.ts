@@ -1,6 +1,6 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides
 // nothing.
-import { fromErrorRecord, limits, messageOf, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { fromErrorRecord, limits, StillhouseError, toErrorRecord, type ErrorRecord } from '@stillhouse/core';
 import {
   decodeToWorker,
   encodeMessage,
@@ -17,12 +17,11 @@ import {
   type WorkerIdentity,
   type WorkerState,
 } from '@stillhouse/core/cluster';
-import { StateUpload, type StateUploader } from '../checkpoint/state-upload.js';
 import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/datasets';
 import { BlockClient } from '../block/client.js';
 import { BlockSupply } from '../block/supply.js';
-import type { Engine, EngineFactory } from '../engine/engine.js';
-import { EngineShell, type Effect } from './engine-shell.js';
+import type { Effect, EngineHost, EngineReports } from './engine-host.js';
+import { EngineShell } from './engine-shell.js';
 import { Mesh } from './mesh.js';
 import { placeOf } from './place.js';
 import { PeerBlocks } from '../block/peers.js';
@@ -36,11 +35,10 @@ export interface WorkerOptions {
   readonly meshAddress?: string;
   readonly transport: Transport;
   readonly clock: Clock;
-  readonly createEngine: EngineFactory;
+  /** Makes the half of the worker that has the engine. */
+  readonly hostEngine: (reports: EngineReports) => EngineHost;
   /** Keeps blocks from the network, and hands them out to other workers. */
   readonly cache?: BlockSource & Pick<BlockCache, 'keep'>;
-  /** Copies and sends states for checkpoints; by default in this thread. */
-  readonly uploader?: StateUploader;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -50,29 +48,23 @@ class WorkerShell {
   #connections = 0;
   #address = '';
   #localHost = '127.0.0.1';
-  readonly #engine: EngineShell;
+  readonly #generation = new BigInt64Array(new SharedArrayBuffer(8));
+  readonly #engine: EngineHost;
   #mesh: Mesh | undefined;
-  readonly #uploader: StateUploader;
   readonly #blocks: BlockClient;
   #peers: PeerBlocks | undefined;
   #supply: BlockSupply | undefined;
-  #yieldedMs = 0;
   #stopHeartbeat = (): void => {};
   #exit!: (error: Error | undefined) => void;
   readonly exited = new Promise<Error | undefined>((resolve) => (this.#exit = resolve));
 
   constructor(private readonly options: WorkerOptions) {
     this.#state = initialWorkerState(options.identity, options.clock.now());
-    this.#uploader = options.uploader ?? new StateUpload(options.transport, options.log);
-    this.#engine = new EngineShell({
-      clock: options.clock,
-      uploader: this.#uploader,
-      log: options.log,
+    this.#engine = options.hostEngine({
+      generation: this.#generation,
       dispatch: (event) => this.dispatch(event),
-      fail: (error) => this.#fail(error),
-      isIn: (generation) => 'generation' in this.#state.activity && this.#state.activity.generation === generation,
+      fail: (error) => this.#failed(error),
       send: (generation, frames) => this.#mesh!.send(generation, frames),
-      coordinator: () => this.#address,
     });
     this.#blocks = new BlockClient(options.clock, (hash, direct) => this.#send({ type: 'getBlock', hash, direct }));
   }
@@ -89,6 +81,7 @@ class WorkerShell {
   dispatch(event: WorkerEvent): void {
     const { state, effects } = workerTransition(this.#state, event, this.options.clock.now());
     this.#state = state;
+    this.#generation[0] = BigInt(state.generation);
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -102,9 +95,12 @@ class WorkerShell {
   }
 
   #fail(error: unknown): void {
-    const record = toErrorRecord(error);
-    this.options.log(record.message, { ...record });
-    this.dispatch({ type: 'failed', error: record });
+    this.#failed(toErrorRecord(error));
+  }
+
+  #failed(error: ErrorRecord): void {
+    this.options.log(error.message, { ...error });
+    this.dispatch({ type: 'failed', error });
   }
 
   #beat(): void {
@@ -169,7 +165,7 @@ class WorkerShell {
       case 'sendFrames':
         return this.#mesh!.send(effect.generation, effect.frames);
       case 'load':
-        return this.#engine.load(() => this.#load(effect));
+        return void this.#load(effect).catch((error: unknown) => this.#fail(error));
       case 'link':
         return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
       case 'probe':
@@ -181,41 +177,28 @@ class WorkerShell {
       case 'exit':
         return void this.#end(effect.error && fromErrorRecord(effect.error));
       default:
-        return this.#engine.perform(effect);
+        return this.#engine.perform(effect, this.#address);
     }
   }
 
-  /** Lets timers and sockets run: a worker that computes without a pause would receive nothing and seem dead. */
-  async #yieldToEvents(): Promise<void> {
-    const { clock } = this.options;
-    if (clock.now() - this.#yieldedMs < limits.yieldIntervalMs) return;
-    await new Promise<void>((resolve) => void clock.after(0, resolve));
-    this.#yieldedMs = clock.now();
-  }
-
-  async #load({ job, meshToken }: Effect<'load'>): Promise<{ engine: Engine; event: WorkerEvent }> {
-    const { cache, clock, createEngine, log, meshAddress, transport } = this.options;
+  async #load({ job, meshToken }: Effect<'load'>): Promise<void> {
+    const { cache, clock, log, meshAddress, transport } = this.options;
     const local = [
       ...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]),
       ...(cache ? [cache] : []),
     ];
     const peers = (this.#peers = new PeerBlocks({ transport, clock, token: meshToken, cache, log }));
     const supply = (this.#supply = new BlockSupply({ local, coordinator: this.#blocks, peers, cache, log }));
-    const engine = await createEngine(
-      job,
-      (hash) => supply.fetch(hash),
-      () => this.#yieldToEvents(),
-    );
+    const { fingerprint, choice } = await this.#engine.load(job, (hash) => supply.fetch(hash));
     const host = this.#localHost;
     this.#mesh = await Mesh.open(transport, {
       address: meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`,
       token: meshToken,
       onBlockLink: (link) => peers.serve(link),
     });
-    const { fingerprint, choice } = engine;
     const { address } = this.#mesh;
     log(`engine ${fingerprint}, mesh at ${address}; backend ${choice}`);
-    return { engine, event: { type: 'loaded', fingerprint, choice, meshAddress: address } };
+    this.dispatch({ type: 'loaded', fingerprint, choice, meshAddress: address });
   }
 
   async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
@@ -262,7 +245,7 @@ class WorkerShell {
         `blocks: ${this.#supply.counts.disk} from disk, ${this.#supply.counts.workers} from other workers, ` +
           `${this.#supply.counts.coordinator} from the coordinator`,
       );
-    this.#uploader.close();
+    this.#engine.close();
     await this.#mesh?.close();
     this.#link?.close();
     this.#exit(error);
