@@ -49,7 +49,9 @@ function* inertInAugment(path: Path, augment: AugmentConfig | undefined): Genera
 }
 
 function* inertInTraining(name: 'teacher' | 'student', part: TrainingConfig): Generator<InertKey> {
-  const { augment, earlyStopping, epochs, optimizer, schedule } = part;
+  const { augment, earlyStopping, epochs, optimizer, prune, schedule } = part;
+  if (prune?.sparsity === 0)
+    for (const key of ['from', 'to']) yield { path: [name, 'prune', key], reason: 'its sparsity is 0' };
   if (optimizer.name === 'sgd' && optimizer.momentum === 0)
     yield { path: [name, 'optimizer', 'nesterov'], reason: 'the momentum is 0' };
   const ends = `training ends after ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`;
@@ -61,6 +63,8 @@ function* inertInTraining(name: 'teacher' | 'student', part: TrainingConfig): Ge
 }
 
 function* inertInModels({ teacher, student, distill, loss }: Recipe): Generator<InertKey> {
+  if (!isTrained(teacher))
+    yield { path: ['ranks'], reason: 'only a teacher is trained on ranks, and it is pretrained' };
   if (isTrained(teacher)) yield* inertInTraining('teacher', teacher);
   else if (lossOf(loss).labels === 'numbers')
     yield { path: ['teacher', 'outputs'], reason: `${lossOf(loss).name} has no classes` };
@@ -143,3 +147,9 @@ export const inertNotes = (recipe: Recipe): string[] =>
  */
 export const inertReason = (recipe: Recipe, path: string): string | undefined =>
   inertKeys(recipe).find(({ path: inert }) => inert.every((part, i) => parsePath(path)[i] === part))?.reason;
+
+/** Why `threads` changes nothing on a backend, as a sentence; undefined if it does, or is not given. */
+export const threadsNote = ({ threads }: Recipe, backend: string): string | undefined =>
+  threads === 1 || backend === 'tensorflow'
+    ? undefined
+    : `threads is ${threads}, which changes nothing on ${backend}: only tensorflow has threads`;
