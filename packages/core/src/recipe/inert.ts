@@ -35,6 +35,10 @@ function* inertInDistill({ distill, loss: config, student }: Recipe): Generator<
   if (terms.every((term) => termOf(term).comparesLayers) && !correctBiases)
     yield inDistill(['calibrate'], 'the student learns nothing from its teacher\u2019s outputs');
   for (const [i, term] of terms.entries())
+    if ('module' in term && !termOf(term).comparesLayers)
+      for (const key of ['teacher', 'student'])
+        yield inDistill(['terms', i, key], `${nameOf(term)} compares no layers`);
+  for (const [i, term] of terms.entries())
     if ((termOf(term).firstEpochs?.(optionsOf(term)) ?? 0) > 0)
       yield inDistill(['terms', i, 'warmupEpochs'], 'the term has its full weight in its firstEpochs');
   if (tune?.search.name === 'grid' && tune.values && Object.values(tune.values).every(Array.isArray))
