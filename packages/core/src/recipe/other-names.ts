@@ -1,5 +1,5 @@
-// Names that Keras, PyTorch, scikit-learn and pandas have for what a recipe names otherwise, in small letters and without
-// punctuation: what people write first. Of several names, the place decides which one is meant.
+// What Keras, PyTorch, scikit-learn and pandas call something that a recipe calls otherwise, in small letters and no
+// punctuation. Of several names in a recipe, the place decides which one is meant.
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   // Layers and their settings.
   linear: ['dense'],

@@ -1,5 +1,5 @@
-// What a user probably meant to write at a place, as it is written: adam is {name: adam}, a.csv is {csv: a.csv}, relu is
-// {activation: relu}, and one of a list is [kd].
+// What a user probably meant at a place, as it is written in a recipe: adam is {name: adam}, a.csv is {csv: a.csv}, and
+// relu is {activation: relu}.
 import { meaningOf } from './nearest.js';
 import { alternativesOf, kindOf, wordsOf, type JsonSchema, type Kind } from './takes.js';
 

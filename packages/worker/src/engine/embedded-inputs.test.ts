@@ -30,11 +30,11 @@ test.each([
   ['in another shape', 'x = tf.layers.reshape({ targetShape: [5, 1] }).apply(x); x = tf.layers.flatten().apply(x);'],
 ])('an index beyond: %s', async (_, between) => {
   const setup = await built({ ...given, asset: embedding(5, between) });
+  const message =
+    /^the embedding of teacher\.model takes whole numbers from 0 to 4, but row \d+ of .* has [56] as input [1-5]$/;
   const shape = {
     code: 'DATA_INDEX',
-    message: expect.stringMatching(
-      /^the embedding of teacher\.model takes whole numbers from 0 to 4, but row \d+ of the set (large|test) has [56] as input [1-5]$/,
-    ),
+    message: expect.stringMatching(message),
   };
   await expect(engineGradient(setup)).rejects.toMatchObject(shape);
   await expect(evaluate(setup)).rejects.toMatchObject(shape);
