@@ -230,3 +230,13 @@ test('keys that lead to a prototype are refused, not dropped', () => {
     'RECIPE_INVALID: data.table.columns.__proto__ is reserved: choose another name',
   );
 });
+
+test('a value that JSON does not have is shown all the same', () => {
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  const seed = 'it takes a whole number from 0 to 4,294,967,295';
+  expect(refusal((recipe) => (recipe['seed'] = 3n))).toBe(`RECIPE_INVALID: seed is 3n: ${seed}`);
+  expect(refusal((recipe) => (recipe['seed'] = circular))).toBe(
+    `RECIPE_INVALID: seed is an object that contains itself: ${seed}`,
+  );
+});

@@ -43,8 +43,17 @@ const colonText = (key: string): string => (key.includes(':') ? ', with a space 
 /** What a key means that stands for another one's reciprocal. */
 const noteOf = (key: string): string => (key === 'beta' ? ', which is 1/T' : '');
 
+/** As JSON, if it can be: a script may give other values, and an alias in YAML an object that contains itself. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return typeof value === 'bigint' ? `${value}n` : 'an object that contains itself';
+  }
+}
+
 function shownValue(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const text = typeof value === 'number' ? String(value) : (jsonOf(value) ?? typeof value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
