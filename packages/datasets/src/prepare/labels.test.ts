@@ -4,6 +4,7 @@ import { openModules, parseRecipe } from '@stillhouse/core';
 import type { LossName } from '@stillhouse/core/training';
 import { prepareDataset, type Dataset } from './prepare.js';
 import { join } from 'node:path';
+import { maskedCrc } from '../source/tfrecord-set.js';
 import { csv, failure, folder, idx, load, rowsOf, useFolder, write, type Data } from './prepare.test.fixture.js';
 
 useFolder();
@@ -229,5 +230,33 @@ test('a label is scaled before it is rounded to fp32, from whatever source', asy
   expect([...(await rowsOf(dataset, 'large')).y]).toEqual(expected);
   expect(await failure(() => load(modules([1, 1e300]), { loss: 'mse' }))).toMatchObject({
     message: expect.stringContaining('label 1e+300 of row 2 is too large a number'),
+  });
+});
+
+/** A TFRecord file of tf.Example with a float x and whole numbers y; every length is below 128 bytes. */
+function tfrecord(rows: readonly (readonly number[])[]): { tfrecord: string; inputs: string; label: string } {
+  const field = (id: number, bytes: readonly number[]): number[] => [(id << 3) | 2, bytes.length, ...bytes];
+  const feature = (name: string, list: number, values: readonly number[]): number[] =>
+    field(1, [...field(1, [...Buffer.from(name)]), ...field(2, field(list, field(1, values)))]);
+  const records = rows.map((labels, i) => {
+    const x = [...new Uint8Array(Float32Array.of(i).buffer)];
+    const bytes = Uint8Array.from(field(1, [...feature('x', 2, x), ...feature('y', 3, labels)]));
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(bytes.length);
+    head.writeUInt32LE(maskedCrc(head.subarray(0, 8)), 8);
+    const end = Buffer.alloc(4);
+    end.writeUInt32LE(maskedCrc(bytes));
+    return Buffer.concat([head, bytes, end]);
+  });
+  return { tfrecord: write(Buffer.concat(records), '.tfrecord'), inputs: 'x', label: 'y' };
+}
+
+test('a label of a TFRecord is one value: several are refused, not cut', async () => {
+  const good = tfrecord([[0], [1]]);
+  expect([...(await rowsOf(await load({ large: good, test: good }, { loss: softmax }), 'large')).y]).toEqual([0, 1]);
+  const several = tfrecord([[0], [1, 0]]);
+  expect(await failure(() => load({ large: several, test: several }, { loss: softmax }))).toMatchObject({
+    code: 'DATA_CELL',
+    message: expect.stringContaining('feature y has 2 values, but a label is one'),
   });
 });
