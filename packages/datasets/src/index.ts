@@ -26,7 +26,8 @@ export {
 } from './source/source.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
 export { TableReader, type TableFiles } from './table/duckdb.js';
-export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
+export type { Preprocessing } from './table/preprocessing.js';
+export type { FittedTarget } from './table/table-targets.js';
 export type { TableColumn, Want } from './table/column-reading.js';
 export type { ColumnSummary, Database, Table, TableOptions } from './table/table.js';
 export type { FileColumn } from './table/unite-files.js';

@@ -23,6 +23,7 @@ import { SetWriter } from './set-writer.js';
 import { blockShapeOf, manifestOf } from './shape.js';
 import { maybeSeen, type Taught } from './taught.js';
 import { addedTo, unlikeColumns, unnamedColumns } from './unlike-sets.js';
+import { unusedTableKeys } from './unused-table-keys.js';
 import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
 
@@ -243,6 +244,10 @@ class Preparation {
       warnings: [
         ...new Set([
           ...unusedSets(recipe),
+          ...unusedTableKeys(
+            recipe,
+            [fitted, fitted.student].flatMap((each) => each?.preprocessing ?? []),
+          ),
           ...(fitted.adopted ?? []),
           ...addedTo(fitted),
           ...done.flatMap((each) => each.warnings),
