@@ -25,7 +25,7 @@ export {
   type SourceKind,
 } from './source/source.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
-export { TableReader, type TableFiles } from './table/duckdb.js';
+export { TableReader, type Query, type TableFiles } from './table/duckdb.js';
 export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
 export type { TableColumn, Want } from './table/column-reading.js';
 export type { ColumnSummary, Database, Table, TableOptions } from './table/table.js';

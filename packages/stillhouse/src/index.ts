@@ -71,6 +71,7 @@ export {
   type ColumnSummary,
   type FileColumn,
   type TableColumn,
+  type Query,
   type TableFiles,
   type TableOptions,
   type TableReader,

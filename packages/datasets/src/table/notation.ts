@@ -1,6 +1,7 @@
-// Numbers that text writes in another notation than 1234.5: read as the recipe says; if it says nothing, what it could
-// say.
+// Numbers that text writes in another notation than 1234.5: dates and times, and others as the recipe says; if it says
+// nothing, what it could say.
 import { isMissingText, numberOfText, type Notation, type TableConfig } from '@stillhouse/core';
+import { declaredFor } from './declared-column.js';
 
 /** How text writes numbers. */
 interface Style {
@@ -40,16 +41,29 @@ export function notationFor({ decimal, units = [] }: Style): Notation | undefine
 const isNumber = (text: string, style?: Style): boolean =>
   Number.isFinite(numberOfText(text, style && notationFor(style)));
 
+/** The share of texts that must be of one kind for a column to be of that kind. */
+const mostTexts = 0.9;
+
+/** Whether texts are moments or times of day. */
+export const timeNotation = (texts: readonly string[]): Notation | undefined =>
+  (['timestamp', 'time'] as const).find(
+    (notation) =>
+      texts.length > 0 &&
+      texts.filter((text) => Number.isFinite(numberOfText(text, notation))).length >= mostTexts * texts.length,
+  );
+
 /**
  * How the texts of a column write numbers, if not plainly. Where a table's decimals begin with a comma, a column that
  * has plain decimals, and none with a comma, is read plainly: "1869.525" cannot be one of the others.
  * @param texts cells that are not missing
  */
 export function notationOf(texts: readonly string[], name: string, config: TableConfig): Notation | undefined {
-  const declared = config.columns[name];
+  const declared = declaredFor(config, name);
   const own = typeof declared === 'object' && 'number' in declared ? declared.decimal : undefined;
   const { units } = config;
   const style = { decimal: own ?? config.decimal, units };
+  const time = timeNotation(texts);
+  if (time !== undefined) return time;
   if (own !== undefined || style.decimal === undefined) return notationFor(style);
   const isPlain = (text: string): boolean => isNumber(text, { units });
   const onlyPlain = texts.some((text) => isPlain(text) && !isNumber(text, style));
@@ -61,8 +75,6 @@ export function notationOf(texts: readonly string[], name: string, config: Table
 export const looksNumeric = (texts: readonly string[], notation: Notation | undefined): boolean =>
   texts.length === 0 || texts.some((text) => Number.isFinite(numberOfText(text, notation)));
 
-/** The share of texts that must be numbers in another notation for a column to be one of numbers. */
-const mostTexts = 0.9;
 const unitsIn = /^[-+]?\s*([\p{Sc}%])|([\p{Sc}%])$/u;
 
 const unitsOf = (texts: readonly string[]): string[] => [

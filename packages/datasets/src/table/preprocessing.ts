@@ -22,7 +22,8 @@ import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '../row/target-scale.js';
 import type { NumberReading } from '../row/yeo-johnson-lambda.js';
-import type { TableColumn, Want } from './column-reading.js';
+import { timeNotationOf, type TableColumn, type Want } from './column-reading.js';
+import { declaredFor } from './declared-column.js';
 import { adviceFor, looksNumeric, notationOf } from './notation.js';
 import type { Table } from './table.js';
 
@@ -75,11 +76,11 @@ function textFacts(table: Table, names: readonly string[], config: TableConfig):
  */
 function planOf(
   { what }: Table,
-  { name }: TableColumn,
+  { name, sqlType }: TableColumn,
   { config, facts }: { config: TableConfig; facts: TextFacts | undefined },
 ): ColumnPlan | undefined {
-  const declared: ColumnConfig = config.columns[name] ?? (facts && !facts.isNumeric ? 'category' : 'number');
-  if (config.columns[name] === undefined && facts?.advice !== undefined)
+  const declared: ColumnConfig = declaredFor(config, name) ?? (facts && !facts.isNumeric ? 'category' : 'number');
+  if (declaredFor(config, name) === undefined && facts?.advice !== undefined)
     throw new StillhouseError(
       'DATA_CELL',
       `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number in another notation`,
@@ -92,7 +93,7 @@ function planOf(
     number: config.standardize ? ('standardize' as const) : ('none' as const),
     missing: config.missing,
     indicator: false,
-    notation: facts?.notation,
+    notation: facts?.notation ?? timeNotationOf(sqlType),
   };
   if (declared === 'number') return plain;
   if (!('number' in declared)) return { name, ...declared };
@@ -288,13 +289,14 @@ export async function fitTable(
   // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are
   // weights, and columns without a name, most of which number rows.
   const inputs = table.columns.filter(
-    ({ name, isUnnamed }) => !names.includes(name) && (config.columns[name] || !(isUnnamed || guides.includes(name))),
+    ({ name, isUnnamed }) =>
+      !names.includes(name) && (declaredFor(config, name) || !(isUnnamed || guides.includes(name))),
   );
   const facts = await textFacts(table, [...names, ...inputs.map(({ name }) => name)], config);
   const plans = inputs.flatMap((column) => planOf(table, column, { config, facts: facts.get(column.name) }) ?? []);
   if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column except the target`);
   const usual = config.standardize && how.loss.labels === 'numbers' ? 'standardize' : 'none';
-  const notations = names.map((name) => facts.get(name)?.notation);
+  const notations = names.map((name) => facts.get(name)?.notation ?? timeNotationOf(table.column(name).sqlType));
   const targets: TargetPlan[] = [];
   for (const [i, kind] of transformsOf(how, names.length, usual).entries())
     targets.push(
@@ -320,7 +322,9 @@ export async function extendTable(
   how: FitOptions,
 ): Promise<Preprocessing | undefined> {
   const names = targetsOf(config);
-  const inputs = small.columns.filter(({ name }) => !names.includes(name) && config.columns[name] && !large.has(name));
+  const inputs = small.columns.filter(
+    ({ name }) => !names.includes(name) && declaredFor(config, name) && !large.has(name),
+  );
   const facts = await textFacts(
     small,
     inputs.map(({ name }) => name),
