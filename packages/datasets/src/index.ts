@@ -25,6 +25,7 @@ export {
   type SourceKind,
 } from './source/source.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
+export { textOfRows } from './table/csv-text.js';
 export { TableReader, type Query, type TableFiles } from './table/duckdb.js';
 export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
 export type { TableColumn, Want } from './table/column-reading.js';

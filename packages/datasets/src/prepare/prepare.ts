@@ -244,6 +244,7 @@ class Preparation {
         ...new Set([
           ...unusedSets(recipe),
           ...(fitted.adopted ?? []),
+          ...(fitted.doubts ?? []),
           ...addedTo(fitted),
           ...done.flatMap((each) => each.warnings),
         ]),

@@ -47,6 +47,27 @@ describe('numbers in another notation', () => {
     expect(declared.preprocessing!.columns).toMatchObject([{ categories: [cell] }]);
   });
 
+  test.each([
+    ['(5.50)', 'Write numbers as -1234.5'],
+    ['$(5.50)', 'Write numbers as -1234.5'],
+    ['1_000', 'Write numbers as -1234.5'],
+    ['12,34,567', 'Write numbers as -1234.5'],
+    ['5.50-', 'Write numbers as -1234.5'],
+    ['31.12.2020', 'Write dates as 2020-12-31'],
+    ['12/31/2020 10:00', 'Write dates as 2020-12-31'],
+    ['1/2/20', 'Write dates as 2020-12-31'],
+    ['2020/12/31', 'Write dates as 2020-12-31'],
+    ['2020-1-2', 'Write dates as 2020-12-31'],
+    ['5-Jan-2020', 'Write dates as 2020-12-31'],
+    ['Sun, 05 Jan 2020 10:00:00 GMT', 'Write dates as 2020-12-31'],
+    ['January 5, 2020', 'Write dates as 2020-12-31'],
+  ])('%s, which no recipe can declare, is refused with a suggestion', async (cell, next) => {
+    const refused = { code: 'DATA_CELL', next: expect.stringContaining(next) };
+    expect(await failure(() => load(table(`a;y\n${cell};1\n`, { delimiter: ';' })))).toMatchObject(refused);
+    const declared = await load(table(`a;y\n${cell};1\n`, { delimiter: ';', columns: { a: 'category' } }));
+    expect(declared.preprocessing!.columns).toMatchObject([{ categories: [cell] }]);
+  });
+
   test('words and codes are categories, as before', async () => {
     const dataset = await load(table('a,b,c,y\nx1,12-13,1.2.3,1\nx2,12-14,1.2.4,2\n'));
     expect(dataset.preprocessing!.columns.map(({ type }) => type)).toEqual(['category', 'category', 'category']);
@@ -154,6 +175,29 @@ test('whole numbers that fractions would make one category are refused', async (
 test.each(['__proto__', 'constructor', 'toString'])('a column may be called %s', async (name) => {
   const dataset = await load(table(`${name},y\n1,1\n3,2\n`, { standardize: false }));
   expect([...(await rowsOf(dataset, 'large')).x]).toEqual([1, 3]);
+});
+
+describe('what is probably not meant as it is read is said, unless the column is declared', () => {
+  const rows = (cell: (i: number) => string): string =>
+    `a,b,y\n${Array.from({ length: 200 }, (_, i) => `${cell(i)},${i},${i % 7}\n`).join('')}`;
+  test.each<[what: string, cell: (i: number) => string, warning: RegExp]>([
+    ['codes with leading zeros', (i) => `0${2100 + i}`, /column a is read as numbers, although .* such as 02100;/],
+    ['identifiers beyond 2^53', (i) => `900719925474${i + 1100}`, /column a has whole numbers beyond 9007199254740991/],
+    ['a category per row', (i) => `person ${i}`, /column a has 200 categories in 200 training rows/],
+    ['no cell at all', () => '', /column a has no cell in the training rows/],
+  ])('%s', async (_, cell, warning) => {
+    const plain = await load(table(rows(cell), { missing: 'mean' }));
+    expect(plain.warnings.filter((each) => warning.test(each))).toHaveLength(1);
+    for (const a of ['ignore', 'category'] as const) {
+      const declared = await load(table(rows(cell), { missing: 'mean', columns: { a } }));
+      expect(declared.warnings.filter((each) => warning.test(each))).toEqual([]);
+    }
+  });
+
+  test('nothing is said about plain numbers and few categories', async () => {
+    expect((await load(table(rows((i) => `${i}.5`)))).warnings).toEqual([]);
+    expect((await load(table(rows((i) => `shop ${i % 90}`)))).warnings).toEqual([]);
+  });
 });
 
 describe('JSON lines', () => {

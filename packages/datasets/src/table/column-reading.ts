@@ -87,7 +87,7 @@ export function typeOf(sqlType: string): TableColumn['type'] {
 }
 
 /** How text writes what is of a type of dates or times; undefined for other types. */
-export function timeNotationOf(sqlType: string): Notation | undefined {
+export function timeNotationOf(sqlType: string): 'timestamp' | 'time' | undefined {
   if (sqlType === 'TIME') return 'time';
   return timestampTypes.test(sqlType) ? 'timestamp' : undefined;
 }

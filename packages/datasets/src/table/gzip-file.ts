@@ -7,6 +7,9 @@ import { StillhouseError } from '@stillhouse/core';
 
 export const isGzipName = (file: string): boolean => file.endsWith('.gz');
 
+export const notWholeGzip = (what: string, cause: unknown): StillhouseError =>
+  new StillhouseError('DATA_TRUNCATED', `${what} is not a complete gzip file`, { cause });
+
 /**
  * Reads a gzipped file to its end, where its length and checksum are; does nothing for other files.
  * @throws StillhouseError DATA_TRUNCATED
@@ -17,6 +20,6 @@ export async function refuseCutGzip(file: string): Promise<void> {
   try {
     await pipeline(createReadStream(file), createGunzip(), nowhere);
   } catch (cause) {
-    throw new StillhouseError('DATA_TRUNCATED', `${file} is not a complete gzip file`, { cause });
+    throw notWholeGzip(file, cause);
   }
 }

@@ -45,7 +45,7 @@ const isNumber = (text: string, style?: Style): boolean =>
 const mostTexts = 0.9;
 
 /** Whether texts are moments or times of day. */
-export const timeNotation = (texts: readonly string[]): Notation | undefined =>
+export const timeNotation = (texts: readonly string[]): 'timestamp' | 'time' | undefined =>
   (['timestamp', 'time'] as const).find(
     (notation) =>
       texts.length > 0 &&
@@ -86,6 +86,36 @@ const unitsOf = (texts: readonly string[]): string[] => [
   ),
 ];
 
+const months = 'jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec';
+/** Dates in other forms than ISO 8601, most of which name another day elsewhere. */
+const otherDates = [
+  /^\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?:[ ,].*)?$/,
+  /^\d{1,2}\/\d{1,2}\/\d\d(?:[ ,].*)?$/,
+  /^(?:19|20)\d\d([./-])\d{1,2}\1\d{1,2}(?:[T ].*)?$/,
+  new RegExp(`^(?:[a-z]{3,9},? )?\\d{1,2}[ -](?:${months})[a-z]*[ ,.-]+\\d{2,4}(?: .*)?$`, 'i'),
+  new RegExp(`^(?:${months})[a-z]*\\.? \\d{1,2},? \\d{4}(?: .*)?$`, 'i'),
+];
+/** (5.50), 1_000, 12,34,567, 5.50-, 1.5D3 */
+const otherNumbers = [
+  /^[-+]?\p{Sc}?\(\s*\p{Sc}?\s*\d[\d.,]*\s*[\p{Sc}%]?\s*\)$/u,
+  /^[-+]?\d{1,3}(?:_\d{3})+(?:\.\d+)?$/,
+  /^[-+]?\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?$/,
+  /^\d[\d.,]*-$/,
+  /^[-+]?\d+\.\d*[dD][-+]?\d+$/,
+];
+
+/** What helps if nothing in a recipe says how such texts are read; undefined if they are no numbers and no dates. */
+function adviceForOthers(known: readonly string[]): string | undefined {
+  const share = (forms: readonly RegExp[], isPlain: (text: string) => boolean): boolean =>
+    known.length > 0 &&
+    known.filter((text) => isPlain(text) || forms.some((form) => form.test(text.trim()))).length >=
+      mostTexts * known.length;
+  if (share(otherDates, () => false)) return 'Write dates as 2020-12-31, for example with sql and strptime';
+  return share(otherNumbers, (text) => isNumber(text))
+    ? 'Write numbers as -1234.5, for example with sql and replace'
+    : undefined;
+}
+
 /**
  * What a recipe could say so that texts are numbers, as the beginning of a sentence; undefined if they are none in any
  * notation, or plain ones.
@@ -99,7 +129,7 @@ export function adviceFor(texts: readonly string[]): string | undefined {
   const withUnits = units.length > 0 ? `data.table.units: ${JSON.stringify(units)}` : '';
   if (units.length > 0 && fits({ units })) return `Declare ${withUnits}`;
   const decimals = ([',', '.'] as const).filter((decimal) => fits({ decimal, units }));
-  if (decimals.length === 0) return undefined;
+  if (decimals.length === 0) return adviceForOthers(known);
   const example = known.find((text) => !isNumber(text, { units })) ?? known[0];
   const declared = decimals.map((decimal) => {
     const value = numberOfText(example, notationFor({ decimal, units }));

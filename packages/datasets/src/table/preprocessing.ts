@@ -24,6 +24,7 @@ import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '.
 import type { NumberReading } from '../row/yeo-johnson-lambda.js';
 import { timeNotationOf, type TableColumn, type Want } from './column-reading.js';
 import { declaredFor } from './declared-column.js';
+import { doubtAboutCategories, doubtAboutNumbers, doubtAboutTexts } from './doubts.js';
 import { adviceFor, looksNumeric, notationOf } from './notation.js';
 import type { Table } from './table.js';
 
@@ -47,14 +48,24 @@ type NumberPlan = {
   readonly missing: NumberColumn['missing'];
   readonly indicator: boolean;
   readonly notation?: Notation | undefined;
+  /** For a column that the recipe does not declare, what is doubtful about its texts. */
+  readonly doubt?: string | undefined;
 };
-type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
+type CategoryPlan = {
+  readonly name: string;
+  readonly category: 'oneHot' | 'hash' | 'index';
+  readonly buckets: number;
+  /** Whether the recipe does not say that it is one. */
+  readonly isFound?: boolean;
+};
 type ColumnPlan = NumberPlan | CategoryPlan;
 
 /** What the first rows of a text column show. */
 interface TextFacts {
   readonly isNumeric: boolean;
   readonly notation: Notation | undefined;
+  /** If its numbers are plain: what is doubtful about them. */
+  readonly doubt: string | undefined;
   /** If it is not numeric: how a recipe could make it so, and a cell. */
   readonly advice: string | undefined;
   readonly example: string | undefined;
@@ -66,7 +77,8 @@ function textFacts(table: Table, names: readonly string[], config: TableConfig):
   return table.sample(texts, (cells, name) => {
     const notation = notationOf(cells, name, config);
     const isNumeric = looksNumeric(cells, notation);
-    return { isNumeric, notation, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
+    const doubt = isNumeric && !notation ? doubtAboutTexts(name, cells) : undefined;
+    return { isNumeric, notation, doubt, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
   });
 }
 
@@ -83,17 +95,19 @@ function planOf(
   if (declaredFor(config, name) === undefined && facts?.advice !== undefined)
     throw new StillhouseError(
       'DATA_CELL',
-      `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number in another notation`,
+      `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number or a date in another notation`,
       { next: `${facts.advice}, or declare the column as a category in data.table.columns.` },
     );
   if (declared === 'ignore') return undefined;
-  if (declared === 'category') return { name, category: 'oneHot', buckets: 0 };
+  const isFound = declaredFor(config, name) === undefined;
+  if (declared === 'category') return { name, category: 'oneHot', buckets: 0, isFound };
   const plain = {
     name,
     number: config.standardize ? ('standardize' as const) : ('none' as const),
     missing: config.missing,
     indicator: false,
     notation: facts?.notation ?? timeNotationOf(sqlType),
+    ...(isFound ? { doubt: facts?.doubt } : {}),
   };
   if (declared === 'number') return plain;
   if (!('number' in declared)) return { name, ...declared };
@@ -213,6 +227,11 @@ class Counted {
     }
   }
 
+  /** Rows that have a category. */
+  get rowCount(): number {
+    return this.#counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Categories that were counted, sorted. */
   get counted(): readonly string[] {
     return oneSpelling(this.#names.filter((_, i) => this.#counts[i] > 0).sort());
@@ -266,6 +285,8 @@ export interface FitOptions extends Pick<Recipe['data'], 'targetTransform'> {
   readonly weight: string | undefined;
   /** Types of a column in each of the sets' tables. */
   readonly sqlTypes: (name: string) => string[];
+  /** Called with what is probably not meant as it is read, as sentences. */
+  readonly onDoubt: (doubt: string) => void;
 }
 
 /**
@@ -381,6 +402,15 @@ async function summariseRows(
   }
 }
 
+/** @returns undefined for a column that is not doubtful */
+function doubtAbout(plan: ColumnPlan, { numbers, categories }: Summaries, table: Table): string | undefined {
+  const { name } = plan;
+  if ('number' in plan)
+    return plan.doubt ?? doubtAboutNumbers(name, numbers.get(name)!.plain, table.column(name).sqlType);
+  const counted = plan.isFound ? categories.get(name)! : undefined;
+  return counted && doubtAboutCategories(name, counted.counted.length, counted.rowCount);
+}
+
 /** @returns also the classes of the training rows, as far as they are known: for a number, if it is always the same */
 async function fitPlans(
   table: Table,
@@ -421,6 +451,8 @@ async function fitPlans(
   if (possible) count(names[0], new Counted(names[0], possible));
   else names.forEach((name, i) => summarise({ name, notation: notations[i] }, summaryOf(targets[i])));
   await summariseRows(table, selection, { wants, key, numbers, categories });
+  const doubts = plans.map((plan) => doubtAbout(plan, { numbers, categories }, table));
+  for (const doubt of doubts) if (doubt !== undefined) how.onDoubt(doubt);
   const classes = possible && inOrder(categories.get(names[0])!.counted);
   const [only] = names.length === 1 ? [numbers.get(names[0])?.plain] : [];
   return {
