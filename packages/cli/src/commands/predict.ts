@@ -34,8 +34,8 @@ export function addPredict(program: Command): void {
     .command('predict <folder> [file]')
     .description(
       'Predict rows of a file or, without one or with -, from standard input: CSV with a header for tables, else ' +
-        'one row of numbers per line (CSV or JSON array), gzipped or not. The folder is that of a run, or of one model, such as a ' +
-        'compressed one.',
+        'one row of numbers per line (CSV or JSON array), gzipped or not. The folder is that of a run, or of one ' +
+        'model, such as a compressed one.',
     )
     .addOption(modelOption('which model of a run'))
     .addOption(delimiterOption())

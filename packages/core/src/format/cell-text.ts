@@ -7,8 +7,8 @@ export const isMissingText = (text: string): boolean => /^(|na|n\/a|nan|null|\?)
 
 /**
  * Regular expressions and replacements that turn numbers in another notation into plain ones, and any other text into
- * none; applied in order, everywhere in a text. Or what the numbers stand for: timestamp is a date, perhaps with a time,
- * as seconds since 1970; time is a time of day, as seconds since midnight.
+ * none; applied in order, everywhere in a text. Or what the numbers stand for: timestamp is a date, perhaps with a
+ * time, as seconds since 1970; time is a time of day, as seconds since midnight.
  */
 export type Notation = readonly (readonly [pattern: string, replacement: string])[] | 'timestamp' | 'time';
 

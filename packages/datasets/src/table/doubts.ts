@@ -1,5 +1,5 @@
-// What is probably not meant as it is read: codes that are read as numbers, numbers that are rounded, a category per row,
-// a column without a cell. Sentences for people.
+// What is probably not meant as it is read: codes that are read as numbers, numbers that are rounded, a category per
+// row, a column without a cell. Sentences for people.
 
 /** A column with fewer categories is not doubted, whatever the number of rows. */
 const manyCategories = 100;

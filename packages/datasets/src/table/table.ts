@@ -333,9 +333,8 @@ function summarised(column: TableColumn, isNumber: boolean): string {
 
 /** DuckDB's message in one line, without its advice. */
 function complaint(cause: unknown): string {
-  const [text] = messageOf(cause).split(
-    /Possible (?:fixes|solutions)|Candidate|\. ?Try auto-detecting|, Try (?:increasing|setting)|\n\s*file =|\n\s*LINE \d/,
-  );
+  const advice = /Possible (?:fixes|solutions)|Candidate|\. ?Try auto-detecting|, Try (?:increasing|setting)/;
+  const [text] = messageOf(cause).split(new RegExp(`${advice.source}|\\n\\s*file =|\\n\\s*LINE \\d`));
   const lines = text
     .split('\n')
     .map((line) => line.trim())
