@@ -21,6 +21,7 @@ export {
   categoryFinder,
   categoryText,
   isMissingText,
+  isTimeNotation,
   numberOfText,
   type Notation,
 } from './format/cell-text.js';

@@ -25,7 +25,8 @@ export {
   type SourceKind,
 } from './source/source.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
-export { TableReader, type TableFiles } from './table/duckdb.js';
+export { textOfRows } from './table/csv-text.js';
+export { TableReader, type Query, type TableFiles } from './table/duckdb.js';
 export type { Preprocessing } from './table/preprocessing.js';
 export type { FittedTarget } from './table/table-targets.js';
 export type { TableColumn, Want } from './table/column-reading.js';

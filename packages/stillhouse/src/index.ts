@@ -71,6 +71,7 @@ export {
   type ColumnSummary,
   type FileColumn,
   type TableColumn,
+  type Query,
   type TableFiles,
   type TableOptions,
   type TableReader,
@@ -125,6 +126,7 @@ export { readLog, type LogLine } from './runs/read-log.js';
 export { modelSummaries, type ModelSummary, type TrainedFacts } from './runs/model-summary.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
+export { textOfRows } from '@stillhouse/datasets';
 export type { Cell, TableRow, Time } from '@stillhouse/core';
 export type { Prediction } from '@stillhouse/core/training';
 export { report, type Report, type ReportOptions } from './report/report.js';

@@ -96,3 +96,13 @@ test('rows as objects, as arrays in the order of the columns, and as nested numb
   expect(() => encoded([{ a: 1 }], list)).toThrow('standard input, row 1 is not an array of numbers');
   expect(() => encoded([], list)).toThrow(expect.objectContaining({ code: 'DATA_EMPTY' }));
 });
+
+test('CSV: quotes within a cell, and spaces around one in quotes, are what they are in training', () => {
+  const text = 'a,city\n1,5" pipe\n2, "Oslo, Norway" \n" 3 ",Lima"\n';
+  expect(readCsv(text, { source: 'text', delimiter: ',' }).rows).toEqual([
+    ['1', '5" pipe'],
+    ['2', 'Oslo, Norway'],
+    [' 3 ', 'Lima"'],
+  ]);
+  expect(readCsv('a\tb\n\t5\n', { source: 'text', delimiter: '\t' }).rows).toEqual([['', '5']]);
+});

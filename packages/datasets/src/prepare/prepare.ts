@@ -249,6 +249,7 @@ class Preparation {
             [fitted, fitted.student].flatMap((each) => each?.preprocessing ?? []),
           ),
           ...(fitted.adopted ?? []),
+          ...(fitted.doubts ?? []),
           ...addedTo(fitted),
           ...done.flatMap((each) => each.warnings),
         ]),

@@ -20,7 +20,7 @@ export async function sourceOfRows(
   const file = tables.spoolFile('rows');
   if (!isTable) return { type: 'tensors', tensors: await spoolNumbers(what, rows, { file, withLabels }) };
   await spoolCells(what, rows, file);
-  return { type: 'table', table: await tables.openFiles([file], { what, relationOf: jsonLines }) };
+  return { type: 'table', table: await tables.openFiles([file], jsonLines(what)) };
 }
 
 async function* numbered(what: string, rows: Rows): AsyncGenerator<{ row: Record<string, unknown>; where: string }> {

@@ -10,7 +10,9 @@ import {
   type TensorType,
 } from '@stillhouse/core';
 import type { NumberSummary } from '../row/number-summary.js';
-import type { TableColumn } from './column-reading.js';
+import { timeNotationOf, type TableColumn } from './column-reading.js';
+import { declaredFor } from './declared-column.js';
+import { doubtAboutTexts } from './doubts.js';
 import { adviceFor, looksNumeric, notationOf } from './notation.js';
 import type { Table } from './table.js';
 
@@ -20,14 +22,24 @@ type NumberPlan = {
   readonly missing: NumberColumn['missing'];
   readonly indicator: boolean;
   readonly notation?: Notation | undefined;
+  /** For a column that the recipe does not declare, what is doubtful about its texts. */
+  readonly doubt?: string | undefined;
 };
-type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
+type CategoryPlan = {
+  readonly name: string;
+  readonly category: 'oneHot' | 'hash' | 'index';
+  readonly buckets: number;
+  /** Whether the recipe does not say that it is one. */
+  readonly isFound?: boolean;
+};
 export type ColumnPlan = NumberPlan | CategoryPlan;
 
 /** What the first rows of a text column show. */
 interface TextFacts {
   readonly isNumeric: boolean;
   readonly notation: Notation | undefined;
+  /** If its numbers are plain: what is doubtful about them. */
+  readonly doubt: string | undefined;
   /** If it is not numeric: how a recipe could make it so, and a cell. */
   readonly advice: string | undefined;
   readonly example: string | undefined;
@@ -43,7 +55,8 @@ export function textFacts(
   return table.sample(texts, (cells, name) => {
     const notation = notationOf(cells, name, config);
     const isNumeric = looksNumeric(cells, notation);
-    return { isNumeric, notation, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
+    const doubt = isNumeric && !notation ? doubtAboutTexts(name, cells) : undefined;
+    return { isNumeric, notation, doubt, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
   });
 }
 
@@ -53,24 +66,27 @@ export function textFacts(
  */
 export function planOf(
   { what }: Table,
-  { name }: TableColumn,
+  { name, sqlType }: TableColumn,
   { config, facts }: { config: TableConfig; facts: TextFacts | undefined },
 ): ColumnPlan | undefined {
-  const declared: ColumnConfig = config.columns[name] ?? (facts && !facts.isNumeric ? 'category' : 'number');
-  if (config.columns[name] === undefined && facts?.advice !== undefined)
+  const said = declaredFor(config, name);
+  const declared: ColumnConfig = said ?? (facts && !facts.isNumeric ? 'category' : 'number');
+  if (said === undefined && facts?.advice !== undefined)
     throw new StillhouseError(
       'DATA_CELL',
-      `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number in another notation`,
+      `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number or a date in another notation`,
       { next: `${facts.advice}, or declare the column as a category in data.table.columns.` },
     );
   if (declared === 'ignore') return undefined;
-  if (declared === 'category') return { name, category: 'oneHot', buckets: 0 };
+  const isFound = said === undefined;
+  if (declared === 'category') return { name, category: 'oneHot', buckets: 0, isFound };
   const plain = {
     name,
     number: config.standardize ? ('standardize' as const) : ('none' as const),
     missing: config.missing,
     indicator: false,
-    notation: facts?.notation,
+    notation: facts?.notation ?? timeNotationOf(sqlType),
+    ...(isFound ? { doubt: facts?.doubt } : {}),
   };
   if (declared === 'number') return plain;
   if (!('number' in declared)) return { name, ...declared };

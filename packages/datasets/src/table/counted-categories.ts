@@ -36,6 +36,11 @@ export class CountedCategories {
     }
   }
 
+  /** Rows that have a category. */
+  get rowCount(): number {
+    return this.#counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Categories that were counted, sorted. */
   get counted(): readonly string[] {
     return oneSpelling(this.#names.filter((_, i) => this.#counts[i] > 0).sort());

@@ -17,8 +17,10 @@ import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '../row/target-scale.js';
 import { fitCategory, fitNumber, planOf, textFacts, type ColumnPlan } from './column-plan.js';
-import type { Want } from './column-reading.js';
+import { timeNotationOf, type Want } from './column-reading.js';
 import { CountedCategories } from './counted-categories.js';
+import { declaredFor } from './declared-column.js';
+import { doubtAboutCategories, doubtAboutNumbers } from './doubts.js';
 import type { Table } from './table.js';
 import { classesOf, inOrder, targetsOf, trainingNumbers, unscaled, type FittedTarget } from './table-targets.js';
 import { trainingRows } from './training-rows.js';
@@ -38,6 +40,8 @@ export interface FitOptions extends Pick<Recipe['data'], 'targetTransform'> {
   readonly weight: string | undefined;
   /** Types of a column in each of the sets' tables. */
   readonly sqlTypes: (name: string) => string[];
+  /** Called with what is probably not meant as it is read, as sentences. */
+  readonly onDoubt: (doubt: string) => void;
 }
 
 /**
@@ -61,13 +65,14 @@ export async function fitTable(
   // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are
   // weights, and columns without a name, most of which number rows.
   const inputs = table.columns.filter(
-    ({ name, isUnnamed }) => !names.includes(name) && (config.columns[name] || !(isUnnamed || guides.includes(name))),
+    ({ name, isUnnamed }) =>
+      !names.includes(name) && (declaredFor(config, name) || !(isUnnamed || guides.includes(name))),
   );
   const facts = await textFacts(table, [...names, ...inputs.map(({ name }) => name)], config);
   const plans = inputs.flatMap((column) => planOf(table, column, { config, facts: facts.get(column.name) }) ?? []);
   if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column except the target`);
   const usual = config.standardize && how.loss.labels === 'numbers' ? 'standardize' : 'none';
-  const notations = names.map((name) => facts.get(name)?.notation);
+  const notations = names.map((name) => facts.get(name)?.notation ?? timeNotationOf(table.column(name).sqlType));
   const targets: TargetPlan[] = [];
   for (const [i, kind] of transformsOf(how, names.length, usual).entries())
     targets.push(
@@ -93,7 +98,9 @@ export async function extendTable(
   how: FitOptions,
 ): Promise<Preprocessing | undefined> {
   const names = targetsOf(config);
-  const inputs = small.columns.filter(({ name }) => !names.includes(name) && config.columns[name] && !large.has(name));
+  const inputs = small.columns.filter(
+    ({ name }) => !names.includes(name) && declaredFor(config, name) && !large.has(name),
+  );
   const facts = await textFacts(
     small,
     inputs.map(({ name }) => name),
@@ -150,6 +157,15 @@ async function summariseRows(
   }
 }
 
+/** @returns undefined for a column that is not doubtful */
+function doubtAbout(plan: ColumnPlan, { numbers, categories }: Summaries, table: Table): string | undefined {
+  const { name } = plan;
+  if ('number' in plan)
+    return plan.doubt ?? doubtAboutNumbers(name, numbers.get(name)!.plain, table.column(name).sqlType);
+  const counted = plan.isFound ? categories.get(name)! : undefined;
+  return counted && doubtAboutCategories(name, counted.counted.length, counted.rowCount);
+}
+
 /** @returns also the classes of the training rows, as far as they are known: for a number, if it is always the same */
 async function fitPlans(
   table: Table,
@@ -190,6 +206,8 @@ async function fitPlans(
   if (possible) count(names[0], new CountedCategories(names[0], possible));
   else names.forEach((name, i) => summarise({ name, notation: notations[i] }, summaryOf(targets[i])));
   await summariseRows(table, selection, { wants, key, numbers, categories });
+  const doubts = plans.map((plan) => doubtAbout(plan, { numbers, categories }, table));
+  for (const doubt of doubts) if (doubt !== undefined) how.onDoubt(doubt);
   const classes = possible && inOrder(categories.get(names[0])!.counted);
   const [only] = names.length === 1 ? [numbers.get(names[0])?.plain] : [];
   return {

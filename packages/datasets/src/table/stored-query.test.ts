@@ -35,6 +35,11 @@ describe('reads', () => {
   });
 });
 
+test('thousands of columns are stored in memory that does not grow with rows', { timeout: 60_000 }, async () => {
+  const columns = Array.from({ length: 5000 }, (_, i) => `(i + ${i})::DOUBLE AS c${i}`).join(', ');
+  expect((await open(`select ${columns} from range(3000) t(i)`)).rowCount).toBe(3000);
+});
+
 describe('refuses', () => {
   const secret = join(others, 'secret.csv');
   test.each([
