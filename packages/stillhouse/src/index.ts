@@ -140,6 +140,7 @@ export {
   formatNumber,
   formatSeconds,
   formatValue,
+  countOf,
   phaseTitles,
   shownMetrics,
 } from './tables.js';

@@ -1,6 +1,6 @@
 // Folders of images as people have them: with files of other types, hidden ones, links, and pixels of other depths.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
@@ -243,10 +243,12 @@ test('an image that moves to another class is not found prepared under its forme
   expect(manifest.classes).toEqual(['cat', 'dog']);
 });
 
-test('a pipe is counted as not read instead of waited for', async () => {
-  const folder = await photos('pipe');
-  execFileSync('mkfifo', [join(folder, 'cat', 'pipe.png')]);
+test('what is not a file, such as a socket or a pipe, is counted as not read', async () => {
+  const folder = await photos('socket');
+  const server = createServer().listen(join(folder, 'cat', 'socket.png'));
+  await new Promise((listening) => server.once('listening', listening));
   const { files, warnings } = imagesIn(folder);
+  server.close();
   expect(files).toHaveLength(8);
   expect(warnings).toEqual([expect.stringMatching(/1 of its files are not read/)]);
 });

@@ -62,7 +62,9 @@ export function namesOf(tasks: readonly { readonly run: TrainedRun; readonly nam
       ...(areFew
         ? found
             .filter(({ path }) => path !== 'name')
-            .map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i] ?? '–'}`)
+            .flatMap(({ path, values }) =>
+              values[i] === undefined ? [] : [`${path.slice(path.lastIndexOf('.') + 1)} ${values[i]}`],
+            )
         : []),
     ].join(', '),
   );
