@@ -61,6 +61,7 @@ export {
   type Database,
   type OpenContext,
   type PathName,
+  type ImageFiles,
   type Rows,
   type RowsContext,
   type Source,

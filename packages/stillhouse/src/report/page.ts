@@ -19,10 +19,10 @@ const style = [
   'svg{max-width:100%;height:auto}',
   'code{overflow-wrap:anywhere}',
   // On a phone each row becomes a list of its cells.
-  '@media(max-width:48rem){tr:has(th){display:none}table,tbody,tr,td{display:block}tr{border-bottom:2px solid var(--line)}' +
-    'td,td:first-child{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;' +
-    'overflow-wrap:anywhere}td:first-child{font-weight:bold}td[data-of]::before{content:attr(data-of);color:var(--faint);' +
-    'font-weight:normal;overflow-wrap:normal;text-align:left}}',
+  '@media(max-width:48rem){tr:has(th){display:none}table,tbody,tr,td{display:block}' +
+    'tr{border-bottom:2px solid var(--line)}td,td:first-child{display:flex;justify-content:space-between;gap:1rem;' +
+    'border:0;padding:.15rem 0;overflow-wrap:anywhere}td:first-child{font-weight:bold}td[data-of]::before' +
+    '{content:attr(data-of);color:var(--faint);font-weight:normal;overflow-wrap:normal;text-align:left}}',
 ].join('');
 
 /**
