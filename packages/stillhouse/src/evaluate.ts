@@ -5,6 +5,7 @@ import { finishMetrics, measuresOf, type Metrics } from '@stillhouse/core/traini
 import { BlockReader, dataFolders, sourceOf, type DataPlaces } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';
 import { openModel, type TrainedModel } from './runs/trained-model.js';
+import { sourceLike } from './evaluated-source.js';
 import { openTestRows } from './runs/test-rows.js';
 import { modelNames, readRun, type TrainedRun } from './runs/trained-run.js';
 
@@ -13,7 +14,7 @@ export interface EvaluateOptions {
   readonly backend?: BackendName | undefined;
   /** Folder that the recipe's paths are relative to, if it has moved. */
   readonly recipeFolder?: string | undefined;
-  /** File or folder of other rows with labels; by default the run's test rows. */
+  /** File or folder of other rows with labels, read as the run's own are; by default the run's test rows. */
   readonly data?: string | undefined;
   /** Delimiter of its cells, if it is CSV; by default the recipe's. */
   readonly delimiter?: string | undefined;
@@ -33,7 +34,7 @@ async function withTest(run: TrainedRun, { data, delimiter }: EvaluateOptions, p
       ...run.recipe,
       data: {
         ...rest,
-        test: sourceOf(data, places),
+        test: sourceLike(sourceOf(data, places), rest.test ?? rest.large),
         ...(split ? { split: { ...split, test: 0 } } : {}),
         ...(table ? { table: { ...table, ...(delimiter === undefined ? {} : { delimiter }) } } : {}),
       },

@@ -11,6 +11,7 @@ import type { LossConfig } from '@stillhouse/core/training';
 import { TableReader } from '../table/duckdb.js';
 import { decodeImage } from './decode-image.js';
 import { imagesIn } from './image-files.js';
+import { inspectSource } from './inspect.js';
 import { openContext, openSource, sourceContext, sourceKind } from './sources.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-images-'));
@@ -307,4 +308,13 @@ test('a folder is walked once: an image that comes while data are prepared is no
     const source = await openSource(config, context);
     expect(source.type === 'tensors' && source.tensors.rowCount).toBe(files.length);
   });
+});
+
+test('an inspected folder has its classes', async () => {
+  const folder = await photos('inspected');
+  const { labels } = await inspectSource(
+    { images: { folder, size: [2, 2] } },
+    { recipeFolder: scratch, dataFolders: [] },
+  );
+  expect(labels.map(({ text }) => text)).toEqual(['cat', 'dog']);
 });
