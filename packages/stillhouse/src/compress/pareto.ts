@@ -60,7 +60,7 @@ const placesAround = ([x, y]: Place): Place[] => {
 
 /**
  * Where labels of dots begin: next to their dot, where neither a dot nor another label is, or else lower.
- * @param end of the picture, in pixels from its left
+ * @param end of the frame, in pixels from the left
  */
 export function labelPlaces(dots: readonly Place[], end = Infinity): Place[] {
   const { width, height } = labelSize;
@@ -89,7 +89,7 @@ export function drawPareto(models: readonly CompressedModel[]): string {
     x: logScale(sizes, (bytes) => formatCount(Math.round(bytes))),
     y: linearScale(
       models.flatMap(({ interval }) => interval),
-      isShare ? formatShare : formatValue,
+      isShare ? (share) => `${formatValue(100 * share)} %` : formatValue,
     ),
   });
   const names = [...new Set(models.map(({ from }) => from))];
@@ -105,11 +105,11 @@ export function drawPareto(models: readonly CompressedModel[]): string {
     );
   });
   const centres = models.map(({ gzippedBytes, error }) => frame.at(gzippedBytes, error));
-  const labels = labelPlaces(centres, size.width).map(([x, y], i) =>
+  const labels = labelPlaces(centres, size.width - size.right).map(([x, y], i) =>
     svgText(x, y, models[i].format, `font-size="10" fill="${colourOf(models[i].from)}"`),
   );
   const legend = names.map((name, i) =>
-    svgText(size.left, size.height + lineHeight * i, name, `fill="${colourOf(name)}"`),
+    svgText(size.left, size.height + lineHeight * (i + 0.5), name, `fill="${colourOf(name)}"`),
   );
   const parts = [
     frame.axes({
