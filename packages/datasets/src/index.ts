@@ -24,6 +24,7 @@ export {
   type SourceContext,
   type SourceKind,
 } from './source/source.js';
+export type { ImageFiles } from './source/image-files.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
 export { textOfRows } from './table/csv-text.js';
 export { TableReader, type Query, type TableFiles } from './table/duckdb.js';

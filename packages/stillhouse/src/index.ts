@@ -61,6 +61,7 @@ export {
   type Database,
   type OpenContext,
   type PathName,
+  type ImageFiles,
   type Rows,
   type RowsContext,
   type Source,
@@ -142,6 +143,7 @@ export {
   formatNumber,
   formatSeconds,
   formatValue,
+  countOf,
   phaseTitles,
   shownMetrics,
 } from './tables.js';

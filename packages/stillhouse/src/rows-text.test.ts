@@ -106,3 +106,10 @@ test('CSV: quotes within a cell, and spaces around one in quotes, are what they 
   ]);
   expect(readCsv('a\tb\n\t5\n', { source: 'text', delimiter: '\t' }).rows).toEqual([['', '5']]);
 });
+
+test('a picture or UTF-16 is said to be no text, rather than a table without its columns', () => {
+  for (const rows of ['\u0089PNG\r\n\u001a\n\0\0\0\rIHDR', 'a\0,\0k\0'])
+    expect(() => encoded(rows, table)).toThrow(
+      expect.objectContaining({ code: 'PREDICT_ROW', message: 'standard input is not text in UTF-8' }),
+    );
+});

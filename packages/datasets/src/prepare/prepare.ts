@@ -97,6 +97,11 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
   }
 }
 
+/**
+ * Raise it when the same sources give other rows than before: what an earlier version prepared is then prepared again.
+ */
+const readingVersion = 2;
+
 const identities = z.array(fileIdentity);
 const progressMs = 200;
 
@@ -114,6 +119,7 @@ class Preparation {
     const { taught } = options;
     const heldOut = await this.#heldOut(sources);
     const key = folderNameOf([
+      readingVersion,
       dataOf(recipe),
       sources.map(({ sha256 }) => sha256),
       await this.#fileNames(),

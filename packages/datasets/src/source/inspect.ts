@@ -75,7 +75,8 @@ export async function inspectSource(
   });
   const tables = new TableReader(places.recipeFolder, scratch, places.dataFolders);
   try {
-    const context = openContext(sourceContext(places, tables), recipe, true);
+    // Folders of images have names, which may be classes.
+    const context = { ...openContext(sourceContext(places, tables), recipe, true), hasClasses: true };
     const opened = await openSource(recipe.data.large, context);
     const found =
       opened.type === 'table'
