@@ -80,7 +80,10 @@ const axesOf: Readonly<Record<'AvgPool' | 'AvgPool3D', (shape: readonly number[]
     },
   };
 
-/** Window sizes divided by the counts that averages were taken over, [1, …outputs per axis, 1]; undefined if all are 1. */
+/**
+ * Window sizes divided by the counts that averages were taken over, [1, …outputs per axis, 1].
+ * @returns undefined if all are 1
+ */
 function sharesOf(axes: readonly Axis[]): tf.Tensor | undefined {
   const shares = axes.map(sharesAlong);
   if (shares.flat().every((share) => share === 1)) return undefined;

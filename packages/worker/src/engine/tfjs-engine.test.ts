@@ -670,7 +670,7 @@ test.each([
     teacher: { ...job.recipe.teacher, model: { module: 'model.mjs', export: 'default' } },
   };
   const engine = tfjsEngine('cpu')(
-    { ...job, recipe, assets: { teacher: asset } } as typeof job,
+    { ...job, recipe, assets: { teacher: asset } },
     async () => new Uint8Array(),
     async () => {},
   );
