@@ -54,6 +54,9 @@ export const limits = {
   termCount: 100,
   /** A teacher's outputs for rows that come again are kept if all of them together take no more than this. */
   teacherAnswersBytes: 256 * 1024 * 1024,
+  /** What a .keras archive may unpack to: the description of its layers, and its weights. */
+  modelDescriptionBytes: 64 * 1024 * 1024,
+  modelWeightsBytes: 1024 * 1024 * 1024,
   /** Pretrained teachers. */
   teacherCount: 100,
   /** Rows of the large set on which a student's biases are corrected, and the blocks that they are drawn from. */

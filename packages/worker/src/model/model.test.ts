@@ -77,6 +77,15 @@ test.each([
   ['a module that is no JavaScript', moduleSpec('export default ('), 'MODEL_MODULE'],
   ['a module without the export', moduleSpec('export const other = 1;'), 'MODEL_MODULE'],
   ['a module that returns something else', moduleSpec('export default () => 3;'), 'MODEL_MODULE'],
+  [
+    'a layer with a state',
+    moduleSpec(
+      'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.reshape({ targetShape: [2, ' +
+        '2], batchInputShape: [1, ...inputShape] }), tf.layers.lstm({ units: 3, stateful: true }), tf.layers.dense({ ' +
+        'units: outputs })] });',
+    ),
+    'MODEL_INVALID',
+  ],
   ['an asynchronous module', moduleSpec('export default async () => 3;'), 'MODEL_MODULE'],
 ] as const)('%s is refused with one sentence', async (_, spec, code) => {
   await expect(buildModel({ ...spec, asset: spec.asset ?? '{}' })).rejects.toMatchObject({

@@ -2,6 +2,7 @@
 // TFJS's converter makes of them (model.json).
 import { buffer, json } from 'node:stream/consumers';
 import { tf } from '@stillhouse/native/tfjs';
+import { limits } from '@stillhouse/core';
 import type { Group } from 'h5wasm';
 import { artifactsOf } from '../model-file.js';
 import { build, type BuiltLayer } from './build.js';
@@ -44,6 +45,11 @@ async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
   });
 }
 
+const largestUnpacked: Readonly<Record<string, number>> = {
+  'config.json': limits.modelDescriptionBytes,
+  'model.weights.h5': limits.modelWeightsBytes,
+};
+
 async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
   const { fromBufferPromise } = await import('yauzl');
   const zip = await fromBufferPromise(Buffer.from(bytes), { lazyEntries: true }).catch((cause: unknown) => {
@@ -52,6 +58,12 @@ async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
   let config: unknown;
   let weights: Uint8Array | undefined;
   for await (const entry of zip.eachEntry()) {
+    const limit = largestUnpacked[entry.fileName];
+    // yauzl refuses an entry that unpacks to more than it declares.
+    if (limit !== undefined && entry.uncompressedSize > limit)
+      throw new Error(
+        `its ${entry.fileName} unpacks to ${entry.uncompressedSize} bytes, and at most ${limit} are unpacked`,
+      );
     if (entry.fileName === 'config.json') config = await json(await zip.openReadStreamPromise(entry));
     if (entry.fileName === 'model.weights.h5') weights = await buffer(await zip.openReadStreamPromise(entry));
   }
