@@ -11,6 +11,10 @@ export const limits = {
   /** How much may wait to be sent to such a connection; to a worker that gets blocks from another worker. */
   strangerQueuedBytes: 64 * 1024,
   blockQueuedBytes: 64 * 1024 * 1024,
+  /** How much may wait to be sent from a coordinator to a worker. */
+  workerQueuedBytes: 64 * 1024 * 1024,
+  /** Frames as long as the longest of a link that may wait as well: a worker requests `blocksAtOnce`. */
+  longFramesQueued: 4,
   /** A frame that was begun must bring this much per tick, or it is given up after a while. */
   frameBytesPerTick: 4 * 1024,
   unfinishedFrameMs: 30_000,
