@@ -52,6 +52,8 @@ export const limits = {
   /** Blocks that a worker keeps in memory, apart from those that its windows need. */
   keptBlockBytes: 96 * 1024 * 1024,
   rankCount: 4096,
+  /** The description of a model's layers. */
+  modelConfigBytes: 16 * 1024 * 1024,
   workerCount: 1024,
   layerCount: 1000,
   /** Terms of distillation, and transfer sets. */
