@@ -1,5 +1,6 @@
 // A model of a run, ready for inference.
 import { join } from 'node:path';
+import { z } from 'zod';
 import { firstLineOf, StillhouseError, type ModelMetadata, type PhaseName } from '@stillhouse/core';
 import type { loadModel } from '@stillhouse/worker';
 import { parseModelMetadata } from './model-metadata.js';
@@ -10,6 +11,9 @@ export interface TrainedModel {
   readonly metadata: ModelMetadata;
 }
 
+const faultOf = ({ issues: [issue] }: z.ZodError): string =>
+  `model.json, ${issue!.path.map(String).join('.')}: ${issue!.message}`;
+
 async function openFiles(folder: string, read: () => { json: string; weights: Uint8Array }): Promise<TrainedModel> {
   try {
     const { json, weights } = read();
@@ -18,7 +22,8 @@ async function openFiles(folder: string, read: () => { json: string; weights: Ui
     return { model: await loadModel(json, weights), metadata };
   } catch (cause) {
     if (cause instanceof StillhouseError) throw cause;
-    throw new StillhouseError('DATA_FORMAT', `${folder} has no complete model: ${firstLineOf(cause)}`, {
+    const why = cause instanceof z.ZodError ? faultOf(cause) : firstLineOf(cause);
+    throw new StillhouseError('DATA_FORMAT', `${folder} has no complete model: ${why}`, {
       cause,
       next: 'Run again, or restore the folder from a copy.',
     });
