@@ -70,6 +70,18 @@ test.each(['journal.jsonl', 'events.jsonl', 'logs/w0.log', 'checkpoints', 'teach
   },
 );
 
+test.each([
+  ['token', ''],
+  ['meshToken', ''],
+  ['term', 2 ** 40],
+  ['term', -1],
+])('secrets with the %s %j are refused: workers could not join, or anyone could', (key, value) => {
+  folder.writeSecrets({ ...secrets, [key]: value });
+  expect(() => folder.readSecrets()).toThrow(
+    expect.objectContaining({ code: 'RUN_NOT_FOUND', message: expect.stringContaining(`cannot be read: ${key}: `) }),
+  );
+});
+
 test.skipIf(process.platform === 'win32')('a run is not continued with a pipe in it, which nobody would read', () => {
   folder.writeSecrets(secrets);
   writeFileSync(join(path, 'run.json'), '{}');

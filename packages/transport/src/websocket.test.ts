@@ -197,7 +197,7 @@ test('an admitted link whose other end does not read is cut when too much waits'
   expect(await closed).toBe('the other end does not read what it is sent');
 });
 
-test('an admitted link that begins a frame must get on with it: slow ones are cut, others and idle ones are not', async () => {
+test('an admitted link that begins a frame must get on with it; steady and idle ones are not cut', async () => {
   const links: Link[] = [];
   const address = await listen('127.0.0.1:0', (link) => links.push(link));
   const header = Buffer.alloc(14);
@@ -205,7 +205,7 @@ test('an admitted link that begins a frame must get on with it: slow ones are cu
   header[1] = 0x80 | 127;
   header.writeBigUInt64BE(1n << 29n, 2);
   const sockets: Socket[] = [];
-  for (const _ of ['slow', 'steady', 'idle']) sockets.push((await rawSocket(address)).socket);
+  while (sockets.length < 3) sockets.push((await rawSocket(address)).socket);
   const [slow, steady, idle] = links as WebSocketLink[];
   const closed = new Map<Link, string>();
   for (const link of links) {

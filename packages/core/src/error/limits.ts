@@ -51,6 +51,8 @@ export const limits = {
   categoryCount: 1_000_000,
   /** Blocks that a worker keeps in memory, apart from those that its windows need. */
   keptBlockBytes: 96 * 1024 * 1024,
+  /** Coordinators of a run, one after the other: generations count from term · 2¹⁶, in 32 bits. */
+  coordinatorCount: 65_534,
   rankCount: 4096,
   /** The description of a model's layers. */
   modelConfigBytes: 16 * 1024 * 1024,

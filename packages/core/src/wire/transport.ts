@@ -5,8 +5,8 @@ export interface LinkBounds {
   /** Largest frame that it may send. */
   readonly frameBytes: number;
   /**
-   * A link is cut if more than this is waiting to be sent, in addition to a few frames as long as its longest: the other
-   * end does not read. Unbounded if absent.
+   * A link is cut if more than this is waiting to be sent, in addition to a few frames as long as its longest: the
+   * other end does not read. Unbounded if absent.
    */
   readonly queuedBytes?: number;
 }

@@ -12,7 +12,7 @@ export interface TrainedModel {
 }
 
 const faultOf = ({ issues: [issue] }: z.ZodError): string =>
-  `model.json, ${issue!.path.map(String).join('.')}: ${issue!.message}`;
+  `model.json, ${issue.path.map(String).join('.')}: ${issue.message}`;
 
 async function openFiles(folder: string, read: () => { json: string; weights: Uint8Array }): Promise<TrainedModel> {
   try {

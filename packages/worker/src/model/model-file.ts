@@ -80,8 +80,8 @@ export function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtif
   const bytes = weightSpecs.reduce((sum, spec) => sum + (bytesIn(spec) ?? NaN), 0);
   if (!Number.isNaN(bytes) && bytes !== weights.byteLength)
     throw new Error(
-      `its weights take ${formatCount(bytes)} bytes, and there are ${formatCount(weights.byteLength)}: they belong to ` +
-        'another model, or one of the files is incomplete',
+      `its weights take ${formatCount(bytes)} bytes, and there are ${formatCount(weights.byteLength)}: they belong ` +
+        'to another model, or one of the files is incomplete',
     );
   return { ...file, weightSpecs, weightData: new Uint8Array(weights).buffer };
 }
