@@ -20,6 +20,8 @@ export class WebSocketLink implements Link, Watched {
   readonly #meter = new FrameMeter();
   #tickedBytes = 0;
   #slowTicks = 0;
+  #longestSent = 0;
+  #isClosing = false;
 
   /** @param onAdmitted called once the other end has sent a valid hello */
   constructor(
@@ -62,8 +64,15 @@ export class WebSocketLink implements Link, Watched {
     if (this.webSocket.readyState !== WebSocket.OPEN) return;
     // A failed send appears as the link closing.
     parts.forEach((part, i) => this.webSocket.send(part, { binary: true, fin: i === parts.length - 1 }, () => {}));
-    if (this.webSocket.bufferedAmount > (this.bounds.queuedBytes ?? Infinity))
+    const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#longestSent = Math.max(this.#longestSent, bytes);
+    const { queuedBytes = Infinity } = this.bounds;
+    if (this.webSocket.bufferedAmount > queuedBytes + limits.longFramesQueued * this.#longestSent)
       this.#cut('the other end does not read what it is sent');
+  }
+
+  get isSending(): boolean {
+    return this.webSocket.bufferedAmount > 0;
   }
 
   onFrame(listener: (frame: Uint8Array) => void): void {
@@ -77,6 +86,7 @@ export class WebSocketLink implements Link, Watched {
   }
 
   close(reason = ''): void {
+    this.#isClosing = true;
     // A close frame carries at most 123 bytes of reason.
     this.webSocket.close(
       1000,
@@ -104,7 +114,8 @@ export class WebSocketLink implements Link, Watched {
   }
 
   #receive(frame: Buffer): void {
-    if (this.#error) return;
+    // Nobody waits for an answer any more.
+    if (this.#error || this.#isClosing) return;
     if (this.#onFrame) this.#onFrame(frame);
     else this.#kept.push(frame);
   }

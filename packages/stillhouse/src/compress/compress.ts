@@ -14,7 +14,7 @@ import { installedEngines } from '@stillhouse/native';
 import { backends, concreteBackendNames, inferenceBackend, type BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';
 import { evaluateModel, readTest, timeRows, type TestRows } from '../report/evaluate-run.js';
-import { writeOutput } from '../runs/output.js';
+import { openOutput, writeOutput } from '../runs/output.js';
 import { openTestRows } from '../runs/test-rows.js';
 import { openModel } from '../runs/trained-model.js';
 import { mainModel, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
@@ -195,6 +195,7 @@ export async function compress(
   for (const folder of folders) tasks.push(await taskOf(folder, options));
   checkComparable(tasks);
   await checkWhole(tasks);
+  openOutput(out);
   const variants = writeVariants(tasks, out);
   const measured = await measure(variants);
   const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: measured[i].error })));

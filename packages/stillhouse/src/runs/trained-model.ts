@@ -1,5 +1,6 @@
 // A model of a run, ready for inference.
 import { join } from 'node:path';
+import { z } from 'zod';
 import { firstLineOf, StillhouseError, type ModelMetadata, type PhaseName } from '@stillhouse/core';
 import type { loadModel } from '@stillhouse/worker';
 import { parseModelMetadata } from './model-metadata.js';
@@ -10,10 +11,14 @@ export interface TrainedModel {
   readonly metadata: ModelMetadata;
 }
 
+const faultOf = ({ issues: [issue] }: z.ZodError): string =>
+  `model.json, ${issue.path.map(String).join('.')}: ${issue.message}`;
+
 /** DATA_FORMAT, unless the error already says what is wrong. */
 function incomplete(folder: string, cause: unknown): StillhouseError {
   if (cause instanceof StillhouseError) return cause;
-  return new StillhouseError('DATA_FORMAT', `${folder} has no complete model: ${firstLineOf(cause)}`, {
+  const why = cause instanceof z.ZodError ? faultOf(cause) : firstLineOf(cause);
+  return new StillhouseError('DATA_FORMAT', `${folder} has no complete model: ${why}`, {
     cause,
     next: 'Run again, or restore the folder from a copy.',
   });

@@ -166,3 +166,13 @@ test('constrained weights come back constrained', async () => {
   await flat.changed();
   expect(Math.hypot(...flat.parameters.subarray(0, 4))).toBeCloseTo(0.1, 3);
 });
+
+test.each([
+  ['too few', (data: Uint8Array) => data.subarray(4), 'its weights take 76 bytes, and there are 72'],
+  ['too many', (data: Uint8Array) => Buffer.concat([data, data]), 'its weights take 76 bytes, and there are 152'],
+])('a stored model with %s bytes of weights is refused', async (_, change, message) => {
+  const model = await buildModel(specOf({}));
+  const stored = modelFiles(await exportModel(await flatOf(model)), {});
+  await expect(loadModel(stored.json, stored.weights)).resolves.toBeDefined();
+  await expect(async () => loadModel(stored.json, change(stored.weights))).rejects.toThrow(message);
+});
