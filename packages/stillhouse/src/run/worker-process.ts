@@ -52,6 +52,9 @@ async function work(log: Log): Promise<void> {
     log('asked to leave: it finishes the step and hands over');
     worker.leave();
   });
+  // Its parent notices that a terminal is closed, and the end of a parent must not leave a worker that nothing ends.
+  process.on('SIGHUP', () => {});
+  process.on('disconnect', () => process.exit(exitCodes.interrupted));
   const interrupted = new Promise<never>((_, reject) => {
     // A terminal sends Ctrl-C to the whole group; workers of `run` leave it to their parent.
     process.on('SIGINT', () => {
