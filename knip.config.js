@@ -2,7 +2,7 @@
 export default {
   ignoreExportsUsedInFile: true,
   // Programs of the machine.
-  ignoreBinaries: ['timedatectl', 'unshare', 'mount', 'umount', 'ip', 'script'],
+  ignoreBinaries: ['timedatectl', 'unshare', 'mount', 'umount', 'ip', 'script', 'mkfifo'],
   workspaces: {
     '.': {
       entry: ['oxlint.config.mjs', 'scripts/*.mjs', 'bench/*.mjs', 'bench/*/*.mjs', 'examples/**/*.mjs'],

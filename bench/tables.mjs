@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -23,10 +23,11 @@ const folder = mkdtempSync(join(tmpdir(), 'stillhouse-tables-'));
 const measured = `
   import { parseRecipe } from '@stillhouse/core';
   import { prepareDataset } from '@stillhouse/datasets';
-  const [folder, name] = process.argv.slice(1);
+  const [folder, name, bySql] = process.argv.slice(1);
+  const large = bySql ? { sql: "select * from '" + name + "'" } : { csv: name };
   const recipe = parseRecipe({
     loss: 'mse',
-    data: { large: { csv: name }, split: { test: 0.1 }, table: { target: 'y' } },
+    data: { large, split: { test: 0.1 }, table: { target: 'y' } },
     teacher: { model: { layers: [{ dense: 1 }] } },
   });
   const begin = performance.now();
@@ -34,6 +35,20 @@ const measured = `
   await prepareDataset(recipe, places, { folder: folder + '/' + name + '-prepared' });
   console.log((performance.now() - begin) / 1000, process.resourceUsage().maxRSS / 1024);
 `;
+
+/** Prepares a file and prints what it took. */
+function measure(what, file, how) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', measured, folder, basename(file), ...how],
+    { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`${what}: exit ${status}: ${stderr}`);
+  const [seconds, mebibytes] = stdout.trim().split(' ').map(Number);
+  const megabytes = statSync(file).size / 1e6;
+  const speed = Math.round((columns * rows) / seconds).toLocaleString('en');
+  console.log(`| ${what} | ${megabytes.toFixed(0)} | ${seconds.toFixed(1)} | ${speed} | ${mebibytes.toFixed(0)} |`);
+}
 
 console.log(`| ${columns} columns × ${rows} rows | MB | seconds | cells/s | MiB of memory |`);
 console.log('| --- | ---: | ---: | ---: | ---: |');
@@ -46,16 +61,8 @@ try {
       if (!out.write(`${names.map((_, i) => cell(row, i)).join(',')},${row % 97}\n`)) await once(out, 'drain');
     out.end();
     await once(out, 'finish');
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--input-type=module', '-e', measured, folder, `${name}.csv`],
-      { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8' },
-    );
-    if (status !== 0) throw new Error(`${name}: exit ${status}: ${stderr}`);
-    const [seconds, mebibytes] = stdout.trim().split(' ').map(Number);
-    const megabytes = statSync(file).size / 1e6;
-    const speed = Math.round((columns * rows) / seconds).toLocaleString('en');
-    console.log(`| ${name} | ${megabytes.toFixed(0)} | ${seconds.toFixed(1)} | ${speed} | ${mebibytes.toFixed(0)} |`);
+    measure(name, file, []);
+    if (name === 'numbers') measure(`${name}, by SQL`, file, ['sql']);
     rmSync(file);
   }
 } finally {

@@ -225,7 +225,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
   await nextCheckpoint();
   cluster.workers.forEach((worker) => cluster.kill(worker));
   const survivor = cluster.join();
-  await cluster.coordinator.logged(/student: continues from the checkpoint at operation/);
+  await cluster.coordinator.logged(/student \(distilled\): continues from the checkpoint at operation/);
   await nextCheckpoint();
   cluster.coordinator.child.kill('SIGKILL');
   cluster.kill(survivor);
@@ -241,7 +241,7 @@ test('distillation goes on from its newest checkpoint on another worker, and aft
     '--json',
   ]);
   expect(code, stderr).toBe(0);
-  expect(stderr).toMatch(/student: continues from the checkpoint at operation/);
+  expect(stderr).toMatch(/student \(distilled\): continues from the checkpoint at operation/);
   // The teacher is not trained again.
   expect(stderr).not.toMatch(/teacher: /);
   const record = JSON.parse(stdout) as RunRecord;

@@ -111,7 +111,7 @@ describe('what a user got wrong', () => {
           ),
         ),
       }),
-      { exit: 2, code: 'DATA_LABEL', text: /label 7 of row 1 is not a class from 0 to 1/ },
+      { exit: 2, code: 'DATA_LABEL', text: /label 7 of row 2 is not a class from 0 to 1/ },
     ],
     ['an empty set', () => ({ recipe: csvRecipe('a,y\n') }), { exit: 2, code: 'DATA_EMPTY', text: /has no rows/ }],
     [

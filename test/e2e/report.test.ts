@@ -1,5 +1,5 @@
 // Reports of real runs: whole without a network, honest without the data, and runs side by side.
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RecipeInput } from '@stillhouse/core';
@@ -9,12 +9,12 @@ import { Scratch, smallRecipe } from './cli.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
-const classes = (csv: string): RecipeInput => ({
+const classes = (csv: string, tested: string): RecipeInput => ({
   name: 'classes',
   seed: 1,
   ranks: 2,
   loss: 'softmaxCrossEntropy',
-  data: { large: { csv }, small: { csv, perClass: 10 }, test: { csv }, table: { target: 'label' } },
+  data: { large: { csv }, small: { csv, perClass: 10 }, test: { csv: tested }, table: { target: 'label' } },
   teacher: { model: { layers: [{ dense: 8, activation: 'relu' }, { dense: 3 }] }, epochs: 3, validation: 0.2 },
   student: { model: { layers: [{ dense: 3 }] }, epochs: 3, batch: 10 },
   distill: { alpha: 1, beta: 0.5, calibrate: true, tune: { search: { name: 'grid', points: 2 }, folds: 2 } },
@@ -28,11 +28,14 @@ writeFileSync(
   ].join('\n'),
 );
 
+const tested = scratch.path('tested.csv');
+copyFileSync(csv, tested);
+
 let tabular: string;
 let classified: string;
 beforeAll(async () => {
   ({ folder: tabular } = await scratch.train(smallRecipe()));
-  ({ folder: classified } = await scratch.train(classes(csv)));
+  ({ folder: classified } = await scratch.train(classes(csv, tested)));
 });
 
 const reportOf = async (folder: string): Promise<{ html: string; stderr: string }> => {
@@ -141,8 +144,17 @@ test('models in fewer bits: files that open, their errors, and the front of thos
   expect(existsSync(none)).toBe(false);
 });
 
-test('without its data a report says what it is without', async () => {
+test('without the training rows a report is whole, and models are compressed', async () => {
   rmSync(csv);
+  const { html, stderr } = await reportOf(classified);
+  expect(stderr).toBe('');
+  expect(sectionsOf(html)).toContain('Confusion');
+  const [model] = await compress([classified], { out: scratch.out() });
+  expect(model.metrics.accuracy).toBe(scratch.readRecord(classified).student!.test['accuracy']);
+});
+
+test('without its data a report says what it is without', async () => {
+  rmSync(tested);
   const { html, stderr } = await reportOf(classified);
   expect(stderr).toContain('warning: the report lacks the parts that need the test rows');
   expect(sectionsOf(html)).toEqual([

@@ -1,11 +1,11 @@
 // Commands at a terminal, in pipes, without permissions, and interrupted; and what they tell of runs.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecipeInput } from '@stillhouse/core';
 import type { Comparison, RunList, RunState } from 'stillhouse';
-import { mainFile, Scratch, smallRecipe } from './cli.js';
+import { mainFile, Scratch, smallRecipe, type Running } from './cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
@@ -133,8 +133,13 @@ describe('an interrupt while data are prepared', () => {
     return stderr;
   }
 
-  test.each(['run', 'coordinator', 'sweep'])('ends `%s`', async (command) => {
-    expect(await interrupted([command], 'SIGTERM')).toMatch(/^stillhouse: INTERRUPTED: /);
+  test.each([
+    ['run', 'SIGTERM'],
+    ['run', 'SIGHUP'],
+    ['coordinator', 'SIGTERM'],
+    ['sweep', 'SIGTERM'],
+  ] as const)('ends `%s` (%s)', async (command, signal) => {
+    expect(await interrupted([command], signal)).toMatch(/^stillhouse: INTERRUPTED: /);
   });
 
   test('ends `data prepare`, which says that it can be continued', async () => {
@@ -147,6 +152,69 @@ describe('an interrupt while data are prepared', () => {
 test('a worker takes HOST:PORT as an address; anything else is refused with what it may be', async () => {
   const { stderr } = await scratch.run(['worker', '--coordinator', 'http://localhost:7433', '--token', 't']);
   expect(stderr).toMatch(/^stillhouse: USAGE: http:\/\/localhost:7433 is not the address .*\n {2}Give HOST:PORT/);
+  const mesh = await scratch.run(['worker', '--coordinator', 'localhost:1', '--token', 't', '--mesh', '7434']);
+  expect(mesh.stderr).toMatch(/^stillhouse: USAGE: 7434 is not an address .*\n {2}Give --mesh HOST:PORT/);
+});
+
+/** Processes that have a text in their environment. */
+const processesWith = (text: string): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'latin1').includes(text);
+    } catch {
+      return false;
+    }
+  });
+
+describe.skipIf(!existsSync('/proc/self/environ'))('a command that is ended (skipped without /proc)', () => {
+  let marks = 0;
+  const started = (args: readonly string[]): { running: Running; left: () => string[] } => {
+    const mark = `STILLHOUSE_MARK=${process.pid}-${marks++}`;
+    const [name, value] = mark.split('=');
+    return { running: scratch.start(args, { env: { [name]: value } }), left: () => processesWith(mark) };
+  };
+  const untilNoneIsLeft = (left: () => string[]): Promise<true> =>
+    until(
+      () => (left().length === 0 ? true : undefined),
+      () => `no process left, but ${left().join(', ')}`,
+    );
+
+  test.each(['SIGINT', 'SIGHUP'] as const)('worker: %s that only its own process gets', async (signal) => {
+    const { running, left } = started(['worker', '--coordinator', 'localhost:1', '--token', 't']);
+    await running.logged('no coordinator at');
+    running.child.kill(signal);
+    const { code, stderr } = await running.result;
+    if (signal === 'SIGINT') expect(stderr).toMatch(/\nstillhouse: INTERRUPTED: the worker was interrupted\n/);
+    expect(code).toBe(signal === 'SIGINT' ? 130 : 0);
+    await untilNoneIsLeft(left);
+  });
+
+  test('worker: SIGKILL leaves no process that goes on', async () => {
+    const { running, left } = started(['worker', '--coordinator', 'localhost:1', '--token', 't', '--patience', '600']);
+    await running.logged('no coordinator at');
+    running.child.kill('SIGKILL');
+    await untilNoneIsLeft(left);
+  });
+
+  test('run: SIGKILL leaves no process that trains trials', async () => {
+    const recipe = scratch.recipe(
+      recipeOf({
+        teacher: { model: { layers: [{ dense: 1 }] }, epochs: 1 },
+        student: { model: { layers: [{ dense: 1 }] }, epochs: 100_000 },
+        baseline: { epochs: 'crossValidation' },
+      }),
+    );
+    const { running, left } = started(['run', recipe, '--out', scratch.out(), '--workers', '1', '--backend', 'wasm']);
+    await running.logged('waiting for the cross-validation');
+    // Until the trials have begun: the worker is one of the processes.
+    await until(
+      () => (left().length > 2 ? true : undefined),
+      () => 'a process of trials',
+    );
+    await delay(1000);
+    running.child.kill('SIGKILL');
+    await untilNoneIsLeft(left);
+  });
 });
 
 describe('a run that is over', () => {

@@ -1,6 +1,7 @@
 # Small models of every layer and setting that Keras has, and what Keras computes: python3 keras_layers.py OUT
-# With names of layers: only of these, without settings. Other models are the same.
+# With names of layers: only of these, without settings. Other models are the same. With KERAS=tf_keras: of Keras 2.
 import contextlib
+import importlib
 import inspect
 import json
 import logging
@@ -9,9 +10,13 @@ import sys
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras
 import numpy as np
-from keras import layers, ops
+
+keras = importlib.import_module(os.environ.get("KERAS", "keras"))
+layers = keras.layers
+is_new = hasattr(keras, "ops")
+ops = keras.ops if is_new else importlib.import_module("tensorflow")
+serializable = keras.saving.register_keras_serializable
 
 logging.disable(logging.WARNING)
 out = sys.argv[1]
@@ -33,14 +38,15 @@ def rows_of(shape, whole=0):
 
 def disturb(model):
     """Weights that no layer starts with, so that one in another's place would show."""
-    for variable in model.variables:
-        if "seed_generator" in variable.path:
+    for variable in model.variables if is_new else model.weights:
+        path = variable.path if is_new else variable.name
+        if "seed_generator" in path:
             continue
-        value = keras.ops.convert_to_numpy(variable)
+        value = np.asarray(variable.numpy())
         if not np.issubdtype(value.dtype, np.floating):
             continue
         value = value + 0.3 * random.standard_normal(value.shape)
-        variable.assign(np.abs(value) + 0.5 if "variance" in variable.path else value)
+        variable.assign(np.abs(value) + 0.5 if "variance" in path else value)
 
 
 def text_of(value):
@@ -50,6 +56,7 @@ def text_of(value):
 
 
 def save(layer, settings, model, rows, tolerance=1e-4, kind="layer"):
+    model(rows)
     disturb(model)
     name = f"{len(cases):04d}"
     for ending in ["keras", "h5"]:
@@ -57,7 +64,7 @@ def save(layer, settings, model, rows, tolerance=1e-4, kind="layer"):
             model.save(f"{out}/{name}.{ending}")
     answer = model(rows, training=False)
     answers = answer if isinstance(answer, (list, tuple)) else [answer]
-    y = [np.asarray(keras.ops.convert_to_numpy(each), "float32") for each in answers]
+    y = [np.asarray(each, "float32") for each in answers]
     cases.append({
         "file": name, "kind": kind, "layer": layer, "settings": settings, "tolerance": tolerance,
         "x": {"shape": rows.shape, "values": rows.ravel().tolist()},
@@ -346,14 +353,14 @@ model_case("operations on tensors: x + 1", keras.Model(source, layers.Dense(3)(s
 source = keras.Input((4,))
 model_case("operations on tensors: maximum", keras.Model(source, ops.maximum(layers.Dense(3)(source), layers.Dense(3)(source))), rows_of((4,)))
 source = keras.Input((4,))
-model_case("operations on tensors: mean", keras.Model(source, ops.mean(layers.Dense(3)(source), axis=1, keepdims=True)), rows_of((4,)))
+model_case("operations on tensors: mean", keras.Model(source, (ops.mean if is_new else ops.reduce_mean)(layers.Dense(3)(source), axis=1, keepdims=True)), rows_of((4,)))
 source = keras.Input((4, 4))
 model_case("a layer in training mode", keras.Model(source, layers.BatchNormalization()(source, training=True)), rows_of((4, 4)))
 source = keras.Input((4,))
 model_case("two outputs", keras.Model(source, [layers.Dense(2)(source), layers.Dense(3)(source)]), rows_of((4,)))
 
 
-@keras.saving.register_keras_serializable(package="Own")
+@serializable(package="Own")
 class Dense(layers.Dense):
     def call(self, inputs):
         return 2 * super().call(inputs)
@@ -362,7 +369,7 @@ class Dense(layers.Dense):
 model_case("a user's layer with the name of one of Keras", keras.Sequential([keras.Input((4,)), Dense(3, name="tested")]), rows_of((4,)))
 
 
-@keras.saving.register_keras_serializable(package="Own")
+@serializable(package="Own")
 def tanh(x):
     return 3 * x
 

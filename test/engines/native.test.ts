@@ -1,9 +1,10 @@
 // The engines that are installed, or not: what they say, and the same bits for any number of workers.
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LayerConfig, RecipeInput } from '@stillhouse/core';
 import { isNight, nodeOf, Scratch, smallRecipe } from '../e2e/cli.js';
+import { placeEngine } from '../../packages/native/src/home.js';
 import { cache, engine, skipped } from './engine.js';
 
 const scratch = new Scratch();
@@ -72,6 +73,25 @@ describe('without an engine', () => {
       'backend wasm: the fastest here that trains every model of the recipe; tensorflow is not installed (several ' +
         'times faster: `stillhouse backend install tensorflow`); webgpu is not installed',
     );
+  });
+
+  test('auto says of an engine that does not work why, and what to do', async () => {
+    const broken = scratch.path('broken');
+    const made = { version: '2.21.0', source: 'test', bytes: 1, cuda: false };
+    const { folder } = await placeEngine(
+      { env: { STILLHOUSE_CACHE: broken }, kind: 'tensorflow', name: 'broken' },
+      async () => made,
+    );
+    const { stderr } = await scratch.trainByCommand(smallRecipe({}), ['--workers', '1'], {
+      env: { STILLHOUSE_CACHE: broken },
+    });
+    expect(stderr).toMatch(
+      /^backend wasm: .*; the tensorflow backend in \S+\/broken does not load: ENOENT.* \(reinstall it /m,
+    );
+    expect(stderr).toContain('(reinstall it with `stillhouse backend install tensorflow --force`)');
+    const { stdout } = await scratch.run(['doctor'], { env: { STILLHOUSE_CACHE: broken } });
+    expect(stdout).toMatch(/^tensorflow +not usable +the tensorflow backend in \S+ does not load: ENOENT/m);
+    expect(stdout).toContain(folder);
   });
 
   test('auto says of a GPU that nothing uses how to use it', async () => {
@@ -161,12 +181,24 @@ describe.skipIf(!engine)(`with an engine (${skipped})`, () => {
     expect(record.workers[0].fingerprint).toMatch(/threads=2 /);
   });
 
-  test('evaluate and predict work with it', async () => {
+  test('evaluate and predict work with it, and nothing that TensorFlow logs is in their output', async () => {
     const { folder, record } = await onThisNode();
-    const metrics = JSON.parse(
-      (await scratch.run(['evaluate', folder, '--json', '--backend', 'tensorflow'], { env })).stdout,
-    ) as { teacher: { rmse: number } };
+    const evaluated = await scratch.run(['evaluate', folder, '--json', '--backend', 'tensorflow'], { env });
+    expect(evaluated.stderr).toBe('');
+    const metrics = JSON.parse(evaluated.stdout) as { teacher: { rmse: number } };
     expect(metrics.teacher.rmse).toBeCloseTo(record.teacher!.test['rmse'] as number, 5);
+  });
+
+  test('what TensorFlow logs is not in the log of a worker, unless it is asked for', async () => {
+    const { folder } = await onThisNode();
+    expect(readFileSync(join(folder, 'logs/worker-1.log'), 'utf8')).not.toMatch(/^(?:[IWE]\d{4} |WARNING: )/m);
+    const asked = { ...env, TF_CPP_MIN_LOG_LEVEL: '0' };
+    const { stdout, stderr } = await scratch.run(['predict', folder, '--backend', 'tensorflow'], {
+      env: asked,
+      stdin: `${Array.from({ length: 10 }, () => '0.5').join(',')}\n`,
+    });
+    expect(stderr).toMatch(/\nI\d{4} .*cpu_feature_guard/);
+    expect(stdout).toMatch(/^-?\d\S*\n$/);
   });
 });
 

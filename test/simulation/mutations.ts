@@ -1,6 +1,16 @@
 // Shows that the simulation bites: plants one bug at a time in a copy of the product, and demands that some seed fails.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -180,6 +190,8 @@ export const mutations: readonly Mutation[] = [
 ];
 
 const seeds = 3000;
+/** Seeds that must hold in the copy while there is no bug in it. */
+const controlSeeds = 20;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A copy of the sources whose packages find each other and not the originals. */
@@ -196,13 +208,17 @@ function copyProject(): string {
   for (const name of readdirSync(join(root, 'node_modules')))
     if (name !== '@stillhouse' && name !== 'stillhouse')
       symlinkSync(join(root, 'node_modules', name), join(copy, 'node_modules', name));
-  for (const name of readdirSync(join(copy, 'packages')))
+  for (const name of readdirSync(join(copy, 'packages'))) {
     symlinkSync(join(copy, 'packages', name), join(copy, 'node_modules', '@stillhouse', name));
+    // Where npm puts dependencies of which another version is at the top.
+    const own = join('packages', name, 'node_modules');
+    if (existsSync(join(root, own))) symlinkSync(join(root, own), join(copy, own));
+  }
   return copy;
 }
 
 /** The first seed that fails, as the simulation reports it; undefined if none does. */
-function caughtBy(copy: string): string | undefined {
+function caughtBy(copy: string, count = seeds): string | undefined {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
@@ -210,7 +226,7 @@ function caughtBy(copy: string): string | undefined {
       '--conditions=@stillhouse/source',
       'test/simulation/main.ts',
       '--seeds',
-      String(seeds),
+      String(count),
       '--first',
     ],
     { cwd: copy, encoding: 'utf8', timeout: 300_000 },
@@ -236,6 +252,8 @@ export async function plantMutations(only = ''): Promise<boolean> {
   const copy = copyProject();
   let missed = 0;
   try {
+    const wrong = caughtBy(copy, controlSeeds);
+    if (wrong !== undefined) throw new Error(`the copy fails without any bug: ${wrong}`);
     const chosen = mutations.filter(({ bug }) => bug.includes(only));
     for (const { bug, file, find, replace } of chosen) {
       const path = join(copy, file);

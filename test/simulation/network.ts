@@ -154,6 +154,10 @@ class SimLink implements Link {
     );
   }
 
+  get isSending(): boolean {
+    return this.#queue.length > 0;
+  }
+
   admit({ frameBytes }: LinkBounds): void {
     this.#frameBytes = frameBytes;
     this.#isAdmitted = true;

@@ -1,5 +1,6 @@
 // The notices of a run as lines of text.
 import {
+  countOf,
   formatCount,
   formatMetric,
   formatMetricEstimate,
@@ -8,26 +9,17 @@ import {
   formatValue,
   incidentOf,
   phasePlan,
+  phaseTitles,
   shownMetrics,
   type CoordinatorNotice,
   type EpochRecord,
   type Job,
-  type PhaseName,
   type WorkerShare,
 } from 'stillhouse';
-
-export const titles: Readonly<Record<PhaseName, string>> = {
-  teacher: 'teacher',
-  student: 'student',
-  baseline: 'student (baseline)',
-};
 
 /** Workers that hold ranks. */
 export const holdersOf = (members: readonly WorkerShare[]): number =>
   members.filter(({ ranks }) => ranks.hi > ranks.lo).length;
-
-export const countOf = (count: number, what: string): string =>
-  `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`;
 
 export const rateOf = (rowsPerSecond: number): string => `${formatCount(Math.round(rowsPerSecond))} rows/s`;
 
@@ -38,14 +30,14 @@ export const validationOf = ({ validation }: EpochRecord, { recipe }: Job): stri
 function assigned(notice: CoordinatorNotice & { type: 'phaseAssigned' }, job: Job): string {
   const plan = phasePlan(job, notice.phase);
   const workers = countOf(holdersOf(notice.members), 'worker');
-  if (notice.ops > 0) return `${titles[notice.phase]}: continues ${notice.reason}, ${workers}`;
+  if (notice.ops > 0) return `${phaseTitles[notice.phase]}: continues ${notice.reason}, ${workers}`;
   const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
   const where =
     notice.phase === 'teacher'
       ? `${countOf(plan.ranks, 'rank')} on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
       : 'on one worker';
   return (
-    `${titles[notice.phase]}: ${countOf(plan.rows, 'row')}, ${countOf(plan.epochs, 'epoch')} of ` +
+    `${phaseTitles[notice.phase]}: ${countOf(plan.rows, 'row')}, ${countOf(plan.epochs, 'epoch')} of ` +
     `${countOf(plan.stepsPerEpoch, 'step')}, ${where}`
   );
 }
@@ -68,14 +60,14 @@ function timesLine({ phase, times }: StepTimes): string {
     ({ workerId, ranks, rankMs, exchangeMs }) =>
       `${workerId} computes for ${formatMs(ranks * rankMs)} and exchanges or waits for ${formatMs(exchangeMs)}`,
   );
-  return `${titles[phase]}: per step, ${each.join('; ')}`;
+  return `${phaseTitles[phase]}: per step, ${each.join('; ')}`;
 }
 
 function fewerWarning({ phase, times }: StepTimes): string | undefined {
   const { workers, computeMs, exchangeMs, fewer } = times;
   return (
     fewer &&
-    `${titles[phase]}: ${countOf(fewer.workers, 'worker')} would be faster than ${workers.length}: a step takes ` +
+    `${phaseTitles[phase]}: ${countOf(fewer.workers, 'worker')} would be faster than ${workers.length}: a step takes ` +
       `${formatMs(computeMs + exchangeMs)}, of which it exchanges for ${formatMs(exchangeMs)}; it would take about ` +
       formatMs(fewer.stepMs)
   );
@@ -102,7 +94,7 @@ export function lineOf(notice: CoordinatorNotice, job: Job): string | undefined 
       return timesLine(notice);
     case 'phaseDone':
       return (
-        `${titles[notice.record.phase]}: ${notice.record.stopped}, ${rateOf(notice.record.samplesPerSecond)}, ` +
+        `${phaseTitles[notice.record.phase]}: ${notice.record.stopped}, ${rateOf(notice.record.samplesPerSecond)}, ` +
         `weights ${notice.record.weightsSha256.slice(0, 16)}`
       );
     default:
@@ -143,14 +135,14 @@ export function detailOf(notice: CoordinatorNotice): string | undefined {
     case 'pausing':
       return `generation ${notice.generation}: ${notice.reason}`;
     case 'resumed':
-      return `${titles[notice.phase]}: generation ${notice.generation} begins after ${formatMs(notice.ms)}`;
+      return `${phaseTitles[notice.phase]}: generation ${notice.generation} begins after ${formatMs(notice.ms)}`;
     case 'phaseStarted':
       return (
-        `${titles[notice.phase]}: ${countOf(notice.parameters, 'parameter')}, initial weights ` +
+        `${phaseTitles[notice.phase]}: ${countOf(notice.parameters, 'parameter')}, initial weights ` +
         notice.initialWeightsSha256.slice(0, 16)
       );
     case 'checkpoint':
-      return `${titles[notice.record.phase]}: checkpoint of operation ${formatCount(notice.record.ops)}`;
+      return `${phaseTitles[notice.record.phase]}: checkpoint of operation ${formatCount(notice.record.ops)}`;
     default:
       return undefined;
   }
@@ -158,7 +150,7 @@ export function detailOf(notice: CoordinatorNotice): string | undefined {
 
 export function epochLine({ record, phase }: CoordinatorNotice & { type: 'epoch' }, job: Job): string {
   return [
-    `${titles[phase]}: epoch ${record.epoch + 1}/${phasePlan(job, phase).epochs}`,
+    `${phaseTitles[phase]}: epoch ${record.epoch + 1}/${phasePlan(job, phase).epochs}`,
     `loss ${formatNumber(record.trainLoss)}`,
     ...validationOf(record, job),
     rateOf(record.rows / Math.max(record.seconds, 1e-3)),

@@ -19,11 +19,13 @@ function yamlOf(text: string, argument: string): unknown {
   const problem = document.errors[0] ?? document.warnings[0];
   try {
     if (problem) throw problem;
-    return document.toJS() as unknown;
+    const value = document.toJS() as unknown;
+    // JSON cannot write what contains itself.
+    JSON.stringify(value);
+    return value;
   } catch (cause) {
-    throw new StillhouseError('USAGE', `${argument} has a value that is not YAML: ${(cause as Error).message}`, {
-      cause,
-    });
+    const reason = cause instanceof TypeError ? 'an alias names what contains it' : (cause as Error).message;
+    throw new StillhouseError('USAGE', `${argument} has a value that is not YAML: ${reason}`, { cause });
   }
 }
 
@@ -31,7 +33,12 @@ function yamlOf(text: string, argument: string): unknown {
 function parseSetting(text: string, previous: Record<string, unknown>): Record<string, unknown> {
   const equals = text.indexOf('=');
   if (equals < 1) throw new StillhouseError('USAGE', `--set ${text} does not have the form key=value`);
-  return { ...previous, [text.slice(0, equals)]: yamlOf(text.slice(equals + 1), `--set ${text}`) };
+  const value = text.slice(equals + 1);
+  if (value.trim() === '')
+    throw new StillhouseError('USAGE', `--set ${text} has no value`, {
+      next: 'Give one after the equals sign; null removes the key, and \'""\' is an empty text.',
+    });
+  return { ...previous, [text.slice(0, equals)]: yamlOf(value, `--set ${text}`) };
 }
 
 /**
@@ -44,6 +51,12 @@ export function parseAxis(text: string, previous: readonly SweepAxis[]): SweepAx
   const list = text.slice(equals + 1).trim();
   const values = yamlOf(list.startsWith('[') ? list : `[${list}]`, `--vary ${text}`);
   if (!Array.isArray(values) || values.length === 0) throw new StillhouseError('USAGE', `--vary ${text} has no values`);
+  const texts = values.map((value) => JSON.stringify(value));
+  const twice = texts.find((value, i) => texts.indexOf(value) < i);
+  if (twice !== undefined)
+    throw new StillhouseError('USAGE', `--vary ${text} has the value ${twice} twice`, {
+      next: 'Give each value once.',
+    });
   return [...previous, { path: text.slice(0, equals), values }];
 }
 

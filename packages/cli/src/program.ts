@@ -1,6 +1,6 @@
 // All commands, with their options and help.
 import { Command } from 'commander';
-import { version } from 'stillhouse';
+import { StillhouseError, version } from 'stillhouse';
 import { addBackend, addDoctor } from './commands/backend.js';
 import { addCompare } from './commands/compare.js';
 import { addCompletion } from './commands/completion.js';
@@ -20,6 +20,17 @@ import { addSweep } from './commands/sweep.js';
 import { addValidate } from './commands/validate.js';
 import { addWorker } from './commands/worker.js';
 
+/** Commander's own words about a wrong option or argument, as any other error is printed. */
+function usageText(text: string): string {
+  const sentence = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  const { code, message, next } = new StillhouseError('USAGE', sentence);
+  return `stillhouse: ${code}: ${message}\n  ${next}\n`;
+}
+
 export function createProgram(): Command {
   const program = new Command('stillhouse')
     .description(
@@ -28,6 +39,7 @@ export function createProgram(): Command {
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(usageText(text)) })
     .addHelpText(
       'after',
       `

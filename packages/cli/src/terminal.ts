@@ -19,9 +19,12 @@ export async function createProgress(verbosity: Verbosity): Promise<Progress> {
 /** Signals within this time are one: a terminal and a program such as npm may both send it. */
 const sameSignalMs = 1000;
 
+/** SIGHUP comes when the terminal is closed, or the connection to its machine breaks. */
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
- * Runs `work` with a signal that Ctrl-C and SIGTERM abort. Another one, later, ends the process at once, whatever it
- * does.
+ * Runs `work` with a signal that Ctrl-C, SIGTERM and SIGHUP abort. Another one, later, ends the process at once,
+ * whatever it does.
  */
 export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
@@ -31,12 +34,10 @@ export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>
     firstMs = Math.min(firstMs, performance.now());
     abort.abort();
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  for (const name of interrupts) process.on(name, interrupt);
   try {
     return await work(abort.signal);
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    for (const name of interrupts) process.off(name, interrupt);
   }
 }

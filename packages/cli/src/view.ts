@@ -1,15 +1,17 @@
 // The changing lines of a run on a terminal, as a pure function of its notices and the time.
 import {
+  countOf,
   formatCount,
   formatNumber,
   formatSeconds,
   phasePlan,
+  phaseTitles,
   type CoordinatorNotice,
   type EpochRecord,
   type Job,
   type PhaseName,
 } from 'stillhouse';
-import { countOf, holdersOf, rateOf, titles, validationOf } from './notices.js';
+import { holdersOf, rateOf, validationOf } from './notices.js';
 
 /** How much was done at a time. */
 interface Mark {
@@ -143,7 +145,7 @@ export function viewLines(view: View, job: Job, columns: number): string[] {
   if (phase === undefined) return [];
   const plan = phasePlan(job, phase);
   const current = Math.min(plan.epochs, Math.floor(step / plan.stepsPerEpoch) + 1);
-  const course = { title: titles[phase], done: Math.min(step, plan.steps), of: plan.steps, perSecond };
+  const course = { title: phaseTitles[phase], done: Math.min(step, plan.steps), of: plan.steps, perSecond };
   return [
     ...wrapped([...courseParts(course), `epoch ${current}/${plan.epochs}`], columns),
     ...wrapped(

@@ -11,6 +11,7 @@ const state = Uint8Array.of(1, 2, 3, 4, 5);
 const sha256 = createHash('sha256').update(state).digest('hex');
 
 class FakeLink implements Link {
+  readonly isSending = false;
   readonly localHost = 'here';
   readonly sent: object[] = [];
   isClosed = false;

@@ -20,6 +20,7 @@ import {
 import type { TunedValues } from '@stillhouse/core/tune';
 import { sha256 } from '@stillhouse/datasets';
 import { CheckpointReceiver } from './checkpoint-receiver.js';
+import { OwedBlocks } from './owed-blocks.js';
 import type { RunStore } from './run-store.js';
 
 export interface CoordinatorShellOptions {
@@ -56,6 +57,8 @@ class CoordinatorShell implements RunningCoordinator {
   #listener: Listener | undefined;
   #nextLink = 1;
   readonly #links = new Map<number, Link>();
+  /** What each link has been asked for and not been sent completely. */
+  readonly #owed = new Map<number, OwedBlocks>();
   readonly #checkpoints: CheckpointReceiver;
   /** Records that could not be written yet. */
   #unwritten: JournalRecord[] = [];
@@ -116,6 +119,7 @@ class CoordinatorShell implements RunningCoordinator {
     });
     link.onClose((reason) => {
       this.#links.delete(id);
+      this.#owed.delete(id);
       this.#dispatch({ type: 'closed', link: id, reason });
       if (this.#links.size === 0) this.#lastLinkGone?.();
     });
@@ -144,11 +148,14 @@ class CoordinatorShell implements RunningCoordinator {
       case 'send':
         return this.#links.get(effect.link)?.send(...encodeMessage(effect.message));
       case 'sendBlock':
-        return void this.#sendBlock(effect.link, effect.hash);
+        return this.#onBlockWanted(effect.link, effect.hash);
       case 'close':
         return this.#links.get(effect.link)?.close();
       case 'admit':
-        return this.#links.get(effect.link)?.admit({ frameBytes: limits.frameBytes });
+        return this.#links.get(effect.link)?.admit({
+          frameBytes: limits.frameBytes,
+          queuedBytes: limits.workerQueuedBytes,
+        });
       case 'notify':
         return this.options.onNotice(effect.notice);
       case 'journal':
@@ -206,6 +213,25 @@ class CoordinatorShell implements RunningCoordinator {
     } catch (error) {
       this.#dispatch({ type: 'interrupt', error: toErrorRecord(error) });
     }
+  }
+
+  /** Each block that is being read takes memory; one that is on its way need not be read again. */
+  #onBlockWanted(link: number, hash: string): void {
+    const to = this.#links.get(link);
+    if (!to) return;
+    const owed = this.#owed.get(link) ?? new OwedBlocks(to);
+    this.#owed.set(link, owed);
+    const answer = owed.onWanted(hash);
+    if (answer === 'tooMany')
+      return this.#dispatch({
+        type: 'broken',
+        link,
+        error: {
+          code: 'PROTOCOL_VIOLATION',
+          message: `it asked for more than ${limits.blockQuestionsAtOnce} blocks at once`,
+        },
+      });
+    if (answer === 'read') void this.#sendBlock(link, hash).finally(() => owed.wasRead(hash));
   }
 
   /** Blocks of data, weights of a finished phase, and checkpoints. */

@@ -1,4 +1,5 @@
 // The run folder as a coordinator that comes after finds it: torn, fenced, or written by version 0.1.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -68,6 +69,30 @@ test.each(['journal.jsonl', 'events.jsonl', 'logs/w0.log', 'checkpoints', 'teach
     );
   },
 );
+
+test.each([
+  ['token', ''],
+  ['meshToken', ''],
+  ['term', 2 ** 40],
+  ['term', -1],
+])('secrets with the %s %j are refused: workers could not join, or anyone could', (key, value) => {
+  folder.writeSecrets({ ...secrets, [key]: value });
+  expect(() => folder.readSecrets()).toThrow(
+    expect.objectContaining({ code: 'RUN_NOT_FOUND', message: expect.stringContaining(`cannot be read: ${key}: `) }),
+  );
+});
+
+test.skipIf(process.platform === 'win32')('a run is not continued with a pipe in it, which nobody would read', () => {
+  folder.writeSecrets(secrets);
+  writeFileSync(join(path, 'run.json'), '{}');
+  execFileSync('mkfifo', [join(path, 'logs', 'pipe')]);
+  expect(() => RunFolder.open(path)).toThrow(
+    expect.objectContaining({
+      code: 'OUT_UNWRITABLE',
+      message: expect.stringContaining('pipe is neither a file nor a folder'),
+    }),
+  );
+});
 
 test('a checkpoint is not written through a symbolic link that was put where its part will be', () => {
   const victim = join(path, '..', 'victim');

@@ -21,6 +21,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import {
+  limits,
   messageOf,
   modelFiles,
   parseRunRecord,
@@ -42,10 +43,10 @@ const writeJson = (path: string, value: unknown, mode?: number): void =>
 
 /** What a coordinator must know about its predecessor; only its user can read it. */
 const secretsSchema = z.object({
-  term: z.int(),
+  term: z.int().min(0).max(limits.coordinatorCount),
   runId: z.string(),
-  token: z.string(),
-  meshToken: z.string(),
+  token: z.string().min(1),
+  meshToken: z.string().min(1),
   /** HOST:PORT that it listened on. */
   listen: z.string(),
 });
@@ -139,7 +140,9 @@ export class RunFolder implements RunStore {
       return secretsSchema.parse(JSON.parse(readText(file)));
     } catch (cause) {
       if (cause instanceof StillhouseError) throw cause;
-      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
+      const [issue] = cause instanceof z.ZodError ? cause.issues : [];
+      const why = issue ? `${issue.path.map(String).join('.')}: ${issue.message}` : messageOf(cause);
+      throw new StillhouseError('RUN_NOT_FOUND', `${file} cannot be read: ${why}`, { cause });
     }
   }
 

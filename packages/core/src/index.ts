@@ -21,6 +21,7 @@ export {
   categoryFinder,
   categoryText,
   isMissingText,
+  isTimeNotation,
   numberOfText,
   type Notation,
 } from './format/cell-text.js';
@@ -108,7 +109,7 @@ export {
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
-export { inertNotes, inertReason } from './recipe/inert.js';
+export { inertNotes, inertReason, threadsNote } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from './recipe/path.js';

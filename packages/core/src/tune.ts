@@ -1,7 +1,7 @@
 // @stillhouse/core/tune: the search for a temperature and weights, trial by trial.
 export {
   baselineFolds,
-  baselineSpace,
+  baselineSearch,
   bestCost,
   chooseEpochs,
   withBaselineValues,

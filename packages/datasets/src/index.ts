@@ -24,9 +24,12 @@ export {
   type SourceContext,
   type SourceKind,
 } from './source/source.js';
+export type { ImageFiles } from './source/image-files.js';
 export { openContext, sourceContext, sourceKind } from './source/sources.js';
-export { TableReader, type TableFiles } from './table/duckdb.js';
-export type { FittedTarget, Preprocessing } from './table/preprocessing.js';
+export { textOfRows } from './table/csv-text.js';
+export { TableReader, type Query, type TableFiles } from './table/duckdb.js';
+export type { Preprocessing } from './table/preprocessing.js';
+export type { FittedTarget } from './table/table-targets.js';
 export type { TableColumn, Want } from './table/column-reading.js';
 export type { ColumnSummary, Database, Table, TableOptions } from './table/table.js';
 export type { FileColumn } from './table/unite-files.js';

@@ -1,6 +1,6 @@
 // tfjs-node-gpu's own binding and Stillhouse's, compiled against libtensorflow's C API and Node-API, which is stable
 // across versions of Node.
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +17,10 @@ export const bindingVersion = '4.22.0';
 /** Paths of the bindings, relative to an engine's folder. */
 export const bindingFile = join('lib', 'tfjs_binding.node');
 export const sessionsFile = join('lib', 'graph_session.node');
-/** Stillhouse's own source, next to both src/ and dist/. */
-const sessionsSource = fileURLToPath(new URL('../binding/graph_session.cc', import.meta.url));
+/** Only on Linux, and not in an engine whose TensorFlow does not log by Abseil. */
+export const logLevelFile = join('lib', 'log_level.node');
+/** Stillhouse's own sources, next to both src/ and dist/. */
+const sourceOf = (name: string): string => fileURLToPath(new URL(`../binding/${name}`, import.meta.url));
 const packageFolder = 'tfjs-node-gpu';
 const standInFolder = 'stand-ins';
 
@@ -48,21 +50,24 @@ export function compileBindings(folder: string, report: Progress): void {
           `${stderr.split('\n').find((line) => line.includes('error')) ?? stderr.trim().split('\n')[0]}`,
       );
   };
-  const linked = process.platform === 'darwin' ? linkOnMac(folder) : linkToStandIns(folder, compile);
-  const compileBinding = (file: string, files: readonly string[]): void => {
+  // These files only pass arguments on: more optimisation would take longer and not make them faster.
+  const language = ['-O1', '-std=c++17', '-w', '-DNAPI_VERSION=8'];
+  const headers = [sources, nodeApiHeaders, join(folder, 'include')].flatMap((path) => ['-I', path]);
+  const compileBinding = (file: string, args: readonly string[]): void => {
     report(`compiling ${file} with ${compiler}`);
-    // These files only pass arguments on: more optimisation would take longer and not make them faster.
-    const language = ['-O1', '-std=c++17', '-w', '-DNAPI_VERSION=8'];
-    const headers = [sources, nodeApiHeaders, join(folder, 'include')].flatMap((path) => ['-I', path]);
-    compile(file, [...language, ...headers, ...files, ...linked]);
+    compile(file, [...language, ...headers, ...args]);
   };
+  const linked = process.platform === 'darwin' ? linkOnMac(folder) : linkToStandIns(folder, compile);
   compileBinding(
     bindingFile,
     readdirSync(sources)
       .filter((name) => name.endsWith('.cc'))
-      .map((name) => join(sources, name)),
+      .map((name) => join(sources, name))
+      .concat(linked),
   );
-  compileBinding(sessionsFile, [sessionsSource]);
+  compileBinding(sessionsFile, [sourceOf('graph_session.cc'), ...linked]);
+  const abseil = process.platform === 'linux' ? abseilOf(folder) : undefined;
+  if (abseil !== undefined) compileBinding(logLevelFile, [`-DABSL_VERSION=${abseil}`, sourceOf('log_level.cc')]);
   rmSync(join(folder, standInFolder), { recursive: true, force: true });
 }
 
@@ -72,6 +77,24 @@ const linkOnMac = (folder: string): string[] => [
   ...librariesIn(join(folder, 'lib')).map((name) => join(folder, 'lib', name)),
   '-Wl,-rpath,@loader_path',
 ];
+
+/** Abseil's WriteToStderr(std::string_view, LogSeverity), as compilers mangle its name (Itanium C++ ABI). */
+const writeToStderr = '12log_internal13WriteToStderrESt17basic_string_viewIcSt11char_traitsIcEENS0_11LogSeverityE';
+
+/**
+ * The inline namespace of a library's Abseil, such as lts_20250814; undefined if the library does not log by Abseil.
+ * @param library content of the file
+ */
+export function abseilVersionIn(library: Buffer): string | undefined {
+  const at = Math.max(0, library.indexOf(writeToStderr));
+  return /_ZN4absl\d+(lts_\d{8})$/.exec(library.toString('latin1', Math.max(0, at - 64), at))?.[1];
+}
+
+function abseilOf(folder: string): string | undefined {
+  const lib = join(folder, 'lib');
+  const framework = librariesIn(lib).find((name) => name.startsWith('libtensorflow_framework.'));
+  return framework && abseilVersionIn(readFileSync(join(lib, framework)));
+}
 
 /** Of several files of one library, as `.so`, `.so.2` and `.so.2.21.0`, the one that programs ask for (`.so.2`). */
 export function librariesToLoad(files: readonly string[]): string[] {

@@ -1,11 +1,13 @@
 // Loads an installed engine into this process and registers it as TFJS's backend "tensorflow".
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import util from 'node:util';
 import { tf } from './tfjs.js';
 import { firstLineOf, StillhouseError } from '@stillhouse/core';
 import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
-import { bindingFile, packageOf, sessionsFile } from './binding.js';
+import { bindingFile, logLevelFile, packageOf, sessionsFile } from './binding.js';
 import type { Messages } from './graph-def.js';
 import { visibleGpus } from './gpus.js';
 import { installedEngines } from './home.js';
@@ -20,6 +22,13 @@ function restoreUtil(): void {
   const old = util as unknown as Record<string, unknown>;
   old['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
   old['isArray'] ??= Array.isArray;
+}
+
+/** Of what TensorFlow logs, errors are shown; TF_CPP_MIN_LOG_LEVEL asks for more (0 all, 1 warnings) or less (3). */
+function setLogLevel(folder: string): void {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  const file = join(folder, logLevelFile);
+  if (existsSync(file)) process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL);
 }
 
 let loaded:
@@ -51,13 +60,13 @@ export function loadTensorflow(
         'or cpu.',
     });
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // On GPUs: kernels that add in a fixed order, full fp32, and no more memory than is needed.
   process.env['TF_DETERMINISTIC_OPS'] = '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   restoreUtil();
   try {
+    setLogLevel(folder);
     lendDependencies(packageOf(folder));
     const binding = require(join(folder, bindingFile)) as Binding;
     require(join(packageOf(folder), 'dist', 'register_all_kernels.js'));

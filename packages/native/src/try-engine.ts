@@ -17,6 +17,22 @@ export function tryEngine(
 ): { readonly fingerprint: string } | { readonly reason: string } {
   const { status, signal, stdout, stderr } = run(process.execPath, [script, kind, folder], { env, timeout: timeoutMs });
   if (status === 0) return verified.parse(JSON.parse(stdout.slice(stdout.lastIndexOf('{'))));
-  const reason = /^(?:\w*Error): (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n').at(-1);
-  return { reason: reason || (signal ? `killed by ${signal}` : `exit code ${status}`) };
+  return { reason: reasonOf({ status, signal, stderr }) };
+}
+
+/** What a process that failed said last, or how it ended. */
+export function reasonOf({
+  status,
+  signal,
+  stderr,
+}: {
+  status: number | null;
+  signal: string | null;
+  stderr: string;
+}): string {
+  const thrown = /^(?:\w*Error): (.*)$/m.exec(stderr)?.[1];
+  if (thrown) return thrown;
+  const last = stderr.trim().split('\n').at(-1);
+  const end = signal ? `killed by ${signal}` : `exit code ${status}`;
+  return last ? `${end}: ${last}` : end;
 }

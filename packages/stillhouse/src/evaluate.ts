@@ -1,33 +1,20 @@
 // The test metrics of a run's models, recomputed from their files, on the run's test rows or on others.
 import { checkSetIndices, openRecipe } from '@stillhouse/coordinator';
-import {
-  datasetOf,
-  limits,
-  StillhouseError,
-  type DatasetManifest,
-  type ModelMetadata,
-  type PhaseName,
-  type Recipe,
-} from '@stillhouse/core';
+import { limits, StillhouseError, type PhaseName, type Recipe } from '@stillhouse/core';
 import { finishMetrics, measuresOf, type Metrics } from '@stillhouse/core/training';
-import {
-  BlockReader,
-  dataFolders,
-  readTestSet,
-  sourceOf,
-  type BlockFolder,
-  type DataPlaces,
-} from '@stillhouse/datasets';
+import { BlockReader, dataFolders, sourceOf, type DataPlaces } from '@stillhouse/datasets';
 import type { BackendName } from '@stillhouse/worker/light';
 import { openModel, type TrainedModel } from './runs/trained-model.js';
-import { modelNames, openData, readRun, type TrainedRun } from './runs/trained-run.js';
+import { sourceLike } from './evaluated-source.js';
+import { openTestRows } from './runs/test-rows.js';
+import { modelNames, readRun, type TrainedRun } from './runs/trained-run.js';
 
 export interface EvaluateOptions {
   /** `auto` by default. */
   readonly backend?: BackendName | undefined;
   /** Folder that the recipe's paths are relative to, if it has moved. */
   readonly recipeFolder?: string | undefined;
-  /** File or folder of other rows with labels; by default the run's test rows. */
+  /** File or folder of other rows with labels, read as the run's own are; by default the run's test rows. */
   readonly data?: string | undefined;
   /** Delimiter of its cells, if it is CSV; by default the recipe's. */
   readonly delimiter?: string | undefined;
@@ -47,49 +34,13 @@ async function withTest(run: TrainedRun, { data, delimiter }: EvaluateOptions, p
       ...run.recipe,
       data: {
         ...rest,
-        test: sourceOf(data, places),
+        test: sourceLike(sourceOf(data, places), rest.test ?? rest.large),
         ...(split ? { split: { ...split, test: 0 } } : {}),
         ...(table ? { table: { ...table, ...(delimiter === undefined ? {} : { delimiter }) } } : {}),
       },
     },
     run.record.recipeFolder,
   );
-}
-
-/** The test rows, and how a model sees them: a student's inputs and classes begin with its teacher's. */
-interface TestRows {
-  readonly blocks: BlockFolder;
-  of(name: PhaseName, metadata: ModelMetadata): DatasetManifest;
-  dispose(): void;
-}
-
-/**
- * @param recipe with the test rows
- * @param widest of the models that see them, the one that knows most
- */
-async function openTest(
-  run: TrainedRun,
-  { recipe, places, widest }: { recipe: Recipe; places: DataPlaces; widest: ModelMetadata },
-  { recipeFolder, onWarning }: EvaluateOptions,
-): Promise<TestRows> {
-  // Rows that are held out of the large set are found by reading it.
-  if (!recipe.data.test) {
-    const { job, dataset } = await openData(run, recipeFolder);
-    return { blocks: dataset.blocks, of: (name) => datasetOf(job.dataset, name), dispose: () => {} };
-  }
-  const { manifest, blocks, warnings, dispose } = await readTestSet(recipe, widest, places);
-  for (const warning of warnings) onWarning?.(warning);
-  return {
-    blocks,
-    of: (_, { inputShape, columns, outputs, classes }) => ({
-      ...manifest,
-      inputShape,
-      columns: manifest.columns.slice(0, columns.length),
-      outputs,
-      classes,
-    }),
-    dispose,
-  };
 }
 
 /**
@@ -113,11 +64,10 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   const results: Partial<Record<PhaseName, Metrics>> = {};
   const models: (TrainedModel & { name: PhaseName })[] = [];
   for (const name of names) models.push({ name, ...(await openModel(run, name)) });
-  const { metadata: widest } = models.find(({ name }) => name !== 'teacher') ?? models[0];
-  const test = await openTest(run, { recipe, places, widest }, options);
+  const test = await openTestRows(run, { recipe, recipeFolder, onWarning: options.onWarning });
   try {
     for (const { name, model, metadata } of models) {
-      const dataset = test.of(name, metadata);
+      const dataset = test.of(name);
       const { blocks } = test;
       if (metadata.indexCount !== undefined)
         await checkSetIndices(

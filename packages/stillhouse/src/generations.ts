@@ -6,7 +6,7 @@ import type { Metrics } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { defaultWorkers } from './run/worker-places.js';
-import { writeOutput } from './runs/output.js';
+import { openOutput, writeOutput } from './runs/output.js';
 import { RunCache } from './run/run-cache.js';
 import { folderOf, taughtBy } from './sweep/cells.js';
 
@@ -47,7 +47,7 @@ export async function generations(source: RecipeSource, options: GenerationsOpti
   const { recipe: first, folder: recipeFolder, located } = await loadRecipe(source, options);
   if (!first.student)
     throw new StillhouseError('RECIPE_INVALID', 'student is missing: each generation’s student teaches the next one');
-  writeOutput(out);
+  openOutput(out);
   const { heartbeatTimeoutMs, checkpointEveryMs } = options;
   const runs = new RunCache({ backend, heartbeatTimeoutMs, checkpointEveryMs, signal });
   const done: Generation[] = [];

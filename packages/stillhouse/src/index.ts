@@ -61,6 +61,7 @@ export {
   type Database,
   type OpenContext,
   type PathName,
+  type ImageFiles,
   type Rows,
   type RowsContext,
   type Source,
@@ -71,6 +72,7 @@ export {
   type ColumnSummary,
   type FileColumn,
   type TableColumn,
+  type Query,
   type TableFiles,
   type TableOptions,
   type TableReader,
@@ -125,6 +127,7 @@ export { readLog, type LogLine } from './runs/read-log.js';
 export { modelSummaries, type ModelSummary, type TrainedFacts } from './runs/model-summary.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
+export { textOfRows } from '@stillhouse/datasets';
 export type { Cell, TableRow, Time } from '@stillhouse/core';
 export type { Prediction } from '@stillhouse/core/training';
 export { report, type Report, type ReportOptions } from './report/report.js';
@@ -140,6 +143,7 @@ export {
   formatNumber,
   formatSeconds,
   formatValue,
+  countOf,
   phaseTitles,
   shownMetrics,
 } from './tables.js';

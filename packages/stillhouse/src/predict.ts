@@ -74,6 +74,14 @@ function numberRows(rows: PredictRows, how: TextFacts): unknown[][] {
   });
 }
 
+/** @throws StillhouseError PREDICT_ROW for text that is none, such as a picture or UTF-16 */
+function refuseBinary(rows: PredictRows, source: string): void {
+  if (typeof rows === 'string' && rows.includes('\0'))
+    throw new StillhouseError('PREDICT_ROW', `${source} is not text in UTF-8`, {
+      next: 'Give CSV or JSON arrays in UTF-8; for a picture, the numbers of its pixels.',
+    });
+}
+
 /**
  * Rows as a model's inputs, preprocessed as in training.
  * @returns the number of rows, [rows, …inputShape], and which categories are unknown, as sentences
@@ -85,6 +93,7 @@ export function encodeRows(
   how: TextFacts,
 ): { count: number; inputs: Float32Array; unknown: string[] } {
   const { source } = how;
+  refuseBinary(rows, source);
   const errorOf = (code: RowErrorCode, message: string): StillhouseError =>
     new StillhouseError(code, `${source}, ${message}`);
   const { columns } = metadata;

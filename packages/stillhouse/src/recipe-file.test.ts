@@ -50,6 +50,11 @@ test('what parts need of each other has a place too, and a part behind an alias 
   expect(await messageOf(aliased)).toMatch(/^a\.yaml, line 3, column 40: data\.large\.rows is 0: it takes/);
 });
 
+test('a key that must be quoted has a place too', async () => {
+  const file = written('q.yaml', `${yaml('dense: 3')}a b: 3\n`);
+  expect(await messageOf(file)).toMatch(/^q\.yaml, line 13, column 1: \['a b'\] is not a known key/);
+});
+
 test('JSON: line and column; TypeScript: the file', async () => {
   const json = JSON.stringify({ data: {}, loss: 'mse', teacher: {} }, null, 2);
   expect(await messageOf(written('r.json', json))).toMatch(/^r\.json, line 2, column 3: data\.large is missing: it/);
@@ -98,7 +103,11 @@ test('an error of later steps is located, unless it only looks like one of the r
 test.each([
   ['a tag that YAML does not know', 'a: !b 3', /^t\.yaml, line 1, column 4: Unresolved tag: !b/],
   ['a list that does not end', 'a: [', /^t\.yaml, line 1, column 5: Flow sequence/],
-  ['an alias of nothing', 'a: *b', /^t\.yaml: Unresolved alias/],
+  ['an alias of nothing', 'a: *b', /^t\.yaml, line 1, column 4: \*b refers to nothing/],
+  ['a key that is given twice', 'a:\n  b: 1\n  b: 2', /^t\.yaml, line 3, column 3: the key b is given twice/],
+  ['a second document', 'a: 1\n---\na: 2', /^t\.yaml, line 2, column 1: a second document begins here/],
+  ['a key that is an object', 'epochs: {{ n }}', /^t\.yaml, line 1, column 10: a key is a word/],
+  ['a comment of JavaScript', '{\n  // two\n  "a": 1 }', /^t\.yaml, line 2, column 3: a comment begins with #/],
 ])('%s is an error of syntax', async (_, text, message) => {
   const error: unknown = await loadRecipe(written('t.yaml', text)).catch((cause: unknown) => cause);
   expect(error).toMatchObject({ code: 'RECIPE_SYNTAX' });

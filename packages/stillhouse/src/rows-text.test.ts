@@ -96,3 +96,20 @@ test('rows as objects, as arrays in the order of the columns, and as nested numb
   expect(() => encoded([{ a: 1 }], list)).toThrow('standard input, row 1 is not an array of numbers');
   expect(() => encoded([], list)).toThrow(expect.objectContaining({ code: 'DATA_EMPTY' }));
 });
+
+test('CSV: quotes within a cell, and spaces around one in quotes, are what they are in training', () => {
+  const text = 'a,city\n1,5" pipe\n2, "Oslo, Norway" \n" 3 ",Lima"\n';
+  expect(readCsv(text, { source: 'text', delimiter: ',' }).rows).toEqual([
+    ['1', '5" pipe'],
+    ['2', 'Oslo, Norway'],
+    [' 3 ', 'Lima"'],
+  ]);
+  expect(readCsv('a\tb\n\t5\n', { source: 'text', delimiter: '\t' }).rows).toEqual([['', '5']]);
+});
+
+test('a picture or UTF-16 is said to be no text, rather than a table without its columns', () => {
+  for (const rows of ['\u0089PNG\r\n\u001a\n\0\0\0\rIHDR', 'a\0,\0k\0'])
+    expect(() => encoded(rows, table)).toThrow(
+      expect.objectContaining({ code: 'PREDICT_ROW', message: 'standard input is not text in UTF-8' }),
+    );
+});

@@ -18,7 +18,8 @@ export function readCsv(text: string, { source, delimiter }: { source: string; d
   if (text.trim() === '') return { names: [], rows: [] };
   let records: string[][];
   try {
-    records = parse(text, { bom: true, relax_column_count: true, delimiter });
+    // Quotes within a cell, and spaces around one in quotes, are what they are in training.
+    records = parse(text, { bom: true, relax_column_count: true, relax_quotes: true, trim: true, delimiter });
   } catch (cause) {
     throw new StillhouseError('DATA_FORMAT', `${source}: ${messageOf(cause)}`, { cause });
   }

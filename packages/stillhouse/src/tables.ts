@@ -1,5 +1,5 @@
 // Metrics and tables as people read them, in the terminal and in the files that the library writes.
-import { formatEstimate, formatNumber, formatShare, type PhaseName, type Recipe } from '@stillhouse/core';
+import { formatCount, formatEstimate, formatNumber, formatShare, type PhaseName, type Recipe } from '@stillhouse/core';
 import { builtInMetric, lossOf, metricNameOf, metricsOf } from '@stillhouse/core/training';
 
 export {
@@ -18,6 +18,10 @@ export const phaseTitles: Readonly<Record<PhaseName, string>> = {
   student: 'student (distilled)',
   baseline: 'student (baseline)',
 };
+
+/** How many of a thing: 1 worker, 2,000 workers. */
+export const countOf = (count: number, what: string): string =>
+  `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`;
 
 /** A metric in readable form: a percentage for accuracy, a count for errors, otherwise four significant digits. */
 export function formatMetric(name: string, value: number | null | undefined): string {

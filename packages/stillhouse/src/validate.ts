@@ -5,6 +5,7 @@ import {
   phaseOf,
   phasesOf,
   StillhouseError,
+  threadsNote,
   toErrorRecord,
   type ErrorRecord,
   type Job,
@@ -138,7 +139,11 @@ async function validateJob(
     ...(probed && { backend: probed.backend }),
     phases: phasesWith(job, probed),
     ...(plan && { search: searchOf(plan) }),
-    warnings: [...inertNotes(job.recipe), ...dataset.warnings],
+    warnings: [
+      ...inertNotes(job.recipe),
+      ...[probed && threadsNote(job.recipe, probed.backend.name)].filter((note) => note !== undefined),
+      ...dataset.warnings,
+    ],
   };
 }
 

@@ -22,6 +22,8 @@ export class WebSocketLink implements Link, Watched {
   #reader: SinkReader | undefined;
   #tickedBytes = 0;
   #slowTicks = 0;
+  #longestSent = 0;
+  #isClosing = false;
   #isCut = false;
 
   /** @param onAdmitted called once the other end has sent a valid hello */
@@ -78,8 +80,15 @@ export class WebSocketLink implements Link, Watched {
     this.#socket?.cork();
     parts.forEach((part, i) => this.webSocket.send(part, { binary: true, fin: i === parts.length - 1 }, () => {}));
     this.#socket?.uncork();
-    if (this.webSocket.bufferedAmount > (this.bounds.queuedBytes ?? Infinity))
+    const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#longestSent = Math.max(this.#longestSent, bytes);
+    const { queuedBytes = Infinity } = this.bounds;
+    if (this.webSocket.bufferedAmount > queuedBytes + limits.longFramesQueued * this.#longestSent)
       this.#cut('the other end does not read what it is sent');
+  }
+
+  get isSending(): boolean {
+    return this.webSocket.bufferedAmount > 0;
   }
 
   onFrame(listener: (frame: Uint8Array) => void): void {
@@ -98,6 +107,7 @@ export class WebSocketLink implements Link, Watched {
   }
 
   close(reason = ''): void {
+    this.#isClosing = true;
     // A close frame carries at most 123 bytes of reason.
     this.webSocket.close(
       1000,
@@ -127,7 +137,8 @@ export class WebSocketLink implements Link, Watched {
   }
 
   #receive(frame: Buffer): void {
-    if (this.#error) return;
+    // Nobody waits for an answer any more.
+    if (this.#error || this.#isClosing) return;
     if (this.#onFrame) this.#onFrame(frame);
     else this.#kept.push(frame);
   }

@@ -2,11 +2,13 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { limits } from '@stillhouse/core';
 import type { Link, Listener } from '@stillhouse/core/cluster';
 import { webSocketTransport } from './websocket.js';
+import type { WebSocketLink } from './websocket-link.js';
 
 let listener: Listener | undefined;
 
@@ -225,6 +227,68 @@ test('frames are received into the memory where they are wanted, and a link that
   expect(await closed).toBe('over');
   expect(misfits).toEqual([7]);
   near.abort();
+});
+
+test('an admitted link that begins a frame must get on with it; steady and idle ones are not cut', async () => {
+  const links: Link[] = [];
+  const address = await listen('127.0.0.1:0', (link) => links.push(link));
+  const header = Buffer.alloc(14);
+  header[0] = 0x82;
+  header[1] = 0x80 | 127;
+  header.writeBigUInt64BE(1n << 29n, 2);
+  const sockets: Socket[] = [];
+  while (sockets.length < 3) sockets.push((await rawSocket(address)).socket);
+  const [slow, steady, idle] = links as WebSocketLink[];
+  const closed = new Map<Link, string>();
+  for (const link of links) {
+    link.admit({ frameBytes: limits.frameBytes });
+    link.onClose((reason) => closed.set(link, reason));
+  }
+  for (const socket of sockets.slice(0, 2)) socket.write(header);
+  const ticks = Math.ceil(limits.unfinishedFrameMs / limits.tickIntervalMs);
+  for (let tick = 0; tick <= ticks + 2 && !closed.has(slow); tick++) {
+    sockets[0].write(Buffer.of(0));
+    sockets[1].write(Buffer.alloc(limits.frameBytesPerTick));
+    await delay(5);
+    for (const link of [slow, steady, idle]) link.tick();
+  }
+  await expect.poll(() => closed.get(slow)).toBe('a frame was begun and not finished');
+  expect([closed.has(steady), closed.has(idle)]).toEqual([false, false]);
+});
+
+test('a link that was closed hears nothing more', async () => {
+  let far!: (link: Link) => void;
+  const accepted = new Promise<Link>((resolve) => (far = resolve));
+  const { socket } = await rawSocket(await listen('127.0.0.1:0', far));
+  const link = await accepted;
+  let frames = 0;
+  link.onFrame(() => {
+    frames += 1;
+    link.close();
+  });
+  socket.write(Buffer.concat(Array(100).fill(Buffer.of(0x82, 0x80 | 1, 0, 0, 0, 0, 7))));
+  await new Promise<void>((resolve) => {
+    link.onClose(() => resolve());
+    setTimeout(() => socket.destroy(), 100);
+  });
+  expect(frames).toBe(1);
+});
+
+test('a link that is sent long frames may have a few of them waiting', async () => {
+  const links: Link[] = [];
+  const address = await listen('127.0.0.1:0', (link) => links.push(link));
+  const { socket } = await rawSocket(address);
+  socket.pause();
+  links[0].admit({ frameBytes: 100, queuedBytes: 1024 });
+  let closed: string | undefined;
+  links[0].onClose((reason) => (closed = reason));
+  const long = new Uint8Array(16 * 1024 * 1024);
+  for (let sent = 0; sent < limits.longFramesQueued; sent++) links[0].send(long);
+  expect(links[0].isSending).toBe(true);
+  await delay(50);
+  expect(closed).toBeUndefined();
+  for (let sent = 0; sent < limits.longFramesQueued; sent++) links[0].send(long);
+  await expect.poll(() => closed).toBe('the other end does not read what it is sent');
 });
 
 test('a reason is printed without what a terminal would obey', async () => {

@@ -1,6 +1,14 @@
 // stillhouse evaluate: the test metrics of a run's models, recomputed from the files.
 import type { Command } from 'commander';
-import { evaluate, readRun, shownMetrics, type BackendName } from 'stillhouse';
+import {
+  evaluate,
+  phaseTitles,
+  readRun,
+  shownMetrics,
+  type BackendName,
+  type Metrics,
+  type PhaseName,
+} from 'stillhouse';
 import { backendOption, delimiterOption, jsonOption, recipeFolderOption } from '../options.js';
 import { alignColumns, formatTest } from '../table.js';
 import { printLine, reportLine } from '../terminal.js';
@@ -37,8 +45,8 @@ Examples:
       printLine(
         alignColumns([
           ['', ...shown.map((name) => `test ${name}`)],
-          ...Object.entries(results).map(([name, metrics]) => [
-            name,
+          ...(Object.entries(results) as [PhaseName, Metrics][]).map(([name, metrics]) => [
+            phaseTitles[name],
             ...shown.map((metric) => formatTest(metrics, metric)),
           ]),
         ]),

@@ -1,19 +1,24 @@
 // stillhouse predict: reads rows and prints them with their predictions.
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { predict, predictText, StillhouseError, type BackendName, type PhaseName } from 'stillhouse';
+import { predict, predictText, StillhouseError, textOfRows, type BackendName, type PhaseName } from 'stillhouse';
 import { backendOption, delimiterOption, jsonOption, modelOption } from '../options.js';
 import { printLine, reportLine } from '../terminal.js';
 
 /** The rows' text and what they are called. */
 async function rowsOf(file: string | undefined): Promise<{ rows: string; source: string }> {
-  if (file === undefined || file === '-') return { rows: await text(process.stdin), source: 'standard input' };
+  if (file === undefined || file === '-') {
+    const source = 'standard input';
+    return { rows: textOfRows(await buffer(process.stdin), source), source };
+  }
+  let bytes: Buffer;
   try {
-    return { rows: readFileSync(file, 'utf8'), source: file };
+    bytes = readFileSync(file);
   } catch (cause) {
     throw new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
+  return { rows: textOfRows(bytes, file), source: file };
 }
 
 interface Options {
@@ -29,8 +34,8 @@ export function addPredict(program: Command): void {
     .command('predict <folder> [file]')
     .description(
       'Predict rows of a file or, without one or with -, from standard input: CSV with a header for tables, else ' +
-        'one row of numbers per line (CSV or JSON array). The folder is that of a run, or of one model, such as a ' +
-        'compressed one.',
+        'one row of numbers per line (CSV or JSON array), gzipped or not. The folder is that of a run, or of one ' +
+        'model, such as a compressed one.',
     )
     .addOption(modelOption('which model of a run'))
     .addOption(delimiterOption())

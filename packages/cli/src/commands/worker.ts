@@ -34,7 +34,8 @@ export function addWorker(program: Command): void {
     .addOption(backendOption())
     .option(
       '--mesh <host:port>',
-      'address at which other workers reach this one (default: the address from which it reaches the coordinator)',
+      'address at which other workers reach this one, such as 10.0.0.6:7434, or port 0 for any free one (default: ' +
+        'the address from which it reaches the coordinator)',
     )
     .option('--log <file>', 'also log to a file, as JSON lines')
     .option(
@@ -49,13 +50,12 @@ export function addWorker(program: Command): void {
       'after',
       `
 Example:
-  STILLHOUSE_TOKEN=… stillhouse worker --coordinator ws://10.0.0.5:7433`,
+  STILLHOUSE_TOKEN=… stillhouse worker --coordinator 10.0.0.5:7433`,
     )
     .action(async (options: Options) => {
-      const leaving = new AbortController();
-      process.on('SIGTERM', () => leaving.abort());
-      // A terminal also sends Ctrl-C to the worker's process, which then reports it.
-      process.on('SIGINT', () => {});
+      const [leaving, interrupted] = [new AbortController(), new AbortController()];
+      for (const name of ['SIGTERM', 'SIGHUP'] as const) process.on(name, () => leaving.abort());
+      process.on('SIGINT', () => interrupted.abort());
       await work({
         coordinators: options.coordinator,
         token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '',
@@ -66,6 +66,7 @@ Example:
         logFile: options.log,
         ...(options.quiet ? {} : { onLog: reportLine }),
         signal: leaving.signal,
+        interrupt: interrupted.signal,
       });
     });
 }

@@ -42,18 +42,25 @@ export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transit
   return {
     state: {
       ...state,
-      checkpoint: { nextId: id + 1, pending: { id, link: worker.link }, lastMs: nowMs, epochs: phase.epochs.length },
+      checkpoint: {
+        ...checkpoint,
+        nextId: id + 1,
+        pending: { id, link: worker.link },
+        lastMs: nowMs,
+        epochs: phase.epochs.length,
+      },
     },
     effects: [{ type: 'takeCheckpoint', link: worker.link, id }],
   };
 }
 
-/** The last member, because the first has the most to do already. */
+/** The last member, because the first has the most to do already; after a checkpoint that failed the one before it. */
 function checkpointSource(state: CoordinatorState): Worker | undefined {
-  const last = membersOf(state.membership).at(-1);
+  const members = membersOf(state.membership);
+  const source = members.at(-1 - (state.checkpoint.failures % Math.max(1, members.length)));
   return (
-    last &&
-    [...state.workers.values()].find(({ workerId, beat }) => workerId === last.workerId && beat?.stage === 'running')
+    source &&
+    [...state.workers.values()].find(({ workerId, beat }) => workerId === source.workerId && beat?.stage === 'running')
   );
 }
 
@@ -63,7 +70,7 @@ export function onCheckpointTaken(
 ): Transition {
   const { checkpoint, phase } = state;
   if (checkpoint.pending?.id !== event.id) return { state, effects: [] };
-  const idle = { ...state, checkpoint: { ...checkpoint, pending: undefined } };
+  const idle = { ...state, checkpoint: { ...checkpoint, pending: undefined, failures: 0 } };
   if (!phase || event.held.phase !== phase.name) return { state: idle, effects: [] };
   const { held, sha256, bytes } = event;
   // The state is the same as before: no member has made progress.
@@ -112,5 +119,9 @@ export function onCheckpointFailed(
 ): Transition {
   if (state.checkpoint.pending?.id !== event.id) return { state, effects: [] };
   const effects: CoordinatorEffect[] = [notify({ type: 'notSaved', what: 'a checkpoint', reason: event.reason })];
-  return { state: { ...state, checkpoint: { ...state.checkpoint, pending: undefined } }, effects };
+  const { failures } = state.checkpoint;
+  return {
+    state: { ...state, checkpoint: { ...state.checkpoint, pending: undefined, failures: failures + 1 } },
+    effects,
+  };
 }

@@ -105,6 +105,17 @@ test.each([
     );
 });
 
+test('a term beyond those that generations can be counted from is an error', () => {
+  expect(() =>
+    replayJournal(
+      text([
+        { type: 'term', term: 2 ** 40 },
+        { type: 'term', term: 2 },
+      ]),
+    ),
+  ).toThrow(expect.objectContaining({ code: 'JOURNAL_CORRUPT' }));
+});
+
 test('a last line that is torn is left out; another one is an error', () => {
   const whole = text([{ type: 'term', term: 1 }, epoch('teacher', 0)]);
   expect(replayJournal(whole.slice(0, -10)).epochs).toEqual([]);

@@ -2,6 +2,7 @@
 // be incomplete, and is then ignored.
 import { z } from 'zod';
 import { StillhouseError } from '../error/errors.js';
+import { limits } from '../error/limits.js';
 import { phasesOf } from '../job/job.js';
 import { storedPhaseName, type PhaseName } from '../job/phase-name.js';
 import type { Recipe } from '../recipe/schema.js';
@@ -23,7 +24,7 @@ export type CheckpointRecord = z.infer<typeof checkpointRecord>;
 
 const journalRecord = z.discriminatedUnion('type', [
   /** A coordinator has taken over; coordinators of lower terms are fenced off. */
-  z.object({ type: z.literal('term'), term: z.int().min(0) }),
+  z.object({ type: z.literal('term'), term: z.int().min(0).max(limits.coordinatorCount) }),
   z.object({
     type: z.literal('epoch'),
     phase: storedPhaseName,

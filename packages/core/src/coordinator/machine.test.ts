@@ -628,6 +628,65 @@ describe('a hostile or broken worker with the token', () => {
     expect(coordinator.hello(3, { instance: 'i2' }).message(3, { type: 'failed', error }).ended).toBe('WORKER_CRASHED');
   });
 
+  test('that changes its engine or protocol while it takes part is lost to the others, who continue', () => {
+    for (const say of [
+      (coordinator: Coordinator) => coordinator.joinAgain(2, { fingerprint: 'another' }),
+      (coordinator: Coordinator) => coordinator.hello(2, { protocol: 0 }),
+    ]) {
+      const coordinator = say(new Coordinator(2).running());
+      expect(coordinator.sent(2)).toEqual([expect.objectContaining({ type: 'rejected' })]);
+      expect(coordinator.notices('left')).toEqual([expect.objectContaining({ workerId: 'w2' })]);
+      expect(coordinator.state.membership.type).toBe('pausing');
+    }
+  });
+
+  test('that should hand over its state and never does is left out, instead of being linked again for ever', () => {
+    const coordinator = new Coordinator(2).running().joinLate(3);
+    const held = { phase: 'teacher', ops: 5 } as const;
+    const pausedAll = (): unknown =>
+      coordinator
+        .paused(1, { ...held, ops: 4 })
+        .paused(2, held)
+        .paused(3);
+    const excluded: CoordinatorNotice[] = [];
+    const stall = (): void => {
+      pausedAll();
+      for (const untilMs = coordinator.now + limits.stallTimeoutMs + 1_000; coordinator.now < untilMs;) {
+        coordinator.now += limits.tickIntervalMs;
+        for (const link of [1, 2, 3]) coordinator.beat(link, { stage: 'ready', generation: 0 });
+        excluded.push(...coordinator.on({ type: 'tick' }).notices('excluded'));
+      }
+    };
+    stall();
+    stall();
+    expect(excluded).toEqual([]);
+    stall();
+    expect(excluded).toEqual([
+      expect.objectContaining({ workerId: 'w2', reason: expect.stringContaining('nothing came of the state') }),
+    ]);
+    coordinator
+      .paused(1, { ...held, ops: 4 })
+      .paused(2, held)
+      .paused(3);
+    expect(coordinator.state.membership).toMatchObject({
+      type: 'starting',
+      members: [{ workerId: 'w1' }, { workerId: 'w3' }],
+      resume: { ops: 4, heals: [{ to: 1, from: 0 }] },
+    });
+  });
+
+  test('that does not send a checkpoint is not asked for the next one', () => {
+    const coordinator = new Coordinator(2, { checkpointEveryMs: 1_000 }).running();
+    const asked: number[] = [];
+    for (let id = 1; id <= 3; id++) {
+      coordinator.tick(coordinator.now + 2_000, 1, 2).on({ type: 'tick' });
+      const { pending } = coordinator.state.checkpoint;
+      asked.push(pending!.link);
+      coordinator.on({ type: 'checkpointFailed', id: pending!.id, reason: 'its worker sent nothing' });
+    }
+    expect(asked).toEqual([2, 1, 2]);
+  });
+
   test('cannot use up the names of workers', () => {
     const coordinator = new Coordinator(1).hello(1, { workerId: 'w999999999999999' });
     expect(coordinator.sent(1)).toEqual([expect.objectContaining({ type: 'welcome', workerId: 'w1' })]);
@@ -644,6 +703,15 @@ describe('a hostile or broken worker with the token', () => {
       { type: 'refusedMore', count: 1000 - limits.refusalsLogged },
     ]);
     expect(coordinator.hello(1, { token: 'guessed' }).notices('refused')).toHaveLength(1);
+  });
+
+  test('repeats its hello when the run is full, and is welcomed again', () => {
+    const coordinator = new Coordinator(1);
+    for (let link = 1; link <= limits.workerCount; link++) coordinator.hello(link);
+    expect(coordinator.hello(1).sent(1)).toEqual([expect.objectContaining({ type: 'welcome', workerId: 'w1' })]);
+    expect(coordinator.hello(limits.workerCount + 1).sent(limits.workerCount + 1)).toEqual([
+      expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'RUN_FULL' }) }),
+    ]);
   });
 
   test('is a stranger until its hello is accepted', () => {

@@ -47,7 +47,7 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
     membership,
     history: options.history,
     phase: undefined,
-    checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0 },
+    checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0, failures: 0 },
     lost: new Map(),
     blocks: new BlockTracker(),
     accusations: [],

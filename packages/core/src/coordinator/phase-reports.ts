@@ -170,7 +170,7 @@ export function onModelSaved(state: CoordinatorState, blob: string, nowMs: numbe
     {
       ...state,
       membership: running,
-      checkpoint: { ...state.checkpoint, pending: undefined, lastMs: nowMs, epochs: 0 },
+      checkpoint: { ...state.checkpoint, pending: undefined, lastMs: nowMs, epochs: 0, failures: 0 },
     },
     { type: 'phaseDone', record: membership.record, blob },
   );

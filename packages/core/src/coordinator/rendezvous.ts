@@ -18,6 +18,7 @@ import {
   type WorkerInfo,
 } from './state.js';
 
+/** One that takes part already is lost to the others. */
 function reject(
   state: CoordinatorState,
   { link, host }: { readonly link: number; readonly host: string },
@@ -25,13 +26,14 @@ function reject(
   nowMs: number,
 ): Transition {
   const record = toErrorRecord(error);
-  const workers = new Map(state.workers);
-  workers.delete(link);
-  const noted = noteRefusal({ ...state, workers }, { host, error: record }, nowMs);
-  return {
-    state: noted.state,
-    effects: [...noted.effects, send(link, { type: 'rejected', error: record }), { type: 'close', link }],
-  };
+  const noted = noteRefusal(state, { host, error: record }, nowMs);
+  const effects = [send(link, { type: 'rejected', error: record }), { type: 'close', link } as const];
+  return andThen({ state: noted.state, effects: [...noted.effects, ...effects] }, (next) => {
+    if (state.workers.get(link)?.info) return onLost(next, link, `it was refused: ${record.message}`, nowMs);
+    const workers = new Map(next.workers);
+    workers.delete(link);
+    return { state: { ...next, workers }, effects: [] };
+  });
 }
 
 type RefusalCode = 'PROTOCOL_VERSION' | 'TOKEN_REJECTED' | 'RUN_OVER' | 'RUN_FULL' | 'PROTOCOL_VIOLATION';
@@ -65,10 +67,10 @@ export function onHello(
       effects: [{ type: 'close', link }],
     }));
   }
-  if (state.workers.size >= limits.workerCount)
-    return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
   const known = state.workers.get(link);
   if (known) return welcome(state, known);
+  if (state.workers.size >= limits.workerCount)
+    return refuse('RUN_FULL', `the run has ${limits.workerCount} workers already`);
   // The same process over a new link: the old one is dead.
   const before = [...state.workers.values()].find((worker) => worker.instance === instance);
   const forgotten: Transition = before

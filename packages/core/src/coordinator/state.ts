@@ -250,6 +250,8 @@ export interface CheckpointState {
   readonly lastMs: number;
   /** Number of epochs when the last one was taken. */
   readonly epochs: number;
+  /** How many in a row have failed. */
+  readonly failures: number;
 }
 
 export interface Accusation {

@@ -72,8 +72,12 @@ export const errorKinds = {
   BACKEND_BUILD: environment(
     'Try another compiler with CXX, or another TensorFlow with --from PATH; or choose another backend with --backend.',
   ),
-  PORT_IN_USE: environment('Choose another port with --listen HOST:PORT, or 0 for any free one.'),
-  LISTEN_FAILED: environment('Choose an address of this machine with --listen HOST:PORT.'),
+  PORT_IN_USE: environment(
+    'Choose another port with --listen HOST:PORT (for a worker: --mesh HOST:PORT), or 0 for any free one.',
+  ),
+  LISTEN_FAILED: environment(
+    'Choose an address of this machine with --listen HOST:PORT (for a worker: --mesh HOST:PORT).',
+  ),
   OUT_EXISTS: input('Choose another folder with --out, or remove this one.'),
   OUT_UNWRITABLE: environment('Choose a folder that you may write to with --out.'),
   FILE_REFUSED: environment(
@@ -96,7 +100,8 @@ export const errorKinds = {
   WORKERS_MISSING: environment("Look at the workers' logs for why they did not join."),
   WORKER_LOST: environment('Look at the log of the worker named, then continue with `stillhouse run --resume DIR`.'),
   WORKER_CRASHED: environment(
-    'Look at the log of the worker named: the process ended by itself, for example for lack of memory.',
+    'Look at the log of the worker named: the process ended by itself, for example for lack of memory, or because ' +
+      'its engine does not work on this machine: `stillhouse doctor` tries each.',
   ),
   COORDINATOR_FENCED: environment('Nothing to do: the newer coordinator continues the run.'),
   WORKER_FAILED: environment('Look at the log of the worker named: it has the stack.'),

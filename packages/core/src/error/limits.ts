@@ -11,6 +11,10 @@ export const limits = {
   /** How much may wait to be sent to such a connection; to a worker that gets blocks from another worker. */
   strangerQueuedBytes: 64 * 1024,
   blockQueuedBytes: 64 * 1024 * 1024,
+  /** How much may wait to be sent from a coordinator to a worker. */
+  workerQueuedBytes: 64 * 1024 * 1024,
+  /** Frames as long as the longest of a link that may wait as well: a worker requests `blocksAtOnce`. */
+  longFramesQueued: 4,
   /** A frame that was begun must bring this much per tick, or it is given up after a while. */
   frameBytesPerTick: 4 * 1024,
   unfinishedFrameMs: 30_000,
@@ -50,7 +54,11 @@ export const limits = {
   categoryCount: 1_000_000,
   /** Blocks that a worker keeps in memory, apart from those that its windows need. */
   keptBlockBytes: 96 * 1024 * 1024,
+  /** Coordinators of a run, one after the other: generations count from term · 2¹⁶, in 32 bits. */
+  coordinatorCount: 65_534,
   rankCount: 4096,
+  /** The description of a model's layers. */
+  modelConfigBytes: 16 * 1024 * 1024,
   workerCount: 1024,
   layerCount: 1000,
   /** Terms of distillation, and transfer sets. */

@@ -65,3 +65,4 @@ export function expectTensor(result: unknown, ...shapes: readonly (readonly numb
 }
 
 export const expectNumber: ResultCheck = (result) => expected(typeof result === 'number', 'a number', result);
+export const expectBoolean: ResultCheck = (result) => expected(typeof result === 'boolean', 'true or false', result);

@@ -129,9 +129,31 @@ test.each([
     (loss: Loss) => loss.takes!.fits(1),
     'the loss in own.mjs, export default, takes.fits: boom',
   ],
+  [
+    "takes: { text: 'one', fits: () => 1 }",
+    (loss: Loss) => loss.takes!.fits(1),
+    'takes.fits: it returned 1, not true or',
+  ],
+  [
+    "takes: { text: 'one', async fits() { return false; } }",
+    (loss: Loss) => loss.takes!.fits(1),
+    'takes.fits: it returned an object, not true or false',
+  ],
 ])('a faulty function of a loss is reported with its module: %s', async (parts, call, message) => {
   const loss = await opened(lossModules, lossText(parts));
   expect(() => call(loss)).toThrow(refusal(message));
+});
+
+test.each([
+  ["hasTemperature: 'no'", 'hasTemperature is no, neither true nor false'],
+  ['outputsText: 3', 'outputsText is 3, not a text'],
+])('a fact of a loss is of its type: %s', async (parts, message) => {
+  await expect(opened(lossModules, lossText(parts))).rejects.toThrow(refusal(message));
+});
+
+test('an asynchronous definition is refused by what it is', async () => {
+  const source = "export default async () => ({ name: 'own' })";
+  await expect(opened(termModules, source)).rejects.toThrow(refusal('it returned a promise: a definition must not be'));
 });
 
 test('[rows] is what a loss returns, and a term a scalar as well', async () => {

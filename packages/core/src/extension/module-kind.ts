@@ -75,6 +75,7 @@ export class ModuleKind<Definition extends object> {
   #make(config: ModuleConfig, create: Create): Definition {
     try {
       const definition = create({ options: config.options });
+      if (definition instanceof Promise) throw new TypeError('it returned a promise: a definition must not be async');
       if (typeof definition !== 'object' || definition === null) throw new TypeError('it returned no definition');
       return guarded(this.define(definition as never), this.checks, (name, cause) =>
         this.#failed(config, cause, `, ${name}`),

@@ -1,18 +1,23 @@
 // What the text of a cell means: nothing, a number, or a category. The same text means the same in CSV, Parquet, JSON
 // lines, `predict` and @stillhouse/student.
+import { secondsOfTime, secondsOfTimestamp } from './time-text.js';
 
 /** @param text trimmed */
 export const isMissingText = (text: string): boolean => /^(|na|n\/a|nan|null|\?)$/i.test(text);
 
 /**
  * Regular expressions and replacements that turn numbers in another notation into plain ones, and any other text into
- * none; applied in order, everywhere in a text.
+ * none; applied in order, everywhere in a text. Or what the numbers stand for: timestamp is a date, perhaps with a
+ * time, as seconds since 1970; time is a time of day, as seconds since midnight.
  */
-export type Notation = readonly (readonly [pattern: string, replacement: string])[];
+export type Notation = readonly (readonly [pattern: string, replacement: string])[] | 'timestamp' | 'time';
 
 /** NaN if the text is not a number. */
 export function numberOfText(text: string, notation: Notation = []): number {
-  let digits = text.trim();
+  if (notation === 'timestamp') return secondsOfTimestamp(text.trim());
+  if (notation === 'time') return secondsOfTime(text.trim());
+  // The minus sign of typography is what spreadsheets write in some languages.
+  let digits = text.trim().replaceAll('\u2212', '-');
   for (const [pattern, replacement] of notation) digits = digits.replace(new RegExp(pattern, 'g'), replacement);
   return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(digits) ? Number(digits) : NaN;
 }
@@ -22,6 +27,10 @@ export const categoryText = (cell: string | number | bigint | boolean): string =
   String(cell)
     .trim()
     .replace(/^(-?\d+)\.0+$/, '$1');
+
+/** Whether a notation is one of dates or times. */
+export const isTimeNotation = (notation: Notation | undefined): notation is 'timestamp' | 'time' =>
+  typeof notation === 'string';
 
 /** 1 or 0 for a text that writes a boolean; NaN for any other. */
 export function booleanOfText(text: string): number {

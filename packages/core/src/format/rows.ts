@@ -5,6 +5,7 @@ import {
   categoryFinder,
   categoryText,
   isMissingText,
+  isTimeNotation,
   numberOfText,
   type Notation,
 } from './cell-text.js';
@@ -48,9 +49,10 @@ const isMissing = (cell: Cell): boolean =>
 function numberOf(cell: Cell, notation: Notation | undefined): number {
   if (typeof cell === 'string') {
     const value = numberOfText(cell, notation);
-    return value === value ? value : booleanOfText(cell);
+    return value === value || isTimeNotation(notation) ? value : booleanOfText(cell);
   }
-  // Rows of JavaScript may have objects that are no times.
+  // A Date is no time of day, and rows of JavaScript may have objects that are no times.
+  if (typeof cell === 'object' && notation === 'time') return NaN;
   return typeof cell === 'object' ? ((cell as Partial<Time> | null)?.getTime?.() ?? NaN) / 1000 : Number(cell);
 }
 
@@ -73,7 +75,7 @@ function storedNumber({ missing, dtype, notation }: NumberColumn, cell: Cell): n
     return typeof cell === 'string' && cell !== '' ? `${shown(cell)} stands for an empty cell` : 'the cell is empty';
   }
   const value = numberOf(cell, notation);
-  if (value !== value) return `${shown(cell)} is not a number`;
+  if (value !== value) return `${shown(cell)} is not ${isTimeNotation(notation) ? `a ${notation}` : 'a number'}`;
   const stored = dtype === 'F32' ? Math.fround(value) : value;
   return Number.isFinite(stored) ? stored : `${shown(cell)} is too large a number`;
 }

@@ -82,7 +82,7 @@ const meanOf = (tf: TensorOps, outputs: readonly Tensor[]): Tensor => tf.div(tf.
  */
 export function defineLoss(given: LossDefinition): Loss {
   const definition = wholeOf(given);
-  const { name, labels, outputsPerTarget = 1, takes } = definition;
+  const { name, labels, outputsPerTarget = 1, hasTemperature = true, outputsText = '', takes } = definition;
   if (typeof name !== 'string' || name === '') throw new TypeError('a loss needs a name');
   if (!labelKinds.includes(labels)) throw new TypeError(`labels is ${String(labels)}, not class, binary or numbers`);
   for (const method of ['row', 'hard', 'soft'] as const)
@@ -91,6 +91,9 @@ export function defineLoss(given: LossDefinition): Loss {
     throw new TypeError(`outputsPerTarget is ${String(outputsPerTarget)}, not a whole number of at least 1`);
   if (labels !== 'numbers' && outputsPerTarget !== 1)
     throw new TypeError('outputsPerTarget is for labels that are numbers');
+  if (typeof hasTemperature !== 'boolean')
+    throw new TypeError(`hasTemperature is ${String(hasTemperature)}, neither true nor false`);
+  if (typeof outputsText !== 'string') throw new TypeError(`outputsText is ${String(outputsText)}, not a text`);
   if (takes !== undefined && (typeof takes.text !== 'string' || typeof takes.fits !== 'function'))
     throw new TypeError('takes needs a text, and fits, a function');
   return { outputsPerTarget, hasTemperature: true, ensemble: meanOf, ...definition };

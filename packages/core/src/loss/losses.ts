@@ -1,6 +1,6 @@
 // The built-in losses by name. To add one: its file, a line here, its row in docs/distillation.md.
 import { binaryCrossEntropy } from './binary-cross-entropy.js';
-import { expectNumber, expectTensor, type ResultChecks } from '../extension/guarded.js';
+import { expectBoolean, expectNumber, expectTensor, type ResultChecks } from '../extension/guarded.js';
 import { ModuleKind, type ModuleConfig } from '../extension/module-kind.js';
 import { defineLoss, type HardLoss, type Loss, type SoftLoss } from './define-loss.js';
 import { gaussian } from './gaussian.js';
@@ -19,6 +19,7 @@ export type LossConfig = LossName | ModuleConfig;
 
 const checks: ResultChecks = {
   row: expectNumber,
+  'takes.fits': expectBoolean,
   hard: (result, { outputs }: HardLoss) => expectTensor(result, [outputs.shape[0]]),
   soft: (result, { student }: SoftLoss) => expectTensor(result, [student.shape[0]]),
   ensemble: (result, _tf: unknown, [first]: readonly Tensor[]) => expectTensor(result, first!.shape),

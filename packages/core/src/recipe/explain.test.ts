@@ -56,6 +56,21 @@ test.each<[value: unknown, text: string]>([
     `${layers}.kernel_size is not a known key; the nearest is kernel ` +
       `(${layers} takes conv2d, kernel, strides, padding, activation, bias)`,
   ],
+  [{ relu: null }, `${layers}.relu is not a known key; write {activation: relu} (${layers} ${kinds})`],
+  [{ Linear: 8 }, `${layers}.Linear is not a known key; the nearest is dense (${layers} ${kinds})`],
+  [{ units: 8 }, `${layers}.units is not a known key; the nearest is dense (${layers} ${kinds})`],
+  [{ type: 'Dense', units: 8 }, `${layers}.type is not a known key; write {dense: …} (${layers} ${kinds})`],
+  [
+    { convolution2d: 3, kernel: 3 },
+    `${layers}.convolution2d is not a known key; the nearest is conv2d (${layers} ${kinds})`,
+  ],
+  [
+    { globalMaxPooling1d: null },
+    `${layers}.globalMaxPooling1d is not a known key; the nearest is globalMaxPooling1d, without a value ` +
+      `(${layers} ${kinds})`,
+  ],
+  [{ attention: 8 }, `${layers}.attention is not a known key (${layers} ${kinds})`],
+  [{ dense: 8, name: 'a' }, `${layers}.name is not a known key (${layers} takes dense, activation, bias)`],
   [
     { bidirectional: { lstn: 3 } },
     `${layers}.bidirectional.lstn is not a known key; the nearest is lstm ` +
@@ -68,7 +83,12 @@ test.each<[value: unknown, text: string]>([
 test.each<[value: unknown, text: string]>([
   ['Flatten', ` is "Flatten", which is not a known value; the nearest is flatten (it ${kinds})`],
   ['dense', ` is "dense"; write {dense: …} (it ${kinds})`],
-  [{ dense: '8' }, '.dense is "8": it takes a whole number from 1 to 10,000,000'],
+  [{ dense: '8' }, '.dense is "8"; write 8 (it takes a whole number from 1 to 10,000,000)'],
+  [{ dense: 'many' }, '.dense is "many": it takes a whole number from 1 to 10,000,000'],
+  ['nn.Linear(4, 8)', ` is "nn.Linear(4, 8)"; write {dense: …} (it ${kinds})`],
+  ['ReLU', ` is "ReLU"; write {activation: relu} (it ${kinds})`],
+  ['batchNorm', ` is "batchNorm", which is not a known value; the nearest is batchNormalization (it ${kinds})`],
+  [{ dense: 3, activation: 'SiLU' }, '.activation is "SiLU", which is not a known value; the nearest is swish (it'],
   [{ dense: 8.5 }, '.dense is 8.5: it takes a whole number from 1 to 10,000,000'],
   [
     { dense: 3, activation: 'RELU' },
@@ -95,6 +115,56 @@ test.each<[text: string, change: Change]>([
     'data.large.images.chanels is not a known key; the nearest is channels ' +
       '(data.large.images takes folder, size, channels, fit)',
     (r) => (r['data'].large = { images: { folder: 'x', size: [3, 3], chanels: 3 } }),
+  ],
+  [
+    'data.large.images.channels is 4: it takes 1 or 3',
+    (r) => (r['data'].large = { images: { folder: 'x', size: [3, 3], channels: 4 } }),
+  ],
+  [
+    'data.large.images.labels is not a known key; the nearest is label ' +
+      '(data.large.images takes csv, path, label, size, channels, fit)',
+    (r) => (r['data'].large = { images: { csv: 'x', size: [3, 3], labels: 'y' } }),
+  ],
+  ['data.large.images is "x": it takes an object with folder or csv', (r) => (r['data'].large = { images: 'x' })],
+  [
+    `data.large.path is not a known key; write {csv: a.csv} (data.large takes ${sources})`,
+    (r) => (r['data'].large = { path: 'a.csv' }),
+  ],
+  [
+    'data.split.seed is not a known key; the nearest is seed at the top of the recipe (data.split takes by, test)',
+    (r) => (r['data'].split = { test: 0.2, seed: 3 }),
+  ],
+  [
+    'data.table.decimal is ";", which is not a known value (it takes . or ,)',
+    (r) => (r['data'].table = { target: 'y', decimal: ';' }),
+  ],
+  [
+    'data.table.columns.a is "log"; write {number: log} (it takes number, category, ignore or an object with number ' +
+      'or category)',
+    (r) => (r['data'].table = { target: 'y', columns: { a: 'log' } }),
+  ],
+  [
+    'teacher.model is [{"dense":1}]; write {layers: […]} (it takes an object with layers, topology or module)',
+    (r) => (r['teacher'].model = [{ dense: 1 }]),
+  ],
+  [
+    'teacher.optimizer.type is not a known key; write {name: sgd} (teacher.optimizer takes an object with name: sgd, ' +
+      'adam or adamw)',
+    (r) => (r['teacher'].optimizer = { type: 'SGD', lr: 0.1 }),
+  ],
+  [
+    'distill.temperature is not a known key; the nearest is beta, which is 1/T (distill takes alpha, beta, final, ' +
+      'rejectBeyond, calibrate, copy, correctBiases, terms, transfer, tune)',
+    (r) => (r['distill'] = { temperature: 4 }),
+  ],
+  [`loss.name is not a known key; write mse (loss takes ${losses})`, (r) => (r['loss'] = { name: 'mse' })],
+  [
+    `loss is "CrossEntropyLoss", which is not a known value; the nearest is softmaxCrossEntropy (it takes ${losses})`,
+    (r) => (r['loss'] = 'CrossEntropyLoss'),
+  ],
+  [
+    'distill.transfer is {"from":"large"}; write [{"from":"large"}] (it takes a list)',
+    (r) => (r['distill'] = { transfer: { from: 'large' } }),
   ],
   ['data.large.images.size is missing: it takes a list of 2', (r) => (r['data'].large = { images: { folder: 'x' } })],
   [
@@ -135,7 +205,7 @@ test.each<[text: string, change: Change]>([
     'student.model.epochs is not a known key; the nearest is student.epochs (student.model takes layers)',
     (r) => (r['student'].model.epochs = 3),
   ],
-  [`loss is "mean", which is not a known value; the nearest is mae (it takes ${losses})`, (r) => (r['loss'] = 'mean')],
+  [`loss is "maa", which is not a known value; the nearest is mae (it takes ${losses})`, (r) => (r['loss'] = 'maa')],
   [
     "distill.tune.values['distill.alpha'].to is missing: it takes a number",
     (r) => (r['distill'] = { tune: { values: { 'distill.alpha': { from: 0 } } } }),
@@ -158,5 +228,15 @@ test('keys that lead to a prototype are refused, not dropped', () => {
   const columns = JSON.parse('{"__proto__": "number"}') as object;
   expect(refusal((recipe) => (recipe['data'].table = { target: 'y', columns }))).toBe(
     'RECIPE_INVALID: data.table.columns.__proto__ is reserved: choose another name',
+  );
+});
+
+test('a value that JSON does not have is shown all the same', () => {
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  const seed = 'it takes a whole number from 0 to 4,294,967,295';
+  expect(refusal((recipe) => (recipe['seed'] = 3n))).toBe(`RECIPE_INVALID: seed is 3n: ${seed}`);
+  expect(refusal((recipe) => (recipe['seed'] = circular))).toBe(
+    `RECIPE_INVALID: seed is an object that contains itself: ${seed}`,
   );
 });

@@ -2,9 +2,10 @@
 // place takes. zod decides what fits; its errors of a union, which has a list of them per member, do not say which
 // member was meant.
 import type { ErrorCode } from '../error/errors.js';
-import { isSameWord, nearestOf } from './nearest.js';
+import { isSameWord, meaningOf, misspeltOf, spellingOf } from './nearest.js';
 import { formatPath, type Path } from './path.js';
-import { alternativesOf, kindOf, listText, takesText, wordsOf, type JsonSchema, type Kind } from './takes.js';
+import { kindOfName, numberIn, objectFor, objectOfList, titleOf, writtenFor, type NearKind } from './suggestion.js';
+import { alternativesOf, kindOf, listText, takesText, valuesOf, wordsOf, type JsonSchema } from './takes.js';
 
 export interface Fault {
   readonly code: Extract<ErrorCode, 'RECIPE_INVALID' | 'RECIPE_UNKNOWN_KEY'>;
@@ -31,39 +32,55 @@ const isObject = (value: unknown): value is Holder =>
 const invalid = (path: Path, message: string): Fault => ({ code: 'RECIPE_INVALID', path, message });
 const unknownKey = (path: Path, message: string): Fault => ({ code: 'RECIPE_UNKNOWN_KEY', path, message });
 
-const nameOf = (path: Path): string => formatPath(path) || 'a recipe';
+/** A path that is not below the place of a fault. */
+const whereText = (path: Path): string => `${formatPath(path)}${path.length === 1 ? ' at the top of the recipe' : ''}`;
 
-const titleOf = ({ word, key }: Kind): string => word ?? key;
+const nameOf = (path: Path): string => formatPath(path) || 'a recipe';
 
 /** What is wrong with a key such as dense:8, which YAML reads as one word. */
 const colonText = (key: string): string => (key.includes(':') ? ', with a space after its colon' : '');
 
+/** What a key means that stands for another one's reciprocal. */
+const noteOf = (key: string): string => (key === 'beta' ? ', which is 1/T' : '');
+
+/** As JSON, if it can be: a script may give other values, and an alias in YAML an object that contains itself. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return typeof value === 'bigint' ? `${value}n` : 'an object that contains itself';
+  }
+}
+
 function shownValue(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const text = typeof value === 'number' ? String(value) : (jsonOf(value) ?? typeof value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
-/** How a word stands for an object of a union: adam is {name: adam}, large.csv is {csv: large.csv}. */
-function objectFor(text: string, schema: JsonSchema): string | undefined {
-  const kinds = alternativesOf(schema).flatMap((member) => kindOf(member) ?? []);
-  const named = kinds.find((kind) => isSameWord(titleOf(kind), text));
-  if (named) return named.word === undefined ? `{${named.key}: …}` : `{${named.key}: ${named.word}}`;
-  const file = kinds.find(({ key }) => new RegExp(String.raw`\.${key}(\.gz)?$`, 'i').test(text));
-  return file && `{${file.key}: ${text}}`;
+/** How a user probably meant a value that the place does not take. */
+function writtenInstead({ schema, value, path, root }: Place): string | undefined {
+  if (Array.isArray(value)) return objectOfList(schema);
+  const list = alternativesOf(schema).find(({ items }) => items && items.$ref === undefined);
+  const isItem = list && value !== null && !faultAt({ schema: list.items!, value, path: [...path, 0], root });
+  if (isItem) return `[${shownValue(value)}]`;
+  if (typeof value !== 'string') return undefined;
+  const number = numberIn(value, schema);
+  return number === undefined ? objectFor(value, schema) : String(number);
 }
 
 /** A value that the place does not take, or that is missing. */
-function wrongValue({ schema, value, path }: Place): Fault {
+function wrongValue(place: Place): Fault {
+  const { schema, value, path } = place;
   const where = formatPath(path) || 'the recipe';
   const takes = `it takes ${takesText(schema)}`;
   if (value === undefined) return invalid(path, `${where} is missing: ${takes}`);
   const is = `${where} is ${shownValue(value)}`;
-  if (typeof value !== 'string') return invalid(path, `${is}: ${takes}`);
   const words = alternativesOf(schema).flatMap(wordsOf);
-  const near = nearestOf(value, words);
-  const object = near === undefined ? objectFor(value, schema) : undefined;
-  if (object !== undefined) return invalid(path, `${is}; write ${object} (${takes})`);
-  if (words.length === 0) return invalid(path, `${is}: ${takes}`);
+  const meaning = typeof value === 'string' ? meaningOf(value, words) : undefined;
+  const instead = meaning === undefined ? writtenInstead(place) : undefined;
+  if (instead !== undefined) return invalid(path, `${is}; write ${instead} (${takes})`);
+  if (typeof value !== 'string' || words.length === 0) return invalid(path, `${is}: ${takes}`);
+  const near = meaning ?? spellingOf(value, words);
   const nearest = near === undefined ? '' : `; the nearest is ${near}`;
   return invalid(path, `${is}, which is not a known value${nearest} (${takes})`);
 }
@@ -81,12 +98,15 @@ function schemasAt(root: JsonSchema, path: Path): JsonSchema[] {
 }
 
 /** The path below a schema at which a key has its place, as near as possible. */
-function pathBelow(schema: JsonSchema, key: string): Path | undefined {
+function pathBelow(schema: JsonSchema, key: string, depths = 4): Path | undefined {
   let level: { path: Path; schema: JsonSchema }[] = [{ path: [], schema }];
-  for (let depth = 0; depth < 4 && level.length > 0; depth++) {
+  for (let depth = 0; depth < depths && level.length > 0; depth++) {
     const inner = level.flatMap(({ path, schema: each }) =>
       alternativesOf(each).flatMap(({ properties = {} }) =>
-        Object.entries(properties).map(([name, next]) => ({ path: [...path, name], schema: next })),
+        // The name of a kind, such as that of an optimizer, is no place of its own.
+        Object.entries(properties)
+          .filter(([, next]) => next.const === undefined)
+          .map(([name, next]) => ({ path: [...path, name], schema: next })),
       ),
     );
     const found = inner.find(({ path }) => isSameWord(String(path.at(-1)), key));
@@ -96,17 +116,21 @@ function pathBelow(schema: JsonSchema, key: string): Path | undefined {
   return undefined;
 }
 
-/** Where a key has its place, if not here: below, or in what holds this, or anywhere in the recipe. */
+/** Where a key has its place, if not here: below, or in what holds this, or next to that. */
 function placeElsewhere({ schema, path, root }: Place, key: string): string | undefined {
   const below = pathBelow(schema, key);
   if (below) return formatPath(below);
-  for (let length = path.length - 1; length >= 0; length--) {
-    const keys = schemasAt(root, path.slice(0, length)).flatMap(({ properties = {} }) => Object.keys(properties));
-    const same = keys.find((each) => isSameWord(each, key));
-    if (same !== undefined) return formatPath([...path.slice(0, length), same]);
-  }
-  const anywhere = pathBelow(root, key);
-  return anywhere && formatPath(anywhere);
+  // What is far from here is something else with the same name.
+  const around = Array.from({ length: path.length }, (_, i) => path.slice(0, path.length - 1 - i)).filter(
+    (outer) => outer.length > 0 || path.length <= 2,
+  );
+  for (const depths of [1, 2])
+    for (const outer of around) {
+      const found = schemasAt(root, outer).map((each) => pathBelow(each, key, depths));
+      const inner = found.find((each) => each !== undefined);
+      if (inner) return whereText([...outer, ...inner]);
+    }
+  return undefined;
 }
 
 /** A key that the object of a known kind does not have. */
@@ -126,21 +150,42 @@ function wrongKey(place: Place, key: string): Fault {
       `${formatPath(full)} is not a known key of ${titleOf(kind)}, only of ${listText(titles)} (${takes})`,
     );
   }
-  const near = nearestOf(key, keys) ?? placeElsewhere(place, key);
-  const nearest = near === undefined ? '' : `; the nearest is ${near}${colonText(key)}`;
+  const near = meaningOf(key, keys) ?? misspeltOf(key, keys) ?? placeElsewhere(place, key) ?? spellingOf(key, keys);
+  const nearest = near === undefined ? '' : `; the nearest is ${near}${noteOf(near)}${colonText(key)}`;
   return unknownKey(full, `${formatPath(full)} is not a known key${nearest} (${takes})`);
 }
 
-/** A key that stands for no kind of a union. */
-function wrongKind(place: Place, key: string, near: string | undefined): Fault {
+/** A key that stands for no kind of a union; `instead` says what may have been meant. */
+function wrongKind(place: Place, key: string, instead = ''): Fault {
   const full = [...place.path, key];
-  const words = alternativesOf(place.schema).flatMap(wordsOf);
-  const word = near === undefined ? nearestOf(key, words) : undefined;
-  const right = near ?? word;
-  const nearest =
-    right === undefined ? '' : `; the nearest is ${right}${word === undefined ? colonText(key) : ', without a value'}`;
   const takes = `${nameOf(place.path)} takes ${takesText(place.schema)}`;
-  return unknownKey(full, `${formatPath(full)} is not a known key${nearest} (${takes})`);
+  return unknownKey(full, `${formatPath(full)} is not a known key${instead} (${takes})`);
+}
+
+/** The fault of a key that no member of a union has, if something is known that may have been meant. */
+function meantKind(place: Place & { readonly value: Holder }, key: string, kindKeys: string[]): Fault | undefined {
+  const { schema, value } = place;
+  const known = { words: alternativesOf(schema).flatMap(wordsOf), kindKeys };
+  const nearest = ({ name, isWord }: NearKind): Fault =>
+    wrongKind(place, key, `; the nearest is ${name}${isWord ? ', without a value' : colonText(key)}`);
+  const meaning = kindOfName(key, known, meaningOf) ?? kindOfName(key, known, misspeltOf);
+  if (meaning) return nearest(meaning);
+  const text = value[key];
+  const written = (typeof text === 'string' ? writtenFor(text, schema) : undefined) ?? objectFor(key, schema);
+  if (written !== undefined) return wrongKind(place, key, `; write ${written}`);
+  const spelling = kindOfName(key, known, spellingOf);
+  return spelling && nearest(spelling);
+}
+
+/** How many keys of a value a schema knows, at every depth. */
+function knownKeys(schema: JsonSchema, value: unknown): number {
+  if (!isObject(value)) return 0;
+  const { properties = {} } = schema;
+  const known = Object.keys(value).filter((key) => Object.hasOwn(properties, key));
+  return known.reduce(
+    (sum, key) => sum + 1 + Math.max(...alternativesOf(properties[key]!).map((each) => knownKeys(each, value[key]))),
+    0,
+  );
 }
 
 /** The deepest fault, and at one depth a wrong value; none if one of the members takes the value. */
@@ -154,8 +199,6 @@ function deepest(faults: readonly (Fault | undefined)[]): Fault | undefined {
 function objectFault(place: Place & { readonly value: Holder }, members: readonly JsonSchema[]): Fault | undefined {
   const { value, path } = place;
   const keys = Object.keys(value);
-  const faultsOf = (meant: readonly JsonSchema[]): Fault | undefined =>
-    deepest(meant.map((schema) => faultAt({ ...place, schema, siblings: members.filter((each) => each !== schema) })));
   const kinds = members.flatMap((schema) => {
     const kind = kindOf(schema);
     return kind ? [{ ...kind, schema }] : [];
@@ -167,29 +210,53 @@ function objectFault(place: Place & { readonly value: Holder }, members: readonl
   const named = kinds.filter(({ key }) => Object.hasOwn(value, key));
   if (named.length > 0) {
     const meant = named.filter(({ key, word }) => word === undefined || word === value[key]);
-    return meant.length > 0 ? faultsOf(meant.map(({ schema }) => schema)) : wrongWord(named[0]!.key);
+    const schemas = meant.map(({ schema }) => schema);
+    return meant.length > 0 ? meantFault(place, { members, meant: schemas }) : wrongWord(named[0]!.key);
   }
   const knows = ({ properties = {} }: JsonSchema, key: string): boolean => Object.hasOwn(properties, key);
   const kindKeys = kinds.map(({ key }) => key);
-  for (const key of keys.filter((each) => !members.some((member) => knows(member, each)))) {
-    const near = nearestOf(key, kindKeys);
-    if (near !== undefined) return wrongKind(place, key, near);
+  const unknown = keys.filter((each) => !members.some((member) => knows(member, each)));
+  for (const key of unknown) {
+    const fault = meantKind(place, key, kindKeys);
+    if (fault) return fault;
   }
   const others = members.filter((member) => !kindOf(member));
-  if (others.length > 0) return faultsOf(others);
+  if (others.length > 0) return meantFault(place, { members, meant: others });
   const counts = members.map((member) => keys.filter((key) => knows(member, key)).length);
   const most = Math.max(...counts);
   const likely = members.filter((_, i) => most > 0 && counts[i] === most);
   const [first] = likely.map((member) => kindOf(member)!);
-  if (likely.length === 1) return faultsOf(likely);
+  if (likely.length === 1) return meantFault(place, { members, meant: likely });
   if (first?.word !== undefined && likely.every((member) => kindOf(member)!.key === first.key))
     return wrongWord(first.key);
-  return keys[0] === undefined || first ? wrongValue(place) : wrongKind(place, keys[0], undefined);
+  return unknown[0] === undefined ? wrongValue(place) : wrongKind(place, unknown[0]);
+}
+
+/** The fault of an object that is meant as one of these members of a union. */
+function meantFault(
+  place: Place & { readonly value: Holder },
+  { members, meant }: { readonly members: readonly JsonSchema[]; readonly meant: readonly JsonSchema[] },
+): Fault | undefined {
+  const known = meant.map((schema) => ({ schema, keys: knownKeys(schema, place.value) }));
+  const likelyFirst = known.sort((a, b) => b.keys - a.keys).map(({ schema }) => schema);
+  const faults = likelyFirst.map((schema) =>
+    faultAt({ ...place, schema, siblings: members.filter((each) => each !== schema) }),
+  );
+  const key = kindOf(meant[0]!)?.key;
+  const isText =
+    key !== undefined &&
+    meant.length > 1 &&
+    !isObject(place.value[key]) &&
+    meant.every(({ properties = {} }) => Object.hasOwn(properties, key));
+  if (!isText || faults.includes(undefined)) return deepest(faults);
+  const anyOf = meant.map(({ properties = {} }) => properties[key]!);
+  const value = place.value[key];
+  return unionFault({ ...place, path: [...place.path, key], schema: { anyOf }, value }, anyOf) ?? deepest(faults);
 }
 
 function unionFault(place: Place, members: readonly JsonSchema[]): Fault | undefined {
   const { value } = place;
-  if (typeof value === 'string' && members.some((schema) => wordsOf(schema).includes(value))) return undefined;
+  if (members.some((schema) => valuesOf(schema).includes(value))) return undefined;
   const objects = members.filter(({ type }) => type === 'object');
   if (isObject(value) && objects.length > 0) return objectFault({ ...place, value }, objects);
   const like = members.filter((schema) => isLike(schema, value));
@@ -197,9 +264,9 @@ function unionFault(place: Place, members: readonly JsonSchema[]): Fault | undef
   return deepest(like.map((schema) => faultAt({ ...place, schema })));
 }
 
-/** Whether a value has the type of a schema that takes more than some words. */
+/** Whether a value has the type of a schema that takes more than some values. */
 function isLike(schema: JsonSchema, value: unknown): boolean {
-  if (wordsOf(schema).length > 0) return false;
+  if (valuesOf(schema).length > 0) return false;
   switch (schema.type) {
     case 'array':
       return Array.isArray(value);
@@ -277,8 +344,8 @@ function faultAt(given: Place): Fault | undefined {
   if (others.length > 0) return unionFault(at, [schema!, ...others]);
   const place = { ...at, schema: schema! };
   const { value } = at;
-  const words = wordsOf(place.schema);
-  if (words.length > 0) return words.includes(value as string) ? undefined : wrongValue(place);
+  const values = valuesOf(place.schema);
+  if (values.length > 0) return values.includes(value) ? undefined : wrongValue(place);
   if (!isLike(place.schema, value)) return wrongValue(place);
   if (isObject(value)) return membersFault({ ...place, value });
   if (Array.isArray(value)) return itemsFault({ ...place, value });

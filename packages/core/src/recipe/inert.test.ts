@@ -1,6 +1,6 @@
 // Keys that change nothing are named, with why; those that change something are not.
 import { expect, test } from 'vitest';
-import { inertNotes, inertReason } from './inert.js';
+import { inertNotes, inertReason, threadsNote } from './inert.js';
 import { parseRecipe } from './parse.js';
 import { withValueAt, parsePath } from './path.js';
 import type { Recipe } from './schema.js';
@@ -98,6 +98,15 @@ test.each<[string, object, Record<string, unknown>, string[]]>([
     { 'student.validation': 0.1, 'student.earlyStopping': { patience: 10, restoreBest: false } },
     ['student.earlyStopping is {'],
   ],
+  [
+    'pruning nothing',
+    regression,
+    { 'student.prune': { sparsity: 0, from: 1, to: 2 } },
+    ['student.prune.from is 1', 'student.prune.to is 2'],
+  ],
+  ['pruning', regression, { 'student.prune': { sparsity: 0.5, from: 1, to: 2 } }, []],
+  ['ranks of a pretrained teacher', classes, { teacher: { pretrained: 'a' }, ranks: 8 }, ['ranks is 8']],
+  ['ranks', classes, { ranks: 8 }, []],
   ['restoring', regression, { 'student.validation': 0.1, 'student.earlyStopping': { patience: 10 } }, []],
   [
     'classes of regression',
@@ -167,4 +176,11 @@ test('why a value would change nothing, also of a part of what changes nothing',
   expect(inertReason(recipe, 'data.table.missing')).toBe('no set is a table');
   expect(inertReason(recipe, 'distill.alpha')).toBeUndefined();
   expect(inertReason(recipe, 'data')).toBeUndefined();
+});
+
+test('threads of an engine that has only one', () => {
+  const recipe = recipeOf(regression, { threads: 4 });
+  expect(threadsNote(recipe, 'wasm')).toBe('threads is 4, which changes nothing on wasm: only tensorflow has threads');
+  expect(threadsNote(recipe, 'tensorflow')).toBeUndefined();
+  expect(threadsNote(recipeOf(regression, {}), 'wasm')).toBeUndefined();
 });

@@ -35,6 +35,10 @@ function* inertInDistill({ distill, loss: config, student }: Recipe): Generator<
   if (terms.every((term) => termOf(term).comparesLayers) && !correctBiases)
     yield inDistill(['calibrate'], 'the student learns nothing from its teacher\u2019s outputs');
   for (const [i, term] of terms.entries())
+    if ('module' in term && !termOf(term).comparesLayers)
+      for (const key of ['teacher', 'student'])
+        yield inDistill(['terms', i, key], `${nameOf(term)} compares no layers`);
+  for (const [i, term] of terms.entries())
     if ((termOf(term).firstEpochs?.(optionsOf(term)) ?? 0) > 0)
       yield inDistill(['terms', i, 'warmupEpochs'], 'the term has its full weight in its firstEpochs');
   if (tune?.search.name === 'grid' && tune.values && Object.values(tune.values).every(Array.isArray))
@@ -49,7 +53,9 @@ function* inertInAugment(path: Path, augment: AugmentConfig | undefined): Genera
 }
 
 function* inertInTraining(name: 'teacher' | 'student', part: TrainingConfig): Generator<InertKey> {
-  const { augment, earlyStopping, epochs, optimizer, schedule } = part;
+  const { augment, earlyStopping, epochs, optimizer, prune, schedule } = part;
+  if (prune?.sparsity === 0)
+    for (const key of ['from', 'to']) yield { path: [name, 'prune', key], reason: 'its sparsity is 0' };
   if (optimizer.name === 'sgd' && optimizer.momentum === 0)
     yield { path: [name, 'optimizer', 'nesterov'], reason: 'the momentum is 0' };
   const ends = `training ends after ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`;
@@ -61,6 +67,8 @@ function* inertInTraining(name: 'teacher' | 'student', part: TrainingConfig): Ge
 }
 
 function* inertInModels({ teacher, student, distill, loss }: Recipe): Generator<InertKey> {
+  if (!isTrained(teacher))
+    yield { path: ['ranks'], reason: 'only a teacher is trained on ranks, and it is pretrained' };
   if (isTrained(teacher)) yield* inertInTraining('teacher', teacher);
   else if (lossOf(loss).labels === 'numbers')
     yield { path: ['teacher', 'outputs'], reason: `${lossOf(loss).name} has no classes` };
@@ -143,3 +151,9 @@ export const inertNotes = (recipe: Recipe): string[] =>
  */
 export const inertReason = (recipe: Recipe, path: string): string | undefined =>
   inertKeys(recipe).find(({ path: inert }) => inert.every((part, i) => parsePath(path)[i] === part))?.reason;
+
+/** Why `threads` changes nothing on a backend, as a sentence; undefined if it does, or is not given. */
+export const threadsNote = ({ threads }: Recipe, backend: string): string | undefined =>
+  threads === 1 || backend === 'tensorflow'
+    ? undefined
+    : `threads is ${threads}, which changes nothing on ${backend}: only tensorflow has threads`;

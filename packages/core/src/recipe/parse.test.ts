@@ -65,8 +65,8 @@ test('a wrong value is named with its path', () => {
     code: 'RECIPE_INVALID',
     message: expect.stringContaining('teacher.epochs is 0'),
   });
-  expect(errorOf((recipe) => (recipe['loss'] = 'mean'))).toMatchObject({
-    message: expect.stringContaining('loss is "mean", which is not a known value; the nearest is mae'),
+  expect(errorOf((recipe) => (recipe['loss'] = 'maa'))).toMatchObject({
+    message: expect.stringContaining('loss is "maa", which is not a known value; the nearest is mae'),
   });
   expect(errorOf((recipe) => (recipe['teacher'].model.layers[0] = 'flat')).message).toContain(
     'teacher.model.layers[0] is "flat", which is not a known value; the nearest is flatten',

@@ -58,7 +58,10 @@ function pathOf(text: string): (string | number)[] {
 
 /** The path that a sentence begins with, as sentences about a recipe do; undefined if it cannot be one. */
 export function leadingPath(sentence: string): Path | undefined {
-  const text = /^[^\s.[\]:,"]+(?:\.[^\s.[\]:,]+|\[\d+\]|\['(?:[^'\\]|\\.)*'\])*(?=[\s:,]|$)/.exec(sentence)?.[0];
+  const text =
+    /^(?:[^\s.[\]:,"]+|\['(?:[^'\\]|\\.)*'\])(?:\.[^\s.[\]:,]+|\[\d+\]|\['(?:[^'\\]|\\.)*'\])*(?=[\s:,]|$)/.exec(
+      sentence,
+    )?.[0];
   return text === undefined ? undefined : pathOf(text);
 }
 

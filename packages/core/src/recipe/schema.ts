@@ -43,6 +43,9 @@ export const recipeSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[\w][\w .-]{0,99}$/)
+    .describe(
+      'text of at most 100 letters from a to z, digits, spaces, _, . and -, which begins with a letter, digit or _',
+    )
     .default('run'),
   seed: seed.default(0),
   ranks: count(limits.rankCount)

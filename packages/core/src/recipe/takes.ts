@@ -24,6 +24,8 @@ export interface JsonSchema {
   readonly exclusiveMinimum?: number;
   readonly exclusiveMaximum?: number;
   readonly pattern?: string;
+  /** Of text with a pattern: what it takes, in words. */
+  readonly description?: string;
 }
 
 /** The alternatives of a place, with those of nested unions; a schema that is no union is its own alternative. */
@@ -32,9 +34,13 @@ export const alternativesOf = (schema: JsonSchema): JsonSchema[] => {
   return own.length > 0 ? own.flatMap(alternativesOf) : [schema];
 };
 
-/** The words that a schema takes, if it takes only some. */
-export const wordsOf = ({ const: only, enum: several }: JsonSchema): string[] =>
-  [only, ...(several ?? [])].filter((word) => typeof word === 'string');
+/** The values that a schema takes, if it takes only some. */
+export const valuesOf = ({ const: only, enum: several }: JsonSchema): unknown[] =>
+  [only, ...(several ?? [])].filter((value) => value !== undefined);
+
+/** The words among them. */
+export const wordsOf = (schema: JsonSchema): string[] =>
+  valuesOf(schema).filter((value): value is string => typeof value === 'string');
 
 /** What distinguishes an object of a union: its first required key, and that key's value if it is fixed. */
 export interface Kind {
@@ -91,19 +97,19 @@ function listOf({ items, prefixItems, minItems }: JsonSchema): string {
   return minItems !== undefined && minItems > 0 ? `a list of at least ${minItems}` : items ? 'a list' : 'an empty list';
 }
 
-const textOf = ({ pattern, minLength, maxLength }: JsonSchema): string => {
-  if (pattern !== undefined) return `text that matches ${pattern}`;
+const textOf = ({ pattern, description, minLength, maxLength }: JsonSchema): string => {
+  if (pattern !== undefined) return description ?? `text that matches ${pattern}`;
   return minLength === 1 && maxLength === 1 ? 'one character' : 'text';
 };
 
 /** A short list of the kinds, words or types that a place takes. */
 export function takesText(schema: JsonSchema): string {
   const alternatives = alternativesOf(schema);
-  const words = alternatives.flatMap(wordsOf);
-  const others = alternatives.filter((each) => wordsOf(each).length === 0);
+  const values = alternatives.flatMap(valuesOf).map(String);
+  const others = alternatives.filter((each) => valuesOf(each).length === 0);
   const ofType = (...types: JsonSchema['type'][]): JsonSchema[] => others.filter(({ type }) => types.includes(type));
   const parts = [
-    ...words,
+    ...values,
     ...ofType('boolean').map(() => 'true or false'),
     ...ofType('integer').map((each) => `a whole number${boundsText(each)}`),
     ...ofType('number').map((each) => `a number${boundsText(each)}`),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { LossFacts } from '../loss/define-loss.js';
 import { attention } from './attention.js';
-import { expected, expectTensor, type ResultChecks } from '../extension/guarded.js';
+import { expectBoolean, expected, expectTensor, type ResultChecks } from '../extension/guarded.js';
 import { moduleFields } from '../extension/module-fields.js';
 import { bounded } from './bounded.js';
 import { ModuleKind } from '../extension/module-kind.js';
@@ -35,7 +35,7 @@ const isLayer = (value: unknown): boolean =>
 const checks: ResultChecks = {
   loss: (result, { student }: TermBatch<unknown>) => expectTensor(result, [student.outputs.shape[0]], []),
   refusal: (result) => expected(isText(result), 'a text or undefined', result),
-  usesTemperature: (result) => expected(typeof result === 'boolean', 'true or false', result),
+  usesTemperature: expectBoolean,
   firstEpochs: (result) => expected(isWhole(result), 'a whole number of epochs', result),
   learns: (result) => expected(isLayer(result), 'a layer', result),
 };

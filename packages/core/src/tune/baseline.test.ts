@@ -4,8 +4,8 @@ import { phaseOf, type DatasetManifest } from '../job/job.js';
 import { phaseLearningRate } from '../job/job.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { RecipeInput } from '../recipe/schema.js';
-import { baselineFolds, baselineSpace, chooseEpochs, withBaselineValues } from './baseline.js';
-import { withValues } from './space.js';
+import { baselineFolds, baselineSearch, chooseEpochs, withBaselineValues } from './baseline.js';
+import { gridOf, withValues } from './space.js';
 
 const source = { generator: 'noise', rows: 8 } as const;
 const recipeOf = (change: Partial<RecipeInput>, student: object = {}): ReturnType<typeof parseRecipe> =>
@@ -65,20 +65,45 @@ test('a baseline of fewer epochs has the rates of a longer schedule, which is cu
   expect(phaseOf(whole, 'baseline').schedule.epochs).toBe(20);
 });
 
+const tunedRecipe = (search: object): ReturnType<typeof parseRecipe> =>
+  recipeOf({ distill: { tune: { search } } } as never, { optimizer: { name: 'adam', learningRate: 0.01 } });
+
 test('values of its own are those that a search names by the student’s path, or its learning rate', () => {
-  const recipe = recipeOf({}, { optimizer: { name: 'adam', learningRate: 0.01 } });
-  const [rate] = baselineSpace(recipe, [{ path: 'distill.alpha', config: [1] }]);
-  expect(rate).toEqual({
+  const recipe = tunedRecipe({ name: 'sobol', trials: 8 });
+  const rate = {
     path: "baseline.values['student.optimizer.learningRate']",
     config: { from: 0.001, to: 0.1, scale: 'log', whole: false },
-  });
-  const tuned = withValues(withBaselineValues(recipe, [rate!]), { [rate!.path]: 0.05 });
+  };
+  expect(baselineSearch(recipe, [{ path: 'distill.alpha', config: [1] }]).space).toEqual([rate]);
+  const tuned = withValues(withBaselineValues(recipe, [rate as never]), { [rate.path]: 0.05 });
   expect(phaseOf({ recipe: tuned, dataset }, 'baseline').config.optimizer.learningRate).toBe(0.05);
   expect(phaseOf({ recipe: tuned, dataset }, 'student').config.optimizer.learningRate).toBe(0.01);
-  const named = { path: 'student.batch', config: [8, 16] };
-  expect(baselineSpace(recipe, [named, { path: 'student.model.layers[0].dense', config: [1] }])).toEqual([
-    { ...named, path: "baseline.values['student.batch']" },
+  const decay = { from: 0, to: 1, scale: 'linear', whole: false } as const;
+  const named = { path: 'student.optimizer.weightDecay', config: decay };
+  expect(baselineSearch(recipe, [named, { path: 'student.model.layers[0].dense', config: [1] }]).space).toEqual([
+    { ...named, path: "baseline.values['student.optimizer.weightDecay']" },
   ]);
+  const batches = { path: 'student.batch', config: [8, 16] };
+  expect(baselineSearch(recipe, [batches]).space.map(({ path }) => path)).toEqual([
+    "baseline.values['student.batch']",
+    rate.path,
+  ]);
+});
+
+test('its search has at least as many trials as the student’s, also on a grid of fewer numbers', () => {
+  const range = (from: number, to: number, whole = false): object => ({ from, to, scale: 'linear', whole });
+  const alpha = { path: 'distill.alpha', config: range(-2, 4) };
+  const beta = { path: 'distill.beta', config: range(0.05, 1) };
+  const batches = { path: 'student.batch', config: [8, 16] };
+  const recipe = tunedRecipe({ name: 'grid', points: 5 });
+  const trialsFor = (...space: object[]): number => {
+    const { space: own, search } = baselineSearch(recipe, space as never);
+    return gridOf(own, (search as { points: number }).points).length;
+  };
+  expect(trialsFor(alpha, beta)).toBe(25);
+  expect(trialsFor(alpha, batches)).toBe(10);
+  expect(trialsFor(alpha, beta, batches)).toBe(50);
+  expect(trialsFor(alpha, { path: 'student.batch', config: range(8, 10, true) })).toBe(15);
 });
 
 test.each([

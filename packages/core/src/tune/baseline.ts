@@ -4,7 +4,7 @@ import { smallerIsBetter, type Metrics } from '../metric/metrics.js';
 import { formatPath, parsePath, valueAt } from '../recipe/path.js';
 import type { Recipe } from '../recipe/schema.js';
 import type { TuneConfig } from '../recipe/tune.js';
-import type { Dimension } from './space.js';
+import { gridOf, type Dimension } from './space.js';
 
 /** A baseline that is not tuned has this many folds, or fewer if the small set has few rows of a class. */
 const usualFolds = 5;
@@ -22,21 +22,45 @@ export function baselineFolds(rows: number, labels: ArrayLike<number> | undefine
   return Math.min(usualFolds, ...counts.values());
 }
 
+/** How many values a dimension has: Infinity for a range of fractions. */
+const valueCount = ({ config }: Dimension): number =>
+  !('from' in config) ? new Set(config).size : config.whole ? config.to - config.from + 1 : Infinity;
+
+/** Trials of a search, at most. */
+function trialsOf({ search }: Pick<TuneConfig, 'search'>, space: readonly Dimension[]): number {
+  if (search.name === 'grid') return gridOf(space, search.points).length;
+  return search.name === 'halving' ? search.trials * search.rounds : search.trials;
+}
+
 /**
- * Values that a tuned student's baseline is tuned over: the student's own that the search names, except sizes of its
- * model, which both share; without any, the learning rate, a tenth to ten times the student's.
+ * The search of a tuned student's baseline, which has at least as many trials. It is over the student's own values that
+ * the student's search names, except sizes of its model, which both share. If these have fewer combinations than there
+ * are trials, it is over the learning rate as well, from a tenth to ten times the student's.
+ * @param space of the student's search
  */
-export function baselineSpace(recipe: Recipe, space: readonly Dimension[]): Dimension[] {
+export function baselineSearch(
+  recipe: Recipe,
+  space: readonly Dimension[],
+): { space: Dimension[]; search: TuneConfig['search'] } {
+  const config = recipe.distill!.tune!;
+  const trials = trialsOf(config, space);
   const own = space.filter(({ path }) => path.startsWith('student.') && !path.startsWith('student.model'));
   const { learningRate } = recipe.student!.optimizer;
-  const usual = {
+  const usual: Dimension = {
     path: 'student.optimizer.learningRate',
-    config: { from: learningRate / 10, to: learningRate * 10, scale: 'log' as const, whole: false },
+    config: { from: learningRate / 10, to: learningRate * 10, scale: 'log', whole: false },
   };
-  return (own.length > 0 ? own : [usual]).map(({ path, config }) => ({
+  const combinations = own.reduce((product, dimension) => product * valueCount(dimension), 1);
+  const isShort = combinations < trials && own.every(({ path }) => path !== usual.path);
+  const dimensions = (isShort || own.length === 0 ? [...own, usual] : own).map(({ path, config: of }) => ({
     path: formatPath(['baseline', 'values', path]),
-    config,
+    config: of,
   }));
+  let { search } = config;
+  if (search.name === 'grid')
+    while (search.points < trials && trialsOf({ search }, dimensions) < trials)
+      search = { ...search, points: search.points + 1 };
+  return { space: dimensions, search };
 }
 
 /** The recipe with the student's values as the baseline's own. */

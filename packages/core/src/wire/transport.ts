@@ -4,7 +4,10 @@
 export interface LinkBounds {
   /** Largest frame that it may send. */
   readonly frameBytes: number;
-  /** A link is cut if more than this is waiting to be sent: the other end does not read. Unbounded if absent. */
+  /**
+   * A link is cut if more than this is waiting to be sent, in addition to a few frames as long as its longest: the
+   * other end does not read. Unbounded if absent.
+   */
   readonly queuedBytes?: number;
 }
 
@@ -26,6 +29,8 @@ export interface FrameSink {
 export interface Link {
   /** Host name of this end, at which the other end reaches this machine. */
   readonly localHost: string;
+  /** Whether something that was sent is still waiting to leave this process. */
+  readonly isSending: boolean;
   /** Sends one frame, given in parts that the receiver gets joined. Parts must not change until the frame is sent. */
   send(...parts: Uint8Array[]): void;
   /** At most one listener each; frames that arrive earlier are kept for it. */

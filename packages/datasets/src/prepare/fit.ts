@@ -55,7 +55,9 @@ async function fitToTables(
   const smallTable = small?.source.type === 'table' ? small.source.table : undefined;
   // A column must be the teacher's, or the student's.
   for (const name of Object.keys(config.columns)) if (!smallTable?.has(name)) table.column(name);
+  const doubts: string[] = [];
   const how: FitOptions = {
+    onDoubt: (doubt) => doubts.push(doubt),
     loss: lossOf(loss),
     key: large.key,
     weight: data.sampling?.weights,
@@ -71,7 +73,7 @@ async function fitToTables(
   if (added && data.split?.test) refuseColumnsBeyondTest(preprocessing, added);
   const student = added ? { preprocessing: added, tensors: null } : null;
   const notes = taught ? { adopted: adopted(taught, own, preprocessing) } : {};
-  return { preprocessing, tensors: null, student, ...notes };
+  return { preprocessing, tensors: null, student, ...notes, ...(doubts.length > 0 ? { doubts } : {}) };
 }
 
 /** Test rows of the large set would lack the student's columns. */

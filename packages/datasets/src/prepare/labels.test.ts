@@ -4,6 +4,7 @@ import { openModules, parseRecipe } from '@stillhouse/core';
 import type { LossName } from '@stillhouse/core/training';
 import { prepareDataset, type Dataset } from './prepare.js';
 import { join } from 'node:path';
+import { maskedCrc } from '../source/tfrecord-set.js';
 import { csv, failure, folder, idx, load, rowsOf, useFolder, write, type Data } from './prepare.test.fixture.js';
 
 useFolder();
@@ -68,24 +69,24 @@ test.each<[string, LossName, () => Data, RegExp]>([
     '−1 and 1 of a module',
     binary,
     () => modules([1, -1]),
-    /data.large .*: label -1 of row 1 is not a class from 0 to 1/,
+    /data.large .*: label -1 of row 2 is not a class from 0 to 1/,
   ],
   ['one class of a module', softmax, () => modules([2, 2]), /every training row has the class "2"/],
-  ['a negative class', softmax, () => modules([0, 1, -1]), /label -1 of row 2 is not a class from 0 to 1, as softmax/],
-  ['a class between two', softmax, () => modules([0, 1, 0.5]), /label 0.5 of row 2 is not a class from 0 to 1/],
-  ['no number', softmax, () => modules([0, 1, null]), /label NaN of row 2 is not a finite number/],
-  ['no number for regression', 'mse', () => modules([0, 1, null]), /label NaN of row 2 is not a finite number/],
+  ['a negative class', softmax, () => modules([0, 1, -1]), /label -1 of row 3 is not a class from 0 to 1, as softmax/],
+  ['a class between two', softmax, () => modules([0, 1, 0.5]), /label 0.5 of row 3 is not a class from 0 to 1/],
+  ['no number', softmax, () => modules([0, 1, null]), /label NaN of row 3 is not a finite number/],
+  ['no number for regression', 'mse', () => modules([0, 1, null]), /label NaN of row 3 is not a finite number/],
   [
     'only fractions',
     softmax,
     () => modules([0.5, 1.5]),
-    /label 0.5 of row 0 is not a class, which is a whole number from 0/,
+    /label 0.5 of row 1 is not a class, which is a whole number from 0/,
   ],
   [
     'a class beyond the large set’s in test rows',
     softmax,
     () => modules([0, 1], [0, 2]),
-    /data.test .*label 2 of row 1/,
+    /data.test .*label 2 of row 2/,
   ],
   [
     'one-hot labels',
@@ -173,7 +174,7 @@ describe('a loss of a module', () => {
       message: expect.stringMatching(/row 2, column y: label "1.5" is not a count, as poisson needs/),
     });
     expect(await failure(() => loadWith(counts, modules([2, -1])))).toMatchObject({
-      message: expect.stringMatching(/label -1 of row 1 is not a count, as poisson needs/),
+      message: expect.stringMatching(/label -1 of row 2 is not a count, as poisson needs/),
     });
   });
 
@@ -190,5 +191,72 @@ describe('a loss of a module', () => {
       code: 'EXTENSION_MODULE',
       message: expect.stringContaining('takes needs a text, and fits, a function'),
     });
+  });
+});
+
+describe('labels that leave nothing to learn are named', () => {
+  const notesOf = async (data: Data, loss: LossName): Promise<string[]> =>
+    (await load(data, { loss })).warnings.map((each) => each.replace(/^data\.large \([^)]*\): /, ''));
+
+  test('a constant target of a table, and of rows that are none', async () => {
+    const constant = 'is the same in every training row: there is nothing to learn about it';
+    expect(await notesOf(tableOf([3.7, 3.7, 3.7]), 'mse')).toEqual([`y ${constant}`]);
+    expect(await notesOf(tableOf([3.7, 3.7, 3.8]), 'mse')).toEqual([]);
+    expect(await notesOf(modules([5, 5, 5]), 'mse')).toEqual([`the label ${constant}`]);
+    const pairs = [
+      [1, 2],
+      [3, 2],
+    ];
+    const rows = {
+      module: write(`export default () => ${JSON.stringify(pairs)}.map((y, i) => ({ x: [i], y }));`, '.mjs'),
+    };
+    expect(await notesOf({ large: rows, test: rows }, 'mse')).toEqual([`number 2 of the label ${constant}`]);
+  });
+
+  test('numbers of classes that no training row has, such as 0 where they are counted from 1', async () => {
+    expect(await notesOf(modules([1, 2, 1]), softmax)).toEqual([
+      'no training row has class 0, though classes are counted from 0 to 2',
+    ]);
+    expect(await notesOf(modules([0, 1, 2]), softmax)).toEqual([]);
+    expect(await notesOf(tableOf([1, 2, 1]), softmax)).toEqual([]);
+  });
+});
+
+test('a label is scaled before it is rounded to fp32, from whatever source', async () => {
+  const given = [0, 1, 2, 3].map((i) => 1.7e9 + i);
+  const dataset = await load({ ...modules(given), targetTransform: 'standardize' }, { loss: 'mse' });
+  const deviation = Math.sqrt(5 / 4);
+  const expected = [-1.5, -0.5, 0.5, 1.5].map((value) => expect.closeTo(value / deviation, 6));
+  expect([...(await rowsOf(dataset, 'large')).y]).toEqual(expected);
+  expect(await failure(() => load(modules([1, 1e300]), { loss: 'mse' }))).toMatchObject({
+    message: expect.stringContaining('label 1e+300 of row 2 is too large a number'),
+  });
+});
+
+/** A TFRecord file of tf.Example with a float x and whole numbers y; every length is below 128 bytes. */
+function tfrecord(rows: readonly (readonly number[])[]): { tfrecord: string; inputs: string; label: string } {
+  const field = (id: number, bytes: readonly number[]): number[] => [(id << 3) | 2, bytes.length, ...bytes];
+  const feature = (name: string, list: number, values: readonly number[]): number[] =>
+    field(1, [...field(1, [...Buffer.from(name)]), ...field(2, field(list, field(1, values)))]);
+  const records = rows.map((labels, i) => {
+    const x = [...new Uint8Array(Float32Array.of(i).buffer)];
+    const bytes = Uint8Array.from(field(1, [...feature('x', 2, x), ...feature('y', 3, labels)]));
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(bytes.length);
+    head.writeUInt32LE(maskedCrc(head.subarray(0, 8)), 8);
+    const end = Buffer.alloc(4);
+    end.writeUInt32LE(maskedCrc(bytes));
+    return Buffer.concat([head, bytes, end]);
+  });
+  return { tfrecord: write(Buffer.concat(records), '.tfrecord'), inputs: 'x', label: 'y' };
+}
+
+test('a label of a TFRecord is one value: several are refused, not cut', async () => {
+  const good = tfrecord([[0], [1]]);
+  expect([...(await rowsOf(await load({ large: good, test: good }, { loss: softmax }), 'large')).y]).toEqual([0, 1]);
+  const several = tfrecord([[0], [1, 0]]);
+  expect(await failure(() => load({ large: several, test: several }, { loss: softmax }))).toMatchObject({
+    code: 'DATA_CELL',
+    message: expect.stringContaining('feature y has 2 values, but a label is one'),
   });
 });

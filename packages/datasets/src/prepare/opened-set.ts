@@ -2,7 +2,7 @@
 import { StillhouseError, type Recipe, type SourceConfig } from '@stillhouse/core';
 import { selectRows, type RowFacts, type Selection } from '../row/selection.js';
 import { contentOf, type Source } from '../source/source.js';
-import { targetsOf } from '../table/preprocessing.js';
+import { targetsOf } from '../table/table-targets.js';
 import { isLarge, type SourceName } from './used-sources.js';
 
 export interface OpenedSet {

@@ -240,7 +240,7 @@ describe('IDX', () => {
   test('a label that the loss cannot take is named', async () => {
     expect(await failure(() => load({ large: set(), test: set() }, { loss: 'binaryCrossEntropy' }))).toMatchObject({
       code: 'DATA_LABEL',
-      message: expect.stringMatching(/label 2 of row 2 is not a class from 0 to 1/),
+      message: expect.stringMatching(/label 2 of row 3 is not a class from 0 to 1/),
     });
     const wide = set(
       'wide',
@@ -252,7 +252,7 @@ describe('IDX', () => {
     );
     expect(await failure(() => load({ large: set(), test: wide }, { loss: 'softmaxCrossEntropy' }))).toMatchObject({
       code: 'DATA_LABEL',
-      message: expect.stringMatching(/data.test .*label 3 of row 2/),
+      message: expect.stringMatching(/data.test .*label 3 of row 3/),
     });
   });
 

@@ -23,6 +23,7 @@ import { SetWriter } from './set-writer.js';
 import { blockShapeOf, manifestOf } from './shape.js';
 import { maybeSeen, type Taught } from './taught.js';
 import { addedTo, unlikeColumns, unnamedColumns } from './unlike-sets.js';
+import { unusedTableKeys } from './unused-table-keys.js';
 import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
 
@@ -96,6 +97,11 @@ export async function prepareDataset(recipe: Recipe, places: DataPlaces, options
   }
 }
 
+/**
+ * Raise it when the same sources give other rows than before: what an earlier version prepared is then prepared again.
+ */
+const readingVersion = 2;
+
 const identities = z.array(fileIdentity);
 const progressMs = 200;
 
@@ -113,6 +119,7 @@ class Preparation {
     const { taught } = options;
     const heldOut = await this.#heldOut(sources);
     const key = folderNameOf([
+      readingVersion,
       dataOf(recipe),
       sources.map(({ sha256 }) => sha256),
       await this.#fileNames(),
@@ -243,7 +250,12 @@ class Preparation {
       warnings: [
         ...new Set([
           ...unusedSets(recipe),
+          ...unusedTableKeys(
+            recipe,
+            [fitted, fitted.student].flatMap((each) => each?.preprocessing ?? []),
+          ),
           ...(fitted.adopted ?? []),
+          ...(fitted.doubts ?? []),
           ...addedTo(fitted),
           ...done.flatMap((each) => each.warnings),
         ]),

@@ -23,6 +23,8 @@ export interface Fitted extends FittedRows {
   readonly student: FittedRows | null;
   /** What was taken from a teacher's preprocessing, as sentences. */
   readonly adopted?: readonly string[] | undefined;
+  /** What is probably not meant as it is read, as sentences. */
+  readonly doubts?: readonly string[] | undefined;
 }
 
 export interface PreparedFile extends Fitted {
@@ -67,7 +69,11 @@ const fittedRows = z.object({
     })
     .nullable(),
 });
-const fittedSchema = fittedRows.extend({ student: fittedRows.nullable(), adopted: strings.optional() });
+const fittedSchema = fittedRows.extend({
+  student: fittedRows.nullable(),
+  adopted: strings.optional(),
+  doubts: strings.optional(),
+});
 const modelShape = { inputShape: numbers, columns: z.array(column), outputs: z.number(), classes: strings.nullable() };
 const preparedSchema = fittedSchema.extend({
   manifest: z.object({

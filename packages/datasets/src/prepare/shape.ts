@@ -3,7 +3,7 @@ import { inputWidth, type DatasetManifest, type ModelShape, type TensorColumn } 
 import { outputsFor, type LossFacts } from '@stillhouse/core/training';
 import type { BlockShape } from '../block/blocks.js';
 import type { Source } from '../source/source.js';
-import { indexType } from '../table/preprocessing.js';
+import { indexType } from '../table/column-plan.js';
 import { sizeOf } from '../tensor/tensor-set.js';
 import type { Fitted, FittedRows } from './prepared-folder.js';
 import { classesOf } from './unlike-sets.js';

@@ -68,7 +68,7 @@ test('rows that are no table, whose targets are left as they are by default', as
   });
   expect(await failure(() => load({ ...rows, targetTransform: 'log' }))).toMatchObject({
     code: 'DATA_LABEL',
-    message: expect.stringMatching(/label -1 of row 0 cannot be transformed: log takes positive numbers/),
+    message: expect.stringMatching(/label -1 of row 1 cannot be transformed: log takes positive numbers/),
   });
 });
 

@@ -9,7 +9,7 @@ import type { DataPlaces } from '../file/places.js';
 import { contentOf, type Source } from '../source/source.js';
 import { openContext, openSource, sourceContext } from '../source/sources.js';
 import { TableReader } from '../table/duckdb.js';
-import { targetsOf } from '../table/preprocessing.js';
+import { targetsOf } from '../table/table-targets.js';
 import { openSet } from './opened-set.js';
 import type { FittedRows } from './prepared-folder.js';
 import { SetWriter } from './set-writer.js';

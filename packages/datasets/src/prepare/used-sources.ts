@@ -15,7 +15,7 @@ export const setNames: Readonly<Record<SourceName, Readonly<Partial<Record<NonNu
 };
 
 /** Raised whenever the result from the same sources changes, or is refused. */
-const format = 4;
+const format = 5;
 
 /** The part of a recipe that determines its data. */
 export const dataOf = (recipe: Recipe): unknown => ({

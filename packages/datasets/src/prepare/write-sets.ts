@@ -7,6 +7,7 @@ import type { StoredRows } from '../row/stored-rows.js';
 import { contentOf } from '../source/source.js';
 import { storedTable } from '../table/table-rows.js';
 import { storedTensors } from '../tensor/tensor-rows.js';
+import { LabelCensus } from './label-census.js';
 import { withLabels, type OpenedSet } from './opened-set.js';
 import type { FittedRows } from './prepared-folder.js';
 import { joinSegments, segmentOf, type SegmentOf, type WrittenSegment } from './segments.js';
@@ -47,14 +48,17 @@ export async function writeSets(opened: OpenedSet, options: WriteOptions): Promi
   const classes = fitted.preprocessing?.classes ?? fitted.tensors?.classes ?? undefined;
   const segment = name === 'large' ? segmentOf(recipe, source.mixed, classes) : undefined;
   const targets = new Targets(opened, options.writerFor);
+  const census = name === 'large' ? new LabelCensus(lossOf(recipe.loss)) : undefined;
   const pass = selection.pass();
   let dropped = 0;
   for await (const chunk of storedRows(opened, options)) {
-    if (selection.isWhole && !segment && chunk.dropped.size + chunk.problems.size === 0)
+    if (selection.isWhole && !segment && chunk.dropped.size + chunk.problems.size === 0) {
       targets.at('training').writer.add(chunk);
-    else
+      census?.add(chunk);
+    } else
       dropped += await distribute(chunk, targets, {
         segment,
+        census,
         partOf: (i) => (selection.isWhole ? 'training' : pass(chunk.first + i, { key: chunk.keys?.[i] ?? null })),
       });
     onProgress(chunk.first + chunk.rowCount);
@@ -62,7 +66,12 @@ export async function writeSets(opened: OpenedSet, options: WriteOptions): Promi
   const { what } = contentOf(source);
   const result = await finish(targets, opened, options);
   const warnings = dropped > 0 ? [`data.${name} (${what}): ${dropped} rows with an empty cell were dropped`] : [];
-  return { ...result, warnings: [...warnings, ...result.warnings] };
+  const { preprocessing, tensors } = fitted;
+  const notes = census?.notes(`data.large (${what})`, {
+    classCount: tensors && !tensors.classes ? tensors.classCount : null,
+    targets: preprocessing?.targets.map((target) => target.name) ?? [],
+  });
+  return { ...result, warnings: [...warnings, ...(notes ?? []), ...result.warnings] };
 }
 
 /** The writers of a source's sets, created when the first of their rows arrives. */
@@ -106,7 +115,11 @@ class Targets {
 async function distribute(
   chunk: StoredRows,
   targets: Targets,
-  { segment, partOf }: { segment: SegmentOf | undefined; partOf: (i: number) => Part },
+  {
+    segment,
+    census,
+    partOf,
+  }: { segment: SegmentOf | undefined; census: LabelCensus | undefined; partOf: (i: number) => Part },
 ): Promise<number> {
   const rowsOf = new Map<Target, number[]>();
   let dropped = 0;
@@ -125,7 +138,10 @@ async function distribute(
     if (rows) rows.push(i);
     else rowsOf.set(target, [i]);
   }
-  for (const [{ writer }, rows] of rowsOf) writer.add(chunk, rows);
+  for (const [{ part, writer }, rows] of rowsOf) {
+    writer.add(chunk, rows);
+    if (part === 'training') census?.add(chunk, rows);
+  }
   return dropped;
 }
 

@@ -1,7 +1,9 @@
 // Cells that files write in several ways: numbers in another notation, booleans, 3 and 3.0, headers without a name.
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
 import { encodeTableRows } from '@stillhouse/core';
-import { csv, failure, load, rowsOf, table, useFolder, write } from './prepare.test.fixture.js';
+import { csv, failure, folder, load, rowsOf, table, useFolder, write, type Data } from './prepare.test.fixture.js';
 
 useFolder();
 
@@ -41,6 +43,27 @@ describe('numbers in another notation', () => {
     const refused = { code: 'DATA_CELL', next: expect.stringContaining(next) };
     expect(await failure(() => load(table(`a;y\n${cell};1\n`, { delimiter: ';' })))).toMatchObject(refused);
     expect(await failure(() => load(table(`a;y\n1;${cell}\n`, { delimiter: ';' })))).toMatchObject(refused);
+    const declared = await load(table(`a;y\n${cell};1\n`, { delimiter: ';', columns: { a: 'category' } }));
+    expect(declared.preprocessing!.columns).toMatchObject([{ categories: [cell] }]);
+  });
+
+  test.each([
+    ['(5.50)', 'Write numbers as -1234.5'],
+    ['$(5.50)', 'Write numbers as -1234.5'],
+    ['1_000', 'Write numbers as -1234.5'],
+    ['12,34,567', 'Write numbers as -1234.5'],
+    ['5.50-', 'Write numbers as -1234.5'],
+    ['31.12.2020', 'Write dates as 2020-12-31'],
+    ['12/31/2020 10:00', 'Write dates as 2020-12-31'],
+    ['1/2/20', 'Write dates as 2020-12-31'],
+    ['2020/12/31', 'Write dates as 2020-12-31'],
+    ['2020-1-2', 'Write dates as 2020-12-31'],
+    ['5-Jan-2020', 'Write dates as 2020-12-31'],
+    ['Sun, 05 Jan 2020 10:00:00 GMT', 'Write dates as 2020-12-31'],
+    ['January 5, 2020', 'Write dates as 2020-12-31'],
+  ])('%s, which no recipe can declare, is refused with a suggestion', async (cell, next) => {
+    const refused = { code: 'DATA_CELL', next: expect.stringContaining(next) };
+    expect(await failure(() => load(table(`a;y\n${cell};1\n`, { delimiter: ';' })))).toMatchObject(refused);
     const declared = await load(table(`a;y\n${cell};1\n`, { delimiter: ';', columns: { a: 'category' } }));
     expect(declared.preprocessing!.columns).toMatchObject([{ categories: [cell] }]);
   });
@@ -120,7 +143,106 @@ test('a label that stands for an empty cell is called that', async () => {
     });
 });
 
+test('digits with underscores are no number, as in rows to predict', async () => {
+  expect(await failure(() => load(table('a,y\n1_000,1\n2,2\n')))).toMatchObject({
+    code: 'DATA_CELL',
+    message: expect.stringMatching(/row 1, column a: "1_000" is not a number/),
+  });
+});
+
+test('a minus sign of typography is a minus', async () => {
+  const dataset = await load(table('a,y\n\u22125,1\n3,2\n', { standardize: false }));
+  expect([...(await rowsOf(dataset, 'large')).x]).toEqual([-5, 3]);
+  expect([...encodeTableRows(dataset.manifest.columns, [{ a: '\u22121.5' }], errorOf)]).toEqual([-1.5]);
+});
+
+test('whole numbers that fractions would make one category are refused', async () => {
+  const columns = { a: 'category' as const };
+  const ids = '{"a":9007199254740993,"y":1}\n{"a":9007199254740992,"y":2}\n';
+  const set = (text: string): Data => {
+    const large = { jsonl: write(text, '.jsonl') };
+    return { large, test: large, table: { target: 'y', columns } };
+  };
+  expect((await load(set(ids))).preprocessing!.columns).toMatchObject([
+    { categories: ['9007199254740992', '9007199254740993'] },
+  ]);
+  expect(await failure(() => load(set(`${ids}{"a":1.5,"y":3}\n`)))).toMatchObject({
+    code: 'DATA_CELL',
+    message: expect.stringMatching(/row 1, column a: "9007199254740992.0" cannot be a category/),
+  });
+});
+
+test.each(['__proto__', 'constructor', 'toString'])('a column may be called %s', async (name) => {
+  const dataset = await load(table(`${name},y\n1,1\n3,2\n`, { standardize: false }));
+  expect([...(await rowsOf(dataset, 'large')).x]).toEqual([1, 3]);
+});
+
+describe('what is probably not meant as it is read is said, unless the column is declared', () => {
+  const rows = (cell: (i: number) => string): string =>
+    `a,b,y\n${Array.from({ length: 200 }, (_, i) => `${cell(i)},${i},${i % 7}\n`).join('')}`;
+  test.each<[what: string, cell: (i: number) => string, warning: RegExp]>([
+    ['codes with leading zeros', (i) => `0${2100 + i}`, /column a is read as numbers, although .* such as 02100;/],
+    ['identifiers beyond 2^53', (i) => `900719925474${i + 1100}`, /column a has whole numbers beyond 9007199254740991/],
+    ['a category per row', (i) => `person ${i}`, /column a has 200 categories in 200 training rows/],
+    ['no cell at all', () => '', /column a has no cell in the training rows/],
+  ])('%s', async (_, cell, warning) => {
+    const plain = await load(table(rows(cell), { missing: 'mean' }));
+    expect(plain.warnings.filter((each) => warning.test(each))).toHaveLength(1);
+    for (const a of ['ignore', 'category'] as const) {
+      const declared = await load(table(rows(cell), { missing: 'mean', columns: { a } }));
+      expect(declared.warnings.filter((each) => warning.test(each))).toEqual([]);
+    }
+  });
+
+  test('nothing is said about plain numbers and few categories', async () => {
+    expect((await load(table(rows((i) => `${i}.5`)))).warnings).toEqual([]);
+    expect((await load(table(rows((i) => `shop ${i % 90}`)))).warnings).toEqual([]);
+  });
+});
+
+describe('JSON lines', () => {
+  const set = (text: string): Data => {
+    const large = { jsonl: write(text, '.jsonl') };
+    return { large, test: large, table: { target: 'y', standardize: false, missing: 'mean' } };
+  };
+
+  test('of several types are read as their texts, unless they are objects or lists', async () => {
+    const numbers = '{"a":1,"y":1}\n{"a":"2.5","y":2}\n{"a":null,"y":3}\n';
+    expect([...(await rowsOf(await load(set(numbers)), 'large')).x]).toEqual([1, 2.5, 1.75]);
+    expect(await failure(() => load(set('{"a":1,"y":1}\n{"a":"two","y":2}\n')))).toMatchObject({ code: 'DATA_CELL' });
+    expect(await failure(() => load(set('{"a":1,"y":1}\n{"a":[2],"y":2}\n')))).toMatchObject({ code: 'DATA_COLUMN' });
+  });
+
+  test.each(['{"a":1,"A":2,"y":1}\n', '{"a":1,"y":1}\n{"A":2,"y":2}\n', '{"":1,"y":1}\n'])(
+    'with keys that are no names of columns are refused: %j',
+    async (text) => {
+      expect(await failure(() => load(set(text)))).toMatchObject({
+        code: 'DATA_COLUMN',
+        message: expect.stringContaining('has a key without a name, or two keys that differ only in'),
+      });
+    },
+  );
+
+  test('may have keys that look like renamed ones', async () => {
+    const dataset = await load(set('{"a":1,"A_1":2,"C0":3,"y":1}\n'));
+    expect([...(await rowsOf(dataset, 'large')).x]).toEqual([1, 2, 3]);
+  });
+});
+
 describe('columns without a name', () => {
+  test('are an index of pandas in Parquet as well', async () => {
+    const file = join(folder, 'index.parquet');
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    await connection.run(`COPY (SELECT 5 AS a, 1 AS y, 7 AS __index_level_0__) TO '${file}' (FORMAT parquet)`);
+    connection.closeSync();
+    instance.closeSync();
+    const large = { parquet: file };
+    const dataset = await load({ large, test: large, table: { target: 'y', standardize: false } });
+    expect([...(await rowsOf(dataset, 'large')).x]).toEqual([5]);
+    expect(dataset.warnings[0]).toContain('columns without a name, which are not used: __index_level_0__');
+  });
+
   test('are not used, which is said, unless they are declared', async () => {
     const index = ',a,y\n0,5,1\n1,6,2\n';
     const dataset = await load(table(index, { standardize: false }));

@@ -35,8 +35,12 @@ export function labelFault(
       },
     );
   const { text } = takenLabels(loss, classCount);
-  const becomes = scaled === value ? '' : ` becomes ${Number(scaled.toPrecision(6))} after scaling, which`;
-  const next = scaled === value ? labelAdvice(loss) : 'Set data.targetTransform to none, or choose another loss.';
+  // An unscaled label is only rounded to fp32.
+  const isScaled = scaled !== Math.fround(value);
+  const isLost = !isScaled && !Number.isFinite(scaled);
+  if (isLost) return new StillhouseError('DATA_LABEL', `${what} is too large a number`);
+  const becomes = isScaled ? ` becomes ${Number(scaled.toPrecision(6))} after scaling, which` : '';
+  const next = isScaled ? 'Set data.targetTransform to none, or choose another loss.' : labelAdvice(loss);
   return new StillhouseError('DATA_LABEL', `${what}${becomes} is not ${text}, as ${loss.name} needs`, {
     ...(next === undefined ? {} : { next }),
   });

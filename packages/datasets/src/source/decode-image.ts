@@ -15,6 +15,8 @@ type Open = (input: SharpInput, options: SharpOptions) => Sharp;
 
 const limitInputPixels = 2 ** 28;
 
+const readableFormats = 'PNG, JPEG, WebP, AVIF, TIFF, GIF, SVG and BMP';
+
 async function loadSharp(): Promise<Open> {
   try {
     return (await import('sharp')).default;
@@ -32,12 +34,23 @@ async function pixelsOf(bytes: Uint8Array, open: Open): Promise<Sharp> {
     return open(data, { raw: info, limitInputPixels });
   }
   const image = open(bytes, { limitInputPixels });
-  const { depth } = await image.metadata();
+  const { compression, depth } = await image.metadata();
+  if (compression === 'hevc') throw new Error('it is in HEIC, which is not supported; convert it to JPEG or PNG');
   // libvips would cut other numbers to those of a byte.
   if (depth !== 'uchar' && depth !== 'ushort')
     throw new Error(`its pixels are of type ${depth}, whose range is not known; convert it to 8 or 16 bits, or to NPY`);
   return image;
 }
+
+/** What libvips says about files that it cannot decode; it may say the same thing on several lines. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/unsupported image format/, `it is in none of the formats that are supported: ${readableFormats}`],
+  [/Input buffer is empty/i, 'the file is empty'],
+  [/failOn setting|read error|premature|unexpected end|corrupt|bad seek/i, 'it is cut off or corrupt'],
+];
+
+const reasonOf = (cause: unknown): string =>
+  reasons.find(([pattern]) => pattern.test(messageOf(cause)))?.[1] ?? firstLineOf(cause);
 
 /**
  * Decodes an image to [height, width, channels] bytes. Of several frames or pages, the first is read.
@@ -61,7 +74,7 @@ export async function decodeImage(
     if (info.channels !== 1) throw new Error(`${info.channels} channels`);
     return Uint8Array.from({ length: height * width * channels }, (_, i) => data[Math.floor(i / channels)]);
   } catch (cause) {
-    throw new StillhouseError('DATA_FORMAT', `${what} is not an image that can be read: ${messageOf(cause)}`, {
+    throw new StillhouseError('DATA_FORMAT', `${what} is not an image that can be read: ${reasonOf(cause)}`, {
       cause,
     });
   }

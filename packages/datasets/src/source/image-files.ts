@@ -19,13 +19,16 @@ export interface ImageFiles {
 
 const endingOf = (file: string): string => extname(file).slice(1).toLowerCase();
 
-/** Names that file managers, notebooks and version control hide: a leading dot, such as `._0.png` of macOS. */
-const isHidden = (name: string): boolean => name.startsWith('.');
+/**
+ * Names that file managers, notebooks and version control hide: a leading dot, such as `._0.png` of macOS, and the
+ * folder into which macOS's archives put such files.
+ */
+const isHidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX';
 
-/** @throws StillhouseError DATA_NOT_FOUND if a link leads nowhere */
-function realPath(path: string): string {
+/** @throws StillhouseError DATA_NOT_FOUND if a link leads nowhere, or the folder may not be read */
+function asked<T>(path: string, ask: (path: string) => T): T {
   try {
-    return realpathSync(path);
+    return ask(path);
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -37,21 +40,27 @@ function realPath(path: string): string {
  * @throws StillhouseError DATA_NOT_FOUND, or DATA_FORMAT if links make a file or folder occur twice
  */
 export function imagesIn(folder: string): ImageFiles {
+  if (!asked(folder, (each) => statSync(each)).isDirectory())
+    throw new StillhouseError('DATA_FORMAT', `${folder} is a file, not a folder of images`, {
+      next: 'Give the folder that has one folder per class, or a list: {csv: FILE}.',
+    });
   const files: string[] = [];
   const others: string[] = [];
   /** Names by the real path of what they name. */
   const seen = new Map<string, string>();
   const visit = (path: string): void => {
-    const real = realPath(path);
+    const real = asked(path, (each) => realpathSync(each));
     const before = seen.get(real);
     if (before !== undefined)
       throw new StillhouseError('DATA_FORMAT', `${path} and ${before} are the same, so its images would occur twice`, {
         next: 'Remove one of them: a row must not be both in the training and the test set.',
       });
     seen.set(real, path);
-    if (statSync(path).isDirectory()) {
-      for (const name of readdirSync(path)) if (!isHidden(name)) visit(join(path, name));
-    } else if (readableEndings.includes(endingOf(path))) files.push(path);
+    const about = statSync(path);
+    if (about.isDirectory()) {
+      for (const name of asked(path, (each) => readdirSync(each))) if (!isHidden(name)) visit(join(path, name));
+      // Reading a pipe would wait for its writer.
+    } else if (about.isFile() && readableEndings.includes(endingOf(path))) files.push(path);
     else others.push(path);
   };
   visit(folder);

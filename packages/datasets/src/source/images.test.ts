@@ -1,13 +1,18 @@
 // Folders of images as people have them: with files of other types, hidden ones, links, and pixels of other depths.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, expect, test } from 'vitest';
 import { parseRecipe } from '@stillhouse/core';
 import { prepareDataset, type Dataset } from '../prepare/prepare.js';
+import type { LossConfig } from '@stillhouse/core/training';
+import { TableReader } from '../table/duckdb.js';
 import { decodeImage } from './decode-image.js';
 import { imagesIn } from './image-files.js';
+import { inspectSource } from './inspect.js';
+import { openContext, openSource, sourceContext, sourceKind } from './sources.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-images-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -136,6 +141,21 @@ test('a TIFF of fractions is refused instead of read as black', async () => {
   });
 });
 
+test.each([
+  ['empty', () => Promise.resolve(Buffer.alloc(0)), /the file is empty$/],
+  [
+    'text',
+    () => Promise.resolve(Buffer.from('<html>404</html>')),
+    /in none of the formats that are supported: PNG, JPEG/,
+  ],
+  ['cut off', async () => (await png(9)).subarray(0, 60), /it is cut off or corrupt$/],
+])('an image that is %s is refused in one sentence', async (_, bytesOf, message) => {
+  await expect(decodeImage(await bytesOf(), shape, 'x.png')).rejects.toMatchObject({
+    code: 'DATA_FORMAT',
+    message: expect.stringMatching(message),
+  });
+});
+
 const prepare = (folder: string): Promise<Dataset> =>
   prepareDataset(
     parseRecipe({
@@ -157,6 +177,7 @@ test('hidden files and folders are no images and no classes', async () => {
   write('hidden/.ipynb_checkpoints/0-checkpoint.png', await png(1));
   write('hidden/cat/._0.png', 'AppleDouble');
   write('hidden/.DS_Store', 'x');
+  write('hidden/__MACOSX/cat/._0.png', 'AppleDouble');
   const { manifest, warnings } = await prepare(folder);
   expect(manifest.classes).toEqual(['cat', 'dog']);
   expect(manifest.sets.large!.rowCount + manifest.sets.test!.rowCount).toBe(8);
@@ -221,4 +242,79 @@ test('an image that moves to another class is not found prepared under its forme
   const { manifest, isKept } = await prepare(folder);
   expect(isKept).toBe(false);
   expect(manifest.classes).toEqual(['cat', 'dog']);
+});
+
+test('what is not a file, such as a socket or a pipe, is counted as not read', async () => {
+  const folder = await photos('socket');
+  const server = createServer().listen(join(folder, 'cat', 'socket.png'));
+  await new Promise((listening) => server.once('listening', listening));
+  const { files, warnings } = imagesIn(folder);
+  server.close();
+  expect(files).toHaveLength(8);
+  expect(warnings).toEqual([expect.stringMatching(/1 of its files are not read/)]);
+});
+
+test('a file in place of a folder is refused', async () => {
+  const file = write('file/0.png', await png(1));
+  expect(() => imagesIn(file)).toThrow(/0\.png is a file, not a folder of images/);
+});
+
+test('folders that are sets are not taken for classes', async () => {
+  for (const set of ['Train', 'val']) await photos(`sets/${set}`);
+  await expect(prepare(join(scratch, 'sets'))).rejects.toMatchObject({
+    code: 'DATA_FORMAT',
+    message: expect.stringMatching(/named like sets, not like classes: Train, val/),
+  });
+});
+
+async function withContext<T>(
+  loss: LossConfig,
+  act: (context: ReturnType<typeof openContext>) => Promise<T>,
+): Promise<T> {
+  const tables = new TableReader(scratch, mkdtempSync(join(scratch, 'tables-')));
+  try {
+    const context = sourceContext({ recipeFolder: scratch, dataFolders: [] }, tables);
+    return await act(openContext(context, { loss, data: {} }, true));
+  } finally {
+    tables.close();
+  }
+}
+
+const numbersOf = (folder: string): Promise<{ classes: readonly string[] | undefined; labels: number[] }> =>
+  withContext('mse', async (context) => {
+    const source = await openSource({ images: { folder, ...shape, size: [2, 2] } }, context);
+    if (source.type !== 'tensors') throw new Error('a table');
+    const labels: number[] = [];
+    for await (const { cells } of source.tensors.chunks()) labels.push(...cells[1]);
+    return { classes: source.tensors.classes, labels };
+  });
+
+test('a loss for numbers takes the numbers that folders are named by, not their places in the list', async () => {
+  for (const age of ['10', '2.5']) write(`ages/${age}/0.png`, await png(9));
+  expect(await numbersOf('ages')).toEqual({ classes: undefined, labels: [10, 2.5] });
+  write('ages/old/0.png', await png(9));
+  await expect(numbersOf('ages')).rejects.toMatchObject({
+    code: 'DATA_LABEL',
+    message: expect.stringMatching(/old: the folder's name is not a number/),
+  });
+});
+
+test('a folder is walked once: an image that comes while data are prepared is not read without its hash', async () => {
+  await photos('growing');
+  await withContext('softmaxCrossEntropy', async (context) => {
+    const config = { images: { folder: 'growing', ...shape, size: [2, 2] as [number, number] } };
+    const files = await sourceKind(config).files(config, context);
+    write('growing/dog/late.png', await png(9));
+    const source = await openSource(config, context);
+    expect(source.type === 'tensors' && source.tensors.rowCount).toBe(files.length);
+  });
+});
+
+test('an inspected folder has its classes', async () => {
+  const folder = await photos('inspected');
+  const { labels } = await inspectSource(
+    { images: { folder, size: [2, 2] } },
+    { recipeFolder: scratch, dataFolders: [] },
+  );
+  expect(labels.map(({ text }) => text)).toEqual(['cat', 'dog']);
 });

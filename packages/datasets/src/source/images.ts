@@ -6,7 +6,7 @@ import { StillhouseError, type SourceConfigOf } from '@stillhouse/core';
 import { csvTable } from '../table/csv.js';
 import type { TensorSet } from '../tensor/tensor-set.js';
 import { decodeImage, type ImageShape } from './decode-image.js';
-import { imagesIn, readableEndings } from './image-files.js';
+import { readableEndings, type ImageFiles } from './image-files.js';
 import { defineSource, type OpenContext, type Source } from './source.js';
 
 /** Images decoded at once. */
@@ -14,11 +14,13 @@ const chunkImages = 64;
 
 type ImagesConfig = SourceConfigOf<'images'>['images'];
 
+const isNumber = (text: string): boolean => text.trim() !== '' && Number.isFinite(Number(text));
+
 export const images = defineSource<SourceConfigOf<'images'>>({
-  files: ({ images: config }, { find }) =>
+  files: ({ images: config }, { find, imagesIn }) =>
     'folder' in config ? imagesIn(find(config.folder)).files : filesOfList(find(config.csv), config.path),
   // The folder of an image is its class.
-  fileNames({ images: config }, { find }) {
+  fileNames({ images: config }, { find, imagesIn }) {
     if (!('folder' in config)) return [];
     const folder = find(config.folder);
     return imagesIn(folder).files.map((file) => relative(folder, file));
@@ -26,9 +28,8 @@ export const images = defineSource<SourceConfigOf<'images'>>({
   isRepeatable: () => true,
   byName: (path, { isFolder }) => (isFolder() ? { images: { folder: path, size: [32, 32] } } : undefined),
   async open({ images: config }, context) {
-    const { find, withLabels } = context;
     return 'folder' in config
-      ? imageFolder(find(config.folder), config, withLabels)
+      ? imageFolder(context.find(config.folder), config, context)
       : { type: 'tensors', tensors: await listedImages(config, context) };
   },
 });
@@ -83,31 +84,62 @@ function filesSet(
   };
 }
 
+/** Names of folders that have a set of rows each, rather than a class. */
+const setNames = ['train', 'training', 'test', 'testing', 'val', 'valid', 'validation', 'dev', 'eval'];
+
 /**
- * The classes are the names of the subfolders; without labels subfolders have no meaning.
+ * The class of each file: the folder in the set's folder that it is in.
  * @throws StillhouseError DATA_EMPTY, DATA_FORMAT
  */
-function imageFolder(folder: string, shape: ImageShape, withLabels: boolean): Source {
-  const { files, classes: folders, warnings } = imagesIn(folder);
-  if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
-  if (!withLabels) {
-    const tensors = filesSet(folder, files, new Float32Array(files.length), { classes: undefined, shape });
-    return { type: 'tensors', warnings, tensors };
-  }
-  const classOf = (file: string): string => relative(folder, file).split(sep)[0];
+function classesOf(folder: string, { files, classes: folders }: ImageFiles): string[] {
   const loose = files.find((file) => dirname(file) === folder);
   if (loose !== undefined)
     throw new StillhouseError('DATA_FORMAT', `${loose} is not in the folder of a class`, {
       next: 'Put each image into a folder that is named after its class.',
     });
-  const classes = [...new Set(files.map(classOf))].sort();
-  const empty = folders.find((name) => !classes.includes(name));
+  const found = files.map((file) => relative(folder, file).split(sep)[0]);
+  const empty = folders.find((name) => !found.includes(name));
   if (empty !== undefined)
     throw new StillhouseError('DATA_EMPTY', `${join(folder, empty)} has no image that can be read`, {
       next: `Images end in ${readableEndings.join(', ')}. Convert the others, or remove the folder.`,
     });
-  const labels = Float32Array.from(files, (file) => classes.indexOf(classOf(file)));
-  return { type: 'tensors', warnings, tensors: filesSet(folder, files, labels, { classes, shape }) };
+  if (folders.every((name) => setNames.includes(name.toLowerCase())))
+    throw new StillhouseError(
+      'DATA_FORMAT',
+      `the folders in ${folder} are named like sets, not like classes: ${folders.join(', ')}`,
+      { next: `Give each set its folder: data.large {images: {folder: ${join(folder, folders[0])}, …}}, data.test …` },
+    );
+  return found;
+}
+
+/**
+ * The classes are the names of the subfolders, or numbers if the loss is one for numbers; without labels subfolders
+ * have no meaning.
+ * @throws StillhouseError DATA_EMPTY, DATA_FORMAT, DATA_LABEL
+ */
+function imageFolder(folder: string, shape: ImageShape, { withLabels, hasClasses, imagesIn }: OpenContext): Source {
+  const found = imagesIn(folder);
+  const { files, warnings } = found;
+  if (files.length === 0) throw new StillhouseError('DATA_EMPTY', `${folder} has no images`);
+  const setOf = (labels: Float32Array, classes?: readonly string[]): Source => ({
+    type: 'tensors',
+    warnings,
+    tensors: filesSet(folder, files, labels, { classes, shape }),
+  });
+  if (!withLabels) return setOf(new Float32Array(files.length));
+  const labels = classesOf(folder, found);
+  const classes = [...new Set(labels)].sort();
+  if (hasClasses)
+    return setOf(
+      Float32Array.from(labels, (name) => classes.indexOf(name)),
+      classes,
+    );
+  const word = classes.find((name) => !isNumber(name));
+  if (word !== undefined)
+    throw new StillhouseError('DATA_LABEL', `${join(folder, word)}: the folder's name is not a number`, {
+      next: 'Choose a loss for classes, or name the folders by the number that is right for their images.',
+    });
+  return setOf(Float32Array.from(labels, Number));
 }
 
 /**
@@ -125,7 +157,7 @@ function imageList(
       throw new StillhouseError('DATA_CELL', `${csv}, row ${i + 1}: the ${path === null ? 'path' : 'label'} is empty`);
     if (!statSync(resolve(dirname(csv), path), { throwIfNoEntry: false })?.isFile())
       throw new StillhouseError('DATA_NOT_FOUND', `${csv}, row ${i + 1}: ${path} does not exist`);
-    if (!hasClasses && !Number.isFinite(Number(label)))
+    if (!hasClasses && !isNumber(label))
       throw new StillhouseError('DATA_LABEL', `${csv}, row ${i + 1}: ${JSON.stringify(label)} is not a number`);
   });
   const classes = hasClasses ? [...new Set(rows.map(({ label }) => label!))].sort() : undefined;

@@ -8,13 +8,14 @@ import { locate, type DataPlaces } from '../file/places.js';
 import { NumberSummary } from '../row/number-summary.js';
 import { TableReader } from '../table/duckdb.js';
 import { openContext, openSource, sourceByName, sourceContext } from './sources.js';
-import { looksNumeric } from '../table/notation.js';
+import { timeNotationOf } from '../table/column-reading.js';
+import { looksNumeric, timeNotation } from '../table/notation.js';
 import type { Table } from '../table/table.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
 
 export interface InspectedColumn {
   readonly name: string;
-  /** number, category, or why it can be neither. */
+  /** number, date, time, category, or why it can be none of them. */
   readonly type: string;
   readonly missing: number;
   /** Approximate. */
@@ -74,7 +75,8 @@ export async function inspectSource(
   });
   const tables = new TableReader(places.recipeFolder, scratch, places.dataFolders);
   try {
-    const context = openContext(sourceContext(places, tables), recipe, true);
+    // Folders of images have names, which may be classes.
+    const context = { ...openContext(sourceContext(places, tables), recipe, true), hasClasses: true };
     const opened = await openSource(recipe.data.large, context);
     const found =
       opened.type === 'table'
@@ -92,16 +94,21 @@ type Found = Omit<Inspection, 'warnings'>;
 const frequentShown = 5;
 /** Integers with at most this many values are taken to be classes. */
 const fewClasses = 20;
+const timeTypes = { timestamp: 'date', time: 'time' } as const;
+const numberTypes: readonly string[] = ['number', 'date', 'time'];
 const targetNames = /^(y|target|label|class|price|outcome)$/i;
 
 async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Found> {
   const columns: InspectedColumn[] = [];
   const texts = table.columns.flatMap(({ name, type }) => (type === 'text' ? name : []));
   const numeric = await table.sample(texts, (cells) => looksNumeric(cells, undefined));
+  const times = await table.sample(texts, timeNotation);
   const summaries = await table.summaries((name) => numeric.get(name) === true);
   for (const { name, type: stored, sqlType } of table.columns) {
+    const time = times.get(name) ?? timeNotationOf(sqlType);
     const isNumber = stored === 'number' || numeric.get(name) === true;
-    const type = stored === 'other' ? `${sqlType}, which cannot be an input` : isNumber ? 'number' : 'category';
+    const other = stored === 'other' ? `${sqlType}, which cannot be an input` : undefined;
+    const type = time ? timeTypes[time] : (other ?? (isNumber ? 'number' : 'category'));
     columns.push({
       name,
       type,
@@ -119,12 +126,12 @@ async function inspectTable(table: Table, source: SourceInput, wanted: string | 
   const others = columns.filter(({ name }) => name !== target.name);
   const declared: Record<string, 'ignore' | { category: 'hash' }> = {};
   for (const { name, type, distinct } of others) {
-    if (type !== 'number' && type !== 'category') declared[name] = 'ignore';
+    if (type !== 'category' && !numberTypes.includes(type)) declared[name] = 'ignore';
     // A category with a value of its own for nearly every row only identifies the row.
     else if (type === 'category' && distinct > 1000)
       declared[name] = distinct > table.rowCount / 2 ? 'ignore' : { category: 'hash' };
   }
-  const hasMissing = others.some(({ type, missing }) => type === 'number' && missing > 0);
+  const hasMissing = others.some(({ type, missing }) => numberTypes.includes(type) && missing > 0);
   const labels = hasClasses ? await table.frequent(target.name, fewClasses) : [];
   return {
     what: table.what,

@@ -82,8 +82,14 @@ export function openNpy(path: string, what: string): NpyFile {
   return { path, shape, type, start };
 }
 
-/** Rows [first, first + count). */
-function readRows({ path, shape, type, start }: NpyFile, first: number, count: number): Numbers {
+/**
+ * Rows [first, first + count).
+ * @param dtype how they are kept in memory
+ */
+function readRows(
+  { path, shape, type, start }: NpyFile,
+  { first, count, dtype = type.dtype }: { first: number; count: number; dtype?: TensorType },
+): Numbers {
   const width = sizeOf(shape.slice(1));
   const bytes = Buffer.alloc(count * width * type.bytes);
   const file = openSync(path, 'r');
@@ -93,7 +99,7 @@ function readRows({ path, shape, type, start }: NpyFile, first: number, count: n
     closeSync(file);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const out = zerosOf(type.dtype, count * width);
+  const out = zerosOf(dtype, count * width);
   for (let i = 0; i < out.length; i++) out[i] = type.at(view, i * type.bytes);
   return out;
 }
@@ -111,6 +117,7 @@ export function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undef
     );
   const inner = inputs.shape.slice(1);
   const { dtype } = inputs.type;
+  const labelType = labels?.type.bytes === 8 ? 'F64' : labels?.type.dtype;
   // Grey images get the channel dimension that convolutions expect.
   const inputShape = inner.length === 0 ? [1] : inner.length === 2 && dtype === 'U8' ? [...inner, 1] : inner;
   return {
@@ -126,7 +133,13 @@ export function arraysSet(what: string, inputs: NpyFile, labels: NpyFile | undef
         const count = Math.min(chunkRows, rowCount - first);
         yield {
           rowCount: count,
-          cells: [readRows(inputs, first, count), labels ? readRows(labels, first, count) : new Float32Array(count)],
+          // A target may be scaled before it is rounded to fp32.
+          cells: [
+            readRows(inputs, { first, count }),
+            labels
+              ? readRows(labels, { first, count, ...(labelType ? { dtype: labelType } : {}) })
+              : new Float32Array(count),
+          ],
         };
       }
     },

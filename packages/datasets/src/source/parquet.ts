@@ -1,6 +1,6 @@
 // Parquet files.
 import type { SourceConfigOf } from '@stillhouse/core';
-import { listed } from '../table/sql-text.js';
+import { parquetFiles } from '../table/parquet.js';
 import { namesOf } from './names-of.js';
 import { defineSource } from './source.js';
 
@@ -10,12 +10,6 @@ export const parquet = defineSource<SourceConfigOf<'parquet'>>({
   byName: (path, { name }) => (/\.(parquet|pq)$/.test(name) ? { parquet: path } : undefined),
   async open(config, { findAll, tables }) {
     const files = findAll(config.parquet);
-    return {
-      type: 'table',
-      table: await tables.openFiles(files, {
-        what: namesOf(files, config.parquet),
-        relationOf: (some) => `read_parquet(${listed(some)}, hive_partitioning = false)`,
-      }),
-    };
+    return { type: 'table', table: await tables.openFiles(files, parquetFiles(namesOf(files, config.parquet))) };
   },
 });

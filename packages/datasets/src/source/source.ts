@@ -3,6 +3,7 @@ import type { SourceInput, TableConfig } from '@stillhouse/core';
 import type { TableReader } from '../table/duckdb.js';
 import type { Table } from '../table/table.js';
 import type { TensorSet } from '../tensor/tensor-set.js';
+import type { ImageFiles } from './image-files.js';
 
 /** The rows: a table of columns, or tensors of one shape. */
 export type Source = {
@@ -28,6 +29,11 @@ export interface SourceContext {
    * @throws StillhouseError DATA_NOT_FOUND
    */
   readonly findAll: (paths: string | readonly string[]) => string[];
+  /**
+   * The image files of a folder, which is walked once only: all that is read of it are the files that were hashed.
+   * @throws StillhouseError DATA_NOT_FOUND, DATA_FORMAT
+   */
+  readonly imagesIn: (folder: string) => ImageFiles;
   /** Opens tables. */
   readonly tables: TableReader;
 }

@@ -15,6 +15,7 @@ import type { TableReader } from '../table/duckdb.js';
 import { csv } from './csv.js';
 import { generator } from './generator.js';
 import { idx } from './idx.js';
+import { imagesIn, type ImageFiles } from './image-files.js';
 import { images } from './images.js';
 import { jsonl } from './jsonl.js';
 import { mixOf } from './mix.js';
@@ -46,12 +47,20 @@ const kinds: { readonly [Key in SourceKey]: SourceKind<SourceConfigOf<Key>> } = 
 /** Opens the sources of a recipe. */
 export const sourceKind = (config: SourceConfig): SourceKind<SourceConfig> => kinds[sourceKeyOf(config)];
 
-export const sourceContext = (places: DataPlaces, tables: TableReader): SourceContext => ({
-  folder: places.recipeFolder,
-  find: (path) => locate(path, places),
-  findAll: (paths) => locateAll(paths, places),
-  tables,
-});
+export function sourceContext(places: DataPlaces, tables: TableReader): SourceContext {
+  const walked = new Map<string, ImageFiles>();
+  return {
+    folder: places.recipeFolder,
+    find: (path) => locate(path, places),
+    findAll: (paths) => locateAll(paths, places),
+    imagesIn(folder) {
+      const found = walked.get(folder) ?? imagesIn(folder);
+      walked.set(folder, found);
+      return found;
+    },
+    tables,
+  };
+}
 
 /** @param withLabels false for a pool, whose rows need no labels */
 export function openContext(

@@ -133,9 +133,14 @@ async function rowOf(
       );
     return feature;
   };
-  const [labelBytes] = named(label).bytesList?.value ?? [];
-  const labelValue = labelBytes ? new TextDecoder().decode(labelBytes) : numbersOf(named(label))?.[0];
+  const labels = named(label).bytesList?.value ?? numbersOf(named(label)) ?? [];
+  const [labelValue] = [...labels].map((each) => (typeof each === 'number' ? each : new TextDecoder().decode(each)));
   if (labelValue === undefined) throw new StillhouseError('DATA_CELL', `${where}: feature ${label} is empty`);
+  if (labels.length > 1)
+    throw new StillhouseError(
+      'DATA_CELL',
+      `${where}: feature ${label} has ${labels.length} values, but a label is one`,
+    );
   const [bytes] = named(inputs).bytesList?.value ?? [];
   if (bytes)
     return { values: image ? await decodeImage(bytes, image, where) : bytes, isBytes: true, label: labelValue };
@@ -198,7 +203,8 @@ export async function tfrecordSet(what: string, files: readonly string[], config
       for (const file of files) {
         for await (const chunk of recordChunks(file)) {
           const inputs = zerosOf(dtype, chunk.length * size);
-          const labels = new Float32Array(chunk.length);
+          // A target may be scaled before it is rounded to fp32.
+          const labels = new Float64Array(chunk.length);
           (await Promise.all(chunk.map(({ record, where }) => rowOf(record, config, where)))).forEach((row, i) => {
             const { where } = chunk[i];
             if (row.values.length !== size)

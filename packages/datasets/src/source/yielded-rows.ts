@@ -20,7 +20,7 @@ export async function sourceOfRows(
   const file = tables.spoolFile('rows');
   if (!isTable) return { type: 'tensors', tensors: await spoolNumbers(what, rows, { file, withLabels }) };
   await spoolCells(what, rows, file);
-  return { type: 'table', table: await tables.openFiles([file], { what, relationOf: jsonLines }) };
+  return { type: 'table', table: await tables.openFiles([file], jsonLines(what)) };
 }
 
 async function* numbered(what: string, rows: Rows): AsyncGenerator<{ row: Record<string, unknown>; where: string }> {
@@ -136,10 +136,9 @@ async function spoolNumbers(
           `${where} has ${inputs.length} inputs and ${labels.length} labels, but the first row has ${size} and ` +
             `${labelCount}`,
         );
-      const numbers = new Float32Array(size + labelCount);
-      numbers.set(inputs);
-      numbers.set(labels, size);
-      spool.add(new Uint8Array(numbers.buffer));
+      spool.add(new Uint8Array(Float32Array.from(inputs).buffer));
+      // A target may be scaled before it is rounded to fp32.
+      spool.add(new Uint8Array(Float64Array.from(labels).buffer));
       rowCount += 1;
     }
   } finally {
@@ -161,19 +160,23 @@ async function spoolNumbers(
 async function* readSpool(
   file: string,
   { rowCount, size, labelCount }: { rowCount: number; size: number; labelCount: number },
-): AsyncGenerator<{ rowCount: number; cells: readonly [Float32Array, Float32Array] }> {
-  const width = size + labelCount;
+): AsyncGenerator<{ rowCount: number; cells: readonly [Float32Array, Float64Array] }> {
+  const inputBytes = size * Float32Array.BYTES_PER_ELEMENT;
+  const labelBytes = labelCount * Float64Array.BYTES_PER_ELEMENT;
+  const rowBytes = inputBytes + labelBytes;
   const descriptor = openSync(file, 'r');
   try {
     for (let first = 0; first < rowCount; first += chunkRows) {
       const count = Math.min(chunkRows, rowCount - first);
-      const rows = new Float32Array(count * width);
-      readSync(descriptor, rows, 0, rows.byteLength, first * width * 4);
+      const rows = new Uint8Array(count * rowBytes);
+      readSync(descriptor, rows, 0, rows.byteLength, first * rowBytes);
       const inputs = new Float32Array(count * size);
-      const labels = new Float32Array(count * labelCount);
+      const labels = new Float64Array(count * labelCount);
+      const [inputTarget, labelTarget] = [new Uint8Array(inputs.buffer), new Uint8Array(labels.buffer)];
       for (let i = 0; i < count; i++) {
-        inputs.set(rows.subarray(i * width, i * width + size), i * size);
-        labels.set(rows.subarray(i * width + size, (i + 1) * width), i * labelCount);
+        const at = i * rowBytes;
+        inputTarget.set(rows.subarray(at, at + inputBytes), i * inputBytes);
+        labelTarget.set(rows.subarray(at + inputBytes, at + rowBytes), i * labelBytes);
       }
       yield { rowCount: count, cells: [inputs, labels] };
     }

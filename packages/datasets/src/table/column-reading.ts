@@ -5,6 +5,7 @@ import {
   categoryFinder,
   categoryText,
   isMissingText,
+  isTimeNotation,
   numberOfText,
   type Notation,
   type Numbers,
@@ -58,28 +59,37 @@ export interface Vector {
   getItem(index: number): unknown;
 }
 
-/** A cell that must be a number and is not. */
+/** A cell that is not what its column must be. */
 export class BadCell extends Error {
+  readonly next: string | undefined;
+
   /** @param row counted from 0 in the chunk */
   constructor(
     readonly column: string,
     readonly row: number,
     readonly text: string,
-    reason: string,
+    { reason, next }: { readonly reason: string; readonly next?: string },
   ) {
     super(reason);
+    this.next = next;
   }
 }
 
 const numberTypes = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/;
-const timeTypes = /^(DATE|TIME|TIMESTAMP.*)$/;
+const timestampTypes = /^(DATE|TIMESTAMP.*)$/;
 const textTypes = /^(VARCHAR|UUID|ENUM.*)$/;
 /** Types whose vectors are plain arrays of numbers. */
 const plainTypes = /^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE)$/;
 
 export function typeOf(sqlType: string): TableColumn['type'] {
-  if (numberTypes.test(sqlType) || timeTypes.test(sqlType)) return 'number';
+  if (numberTypes.test(sqlType) || timeNotationOf(sqlType)) return 'number';
   return textTypes.test(sqlType) ? 'text' : 'other';
+}
+
+/** How text writes what is of a type of dates or times; undefined for other types. */
+export function timeNotationOf(sqlType: string): 'timestamp' | 'time' | undefined {
+  if (sqlType === 'TIME') return 'time';
+  return timestampTypes.test(sqlType) ? 'timestamp' : undefined;
 }
 
 /** SQL for the text of a cell, as it is. */
@@ -98,7 +108,7 @@ export function categoryOf({ sqlType }: TableColumn, text: string): string | nul
 
 /** Seconds since 1970 for times, 0 and 1 for booleans. */
 function numberOf({ name, sqlType }: TableColumn): string {
-  if (timeTypes.test(sqlType)) return `epoch(${named(name)})`;
+  if (timeNotationOf(sqlType)) return `epoch(${named(name)})`;
   if (sqlType === 'BOOLEAN') return `CAST(${named(name)} AS UTINYINT)`;
   return plainTypes.test(sqlType) ? named(name) : `CAST(${named(name)} AS DOUBLE)`;
 }
@@ -187,7 +197,8 @@ class TextNumbers implements ColumnReading {
     private readonly notation: Notation | undefined,
   ) {
     const text = textOf(column);
-    this.select = notation ? [text] : [text, `TRY_CAST(${text} AS DOUBLE)`];
+    // DuckDB would read 1_000 as 1000.
+    this.select = notation ? [text] : [text, `TRY_CAST(replace(${text}, '_', 'x') AS DOUBLE)`];
   }
 
   read([vector, plain]: readonly Vector[], rowCount: number): Float64Array {
@@ -203,24 +214,26 @@ class TextNumbers implements ColumnReading {
     if (isMissingText(text.trim())) return NaN;
     const value = numberOfText(text, this.notation);
     if (value === value) return value;
+    if (isTimeNotation(this.notation))
+      throw new BadCell(this.column.name, row, text, {
+        reason: `is not a ${this.notation}, as other cells of the column are`,
+      });
     const boolean = booleanOfText(text);
-    if (boolean !== boolean || this.#hasOther) throw new BadCell(this.column.name, row, text, 'is not a number');
+    if (boolean !== boolean || this.#hasOther)
+      throw new BadCell(this.column.name, row, text, { reason: 'is not a number' });
     this.#word ??= text;
     return boolean;
   }
 
   #checkWords(numbers: Float64Array): void {
-    if (this.#hasOther && this.#word === undefined) return;
+    if (isTimeNotation(this.notation) || (this.#hasOther && this.#word === undefined)) return;
     const row = numbers.findIndex((value) => value === value && value !== 0 && value !== 1);
     if (row < 0) return;
     this.#hasOther = true;
     if (this.#word !== undefined)
-      throw new BadCell(
-        this.column.name,
-        row,
-        String(numbers[row]),
-        `is neither true nor false, but another cell of the column is ${JSON.stringify(this.#word)}`,
-      );
+      throw new BadCell(this.column.name, row, String(numbers[row]), {
+        reason: `is neither true nor false, but another cell of the column is ${JSON.stringify(this.#word)}`,
+      });
   }
 }
 
@@ -237,8 +250,16 @@ function readCategories(
   { categories, add = () => 0 }: Extract<Want, { as: 'category' }>,
 ): ColumnReading {
   const find = categoryFinder(categories);
-  const indexOf = (text: string): number => {
+  const { name, sqlType } = column;
+  const indexOf = (text: string, row: number): number => {
     const category = categoryOf(column, text);
+    // Several whole numbers would be one category.
+    if (sqlType === 'DOUBLE' && Number.isFinite(Number(text)) && Math.abs(Number(text)) > Number.MAX_SAFE_INTEGER)
+      throw new BadCell(name, row, text, {
+        reason:
+          'cannot be a category: numbers with fractions have at most 15 digits, so other numbers may have become it',
+        next: 'Store such numbers as text or as whole numbers in all rows, or ignore the column in data.table.columns.',
+      });
     return category === null ? 0 : find(category) || add(category);
   };
   // No text has the length −1.
@@ -252,9 +273,9 @@ function readCategories(
       for (let row = 0; row < rowCount; row++) {
         if (texts.isNull(row)) continue;
         const slot = texts.slotOf(row);
-        if (slot === undefined) out[row] = indexOf(texts.at(row));
+        if (slot === undefined) out[row] = indexOf(texts.at(row), row);
         else {
-          if (!texts.isKept(row, slot, kept)) indices[slot] = indexOf(texts.at(row));
+          if (!texts.isKept(row, slot, kept)) indices[slot] = indexOf(texts.at(row), row);
           out[row] = indices[slot];
         }
       }

@@ -40,6 +40,7 @@ async function readAll(text: string): Promise<void> {
     key: undefined,
     weight: undefined,
     sqlTypes: () => ['VARCHAR'],
+    onDoubt: () => {},
   });
   const options = { loss: lossOf('mse'), withLabels: true, mayLack: false, key: undefined };
   for await (const { problems } of storedTable(table, fitted, options))

@@ -3,7 +3,9 @@ import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { columnNamesOf, messageOf, StillhouseError } from '@stillhouse/core';
+import { refuseOtherEncoding, refuseOtherThanText } from './csv-text.js';
 import type { TableReader } from './duckdb.js';
+import { isGzipName, refuseCutGzip } from './gzip-file.js';
 import { listed, named, quoted } from './sql-text.js';
 import type { Table } from './table.js';
 
@@ -18,6 +20,7 @@ export async function csvTable(
   const headers = new Map<string, string[]>();
   const unnamed = new Set<string>();
   for (const file of files) {
+    await refuseCutGzip(file);
     const header = await csvHeader(file, delimiter);
     const names = columnNamesOf(header);
     names.forEach((name, i) => {
@@ -48,20 +51,20 @@ async function csvHeader(file: string, delimiter: string): Promise<string[]> {
   const parts: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const part of file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw) {
+    for await (const part of isGzipName(file) ? raw.pipe(createGunzip()) : raw) {
       parts.push(part as Buffer);
       bytes += (part as Buffer).length;
       if (bytes >= headerBytes || (part as Buffer).includes(10)) break;
     }
-  } catch (cause) {
-    // The part that was read before the error is enough.
-    if (bytes === 0) throw new StillhouseError('DATA_TRUNCATED', `${file} is not a complete gzip file`, { cause });
   } finally {
     raw.destroy();
   }
+  const head = Buffer.concat(parts);
+  refuseOtherThanText(file, head);
+  refuseOtherEncoding(file, head);
   let records: string[][];
   try {
-    records = parse(Buffer.concat(parts), { bom: true, delimiter, to: 1, relax_column_count: true });
+    records = parse(head, { bom: true, delimiter, to: 1, relax_column_count: true });
   } catch (cause) {
     throw new StillhouseError('DATA_FORMAT', `${file}: ${messageOf(cause)}`, {
       cause,

@@ -16,20 +16,26 @@ import {
   unlikeColumnsOf,
   withCounts,
   type FileColumn,
+  type FileRun,
 } from './unite-files.js';
 
 interface OpenDatabase extends Database {
   readonly api: DuckDB;
 }
 
+/** Answers a query with its rows. */
+export type Query = (sql: string) => Promise<unknown[][]>;
+
 /** Files of one format, as one table. */
 export interface TableFiles {
   /** Names the table in errors. */
   readonly what: string;
-  /** Relation of files that have the same columns. */
-  readonly relationOf: (files: readonly string[]) => string;
+  /** Relation of files that have the same columns, which are given if they were determined file by file. */
+  readonly relationOf: (files: readonly string[], columns?: readonly FileColumn[]) => string;
   /** Columns of a file; by default DuckDB finds them. */
   readonly columnsOf?: (file: string) => readonly FileColumn[];
+  /** How the columns that DuckDB finds in a file are read. */
+  readonly refine?: (file: string, columns: readonly FileColumn[], query: Query) => Promise<readonly FileColumn[]>;
   /** Columns that a file gives no name. */
   readonly unnamed?: readonly string[];
 }
@@ -65,34 +71,24 @@ export class TableReader {
    * types cannot be, refused.
    * @throws StillhouseError DATA_READER if DuckDB cannot be loaded, DATA_FORMAT, DATA_NOT_FOUND, DATA_SPACE
    */
-  async openFiles(files: readonly string[], { what, relationOf, columnsOf, unnamed = [] }: TableFiles): Promise<Table> {
-    const database = await this.#opened();
-    const rows = async (sql: string): Promise<unknown[][]> => {
-      try {
-        return (await database.connection.runAndReadAll(sql)).getRows();
-      } catch (cause) {
-        throw badTable(what, cause);
-      }
-    };
-    const described = async (file: string): Promise<FileColumn[]> =>
-      (await rows(`DESCRIBE SELECT * FROM ${relationOf([file])}`)).map(([name, type]) => ({
-        name: String(name),
-        sqlType: String(type),
-      }));
-    const found: [string, readonly FileColumn[]][] = [];
-    if (files.length > 1) for (const file of files) found.push([file, columnsOf?.(file) ?? (await described(file))]);
-    let runs = runsOf(found);
-    if (runs.length <= 1) return this.open(what, relationOf(files), { unnamed });
-    const unlike = unlikeColumnsOf(runs);
-    runs = await Promise.all(
-      runs.map(async (run) => {
-        const names = namesIn(run, unlike);
-        const [counts] = await rows(countsOf(relationOf(run.files), names));
-        return withCounts(run, names, counts);
-      }),
-    );
+  async openFiles(files: readonly string[], how: TableFiles): Promise<Table> {
+    const { what, relationOf, unnamed = [] } = how;
+    const query = await this.#queryOf(what);
+    let runs = await runsIn(files, how, query);
+    if (runs.length > 1) {
+      const unlike = unlikeColumnsOf(runs);
+      runs = await Promise.all(
+        runs.map(async (run) => {
+          const names = namesIn(run, unlike);
+          const [counts] = await query(countsOf(relationOf(run.files, run.columns), names));
+          return withCounts(run, names, counts);
+        }),
+      );
+    }
     const columns = unitedColumns(runs);
-    return this.open(what, unitedRelation(runs, columns, relationOf), {
+    const relation =
+      runs.length > 1 ? unitedRelation(runs, columns, relationOf) : relationOf(files, runs.at(0)?.columns);
+    return this.open(what, relation, {
       unnamed,
       conflicts: new Map(columns.flatMap(({ name, conflict }) => (conflict === undefined ? [] : [[name, conflict]]))),
     });
@@ -152,6 +148,17 @@ export class TableReader {
     return String(result.getRows()[0][0]);
   }
 
+  async #queryOf(what: string): Promise<Query> {
+    const { connection } = await this.#opened();
+    return async (sql) => {
+      try {
+        return (await connection.runAndReadAll(sql)).getRows();
+      } catch (cause) {
+        throw badTable(what, cause);
+      }
+    };
+  }
+
   #nextView(): string {
     return `source${this.#views++}`;
   }
@@ -187,4 +194,25 @@ export class TableReader {
     };
     return { api, connection, connect: () => instance.connect(), reserve };
   }
+}
+
+/** Files with their columns; none if it is one file whose columns DuckDB finds. */
+async function runsIn(
+  files: readonly string[],
+  { relationOf, columnsOf, refine }: TableFiles,
+  query: Query,
+): Promise<FileRun[]> {
+  if (files.length === 1 && !refine) return [];
+  const found: [string, readonly FileColumn[]][] = [];
+  for (const file of files) {
+    const own = columnsOf?.(file);
+    const described = async (): Promise<FileColumn[]> =>
+      (await query(`DESCRIBE SELECT * FROM ${relationOf([file])}`)).map(([name, type]) => ({
+        name: String(name),
+        sqlType: String(type),
+      }));
+    const columns = own ?? (await described());
+    found.push([file, refine ? await refine(file, columns, query) : columns]);
+  }
+  return runsOf(found);
 }

@@ -1,6 +1,7 @@
-// Numbers that text writes in another notation than 1234.5: read as the recipe says; if it says nothing, what it could
-// say.
+// Numbers that text writes in another notation than 1234.5: dates and times, and others as the recipe says; if it says
+// nothing, what it could say.
 import { isMissingText, numberOfText, type Notation, type TableConfig } from '@stillhouse/core';
+import { declaredFor } from './declared-column.js';
 
 /** How text writes numbers. */
 interface Style {
@@ -40,16 +41,29 @@ export function notationFor({ decimal, units = [] }: Style): Notation | undefine
 const isNumber = (text: string, style?: Style): boolean =>
   Number.isFinite(numberOfText(text, style && notationFor(style)));
 
+/** The share of texts that must be of one kind for a column to be of that kind. */
+const mostTexts = 0.9;
+
+/** Whether texts are moments or times of day. */
+export const timeNotation = (texts: readonly string[]): 'timestamp' | 'time' | undefined =>
+  (['timestamp', 'time'] as const).find(
+    (notation) =>
+      texts.length > 0 &&
+      texts.filter((text) => Number.isFinite(numberOfText(text, notation))).length >= mostTexts * texts.length,
+  );
+
 /**
  * How the texts of a column write numbers, if not plainly. Where a table's decimals begin with a comma, a column that
  * has plain decimals, and none with a comma, is read plainly: "1869.525" cannot be one of the others.
  * @param texts cells that are not missing
  */
 export function notationOf(texts: readonly string[], name: string, config: TableConfig): Notation | undefined {
-  const declared = config.columns[name];
+  const declared = declaredFor(config, name);
   const own = typeof declared === 'object' && 'number' in declared ? declared.decimal : undefined;
   const { units } = config;
   const style = { decimal: own ?? config.decimal, units };
+  const time = timeNotation(texts);
+  if (time !== undefined) return time;
   if (own !== undefined || style.decimal === undefined) return notationFor(style);
   const isPlain = (text: string): boolean => isNumber(text, { units });
   const onlyPlain = texts.some((text) => isPlain(text) && !isNumber(text, style));
@@ -61,8 +75,6 @@ export function notationOf(texts: readonly string[], name: string, config: Table
 export const looksNumeric = (texts: readonly string[], notation: Notation | undefined): boolean =>
   texts.length === 0 || texts.some((text) => Number.isFinite(numberOfText(text, notation)));
 
-/** The share of texts that must be numbers in another notation for a column to be one of numbers. */
-const mostTexts = 0.9;
 const unitsIn = /^[-+]?\s*([\p{Sc}%])|([\p{Sc}%])$/u;
 
 const unitsOf = (texts: readonly string[]): string[] => [
@@ -73,6 +85,36 @@ const unitsOf = (texts: readonly string[]): string[] => [
     }),
   ),
 ];
+
+const months = 'jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec';
+/** Dates in other forms than ISO 8601, most of which name another day elsewhere. */
+const otherDates = [
+  /^\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?:[ ,].*)?$/,
+  /^\d{1,2}\/\d{1,2}\/\d\d(?:[ ,].*)?$/,
+  /^(?:19|20)\d\d([./-])\d{1,2}\1\d{1,2}(?:[T ].*)?$/,
+  new RegExp(`^(?:[a-z]{3,9},? )?\\d{1,2}[ -](?:${months})[a-z]*[ ,.-]+\\d{2,4}(?: .*)?$`, 'i'),
+  new RegExp(`^(?:${months})[a-z]*\\.? \\d{1,2},? \\d{4}(?: .*)?$`, 'i'),
+];
+/** (5.50), 1_000, 12,34,567, 5.50-, 1.5D3 */
+const otherNumbers = [
+  /^[-+]?\p{Sc}?\(\s*\p{Sc}?\s*\d[\d.,]*\s*[\p{Sc}%]?\s*\)$/u,
+  /^[-+]?\d{1,3}(?:_\d{3})+(?:\.\d+)?$/,
+  /^[-+]?\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?$/,
+  /^\d[\d.,]*-$/,
+  /^[-+]?\d+\.\d*[dD][-+]?\d+$/,
+];
+
+/** What helps if nothing in a recipe says how such texts are read; undefined if they are no numbers and no dates. */
+function adviceForOthers(known: readonly string[]): string | undefined {
+  const share = (forms: readonly RegExp[], isPlain: (text: string) => boolean): boolean =>
+    known.length > 0 &&
+    known.filter((text) => isPlain(text) || forms.some((form) => form.test(text.trim()))).length >=
+      mostTexts * known.length;
+  if (share(otherDates, () => false)) return 'Write dates as 2020-12-31, for example with sql and strptime';
+  return share(otherNumbers, (text) => isNumber(text))
+    ? 'Write numbers as -1234.5, for example with sql and replace'
+    : undefined;
+}
 
 /**
  * What a recipe could say so that texts are numbers, as the beginning of a sentence; undefined if they are none in any
@@ -87,7 +129,7 @@ export function adviceFor(texts: readonly string[]): string | undefined {
   const withUnits = units.length > 0 ? `data.table.units: ${JSON.stringify(units)}` : '';
   if (units.length > 0 && fits({ units })) return `Declare ${withUnits}`;
   const decimals = ([',', '.'] as const).filter((decimal) => fits({ decimal, units }));
-  if (decimals.length === 0) return undefined;
+  if (decimals.length === 0) return adviceForOthers(known);
   const example = known.find((text) => !isNumber(text, { units })) ?? known[0];
   const declared = decimals.map((decimal) => {
     const value = numberOfText(example, notationFor({ decimal, units }));

@@ -1,33 +1,29 @@
 // Fits preprocessing on the training rows of the large set and on nothing else, so that held-out rows and rows to
 // predict are encoded by the same rules: types of columns, categories, scales, classes.
 import {
-  booleanOfText,
   categoryFinder,
   limits,
   logarithmic,
   StillhouseError,
-  type CategoryColumn,
-  type ColumnConfig,
   type FittedColumn,
   type Notation,
-  type NumberColumn,
   type Numbers,
   type Recipe,
   type TableConfig,
-  type TensorType,
 } from '@stillhouse/core';
-import type { Loss, LossFacts, TargetScale } from '@stillhouse/core/training';
+import type { Loss } from '@stillhouse/core/training';
 import { refuseClasses } from '../row/label-faults.js';
 import { NumberSummary } from '../row/number-summary.js';
 import type { Selection } from '../row/selection.js';
 import { planTarget, scaleOf, summaryOf, transformsOf, type TargetPlan } from '../row/target-scale.js';
-import type { NumberReading } from '../row/yeo-johnson-lambda.js';
-import type { TableColumn, Want } from './column-reading.js';
-import { adviceFor, looksNumeric, notationOf } from './notation.js';
+import { fitCategory, fitNumber, planOf, textFacts, type ColumnPlan } from './column-plan.js';
+import { timeNotationOf, type Want } from './column-reading.js';
+import { CountedCategories } from './counted-categories.js';
+import { declaredFor } from './declared-column.js';
+import { doubtAboutCategories, doubtAboutNumbers } from './doubts.js';
 import type { Table } from './table.js';
-
-/** A column to predict, how it is scaled for regression, and how text writes its numbers, if not as 1234.5. */
-export type FittedTarget = TargetScale & { readonly name: string; readonly notation?: Notation | undefined };
+import { classesOf, inOrder, targetsOf, trainingNumbers, unscaled, type FittedTarget } from './table-targets.js';
+import { trainingRows } from './training-rows.js';
 
 /** How cells become numbers; stored with the model. */
 export interface Preprocessing {
@@ -37,227 +33,6 @@ export interface Preprocessing {
   readonly classes: readonly string[] | undefined;
 }
 
-export const targetsOf = (config: TableConfig): string[] =>
-  typeof config.target === 'string' ? [config.target] : config.target;
-
-type NumberPlan = {
-  readonly name: string;
-  readonly number: 'standardize' | 'minMax' | 'log' | 'none';
-  readonly missing: NumberColumn['missing'];
-  readonly indicator: boolean;
-  readonly notation?: Notation | undefined;
-};
-type CategoryPlan = { readonly name: string; readonly category: 'oneHot' | 'hash' | 'index'; readonly buckets: number };
-type ColumnPlan = NumberPlan | CategoryPlan;
-
-/** What the first rows of a text column show. */
-interface TextFacts {
-  readonly isNumeric: boolean;
-  readonly notation: Notation | undefined;
-  /** If it is not numeric: how a recipe could make it so, and a cell. */
-  readonly advice: string | undefined;
-  readonly example: string | undefined;
-}
-
-/** @param names columns, of which those of text count */
-function textFacts(table: Table, names: readonly string[], config: TableConfig): Promise<Map<string, TextFacts>> {
-  const texts = names.filter((name) => table.has(name) && table.column(name).type === 'text');
-  return table.sample(texts, (cells, name) => {
-    const notation = notationOf(cells, name, config);
-    const isNumeric = looksNumeric(cells, notation);
-    return { isNumeric, notation, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
-  });
-}
-
-/**
- * A column as declared. By default, text without a number among its first rows is a category, anything else a number.
- * @throws StillhouseError DATA_CELL if such text is numbers in another notation
- */
-function planOf(
-  { what }: Table,
-  { name }: TableColumn,
-  { config, facts }: { config: TableConfig; facts: TextFacts | undefined },
-): ColumnPlan | undefined {
-  const declared: ColumnConfig = config.columns[name] ?? (facts && !facts.isNumeric ? 'category' : 'number');
-  if (config.columns[name] === undefined && facts?.advice !== undefined)
-    throw new StillhouseError(
-      'DATA_CELL',
-      `${what}, column ${name}: ${JSON.stringify(facts.example)} is a number in another notation`,
-      { next: `${facts.advice}, or declare the column as a category in data.table.columns.` },
-    );
-  if (declared === 'ignore') return undefined;
-  if (declared === 'category') return { name, category: 'oneHot', buckets: 0 };
-  const plain = {
-    name,
-    number: config.standardize ? ('standardize' as const) : ('none' as const),
-    missing: config.missing,
-    indicator: false,
-    notation: facts?.notation,
-  };
-  if (declared === 'number') return plain;
-  if (!('number' in declared)) return { name, ...declared };
-  const { number, missing, indicator } = declared;
-  return { ...plain, number, indicator, missing: missing ?? config.missing };
-}
-
-const unscaled: TargetScale = { mean: 0, deviation: 1 };
-/** Beyond this many deviations from 0, rounding to fp32 would lose precision after the shift. */
-const exactDeviations = 256;
-
-const smallTypes: Readonly<Record<string, TensorType>> = {
-  UTINYINT: 'U8',
-  BOOLEAN: 'U8',
-  TINYINT: 'I8',
-  USMALLINT: 'U16',
-  SMALLINT: 'I16',
-};
-
-/** Integers keep their size if every source has integers and none may be missing. */
-function numberType(plan: NumberPlan, sqlTypes: readonly string[], summary: NumberSummary): TensorType {
-  const small =
-    sqlTypes.every((type) => type === sqlTypes[0]) && plan.missing === 'error' ? smallTypes[sqlTypes[0]] : undefined;
-  return (
-    small ??
-    (Math.max(Math.abs(summary.min), Math.abs(summary.max)) > exactDeviations * summary.deviation ? 'F64' : 'F32')
-  );
-}
-
-function fitNumber(
-  plan: NumberPlan,
-  { plain, scaled }: { plain: NumberSummary; scaled: NumberSummary },
-  sqlTypes: readonly string[],
-): NumberColumn {
-  const { name, number, missing, indicator, notation } = plan;
-  const extent = plain.max - plain.min;
-  const scaling =
-    number === 'none'
-      ? { shift: 0, scale: 1 }
-      : number === 'minMax'
-        ? { shift: plain.count ? plain.min : 0, scale: extent > 0 ? extent : 1 }
-        : { shift: scaled.mean, scale: scaled.deviation };
-  return {
-    name,
-    type: 'number',
-    transform: number === 'log' ? 'log' : 'none',
-    ...scaling,
-    fill: plain.mean,
-    indicator,
-    missing,
-    dtype: numberType(plan, sqlTypes, plain),
-    ...(notation ? { notation } : {}),
-  };
-}
-
-/** The smallest integer type that can count this far. */
-export const indexType = (most: number): TensorType => (most < 2 ** 8 ? 'U8' : most < 2 ** 16 ? 'U16' : 'U32');
-
-function fitCategory({ name, category, buckets }: CategoryPlan, categories: readonly string[]): CategoryColumn {
-  return category === 'hash'
-    ? { name, type: 'category', encode: 'hash', buckets, dtype: indexType(buckets) }
-    : { name, type: 'category', encode: category, categories, dtype: indexType(categories.length) };
-}
-
-const isNumeric = (text: string): boolean => text !== '' && Number.isFinite(Number(text));
-/** Booleans that are written in several ways keep the first of them. */
-function oneSpelling(categories: readonly string[]): readonly string[] {
-  const values = categories.map(booleanOfText);
-  if (!values.every((value) => value === value)) return categories;
-  return categories.filter((_, i) => values.indexOf(values[i]) === i);
-}
-
-const inOrder = (classes: readonly string[]): string[] =>
-  classes.every(isNumeric) ? [...classes].sort((a, b) => Number(a) - Number(b)) : [...classes].sort();
-
-/** Whether labels have names, one per output of the model. */
-async function classesOf(
-  table: Table,
-  names: readonly string[],
-  loss: LossFacts,
-): Promise<readonly string[] | undefined> {
-  if (loss.labels === 'numbers' || (loss.labels === 'binary' && names.length > 1)) return undefined;
-  if (
-    loss.labels === 'binary' &&
-    table.column(names[0]).type === 'number' &&
-    table.column(names[0]).sqlType !== 'BOOLEAN'
-  )
-    return undefined;
-  const classes = oneSpelling(await table.distinct(names[0], limits.categoryCount));
-  return loss.labels === 'class' || classes.some((name) => !isNumeric(name)) ? classes : undefined;
-}
-
-/** Categories and their counts; those that are not known beforehand are added as they occur. */
-class Counted {
-  readonly want: Want & { readonly as: 'category' };
-  readonly #names: string[];
-  readonly #places = new Map<string, number>();
-  readonly #counts: number[];
-
-  constructor(column: string, known: readonly string[], add?: { limit: number; tooMany: () => StillhouseError }) {
-    this.#names = [...known];
-    this.#counts = known.map(() => 0);
-    this.want = {
-      column,
-      as: 'category',
-      categories: known,
-      ...(add ? { add: (text: string) => this.#place(text, add) } : {}),
-    };
-  }
-
-  count(cells: Numbers, rows: readonly number[] | undefined): void {
-    const counts = this.#counts;
-    const total = rows ? rows.length : cells.length;
-    for (let i = 0; i < total; i++) {
-      const place = cells[rows ? rows[i] : i];
-      if (place > 0) counts[place - 1] += 1;
-    }
-  }
-
-  /** Categories that were counted, sorted. */
-  get counted(): readonly string[] {
-    return oneSpelling(this.#names.filter((_, i) => this.#counts[i] > 0).sort());
-  }
-
-  #place(text: string, { limit, tooMany }: { limit: number; tooMany: () => StillhouseError }): number {
-    const known = this.#places.get(text);
-    if (known !== undefined) return known;
-    if (this.#names.length === limit) throw tooMany();
-    const place = this.#names.push(text);
-    this.#counts.push(0);
-    this.#places.set(text, place);
-    return place;
-  }
-}
-
-/** Positions of a chunk's rows that are in the training part. */
-function trainingRows(
-  pass: ReturnType<Selection['pass']>,
-  { first, rowCount, keys }: { first: number; rowCount: number; keys: readonly (string | null)[] | undefined },
-): number[] {
-  const rows: number[] = [];
-  for (let i = 0; i < rowCount; i++) if (pass(first + i, { key: keys?.[i] ?? null }) === 'training') rows.push(i);
-  return rows;
-}
-
-/** Numbers of a column on the training rows. */
-const trainingNumbers = (
-  table: Table,
-  selection: Selection,
-  { column, notation, key }: { column: string; notation: Notation | undefined; key: string | undefined },
-): NumberReading =>
-  async function* () {
-    const pass = selection.pass();
-    const wants: Want[] = [{ column, as: 'number', notation }];
-    if (key !== undefined && !selection.isWhole) wants.push({ column: key, as: 'text' });
-    let first = 0;
-    for await (const { rowCount, cells } of table.chunks(wants)) {
-      const [numbers, keys] = cells as readonly [Numbers, ((string | null)[] | undefined)?];
-      yield selection.isWhole
-        ? numbers
-        : Float64Array.from(trainingRows(pass, { first, rowCount, keys }), (row) => numbers[row]);
-      first += rowCount;
-    }
-  };
-
 export interface FitOptions extends Pick<Recipe['data'], 'targetTransform'> {
   readonly loss: Loss;
   /** Column that rows are split by. */
@@ -265,6 +40,8 @@ export interface FitOptions extends Pick<Recipe['data'], 'targetTransform'> {
   readonly weight: string | undefined;
   /** Types of a column in each of the sets' tables. */
   readonly sqlTypes: (name: string) => string[];
+  /** Called with what is probably not meant as it is read, as sentences. */
+  readonly onDoubt: (doubt: string) => void;
 }
 
 /**
@@ -288,13 +65,14 @@ export async function fitTable(
   // The column that rows are split by identifies their group, so it is an input only if it is declared as one; so are
   // weights, and columns without a name, most of which number rows.
   const inputs = table.columns.filter(
-    ({ name, isUnnamed }) => !names.includes(name) && (config.columns[name] || !(isUnnamed || guides.includes(name))),
+    ({ name, isUnnamed }) =>
+      !names.includes(name) && (declaredFor(config, name) || !(isUnnamed || guides.includes(name))),
   );
   const facts = await textFacts(table, [...names, ...inputs.map(({ name }) => name)], config);
   const plans = inputs.flatMap((column) => planOf(table, column, { config, facts: facts.get(column.name) }) ?? []);
   if (plans.length === 0) throw new StillhouseError('DATA_COLUMN', `${table.what} has no column except the target`);
   const usual = config.standardize && how.loss.labels === 'numbers' ? 'standardize' : 'none';
-  const notations = names.map((name) => facts.get(name)?.notation);
+  const notations = names.map((name) => facts.get(name)?.notation ?? timeNotationOf(table.column(name).sqlType));
   const targets: TargetPlan[] = [];
   for (const [i, kind] of transformsOf(how, names.length, usual).entries())
     targets.push(
@@ -320,7 +98,9 @@ export async function extendTable(
   how: FitOptions,
 ): Promise<Preprocessing | undefined> {
   const names = targetsOf(config);
-  const inputs = small.columns.filter(({ name }) => !names.includes(name) && config.columns[name] && !large.has(name));
+  const inputs = small.columns.filter(
+    ({ name }) => !names.includes(name) && declaredFor(config, name) && !large.has(name),
+  );
   const facts = await textFacts(
     small,
     inputs.map(({ name }) => name),
@@ -348,7 +128,7 @@ export async function extendTable(
 /** What is known of the columns of the training rows, by their names. */
 interface Summaries {
   readonly numbers: ReadonlyMap<string, { readonly plain: NumberSummary; readonly scaled: NumberSummary }>;
-  readonly categories: ReadonlyMap<string, Counted>;
+  readonly categories: ReadonlyMap<string, CountedCategories>;
 }
 
 /** Reads the training rows into summaries. */
@@ -377,6 +157,15 @@ async function summariseRows(
   }
 }
 
+/** @returns undefined for a column that is not doubtful */
+function doubtAbout(plan: ColumnPlan, { numbers, categories }: Summaries, table: Table): string | undefined {
+  const { name } = plan;
+  if ('number' in plan)
+    return plan.doubt ?? doubtAboutNumbers(name, numbers.get(name)!.plain, table.column(name).sqlType);
+  const counted = plan.isFound ? categories.get(name)! : undefined;
+  return counted && doubtAboutCategories(name, counted.counted.length, counted.rowCount);
+}
+
 /** @returns also the classes of the training rows, as far as they are known: for a number, if it is always the same */
 async function fitPlans(
   table: Table,
@@ -392,8 +181,8 @@ async function fitPlans(
   const possible = names.length > 0 ? await classesOf(table, names, loss) : undefined;
   const wants: Want[] = [];
   const numbers = new Map<string, { plain: NumberSummary; scaled: NumberSummary }>();
-  const categories = new Map<string, Counted>();
-  const count = (name: string, counted: Counted): void => {
+  const categories = new Map<string, CountedCategories>();
+  const count = (name: string, counted: CountedCategories): void => {
     categories.set(name, counted);
     wants.push(counted.want);
   };
@@ -411,12 +200,14 @@ async function fitPlans(
       summarise(plan, new NumberSummary(), plan.number === 'log' ? new NumberSummary(logarithmic) : undefined);
     else if (plan.category !== 'hash') {
       const limit = plan.category === 'oneHot' ? limits.oneHotCategories : limits.categoryCount;
-      count(name, new Counted(name, [], { limit, tooMany: () => table.tooMany(name, limit) }));
+      count(name, new CountedCategories(name, [], { limit, tooMany: () => table.tooMany(name, limit) }));
     }
   }
-  if (possible) count(names[0], new Counted(names[0], possible));
+  if (possible) count(names[0], new CountedCategories(names[0], possible));
   else names.forEach((name, i) => summarise({ name, notation: notations[i] }, summaryOf(targets[i])));
   await summariseRows(table, selection, { wants, key, numbers, categories });
+  const doubts = plans.map((plan) => doubtAbout(plan, { numbers, categories }, table));
+  for (const doubt of doubts) if (doubt !== undefined) how.onDoubt(doubt);
   const classes = possible && inOrder(categories.get(names[0])!.counted);
   const [only] = names.length === 1 ? [numbers.get(names[0])?.plain] : [];
   return {

@@ -65,6 +65,20 @@ function withoutHiveOption(node: unknown): number[] {
   return options.some((each) => each.toLowerCase() === 'hive_partitioning') ? [] : [at];
 }
 
+/** Functions that look like a reader of a table, and change DuckDB, print, or run statements that are in a text. */
+const doing = /^(enable|disable)_|checkpoint$|^truncate_|^json_execute_serialized_sql$|^query(_table)?$/;
+
+/** @throws StillhouseError DATA_FORMAT */
+function refuseDoing(nodes: readonly unknown[]): void {
+  for (const node of nodes) {
+    const name = tableFunction.safeParse(node).data?.function.function_name.toLowerCase();
+    if (name !== undefined && doing.test(name))
+      throw new StillhouseError('DATA_FORMAT', `data.sql calls ${name}, which does more than read rows`, {
+        next: 'Give one query; it may read files, and can change nothing.',
+      });
+  }
+}
+
 /** @throws StillhouseError DATA_FORMAT */
 function nodesOf(serialized: string): unknown[] {
   const parsed: unknown = JSON.parse(serialized);
@@ -74,7 +88,9 @@ function nodesOf(serialized: string): unknown[] {
     throw new StillhouseError('DATA_FORMAT', `data.sql has ${statements.length} statements`, {
       next: 'Give one SELECT statement.',
     });
-  return nodesIn(parsed);
+  const nodes = nodesIn(parsed);
+  refuseDoing(nodes);
+  return nodes;
 }
 
 /**

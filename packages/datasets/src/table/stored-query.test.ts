@@ -1,5 +1,5 @@
 // A query is data: it is one SELECT, and reads only the folders that it may.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +14,8 @@ beforeAll(() => {
   for (const each of [recipes, join(recipes, 'é parts'), others, scratch, data]) mkdirSync(each, { recursive: true });
   for (const file of [join(recipes, 'é parts/a.csv'), join(others, 'secret.csv'), join(data, 'd.csv')])
     writeFileSync(file, 'a\n1\n2\n');
+  symlinkSync(join(others, 'secret.csv'), join(recipes, 'link.csv'));
+  symlinkSync(others, join(recipes, 'linked'));
 });
 afterAll(() => {
   tables.close();
@@ -35,6 +37,11 @@ describe('reads', () => {
   });
 });
 
+test('thousands of columns are stored in memory that does not grow with rows', { timeout: 60_000 }, async () => {
+  const columns = Array.from({ length: 5000 }, (_, i) => `(i + ${i})::DOUBLE AS c${i}`).join(', ');
+  expect((await open(`select ${columns} from range(3000) t(i)`)).rowCount).toBe(3000);
+});
+
 describe('refuses', () => {
   const secret = join(others, 'secret.csv');
   test.each([
@@ -54,7 +61,16 @@ describe('refuses', () => {
     ['an extension', 'install httpfs', /Only SELECT/],
     ['loading', 'load httpfs', /Only SELECT/],
     ['a setting', "set memory_limit = '100GB'", /Only SELECT/],
-    ['a query in a query', "select * from query('drop table rows')", /single SELECT/],
+    ['a query in a query', "select * from query('drop table rows')", /calls query/],
+    ['a table named by a text', "select * from query_table('x')", /calls query_table/],
+    ['a log in the terminal', "select * from enable_logging('FileSystem', storage = 'stdout')", /calls enable_logging/],
+    ['a profile', `select 1 from (from ENABLE_PROFILING(save_location = '${others}/p.txt'))`, /calls enable_profiling/],
+    ['a query in JSON', "with a as (from json_execute_serialized_sql('{}')) from a", /calls json_execute/],
+    ['a checkpoint', 'select * from checkpoint()', /calls checkpoint/],
+    ['a link to a file elsewhere', "select * from 'link.csv'", /Cannot access file .*link\.csv/],
+    ['a link to a folder elsewhere', "select * from 'linked/*.csv'", /Cannot access file .*linked/],
+    ['a URL of a file', `select * from 'file://${secret}'`, /Cannot access file/],
+    ['a path that leads out of a URL', `select * from read_csv('file://${recipes}/../others/secret.csv')`, /Cannot/],
     ['the network', "select * from 'https://127.0.0.1:1/x.csv'", /./],
   ])('%s', async (_, sql, message) => {
     await expect(open(sql)).rejects.toMatchObject({ code: 'DATA_FORMAT', message: expect.stringMatching(message) });

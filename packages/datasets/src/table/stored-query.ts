@@ -15,6 +15,8 @@ const memoryMb = 192;
 const memoryPerColumnMb = 0.2;
 /** Tables with more columns are read by one thread, since each thread has vectors of its own. */
 const wideColumns = 200;
+/** The smallest block of a file, in bytes: while rows are stored, each column has one in memory. */
+const smallBlock = '16384';
 
 /**
  * Settings for reading tables with up to so many columns: memory grows with them, not with rows.
@@ -47,10 +49,10 @@ export async function storeQuery(
   const allowed = folders.filter((folder) => existsSync(folder)).flatMap((folder) => [folder, realpathSync(folder)]);
   // The first database only answers how many columns there are, which decides on the memory of the second.
   for (let columnCount = 0, isDescribed = false; ; isDescribed = true) {
-    const instance = await api.DuckDBInstance.create(
-      isDescribed ? file : ':memory:',
-      databaseOptions(spillFolder, columnCount),
-    );
+    const instance = await api.DuckDBInstance.create(isDescribed ? file : ':memory:', {
+      ...databaseOptions(spillFolder, columnCount),
+      ...(columnCount > wideColumns ? { default_block_size: smallBlock } : {}),
+    });
     const connection = await instance.connect();
     try {
       await connection.run(`SET allowed_directories = ${listed([...new Set(allowed)])}`);

@@ -3,7 +3,8 @@ import { bucketOf, isMissingText, StillhouseError, type FittedColumn, type Numbe
 import { scaledTarget, takenLabels, type Loss } from '@stillhouse/core/training';
 import { labelFault } from '../row/label-faults.js';
 import type { StoredRows } from '../row/stored-rows.js';
-import type { FittedTarget, Preprocessing } from './preprocessing.js';
+import type { Preprocessing } from './preprocessing.js';
+import type { FittedTarget } from './table-targets.js';
 import type { Want } from './column-reading.js';
 import type { Table } from './table.js';
 

@@ -13,6 +13,7 @@ import {
   type Vector,
   type Want,
 } from './column-reading.js';
+import { notUnicode } from './csv-text.js';
 import { adviceFor } from './notation.js';
 import { named } from './sql-text.js';
 
@@ -288,12 +289,12 @@ export class Table {
     return column;
   }
 
-  #badCell({ column, row, text, message }: BadCell, first: number): StillhouseError {
-    const next = adviceFor([text]);
+  #badCell({ column, row, text, message, next: own }: BadCell, first: number): StillhouseError {
+    const next = own ?? adviceFor([text]);
     return new StillhouseError(
       'DATA_CELL',
       `${this.what}, row ${first + row + 1}, column ${column}: ${JSON.stringify(text)} ${message}`,
-      next === undefined ? {} : { next: `${next}.` },
+      next === undefined ? {} : { next: next.replace(/\.?$/, '.') },
     );
   }
 
@@ -332,7 +333,8 @@ function summarised(column: TableColumn, isNumber: boolean): string {
 
 /** DuckDB's message in one line, without its advice. */
 function complaint(cause: unknown): string {
-  const [text] = messageOf(cause).split(/Possible (?:fixes|solutions)|Candidate|\n\s*file =|\n\s*LINE \d/);
+  const advice = /Possible (?:fixes|solutions)|Candidate|\. ?Try auto-detecting|, Try (?:increasing|setting)/;
+  const [text] = messageOf(cause).split(new RegExp(`${advice.source}|\\n\\s*file =|\\n\\s*LINE \\d`));
   const lines = text
     .split('\n')
     .map((line) => line.trim())
@@ -347,6 +349,7 @@ function complaint(cause: unknown): string {
 /** An error with DuckDB's complaint. */
 export function badTable(what: string, cause: unknown): StillhouseError {
   const text = complaint(cause);
+  if (/not utf-8 encoded/i.test(text)) return notUnicode(`${what}, line ${/line (\d+)/.exec(text)?.[1]},`, cause);
   // A database that has failed internally repeats that error for every query.
   const [, inside] =
     /INTERNAL Error: (.*)|Original error: "?([^"\n]*)/.exec(cause instanceof Error ? cause.message : '') ?? [];

@@ -7,6 +7,8 @@ export interface FileColumn {
   readonly name: string;
   /** DuckDB's name for its type. */
   readonly sqlType: string;
+  /** Why the column cannot be read. */
+  readonly conflict?: string;
 }
 
 /** Consecutive files with the same columns. */
@@ -17,11 +19,6 @@ export interface FileRun {
   readonly rows?: number;
   /** Cells of each column that are not missing, if they were counted. */
   readonly known?: ReadonlyMap<string, number>;
-}
-
-export interface UnitedColumn extends FileColumn {
-  /** Why the column cannot be read, if its types cannot be united. */
-  readonly conflict?: string;
 }
 
 /** DuckDB's names of columns do not depend on case. */
@@ -57,11 +54,13 @@ function columnNames(runs: readonly FileRun[]): string[] {
  * The columns of all runs. A file without rows, or a column without a cell that is known, does not count.
  * @param runs with counts
  */
-export function unitedColumns(runs: readonly FileRun[]): UnitedColumn[] {
+export function unitedColumns(runs: readonly FileRun[]): FileColumn[] {
   const filled = runs.filter(({ rows }) => rows !== 0);
   const counted = filled.length > 0 ? filled : runs;
   return columnNames(counted).map((name) => {
     const having = counted.filter((run) => find(run, name));
+    const unreadable = having.map((run) => find(run, name)!).find(({ conflict }) => conflict !== undefined);
+    if (unreadable) return { ...unreadable, name };
     const known = having.filter((run) => run.known?.get(keyOf(name)) !== 0);
     const typed = (known.length > 0 ? known : having).map((run) => ({
       file: run.files[0],
@@ -97,8 +96,8 @@ export const namesIn = (run: FileRun, names: readonly string[]): string[] =>
 /** @param relationOf relation of files with the same columns */
 export function unitedRelation(
   runs: readonly FileRun[],
-  columns: readonly UnitedColumn[],
-  relationOf: (files: readonly string[]) => string,
+  columns: readonly FileColumn[],
+  relationOf: (files: readonly string[], columns: readonly FileColumn[]) => string,
 ): string {
   const selects = runs.map((run) => {
     const cells = columns.map(({ name, sqlType, conflict }) => {
@@ -106,7 +105,7 @@ export function unitedRelation(
       const type = conflict === undefined ? sqlType : 'VARCHAR';
       return `CAST(${own ? named(own.name) : 'NULL'} AS ${type}) AS ${named(name)}`;
     });
-    return `SELECT ${cells.join(', ')} FROM ${relationOf(run.files)}`;
+    return `SELECT ${cells.join(', ')} FROM ${relationOf(run.files, run.columns)}`;
   });
   return `(${selects.join(' UNION ALL ')})`;
 }

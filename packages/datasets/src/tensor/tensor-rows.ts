@@ -193,14 +193,16 @@ function labelsOf(
     ? Float32Array.from(given, (label) => places[label])
     : targets
       ? Float32Array.from(given, (label, i) => scaledTarget(label, targets[i % labelCount]))
-      : given;
+      : given instanceof Float64Array
+        ? Float32Array.from(given)
+        : given;
   const count = classes?.length ?? classCount ?? 0;
   const { fits } = takenLabels(loss, count);
   for (let i = 0; i < labels.length; i++) {
     const row = Math.floor(i / labelCount);
     if (fits(labels[i]) || problems.has(row)) continue;
     const shown = places ? JSON.stringify(set.classes![given[i]]) : String(given[i]);
-    const label = `data.${name} (${what}): label ${shown} of row ${first + row}`;
+    const label = `data.${name} (${what}): label ${shown} of row ${first + row + 1}`;
     const fault =
       places && labels[i] < 0
         ? new StillhouseError('DATA_LABEL', `${label} is not a class of the training rows`)

@@ -1,6 +1,6 @@
 // The frame that pictures with two axes share: positions of values in pixels, marks, grid lines and titles.
 import type { Scale } from './scale.js';
-import { svgBox, svgLine, svgText } from './svg.js';
+import { svgBox, svgLine, svgText, textWidth } from './svg.js';
 
 export interface FrameSize {
   readonly width: number;
@@ -11,6 +11,12 @@ export interface FrameSize {
   readonly right: number;
   readonly bottom: number;
 }
+
+/** A grey that is seen on white and on black. */
+const gridLine = 'stroke="#888" stroke-opacity="0.2"';
+
+/** Between marks below the frame, in pixels. */
+const markDistance = 6;
 
 export class Frame<X> {
   readonly inner: { readonly width: number; readonly height: number };
@@ -37,20 +43,30 @@ export class Frame<X> {
     return this.size.top + (1 - share) * this.inner.height;
   }
 
+  /** The marks below the frame, inside the picture, without those that would be written over the one before. */
+  private acrossMarks(): { x: number; label: string }[] {
+    let free = 0;
+    return this.scales.x.ticks.flatMap(({ share, label }) => {
+      const half = textWidth(label) / 2;
+      const x = Math.min(this.acrossAt(share), this.size.width - half - 2);
+      if (x - half < free) return [];
+      free = x + half + markDistance;
+      return [{ x, label }];
+    });
+  }
+
   /** The frame with grid lines, marks, and titles of its axes. */
   axes(titles: { readonly x: string; readonly y: string }): string {
     const { left, top, height, bottom } = this.size;
     const { width } = this.inner;
     const middle = this.upAt(0.5).toFixed(1);
     return [
-      svgBox({ x: left, y: top, ...this.inner }, 'fill="none" stroke="#ccc"'),
+      svgBox({ x: left, y: top, ...this.inner }, 'fill="none" stroke="#888" stroke-opacity="0.5"'),
       ...this.scales.y.ticks.flatMap(({ share, label }) => [
-        svgLine([left, this.upAt(share)], [left + width, this.upAt(share)], 'stroke="#eee"'),
+        svgLine([left, this.upAt(share)], [left + width, this.upAt(share)], gridLine),
         svgText(left - 6, this.upAt(share) + 4, label, 'text-anchor="end"'),
       ]),
-      ...this.scales.x.ticks.map(({ share, label }) =>
-        svgText(this.acrossAt(share), height - bottom + 18, label, 'text-anchor="middle"'),
-      ),
+      ...this.acrossMarks().map(({ x, label }) => svgText(x, height - bottom + 18, label, 'text-anchor="middle"')),
       svgText(this.acrossAt(0.5), height - 10, titles.x, 'text-anchor="middle"'),
       svgText(14, this.upAt(0.5), titles.y, `text-anchor="middle" transform="rotate(-90 14 ${middle})"`),
     ].join('');

@@ -7,6 +7,7 @@ export interface Line {
   readonly name: string;
   readonly colour: string;
   readonly points: readonly (readonly [x: number, y: number])[];
+  readonly isDashed?: boolean;
 }
 
 /** Colours of the models, in all pictures. */
@@ -21,10 +22,10 @@ export function lineChart(lines: readonly Line[], titles: { x: string; y: string
   if (points.length === 0) return '';
   const frame = new Frame(size, { x: linearScale(points.map(([x]) => x)), y: linearScale(points.map(([, y]) => y)) });
   const drawn = finite.map(
-    ({ name, colour, points: own }, i) =>
+    ({ name, colour, isDashed, points: own }, i) =>
       svgPath(
         own.map(([x, y]) => frame.at(x, y)),
-        `stroke="${colour}" stroke-width="2"`,
+        `stroke="${colour}" stroke-width="2"${isDashed ? ' stroke-dasharray="4 4"' : ''}`,
       ) + svgText(size.left + 110 * i, 20, name, `fill="${colour}"`),
   );
   return svgImage(size, `${titles.y} over ${titles.x}`, frame.axes(titles) + drawn.join(''));

@@ -1,4 +1,5 @@
 // Positions of values along an axis, and the values that are written next to it.
+import { formatValue } from '@stillhouse/core';
 import { rounded } from './svg.js';
 
 export interface Scale<T = number> {
@@ -21,11 +22,11 @@ export function steps(values: readonly number[]): number[] {
 }
 
 /** A linear scale between round numbers that enclose all values. */
-export function linearScale(values: readonly number[]): Scale {
+export function linearScale(values: readonly number[], label: (value: number) => string = formatValue): Scale {
   const marks = steps(values);
   const [low, high] = [marks[0], marks.at(-1)!];
   const shareOf = (value: number): number => (value - low) / (high - low);
-  return { shareOf, ticks: marks.map((mark) => ({ share: shareOf(mark), label: String(mark) })) };
+  return { shareOf, ticks: marks.map((mark) => ({ share: shareOf(mark), label: label(mark) })) };
 }
 
 /** Margin at both ends, so that dots there are not cut off. */

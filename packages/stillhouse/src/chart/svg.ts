@@ -13,6 +13,9 @@ export const escaped = (text: string): string =>
 /** A number in readable form. */
 export const rounded = (value: number): string => formatValue(Number(value.toPrecision(3)));
 
+/** About how wide a text is at most, in pixels, at the sizes that pictures use. */
+export const textWidth = (text: string): number => 6.5 * text.length;
+
 const pixel = (value: number): string => value.toFixed(1);
 
 /** @param more attributes */
@@ -43,7 +46,7 @@ interface Size {
 /** A separate file. */
 export const svgFile = ({ width, height }: Size, content: string): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" ` +
-  `font-size="12"><rect width="100%" height="100%" fill="#fff"/>${content}</svg>\n`;
+  `font-size="12" fill="#000"><rect width="100%" height="100%" fill="#fff"/>${content}</svg>\n`;
 
 /** A part of a page. */
 export const svgImage = ({ width, height }: Size, label: string, content: string): string =>

@@ -2,7 +2,6 @@
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
-  datasetOf,
   floatsOf,
   quantizeModel,
   StillhouseError,
@@ -15,9 +14,10 @@ import { installedEngines } from '@stillhouse/native';
 import { backends, concreteBackendNames, inferenceBackend, type BackendName } from '@stillhouse/worker/light';
 import { differences } from '../report/compare.js';
 import { evaluateModel, readTest, timeRows, type TestRows } from '../report/evaluate-run.js';
-import { writeOutput } from '../runs/output.js';
+import { openOutput, writeOutput } from '../runs/output.js';
+import { openTestRows } from '../runs/test-rows.js';
 import { openModel } from '../runs/trained-model.js';
-import { mainModel, openData, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
+import { mainModel, readModelFiles, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { markdownTable } from '../tables.js';
 import type { CompressedModel } from './compressed-model.js';
 import { compressTable, drawPareto } from './pareto.js';
@@ -62,7 +62,9 @@ export function namesOf(tasks: readonly { readonly run: TrainedRun; readonly nam
       ...(areFew
         ? found
             .filter(({ path }) => path !== 'name')
-            .map(({ path, values }) => `${path.slice(path.lastIndexOf('.') + 1)} ${values[i] ?? '–'}`)
+            .flatMap(({ path, values }) =>
+              values[i] === undefined ? [] : [`${path.slice(path.lastIndexOf('.') + 1)} ${values[i]}`],
+            )
         : []),
     ].join(', '),
   );
@@ -136,12 +138,14 @@ async function measure(variants: readonly Variant[]): Promise<MeasuredVariant[]>
 async function taskOf(folder: string, { model, recipeFolder }: CompressOptions): Promise<CompressTask> {
   const run = await readRun(folder);
   const name = model ?? mainModel(run);
-  const {
-    job,
-    dataset: { blocks },
-  } = await openData(run, recipeFolder);
-  const dataset = datasetOf(job.dataset, name);
-  return { run, name, test: { ...(await readTest(dataset, blocks)), dataset, measures: measuresOf(run.recipe) } };
+  const rows = await openTestRows(run, { recipeFolder });
+  try {
+    const dataset = rows.of(name);
+    const test = { ...(await readTest(dataset, rows.blocks)), dataset, measures: measuresOf(run.recipe) };
+    return { run, name, test };
+  } finally {
+    rows.dispose();
+  }
 }
 
 /**
@@ -191,6 +195,7 @@ export async function compress(
   for (const folder of folders) tasks.push(await taskOf(folder, options));
   checkComparable(tasks);
   await checkWhole(tasks);
+  openOutput(out);
   const variants = writeVariants(tasks, out);
   const measured = await measure(variants);
   const front = paretoFront(variants.map(({ gzippedBytes }, i) => ({ gzippedBytes, error: measured[i].error })));

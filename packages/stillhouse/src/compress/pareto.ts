@@ -1,5 +1,5 @@
 // Size against error: a table, and a plot with the Pareto front.
-import { formatCount, formatNumber, formatShare } from '../tables.js';
+import { formatCount, formatNumber, formatShare, formatValue } from '../tables.js';
 import { Frame } from '../chart/frame.js';
 import { linearScale, logScale } from '../chart/scale.js';
 import { svgDot, svgFile, svgLine, svgPath, svgText } from '../chart/svg.js';
@@ -39,21 +39,43 @@ export function compressTable(models: readonly CompressedModel[]): string[][] {
   ];
 }
 
-const size = { width: 640, height: 420, left: 72, top: 40, right: 180, bottom: 56 };
+const size = { width: 640, height: 420, left: 72, top: 24, right: 24, bottom: 56 };
+const lineHeight = 18;
 const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
 const radii = { fp32: 5, fp16: 4, uint8: 3 } as const;
 
 const labelSize = { width: 34, height: 11 };
+type Place = readonly [x: number, y: number];
 
-/** Where labels of dots begin: to the right of their dot, or lower if another label is there. */
-export function labelPlaces(dots: readonly (readonly [x: number, y: number])[]): [x: number, y: number][] {
+/** Where the label of a dot may begin: to its right, to its left, above and below it. */
+const placesAround = ([x, y]: Place): Place[] => {
   const { width, height } = labelSize;
-  const places: [number, number][] = [];
-  for (const [x, y] of dots) {
-    const place: [number, number] = [x + 8, y + 4];
-    const isTaken = ([otherX, otherY]: readonly [number, number]): boolean =>
-      Math.abs(otherX - place[0]) < width && Math.abs(otherY - place[1]) < height;
-    for (let taken = places.find(isTaken); taken; taken = places.find(isTaken)) place[1] = taken[1] + height;
+  return [
+    [x + 8, y + 4],
+    [x - 8 - width, y + 4],
+    [x - width / 2, y - 8],
+    [x - width / 2, y + 6 + height],
+  ];
+};
+
+/**
+ * Where labels of dots begin: next to their dot, where neither a dot nor another label is, or else lower.
+ * @param end of the frame, in pixels from the left
+ */
+export function labelPlaces(dots: readonly Place[], end = Infinity): Place[] {
+  const { width, height } = labelSize;
+  const places: Place[] = [];
+  const covers = ([x, y]: Place, [dotX, dotY]: Place): boolean =>
+    dotX > x - 5 && dotX < x + width + 5 && dotY > y - height - 3 && dotY < y + 5;
+  const isFree = (place: Place): boolean =>
+    place[0] + width <= end &&
+    !dots.some((dot) => covers(place, dot)) &&
+    !places.some(([x, y]) => Math.abs(x - place[0]) < width && Math.abs(y - place[1]) < height);
+  for (const dot of dots) {
+    const around = placesAround(dot);
+    const [lowX, lowY] = around[3];
+    let place: Place = around.find(isFree) ?? [Math.min(lowX, end - width), lowY];
+    while (!isFree(place)) place = [place[0], place[1] + height];
     places.push(place);
   }
   return places;
@@ -61,10 +83,14 @@ export function labelPlaces(dots: readonly (readonly [x: number, y: number])[]):
 
 /** @returns an SVG file; dots are larger the more bits a weight has */
 export function drawPareto(models: readonly CompressedModel[]): string {
+  const isShare = models[0].metrics.accuracy !== undefined;
   const sizes = models.map(({ gzippedBytes }) => gzippedBytes);
   const frame = new Frame(size, {
     x: logScale(sizes, (bytes) => formatCount(Math.round(bytes))),
-    y: linearScale(models.flatMap(({ interval }) => interval)),
+    y: linearScale(
+      models.flatMap(({ interval }) => interval),
+      isShare ? (share) => `${formatValue(100 * share)} %` : formatValue,
+    ),
   });
   const names = [...new Set(models.map(({ from }) => from))];
   const colourOf = (name: string): string => palette[names.indexOf(name) % palette.length];
@@ -78,16 +104,17 @@ export function drawPareto(models: readonly CompressedModel[]): string {
       svgDot(frame.at(bytes, error), { radius: radii[format], title, more: `fill="${colourOf(from)}"` })
     );
   });
-  const labels = labelPlaces(models.map(({ gzippedBytes, error }) => frame.at(gzippedBytes, error))).map(([x, y], i) =>
+  const centres = models.map(({ gzippedBytes, error }) => frame.at(gzippedBytes, error));
+  const labels = labelPlaces(centres, size.width - size.right).map(([x, y], i) =>
     svgText(x, y, models[i].format, `font-size="10" fill="${colourOf(models[i].from)}"`),
   );
   const legend = names.map((name, i) =>
-    svgText(size.width - size.right + 12, size.top + 16 + 18 * i, name, `fill="${colourOf(name)}"`),
+    svgText(size.left, size.height + lineHeight * (i + 0.5), name, `fill="${colourOf(name)}"`),
   );
   const parts = [
     frame.axes({
       x: 'bytes of the weights, gzipped',
-      y: models[0].metrics.accuracy === undefined ? 'test rmse' : 'share of wrong test rows',
+      y: isShare ? 'share of wrong test rows' : 'test rmse',
     }),
     svgPath(
       front.map(({ gzippedBytes, error }) => frame.at(gzippedBytes, error)),
@@ -97,5 +124,5 @@ export function drawPareto(models: readonly CompressedModel[]): string {
     ...labels,
     ...legend,
   ];
-  return svgFile(size, parts.join(''));
+  return svgFile({ width: size.width, height: size.height + lineHeight * names.length }, parts.join(''));
 }

@@ -1,12 +1,12 @@
 // The outputs of each of a run's models for the test rows, and their speed.
 import {
-  datasetOf,
   isTrained,
   learnsFromOutputs,
   limits,
   type DatasetManifest,
-  type Job,
   type PhaseName,
+  type PretrainedTeacherConfig,
+  type Recipe,
 } from '@stillhouse/core';
 import {
   addRows,
@@ -20,6 +20,7 @@ import {
 import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { Predict } from '@stillhouse/worker';
 import { outputsOf } from '../inference.js';
+import type { RunTestRows } from '../runs/test-rows.js';
 import { openModel } from '../runs/trained-model.js';
 import { modelNames, type TrainedRun } from '../runs/trained-run.js';
 
@@ -139,15 +140,19 @@ export async function evaluateModel(
   };
 }
 
+/** A pretrained teacher from whose outputs the student learns; it is tested as well, which needs the job. */
+export const pretrainedOf = ({ teacher, distill }: Recipe): PretrainedTeacherConfig | undefined =>
+  !isTrained(teacher) && learnsFromOutputs(distill!) ? teacher : undefined;
+
 /** @throws StillhouseError for models and data that cannot be read */
-export async function evaluateRun(run: TrainedRun, job: Job, blocks: BlockSource): Promise<EvaluatedRun> {
+export async function evaluateRun(run: TrainedRun, rows: RunTestRows): Promise<EvaluatedRun> {
+  const { blocks, job } = rows;
   const { openPretrained, predictOf } = await import('@stillhouse/worker');
-  const { teacher, distill } = run.recipe;
   const measures = measuresOf(run.recipe);
   const models: EvaluatedModel[] = [];
   let shown: { x: Float32Array; y: Float32Array } | undefined;
   const evaluateOne = async (name: PhaseName, predict: Predict): Promise<void> => {
-    const dataset = datasetOf(job.dataset, name);
+    const dataset = rows.of(name);
     const test = { ...(await readTest(dataset, blocks)), dataset, measures };
     const batch = Math.min(limits.evaluationBatchRows, dataset.sets.test!.rowCount);
     models.push({
@@ -158,7 +163,8 @@ export async function evaluateRun(run: TrainedRun, job: Job, blocks: BlockSource
     });
     shown = test;
   };
-  if (!isTrained(teacher) && learnsFromOutputs(distill!)) {
+  const teacher = pretrainedOf(run.recipe);
+  if (job && teacher) {
     const there = await openPretrained(job, teacher, async (hash) => (await blocks.read(hash))!);
     await evaluateOne('teacher', there.predict);
     there.dispose();
@@ -168,7 +174,7 @@ export async function evaluateRun(run: TrainedRun, job: Job, blocks: BlockSource
     await evaluateOne(name, predictOf(model));
     model.dispose();
   }
-  const dataset = datasetOf(job.dataset, 'student');
+  const dataset = rows.of(models.at(-1)?.name ?? 'student');
   const { x, y } = shown ?? (await readTest(dataset, blocks));
   return { labels: y, inputs: x, rows: dataset.sets.test!.rowCount, dataset, models };
 }

@@ -5,6 +5,7 @@ import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } f
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
 import {
+  countOf,
   formatCount,
   formatMetric,
   formatMetricEstimate,
@@ -126,7 +127,8 @@ function reliability({ labels, rows, models }: EvaluatedRun): string {
       ...lines,
       {
         name: 'perfect',
-        colour: '#ccc',
+        colour: '#999999',
+        isDashed: true,
         points: [
           [0, 0],
           [1, 1],
@@ -140,7 +142,10 @@ function reliability({ labels, rows, models }: EvaluatedRun): string {
 function dataRows({ dataset }: RunRecord): string {
   return table([
     ['set', 'rows'],
-    ...Object.entries(dataset.rows).map(([name, rows]) => [escaped(name), formatCount(rows)]),
+    ...Object.entries(dataset.rows).map(([name, rows]) => [
+      escaped(name.replace(/Validation$/, ', validation')),
+      formatCount(rows),
+    ]),
   ]);
 }
 
@@ -173,7 +178,7 @@ function cluster({ workers, membershipChanges, incidents }: RunRecord): string {
   const what = newest.map((each) => [each.at, each.workerId ?? '', each.what].map(escaped));
   return [
     `<p>${engines.length === 1 ? 'All workers had the same engine' : `${engines.length} engines`}; ` +
-      `${formatCount(membershipChanges)} changes of membership, ${formatCount(incidents.length)} incidents` +
+      `${countOf(membershipChanges, 'change')} of membership, ${countOf(incidents.length, 'incident')}` +
       `${newest.length < incidents.length ? `, of which the newest ${shownIncidents} are shown` : ''}.</p>`,
     rows.length > 0 ? table([['worker', 'host', 'engine', 'ranks of the teacher', 'left'], ...rows]) : '',
     what.length > 0 ? table([['time', 'worker', 'incident'], ...what]) : '',

@@ -2,22 +2,27 @@
 import { escaped } from '../chart/svg.js';
 
 const style = [
-  'body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}',
+  ':root{color-scheme:light dark;--text:#222;--page:#fff;--faint:#666;--line:#ddd;--box:#f6f6f6}',
+  '@media(prefers-color-scheme:dark){:root{--text:#ddd;--page:#181818;--faint:#999;--line:#444;--box:#262626}}',
+  'html{background:var(--page)}',
+  'body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:var(--text)}',
   'table{border-collapse:collapse;margin:1rem 0}',
-  'td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}',
+  'td,th{padding:.25rem .75rem;border-bottom:1px solid var(--line);text-align:right}',
   'td:first-child,th:first-child{text-align:left}',
-  'pre{background:#f6f6f6;padding:1rem;overflow:auto}',
+  'pre{background:var(--box);padding:1rem;overflow:auto}',
   'svg{font:11px system-ui,sans-serif;margin:0 1rem 1rem 0}',
+  // Text without a colour of its own has that of the page.
+  'svg[role=img]{fill:currentColor}',
   'h2{margin-top:2.5rem}',
-  '.note{color:#666}',
-  'td small{color:#666;white-space:nowrap}',
+  '.note{color:var(--faint)}',
+  'td small{color:var(--faint);white-space:nowrap}',
   'svg{max-width:100%;height:auto}',
   'code{overflow-wrap:anywhere}',
   // On a phone each row becomes a list of its cells.
-  '@media(max-width:48rem){tr:has(th){display:none}table,tbody,tr,td{display:block}tr{border-bottom:2px solid #ddd}' +
-    'td,td:first-child{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;' +
-    'overflow-wrap:anywhere}td:first-child{font-weight:bold}td+td[data-of]::before{content:attr(data-of);color:#666;' +
-    'font-weight:normal;overflow-wrap:normal}}',
+  '@media(max-width:48rem){tr:has(th){display:none}table,tbody,tr,td{display:block}' +
+    'tr{border-bottom:2px solid var(--line)}td,td:first-child{display:flex;justify-content:space-between;gap:1rem;' +
+    'border:0;padding:.15rem 0;overflow-wrap:anywhere}td:first-child{font-weight:bold}td[data-of]::before' +
+    '{content:attr(data-of);color:var(--faint);font-weight:normal;overflow-wrap:normal;text-align:left}}',
 ].join('');
 
 /**

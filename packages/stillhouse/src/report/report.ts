@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { messageOf, StillhouseError } from '@stillhouse/core';
 import { writeWhole } from '@stillhouse/datasets';
 import { inferenceBackendFor } from '@stillhouse/worker/light';
-import { openData, readRun, type TrainedRun } from '../runs/trained-run.js';
+import { openTestRows } from '../runs/test-rows.js';
+import { readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
-import { evaluateRun } from './evaluate-run.js';
+import { evaluateRun, pretrainedOf } from './evaluate-run.js';
 
 export interface ReportOptions {
   /** File to write; report.html in the run folder by default. */
@@ -27,11 +28,15 @@ type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend'>;
 /** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
   try {
-    const { job, dataset } = await openData(run, recipeFolder);
-    const backend = inferenceBackendFor((job.assets.teachers ?? []).map(({ format }) => format));
-    const { openInferenceBackend } = await import('@stillhouse/worker');
-    await openInferenceBackend(backend);
-    return { evaluated: await evaluateRun(run, job, dataset.blocks), missing: undefined, backend };
+    const rows = await openTestRows(run, { recipeFolder, withJob: pretrainedOf(run.recipe) !== undefined });
+    try {
+      const backend = inferenceBackendFor((rows.job?.assets.teachers ?? []).map(({ format }) => format));
+      const { openInferenceBackend } = await import('@stillhouse/worker');
+      await openInferenceBackend(backend);
+      return { evaluated: await evaluateRun(run, rows), missing: undefined, backend };
+    } finally {
+      rows.dispose();
+    }
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;
     return { evaluated: undefined, missing: error.message, backend: undefined };

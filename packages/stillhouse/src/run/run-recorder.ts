@@ -1,7 +1,7 @@
 // The records of a run: run.json, events.jsonl, status.json and the coordinator's log.
 import { setTimeout as delay } from 'node:timers/promises';
 import { endRecord, recordNotice, type RunFolder } from '@stillhouse/coordinator';
-import type { ErrorRecord, Job, RunRecord } from '@stillhouse/core';
+import { threadsNote, type ErrorRecord, type Job, type RunRecord } from '@stillhouse/core';
 import type { CoordinatorNotice, CoordinatorState } from '@stillhouse/core/cluster';
 import { tunedJob } from '@stillhouse/core/tune';
 import { systemClock } from '@stillhouse/transport';
@@ -12,6 +12,9 @@ import { createLog, type Log } from './logger.js';
 
 /** How often, once per second, the end of a run is tried on a full disk. */
 const recordTries = 60;
+
+/** A fingerprint begins with the name of its backend. */
+const backendOf = (fingerprint: string): string => fingerprint.split(' ', 1)[0];
 
 const now = (): string => new Date().toISOString();
 
@@ -25,6 +28,7 @@ export class RunRecorder {
   readonly log: Log;
   readonly #writer: BufferedWriter;
   #record: RunRecord;
+  readonly #told = new Set<string>();
   /** The job, including tuned values once they are known. */
   #tunedJob: Job;
 
@@ -47,11 +51,18 @@ export class RunRecorder {
     this.listener.onWarning(text);
   };
 
+  #warnOnce(text: string | undefined): void {
+    if (text === undefined || this.#told.has(text)) return;
+    this.#told.add(text);
+    this.warn(text);
+  }
+
   readonly onNotice = (notice: CoordinatorNotice): void => {
     const before = this.#record;
     this.#record = recordNotice(before, notice, now());
     this.#writer.event({ at: now(), ...notice });
     if (this.#record !== before) this.writeRecord();
+    if (notice.type === 'joined') this.#warnOnce(threadsNote(this.job.recipe, backendOf(notice.worker.fingerprint)));
     if (notice.type === 'tuned') this.#tunedJob = tunedJob(this.job, notice.record.values);
     if (notice.type === 'baselineChosen') this.#tunedJob = tunedJob(this.#tunedJob, valuesOf(notice.record));
     if (notice.type !== 'progress' && notice.type !== 'tuning') this.log(notice.type, { notice });

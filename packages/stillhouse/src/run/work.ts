@@ -10,7 +10,7 @@ import { fromErrorRecord, StillhouseError, type ErrorRecord } from '@stillhouse/
 import { encodeMessage, protocolVersion } from '@stillhouse/core/cluster';
 import type { BackendName } from '@stillhouse/worker/light';
 import { programs } from '../programs.js';
-import { coordinatorUrl } from './coordinator-url.js';
+import { coordinatorUrl, meshAddressOf } from './addresses.js';
 import { crashOf, reportFlags } from './crash.js';
 import { version } from '../version.js';
 import { settingsText, type FromWorker } from './worker-settings.js';
@@ -36,6 +36,8 @@ export interface WorkOptions {
   readonly onLog?: ((message: string, fields?: Record<string, unknown>) => void) | undefined;
   /** Makes the worker finish its step, hand over and leave; the call then resolves. */
   readonly signal?: AbortSignal | undefined;
+  /** Makes the worker stop at once, without handing over; the call then rejects with INTERRUPTED. */
+  readonly interrupt?: AbortSignal | undefined;
 }
 
 /** How long sending a message may take. */
@@ -96,6 +98,21 @@ function endOf(child: ChildProcess, { onLog }: WorkOptions): Promise<Ended> {
   });
 }
 
+/** @returns a function that ends the passing on */
+function passSignals(child: ChildProcess, { signal, interrupt }: WorkOptions): () => void {
+  const passed = [
+    { from: signal, pass: () => void child.kill('SIGTERM') },
+    { from: interrupt, pass: () => void child.kill('SIGINT') },
+  ];
+  for (const { from, pass } of passed) {
+    from?.addEventListener('abort', pass);
+    if (from?.aborted) pass();
+  }
+  return () => {
+    for (const { from, pass } of passed) from?.removeEventListener('abort', pass);
+  };
+}
+
 /**
  * Takes part in one run, at its start or at any time later; resolves when the run is over or the worker has left it.
  * @throws StillhouseError USAGE, COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…,
@@ -103,18 +120,20 @@ function endOf(child: ChildProcess, { onLog }: WorkOptions): Promise<Ended> {
  * Ctrl-C
  */
 export async function work(given: WorkOptions): Promise<void> {
-  const options = { ...given, coordinators: given.coordinators.map(coordinatorUrl) };
+  const options = {
+    ...given,
+    coordinators: given.coordinators.map(coordinatorUrl),
+    meshAddress: given.meshAddress === undefined ? undefined : meshAddressOf(given.meshAddress),
+  };
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-worker-'));
   const instance = randomBytes(8).toString('hex');
   try {
     const child = startProcess(options, folder, instance);
-    const leave = (): void => void child.kill('SIGTERM');
-    options.signal?.addEventListener('abort', leave);
-    if (options.signal?.aborted) leave();
-    const { code, signal, error } = await endOf(child, options).finally(() =>
-      options.signal?.removeEventListener('abort', leave),
-    );
+    const stopPassing = passSignals(child, options);
+    const { code, signal, error } = await endOf(child, options).finally(stopPassing);
     if (error) throw fromErrorRecord(error);
+    // It was interrupted before it could report that.
+    if (signal === 'SIGINT') throw new StillhouseError('INTERRUPTED', 'the worker was interrupted');
     // It was asked to leave before it could join.
     if (signal === 'SIGTERM' && options.signal?.aborted) return;
     const crash = crashOf({ code, signal }, { folder, name: 'worker', what: 'its process' });

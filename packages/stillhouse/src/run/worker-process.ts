@@ -68,6 +68,9 @@ async function work(log: Log): Promise<void> {
       resolve();
     });
   });
+  // Its parent notices that a terminal is closed, and the end of a parent must not leave a worker that nothing ends.
+  process.on('SIGHUP', () => {});
+  process.on('disconnect', () => process.exit(exitCodes.interrupted));
   const interrupted = new Promise<never>((_, reject) => {
     // A terminal sends Ctrl-C to the whole group; workers of `run` leave it to their parent.
     process.on('SIGINT', () => {

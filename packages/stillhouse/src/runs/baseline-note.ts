@@ -1,18 +1,16 @@
 // For how many epochs a run's baseline trained and why, in a sentence.
 import { parsePath, type RunRecord } from '@stillhouse/core';
-import { formatCount, formatMetric } from '../tables.js';
-
-const epochsText = (count: number): string => `${formatCount(count)} ${count === 1 ? 'epoch' : 'epochs'}`;
+import { countOf, formatCount, formatMetric, formatValue } from '../tables.js';
 
 /** One sentence, or none if the baseline was trained like the student. */
 export function baselineNote({ baselineChoice: choice }: Pick<RunRecord, 'baselineChoice'>): string[] {
   if (!choice) return [];
   const { epochs, studentEpochs, folds, metric, mean, meanOfAll, values, reason } = choice;
-  if (folds === 0) return [`The baseline trained for ${epochsText(epochs)}, as many as the student: ${reason}.`];
-  const own = Object.entries(values).map(([path, value]) => `${parsePath(path).at(-1)} = ${value}`);
+  if (folds === 0) return [`The baseline trained for ${countOf(epochs, 'epoch')}, as many as the student: ${reason}.`];
+  const own = Object.entries(values).map(([path, value]) => `${parsePath(path).at(-1)} = ${formatValue(value)}`);
   const after = `${metric} ${formatMetric(metric, mean)}, and ${formatMetric(metric, meanOfAll)} after all epochs`;
   return [
-    `The baseline trained for ${epochsText(epochs)}, the student for ${formatCount(studentEpochs)}: ${reason} ` +
+    `The baseline trained for ${countOf(epochs, 'epoch')}, the student for ${formatCount(studentEpochs)}: ${reason} ` +
       `(cross-validation on ${folds} folds of the small set: ${[after, ...own].join('; ')}).`,
   ];
 }

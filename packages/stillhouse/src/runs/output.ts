@@ -2,7 +2,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, StillhouseError } from '@stillhouse/core';
-import { writeWhole } from '@stillhouse/datasets';
+import { refuseLinksIn, writeWhole } from '@stillhouse/datasets';
+
+/**
+ * Makes the folder of a command, if it does not exist. One that does must not lead what is written elsewhere.
+ * @throws StillhouseError OUT_UNWRITABLE
+ */
+export function openOutput(folder: string): void {
+  writeOutput(folder);
+  refuseLinksIn(folder);
+}
 
 /**
  * Writes files into a folder, which is made if it does not exist.

@@ -22,7 +22,8 @@ const metadata: ModelMetadata = {
 test.each([
   ['a loss of another version', { loss: 'focal' }, /the loss focal, whose outputs are not known here/, /version/],
   ['a name that every object has', { loss: 'toString' }, /the loss toString, whose outputs are not known/, /version/],
-  ['no columns', { columns: [] }, /has no complete model/, /restore the folder/],
+  ['no columns', { columns: [] }, /no complete model: model\.json, \S+\.columns: /, /restore the folder/],
+  ['a wrong type', { outputs: 'x' }, /model\.json, userDefinedMetadata\.stillhouse\.outputs: Invalid/, /restore/],
   ['a type of numbers of another version', { columns: [{ ...metadata.columns[0], dtype: 'F16' }] }, /complete/, /Run/],
 ])('%s: refused', async (_, change, message, next) => {
   const path = join(folder, 'student');

@@ -20,7 +20,7 @@ import {
   type RecipeOptions,
   type RecipeSource,
 } from '../recipe-file.js';
-import { writeOutput } from '../runs/output.js';
+import { openOutput, writeOutput } from '../runs/output.js';
 import { RunCache } from '../run/run-cache.js';
 import { markdownTable, shownMetrics } from '../tables.js';
 import { cellsOf, folderOf, settingsOf, taughtBy, teacherRecipe, type Cell, type SweepAxis } from './cells.js';
@@ -187,7 +187,7 @@ export async function sweep(recipe: RecipeSource, options: SweepOptions = {}): P
   const parsed = recipes.map(({ recipe: each }) => each);
   refuseInert(axes, parsed);
   for (const note of new Set(parsed.flatMap(inertNotes))) options.onWarning?.(note);
-  writeOutput(out);
+  openOutput(out);
   const over = new AbortController();
   const { heartbeatTimeoutMs, checkpointEveryMs } = options;
   const runs = new RunCache({ backend, heartbeatTimeoutMs, checkpointEveryMs, signal: over.signal });

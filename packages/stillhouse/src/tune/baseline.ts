@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { datasetOf, StillhouseError, type BaselineRecord, type Job } from '@stillhouse/core';
 import {
   baselineFolds,
-  baselineSpace,
+  baselineSearch,
   bestCost,
   chooseEpochs,
   foldsOf,
@@ -28,17 +28,23 @@ export interface BaselineOptions extends TrialPlace {
   readonly blocks: BlockSource;
 }
 
-type Plan = { readonly space: readonly Dimension[]; readonly folds: readonly TrialFold[] };
+type Plan = {
+  readonly space: readonly Dimension[];
+  readonly search: SearchOptions['config']['search'];
+  readonly folds: readonly TrialFold[];
+};
+
+const oneTrial: Pick<Plan, 'space' | 'search'> = { space: [], search: { name: 'grid', points: 1 } };
 
 /** Without a search of the student's values there is one trial, on up to five folds. */
 async function planOf({ job, plan, blocks }: BaselineOptions): Promise<Plan> {
   const watched = (folds: readonly TrialFold[]): TrialFold[] => folds.map((fold) => ({ ...fold, isWatched: true }));
-  if (plan) return { space: baselineSpace(job.recipe, plan.space), folds: watched(plan.folds) };
+  if (plan) return { ...baselineSearch(job.recipe, plan.space), folds: watched(plan.folds) };
   const { rowCount } = datasetOf(job.dataset, 'student').sets.small!;
   const labels = await smallLabels(job, blocks);
   const folds = baselineFolds(rowCount, labels);
-  if (folds < 2) return { space: [], folds: [] };
-  return { space: [], folds: watched(foldsOf(rowCount, labels, { folds, repeats: 1, seed: job.recipe.seed })) };
+  if (folds < 2) return { ...oneTrial, folds: [] };
+  return { ...oneTrial, folds: watched(foldsOf(rowCount, labels, { folds, repeats: 1, seed: job.recipe.seed })) };
 }
 
 const reasonOf = (rule: SearchOptions['config']['rule']): string =>
@@ -52,7 +58,7 @@ const reasonOf = (rule: SearchOptions['config']['rule']): string =>
  */
 export async function chooseBaseline(options: BaselineOptions): Promise<BaselineRecord> {
   const { plan, folder } = options;
-  const { space, folds } = await planOf(options);
+  const { space, search: kind, folds } = await planOf(options);
   const recipe = withBaselineValues(options.job.recipe, space);
   const job = { ...options.job, recipe };
   const { epochs: studentEpochs, prune } = recipe.student!;
@@ -68,7 +74,7 @@ export async function chooseBaseline(options: BaselineOptions): Promise<Baseline
       trials: 0,
       trainings: 0,
       seconds: 0,
-      reason: 'a class of the small set has a single row, so it cannot be cross-validated',
+      reason: 'the small set, or a class of it, has a single row and cannot be cross-validated',
     };
   const startedMs = performance.now();
   const least = prune ? prune.to + 1 : 1;
@@ -76,8 +82,8 @@ export async function chooseBaseline(options: BaselineOptions): Promise<Baseline
   const of = hashJson({ baseline: true, recipe, sets, assets: job.assets, folds: folds.length });
   const log = new TrialLog(join(folder, 'baseline.jsonl'), of);
   const config: SearchOptions['config'] = plan
-    ? recipe.distill!.tune!
-    : { search: { name: 'grid', points: 1 }, folds: folds.length, repeats: 1, rule: 'oneStandardError' };
+    ? { ...recipe.distill!.tune!, search: kind }
+    : { search: kind, folds: folds.length, repeats: 1, rule: 'oneStandardError' };
   const search = { recipe, space, config };
   const state = await runSearch(
     {

@@ -1,6 +1,7 @@
 // A process that runs one trial after the other; it ends when its parent does.
 import { readFileSync } from 'node:fs';
-import { invariant, StillhouseError, toErrorRecord } from '@stillhouse/core';
+import { setImmediate } from 'node:timers/promises';
+import { invariant, limits, StillhouseError, toErrorRecord } from '@stillhouse/core';
 import { trialJob } from '@stillhouse/core/tune';
 import { BlockFolder } from '@stillhouse/datasets';
 import { tfjsEngine, trainPhase } from '@stillhouse/worker';
@@ -18,11 +19,19 @@ async function fetchBlock(hash: string): Promise<Uint8Array> {
   return bytes;
 }
 
+let yieldedMs = performance.now();
+/** Lets the end of the parent be noticed while a trial computes, which may take hours. */
+async function yieldToEvents(): Promise<void> {
+  if (performance.now() - yieldedMs < limits.yieldIntervalMs) return;
+  await setImmediate();
+  yieldedMs = performance.now();
+}
+
 async function runTrial({ values, fold, phase }: TrialRequest): Promise<TrialResult> {
   invariant(setting, 'a setting came first');
   const startedMs = performance.now();
   const job = trialJob(setting.job, values, fold);
-  const engine = await tfjsEngine(setting.backend)(job, fetchBlock, () => Promise.resolve());
+  const engine = await tfjsEngine(setting.backend)(job, fetchBlock, yieldToEvents);
   const resultOf = (outcome: TrialOutcome): TrialResult => ({
     outcome,
     fingerprint: engine.fingerprint,
@@ -51,3 +60,5 @@ process.on('message', (message: ToTrials) => {
     );
 });
 process.on('disconnect', () => process.exit(0));
+// A terminal sends them to the whole group; the parent decides what follows.
+for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => {});

@@ -2,6 +2,7 @@
 import { tf } from '@stillhouse/native/tfjs';
 import type { BackendKind } from './backend.js';
 import { registerAveragePoolGradient } from './average-pool.js';
+import { registerResizeGradients } from './resize-gradient.js';
 import { registerSegmentSumOnCpu } from './segment-sum.js';
 
 export const cpu: BackendKind = {
@@ -9,6 +10,7 @@ export const cpu: BackendKind = {
   async register() {
     registerSegmentSumOnCpu();
     registerAveragePoolGradient();
+    registerResizeGradients();
     return `cpu ${tf.version_core}`;
   },
   isOnGpu: () => false,

@@ -79,7 +79,10 @@ async function openFastest(options: { threads: number; probe: Probe }): Promise<
       obstacles.push(opened);
     } catch (error) {
       if (!(error instanceof StillhouseError) || error.code !== 'BACKEND_UNAVAILABLE') throw error;
-      obstacles.push(error.message);
+      // It is installed and does not work, so that many would rather repair it than do without.
+      obstacles.push(
+        `${error.message} (${error.next.charAt(0).toLowerCase()}${error.next.slice(1).replace(/\.$/, '')})`,
+      );
     }
   }
   throw untrainable(obstacles.join('; '));

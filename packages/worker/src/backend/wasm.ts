@@ -9,6 +9,7 @@ import { registerSegmentSumOnWasm } from './segment-sum.js';
 import { registerMaxPoolGradient } from './wasm-max-pool.js';
 import { transposeBeforeMatMul } from './wasm-matmul.js';
 import { sliceInMemory } from './wasm-slice.js';
+import { registerVolumeKernels } from './wasm-volume.js';
 
 // By `require`, like TFJS.
 const { setThreadsCount, version_wasm } = createRequire(import.meta.url)(
@@ -27,6 +28,7 @@ export const wasm: BackendKind = {
     registerMaxPoolGradient();
     registerSegmentSumOnWasm();
     registerAveragePoolGradient();
+    registerVolumeKernels();
     return `wasm ${version_wasm}`;
   },
   isOnGpu: () => false,

@@ -4,6 +4,7 @@ import { loadWebgpu } from '@stillhouse/native/engines';
 import type { BackendKind } from './backend.js';
 import { registerAveragePoolGradient } from './average-pool.js';
 import { registerSegmentSumOnWebgpu } from './segment-sum.js';
+import { refuseTransposedBooleans } from './webgpu-transpose.js';
 
 export const webgpu: BackendKind = {
   async obstacle() {
@@ -15,6 +16,7 @@ export const webgpu: BackendKind = {
     const { fingerprint } = await loadWebgpu();
     registerSegmentSumOnWebgpu();
     registerAveragePoolGradient();
+    refuseTransposedBooleans();
     return fingerprint;
   },
   isOnGpu: () => true,

@@ -3,26 +3,34 @@
 import { tf } from '@stillhouse/native/tfjs';
 import { hashName, type Job } from '@stillhouse/core';
 import { augment, formOf, variantAt } from '../augment/augment.js';
+import { refuseWrongIndices } from '../model/embedded-inputs.js';
 import type { PreparedBatch } from '../objective/objective.js';
 import type { ComputeTask, RankRows } from './engine.js';
 import { tensorsOf } from './micro-batch.js';
 import type { PhaseModel } from './phase-model.js';
+import { partOf } from './start-model.js';
 
 /** Reads and augments the rank's rows, adds those of transfer sets, and gets the teacher's outputs. */
 async function prepareBatch(
   job: Job,
-  { answers, dataset, objective, phase, reader, transfer }: PhaseModel,
+  model: PhaseModel,
   task: ComputeTask,
   { rank, rows }: RankRows,
 ): Promise<PreparedBatch> {
+  const { answers, dataset, objective, phase, reader, transfer } = model;
   const { config, schedule } = phase;
   const plain = await reader.read({ rank, rows });
   const where = { seed: schedule.seed, epoch: task.epoch, step: task.step, rank };
   const batch = config.augment ? augment(plain, rows, config.augment, { where, form: formOf(dataset) }) : plain;
   const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
+  const embedded = { part: partOf(phase.name), indexCount: model.indexCount };
+  const rowName = (row: number): string => `row ${rows[row] + 1} of the set ${phase.trainSet}`;
+  refuseWrongIndices(batch.x, embedded, { count: rows.length, name: rowName });
   const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(config.augment, task.epoch)) };
   const width = plain.x.length / rows.length;
   const inputs = added.map(({ x }) => x);
+  const addedName = (): string => 'a row of a transfer set';
+  for (const x of inputs) refuseWrongIndices(x, embedded, { count: x.length / width, name: addedName });
   return objective.prepare({
     ...tensorsOf(batch, dataset, inputs),
     epoch: task.epoch,

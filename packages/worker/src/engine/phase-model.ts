@@ -10,6 +10,7 @@ import { answersAbout } from '../distill/transfer/known-rows.js';
 import { TransferSets, type TransferOptions } from '../distill/transfer/transfer-sets.js';
 import { FlatModel, flatSizes } from '../flat/model.js';
 import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
+import { indexCountOf } from '../model/embedded-inputs.js';
 import type { Objective } from '../objective/objective.js';
 import { objectiveOf } from './phase-objective.js';
 import { Pruning } from './pruning.js';
@@ -31,6 +32,8 @@ export interface PhaseModel {
   readonly answers: TeacherAnswers | undefined;
   /** Reads validation and test rows. */
   readonly evaluated: BlockReader;
+  /** Inputs are whole numbers below this; undefined if the model embeds none. */
+  readonly indexCount: number | undefined;
   readonly layout: FlatLayout;
 }
 
@@ -69,6 +72,7 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     step: new RankStep(flat, { trace, onEager }),
     layout: { gradients: parameterCount, otherWeights: otherCount },
     dataset,
+    indexCount: indexCountOf(model),
     transfer: teaching && transferOf(phase, teaching),
     answers: teaching && answersAbout(set, { ...teaching, augment: config.augment, seed: schedule.seed }),
     reader: new TrainingReader(dataset, set, schedule, fetchBlock),

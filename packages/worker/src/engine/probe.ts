@@ -1,6 +1,15 @@
 // Trains one zero row of each model of a job, to show whether a backend has every kernel before the run depends on it.
 import { tf } from '@stillhouse/native/tfjs';
-import { datasetOf, phaseOf, phasesOf, type DatasetManifest, type Job, type PhaseName } from '@stillhouse/core';
+import {
+  datasetOf,
+  firstLineOf,
+  phaseOf,
+  phasesOf,
+  StillhouseError,
+  type DatasetManifest,
+  type Job,
+  type PhaseName,
+} from '@stillhouse/core';
 import type { Batch } from '@stillhouse/datasets';
 import { MissingKernel, missingKernelOf } from '../backend/missing-kernel.js';
 import type { FetchBlock } from '../block/fetch-block.js';
@@ -25,36 +34,45 @@ async function trainZeros(model: tf.LayersModel, objective: Objective, dataset: 
   tf.dispose([...batch.inputs, ...objective.weights.map((weight) => weight.read())]);
 }
 
-/** The first layer of a model that lacks a kernel when it is trained by itself. */
-function untrainableLayer(model: tf.LayersModel): string | undefined {
-  const isUntrainable = (layer: tf.layers.Layer): boolean => {
-    const [batch, ...shape] = layer.input instanceof tf.SymbolicTensor ? layer.input.shape : [];
-    if (batch === undefined || shape.includes(null)) return false;
-    const input = tf.variable(tf.zeros([1, ...(shape as number[])]));
-    const weights = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
-    try {
-      tf.tidy(() =>
-        tf.variableGrads(() => tf.sum(layer.apply(input, { training: true }) as tf.Tensor), [input, ...weights]),
-      );
-      return false;
-    } catch (error) {
-      return missingKernelOf(error) !== undefined;
-    } finally {
-      input.dispose();
-    }
-  };
-  return model.layers.find(isUntrainable)?.name;
+/** Why a layer cannot be trained by itself; undefined if it can, or if its inputs are not known. */
+function obstacleOf(layer: tf.layers.Layer): unknown {
+  const [batch, ...shape] = layer.input instanceof tf.SymbolicTensor ? layer.input.shape : [];
+  if (batch === undefined || shape.includes(null)) return undefined;
+  const input = tf.variable(tf.zeros([1, ...(shape as number[])]));
+  const weights = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  try {
+    tf.tidy(() =>
+      tf.variableGrads(() => tf.sum(layer.apply(input, { training: true }) as tf.Tensor), [input, ...weights]),
+    );
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    input.dispose();
+  }
 }
 
-/** @throws MissingKernel naming the layer that needs it, if that shows */
+/**
+ * @throws MissingKernel naming the layer that needs it, if that shows
+ * @throws StillhouseError MODEL_INVALID naming the layer that cannot be trained, with TFJS's reason
+ */
 async function tryToTrain(part: string, model: tf.LayersModel, train: () => Promise<void>): Promise<void> {
   try {
     await train();
   } catch (error) {
+    if (error instanceof StillhouseError) throw error;
     const missing = missingKernelOf(error);
-    if (!missing) throw error;
-    const layer = untrainableLayer(model);
-    throw new MissingKernel(missing.kernel, layer && `the ${part}'s layer ${layer}`, error);
+    if (missing) {
+      const layer = model.layers.find((each) => missingKernelOf(obstacleOf(each)) !== undefined);
+      throw new MissingKernel(missing.kernel, layer && `the ${part}'s layer ${layer.name}`, error);
+    }
+    const layer = model.layers.find((each) => obstacleOf(each) !== undefined);
+    if (!layer) throw error;
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `the ${part}'s layer ${layer.name} (${layer.getClassName()}) cannot be trained here: ${firstLineOf(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -87,7 +105,8 @@ function factsOf(phase: PhaseName, model: tf.LayersModel, objective: Objective):
 
 /**
  * @returns facts of each model that is trained, in the order of their phases
- * @throws StillhouseError as building the models does; MissingKernel if the backend lacks one
+ * @throws StillhouseError as building the models does, and MODEL_INVALID for a layer that cannot be trained;
+ * MissingKernel if the backend lacks one
  */
 export async function probe(job: Job, fetchBlock: FetchBlock): Promise<ProbedModel[]> {
   const facts: ProbedModel[] = [];

@@ -8,7 +8,7 @@ import type { Teacher } from '../distill/teacher/teacher.js';
 import { buildModel } from '../model/model.js';
 
 /** The part of the recipe that describes a phase's model. */
-const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
+export const partOf = (name: PhaseName): 'teacher' | 'student' => (name === 'teacher' ? 'teacher' : 'student');
 
 /** @throws StillhouseError MODEL_INVALID, MODEL_MODULE, MODEL_SHAPE, MODEL_LAYER */
 export async function startModel(

@@ -627,6 +627,34 @@ test('auto takes wasm, or cpu if wasm lacks a kernel, and says why; asking for w
   });
 });
 
+test.each([
+  [
+    'a dilated convolution',
+    `tf.layers.reshape({ targetShape: [5, 2] }), tf.layers.conv1d({ name: 'it', filters: 2, kernelSize: 2,
+      dilationRate: 2 }), tf.layers.flatten()`,
+    /^the teacher's layer it \(Conv1D\) cannot be trained here: Error in gradient of conv2D: dilation rates/,
+  ],
+  [
+    'a layer without a gradient',
+    `tf.layers.thresholdedReLU({ name: 'it' })`,
+    /^the teacher's layer it \(ThresholdedReLU\) cannot be trained here: Cannot compute gradient/,
+  ],
+])('%s is refused by its name before the run', async (_, layers, message) => {
+  const asset = `export default ({ tf, inputShape, outputs }) => tf.sequential({
+    layers: [tf.layers.dense({ units: 10, inputShape }), ${layers}, tf.layers.dense({ units: outputs })] });`;
+  const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10] });
+  const recipe = {
+    ...job.recipe,
+    teacher: { ...job.recipe.teacher, model: { module: 'model.mjs', export: 'default' } },
+  };
+  const engine = tfjsEngine('cpu')(
+    { ...job, recipe, assets: { teacher: asset } },
+    async () => new Uint8Array(),
+    async () => {},
+  );
+  await expect(engine).rejects.toMatchObject({ code: 'MODEL_INVALID', message: expect.stringMatching(message) });
+});
+
 test('a backend that is not installed says so', async () => {
   vi.stubEnv('STILLHOUSE_CACHE', '/nowhere');
   const { job } = await setUp({ layers: [{ dense: 1 }], inputShape: [10] });

@@ -30,7 +30,7 @@ import { writeContribution } from './contribution.js';
 import type { BuiltPhase, ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
 import { buildPhaseModel, type PhaseModel } from './phase-model.js';
 import { probe } from './probe.js';
-import { startModel } from './start-model.js';
+import { partOf, startModel } from './start-model.js';
 
 function copyOf(numbers: Float32Array): Float32Array {
   const copy = sharedFloats(numbers.length);
@@ -126,13 +126,15 @@ class TfjsEngine implements Engine {
 
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
-    const { dataset, evaluated: reader, flat } = this.#phase;
+    const { dataset, evaluated: reader, flat, indexCount, phase } = this.#phase;
+    const embedded = { part: partOf(phase.name), indexCount };
     flat.load();
     for (const [rank, [first, end]] of task.shares)
       values.set(
         rank,
         await evaluateRows(predictOf(flat.model), {
           dataset,
+          embedded,
           measures: measuresOf(this.job.recipe),
           reader,
           set: task.set,

@@ -1,7 +1,7 @@
 // Exports a model from an engine, and loads it back.
 import { tf } from '@stillhouse/native/tfjs';
 import { z } from 'zod';
-import { bytesOf, floatsOf, type ExportedModel } from '@stillhouse/core';
+import { bytesOf, floatsOf, formatCount, type ExportedModel } from '@stillhouse/core';
 import type { FlatModel } from '../flat/model.js';
 
 /** The weights in the order of model.weights, as little-endian fp32. */
@@ -51,14 +51,39 @@ const modelJson = z.looseObject({
   weightsManifest: z.array(z.looseObject({ weights: z.array(weightSpec) })),
 });
 
-/** What TFJS loads from: a model.json, and the concatenated bytes of its shards. */
+/** Bytes of a weight in its shard; undefined if they do not follow from its description, as those of texts. */
+function bytesIn({ shape, dtype, quantization }: tf.io.WeightsManifestEntry): number | undefined {
+  const each = bytesPerNumber[quantization?.dtype ?? dtype];
+  return each === undefined ? undefined : shape.reduce((product, size) => product * size, each);
+}
+
+const bytesPerNumber: Readonly<Record<string, number>> = {
+  float32: 4,
+  int32: 4,
+  complex64: 8,
+  uint16: 2,
+  float16: 2,
+  uint8: 1,
+  bool: 1,
+};
+
+/**
+ * What TFJS loads from: a model.json, and the concatenated bytes of its shards.
+ * @throws Error if it describes other weights than there are: TFJS would leave out what is at the end
+ */
 export function artifactsOf(json: string, weights: Uint8Array): tf.io.ModelArtifacts {
-  const { weightsManifest, ...file } = modelJson.parse(JSON.parse(json));
-  return {
-    ...file,
-    weightSpecs: weightsManifest.flatMap((group) => group.weights),
-    weightData: new Uint8Array(weights).buffer,
-  };
+  const parsed = modelJson.safeParse(JSON.parse(json));
+  if (!parsed.success)
+    throw new Error(`it is not a model.json: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
+  const { weightsManifest, ...file } = parsed.data;
+  const weightSpecs = weightsManifest.flatMap((group) => group.weights);
+  const bytes = weightSpecs.reduce((sum, spec) => sum + (bytesIn(spec) ?? NaN), 0);
+  if (!Number.isNaN(bytes) && bytes !== weights.byteLength)
+    throw new Error(
+      `its weights take ${formatCount(bytes)} bytes, and there are ${formatCount(weights.byteLength)}: they belong ` +
+        'to another model, or one of the files is incomplete',
+    );
+  return { ...file, weightSpecs, weightData: new Uint8Array(weights).buffer };
 }
 
 export const loadModel = (json: string, weights: Uint8Array): Promise<tf.LayersModel> =>

@@ -77,6 +77,15 @@ test.each([
   ['a module that is no JavaScript', moduleSpec('export default ('), 'MODEL_MODULE'],
   ['a module without the export', moduleSpec('export const other = 1;'), 'MODEL_MODULE'],
   ['a module that returns something else', moduleSpec('export default () => 3;'), 'MODEL_MODULE'],
+  [
+    'a layer with a state',
+    moduleSpec(
+      'export default ({ tf, inputShape, outputs }) => tf.sequential({ layers: [tf.layers.reshape({ targetShape: [2, ' +
+        '2], batchInputShape: [1, ...inputShape] }), tf.layers.lstm({ units: 3, stateful: true }), tf.layers.dense({ ' +
+        'units: outputs })] });',
+    ),
+    'MODEL_INVALID',
+  ],
   ['an asynchronous module', moduleSpec('export default async () => 3;'), 'MODEL_MODULE'],
 ] as const)('%s is refused with one sentence', async (_, spec, code) => {
   await expect(buildModel({ ...spec, asset: spec.asset ?? '{}' })).rejects.toMatchObject({
@@ -156,4 +165,14 @@ test('constrained weights come back constrained', async () => {
   flat.parameters.fill(5);
   await flat.changed();
   expect(Math.hypot(...flat.parameters.subarray(0, 4))).toBeCloseTo(0.1, 3);
+});
+
+test.each([
+  ['too few', (data: Uint8Array) => data.subarray(4), 'its weights take 76 bytes, and there are 72'],
+  ['too many', (data: Uint8Array) => Buffer.concat([data, data]), 'its weights take 76 bytes, and there are 152'],
+])('a stored model with %s bytes of weights is refused', async (_, change, message) => {
+  const model = await buildModel(specOf({}));
+  const stored = modelFiles(await exportModel(await flatOf(model)), {});
+  await expect(loadModel(stored.json, stored.weights)).resolves.toBeDefined();
+  await expect(async () => loadModel(stored.json, change(stored.weights))).rejects.toThrow(message);
 });

@@ -117,6 +117,14 @@ export async function buildModel(spec: ModelSpec): Promise<tf.LayersModel> {
         ? await fromTopology(spec, config.topology)
         : await fromModule(spec, config);
   checkShapes(model, spec);
+  const stateful = model.layers.find((layer) => layer.stateful);
+  if (stateful)
+    throw new StillhouseError(
+      'MODEL_INVALID',
+      `${spec.part}.model has the layer ${stateful.name} (${stateful.getClassName()}), which is stateful: what it ` +
+        'computes for a row would depend on the rows before it',
+      { next: 'Make it without stateful.' },
+    );
   if (model.trainableWeights.length === 0)
     throw new StillhouseError('MODEL_INVALID', `${spec.part}.model has no weights to train`);
   return model;

@@ -247,3 +247,18 @@ test('what only training needs is left out, and layers that are idle in inferenc
   const x = 0.1 + 2 * 0.2 + 3 * 0.3 + 4 * 0.4 + 0.5;
   expect(await outputOf(sequential(idle, dense), [1, 2, 3, 4])).toEqual(close([x / (1 + Math.exp(-x))]));
 });
+
+test('a SeparableConv2D of Keras 2, which writes an initializer of a kernel that it does not have', async () => {
+  const convolution = layer('SeparableConv2D', {
+    name: 'it',
+    filters: 1,
+    kernel_size: [1, 1],
+    depthwise_initializer: { class_name: 'GlorotUniform', config: {} },
+    pointwise_initializer: { class_name: 'GlorotUniform', config: {} },
+    kernel_initializer: { class_name: 'GlorotUniform', config: {} },
+    kernel_regularizer: null,
+  });
+  const config = { class_name: 'Sequential', config: { name: 'model', layers: [input([1, 1, 1]), convolution] } };
+  // Depthwise 0.1, pointwise 0.2, bias 0.3.
+  expect(await outputOf(config, [5], [1, 1, 1, 1])).toEqual(close([5 * 0.1 * 0.2 + 0.3]));
+});

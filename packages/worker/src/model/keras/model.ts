@@ -1,8 +1,11 @@
 // Loads Keras models into TFJS: the HDF5 files of Keras 2 and 3 (.h5), the archives of Keras 3 (.keras), and what
 // TFJS's converter makes of them (model.json).
+import type { Readable } from 'node:stream';
 import { buffer, json } from 'node:stream/consumers';
 import { tf } from '@stillhouse/native/tfjs';
 import type { Group } from 'h5wasm';
+import type { Entry } from 'yauzl';
+import { formatCount, limits } from '@stillhouse/core';
 import { artifactsOf } from '../model-file.js';
 import { build, type BuiltLayer } from './build.js';
 import { isObject } from './description.js';
@@ -44,21 +47,32 @@ async function fromHdf5(bytes: Uint8Array): Promise<tf.LayersModel> {
   });
 }
 
+/** In an archive, weights come with the optimiser's, in up to 64 bits each. */
+const bytesPerWeight = 32;
+
 async function fromArchive(bytes: Uint8Array): Promise<tf.LayersModel> {
   const { fromBufferPromise } = await import('yauzl');
   const zip = await fromBufferPromise(Buffer.from(bytes), { lazyEntries: true }).catch((cause: unknown) => {
     throw new Error('it is neither an HDF5 file nor a complete .keras archive', { cause });
   });
-  let config: unknown;
-  let weights: Uint8Array | undefined;
-  for await (const entry of zip.eachEntry()) {
-    if (entry.fileName === 'config.json') config = await json(await zip.openReadStreamPromise(entry));
-    if (entry.fileName === 'model.weights.h5') weights = await buffer(await zip.openReadStreamPromise(entry));
-  }
-  if (config === undefined || weights === undefined) throw new Error('it lacks config.json or model.weights.h5');
-  const built = await build(config);
+  const entries = new Map<string, Entry>();
+  for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
+  const [config, weights] = [entries.get('config.json'), entries.get('model.weights.h5')];
+  if (!config || !weights) throw new Error('it lacks config.json or model.weights.h5');
+  const unpack = (entry: Entry, mostBytes: number): Promise<Readable> => {
+    // The size that an entry announces is what yauzl holds it to.
+    if (entry.uncompressedSize > mostBytes)
+      throw new Error(
+        `its ${entry.fileName} takes ${formatCount(entry.uncompressedSize)} bytes, and a model like this at most ` +
+          formatCount(mostBytes),
+      );
+    return zip.openReadStreamPromise(entry);
+  };
+  const built = await build(await json(await unpack(config, limits.modelConfigBytes)));
   const model = modelOf(built);
-  await withHdf5(weights, (file) => Promise.resolve(setOrderedWeights(built, file, readerOf(file))));
+  const most = limits.modelConfigBytes + bytesPerWeight * model.countParams();
+  const file = await buffer(await unpack(weights, most));
+  await withHdf5(file, (hdf5) => Promise.resolve(setOrderedWeights(built, hdf5, readerOf(hdf5))));
   return model;
 }
 

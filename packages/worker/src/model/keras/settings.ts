@@ -104,6 +104,7 @@ const kinds: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   ConvLSTM2D: { ...recurrent, ...convolution, return_state: is(false) },
   MaxPooling1D: pooling1d,
   MaxPooling2D: pooling,
+  MaxPooling3D: pooling,
   AveragePooling1D: pooling1d,
   AveragePooling2D: pooling,
   AveragePooling3D: pooling,
@@ -178,6 +179,8 @@ function refuse(layer: Description, key: string, value: unknown): never {
 
 function settingOf(layer: Description, [key, value]: [string, unknown]): [string, unknown][] {
   const { class_name: className } = layer;
+  // Keras 2 writes it, and has no such weight.
+  if (key === 'kernel_initializer' && className === 'SeparableConv2D') return [];
   if (key.endsWith('_initializer')) return [[key, { class_name: 'Zeros', config: {} }]];
   if (isOnlyForTraining(key) || inert.has(key)) return [];
   if (key === 'batch_input_shape') return [[key, value]];

@@ -3,13 +3,18 @@ import { tf } from '@stillhouse/native/tfjs';
 import type { Dataset, Group } from 'h5wasm';
 import type { BuiltLayer } from './build.js';
 
-/** An array of a file, and its shape. */
-type Read = (path: string) => tf.Tensor;
+/** An array of a file. @throws Error before it is read, if it has not the shape that the layer's weight has */
+type Read = (path: string, weight: { readonly layer: string; readonly shape: readonly (number | null)[] }) => tf.Tensor;
 
 export function readerOf(file: Group): Read {
-  return (path) => {
-    const { value, shape } = file.get(path) as Dataset;
-    return tf.tensor(Float32Array.from(value as ArrayLike<number>), shape ?? []);
+  return (path, { layer, shape }) => {
+    const dataset = file.get(path) as Dataset;
+    const given = dataset.shape ?? [];
+    if (given.length !== shape.length || given.some((size, axis) => size !== shape[axis]))
+      throw new Error(
+        `the layer ${layer} has a weight of shape [${shape.join(', ')}], but the file has [${given.join(', ')}] for it`,
+      );
+    return tf.tensor(Float32Array.from(dataset.value as ArrayLike<number>), given);
   };
 }
 
@@ -18,7 +23,7 @@ function put(layer: tf.layers.Layer, paths: readonly string[], read: Read): void
     throw new Error(
       `the layer ${layer.name} has ${layer.weights.length} weights, but the file has ${paths.length} for it`,
     );
-  const values = paths.map(read);
+  const values = paths.map((path, i) => read(path, { layer: layer.name, shape: layer.weights[i].shape }));
   layer.setWeights(values);
   tf.dispose(values);
 }
