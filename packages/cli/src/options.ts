@@ -105,10 +105,7 @@ export function parseSeconds(text: string): number {
 const parseInterval = (text: string): number => (text === 'never' ? Infinity : parseSeconds(text));
 
 export const heartbeatOption = (whom: string): Option =>
-  new Option(
-    '--heartbeat-timeout <seconds>',
-    `${whom} that sends no heartbeat for this long counts as lost; a micro-batch must take less`,
-  )
+  new Option('--heartbeat-timeout <seconds>', `${whom} that sends no heartbeat for this long counts as lost`)
     .argParser(parseSeconds)
     .default(defaults.heartbeatTimeoutMs / 1000);
 export const checkpointOption = (): Option =>

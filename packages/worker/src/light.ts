@@ -12,7 +12,9 @@ export {
 } from './backend/registry.js';
 export type { BackendKind } from './backend/backend.js';
 export { StateUpload, type Capture, type StateUploader } from './checkpoint/state-upload.js';
-export { allocateFlat, type FlatMemory } from './flat/memory.js';
+export { allocateFlat, FlatSums, type FlatMemory, type Kernels, type SharedSums } from './flat/memory.js';
+export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } from './run/engine-host.js';
 export { RemoteEngine } from './run/engine-thread.js';
 export { Mesh, type MeshEvents } from './run/mesh.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
+export type { WasmMemory } from './flat/webassembly.js';

@@ -4,15 +4,13 @@ import type { Calibration, Metrics, MetricSums } from '@stillhouse/core/training
 import type { EpochOrder, FlatLayout, NamedBuffer, RowIds, SumMemory, WorkerEffect } from '@stillhouse/core/cluster';
 import type { FetchBlock } from '../block/fetch-block.js';
 
-type Compute = Extract<WorkerEffect, { type: 'compute' }>;
-
 export interface RankRows {
   readonly rank: number;
   readonly rows: RowIds;
 }
 
 /** What a worker's ranks contribute to a step. */
-export interface ComputeTask extends Pick<Compute, 'step' | 'subtrees' | 'scratch'> {
+export interface ComputeTask extends Pick<WorkerEffect & { type: 'compute' }, 'step' | 'subtrees' | 'scratch'> {
   readonly epoch: number;
   /** Rows of the step's global batch. */
   readonly batch: number;

@@ -22,9 +22,11 @@ export type EngineEffect = Effect<
   | 'captureState'
 >;
 
+export type LoadedEngine = Pick<Engine, 'fingerprint' | 'choice'>;
+
 export interface EngineHost {
   /** Loads an engine that fits the job; effects wait until then. */
-  load(job: Job, fetchBlock: FetchBlock): Promise<Pick<Engine, 'fingerprint' | 'choice'>>;
+  load(job: Job, fetchBlock: FetchBlock): Promise<LoadedEngine>;
   /**
    * Performs an effect after those before it.
    * @param coordinator address to which a checkpoint is sent
@@ -35,8 +37,8 @@ export interface EngineHost {
 
 export interface EngineReports {
   /**
-   * The newest generation, in shared memory, so that a busy engine sees at once that work for earlier ones is not needed
-   * any more.
+   * The newest generation, in shared memory: a busy engine sees at once that work for earlier ones is not needed any
+   * more.
    */
   readonly generation: BigInt64Array;
   readonly dispatch: (event: WorkerEvent) => void;

@@ -22,7 +22,7 @@ import type { StateUploader } from '../checkpoint/state-upload.js';
 import type { ComputeTask, Engine, EngineFactory } from '../engine/engine.js';
 import type { Effect, EngineEffect, EngineHost, EngineReports } from './engine-host.js';
 
-export interface EngineShellOptions extends EngineReports {
+export interface LocalEngineOptions {
   readonly clock: Clock;
   readonly createEngine: EngineFactory;
   /** Copies and sends states for checkpoints. */
@@ -58,7 +58,7 @@ export class EngineShell implements EngineHost {
   #order: { readonly epoch: number; readonly order: EpochOrder } | undefined;
   #yieldedMs = 0;
 
-  constructor(private readonly options: EngineShellOptions) {}
+  constructor(private readonly options: LocalEngineOptions & EngineReports) {}
 
   load(job: Job, fetchBlock: FetchBlock): ReturnType<EngineHost['load']> {
     const loading = this.#work.then(async () => {
@@ -261,8 +261,6 @@ async function evaluate(engine: Engine, effect: Effect<'evaluate'>): Promise<Wor
   const values = await engine.evaluate(effect);
   return { type: 'evaluated', generation: effect.generation, values, weightsSha256: engine.weightsSha256() };
 }
-
-export type LocalEngineOptions = Omit<EngineShellOptions, keyof EngineReports>;
 
 /** The engine's half in the same thread. */
 export const localEngine =

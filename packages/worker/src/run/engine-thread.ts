@@ -1,14 +1,12 @@
-// The two halves of a worker in two threads: the one with the engine computes as long as it likes, while the other one
-// hears its coordinator, sends heartbeats, and exchanges sums with other workers. Buffers are in memory that both share.
+// The two halves of a worker in two threads: the one with the engine computes as long as it likes; the other one hears
+// its coordinator, sends heartbeats, and exchanges sums with other workers. Buffers are in memory that both share.
 import type { MessagePort } from 'node:worker_threads';
 import { fromErrorRecord, invariant, toErrorRecord, type ErrorRecord, type Job } from '@stillhouse/core';
 import type { Outgoing, WorkerEvent } from '@stillhouse/core/cluster';
 import type { FetchBlock } from '../block/fetch-block.js';
-import type { Engine } from '../engine/engine.js';
 import { FlatSums, type SharedSums } from '../flat/memory.js';
-import type { EngineEffect, EngineHost, EngineReports } from './engine-host.js';
+import type { EngineEffect, EngineHost, EngineReports, LoadedEngine } from './engine-host.js';
 
-type Loaded = Pick<Engine, 'fingerprint' | 'choice'>;
 type Built = WorkerEvent & { type: 'built' };
 
 type ToEngine =
@@ -20,7 +18,7 @@ type ToEngine =
   | { readonly type: 'close' };
 
 type FromEngine =
-  | { readonly type: 'loaded'; readonly loaded: Loaded }
+  | { readonly type: 'loaded'; readonly loaded: LoadedEngine }
   | { readonly type: 'notLoaded'; readonly error: ErrorRecord }
   | { readonly type: 'event'; readonly event: Exclude<WorkerEvent, Built> }
   | { readonly type: 'built'; readonly event: Omit<Built, 'memory'>; readonly sums: SharedSums }
@@ -31,7 +29,7 @@ type FromEngine =
 /** The engine's half as the other thread sees it. */
 export class RemoteEngine implements EngineHost {
   #fetchBlock: FetchBlock | undefined;
-  #loading: { resolve: (loaded: Loaded) => void; reject: (error: unknown) => void } | undefined;
+  #loading: { resolve: (loaded: LoadedEngine) => void; reject: (error: unknown) => void } | undefined;
 
   constructor(
     private readonly port: MessagePort,
@@ -41,7 +39,7 @@ export class RemoteEngine implements EngineHost {
     this.#post({ type: 'begin', generation: reports.generation });
   }
 
-  load(job: Job, fetchBlock: FetchBlock): Promise<Loaded> {
+  load(job: Job, fetchBlock: FetchBlock): Promise<LoadedEngine> {
     this.#fetchBlock = fetchBlock;
     this.#post({ type: 'load', job });
     return new Promise((resolve, reject) => (this.#loading = { resolve, reject }));

@@ -21,7 +21,6 @@ import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/data
 import { BlockClient } from '../block/client.js';
 import { BlockSupply } from '../block/supply.js';
 import type { Effect, EngineHost, EngineReports } from './engine-host.js';
-import { EngineShell } from './engine-shell.js';
 import { Mesh } from './mesh.js';
 import { placeOf } from './place.js';
 import { PeerBlocks } from '../block/peers.js';
