@@ -105,3 +105,38 @@ test('a long frame', () => {
   expect(sink.misfits).toEqual([message.length]);
   expect(sink.placed).toBe(1);
 });
+
+test('a long message is read into its place, without a copy, and what comes before it by itself', () => {
+  const buffer = new Uint8Array(256 * 1024);
+  const place = new Uint8Array(200_000);
+  const arrived: Uint8Array[] = [];
+  const reader = new SinkReader(
+    { headerBytes: 4, place: () => place, arrived: (data) => arrived.push(data), misfit: () => {} },
+    () => {},
+  );
+  const message = new Uint8Array(4 + place.length).map((_, i) => i);
+  const stream = new Uint8Array([
+    ...frameOf(2, false, message.subarray(0, 4)),
+    ...frameOf(0, true, message.subarray(4)),
+  ]);
+  const reads: number[][] = [];
+  for (let times = 0; times < 2; times++) {
+    place.fill(0);
+    const read: number[] = [];
+    for (let at = 0; at < stream.length;) {
+      const room = reader.roomIn(buffer);
+      // Sockets may have less than there is room for.
+      const bytes = stream.subarray(at, at + Math.min(room.length, 70_000));
+      room.set(bytes);
+      read.push(bytes.length);
+      expect(room.buffer === place.buffer).toBe(read.length > 1);
+      reader.take(room.subarray(0, bytes.length));
+      at += bytes.length;
+    }
+    reads.push(read);
+    expect(Buffer.compare(place, message.subarray(4))).toBe(0);
+  }
+  expect(arrived.every((data) => data === place)).toBe(true);
+  expect(arrived).toHaveLength(2);
+  expect(reads[1][0]).toBe(16);
+});

@@ -1,10 +1,13 @@
 // Reads WebSocket frames (RFC 6455, section 5.2) that a server sends, and puts the contents of its messages where a
-// sink wants them: one copy from the socket's buffer, and nothing is allocated for them. Other frames are handed back.
+// sink wants them. Long messages are read from the socket into that place, without a copy; nothing is allocated for
+// them. Other frames are handed back.
 import type { FrameSink } from '@stillhouse/core/cluster';
 
 const longestHeader = 10;
 const continuation = 0;
 const binary = 2;
+/** A message with more content than this is long: it is worth reading its beginning by itself. */
+const longBytes = 64 * 1024;
 
 export class SinkReader {
   readonly #head = new Uint8Array(longestHeader);
@@ -18,6 +21,8 @@ export class SinkReader {
   /** Bytes of the current message so far. */
   #messageBytes = 0;
   #place: Uint8Array | undefined;
+  /** Whether the last message was long. */
+  #isLong = false;
 
   /**
    * @param sink takes the messages
@@ -35,7 +40,21 @@ export class SinkReader {
     return this.#isInFrame || this.#headBytes > 0 || this.#messageBytes > 0;
   }
 
-  /** Takes the next bytes of the stream, which may change afterwards. */
+  /**
+   * Where the next bytes of the stream should be read: their place, if it is known, or else `buffer`, or its beginning.
+   */
+  roomIn(buffer: Uint8Array): Uint8Array {
+    const { headerBytes } = this.sink;
+    const offset = this.#messageBytes - headerBytes;
+    if (this.#isInFrame && this.#isMessage && this.#place && offset >= 0) {
+      const room = this.#place.subarray(offset, offset + this.#left);
+      if (room.byteLength > 0) return room;
+    }
+    // The next message is probably as long as the last: no more than what comes before its content.
+    return this.#isLong ? buffer.subarray(0, 2 + headerBytes + longestHeader) : buffer;
+  }
+
+  /** Takes the next bytes of the stream. Those that were not read into their place may change afterwards. */
   take(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.byteLength;) {
       if (!this.#isInFrame) {
@@ -87,9 +106,10 @@ export class SinkReader {
     }
     const offset = this.#messageBytes - headerBytes;
     this.#messageBytes += content.byteLength;
+    const place = this.#place;
     // What is longer than its place is not written; the message's end says so.
-    if (this.#place && content.byteLength > 0 && offset + content.byteLength <= this.#place.byteLength)
-      this.#place.set(content, offset);
+    if (!place || content.byteLength === 0 || offset + content.byteLength > place.byteLength) return;
+    if (content.buffer !== place.buffer || content.byteOffset !== place.byteOffset + offset) place.set(content, offset);
   }
 
   #endFrame(): void {
@@ -98,6 +118,7 @@ export class SinkReader {
     const [bytes, place] = [this.#messageBytes, this.#place];
     this.#messageBytes = 0;
     this.#place = undefined;
+    this.#isLong = bytes > longBytes;
     if (bytes < this.sink.headerBytes) this.sink.misfit(bytes);
     else if (place && bytes - this.sink.headerBytes === place.byteLength) this.sink.arrived(place);
     else if (place) this.sink.misfit(bytes);

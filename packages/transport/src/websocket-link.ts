@@ -47,6 +47,11 @@ export class WebSocketLink implements Link, Watched {
     this.#socket = socket;
   }
 
+  /** Where the next bytes should be read: into the buffer, or to where they belong. */
+  roomIn(buffer: Uint8Array): Uint8Array {
+    return this.#reader && !this.#isCut ? this.#reader.roomIn(buffer) : buffer;
+  }
+
   /**
    * Takes bytes that have arrived, which may change afterwards.
    * @returns whether they still have to be handed to WebSocket

@@ -32,24 +32,24 @@ function listenError(error: NodeJS.ErrnoException, address: string): StillhouseE
     : new StillhouseError('LISTEN_FAILED', `cannot listen on ${address}: ${error.message}`, { cause: error });
 }
 
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 /** What sockets are read into, one after the other: all of it is taken before the next one is read. */
 let readBuffer: Uint8Array | undefined;
 
 /**
- * A connection whose bytes are read into one buffer for all, so that nothing is allocated for them.
- * @param take gets them first; if it returns true, the socket's other readers get a copy
+ * A connection whose bytes are read into one buffer for all, or to where its link wants them, so that nothing is
+ * allocated for them. Bytes that the link does not take are copied for the socket's other readers.
  */
-function connectReading(to: TcpSocketConnectOpts, take: (bytes: Uint8Array) => boolean): Socket {
-  readBuffer ??= new Uint8Array(readBytes);
+function connectReading(to: TcpSocketConnectOpts, link: () => WebSocketLink | undefined): Socket {
+  const buffer = (readBuffer ??= new Uint8Array(readBytes));
   const socket: Socket = connect({
     ...to,
     noDelay: true,
     onread: {
-      buffer: readBuffer,
-      callback(count, buffer) {
-        const bytes = buffer.subarray(0, count);
-        return take(bytes) ? socket.push(Buffer.from(bytes)) : true;
+      buffer: () => link()?.roomIn(buffer) ?? buffer,
+      callback(count, read) {
+        const bytes = read.subarray(0, count);
+        return (link()?.take(bytes) ?? true) ? socket.push(Buffer.from(bytes)) : true;
       },
     },
   });
@@ -108,8 +108,7 @@ export const webSocketTransport: Transport = {
           ...socketOptions,
           generateMask,
           handshakeTimeout: limits.connectTimeoutMs,
-          createConnection: (to: object) =>
-            connectReading(to as TcpSocketConnectOpts, (bytes) => link?.take(bytes) ?? true),
+          createConnection: (to: object) => connectReading(to as TcpSocketConnectOpts, () => link),
         });
       } catch (error) {
         return reject(unreachable(messageOf(error)));
