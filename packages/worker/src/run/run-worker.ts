@@ -1,6 +1,13 @@
 // The worker's shell: performs the effects that the machine in core decides, and feeds it what happens. It decides
 // nothing.
-import { fromErrorRecord, limits, StillhouseError, toErrorRecord, type ErrorRecord } from '@stillhouse/core';
+import {
+  fromErrorRecord,
+  limits,
+  openModules,
+  StillhouseError,
+  toErrorRecord,
+  type ErrorRecord,
+} from '@stillhouse/core';
 import {
   decodeToWorker,
   encodeMessage,
@@ -188,6 +195,8 @@ class WorkerShell {
     ];
     const peers = (this.#peers = new PeerBlocks({ transport, clock, token: meshToken, cache, log }));
     const supply = (this.#supply = new BlockSupply({ local, coordinator: this.#blocks, peers, cache, log }));
+    // Metrics of modules are added up here, whichever thread computes them.
+    await openModules(job.recipe);
     const { fingerprint, choice } = await this.#engine.load(job, (hash) => supply.fetch(hash));
     const host = this.#localHost;
     this.#mesh = await Mesh.open(transport, {
