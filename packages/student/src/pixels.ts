@@ -30,7 +30,8 @@ export function pixelBytes(
   const [rows, columns, channels = 1, more] = inputShape;
   if (height !== rows || width !== columns || more !== undefined || (channels !== 1 && channels !== 3))
     throw badRow(
-      `row ${row} is an image, ${height} pixels high, ${width} wide; the model takes ${inputShape.join('×')} numbers`,
+      row,
+      `is an image, ${height} pixels high, ${width} wide; the model takes ${inputShape.join('×')} numbers`,
     );
   const out = new Uint8ClampedArray(width * height * channels);
   for (let pixel = 0; pixel < width * height; pixel++) {

@@ -266,7 +266,7 @@ describe('loading', () => {
     writeFileSync(file, JSON.stringify(json));
     await expect(loadStudent(path, tf)).rejects.toMatchObject({
       code: 'STUDENT_FORMAT',
-      message: expect.stringMatching(/does not say how to feed the model: .*, or it is damaged$/),
+      message: expect.stringMatching(/is of no run of Stillhouse, or damaged$/),
     });
   });
 });
