@@ -212,7 +212,7 @@ describe('loading', () => {
       'a model of another program',
       (path: string) => writeFileSync(join(path, 'model.json'), '{"modelTopology":{}}'),
       'STUDENT_FORMAT',
-      /no run of Stillhouse wrote it/,
+      /is of no run of Stillhouse/,
     ],
     [
       'another loss',
