@@ -1,7 +1,7 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
 import { phaseNames, type Recipe, type RunRecord } from '@stillhouse/core';
-import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } from '@stillhouse/core/training';
+import { lossOf, measuredNames, measuresOf, metricsOf, type LabelKind, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
 import {
@@ -19,8 +19,9 @@ import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
 import { colours, lineChart, type Line } from '../chart/line-chart.js';
+import { classNames, confusionsOf, reliabilityOf } from './decisions.js';
 import { disagreements } from './disagreements.js';
-import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
+import type { EvaluatedModel, EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
 import { residuals } from './residuals.js';
 
@@ -92,36 +93,35 @@ function learningCurves(record: RunRecord, metric: string): string {
   ].join('');
 }
 
-function confusion({ labels, rows, dataset }: EvaluatedRun, model: EvaluatedModel): string {
-  const names = dataset.classes ?? Array.from({ length: dataset.outputs }, (_, k) => String(k));
-  const counts = names.map(() => names.map(() => 0));
-  for (let row = 0; row < rows; row++) {
-    const label = labels[row];
-    if (label < names.length) counts[label][argmax(rowOf(model, row))] += 1;
-  }
-  return names.length <= 40 ? confusionChart(counts, names) : '';
+/** With more classes a matrix would be larger than a page; with more labels there would be too many. */
+const shownClasses = 40;
+const shownLabels = 12;
+
+interface Labels {
+  readonly kind: LabelKind;
+  /** Name of a label. */
+  readonly nameOf: (label: number) => string;
+}
+
+function confusion(evaluated: EvaluatedRun, model: EvaluatedModel, { kind, nameOf }: Labels): string {
+  const names = classNames(evaluated.dataset, kind);
+  if (names.length > shownClasses) return '';
+  const charts = confusionsOf(evaluated, model, kind).map((counts) => confusionChart(counts, names));
+  if (charts.length === 1) return charts[0];
+  const left = charts.length - shownLabels;
+  return [
+    ...charts.slice(0, shownLabels).map((chart, k) => `<h4>${escaped(nameOf(k))}</h4>${chart}`),
+    left > 0 ? `<p>${countOf(left, 'more label')} are not shown.</p>` : '',
+  ].join('');
 }
 
 /** Accuracy over confidence, in ten bins; the diagonal is perfect. */
-function reliability({ labels, rows, models }: EvaluatedRun): string {
-  const lines = models.map((model): Line => {
-    const bins = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, hits: 0 }));
-    for (let row = 0; row < rows; row++) {
-      const probabilities = softmax(rowOf(model, row));
-      const best = argmax(probabilities);
-      const bin = bins[Math.min(9, Math.floor(10 * probabilities[best]))];
-      bin.count += 1;
-      bin.confidence += probabilities[best];
-      bin.hits += best === labels[row] ? 1 : 0;
-    }
-    return {
-      name: model.name,
-      colour: colours[model.name],
-      points: bins
-        .filter(({ count }) => count > 0)
-        .map(({ count, confidence, hits }): [number, number] => [confidence / count, hits / count]),
-    };
-  });
+function reliability(evaluated: EvaluatedRun, kind: LabelKind): string {
+  const lines = evaluated.models.map((model): Line => ({
+    name: model.name,
+    colour: colours[model.name],
+    points: reliabilityOf(evaluated, model, kind),
+  }));
   return lineChart(
     [
       ...lines,
@@ -185,7 +185,7 @@ function cluster({ workers, membershipChanges, incidents }: RunRecord): string {
   ].join('');
 }
 
-/** Name of a regression target, as the recipe has it. */
+/** Name of a target, as the recipe has it. */
 const targetOf =
   ({ data }: Recipe) =>
   (target: number): string =>
@@ -205,20 +205,24 @@ export interface ReportInput {
 /** The sections that need the test rows. */
 async function testedSections(evaluated: EvaluatedRun, record: RunRecord, recipe: Recipe): Promise<string[]> {
   const { labels } = lossOf(recipe.loss);
+  const isClasses = labels !== 'numbers';
+  const nameOf = targetOf(recipe);
   const calibration = record.student?.calibration;
   return [
-    labels === 'class'
+    isClasses
       ? section(
           'Confusion',
           'How many test rows of each class a model took for which class; the diagonal is right.',
-          ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
+          ...evaluated.models.map(
+            (model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model, { kind: labels, nameOf })}`,
+          ),
         )
       : '',
-    labels === 'class'
+    isClasses
       ? section(
           'Calibration',
           'Of the rows of which a model is, say, 80 % sure, 80 % should be right: then its line is on the diagonal.',
-          reliability(evaluated),
+          reliability(evaluated, labels),
           calibration
             ? `<p>The teacher's logits were divided by ${formatNumber(calibration.temperature)} before the ` +
                 `student learned from them: calibration error ${formatNumber(calibration.before.ece)} before, ` +
@@ -226,11 +230,11 @@ async function testedSections(evaluated: EvaluatedRun, record: RunRecord, recipe
             : '',
         )
       : '',
-    labels === 'numbers'
+    !isClasses
       ? section(
           'Predicted against actual',
           'Dots on the line are predicted exactly; a pattern in the residuals is something that a model has missed.',
-          residuals(evaluated, { loss: recipe.loss, nameOf: targetOf(recipe) }),
+          residuals(evaluated, { loss: recipe.loss, nameOf }),
         )
       : '',
     section(
