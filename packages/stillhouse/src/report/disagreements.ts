@@ -32,6 +32,8 @@ function differenceOf(
   );
 }
 
+const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0');
+
 /** A model's output for a row, as HTML. */
 function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }: EvaluatedRun['dataset']): string {
   const {
@@ -44,8 +46,8 @@ function said(outputs: readonly number[], { loss }: Recipe, { classes, targets }
     return values
       .map((value, k) => (deviations ? formatEstimate(value, deviations[k]) : formatNumber(value)))
       .join(', ');
-  if (typeof named === 'string') return `${escaped(named)} (${formatShare(Math.max(...probabilities!))})`;
-  return probabilities!.map(formatShare).join(', ');
+  if (typeof named === 'string') return `${escaped(named)} (${unbroken(formatShare(Math.max(...probabilities!)))})`;
+  return probabilities!.map((p) => unbroken(formatShare(p))).join(', ');
 }
 
 function labelOf({ labels: all, dataset }: EvaluatedRun, row: number, labels: LabelKind): string {
