@@ -44,7 +44,8 @@ Examples:
       const shown = shownMetrics((await readRun(folder)).recipe);
       printLine(
         alignColumns([
-          ['', ...shown.map((name) => `test ${name}`)],
+          // Other rows are not the test rows of the run.
+          ['', ...shown.map((name) => (options.data === undefined ? `test ${name}` : name))],
           ...(Object.entries(results) as [PhaseName, Metrics][]).map(([name, metrics]) => [
             phaseTitles[name],
             ...shown.map((metric) => formatTest(metrics, metric)),
