@@ -125,6 +125,7 @@ export { status, type RunState, type RunStatus } from './runs/status.js';
 export { listRuns, type ListedRun, type RunList } from './runs/list-runs.js';
 export { readLog, type LogLine } from './runs/read-log.js';
 export { modelSummaries, type ModelSummary, type TrainedFacts } from './runs/model-summary.js';
+export { targetMetrics, type TargetMetrics } from './runs/target-metrics.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
 export { textOfRows } from '@stillhouse/datasets';

@@ -34,8 +34,8 @@ export class NotFiniteRows {
   warnings(what: string): string[] {
     if (this.#count === 0) return [];
     return [
-      `${what} for ${formatCount(this.#count)} of ${countOf(this.#rows, 'row')} is no finite number (the first is row ` +
-        `${formatCount(this.#first)}): look for inputs far outside those of the training rows`,
+      `${what} for ${formatCount(this.#count)} of ${countOf(this.#rows, 'row')} is no finite number (the first is ` +
+        `row ${formatCount(this.#first)}): look for inputs far outside those of the training rows`,
     ];
   }
 }

@@ -3,7 +3,7 @@ import { openModules } from '../recipe/open-modules.js';
 import { parseRecipe, refuseRecipe } from '../recipe/parse.js';
 import { builtInMetric, metricNames } from './built-in.js';
 import { defineMetric } from './define-metric.js';
-import { finishMetrics, metricModules, smallerIsBetter, totalMetrics } from './metrics.js';
+import { finishMetrics, measuresOf, metricModules, smallerIsBetter, totalMetrics } from './metrics.js';
 import { addRows, emptySums } from './sums.js';
 import { lossOf, type LossName } from '../loss/losses.js';
 
@@ -77,6 +77,32 @@ test('regression metrics of several outputs are means over them, in the targetsâ
     r2: (1 - 5 / 8 + (1 - 1 / 0.5)) / 2,
     loss: 1.5,
   });
+});
+
+test('several targets have metrics each, by name, or else by number', () => {
+  const measures = { loss: lossOf('mse') };
+  const sums = emptySums(measures, 2);
+  const batch = { outputs: Float32Array.of(1, 0, 2, 2), outputCount: 2, labels: Float32Array.of(0, 1, 4, 2) };
+  addRows(sums, measures, { rows: 2, ...batch });
+  const scales = [
+    { mean: 5, deviation: 1e9 },
+    { mean: 0, deviation: 1e-4 },
+  ];
+  const own = {
+    rmse_price: 1e9 * Math.sqrt(2.5),
+    mae_price: 1.5e9,
+    r2_price: 1 - 5 / 8,
+    rmse_2: expect.closeTo(1e-4 * Math.sqrt(0.5), 12),
+    mae_2: 0.5e-4,
+    r2_2: -1,
+  };
+  const metrics = finishMetrics({ ...measures, targetNames: ['price', 'two\nlines'] }, sums, scales);
+  expect(metrics).toMatchObject(own);
+  expect(finishMetrics(measures, sums, scales)).toMatchObject({ r2_1: own.r2_price, r2_2: own.r2_2 });
+  const one = finishMetrics({ ...measures, targetNames: ['price'] }, emptySums(measures, 1));
+  expect(Object.keys(one)).toEqual(['loss', 'rows', 'rmse', 'mae', 'r2']);
+  const recipe = { loss: 'mse', data: { table: { target: ['a', 'b'] } } } as const;
+  expect(measuresOf(recipe).targetNames).toEqual(['a', 'b']);
 });
 
 test('regression metrics of transformed targets are those of the undone predictions', () => {

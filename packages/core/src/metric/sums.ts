@@ -14,6 +14,8 @@ export type MetricSums = Float64Array;
 export interface Measures {
   readonly loss: Loss;
   readonly metrics?: readonly Metric[] | undefined;
+  /** Names of regression targets, if they have any. */
+  readonly targetNames?: readonly string[] | undefined;
 }
 
 /** What the layout of sums follows from. */

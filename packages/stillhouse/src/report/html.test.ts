@@ -230,6 +230,24 @@ test('several independent labels have a matrix each, with their names', async ()
   expect(sectionOf(html, 'Where teacher and student differ')).toContain('classes on 1 of 2 test rows');
 });
 
+test('several targets have metrics each', async () => {
+  const recipe = recipeOf('mse', 3);
+  const record = recordOf(recipe);
+  const test = { ...record.student!.test, rmse_wet: 1234, rmse_cold: 0.25, [`rmse_${hostile}`]: 2 };
+  const student = { ...record.student!, test };
+  const html = await reportHtml({
+    record: { ...record, student },
+    recipe: { ...recipe, metrics: ['rmse'] },
+    evaluated: undefined,
+    missing: 'gone',
+    backend: undefined,
+  });
+  const result = sectionOf(html, 'Result');
+  expect(result).toMatch(/>wet<.*>student \(distilled\)<.*>1,234<.*>cold<.*>0\.2500</);
+  expect(result).toContain('rmse is the root');
+  expect(html).not.toContain('<script');
+});
+
 test('an output that is not finite is a difference', async () => {
   const html = await pageOf('mse', {
     labels: [1, 2],

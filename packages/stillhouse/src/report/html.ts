@@ -1,6 +1,6 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
-import { phaseNames, type Recipe, type RunRecord } from '@stillhouse/core';
+import { phaseNames, type PhaseName, type Recipe, type RunRecord } from '@stillhouse/core';
 import { lossOf, measuredNames, measuresOf, metricsOf, type LabelKind, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
@@ -15,6 +15,7 @@ import {
   phaseTitles,
 } from '../tables.js';
 import { baselineNote } from '../runs/baseline-note.js';
+import { targetMetrics } from '../runs/target-metrics.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
@@ -40,8 +41,7 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
   const rows = phaseNames.flatMap((name) => {
     const phase = record[name];
     const model = evaluated?.models.find((each) => each.name === name);
-    // A pretrained teacher has no phase of its own.
-    const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
+    const test = testOf(name, { record, evaluated });
     if (!test) return [];
     // Of the share of right rows, the interval is that of wrong ones turned round.
     const ends = model && isClasses ? [1 - model.interval[1], 1 - model.interval[0]] : model?.interval;
@@ -62,6 +62,26 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
     ];
   });
   return [header, ...rows];
+}
+
+/** The test metrics of a model, as the run measured them or else as they are now. */
+const testOf = (
+  name: PhaseName,
+  { record, evaluated }: { record: RunRecord; evaluated: EvaluatedRun | undefined },
+): Metrics | undefined =>
+  // A pretrained teacher has no phase of its own.
+  (record[name]?.test as Metrics | undefined) ?? evaluated?.models.find((each) => each.name === name)?.metrics;
+
+/** The metrics of each target, if there are several. */
+function targetsTable(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string {
+  const models = phaseNames.flatMap((name) => {
+    const test = testOf(name, { record, evaluated });
+    return test ? [[phaseTitles[name], test] as const] : [];
+  });
+  const found = targetMetrics(models, recipe);
+  if (!found) return '';
+  const [header, ...rows] = found.rows;
+  return `${table([header, ...rows.map((row) => row.map(escaped))])}<p>${escaped(found.note)}</p>`;
 }
 
 function learningCurves(record: RunRecord, metric: string): string {
@@ -274,6 +294,7 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
       'Result',
       'How well each model does on rows that no model was trained on, and how large and fast it is.',
       table(resultRows(record, recipe, evaluated)),
+      targetsTable(record, recipe, evaluated),
       ...baselineNote(record).map((note) => `<p>${escaped(note)}</p>`),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
