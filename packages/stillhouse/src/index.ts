@@ -139,6 +139,7 @@ export { compressTable } from './compress/pareto.js';
 export {
   formatCount,
   formatMetric,
+  formatMetricOf,
   formatMetricEstimate,
   formatMs,
   formatNumber,

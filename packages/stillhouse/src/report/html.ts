@@ -64,13 +64,16 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
   return [header, ...rows];
 }
 
-/** The test metrics of a model, as the run measured them or else as they are now. */
-const testOf = (
+/** The test metrics of a model, as the run measured them, or else as they are now, such as a pretrained teacher's. */
+function testOf(
   name: PhaseName,
   { record, evaluated }: { record: RunRecord; evaluated: EvaluatedRun | undefined },
-): Metrics | undefined =>
-  // A pretrained teacher has no phase of its own.
-  (record[name]?.test as Metrics | undefined) ?? evaluated?.models.find((each) => each.name === name)?.metrics;
+): Metrics | undefined {
+  const now = evaluated?.models.find((each) => each.name === name)?.metrics;
+  const then = record[name]?.test as Metrics | undefined;
+  // An earlier version may have measured fewer.
+  return then ? { ...now, ...then } : now;
+}
 
 /** The metrics of each target, if there are several. */
 function targetsTable(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string {
