@@ -39,6 +39,7 @@ export {
   type PlacingAugmentation,
   type Response,
   type RowAugmentation,
+  type Positives,
   type SharedSums,
   type SoftLoss,
   type TakenLabels,

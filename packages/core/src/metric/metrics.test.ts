@@ -147,6 +147,41 @@ test('binary cross-entropy counts a row as right when all its outputs are', () =
   expect(metrics).toMatchObject({ accuracy: 0.5, errors: 1 });
 });
 
+test('precision, recall and F1 of the second of two classes, and of a yes or no', () => {
+  // Predicted 1, 1, 0, 0, 1: one of the two rows of class 1 is found, by one of three predictions.
+  const logits = [1, 2, -1, -2, 3];
+  const labels = [1, 0, 1, 0, 0];
+  const expected = { precision: 1 / 3, recall: 1 / 2, f1: 0.4 };
+  const rowsOf = (outputsOf: (z: number) => number[]): { outputs: number[]; labels: number[] }[] =>
+    logits.map((z, i) => ({ outputs: outputsOf(z), labels: [labels[i]!] }));
+  expect(
+    metricsOfRows(
+      'binaryCrossEntropy',
+      1,
+      rowsOf((z) => [z]),
+    ),
+  ).toMatchObject(expected);
+  expect(
+    metricsOfRows(
+      'softmaxCrossEntropy',
+      2,
+      rowsOf((z) => [0, z]),
+    ),
+  ).toMatchObject(expected);
+});
+
+test('precision, recall and F1 of several classes or labels are means over those that occur', () => {
+  const of = (outputs: number[], ...labels: number[]): { outputs: number[]; labels: number[] } => ({ outputs, labels });
+  // Labels 0, 0, 1, 1; predicted 0, 1, 1, 2; the class 3 does not occur.
+  const rows = [of([1, 0, 0, 0], 0), of([0, 1, 0, 0], 0), of([0, 1, 0, 0], 1), of([0, 0, 1, 0], 1)];
+  const { precision, recall, f1 } = metricsOfRows('softmaxCrossEntropy', 4, rows);
+  expect(precision).toBeCloseTo((1 + 1 / 2 + 0) / 3, 12);
+  expect(recall).toBeCloseTo((1 / 2 + 1 / 2 + 0) / 3, 12);
+  expect(f1).toBeCloseTo((2 / 3 + 1 / 2 + 0) / 3, 12);
+  const binary = metricsOfRows('binaryCrossEntropy', 2, [of([1, 1], 1, 0), of([-1, 1], 1, 1)]);
+  expect(binary).toMatchObject({ precision: (1 + 1 / 2) / 2, recall: (1 / 2 + 1) / 2, f1: 2 / 3 });
+});
+
 test('a built-in metric has the name by which it is found', () => {
   for (const name of metricNames) expect(builtInMetric(name)!.name).toBe(name);
 });

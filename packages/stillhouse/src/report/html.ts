@@ -26,20 +26,13 @@ import type { EvaluatedModel, EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
 import { residuals } from './residuals.js';
 
-function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
+/** The test metrics of each model, one of them with an interval. */
+function metricRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
   const metrics = measuredNames(measuresOf(recipe));
   const isClasses = lossOf(recipe.loss).labels !== 'numbers';
   const withInterval = isClasses ? 'accuracy' : 'rmse';
-  const header = [
-    '',
-    ...metrics.map((name) => `test ${name}${name === withInterval ? ' (95 % interval)' : ''}`),
-    'parameters',
-    'bytes',
-    'ms per row',
-    'ms per row in a batch',
-  ];
+  const header = ['', ...metrics.map((name) => `test ${name}${name === withInterval ? ' (95 % interval)' : ''}`)];
   const rows = phaseNames.flatMap((name) => {
-    const phase = record[name];
     const model = evaluated?.models.find((each) => each.name === name);
     const test = testOf(name, { record, evaluated });
     if (!test) return [];
@@ -50,10 +43,20 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
       if (metric !== withInterval || !ends) return value;
       return `${value} <small>${ends.map((end) => formatMetric(metric, end)).join(' – ')}</small>`;
     };
+    return [[phaseTitles[name], ...metrics.map(shown)]];
+  });
+  return [header, ...rows];
+}
+
+/** How large each model is, and how fast. */
+function costRows(record: RunRecord, evaluated: EvaluatedRun | undefined): string[][] {
+  const rows = phaseNames.flatMap((name) => {
+    const phase = record[name];
+    const model = evaluated?.models.find((each) => each.name === name);
+    if (!testOf(name, { record, evaluated })) return [];
     return [
       [
         phaseTitles[name],
-        ...metrics.map(shown),
         phase ? formatCount(phase.parameters) : '–',
         phase ? formatCount(phase.bytes) : '–',
         model ? formatNumber(model.rowMs, 3) : '–',
@@ -61,7 +64,7 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
       ],
     ];
   });
-  return [header, ...rows];
+  return [['', 'parameters', 'bytes', 'ms per row', 'ms per row in a batch'], ...rows];
 }
 
 /** The test metrics of a model, as the run measured them, or else as they are now, such as a pretrained teacher's. */
@@ -296,8 +299,9 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
     section(
       'Result',
       'How well each model does on rows that no model was trained on, and how large and fast it is.',
-      table(resultRows(record, recipe, evaluated)),
+      table(metricRows(record, recipe, evaluated)),
       targetsTable(record, recipe, evaluated),
+      table(costRows(record, evaluated)),
       ...baselineNote(record).map((note) => `<p>${escaped(note)}</p>`),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`

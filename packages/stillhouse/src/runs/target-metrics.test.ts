@@ -14,7 +14,7 @@ test('a row per target and model, with the metrics that the recipe shows', () =>
     ['price', 'teacher', '1,000,000,000', '0.7500'],
     ['tiny', 'teacher', '0.0001000', '0.2500'],
   ]);
-  expect(note).toContain('means over all 2 targets');
+  expect(note).toContain('means over the 2 targets');
 });
 
 test('none for a single target, or a run without them', () => {

@@ -36,7 +36,7 @@ export function targetMetrics(
   return {
     rows: [['target', '', ...shown], ...rows.flat()],
     note:
-      `Without the name of a target, r2 and mae are means over all ${formatCount(count)} targets, and rmse is the ` +
+      `Without the name of a target, r2 and mae are means over the ${formatCount(count)} targets, and rmse is the ` +
       'root of the mean of their squared errors, whatever the units of each.',
   };
 }
