@@ -39,6 +39,7 @@ export {
   type PlacingAugmentation,
   type Response,
   type RowAugmentation,
+  type Positives,
   type SharedSums,
   type SoftLoss,
   type TakenLabels,
@@ -125,6 +126,7 @@ export { status, type RunState, type RunStatus } from './runs/status.js';
 export { listRuns, type ListedRun, type RunList } from './runs/list-runs.js';
 export { readLog, type LogLine } from './runs/read-log.js';
 export { modelSummaries, type ModelSummary, type TrainedFacts } from './runs/model-summary.js';
+export { targetMetrics, type TargetMetrics } from './runs/target-metrics.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
 export { textOfRows } from '@stillhouse/datasets';
@@ -138,6 +140,7 @@ export { compressTable } from './compress/pareto.js';
 export {
   formatCount,
   formatMetric,
+  formatMetricOf,
   formatMetricEstimate,
   formatMs,
   formatNumber,

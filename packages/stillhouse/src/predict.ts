@@ -16,6 +16,7 @@ import {
 import type { Prediction } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { outputsOf } from './inference.js';
+import { NotFiniteRows } from './not-finite.js';
 import { predictionsText } from './predictions-text.js';
 import { numberRowsOf, readCsv, tableRowsOf } from './rows-text.js';
 import { openModel, openModelFolder, type TrainedModel } from './runs/trained-model.js';
@@ -40,7 +41,10 @@ export interface PredictOptions {
   readonly source?: string | undefined;
   /** Between the cells of rows as text; the recipe's by default. */
   readonly delimiter?: string | undefined;
-  /** Called for each column that has categories which the training rows did not have. */
+  /**
+   * Called for each column that has categories which the training rows did not have, and if predictions are no finite
+   * numbers.
+   */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
@@ -152,6 +156,9 @@ async function predictRows(folder: string, rows: PredictRows, options: PredictOp
     const { count, inputs, unknown } = encodeRows(rows, metadata, { source, delimiter });
     for (const each of unknown) options.onWarning?.(each);
     const outputs = await outputsOf(predictOf(model), { count, inputs, inputShape, outputs: width });
+    const notFinite = new NotFiniteRows(metadata);
+    notFinite.add(outputs);
+    for (const each of notFinite.warnings(`${source}: the prediction`)) options.onWarning?.(each);
     const predictions = Array.from({ length: count }, (_, i) =>
       predictionOf([...outputs.subarray(i * width, (i + 1) * width)], metadata),
     );

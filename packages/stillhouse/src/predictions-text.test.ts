@@ -38,7 +38,6 @@ test('classes: the probability of the predicted one, or of each', () => {
     );
   expect(of([0.75, 0.25], false)).toBe('a,prediction,probability\n0,no,0.75\n');
   expect(of([0.75, 0.25], true)).toBe('a,prediction,probability_no,"probability_yes, sir"\n0,no,0.75,0.25\n');
-  expect(of([0.25], true)).toBe('a,prediction,probability_no,"probability_yes, sir"\n0,no,0.75,0.25\n');
   expect(() =>
     predictionsText([{ values: [1] }], { table: undefined, facts }, { delimiter: ',', proba: true }),
   ).toThrow(expect.objectContaining({ code: 'USAGE' }));

@@ -37,9 +37,10 @@ function cellsOf(
       ['prediction', named],
       ['probability', digits(Math.max(...probabilities))],
     ];
-  // The one output of a binary loss is the probability of its second class.
-  const each = probabilities.length === 1 ? [1 - probabilities[0], probabilities[0]] : probabilities;
-  return [['prediction', named], ...each.map((p, k) => [`probability_${classes?.[k] ?? k}`, digits(p)] as const)];
+  return [
+    ['prediction', named],
+    ...probabilities.map((p, k) => [`probability_${classes?.[k] ?? k}`, digits(p)] as const),
+  ];
 }
 
 /** A name that the columns do not have yet. */

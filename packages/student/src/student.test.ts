@@ -118,6 +118,14 @@ describe('a table', () => {
     await expect(student.predict(rows as never)).rejects.toMatchObject({ name: 'StudentError', code, message });
   });
 
+  test('one output for two classes: a probability for each, in the order of their names', async () => {
+    const metadata = { ...houseMetadata, loss: 'binaryCrossEntropy', targets: [], classes: ['no', 'yes'] } as const;
+    const student = await loadStudent(await write('churn', metadata, [-1, 0, 0]), tf);
+    const probabilities = [expect.closeTo(0.731059, 5), expect.closeTo(0.268941, 5)];
+    expect(await student.predict({ rooms: 4, town: 'A' })).toEqual({ class: 'no', probabilities });
+    expect(student.classes).toEqual(['no', 'yes']);
+  });
+
   test('a prediction leaves no tensor behind, and dispose frees the model', async () => {
     const before = tf.memory().numTensors;
     const student = await loadStudent(houses, tf);
