@@ -9,8 +9,10 @@ const form = /^(\d{4}-\d\d-\d\d)(?:[tT ](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?\s?(?:[zZ
 export function secondsOfTimestamp(text: string): number {
   const [, date, clock = '00:00', second = ':00', fraction, hours = '+00', minutes = '00'] = form.exec(text) ?? [];
   const local = `${date}T${clock}`;
-  // Engines take February 30 for a day in March, and 24:00 for the next day.
+  // The calendar, not the clock. Engines take February 30 for a day in March, and 24:00 for the next day.
+  // oxlint-disable-next-line no-restricted-globals
   if (!new Date(`${local}Z`).toJSON()?.startsWith(local)) return NaN;
+  // oxlint-disable-next-line no-restricted-globals
   const seconds = Date.parse(`${local}${second}${hours}:${minutes}`) / 1000;
   return fraction ? (seconds * 1e6 + Number(fraction.slice(1, 7).padEnd(6, '0'))) / 1e6 : seconds;
 }
