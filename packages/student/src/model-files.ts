@@ -112,7 +112,7 @@ function metadataOf(json: ModelJson, href: string): ModelMetadata {
   if (!isComplete(metadata)) throw badModel(href, 'is of no run of Stillhouse, or damaged');
   const { loss, targets } = metadata;
   const unknown = canPredict(loss) ? unknownTransform(targets) : (loss as string);
-  if (unknown !== undefined) throw badModel(href, `was trained with ${unknown}, which is unknown here`);
+  if (unknown !== undefined) throw badModel(href, `was trained with ${unknown}, unknown here`);
   return metadata;
 }
 

@@ -22,7 +22,7 @@ async function openModel({ href, artifacts }: ModelFiles, tf: TensorFlow): Promi
   try {
     return await tf.loadLayersModel(tf.io.fromMemory(artifacts as never) as never);
   } catch (cause) {
-    throw badModel(href, `does not contain a complete model: ${reasonOf(cause)}`, cause);
+    throw badModel(href, `has no complete model: ${reasonOf(cause)}`, cause);
   }
 }
 
