@@ -28,6 +28,7 @@ export {
   type Probe,
   type Quarantine,
   type CheckpointState,
+  type Interruption,
   type Accusation,
   type Transition as CoordinatorTransition,
   type Heartbeat,

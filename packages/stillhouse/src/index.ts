@@ -83,7 +83,7 @@ export {
 export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 
 // Training: on this machine, or on several.
-export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
+export { resume, run, type LocalOptions, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
 export { work, type WorkOptions } from './run/work.js';
 export { LocalLauncher } from './run/local-launcher.js';

@@ -96,6 +96,7 @@ export const errorKinds = {
   ),
   RUN_CHANGED: input('Put the data and the files of the models back as they were, or start a new run.'),
   RUN_OVER: environment('Start another run, or look at run.json for how this one ended.'),
+  RUN_ALIVE: environment('Stop the other process first, or take the run over from it with --take-over.'),
   RUN_FULL: environment('Stop other workers of the run first.'),
   WORKERS_MISSING: environment("Look at the workers' logs for why they did not join."),
   WORKER_LOST: environment('Look at the log of the worker named, then continue with `stillhouse run --resume DIR`.'),

@@ -11,6 +11,8 @@ import { modelSummaries, type ModelSummary } from './model-summary.js';
 const statusSchema = z.object({
   at: z.string(),
   pid: z.int(),
+  /** Name of the coordinator's machine. */
+  host: z.string().optional(),
   /** gathering, adopting, waiting, pausing, starting, running or saving; later ended or unknown. */
   state: z.string(),
   generation: z.int(),
@@ -41,13 +43,18 @@ const statusSchema = z.object({
 export type RunStatus = z.infer<typeof statusSchema>;
 
 /** @param nowMs time on the coordinator's clock */
-export function statusOf(state: CoordinatorState, nowMs: number, at: { time: string; pid: number }): RunStatus {
+export function statusOf(
+  state: CoordinatorState,
+  nowMs: number,
+  at: { time: string; pid: number; host: string },
+): RunStatus {
   const members = membersOf(state.membership);
   const phase = state.phase && phaseOf(state.options.job, state.phase.name);
   const checkpoint = state.history.checkpoints.at(-1);
   return {
     at: at.time,
     pid: at.pid,
+    host: at.host,
     state: state.membership.type,
     generation: state.generation,
     ...(state.phase ? { phase: state.phase.name } : {}),
@@ -84,6 +91,12 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
 const staleMs = 5_000;
 
 const isFresh = ({ at }: RunStatus, nowMs: number): boolean => nowMs - Date.parse(at) <= staleMs;
+
+/** What the coordinator that is at work on a run wrote last; undefined if none is. */
+export function liveStatus(record: RunRecord, folder: string, nowMs: number): RunStatus | undefined {
+  const written = record.status === 'running' ? readStatus(folder) : undefined;
+  return written && isFresh(written, nowMs) ? written : undefined;
+}
 
 /** How the run stands, in one sentence. */
 function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
