@@ -199,3 +199,5 @@ export { backendNames, type BackendName, type ConcreteBackendName } from '@still
 export { exitCodes, StillhouseError, withoutRefusal, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';
+export { ranksLabel, type Span } from '@stillhouse/core/cluster';
+export { formatTime, setTitles } from '@stillhouse/core';

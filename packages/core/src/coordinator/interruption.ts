@@ -1,4 +1,4 @@
-// What follows when the user interrupts a run: it ends once its newest state is in a checkpoint, or after a few seconds.
+// What follows when the user interrupts a run: it ends once its state is in a checkpoint, or after a few seconds.
 import type { ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import { beginCheckpoint } from './checkpoints.js';

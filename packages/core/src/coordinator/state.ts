@@ -95,7 +95,10 @@ export type CoordinatorNotice =
       readonly ops: number;
       readonly members: readonly WorkerShare[];
       readonly idle: readonly string[];
+      /** Where it continues. */
       readonly reason: string;
+      /** What the change of membership was for. */
+      readonly cause: string;
     }
   | {
       readonly type: 'resumed';
@@ -207,6 +210,7 @@ export type MembershipState =
   /** Until all have reported their positions. */
   | {
       readonly type: 'pausing';
+      readonly reason: string;
       readonly boundary: boolean;
       readonly before: readonly Member[];
       readonly acknowledged: ReadonlySet<string>;

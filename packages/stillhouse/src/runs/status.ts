@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readRunRecord } from '@stillhouse/coordinator';
-import { areModulesOpen, formatCount, parseRecipe, phaseOf, type RunRecord } from '@stillhouse/core';
-import { membersOf, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
+import { areModulesOpen, formatCount, formatTime, parseRecipe, phaseOf, type RunRecord } from '@stillhouse/core';
+import { membersOf, ranksLabel, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
 import { shownMetrics } from '../tables.js';
 import { modelSummaries, type ModelSummary } from './model-summary.js';
 
@@ -75,7 +75,7 @@ export function statusOf(
       return {
         workerId: worker.workerId,
         host: worker.host,
-        ranks: ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '',
+        ranks: (ranks && ranksLabel(ranks)) ?? '',
         stage: worker.info ? (worker.beat?.stage ?? 'joined') : 'loading',
         rankMs: worker.beat?.rankMs,
         silentMs: nowMs - worker.heardMs,
@@ -100,12 +100,12 @@ export function liveStatus(record: RunRecord, folder: string, nowMs: number): Ru
 
 /** How the run stands, in one sentence. */
 function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
-  if (record.status === 'done') return `done at ${record.endedAt}`;
+  if (record.status === 'done') return `done at ${formatTime(record.endedAt!)}`;
   if (record.status === 'failed' || !status || !isFresh(status, nowMs)) {
     const why =
       record.status === 'failed'
         ? `failed: ${record.error?.code}: ${record.error?.message}`
-        : `no coordinator has been running since ${status?.at ?? record.startedAt}`;
+        : `no coordinator has been running since ${formatTime(status?.at ?? record.startedAt)}`;
     return `${why}; continue with --resume`;
   }
   const epoch = Math.min(status.epoch + 1, status.epochs);
