@@ -3,7 +3,7 @@
 export { Collective, type Outgoing, type CollectiveOptions, type OpFrame } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
 export { decodeFrame, encodeFrame, type MeshFrame } from './collective/frames.js';
-export { addInto, ranksText, sumSubtree, type Span, type Leaves } from './collective/tree.js';
+export { addInto, ranksLabel, ranksText, sumSubtree, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
   replayJournal,
@@ -28,6 +28,7 @@ export {
   type Probe,
   type Quarantine,
   type CheckpointState,
+  type Interruption,
   type Accusation,
   type Transition as CoordinatorTransition,
   type Heartbeat,

@@ -47,6 +47,7 @@ export {
   formatMs,
   formatNumber,
   formatSeconds,
+  formatTime,
   formatShare,
   formatValue,
 } from './format/number-text.js';
@@ -93,6 +94,7 @@ export {
   type Phase,
   type SetManifest,
   type SetName,
+  setTitles,
   type TeacherFiles,
 } from './job/job.js';
 export { phaseMemory, type ModelSizes, type PhaseMemory } from './job/memory.js';

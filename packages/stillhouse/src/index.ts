@@ -83,7 +83,7 @@ export {
 export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 
 // Training: on this machine, or on several.
-export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
+export { resume, run, type LocalOptions, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
 export { work, type WorkOptions } from './run/work.js';
 export { LocalLauncher } from './run/local-launcher.js';
@@ -199,3 +199,5 @@ export { backendNames, type BackendName, type ConcreteBackendName } from '@still
 export { exitCodes, StillhouseError, withoutRefusal, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';
+export { ranksLabel, type Span } from '@stillhouse/core/cluster';
+export { formatTime, setTitles } from '@stillhouse/core';

@@ -1,6 +1,6 @@
 // stillhouse ls: the runs in a folder.
 import type { Command } from 'commander';
-import { formatMetricOf, formatSeconds, listRuns, phaseTitles, type ListedRun } from 'stillhouse';
+import { formatMetricOf, formatSeconds, formatTime, listRuns, phaseTitles, type ListedRun } from 'stillhouse';
 import { jsonOption } from '../options.js';
 import { alignColumns } from '../table.js';
 import { printLine, reportLine } from '../terminal.js';
@@ -35,14 +35,13 @@ Examples:
       const rows = found.runs.map((run) => [
         run.folder,
         run.status,
-        // To the minute, in UTC as run.json has it.
-        run.startedAt.slice(0, 16).replace('T', ' '),
+        formatTime(run.startedAt),
         tookOf(run),
         resultOf(run),
       ]);
       printLine(
         alignColumns(
-          [['run', 'status', 'started (UTC)', 'took', 'result'], ...rows],
+          [['run', 'status', 'started', 'took', 'result'], ...rows],
           ['left', 'left', 'left', 'right', 'left'],
         ),
       );

@@ -1,5 +1,13 @@
 // The second reading of a source: each row goes to its set, or to its segment of a set, and from there into blocks.
-import { limits, StillhouseError, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
+import {
+  formatCount,
+  limits,
+  setTitles,
+  StillhouseError,
+  type Recipe,
+  type SetManifest,
+  type SetName,
+} from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
 import { rowsPerBlock, windowOf, type BlockShape } from '../block/blocks.js';
 import type { Part } from '../row/selection.js';
@@ -199,8 +207,8 @@ function unknownCategories(set: SetName, writer: SetWriter, { source }: OpenedSe
     writer.unknown[i] === 0 || (source.type === 'table' && !source.table.has(name))
       ? []
       : [
-          `${set} (${contentOf(source).what}): in ${writer.unknown[i]} rows the category in column ${name} is ` +
-            'empty or does not occur in the training rows; it is encoded as no category',
+          `${setTitles[set]} (${contentOf(source).what}): in ${formatCount(writer.unknown[i])} rows the category in ` +
+            `column ${name} is empty or does not occur in the training rows; it is encoded as no category`,
         ],
   );
 }

@@ -1,6 +1,7 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
-import { phaseNames, type PhaseName, type Recipe, type RunRecord } from '@stillhouse/core';
+import { phaseNames, setTitles, type PhaseName, type Recipe, type RunRecord, type SetName } from '@stillhouse/core';
+import { ranksLabel } from '@stillhouse/core/cluster';
 import { lossOf, measuredNames, measuresOf, metricsOf, type LabelKind, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
@@ -169,7 +170,7 @@ function dataRows({ dataset }: RunRecord): string {
   return table([
     ['set', 'rows'],
     ...Object.entries(dataset.rows).map(([name, rows]) => [
-      escaped(name.replace(/Validation$/, ', validation')),
+      escaped(setTitles[name as SetName] ?? name),
       formatCount(rows),
     ]),
   ]);
@@ -196,9 +197,7 @@ const shownIncidents = 50;
 function cluster({ workers, membershipChanges, incidents }: RunRecord): string {
   const engines = [...new Set(workers.map(({ fingerprint }) => fingerprint))];
   const rows = workers.map(({ workerId, host, fingerprint, ranks, left }) =>
-    [workerId, host, fingerprint, ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '–', left ?? ''].map(
-      escaped,
-    ),
+    [workerId, host, fingerprint, (ranks && ranksLabel(ranks)) ?? '–', left ?? ''].map(escaped),
   );
   const newest = incidents.slice(-shownIncidents);
   const what = newest.map((each) => [each.at, each.workerId ?? '', each.what].map(escaped));
