@@ -32,6 +32,8 @@ export type Want = { readonly column: string } & (
       readonly as: 'number';
       /** How text writes numbers. */
       readonly notation?: Notation | undefined;
+      /** Receives each text that is no number, which is then missing; without it, the first one is an error. */
+      readonly onFault?: ((text: string) => void) | undefined;
     }
   | {
       readonly as: 'category';
@@ -191,11 +193,15 @@ class TextNumbers implements ColumnReading {
   readonly select: readonly string[];
   #hasOther = false;
   #word: string | undefined;
+  readonly #notation: Notation | undefined;
+  readonly #onFault: ((text: string) => void) | undefined;
 
   constructor(
     private readonly column: TableColumn,
-    private readonly notation: Notation | undefined,
+    { notation, onFault }: Extract<Want, { as: 'number' }>,
   ) {
+    this.#notation = notation;
+    this.#onFault = onFault;
     const text = textOf(column);
     // DuckDB would read 1_000 as 1000.
     this.select = notation ? [text] : [text, `TRY_CAST(replace(${text}, '_', 'x') AS DOUBLE)`];
@@ -212,28 +218,34 @@ class TextNumbers implements ColumnReading {
 
   #numberOf(text: string, row: number): number {
     if (isMissingText(text.trim())) return NaN;
-    const value = numberOfText(text, this.notation);
+    const value = numberOfText(text, this.#notation);
     if (value === value) return value;
-    if (isTimeNotation(this.notation))
-      throw new BadCell(this.column.name, row, text, {
-        reason: `is not a ${this.notation}, as other cells of the column are`,
-      });
+    if (isTimeNotation(this.#notation))
+      return this.#refuse(row, text, `is not a ${this.#notation}, as other cells of the column are`);
     const boolean = booleanOfText(text);
-    if (boolean !== boolean || this.#hasOther)
-      throw new BadCell(this.column.name, row, text, { reason: 'is not a number' });
+    if (boolean !== boolean || this.#hasOther) return this.#refuse(row, text, 'is not a number');
     this.#word ??= text;
     return boolean;
   }
 
   #checkWords(numbers: Float64Array): void {
-    if (isTimeNotation(this.notation) || (this.#hasOther && this.#word === undefined)) return;
+    if (isTimeNotation(this.#notation) || (this.#hasOther && this.#word === undefined)) return;
     const row = numbers.findIndex((value) => value === value && value !== 0 && value !== 1);
     if (row < 0) return;
     this.#hasOther = true;
     if (this.#word !== undefined)
-      throw new BadCell(this.column.name, row, String(numbers[row]), {
-        reason: `is neither true nor false, but another cell of the column is ${JSON.stringify(this.#word)}`,
-      });
+      this.#refuse(
+        row,
+        String(numbers[row]),
+        `is neither true nor false, but another cell of the column is ${JSON.stringify(this.#word)}`,
+      );
+  }
+
+  /** @throws BadCell unless faults are only reported */
+  #refuse(row: number, text: string, reason: string): number {
+    if (!this.#onFault) throw new BadCell(this.column.name, row, text, { reason });
+    this.#onFault(text);
+    return NaN;
   }
 }
 
@@ -288,7 +300,7 @@ function readCategories(
 export function readingOf(column: TableColumn, want: Want): ColumnReading {
   switch (want.as) {
     case 'number':
-      return column.type === 'text' ? new TextNumbers(column, want.notation) : readNumbers(column);
+      return column.type === 'text' ? new TextNumbers(column, want) : readNumbers(column);
     case 'category':
       return readCategories(column, want);
     case 'text':
