@@ -32,6 +32,8 @@ export type Want = { readonly column: string } & (
       readonly as: 'number';
       /** How text writes numbers. */
       readonly notation?: Notation | undefined;
+      /** What to do about a text that is no number in any notation. */
+      readonly advice?: string | undefined;
       /** Receives each text that is no number, which is then missing; without it, the first one is an error. */
       readonly onFault?: ((text: string) => void) | undefined;
     }
@@ -64,16 +66,22 @@ export interface Vector {
 /** A cell that is not what its column must be. */
 export class BadCell extends Error {
   readonly next: string | undefined;
+  readonly otherwise: string | undefined;
 
-  /** @param row counted from 0 in the chunk */
+  /**
+   * @param row counted from 0 in the chunk
+   * @param how.next what to do
+   * @param how.otherwise what to do if the text is no number in another notation
+   */
   constructor(
     readonly column: string,
     readonly row: number,
     readonly text: string,
-    { reason, next }: { readonly reason: string; readonly next?: string },
+    how: { readonly reason: string; readonly next?: string; readonly otherwise?: string | undefined },
   ) {
-    super(reason);
-    this.next = next;
+    super(how.reason);
+    this.next = how.next;
+    this.otherwise = how.otherwise;
   }
 }
 
@@ -195,13 +203,15 @@ class TextNumbers implements ColumnReading {
   #word: string | undefined;
   readonly #notation: Notation | undefined;
   readonly #onFault: ((text: string) => void) | undefined;
+  readonly #advice: string | undefined;
 
   constructor(
     private readonly column: TableColumn,
-    { notation, onFault }: Extract<Want, { as: 'number' }>,
+    { notation, onFault, advice }: Extract<Want, { as: 'number' }>,
   ) {
     this.#notation = notation;
     this.#onFault = onFault;
+    this.#advice = advice;
     const text = textOf(column);
     // DuckDB would read 1_000 as 1000.
     this.select = notation ? [text] : [text, `TRY_CAST(replace(${text}, '_', 'x') AS DOUBLE)`];
@@ -243,7 +253,7 @@ class TextNumbers implements ColumnReading {
 
   /** @throws BadCell unless faults are only reported */
   #refuse(row: number, text: string, reason: string): number {
-    if (!this.#onFault) throw new BadCell(this.column.name, row, text, { reason });
+    if (!this.#onFault) throw new BadCell(this.column.name, row, text, { reason, otherwise: this.#advice });
     this.#onFault(text);
     return NaN;
   }

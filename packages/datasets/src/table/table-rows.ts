@@ -1,10 +1,10 @@
 // Rows of a table as they are stored in blocks: one cell per fitted column, and the label.
 import { bucketOf, isMissingText, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
 import { scaledTarget, takenLabels, type Loss } from '@stillhouse/core/training';
-import { labelFault } from '../row/label-faults.js';
+import { labelFault, unknownClass } from '../row/label-faults.js';
 import type { StoredRows } from '../row/stored-rows.js';
 import type { Preprocessing } from './preprocessing.js';
-import type { FittedTarget } from './table-targets.js';
+import { numberAdvice, type FittedTarget } from './table-targets.js';
 import type { Want } from './column-reading.js';
 import type { Table } from './table.js';
 
@@ -45,7 +45,9 @@ export async function* storedTable(
   if (withLabels)
     for (const { name, notation } of targets)
       wants.push(
-        classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number', notation },
+        classes
+          ? { column: name, as: 'category', categories: classes }
+          : { column: name, as: 'number', notation, advice: numberAdvice },
       );
   const keyAt = key === undefined ? undefined : wants.push({ column: key, as: 'text' }) - 1;
   const weightAt = weight === undefined ? undefined : wants.push({ column: weight, as: 'number' }) - 1;
@@ -55,7 +57,7 @@ export async function* storedTable(
     const problems = new Map<number, () => Promise<StillhouseError>>();
     const at = first;
     const problem: Report = (row, column, kind) => {
-      if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column }, kind));
+      if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column, classes }, kind));
     };
     const checks = { loss, classes, problem };
     const stored = columns.map((column, i) => {
@@ -145,7 +147,7 @@ const giveLabel =
 /** An error that names a cell's fault and place. */
 async function problemOf(
   table: Table,
-  { row, column }: { row: number; column: string },
+  { row, column, classes }: { row: number; column: string; classes: readonly string[] | undefined },
   kind: Problem,
 ): Promise<StillhouseError> {
   const text = await table.cell(column, row);
@@ -164,7 +166,7 @@ async function problemOf(
     case 'empty':
       return empty(`${shown} is not a number`);
     case 'unknownClass':
-      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur in the training rows`);
+      return unknownClass(`${where}: class ${shown}`, text, classes ?? []);
     case 'notPositive':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is not a weight; a weight is a positive number`);
   }

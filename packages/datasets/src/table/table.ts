@@ -307,8 +307,8 @@ export class Table {
     return column;
   }
 
-  #badCell({ column, row, text, message, next: own }: BadCell, first: number): StillhouseError {
-    const next = own ?? adviceFor([text]);
+  #badCell({ column, row, text, message, next: own, otherwise }: BadCell, first: number): StillhouseError {
+    const next = own ?? adviceFor([text]) ?? otherwise;
     return new StillhouseError(
       'DATA_CELL',
       `${this.what}, row ${first + row + 1}, column ${column}: ${JSON.stringify(text)} ${message}`,
