@@ -54,3 +54,12 @@ test('columns that do not exist are all named, with the nearest and their place 
     ),
   });
 });
+
+test('an empty category is not warned of; one that training rows lack is, and a column without a name once', async () => {
+  const data = table('c,,y\nx,0,1\n,1,2\nz,2,3\n');
+  const { warnings } = await load({ ...data, test: csv('c,,y\n,0,1\nw,1,2\nx,2,3\n') });
+  expect(warnings).toEqual([
+    'columns without a name are not used: column 2; declare them by this name in data.table.columns to use them',
+    expect.stringMatching(/^test .*: column c of 1 of 3 rows has a category that the training rows did not have/),
+  ]);
+});

@@ -23,7 +23,7 @@ interface Options {
 function wantOf(column: FittedColumn): Want {
   if (column.type === 'number') return { column: column.name, as: 'number', notation: column.notation };
   return column.type === 'category' && column.encode !== 'hash'
-    ? { column: column.name, as: 'category', categories: column.categories }
+    ? { column: column.name, as: 'category', categories: column.categories, add: () => column.categories.length + 1 }
     : { column: column.name, as: 'text' };
 }
 
@@ -60,6 +60,10 @@ export async function* storedTable(
       if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column, classes }, kind));
     };
     const checks = { loss, classes, problem };
+    const unknown = columns.map((column, i) => {
+      const place = places[i];
+      return place === undefined ? undefined : takeUnknown(column, cells[place]);
+    });
     const stored = columns.map((column, i) => {
       const place = places[i];
       return place === undefined
@@ -77,6 +81,7 @@ export async function* storedTable(
       first,
       rowCount,
       cells: stored,
+      unknown,
       labels,
       weights,
       keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
@@ -91,6 +96,19 @@ type Report = (row: number, column: string, kind: Problem) => void;
 
 const missingCells = (column: FittedColumn, rowCount: number): Numbers =>
   column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
+
+/** Makes categories that were not fitted none of them. */
+function takeUnknown(column: FittedColumn, cells: Numbers | readonly (string | null)[]): Set<number> | undefined {
+  if (column.type !== 'category' || column.encode === 'hash') return undefined;
+  const indices = cells as Uint32Array;
+  const rows = new Set<number>();
+  for (let row = 0; row < indices.length; row++)
+    if (indices[row] > column.categories.length) {
+      indices[row] = 0;
+      rows.add(row);
+    }
+  return rows;
+}
 
 /** Cells as they are stored in blocks; rows whose number is missing or too large are reported or dropped. */
 function storedCells(
