@@ -93,7 +93,7 @@ test('a file with semicolons, decimal commas, and a column with points', async (
   expect((await validate(recipe, { backend: 'cpu', recipeFolder: folder })).refused).toEqual([]);
 });
 
-test('texts for a missing cell are no values, values are counted exactly, and the target is the last column', async () => {
+test('missing cells are no values, values are counted exactly, and the target is the last column', async () => {
   const path = fileOf({
     id: (row) => `id${row}`,
     distance: (row) => ['', 'NaN', 'null'][row % 10] ?? row / 4,

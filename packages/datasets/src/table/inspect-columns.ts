@@ -1,4 +1,4 @@
-// What the columns of a table are, from all of its rows, and what a recipe should say about each so that it is accepted.
+// What the columns of a table are, from all of its rows, and what a recipe should say about each to be accepted.
 import { type ColumnConfig, type Notation, type TableConfig } from '@stillhouse/core';
 import { NumberSummary } from '../row/number-summary.js';
 import { textFacts, type TextFacts } from './column-plan.js';
