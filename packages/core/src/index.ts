@@ -111,6 +111,7 @@ export {
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
+export { isSameWord, spellingOf } from './recipe/nearest.js';
 export { inertNotes, inertReason, threadsNote } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';

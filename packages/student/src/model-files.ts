@@ -31,7 +31,7 @@ function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] | unde
   return process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
 }
 
-const hasScheme = /^[a-z][a-z\d+.-]+:/i;
+const hasScheme = /^[a-z][\w+.-]+:/i;
 
 /** What a browser, or a worker of one, knows of the page's address. */
 const page = globalThis as { document?: { baseURI: string }; location?: { href: string } };
@@ -127,7 +127,7 @@ export async function readModelFiles(urlOrFolder: string): Promise<ModelFiles> {
   const json = parse(await read(url), href);
   const metadata = metadataOf(json, href);
   const { modelTopology, weightsManifest } = json;
-  if (!modelTopology || !Array.isArray(weightsManifest)) throw badModel(href, 'is not a layers model of TensorFlow.js');
+  if (!modelTopology || !Array.isArray(weightsManifest)) throw badModel(href, 'is no layers model of TensorFlow.js');
   const shards = await Promise.all(
     json.weightsManifest!.flatMap(({ paths }) =>
       paths.map((path) => {

@@ -5,7 +5,7 @@ import type { Canvas, ImagePixels, NumberTensor } from './types.js';
 
 const isEqual = (a: readonly number[], b: readonly number[]): boolean => String(a) === String(b);
 
-export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+export const isObject = (value: unknown): value is object => Object(value) === value;
 const isTensor = (value: object): value is NumberTensor => typeof (value as NumberTensor).data === 'function';
 const isCanvas = (value: object): value is Canvas => 'getContext' in value;
 const isPixels = (value: object): value is ImagePixels => 'data' in value;
@@ -20,7 +20,7 @@ async function numbersOf(value: unknown, inputShape: readonly number[], row: num
     const pixels = isCanvas(value) ? value.getContext('2d')?.getImageData(0, 0, value.width, value.height) : undefined;
     if (pixels) return pixelBytes(pixels, inputShape, row);
   }
-  throw badRow(row, 'is not an array of numbers, tensor, ImageData or canvas');
+  throw badRow(row, 'is no array of numbers, tensor, ImageData or canvas');
 }
 
 /**

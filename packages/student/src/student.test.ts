@@ -111,8 +111,8 @@ describe('a table', () => {
         { rooms: 'many', town: 'A' },
       ],
     ],
-    ['PREDICT_ROW', 'row 1 is not an object with one cell per column', [1, 2, 3]],
-    ['PREDICT_ROW', 'row 1 is not an object with one cell per column', Float32Array.of(1)],
+    ['PREDICT_ROW', 'row 1 is no object with a cell per column', [1, 2, 3]],
+    ['PREDICT_ROW', 'row 1 is no object with a cell per column', Float32Array.of(1)],
   ])('refuses with %s: %s', async (code, message, rows) => {
     const student = await loadStudent(houses, tf);
     await expect(student.predict(rows as never)).rejects.toMatchObject({ name: 'StudentError', code, message });
@@ -169,8 +169,8 @@ describe('images and arrays', () => {
         [1, NaN],
       ],
     ],
-    ['row 1 is not an array of numbers, tensor, ImageData or canvas', { rooms: 3 }],
-    ['row 1 is not an array of numbers, tensor, ImageData or canvas', 'x'],
+    ['row 1 is no array of numbers, tensor, ImageData or canvas', { rooms: 3 }],
+    ['row 1 is no array of numbers, tensor, ImageData or canvas', 'x'],
     ['row 1 is an image of 2×2 pixels; the model takes 1×2×1 numbers', { ...image, height: 2 }],
   ])('refuses with PREDICT_ROW: %s', async (message, rows) => {
     const student = await loadStudent(pictures, tf);

@@ -31,7 +31,7 @@ function tableRows(input: unknown): TableRow[] {
   const rows: unknown[] = Array.isArray(input) ? input : [input];
   return rows.map((row, i) => {
     if (!isObject(row) || Array.isArray(row) || ArrayBuffer.isView(row))
-      throw badRow(i + 1, 'is not an object with one cell per column');
+      throw badRow(i + 1, 'is no object with a cell per column');
     return row as TableRow;
   });
 }
