@@ -90,7 +90,7 @@ export function refuseClasses(what: string, classes: readonly string[], { name, 
     `data.large (${what}): the training rows have ${classes.length} classes (${shown.join(', ')}` +
       `${classes.length > shown.length ? ', …' : ''}); ${name} takes two`,
     {
-      next: 'Use softmaxCrossEntropy with an output per class, or keep rows of two classes with sql, also in data.test.',
+      next: 'Use softmaxCrossEntropy with an output per class, or keep rows of two classes by sql, in data.test too.',
     },
   );
 }
