@@ -322,7 +322,13 @@ test('two coordinators for one run: the older is fenced off, and ends', async ()
   await cluster.start(2);
   await cluster.coordinator.logged(/epoch 1\//);
   const older = cluster.coordinator;
-  await cluster.resume();
+  const refused = await scratch.run(['run', '--resume', cluster.out]);
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toMatch(
+    new RegExp(`RUN_ALIVE: the run in .* is alive: process ${older.child.pid} of this machine .*, last heard .* s ago`),
+  );
+  expect(older.child.exitCode).toBeNull();
+  await cluster.resume(['--take-over']);
   const fenced = await older.result;
   expect(fenced.code).toBe(3);
   expect(fenced.stderr).toMatch(/COORDINATOR_FENCED/);

@@ -43,6 +43,8 @@ function sequences(): Partial<RecipeInput> {
     },
     teacher: { model, epochs: 1, batch: 24 },
     student: { model, epochs: 1, batch: 15 },
+    // Indices cannot be mixed.
+    distill: { alpha: 0.5, beta: 0.1 },
   };
 }
 

@@ -7,7 +7,13 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { decodeSafetensors, type RecipeInput } from '@stillhouse/core';
-import { decodeToWorker, encodeMessage, protocolVersion, type ToWorker } from '@stillhouse/core/cluster';
+import {
+  decodeToWorker,
+  encodeMessage,
+  protocolVersion,
+  type JournalRecord,
+  type ToWorker,
+} from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
 import type { RunOptions } from 'stillhouse';
 import { Scratch, smallRecipe, type Result } from './cli.js';
@@ -273,6 +279,8 @@ describe('a loss that is not finite', () => {
   });
 });
 
+const stepsPerEpoch = Math.ceil(203 / 32);
+const recordIn = (line: string): JournalRecord => JSON.parse(line) as JournalRecord;
 const longRecipe = (): RecipeInput => smallRecipe({ teacher: { ...smallRecipe().teacher, epochs: 100_000 } });
 
 /** Process ids of this test's workers, found by the run folder's coordinator address that only they were given. */
@@ -292,7 +300,7 @@ const isAlive = (pid: number): boolean => {
 
 describe('ends before the end', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s stops all processes, leaves no orphan, exits 130, and keeps the record',
+    '%s stops all processes, leaves no orphan, exits 130, and keeps the record and what was trained',
     async (signal) => {
       const out = scratch.out();
       const run = scratch.start(['run', scratch.recipe(longRecipe()), '--out', out]);
@@ -304,6 +312,13 @@ describe('ends before the end', () => {
       expectRefusal(result, { exit: 130, code: 'INTERRUPTED', text: /interrupted/ });
       expect(pids.filter(isAlive)).toEqual([]);
       expect(scratch.readRecord(out)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } });
+      const journal = readFileSync(join(out, 'journal.jsonl'), 'utf8').trim().split('\n').map(recordIn);
+      const epochs = journal.filter(({ type }) => type === 'epoch').length;
+      const newest = journal.findLast((line) => line.type === 'checkpoint')!;
+      expect(newest.record.ops).toBeGreaterThanOrEqual(epochs * stepsPerEpoch);
+      expect((await scratch.run(['run', scratch.recipe(longRecipe()), '--out', out])).stderr).toContain(
+        `continue that with \`stillhouse run --resume ${out}\``,
+      );
     },
   );
 

@@ -105,8 +105,8 @@ export class ProcessCluster {
     return worker;
   }
 
-  async resume(): Promise<void> {
-    this.coordinator = this.scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args], {
+  async resume(args: readonly string[] = []): Promise<void> {
+    this.coordinator = this.scratch.start(['coordinator', '--resume', this.out, '--json', ...this.args, ...args], {
       env: this.#env,
     });
     await this.coordinator.logged(/listening at .*\n/);

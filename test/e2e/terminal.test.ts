@@ -255,7 +255,9 @@ describe('a run that is over', () => {
   });
 
   test("logs: the coordinator's, a worker's, and which there are", async () => {
-    expect((await scratch.run(['logs', folder])).stdout).toMatch(/^\d{4}-\S+Z {2}joined {2}\{"notice"/);
+    expect((await scratch.run(['logs', folder])).stdout).toMatch(
+      /^\d{4}-\d\d-\d\d [\d:]+ UTC {2}joined {2}worker\.workerId=w1 /,
+    );
     const raw = (await scratch.run(['logs', folder, '--worker', '1', '--json'])).stdout;
     expect(raw).toBe(readFileSync(`${folder}/logs/worker-1.log`, 'utf8'));
     expect((await scratch.run(['logs', folder, '--worker', '7'])).stderr).toMatch(
@@ -338,7 +340,7 @@ describe.skipIf(!hasTmux)('on a terminal of 80 columns (skipped without tmux: ap
       /^worker w2 on /,
       /^teacher: 3,200 rows, 500 epochs of \d+ steps, 2 ranks on 2 workers$/,
       /^worker w\d left: its connection closed$/,
-      /^teacher: continues .*, 1 worker$/,
+      /^teacher: continues .*, 1 worker \(/,
       /^stillhouse: INTERRUPTED: the run was interrupted$/,
     ])
       expect(end.filter((line) => notice.test(line))).toHaveLength(1);

@@ -30,12 +30,13 @@ export const validationOf = ({ validation }: EpochRecord, { recipe }: Job): stri
 function assigned(notice: CoordinatorNotice & { type: 'phaseAssigned' }, job: Job): string {
   const plan = phasePlan(job, notice.phase);
   const workers = countOf(holdersOf(notice.members), 'worker');
-  if (notice.ops > 0) return `${phaseTitles[notice.phase]}: continues ${notice.reason}, ${workers}`;
   const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
-  const where =
-    notice.phase === 'teacher'
-      ? `${countOf(plan.ranks, 'rank')} on ${workers}${spares.length ? `; ${spares.join(', ')} without a rank` : ''}`
-      : 'on one worker';
+  const without = spares.length ? `; ${spares.join(', ')} without a rank` : '';
+  if (notice.ops > 0) {
+    const why = notice.cause === '' ? '' : ` (${notice.cause})`;
+    return `${phaseTitles[notice.phase]}: continues ${notice.reason}, ${workers}${without}${why}`;
+  }
+  const where = notice.phase === 'teacher' ? `${countOf(plan.ranks, 'rank')} on ${workers}${without}` : 'on one worker';
   return (
     `${phaseTitles[notice.phase]}: ${countOf(plan.rows, 'row')}, ${countOf(plan.epochs, 'epoch')} of ` +
     `${countOf(plan.stepsPerEpoch, 'step')}, ${where}`
@@ -157,5 +158,8 @@ export function epochLine({ record, phase }: CoordinatorNotice & { type: 'epoch'
   ].join('  ');
 }
 
-export const tuningLine = ({ what, done, planned }: CoordinatorNotice & { type: 'tuning' }): string =>
-  `tuning: ${what}, ${done} of ${countOf(planned, 'training')}`;
+/** A recipe that tunes nothing may still choose the epochs of its baseline. */
+export const searchTitle = ({ recipe }: Job): string => (recipe.distill?.tune ? 'tuning' : 'cross-validation');
+
+export const tuningLine = ({ what, done, planned }: CoordinatorNotice & { type: 'tuning' }, job: Job): string =>
+  `${searchTitle(job)}: ${what}, ${done} of ${countOf(planned, 'training')}`;

@@ -114,6 +114,8 @@ export const checkpointOption = (): Option =>
     .default(defaults.checkpointEveryMs / 1000);
 export const resumeOption = (): Option =>
   new Option('--resume <folder>', 'continue the run in this folder instead of a new one');
+export const takeOverOption = (): Option =>
+  new Option('--take-over', 'with --resume: also from a process of this machine that is still at work on the run');
 export const minWorkersOption = (): Option =>
   new Option('--min-workers <count>', 'training pauses while there are fewer workers').argParser(parseCount).default(1);
 

@@ -43,7 +43,7 @@ export class Progress {
 
   /** Reports, line by line, how training goes on. */
   #tell(notice: CoordinatorNotice, job: Job): void {
-    if (notice.type === 'tuning') this.#line(notice.done === notice.planned, () => tuningLine(notice));
+    if (notice.type === 'tuning') this.#line(notice.done === notice.planned, () => tuningLine(notice, job));
     if (notice.type === 'epoch')
       this.#line(notice.record.epoch + 1 === phasePlan(job, notice.phase).epochs, () => epochLine(notice, job));
   }

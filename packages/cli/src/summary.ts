@@ -5,12 +5,15 @@ import {
   formatNumber,
   modelSummaries,
   parseRecipe,
+  phaseTitles,
   shownMetrics,
+  targetMetrics,
   teacherTestOf,
   type RunRecord,
   type RunResult,
 } from 'stillhouse';
 import { modelsTable } from './models-table.js';
+import { alignColumns } from './table.js';
 import { printLine } from './terminal.js';
 
 function calibrationNote({ student }: RunRecord): string[] {
@@ -41,9 +44,21 @@ function teacherNote(record: RunRecord): string[] {
   return [];
 }
 
+/** The metrics of each target if there are several, and what those of all are. */
+export function printTargets(...[models, recipe]: Parameters<typeof targetMetrics>): void {
+  const found = targetMetrics(models, recipe);
+  if (found) printLine(`${alignColumns(found.rows, ['left', 'left'])}\n\n${found.note}\n`);
+}
+
 export function printResult({ record, folder }: RunResult, json: boolean): void {
   if (json) return printLine(JSON.stringify({ ...record, folder }));
-  printLine(`\n${modelsTable(modelSummaries(record), shownMetrics(parseRecipe(record.recipe)))}\n`);
+  const recipe = parseRecipe(record.recipe);
+  const models = modelSummaries(record);
+  printLine(`\n${modelsTable(models, shownMetrics(recipe))}\n`);
+  printTargets(
+    models.map(({ name, test }) => [phaseTitles[name], test]),
+    recipe,
+  );
   for (const note of [...calibrationNote(record), ...baselineNote(record), ...teacherNote(record)]) printLine(note);
   printLine(`Written to ${folder}`);
 }

@@ -25,6 +25,7 @@ const assigned = (...workers: string[]): CoordinatorNotice => ({
   members: workers.map((workerId, i) => ({ workerId, ranks: { lo: i, hi: i + 1 } })),
   idle: [],
   reason: '',
+  cause: '',
 });
 const step = (number: number, loss = 0.123456): CoordinatorNotice => ({
   type: 'progress',
@@ -83,7 +84,7 @@ test('a loss that is not finite is said, and nothing is shown between phases', (
 test('a search shows its trainings', () => {
   const tuning = (done: number): CoordinatorNotice => ({ type: 'tuning', done, planned: 40, what: 'fold 2 of 5' });
   expect(viewLines(after([0, tuning(0)], [10, tuning(10)]), job, 80)).toEqual([
-    'tuning  ██████░░░░░░░░░░░░░░░░░░  25 %  ETA 30.0 s  10 of 40 trainings',
-    'fold 2 of 5',
+    'cross-validation  ██████░░░░░░░░░░░░░░░░░░  25 %  ETA 30.0 s',
+    '10 of 40 trainings  fold 2 of 5',
   ]);
 });

@@ -11,7 +11,7 @@ import {
   type Job,
   type PhaseName,
 } from 'stillhouse';
-import { holdersOf, rateOf, validationOf } from './notices.js';
+import { holdersOf, rateOf, searchTitle, validationOf } from './notices.js';
 
 /** How much was done at a time. */
 interface Mark {
@@ -135,7 +135,7 @@ export function viewLines(view: View, job: Job, columns: number): string[] {
     const { done, planned, what } = tuning;
     return wrapped(
       [
-        ...courseParts({ title: 'tuning', done, of: planned, perSecond }),
+        ...courseParts({ title: searchTitle(job), done, of: planned, perSecond }),
         `${formatCount(done)} of ${countOf(planned, 'training')}`,
         what,
       ],

@@ -38,9 +38,9 @@ function check(...inputs: number[]): Promise<void> {
 test('indices are taken', () => check(0, 4, 3, 1));
 
 test.each([
-  [[0, 5], 'row 1 of the set test has 5 as input 2'],
-  [[0, 1, -1, 2], 'row 2 of the set test has -1 as input 1'],
-  [[0.5, 1], 'row 1 of the set test has 0.5 as input 1'],
+  [[0, 5], 'row 1 of test rows has 5 as input 2'],
+  [[0, 1, -1, 2], 'row 2 of test rows has -1 as input 1'],
+  [[0.5, 1], 'row 1 of test rows has 0.5 as input 1'],
 ])('%j: refused', async (inputs, text) => {
   await expect(check(...inputs)).rejects.toMatchObject({
     code: 'DATA_INDEX',

@@ -5,6 +5,7 @@ import {
   embeddedModels,
   inputWidth,
   limits,
+  setTitles,
   StillhouseError,
   wrongIndex,
   type DatasetManifest,
@@ -42,8 +43,8 @@ export async function checkSetIndices(
     if (wrong)
       throw new StillhouseError(
         'DATA_INDEX',
-        `${where} takes whole numbers from 0 to ${inputDim - 1}, but row ${first + wrong.row + 1} of the set ` +
-          `${name} has ${wrong.value} as input ${wrong.input + 1}`,
+        `${where} takes whole numbers from 0 to ${inputDim - 1}, but row ${first + wrong.row + 1} of ` +
+          `${setTitles[name]} has ${wrong.value} as input ${wrong.input + 1}`,
       );
   }
 }

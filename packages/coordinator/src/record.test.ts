@@ -29,7 +29,7 @@ test('a worker that left keeps the reason, which is an incident as well', () => 
 
 test('the ranks of workers are those of the teacher’s phase', () => {
   const assigned = (phase: string, ...members: object[]) =>
-    ({ type: 'phaseAssigned', phase, members }) as unknown as CoordinatorNotice;
+    ({ type: 'phaseAssigned', phase, members, cause: '' }) as unknown as CoordinatorNotice;
   const record = recordOf(
     joined('a'),
     joined('b'),
@@ -48,6 +48,14 @@ test('a run that goes wrong for days keeps its newest incidents', () => {
   const record = recordOf(...Array.from({ length: 1005 }, (_, i) => left('a', String(i))));
   expect(record.incidents).toHaveLength(1000);
   expect(record.incidents.at(-1)?.what).toBe('left: 1004');
+});
+
+test('a worker that a change leaves without a rank is an incident, with the reason', () => {
+  const members = [member('a', 0, 2), member('b', 2, 2)];
+  const notice = { type: 'phaseAssigned', phase: 'teacher', ops: 1692, members, cause: 'ranks move: a step is slow' };
+  expect(incidentOf(notice as unknown as CoordinatorNotice)).toEqual({
+    what: 'b without a rank from operation 1,692 on: ranks move: a step is slow',
+  });
 });
 
 test.each([

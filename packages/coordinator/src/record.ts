@@ -1,5 +1,6 @@
 // run.json as a pure function of what happened.
 import {
+  formatCount,
   formatMs,
   formatSeconds,
   type ErrorRecord,
@@ -61,6 +62,13 @@ export function resumeRecord(before: RunRecord, { done }: RunHistory): RunRecord
 
 const incidentsKept = 1000;
 
+/** Workers that a change of membership left without a rank. */
+function withoutRank(notice: CoordinatorNotice & { type: 'phaseAssigned' }): { what: string } | undefined {
+  const spares = notice.members.filter(({ ranks }) => ranks.hi === ranks.lo).map(({ workerId }) => workerId);
+  if (spares.length === 0 || notice.cause === '') return undefined;
+  return { what: `${spares.join(', ')} without a rank from operation ${formatCount(notice.ops)} on: ${notice.cause}` };
+}
+
 /** What went wrong or slowly, as a sentence. */
 export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what: string } | undefined {
   switch (notice.type) {
@@ -82,6 +90,8 @@ export function incidentOf(notice: CoordinatorNotice): { workerId?: string; what
       };
     case 'excluded':
       return { workerId: notice.workerId, what: `is left out for ${notice.forMs / 1000} s: ${notice.reason}` };
+    case 'phaseAssigned':
+      return withoutRank(notice);
     case 'waiting':
       return { what: `training waits for ${notice.reason}` };
     case 'notSaved':

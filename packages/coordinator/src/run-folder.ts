@@ -79,7 +79,7 @@ export class RunFolder implements RunStore {
     const full = resolve(path);
     try {
       if (existsSync(full) && readdirSync(full).length > 0)
-        throw new StillhouseError('OUT_EXISTS', `${full} already exists`);
+        throw new StillhouseError('OUT_EXISTS', `${full} already exists`, hintFor(full));
       mkdirSync(join(full, 'logs'), { recursive: true });
       mkdirSync(join(full, 'checkpoints'), { recursive: true });
       accessSync(full, constants.W_OK);
@@ -290,6 +290,20 @@ export class RunFolder implements RunStore {
       });
     }
   }
+}
+
+/** What can be done with a folder that is there already: a run in it that is not done can be continued. */
+function hintFor(folder: string): { next?: string } {
+  try {
+    if (readRunRecord(folder).status === 'done') return {};
+  } catch {
+    return {};
+  }
+  return {
+    next:
+      `It has a run that is not done: continue that with \`stillhouse run --resume ${folder}\`, or choose another ` +
+      'folder with --out.',
+  };
 }
 
 /** @throws StillhouseError RUN_NOT_FOUND */

@@ -11,15 +11,7 @@ export {
   type MeshFrame,
 } from './collective/frames.js';
 export { plainSumMemory, type SumMemory } from './collective/sum-memory.js';
-export {
-  addInto,
-  maximalSubtrees,
-  ranksText,
-  sumSubtree,
-  treeHeight,
-  type Span,
-  type Leaves,
-} from './collective/tree.js';
+export { addInto, ranksLabel, ranksText, sumSubtree, treeHeight, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
   replayJournal,
@@ -44,6 +36,7 @@ export {
   type Probe,
   type Quarantine,
   type CheckpointState,
+  type Interruption,
   type Accusation,
   type Transition as CoordinatorTransition,
   type Heartbeat,

@@ -47,6 +47,7 @@ export {
   formatMs,
   formatNumber,
   formatSeconds,
+  formatTime,
   formatShare,
   formatValue,
 } from './format/number-text.js';
@@ -93,6 +94,7 @@ export {
   type Phase,
   type SetManifest,
   type SetName,
+  setTitles,
   type TeacherFiles,
 } from './job/job.js';
 export { phaseMemory, type ModelSizes, type PhaseMemory } from './job/memory.js';
@@ -109,6 +111,7 @@ export {
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
+export { isSameWord, spellingOf } from './recipe/nearest.js';
 export { inertNotes, inertReason, threadsNote } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';

@@ -55,6 +55,8 @@ export {
   type MetricConfig,
   type Metrics,
 } from './metric/metrics.js';
+export type { Positives } from './metric/positives.js';
+export { targetMetricName, targetNamesOf } from './metric/per-target.js';
 export { builtInMetric, type MetricName } from './metric/built-in.js';
 export {
   defineMetric,

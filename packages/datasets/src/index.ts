@@ -12,7 +12,8 @@ export type { Taught } from './prepare/taught.js';
 export { prepareDataset, type Dataset, type PrepareOptions } from './prepare/prepare.js';
 export { readTestSet, type TestSet } from './prepare/test-set.js';
 export type { Chunk } from './row/chunk.js';
-export { inspectSource, sourceOf, type InspectedColumn, type Inspection } from './source/inspect.js';
+export { inspectSource, sourceOf, type Inspection } from './source/inspect.js';
+export type { InspectedColumn } from './table/inspect-columns.js';
 export type { RowsContext, SourceOptions } from './source/module.js';
 export {
   contentOf,

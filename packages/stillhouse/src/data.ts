@@ -70,7 +70,8 @@ export async function prepare(source: RecipeSource, options: PrepareOptions = {}
 
 /**
  * Inspects a file, a pattern of files, a folder, or the result of a DuckDB query.
- * @param options.target column to predict; by default one named y, target, label or class, or else the last
+ * @param options.target column to predict; by default one named y, target, label or class, or else the last that can
+ * be one
  * @throws StillhouseError DATA_…
  */
 export async function inspect(

@@ -1,12 +1,15 @@
 // The test metrics of a run's models, recomputed from their files, on the run's test rows or on others.
 import { checkSetIndices, openRecipe } from '@stillhouse/coordinator';
 import { limits, StillhouseError, type PhaseName, type Recipe } from '@stillhouse/core';
-import { finishMetrics, measuresOf, type Metrics } from '@stillhouse/core/training';
+import { finishMetrics, measuresOf, readingOf, type Metrics } from '@stillhouse/core/training';
 import { BlockReader, dataFolders, sourceOf, type DataPlaces } from '@stillhouse/datasets';
+import type { Predict } from '@stillhouse/worker';
 import type { BackendName } from '@stillhouse/worker/light';
+import { NotFiniteRows } from './not-finite.js';
 import { openModel, type TrainedModel } from './runs/trained-model.js';
 import { sourceLike } from './evaluated-source.js';
 import { openTestRows } from './runs/test-rows.js';
+import { phaseTitles } from './tables.js';
 import { modelNames, readRun, type TrainedRun } from './runs/trained-run.js';
 
 export interface EvaluateOptions {
@@ -18,7 +21,10 @@ export interface EvaluateOptions {
   readonly data?: string | undefined;
   /** Delimiter of its cells, if it is CSV; by default the recipe's. */
   readonly delimiter?: string | undefined;
-  /** Called with what a reader of the metrics should know, such as categories that training rows did not have. */
+  /**
+   * Called with what a reader of the metrics should know, such as categories that training rows did not have, or
+   * predictions that are no finite numbers.
+   */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
@@ -77,7 +83,16 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
         );
       const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
       const rows = { dataset, measures, reader, set: 'test', first: 0, end: dataset.sets.test!.rowCount } as const;
-      results[name] = finishMetrics(measures, await evaluateRows(predictOf(model), rows), dataset.targets);
+      const predict = predictOf(model);
+      const notFinite = new NotFiniteRows({ ...readingOf(recipe.loss), ...dataset });
+      const watched: Predict = async (x, shape) => {
+        const outputs = await predict(x, shape);
+        notFinite.add(outputs);
+        return outputs;
+      };
+      results[name] = finishMetrics(measures, await evaluateRows(watched, rows), dataset.targets);
+      const what = `${options.data ?? 'the test rows'}: the prediction of the ${phaseTitles[name]}`;
+      for (const each of notFinite.warnings(what)) options.onWarning?.(each);
       model.dispose();
     }
   } finally {

@@ -39,6 +39,7 @@ export {
   type PlacingAugmentation,
   type Response,
   type RowAugmentation,
+  type Positives,
   type SharedSums,
   type SoftLoss,
   type TakenLabels,
@@ -82,7 +83,7 @@ export {
 export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 
 // Training: on this machine, or on several.
-export { resume, run, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
+export { resume, run, type LocalOptions, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
 export { work, type WorkOptions } from './run/work.js';
 export { LocalLauncher } from './run/local-launcher.js';
@@ -125,6 +126,7 @@ export { status, type RunState, type RunStatus } from './runs/status.js';
 export { listRuns, type ListedRun, type RunList } from './runs/list-runs.js';
 export { readLog, type LogLine } from './runs/read-log.js';
 export { modelSummaries, type ModelSummary, type TrainedFacts } from './runs/model-summary.js';
+export { targetMetrics, type TargetMetrics } from './runs/target-metrics.js';
 export { evaluate, type EvaluateOptions, type ModelMetrics } from './evaluate.js';
 export { predict, predictText, type NumberRow, type PredictOptions, type PredictRows } from './predict.js';
 export { textOfRows } from '@stillhouse/datasets';
@@ -138,6 +140,7 @@ export { compressTable } from './compress/pareto.js';
 export {
   formatCount,
   formatMetric,
+  formatMetricOf,
   formatMetricEstimate,
   formatMs,
   formatNumber,
@@ -196,3 +199,5 @@ export { backendNames, type BackendName, type ConcreteBackendName } from '@still
 export { exitCodes, StillhouseError, withoutRefusal, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';
+export { ranksLabel, type Span } from '@stillhouse/core/cluster';
+export { formatTime, setTitles } from '@stillhouse/core';

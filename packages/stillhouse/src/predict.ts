@@ -6,6 +6,7 @@ import {
   encodeTensorRows,
   predictionOf,
   refuseIndices,
+  spellingOf,
   StillhouseError,
   unknownCategories,
   type ModelMetadata,
@@ -16,8 +17,9 @@ import {
 import type { Prediction } from '@stillhouse/core/training';
 import type { BackendName } from '@stillhouse/worker/light';
 import { outputsOf } from './inference.js';
+import { NotFiniteRows } from './not-finite.js';
 import { predictionsText } from './predictions-text.js';
-import { numberRowsOf, readCsv, tableRowsOf } from './rows-text.js';
+import { numberRowsOf, otherDelimiter, readCsv, tableRowsOf, type TextTable } from './rows-text.js';
 import { openModel, openModelFolder, type TrainedModel } from './runs/trained-model.js';
 import { mainModel, readRun } from './runs/trained-run.js';
 
@@ -40,7 +42,10 @@ export interface PredictOptions {
   readonly source?: string | undefined;
   /** Between the cells of rows as text; the recipe's by default. */
   readonly delimiter?: string | undefined;
-  /** Called for each column that has categories which the training rows did not have. */
+  /**
+   * Called for each column that has categories which the training rows did not have, and if predictions are no finite
+   * numbers.
+   */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
@@ -74,6 +79,23 @@ function numberRows(rows: PredictRows, how: TextFacts): unknown[][] {
   });
 }
 
+/** @throws StillhouseError DATA_COLUMN if a table lacks a column of the model, whether or not it has rows */
+function refuseOtherTable({ names }: TextTable, columns: ModelMetadata['columns'], source: string): void {
+  const absent = names.length > 0 && columns.find(({ name }) => !names.includes(name));
+  if (!absent) return;
+  const delimiter = otherDelimiter(names);
+  const near = spellingOf(absent.name, names);
+  throw new StillhouseError(
+    'DATA_COLUMN',
+    `${source} has no column ${JSON.stringify(absent.name)}; it has ${names.join(', ')}`,
+    delimiter === undefined
+      ? near === undefined
+        ? {}
+        : { next: `The nearest is ${near}: name the column as in training.` }
+      : { next: `Cells seem to be separated by ${JSON.stringify(delimiter)}: give it as --delimiter.` },
+  );
+}
+
 /** @throws StillhouseError PREDICT_ROW for text that is none, such as a picture or UTF-16 */
 function refuseBinary(rows: PredictRows, source: string): void {
   if (typeof rows === 'string' && rows.includes('\0'))
@@ -99,7 +121,9 @@ export function encodeRows(
   const { columns } = metadata;
   const [column] = columns;
   const given = column.type === 'tensor' ? numberRows(rows, how) : tableRows(rows, metadata, how);
-  if (given.length === 0) throw new StillhouseError('DATA_EMPTY', `${source} has no rows`);
+  const table = typeof rows === 'string' && column.type !== 'tensor' ? readCsv(rows, how) : undefined;
+  if (table) refuseOtherTable(table, columns, source);
+  if (given.length === 0 && !table?.names.length) throw new StillhouseError('DATA_EMPTY', `${source} has no rows`);
   const count = given.length;
   const isTable = column.type !== 'tensor';
   const inputs = isTable
@@ -138,6 +162,8 @@ const unknownIn = (columns: ModelMetadata['columns'], rows: readonly TableRow[],
 
 interface Predicted {
   readonly predictions: Prediction[];
+  /** One that shows what the model's predictions have, if there are no rows. */
+  readonly example: Prediction;
   readonly metadata: ModelMetadata;
   readonly delimiter: string;
 }
@@ -151,11 +177,21 @@ async function predictRows(folder: string, rows: PredictRows, options: PredictOp
     const { inputShape, outputs: width } = metadata;
     const { count, inputs, unknown } = encodeRows(rows, metadata, { source, delimiter });
     for (const each of unknown) options.onWarning?.(each);
-    const outputs = await outputsOf(predictOf(model), { count, inputs, inputShape, outputs: width });
+    const outputs =
+      count === 0
+        ? new Float32Array()
+        : await outputsOf(predictOf(model), { count, inputs, inputShape, outputs: width });
+    const notFinite = new NotFiniteRows(metadata);
+    notFinite.add(outputs);
+    for (const each of notFinite.warnings(`${source}: the prediction`)) options.onWarning?.(each);
+    const example = predictionOf(
+      Array.from({ length: width }, () => 0),
+      metadata,
+    );
     const predictions = Array.from({ length: count }, (_, i) =>
       predictionOf([...outputs.subarray(i * width, (i + 1) * width)], metadata),
     );
-    return { predictions, metadata, delimiter };
+    return { predictions, example, metadata, delimiter };
   } finally {
     model.dispose();
   }
@@ -182,8 +218,8 @@ export async function predictText(
   text: string,
   options: PredictOptions & { readonly proba?: boolean | undefined } = {},
 ): Promise<string> {
-  const { predictions, metadata, delimiter } = await predictRows(folder, text, options);
+  const { predictions, example, metadata, delimiter } = await predictRows(folder, text, options);
   const isTable = metadata.columns[0].type !== 'tensor';
   const table = isTable ? readCsv(text, { source: options.source ?? 'the list', delimiter }) : undefined;
-  return predictionsText(predictions, { table, facts: metadata }, { proba: options.proba, delimiter });
+  return predictionsText(predictions, { table, facts: metadata, example }, { proba: options.proba, delimiter });
 }

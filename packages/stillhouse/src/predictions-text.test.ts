@@ -4,6 +4,7 @@ import { predictionsText } from './predictions-text.js';
 
 const table = {
   names: ['a;b', 'prediction'],
+  header: ['a;b', 'prediction'],
   rows: [
     ['1,5', 'say "x"'],
     ['2', ''],
@@ -22,7 +23,7 @@ test('several targets by name, with their deviations', () => {
   const targets = [{ name: 'x' }, { name: 'y' }].map((each) => ({ ...each, mean: 0, deviation: 1 }));
   const [first] = predictionsText(
     [{ values: [1, 2], deviations: [3, 4] }],
-    { table: { names: ['a'], rows: [['0']] }, facts: { classes: null, targets } },
+    { table: { names: ['a'], header: ['a'], rows: [['0']] }, facts: { classes: null, targets } },
     { delimiter: ',' },
   ).split('\n');
   expect(first).toBe('a,prediction_x,prediction_y,deviation_x,deviation_y');
@@ -33,13 +34,24 @@ test('classes: the probability of the predicted one, or of each', () => {
   const of = (probabilities: number[], proba: boolean): string =>
     predictionsText(
       [{ class: 'no', probabilities }],
-      { table: { names: ['a'], rows: [['0']] }, facts },
+      { table: { names: ['a'], header: ['a'], rows: [['0']] }, facts },
       { delimiter: ',', proba },
     );
   expect(of([0.75, 0.25], false)).toBe('a,prediction,probability\n0,no,0.75\n');
   expect(of([0.75, 0.25], true)).toBe('a,prediction,probability_no,"probability_yes, sir"\n0,no,0.75,0.25\n');
-  expect(of([0.25], true)).toBe('a,prediction,probability_no,"probability_yes, sir"\n0,no,0.75,0.25\n');
   expect(() =>
     predictionsText([{ values: [1] }], { table: undefined, facts }, { delimiter: ',', proba: true }),
   ).toThrow(expect.objectContaining({ code: 'USAGE' }));
+});
+
+test('the header is as it was, also if no rows follow', () => {
+  const index = { names: ['column 1', 'a'], header: ['', 'a'], rows: [['0', '7']] };
+  const facts = { classes: null, targets: [] };
+  expect(predictionsText([{ values: [2] }], { table: index, facts }, { delimiter: ',' })).toBe(
+    ',a,prediction\n0,7,2\n',
+  );
+  const none = { ...index, rows: [] };
+  expect(predictionsText([], { table: none, facts, example: { values: [0] } }, { delimiter: ',' })).toBe(
+    ',a,prediction\n',
+  );
 });

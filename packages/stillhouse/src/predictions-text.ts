@@ -37,9 +37,10 @@ function cellsOf(
       ['prediction', named],
       ['probability', digits(Math.max(...probabilities))],
     ];
-  // The one output of a binary loss is the probability of its second class.
-  const each = probabilities.length === 1 ? [1 - probabilities[0], probabilities[0]] : probabilities;
-  return [['prediction', named], ...each.map((p, k) => [`probability_${classes?.[k] ?? k}`, digits(p)] as const)];
+  return [
+    ['prediction', named],
+    ...probabilities.map((p, k) => [`probability_${classes?.[k] ?? k}`, digits(p)] as const),
+  ];
 }
 
 /** A name that the columns do not have yet. */
@@ -56,19 +57,23 @@ export interface TextOptions {
  * CSV with a header, the input's columns and then the prediction's; for rows that are no table only the prediction's
  * cells, without a header.
  * @param table the input, if it is a table
+ * @param example any prediction of the model, which shows its columns if there are no rows
  * @throws StillhouseError USAGE for probabilities of a model that has none
  */
 export function predictionsText(
   predictions: readonly Prediction[],
-  { table, facts }: { table: TextTable | undefined; facts: Facts },
+  { table, facts, example = {} }: { table: TextTable | undefined; facts: Facts; example?: Prediction },
   { proba = false, delimiter }: TextOptions,
 ): string {
-  if (proba && predictions.some(({ probabilities }) => !probabilities))
+  const [first = example] = predictions;
+  if (proba && !first.probabilities)
     throw new StillhouseError('USAGE', 'the model predicts numbers, which have no probabilities', {
       next: 'Leave out --proba.',
     });
   const cells = predictions.map((each) => cellsOf(each, facts, proba));
   const lines = cells.map((each, i) => [...(table?.rows[i] ?? []), ...each.map(([, text]) => text)]);
-  const header = table ? [[...table.names, ...cells[0].map(([name]) => unused(name, table.names))]] : [];
+  const header = table
+    ? [[...table.header, ...cellsOf(first, facts, proba).map(([name]) => unused(name, table.names))]]
+    : [];
   return [...header, ...lines].map((line) => `${csvLine(line, delimiter)}\n`).join('');
 }

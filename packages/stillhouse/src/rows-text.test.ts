@@ -47,11 +47,24 @@ test('numbers: a line of CSV or a JSON array each', () => {
   expect(inputsOf('1,2\n\n[[3],[4]]\n', list)).toEqual([1, 2, 3, 4]);
 });
 
+test('a header without rows is a table without rows, if it has the columns', () => {
+  expect(encoded('a,city\n', table)).toMatchObject({ count: 0 });
+  expect(() => encoded('a\n', table)).toThrow('standard input has no column "city"; it has a');
+});
+
+test('a table with another delimiter, and a column that is nearly right, are named', () => {
+  expect(() => encoded('a;city\n1;Oslo\n', table)).toThrow(
+    expect.objectContaining({ code: 'DATA_COLUMN', next: expect.stringContaining('";": give it as --delimiter') }),
+  );
+  expect(() => encoded('a,City\n1,Oslo\n', table)).toThrow(
+    expect.objectContaining({ next: expect.stringContaining('The nearest is City') }),
+  );
+});
+
 test.each([
   ['DATA_EMPTY', 'standard input has no rows', table, ' \n'],
-  ['DATA_EMPTY', 'standard input has no rows', table, 'a,city\n'],
   ['DATA_EMPTY', 'standard input has no rows', list, '\n'],
-  ['DATA_COLUMN', 'standard input, row 1 has no column "city"; it has a', table, 'a\n1\n'],
+  ['DATA_COLUMN', 'standard input has no column "city"; it has a', table, 'a\n1\n'],
   ['DATA_COLUMN', 'standard input has two columns named "a"', table, 'a,city,a\n1,Oslo,2\n'],
   ['DATA_CELL', 'standard input, row 2, column a: "x" is not a number', table, 'a,city\n1,Lima\nx,Lima\n'],
   ['DATA_FORMAT', 'standard input, row 1 has 3 cells; the header has 2', table, 'a,city\n1,Oslo, Norway\n'],

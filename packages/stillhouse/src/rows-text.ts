@@ -6,6 +6,8 @@ import { columnNamesOf, messageOf, StillhouseError, type TableRow } from '@still
 export interface TextTable {
   /** Names of the columns; one without a name is called by its number, as in training. */
   readonly names: readonly string[];
+  /** The header as it is written, with empty names. */
+  readonly header: readonly string[];
   /** Cells, as many as there are names. */
   readonly rows: readonly (readonly string[])[];
 }
@@ -15,7 +17,7 @@ export interface TextTable {
  * @throws StillhouseError DATA_FORMAT, DATA_COLUMN
  */
 export function readCsv(text: string, { source, delimiter }: { source: string; delimiter: string }): TextTable {
-  if (text.trim() === '') return { names: [], rows: [] };
+  if (text.trim() === '') return { names: [], header: [], rows: [] };
   let records: string[][];
   try {
     // Quotes within a cell, and spaces around one in quotes, are what they are in training.
@@ -36,11 +38,15 @@ export function readCsv(text: string, { source, delimiter }: { source: string; d
       'DATA_FORMAT',
       `${source}, row ${wrong + 1} has ${whole[wrong].length} cells; the header has ${names.length}`,
     );
-  return { names, rows: whole };
+  return { names, header, rows: whole };
 }
 
 export const tableRowsOf = ({ names, rows }: TextTable): TableRow[] =>
   rows.map((cells) => Object.fromEntries(names.map((name, k) => [name, cells[k]])));
+
+/** What seems to separate the cells of a table that has only one column; undefined if there is no other delimiter. */
+export const otherDelimiter = (names: readonly string[]): string | undefined =>
+  names.length === 1 ? [',', ';', '\t', '|'].find((each) => names[0].includes(each)) : undefined;
 
 /** A line of CSV (RFC 4180). */
 export const csvLine = (cells: readonly string[], delimiter = ','): string =>

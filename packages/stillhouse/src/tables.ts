@@ -1,6 +1,6 @@
 // Metrics and tables as people read them, in the terminal and in the files that the library writes.
 import { formatCount, formatEstimate, formatNumber, formatShare, type PhaseName, type Recipe } from '@stillhouse/core';
-import { builtInMetric, lossOf, metricNameOf, metricsOf } from '@stillhouse/core/training';
+import { builtInMetric, lossOf, metricNameOf, metricsOf, type Metrics } from '@stillhouse/core/training';
 
 export {
   formatCount,
@@ -28,6 +28,12 @@ export function formatMetric(name: string, value: number | null | undefined): st
   if (value === null || value === undefined) return formatNumber(NaN);
   return builtInMetric(name)?.format === 'percentage' ? formatShare(value) : formatNumber(value);
 }
+
+/** A metric in readable form, a count with the number of rows that it is a part of: 301 of 2,000. */
+export const formatMetricOf = (name: string, metrics: Metrics): string =>
+  builtInMetric(name)?.format === 'count'
+    ? `${formatMetric(name, metrics[name])} of ${formatCount(metrics.rows)}`
+    : formatMetric(name, metrics[name]);
 
 /** The mean of a metric and how uncertain it is, in the units in which the metric is shown. */
 export const formatMetricEstimate = (name: string, mean: number, uncertainty: number): string =>

@@ -23,9 +23,10 @@ export class StudentError extends Error {
 /** What something thrown says. */
 export const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
-/** The error for a row that the model cannot take. */
-export const badRow = (message: string): StudentError => new StudentError('PREDICT_ROW', message);
+/** The error for a row, counted from 1, that the model cannot take. */
+export const badRow = (row: number, what: string): StudentError =>
+  new StudentError('PREDICT_ROW', `row ${row} ${what}`);
 
-/** The error for a model that is not one that Stillhouse wrote, or not whole. */
-export const badModel = (message: string, cause?: unknown): StudentError =>
-  new StudentError('STUDENT_FORMAT', message, { cause });
+/** The error for a model at an address that is not one that Stillhouse wrote, or not whole. */
+export const badModel = (href: string, what: string, cause?: unknown): StudentError =>
+  new StudentError('STUDENT_FORMAT', `${href} ${what}`, { cause });

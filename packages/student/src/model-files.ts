@@ -31,7 +31,7 @@ function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] | unde
   return process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
 }
 
-const hasScheme = /^[a-z][a-z\d+.-]+:/i;
+const hasScheme = /^[a-z][\w+.-]+:/i;
 
 /** What a browser, or a worker of one, knows of the page's address. */
 const page = globalThis as { document?: { baseURI: string }; location?: { href: string } };
@@ -67,7 +67,7 @@ function parse(bytes: Uint8Array, href: string): ModelJson {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as ModelJson;
   } catch (cause) {
-    throw badModel(`${href} is not JSON`, cause);
+    throw badModel(href, 'is not JSON', cause);
   }
 }
 
@@ -109,11 +109,10 @@ function isComplete(metadata: Partial<ModelMetadata> | null | undefined): metada
 /** @throws StudentError STUDENT_FORMAT */
 function metadataOf(json: ModelJson, href: string): ModelMetadata {
   const metadata = json.userDefinedMetadata?.stillhouse;
-  if (!isComplete(metadata))
-    throw badModel(`${href} does not say how to feed the model: no run of Stillhouse wrote it, or it is damaged`);
+  if (!isComplete(metadata)) throw badModel(href, 'is of no run of Stillhouse, or damaged');
   const { loss, targets } = metadata;
   const unknown = canPredict(loss) ? unknownTransform(targets) : (loss as string);
-  if (unknown !== undefined) throw badModel(`${href} was trained with ${unknown}, which is unknown here`);
+  if (unknown !== undefined) throw badModel(href, `was trained with ${unknown}, unknown here`);
   return metadata;
 }
 
@@ -128,8 +127,7 @@ export async function readModelFiles(urlOrFolder: string): Promise<ModelFiles> {
   const json = parse(await read(url), href);
   const metadata = metadataOf(json, href);
   const { modelTopology, weightsManifest } = json;
-  if (!modelTopology || !Array.isArray(weightsManifest))
-    throw badModel(`${href} is not a layers model of TensorFlow.js`);
+  if (!modelTopology || !Array.isArray(weightsManifest)) throw badModel(href, 'is no layers model of TensorFlow.js');
   const shards = await Promise.all(
     json.weightsManifest!.flatMap(({ paths }) =>
       paths.map((path) => {

@@ -5,11 +5,10 @@ import type { Canvas, ImagePixels, NumberTensor } from './types.js';
 
 const isEqual = (a: readonly number[], b: readonly number[]): boolean => String(a) === String(b);
 
-export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-const isTensor = (value: object): value is NumberTensor =>
-  'shape' in value && 'data' in value && typeof value.data === 'function';
+export const isObject = (value: unknown): value is object => Object(value) === value;
+const isTensor = (value: object): value is NumberTensor => typeof (value as NumberTensor).data === 'function';
 const isCanvas = (value: object): value is Canvas => 'getContext' in value;
-const isPixels = (value: object): value is ImagePixels => 'width' in value && 'height' in value && 'data' in value;
+const isPixels = (value: object): value is ImagePixels => 'data' in value;
 
 /** @param row counted from 1, for errors */
 async function numbersOf(value: unknown, inputShape: readonly number[], row: number): Promise<ArrayLike<number>> {
@@ -21,7 +20,7 @@ async function numbersOf(value: unknown, inputShape: readonly number[], row: num
     const pixels = isCanvas(value) ? value.getContext('2d')?.getImageData(0, 0, value.width, value.height) : undefined;
     if (pixels) return pixelBytes(pixels, inputShape, row);
   }
-  throw badRow(`row ${row} is not an array of numbers, tensor, ImageData or canvas`);
+  throw badRow(row, 'is no array of numbers, tensor, ImageData or canvas');
 }
 
 /**

@@ -21,10 +21,10 @@ test.each([1, 3])('%d channels, on black', async (channels) => {
 
 test('an image of another size, and a model that takes no images', () => {
   expect(() => pixelBytes({ width, height, data }, [28, 28, 1], 2)).toThrow(
-    'row 2 is an image, 9 pixels high, 16 wide; the model takes 28×28×1 numbers',
+    'row 2 is an image of 9×16 pixels; the model takes 28×28×1 numbers',
   );
   expect(() => pixelBytes({ width, height, data }, [9, 16, 2], 1)).toThrow(
-    'row 1 is an image, 9 pixels high, 16 wide; the model takes 9×16×2 numbers',
+    'row 1 is an image of 9×16 pixels; the model takes 9×16×2 numbers',
   );
   expect(() => pixelBytes({ width, height, data }, [10], 1)).toThrow('the model takes 10 numbers');
 });

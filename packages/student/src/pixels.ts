@@ -29,9 +29,7 @@ export function pixelBytes(
 ): Uint8ClampedArray {
   const [rows, columns, channels = 1, more] = inputShape;
   if (height !== rows || width !== columns || more !== undefined || (channels !== 1 && channels !== 3))
-    throw badRow(
-      `row ${row} is an image, ${height} pixels high, ${width} wide; the model takes ${inputShape.join('×')} numbers`,
-    );
+    throw badRow(row, `is an image of ${height}×${width} pixels; the model takes ${inputShape.join('×')} numbers`);
   const out = new Uint8ClampedArray(width * height * channels);
   for (let pixel = 0; pixel < width * height; pixel++) {
     const at = 4 * pixel;

@@ -87,7 +87,7 @@ describe('a table', () => {
     expect(await predict('bound', { ...scale, transform: 'yeoJohnson', lambda: -0.5, limit: 7 })).toEqual(values(7));
     await expect(predict('other', { transform: 'cubeRoot' })).rejects.toMatchObject({
       code: 'STUDENT_FORMAT',
-      message: expect.stringContaining('was trained with cubeRoot, which is unknown here'),
+      message: expect.stringContaining('was trained with cubeRoot, unknown here'),
     });
   });
 
@@ -111,11 +111,19 @@ describe('a table', () => {
         { rooms: 'many', town: 'A' },
       ],
     ],
-    ['PREDICT_ROW', 'row 1 is not an object with one cell per column', [1, 2, 3]],
-    ['PREDICT_ROW', 'row 1 is not an object with one cell per column', Float32Array.of(1)],
+    ['PREDICT_ROW', 'row 1 is no object with a cell per column', [1, 2, 3]],
+    ['PREDICT_ROW', 'row 1 is no object with a cell per column', Float32Array.of(1)],
   ])('refuses with %s: %s', async (code, message, rows) => {
     const student = await loadStudent(houses, tf);
     await expect(student.predict(rows as never)).rejects.toMatchObject({ name: 'StudentError', code, message });
+  });
+
+  test('one output for two classes: a probability for each, in the order of their names', async () => {
+    const metadata = { ...houseMetadata, loss: 'binaryCrossEntropy', targets: [], classes: ['no', 'yes'] } as const;
+    const student = await loadStudent(await write('churn', metadata, [-1, 0, 0]), tf);
+    const probabilities = [expect.closeTo(0.731059, 5), expect.closeTo(0.268941, 5)];
+    expect(await student.predict({ rooms: 4, town: 'A' })).toEqual({ class: 'no', probabilities });
+    expect(student.classes).toEqual(['no', 'yes']);
   });
 
   test('a prediction leaves no tensor behind, and dispose frees the model', async () => {
@@ -161,9 +169,9 @@ describe('images and arrays', () => {
         [1, NaN],
       ],
     ],
-    ['row 1 is not an array of numbers, tensor, ImageData or canvas', { rooms: 3 }],
-    ['row 1 is not an array of numbers, tensor, ImageData or canvas', 'x'],
-    ['row 1 is an image, 2 pixels high, 2 wide; the model takes 1×2×1 numbers', { ...image, height: 2 }],
+    ['row 1 is no array of numbers, tensor, ImageData or canvas', { rooms: 3 }],
+    ['row 1 is no array of numbers, tensor, ImageData or canvas', 'x'],
+    ['row 1 is an image of 2×2 pixels; the model takes 1×2×1 numbers', { ...image, height: 2 }],
   ])('refuses with PREDICT_ROW: %s', async (message, rows) => {
     const student = await loadStudent(pictures, tf);
     await expect(student.predict(rows as never)).rejects.toMatchObject({ code: 'PREDICT_ROW', message });
@@ -212,7 +220,7 @@ describe('loading', () => {
       'a model of another program',
       (path: string) => writeFileSync(join(path, 'model.json'), '{"modelTopology":{}}'),
       'STUDENT_FORMAT',
-      /no run of Stillhouse wrote it/,
+      /is of no run of Stillhouse/,
     ],
     [
       'another loss',
@@ -222,13 +230,13 @@ describe('loading', () => {
           readFileSync(join(path, 'model.json'), 'utf8').replace('"loss":"mse"', '"loss":"toString"'),
         ),
       'STUDENT_FORMAT',
-      /was trained with toString, which is unknown here/,
+      /was trained with toString, unknown here/,
     ],
     [
       'half the weights',
       (path: string) => truncateSync(join(path, 'weights.bin'), 8),
       'STUDENT_FORMAT',
-      /does not contain a complete model/,
+      /has no complete model/,
     ],
     [
       'no weights',
@@ -266,7 +274,7 @@ describe('loading', () => {
     writeFileSync(file, JSON.stringify(json));
     await expect(loadStudent(path, tf)).rejects.toMatchObject({
       code: 'STUDENT_FORMAT',
-      message: expect.stringMatching(/does not say how to feed the model: .*, or it is damaged$/),
+      message: expect.stringMatching(/is of no run of Stillhouse, or damaged$/),
     });
   });
 });

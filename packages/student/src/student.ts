@@ -22,7 +22,7 @@ async function openModel({ href, artifacts }: ModelFiles, tf: TensorFlow): Promi
   try {
     return await tf.loadLayersModel(tf.io.fromMemory(artifacts as never) as never);
   } catch (cause) {
-    throw badModel(`${href} does not contain a complete model: ${reasonOf(cause)}`, cause);
+    throw badModel(href, `has no complete model: ${reasonOf(cause)}`, cause);
   }
 }
 
@@ -31,7 +31,7 @@ function tableRows(input: unknown): TableRow[] {
   const rows: unknown[] = Array.isArray(input) ? input : [input];
   return rows.map((row, i) => {
     if (!isObject(row) || Array.isArray(row) || ArrayBuffer.isView(row))
-      throw badRow(`row ${i + 1} is not an object with one cell per column`);
+      throw badRow(i + 1, 'is no object with a cell per column');
     return row as TableRow;
   });
 }

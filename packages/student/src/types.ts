@@ -46,7 +46,7 @@ export interface Prediction {
   readonly deviations?: readonly number[];
   /** The most probable class if classes exclude each other, otherwise one class per output. */
   readonly class?: string | readonly string[];
-  /** One per class, in the order of `Student.classes`; one per output if classes do not exclude each other. */
+  /** One per class, in the order of `Student.classes`; if classes do not exclude each other, that of 1 per output. */
   readonly probabilities?: readonly number[];
 }
 

@@ -13,6 +13,7 @@ import {
   quietOption,
   resumeOption,
   setOption,
+  takeOverOption,
   timingsOf,
   verboseOption,
   verbosityOf,
@@ -27,6 +28,7 @@ interface Options extends TimingOptions {
   minWorkers: number;
   out?: string;
   resume?: string;
+  takeOver?: true;
   token?: string;
   allowMixed?: true;
   joinTimeout?: number;
@@ -49,6 +51,7 @@ async function perform(path: string | undefined, options: Options): Promise<void
       out: options.out,
       listen: options.listen,
       token,
+      takeOver: options.takeOver,
       allowMixed: options.allowMixed,
       joinTimeoutMs: options.joinTimeout === undefined ? undefined : options.joinTimeout * 1000,
       ...timingsOf(options),
@@ -80,6 +83,7 @@ export function addCoordinator(program: Command): void {
     .addOption(minWorkersOption())
     .addOption(outOption())
     .addOption(resumeOption())
+    .addOption(takeOverOption())
     .option(
       '--token <text>',
       'secret that workers must present (default: STILLHOUSE_TOKEN, or else a random one, which is printed)',

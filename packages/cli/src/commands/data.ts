@@ -21,18 +21,18 @@ const counted = (labels: Inspection['labels']): string =>
   labels.map(({ text, count }) => `${text} (${formatCount(count)})`).join(', ');
 
 function inspectionLines({ what, rows, columns, inputs, labels, recipe }: Inspection): string[] {
-  const facts = columns.map(({ name, type, missing, distinct, min, max, frequent }) => [
+  const facts = columns.map(({ name, type, missing, distinct, isExact, min, max, frequent }) => [
     name,
     type,
     formatCount(missing),
-    formatCount(distinct),
+    `${isExact ? '' : 'about '}${formatCount(distinct)}`,
     frequent.length ? counted(frequent) : `${min ?? '-'} … ${max ?? '-'}`,
   ]);
   return [
     `${what}: ${formatCount(rows)} rows`,
     '',
     ...(facts.length
-      ? [alignColumns([['column', 'type', 'missing', 'distinct (about)', 'range, or most frequent'], ...facts])]
+      ? [alignColumns([['column', 'type', 'missing', 'distinct', 'range, or most frequent'], ...facts])]
       : []),
     ...(inputs ? [`inputs: ${inputs.shape.join(' × ')} of ${inputs.dtype}, ${inputs.min} … ${inputs.max}`] : []),
     ...(labels.length ? [`labels: ${counted(labels)}`] : []),
@@ -84,7 +84,10 @@ function addInspect(data: Command): void {
         'classes, and a recipe to start from.',
     )
     .option('--sql <query>', 'inspect the result of a DuckDB query instead of a path')
-    .option('--target <column>', 'column to predict (default: one named y, target, label or class, or else the last)')
+    .option(
+      '--target <column>',
+      'column to predict (default: one named y, target, label or class, or else the last possible one)',
+    )
     .addOption(jsonOption('what was found'))
     .addHelpText(
       'after',

@@ -11,6 +11,7 @@ import {
 } from 'stillhouse';
 import { backendOption, delimiterOption, jsonOption, recipeFolderOption } from '../options.js';
 import { alignColumns, formatTest } from '../table.js';
+import { printTargets } from '../summary.js';
 import { printLine, reportLine } from '../terminal.js';
 
 interface Options {
@@ -41,15 +42,18 @@ Examples:
       const onWarning = (warning: string): void => reportLine(`warning: ${warning}`);
       const results = await evaluate(folder, { ...options, onWarning });
       if (options.json) return printLine(JSON.stringify(results));
-      const shown = shownMetrics((await readRun(folder)).recipe);
+      const { recipe } = await readRun(folder);
+      const shown = shownMetrics(recipe);
+      const models = (Object.entries(results) as [PhaseName, Metrics][]).map(
+        ([name, metrics]) => [phaseTitles[name], metrics] as const,
+      );
       printLine(
         alignColumns([
-          ['', ...shown.map((name) => `test ${name}`)],
-          ...(Object.entries(results) as [PhaseName, Metrics][]).map(([name, metrics]) => [
-            phaseTitles[name],
-            ...shown.map((metric) => formatTest(metrics, metric)),
-          ]),
+          // Other rows are not the test rows of the run.
+          ['', ...shown.map((name) => (options.data === undefined ? `test ${name}` : name))],
+          ...models.map(([title, metrics]) => [title, ...shown.map((metric) => formatTest(metrics, metric))]),
         ]),
       );
+      printTargets(models, recipe);
     });
 }

@@ -1,8 +1,8 @@
 // stillhouse ls: the runs in a folder.
 import type { Command } from 'commander';
-import { formatSeconds, listRuns, phaseTitles, type ListedRun } from 'stillhouse';
+import { formatMetricOf, formatSeconds, formatTime, listRuns, phaseTitles, type ListedRun } from 'stillhouse';
 import { jsonOption } from '../options.js';
-import { alignColumns, formatTest } from '../table.js';
+import { alignColumns } from '../table.js';
 import { printLine, reportLine } from '../terminal.js';
 
 const tookOf = ({ startedAt, endedAt }: ListedRun): string =>
@@ -12,7 +12,7 @@ const resultOf = ({ main, metric, error }: ListedRun): string =>
   error
     ? error.code
     : main && metric !== undefined
-      ? `${phaseTitles[main.name]}: test ${metric} ${formatTest(main.test, metric)}`
+      ? `${phaseTitles[main.name]}: test ${metric} ${main.test.rows === 0 ? '–' : formatMetricOf(metric, main.test)}`
       : '-';
 
 export function addList(program: Command): void {
@@ -35,14 +35,13 @@ Examples:
       const rows = found.runs.map((run) => [
         run.folder,
         run.status,
-        // To the minute, in UTC as run.json has it.
-        run.startedAt.slice(0, 16).replace('T', ' '),
+        formatTime(run.startedAt),
         tookOf(run),
         resultOf(run),
       ]);
       printLine(
         alignColumns(
-          [['run', 'status', 'started (UTC)', 'took', 'result'], ...rows],
+          [['run', 'status', 'started', 'took', 'result'], ...rows],
           ['left', 'left', 'left', 'right', 'left'],
         ),
       );

@@ -12,6 +12,7 @@ import {
   quietOption,
   resumeOption,
   setOption,
+  takeOverOption,
   timingsOf,
   verboseOption,
   verbosityOf,
@@ -25,6 +26,7 @@ interface Options extends TimingOptions {
   backend: BackendName;
   out?: string;
   resume?: string;
+  takeOver?: true;
   minWorkers: number;
   set: Record<string, unknown>;
   quiet?: true;
@@ -46,6 +48,7 @@ export function addRun(program: Command): void {
     .addOption(backendOption())
     .addOption(outOption())
     .addOption(resumeOption())
+    .addOption(takeOverOption())
     .addOption(minWorkersOption())
     .addOption(heartbeatOption('a worker'))
     .addOption(checkpointOption())
@@ -78,7 +81,9 @@ Examples:
           onWarning: progress.onWarning,
         };
         const started =
-          options.resume === undefined ? run(path!, { ...common, out, set }) : resume(options.resume, common);
+          options.resume === undefined
+            ? run(path!, { ...common, out, set })
+            : resume(options.resume, { ...common, takeOver: options.takeOver });
         return started.finally(() => progress.stop());
       });
       printResult(result, options.json ?? false);

@@ -1,6 +1,15 @@
 // stillhouse status: the state of a run, its results, and what holds it up.
 import type { Command } from 'commander';
-import { formatCount, formatNumber, formatSeconds, status, type RunState, type RunStatus } from 'stillhouse';
+import {
+  formatCount,
+  formatNumber,
+  formatSeconds,
+  formatTime,
+  ranksLabel,
+  status,
+  type RunState,
+  type RunStatus,
+} from 'stillhouse';
 import { modelsTable } from '../models-table.js';
 import { jsonOption } from '../options.js';
 import { alignColumns } from '../table.js';
@@ -30,7 +39,7 @@ function pastTable(workers: RunState['workers']): string {
   const rows = workers.map(({ workerId, host, ranks, fingerprint, left }) => [
     workerId,
     host,
-    ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '-',
+    (ranks && ranksLabel(ranks)) ?? '-',
     fingerprint,
     left === undefined ? '' : `left: ${left}`,
   ]);
@@ -59,7 +68,7 @@ Example:
       if (checkpoint) printLine(`\nnewest checkpoint: ${checkpoint.phase}, operation ${formatCount(checkpoint.ops)}`);
       const incidents = state.incidents
         .slice(-incidentsShown)
-        .map(({ at, workerId, what }) => `  ${at}  ${workerId ? `${workerId} ` : ''}${what}`);
+        .map(({ at, workerId, what }) => `  ${formatTime(at)}  ${workerId ? `${workerId} ` : ''}${what}`);
       if (incidents.length) printLine(['\nlast incidents:', ...incidents].join('\n'));
     });
 }

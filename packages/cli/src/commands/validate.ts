@@ -1,12 +1,15 @@
 // stillhouse validate: what a recipe would run, and what is refused.
 import type { Command } from 'commander';
 import {
+  countOf,
   formatCount,
   phaseTitles,
+  setTitles,
   StillhouseError,
   validate,
   type BackendName,
   type ErrorCode,
+  type SetName,
   type ValidatedPhase,
   type Validation,
 } from 'stillhouse';
@@ -27,18 +30,27 @@ const phaseRow = ({ name, parameters, rows, batch, ranks, epochs, ...phase }: Va
 
 function dataLines({ rows, inputShape, outputs }: NonNullable<Validation['data']>): string[] {
   return [
-    alignColumns([['set', 'rows'], ...Object.entries(rows).map(([name, count]) => [name, counted(count)])]),
-    `A row has ${inputShape.join(' × ')} inputs; models have ${outputs} output${outputs === 1 ? '' : 's'}.`,
+    alignColumns([
+      ['set', 'rows'],
+      ...Object.entries(rows).map(([name, count]) => [setTitles[name as SetName], counted(count)]),
+    ]),
+    `A row has ${inputShape.map(formatCount).join(' × ')} inputs; models have ${countOf(outputs, 'output')}.`,
     '',
   ];
 }
+
+/** A table without the columns of which nothing is known. */
+const knownColumns = ([header, ...rows]: string[][]): string[][] => {
+  const known = header.map((_, i) => rows.some((row) => row[i] !== '–'));
+  return [header, ...rows].map((row) => row.filter((_, i) => known[i]));
+};
 
 function validationLines({ name, data, backend, phases, search, warnings }: Validation): string[] {
   const header = ['phase', 'parameters', 'rows', 'batch', 'ranks', 'epochs', 'steps per epoch', 'steps', 'memory'];
   return [
     ...(name === undefined ? [] : [`The recipe ${name} would run:`, '']),
     ...(data ? dataLines(data) : []),
-    ...(phases.length > 0 ? [alignColumns([header, ...phases.map(phaseRow)])] : []),
+    ...(phases.length > 0 ? [alignColumns(knownColumns([header, ...phases.map(phaseRow)]))] : []),
     ...(backend
       ? [
           'Memory is roughly what a worker needs besides its engine and blocks of data.',

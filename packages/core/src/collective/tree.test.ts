@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '../random/random.js';
-import { addInto, maximalSubtrees, midOf, spanKey, sumSubtree, treeHeight, type Span } from './tree.js';
+import { addInto, maximalSubtrees, midOf, ranksLabel, spanKey, sumSubtree, treeHeight, type Span } from './tree.js';
 
 const ranksArbitrary = fc.integer({ min: 1, max: 70 });
 
@@ -13,6 +13,14 @@ function reference(leaves: readonly Float32Array[], span: Span): Float32Array {
   const right = reference(leaves, { lo: mid, hi: span.hi });
   return left.map((value, i) => Math.fround(value + right[i]!));
 }
+
+test('a range of ranks as a label', () => {
+  expect([ranksLabel({ lo: 2, hi: 3 }), ranksLabel({ lo: 0, hi: 4 }), ranksLabel({ lo: 1, hi: 1 })]).toEqual([
+    '2',
+    '0–3',
+    undefined,
+  ]);
+});
 
 test('maximal subtrees of a run of ranks cover it exactly and are nodes of the tree', () => {
   fc.assert(

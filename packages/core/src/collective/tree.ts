@@ -14,6 +14,10 @@ export function ranksText({ lo, hi }: Span): string | undefined {
   return hi === lo + 1 ? `rank ${lo}` : `ranks ${lo} to ${hi - 1}`;
 }
 
+/** The same as short as a table needs it: `2`, or `0–3`. */
+export const ranksLabel = ({ lo, hi }: Span): string | undefined =>
+  hi === lo ? undefined : hi === lo + 1 ? String(lo) : `${lo}–${hi - 1}`;
+
 export const spanKey = (span: Span): string => `${span.lo}-${span.hi}`;
 
 export function midOf(span: Span): number {

@@ -28,16 +28,20 @@ function isBest(state: CoordinatorState): boolean {
 export function checkpointIfDue(state: CoordinatorState, nowMs: number): Transition {
   const { checkpoint, membership, options, phase } = state;
   if (checkpoint.pending || !phase) return { state, effects: [] };
-  const leaver = leaverToSave(state);
-  const worker = leaver ?? checkpointSource(state);
-  if (!worker) return { state, effects: [] };
   const waitedMs = nowMs - checkpoint.lastMs;
   const bestIsNew =
     phase.epochs.length > checkpoint.epochs && waitedMs >= options.checkpointEveryMs / 4 && isBest(state);
   const isDue = membership.type === 'running' && (waitedMs >= options.checkpointEveryMs || bestIsNew);
   // A checkpoint that failed, for example on a full disk, is tried again after a while.
-  const mustSave = leaver !== undefined && waitedMs >= limits.resendMs;
-  if (!isDue && !mustSave) return { state, effects: [] };
+  const mustSave = leaverToSave(state) !== undefined && waitedMs >= limits.resendMs;
+  return (isDue || mustSave ? beginCheckpoint(state, nowMs) : undefined) ?? { state, effects: [] };
+}
+
+/** Asks a worker for its state; undefined if one is being asked already, or none can be. */
+export function beginCheckpoint(state: CoordinatorState, nowMs: number): Transition | undefined {
+  const { checkpoint, phase } = state;
+  const worker = leaverToSave(state) ?? checkpointSource(state);
+  if (checkpoint.pending || !phase || !worker) return undefined;
   const id = checkpoint.nextId;
   return {
     state: {

@@ -10,6 +10,7 @@ import { expel, noteUnreported, violationError, violationOf } from './conduct.js
 import { onCrashed, onFailed, onLost } from './failures.js';
 import { phaseUnderWay } from './journal.js';
 import { dropSilent, excuseSilence, noteSlow, noteStalling, onHeartbeat } from './liveness.js';
+import { endOnceSaved, onInterrupt } from './interruption.js';
 import { releaseIdle } from './leavers.js';
 import { decideWhenAllAcknowledged, onPaused, onReady, requestChange } from './membership-change.js';
 import { onProbed } from './newcomers.js';
@@ -48,6 +49,7 @@ export function initialCoordinatorState(options: CoordinatorOptions, nowMs: numb
     history: options.history,
     phase: undefined,
     checkpoint: { nextId: 1, pending: undefined, lastMs: nowMs, epochs: 0, failures: 0 },
+    interruption: undefined,
     lost: new Map(),
     blocks: new BlockTracker(),
     accusations: [],
@@ -82,7 +84,7 @@ export function coordinatorTransition(state: CoordinatorState, event: Coordinato
     case 'closed':
       return onLost(state, event.link, event.reason || 'its connection closed', nowMs);
     case 'interrupt':
-      return end(state, event.error);
+      return onInterrupt(state, event.error, nowMs);
     case 'crashed':
       return onCrashed(state, event);
     case 'modelSaved':
@@ -90,9 +92,9 @@ export function coordinatorTransition(state: CoordinatorState, event: Coordinato
         requestChange(saved, { reason: 'the phase is done', boundary: false }, nowMs),
       );
     case 'checkpointTaken':
-      return andThen(onCheckpointTaken(state, event), releaseIdle);
+      return andThen(andThen(onCheckpointTaken(state, event), releaseIdle), (next) => endOnceSaved(next, nowMs));
     case 'checkpointFailed':
-      return onCheckpointFailed(state, event);
+      return andThen(onCheckpointFailed(state, event), (next) => endOnceSaved(next, nowMs));
     case 'checkpointUnusable':
       return andThen(onCheckpointUnusable(state, event), (next) =>
         requestChange(next, { reason: 'a checkpoint cannot be used', boundary: false }, nowMs),
@@ -178,7 +180,11 @@ function onGetBlock(
 }
 
 function onTick(before: CoordinatorState, nowMs: number): Transition {
-  const state = excuseSilence(before, nowMs);
+  const saving = endOnceSaved(excuseSilence(before, nowMs), nowMs);
+  return saving.state.ended ? saving : andThen(saving, (state) => doDuties(state, nowMs));
+}
+
+function doDuties(state: CoordinatorState, nowMs: number): Transition {
   const { membership, options } = state;
   // An earlier coordinator died between the last phase and the end of the run.
   if (membership.type === 'adopting' && phaseUnderWay(state.history, options.job.recipe) === undefined)

@@ -47,7 +47,14 @@ export function pauseAll(
   const { boundary, reason } = change;
   const before = membersOf(state.membership);
   const workers = joinedWorkers(state);
-  const pausing: MembershipState = { type: 'pausing', boundary, before, acknowledged: new Set(), sinceMs: nowMs };
+  const pausing: MembershipState = {
+    type: 'pausing',
+    reason,
+    boundary,
+    before,
+    acknowledged: new Set(),
+    sinceMs: nowMs,
+  };
   const next = updateWorkers(
     { ...state, generation, membership: pausing, accusations: [] },
     new Set(workers.map(({ workerId }) => workerId)),
@@ -209,7 +216,7 @@ function resumeMembers(
   plan: Plan & { type: 'resume' },
   so: { effects: readonly CoordinatorEffect[]; nowMs: number },
 ): Transition {
-  const { generation, history } = state;
+  const { generation, history, membership } = state;
   const phase = state.phase!;
   const byId = new Map([...state.workers.values()].map((worker) => [worker.workerId, worker]));
   const members = plan.members.map(({ workerId, ranks }) => ({
@@ -249,6 +256,7 @@ function resumeMembers(
         members: members.map(shareOf),
         idle,
         reason: plan.reason,
+        cause: membership.type === 'pausing' ? membership.reason : '',
       }),
       ...members.map(({ workerId }) => send(byId.get(workerId)!.link, message)),
     ],

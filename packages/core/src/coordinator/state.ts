@@ -95,7 +95,10 @@ export type CoordinatorNotice =
       readonly ops: number;
       readonly members: readonly WorkerShare[];
       readonly idle: readonly string[];
+      /** Where it continues. */
       readonly reason: string;
+      /** What the change of membership was for. */
+      readonly cause: string;
     }
   | {
       readonly type: 'resumed';
@@ -207,6 +210,7 @@ export type MembershipState =
   /** Until all have reported their positions. */
   | {
       readonly type: 'pausing';
+      readonly reason: string;
       readonly boundary: boolean;
       readonly before: readonly Member[];
       readonly acknowledged: ReadonlySet<string>;
@@ -254,6 +258,15 @@ export interface CheckpointState {
   readonly failures: number;
 }
 
+/** An interrupted run, until it has saved its state. */
+export interface Interruption {
+  readonly error: ErrorRecord;
+  /** When it ends, whatever is saved by then. */
+  readonly untilMs: number;
+  /** The last checkpoint, once a worker has been asked for it. */
+  readonly checkpoint: number | undefined;
+}
+
 export interface Accusation {
   readonly by: string;
   readonly of: string;
@@ -272,6 +285,7 @@ export interface CoordinatorState {
   /** Undefined before the first and after the last phase. */
   readonly phase: PhaseProgress | undefined;
   readonly checkpoint: CheckpointState;
+  readonly interruption: Interruption | undefined;
   /** Ranks that workers held when they were lost. */
   readonly lost: ReadonlyMap<string, Member['ranks']>;
   /** Remembers which workers were sent which blocks; changed in place, because there may be very many blocks. */

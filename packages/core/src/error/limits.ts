@@ -116,6 +116,8 @@ export const limits = {
   statePartBytes: 1024 * 1024,
   /** Time between checkpoints, unless the user sets another. */
   checkpointEveryMs: 30_000,
+  /** How long the end of an interrupted run waits for its last checkpoint. */
+  lastCheckpointMs: 5_000,
   /** How often `run` restarts a worker that was killed, and after what time. */
   workerRestarts: 5,
   workerRestartMs: 1_000,

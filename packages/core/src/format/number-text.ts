@@ -18,6 +18,9 @@ const withPlaces = (value: number, places: number): string =>
   value.toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places });
 
 /** A whole number with separators between thousands. */
+/** An ISO time as people read it: `2026-01-01 12:00:00 UTC`. */
+export const formatTime = (iso: string): string => `${iso.slice(0, 19).replace('T', ' ')} UTC`;
+
 export const formatCount = (value: number): string => value.toLocaleString('en-US');
 
 /**

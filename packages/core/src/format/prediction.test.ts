@@ -47,13 +47,22 @@ test('classes that exclude each other: the most probable one by its name, or its
   expect(predictionOf([1000, -1000], { ...of, classes: null })).toEqual({ class: '0', probabilities: [1, 0] });
 });
 
-test('independent classes: one by itself, or a list', () => {
+test('a single yes or no has two classes, with a probability each', () => {
   const of = { loss: 'binaryCrossEntropy', targets: [] } as const;
-  expect(predictionOf([Math.log(3)], { ...of, classes: ['no', 'yes'] })).toEqual({
-    class: 'yes',
-    probabilities: [expect.closeTo(0.75, 12)],
+  const probabilities = [expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)];
+  expect(predictionOf([Math.log(3)], { ...of, classes: ['no', 'yes'] })).toEqual({ class: 'yes', probabilities });
+  expect(predictionOf([-Math.log(3)], { ...of, classes: ['no', 'yes'] })).toEqual({
+    class: 'no',
+    probabilities: [...probabilities].reverse(),
   });
-  expect(predictionOf([-1, 1], { ...of, classes: null })).toMatchObject({ class: ['0', '1'] });
+  expect(predictionOf([1000], { ...of, classes: null })).toEqual({ class: '1', probabilities: [0, 1] });
+  expect(predictionOf([0], { ...of, classes: null })).toEqual({ class: '0', probabilities: [0.5, 0.5] });
+});
+
+test('several independent classes: a list, with the probability of each', () => {
+  const of = { loss: 'binaryCrossEntropy', targets: [], classes: null } as const;
+  const third = expect.closeTo(1 / 3, 12);
+  expect(predictionOf([-Math.log(2), 0, 1000], of)).toEqual({ class: ['0', '0', '1'], probabilities: [third, 0.5, 1] });
 });
 
 test('every built-in loss can be read, and no other name', () => {

@@ -87,6 +87,15 @@ test.each<readonly [string, ReturnType<typeof parseRecipe>, DatasetManifest, str
     wider,
     'distill.transfer[1].from is large: its rows lack columns',
   ],
+  [
+    'indices that are blended in a transfer set',
+    recipeOf(
+      { model: { layers: [{ embedding: 2, inputDim: 4 }, 'flatten', { dense: 1 }] } },
+      { transfer: [{ from: 'small', augment: { mixup: 1 } }] },
+    ),
+    table,
+    'distill.transfer[0].augment.mixup blends rows, but student.model.layers[0].embedding takes whole numbers',
+  ],
   ...embedded.map(
     ([what, column, why]) =>
       [

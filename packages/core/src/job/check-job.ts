@@ -1,5 +1,5 @@
 // Checks a recipe against its prepared data: what can be known before a worker joins is refused before a worker joins.
-import { imageAugmentation } from '../augment/augmentations.js';
+import { imageAugmentation, type AugmentConfig } from '../augment/augmentations.js';
 import { StillhouseError } from '../error/errors.js';
 import type { LayerConfig, ModelConfig } from '../recipe/model.js';
 import { isTrained, type Recipe } from '../recipe/schema.js';
@@ -15,14 +15,21 @@ const fail = (message: string): never => {
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
-const checkAugment: Check = ({ teacher, student, distill }, { inputShape, columns: [column] }) => {
+interface AugmentedPart {
+  readonly part: string;
+  readonly config: { readonly augment?: AugmentConfig | undefined } | undefined;
+}
+
+/** The parts of a recipe whose rows may be augmented. */
+const augmentedParts = ({ teacher, student, distill }: Recipe): AugmentedPart[] => [
+  { part: 'teacher', config: isTrained(teacher) ? teacher : undefined },
+  { part: 'student', config: student },
+  ...(distill?.transfer ?? []).map((config, i) => ({ part: `distill.transfer[${i}]`, config })),
+];
+
+const checkAugment: Check = (recipe, { inputShape, columns: [column] }) => {
   if (inputShape.length === 3 && column?.type === 'tensor') return;
-  const parts = [
-    ['teacher', isTrained(teacher) ? teacher : undefined] as const,
-    ['student', student] as const,
-    ...(distill?.transfer ?? []).map((each, i) => [`distill.transfer[${i}]`, each] as const),
-  ];
-  for (const [part, config] of parts) {
+  for (const { part, config } of augmentedParts(recipe)) {
     const name = config?.augment && imageAugmentation(config.augment);
     if (name) fail(`${part}.augment.${name} is for images, but rows have the shape ${shapeText(inputShape)}`);
   }
@@ -86,11 +93,17 @@ function unlikeIndices(column: FittedColumn, inputDim: number): string | undefin
 }
 
 const checkEmbeddings: Check = (recipe, dataset) => {
-  for (const { part, where, inputDim } of embeddedModels(recipe))
+  for (const { part, where, inputDim } of embeddedModels(recipe)) {
+    // Rows of transfer sets are for the teacher and the student.
+    const mixed = augmentedParts(recipe).find(
+      (each) => each.config?.augment?.mixup !== undefined && (each.part === part || each.part.startsWith('distill')),
+    );
+    if (mixed) fail(`${mixed.part}.augment.mixup blends rows, but ${where} takes whole numbers: leave mixup out`);
     for (const column of datasetOf(dataset, part).columns) {
       const why = unlikeIndices(column, inputDim);
       if (why !== undefined) fail(`${where} takes whole numbers from 0 to ${inputDim - 1}, but ${why}`);
     }
+  }
 };
 
 /** @throws StillhouseError RECIPE_INVALID, MODEL_SHAPE if the recipe asks for what the data does not have */

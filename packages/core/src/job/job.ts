@@ -15,7 +15,17 @@ import { stepsPerEpoch, totalSteps, type Schedule } from '../order/schedule.js';
 import { learningRateAt } from './learning-rate.js';
 import type { PhaseName } from './phase-name.js';
 
-export type SetName = 'large' | 'largeValidation' | 'small' | 'smallValidation' | 'pool' | 'test';
+/** Sets as a user knows them. */
+export const setTitles = {
+  large: 'data.large',
+  largeValidation: 'validation rows of data.large',
+  small: 'data.small',
+  smallValidation: 'validation rows of data.small',
+  pool: 'data.pool',
+  test: 'test rows',
+} as const;
+
+export type SetName = keyof typeof setTitles;
 
 /** A set of rows, cut into content-hashed blocks of `blockRows` rows (the last may be shorter). */
 export interface SetManifest {

@@ -11,6 +11,7 @@ export interface Prediction {
   readonly deviations?: readonly number[];
   /** Most probable class if classes exclude each other, otherwise one class per output. */
   readonly class?: string | readonly string[];
+  /** One per class if classes exclude each other, otherwise that of the class 1 per output. */
   readonly probabilities?: readonly number[];
 }
 
@@ -38,12 +39,11 @@ export function predictClass(outputs: readonly number[], { classes }: Prediction
   return { class: classes?.[best] ?? String(best), probabilities };
 }
 
-/** The prediction from one logit per independent yes or no. */
-export function predictBinary(outputs: readonly number[], { classes }: PredictionContext): Prediction {
+/** The prediction from one logit per independent yes or no; a single one stands for two classes, the first at 0. */
+export function predictBinary(outputs: readonly number[], context: PredictionContext): Prediction {
+  if (outputs.length === 1) return predictClass([0, ...outputs], context);
   const probabilities = outputs.map((z) => 1 / (1 + Math.exp(-z)));
-  const named = probabilities.map((p) => classes?.[p > 0.5 ? 1 : 0] ?? (p > 0.5 ? '1' : '0'));
-  const [only, ...others] = named;
-  return { class: only === undefined || others.length > 0 ? named : only, probabilities };
+  return { class: probabilities.map((p) => (p > 0.5 ? '1' : '0')), probabilities };
 }
 
 /** The prediction from outputs that begin with one value per target. */

@@ -2,6 +2,7 @@
 // share their sums; one of a module has a sum of its own.
 import { wholeOf } from '../extension/whole.js';
 import type { LossRow } from '../loss/define-loss.js';
+import type { Positives } from './positives.js';
 
 /** Sums over rows that the built-in metrics follow from. */
 export interface SharedSums {
@@ -22,6 +23,8 @@ export interface SharedSums {
     readonly ySquares: number;
     readonly deviation: number;
   }[];
+  /** Of the second of two classes; otherwise of each class, or of each label that does not exclude the others. */
+  readonly positives: readonly Positives[];
 }
 
 /** A metric that follows from the shared sums. */

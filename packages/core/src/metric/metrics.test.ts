@@ -3,7 +3,7 @@ import { openModules } from '../recipe/open-modules.js';
 import { parseRecipe, refuseRecipe } from '../recipe/parse.js';
 import { builtInMetric, metricNames } from './built-in.js';
 import { defineMetric } from './define-metric.js';
-import { finishMetrics, metricModules, smallerIsBetter, totalMetrics } from './metrics.js';
+import { finishMetrics, measuresOf, metricModules, smallerIsBetter, totalMetrics } from './metrics.js';
 import { addRows, emptySums } from './sums.js';
 import { lossOf, type LossName } from '../loss/losses.js';
 
@@ -79,6 +79,32 @@ test('regression metrics of several outputs are means over them, in the targetsâ
   });
 });
 
+test('several targets have metrics each, by name, or else by number', () => {
+  const measures = { loss: lossOf('mse') };
+  const sums = emptySums(measures, 2);
+  const batch = { outputs: Float32Array.of(1, 0, 2, 2), outputCount: 2, labels: Float32Array.of(0, 1, 4, 2) };
+  addRows(sums, measures, { rows: 2, ...batch });
+  const scales = [
+    { mean: 5, deviation: 1e9 },
+    { mean: 0, deviation: 1e-4 },
+  ];
+  const own = {
+    rmse_price: 1e9 * Math.sqrt(2.5),
+    mae_price: 1.5e9,
+    r2_price: 1 - 5 / 8,
+    rmse_2: expect.closeTo(1e-4 * Math.sqrt(0.5), 12),
+    mae_2: 0.5e-4,
+    r2_2: -1,
+  };
+  const metrics = finishMetrics({ ...measures, targetNames: ['price', 'two\nlines'] }, sums, scales);
+  expect(metrics).toMatchObject(own);
+  expect(finishMetrics(measures, sums, scales)).toMatchObject({ r2_1: own.r2_price, r2_2: own.r2_2 });
+  const one = finishMetrics({ ...measures, targetNames: ['price'] }, emptySums(measures, 1));
+  expect(Object.keys(one)).toEqual(['loss', 'rows', 'rmse', 'mae', 'r2']);
+  const recipe = { loss: 'mse', data: { table: { target: ['a', 'b'] } } } as const;
+  expect(measuresOf(recipe).targetNames).toEqual(['a', 'b']);
+});
+
 test('regression metrics of transformed targets are those of the undone predictions', () => {
   const measures = { loss: lossOf('mse') };
   const targets = [
@@ -119,6 +145,41 @@ test('binary cross-entropy counts a row as right when all its outputs are', () =
     -(y * Math.log(1 / (1 + Math.exp(-z))) + (1 - y) * Math.log(1 - 1 / (1 + Math.exp(-z))));
   expect(metrics.loss).toBeCloseTo((one(2, 1) + one(-3, 0) + one(2, 1) + one(3, 0)) / 4, 6);
   expect(metrics).toMatchObject({ accuracy: 0.5, errors: 1 });
+});
+
+test('precision, recall and F1 of the second of two classes, and of a yes or no', () => {
+  // Predicted 1, 1, 0, 0, 1: one of the two rows of class 1 is found, by one of three predictions.
+  const logits = [1, 2, -1, -2, 3];
+  const labels = [1, 0, 1, 0, 0];
+  const expected = { precision: 1 / 3, recall: 1 / 2, f1: 0.4 };
+  const rowsOf = (outputsOf: (z: number) => number[]): { outputs: number[]; labels: number[] }[] =>
+    logits.map((z, i) => ({ outputs: outputsOf(z), labels: [labels[i]!] }));
+  expect(
+    metricsOfRows(
+      'binaryCrossEntropy',
+      1,
+      rowsOf((z) => [z]),
+    ),
+  ).toMatchObject(expected);
+  expect(
+    metricsOfRows(
+      'softmaxCrossEntropy',
+      2,
+      rowsOf((z) => [0, z]),
+    ),
+  ).toMatchObject(expected);
+});
+
+test('precision, recall and F1 of several classes or labels are means over those that occur', () => {
+  const of = (outputs: number[], ...labels: number[]): { outputs: number[]; labels: number[] } => ({ outputs, labels });
+  // Labels 0, 0, 1, 1; predicted 0, 1, 1, 2; the class 3 does not occur.
+  const rows = [of([1, 0, 0, 0], 0), of([0, 1, 0, 0], 0), of([0, 1, 0, 0], 1), of([0, 0, 1, 0], 1)];
+  const { precision, recall, f1 } = metricsOfRows('softmaxCrossEntropy', 4, rows);
+  expect(precision).toBeCloseTo((1 + 1 / 2 + 0) / 3, 12);
+  expect(recall).toBeCloseTo((1 / 2 + 1 / 2 + 0) / 3, 12);
+  expect(f1).toBeCloseTo((2 / 3 + 1 / 2 + 0) / 3, 12);
+  const binary = metricsOfRows('binaryCrossEntropy', 2, [of([1, 1], 1, 0), of([-1, 1], 1, 1)]);
+  expect(binary).toMatchObject({ precision: (1 + 1 / 2) / 2, recall: (1 / 2 + 1) / 2, f1: 2 / 3 });
 });
 
 test('a built-in metric has the name by which it is found', () => {

@@ -7,6 +7,7 @@ import type { LossFacts } from '../loss/define-loss.js';
 import type { TargetScale } from '../loss/target-scale.js';
 import { builtInFor, builtInMetric, metricNames, type MetricName } from './built-in.js';
 import { defineMetric, type Metric, type MetricDefinition } from './define-metric.js';
+import { perTarget, targetNamesOf } from './per-target.js';
 import { moduleSums, sharedSums, type Measures, type MetricSums } from './sums.js';
 
 /** A metric as the recipe has it. */
@@ -22,8 +23,10 @@ export const metricModules = new ModuleKind<Metric>('metric', withRow, { row: ex
 export const measuresOf = (recipe: {
   readonly loss: LossConfig;
   readonly metrics?: readonly MetricConfig[] | undefined;
+  readonly data?: { readonly table?: { readonly target: string | readonly string[] } | undefined };
 }): Required<Measures> => ({
   loss: lossOf(recipe.loss),
+  targetNames: targetNamesOf(recipe),
   metrics: (recipe.metrics ?? []).flatMap((config) => (typeof config === 'string' ? [] : [metricModules.of(config)])),
 });
 
@@ -46,7 +49,7 @@ export type Metrics = Partial<Record<MetricName, number>> & { loss: number; rows
 };
 
 /**
- * The metrics that make sense for a loss, and those of modules.
+ * The metrics that make sense for a loss, also of each target if there are several, and those of modules.
  * @param targets how each output was scaled, if it was
  */
 export function finishMetrics(measures: Measures, sums: MetricSums, targets: readonly TargetScale[] = []): Metrics {
@@ -59,6 +62,7 @@ export function finishMetrics(measures: Measures, sums: MetricSums, targets: rea
     loss: valueOf('loss'),
     rows,
     ...Object.fromEntries(metricNames.filter((name) => known.includes(name)).map((name) => [name, valueOf(name)])),
+    ...(measures.loss.labels === 'numbers' ? perTarget(shared, measures.targetNames ?? []) : {}),
     ...Object.fromEntries((measures.metrics ?? []).map((metric, k) => [metric.name, metric.finish(own[k]!, rows)])),
   };
 }

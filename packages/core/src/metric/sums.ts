@@ -6,7 +6,8 @@ import type { Metric, SharedSums } from './define-metric.js';
 
 /**
  * Sums over rows: [rows, loss, correct, then per bin of confidence: count, confidence, hits, then per target: squared
- * error, absolute error, y, y², then one per metric of a module].
+ * error, absolute error, y, y², or per class or label: rows that are of it and predicted to be, predicted, of it, 0,
+ * then one per metric of a module].
  */
 export type MetricSums = Float64Array;
 
@@ -14,6 +15,8 @@ export type MetricSums = Float64Array;
 export interface Measures {
   readonly loss: Loss;
   readonly metrics?: readonly Metric[] | undefined;
+  /** Names of regression targets, if they have any. */
+  readonly targetNames?: readonly string[] | undefined;
 }
 
 /** What the layout of sums follows from. */
@@ -35,7 +38,7 @@ export const emptySums = ({ loss, metrics = [] }: MeasureFacts, outputs: number)
  */
 export const sharedSums = (
   sums: MetricSums,
-  { metrics = [] }: Pick<Measures, 'metrics'>,
+  { loss, metrics = [] }: MeasureFacts,
   scales: readonly TargetScale[],
 ): SharedSums => ({
   rows: sums[0]!,
@@ -52,6 +55,10 @@ export const sharedSums = (
     // Errors of transformed targets are summed in their own units.
     return { squares, sizes, y, ySquares, deviation: scale && !scale.transform ? scale.deviation : 1 };
   }),
+  positives: Array.from({ length: (sums.length - fixedSums - metrics.length) / sumsPerOutput }, (_, k) => {
+    const at = fixedSums + sumsPerOutput * k;
+    return { right: sums[at]!, predicted: sums[at + 1]!, actual: sums[at + 2]! };
+  }).filter((_, k, { length }) => loss.labels === 'binary' || length !== 2 || k === 1),
 });
 
 /** Sums of the metrics of modules. */
@@ -64,6 +71,18 @@ function addConfidence(sums: MetricSums, confidence: number, isRight: boolean): 
   sums[at]! += 1;
   sums[at + 1]! += confidence;
   sums[at + 2]! += isRight ? 1 : 0;
+}
+
+/** Counts a row for a class, or a label that does not exclude others. */
+function addPositive(
+  sums: MetricSums,
+  k: number,
+  { predicted, actual }: { predicted: boolean; actual: boolean },
+): void {
+  const at = fixedSums + sumsPerOutput * k;
+  sums[at]! += predicted && actual ? 1 : 0;
+  sums[at + 1]! += predicted ? 1 : 0;
+  sums[at + 2]! += actual ? 1 : 0;
 }
 
 type Scales = readonly (TargetScale | undefined)[];
@@ -90,16 +109,19 @@ const addRow: Readonly<Record<LabelKind, (sums: MetricSums, row: LossRow, scales
     for (let k = 1; k < outputs.length; k++) if (outputs[k]! > outputs[best]!) best = k;
     const isRight = best === labels[0];
     sums[2]! += isRight ? 1 : 0;
+    addPositive(sums, best, { predicted: true, actual: isRight });
+    if (!isRight) addPositive(sums, labels[0]!, { predicted: false, actual: true });
     addConfidence(sums, Math.exp(outputs[best]! - logSumExp(outputs)), isRight);
   },
   binary(sums, row) {
     let correct = 1;
     for (let k = 0; k < row.labels.length; k++) {
-      const isRight = row.outputs[k]! > 0 === row.labels[k]! > 0.5;
+      const [predicted, actual] = [row.outputs[k]! > 0, row.labels[k]! > 0.5];
+      const isRight = predicted === actual;
+      addPositive(sums, k, { predicted, actual });
       if (!isRight) correct = 0;
       addConfidence(sums, 1 / (1 + Math.exp(-Math.abs(row.outputs[k]!))), isRight);
     }
-    addErrors(sums, row, []);
     sums[2]! += correct;
   },
   numbers: addErrors,

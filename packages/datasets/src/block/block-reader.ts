@@ -1,5 +1,5 @@
 // Reads batches from blocks: fetches each block once while it is needed, and keeps a bounded number.
-import { inputWidth, type DatasetManifest, type SetManifest } from '@stillhouse/core';
+import { cellSize, inputWidth, type DatasetManifest, type Numbers, type SetManifest } from '@stillhouse/core';
 import type { RowIds } from '@stillhouse/core/cluster';
 import { decodeBlock, encodePart, partsOf, type Batch, type BlockRows } from './blocks.js';
 
@@ -38,6 +38,19 @@ export class BlockReader {
     const blocks = await this.#all(parts.map(({ block }) => set.blocks[block]));
     parts.forEach((part, i) => encodePart(this.manifest, blocks[i], part, { x, y, width }));
     return { rows: count, x, y };
+  }
+
+  /**
+   * The cells of a row as they are stored, by column: NaN is a missing number, 0 no category.
+   * @throws what `fetch` throws, and StillhouseError DATA_FORMAT
+   */
+  async cells(set: SetManifest, rowId: number): Promise<Numbers[]> {
+    const [{ block, from }] = partsOf(set, [rowId]);
+    const [{ cells }] = await this.#all([set.blocks[block]]);
+    return this.manifest.columns.map((column, i) => {
+      const size = cellSize(column);
+      return cells[i].subarray(from[0] * size, (from[0] + 1) * size);
+    });
   }
 
   /** Fetches blocks that will be needed soon, in order. Failures are not reported here; a read meets them. */

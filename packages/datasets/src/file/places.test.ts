@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { locateAll } from './places.js';
+import type { StillhouseError } from '@stillhouse/core';
+import { locate, locateAll } from './places.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'stillhouse-places-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,6 +17,18 @@ function write(path: string): void {
 
 const found = (paths: string | string[]): string[] =>
   locateAll(paths, places).map((file) => file.slice(folder.length + 1));
+
+test('only a path in the folders of data sets is advised to fetch one', () => {
+  const advice = (path: string): string => {
+    try {
+      return locate(path, { ...places, dataFolders: [folder] });
+    } catch (error) {
+      return (error as StillhouseError).next;
+    }
+  };
+  expect(advice('none.csv')).not.toMatch(/fetch/);
+  expect(advice('data:none.csv')).toMatch(/data fetch/);
+});
 
 test('patterns leave out hidden files and folders, unless they name them', () => {
   for (const path of ['logs/a.csv', 'logs/b.csv', 'logs/._a.csv', 'logs/.ipynb_checkpoints/a-checkpoint.csv'])

@@ -35,7 +35,13 @@ const basesOf = (path: string, places: DataPlaces): string[] =>
     : [resolve(places.recipeFolder, path)];
 
 const notFound = (path: string, bases: readonly string[]): StillhouseError =>
-  new StillhouseError('DATA_NOT_FOUND', `${path} does not exist (looked for ${bases.join(' and ')})`);
+  new StillhouseError(
+    'DATA_NOT_FOUND',
+    `${path} does not exist (looked for ${bases.join(' and ')})`,
+    path.startsWith('data:')
+      ? { next: 'Check the path, or set STILLHOUSE_DATA; `stillhouse data fetch` downloads well-known data sets.' }
+      : {},
+  );
 
 /** @throws StillhouseError DATA_NOT_FOUND, naming every place that was searched */
 export function locate(path: string, places: DataPlaces): string {

@@ -1,6 +1,7 @@
 // What is fitted on the training rows of the large set, and what those of the small set add for the student.
 import { StillhouseError, type Recipe } from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
+import { refuseAbsent, type NamedColumn } from '../table/absent-columns.js';
 import { extendTable, fitTable, type FitOptions, type Preprocessing } from '../table/preprocessing.js';
 import type { Table } from '../table/table.js';
 import { extendTensors, fitTensors } from '../tensor/tensor-rows.js';
@@ -41,6 +42,21 @@ async function fitToTensors(
   return { preprocessing: null, tensors, student };
 }
 
+/** The columns that a recipe names, of which the large set must have each unless only the student gets it. */
+function namedColumns({ table, split, sampling }: Recipe['data']): NamedColumn[] {
+  const { target, columns } = table!;
+  const targets = typeof target === 'string' ? [target] : target;
+  return [
+    ...targets.map((name, i) => ({
+      name,
+      path: ['data', 'table', 'target', ...(typeof target === 'string' ? [] : [i])],
+    })),
+    ...Object.keys(columns).map((name) => ({ name, path: ['data', 'table', 'columns', name] })),
+    ...(split?.by === undefined ? [] : [{ name: split.by, path: ['data', 'split', 'by'] }]),
+    ...(sampling?.weights === undefined ? [] : [{ name: sampling.weights, path: ['data', 'sampling', 'weights'] }]),
+  ];
+}
+
 async function fitToTables(
   table: Table,
   {
@@ -54,7 +70,12 @@ async function fitToTables(
   const config = data.table!;
   const smallTable = small?.source.type === 'table' ? small.source.table : undefined;
   // A column must be the teacher's, or the student's.
-  for (const name of Object.keys(config.columns)) if (!smallTable?.has(name)) table.column(name);
+  refuseAbsent(
+    table,
+    namedColumns(data).filter(
+      ({ name, path }) => !table.has(name) && !(path[1] === 'table' && path[2] === 'columns' && smallTable?.has(name)),
+    ),
+  );
   const doubts: string[] = [];
   const how: FitOptions = {
     onDoubt: (doubt) => doubts.push(doubt),

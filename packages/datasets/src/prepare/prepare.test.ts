@@ -36,7 +36,7 @@ describe('CSV', () => {
       [0, 1, 0, 4 / deviation, 0, 0].map((value) => expect.closeTo(value, 6)),
     );
     expect(dataset.warnings).toEqual([
-      expect.stringContaining('in 1 rows the category in column colour is empty or does not occur'),
+      expect.stringContaining('column colour of 1 of 2 rows has a category that the training rows did not have'),
     ]);
   });
 

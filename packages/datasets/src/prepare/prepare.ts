@@ -257,6 +257,10 @@ class Preparation {
           ...(fitted.adopted ?? []),
           ...(fitted.doubts ?? []),
           ...addedTo(fitted),
+          ...unnamedColumns(
+            [...sets.values()].flatMap(({ source }) => (source.type === 'table' ? source.table : [])),
+            Object.keys(recipe.data.table?.columns ?? {}),
+          ),
           ...done.flatMap((each) => each.warnings),
         ]),
       ],
@@ -298,8 +302,6 @@ class Preparation {
       name !== 'large' && source.type === 'table' && large.type === 'table'
         ? unlikeColumns(name, { table: source.table, large: large.table }, rows.preprocessing!, recipe.data)
         : [];
-    const unnamed =
-      source.type === 'table' ? unnamedColumns(name, source.table, Object.keys(recipe.data.table!.columns)) : [];
     const { rowCount: of } = contentOf(source);
     let reportedMs = 0;
     const done = await writeSets(opened, {
@@ -314,7 +316,7 @@ class Preparation {
         this.options.onProgress?.({ set: name, rows: written, of });
       },
     });
-    return { ...done, warnings: [...(source.warnings ?? []), ...unnamed, ...unlike, ...done.warnings] };
+    return { ...done, warnings: [...(source.warnings ?? []), ...unlike, ...done.warnings] };
   }
 
   #writerFor(set: string, shape: ReturnType<typeof blockShapeOf>, unfinished: UnfinishedFolder): SetWriter {

@@ -1,6 +1,6 @@
 // Writes the rows of one set into blocks: a block is written once it is full. Blocks that were written before a process
 // was killed are skipped.
-import { cellSize, StillhouseError, type FittedColumn, type Numbers, type SetManifest } from '@stillhouse/core';
+import { cellSize, StillhouseError, type Numbers, type SetManifest } from '@stillhouse/core';
 import { emptyLedger, ledgerDigest, wholeLedger } from '@stillhouse/core/cluster';
 import { emptyRows, encodeBlock, rowsPerBlock, windowOf, type BlockRows, type BlockShape } from '../block/blocks.js';
 import { sha256 } from '../file/sha256.js';
@@ -52,9 +52,12 @@ export class SetWriter {
   }
 
   /** @param rows positions of the rows in the chunk; all by default */
-  add({ cells, labels, rowCount }: Pick<StoredRows, 'cells' | 'labels' | 'rowCount'>, rows?: readonly number[]): void {
+  add(
+    { cells, labels, rowCount, unknown }: Pick<StoredRows, 'cells' | 'labels' | 'rowCount' | 'unknown'>,
+    rows?: readonly number[],
+  ): void {
     const total = rows ? rows.length : rowCount;
-    this.#countUnknown(cells, rows);
+    this.#countUnknown(unknown ?? [], rows);
     for (let first = 0; first < total;) {
       const count = Math.min(total - first, this.#blockRows - this.#filled);
       if (this.#there === undefined) this.#copy(cells, labels, { rows, first, count, at: this.#filled });
@@ -104,11 +107,9 @@ export class SetWriter {
     this.#filled = 0;
   }
 
-  #countUnknown(cells: readonly Numbers[], rows: readonly number[] | undefined): void {
-    this.shape.columns.forEach((column: FittedColumn, k) => {
-      if (column.type !== 'category') return;
-      const total = rows ? rows.length : cells[k].length;
-      for (let i = 0; i < total; i++) if (cells[k][rows ? rows[i] : i] === 0) this.unknown[k] += 1;
+  #countUnknown(unknown: NonNullable<StoredRows['unknown']>, rows: readonly number[] | undefined): void {
+    unknown.forEach((found, k) => {
+      if (found && found.size > 0) this.unknown[k] += rows ? rows.filter((row) => found.has(row)).length : found.size;
     });
   }
 }

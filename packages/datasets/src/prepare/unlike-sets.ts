@@ -31,14 +31,16 @@ export function addedTo({ student, ...teacher }: Fitted): string[] {
   ];
 }
 
-/** Columns without a name that are not used, as sentences. */
-export function unnamedColumns(name: string, { columns, what }: Table, declared: readonly string[]): string[] {
-  const unused = columns.filter((column) => column.isUnnamed && !declared.includes(column.name));
+/** Columns without a name that are not used in any set, as one sentence. */
+export function unnamedColumns(tables: readonly Table[], declared: readonly string[]): string[] {
+  const unused = tables.flatMap(({ columns }) =>
+    columns.flatMap(({ name, isUnnamed }) => (isUnnamed && !declared.includes(name) ? name : [])),
+  );
   return unused.length === 0
     ? []
     : [
-        `data.${name} (${what}): columns without a name, which are not used: ${listed(unused)}; declare them by this ` +
-          'name in data.table.columns to use them',
+        `columns without a name are not used: ${[...new Set(unused)].join(', ')}; declare them by this name in ` +
+          'data.table.columns to use them',
       ];
 }
 

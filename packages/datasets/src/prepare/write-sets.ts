@@ -1,5 +1,13 @@
 // The second reading of a source: each row goes to its set, or to its segment of a set, and from there into blocks.
-import { limits, StillhouseError, type Recipe, type SetManifest, type SetName } from '@stillhouse/core';
+import {
+  formatCount,
+  limits,
+  setTitles,
+  StillhouseError,
+  type Recipe,
+  type SetManifest,
+  type SetName,
+} from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
 import { rowsPerBlock, windowOf, type BlockShape } from '../block/blocks.js';
 import type { Part } from '../row/selection.js';
@@ -183,7 +191,7 @@ async function finish(targets: Targets, opened: OpenedSet, { recipe, shape }: Wr
     written[id] = done.blocks;
     if (segment === undefined) sets[set] = done;
     else segments.push({ name: segment, set: done, weight });
-    warnings.push(...unknownCategories(set, writer, opened, shape));
+    warnings.push(...unknownCategories(set, writer, done.rowCount, { source: opened.source, shape }));
   }
   if (segments.length > 0) {
     const joined = joinSegments(segments, recipe, rowsPerBlock(shape));
@@ -193,14 +201,19 @@ async function finish(targets: Targets, opened: OpenedSet, { recipe, shape }: Wr
   return { sets, written, warnings };
 }
 
-function unknownCategories(set: SetName, writer: SetWriter, { source }: OpenedSet, { columns }: BlockShape): string[] {
+function unknownCategories(
+  set: SetName,
+  writer: SetWriter,
+  rowCount: number,
+  { source, shape: { columns } }: { source: OpenedSet['source']; shape: BlockShape },
+): string[] {
   return columns.flatMap(({ name }, i) =>
-    // A missing column has its own warning.
-    writer.unknown[i] === 0 || (source.type === 'table' && !source.table.has(name))
+    writer.unknown[i] === 0
       ? []
       : [
-          `${set} (${contentOf(source).what}): in ${writer.unknown[i]} rows the category in column ${name} is ` +
-            'empty or does not occur in the training rows; it is encoded as no category',
+          `${setTitles[set]} (${contentOf(source).what}): column ${name} of ${formatCount(writer.unknown[i])} of ` +
+            `${formatCount(rowCount)} rows has a category that the training rows did not have; it is encoded as no ` +
+            'category',
         ],
   );
 }

@@ -240,14 +240,14 @@ describe('columns without a name', () => {
     const large = { parquet: file };
     const dataset = await load({ large, test: large, table: { target: 'y', standardize: false } });
     expect([...(await rowsOf(dataset, 'large')).x]).toEqual([5]);
-    expect(dataset.warnings[0]).toContain('columns without a name, which are not used: __index_level_0__');
+    expect(dataset.warnings[0]).toContain('columns without a name are not used: __index_level_0__');
   });
 
   test('are not used, which is said, unless they are declared', async () => {
     const index = ',a,y\n0,5,1\n1,6,2\n';
     const dataset = await load(table(index, { standardize: false }));
     expect([...(await rowsOf(dataset, 'large')).x]).toEqual([5, 6]);
-    expect(dataset.warnings[0]).toMatch(/columns without a name, which are not used: column 1; declare them/);
+    expect(dataset.warnings[0]).toMatch(/columns without a name are not used: column 1; declare them/);
     const declared = await load(table(index, { standardize: false, columns: { 'column 1': 'number' } }));
     expect([...(await rowsOf(declared, 'large')).x]).toEqual([0, 5, 1, 6]);
     const trailing = await load(table('a,y,\n5,1,\n6,2,\n', { standardize: false }));

@@ -1,6 +1,27 @@
 // What is wrong with a label: said with what the loss, or the transform of a target, takes instead.
-import { StillhouseError } from '@stillhouse/core';
+import { isSameWord, StillhouseError } from '@stillhouse/core';
 import { labelAdvice, takenLabels, type Loss, type TargetScale } from '@stillhouse/core/training';
+
+const forNumbers = 'Set loss to mse, or to another loss for numbers, with one output per target; or correct the label.';
+
+/** More classes that are all numbers are taken to be measured values. */
+const manyClasses = 100;
+
+/**
+ * @param what names the class and its place
+ * @param classes those of the training rows
+ */
+export function unknownClass(what: string, text: string, classes: readonly string[]): StillhouseError {
+  const areNumbers = classes.length > manyClasses && [text, ...classes].every((each) => Number.isFinite(Number(each)));
+  const near = classes.find((each) => isSameWord(each, text));
+  const known = `The training rows have ${classes.slice(0, 10).join(', ')}${classes.length > 10 ? ', …' : ''}`;
+  const next = areNumbers
+    ? forNumbers
+    : near === undefined
+      ? `${known}: correct the label, give training rows this class, or leave the row out with sql.`
+      : `${known}: write ${near}, or, if it is another class, give training rows this class.`;
+  return new StillhouseError('DATA_LABEL', `${what} does not occur in the training rows`, { next });
+}
 
 /** A label that cannot be used. */
 export interface FaultyLabel {
@@ -35,6 +56,8 @@ export function labelFault(
       },
     );
   const { text } = takenLabels(loss, classCount);
+  if (loss.labels !== 'numbers' && !Number.isInteger(value))
+    return new StillhouseError('DATA_LABEL', `${what} is not ${text}, as ${loss.name} needs`, { next: forNumbers });
   // An unscaled label is only rounded to fp32.
   const isScaled = scaled !== Math.fround(value);
   const isLost = !isScaled && !Number.isFinite(scaled);
@@ -66,6 +89,8 @@ export function refuseClasses(what: string, classes: readonly string[], { name, 
     'DATA_LABEL',
     `data.large (${what}): the training rows have ${classes.length} classes (${shown.join(', ')}` +
       `${classes.length > shown.length ? ', …' : ''}); ${name} takes two`,
-    { next: 'Use softmaxCrossEntropy with an output per class, or choose two classes with data.large.classes.' },
+    {
+      next: 'Use softmaxCrossEntropy with an output per class, or keep rows of two classes by sql, in data.test too.',
+    },
   );
 }

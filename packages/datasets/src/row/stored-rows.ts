@@ -7,6 +7,8 @@ export interface StoredRows {
   readonly rowCount: number;
   /** One array per column. */
   readonly cells: readonly Numbers[];
+  /** For each column of categories, the rows whose category was not among those that were fitted. */
+  readonly unknown?: readonly (ReadonlySet<number> | undefined)[];
   /** One array per number of a label. */
   readonly labels: readonly Numbers[];
   readonly keys: readonly (string | null)[] | undefined;

@@ -3,28 +3,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasTable, parseRecipe, StillhouseError, type RecipeInput, type SourceInput } from '@stillhouse/core';
+import {
+  hasTable,
+  parseRecipe,
+  StillhouseError,
+  type Recipe,
+  type RecipeInput,
+  type SourceInput,
+} from '@stillhouse/core';
 import { locate, type DataPlaces } from '../file/places.js';
 import { NumberSummary } from '../row/number-summary.js';
 import { TableReader } from '../table/duckdb.js';
+import type { Source } from './source.js';
 import { openContext, openSource, sourceByName, sourceContext } from './sources.js';
-import { timeNotationOf } from '../table/column-reading.js';
-import { looksNumeric, timeNotation } from '../table/notation.js';
+import { declarationOf, inspectColumns, type ColumnFacts, type InspectedColumn } from '../table/inspect-columns.js';
 import type { Table } from '../table/table.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
-
-export interface InspectedColumn {
-  readonly name: string;
-  /** number, date, time, category, or why it can be none of them. */
-  readonly type: string;
-  readonly missing: number;
-  /** Approximate. */
-  readonly distinct: number;
-  readonly min: string | null;
-  readonly max: string | null;
-  /** The most frequent values of a category. */
-  readonly frequent: readonly { readonly text: string; readonly count: number }[];
-}
 
 export interface Inspection {
   readonly what: string;
@@ -57,6 +51,29 @@ export function sourceOf(path: string, places: DataPlaces): SourceInput {
   });
 }
 
+const recipeToOpen = (source: SourceInput, target = '?', delimiter = ','): Recipe =>
+  parseRecipe({
+    loss: 'mse',
+    data: { large: source, split: { test: 0.2 }, ...(hasTable(source) ? { table: { target, delimiter } } : {}) },
+    teacher: { model: { layers: [{ dense: 1 }] } },
+  });
+
+const isOneColumn = (source: Source): boolean => source.type === 'table' && source.table.columns.length === 1;
+
+/** A source with the delimiter that its cells are separated by; a comma unless another one gives more columns. */
+async function withDelimiter(
+  open: (delimiter: string) => Promise<Source>,
+): Promise<{ opened: Source; delimiter: string }> {
+  const usual = await open(',').catch((cause: unknown) => cause as Error);
+  if (!(usual instanceof Error) && !isOneColumn(usual)) return { opened: usual, delimiter: ',' };
+  for (const delimiter of [';', '\t', '|']) {
+    const opened = await open(delimiter).catch(() => undefined);
+    if (opened && !isOneColumn(opened)) return { opened, delimiter };
+  }
+  if (usual instanceof Error) throw usual;
+  return { opened: usual, delimiter: ',' };
+}
+
 /** @throws StillhouseError DATA_… */
 export async function inspectSource(
   source: SourceInput,
@@ -64,94 +81,156 @@ export async function inspectSource(
   options: { target?: string | undefined } = {},
 ): Promise<Inspection> {
   const scratch = mkdtempSync(join(tmpdir(), 'stillhouse-inspect-'));
-  const recipe = parseRecipe({
-    loss: 'mse',
-    data: {
-      large: source,
-      split: { test: 0.2 },
-      ...(hasTable(source) ? { table: { target: options.target ?? '?' } } : {}),
-    },
-    teacher: { model: { layers: [{ dense: 1 }] } },
-  });
   const tables = new TableReader(places.recipeFolder, scratch, places.dataFolders);
   try {
-    // Folders of images have names, which may be classes.
-    const context = { ...openContext(sourceContext(places, tables), recipe, true), hasClasses: true };
-    const opened = await openSource(recipe.data.large, context);
+    const open = async (separator: string): Promise<Source> => {
+      const recipe = recipeToOpen(source, options.target, separator);
+      // Folders of images have names, which may be classes.
+      const context = { ...openContext(sourceContext(places, tables), recipe, true), hasClasses: true };
+      return openSource(recipe.data.large, context);
+    };
+    const { opened, delimiter } = await withDelimiter(open);
     const found =
       opened.type === 'table'
-        ? await inspectTable(opened.table, source, options.target)
+        ? await inspectTable(opened.table, source, { wanted: options.target, delimiter })
         : await inspectTensors(opened.tensors, source);
-    return { ...found, warnings: opened.warnings ?? [] };
+    return { ...found, warnings: [...(opened.warnings ?? []), ...found.warnings] };
   } finally {
     tables.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-type Found = Omit<Inspection, 'warnings'>;
-
-const frequentShown = 5;
 /** Integers with at most this many values are taken to be classes. */
 const fewClasses = 20;
-const timeTypes = { timestamp: 'date', time: 'time' } as const;
-const numberTypes: readonly string[] = ['number', 'date', 'time'];
-const targetNames = /^(y|target|label|class|price|outcome)$/i;
+/** A class needs so many rows for some of them to be training rows. */
+const rowsPerClass = 10;
+/** A target with more texts has no classes. */
+const classesNamed = 1000;
+const targetNames = /^(y|target|label|class)$/i;
 
-async function inspectTable(table: Table, source: SourceInput, wanted: string | undefined): Promise<Found> {
-  const columns: InspectedColumn[] = [];
-  const texts = table.columns.flatMap(({ name, type }) => (type === 'text' ? name : []));
-  const numeric = await table.sample(texts, (cells) => looksNumeric(cells, undefined));
-  const times = await table.sample(texts, timeNotation);
-  const summaries = await table.summaries((name) => numeric.get(name) === true);
-  for (const { name, type: stored, sqlType } of table.columns) {
-    const time = times.get(name) ?? timeNotationOf(sqlType);
-    const isNumber = stored === 'number' || numeric.get(name) === true;
-    const other = stored === 'other' ? `${sqlType}, which cannot be an input` : undefined;
-    const type = time ? timeTypes[time] : (other ?? (isNumber ? 'number' : 'category'));
-    columns.push({
-      name,
-      type,
-      ...summaries.get(name)!,
-      frequent: type === 'category' ? await table.frequent(name, frequentShown) : [],
-    });
+/**
+ * Why a column cannot be a target, as the end of a sentence; undefined if it can.
+ * @param classes if the target has classes
+ */
+function targetFault(
+  { fault, missing, distinct, isUnnamed }: ColumnFacts,
+  classes: readonly Counted[] | undefined,
+): string | undefined {
+  if (fault !== undefined) return fault;
+  if (missing > 0) return `has ${missing} rows without a label; give them one, or leave them out with sql`;
+  if (distinct < 2) return 'is the same in every row';
+  if (isUnnamed) return 'has no name';
+  if (distinct > classesNamed && classes) return `has ${distinct} different texts, too many for classes`;
+  const rare = classes?.find(({ count }) => count < rowsPerClass);
+  return (
+    rare &&
+    `has classes of few rows, such as ${JSON.stringify(rare.text)}, which may all be held out; leave them out with sql`
+  );
+}
+
+/** Whether a target has classes, rather than numbers. */
+function isClasses({ type, isBoolean, distinct, min, max }: ColumnFacts): boolean {
+  const isWhole = /^-?\d+$/.test(min ?? '') && /^-?\d+$/.test(max ?? '');
+  return type === 'category' || isBoolean || (isWhole && distinct <= fewClasses);
+}
+
+type Counted = Inspection['labels'][number];
+
+interface ChosenTarget {
+  readonly target: ColumnFacts;
+  readonly hasClasses: boolean;
+  /** The most frequent first. */
+  readonly classes: readonly Counted[];
+  readonly warnings: readonly string[];
+}
+
+/** The wanted column, or one with the name of a target, or the last; the nearest before it, if it cannot be one. */
+async function chooseTarget(
+  table: Table,
+  columns: readonly ColumnFacts[],
+  wanted: string | undefined,
+): Promise<ChosenTarget> {
+  const first = columns.find(({ name }) => (wanted === undefined ? targetNames.test(name) : name === wanted));
+  const usual = first ?? columns.at(-1)!;
+  const before = columns.slice(0, columns.indexOf(usual)).reverse();
+  let why: string | undefined;
+  for (const target of wanted === undefined ? [usual, ...before] : [usual]) {
+    const hasClasses = isClasses(target);
+    const classes = hasClasses ? await table.frequent(target.name, classesNamed) : [];
+    const fault = targetFault(target, hasClasses ? classes : undefined);
+    why ??= fault;
+    if (fault !== undefined) continue;
+    const warnings = why === undefined ? [] : [`column ${usual.name} is not the target of the recipe: it ${why}`];
+    return { target, hasClasses, classes, warnings };
   }
+  const hasClasses = isClasses(usual);
+  return {
+    target: usual,
+    hasClasses,
+    classes: hasClasses ? await table.frequent(usual.name, classesNamed) : [],
+    warnings: [`the recipe may be refused: column ${usual.name} ${why}`],
+  };
+}
+
+/** Ignored columns of which a person should know. */
+const ignoredColumns = (inputs: readonly ColumnFacts[]): string[] =>
+  inputs.flatMap(({ name, fault }) => (fault === undefined ? [] : [`column ${name} is ignored: it ${fault}`]));
+
+async function inspectTable(
+  table: Table,
+  source: SourceInput,
+  { wanted, delimiter }: { wanted: string | undefined; delimiter: string },
+): Promise<Inspection> {
   if (wanted !== undefined) table.column(wanted);
-  const target =
-    columns.find(({ name }) => name === wanted) ??
-    columns.find(({ name }) => targetNames.test(name)) ??
-    columns.at(-1)!;
-  const isWhole = /^-?\d+$/.test(target.min ?? '') && /^-?\d+$/.test(target.max ?? '');
-  const hasClasses = target.type === 'category' || (isWhole && target.distinct <= fewClasses);
-  const others = columns.filter(({ name }) => name !== target.name);
-  const declared: Record<string, 'ignore' | { category: 'hash' }> = {};
-  for (const { name, type, distinct } of others) {
-    if (type !== 'category' && !numberTypes.includes(type)) declared[name] = 'ignore';
-    // A category with a value of its own for nearly every row only identifies the row.
-    else if (type === 'category' && distinct > 1000)
-      declared[name] = distinct > table.rowCount / 2 ? 'ignore' : { category: 'hash' };
-  }
-  const hasMissing = others.some(({ type, missing }) => numberTypes.includes(type) && missing > 0);
-  const labels = hasClasses ? await table.frequent(target.name, fewClasses) : [];
+  const guess = wanted ?? table.columns.find(({ name }) => targetNames.test(name))?.name ?? table.columns.at(-1)!.name;
+  let { columns, style } = await inspectColumns(table, guess);
+  const chosen = await chooseTarget(table, columns, wanted);
+  const { target, hasClasses, classes } = chosen;
+  // The decimals of the target decide how others are declared.
+  if (target.name !== guess) ({ columns, style } = await inspectColumns(table, target.name));
+  const inputs = columns.filter(({ name }) => name !== target.name);
+  const declared = inputs.flatMap((column) => {
+    const said = declarationOf(column, table.rowCount);
+    return said === undefined ? [] : [[column.name, said] as const];
+  });
+  const ignored = new Set(declared.flatMap(([name, said]) => (said === 'ignore' ? name : [])));
+  const hasMissing = inputs.some(({ name, type, missing }) => type !== 'category' && !ignored.has(name) && missing > 0);
   return {
     what: table.what,
     rows: table.rowCount,
-    columns,
+    columns: columns.map(({ name, type, missing, distinct, isExact, min, max, frequent }) => ({
+      name,
+      type,
+      missing,
+      distinct,
+      isExact,
+      min,
+      max,
+      frequent,
+    })),
     inputs: undefined,
-    labels,
+    labels: hasClasses ? classes.slice(0, fewClasses) : [],
+    warnings: [
+      ...chosen.warnings,
+      ...ignoredColumns(inputs),
+      ...(ignored.size === inputs.length ? ['the recipe will be refused: no column can be an input'] : []),
+    ],
     recipe: suggestion(source, {
       hasClasses,
-      outputs: Math.max(2, target.distinct),
+      outputs: Math.max(2, classes.length),
       table: {
         target: target.name,
-        ...(Object.keys(declared).length ? { columns: declared } : {}),
+        ...(delimiter === ',' ? {} : { delimiter }),
+        ...style,
+        ...(declared.length > 0 ? { columns: Object.fromEntries(declared) } : {}),
         ...(hasMissing ? { missing: 'mean' as const } : {}),
       },
     }),
   };
 }
 
-async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Found> {
+async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Inspection> {
   const summary = new NumberSummary();
   const counts = new Map<number, number>();
   for await (const {
@@ -172,6 +251,7 @@ async function inspectTensors(set: TensorSet, source: SourceInput): Promise<Foun
   return {
     what: set.what,
     rows: set.rowCount,
+    warnings: [],
     columns: [],
     inputs: { shape: set.inputShape, dtype: set.dtype, min: summary.min, max: summary.max },
     labels,

@@ -35,7 +35,7 @@ type CategoryPlan = {
 export type ColumnPlan = NumberPlan | CategoryPlan;
 
 /** What the first rows of a text column show. */
-interface TextFacts {
+export interface TextFacts {
   readonly isNumeric: boolean;
   readonly notation: Notation | undefined;
   /** If its numbers are plain: what is doubtful about them. */

@@ -32,6 +32,10 @@ export type Want = { readonly column: string } & (
       readonly as: 'number';
       /** How text writes numbers. */
       readonly notation?: Notation | undefined;
+      /** What to do about a text that is no number in any notation. */
+      readonly advice?: string | undefined;
+      /** Receives each text that is no number, which is then missing; without it, the first one is an error. */
+      readonly onFault?: ((text: string) => void) | undefined;
     }
   | {
       readonly as: 'category';
@@ -62,16 +66,22 @@ export interface Vector {
 /** A cell that is not what its column must be. */
 export class BadCell extends Error {
   readonly next: string | undefined;
+  readonly otherwise: string | undefined;
 
-  /** @param row counted from 0 in the chunk */
+  /**
+   * @param row counted from 0 in the chunk
+   * @param how.next what to do
+   * @param how.otherwise what to do if the text is no number in another notation
+   */
   constructor(
     readonly column: string,
     readonly row: number,
     readonly text: string,
-    { reason, next }: { readonly reason: string; readonly next?: string },
+    how: { readonly reason: string; readonly next?: string; readonly otherwise?: string | undefined },
   ) {
-    super(reason);
-    this.next = next;
+    super(how.reason);
+    this.next = how.next;
+    this.otherwise = how.otherwise;
   }
 }
 
@@ -191,11 +201,17 @@ class TextNumbers implements ColumnReading {
   readonly select: readonly string[];
   #hasOther = false;
   #word: string | undefined;
+  readonly #notation: Notation | undefined;
+  readonly #onFault: ((text: string) => void) | undefined;
+  readonly #advice: string | undefined;
 
   constructor(
     private readonly column: TableColumn,
-    private readonly notation: Notation | undefined,
+    { notation, onFault, advice }: Extract<Want, { as: 'number' }>,
   ) {
+    this.#notation = notation;
+    this.#onFault = onFault;
+    this.#advice = advice;
     const text = textOf(column);
     // DuckDB would read 1_000 as 1000.
     this.select = notation ? [text] : [text, `TRY_CAST(replace(${text}, '_', 'x') AS DOUBLE)`];
@@ -212,28 +228,34 @@ class TextNumbers implements ColumnReading {
 
   #numberOf(text: string, row: number): number {
     if (isMissingText(text.trim())) return NaN;
-    const value = numberOfText(text, this.notation);
+    const value = numberOfText(text, this.#notation);
     if (value === value) return value;
-    if (isTimeNotation(this.notation))
-      throw new BadCell(this.column.name, row, text, {
-        reason: `is not a ${this.notation}, as other cells of the column are`,
-      });
+    if (isTimeNotation(this.#notation))
+      return this.#refuse(row, text, `is not a ${this.#notation}, as other cells of the column are`);
     const boolean = booleanOfText(text);
-    if (boolean !== boolean || this.#hasOther)
-      throw new BadCell(this.column.name, row, text, { reason: 'is not a number' });
+    if (boolean !== boolean || this.#hasOther) return this.#refuse(row, text, 'is not a number');
     this.#word ??= text;
     return boolean;
   }
 
   #checkWords(numbers: Float64Array): void {
-    if (isTimeNotation(this.notation) || (this.#hasOther && this.#word === undefined)) return;
+    if (isTimeNotation(this.#notation) || (this.#hasOther && this.#word === undefined)) return;
     const row = numbers.findIndex((value) => value === value && value !== 0 && value !== 1);
     if (row < 0) return;
     this.#hasOther = true;
     if (this.#word !== undefined)
-      throw new BadCell(this.column.name, row, String(numbers[row]), {
-        reason: `is neither true nor false, but another cell of the column is ${JSON.stringify(this.#word)}`,
-      });
+      this.#refuse(
+        row,
+        String(numbers[row]),
+        `is neither true nor false, but another cell of the column is ${JSON.stringify(this.#word)}`,
+      );
+  }
+
+  /** @throws BadCell unless faults are only reported */
+  #refuse(row: number, text: string, reason: string): number {
+    if (!this.#onFault) throw new BadCell(this.column.name, row, text, { reason, otherwise: this.#advice });
+    this.#onFault(text);
+    return NaN;
   }
 }
 
@@ -288,7 +310,7 @@ function readCategories(
 export function readingOf(column: TableColumn, want: Want): ColumnReading {
   switch (want.as) {
     case 'number':
-      return column.type === 'text' ? new TextNumbers(column, want.notation) : readNumbers(column);
+      return column.type === 'text' ? new TextNumbers(column, want) : readNumbers(column);
     case 'category':
       return readCategories(column, want);
     case 'text':

@@ -30,9 +30,12 @@ export function doubtAboutNumbers(
   sqlType: string,
 ): string | undefined {
   if (count === 0) return `column ${name} has no cell in the training rows, so it tells a model nothing`;
-  const isWhole = /INT|^DECIMAL\(\d+,0\)$/.test(sqlType);
-  return isWhole && Math.max(-min, max) > Number.MAX_SAFE_INTEGER ? roundedNumbers(name) : undefined;
+  return hasRounded(sqlType, { min, max }) ? roundedNumbers(name) : undefined;
 }
+
+/** Whether a column of DuckDB's type has whole numbers that no float64 is. */
+export const hasRounded = (sqlType: string, { min, max }: { readonly min: number; readonly max: number }): boolean =>
+  /INT|^DECIMAL\(\d+,0\)$/.test(sqlType) && Math.max(-min, max) > Number.MAX_SAFE_INTEGER;
 
 /** @param rowCount training rows that have a category in the column */
 export const doubtAboutCategories = (name: string, categoryCount: number, rowCount: number): string | undefined =>

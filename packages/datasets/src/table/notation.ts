@@ -107,7 +107,7 @@ const otherNumbers = [
 /** What helps if nothing in a recipe says how such texts are read; undefined if they are no numbers and no dates. */
 function adviceForOthers(known: readonly string[]): string | undefined {
   const share = (forms: readonly RegExp[], isPlain: (text: string) => boolean): boolean =>
-    known.length > 0 &&
+    known.some((text) => !isNumber(text)) &&
     known.filter((text) => isPlain(text) || forms.some((form) => form.test(text.trim()))).length >=
       mostTexts * known.length;
   if (share(otherDates, () => false)) return 'Write dates as 2020-12-31, for example with sql and strptime';
@@ -117,19 +117,34 @@ function adviceForOthers(known: readonly string[]): string | undefined {
 }
 
 /**
+ * The styles in which texts are numbers.
+ * @param known texts that are not missing
+ * @returns units, and what may begin the decimals if that must be said; undefined if texts are no numbers in any style,
+ * or plain ones
+ */
+export function stylesOf(
+  known: readonly string[],
+): { readonly units: readonly string[]; readonly decimals: readonly (',' | '.')[] } | undefined {
+  const fits = (style: Style): boolean =>
+    known.length > 0 && known.filter((text) => isNumber(text, style)).length >= mostTexts * known.length;
+  if (fits({})) return undefined;
+  const units = unitsOf(known);
+  if (units.length > 0 && fits({ units })) return { units, decimals: [] };
+  const decimals = ([',', '.'] as const).filter((decimal) => fits({ decimal, units }));
+  return decimals.length > 0 ? { units, decimals } : undefined;
+}
+
+/**
  * What a recipe could say so that texts are numbers, as the beginning of a sentence; undefined if they are none in any
  * notation, or plain ones.
  */
 export function adviceFor(texts: readonly string[]): string | undefined {
   const known = texts.filter((text) => !isMissingText(text.trim()));
-  const fits = (style: Style): boolean =>
-    known.length > 0 && known.filter((text) => isNumber(text, style)).length >= mostTexts * known.length;
-  if (fits({})) return undefined;
-  const units = unitsOf(known);
+  const styles = stylesOf(known);
+  if (!styles) return adviceForOthers(known);
+  const { units, decimals } = styles;
   const withUnits = units.length > 0 ? `data.table.units: ${JSON.stringify(units)}` : '';
-  if (units.length > 0 && fits({ units })) return `Declare ${withUnits}`;
-  const decimals = ([',', '.'] as const).filter((decimal) => fits({ decimal, units }));
-  if (decimals.length === 0) return adviceForOthers(known);
+  if (decimals.length === 0) return `Declare ${withUnits}`;
   const example = known.find((text) => !isNumber(text, { units })) ?? known[0];
   const declared = decimals.map((decimal) => {
     const value = numberOfText(example, notationFor({ decimal, units }));

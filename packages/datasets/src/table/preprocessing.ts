@@ -22,7 +22,15 @@ import { CountedCategories } from './counted-categories.js';
 import { declaredFor } from './declared-column.js';
 import { doubtAboutCategories, doubtAboutNumbers } from './doubts.js';
 import type { Table } from './table.js';
-import { classesOf, inOrder, targetsOf, trainingNumbers, unscaled, type FittedTarget } from './table-targets.js';
+import {
+  classesOf,
+  inOrder,
+  numberAdvice,
+  targetsOf,
+  trainingNumbers,
+  unscaled,
+  type FittedTarget,
+} from './table-targets.js';
 import { trainingRows } from './training-rows.js';
 
 /** How cells become numbers; stored with the model. */
@@ -187,12 +195,12 @@ async function fitPlans(
     wants.push(counted.want);
   };
   const summarise = (
-    { name, notation }: { name: string; notation?: Notation | undefined },
+    { name, notation, advice }: { name: string; notation?: Notation | undefined; advice?: string },
     plain: NumberSummary,
     scaled = plain,
   ): void => {
     numbers.set(name, { plain, scaled });
-    wants.push({ column: name, as: 'number', notation });
+    wants.push({ column: name, as: 'number', notation, advice });
   };
   for (const plan of plans) {
     const { name } = plan;
@@ -204,7 +212,10 @@ async function fitPlans(
     }
   }
   if (possible) count(names[0], new CountedCategories(names[0], possible));
-  else names.forEach((name, i) => summarise({ name, notation: notations[i] }, summaryOf(targets[i])));
+  else
+    names.forEach((name, i) =>
+      summarise({ name, notation: notations[i], advice: numberAdvice }, summaryOf(targets[i])),
+    );
   await summariseRows(table, selection, { wants, key, numbers, categories });
   const doubts = plans.map((plan) => doubtAbout(plan, { numbers, categories }, table));
   for (const doubt of doubts) if (doubt !== undefined) how.onDoubt(doubt);

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
 import { z } from 'zod';
 import { quoted } from './sql-text.js';
-import { badTable } from './table.js';
+import { badQuery } from './bad-query.js';
 
 const tree = z.object({
   error: z.boolean(),
@@ -83,7 +83,7 @@ function refuseDoing(nodes: readonly unknown[]): void {
 function nodesOf(serialized: string): unknown[] {
   const parsed: unknown = JSON.parse(serialized);
   const { error, error_message: message, statements = [] } = tree.parse(parsed);
-  if (error) throw badTable('data.sql', new Error(message));
+  if (error) throw badQuery(new Error(message));
   if (statements.length !== 1)
     throw new StillhouseError('DATA_FORMAT', `data.sql has ${statements.length} statements`, {
       next: 'Give one SELECT statement.',

@@ -76,6 +76,13 @@ describe('refuses', () => {
     await expect(open(sql)).rejects.toMatchObject({ code: 'DATA_FORMAT', message: expect.stringMatching(message) });
   });
 
+  test.each(["selct * from 'd.csv'", 'select nowhere from nothing'])(
+    'and says that the query is wrong: %s',
+    async (sql) => {
+      await expect(open(sql)).rejects.toMatchObject({ code: 'DATA_FORMAT', next: 'Correct the query in data.sql.' });
+    },
+  );
+
   test('and says what it may read', async () => {
     await expect(open(`select * from '${secret}'`)).rejects.toMatchObject({
       next: expect.stringContaining('in the folder of the recipe and in data folders'),

@@ -2,8 +2,8 @@
 // its data and whose settings are locked. Its rows are stored in a file.
 import { existsSync, realpathSync } from 'node:fs';
 import { StillhouseError } from '@stillhouse/core';
+import { badQuery } from './bad-query.js';
 import { listed } from './sql-text.js';
-import { badTable } from './table.js';
 
 export type DuckDB = typeof import('@duckdb/node-api');
 
@@ -70,20 +70,10 @@ export async function storeQuery(
         });
       columnCount = statement.columnCount;
     } catch (cause) {
-      throw cause instanceof StillhouseError ? cause : refused(cause);
+      throw cause instanceof StillhouseError ? cause : badQuery(cause);
     } finally {
       connection.closeSync();
       instance.closeSync();
     }
   }
 }
-
-const refused = (cause: unknown): StillhouseError => {
-  const error = badTable('data.sql', cause);
-  return /disabled by configuration/.test(error.message)
-    ? new StillhouseError(error.code, error.message, {
-        cause,
-        next: 'A query reads only files in the folder of the recipe and in data folders: put the file there.',
-      })
-    : error;
-};

@@ -1,10 +1,10 @@
 // Rows of a table as they are stored in blocks: one cell per fitted column, and the label.
 import { bucketOf, isMissingText, StillhouseError, type FittedColumn, type Numbers } from '@stillhouse/core';
 import { scaledTarget, takenLabels, type Loss } from '@stillhouse/core/training';
-import { labelFault } from '../row/label-faults.js';
+import { labelFault, unknownClass } from '../row/label-faults.js';
 import type { StoredRows } from '../row/stored-rows.js';
 import type { Preprocessing } from './preprocessing.js';
-import type { FittedTarget } from './table-targets.js';
+import { numberAdvice, type FittedTarget } from './table-targets.js';
 import type { Want } from './column-reading.js';
 import type { Table } from './table.js';
 
@@ -23,7 +23,7 @@ interface Options {
 function wantOf(column: FittedColumn): Want {
   if (column.type === 'number') return { column: column.name, as: 'number', notation: column.notation };
   return column.type === 'category' && column.encode !== 'hash'
-    ? { column: column.name, as: 'category', categories: column.categories }
+    ? { column: column.name, as: 'category', categories: column.categories, add: () => column.categories.length + 1 }
     : { column: column.name, as: 'text' };
 }
 
@@ -45,7 +45,9 @@ export async function* storedTable(
   if (withLabels)
     for (const { name, notation } of targets)
       wants.push(
-        classes ? { column: name, as: 'category', categories: classes } : { column: name, as: 'number', notation },
+        classes
+          ? { column: name, as: 'category', categories: classes }
+          : { column: name, as: 'number', notation, advice: numberAdvice },
       );
   const keyAt = key === undefined ? undefined : wants.push({ column: key, as: 'text' }) - 1;
   const weightAt = weight === undefined ? undefined : wants.push({ column: weight, as: 'number' }) - 1;
@@ -55,9 +57,13 @@ export async function* storedTable(
     const problems = new Map<number, () => Promise<StillhouseError>>();
     const at = first;
     const problem: Report = (row, column, kind) => {
-      if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column }, kind));
+      if (!problems.has(row)) problems.set(row, async () => problemOf(table, { row: at + row, column, classes }, kind));
     };
     const checks = { loss, classes, problem };
+    const unknown = columns.map((column, i) => {
+      const place = places[i];
+      return place === undefined ? undefined : takeUnknown(column, cells[place]);
+    });
     const stored = columns.map((column, i) => {
       const place = places[i];
       return place === undefined
@@ -75,6 +81,7 @@ export async function* storedTable(
       first,
       rowCount,
       cells: stored,
+      unknown,
       labels,
       weights,
       keys: keyAt === undefined ? undefined : (cells[keyAt] as (string | null)[]),
@@ -89,6 +96,19 @@ type Report = (row: number, column: string, kind: Problem) => void;
 
 const missingCells = (column: FittedColumn, rowCount: number): Numbers =>
   column.type === 'number' ? new Float64Array(rowCount).fill(NaN) : new Uint32Array(rowCount);
+
+/** Makes categories that were not fitted none of them. */
+function takeUnknown(column: FittedColumn, cells: Numbers | readonly (string | null)[]): Set<number> | undefined {
+  if (column.type !== 'category' || column.encode === 'hash') return undefined;
+  const indices = cells as Uint32Array;
+  const rows = new Set<number>();
+  for (let row = 0; row < indices.length; row++)
+    if (indices[row] > column.categories.length) {
+      indices[row] = 0;
+      rows.add(row);
+    }
+  return rows;
+}
 
 /** Cells as they are stored in blocks; rows whose number is missing or too large are reported or dropped. */
 function storedCells(
@@ -145,7 +165,7 @@ const giveLabel =
 /** An error that names a cell's fault and place. */
 async function problemOf(
   table: Table,
-  { row, column }: { row: number; column: string },
+  { row, column, classes }: { row: number; column: string; classes: readonly string[] | undefined },
   kind: Problem,
 ): Promise<StillhouseError> {
   const text = await table.cell(column, row);
@@ -164,7 +184,7 @@ async function problemOf(
     case 'empty':
       return empty(`${shown} is not a number`);
     case 'unknownClass':
-      return new StillhouseError('DATA_LABEL', `${where}: class ${shown} does not occur in the training rows`);
+      return unknownClass(`${where}: class ${shown}`, text, classes ?? []);
     case 'notPositive':
       return new StillhouseError('DATA_CELL', `${where}: ${shown} is not a weight; a weight is a positive number`);
   }

@@ -18,6 +18,11 @@ export const unscaled: TargetScale = { mean: 0, deviation: 1 };
 
 const isNumeric = (text: string): boolean => text !== '' && Number.isFinite(Number(text));
 
+/** What to do about a label that is no number, for a loss that takes numbers. */
+export const numberAdvice =
+  'Correct the label, or, if labels are names, set loss to softmaxCrossEntropy with an output per name, or to ' +
+  'binaryCrossEntropy for two names.';
+
 /** Numbers by their size, other names by the alphabet. */
 export const inOrder = (classes: readonly string[]): string[] =>
   classes.every(isNumeric) ? [...classes].sort((a, b) => Number(a) - Number(b)) : [...classes].sort();
@@ -47,7 +52,7 @@ export const trainingNumbers = (
 ): NumberReading =>
   async function* () {
     const pass = selection.pass();
-    const wants: Want[] = [{ column, as: 'number', notation }];
+    const wants: Want[] = [{ column, as: 'number', notation, advice: numberAdvice }];
     if (key !== undefined && !selection.isWhole) wants.push({ column: key, as: 'text' });
     let first = 0;
     for await (const { rowCount, cells } of table.chunks(wants)) {

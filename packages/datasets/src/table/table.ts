@@ -21,6 +21,8 @@ import { named } from './sql-text.js';
 const sampleRows = 1000;
 /** Columns that one query summarises. */
 const summarisedAtOnce = 100;
+/** Up to about so many distinct cells are counted exactly, in so many columns at once. */
+const [countedExactly, countedAtOnce] = [100_000, 20];
 /** Texts among which the most frequent categories are looked for. */
 const frequentTexts = 1000;
 
@@ -36,8 +38,9 @@ export interface Database {
 
 export interface ColumnSummary {
   readonly missing: number;
-  /** About. */
   readonly distinct: number;
+  /** Whether `distinct` is exact; otherwise it is about right. */
+  readonly isExact: boolean;
   readonly min: string | null;
   readonly max: string | null;
 }
@@ -204,13 +207,28 @@ export class Table {
         const [missing, distinct, min, max] = row.slice(4 * i, 4 * i + 4);
         summaries.set(name, {
           missing: Number(missing),
-          distinct: Number(distinct),
+          distinct: Math.min(Number(distinct), this.rowCount - Number(missing)),
+          isExact: false,
           min: min as string | null,
           max: max as string | null,
         });
       });
     }
+    await this.#countExactly(summaries, isNumber);
     return summaries;
+  }
+
+  /** Counts distinct cells where memory allows it. */
+  async #countExactly(summaries: Map<string, ColumnSummary>, isNumber: (name: string) => boolean): Promise<void> {
+    const few = this.columns.filter(({ name }) => summaries.get(name)!.distinct <= countedExactly);
+    for (let first = 0; first < few.length; first += countedAtOnce) {
+      const columns = few.slice(first, first + countedAtOnce);
+      const select = columns.map((column) => `count(DISTINCT ${summarised(column, isNumber(column.name))})`);
+      const [row] = (await this.#read(`SELECT ${select.join(', ')} FROM ${this.view}`)).getRows();
+      columns.forEach(({ name }, i) =>
+        summaries.set(name, { ...summaries.get(name)!, distinct: Number(row[i]), isExact: true }),
+      );
+    }
   }
 
   /** The most frequent values of a text column, with their counts. */
@@ -289,8 +307,8 @@ export class Table {
     return column;
   }
 
-  #badCell({ column, row, text, message, next: own }: BadCell, first: number): StillhouseError {
-    const next = own ?? adviceFor([text]);
+  #badCell({ column, row, text, message, next: own, otherwise }: BadCell, first: number): StillhouseError {
+    const next = own ?? adviceFor([text]) ?? otherwise;
     return new StillhouseError(
       'DATA_CELL',
       `${this.what}, row ${first + row + 1}, column ${column}: ${JSON.stringify(text)} ${message}`,
@@ -325,9 +343,11 @@ export class Table {
 
 /** SQL for what a summary is about: NULL for a missing cell. */
 function summarised(column: TableColumn, isNumber: boolean): string {
-  if (column.type !== 'text') return named(column.name);
+  const withoutNaN = (number: string): string => `CASE WHEN NOT isnan(${number}) THEN ${number} END`;
+  const { name, sqlType, type } = column;
+  if (type !== 'text') return sqlType === 'FLOAT' || sqlType === 'DOUBLE' ? withoutNaN(named(name)) : named(name);
   const text = textOf(column);
-  if (isNumber) return `TRY_CAST(${text} AS DOUBLE)`;
+  if (isNumber) return withoutNaN(`TRY_CAST(${text} AS DOUBLE)`);
   return `CASE WHEN lower(trim(${text})) NOT IN ('', 'na', 'n/a', 'nan', 'null', '?') THEN trim(${text}) END`;
 }
 

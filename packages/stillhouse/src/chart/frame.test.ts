@@ -1,7 +1,7 @@
 // Marks below a frame stay inside the picture and are not written over each other.
 import { expect, test } from 'vitest';
 import { confusionChart } from './confusion.js';
-import { Frame } from './frame.js';
+import { Frame, withMarginFor } from './frame.js';
 import { linearScale } from './scale.js';
 import { textWidth } from './svg.js';
 
@@ -15,6 +15,15 @@ test('marks of many digits do not overlap and end inside the picture', () => {
   );
   expect(marks.length).toBeGreaterThan(2);
   marks.forEach(([, end], i) => expect(end).toBeLessThan(marks[i + 1]?.[0] ?? size.width));
+});
+
+test('marks of many digits leave room for the title to their left', () => {
+  const scale = linearScale([-1e9, 3e9]);
+  const { left } = withMarginFor(size, scale);
+  const longest = Math.max(...scale.ticks.map(({ label }) => textWidth(label)));
+  // The title is 11 pixels high around 14, and marks end 6 pixels before the frame.
+  expect(left - 6 - longest).toBeGreaterThan(14 + 11 / 2);
+  expect(withMarginFor(size, linearScale([0, 1]))).toEqual(size);
 });
 
 test('a confusion matrix has whole names, and cuts very long ones visibly', () => {

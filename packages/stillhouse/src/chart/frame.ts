@@ -18,6 +18,12 @@ const gridLine = 'stroke="#888" stroke-opacity="0.2"';
 /** Between marks below the frame, in pixels. */
 const markDistance = 6;
 
+/** A size whose left margin has room for the marks next to the frame, and the title to the left of them. */
+export const withMarginFor = (size: FrameSize, { ticks }: Scale): FrameSize => ({
+  ...size,
+  left: Math.max(size.left, 28 + Math.max(...ticks.map(({ label }) => textWidth(label)))),
+});
+
 export class Frame<X> {
   readonly inner: { readonly width: number; readonly height: number };
 

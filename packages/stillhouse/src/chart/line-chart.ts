@@ -1,5 +1,5 @@
 // Lines over common axes: learning curves, calibration.
-import { Frame } from './frame.js';
+import { Frame, withMarginFor } from './frame.js';
 import { linearScale } from './scale.js';
 import { svgImage, svgPath, svgText } from './svg.js';
 
@@ -20,13 +20,14 @@ export function lineChart(lines: readonly Line[], titles: { x: string; y: string
   const finite = lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => Number.isFinite(y)) }));
   const points = finite.flatMap((line) => line.points);
   if (points.length === 0) return '';
-  const frame = new Frame(size, { x: linearScale(points.map(([x]) => x)), y: linearScale(points.map(([, y]) => y)) });
+  const y = linearScale(points.map(([, value]) => value));
+  const frame = new Frame(withMarginFor(size, y), { x: linearScale(points.map(([x]) => x)), y });
   const drawn = finite.map(
     ({ name, colour, isDashed, points: own }, i) =>
       svgPath(
-        own.map(([x, y]) => frame.at(x, y)),
+        own.map(([x, value]) => frame.at(x, value)),
         `stroke="${colour}" stroke-width="2"${isDashed ? ' stroke-dasharray="4 4"' : ''}`,
-      ) + svgText(size.left + 110 * i, 20, name, `fill="${colour}"`),
+      ) + svgText(frame.size.left + 110 * i, 20, name, `fill="${colour}"`),
   );
   return svgImage(size, `${titles.y} over ${titles.x}`, frame.axes(titles) + drawn.join(''));
 }

@@ -1,5 +1,5 @@
 // Dots over two axes with a line that they would lie on if a model were perfect.
-import { Frame } from './frame.js';
+import { Frame, withMarginFor } from './frame.js';
 import { linearScale } from './scale.js';
 import { svgImage, svgPath } from './svg.js';
 
@@ -21,7 +21,8 @@ export function scatterChart(points: readonly Point[], { colour, titles, perfect
   const xs = finite.map(([x]) => x);
   const ends = [Math.min(...xs), Math.max(...xs)];
   const ys = [...finite.map(([, y]) => y), ...ends.map(perfect)];
-  const frame = new Frame(size, { x: linearScale(xs), y: linearScale(ys) });
+  const y = linearScale(ys);
+  const frame = new Frame(withMarginFor(size, y), { x: linearScale(xs), y });
   const line = svgPath(
     ends.map((x) => frame.at(x, perfect(x))),
     'stroke="#999"',

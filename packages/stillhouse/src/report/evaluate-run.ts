@@ -21,6 +21,7 @@ import { BlockReader, type BlockSource } from '@stillhouse/datasets';
 import type { Predict } from '@stillhouse/worker';
 import { outputsOf } from '../inference.js';
 import type { RunTestRows } from '../runs/test-rows.js';
+import type { RowCells } from './inputs.js';
 import { openModel } from '../runs/trained-model.js';
 import { modelNames, type TrainedRun } from '../runs/trained-run.js';
 
@@ -40,8 +41,8 @@ export interface EvaluatedModel {
 export interface EvaluatedRun {
   /** [rows, labelCount]. */
   readonly labels: Float32Array;
-  /** [rows, …inputShape], to show some. */
-  readonly inputs: Float32Array;
+  /** The cells of a row, counted from 0, as they are stored; while the run's test rows are open. */
+  readonly cellsOf: (row: number) => Promise<RowCells>;
   readonly rows: number;
   readonly dataset: DatasetManifest;
   readonly models: readonly EvaluatedModel[];
@@ -91,12 +92,15 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
   return times.sort((a, b) => a - b)[timedRuns >> 1];
 }
 
+const readerOf = (dataset: DatasetManifest, blocks: BlockSource): BlockReader =>
+  new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
+
 /** Reads the test rows as a model sees them. */
 export async function readTest(
   dataset: DatasetManifest,
   blocks: BlockSource,
 ): Promise<{ x: Float32Array; y: Float32Array }> {
-  const reader = new BlockReader(dataset, async (hash) => (await blocks.read(hash))!, limits.keptBlockBytes);
+  const reader = readerOf(dataset, blocks);
   const set = dataset.sets.test!;
   return reader.read(
     set,
@@ -150,7 +154,7 @@ export async function evaluateRun(run: TrainedRun, rows: RunTestRows): Promise<E
   const { openPretrained, predictOf } = await import('@stillhouse/worker');
   const measures = measuresOf(run.recipe);
   const models: EvaluatedModel[] = [];
-  let shown: { x: Float32Array; y: Float32Array } | undefined;
+  let labels: Float32Array | undefined;
   const evaluateOne = async (name: PhaseName, predict: Predict): Promise<void> => {
     const dataset = rows.of(name);
     const test = { ...(await readTest(dataset, blocks)), dataset, measures };
@@ -161,7 +165,7 @@ export async function evaluateRun(run: TrainedRun, rows: RunTestRows): Promise<E
       rowMs: await timeRows(predict, test, 1),
       batchedRowMs: (await timeRows(predict, test, batch)) / batch,
     });
-    shown = test;
+    labels = test.y;
   };
   const teacher = pretrainedOf(run.recipe);
   if (job && teacher) {
@@ -175,8 +179,15 @@ export async function evaluateRun(run: TrainedRun, rows: RunTestRows): Promise<E
     model.dispose();
   }
   const dataset = rows.of(models.at(-1)?.name ?? 'student');
-  const { x, y } = shown ?? (await readTest(dataset, blocks));
-  return { labels: y, inputs: x, rows: dataset.sets.test!.rowCount, dataset, models };
+  const reader = readerOf(dataset, blocks);
+  const test = dataset.sets.test!;
+  return {
+    labels: labels ?? (await readTest(dataset, blocks)).y,
+    cellsOf: (row) => reader.cells(test, row),
+    rows: test.rowCount,
+    dataset,
+    models,
+  };
 }
 
 export const argmax = (values: readonly number[]): number =>

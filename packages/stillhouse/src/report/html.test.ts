@@ -1,6 +1,7 @@
 // The page of a report: what it shows, and that nothing from recipe, data or workers becomes markup.
 import { expect, test } from 'vitest';
 import { parseRecipe, type FittedColumn, type RunRecord } from '@stillhouse/core';
+import type { LossName } from '@stillhouse/core/training';
 import type { EvaluatedModel, EvaluatedRun } from './evaluate-run.js';
 import { reportHtml } from './html.js';
 import { readableInputs } from './inputs.js';
@@ -25,10 +26,10 @@ const kind: FittedColumn = {
   dtype: 'U8',
 };
 
-const recipeOf = (loss: 'mse' | 'softmaxCrossEntropy'): ReturnType<typeof parseRecipe> => {
+const recipeOf = (loss: LossName, outputs = loss === 'softmaxCrossEntropy' ? 2 : 1): ReturnType<typeof parseRecipe> => {
   const csv = { csv: `${hostile}.csv` };
-  const model = { layers: [{ dense: loss === 'mse' ? 1 : 2 }] };
-  const table = { target: hostile };
+  const model = { layers: [{ dense: outputs }] };
+  const table = { target: outputs === 3 ? [hostile, 'wet', 'cold'] : hostile };
   return parseRecipe({
     loss,
     data: { large: csv, small: csv, test: csv, table },
@@ -96,7 +97,7 @@ function evaluatedOf(isClasses: boolean): EvaluatedRun {
   });
   return {
     labels: Float32Array.of(0, 1),
-    inputs: Float32Array.of(0, 0, 0, 1, 0, 1, 1, 0),
+    cellsOf: async (row) => [[row], [row]],
     rows: 2,
     dataset: {
       inputShape: [4],
@@ -152,13 +153,121 @@ test('of classes the interval is that of the accuracy', async () => {
   expect(html).toContain('50.00 % <small>10.00 % – 80.00 %</small>');
 });
 
-test('inputs of a row, as its table has them', () => {
+const sectionOf = (html: string, title: string): string => html.split(`<h2>${title}</h2>`)[1].split('<h2>')[0];
+
+/** The page for a run whose models have these outputs. */
+async function pageOf(
+  loss: LossName,
+  {
+    labels,
+    teacher,
+    student,
+    ...dataset
+  }: Pick<EvaluatedRun['dataset'], 'classes' | 'labelCount'> & Record<'labels' | 'teacher' | 'student', number[]>,
+): Promise<string> {
+  const [{ outputs: _, ...like }] = evaluatedOf(false).models;
+  const { labelCount } = dataset;
+  const evaluated: EvaluatedRun = {
+    ...evaluatedOf(false),
+    labels: Float32Array.from(labels),
+    rows: labels.length / labelCount,
+    dataset: { ...evaluatedOf(false).dataset, targets: [], ...dataset, outputs: labelCount },
+    models: Object.entries({ teacher, student }).map(([name, outputs]) => ({
+      ...like,
+      name: name as 'teacher' | 'student',
+      outputs: Float32Array.from(outputs),
+      outputCount: labelCount,
+    })),
+  };
+  const recipe = recipeOf(loss, labelCount);
+  return reportHtml({ record: recordOf(recipe), recipe, evaluated, missing: undefined, backend: 'wasm' });
+}
+
+test('one yes or no is shown like two classes, and ranked by probability, not by logit', async () => {
+  const logit = (p: number): number => Math.log(p / (1 - p));
+  const html = await pageOf('binaryCrossEntropy', {
+    labels: [1, 0, 1, 0],
+    classes: ['no', 'yes'],
+    labelCount: 1,
+    // Both are sure of the first row, whose logits differ most.
+    teacher: [60, logit(0.2), logit(0.9), logit(0.1)],
+    student: [20, logit(0.6), logit(0.3), logit(0.1)],
+  });
+  const differing = sectionOf(html, 'Where teacher and student differ');
+  expect(differing).toContain('They choose different classes on 2 of 4 test rows');
+  const rows = [...differing.matchAll(/data-of="(?:test row|label|teacher|student)"><span>(.*?)</g)];
+  expect(rows.map(([, text]) => text.replaceAll('\u00a0', ' '))).toEqual([
+    '3',
+    'yes',
+    'yes (90.00 %)',
+    'no (70.00 %)',
+    '2',
+    'no',
+    'no (80.00 %)',
+    'yes (60.00 %)',
+  ]);
+  const [, teacher, student] = sectionOf(html, 'Confusion').split('<h3>');
+  const counts = (matrix: string): string[] => [...matrix.matchAll(/font-size="10">(\d*)</g)].map(([, text]) => text);
+  // [label][prediction]: no as no, no as yes, yes as no, yes as yes.
+  expect([counts(teacher), counts(student)]).toEqual([
+    ['2', '', '', '2'],
+    ['1', '1', '1', '1'],
+  ]);
+  expect(sectionOf(html, 'Calibration')).toContain('aria-label="accuracy over confidence"');
+});
+
+test('several independent labels have a matrix each, with their names', async () => {
+  const html = await pageOf('binaryCrossEntropy', {
+    labels: [1, 0, 1, 0, 0, 1],
+    classes: null,
+    labelCount: 3,
+    teacher: [2, -2, 2, -2, -2, 2],
+    student: [2, 2, 2, -2, -2, 2],
+  });
+  const confusion = sectionOf(html, 'Confusion');
+  expect([...confusion.matchAll(/<h4>(.*?)<\/h4>/g)].map(([, name]) => name).slice(1, 3)).toEqual(['wet', 'cold']);
+  expect(confusion.match(/<svg/g)).toHaveLength(6);
+  expect(sectionOf(html, 'Where teacher and student differ')).toContain('classes on 1 of 2 test rows');
+});
+
+test('several targets have metrics each', async () => {
+  const recipe = recipeOf('mse', 3);
+  const record = recordOf(recipe);
+  const test = { ...record.student!.test, rmse_wet: 1234, rmse_cold: 0.25, [`rmse_${hostile}`]: 2 };
+  const student = { ...record.student!, test };
+  const html = await reportHtml({
+    record: { ...record, student },
+    recipe: { ...recipe, metrics: ['rmse'] },
+    evaluated: undefined,
+    missing: 'gone',
+    backend: undefined,
+  });
+  const result = sectionOf(html, 'Result');
+  expect(result).toMatch(/>wet<.*>student \(distilled\)<.*>1,234<.*>cold<.*>0\.2500</);
+  expect(result).toContain('rmse is the root');
+  expect(html).not.toContain('<script');
+});
+
+test('an output that is not finite is a difference', async () => {
+  const html = await pageOf('mse', {
+    labels: [1, 2],
+    classes: null,
+    labelCount: 1,
+    teacher: [1, NaN],
+    student: [1, 2],
+  });
+  expect(sectionOf(html, 'Where teacher and student differ')).toMatch(/>2<.*not finite/);
+});
+
+test('cells of a row, as its table has them', () => {
   const index: FittedColumn = { name: 'i', type: 'category', encode: 'index', categories: ['x'], dtype: 'U8' };
   const hash: FittedColumn = { name: 'h', type: 'category', encode: 'hash', buckets: 3, dtype: 'U8' };
   const few: FittedColumn = { name: 'x', type: 'tensor', size: 2, factors: [0.5], offsets: [1], dtype: 'U8' };
-  const columns = [number, { ...number, name: 'b' }, kind, index, hash, few];
-  const [a] = [(Math.log1p(9) - 1) / 2];
-  const shown = readableInputs(columns, Float32Array.of(a, 0, 0, 1, 0, 0, 0, 0, 1, 0, 2, 1));
-  expect(shown.map(([, value]) => value)).toEqual(['9', 'missing', 'another', 'another', 'bucket 2', '2, 0']);
-  expect(readableInputs([{ ...few, size: 784 }], new Float32Array(784))).toEqual([]);
+  const columns = [number, { ...number, name: 'b', indicator: false }, { ...number, dtype: 'F64' as const }];
+  const cells = [Float32Array.of(53_566.69), Float32Array.of(NaN), Float64Array.of(1_700_000_123)];
+  expect(readableInputs(columns, cells).map(([, value]) => value)).toEqual(['53566.69', 'missing', '1700000123']);
+  expect(
+    readableInputs([kind, kind, index, hash, few], [[0], [1], [1], [2], [2, 0]]).map(([, value]) => value),
+  ).toEqual(['missing or unknown', 'a', 'x', 'bucket 2', '2, 0']);
+  expect(readableInputs([{ ...few, size: 784 }], [new Float32Array(784)])).toEqual([]);
 });

@@ -1,7 +1,8 @@
 // A run as one HTML file that needs no network: what was trained on which data, how well, and where teacher and student
 // differ.
-import { phaseNames, type Recipe, type RunRecord } from '@stillhouse/core';
-import { lossOf, measuredNames, measuresOf, metricsOf, softmax, type Metrics } from '@stillhouse/core/training';
+import { phaseNames, setTitles, type PhaseName, type Recipe, type RunRecord, type SetName } from '@stillhouse/core';
+import { ranksLabel } from '@stillhouse/core/cluster';
+import { lossOf, measuredNames, measuresOf, metricsOf, type LabelKind, type Metrics } from '@stillhouse/core/training';
 import { spaceOf } from '@stillhouse/core/tune';
 import { stringify } from 'yaml';
 import {
@@ -15,32 +16,26 @@ import {
   phaseTitles,
 } from '../tables.js';
 import { baselineNote } from '../runs/baseline-note.js';
+import { targetMetrics } from '../runs/target-metrics.js';
 import { drawMap } from '../tune/map.js';
 import { escaped } from '../chart/svg.js';
 import { confusionChart } from '../chart/confusion.js';
 import { colours, lineChart, type Line } from '../chart/line-chart.js';
+import { classNames, confusionsOf, reliabilityOf } from './decisions.js';
 import { disagreements } from './disagreements.js';
-import { argmax, rowOf, type EvaluatedModel, type EvaluatedRun } from './evaluate-run.js';
+import type { EvaluatedModel, EvaluatedRun } from './evaluate-run.js';
 import { page, section, table } from './page.js';
 import { residuals } from './residuals.js';
 
-function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
+/** The test metrics of each model, one of them with an interval. */
+function metricRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string[][] {
   const metrics = measuredNames(measuresOf(recipe));
   const isClasses = lossOf(recipe.loss).labels !== 'numbers';
   const withInterval = isClasses ? 'accuracy' : 'rmse';
-  const header = [
-    '',
-    ...metrics.map((name) => `test ${name}${name === withInterval ? ' (95 % interval)' : ''}`),
-    'parameters',
-    'bytes',
-    'ms per row',
-    'ms per row in a batch',
-  ];
+  const header = ['', ...metrics.map((name) => `test ${name}${name === withInterval ? ' (95 % interval)' : ''}`)];
   const rows = phaseNames.flatMap((name) => {
-    const phase = record[name];
     const model = evaluated?.models.find((each) => each.name === name);
-    // A pretrained teacher has no phase of its own.
-    const test = (phase?.test as Metrics | undefined) ?? model?.metrics;
+    const test = testOf(name, { record, evaluated });
     if (!test) return [];
     // Of the share of right rows, the interval is that of wrong ones turned round.
     const ends = model && isClasses ? [1 - model.interval[1], 1 - model.interval[0]] : model?.interval;
@@ -49,10 +44,20 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
       if (metric !== withInterval || !ends) return value;
       return `${value} <small>${ends.map((end) => formatMetric(metric, end)).join(' – ')}</small>`;
     };
+    return [[phaseTitles[name], ...metrics.map(shown)]];
+  });
+  return [header, ...rows];
+}
+
+/** How large each model is, and how fast. */
+function costRows(record: RunRecord, evaluated: EvaluatedRun | undefined): string[][] {
+  const rows = phaseNames.flatMap((name) => {
+    const phase = record[name];
+    const model = evaluated?.models.find((each) => each.name === name);
+    if (!testOf(name, { record, evaluated })) return [];
     return [
       [
         phaseTitles[name],
-        ...metrics.map(shown),
         phase ? formatCount(phase.parameters) : '–',
         phase ? formatCount(phase.bytes) : '–',
         model ? formatNumber(model.rowMs, 3) : '–',
@@ -60,7 +65,30 @@ function resultRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
       ],
     ];
   });
-  return [header, ...rows];
+  return [['', 'parameters', 'bytes', 'ms per row', 'ms per row in a batch'], ...rows];
+}
+
+/** The test metrics of a model, as the run measured them, or else as they are now, such as a pretrained teacher's. */
+function testOf(
+  name: PhaseName,
+  { record, evaluated }: { record: RunRecord; evaluated: EvaluatedRun | undefined },
+): Metrics | undefined {
+  const now = evaluated?.models.find((each) => each.name === name)?.metrics;
+  const then = record[name]?.test as Metrics | undefined;
+  // An earlier version may have measured fewer.
+  return then ? { ...now, ...then } : now;
+}
+
+/** The metrics of each target, if there are several. */
+function targetsTable(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun | undefined): string {
+  const models = phaseNames.flatMap((name) => {
+    const test = testOf(name, { record, evaluated });
+    return test ? [[phaseTitles[name], test] as const] : [];
+  });
+  const found = targetMetrics(models, recipe);
+  if (!found) return '';
+  const [header, ...rows] = found.rows;
+  return `${table([header, ...rows.map((row) => row.map(escaped))])}<p>${escaped(found.note)}</p>`;
 }
 
 function learningCurves(record: RunRecord, metric: string): string {
@@ -92,36 +120,35 @@ function learningCurves(record: RunRecord, metric: string): string {
   ].join('');
 }
 
-function confusion({ labels, rows, dataset }: EvaluatedRun, model: EvaluatedModel): string {
-  const names = dataset.classes ?? Array.from({ length: dataset.outputs }, (_, k) => String(k));
-  const counts = names.map(() => names.map(() => 0));
-  for (let row = 0; row < rows; row++) {
-    const label = labels[row];
-    if (label < names.length) counts[label][argmax(rowOf(model, row))] += 1;
-  }
-  return names.length <= 40 ? confusionChart(counts, names) : '';
+/** With more classes a matrix would be larger than a page; with more labels there would be too many. */
+const shownClasses = 40;
+const shownLabels = 12;
+
+interface Labels {
+  readonly kind: LabelKind;
+  /** Name of a label. */
+  readonly nameOf: (label: number) => string;
+}
+
+function confusion(evaluated: EvaluatedRun, model: EvaluatedModel, { kind, nameOf }: Labels): string {
+  const names = classNames(evaluated.dataset, kind);
+  if (names.length > shownClasses) return '';
+  const charts = confusionsOf(evaluated, model, kind).map((counts) => confusionChart(counts, names));
+  if (charts.length === 1) return charts[0];
+  const left = charts.length - shownLabels;
+  return [
+    ...charts.slice(0, shownLabels).map((chart, k) => `<h4>${escaped(nameOf(k))}</h4>${chart}`),
+    left > 0 ? `<p>${countOf(left, 'more label')} are not shown.</p>` : '',
+  ].join('');
 }
 
 /** Accuracy over confidence, in ten bins; the diagonal is perfect. */
-function reliability({ labels, rows, models }: EvaluatedRun): string {
-  const lines = models.map((model): Line => {
-    const bins = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, hits: 0 }));
-    for (let row = 0; row < rows; row++) {
-      const probabilities = softmax(rowOf(model, row));
-      const best = argmax(probabilities);
-      const bin = bins[Math.min(9, Math.floor(10 * probabilities[best]))];
-      bin.count += 1;
-      bin.confidence += probabilities[best];
-      bin.hits += best === labels[row] ? 1 : 0;
-    }
-    return {
-      name: model.name,
-      colour: colours[model.name],
-      points: bins
-        .filter(({ count }) => count > 0)
-        .map(({ count, confidence, hits }): [number, number] => [confidence / count, hits / count]),
-    };
-  });
+function reliability(evaluated: EvaluatedRun, kind: LabelKind): string {
+  const lines = evaluated.models.map((model): Line => ({
+    name: model.name,
+    colour: colours[model.name],
+    points: reliabilityOf(evaluated, model, kind),
+  }));
   return lineChart(
     [
       ...lines,
@@ -143,7 +170,7 @@ function dataRows({ dataset }: RunRecord): string {
   return table([
     ['set', 'rows'],
     ...Object.entries(dataset.rows).map(([name, rows]) => [
-      escaped(name.replace(/Validation$/, ', validation')),
+      escaped(setTitles[name as SetName] ?? name),
       formatCount(rows),
     ]),
   ]);
@@ -170,9 +197,7 @@ const shownIncidents = 50;
 function cluster({ workers, membershipChanges, incidents }: RunRecord): string {
   const engines = [...new Set(workers.map(({ fingerprint }) => fingerprint))];
   const rows = workers.map(({ workerId, host, fingerprint, ranks, left }) =>
-    [workerId, host, fingerprint, ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '–', left ?? ''].map(
-      escaped,
-    ),
+    [workerId, host, fingerprint, (ranks && ranksLabel(ranks)) ?? '–', left ?? ''].map(escaped),
   );
   const newest = incidents.slice(-shownIncidents);
   const what = newest.map((each) => [each.at, each.workerId ?? '', each.what].map(escaped));
@@ -185,7 +210,7 @@ function cluster({ workers, membershipChanges, incidents }: RunRecord): string {
   ].join('');
 }
 
-/** Name of a regression target, as the recipe has it. */
+/** Name of a target, as the recipe has it. */
 const targetOf =
   ({ data }: Recipe) =>
   (target: number): string =>
@@ -205,20 +230,24 @@ export interface ReportInput {
 /** The sections that need the test rows. */
 async function testedSections(evaluated: EvaluatedRun, record: RunRecord, recipe: Recipe): Promise<string[]> {
   const { labels } = lossOf(recipe.loss);
+  const isClasses = labels !== 'numbers';
+  const nameOf = targetOf(recipe);
   const calibration = record.student?.calibration;
   return [
-    labels === 'class'
+    isClasses
       ? section(
           'Confusion',
           'How many test rows of each class a model took for which class; the diagonal is right.',
-          ...evaluated.models.map((model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model)}`),
+          ...evaluated.models.map(
+            (model) => `<h3>${phaseTitles[model.name]}</h3>${confusion(evaluated, model, { kind: labels, nameOf })}`,
+          ),
         )
       : '',
-    labels === 'class'
+    isClasses
       ? section(
           'Calibration',
           'Of the rows of which a model is, say, 80 % sure, 80 % should be right: then its line is on the diagonal.',
-          reliability(evaluated),
+          reliability(evaluated, labels),
           calibration
             ? `<p>The teacher's logits were divided by ${formatNumber(calibration.temperature)} before the ` +
                 `student learned from them: calibration error ${formatNumber(calibration.before.ece)} before, ` +
@@ -226,11 +255,11 @@ async function testedSections(evaluated: EvaluatedRun, record: RunRecord, recipe
             : '',
         )
       : '',
-    labels === 'numbers'
+    !isClasses
       ? section(
           'Predicted against actual',
           'Dots on the line are predicted exactly; a pattern in the residuals is something that a model has missed.',
-          residuals(evaluated, { loss: recipe.loss, nameOf: targetOf(recipe) }),
+          residuals(evaluated, { loss: recipe.loss, nameOf }),
         )
       : '',
     section(
@@ -269,7 +298,9 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
     section(
       'Result',
       'How well each model does on rows that no model was trained on, and how large and fast it is.',
-      table(resultRows(record, recipe, evaluated)),
+      table(metricRows(record, recipe, evaluated)),
+      targetsTable(record, recipe, evaluated),
+      table(costRows(record, evaluated)),
       ...baselineNote(record).map((note) => `<p>${escaped(note)}</p>`),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`

@@ -1,38 +1,32 @@
 // The inputs of a row as a reader knows them: values and categories by the name of their column.
-import { columnWidth, type FittedColumn } from '@stillhouse/core';
+import type { FittedColumn, TensorType } from '@stillhouse/core';
+
+/** Cells of a row as they are stored, by column. */
+export type RowCells = readonly ArrayLike<number>[];
 
 /** Numbers of rows that are neither table nor picture are shown only if they are this few. */
 const shownNumbers = 16;
 
-const text = (value: number): string => String(Number(value.toPrecision(4)));
-
-/** @param inputs those of the column, as the model gets them */
-function readable(column: FittedColumn, inputs: ArrayLike<number>): string {
-  if (column.type === 'tensor') {
-    const { factors, offsets } = column;
-    return Array.from(inputs, (value, k) =>
-      text((value - offsets[k % offsets.length]) / factors[k % factors.length]),
-    ).join(', ');
-  }
-  if (column.type === 'number') {
-    if (column.indicator && inputs[1] === 1) return 'missing';
-    const value = inputs[0] * column.scale + column.shift;
-    return text(column.transform === 'log' ? Math.sign(value) * Math.expm1(Math.abs(value)) : value);
-  }
-  if (column.encode === 'hash') return `bucket ${Array.from(inputs).indexOf(1) + 1}`;
-  const index = column.encode === 'index' ? inputs[0] - 1 : Array.from(inputs).indexOf(1);
-  return column.categories[index] ?? 'another';
+/** The shortest text of a number that is stored as this type. */
+function text(value: number, dtype: TensorType): string {
+  if (dtype !== 'F32') return String(value);
+  let digits = 6;
+  while (Math.fround(Number(value.toPrecision(digits))) !== value && digits < 9) digits += 1;
+  return String(Number(value.toPrecision(digits)));
 }
 
-/**
- * Name and value of each column of a row; none for rows of many numbers.
- * @param inputs of the row, as the model gets them
- */
-export function readableInputs(columns: readonly FittedColumn[], inputs: Float32Array): [name: string, text: string][] {
-  let at = 0;
-  return columns.flatMap((column): [string, string][] => {
-    const own = inputs.subarray(at, at + columnWidth(column));
-    at += own.length;
-    return column.type === 'tensor' && column.size > shownNumbers ? [] : [[column.name, readable(column, own)]];
-  });
+function readable(column: FittedColumn, cells: ArrayLike<number>): string {
+  const { dtype } = column;
+  if (column.type === 'tensor') return Array.from(cells, (value) => text(value, dtype)).join(', ');
+  const [cell] = Array.from(cells);
+  if (column.type === 'number') return Number.isNaN(cell) ? 'missing' : text(cell, dtype);
+  // Blocks do not tell these two apart.
+  if (cell === 0) return 'missing or unknown';
+  return column.encode === 'hash' ? `bucket ${cell}` : column.categories[cell - 1];
 }
+
+/** Name and value of each column of a row; none for rows of many numbers. */
+export const readableInputs = (columns: readonly FittedColumn[], cells: RowCells): [name: string, text: string][] =>
+  columns.flatMap((column, i): [string, string][] =>
+    column.type === 'tensor' && column.size > shownNumbers ? [] : [[column.name, readable(column, cells[i])]],
+  );

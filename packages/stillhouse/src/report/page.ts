@@ -9,6 +9,8 @@ const style = [
   'table{border-collapse:collapse;margin:1rem 0}',
   'td,th{padding:.25rem .75rem;border-bottom:1px solid var(--line);text-align:right}',
   'td:first-child,th:first-child{text-align:left}',
+  // A table that is wider than the page is moved by itself.
+  '.table{overflow-x:auto}',
   'pre{background:var(--box);padding:1rem;overflow:auto}',
   'svg{font:11px system-ui,sans-serif;margin:0 1rem 1rem 0}',
   // Text without a colour of its own has that of the page.
@@ -35,7 +37,8 @@ export const table = ([header, ...rows]: readonly (readonly string[])[]): string
     `<td${name ? ` data-of="${name}"` : ''}><span>${cell}</span></td>`;
   const line = (cells: readonly string[]): string =>
     `<tr>${cells.map((cell, i) => cellOf(cell, names[i])).join('')}</tr>`;
-  return `<table><tr>${names.map((name) => `<th>${name}</th>`).join('')}</tr>${rows.map(line).join('')}</table>`;
+  const head = `<tr>${names.map((name) => `<th>${name}</th>`).join('')}</tr>`;
+  return `<div class="table"><table>${head}${rows.map(line).join('')}</table></div>`;
 };
 
 /**

@@ -23,7 +23,7 @@ export interface Report {
   readonly missing: string | undefined;
 }
 
-type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend'>;
+type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend'> & { readonly dispose?: () => void };
 
 /** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
@@ -33,9 +33,10 @@ async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Prom
       const backend = inferenceBackendFor((rows.job?.assets.teachers ?? []).map(({ format }) => format));
       const { openInferenceBackend } = await import('@stillhouse/worker');
       await openInferenceBackend(backend);
-      return { evaluated: await evaluateRun(run, rows), missing: undefined, backend };
-    } finally {
+      return { evaluated: await evaluateRun(run, rows), missing: undefined, backend, dispose: () => rows.dispose() };
+    } catch (error) {
       rows.dispose();
+      throw error;
     }
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;
@@ -53,7 +54,7 @@ export async function report(folder: string, options: ReportOptions = {}): Promi
   const { record, recipe } = run;
   const tested = await testedOf(run, options.recipeFolder);
   const file = options.out ?? join(folder, 'report.html');
-  const html = await reportHtml({ record, recipe, ...tested });
+  const html = await reportHtml({ record, recipe, ...tested }).finally(() => tested.dispose?.());
   try {
     // A path that the user gives may be anything, such as a pipe.
     if (options.out === undefined) writeWhole(file, html);

@@ -20,6 +20,8 @@ export interface CoordinateOptions
     > {
   /** The run starts when this many workers have joined; 1 by default. */
   readonly workers?: number | undefined;
+  /** Takes a resumed run over from a process of this machine that is at work on it; that process then ends. */
+  readonly takeOver?: boolean | undefined;
   /** HOST:PORT, with port 0 for any free one; by default 127.0.0.1:7433, or the address of the resumed run. */
   readonly listen?: string | undefined;
   /** Secret that workers must present; a random one by default, or that of the resumed run. */
@@ -50,7 +52,7 @@ export async function coordinate(
   run: RecipeSource | { readonly resume: string },
   options: CoordinateOptions = {},
 ): Promise<Coordination> {
-  if (isResumed(run)) return coordinateFrom(run, options);
+  if (isResumed(run)) return coordinateFrom({ resume: run.resume, takeOver: options.takeOver ?? false }, options);
   const { recipe, folder: recipeFolder, located } = await loadRecipe(run, options);
   return located(async () => {
     const coordination = await coordinateFrom({ recipe, recipeFolder, out: options.out }, options);

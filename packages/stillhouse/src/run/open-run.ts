@@ -15,10 +15,17 @@ import { emptyHistory, replayJournal, type RunHistory } from '@stillhouse/core/c
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { planTuning, type TunePlan } from '../tune/tune.js';
 import { version } from '../version.js';
+import { refuseLive } from './refuse-live.js';
 import { heed, unlessAborted } from './unless-aborted.js';
 
 /** What to train, or the folder of a run to continue. */
-export type RunSource = NewRun | { readonly resume: string };
+export type RunSource = NewRun | ResumedRun;
+
+interface ResumedRun {
+  readonly resume: string;
+  /** Also from a process of this machine that is at work on it. */
+  readonly takeOver: boolean;
+}
 
 interface NewRun {
   readonly recipe: Recipe;
@@ -100,11 +107,12 @@ async function openNew(
   return { job, dataset, plan, folder, record, history: emptyHistory, secrets };
 }
 
-async function openAgain({ resume }: { resume: string }, { listen, token, signal }: Admission): Promise<OpenedRun> {
+async function openAgain({ resume, takeOver }: ResumedRun, { listen, token, signal }: Admission): Promise<OpenedRun> {
   const folder = RunFolder.open(resume);
   const before = folder.readRecord();
   const secrets = folder.readSecrets();
   if (before.status === 'done') throw new StillhouseError('RUN_OVER', `the run in ${folder.path} is done`);
+  if (!takeOver) refuseLive(before, folder.path);
   const recipe = await openRecipe(before.recipe, before.recipeFolder);
   const { job, dataset } = await assemble(recipe, secrets.runId, { recipeFolder: before.recipeFolder, signal });
   if (!isSameJob(before, job))

@@ -1,4 +1,5 @@
 // The records of a run: run.json, events.jsonl, status.json and the coordinator's log.
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endRecord, recordNotice, type RunFolder } from '@stillhouse/coordinator';
 import { threadsNote, type ErrorRecord, type Job, type RunRecord } from '@stillhouse/core';
@@ -77,7 +78,7 @@ export class RunRecorder {
   readonly writeStatus = (state: CoordinatorState): void => {
     this.#writer.flush();
     this.#writer.write('status.json', () =>
-      this.folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid })),
+      this.folder.writeStatus(statusOf(state, systemClock.now(), { time: now(), pid: process.pid, host: hostname() })),
     );
   };
 

@@ -10,7 +10,8 @@ import { LocalLauncher } from './local-launcher.js';
 import type { RunSource } from './open-run.js';
 import { defaultWorkers, placeWorkers, roomFor } from './worker-places.js';
 
-export interface ResumeOptions {
+/** What `run` and `resume` share. */
+export interface LocalOptions {
   /**
    * Worker processes; 2 by default. `auto` takes one per GPU, or as many as this machine's cores allow with the
    * recipe's threads per rank, at most one per rank. Their number does not change the result.
@@ -36,7 +37,12 @@ export interface ResumeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface RunOptions extends ResumeOptions, RecipeOptions {
+export interface ResumeOptions extends LocalOptions {
+  /** Takes the run over from a process of this machine that is at work on it; that process then ends. */
+  readonly takeOver?: boolean | undefined;
+}
+
+export interface RunOptions extends LocalOptions, RecipeOptions {
   /** Run folder, which must not exist yet; runs/NAME-TIME by default. */
   readonly out?: string | undefined;
 }
@@ -67,13 +73,14 @@ export const runLoaded = ({ recipe, folder }: RunnableRecipe, options: RunOption
 /**
  * Continues a run on this machine from its newest intact checkpoint, at the exact row.
  * @param folder run folder that `run` or `coordinate` left
- * @throws StillhouseError RUN_NOT_FOUND, RUN_OVER, RUN_CHANGED, and the reason if the run fails
+ * @throws StillhouseError RUN_NOT_FOUND, RUN_OVER, RUN_ALIVE, RUN_CHANGED, and the reason if the run fails
  */
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<RunResult> {
-  return runFrom({ resume: folder }, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
+  const from = { resume: folder, takeOver: options.takeOver ?? false };
+  return runFrom(from, parseRecipe(RunFolder.open(folder).readRecord().recipe), options);
 }
 
-async function runFrom(from: RunSource, recipe: Recipe, options: ResumeOptions): Promise<RunResult> {
+async function runFrom(from: RunSource, recipe: Recipe, options: LocalOptions): Promise<RunResult> {
   const { backend = 'auto', heartbeatTimeoutMs = limits.heartbeatTimeoutMs, signal } = options;
   const environments = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
   // Nothing but a host of runs needs sockets and logs.

@@ -3,14 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readRunRecord } from '@stillhouse/coordinator';
-import { areModulesOpen, formatCount, parseRecipe, phaseOf, type RunRecord } from '@stillhouse/core';
-import { membersOf, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
+import { areModulesOpen, formatCount, formatTime, parseRecipe, phaseOf, type RunRecord } from '@stillhouse/core';
+import { membersOf, ranksLabel, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
 import { shownMetrics } from '../tables.js';
 import { modelSummaries, type ModelSummary } from './model-summary.js';
 
 const statusSchema = z.object({
   at: z.string(),
   pid: z.int(),
+  /** Name of the coordinator's machine. */
+  host: z.string().optional(),
   /** gathering, adopting, waiting, pausing, starting, running or saving; later ended or unknown. */
   state: z.string(),
   generation: z.int(),
@@ -41,13 +43,18 @@ const statusSchema = z.object({
 export type RunStatus = z.infer<typeof statusSchema>;
 
 /** @param nowMs time on the coordinator's clock */
-export function statusOf(state: CoordinatorState, nowMs: number, at: { time: string; pid: number }): RunStatus {
+export function statusOf(
+  state: CoordinatorState,
+  nowMs: number,
+  at: { time: string; pid: number; host: string },
+): RunStatus {
   const members = membersOf(state.membership);
   const phase = state.phase && phaseOf(state.options.job, state.phase.name);
   const checkpoint = state.history.checkpoints.at(-1);
   return {
     at: at.time,
     pid: at.pid,
+    host: at.host,
     state: state.membership.type,
     generation: state.generation,
     ...(state.phase ? { phase: state.phase.name } : {}),
@@ -68,7 +75,7 @@ export function statusOf(state: CoordinatorState, nowMs: number, at: { time: str
       return {
         workerId: worker.workerId,
         host: worker.host,
-        ranks: ranks && ranks.hi > ranks.lo ? `${ranks.lo}–${ranks.hi - 1}` : '',
+        ranks: (ranks && ranksLabel(ranks)) ?? '',
         stage: worker.info ? (worker.beat?.stage ?? 'joined') : 'loading',
         rankMs: worker.beat?.rankMs,
         silentMs: nowMs - worker.heardMs,
@@ -85,14 +92,20 @@ const staleMs = 5_000;
 
 const isFresh = ({ at }: RunStatus, nowMs: number): boolean => nowMs - Date.parse(at) <= staleMs;
 
+/** What the coordinator that is at work on a run wrote last; undefined if none is. */
+export function liveStatus(record: RunRecord, folder: string, nowMs: number): RunStatus | undefined {
+  const written = record.status === 'running' ? readStatus(folder) : undefined;
+  return written && isFresh(written, nowMs) ? written : undefined;
+}
+
 /** How the run stands, in one sentence. */
 function headline(record: RunRecord, status: RunStatus | undefined, nowMs: number): string {
-  if (record.status === 'done') return `done at ${record.endedAt}`;
+  if (record.status === 'done') return `done at ${formatTime(record.endedAt!)}`;
   if (record.status === 'failed' || !status || !isFresh(status, nowMs)) {
     const why =
       record.status === 'failed'
         ? `failed: ${record.error?.code}: ${record.error?.message}`
-        : `no coordinator has been running since ${status?.at ?? record.startedAt}`;
+        : `no coordinator has been running since ${formatTime(status?.at ?? record.startedAt)}`;
     return `${why}; continue with --resume`;
   }
   const epoch = Math.min(status.epoch + 1, status.epochs);

@@ -99,8 +99,9 @@ export function sweepTable({ axes, rows, metric }: Pick<SweepResult, 'axes' | 'r
   ];
 }
 
-export function outcomesCsv(axes: readonly SweepAxis[], outcomes: readonly SweepOutcome[]): string {
-  const header = csvLine([...axes.map(({ path }) => path), 'seed', 'teacher', 'baseline', 'student']);
+export function outcomesCsv({ axes, outcomes, metric }: Pick<SweepResult, 'axes' | 'outcomes' | 'metric'>): string {
+  const models = ['teacher', 'baseline', 'student'].map((model) => `${model}_${metric}`);
+  const header = csvLine([...axes.map(({ path }) => path), 'seed', ...models]);
   const lines = outcomes.map(({ values, seed, teacher, baseline, student }) =>
     csvLine([...values.map(shownValue), ...[seed, teacher?.metric ?? '', baseline, student].map(String)]),
   );

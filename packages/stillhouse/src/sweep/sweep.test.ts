@@ -93,8 +93,8 @@ test('rows have means and intervals over seeds, and say where student and baseli
 });
 
 test('outcomes as CSV, and a plot with a line for each', () => {
-  expect(outcomesCsv(axes, outcomes).split('\n').slice(0, 2)).toEqual([
-    'data.small.rows,seed,teacher,baseline,student',
+  expect(outcomesCsv({ axes, outcomes, metric: 'errors' }).split('\n').slice(0, 2)).toEqual([
+    'data.small.rows,seed,teacher_errors,baseline_errors,student_errors',
     '10,1,5,40,30',
   ]);
   const svg = drawSweep(axes, rowsOf(axes, outcomes, 'errors'), 'errors');

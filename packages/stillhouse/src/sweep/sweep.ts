@@ -153,7 +153,7 @@ function writeSweep(result: SweepResult, recipe: Recipe): void {
   const content = { recipe, axes, metric, rows, outcomes };
   writeOutput(folder, {
     'sweep.json': `${JSON.stringify(content, null, 2)}\n`,
-    'sweep.csv': outcomesCsv(axes, outcomes),
+    'sweep.csv': outcomesCsv({ axes, outcomes, metric }),
     'table.md': markdownTable(sweepTable(result)),
     'plot.svg': drawSweep(axes, rows, metric),
   });

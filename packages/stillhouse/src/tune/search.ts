@@ -72,7 +72,10 @@ async function measure(
 ): Promise<void> {
   const { log, folds, phase } = task;
   const before = log.size;
-  const what = phase === 'student' ? reason : `baseline, ${reason}`;
+  // Without values to search there is one trial, which only shows for how many epochs to train.
+  const isSearch = task.search.space.length > 0;
+  const ofBaseline = isSearch ? `baseline, ${reason}` : `the baseline's epochs on ${folds.length} folds`;
+  const what = phase === 'student' ? reason : ofBaseline;
   const report = (): void => onProgress({ done: log.size, planned: before + pending.length, what });
   report();
   const requests = pending.map((evaluation) => ({

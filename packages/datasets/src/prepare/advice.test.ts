@@ -1,0 +1,68 @@
+// What is advised about labels and columns leads further if it is followed.
+import { expect, test } from 'vitest';
+import type { LossName } from '@stillhouse/core/training';
+import { csv, failure, load, table, useFolder } from './prepare.test.fixture.js';
+
+useFolder();
+
+const labelled = (labels: readonly string[]): string =>
+  `a,y\n${labels.map((label, i) => `${i},${label}`).join('\n')}\n`;
+const prices = labelled(Array.from({ length: 120 }, (_, i) => `${i}.5`));
+
+test.each<[what: string, text: string, loss: LossName, advice: RegExp, better: LossName]>([
+  [
+    'names, for numbers',
+    labelled(['no', 'yes', 'no']),
+    'mse',
+    /set loss to softmaxCrossEntropy/,
+    'softmaxCrossEntropy',
+  ],
+  ['names, for numbers', labelled(['no', 'yes', 'no']), 'mae', /or to binaryCrossEntropy/, 'binaryCrossEntropy'],
+  ['numbers, for two classes', prices, 'binaryCrossEntropy', /Set loss to mse/, 'mse'],
+])('%s (%#)', async (_, text, loss, advice, better) => {
+  const next = expect.stringMatching(advice);
+  expect(await failure(() => load(table(text), { loss }))).toMatchObject({ next });
+  await load(table(text), { loss: better });
+});
+
+test('numbers, for classes that only some rows have', async () => {
+  const data = { ...table(prices), test: csv('a,y\n1,0.25\n') };
+  expect(await failure(() => load(data, { loss: 'softmaxCrossEntropy' }))).toMatchObject({
+    message: expect.stringContaining('class "0.25" does not occur'),
+    next: expect.stringContaining('Set loss to mse'),
+  });
+  await load(data, { loss: 'mse' });
+});
+
+test('a class that no training row has: the others, and the one that is probably meant', async () => {
+  const of = (label: string): Promise<unknown> =>
+    failure(() =>
+      load({ ...table(labelled(['no', 'yes'])), test: csv(`a,y\n1,${label}\n`) }, { loss: 'softmaxCrossEntropy' }),
+    );
+  expect(await of('No')).toMatchObject({ next: expect.stringMatching(/^The training rows have no, yes: write no,/) });
+  expect(await of('maybe')).toMatchObject({
+    next: expect.stringMatching(/^The training rows have no, yes: correct the label, /),
+  });
+});
+
+test('columns that do not exist are all named, with the nearest and their place in the recipe', async () => {
+  const data = table('area,churn,y\n1,2,3\n', { target: 'chrun', columns: { Area: 'number', q: 'ignore' } });
+  expect(await failure(() => load(data))).toMatchObject({
+    code: 'DATA_COLUMN',
+    message: expect.stringMatching(
+      new RegExp(
+        /^data\.table\.target: .* has no column "chrun" \(the nearest is churn\) and no column "Area" /.source +
+          /\(the nearest is area\) and no column "q"; it has area, churn, y$/.source,
+      ),
+    ),
+  });
+});
+
+test('an empty category gives no warning, an unknown one does, and so does a column without a name, once', async () => {
+  const data = table('c,,y\nx,0,1\n,1,2\nz,2,3\n');
+  const { warnings } = await load({ ...data, test: csv('c,,y\n,0,1\nw,1,2\nx,2,3\n') });
+  expect(warnings).toEqual([
+    'columns without a name are not used: column 2; declare them by this name in data.table.columns to use them',
+    expect.stringMatching(/^test .*: column c of 1 of 3 rows has a category that the training rows did not have/),
+  ]);
+});
