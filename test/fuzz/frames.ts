@@ -1,12 +1,6 @@
 // Frames that look like those of a peer: messages with parts replaced, added, removed and repeated, and bytes damaged.
 import { hashName, joinBytes, randomStream, type RandomStream } from '@stillhouse/core';
-import {
-  encodeHeader,
-  encodeMessage,
-  payloadBytes,
-  protocolVersion,
-  type ToCoordinator,
-} from '@stillhouse/core/cluster';
+import { encodeHeader, encodeMessage, protocolVersion, type ToCoordinator } from '@stillhouse/core/cluster';
 import { damaged } from './damaged.js';
 
 const sha256 = 'a'.repeat(64);
@@ -88,6 +82,7 @@ export const meshHellosOf = (token: string): readonly object[] => [
   { token, blocks: true },
 ];
 
+const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1 };
 const meshFrames = [
   { type: 'partial', generation, op: 0, chunk: 0, span: { lo: 0, hi: 1 }, count: 16 },
   { type: 'reduced', generation, op: 0, chunk: 0, count: 16 },
@@ -138,7 +133,7 @@ export function frameOf(messages: readonly object[], n: number): Uint8Array {
 export function meshFrameOf(n: number): Uint8Array {
   const next = randomStream(hashName('mesh frames'), n);
   const header = meshFrames[Math.floor(next() * meshFrames.length)];
-  const bytes = Buffer.concat([encodeHeader(header), new Uint8Array(payloadBytes(header))]);
+  const bytes = Buffer.concat([encodeHeader(header), new Uint8Array(bytesEach[header.type] * header.count)]);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   // A field of the header.
   if (next() < 0.7) view.setUint32(4 * Math.floor(next() * 8), Math.floor(next() * 2 ** (1 + 31 * next())), true);
