@@ -72,11 +72,13 @@ export function installedEngines(env: NodeJS.ProcessEnv, kind: EngineKind): Inst
 export const hasCuda = (env: NodeJS.ProcessEnv, kind: EngineKind): boolean =>
   installedEngines(env, kind)[0]?.manifest.cuda ?? false;
 
-function isRunning(pid: number): boolean {
+/** Whether this machine has a process with this number. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
+    // It belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -4,6 +4,7 @@ export {
   engineKinds,
   hasCuda,
   installedEngines,
+  isRunning,
   type EngineKind,
   type EngineManifest,
   type InstalledEngine,

@@ -1,18 +1,8 @@
 // A run that a process of this machine is at work on is not taken from it by accident.
 import { hostname } from 'node:os';
 import { formatSeconds, StillhouseError, type RunRecord } from '@stillhouse/core';
+import { isRunning } from '@stillhouse/native';
 import { liveStatus } from '../runs/status.js';
-
-/** Whether this machine has a process with a number. */
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It belongs to another user.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
 
 /**
  * A coordinator that has ended, hangs, or is on another machine, which may be cut off, can be replaced at once.

@@ -29,7 +29,7 @@ export class RunRecorder {
   readonly log: Log;
   readonly #writer: BufferedWriter;
   #record: RunRecord;
-  readonly #told = new Set<string>();
+  readonly #shown = new Set<string>();
   /** The job, including tuned values once they are known. */
   #tunedJob: Job;
 
@@ -53,8 +53,8 @@ export class RunRecorder {
   };
 
   #warnOnce(text: string | undefined): void {
-    if (text === undefined || this.#told.has(text)) return;
-    this.#told.add(text);
+    if (text === undefined || this.#shown.has(text)) return;
+    this.#shown.add(text);
     this.warn(text);
   }
 

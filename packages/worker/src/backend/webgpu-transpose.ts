@@ -1,5 +1,5 @@
 // Transposes of booleans, which masks of sequences need: TFJS's webgpu backend makes an invalid shader for them, and
-// goes on with zeros.
+// continues with zeros.
 import type { tf } from '@stillhouse/native/tfjs';
 import { MissingKernel } from './missing-kernel.js';
 import { replaceKernel } from './replace-kernel.js';
