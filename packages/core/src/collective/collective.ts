@@ -2,6 +2,8 @@
 // rank. No I/O: each call returns the frames to send, and `place` says where the numbers of an arriving frame belong.
 // Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
 import { chunksOf, segmentsOf } from './assignment.js';
+import { CodedChunks } from './coded-chunks.js';
+import { alignmentOf, uncoded, type Coding } from './coding.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
@@ -29,6 +31,8 @@ export interface CollectiveOptions {
   readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
+  /** The numbers that travel in fewer bits; partial sums are rounded to them. By default there are none. */
+  readonly coding?: Coding;
 }
 
 /** A maximal subtree of a member's ranks: a leaf of the part of the tree that owners of segments sum. */
@@ -38,6 +42,8 @@ interface Subtree {
   /** Its sum: of the whole buffer if it is this worker's, and else of this worker's segment, from `first` on. */
   readonly sum: Float32Array;
   readonly first: number;
+  /** What is coded of the sum, as it is sent or received. */
+  readonly coded: Float32Array;
 }
 
 /** The tree above those subtrees. */
@@ -58,6 +64,18 @@ interface Inbox {
 
 const isEmpty = (span: Span): boolean => span.hi === span.lo;
 const nothing = new Uint8Array(0);
+const none = new Float32Array(0);
+/** Segments begin at multiples of 64 bytes. */
+const lineFloats = 16;
+
+/** A span cut in two. */
+const splitAt = ({ lo, hi }: Span, at: number): Span[] => {
+  const mid = Math.min(hi, Math.max(lo, at));
+  return [
+    { lo, hi: mid },
+    { lo: mid, hi },
+  ];
+};
 
 export class Collective {
   readonly #options: CollectiveOptions;
@@ -72,6 +90,9 @@ export class Collective {
   readonly #root: Node;
   /** A chunk's sums of right children, by height. */
   readonly #scratch: readonly Float32Array[];
+  readonly #coder: CodedChunks;
+  /** The finished sum as it is sent or received, as far as it is coded. */
+  readonly #finished: Float32Array;
   readonly #spares: readonly number[];
   #op: number;
   #current: Inbox;
@@ -82,15 +103,20 @@ export class Collective {
   readonly rankScratch: readonly Float32Array[];
 
   constructor(options: CollectiveOptions) {
-    const { members, memory, out, ranks, self } = options;
-    const { chunkFloats } = memory;
+    const { coding = uncoded, members, memory, out, ranks, self } = options;
     this.#options = options;
+    this.#coder = new CodedChunks(memory, coding);
     this.#op = options.op;
-    const segments = segmentsOf(out.length, members.length);
+    const align = Math.max(lineFloats, alignmentOf(coding.format));
+    const chunkFloats = Math.max(memory.chunkFloats, align);
+    const segments = segmentsOf(out.length, { owners: members.length, align });
     const [owned, mine] = [members[self], segments[self]];
     invariant(owned && mine, `member ${self} of ${members.length}`);
     this.#owned = owned;
-    this.#chunks = segments.map((segment) => chunksOf(segment, chunkFloats));
+    // A chunk is coded as a whole, or not at all.
+    this.#chunks = segments.map((segment) =>
+      splitAt(segment, coding.count).flatMap((part) => chunksOf(part, chunkFloats)),
+    );
     let chunks = 0;
     this.#firstChunk = this.#chunks.map(({ length }) => (chunks += length) - length);
     this.#spares = members.flatMap((span, index) => (isEmpty(span) ? [index] : []));
@@ -107,16 +133,20 @@ export class Collective {
       ...Array<number>(depth + (isAlone ? 0 : own.length)).fill(out.length),
       ...Array<number>(foreign).fill(mine.hi - mine.lo),
       ...Array<number>(isAlone ? 0 : heights).fill(Math.min(chunkFloats, mine.hi - mine.lo)),
+      ...Array<number>(isAlone ? 0 : own.length + 1).fill(this.#coder.floatsOf({ lo: 0, hi: out.length })),
+      ...Array<number>(foreign).fill(this.#coder.floatsOf(mine)),
     ]);
     this.rankScratch = buffers.splice(0, depth);
     this.partials = isAlone ? [out] : buffers.splice(0, own.length);
     const received = buffers.splice(0, foreign);
-    this.#scratch = buffers;
+    this.#scratch = buffers.splice(0, isAlone ? 0 : heights);
+    this.#finished = isAlone ? none : buffers.shift()!;
+    const codedOwn = isAlone ? [none] : buffers.splice(0, own.length);
     let [ownAt, foreignAt] = [0, 0];
     this.#subtrees = spans.map(({ span, member }) =>
       member === self
-        ? { span, member, sum: this.partials[ownAt++]!, first: 0 }
-        : { span, member, sum: received[foreignAt++]!, first: mine.lo },
+        ? { span, member, sum: this.partials[ownAt]!, first: 0, coded: codedOwn[ownAt++]! }
+        : { span, member, sum: received[foreignAt]!, first: mine.lo, coded: buffers[foreignAt++]! },
     );
     this.#byKey = new Map(this.#subtrees.map(({ span }, index) => [spanKey(span), index]));
     this.#root = this.#nodeOf({ lo: 0, hi: ranks });
@@ -147,7 +177,7 @@ export class Collective {
   contribute(index: number): Outgoing[] {
     const { generation, members, self } = this.#options;
     const own = this.#subtrees.findIndex(({ sum }) => sum === this.partials[index]);
-    const { span, sum } = this.#subtrees[own]!;
+    const { span, sum, coded } = this.#subtrees[own]!;
     const outgoing: Outgoing[] = [];
     const most = Math.max(...this.#chunks.map(({ length }) => length));
     // One chunk to each owner after the other, so that all can begin to sum.
@@ -157,7 +187,8 @@ export class Collective {
         const part = this.#chunks[to]![chunk];
         if (!part) continue;
         const header = { type: 'partial', generation, op: this.#op, chunk, span, count: part.hi - part.lo } as const;
-        outgoing.push({ to, frame: { header, data: bytesOf(sum.subarray(part.lo, part.hi)) } });
+        const data = this.#coder.encoded(sum.subarray(part.lo, part.hi), this.#coder.placeOf(coded, part));
+        outgoing.push({ to, frame: { header, data } });
       }
     this.#chunks[self]!.forEach((_, chunk) => this.#arrive(this.#current, own, chunk));
     return [...outgoing, ...this.#reduceAll()];
@@ -187,17 +218,17 @@ export class Collective {
     switch (header.type) {
       case 'partial': {
         const subtree = this.#subtreeOf(from, header);
-        const { sum, first } = this.#subtrees[subtree]!;
+        const { sum, first, coded } = this.#subtrees[subtree]!;
         const { lo, hi } = this.#chunkOf(self, from, header);
         if (inbox === this.#next && this.#hasUnreduced(self)) this.#refuse(from, header, 'too early');
         if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;
-        return bytesOf(sum.subarray(lo - first, hi - first));
+        return this.#coder.placeOf(coded, { lo, hi }, first) ?? bytesOf(sum.subarray(lo - first, hi - first));
       }
       case 'reduced': {
         const { lo, hi } = this.#chunkOf(from, from, header);
         if (inbox !== this.#current) this.#refuse(from, header, 'too early');
         if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;
-        return bytesOf(out.subarray(lo, hi));
+        return this.#coder.placeOf(this.#finished, { lo, hi }) ?? bytesOf(out.subarray(lo, hi));
       }
       case 'values':
         if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
@@ -215,12 +246,20 @@ export class Collective {
     const inbox = this.#inboxOf(from, header);
     if (!inbox) return [];
     switch (header.type) {
-      case 'partial':
-        this.#arrive(inbox, this.#subtreeOf(from, header), header.chunk);
+      case 'partial': {
+        const subtree = this.#subtreeOf(from, header);
+        const { sum, first } = this.#subtrees[subtree]!;
+        const { lo, hi } = this.#chunkOf(this.#options.self, from, header);
+        if (this.#arrive(inbox, subtree, header.chunk))
+          this.#coder.decode({ lo, hi }, data, sum.subarray(lo - first, hi - first));
         return inbox === this.#current ? this.#reduce(header.chunk) : [];
-      case 'reduced':
-        this.#finish(inbox, from, header.chunk);
+      }
+      case 'reduced': {
+        const { lo, hi } = this.#chunkOf(from, from, header);
+        if (this.#finish(inbox, from, header.chunk))
+          this.#coder.decode({ lo, hi }, data, this.#options.out.subarray(lo, hi));
         return [];
+      }
       case 'values':
         inbox.values.set(header.rank, new Float64Array(data.buffer, data.byteOffset, header.count));
         return [];
@@ -348,18 +387,22 @@ export class Collective {
     return this.#current.reduced.subarray(first, first + this.#chunks[owner]!.length).includes(0);
   }
 
-  #arrive(inbox: Inbox, subtree: number, chunk: number): void {
+  /** Whether it is the first time. */
+  #arrive(inbox: Inbox, subtree: number, chunk: number): boolean {
     const at = subtree * inbox.lacking.length + chunk;
-    if (inbox.partials[at]) return;
+    if (inbox.partials[at]) return false;
     inbox.partials[at] = 1;
     inbox.lacking[chunk]! -= 1;
+    return true;
   }
 
-  #finish(inbox: Inbox, owner: number, chunk: number): void {
+  /** Whether it is the first time. */
+  #finish(inbox: Inbox, owner: number, chunk: number): boolean {
     const at = this.#firstChunk[owner]! + chunk;
-    if (inbox.reduced[at]) return;
+    if (inbox.reduced[at]) return false;
     inbox.reduced[at] = 1;
     inbox.unreduced -= 1;
+    return true;
   }
 
   #reduceAll(): Outgoing[] {
@@ -368,7 +411,7 @@ export class Collective {
 
   /** Finishes the tree over a chunk of this worker's segment, if all partial sums and all marks are there. */
   #reduce(chunk: number): Outgoing[] {
-    const { generation, out, self } = this.#options;
+    const { generation, members, out, self } = this.#options;
     const { lacking, marks, reduced } = this.#current;
     if (lacking[chunk]! > 0 || marks.size < this.#spares.length) return [];
     if (reduced[this.#firstChunk[self]! + chunk]) return [];
@@ -377,8 +420,10 @@ export class Collective {
     const sum = this.#sumOf(this.#root, { lo, hi }, target);
     if (sum.byteOffset !== target.byteOffset || sum.buffer !== target.buffer) target.set(sum);
     this.#finish(this.#current, self, chunk);
+    if (members.length === 1) return [];
     const header = { type: 'reduced', generation, op: this.#op, chunk, count: hi - lo } as const;
-    return this.#toOthers({ header, data: bytesOf(target) });
+    const data = this.#coder.encoded(target, this.#coder.placeOf(this.#finished, { lo, hi }));
+    return this.#toOthers({ header, data });
   }
 
   /** A node's sum of the chunk: where it lies, or in `target`. */
@@ -390,6 +435,7 @@ export class Collective {
     const left = this.#sumOf(node.left, chunk, target);
     const right = this.#sumOf(node.right, chunk, this.#scratch[node.height - 1]!.subarray(0, target.length));
     this.#options.memory.add(left, right, target);
+    this.#coder.round(chunk, target);
     return target;
   }
 }

@@ -1,4 +1,7 @@
-// Where partial sums lie, and how two of them are added: a port, because an engine keeps them in a memory of its own.
+// Where partial sums lie, how two of them are added, and how they are written in fewer bits: a port, because an engine
+// keeps them in a memory of its own.
+import type { CodedFormat } from '../recipe/wire-format.js';
+import { plainDecode, plainEncode, plainRound } from './plain-coding.js';
 import { addInto } from './tree.js';
 
 export interface SumMemory {
@@ -8,6 +11,14 @@ export interface SumMemory {
   allocate(lengths: readonly number[]): Float32Array[];
   /** target[i] = a[i] + b[i] in fp32. `target` may be `a` or `b`. */
   add(a: Float32Array, b: Float32Array, target: Float32Array): void;
+  /**
+   * Replaces numbers by the nearest ones that a format can express (plain-coding.ts defines them). They begin at a
+   * multiple of its block.
+   */
+  round(format: CodedFormat, numbers: Float32Array): void;
+  /** Writes numbers as `codedBytes(format, numbers.length)` bytes; those that are rounded lose nothing. */
+  encode(format: CodedFormat, numbers: Float32Array, bytes: Uint8Array): void;
+  decode(format: CodedFormat, bytes: Uint8Array, numbers: Float32Array): void;
 }
 
 /** JavaScript's own memory, for models without a memory of their own: its chunks are as small as segments can be. */
@@ -19,4 +30,7 @@ export const plainSumMemory: SumMemory = {
     if (target !== a) target.set(a);
     addInto(target, b);
   },
+  round: plainRound,
+  encode: plainEncode,
+  decode: plainDecode,
 };
