@@ -1,7 +1,7 @@
 // @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and
 // the machines of coordinator and worker.
 export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
-export { codingOf, type Coding } from './collective/coding.js';
+export { codedBytes, codingOf, type Coding } from './collective/coding.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
 export { decodeHeader, encodeHeader, headerBytes, type FrameHeader, type MeshFrame } from './collective/frames.js';
 export { nodeSums } from './collective/node-sums.js';

@@ -1,5 +1,5 @@
-// Which numbers of the flat buffer travel in fewer bits, and how many bytes they take. Rounding belongs to the tree, not
-// to the wire: each of its nodes is rounded wherever it is computed, so what is sent, and where to, cannot change a bit.
+// Which numbers of the flat buffer travel in fewer bits, and how many bytes they take. Rounding belongs to the tree,
+// not to the wire: each of its nodes is rounded wherever it is computed, so what is sent cannot change a bit.
 import type { CodedFormat, WireFormat } from '../recipe/wire-format.js';
 import type { FlatLayout } from './flat-layout.js';
 

@@ -2,18 +2,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '@stillhouse/core';
-import { plainSumMemory } from '@stillhouse/core/cluster';
+import { codedBytes, plainSumMemory } from '@stillhouse/core/cluster';
 import { allocateFlat } from './memory.js';
 
 const { sums } = allocateFlat([1]);
 const [numbers, others, coded] = sums.allocate([1000, 1000, 1000]);
-
-const scalesOf = (count: number): number => 4 * Math.ceil(count / 128);
-const bytesOf = {
-  bf16: (count: number) => 2 * count,
-  fp16: (count: number) => 2 * count + scalesOf(count),
-  int8: (count: number) => count + scalesOf(count),
-};
 
 /** Numbers of any magnitude, of about one magnitude, close to ties, zeros, and some that are not finite. */
 function drawn(count: number, seed: number): Float32Array {
@@ -40,7 +33,7 @@ test.each(['bf16', 'fp16', 'int8'] as const)('%s: the kernels have the bits of t
       const values = drawn(count, seed);
       const expected = values.slice();
       plainSumMemory.round(format, expected);
-      const expectedBytes = new Uint8Array(bytesOf[format](count));
+      const expectedBytes = new Uint8Array(codedBytes(format, count));
       plainSumMemory.encode(format, values, expectedBytes);
 
       // Beside them lie numbers that must stay.
