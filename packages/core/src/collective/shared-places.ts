@@ -1,5 +1,5 @@
-// Where a worker's sums lie in the file that members of the same host read: its finished segment, then its partial sums,
-// each as long as the flat gradient. Every member computes the same places.
+// Where a worker's sums lie in the file that members of the same host read: its finished segment, then its partial
+// sums, each as long as the flat gradient. Every member computes the same places.
 import type { Span } from './tree.js';
 
 export interface SharedPlaces {

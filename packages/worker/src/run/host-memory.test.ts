@@ -1,5 +1,5 @@
-// Workers of one host add up each other's sums where they lie: the bits of the tree, whoever shares with whom, also while
-// each goes on to its next step at once and writes over what others have read.
+// Workers of one host add up each other's sums where they lie: the bits of the tree, whoever shares with whom, also
+// while each goes on to its next step at once and writes over what others have read.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '@stillhouse/core';
