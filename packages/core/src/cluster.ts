@@ -3,9 +3,16 @@
 export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
 export { codedBytes, codingOf, type Coding } from './collective/coding.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
-export { decodeHeader, encodeHeader, headerBytes, type FrameHeader, type MeshFrame } from './collective/frames.js';
+export {
+  decodeHeader,
+  encodeHeader,
+  headerBytes,
+  type FrameHeader,
+  type Greeting,
+  type MeshFrame,
+} from './collective/frames.js';
 export { nodeSums } from './collective/node-sums.js';
-export { plainSumMemory, type SumMemory } from './collective/sum-memory.js';
+export { plainSumMemory, type SharedPart, type SumMemory } from './collective/sum-memory.js';
 export { addInto, ranksLabel, ranksText, sumSubtree, treeHeight, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
@@ -53,6 +60,7 @@ export {
   type BlockAnswer,
   type BlockQuestion,
   type Held,
+  type MemoryOffer,
   type MeshHello,
   type ToCoordinator,
   type ToWorker,

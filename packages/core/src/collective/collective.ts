@@ -1,14 +1,16 @@
 // Direct reduce-scatter and all-gather over the fixed reduction tree, in chunks, and an all-gather of small values per
 // rank. No I/O: each call returns the frames to send, and `place` says where the numbers of an arriving frame belong.
+// Members of one host read each other's sums where they lie, so frames between them carry no numbers.
 // Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
 import { chunksOf, segmentsOf } from './assignment.js';
 import { CodedChunks } from './coded-chunks.js';
 import { alignmentOf, uncoded, type Coding } from './coding.js';
+import { sharedPlaces } from './shared-places.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { FrameHeader, MeshFrame } from './frames.js';
-import type { SumMemory } from './sum-memory.js';
+import type { SharedPart, SumMemory } from './sum-memory.js';
 import { maximalSubtrees, midOf, spanKey, treeHeight, type Span } from './tree.js';
 
 export type OpHeader = Exclude<FrameHeader, { type: 'state' }>;
@@ -33,6 +35,8 @@ export interface CollectiveOptions {
   readonly op: number;
   /** The numbers that travel in fewer bits; partial sums are rounded to them. By default there are none. */
   readonly coding?: Coding;
+  /** Files with the sums of members that share memory with this one, and its own, by index; none by default. */
+  readonly files?: ReadonlyMap<number, number> | undefined;
 }
 
 /** A maximal subtree of a member's ranks: a leaf of the part of the tree that owners of segments sum. */
@@ -64,9 +68,6 @@ interface Inbox {
 
 const isEmpty = (span: Span): boolean => span.hi === span.lo;
 const nothing = new Uint8Array(0);
-const none = new Float32Array(0);
-/** Segments begin at multiples of 64 bytes. */
-const lineFloats = 16;
 
 /** A span cut in two. */
 const splitAt = ({ lo, hi }: Span, at: number): Span[] => {
@@ -107,7 +108,7 @@ export class Collective {
     this.#options = options;
     this.#coder = new CodedChunks(memory, coding);
     this.#op = options.op;
-    const align = Math.max(lineFloats, alignmentOf(coding.format));
+    const align = Math.max(memory.alignFloats, alignmentOf(coding.format));
     const chunkFloats = Math.max(memory.chunkFloats, align);
     const segments = segmentsOf(out.length, { owners: members.length, align });
     const [owned, mine] = [members[self], segments[self]];
@@ -129,27 +130,33 @@ export class Collective {
     const depth = Math.max(0, ...own.map(({ span }) => treeHeight(span.hi - span.lo)));
     const heights = Math.max(0, treeHeight(ranks));
     const foreign = spans.length - own.length;
+    const isRemote = (member: number): boolean => member !== self && !this.#isShared(member);
+    const isSent = members.some((_, member) => isRemote(member));
+    const codedFloats = isSent ? this.#coder.floatsOf({ lo: 0, hi: out.length }) : 0;
     const buffers = memory.allocate([
       ...Array<number>(depth + (isAlone ? 0 : own.length)).fill(out.length),
       ...Array<number>(foreign).fill(mine.hi - mine.lo),
       ...Array<number>(isAlone ? 0 : heights).fill(Math.min(chunkFloats, mine.hi - mine.lo)),
-      ...Array<number>(isAlone ? 0 : own.length + 1).fill(this.#coder.floatsOf({ lo: 0, hi: out.length })),
-      ...Array<number>(foreign).fill(this.#coder.floatsOf(mine)),
+      codedFloats,
+      ...spans.map(({ member }) => (member === self ? codedFloats : isRemote(member) ? this.#coder.floatsOf(mine) : 0)),
     ]);
     this.rankScratch = buffers.splice(0, depth);
     this.partials = isAlone ? [out] : buffers.splice(0, own.length);
     const received = buffers.splice(0, foreign);
     this.#scratch = buffers.splice(0, isAlone ? 0 : heights);
-    this.#finished = isAlone ? none : buffers.shift()!;
-    const codedOwn = isAlone ? [none] : buffers.splice(0, own.length);
+    this.#finished = buffers.shift()!;
     let [ownAt, foreignAt] = [0, 0];
-    this.#subtrees = spans.map(({ span, member }) =>
-      member === self
-        ? { span, member, sum: this.partials[ownAt]!, first: 0, coded: codedOwn[ownAt++]! }
-        : { span, member, sum: received[foreignAt]!, first: mine.lo, coded: buffers[foreignAt++]! },
-    );
+    this.#subtrees = spans.map(({ span, member }, i) => ({
+      span,
+      member,
+      coded: buffers[i]!,
+      ...(member === self
+        ? { sum: this.partials[ownAt++]!, first: 0 }
+        : { sum: received[foreignAt++]!, first: mine.lo }),
+    }));
     this.#byKey = new Map(this.#subtrees.map(({ span }, index) => [spanKey(span), index]));
     this.#root = this.#nodeOf({ lo: 0, hi: ranks });
+    for (const { buffer, part } of this.#sharedParts(segments)) memory.show!(buffer, part);
     this.#current = this.#emptyInbox();
     this.#next = this.#emptyInbox();
   }
@@ -187,7 +194,8 @@ export class Collective {
         const part = this.#chunks[to]![chunk];
         if (!part) continue;
         const header = { type: 'partial', generation, op: this.#op, chunk, span, count: part.hi - part.lo } as const;
-        const data = this.#coder.encoded(sum.subarray(part.lo, part.hi), this.#coder.placeOf(coded, part));
+        const place = this.#coder.placeOf(coded, part);
+        const data = this.#isShared(to) ? nothing : this.#coder.encoded(sum.subarray(part.lo, part.hi), place);
         outgoing.push({ to, frame: { header, data } });
       }
     this.#chunks[self]!.forEach((_, chunk) => this.#arrive(this.#current, own, chunk));
@@ -222,12 +230,14 @@ export class Collective {
         const { lo, hi } = this.#chunkOf(self, from, header);
         if (inbox === this.#next && this.#hasUnreduced(self)) this.#refuse(from, header, 'too early');
         if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;
+        if (this.#isShared(from)) return nothing;
         return this.#coder.placeOf(coded, { lo, hi }, first) ?? bytesOf(sum.subarray(lo - first, hi - first));
       }
       case 'reduced': {
         const { lo, hi } = this.#chunkOf(from, from, header);
         if (inbox !== this.#current) this.#refuse(from, header, 'too early');
         if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;
+        if (this.#isShared(from)) return nothing;
         return this.#coder.placeOf(this.#finished, { lo, hi }) ?? bytesOf(out.subarray(lo, hi));
       }
       case 'values':
@@ -250,13 +260,13 @@ export class Collective {
         const subtree = this.#subtreeOf(from, header);
         const { sum, first } = this.#subtrees[subtree]!;
         const { lo, hi } = this.#chunkOf(this.#options.self, from, header);
-        if (this.#arrive(inbox, subtree, header.chunk))
+        if (this.#arrive(inbox, subtree, header.chunk) && !this.#isShared(from))
           this.#coder.decode({ lo, hi }, data, sum.subarray(lo - first, hi - first));
         return inbox === this.#current ? this.#reduce(header.chunk) : [];
       }
       case 'reduced': {
         const { lo, hi } = this.#chunkOf(from, from, header);
-        if (this.#finish(inbox, from, header.chunk))
+        if (this.#finish(inbox, from, header.chunk) && !this.#isShared(from))
           this.#coder.decode({ lo, hi }, data, this.#options.out.subarray(lo, hi));
         return [];
       }
@@ -311,8 +321,32 @@ export class Collective {
     this.#next = this.#clear(finished);
   }
 
+  #others(): number[] {
+    return this.#options.members.flatMap((_, index) => (index === this.#options.self ? [] : [index]));
+  }
+
   #toOthers(frame: MeshFrame): Outgoing[] {
-    return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
+    return this.#others().map((to) => ({ to, frame }));
+  }
+
+  /** Whether a member reads this worker's sums where they lie, and this worker its. */
+  #isShared(member: number): boolean {
+    return this.#options.files?.has(member) ?? false;
+  }
+
+  /** The buffers whose numbers lie in the files of this host's members. */
+  *#sharedParts(segments: readonly Span[]): Iterable<{ buffer: Float32Array; part: SharedPart }> {
+    const { files = [], memory, members, out, ranks, self } = this.#options;
+    for (const [member, file] of files) {
+      const isOwn = member === self;
+      const places = sharedPlaces(segments[member]!, { floats: out.length, align: memory.alignFloats });
+      const { lo, hi } = segments[member]!;
+      if (hi > lo) yield { buffer: out.subarray(lo, hi), part: { file, isOwn, offset: places.segment } };
+      for (const [index, span] of maximalSubtrees(ranks, members[member]!).entries()) {
+        const { sum, first } = this.#subtrees[this.#byKey.get(spanKey(span))!]!;
+        if (sum.length > 0) yield { buffer: sum, part: { file, isOwn, offset: places.partial(index) + 4 * first } };
+      }
+    }
   }
 
   #emptyInbox(): Inbox {
@@ -411,7 +445,7 @@ export class Collective {
 
   /** Finishes the tree over a chunk of this worker's segment, if all partial sums and all marks are there. */
   #reduce(chunk: number): Outgoing[] {
-    const { generation, members, out, self } = this.#options;
+    const { generation, out, self } = this.#options;
     const { lacking, marks, reduced } = this.#current;
     if (lacking[chunk]! > 0 || marks.size < this.#spares.length) return [];
     if (reduced[this.#firstChunk[self]! + chunk]) return [];
@@ -420,10 +454,11 @@ export class Collective {
     const sum = this.#sumOf(this.#root, { lo, hi }, target);
     if (sum.byteOffset !== target.byteOffset || sum.buffer !== target.buffer) target.set(sum);
     this.#finish(this.#current, self, chunk);
-    if (members.length === 1) return [];
     const header = { type: 'reduced', generation, op: this.#op, chunk, count: hi - lo } as const;
-    const data = this.#coder.encoded(target, this.#coder.placeOf(this.#finished, { lo, hi }));
-    return this.#toOthers({ header, data });
+    const others = this.#others();
+    const place = this.#coder.placeOf(this.#finished, { lo, hi });
+    const data = others.every((to) => this.#isShared(to)) ? nothing : this.#coder.encoded(target, place);
+    return others.map((to) => ({ to, frame: { header, data: this.#isShared(to) ? nothing : data } }));
   }
 
   /** A node's sum of the chunk: where it lies, or in `target`. */
