@@ -76,6 +76,8 @@ export interface Scenario {
   readonly minWorkers: number;
   /** Mean time of a step of each worker. */
   readonly speedsMs: readonly number[];
+  /** Workers with neighbouring places are on one host. */
+  readonly workersPerHost: number;
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
   readonly duplicates: number;
@@ -226,6 +228,7 @@ export function scenarioOf(seed: number): Scenario {
     tuned: tunedOf(seed, job),
     minWorkers: chance(0.7) ? 1 : upTo(workers),
     model: { parameters: parametersOf(job.recipe.wire, upTo(50)), otherWeights: chance(0.3) ? upTo(5) : 0 },
+    workersPerHost: 1 + (seed % 3),
     speedsMs: Array.from({ length: workers }, () => (chance(0.2) ? 120 : 10)),
     minDelayMs: 0.1,
     maxDelayMs: chance(0.6) ? 2 : 60,

@@ -31,7 +31,7 @@ const reduced = (change: Partial<OpHeader & { type: 'reduced' }> = {}): OpHeader
   type: 'reduced',
   generation: 1,
   op: 0,
-  chunk: 0,
+  chunk: 1,
   count: 16,
   ...change,
 });
@@ -58,12 +58,15 @@ const frameOf = (header: OpHeader, value: number): MeshFrame => ({
 
 test.each([
   ['an operation far ahead', partial({ op: 2 })],
-  ['a chunk that does not exist', partial({ chunk: 1 })],
+  ['a chunk that does not exist', partial({ chunk: 2 })],
+  ['a chunk of another’s segment', partial({ chunk: 1 })],
   ['a chunk of another size', partial({ count: 3 })],
   ['a subtree of another worker', partial({ span: { lo: 0, hi: 2 } })],
   ['a subtree that does not exist', partial({ span: { lo: 1, hi: 3 } })],
   ['a partial sum of the next operation while this one is not finished', partial({ op: 1 })],
-  ['a finished chunk that does not exist', reduced({ chunk: 1 })],
+  ['a finished chunk that does not exist', reduced({ chunk: 2 })],
+  ['a finished chunk of this worker’s own segment', reduced({ chunk: 0 })],
+  ['two chunks at once, of one that shares no memory', partial({ count: 32 })],
   ['a finished chunk of another size', reduced({ count: 15 })],
   ['a finished chunk of the next operation', reduced({ op: 1 })],
   ['values of a rank that is not the sender’s', values({ rank: 1 })],
@@ -141,7 +144,57 @@ function reference(leaves: readonly Float32Array[], { lo, hi }: Span, coding: Co
   return sum;
 }
 
-test('any number of workers, any chunks and any order of arrival give the bits of the tree, step after step', () => {
+const steps = 3;
+
+/** Steps of some members, each going on as soon as it has its sum, while links keep their order. */
+function runSteps(
+  peers: readonly Collective[],
+  { leaves, next, coding }: { leaves: readonly (readonly Float32Array[])[]; next: () => number; coding: Coding },
+  check: (self: number, step: number) => void,
+): void {
+  const links = new Map<string, { from: number; to: number; frames: MeshFrame[] }>();
+  const send = (from: number, outgoing: readonly Outgoing[]): void => {
+    for (const { to, frame } of outgoing) {
+      const link = links.get(`${from}-${to}`) ?? { from, to, frames: [] };
+      links.set(`${from}-${to}`, link);
+      link.frames.push(frame);
+    }
+  };
+  const done = peers.map(() => ({ step: 0, computed: 0 }));
+  const compute = (self: number): void => {
+    const peer = peers[self]!;
+    const { step, computed } = done[self]!;
+    done[self]!.computed += 1;
+    const span = peer.ownSubtrees[computed];
+    if (!span) return send(self, peer.begin());
+    peer.partials[computed]!.set(reference(leaves[step]!, span, coding));
+    send(self, peer.contribute(computed));
+  };
+  for (;;) {
+    peers.forEach((peer, self) => {
+      const { step, computed } = done[self]!;
+      if (step === steps || computed === 0 || !peer.gradientsWhole) return;
+      check(self, step);
+      peer.advance();
+      done[self] = { step: step + 1, computed: 0 };
+    });
+    const todo = peers.flatMap((peer, self) =>
+      done[self]!.step < steps && done[self]!.computed < Math.max(1, peer.ownSubtrees.length) ? [self] : [],
+    );
+    const open = [...links.values()].filter(({ frames }) => frames.length > 0);
+    if (open.length + todo.length === 0) break;
+    const drawn = Math.floor(next() * (open.length + todo.length));
+    if (drawn >= open.length) compute(todo[drawn - open.length]!);
+    else {
+      const { from, to, frames } = open[drawn]!;
+      const frame = frames.shift()!;
+      for (let times = next() < 0.1 ? 2 : 1; times > 0; times--) send(to, deliver(peers[to]!, from, frame));
+    }
+  }
+  expect(done.map(({ step }) => step)).toEqual(peers.map(() => steps));
+}
+
+test('any number of workers and hosts, any chunks and any order of arrival give the bits of the tree', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 20 }),
@@ -159,51 +212,52 @@ test('any number of workers, any chunks and any order of arrival give the bits o
           ranks,
           Array.from({ length: workers }, () => 1 + 3 * next()),
         );
+        const hostCount = 1 + Math.floor(next() * workers);
+        const hosts = members.map(() => Math.floor(next() * hostCount));
         const sums = members.map(() => new Float32Array(length));
         const memory = { ...plainSumMemory, chunkFloats };
         const peers = sums.map(
-          (out, self) => new Collective({ generation: 1, ranks, members, self, out, memory, op: 0, coding }),
+          (out, self) => new Collective({ generation: 1, ranks, members, hosts, self, out, memory, op: 0, coding }),
         );
-        // Links keep their order; which link is next, and which frame comes twice, is drawn.
-        const links = new Map<string, { from: number; to: number; frames: MeshFrame[] }>();
-        const send = (from: number, outgoing: readonly Outgoing[]): void => {
-          for (const { to, frame } of outgoing) {
-            const link = links.get(`${from}-${to}`) ?? { from, to, frames: [] };
-            links.set(`${from}-${to}`, link);
-            link.frames.push(frame);
-          }
-        };
-        for (let step = 0; step < 3; step++) {
-          const leaves = Array.from({ length: ranks }, () =>
+        const leaves = Array.from({ length: steps }, () =>
+          Array.from({ length: ranks }, () =>
             Float32Array.from({ length }, () => (next() - 0.5) * 10 ** (10 * next() - 5)),
-          );
-          const todo = peers.flatMap((peer, self) => [
-            ...peer.ownSubtrees.map((span, i) => () => {
-              peer.partials[i]!.set(reference(leaves, span, coding));
-              send(self, peer.contribute(i));
-            }),
-            ...(peer.ownSubtrees.length ? [] : [() => send(self, peer.begin())]),
-          ]);
-          for (;;) {
-            const open = [...links.values()].filter(({ frames }) => frames.length > 0);
-            if (open.length + todo.length === 0) break;
-            const drawn = Math.floor(next() * (open.length + todo.length));
-            if (drawn >= open.length) todo.splice(drawn - open.length, 1)[0]?.();
-            else {
-              const { from, to, frames } = open[drawn]!;
-              const frame = frames.shift()!;
-              for (let times = next() < 0.1 ? 2 : 1; times > 0; times--) send(to, deliver(peers[to]!, from, frame));
-            }
-          }
-          expect(peers.every((peer) => peer.gradientsWhole)).toBe(true);
-          const expected = reference(leaves, { lo: 0, hi: ranks }, coding);
-          for (const sum of sums) expect(sum).toEqual(expected);
-          for (const peer of peers) peer.advance();
-        }
+          ),
+        );
+        runSteps(peers, { leaves, next, coding }, (self, step) =>
+          expect(sums[self]).toEqual(reference(leaves[step]!, { lo: 0, hi: ranks }, coding)),
+        );
       },
     ),
-    { numRuns: 80 },
+    { numRuns: 120 },
   );
+});
+
+test('what two hosts of four workers each exchange crosses once per host, not once per worker', () => {
+  const ranks = 8;
+  const members = Array.from({ length: ranks }, (_, lo) => ({ lo, hi: lo + 1 }));
+  const hosts = members.map((_, index) => Math.floor(index / 4));
+  const floats = 4096;
+  const crossing = (of: readonly number[] | undefined): number => {
+    const outs = members.map(() => new Float32Array(floats));
+    const peers = outs.map(
+      (out, self) =>
+        new Collective({ generation: 1, ranks, members, hosts: of, self, out, memory: plainSumMemory, op: 0 }),
+    );
+    let bytes = 0;
+    const send = (from: number, outgoing: readonly Outgoing[]): void => {
+      for (const { to, frame } of outgoing) {
+        if (hosts[from] !== hosts[to]) bytes += frame.data.byteLength;
+        send(to, deliver(peers[to]!, from, frame));
+      }
+    };
+    peers.forEach((peer, self) => send(self, peer.contribute(0)));
+    expect(peers.every(({ gradientsWhole }) => gradientsWhole)).toBe(true);
+    return bytes;
+  };
+  // Each host sends half of the sum, and gets the other half, in both directions.
+  expect(crossing(hosts)).toBe(4 * floats * 2);
+  expect(crossing(undefined)).toBe(4 * 4 * floats * 2);
 });
 
 test.each([

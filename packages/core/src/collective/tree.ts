@@ -18,6 +18,8 @@ export function ranksText({ lo, hi }: Span): string | undefined {
 export const ranksLabel = ({ lo, hi }: Span): string | undefined =>
   hi === lo ? undefined : hi === lo + 1 ? String(lo) : `${lo}–${hi - 1}`;
 
+export const isSameSpan = (a: Span, b: Span): boolean => a.lo === b.lo && a.hi === b.hi;
+
 export const spanKey = (span: Span): string => `${span.lo}-${span.hi}`;
 
 export function midOf(span: Span): number {
@@ -44,6 +46,23 @@ export function maximalSubtrees(ranks: number, owned: Span): Span[] {
     visit({ lo: mid, hi: node.hi });
   };
   if (owned.hi > owned.lo) visit({ lo: 0, hi: ranks });
+  return found;
+}
+
+/**
+ * The maximal subtrees whose ranks all belong to one group, from left to right.
+ * @param groups each rank's group
+ */
+export function groupSubtrees(ranks: number, groups: readonly number[]): { span: Span; group: number }[] {
+  const found: { span: Span; group: number }[] = [];
+  const visit = ({ lo, hi }: Span): void => {
+    const group = groups[lo]!;
+    if (groups.slice(lo, hi).every((each) => each === group)) return void found.push({ span: { lo, hi }, group });
+    const mid = midOf({ lo, hi });
+    visit({ lo, hi: mid });
+    visit({ lo: mid, hi });
+  };
+  visit({ lo: 0, hi: ranks });
   return found;
 }
 

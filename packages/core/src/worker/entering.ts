@@ -57,7 +57,7 @@ export function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adop
 }
 
 export function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): Transition {
-  const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
+  const { generation, members, hosts, heals, ops, checkpoint, teacher, tuned } = message;
   const { activity, training } = state;
   if (generation !== state.generation) return { state, effects: [] };
   if (activity.type === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
@@ -77,6 +77,7 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
     self,
     phase,
     ops,
+    hosts,
     files: undefined,
     bytes: undefined,
     asked: 'nothing',
@@ -173,7 +174,7 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
 }
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
-  const { generation, members, self, phase, ops, files } = preparing;
+  const { generation, members, self, phase, ops, hosts, files } = preparing;
   const { layout, flatGradient, memory } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
@@ -184,6 +185,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     generation,
     ranks,
     members: members.map((member) => member.ranks),
+    hosts,
     self,
     out: flatGradient,
     memory,
