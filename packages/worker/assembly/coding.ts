@@ -25,15 +25,26 @@ function signOf(values: v128): v128 {
   return v128.and(values, i32x4.splat(0x80000000));
 }
 
-/** The largest magnitude; NaN if a number is NaN. */
+/**
+ * The largest magnitude; NaN if a number is NaN. Bits of magnitudes are in the order of the numbers, with NaN above
+ * Infinity.
+ */
 function largestOf(count: usize, at: usize): f32 {
-  let most = f32x4.splat(0);
-  const whole = (count & ~3) << 2;
-  for (let i: usize = 0; i < whole; i += 16) most = f32x4.max(most, magnitude(v128.load(at + i)));
-  for (let i: usize = whole; i < count << 2; i += 4) most = f32x4.max(most, magnitude(v128.load32_splat(at + i)));
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
-    max<f32>(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+  let first = i32x4.splat(0);
+  let second = i32x4.splat(0);
+  const pairs = (count & ~7) << 2;
+  for (let i: usize = 0; i < pairs; i += 32) {
+    first = i32x4.max_s(first, magnitude(v128.load(at + i)));
+    second = i32x4.max_s(second, magnitude(v128.load(at + i, 16)));
+  }
+  for (let i: usize = pairs; i < count << 2; i += 4)
+    second = i32x4.max_s(second, magnitude(v128.load32_splat(at + i)));
+  const most = i32x4.max_s(first, second);
+  return reinterpret<f32>(
+    max<i32>(
+      max<i32>(i32x4.extract_lane(most, 0), i32x4.extract_lane(most, 1)),
+      max<i32>(i32x4.extract_lane(most, 2), i32x4.extract_lane(most, 3)),
+    ),
   );
 }
 

@@ -304,3 +304,33 @@ test.each([
   }
   expect(allocations).toBe(2);
 });
+
+test('what members of one host read where it lies is not coded, and the same sum goes to others coded', () => {
+  const members = [0, 1, 2].map((lo) => ({ lo, hi: lo + 1 }));
+  const memory = { ...plainSumMemory, show() {} };
+  const [sum] = plainSumMemory.allocate([3 * 128]);
+  const coding = codingOf('int8', { gradients: 3 * 128, otherWeights: 0 });
+  const files = new Map([
+    [0, 10],
+    [1, 11],
+  ]);
+  const out = sum!;
+  const self = new Collective({ generation: 1, ranks: 3, members, self: 0, out, memory, op: 0, coding, files });
+  const lengthsOf = (outgoing: readonly Outgoing[]): number[][] =>
+    outgoing.map(({ to, frame }) => [to, frame.data.byteLength]);
+  self.partials[0]!.fill(1);
+  expect(lengthsOf(self.contribute(0))).toEqual([
+    [1, 0],
+    [2, 132],
+  ]);
+  const partialOf = (rank: number): OpHeader => partial({ span: { lo: rank, hi: rank + 1 }, count: 128 });
+  expect(self.place(1, partialOf(1))).toHaveLength(0);
+  self.receive(1, partialOf(1), new Uint8Array(0));
+  const coded = new Uint8Array(132);
+  plainSumMemory.encode('int8', new Float32Array(128).fill(2), coded);
+  expect(lengthsOf(deliver(self, 2, { header: partialOf(2), data: coded }))).toEqual([
+    [1, 0],
+    [2, 132],
+  ]);
+  expect(out.subarray(0, 128).every((value) => Math.abs(value - 3) < 0.03)).toBe(true);
+});
