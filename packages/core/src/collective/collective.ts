@@ -106,14 +106,14 @@ export class Collective {
   readonly rankScratch: readonly Float32Array[];
 
   constructor(options: CollectiveOptions) {
-    const { coding = uncoded, files = new Map(), members, memory, out, ranks, self } = options;
+    const { coding = uncoded, files, members, memory, out, ranks, self } = options;
     const hosts = options.hosts ?? members.map((_, index) => index);
     this.#options = options;
     this.#op = options.op;
     this.#coder = new CodedChunks(memory, coding);
     this.#routes = routesOf({ ranks, members, hosts, self });
     // What lies in the memory of another host's member could not be handed on.
-    this.#files = new Map([...files].filter(([member]) => hosts[member] === hosts[self]));
+    this.#files = new Map([...(files ?? [])].filter(([member]) => hosts[member] === hosts[self]));
     const align = Math.max(memory.alignFloats, alignmentOf(coding.format));
     const chunkFloats = Math.max(memory.chunkFloats, align);
     this.#segments = segmentsOf(out.length, { owners: members.length, align });

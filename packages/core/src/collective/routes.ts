@@ -1,6 +1,6 @@
 // Which way sums take between members. Those of one host pass sums on to each other, so that each sum crosses to
-// another host once: for each segment that a member elsewhere owns, one of them, the relay, adds up what the host has of
-// it and sends that on, and hands the finished segment to the others. Every member computes the same routes.
+// another host once: for each segment that a member elsewhere owns, one of them, the relay, adds up what the host has
+// of it and sends that on, and hands the finished segment to the others. Every member computes the same routes.
 import { groupSubtrees, type Span } from './tree.js';
 
 /** A subtree that a member sums and another needs. */

@@ -1,5 +1,5 @@
-// Where a worker's sums lie in the file that members of the same host read: the finished segments that it hands to them,
-// then its partial sums, each as long as the flat gradient. Every member computes the same places.
+// Where a worker's sums lie in the file that members of the same host read: the finished segments that it hands to
+// them, then its partial sums, each as long as the flat gradient. Every member computes the same places.
 
 export interface SharedPlaces {
   /** Offset of a number of the finished sum, in bytes. */
