@@ -124,8 +124,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a phase is done before all of its epochs are known',
     file: 'packages/core/src/coordinator/phase-reports.ts',
-    find: 'if (phase.epochs.length < Math.ceil(lead.steps',
-    replace: 'if (phase.epochs.length < 0 * Math.ceil(lead.steps',
+    find: 'if (phase.epochs.length < epochs)',
+    replace: 'if (phase.epochs.length < 0 * epochs)',
   },
   {
     bug: 'a coordinator does not look whether it was replaced',

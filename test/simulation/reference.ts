@@ -9,6 +9,7 @@ import {
   toyContribution,
   toyCorrection,
   toyEvaluation,
+  toyRound,
   toyStep,
   type ToyModel,
 } from './toy-engine.js';
@@ -21,10 +22,12 @@ function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): F
   return treeSum(leaves, lo, mid).map((value, i) => Math.fround(value + right[i]));
 }
 
+const numbersBetween = (from: number, end: number): number[] => Array.from({ length: end - from }, (_, i) => from + i);
+
 export interface ReferencePhase {
   readonly weightsSha256: string;
   readonly steps: number;
-  /** Hash of the state by number of steps. */
+  /** Hash of the state by number of steps; only at the ends of rounds. */
   readonly states: readonly string[];
   /** Hash of the best weights by number of epochs; empty if there are none. */
   readonly bests: readonly string[];
@@ -42,23 +45,25 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
   const bests = [''];
   for (let epoch = 0; epoch < schedule.epochs; epoch++) {
     const order = epochOrder(schedule, epoch);
-    for (let i = 0; i < stepsPerEpoch(schedule); i++, steps++) {
+    const end = steps + stepsPerEpoch(schedule);
+    while (steps < end) {
+      const round = numbersBetween(steps, Math.min(end, steps + (phase.sync?.every ?? 1)));
+      const batch = round.reduce((sum, step) => sum + batchRows(schedule, step), 0);
       const leaves = Array.from({ length: schedule.ranks }, (_, rank) => {
         const out = new Float32Array(model.parameters + model.otherWeights + schedule.ranks);
-        toyContribution({
-          weights,
-          others,
-          rows: order.rankRows({ step: steps, rank }),
-          batch: batchRows(schedule, steps),
-          rank,
-          out,
-        });
+        const own = round.map((step) => ({
+          rows: order.rankRows({ step, rank }),
+          learningRate: phaseLearningRate(phase, step),
+        }));
+        if (phase.sync) toyRound({ weights, others, steps: own, batch, rank, out });
+        else toyContribution({ weights, others, rows: own[0].rows, batch, rank, out });
         return out;
       });
       const sum = treeSum(leaves);
-      toyStep(weights, velocity, sum, phaseLearningRate(phase, steps));
+      toyStep(weights, velocity, sum, phase.sync?.outer.learningRate ?? phaseLearningRate(phase, steps));
       others.set(sum.subarray(model.parameters, model.parameters + model.otherWeights));
-      states.push(hashState([weights, others, velocity]));
+      steps += round.length;
+      states[steps] = hashState([weights, others, velocity]);
     }
     bests.push(bests.at(-1)!);
     if (!earlyStopping || !validationSet) continue;

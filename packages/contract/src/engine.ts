@@ -2,8 +2,10 @@
 import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { bytesOf, type Phase } from '@stillhouse/core';
 import {
-  batchRows,
   epochOrder,
+  roundRows,
+  roundRowsOf,
+  roundSteps,
   slotsPerRank,
   stepsPerEpoch,
   treeHeight,
@@ -39,7 +41,10 @@ function taskOf(
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
   const order = epochOrder(schedule, epoch);
   const ranks = spans.flatMap(({ lo, hi }) =>
-    Array.from({ length: hi - lo }, (_, i) => ({ rank: lo + i, rows: order.rankRows({ step, rank: lo + i }) })),
+    Array.from({ length: hi - lo }, (_, i) => ({
+      rank: lo + i,
+      rows: roundRowsOf(order, schedule, { step, rank: lo + i }),
+    })),
   );
   const { flatGradient, memory } = built;
   const buffers = memory.allocate(Array<number>(spans.length + treeHeight(schedule.ranks)).fill(flatGradient.length));
@@ -47,7 +52,7 @@ function taskOf(
   return {
     step,
     epoch,
-    batch: batchRows(schedule, step),
+    batch: roundRows(schedule, step),
     subtrees: spans.map((span, i) => ({ span, sum: sums[i] })),
     scratch: buffers.slice(spans.length),
     ranks,
@@ -78,7 +83,7 @@ const builtOf = async (subject: EngineSubject): Promise<Built> => ({
 });
 
 async function takeSteps({ engine, phase, built }: Built, from: number, to: number): Promise<void> {
-  for (let step = from; step < to; step++) {
+  for (let step = from; step < to; step += roundSteps(phase.schedule, step)) {
     await engine.compute(taskOf(phase, built, { step, spans: whole(phase) }));
     await engine.apply(step, learningRate);
   }
@@ -118,7 +123,7 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
     const { flatGradient, memory } = built;
     const task = taskOf(phase, built, { step: 0, spans: halves(phase) });
     const summed: number[] = [];
-    await engine.compute(task, (subtree) => summed.push(subtree));
+    await engine.compute(task, { onSummed: (subtree) => summed.push(subtree) });
     deepEqual(summed, [0, 1]);
     const [left, right] = task.subtrees.map(({ sum }) => sum);
     memory.add(left, right, left);

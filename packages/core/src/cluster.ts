@@ -1,7 +1,14 @@
 // @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and
 // the machines of coordinator and worker.
 export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
-export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
+export {
+  lossesOf,
+  noteFailedStep,
+  readAccount,
+  slotsPerRank,
+  type FlatLayout,
+  type RankAccount,
+} from './collective/flat-layout.js';
 export { decodeHeader, encodeHeader, headerBytes, type FrameHeader, type MeshFrame } from './collective/frames.js';
 export { plainSumMemory, type SumMemory } from './collective/sum-memory.js';
 export { addInto, ranksLabel, ranksText, sumSubtree, treeHeight, type Span, type Leaves } from './collective/tree.js';
@@ -36,10 +43,26 @@ export {
 } from './coordinator/state.js';
 export type { StepTimes, WorkerTimes } from './coordinator/step-times.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
-export { epochOrder, type EpochOrder, type Windows } from './order/order.js';
+export {
+  epochOrder,
+  microBatchesOf,
+  roundRowsOf,
+  type EpochOrder,
+  type MicroBatchRows,
+  type Windows,
+} from './order/order.js';
 export type { RowIds, Segment } from './order/row.js';
 export { dealDraws } from './order/sampling.js';
-export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
+export {
+  batchRows,
+  rankShare,
+  roundRows,
+  roundsPerEpoch,
+  roundSteps,
+  stepsPerEpoch,
+  totalSteps,
+  type Schedule,
+} from './order/schedule.js';
 export {
   decodeBlockAnswer,
   decodeBlockQuestion,

@@ -83,6 +83,7 @@ export { checkJob } from './job/check-job.js';
 export { embeddedModels, type EmbeddedModel } from './job/embedded-models.js';
 export {
   datasetOf,
+  exchangeLearningRate,
   phaseLearningRate,
   phaseOf,
   phaseSeed,
@@ -131,6 +132,7 @@ export {
   type TrainingConfig,
   type TrainedTeacherConfig,
 } from './recipe/schema.js';
+export type { SyncConfig } from './recipe/sync.js';
 export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
 export type { TunableConfig, TuneConfig } from './recipe/tune.js';
 export {

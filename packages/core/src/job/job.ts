@@ -7,6 +7,7 @@ import { invariant } from '../error/errors.js';
 import { baselineConfig, baselineEpochs } from '../recipe/baseline-config.js';
 import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
+import type { SyncConfig } from '../recipe/sync.js';
 import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';
 import { ledgerDigest } from '../order/ledger.js';
 import type { Segment } from '../order/row.js';
@@ -126,6 +127,8 @@ export interface Phase {
   /** Only for a student that has a teacher. */
   readonly distill: DistillConfig | undefined;
   readonly schedule: Schedule;
+  /** Present if ranks take several steps by themselves between exchanges. */
+  readonly sync?: SyncConfig | undefined;
   readonly learningRateSchedule: LearningRateSchedule;
   readonly trainSet: SetName;
   readonly validationSet: SetName | undefined;
@@ -144,6 +147,7 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
   const config = isTeacher ? trainedTeacher(recipe) : isBaseline ? baselineConfig(recipe) : recipe.student!;
   const trainSet: SetName = isTeacher ? 'large' : 'small';
   const { rowCount, blockRows, segments, windowBlocks } = dataset.sets[trainSet]!;
+  const sync = isTeacher ? recipe.sync : undefined;
   const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';
   return {
     name,
@@ -158,7 +162,9 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
       seed: phaseSeed(recipe, name),
       ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
       ...(segments === undefined ? {} : { segments }),
+      ...(sync === undefined ? {} : { every: sync.every }),
     },
+    ...(sync === undefined ? {} : { sync }),
     learningRateSchedule: config.schedule,
     trainSet,
     validationSet: dataset.sets[validationSet] ? validationSet : undefined,
@@ -190,3 +196,7 @@ export function phaseLearningRate(phase: Phase, step: number): number {
     totalSteps: totalSteps({ ...phase.schedule, epochs: phase.config.epochs }),
   });
 }
+
+/** The learning rate that the weights of all ranks are stepped with after an exchange. */
+export const exchangeLearningRate = (phase: Phase, step: number): number =>
+  phase.sync ? phase.sync.outer.learningRate : phaseLearningRate(phase, step);

@@ -11,14 +11,15 @@ export interface NotFinite {
 
 /**
  * @param losses of all ranks
+ * @param of.stepOf the step that a rank's numbers are about; of a round, the one that failed
  * @returns undefined if all of them are finite
  */
 export function notFiniteIn(
   losses: Float32Array,
-  { phase, step }: { readonly phase: PhaseName; readonly step: number },
+  { phase, stepOf }: { readonly phase: PhaseName; readonly stepOf: (rank: number) => number },
 ): NotFinite | undefined {
   const rank = losses.findIndex((loss) => !Number.isFinite(loss));
   if (rank < 0) return undefined;
-  const message = `the loss or gradient of the ${phase} is not a finite number at step ${step}, rank ${rank}`;
+  const message = `the loss or gradient of the ${phase} is not a finite number at step ${stepOf(rank)}, rank ${rank}`;
   return { rank, error: { code: 'LOSS_NOT_FINITE', message } };
 }

@@ -12,6 +12,7 @@ import { FlatModel, flatSizes } from '../flat/model.js';
 import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
 import { indexCountOf } from '../model/embedded-inputs.js';
 import type { Objective } from '../objective/objective.js';
+import { localWeights, outerOptimizer, type LocalWeights } from './local-weights.js';
 import { objectiveOf } from './phase-objective.js';
 import { Pruning } from './pruning.js';
 import { RankStep } from './rank-step.js';
@@ -20,7 +21,10 @@ import { startModel } from './start-model.js';
 export interface PhaseModel {
   readonly phase: Phase;
   readonly flat: FlatModel;
+  /** Of the weights that all ranks share. */
   readonly optimizer: FlatOptimizer;
+  /** What a rank trains by itself between exchanges; its weights are those of all if there is none. */
+  readonly local: LocalWeights | undefined;
   readonly pruning: Pruning | undefined;
   readonly objective: Objective;
   readonly step: RankStep;
@@ -50,16 +54,17 @@ export interface PhaseModelOptions {
 /** @throws StillhouseError as building the model does, and MODEL_LAYER */
 export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseModelOptions): Promise<PhaseModel> {
   const { fetchBlock, teacher, trace, onEager } = options;
-  const { config, schedule } = phase;
+  const { config, schedule, sync } = phase;
   const dataset = datasetOf(job.dataset, phase.name);
   const model = await startModel(job, phase, teacher);
   const objective = objectiveOf(job, phase, { model, teacher });
   const { parameterCount, otherCount } = flatSizes(model, objective.weights);
-  const optimizer = createOptimizer(config.optimizer, {
+  const optimizer = createOptimizer(sync ? outerOptimizer(sync) : config.optimizer, {
     parameterCount,
     restCount: otherCount + schedule.ranks * slotsPerRank,
   });
   const flat = await FlatModel.of(model, optimizer, objective.weights);
+  const local = sync && (await localWeights(config.optimizer, { model, sizes: { parameterCount, otherCount } }));
   const { respond } = objective;
   const teaching = respond && { dataset, fetchBlock, respond };
   const set = dataset.sets[phase.trainSet]!;
@@ -67,9 +72,10 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     phase,
     flat,
     optimizer,
+    local,
     pruning: config.prune && new Pruning(config.prune, stepsPerEpoch(schedule)),
     objective,
-    step: new RankStep(flat, { trace, onEager }),
+    step: new RankStep(local?.flat ?? flat, { trace, onEager }),
     layout: { gradients: parameterCount, otherWeights: otherCount },
     dataset,
     indexCount: indexCountOf(model),

@@ -27,9 +27,10 @@ import { evaluateRows } from '../model/evaluate.js';
 import { exportModel, setWeights, weightBytes } from '../model/model-file.js';
 import { predictOf } from '../model/predict.js';
 import { writeContribution } from './contribution.js';
-import type { BuiltPhase, ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+import type { BuiltPhase, ComputeTask, ComputeWatch, Engine, EngineFactory, EvaluateTask } from './engine.js';
 import { buildPhaseModel, type PhaseModel } from './phase-model.js';
 import { probe } from './probe.js';
+import { writeRound } from './round.js';
 import { partOf, startModel } from './start-model.js';
 
 function copyOf(numbers: Float32Array): Float32Array {
@@ -95,20 +96,28 @@ class TfjsEngine implements Engine {
     return this.#waitedMs + (this.#current?.reader.waitedMs ?? 0) + (this.#current?.transfer?.waitedMs ?? 0);
   }
 
-  async compute(task: ComputeTask, onSummed: (subtree: number) => void = () => {}): Promise<void> {
+  async compute(task: ComputeTask, watch: ComputeWatch = {}): Promise<void> {
     const phase = this.#phase;
     const { memory } = phase.optimizer;
-    phase.reader.begin(task);
+    const isOver = (): boolean => watch.isOver?.() === true;
+    const mayGoOn = async (): Promise<boolean> => {
+      await this.ports.yieldToEvents();
+      return !isOver();
+    };
+    const onStepped = (): void => watch.onStepped?.();
+    if (!phase.local) phase.reader.begin(task);
     for (const [i, { span, sum }] of task.subtrees.entries()) {
       await sumSubtree(span, sum, {
         write: async (rank, out) => {
-          await this.ports.yieldToEvents();
-          await writeContribution(this.job, phase, task, { rank, out });
+          if (phase.local) return writeRound(this.job, phase, task, { rank, out, watch: { mayGoOn, onStepped } });
+          if (await mayGoOn()) await writeContribution(this.job, phase, task, { rank, out });
         },
         scratch: task.scratch,
         addInto: (target, addend) => memory.add(target, addend, target),
       });
-      onSummed(i);
+      // What was left out must not be added up.
+      if (isOver()) return;
+      watch.onSummed?.(i);
     }
   }
 
