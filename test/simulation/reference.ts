@@ -1,7 +1,7 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
 import { phaseLearningRate, phaseOf, phasesOf, type Job, type PhaseName } from '@stillhouse/core';
 import { emptySums, finishMetrics, lossOf, smallerIsBetter } from '@stillhouse/core/training';
-import { batchRows, epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
+import { epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
 import {
   hashState,
   hashWeights,
@@ -48,7 +48,8 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
     const end = steps + stepsPerEpoch(schedule);
     while (steps < end) {
       const round = numbersBetween(steps, Math.min(end, steps + (phase.sync?.every ?? 1)));
-      const batch = round.reduce((sum, step) => sum + batchRows(schedule, step), 0);
+      const first = (steps % stepsPerEpoch(schedule)) * schedule.batch;
+      const batch = Math.min(round.length * schedule.batch, schedule.rowCount - first);
       const leaves = Array.from({ length: schedule.ranks }, (_, rank) => {
         const out = new Float32Array(model.parameters + model.otherWeights + schedule.ranks);
         const own = round.map((step) => ({

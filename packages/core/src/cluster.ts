@@ -54,7 +54,6 @@ export {
 export type { RowIds, Segment } from './order/row.js';
 export { dealDraws } from './order/sampling.js';
 export {
-  batchRows,
   rankShare,
   roundRows,
   roundsPerEpoch,

@@ -99,6 +99,7 @@ export {
   type TeacherFiles,
 } from './job/job.js';
 export { phaseMemory, type ModelSizes, type PhaseMemory } from './job/memory.js';
+export { roundsNotes } from './job/rounds-note.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,

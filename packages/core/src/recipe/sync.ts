@@ -7,8 +7,8 @@ import { count, fraction, positive } from './fields.js';
 export const syncSchema = z
   .strictObject({
     every: count(limits.roundSteps).describe(
-      'Steps of a round: each rank trains weights of its own for so many steps, then ranks exchange once. An epoch ' +
-        'ends its last round.',
+      'Steps of a round: each rank trains weights of its own for this many steps, then ranks exchange once. The ' +
+        'end of an epoch ends a round.',
     ),
     outer: z
       .strictObject({
@@ -19,8 +19,8 @@ export const syncSchema = z
       .describe('The optimiser that steps the common weights by what ranks have changed in a round.'),
   })
   .describe(
-    'Fewer exchanges, for slow links: ranks of the teacher train by themselves for some steps (DiLoCo). The result is ' +
-      'another one than with an exchange per step, and as independent of the number of workers.',
+    'Fewer exchanges, for slow links: ranks of the teacher train by themselves for some steps (DiLoCo). The result ' +
+      'differs from that of an exchange per step; it is as independent of the number of workers.',
   );
 
 export type SyncConfig = z.output<typeof syncSchema>;

@@ -223,7 +223,7 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   const losses = lossesOf(run.flatGradient, run.layout, ranks);
   const accounts = Array.from(losses, (_, rank) => readAccount(run.flatGradient, run.layout, { ranks, rank }));
   const stepOf = (rank: number): number => step + (accounts[rank]?.failedStep ?? 0);
-  const notFinite = notFiniteIn(losses, { phase: run.phase.name, stepOf });
+  const notFinite = notFiniteIn(losses, { phase: run.phase, stepOf });
   if (notFinite) {
     const failed = failNotFinite(state, run, notFinite);
     return { ...failed, effects: [...effects, ...failed.effects] };

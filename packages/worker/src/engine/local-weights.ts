@@ -1,5 +1,5 @@
-// What a rank trains by itself between two exchanges: weights and optimiser of its own. One set of them serves all ranks
-// of a worker, one rank after the other, so memory does not grow with ranks.
+// What a rank trains by itself between two exchanges: weights and optimiser of its own. One set of them serves all
+// ranks of a worker, one rank after the other, so memory does not grow with ranks.
 import type { tf } from '@stillhouse/native/tfjs';
 import type { SyncConfig } from '@stillhouse/core';
 import type { OptimizerConfig } from '@stillhouse/core/training';

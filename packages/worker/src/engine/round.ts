@@ -1,5 +1,5 @@
-// One rank's contribution to a round: it takes the round's steps by itself, each on its own micro-batch, and contributes
-// how far it has come (DiLoCo, arXiv 2311.08105). The weights of all ranks stay as they are.
+// One rank's contribution to a round: it takes the round's steps by itself, each on its own micro-batch, and
+// contributes how far it has come (DiLoCo, arXiv 2311.08105). The weights of all ranks stay as they are.
 import { phaseLearningRate, type Job } from '@stillhouse/core';
 import { microBatchesOf, noteFailedStep } from '@stillhouse/core/cluster';
 import { clearedLosses, runMicroBatch } from './contribution.js';

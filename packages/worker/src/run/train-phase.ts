@@ -71,7 +71,7 @@ async function takeStep(
   const { ranks: count } = schedule;
   const stepOf = (rank: number): number =>
     step + (readAccount(flatGradient, layout, { ranks: count, rank }).failedStep ?? 0);
-  const notFinite = notFiniteIn(losses, { phase: phase.name, stepOf });
+  const notFinite = notFiniteIn(losses, { phase, stepOf });
   if (notFinite) throw fromErrorRecord(notFinite.error);
   await engine.apply(step, exchangeLearningRate(phase, step));
   return afterStep(training, phase, {
