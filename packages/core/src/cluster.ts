@@ -9,8 +9,15 @@ export {
   type FlatLayout,
   type RankAccount,
 } from './collective/flat-layout.js';
-export { decodeHeader, encodeHeader, headerBytes, type FrameHeader, type MeshFrame } from './collective/frames.js';
-export { plainSumMemory, type SumMemory } from './collective/sum-memory.js';
+export {
+  decodeHeader,
+  encodeHeader,
+  headerBytes,
+  type FrameHeader,
+  type Greeting,
+  type MeshFrame,
+} from './collective/frames.js';
+export { plainSumMemory, type SharedPart, type SumMemory } from './collective/sum-memory.js';
 export { addInto, ranksLabel, ranksText, sumSubtree, treeHeight, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
@@ -73,6 +80,7 @@ export {
   type BlockAnswer,
   type BlockQuestion,
   type Held,
+  type MemoryOffer,
   type MeshHello,
   type ToCoordinator,
   type ToWorker,
