@@ -57,6 +57,7 @@ const hard: Rows = {
 export const job = jobOf(hard);
 /** The same with two steps between exchanges. */
 const roundsJob = jobOf({ ...hard, recipe: { sync: { every: 2 } } });
+const freshJob = jobOf({ ...hard, recipe: { sync: { every: 2, moments: 'fresh' } } });
 /** One that reads sequences of indices. */
 const sequenceJob = jobOf({
   layers: [
@@ -83,5 +84,6 @@ const contractOn = (backend: BackendName, of: Job): ContractTest[] =>
 export const tfjsContract = (backend: BackendName): ContractTest[] => [
   ...contractOn(backend, job),
   ...contractOn(backend, roundsJob).map(({ name, ...rest }) => ({ ...rest, name: `rounds: ${name}` })),
+  ...contractOn(backend, freshJob).map(({ name, ...rest }) => ({ ...rest, name: `rounds without a past: ${name}` })),
   ...contractOn(backend, sequenceJob).map(({ name, ...rest }) => ({ ...rest, name: `sequences: ${name}` })),
 ];

@@ -71,7 +71,7 @@ test('local steps between exchanges: how many exchanges, and memory for weights 
   expect(phases[0]).toMatchObject({
     steps: 21,
     rounds: 9,
-    memory: { weights: 8 * (2 * trained + 16), gradient: 8 * (trained + 16), optimizer: 4 * 3 * trained },
+    memory: { weights: 8 * (2 * trained + 16), gradient: 8 * (trained + 16) + 8 * trained, optimizer: 4 * 5 * trained },
   });
   expect(phases[1]).not.toHaveProperty('rounds');
   expect((await validated({ 'sync.every': 8 })).warnings).toEqual([

@@ -250,6 +250,7 @@ test('only a pool has rows without labels, and it cannot be drawn from by labels
 test('local steps between exchanges: the defaults of DiLoCo, only for ranks that train a teacher', () => {
   expect(parseRecipe({ ...base(), sync: { every: 100 } }).sync).toEqual({
     every: 100,
+    moments: 'mean',
     outer: { learningRate: 0.7, momentum: 0.9 },
   });
   expect(errorOf((recipe) => (recipe['sync'] = {})).message).toContain('sync.every is missing');

@@ -10,6 +10,13 @@ export const syncSchema = z
       'Steps of a round: each rank trains weights of its own for this many steps, then ranks exchange once. The ' +
         'end of an epoch ends a round.',
     ),
+    moments: z
+      .enum(['fresh', 'mean'])
+      .default('mean')
+      .describe(
+        'State of a rank’s optimiser when a round begins: none, or the mean over all ranks at the end of the round ' +
+          'before, which travels with the weights (twice their size for adam and adamw).',
+      ),
     outer: z
       .strictObject({
         learningRate: positive.default(0.7),

@@ -3,6 +3,7 @@
 import type { tf } from '@stillhouse/native/tfjs';
 import type { SyncConfig } from '@stillhouse/core';
 import type { OptimizerConfig } from '@stillhouse/core/training';
+import { sharedFloats } from '../flat/memory.js';
 import { FlatModel, type FlatSizes } from '../flat/model.js';
 import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
 
@@ -11,6 +12,8 @@ export interface LocalWeights {
   readonly flat: FlatModel;
   /** Its gradient is followed by the non-trainable weights that a pass leaves. */
   readonly optimizer: FlatOptimizer;
+  /** Mean state of the ranks' optimisers, which all workers hold; empty if it begins anew with each round. */
+  readonly moments: readonly Float32Array[];
 }
 
 /** The optimiser that steps the weights of all by what ranks have changed: SGD with Nesterov momentum. */
@@ -24,18 +27,22 @@ export const outerOptimizer = ({ outer }: SyncConfig): OptimizerConfig => ({
 /** @throws StillhouseError MODEL_INVALID if the buffers take more than 4 GiB */
 export async function localWeights(
   config: OptimizerConfig,
-  { model, sizes }: { model: tf.LayersModel; sizes: FlatSizes },
+  { sync, model, sizes }: { sync: SyncConfig; model: tf.LayersModel; sizes: FlatSizes },
 ): Promise<LocalWeights> {
   const { parameterCount, otherCount } = sizes;
   const optimizer = createOptimizer(config, { parameterCount, restCount: otherCount });
-  return { flat: await FlatModel.of(model, optimizer), optimizer };
+  const moments = sync.moments === 'mean' ? optimizer.state.map(({ length }) => sharedFloats(length)) : [];
+  return { flat: await FlatModel.of(model, optimizer), optimizer, moments };
 }
 
-/** Begins a round: the weights of all, and an optimiser without a past. */
-export async function beginRound({ flat, optimizer }: LocalWeights, from: FlatModel): Promise<void> {
+/** Begins a round: the weights of all, and an optimiser without a past or with the past that ranks share. */
+export async function beginRound({ flat, optimizer, moments }: LocalWeights, from: FlatModel): Promise<void> {
   flat.parameters.set(from.parameters);
   flat.others.set(from.others);
-  for (const buffer of optimizer.state) buffer.fill(0);
+  optimizer.state.forEach((buffer, i) => {
+    if (moments[i]) buffer.set(moments[i]);
+    else buffer.fill(0);
+  });
   await flat.changed();
 }
 
@@ -56,11 +63,11 @@ export async function stepLocally(
 
 /**
  * What a rank has changed, as its contribution to the outer gradient: share · (weights of all − its own) in fp32, then
- * share · its non-trainable weights.
+ * share · its non-trainable weights, and share · its optimiser's state if ranks share it.
  * @returns whether every number is finite
  */
 export function writeChange(
-  { flat }: LocalWeights,
+  { flat, moments, optimizer }: LocalWeights,
   from: FlatModel,
   to: { share: number; out: Float32Array },
 ): boolean {
@@ -73,6 +80,19 @@ export function writeChange(
     to.out[i] = share * change;
     zero += change * 0;
   }
-  for (let i = 0; i < flat.others.length; i++) to.out[before.length + i] = share * flat.others[i];
+  let end = before.length;
+  for (const numbers of [flat.others, ...optimizer.state.slice(0, moments.length)]) {
+    for (let i = 0; i < numbers.length; i++) to.out[end + i] = share * numbers[i];
+    end += numbers.length;
+  }
   return zero === 0;
+}
+
+/** Keeps the mean state of the ranks' optimisers, from where it was summed. */
+export function keepMoments({ moments }: LocalWeights, summed: Float32Array): void {
+  let end = 0;
+  for (const buffer of moments) {
+    buffer.set(summed.subarray(end, end + buffer.length));
+    end += buffer.length;
+  }
 }

@@ -59,12 +59,16 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
   const model = await startModel(job, phase, teacher);
   const objective = objectiveOf(job, phase, { model, teacher });
   const { parameterCount, otherCount } = flatSizes(model, objective.weights);
+  const local = sync && (await localWeights(config.optimizer, { sync, model, sizes: { parameterCount, otherCount } }));
+  const layout = {
+    gradients: parameterCount,
+    otherWeights: otherCount + (local?.moments.length ?? 0) * parameterCount,
+  };
   const optimizer = createOptimizer(sync ? outerOptimizer(sync) : config.optimizer, {
     parameterCount,
-    restCount: otherCount + schedule.ranks * slotsPerRank,
+    restCount: layout.otherWeights + schedule.ranks * slotsPerRank,
   });
   const flat = await FlatModel.of(model, optimizer, objective.weights);
-  const local = sync && (await localWeights(config.optimizer, { model, sizes: { parameterCount, otherCount } }));
   const { respond } = objective;
   const teaching = respond && { dataset, fetchBlock, respond };
   const set = dataset.sets[phase.trainSet]!;
@@ -76,7 +80,7 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     pruning: config.prune && new Pruning(config.prune, stepsPerEpoch(schedule)),
     objective,
     step: new RankStep(local?.flat ?? flat, { trace, onEager }),
-    layout: { gradients: parameterCount, otherWeights: otherCount },
+    layout,
     dataset,
     indexCount: indexCountOf(model),
     transfer: teaching && transferOf(phase, teaching),

@@ -35,9 +35,12 @@ function taskOf({ phase, built }: Built, step: number): ComputeTask {
   return {
     ...{ step, epoch: Math.floor(step / 4), order, set: 'large' },
     batch: roundRows(schedule, step),
-    subtrees: [{ span: { lo: 0, hi: ranks }, sum: flatGradient }],
+    subtrees: [{ span: { lo: 0, hi: schedule.ranks }, sum: flatGradient }],
     scratch: memory.allocate([flatGradient.length, flatGradient.length]),
-    ranks: Array.from({ length: ranks }, (_, rank) => ({ rank, rows: roundRowsOf(order, schedule, { step, rank }) })),
+    ranks: Array.from({ length: schedule.ranks }, (_, rank) => ({
+      rank,
+      rows: roundRowsOf(order, schedule, { step, rank }),
+    })),
   };
 }
 
@@ -47,7 +50,7 @@ async function train(subject: Built, end: number, rate = 0.7): Promise<number> {
   let sum = 0;
   for (let step = 0; step < end; step += roundSteps(phase.schedule, step)) {
     await engine.compute(taskOf(subject, step));
-    const losses = lossesOf(built.flatGradient, built.layout, ranks);
+    const losses = lossesOf(built.flatGradient, built.layout, phase.schedule.ranks);
     sum += roundRows(phase.schedule, step) * losses.reduce((all, loss) => all + loss, 0);
     await engine.apply(step, rate);
   }
@@ -64,15 +67,38 @@ test('rounds of one step with an outer rate of 1 and no momentum are plain train
   const [loss, loss1] = [await train(plain, 8, 0.05), await train(rounds, 8, 1)];
   expectClose(parametersOf(rounds), parametersOf(plain));
   expect(loss1 / loss).toBeCloseTo(1, 5);
-  // Optimisers with a memory differ: it begins anew with each round.
-  const adam = { ...small, training: { ...training, optimizer: { name: 'adam', learningRate: 0.05 } } };
-  const [memory, none] = [
+  // Also with Adam if ranks share its moments: of one rank they are its own. They may begin anew instead.
+  const adam = { ...small, training: { ...training, optimizer: { name: 'adam', learningRate: 0.05 } }, ranks: 1 };
+  const outer = { learningRate: 1, momentum: 0 };
+  const [usual, mean, fresh] = [
     await builtOf(adam),
-    await builtOf({ ...adam, ...sync(1, { learningRate: 1, momentum: 0 }) }),
+    await builtOf({ ...adam, recipe: { sync: { every: 1, outer } } }),
+    await builtOf({ ...adam, recipe: { sync: { every: 1, outer, moments: 'fresh' } } }),
   ];
-  await train(memory, 8, 0.05);
-  await train(none, 8, 1);
-  expect(parametersOf(none)).not.toEqual(parametersOf(memory));
+  await train(usual, 8, 0.05);
+  for (const each of [mean, fresh]) await train(each, 8, 1);
+  expectClose(parametersOf(mean), parametersOf(usual));
+  expect(Math.abs(parametersOf(fresh)[0] - parametersOf(usual)[0])).toBeGreaterThan(1e-3);
+  // What travels: weights, and the two moments of each.
+  const { gradients } = usual.built.layout;
+  expect([mean, fresh].map(({ built }) => built.layout)).toEqual([
+    { gradients, otherWeights: 2 * gradients },
+    { gradients, otherWeights: 0 },
+  ]);
+});
+
+test('the moments that a round begins with are the mean of those that ranks had, by their rows', async () => {
+  const momentum = { ...training, optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9 } };
+  const rounds = await builtOf({ ...small, training: momentum, ...sync(1, { learningRate: 1, momentum: 0 }) });
+  const plain = await builtOf({ ...small, training: momentum });
+  // With one step per round the mean of the ranks' velocities is the velocity of the mean gradient.
+  await train(rounds, 8, 1);
+  await train(plain, 8, 0.05);
+  expectClose(parametersOf(rounds), parametersOf(plain));
+  const numbersOf = ({ engine }: Setup, name: string): number[] => [
+    ...engine.stateBuffers().find((buffer) => buffer.name === name)!.data,
+  ];
+  expectClose(numbersOf(rounds, 'moments.0'), numbersOf(plain, 'optimizer.0'));
 });
 
 test('a round is the ranks’ own training, and the outer step: the definition in plain numbers', async () => {

@@ -32,6 +32,8 @@ export async function writeRound(
   const loss = new Float32Array(1);
   const { epoch, order } = task;
   const at = { ranks: schedule.ranks, rank };
+  // An optimiser with a past counts on.
+  const before = local.moments.length > 0 ? task.step : 0;
   let lossSum = 0;
   let taken = 0;
   await beginRound(local, flat);
@@ -44,7 +46,7 @@ export async function writeRound(
     const outputs = [loss, ...local.flat.views(local.optimizer.flatGradient)];
     const isFinite =
       (await runMicroBatch(job, model, { epoch, step, rank, rows, share: 1, outputs })) &&
-      (await stepLocally(local, { learningRate: phaseLearningRate(phase, step), step: taken }));
+      (await stepLocally(local, { learningRate: phaseLearningRate(phase, step), step: before + taken }));
     if (!isFinite) {
       losses[rank] = NaN;
       return noteFailedStep(out, layout, { ...at, step: step - task.step });

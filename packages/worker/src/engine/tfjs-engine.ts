@@ -29,6 +29,7 @@ import { predictOf } from '../model/predict.js';
 import { writeContribution } from './contribution.js';
 import type { BuiltPhase, ComputeTask, ComputeWatch, Engine, EngineFactory, EvaluateTask } from './engine.js';
 import { buildPhaseModel, type PhaseModel } from './phase-model.js';
+import { keepMoments } from './local-weights.js';
 import { probe } from './probe.js';
 import { writeRound } from './round.js';
 import { partOf, startModel } from './start-model.js';
@@ -122,14 +123,16 @@ class TfjsEngine implements Engine {
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
-    const { flat, layout, optimizer, phase, pruning } = this.#phase;
+    const { flat, layout, local, optimizer, phase, pruning } = this.#phase;
     const apply = (): boolean => optimizer.apply({ learningRate, step });
     if (!(pruning ? pruning.around(flat, step, apply) : apply()))
       throw new StillhouseError(
         'LOSS_NOT_FINITE',
         `the weights of the ${phase.name} overflow in the optimiser's step ${step}`,
       );
-    flat.others.set(optimizer.flatGradient.subarray(layout.gradients, layout.gradients + layout.otherWeights));
+    const others = optimizer.flatGradient.subarray(layout.gradients, layout.gradients + layout.otherWeights);
+    flat.others.set(others.subarray(0, flat.others.length));
+    if (local) keepMoments(local, others.subarray(flat.others.length));
     await flat.changed();
   }
 
@@ -186,7 +189,7 @@ class TfjsEngine implements Engine {
   }
 
   stateBuffers(): NamedBuffer[] {
-    const { flat, optimizer } = this.#phase;
+    const { flat, local, optimizer } = this.#phase;
     const best = this.#kept
       ? [
           { name: 'best.parameters', data: this.#kept.parameters },
@@ -197,6 +200,7 @@ class TfjsEngine implements Engine {
       { name: 'parameters', data: flat.parameters },
       { name: 'others', data: flat.others },
       ...optimizer.state.map((data, i) => ({ name: `optimizer.${i}`, data })),
+      ...(local?.moments ?? []).map((data, i) => ({ name: `moments.${i}`, data })),
       ...best,
     ];
   }
