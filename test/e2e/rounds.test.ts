@@ -1,5 +1,5 @@
-// Local steps between exchanges, in real processes: the same bits for any number of workers, under kills in the middle of
-// rounds, and after a restart; and a loss close to that of an exchange per step.
+// Local steps between exchanges, in real processes: the same bits for any number of workers, under kills in the middle
+// of rounds, and after a restart; and a loss close to that of an exchange per step.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -124,22 +124,21 @@ test('a rank whose numbers are not finite is named with the step of its round', 
 test('a hundred steps between exchanges come to nearly the same loss', async () => {
   const recipe = (sync: RecipeInput['sync']): RecipeInput =>
     teacherOnly({
-      ranks: 4,
+      ranks: 2,
       ...(sync ? { sync } : {}),
       data: {
-        large: { generator: 'friedman1', rows: 6400 },
+        large: { generator: 'friedman1', rows: 3200 },
         test: { generator: 'friedman1', rows: 1000, seed: 2 },
       },
       teacher: {
-        model: { layers: [{ dense: 32, activation: 'relu' }, { dense: 1 }] },
-        batch: 64,
-        epochs: 12,
+        model: { layers: [{ dense: 16, activation: 'relu' }, { dense: 1 }] },
+        batch: 32,
+        epochs: 24,
         optimizer: { name: 'adam', learningRate: 0.005 },
       },
     });
   const [every, rounds] = [await scratch.train(recipe(undefined)), await scratch.train(recipe({ every: 100 }))];
   const losses = [every, rounds].map(({ record }) => teacherOf(record).test.loss!);
-  expect(teacherOf(rounds.record)).toMatchObject({ steps: 1200, rounds: 12 });
-  expect(losses[1] / losses[0]).toBeLessThan(1.5);
-  expect(teacherOf(rounds.record).test['r2']).toBeGreaterThan(0.99);
+  expect(teacherOf(rounds.record)).toMatchObject({ steps: 2400, rounds: 24 });
+  expect(losses[1] / losses[0]).toBeLessThan(1.15);
 });

@@ -1,5 +1,5 @@
-// Rounds of local steps in clusters: the bits of one worker for any number of workers and under kills, and as many fewer
-// bytes between workers as there are steps in a round.
+// Rounds of local steps in clusters: the bits of one worker for any number of workers and under kills, and fewer bytes
+// between workers by the number of steps in a round.
 import { expect, test } from 'vitest';
 import { hashName, parseRecipe, randomStream, type Job } from '@stillhouse/core';
 import { runCluster, simulate, virtualWorld } from './cluster.js';
@@ -63,7 +63,7 @@ test.each([4, 15, 100])('rounds of %i steps on 1, 2, 4 and 8 workers have the bi
   expect(hashes.size).toBe(1);
 });
 
-test('workers are killed in the middle of rounds; the others repeat at most the round, with the same bits', async () => {
+test('workers are killed in rounds; the others repeat at most the round in flight, with the same bits', async () => {
   const { transcript } = await simulate(clusterOf(7, 1));
   const undisturbed = hashIn(transcript);
   let redone = 0;

@@ -9,7 +9,8 @@ export function roundsNotes(job: Pick<Job, 'recipe' | 'dataset'>): string[] {
   const steps = stepsPerEpoch(schedule);
   return sync && sync.every > steps
     ? [
-        `sync.every is ${sync.every}, but an epoch has ${steps} steps: its end ends a round, so ranks exchange once per epoch`,
+        `sync.every is ${sync.every}, but an epoch has ${steps} steps: its end ends a round, so ranks exchange once ` +
+          'per epoch',
       ]
     : [];
 }
