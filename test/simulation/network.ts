@@ -167,6 +167,7 @@ class SimLink implements Link {
     if (this.#closedBecause !== undefined || !this.owner.isAlive) return;
     const isMesh = [this, this.peer].every(({ owner }) => owner.name.startsWith('worker'));
     if (isMesh) this.network.meshBytes += parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.network.onSent?.(parts);
     this.#enqueue({ read: () => joinBytes(parts) });
   }
 
@@ -257,6 +258,8 @@ export class Network {
   meshBytes = 0;
   /** After the faults are over frames are only delayed. */
   isCalm = false;
+  /** Called with the parts of each frame. */
+  onSent: ((parts: readonly Uint8Array[]) => void) | undefined;
 
   constructor(
     readonly clock: VirtualClock,

@@ -6,7 +6,7 @@ import { runCluster, simulate, virtualWorld } from './cluster.js';
 import { setOf, type Scenario } from './scenario.js';
 
 /** 120 rows in batches of 8: 15 steps per epoch, the last round of which is short unless it fits. */
-function jobOf(every: number | undefined): Job {
+function jobOf(every: number | undefined, more: object): Job {
   const source = { generator: 'noise', rows: 1 };
   return {
     runId: 'rounds',
@@ -15,6 +15,7 @@ function jobOf(every: number | undefined): Job {
       ranks: 8,
       loss: 'mse',
       ...(every === undefined ? {} : { sync: { every } }),
+      ...more,
       data: { large: source, small: source, test: source },
       teacher: {
         model: { layers: [{ dense: 1 }] },
@@ -34,9 +35,10 @@ function jobOf(every: number | undefined): Job {
   };
 }
 
-const clusterOf = (every: number | undefined, workers: number): Scenario => ({
+/** @param more of the recipe */
+const clusterOf = (every: number | undefined, workers: number, more: object = {}): Scenario => ({
   seed: 5,
-  job: jobOf(every),
+  job: jobOf(every, more),
   tuned: undefined,
   model: { parameters: 300, otherWeights: 3 },
   workers,
@@ -61,6 +63,22 @@ test.each([4, 15, 100])('rounds of %i steps on 1, 2, 4 and 8 workers have the bi
     hashes.add(hashIn(transcript));
   }
   expect(hashes.size).toBe(1);
+});
+
+test.each(['bf16', 'fp16', 'int8'])('what ranks have changed may travel as %s, with the bits of one', async (wire) => {
+  const faults = [{ kind: 'a worker crashes' as const, worker: 1, isNoticed: true, backAfterMs: 90, atMs: 200 }];
+  const hashes = new Set([hashIn((await simulate(clusterOf(4, 1))).transcript)]);
+  for (const cluster of [
+    clusterOf(4, 1, { wire }),
+    clusterOf(4, 2, { wire }),
+    { ...clusterOf(4, 4, { wire }), faults },
+  ]) {
+    const { problems, transcript } = await simulate(cluster);
+    expect(problems).toEqual([]);
+    hashes.add(hashIn(transcript));
+  }
+  // That of fp32, and one more.
+  expect(hashes.size).toBe(2);
 });
 
 test('workers are killed in rounds; the others repeat at most the round in flight, with the same bits', async () => {

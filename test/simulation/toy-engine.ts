@@ -12,8 +12,9 @@ import {
 } from '@stillhouse/core';
 import { emptySums, lossOf, type MetricSums } from '@stillhouse/core/training';
 import {
-  addInto,
+  codingOf,
   microBatchesOf,
+  nodeSums,
   plainSumMemory,
   roundSteps,
   slotsPerRank,
@@ -184,11 +185,14 @@ export class ToyEngine implements Engine {
       if (this.#phase.sync && watch.isOver?.()) return;
       if (left > 1) watch.onStepped?.();
     }
+    const { parameters, otherWeights } = this.model;
+    const layout = { gradients: parameters, otherWeights };
+    const sums = nodeSums(plainSumMemory, codingOf(this.#phase.wire, layout));
     for (const [i, { span, sum }] of task.subtrees.entries()) {
       await sumSubtree(span, sum, {
         write: async (rank, target) => this.#contribute(task, rank, target),
         scratch: task.scratch,
-        addInto,
+        ...sums,
       });
       watch.onSummed?.(i);
     }

@@ -134,6 +134,7 @@ export {
   type TrainedTeacherConfig,
 } from './recipe/schema.js';
 export type { SyncConfig } from './recipe/sync.js';
+export type { CodedFormat, WireFormat } from './recipe/wire-format.js';
 export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
 export type { TunableConfig, TuneConfig } from './recipe/tune.js';
 export {

@@ -79,6 +79,15 @@ test('local steps between exchanges: how many exchanges, and memory for weights 
   ]);
 });
 
+test('how many bytes a gradient takes if it does not travel as fp32', async () => {
+  const { phases } = await validated({ wire: 'int8' });
+  expect(phases.map(({ wire }) => wire)).toEqual([
+    { format: 'int8', bytes: 113 + 4, fp32Bytes: 4 * 113 },
+    undefined,
+    undefined,
+  ]);
+});
+
 test('a search: what it tunes, on how many folds', async () => {
   const { search, refused } = await validated({ 'distill.tune': { folds: 4, repeats: 2 } });
   expect(refused).toEqual([]);

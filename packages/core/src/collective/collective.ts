@@ -3,6 +3,8 @@
 // Members of one host read each other's sums where they lie, so frames between them carry no numbers.
 // Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
 import { chunksOf, segmentsOf } from './assignment.js';
+import { CodedChunks } from './coded-chunks.js';
+import { alignmentOf, uncoded, type Coding } from './coding.js';
 import { sharedPlaces } from './shared-places.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
@@ -31,6 +33,8 @@ export interface CollectiveOptions {
   readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
+  /** The numbers that travel in fewer bits; partial sums are rounded to them. By default there are none. */
+  readonly coding?: Coding;
   /** Files with the sums of members that share memory with this one, and its own, by index; none by default. */
   readonly files?: ReadonlyMap<number, number> | undefined;
 }
@@ -42,6 +46,8 @@ interface Subtree {
   /** Its sum: of the whole buffer if it is this worker's, and else of this worker's segment, from `first` on. */
   readonly sum: Float32Array;
   readonly first: number;
+  /** What is coded of the sum, as it is sent or received. */
+  readonly coded: Float32Array;
 }
 
 /** The tree above those subtrees. */
@@ -63,6 +69,15 @@ interface Inbox {
 const isEmpty = (span: Span): boolean => span.hi === span.lo;
 const nothing = new Uint8Array(0);
 
+/** A span cut in two. */
+const splitAt = ({ lo, hi }: Span, at: number): Span[] => {
+  const mid = Math.min(hi, Math.max(lo, at));
+  return [
+    { lo, hi: mid },
+    { lo: mid, hi },
+  ];
+};
+
 export class Collective {
   readonly #options: CollectiveOptions;
   /** The ranks of this worker. */
@@ -76,6 +91,9 @@ export class Collective {
   readonly #root: Node;
   /** A chunk's sums of right children, by height. */
   readonly #scratch: readonly Float32Array[];
+  readonly #coder: CodedChunks;
+  /** The finished sum as it is sent or received, as far as it is coded. */
+  readonly #finished: Float32Array;
   readonly #spares: readonly number[];
   #op: number;
   #current: Inbox;
@@ -86,15 +104,20 @@ export class Collective {
   readonly rankScratch: readonly Float32Array[];
 
   constructor(options: CollectiveOptions) {
-    const { members, memory, out, ranks, self } = options;
-    const { alignFloats, chunkFloats } = memory;
+    const { coding = uncoded, members, memory, out, ranks, self } = options;
     this.#options = options;
+    this.#coder = new CodedChunks(memory, coding);
     this.#op = options.op;
-    const segments = segmentsOf(out.length, { owners: members.length, align: alignFloats });
+    const align = Math.max(memory.alignFloats, alignmentOf(coding.format));
+    const chunkFloats = Math.max(memory.chunkFloats, align);
+    const segments = segmentsOf(out.length, { owners: members.length, align });
     const [owned, mine] = [members[self], segments[self]];
     invariant(owned && mine, `member ${self} of ${members.length}`);
     this.#owned = owned;
-    this.#chunks = segments.map((segment) => chunksOf(segment, chunkFloats));
+    // A chunk is coded as a whole, or not at all.
+    this.#chunks = segments.map((segment) =>
+      splitAt(segment, coding.count).flatMap((part) => chunksOf(part, chunkFloats)),
+    );
     let chunks = 0;
     this.#firstChunk = this.#chunks.map(({ length }) => (chunks += length) - length);
     this.#spares = members.flatMap((span, index) => (isEmpty(span) ? [index] : []));
@@ -107,21 +130,30 @@ export class Collective {
     const depth = Math.max(0, ...own.map(({ span }) => treeHeight(span.hi - span.lo)));
     const heights = Math.max(0, treeHeight(ranks));
     const foreign = spans.length - own.length;
+    const isRemote = (member: number): boolean => member !== self && !this.#isShared(member);
+    const isSent = members.some((_, member) => isRemote(member));
+    const codedFloats = isSent ? this.#coder.floatsOf({ lo: 0, hi: out.length }) : 0;
     const buffers = memory.allocate([
       ...Array<number>(depth + (isAlone ? 0 : own.length)).fill(out.length),
       ...Array<number>(foreign).fill(mine.hi - mine.lo),
       ...Array<number>(isAlone ? 0 : heights).fill(Math.min(chunkFloats, mine.hi - mine.lo)),
+      codedFloats,
+      ...spans.map(({ member }) => (member === self ? codedFloats : isRemote(member) ? this.#coder.floatsOf(mine) : 0)),
     ]);
     this.rankScratch = buffers.splice(0, depth);
     this.partials = isAlone ? [out] : buffers.splice(0, own.length);
     const received = buffers.splice(0, foreign);
-    this.#scratch = buffers;
+    this.#scratch = buffers.splice(0, isAlone ? 0 : heights);
+    this.#finished = buffers.shift()!;
     let [ownAt, foreignAt] = [0, 0];
-    this.#subtrees = spans.map(({ span, member }) =>
-      member === self
-        ? { span, member, sum: this.partials[ownAt++]!, first: 0 }
-        : { span, member, sum: received[foreignAt++]!, first: mine.lo },
-    );
+    this.#subtrees = spans.map(({ span, member }, i) => ({
+      span,
+      member,
+      coded: buffers[i]!,
+      ...(member === self
+        ? { sum: this.partials[ownAt++]!, first: 0 }
+        : { sum: received[foreignAt++]!, first: mine.lo }),
+    }));
     this.#byKey = new Map(this.#subtrees.map(({ span }, index) => [spanKey(span), index]));
     this.#root = this.#nodeOf({ lo: 0, hi: ranks });
     for (const { buffer, part } of this.#sharedParts(segments)) memory.show!(buffer, part);
@@ -152,7 +184,7 @@ export class Collective {
   contribute(index: number): Outgoing[] {
     const { generation, members, self } = this.#options;
     const own = this.#subtrees.findIndex(({ sum }) => sum === this.partials[index]);
-    const { span, sum } = this.#subtrees[own]!;
+    const { span, sum, coded } = this.#subtrees[own]!;
     const outgoing: Outgoing[] = [];
     const most = Math.max(...this.#chunks.map(({ length }) => length));
     // One chunk to each owner after the other, so that all can begin to sum.
@@ -162,7 +194,9 @@ export class Collective {
         const part = this.#chunks[to]![chunk];
         if (!part) continue;
         const header = { type: 'partial', generation, op: this.#op, chunk, span, count: part.hi - part.lo } as const;
-        outgoing.push(this.#frameTo(to, header, sum.subarray(part.lo, part.hi)));
+        const place = this.#coder.placeOf(coded, part);
+        const data = this.#isShared(to) ? nothing : this.#coder.encoded(sum.subarray(part.lo, part.hi), place);
+        outgoing.push({ to, frame: { header, data } });
       }
     this.#chunks[self]!.forEach((_, chunk) => this.#arrive(this.#current, own, chunk));
     return [...outgoing, ...this.#reduceAll()];
@@ -192,17 +226,19 @@ export class Collective {
     switch (header.type) {
       case 'partial': {
         const subtree = this.#subtreeOf(from, header);
-        const { sum, first } = this.#subtrees[subtree]!;
+        const { sum, first, coded } = this.#subtrees[subtree]!;
         const { lo, hi } = this.#chunkOf(self, from, header);
         if (inbox === this.#next && this.#hasUnreduced(self)) this.#refuse(from, header, 'too early');
         if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;
-        return this.#isShared(from) ? nothing : bytesOf(sum.subarray(lo - first, hi - first));
+        if (this.#isShared(from)) return nothing;
+        return this.#coder.placeOf(coded, { lo, hi }, first) ?? bytesOf(sum.subarray(lo - first, hi - first));
       }
       case 'reduced': {
         const { lo, hi } = this.#chunkOf(from, from, header);
         if (inbox !== this.#current) this.#refuse(from, header, 'too early');
         if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;
-        return this.#isShared(from) ? nothing : bytesOf(out.subarray(lo, hi));
+        if (this.#isShared(from)) return nothing;
+        return this.#coder.placeOf(this.#finished, { lo, hi }) ?? bytesOf(out.subarray(lo, hi));
       }
       case 'values':
         if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
@@ -220,12 +256,20 @@ export class Collective {
     const inbox = this.#inboxOf(from, header);
     if (!inbox) return [];
     switch (header.type) {
-      case 'partial':
-        this.#arrive(inbox, this.#subtreeOf(from, header), header.chunk);
+      case 'partial': {
+        const subtree = this.#subtreeOf(from, header);
+        const { sum, first } = this.#subtrees[subtree]!;
+        const { lo, hi } = this.#chunkOf(this.#options.self, from, header);
+        if (this.#arrive(inbox, subtree, header.chunk) && !this.#isShared(from))
+          this.#coder.decode({ lo, hi }, data, sum.subarray(lo - first, hi - first));
         return inbox === this.#current ? this.#reduce(header.chunk) : [];
-      case 'reduced':
-        this.#finish(inbox, from, header.chunk);
+      }
+      case 'reduced': {
+        const { lo, hi } = this.#chunkOf(from, from, header);
+        if (this.#finish(inbox, from, header.chunk) && !this.#isShared(from))
+          this.#coder.decode({ lo, hi }, data, this.#options.out.subarray(lo, hi));
         return [];
+      }
       case 'values':
         inbox.values.set(header.rank, new Float64Array(data.buffer, data.byteOffset, header.count));
         return [];
@@ -288,10 +332,6 @@ export class Collective {
   /** Whether a member reads this worker's sums where they lie, and this worker its. */
   #isShared(member: number): boolean {
     return this.#options.files?.has(member) ?? false;
-  }
-
-  #frameTo(to: number, header: OpHeader, numbers: Float32Array): Outgoing {
-    return { to, frame: { header, data: this.#isShared(to) ? nothing : bytesOf(numbers) } };
   }
 
   /** The buffers whose numbers lie in the files of this host's members. */
@@ -381,18 +421,22 @@ export class Collective {
     return this.#current.reduced.subarray(first, first + this.#chunks[owner]!.length).includes(0);
   }
 
-  #arrive(inbox: Inbox, subtree: number, chunk: number): void {
+  /** Whether it is the first time. */
+  #arrive(inbox: Inbox, subtree: number, chunk: number): boolean {
     const at = subtree * inbox.lacking.length + chunk;
-    if (inbox.partials[at]) return;
+    if (inbox.partials[at]) return false;
     inbox.partials[at] = 1;
     inbox.lacking[chunk]! -= 1;
+    return true;
   }
 
-  #finish(inbox: Inbox, owner: number, chunk: number): void {
+  /** Whether it is the first time. */
+  #finish(inbox: Inbox, owner: number, chunk: number): boolean {
     const at = this.#firstChunk[owner]! + chunk;
-    if (inbox.reduced[at]) return;
+    if (inbox.reduced[at]) return false;
     inbox.reduced[at] = 1;
     inbox.unreduced -= 1;
+    return true;
   }
 
   #reduceAll(): Outgoing[] {
@@ -411,7 +455,10 @@ export class Collective {
     if (sum.byteOffset !== target.byteOffset || sum.buffer !== target.buffer) target.set(sum);
     this.#finish(this.#current, self, chunk);
     const header = { type: 'reduced', generation, op: this.#op, chunk, count: hi - lo } as const;
-    return this.#others().map((to) => this.#frameTo(to, header, target));
+    const others = this.#others();
+    const place = this.#coder.placeOf(this.#finished, { lo, hi });
+    const data = others.every((to) => this.#isShared(to)) ? nothing : this.#coder.encoded(target, place);
+    return others.map((to) => ({ to, frame: { header, data: this.#isShared(to) ? nothing : data } }));
   }
 
   /** A node's sum of the chunk: where it lies, or in `target`. */
@@ -423,6 +470,7 @@ export class Collective {
     const left = this.#sumOf(node.left, chunk, target);
     const right = this.#sumOf(node.right, chunk, this.#scratch[node.height - 1]!.subarray(0, target.length));
     this.#options.memory.add(left, right, target);
+    this.#coder.round(chunk, target);
     return target;
   }
 }

@@ -61,14 +61,19 @@ export interface Leaves {
   readonly write: (rank: number, out: Float32Array) => Promise<void>;
   /** A buffer for each depth of the tree below its root. */
   readonly scratch: readonly Float32Array[];
-  /** target[i] += addend[i] in fp32. */
+  /** Rounds a leaf to what the wire can carry. */
+  readonly round: (leaf: Float32Array) => void;
+  /** target[i] += addend[i] in fp32, rounded as leaves are. */
   readonly addInto: (target: Float32Array, addend: Float32Array) => void;
 }
 
 /** Sums the leaves of one subtree into `out`, from left to right. */
 export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promise<void> {
   const visit = async (node: Span, target: Float32Array, depth: number): Promise<void> => {
-    if (node.hi - node.lo === 1) return leaves.write(node.lo, target);
+    if (node.hi - node.lo === 1) {
+      await leaves.write(node.lo, target);
+      return leaves.round(target);
+    }
     const mid = midOf(node);
     await visit({ lo: node.lo, hi: mid }, target, depth + 1);
     const right = leaves.scratch[depth];

@@ -9,6 +9,7 @@ import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
 import type { SyncConfig } from '../recipe/sync.js';
 import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';
+import type { WireFormat } from '../recipe/wire-format.js';
 import { ledgerDigest } from '../order/ledger.js';
 import type { Segment } from '../order/row.js';
 import { drawnLedger } from '../order/sampling.js';
@@ -129,6 +130,8 @@ export interface Phase {
   readonly schedule: Schedule;
   /** Present if ranks take several steps by themselves between exchanges. */
   readonly sync?: SyncConfig | undefined;
+  /** What the gradients of ranks are rounded to, and their sums. */
+  readonly wire: WireFormat;
   readonly learningRateSchedule: LearningRateSchedule;
   readonly trainSet: SetName;
   readonly validationSet: SetName | undefined;
@@ -165,6 +168,8 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
       ...(sync === undefined ? {} : { every: sync.every }),
     },
     ...(sync === undefined ? {} : { sync }),
+    // Students have one rank, whose gradient travels nowhere.
+    wire: isTeacher ? recipe.wire : 'fp32',
     learningRateSchedule: config.schedule,
     trainSet,
     validationSet: dataset.sets[validationSet] ? validationSet : undefined,

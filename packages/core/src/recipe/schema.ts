@@ -10,6 +10,7 @@ import { distillSchema } from './distill.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { syncSchema } from './sync.js';
 import { trainingFields } from './training.js';
+import { wireFormats } from './wire-format.js';
 
 const trainedTeacher = z
   .strictObject({
@@ -61,6 +62,13 @@ export const recipeSchema = z.strictObject({
         'they belong to the job.',
     ),
   sync: syncSchema.optional(),
+  wire: z
+    .enum(wireFormats)
+    .default('fp32')
+    .describe(
+      'What gradients of the teacher’s ranks, and their sums, are rounded to: workers send half of the bytes with ' +
+        'bf16 and fp16, a quarter with int8. It belongs to the job: the number of workers does not change the result.',
+    ),
   data: dataSchema,
   loss: z
     .union([

@@ -1,4 +1,5 @@
 // A worker's way into a generation: it pauses, gets model, links and state, reports that it is ready, and starts.
+import { codingOf } from '../collective/coding.js';
 import { Collective } from '../collective/collective.js';
 import { slotsPerRank } from '../collective/flat-layout.js';
 import { invariant, StillhouseError } from '../error/errors.js';
@@ -187,6 +188,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     out: flatGradient,
     memory,
     op: ops,
+    coding: codingOf(phase.wire, layout),
     files,
   });
   const { stateSha256, weightsSha256 } = event;

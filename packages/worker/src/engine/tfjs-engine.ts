@@ -12,7 +12,7 @@ import {
   type PhaseName,
 } from '@stillhouse/core';
 import { measuresOf, type MetricSums } from '@stillhouse/core/training';
-import { sumSubtree, type NamedBuffer } from '@stillhouse/core/cluster';
+import { codingOf, nodeSums, sumSubtree, type NamedBuffer } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import { openBackend, type Backend } from '../backend/open-backend.js';
 import type { BackendName } from '../backend/registry.js';
@@ -99,7 +99,7 @@ class TfjsEngine implements Engine {
 
   async compute(task: ComputeTask, watch: ComputeWatch = {}): Promise<void> {
     const phase = this.#phase;
-    const { memory } = phase.optimizer;
+    const sums = nodeSums(phase.optimizer.memory, codingOf(phase.phase.wire, phase.layout));
     const isOver = (): boolean => watch.isOver?.() === true;
     const mayGoOn = async (): Promise<boolean> => {
       await this.ports.yieldToEvents();
@@ -114,7 +114,7 @@ class TfjsEngine implements Engine {
           if (await mayGoOn()) await writeContribution(this.job, phase, task, { rank, out });
         },
         scratch: task.scratch,
-        addInto: (target, addend) => memory.add(target, addend, target),
+        ...sums,
       });
       // What was left out must not be added up.
       if (isOver()) return;
