@@ -20,9 +20,11 @@ interface Rows {
   /** Numbers of a row. */
   readonly width: number;
   readonly number: (next: RandomStream) => number;
+  /** More of the recipe. */
+  readonly recipe?: object;
 }
 
-function jobOf({ layers, width, number }: Rows): Job {
+function jobOf({ layers, width, number, recipe: more = {} }: Rows): Job {
   const source = { generator: 'noise', rows: 1 } as const;
   const recipe = parseRecipe({
     ranks: 5,
@@ -35,6 +37,7 @@ function jobOf({ layers, width, number }: Rows): Job {
       epochs: 2,
       optimizer: { name: 'adam' },
     },
+    ...more,
   });
   const next = randomStream(hashName('rows'));
   const inputs = Float32Array.from({ length: rows * width }, () => number(next));
@@ -46,11 +49,15 @@ function jobOf({ layers, width, number }: Rows): Job {
 }
 
 /** A teacher with what makes engines hard: noise, weights that are not trained, ranks of unlike sizes. */
-export const job = jobOf({
+const hard: Rows = {
   layers: [{ dense: 4, activation: 'relu' }, 'batchNormalization', { dropout: 0.2 }, { dense: 1 }],
   width: 3,
   number: (next) => 2 * next() - 1,
-});
+};
+export const job = jobOf(hard);
+/** The same with two steps between exchanges. */
+const roundsJob = jobOf({ ...hard, recipe: { sync: { every: 2 } } });
+const freshJob = jobOf({ ...hard, recipe: { sync: { every: 2, moments: 'fresh' } } });
 /** One that reads sequences of indices. */
 const sequenceJob = jobOf({
   layers: [
@@ -76,5 +83,7 @@ const contractOn = (backend: BackendName, of: Job): ContractTest[] =>
 
 export const tfjsContract = (backend: BackendName): ContractTest[] => [
   ...contractOn(backend, job),
+  ...contractOn(backend, roundsJob).map(({ name, ...rest }) => ({ ...rest, name: `rounds: ${name}` })),
+  ...contractOn(backend, freshJob).map(({ name, ...rest }) => ({ ...rest, name: `rounds without a past: ${name}` })),
   ...contractOn(backend, sequenceJob).map(({ name, ...rest }) => ({ ...rest, name: `sequences: ${name}` })),
 ];

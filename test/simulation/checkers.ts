@@ -14,6 +14,13 @@ import type { ComputeTask } from '@stillhouse/worker';
 import { referenceRun, type ReferencePhase } from './reference.js';
 import { hashState, type ToyModel } from './toy-engine.js';
 
+/** How many steps, or rounds of them, come before a step. */
+function stepsAndRounds({ schedule, sync }: Phase, step: number): number {
+  const perEpoch = stepsPerEpoch(schedule);
+  const every = sync?.every ?? 1;
+  return Math.floor(step / perEpoch) * Math.ceil(perEpoch / every) + (step % perEpoch) / every;
+}
+
 export class Checkers {
   readonly problems: string[] = [];
   /** Records that the disk had confirmed are lost: a finished phase may have to be repeated. */
@@ -54,7 +61,7 @@ export class Checkers {
     if (this.problems.length < 20) this.problems.push(text);
   }
 
-  /** I2: rows are a function of step and rank. I4: members of a generation are within one step of each other. */
+  /** I2: rows are a function of step and rank. I4: members of a generation are within one operation of each other. */
   onCompute(worker: string, generation: number, at: { phase: Phase; task: ComputeTask }): void {
     const { phase, task } = at;
     for (const { rank, rows } of task.ranks) {
@@ -65,9 +72,10 @@ export class Checkers {
         this.problem(`I2: ${key} used rows ${[...rows].join()} and before ${before.join()}`);
       this.#rows.set(key, [...rows]);
     }
-    this.#stepOf.set(worker, { phase: phase.name, step: task.step });
+    const step = stepsAndRounds(phase, task.step);
+    this.#stepOf.set(worker, { phase: phase.name, step });
     const steps = this.#stepsOf.get(generation) ?? new Map<string, number>();
-    this.#stepsOf.set(generation, steps.set(worker, task.step));
+    this.#stepsOf.set(generation, steps.set(worker, step));
     const all = [...steps.values()];
     if (Math.max(...all) - Math.min(...all) > 1)
       this.problem(`I4: in generation ${generation} workers are at steps ${all.join(', ')}`);

@@ -148,8 +148,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a phase is done before all of its epochs are known',
     file: 'packages/core/src/coordinator/phase-reports.ts',
-    find: 'if (phase.epochs.length < Math.ceil(lead.steps',
-    replace: 'if (phase.epochs.length < 0 * Math.ceil(lead.steps',
+    find: 'if (phase.epochs.length < epochs)',
+    replace: 'if (phase.epochs.length < 0 * epochs)',
   },
   {
     bug: 'a coordinator does not look whether it was replaced',
@@ -180,6 +180,36 @@ export const mutations: readonly Mutation[] = [
     file: 'packages/core/src/wire/training-state.ts',
     find: 'correct: isOver && phase',
     replace: 'correct: last && phase',
+  },
+  {
+    bug: 'a round goes on beyond the end of its epoch',
+    file: 'packages/core/src/order/schedule.ts',
+    find: 'return Math.min(every, perEpoch - (step % perEpoch));',
+    replace: 'return step % perEpoch < 0 ? 0 : every;',
+  },
+  {
+    bug: 'a round counts as one step',
+    file: 'packages/core/src/wire/training-state.ts',
+    find: 'step: training.step + roundSteps(schedule, training.step),',
+    replace: 'step: training.step + Math.min(1, roundSteps(schedule, training.step)),',
+  },
+  {
+    bug: 'a round uses the rows of its first step again and again',
+    file: 'packages/core/src/order/order.ts',
+    find: 'order.rankRows({ step: at.step + i, rank: at.rank })',
+    replace: 'order.rankRows({ step: at.step + 0 * i, rank: at.rank })',
+  },
+  {
+    bug: 'after a round weights are stepped at the learning rate of a step',
+    file: 'packages/core/src/job/job.ts',
+    find: 'phase.sync ? phase.sync.outer.learningRate',
+    replace: 'phase.sync ? phaseLearningRate(phase, step)',
+  },
+  {
+    bug: 'a round is given up although its workers are still wanted',
+    file: 'packages/worker/src/run/engine-shell.ts',
+    find: 'isOver: () => generation < Number',
+    replace: 'isOver: () => generation <= Number',
   },
   {
     bug: 'checkpoints are not verified',

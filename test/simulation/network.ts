@@ -165,6 +165,8 @@ class SimLink implements Link {
 
   send(...parts: Uint8Array[]): void {
     if (this.#closedBecause !== undefined || !this.owner.isAlive) return;
+    const isMesh = [this, this.peer].every(({ owner }) => owner.name.startsWith('worker'));
+    if (isMesh) this.network.meshBytes += parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.network.onSent?.(parts);
     this.#enqueue({ read: () => joinBytes(parts) });
   }
@@ -252,6 +254,8 @@ export class Network {
   readonly random: RandomStream;
   #nextPort = 1;
   mostQueued = 0;
+  /** Bytes that workers have sent to other workers. */
+  meshBytes = 0;
   /** After the faults are over frames are only delayed. */
   isCalm = false;
   /** Called with the parts of each frame. */

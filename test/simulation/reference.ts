@@ -1,7 +1,7 @@
 // What a run must give, by plain loops over the definition: no cluster, no machines, no collective.
 import { phaseLearningRate, phaseOf, phasesOf, type Job, type PhaseName } from '@stillhouse/core';
 import { emptySums, finishMetrics, lossOf, smallerIsBetter } from '@stillhouse/core/training';
-import { batchRows, epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
+import { epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
 import { rounded } from './rounded.js';
 import {
   hashState,
@@ -10,6 +10,7 @@ import {
   toyContribution,
   toyCorrection,
   toyEvaluation,
+  toyRound,
   toyStep,
   type ToyModel,
 } from './toy-engine.js';
@@ -26,10 +27,12 @@ function treeSum(
   return round(treeSum(leaves, round, { lo, hi: mid }).map((value, i) => Math.fround(value + right[i])));
 }
 
+const numbersBetween = (from: number, end: number): number[] => Array.from({ length: end - from }, (_, i) => from + i);
+
 export interface ReferencePhase {
   readonly weightsSha256: string;
   readonly steps: number;
-  /** Hash of the state by number of steps. */
+  /** Hash of the state by number of steps; only at the ends of rounds. */
   readonly states: readonly string[];
   /** Hash of the best weights by number of epochs; empty if there are none. */
   readonly bests: readonly string[];
@@ -47,23 +50,26 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
   const bests = [''];
   for (let epoch = 0; epoch < schedule.epochs; epoch++) {
     const order = epochOrder(schedule, epoch);
-    for (let i = 0; i < stepsPerEpoch(schedule); i++, steps++) {
+    const end = steps + stepsPerEpoch(schedule);
+    while (steps < end) {
+      const round = numbersBetween(steps, Math.min(end, steps + (phase.sync?.every ?? 1)));
+      const first = (steps % stepsPerEpoch(schedule)) * schedule.batch;
+      const batch = Math.min(round.length * schedule.batch, schedule.rowCount - first);
       const leaves = Array.from({ length: schedule.ranks }, (_, rank) => {
         const out = new Float32Array(model.parameters + model.otherWeights + schedule.ranks);
-        toyContribution({
-          weights,
-          others,
-          rows: order.rankRows({ step: steps, rank }),
-          batch: batchRows(schedule, steps),
-          rank,
-          out,
-        });
+        const own = round.map((step) => ({
+          rows: order.rankRows({ step, rank }),
+          learningRate: phaseLearningRate(phase, step),
+        }));
+        if (phase.sync) toyRound({ weights, others, steps: own, batch, rank, out });
+        else toyContribution({ weights, others, rows: own[0].rows, batch, rank, out });
         return out;
       });
       const sum = treeSum(leaves, (node) => rounded(wire, node, model.parameters));
-      toyStep(weights, velocity, sum, phaseLearningRate(phase, steps));
+      toyStep(weights, velocity, sum, phase.sync?.outer.learningRate ?? phaseLearningRate(phase, steps));
       others.set(sum.subarray(model.parameters, model.parameters + model.otherWeights));
-      states.push(hashState([weights, others, velocity]));
+      steps += round.length;
+      states[steps] = hashState([weights, others, velocity]);
     }
     bests.push(bests.at(-1)!);
     if (!earlyStopping || !validationSet) continue;

@@ -145,6 +145,7 @@ function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
     loss: 'mse',
     data: { large: source, small: source, test: source },
     teacher: training,
+    ...(seed % 11 === 5 ? { sync: { every: 1 + (seed % 6), outer: { learningRate: 0.7 } } } : {}),
     ...(chance(0.5)
       ? { student: { ...training, batch: upTo(10) }, ...(isTuned(seed) ? { distill: { tune: {} } } : {}) }
       : {}),

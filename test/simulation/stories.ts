@@ -72,6 +72,11 @@ export const stories: Readonly<Record<string, Story>> = {
     tells: 'Its ranks move to the others, and training goes on at the step that was lost.',
     faults: [{ kind: 'a worker crashes', worker: 2, isNoticed: true, backAfterMs: undefined, atMs: 240 }],
   },
+  'a worker dies in a round': {
+    tells: 'Ranks take four steps between exchanges; the others take its ranks, and the round begins again.',
+    recipe: { sync: { every: 4 } },
+    faults: [{ kind: 'a worker crashes', worker: 2, isNoticed: true, backAfterMs: undefined, atMs: 240 }],
+  },
   'the coordinator is replaced': {
     tells: 'It freezes, another one takes over, and the first one is fenced off when it wakes up.',
     faults: [{ kind: 'the coordinator freezes', forMs: 3000, isReplaced: true, atMs: 240 }],

@@ -1,19 +1,29 @@
 // An engine without a neural network: gradients are cheap numbers whose fp32 sums depend on the order of addition, so
 // that a wrong order, a row too many or a stale weight shows in the bits.
 import { createHash } from 'node:crypto';
-import { bytesOf, hashWords, StillhouseError, type Job, type Phase, type RandomStream } from '@stillhouse/core';
+import {
+  bytesOf,
+  hashWords,
+  phaseLearningRate,
+  StillhouseError,
+  type Job,
+  type Phase,
+  type RandomStream,
+} from '@stillhouse/core';
 import { emptySums, lossOf, type MetricSums } from '@stillhouse/core/training';
 import {
   codingOf,
+  microBatchesOf,
   nodeSums,
   plainSumMemory,
+  roundSteps,
   slotsPerRank,
   sumSubtree,
   type Clock,
   type NamedBuffer,
   type RowIds,
 } from '@stillhouse/core/cluster';
-import type { BuiltPhase, ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
+import type { BuiltPhase, ComputeTask, ComputeWatch, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
 export interface ToyModel {
   readonly parameters: number;
@@ -43,6 +53,36 @@ export function toyContribution(at: {
   for (let i = 0; i < others.length; i++)
     out[weights.length + i] = share * (0.9 * others[i] + 0.1 * numberOf(rows[0], 77, i));
   out[weights.length + others.length + rank] = share * (1 + Math.abs(numberOf(rows[0], 99)));
+}
+
+/** A rank's contribution to a round: gradient steps by itself, then how far it has come. */
+export function toyRound(at: {
+  weights: Float32Array;
+  others: Float32Array;
+  steps: readonly { readonly rows: RowIds; readonly learningRate: number }[];
+  /** Rows of all ranks in the round. */
+  batch: number;
+  rank: number;
+  out: Float32Array;
+}): void {
+  const { steps, batch, rank, out } = at;
+  const weights = at.weights.slice();
+  const others = at.others.slice();
+  const own = new Float32Array(out.length);
+  const slot = weights.length + others.length + rank;
+  let rowCount = 0;
+  let loss = 0;
+  for (const { rows, learningRate } of steps.filter(({ rows: { length } }) => length > 0)) {
+    toyContribution({ weights, others, rows, batch: rows.length, rank, out: own });
+    for (let i = 0; i < weights.length; i++) weights[i] -= learningRate * own[i];
+    others.set(own.subarray(weights.length, weights.length + others.length));
+    rowCount += rows.length;
+    loss += rows.length * own[slot];
+  }
+  out.fill(0);
+  weights.forEach((weight, i) => (out[i] = (rowCount / batch) * (at.weights[i] - weight)));
+  others.forEach((other, i) => (out[weights.length + i] = (rowCount / batch) * other));
+  out[slot] = loss / batch;
 }
 
 /** Momentum in the weights' own bits: a step taken twice, left out or out of order shows. */
@@ -137,29 +177,37 @@ export class ToyEngine implements Engine {
     };
   }
 
-  async compute(task: ComputeTask, onSummed: (subtree: number) => void = () => {}): Promise<void> {
+  async compute(task: ComputeTask, watch: ComputeWatch = {}): Promise<void> {
     this.options.observer.onCompute(this.#phase, task);
     await this.#getRows(task);
-    await this.#takeTime();
+    for (let left = roundSteps(this.#phase.schedule, task.step); left > 0; left--) {
+      await this.#takeTime();
+      if (this.#phase.sync && watch.isOver?.()) return;
+      if (left > 1) watch.onStepped?.();
+    }
     const { parameters, otherWeights } = this.model;
     const layout = { gradients: parameters, otherWeights };
     const sums = nodeSums(plainSumMemory, codingOf(this.#phase.wire, layout));
     for (const [i, { span, sum }] of task.subtrees.entries()) {
       await sumSubtree(span, sum, {
-        write: async (rank, target) =>
-          toyContribution({
-            weights: this.#weights,
-            others: this.#others,
-            rows: task.ranks.find((entry) => entry.rank === rank)!.rows,
-            batch: task.batch,
-            rank,
-            out: target,
-          }),
+        write: async (rank, target) => this.#contribute(task, rank, target),
         scratch: task.scratch,
         ...sums,
       });
-      onSummed(i);
+      watch.onSummed?.(i);
     }
+  }
+
+  #contribute({ batch, ranks, step: first }: ComputeTask, rank: number, out: Float32Array): void {
+    const at = { weights: this.#weights, others: this.#others, batch, rank, out };
+    const { rows } = ranks.find((entry) => entry.rank === rank)!;
+    const phase = this.#phase;
+    if (!phase.sync) return toyContribution({ ...at, rows });
+    const steps = microBatchesOf(phase.schedule, { step: first, rank }, rows);
+    toyRound({
+      ...at,
+      steps: steps.map(({ step, rows: own }) => ({ rows: own, learningRate: phaseLearningRate(phase, step) })),
+    });
   }
 
   async apply(_step: number, learningRate: number): Promise<void> {

@@ -37,9 +37,10 @@ function assigned(notice: CoordinatorNotice & { type: 'phaseAssigned' }, job: Jo
     return `${phaseTitles[notice.phase]}: continues ${notice.reason}, ${workers}${without}${why}`;
   }
   const where = notice.phase === 'teacher' ? `${countOf(plan.ranks, 'rank')} on ${workers}${without}` : 'on one worker';
+  const rounds = plan.rounds === undefined ? '' : `, ${countOf(plan.rounds, 'exchange')} in all`;
   return (
     `${phaseTitles[notice.phase]}: ${countOf(plan.rows, 'row')}, ${countOf(plan.epochs, 'epoch')} of ` +
-    `${countOf(plan.stepsPerEpoch, 'step')}, ${where}`
+    `${countOf(plan.stepsPerEpoch, 'step')}${rounds}, ${where}`
   );
 }
 

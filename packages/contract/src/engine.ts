@@ -2,10 +2,12 @@
 import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { bytesOf, type Phase } from '@stillhouse/core';
 import {
-  batchRows,
   codingOf,
   epochOrder,
   nodeSums,
+  roundRows,
+  roundRowsOf,
+  roundSteps,
   slotsPerRank,
   stepsPerEpoch,
   treeHeight,
@@ -41,7 +43,10 @@ function taskOf(
   const epoch = Math.floor(step / stepsPerEpoch(schedule));
   const order = epochOrder(schedule, epoch);
   const ranks = spans.flatMap(({ lo, hi }) =>
-    Array.from({ length: hi - lo }, (_, i) => ({ rank: lo + i, rows: order.rankRows({ step, rank: lo + i }) })),
+    Array.from({ length: hi - lo }, (_, i) => ({
+      rank: lo + i,
+      rows: roundRowsOf(order, schedule, { step, rank: lo + i }),
+    })),
   );
   const { flatGradient, memory } = built;
   const buffers = memory.allocate(Array<number>(spans.length + treeHeight(schedule.ranks)).fill(flatGradient.length));
@@ -49,7 +54,7 @@ function taskOf(
   return {
     step,
     epoch,
-    batch: batchRows(schedule, step),
+    batch: roundRows(schedule, step),
     subtrees: spans.map((span, i) => ({ span, sum: sums[i] })),
     scratch: buffers.slice(spans.length),
     ranks,
@@ -80,7 +85,7 @@ const builtOf = async (subject: EngineSubject): Promise<Built> => ({
 });
 
 async function takeSteps({ engine, phase, built }: Built, from: number, to: number): Promise<void> {
-  for (let step = from; step < to; step++) {
+  for (let step = from; step < to; step += roundSteps(phase.schedule, step)) {
     await engine.compute(taskOf(phase, built, { step, spans: whole(phase) }));
     await engine.apply(step, learningRate);
   }
@@ -120,7 +125,7 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
     const { flatGradient, memory } = built;
     const task = taskOf(phase, built, { step: 0, spans: halves(phase) });
     const summed: number[] = [];
-    await engine.compute(task, (subtree) => summed.push(subtree));
+    await engine.compute(task, { onSummed: (subtree) => summed.push(subtree) });
     deepEqual(summed, [0, 1]);
     const [left, right] = task.subtrees.map(({ sum }) => sum);
     memory.add(left, right, left);

@@ -2,7 +2,14 @@
 // the machines of coordinator and worker.
 export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
 export { codedBytes, codingOf, type Coding } from './collective/coding.js';
-export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
+export {
+  lossesOf,
+  noteFailedStep,
+  readAccount,
+  slotsPerRank,
+  type FlatLayout,
+  type RankAccount,
+} from './collective/flat-layout.js';
 export {
   decodeHeader,
   encodeHeader,
@@ -45,10 +52,25 @@ export {
 } from './coordinator/state.js';
 export type { StepTimes, WorkerTimes } from './coordinator/step-times.js';
 export { countRows, emptyLedger, ledgerDigest, wholeLedger, type Ledger } from './order/ledger.js';
-export { epochOrder, type EpochOrder, type Windows } from './order/order.js';
+export {
+  epochOrder,
+  microBatchesOf,
+  roundRowsOf,
+  type EpochOrder,
+  type MicroBatchRows,
+  type Windows,
+} from './order/order.js';
 export type { RowIds, Segment } from './order/row.js';
 export { dealDraws } from './order/sampling.js';
-export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from './order/schedule.js';
+export {
+  rankShare,
+  roundRows,
+  roundsPerEpoch,
+  roundSteps,
+  stepsPerEpoch,
+  totalSteps,
+  type Schedule,
+} from './order/schedule.js';
 export {
   decodeBlockAnswer,
   decodeBlockQuestion,

@@ -83,6 +83,7 @@ export { checkJob } from './job/check-job.js';
 export { embeddedModels, type EmbeddedModel } from './job/embedded-models.js';
 export {
   datasetOf,
+  exchangeLearningRate,
   phaseLearningRate,
   phaseOf,
   phaseSeed,
@@ -98,6 +99,7 @@ export {
   type TeacherFiles,
 } from './job/job.js';
 export { phaseMemory, type ModelSizes, type PhaseMemory } from './job/memory.js';
+export { roundsNotes } from './job/rounds-note.js';
 export { phaseNames, storedNamesOf, type PhaseName } from './job/phase-name.js';
 export {
   runJsonSchema,
@@ -131,6 +133,7 @@ export {
   type TrainingConfig,
   type TrainedTeacherConfig,
 } from './recipe/schema.js';
+export type { SyncConfig } from './recipe/sync.js';
 export type { CodedFormat, WireFormat } from './recipe/wire-format.js';
 export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
 export type { TunableConfig, TuneConfig } from './recipe/tune.js';

@@ -64,6 +64,21 @@ test('a good recipe: rows, parameters, steps and memory, and nothing is written 
   expect(existsSync(join(folder, 'runs'))).toBe(false);
 });
 
+test('local steps between exchanges: how many exchanges, and memory for weights of its own', async () => {
+  const { phases, warnings, refused } = await validated({ 'sync.every': 3 });
+  expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+  const trained = 88 + 16 + 9;
+  expect(phases[0]).toMatchObject({
+    steps: 21,
+    rounds: 9,
+    memory: { weights: 8 * (2 * trained + 16), gradient: 8 * (trained + 16) + 8 * trained, optimizer: 4 * 5 * trained },
+  });
+  expect(phases[1]).not.toHaveProperty('rounds');
+  expect((await validated({ 'sync.every': 8 })).warnings).toEqual([
+    'sync.every is 8, but an epoch has 7 steps: its end ends a round, so ranks exchange once per epoch',
+  ]);
+});
+
 test('how many bytes a gradient takes if it does not travel as fp32', async () => {
   const { phases } = await validated({ wire: 'int8' });
   expect(phases.map(({ wire }) => wire)).toEqual([

@@ -4,6 +4,7 @@ import {
   phaseMemory,
   phaseOf,
   phasesOf,
+  roundsNotes,
   StillhouseError,
   threadsNote,
   toErrorRecord,
@@ -44,6 +45,8 @@ export interface ValidatedPhase {
   readonly stepsPerEpoch?: number;
   /** Steps of all epochs. */
   readonly steps?: number;
+  /** Exchanges of all epochs, if ranks take several steps between them. */
+  readonly rounds?: number;
   /** Trainable numbers of its model. */
   readonly parameters?: number;
   /** Roughly what a worker needs, in bytes, in addition to its engine and to blocks of data. */
@@ -150,6 +153,7 @@ async function validateJob(
     ...(plan && { search: searchOf(plan) }),
     warnings: [
       ...inertNotes(job.recipe),
+      ...roundsNotes(job),
       ...[probed && threadsNote(job.recipe, probed.backend.name)].filter((note) => note !== undefined),
       ...dataset.warnings,
     ],

@@ -5,7 +5,15 @@ export type { BackendName, ConcreteBackendName } from './backend/registry.js';
 export type { FetchBlock } from './block/fetch-block.js';
 export type { Capture, StateUploader } from './checkpoint/state-upload.js';
 export { openPretrained } from './distill/teacher/pretrained.js';
-export type { BuiltPhase, ComputeTask, Engine, EngineFactory, EvaluateTask, RankRows } from './engine/engine.js';
+export type {
+  BuiltPhase,
+  ComputeTask,
+  ComputeWatch,
+  Engine,
+  EngineFactory,
+  EvaluateTask,
+  RankRows,
+} from './engine/engine.js';
 export type { ProbedModel } from './engine/probe.js';
 export { probeModels, type ProbedJob } from './engine/probe-models.js';
 export { tfjsEngine, type EngineOptions } from './engine/tfjs-engine.js';

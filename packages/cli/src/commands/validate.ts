@@ -24,7 +24,7 @@ const bytesText = (bytes: number): string =>
 
 const phaseRow = ({ name, parameters, rows, batch, ranks, epochs, ...phase }: ValidatedPhase): string[] => [
   phaseTitles[name],
-  ...[parameters, rows, batch, ranks, epochs, phase.stepsPerEpoch, phase.steps].map(counted),
+  ...[parameters, rows, batch, ranks, epochs, phase.stepsPerEpoch, phase.steps, phase.rounds].map(counted),
   phase.memory ? bytesText(phase.memory.total) : '–',
 ];
 
@@ -46,7 +46,18 @@ const knownColumns = ([header, ...rows]: string[][]): string[][] => {
 };
 
 function validationLines({ name, data, backend, phases, search, warnings }: Validation): string[] {
-  const header = ['phase', 'parameters', 'rows', 'batch', 'ranks', 'epochs', 'steps per epoch', 'steps', 'memory'];
+  const header = [
+    'phase',
+    'parameters',
+    'rows',
+    'batch',
+    'ranks',
+    'epochs',
+    'steps per epoch',
+    'steps',
+    'exchanges',
+    'memory',
+  ];
   return [
     ...(name === undefined ? [] : [`The recipe ${name} would run:`, '']),
     ...(data ? dataLines(data) : []),

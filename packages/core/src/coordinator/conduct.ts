@@ -5,7 +5,7 @@ import { StillhouseError, toErrorRecord, type ErrorRecord } from '../error/error
 import { limits } from '../error/limits.js';
 import { phaseOf, phasesOf, type Phase } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
-import { totalSteps } from '../order/schedule.js';
+import { roundsPerEpoch, totalSteps } from '../order/schedule.js';
 import type { Held, ToCoordinator } from '../wire/messages.js';
 import { onLost } from './failures.js';
 import { firstGenerationOf } from './membership-change.js';
@@ -52,8 +52,8 @@ function knownPhase({ history, options }: CoordinatorState, name: PhaseName): Ph
   return isTuned || !phasesOf(recipe).includes(name) ? undefined : phaseOf(options.job, name);
 }
 
-/** Steps, an evaluation per epoch, and the test. */
-const mostOps = ({ schedule }: Phase): number => totalSteps(schedule) + schedule.epochs + 1;
+/** Steps or rounds of them, an evaluation per epoch, and the test. */
+const mostOps = ({ schedule }: Phase): number => (roundsPerEpoch(schedule) + 1) * schedule.epochs + 1;
 
 function heldViolation(state: CoordinatorState, held: Held | undefined): string | undefined {
   const phase = held && knownPhase(state, held.phase);

@@ -2,7 +2,7 @@
 import { expectedRowsDigest, phaseOf } from '../job/job.js';
 import type { EpochRecord, PhaseRecord } from '../job/run-record.js';
 import { ledgerDigest } from '../order/ledger.js';
-import { stepsPerEpoch } from '../order/schedule.js';
+import { roundsPerEpoch, stepsPerEpoch } from '../order/schedule.js';
 import { tunedJob, type TunedValues } from '../tune/space.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import {
@@ -119,8 +119,9 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
   if (!first?.done.model || reports.length < membership.members.length) return { state, effects: [] };
   const { done: lead } = first;
   const { model } = first.done;
-  if (phase.epochs.length < Math.ceil(lead.steps / stepsPerEpoch(phaseOf(state.options.job, phase.name).schedule)))
-    return { state, effects: [] };
+  const { schedule } = phaseOf(state.options.job, phase.name);
+  const epochs = Math.ceil(lead.steps / stepsPerEpoch(schedule));
+  if (phase.epochs.length < epochs) return { state, effects: [] };
   const other = state.options.allowMixed
     ? undefined
     : reports.find(({ done }) => done.weightsSha256 !== lead.weightsSha256);
@@ -138,6 +139,7 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
     phase: phase.name,
     workers: membership.members.length,
     steps: lead.steps,
+    ...(schedule.every === undefined ? {} : { rounds: epochs * roundsPerEpoch(schedule) }),
     samples: lead.samples,
     seconds,
     samplesPerSecond: lead.samples / seconds,

@@ -57,6 +57,8 @@ export const limits = {
   /** Coordinators of a run, one after the other: generations count from term · 2¹⁶, in 32 bits. */
   coordinatorCount: 65_534,
   rankCount: 4096,
+  /** Steps of a round: an account of its rows, and how far a rank came, must be exact in fp32. */
+  roundSteps: 10_000,
   /** The description of a model's layers. */
   modelConfigBytes: 16 * 1024 * 1024,
   workerCount: 1024,

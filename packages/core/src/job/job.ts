@@ -7,6 +7,7 @@ import { invariant } from '../error/errors.js';
 import { baselineConfig, baselineEpochs } from '../recipe/baseline-config.js';
 import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
+import type { SyncConfig } from '../recipe/sync.js';
 import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';
 import type { WireFormat } from '../recipe/wire-format.js';
 import { ledgerDigest } from '../order/ledger.js';
@@ -127,6 +128,8 @@ export interface Phase {
   /** Only for a student that has a teacher. */
   readonly distill: DistillConfig | undefined;
   readonly schedule: Schedule;
+  /** Present if ranks take several steps by themselves between exchanges. */
+  readonly sync?: SyncConfig | undefined;
   /** What the gradients of ranks are rounded to, and their sums. */
   readonly wire: WireFormat;
   readonly learningRateSchedule: LearningRateSchedule;
@@ -147,6 +150,7 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
   const config = isTeacher ? trainedTeacher(recipe) : isBaseline ? baselineConfig(recipe) : recipe.student!;
   const trainSet: SetName = isTeacher ? 'large' : 'small';
   const { rowCount, blockRows, segments, windowBlocks } = dataset.sets[trainSet]!;
+  const sync = isTeacher ? recipe.sync : undefined;
   const validationSet: SetName = isTeacher ? 'largeValidation' : 'smallValidation';
   return {
     name,
@@ -161,7 +165,9 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
       seed: phaseSeed(recipe, name),
       ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
       ...(segments === undefined ? {} : { segments }),
+      ...(sync === undefined ? {} : { every: sync.every }),
     },
+    ...(sync === undefined ? {} : { sync }),
     // Students have one rank, whose gradient travels nowhere.
     wire: isTeacher ? recipe.wire : 'fp32',
     learningRateSchedule: config.schedule,
@@ -195,3 +201,7 @@ export function phaseLearningRate(phase: Phase, step: number): number {
     totalSteps: totalSteps({ ...phase.schedule, epochs: phase.config.epochs }),
   });
 }
+
+/** The learning rate that the weights of all ranks are stepped with after an exchange. */
+export const exchangeLearningRate = (phase: Phase, step: number): number =>
+  phase.sync ? phase.sync.outer.learningRate : phaseLearningRate(phase, step);

@@ -24,14 +24,19 @@ export interface ModelSizes {
 
 const numberBytes = 4;
 
-export function phaseMemory({ config, distill, schedule }: Phase, sizes: ModelSizes): PhaseMemory {
+export function phaseMemory({ config, distill, schedule, sync }: Phase, sizes: ModelSizes): PhaseMemory {
   const { trained, others, inputsPerRow, outputsPerRow } = sizes;
   const added = distill?.transfer.reduce((sum, { rows }) => sum + rows, 0) ?? 0;
   const rows = Math.ceil((schedule.batch / schedule.ranks) * (1 + added));
+  // Between exchanges a rank has weights, gradient and optimiser of its own.
+  const copies = sync ? 2 : 1;
+  const states = optimizerOf(config.optimizer).stateCount(config.optimizer);
+  const moments = sync?.moments === 'mean' ? states : 0;
+  const velocities = sync && sync.outer.momentum > 0 ? 1 : 0;
   const numbers = {
-    weights: 2 * trained + others,
-    gradient: trained + others,
-    optimizer: optimizerOf(config.optimizer).stateCount(config.optimizer) * trained,
+    weights: copies * (2 * trained + others),
+    gradient: copies * (trained + others) + moments * trained,
+    optimizer: (states + moments + velocities) * trained,
     batch: rows * (inputsPerRow + 2 * outputsPerRow),
   };
   const bytes = {

@@ -20,6 +20,8 @@ export interface PhaseRecord {
   readonly phase: PhaseName;
   readonly workers: number;
   readonly steps: number;
+  /** Exchanges between ranks, if they take several steps by themselves between them. */
+  readonly rounds?: number;
   readonly samples: number;
   readonly seconds: number;
   readonly samplesPerSecond: number;
@@ -49,6 +51,7 @@ const phase = z.object({
   phase: z.enum(phaseNames),
   workers: z.int().describe('Workers that held ranks.'),
   steps: z.int(),
+  rounds: z.int().optional().describe('Exchanges between ranks, if they have several steps between them (sync).'),
   samples: z.int().describe('Rows seen, over all epochs.'),
   seconds: z.number(),
   samplesPerSecond: z.number(),

@@ -5,7 +5,7 @@ import { keyedPermutation } from '../random/permutation.js';
 import { hashName, randomStream, type RandomStream } from '../random/random.js';
 import type { RowIds, RowRange } from './row.js';
 import { dealtRanges, drawnRow, startsOf } from './sampling.js';
-import { batchRows, rankShare, stepsPerEpoch, type Schedule } from './schedule.js';
+import { batchRows, rankShare, roundSteps, stepsPerEpoch, type Schedule } from './schedule.js';
 
 export interface EpochOrder {
   /** Row ids of a rank's micro-batch, by the step counted over all epochs. May be empty. */
@@ -30,7 +30,40 @@ export function epochOrder(schedule: Schedule, epoch: number): EpochOrder {
   return schedule.windows ? windowedOrder({ ...schedule, ...schedule.windows }, epoch) : shuffledOrder(schedule, epoch);
 }
 
-const numbers = (count: number, at: (i: number) => number): number[] => Array.from({ length: count }, (_, i) => at(i));
+/** Row ids of a rank's micro-batches in the round that begins at a step, one after the other. */
+export function roundRowsOf(order: EpochOrder, schedule: Schedule, at: { step: number; rank: number }): RowIds {
+  const steps = roundSteps(schedule, at.step);
+  if (steps === 1) return order.rankRows(at);
+  return Float64Array.from(numbers(steps, (i) => [...order.rankRows({ step: at.step + i, rank: at.rank })]).flat());
+}
+
+/** A rank's micro-batch in a step. */
+export interface MicroBatchRows {
+  readonly step: number;
+  /** May be empty. */
+  readonly rows: RowIds;
+}
+
+/**
+ * The micro-batches that a rank's rows of a round belong to.
+ * @param at the round's first step
+ * @param rows of all its steps, as `roundRowsOf` gives them
+ */
+export function microBatchesOf(schedule: Schedule, at: { step: number; rank: number }, rows: RowIds): MicroBatchRows[] {
+  const all = Float64Array.from(rows);
+  let end = 0;
+  return numbers(roundSteps(schedule, at.step), (i) => {
+    const step = at.step + i;
+    const [low, high] = rankShare(batchRows(schedule, step), schedule.ranks, at.rank);
+    const first = end;
+    end += high - low;
+    return { step, rows: all.subarray(first, end) };
+  });
+}
+
+function numbers<T>(count: number, at: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => at(i));
+}
 
 /** Steps take the shuffled rows in turn; ranks take the parts of a step. */
 function shuffledOrder(schedule: Schedule, epoch: number): EpochOrder {

@@ -2,9 +2,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { costsOf, dealRanks, segmentsOf, stepCost } from '../collective/assignment.js';
 import { countRows, addLedgers, emptyLedger, ledgerDigest, wholeLedger } from './ledger.js';
-import { epochOrder } from './order.js';
+import { epochOrder, microBatchesOf, roundRowsOf } from './order.js';
 import { keyedPermutation } from '../random/permutation.js';
-import { batchRows, stepsPerEpoch, totalSteps, type Schedule } from './schedule.js';
+import {
+  batchRows,
+  roundRows,
+  roundsPerEpoch,
+  roundSteps,
+  stepsPerEpoch,
+  totalSteps,
+  type Schedule,
+} from './schedule.js';
 
 const scheduleArbitrary = fc.record({
   rowCount: fc.integer({ min: 1, max: 400 }),
@@ -182,5 +190,32 @@ test('segments cover the flat gradient', () => {
       expect(segments.at(-1)!.hi).toBe(length);
       segments.slice(1).forEach((segment, i) => expect(segment.lo).toBe(segments[i]!.hi));
     }),
+  );
+});
+
+test('rounds follow one another to the end of each epoch, and have the rows of their steps', () => {
+  fc.assert(
+    fc.property(scheduleArbitrary, fc.integer({ min: 1, max: 9 }), (plain, every) => {
+      const schedule = { ...plain, every };
+      const perEpoch = stepsPerEpoch(schedule);
+      for (let epoch = 0; epoch < schedule.epochs; epoch++) {
+        const order = epochOrder(schedule, epoch);
+        let step = epoch * perEpoch;
+        for (let round = 0; round < roundsPerEpoch(schedule); round++) {
+          const steps = Array.from({ length: roundSteps(schedule, step) }, (_, i) => step + i);
+          expect(roundRows(schedule, step)).toBe(steps.reduce((sum, each) => sum + batchRows(schedule, each), 0));
+          for (let rank = 0; rank < schedule.ranks; rank++) {
+            const at = { step, rank };
+            const batches = microBatchesOf(schedule, at, roundRowsOf(order, schedule, at));
+            expect(batches.map(({ step: each, rows }) => [each, ...rows])).toEqual(
+              steps.map((each) => [each, ...order.rankRows({ step: each, rank })]),
+            );
+          }
+          step += steps.length;
+        }
+        expect(step).toBe((epoch + 1) * perEpoch);
+      }
+    }),
+    { numRuns: 60 },
   );
 });

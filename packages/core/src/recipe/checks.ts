@@ -177,6 +177,15 @@ function checkModels(recipe: Recipe, fail: Fail): void {
   }
 }
 
+/** Checks of local steps: only ranks that train have them, and they must agree on the model's shape. */
+function checkSync({ sync, teacher }: Recipe, fail: Fail): void {
+  if (!sync) return;
+  if (!isTrained(teacher))
+    return fail('sync is given, but the teacher is pretrained: only ranks that train a teacher exchange anything');
+  if (teacher.prune)
+    fail('sync and teacher.prune are both given: ranks would keep other weights at 0; leave out one of them');
+}
+
 /** Checks of classes against the loss. */
 function checkLoss({ data, loss: config }: Recipe, fail: Fail): void {
   const { large, small, pool, test } = data;
@@ -207,6 +216,7 @@ export function checkRecipe(recipe: Recipe, fail: Fail): void {
     checkMix,
     checkDistill,
     checkModels,
+    checkSync,
     checkBaseline,
     checkLoss,
     checkMetrics,

@@ -247,3 +247,31 @@ test('only a pool has rows without labels, and it cannot be drawn from by labels
     ),
   ).toMatchObject({ message: expect.stringContaining('data.pool is a mix') });
 });
+
+test('local steps between exchanges: the defaults of DiLoCo, only for ranks that train a teacher', () => {
+  expect(parseRecipe({ ...base(), sync: { every: 100 } }).sync).toEqual({
+    every: 100,
+    moments: 'mean',
+    outer: { learningRate: 0.7, momentum: 0.9 },
+  });
+  expect(errorOf((recipe) => (recipe['sync'] = {})).message).toContain('sync.every is missing');
+  expect(errorOf((recipe) => (recipe['sync'] = { every: 0 })).message).toContain('sync.every');
+  const pretrained = errorOf((recipe) => Object.assign(recipe, { sync: { every: 2 }, teacher: { pretrained: 'a' } }));
+  expect(pretrained).toMatchObject({
+    code: 'RECIPE_INVALID',
+    message: expect.stringContaining('sync is given, but the teacher is pretrained'),
+  });
+  expect(
+    errorOf((recipe) => {
+      recipe['sync'] = { every: 2 };
+      recipe['teacher'].prune = { sparsity: 0.5, to: 3 };
+    }).message,
+  ).toContain('sync and teacher.prune are both given');
+  // A student has one rank, which exchanges nothing.
+  const pruned = {
+    ...base(),
+    sync: { every: 2 },
+    student: { model: { layers: [{ dense: 1 }] }, prune: { sparsity: 0.5, to: 3 } },
+  };
+  expect(parseRecipe(pruned).sync!.every).toBe(2);
+});

@@ -8,6 +8,7 @@ import { baselineSchema } from './baseline.js';
 import { dataSchema } from './data.js';
 import { distillSchema } from './distill.js';
 import { count, fraction, positive, seed } from './fields.js';
+import { syncSchema } from './sync.js';
 import { trainingFields } from './training.js';
 import { wireFormats } from './wire-format.js';
 
@@ -60,6 +61,7 @@ export const recipeSchema = z.strictObject({
       'Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so ' +
         'they belong to the job.',
     ),
+  sync: syncSchema.optional(),
   wire: z
     .enum(wireFormats)
     .default('fp32')

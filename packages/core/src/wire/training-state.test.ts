@@ -7,7 +7,7 @@ import { emptyLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { TrainedTeacherConfig } from '../recipe/schema.js';
-import { readAccount, slotsPerRank, writeAccount } from '../collective/flat-layout.js';
+import { noteFailedStep, readAccount, slotsPerRank, writeAccount } from '../collective/flat-layout.js';
 import { decodeHeader, encodeHeader, type FrameHeader } from '../collective/frames.js';
 import { readTraining, StateAssembly, stateFrames, trainingParts } from './training-file.js';
 import { afterEpoch, afterStep, afterTest, initialTraining, nextTask, type TrainingState } from './training-state.js';
@@ -51,6 +51,21 @@ test('a phase is steps, an evaluation after each epoch, the test, and the end', 
     stopped: 'all epochs done',
     epochs: [{ epoch: 0, trainLoss: 1 }, { epoch: 1 }],
   });
+});
+
+test('rounds take several steps at once, end with their epoch, and count the rows of all their steps', () => {
+  const rounds: Phase = { ...phase, schedule: { ...phase.schedule, rowCount: 13, every: 2 } };
+  let training = initialTraining('teacher');
+  const steps: number[] = [];
+  for (let i = 0; i < 20 && !training.stopped; i++) {
+    if (nextTask(training, rounds) === 'step') {
+      training = afterStep(training, rounds, { loss: 2, ledger: emptyLedger });
+      steps.push(training.step, training.samples);
+    } else training = afterEpoch(training, rounds, { validation: undefined, weightsSha256: 'w' }).training;
+  }
+  // 5 steps of 3, 3, 3, 3 and 1 rows.
+  expect(steps).toEqual([2, 6, 4, 12, 5, 13, 7, 19, 9, 25, 10, 26]);
+  expect(training).toMatchObject({ ops: 8, epochs: [{ trainLoss: 2 }, { trainLoss: 2 }] });
 });
 
 const real = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity)).map((value) => (value === 0 ? 0 : value));
@@ -121,4 +136,18 @@ test('a rank’s account survives in fp32, and its neighbours’ too', () => {
       expect(flat.subarray(0, 5 + ranks)).toEqual(new Float32Array(5 + ranks));
     }),
   );
+});
+
+test('a rank’s account keeps the step of its round that failed, whether or not its worker wants to stop', () => {
+  const layout = { gradients: 3, otherWeights: 0 };
+  for (const yields of [false, true])
+    for (const step of [0, 1, limits.roundSteps - 1]) {
+      const flat = new Float32Array(3 + 2 * slotsPerRank);
+      const at = { ranks: 2, rank: 1 };
+      noteFailedStep(flat, layout, { ...at, step });
+      // A second time, as when a worker decides to stop meanwhile.
+      for (let times = 0; times < 2; times++) writeAccount(flat, layout, at, { ledger: emptyLedger, yields });
+      expect(readAccount(flat, layout, at)).toEqual({ ledger: emptyLedger, yields, failedStep: step });
+      expect(readAccount(flat, layout, { ranks: 2, rank: 0 })).toEqual({ ledger: emptyLedger, yields: false });
+    }
 });

@@ -5,7 +5,7 @@ import { phaseLearningRate, type Phase } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
 import { addLedgers, emptyLedger, type Ledger } from '../order/ledger.js';
 import type { Metrics } from '../metric/metrics.js';
-import { batchRows, stepsPerEpoch, totalSteps } from '../order/schedule.js';
+import { roundRows, roundSteps, stepsPerEpoch, totalSteps } from '../order/schedule.js';
 
 export interface EpochReport {
   readonly epoch: number;
@@ -19,7 +19,7 @@ export interface EpochReport {
 
 export interface TrainingState {
   readonly phase: PhaseName;
-  /** Number of finished operations: steps, evaluations and the test, as the collective counts them. */
+  /** Number of finished operations (steps or rounds of them, evaluations, the test), as the collective counts them. */
   readonly ops: number;
   readonly step: number;
   /** Ledger of the current epoch. */
@@ -55,20 +55,24 @@ export function nextTask(training: TrainingState, { schedule }: Phase): Task {
     : 'step';
 }
 
-/** @param done.loss mean loss of the step's batch; @param done.ledger of the rows that its ranks used */
+/**
+ * After a step, or after a round of local steps.
+ * @param done.loss mean loss of its rows
+ * @param done.ledger of the rows that its ranks used
+ */
 export function afterStep(
   training: TrainingState,
   { schedule }: Phase,
   done: { loss: number; ledger: Ledger },
 ): TrainingState {
-  const batch = batchRows(schedule, training.step);
+  const rows = roundRows(schedule, training.step);
   return {
     ...training,
     ops: training.ops + 1,
-    step: training.step + 1,
-    samples: training.samples + batch,
+    step: training.step + roundSteps(schedule, training.step),
+    samples: training.samples + rows,
     ledger: addLedgers(training.ledger, done.ledger),
-    lossSum: training.lossSum + done.loss * batch,
+    lossSum: training.lossSum + done.loss * rows,
   };
 }
 

@@ -1,10 +1,13 @@
 // What a worker decides when things go wrong. Whole runs are simulated in test/simulation.
 import { describe, expect, test } from 'vitest';
+import { lossesOf, noteFailedStep } from '../collective/flat-layout.js';
 import { plainSumMemory } from '../collective/sum-memory.js';
 import { limits } from '../error/limits.js';
+import type { Job } from '../job/job.js';
 import { emptyLedger } from '../order/ledger.js';
+import { parseRecipe } from '../recipe/parse.js';
 import type { ToCoordinator, ToWorker } from '../wire/messages.js';
-import { job, sha } from '../coordinator/small-job.test.fixture.js';
+import { job, recipe, set, sha } from '../coordinator/small-job.test.fixture.js';
 import { initialWorkerState, workerTransition } from './machine.js';
 import type { WorkerEffect, WorkerEvent, WorkerState } from './state.js';
 
@@ -35,9 +38,9 @@ class Worker {
   }
 
   /** Joined, with its engine loaded. */
-  joined(term = 3): this {
+  joined(term = 3, its = job): this {
     return this.on({ type: 'opened' })
-      .hears({ type: 'welcome', workerId: 'w1', term, meshToken: 'm', job })
+      .hears({ type: 'welcome', workerId: 'w1', term, meshToken: 'm', job: its })
       .on({ type: 'loaded', fingerprint: 'f', choice: 'c', meshAddress: 'mesh1' });
   }
 
@@ -148,6 +151,74 @@ describe('a worker', () => {
   test('that is asked to go before it has anything to hand over goes at once', () => {
     expect(new Worker().on({ type: 'leave' }).effects.at(-1)).toEqual({ type: 'exit', error: undefined });
     expect(new Worker().joined().on({ type: 'leave' }).sent).toEqual([{ type: 'leaving' }]);
+  });
+});
+
+describe('a round of steps', () => {
+  /** Three batches of one row per rank, in rounds of two steps; one worker has both ranks. */
+  const rounds = (): Worker => {
+    const large = { ...set, rowCount: 6, blockRows: 6 };
+    const its: Job = {
+      ...job,
+      recipe: parseRecipe({ ...recipe, sync: { every: 2 }, teacher: { ...recipe.teacher, batch: 2 } }),
+      dataset: { ...job.dataset, sets: { large, test: set } },
+    };
+    const members = [{ workerId: 'w1', meshAddress: 'm1', ranks: { lo: 0, hi: 2 } }];
+    const worker = new Worker().joined(3, its).hears({ type: 'pause', generation: 7, boundary: false });
+    worker.hears({ type: 'resume', generation: 7, phase: 'teacher', ops: 0, members, heals: [] });
+    const { phase } = worker.effects.find(({ type }) => type === 'build') as WorkerEffect & { type: 'build' };
+    return worker
+      .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) })
+      .on({ type: 'linked', generation: 7, files: new Map() })
+      .on({ type: 'hashed', generation: 7, stateSha256: sha('1'), weightsSha256: sha('1') })
+      .hears({ type: 'start', generation: 7 });
+  };
+
+  test('is one operation: progress within it, times per step, the outer learning rate after it', () => {
+    const worker = rounds();
+    expect(worker.effects).toEqual([expect.objectContaining({ type: 'compute', step: 0 })]);
+    const { progress } = worker.state;
+    expect(worker.on({ type: 'stepped', generation: 7 }).effects).toEqual([]);
+    expect(worker.state.progress).toBe(progress + 1);
+    worker
+      .on({ type: 'summed', generation: 7, subtree: 0, ledgers: [emptyLedger, emptyLedger] })
+      .on({ type: 'computed', generation: 7, ms: 100, waitedMs: 0 });
+    expect(worker.state.training).toMatchObject({ ops: 1, step: 2, samples: 4 });
+    // 100 ms for two steps of two ranks.
+    expect(worker.state.rankMs).toBe(25);
+    expect(worker.effects).toEqual([
+      { type: 'apply', step: 0, learningRate: 0.7 },
+      expect.objectContaining({ type: 'send', message: expect.objectContaining({ type: 'progress', step: 2 }) }),
+      expect.objectContaining({ type: 'compute', step: 2 }),
+    ]);
+    // The epoch ends the second round after one step.
+    worker
+      .on({ type: 'summed', generation: 7, subtree: 0, ledgers: [emptyLedger, emptyLedger] })
+      .on({ type: 'computed', generation: 7, ms: 100, waitedMs: 0 });
+    expect(worker.state.training).toMatchObject({ ops: 2, step: 3, samples: 6 });
+    expect(worker.effects.map(({ type }) => type)).toEqual(['apply', 'evaluate']);
+  });
+
+  test('whose numbers are not finite names rank and step', () => {
+    const worker = rounds();
+    const { subtrees } = worker.effects[0] as WorkerEffect & { type: 'compute' };
+    const layout = { gradients: 1, otherWeights: 0 };
+    const { sum } = subtrees[0]!;
+    lossesOf(sum, layout, 2)[1] = NaN;
+    noteFailedStep(sum, layout, { ranks: 2, rank: 1, step: 1 });
+    worker
+      .on({ type: 'summed', generation: 7, subtree: 0, ledgers: [emptyLedger, emptyLedger] })
+      .on({ type: 'computed', generation: 7, ms: 100, waitedMs: 0 });
+    expect(worker.state.activity).toMatchObject({
+      type: 'failing',
+      message: {
+        rank: 1,
+        error: {
+          code: 'LOSS_NOT_FINITE',
+          message: 'the loss, gradient or a weight of the teacher is not a finite number at step 1, rank 1',
+        },
+      },
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 // What the loss slots of a step say about numbers that are not finite, before the optimiser touches the weights.
 import type { ErrorRecord } from '../error/errors.js';
-import type { PhaseName } from '../job/phase-name.js';
+import type { Phase } from '../job/job.js';
 
 /** A step that cannot be taken. */
 export interface NotFinite {
@@ -11,14 +11,17 @@ export interface NotFinite {
 
 /**
  * @param losses of all ranks
+ * @param of.stepOf the step that a rank's numbers are about; of a round, the one that failed
  * @returns undefined if all of them are finite
  */
 export function notFiniteIn(
   losses: Float32Array,
-  { phase, step }: { readonly phase: PhaseName; readonly step: number },
+  { phase, stepOf }: { readonly phase: Pick<Phase, 'name' | 'sync'>; readonly stepOf: (rank: number) => number },
 ): NotFinite | undefined {
   const rank = losses.findIndex((loss) => !Number.isFinite(loss));
   if (rank < 0) return undefined;
-  const message = `the loss or gradient of the ${phase} is not a finite number at step ${step}, rank ${rank}`;
+  // Between exchanges a rank also steps weights of its own.
+  const what = phase.sync ? 'loss, gradient or a weight' : 'loss or gradient';
+  const message = `the ${what} of the ${phase.name} is not a finite number at step ${stepOf(rank)}, rank ${rank}`;
   return { rank, error: { code: 'LOSS_NOT_FINITE', message } };
 }

@@ -1,9 +1,10 @@
-// A member at work: steps, evaluations, the test and the end of a phase, each an operation of the collective.
-import { phaseLearningRate, type SetName } from '../job/job.js';
+// A member at work: steps or rounds of them, evaluations, the test and the end of a phase, each an operation of the
+// collective.
+import { exchangeLearningRate, type SetName } from '../job/job.js';
 import { addLedgers, emptyLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
 import { measuresOf, totalMetrics } from '../metric/metrics.js';
-import { rankShare } from '../order/schedule.js';
+import { rankShare, roundSteps } from '../order/schedule.js';
 import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
@@ -121,6 +122,9 @@ const averaged = (before: number | undefined, ms: number, weight: number): numbe
 
 type Speed = Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'>;
 
+/** Steps of the operation that this worker computes. */
+const stepsNow = ({ training }: WorkerState, { phase }: Running): number => roundSteps(phase.schedule, training!.step);
+
 /** Milliseconds per micro-batch of a rank, averaged over roughly the last seconds. */
 function speedAfter(state: WorkerState, ms: number, nowMs: number): Speed {
   const timedSteps = state.timedSteps + 1;
@@ -151,7 +155,9 @@ export function onComputed(
   const waitedMs = state.waitedMs + event.waitedMs;
   const { lo, hi } = ownRanks(run);
   const paced =
-    hi > lo ? { ...state, waitedMs, ...speedAfter(state, event.ms / (hi - lo), nowMs) } : { ...state, waitedMs };
+    hi > lo
+      ? { ...state, waitedMs, ...speedAfter(state, event.ms / (hi - lo) / stepsNow(state, run), nowMs) }
+      : { ...state, waitedMs };
   return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.begin()), nowMs);
 }
 
@@ -196,10 +202,10 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
   return stays;
 }
 
-/** An exchange is the mean over about this many steps. */
+/** An exchange is the mean over about this many operations. */
 const exchangesAveraged = 100;
 
-/** Time that the sum took after this worker's ranks, if others hold ranks as well. */
+/** Time per step that the sum took after this worker's ranks, if others hold ranks as well. */
 function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange'> {
   const { lo, hi } = ownRanks(run);
   if (run.members.length === 1 || hi === lo) return { exchange: undefined };
@@ -207,27 +213,29 @@ function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<Wo
   const before = state.exchange?.generation === generation ? state.exchange : undefined;
   const steps = (before?.steps ?? 0) + 1;
   const weight = Math.max(1 / steps, 1 / exchangesAveraged);
-  return { exchange: { generation, steps, ms: averaged(before?.ms, nowMs - state.computedMs, weight) } };
+  const ms = (nowMs - state.computedMs) / stepsNow(state, run);
+  return { exchange: { generation, steps, ms: averaged(before?.ms, ms, weight) } };
 }
 
 function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {
   const { ranks } = run.phase.schedule;
   const { step } = state.training!;
   const losses = lossesOf(run.flatGradient, run.layout, ranks);
-  const notFinite = notFiniteIn(losses, { phase: run.phase.name, step });
+  const accounts = Array.from(losses, (_, rank) => readAccount(run.flatGradient, run.layout, { ranks, rank }));
+  const stepOf = (rank: number): number => step + (accounts[rank]?.failedStep ?? 0);
+  const notFinite = notFiniteIn(losses, { phase: run.phase, stepOf });
   if (notFinite) {
     const failed = failNotFinite(state, run, notFinite);
     return { ...failed, effects: [...effects, ...failed.effects] };
   }
-  // Every rank's loss is already weighted by its share of the batch.
+  // Every rank's loss is already weighted by its share of the rows.
   const loss = losses.reduce((sum, value) => sum + value, 0);
-  const accounts = Array.from(losses, (_, rank) => readAccount(run.flatGradient, run.layout, { ranks, rank }));
   run.collective.advance();
   const training = afterStep(state.training!, run.phase, {
     loss,
     ledger: accounts.map(({ ledger }) => ledger).reduce(addLedgers, emptyLedger),
   });
-  effects.push({ type: 'apply', step, learningRate: phaseLearningRate(run.phase, step) });
+  effects.push({ type: 'apply', step, learningRate: exchangeLearningRate(run.phase, step) });
   const due = run.self === 0 && state.link === 'up' && nowMs - state.lastProgressMs >= limits.progressIntervalMs;
   if (due) effects.push(send({ type: 'progress', generation: run.generation, step: training.step, loss }));
   const next = { ...state, training, ...exchangeAfter(state, run, nowMs), ...(due ? { lastProgressMs: nowMs } : {}) };

@@ -47,7 +47,9 @@ export type WorkerEvent =
       readonly stateSha256: string;
       readonly weightsSha256: string;
     }
-  /** One of the step's subtrees is summed, of the rows that the ledgers of its ranks count. */
+  /** A micro-batch of a round is done; more of them follow. */
+  | { readonly type: 'stepped'; readonly generation: number }
+  /** One of the operation's subtrees is summed, of the rows that the ledgers of its ranks count. */
   | {
       readonly type: 'summed';
       readonly generation: number;
@@ -122,7 +124,8 @@ export type WorkerEffect =
   /** Hash weights and state. Answer: hashed. */
   | { readonly type: 'hash'; readonly generation: number; readonly training: TrainingState }
   /**
-   * Sum the contributions of each subtree's ranks to a step into its buffer. Answer: summed for each, then computed.
+   * Sum the contributions of each subtree's ranks to a step, or to a round that begins with it, into its buffer.
+   * Answer: summed for each, then computed.
    */
   | {
       readonly type: 'compute';

@@ -6,6 +6,7 @@ import {
   choosesBaseline,
   fromErrorRecord,
   inertNotes,
+  roundsNotes,
   limits,
   StillhouseError,
   type ErrorRecord,
@@ -164,7 +165,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   });
   folder.writeSecrets({ ...secrets, listen: coordinator.address.replace(/^ws:\/\//, '') });
   recorder.writeRecord();
-  [...inertNotes(job.recipe), ...dataset.warnings].forEach(recorder.warn);
+  [...inertNotes(job.recipe), ...roundsNotes(job), ...dataset.warnings].forEach(recorder.warn);
   heedSignal(options, coordinator, folder.path);
   const finished = coordinator.ended.then(async (error) => {
     over.abort();

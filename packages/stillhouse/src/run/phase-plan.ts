@@ -1,6 +1,6 @@
 // What a phase of a job will do, for code that shows its progress.
 import { phaseOf, type Job, type PhaseName } from '@stillhouse/core';
-import { stepsPerEpoch, totalSteps } from '@stillhouse/core/cluster';
+import { roundsPerEpoch, stepsPerEpoch, totalSteps } from '@stillhouse/core/cluster';
 
 export interface PhasePlan {
   /** Rows that an epoch uses. */
@@ -12,10 +12,20 @@ export interface PhasePlan {
   readonly stepsPerEpoch: number;
   /** Steps of all epochs. */
   readonly steps: number;
+  /** Exchanges of all epochs, if ranks take several steps between them. */
+  readonly rounds?: number;
 }
 
 export function phasePlan(job: Job, phase: PhaseName): PhasePlan {
   const { schedule } = phaseOf(job, phase);
   const { rowCount, batch, ranks, epochs } = schedule;
-  return { rows: rowCount, batch, ranks, epochs, stepsPerEpoch: stepsPerEpoch(schedule), steps: totalSteps(schedule) };
+  return {
+    rows: rowCount,
+    batch,
+    ranks,
+    epochs,
+    stepsPerEpoch: stepsPerEpoch(schedule),
+    steps: totalSteps(schedule),
+    ...(schedule.every === undefined ? {} : { rounds: epochs * roundsPerEpoch(schedule) }),
+  };
 }

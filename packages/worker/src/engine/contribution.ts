@@ -8,35 +8,65 @@ import type { PreparedBatch } from '../objective/objective.js';
 import type { ComputeTask, RankRows } from './engine.js';
 import { tensorsOf } from './micro-batch.js';
 import type { PhaseModel } from './phase-model.js';
+import type { StepTask } from './rank-step.js';
 import { partOf } from './start-model.js';
+
+/** Which rows of which rank, in which step. */
+export interface MicroBatchPlace extends RankRows {
+  readonly epoch: number;
+  readonly step: number;
+}
 
 /** Reads and augments the rank's rows, adds those of transfer sets, and gets the teacher's outputs. */
 async function prepareBatch(
   job: Job,
   model: PhaseModel,
-  task: ComputeTask,
-  { rank, rows }: RankRows,
+  { epoch, step, rank, rows }: MicroBatchPlace,
 ): Promise<PreparedBatch> {
   const { answers, dataset, objective, phase, reader, transfer } = model;
   const { config, schedule } = phase;
   const plain = await reader.read({ rank, rows });
-  const where = { seed: schedule.seed, epoch: task.epoch, step: task.step, rank };
+  const where = { seed: schedule.seed, epoch, step, rank };
   const batch = config.augment ? augment(plain, rows, config.augment, { where, form: formOf(dataset) }) : plain;
   const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];
   const embedded = { part: partOf(phase.name), indexCount: model.indexCount };
   const rowName = (row: number): string => `row ${rows[row] + 1} of the set ${phase.trainSet}`;
   refuseWrongIndices(batch.x, embedded, { count: rows.length, name: rowName });
-  const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(config.augment, task.epoch)) };
+  const own = { rows: rows.length, answers: await answers?.of(rows, variantAt(config.augment, epoch)) };
   const width = plain.x.length / rows.length;
   const inputs = added.map(({ x }) => x);
   const addedName = (): string => 'a row of a transfer set';
   for (const x of inputs) refuseWrongIndices(x, embedded, { count: x.length / width, name: addedName });
   return objective.prepare({
     ...tensorsOf(batch, dataset, inputs),
-    epoch: task.epoch,
+    epoch,
     parts: [own, ...added.map((each) => ({ rows: each.x.length / width, answers: each.answers }))],
   });
 }
+
+/**
+ * The pass of a micro-batch that the reader has been told of.
+ * @returns whether all outputs are finite
+ */
+export async function runMicroBatch(
+  job: Job,
+  model: PhaseModel,
+  at: MicroBatchPlace & Pick<StepTask, 'share' | 'outputs'>,
+): Promise<boolean> {
+  const { share, outputs, epoch, step, rank } = at;
+  const batch = await prepareBatch(job, model, at);
+  const key = [model.phase.schedule.seed, hashName('noise'), epoch, step, rank];
+  const isFinite = await model.step.run({ batch, key, share, outputs });
+  tf.dispose([...batch.inputs]);
+  return isFinite;
+}
+
+/** Where a contribution holds the losses of all ranks; clears them and what comes after them. */
+export const clearedLosses = (out: Float32Array, { layout, phase }: PhaseModel): Float32Array =>
+  out
+    .subarray(layout.gradients + layout.otherWeights)
+    .fill(0)
+    .subarray(0, phase.schedule.ranks);
 
 /** Writes it in the layout of core/collective/flat-layout.ts; the loss is NaN if any number is not finite. */
 export async function writeContribution(
@@ -45,20 +75,13 @@ export async function writeContribution(
   task: ComputeTask,
   { rank, out }: { rank: number; out: Float32Array },
 ): Promise<void> {
-  const { flat, layout, phase, step } = model;
-  const share = task.ranks.find((entry) => entry.rank === rank)!;
-  if (share.rows.length === 0) return void out.fill(0);
-  const losses = out
-    .subarray(layout.gradients + layout.otherWeights)
-    .fill(0)
-    .subarray(0, phase.schedule.ranks);
-  const batch = await prepareBatch(job, model, task, share);
-  const isFinite = await step.run({
-    batch,
-    key: [phase.schedule.seed, hashName('noise'), task.epoch, task.step, rank],
-    share: Math.fround(share.rows.length / task.batch),
-    outputs: [losses.subarray(rank, rank + 1), ...flat.views(out)],
+  const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
+  if (rows.length === 0) return void out.fill(0);
+  const losses = clearedLosses(out, model);
+  const isFinite = await runMicroBatch(job, model, {
+    ...{ epoch: task.epoch, step: task.step, rank, rows },
+    share: Math.fround(rows.length / task.batch),
+    outputs: [losses.subarray(rank, rank + 1), ...model.flat.views(out)],
   });
-  tf.dispose([...batch.inputs]);
   if (!isFinite) losses[rank] = NaN;
 }

@@ -6,18 +6,29 @@ import type { FetchBlock } from '../block/fetch-block.js';
 
 export interface RankRows {
   readonly rank: number;
+  /** Of the step, or of all steps of the round, one after the other. */
   readonly rows: RowIds;
 }
 
-/** What a worker's ranks contribute to a step. */
+/** What a worker's ranks contribute to a step, or to the round of steps that begins with it. */
 export interface ComputeTask extends Pick<WorkerEffect & { type: 'compute' }, 'step' | 'subtrees' | 'scratch'> {
   readonly epoch: number;
-  /** Rows of the step's global batch. */
+  /** Rows of the step's global batch, or of all of the round's. */
   readonly batch: number;
   /** The rows of each rank of the subtrees. */
   readonly ranks: readonly RankRows[];
   readonly order: EpochOrder;
   readonly set: SetName;
+}
+
+/** What happens while ranks compute. */
+export interface ComputeWatch {
+  /** A subtree is summed, by its index. */
+  onSummed?(subtree: number): void;
+  /** A micro-batch of a round is done, and more of them follow. */
+  onStepped?(): void;
+  /** Whether nobody needs the contributions any more: the rest is then left out. */
+  isOver?(): boolean;
 }
 
 export type EvaluateTask = Omit<Extract<WorkerEffect, { type: 'evaluate' }>, 'type' | 'generation'>;
@@ -47,12 +58,14 @@ export interface Engine {
   /** Milliseconds that steps and evaluations have waited for data. */
   readonly waitedMs: number;
   /**
-   * Sums the contributions of the ranks of each subtree into its buffer.
-   * @param onSummed called with the index of each subtree as soon as it is summed
+   * Sums the contributions of the ranks of each subtree into its buffer. If the phase has rounds, a rank first takes
+   * all steps of the round by itself, from the weights that all have, and contributes what it has changed. The state
+   * that workers share stays as it is.
    */
-  compute(task: ComputeTask, onSummed?: (subtree: number) => void): Promise<void>;
+  compute(task: ComputeTask, watch?: ComputeWatch): Promise<void>;
   /**
-   * Steps the optimiser with the gradient in `flatGradient`.
+   * Steps the weights of all with the gradient in `flatGradient`: by the phase's optimiser, or after a round by the
+   * outer one.
    * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the previous step
    */
   apply(step: number, learningRate: number): Promise<void>;

@@ -12,6 +12,7 @@ import { FlatModel, flatSizes } from '../flat/model.js';
 import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
 import { indexCountOf } from '../model/embedded-inputs.js';
 import type { Objective } from '../objective/objective.js';
+import { localWeights, outerOptimizer, type LocalWeights } from './local-weights.js';
 import { objectiveOf } from './phase-objective.js';
 import { Pruning } from './pruning.js';
 import { RankStep } from './rank-step.js';
@@ -20,7 +21,10 @@ import { startModel } from './start-model.js';
 export interface PhaseModel {
   readonly phase: Phase;
   readonly flat: FlatModel;
+  /** Of the weights that all ranks share. */
   readonly optimizer: FlatOptimizer;
+  /** What a rank trains by itself between exchanges; its weights are those of all if there is none. */
+  readonly local: LocalWeights | undefined;
   readonly pruning: Pruning | undefined;
   readonly objective: Objective;
   readonly step: RankStep;
@@ -50,14 +54,19 @@ export interface PhaseModelOptions {
 /** @throws StillhouseError as building the model does, and MODEL_LAYER */
 export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseModelOptions): Promise<PhaseModel> {
   const { fetchBlock, teacher, trace, onEager } = options;
-  const { config, schedule } = phase;
+  const { config, schedule, sync } = phase;
   const dataset = datasetOf(job.dataset, phase.name);
   const model = await startModel(job, phase, teacher);
   const objective = objectiveOf(job, phase, { model, teacher });
   const { parameterCount, otherCount } = flatSizes(model, objective.weights);
-  const optimizer = createOptimizer(config.optimizer, {
+  const local = sync && (await localWeights(config.optimizer, { sync, model, sizes: { parameterCount, otherCount } }));
+  const layout = {
+    gradients: parameterCount,
+    otherWeights: otherCount + (local?.moments.length ?? 0) * parameterCount,
+  };
+  const optimizer = createOptimizer(sync ? outerOptimizer(sync) : config.optimizer, {
     parameterCount,
-    restCount: otherCount + schedule.ranks * slotsPerRank,
+    restCount: layout.otherWeights + schedule.ranks * slotsPerRank,
   });
   const flat = await FlatModel.of(model, optimizer, objective.weights);
   const { respond } = objective;
@@ -67,10 +76,11 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     phase,
     flat,
     optimizer,
+    local,
     pruning: config.prune && new Pruning(config.prune, stepsPerEpoch(schedule)),
     objective,
-    step: new RankStep(flat, { trace, onEager }),
-    layout: { gradients: parameterCount, otherWeights: otherCount },
+    step: new RankStep(local?.flat ?? flat, { trace, onEager }),
+    layout,
     dataset,
     indexCount: indexCountOf(model),
     transfer: teaching && transferOf(phase, teaching),

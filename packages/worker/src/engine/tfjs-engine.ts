@@ -27,9 +27,11 @@ import { evaluateRows } from '../model/evaluate.js';
 import { exportModel, setWeights, weightBytes } from '../model/model-file.js';
 import { predictOf } from '../model/predict.js';
 import { writeContribution } from './contribution.js';
-import type { BuiltPhase, ComputeTask, Engine, EngineFactory, EvaluateTask } from './engine.js';
+import type { BuiltPhase, ComputeTask, ComputeWatch, Engine, EngineFactory, EvaluateTask } from './engine.js';
 import { buildPhaseModel, type PhaseModel } from './phase-model.js';
+import { keepMoments } from './local-weights.js';
 import { probe } from './probe.js';
+import { writeRound } from './round.js';
 import { partOf, startModel } from './start-model.js';
 
 function copyOf(numbers: Float32Array): Float32Array {
@@ -95,32 +97,42 @@ class TfjsEngine implements Engine {
     return this.#waitedMs + (this.#current?.reader.waitedMs ?? 0) + (this.#current?.transfer?.waitedMs ?? 0);
   }
 
-  async compute(task: ComputeTask, onSummed: (subtree: number) => void = () => {}): Promise<void> {
+  async compute(task: ComputeTask, watch: ComputeWatch = {}): Promise<void> {
     const phase = this.#phase;
     const sums = nodeSums(phase.optimizer.memory, codingOf(phase.phase.wire, phase.layout));
-    phase.reader.begin(task);
+    const isOver = (): boolean => watch.isOver?.() === true;
+    const mayGoOn = async (): Promise<boolean> => {
+      await this.ports.yieldToEvents();
+      return !isOver();
+    };
+    const onStepped = (): void => watch.onStepped?.();
+    if (!phase.local) phase.reader.begin(task);
     for (const [i, { span, sum }] of task.subtrees.entries()) {
       await sumSubtree(span, sum, {
         write: async (rank, out) => {
-          await this.ports.yieldToEvents();
-          await writeContribution(this.job, phase, task, { rank, out });
+          if (phase.local) return writeRound(this.job, phase, task, { rank, out, watch: { mayGoOn, onStepped } });
+          if (await mayGoOn()) await writeContribution(this.job, phase, task, { rank, out });
         },
         scratch: task.scratch,
         ...sums,
       });
-      onSummed(i);
+      // What was left out must not be added up.
+      if (isOver()) return;
+      watch.onSummed?.(i);
     }
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
-    const { flat, layout, optimizer, phase, pruning } = this.#phase;
+    const { flat, layout, local, optimizer, phase, pruning } = this.#phase;
     const apply = (): boolean => optimizer.apply({ learningRate, step });
     if (!(pruning ? pruning.around(flat, step, apply) : apply()))
       throw new StillhouseError(
         'LOSS_NOT_FINITE',
         `the weights of the ${phase.name} overflow in the optimiser's step ${step}`,
       );
-    flat.others.set(optimizer.flatGradient.subarray(layout.gradients, layout.gradients + layout.otherWeights));
+    const others = optimizer.flatGradient.subarray(layout.gradients, layout.gradients + layout.otherWeights);
+    flat.others.set(others.subarray(0, flat.others.length));
+    if (local) keepMoments(local, others.subarray(flat.others.length));
     await flat.changed();
   }
 
@@ -177,7 +189,7 @@ class TfjsEngine implements Engine {
   }
 
   stateBuffers(): NamedBuffer[] {
-    const { flat, optimizer } = this.#phase;
+    const { flat, local, optimizer } = this.#phase;
     const best = this.#kept
       ? [
           { name: 'best.parameters', data: this.#kept.parameters },
@@ -188,6 +200,7 @@ class TfjsEngine implements Engine {
       { name: 'parameters', data: flat.parameters },
       { name: 'others', data: flat.others },
       ...optimizer.state.map((data, i) => ({ name: `optimizer.${i}`, data })),
+      ...(local?.moments ?? []).map((data, i) => ({ name: `moments.${i}`, data })),
       ...best,
     ];
   }

@@ -97,10 +97,15 @@ export class FlatModel {
    * Call after the buffers have changed. If a layer constrains its weights, the constrained values are written back.
    */
   async changed(): Promise<void> {
-    this.#isStale = true;
+    this.outdated();
     if (!this.#isConstrained) return;
     this.load();
     await this.#read(this.#trainable, this.parameters);
+  }
+
+  /** Call after the model was given other weights than these. */
+  outdated(): void {
+    this.#isStale = true;
   }
 
   /** Copies the buffers into the model, for code that computes with the model itself. */

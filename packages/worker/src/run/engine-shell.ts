@@ -3,12 +3,13 @@
 import { createHash } from 'node:crypto';
 import { invariant, limits, StillhouseError, toErrorRecord, type Job, type Phase } from '@stillhouse/core';
 import {
-  batchRows,
   countRows,
   emptyLedger,
   epochOrder,
   lengthOf,
   readTraining,
+  roundRows,
+  roundRowsOf,
   stateFrames,
   stepsPerEpoch,
   trainingParts,
@@ -163,9 +164,12 @@ export class EngineShell implements EngineHost {
     if (this.#order?.epoch !== epoch) this.#order = { epoch, order: epochOrder(schedule, epoch) };
     const { order } = this.#order;
     const ranks = subtrees.flatMap(({ span: { lo, hi } }) =>
-      Array.from({ length: hi - lo }, (_, i) => ({ rank: lo + i, rows: order.rankRows({ step, rank: lo + i }) })),
+      Array.from({ length: hi - lo }, (_, i) => ({
+        rank: lo + i,
+        rows: roundRowsOf(order, schedule, { step, rank: lo + i }),
+      })),
     );
-    return { step, subtrees, scratch, epoch, batch: batchRows(schedule, step), ranks, order, set: trainSet };
+    return { step, subtrees, scratch, epoch, batch: roundRows(schedule, step), ranks, order, set: trainSet };
   }
 
   async #compute(engine: Engine, effect: Effect<'compute'>): Promise<WorkerEvent> {
@@ -174,12 +178,16 @@ export class EngineShell implements EngineHost {
     const waitedBeforeMs = engine.waitedMs;
     const { generation } = effect;
     const task = this.#taskOf(effect);
-    await engine.compute(task, (subtree) => {
-      const { lo, hi } = effect.subtrees[subtree].span;
-      const ledgers = task.ranks
-        .filter(({ rank }) => lo <= rank && rank < hi)
-        .map(({ rows }) => countRows(emptyLedger, rows));
-      this.options.dispatch({ type: 'summed', generation, subtree, ledgers });
+    await engine.compute(task, {
+      isOver: () => generation < Number(this.options.generation[0]),
+      onStepped: () => this.options.dispatch({ type: 'stepped', generation }),
+      onSummed: (subtree) => {
+        const { lo, hi } = effect.subtrees[subtree].span;
+        const ledgers = task.ranks
+          .filter(({ rank }) => lo <= rank && rank < hi)
+          .map(({ rows }) => countRows(emptyLedger, rows));
+        this.options.dispatch({ type: 'summed', generation, subtree, ledgers });
+      },
     });
     return {
       type: 'computed',

@@ -2,7 +2,7 @@
 // of sums, and so the same bits.
 import {
   fromErrorRecord,
-  phaseLearningRate,
+  exchangeLearningRate,
   phaseOf,
   type Job,
   type Phase,
@@ -14,7 +14,6 @@ import {
   afterEpoch,
   afterStep,
   afterTest,
-  batchRows,
   countRows,
   emptyLedger,
   epochOrder,
@@ -23,6 +22,9 @@ import {
   nextTask,
   notFiniteIn,
   rankShare,
+  readAccount,
+  roundRows,
+  roundRowsOf,
   stepsPerEpoch,
   treeHeight,
   type EpochOrder,
@@ -51,11 +53,14 @@ async function takeStep(
 ): Promise<TrainingState> {
   const { schedule, trainSet } = phase;
   const { step } = training;
-  const ranks = ranksOf(phase).map((rank) => ({ rank, rows: order.rankRows({ step, rank }) }));
+  const ranks = ranksOf(phase).map((rank) => ({
+    rank,
+    rows: roundRowsOf(order, schedule, { step, rank }),
+  }));
   await engine.compute({
     step,
     epoch: Math.floor(step / stepsPerEpoch(schedule)),
-    batch: batchRows(schedule, step),
+    batch: roundRows(schedule, step),
     subtrees: [{ span: { lo: 0, hi: schedule.ranks }, sum: flatGradient }],
     scratch,
     ranks,
@@ -63,9 +68,12 @@ async function takeStep(
     set: trainSet,
   });
   const losses = lossesOf(flatGradient, layout, schedule.ranks);
-  const notFinite = notFiniteIn(losses, { phase: phase.name, step });
+  const { ranks: count } = schedule;
+  const stepOf = (rank: number): number =>
+    step + (readAccount(flatGradient, layout, { ranks: count, rank }).failedStep ?? 0);
+  const notFinite = notFiniteIn(losses, { phase, stepOf });
   if (notFinite) throw fromErrorRecord(notFinite.error);
-  await engine.apply(step, phaseLearningRate(phase, step));
+  await engine.apply(step, exchangeLearningRate(phase, step));
   return afterStep(training, phase, {
     loss: losses.reduce((total, value) => total + value, 0),
     ledger: ranks.map(({ rows }) => rows).reduce(countRows, emptyLedger),
