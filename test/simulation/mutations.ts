@@ -58,8 +58,85 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a chunk that comes twice counts twice',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'if (inbox.reduced[at]) return;',
-    replace: 'if (inbox.reduced[at] && chunk < 0) return;',
+    find: 'if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;',
+    replace: 'if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return void (inbox.unreduced -= 1);',
+  },
+  {
+    bug: 'a partial sum that comes twice counts for one that is missing',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;',
+    replace:
+      'if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) ' +
+      'return void (inbox.lacking[header.chunk]! -= 1);',
+  },
+  {
+    bug: 'a partial sum counts when the first bytes of its chunk are there',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'return bytesOf(sum.subarray(lo - first, hi - first));',
+    replace: 'this.#arrive(inbox, subtree, header.chunk); return bytesOf(sum.subarray(lo - first, hi - first));',
+  },
+  {
+    bug: 'a finished chunk counts when its first bytes are there',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'return bytesOf(out.subarray(lo, hi));',
+    replace: 'this.#finish(inbox, from, header.chunk); return bytesOf(out.subarray(lo, hi));',
+  },
+  {
+    bug: 'every chunk of a partial sum is put at the beginning of the segment',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'return bytesOf(sum.subarray(lo - first, hi - first));',
+    replace: 'return bytesOf(sum.subarray(0, hi - lo));',
+  },
+  {
+    bug: 'a mark of the next operation counts for this one',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'inbox.marks.add(from);',
+    replace: 'this.#current.marks.add(from);',
+  },
+  {
+    bug: 'what came for the next operation is forgotten',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'this.#current = this.#next;',
+    replace: 'this.#current = this.#clear(this.#next);',
+  },
+  {
+    bug: 'chunks of a finished operation count for a later one',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'inbox.reduced.fill(0);',
+    replace: 'inbox.reduced.fill(inbox.marks.size);',
+  },
+  {
+    bug: 'sums of right children at all heights of the tree use one buffer',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'this.#scratch[node.height - 1]!.subarray',
+    replace: 'this.#scratch[0 * node.height]!.subarray',
+  },
+  {
+    bug: 'results of work for an earlier generation count',
+    file: 'packages/core/src/worker/machine.ts',
+    find: 'if (!isMember || event.generation !== activity.generation) return',
+    replace: 'if (!isMember) return',
+  },
+  {
+    bug: 'a generation begins while the engine still works for the one before',
+    file: 'packages/worker/src/run/engine-shell.ts',
+    find: 'return this.#laterIn(effect.generation, async (engine) => hash(engine, effect));',
+    replace: 'return this.options.dispatch(hash(this.#loaded, effect));',
+  },
+  {
+    bug: 'a subtree is sent before it is summed',
+    file: 'packages/worker/src/run/engine-shell.ts',
+    find: 'return this.#laterIn(effect.generation, (engine) => this.#compute(engine, effect));',
+    replace:
+      'return this.#laterIn(effect.generation, (engine) => (this.options.dispatch({ type: "summed", ' +
+      'generation: effect.generation, subtree: 0, ledgers: this.#taskOf(effect).ranks.map(({ rows }) => ' +
+      'countRows(emptyLedger, rows)) }), this.#compute(engine, effect)));',
+  },
+  {
+    bug: 'links of an earlier generation stay while their memory is used again',
+    file: 'packages/worker/src/run/mesh.ts',
+    find: 'if (generation >= before) continue;',
+    replace: 'if (generation >= before || before > 0) continue;',
   },
   {
     bug: 'reports that were lost are not sent again',
@@ -192,6 +269,7 @@ export const mutations: readonly Mutation[] = [
 const seeds = 3000;
 /** Seeds that must hold in the copy while there is no bug in it. */
 const controlSeeds = 20;
+const timeoutMs = 600_000;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A copy of the sources whose packages find each other and not the originals. */
@@ -219,7 +297,7 @@ function copyProject(): string {
 
 /** The first seed that fails, as the simulation reports it; undefined if none does. */
 function caughtBy(copy: string, count = seeds): string | undefined {
-  const { status, stdout, stderr } = spawnSync(
+  const { signal, status, stdout, stderr } = spawnSync(
     process.execPath,
     [
       join(root, 'node_modules/tsx/dist/cli.mjs'),
@@ -229,9 +307,10 @@ function caughtBy(copy: string, count = seeds): string | undefined {
       String(count),
       '--first',
     ],
-    { cwd: copy, encoding: 'utf8', timeout: 300_000 },
+    { cwd: copy, encoding: 'utf8', timeout: timeoutMs },
   );
   if (status === 0) return undefined;
+  if (signal) throw new Error(`${count} seeds took longer than ${timeoutMs / 60_000} minutes: nothing is decided`);
   return (
     /^seed .*$/m.exec(stdout)?.[0] ??
     `the simulation itself failed: ${

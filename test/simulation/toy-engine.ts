@@ -11,6 +11,7 @@ import {
   type Clock,
   type NamedBuffer,
   type RowIds,
+  type SumMemory,
 } from '@stillhouse/core/cluster';
 import type { BuiltPhase, ComputeTask, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
@@ -88,6 +89,21 @@ export function hashState(buffers: readonly Float32Array[]): string {
 
 export const hashWeights = (weights: Float32Array): string => hashState([weights]);
 
+/** One memory that every generation uses again, like an engine's: what it holds at first is of no use. */
+class ReusedMemory implements SumMemory {
+  readonly chunkFloats = plainSumMemory.chunkFloats;
+  readonly add = plainSumMemory.add;
+  #memory = new Float32Array(0);
+
+  allocate(lengths: readonly number[]): Float32Array[] {
+    const total = lengths.reduce((sum, length) => sum + length, 0);
+    if (total > this.#memory.length) this.#memory = new Float32Array(total);
+    this.#memory.fill(NaN);
+    let end = 0;
+    return lengths.map((length) => this.#memory.subarray(end, (end += length)));
+  }
+}
+
 export interface ToyObserver {
   onCompute(phase: Phase, task: ComputeTask): void;
 }
@@ -101,6 +117,7 @@ export class ToyEngine implements Engine {
   #others = new Float32Array(0);
   #flatGradient = new Float32Array(0);
   #velocity = new Float32Array(0);
+  readonly #sums = new ReusedMemory();
   readonly #blocks = new Set<string>();
   #kept: { weights: Float32Array; others: Float32Array } | undefined;
 
@@ -132,7 +149,7 @@ export class ToyEngine implements Engine {
     return {
       layout: { gradients: parameters, otherWeights },
       flatGradient: this.#flatGradient,
-      memory: plainSumMemory,
+      memory: this.#sums,
     };
   }
 
