@@ -112,12 +112,6 @@ export const mutations: readonly Mutation[] = [
     replace: 'this.#scratch[0 * node.height]!.subarray',
   },
   {
-    bug: 'results of work for an earlier generation count',
-    file: 'packages/core/src/worker/machine.ts',
-    find: 'if (!isMember || event.generation !== activity.generation) return',
-    replace: 'if (!isMember) return',
-  },
-  {
     bug: 'a generation begins while the engine still works for the one before',
     file: 'packages/worker/src/run/engine-shell.ts',
     find: 'return this.#laterIn(effect.generation, async (engine) => hash(engine, effect));',
@@ -128,7 +122,8 @@ export const mutations: readonly Mutation[] = [
     file: 'packages/worker/src/run/engine-shell.ts',
     find: 'return this.#laterIn(effect.generation, (engine) => this.#compute(engine, effect));',
     replace:
-      'return this.#laterIn(effect.generation, (engine) => (this.options.dispatch({ type: "summed", ' +
+      'return this.#laterIn(effect.generation, (engine) => (effect.subtrees.length > 0 && ' +
+      'this.options.dispatch({ type: "summed", ' +
       'generation: effect.generation, subtree: 0, ledgers: this.#taskOf(effect).ranks.map(({ rows }) => ' +
       'countRows(emptyLedger, rows)) }), this.#compute(engine, effect)));',
   },

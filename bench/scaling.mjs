@@ -1,0 +1,222 @@
+// How the cost of a step grows with workers and parameters: the real collective in a simulation of up to 1,024 workers
+// (test/simulation/exchange.ts), whose costs are measured on this machine first.
+//   npm run bench -- scaling [--workers 1,2,4,8,64,256,1024] [--parameters 1e4,1e5,1e6,1e7,1e8] [--rounds 5]
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { encodeMessage } from '@stillhouse/core/cluster';
+import { limits } from '@stillhouse/core';
+import { tsImport } from 'tsx/esm/api';
+import { measureAdding, measureWorld } from './scaling/processes.mjs';
+
+const { simulateExchange } = await tsImport('../test/simulation/exchange.ts', import.meta.url);
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: {
+    workers: { type: 'string', default: '1,2,4,8,64,256,1024' },
+    parameters: { type: 'string', default: '1e4,1e5,1e6,1e7,1e8' },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const numbersOf = (text) => text.split(',').map(Number);
+const [workerCounts, parameterCounts] = [numbersOf(values.workers), numbersOf(values.parameters)];
+const cores = availableParallelism();
+
+/** Rows per worker and step, and what its engine computes: those of the MLP in docs/benchmarks.md, 28.7 ms a step. */
+const rows = 128;
+const flopsPerMs = 64e6;
+const computeMs = (parameters) => (6 * parameters * rows) / flopsPerMs;
+
+const networks = { '10 Gbit/s': { bytesPerMs: 1.25e6, wireMs: 0.05 }, '1 Gbit/s': { bytesPerMs: 1.25e5, wireMs: 0.1 } };
+
+const count = (value) => Math.round(value).toLocaleString('en-US');
+const short = (value) => (value >= 100 ? count(value) : value.toPrecision(3));
+const power = (value) => (Number.isInteger(Math.log10(value)) ? `10^${Math.log10(value)}` : count(value));
+
+function printTable(title, head, lines) {
+  console.log(`\n${title}\n\n| ${head.join(' | ')} |\n|${' ---: |'.repeat(head.length)}`);
+  for (const line of lines) console.log(`| ${line.join(' | ')} |`);
+}
+
+/** Frames that each of so many processes sends for a vector of one chunk per segment. */
+const framesOf = (world) => 2 * (world - 1);
+
+/**
+ * Costs of a thread from two and four processes: what a frame costs from two vectors so small that bytes do not count,
+ * what a byte costs from a large one. Sending and receiving are assumed to cost the same.
+ */
+function calibrate(two, four, { small, large }) {
+  const perFrame = Math.max(0, (four.get(small).cpuMs - two.get(small).cpuMs) / (framesOf(4) - framesOf(2)));
+  const operationMs = Math.max(0, two.get(small).cpuMs - framesOf(2) * perFrame);
+  const chunks = Math.ceil(large / 2 / limits.chunkFloats);
+  const addByteMs = measureAdding();
+  const bytes = 4 * large;
+  const perByte =
+    (two.get(large).cpuMs - operationMs - framesOf(2) * chunks * perFrame - (bytes / 2) * addByteMs) / bytes;
+  const costs = {
+    latencyMs: 0,
+    bytesPerMs: Infinity,
+    operationMs,
+    sendFrameMs: perFrame / 2,
+    receiveFrameMs: perFrame / 2,
+    sendByteMs: perByte / 2,
+    receiveByteMs: perByte / 2,
+    addByteMs,
+  };
+  // An all-reduce is two hops.
+  const { ms } = simulateExchange({ workers: 2, parameters: small }, costs);
+  return { ...costs, latencyMs: Math.max(0, (two.get(small).ms - ms) / 2) };
+}
+
+function printCalibration({ operationMs, sendFrameMs, sendByteMs, addByteMs, latencyMs }) {
+  const perGb = (byteMs) => `${(byteMs * 1e6).toFixed(3)} s/GB`;
+  printTable(
+    'Costs of a worker, from 2 and 4 processes of this machine:',
+    ['cost', 'value'],
+    [
+      ['of an operation', `${(1000 * operationMs).toFixed(1)} µs`],
+      ['of sending a frame, and of receiving one', `${(1000 * sendFrameMs).toFixed(1)} µs`],
+      ['of sending, and of receiving', perGb(sendByteMs)],
+      ['of adding', perGb(addByteMs)],
+      ['of a hop, until the other thread runs', `${(1000 * latencyMs).toFixed(0)} µs`],
+    ],
+  );
+}
+
+/** What processes take next to what the model says. */
+async function check(costs, measured, sizes) {
+  const lines = [];
+  for (const [world, times] of measured)
+    for (const parameters of sizes) {
+      const { ms, cpuMs } = times.get(parameters);
+      const model = simulateExchange({ workers: world, parameters }, costs);
+      const shared = Math.max(model.ms, (world * model.busyMs) / cores);
+      lines.push([
+        world,
+        power(parameters),
+        short(ms),
+        short(model.ms),
+        short(shared),
+        (shared / ms).toFixed(2),
+        short(cpuMs),
+        short(model.busyMs),
+      ]);
+    }
+  printTable(
+    `Check: an all-reduce of processes on the ${cores} cores of this machine, and the model. The model gives each worker ` +
+      'a core; with more processes than cores, they take at least what the cores need for all of them. Milliseconds:',
+    ['processes', 'parameters', 'measured', 'model', `on ${cores} cores`, 'ratio', 'processor, measured', 'model'],
+    lines,
+  );
+}
+
+/** Costs over a network: the software's part of a hop is measured, the wire's is assumed. */
+const over = (costs, { bytesPerMs, wireMs }) => ({ ...costs, bytesPerMs, latencyMs: costs.latencyMs + wireMs });
+
+/** What takes longest, if nothing waited for anything else. */
+function boundOf({ bytes, busyMs, cardBytes }, { bytesPerMs, latencyMs }) {
+  if (bytes === 0) return '';
+  const times = { card: cardBytes / bytesPerMs, thread: busyMs, latency: 2 * latencyMs };
+  return Object.keys(times).reduce((most, each) => (times[each] > times[most] ? each : most));
+}
+
+function printGrowth(name, costs) {
+  const lines = parameterCounts.flatMap((parameters) =>
+    workerCounts.map((workers) => {
+      const exchange = simulateExchange({ workers, parameters }, costs);
+      const step = computeMs(parameters) + exchange.ms;
+      return [
+        power(parameters),
+        count(workers),
+        short(exchange.ms),
+        short(step),
+        `${((100 * computeMs(parameters)) / step).toFixed(0)} %`,
+        short(exchange.bytes / 1e6),
+        count(exchange.frames),
+        boundOf(exchange, costs),
+      ];
+    }),
+  );
+  printTable(
+    `${name}, ${(1000 * costs.latencyMs).toFixed(0)} µs per hop; each worker has one rank of ${rows} rows and computes ` +
+      `${flopsPerMs / 1e6} GFLOP/s, so nothing of the exchange is hidden:`,
+    ['parameters', 'workers', 'exchange, ms', 'step, ms', 'efficiency', 'MB sent', 'frames sent', 'bound'],
+    lines,
+  );
+}
+
+/** What grows with workers only: connections, and what the coordinator says and hears. */
+function printCoordinator() {
+  const lines = workerCounts.map((workers) => {
+    const members = Array.from({ length: workers }, (_, i) => ({
+      workerId: `worker-${i}`,
+      meshAddress: 'ws://192.168.100.100:40000',
+      ranks: { lo: i, hi: i + 1 },
+    }));
+    const message = { type: 'resume', generation: 65_537, phase: 'teacher', ops: 1000, members, heals: [] };
+    const bytes = encodeMessage(message).reduce((sum, part) => sum + part.byteLength, 0);
+    return [
+      count(workers),
+      count(2 * (workers - 1) + 1),
+      count(workers * (workers - 1)),
+      count((2 * workers * 1000) / limits.heartbeatIntervalMs + 1000 / limits.progressIntervalMs),
+      count(6 * workers),
+      short((workers * bytes) / 1e3),
+    ];
+  });
+  printTable(
+    'Connections, and messages of the coordinator. While training goes on: a heartbeat per worker and second, both ways, ' +
+      'and at most five reports of progress. For a change of membership: pause, paused, resume, unreachable or ready, ' +
+      'start, of which `resume` names all members to each:',
+    [
+      'workers',
+      "a worker's connections",
+      'of all between workers',
+      "coordinator's messages per second",
+      'messages of a change, about',
+      'KB of a change',
+    ],
+    lines,
+  );
+}
+
+/** Two levels instead of one: over hosts of one worker each, and of eight. */
+function printHierarchy(name, costs) {
+  const cases = workerCounts.filter((workers) => workers >= 64);
+  const sizes = [1e6, 1e7].filter((parameters) => parameterCounts.includes(parameters));
+  const lines = cases.flatMap((workers) =>
+    sizes.flatMap((parameters) =>
+      [1, 8].flatMap((perHost) =>
+        [undefined, ...new Set([8, 2 ** Math.round(Math.log2(workers) / 2)])].map((group) => {
+          const exchange = simulateExchange({ workers, parameters, perHost, ...(group ? { group } : {}) }, costs);
+          return [
+            count(workers),
+            perHost,
+            power(parameters),
+            group ? `groups of ${group}` : 'one level',
+            short(exchange.ms),
+            short(exchange.cardBytes / 1e6),
+            count(exchange.frames),
+            count(exchange.links),
+          ];
+        }),
+      ),
+    ),
+  );
+  printTable(
+    `Two levels (not built), ${name}:`,
+    ['workers', 'per host', 'parameters', 'exchange', 'ms', 'MB sent per host', 'frames sent', 'connections'],
+    lines,
+  );
+}
+
+const rounds = Number(values.rounds);
+const [small, large] = [1e3, 2.5e6];
+const compared = [1e4, 1e5, 1e6, 1e7];
+const measured = new Map();
+for (const world of [2, 4, 8]) measured.set(world, await measureWorld(world, [small, large, ...compared], rounds));
+const costs = calibrate(measured.get(2), measured.get(4), { small, large });
+printCalibration(costs);
+await check(costs, measured, compared);
+printCoordinator();
+for (const [name, network] of Object.entries(networks)) printGrowth(name, over(costs, network));
+printHierarchy('10 Gbit/s', over(costs, networks['10 Gbit/s']));
