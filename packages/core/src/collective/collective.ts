@@ -272,8 +272,10 @@ export class Collective {
     this.#next = this.#clear(finished);
   }
 
+  /** Each member begins with the one after it, so that not all send to the same one at first. */
   #toOthers(frame: MeshFrame): Outgoing[] {
-    return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
+    const { members, self } = this.#options;
+    return members.slice(1).map((_, i) => ({ to: (self + 1 + i) % members.length, frame }));
   }
 
   #emptyInbox(): Inbox {
