@@ -3,7 +3,7 @@
 //   npm run bench -- scaling [--workers 1,2,4,8,64,256,1024] [--parameters 1e4,1e5,1e6,1e7,1e8] [--rounds 5]
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { encodeMessage } from '@stillhouse/core/cluster';
+import { encodeMessage, slotsPerRank } from '@stillhouse/core/cluster';
 import { limits } from '@stillhouse/core';
 import { tsImport } from 'tsx/esm/api';
 import { measureAdding, measureWorld } from './scaling/processes.mjs';
@@ -83,14 +83,13 @@ function printCalibration({ operationMs, sendFrameMs, sendByteMs, addByteMs, lat
 }
 
 /** What processes take next to what the model says. */
-async function check(costs, measured, sizes) {
-  const lines = [];
+function* checks(costs, measured, sizes) {
   for (const [world, times] of measured)
     for (const parameters of sizes) {
       const { ms, cpuMs } = times.get(parameters);
       const model = simulateExchange({ workers: world, parameters }, costs);
       const shared = Math.max(model.ms, (world * model.busyMs) / cores);
-      lines.push([
+      yield [
         world,
         power(parameters),
         short(ms),
@@ -99,8 +98,11 @@ async function check(costs, measured, sizes) {
         (shared / ms).toFixed(2),
         short(cpuMs),
         short(model.busyMs),
-      ]);
+      ];
     }
+}
+
+function printChecks(lines) {
   printTable(
     `Check: an all-reduce of processes on the ${cores} cores of this machine, and the model. The model gives each worker ` +
       'a core; with more processes than cores, they take at least what the cores need for all of them. Milliseconds:',
@@ -119,12 +121,16 @@ function boundOf({ bytes, busyMs, cardBytes }, { bytesPerMs, latencyMs }) {
   return Object.keys(times).reduce((most, each) => (times[each] > times[most] ? each : most));
 }
 
-function printGrowth(name, costs) {
-  const lines = parameterCounts.flatMap((parameters) =>
-    workerCounts.map((workers) => {
-      const exchange = simulateExchange({ workers, parameters }, costs);
+/** A model's vector has the accounts of all ranks as well; here each worker has one rank. */
+const exchangeOf = ({ parameters, ...cluster }, costs) =>
+  simulateExchange({ ...cluster, parameters: parameters + slotsPerRank * cluster.workers }, costs);
+
+function* growth(costs) {
+  for (const parameters of parameterCounts)
+    for (const workers of workerCounts) {
+      const exchange = exchangeOf({ workers, parameters }, costs);
       const step = computeMs(parameters) + exchange.ms;
-      return [
+      yield [
         power(parameters),
         count(workers),
         short(exchange.ms),
@@ -134,13 +140,15 @@ function printGrowth(name, costs) {
         count(exchange.frames),
         boundOf(exchange, costs),
       ];
-    }),
-  );
+    }
+}
+
+function printGrowth(name, costs) {
   printTable(
     `${name}, ${(1000 * costs.latencyMs).toFixed(0)} µs per hop; each worker has one rank of ${rows} rows and computes ` +
       `${flopsPerMs / 1e6} GFLOP/s, so nothing of the exchange is hidden:`,
     ['parameters', 'workers', 'exchange, ms', 'step, ms', 'efficiency', 'MB sent', 'frames sent', 'bound'],
-    lines,
+    growth(costs),
   );
 }
 
@@ -159,14 +167,14 @@ function printCoordinator() {
       count(2 * (workers - 1) + 1),
       count(workers * (workers - 1)),
       count((2 * workers * 1000) / limits.heartbeatIntervalMs + 1000 / limits.progressIntervalMs),
-      count(6 * workers),
+      count(5 * workers),
       short((workers * bytes) / 1e3),
     ];
   });
   printTable(
     'Connections, and messages of the coordinator. While training goes on: a heartbeat per worker and second, both ways, ' +
-      'and at most five reports of progress. For a change of membership: pause, paused, resume, unreachable or ready, ' +
-      'start, of which `resume` names all members to each:',
+      'and at most five reports of progress. For a change of membership: pause, paused, resume, ready and start, ' +
+      'of which `resume` names all members to each:',
     [
       'workers',
       "a worker's connections",
@@ -179,16 +187,14 @@ function printCoordinator() {
   );
 }
 
-/** Two levels instead of one: over hosts of one worker each, and of eight. */
-function printHierarchy(name, costs) {
-  const cases = workerCounts.filter((workers) => workers >= 64);
-  const sizes = [1e6, 1e7].filter((parameters) => parameterCounts.includes(parameters));
-  const lines = cases.flatMap((workers) =>
-    sizes.flatMap((parameters) =>
-      [1, 8].flatMap((perHost) =>
-        [undefined, ...new Set([8, 2 ** Math.round(Math.log2(workers) / 2)])].map((group) => {
-          const exchange = simulateExchange({ workers, parameters, perHost, ...(group ? { group } : {}) }, costs);
-          return [
+/** One level, and two, over hosts of one worker each, and of eight. */
+function* hierarchies(costs) {
+  for (const workers of workerCounts.filter((each) => each >= 64))
+    for (const parameters of [1e6, 1e7].filter((each) => parameterCounts.includes(each)))
+      for (const perHost of [1, 8])
+        for (const group of [undefined, ...new Set([8, 2 ** Math.round(Math.log2(workers) / 2)])]) {
+          const exchange = exchangeOf({ workers, parameters, perHost, ...(group ? { group } : {}) }, costs);
+          yield [
             count(workers),
             perHost,
             power(parameters),
@@ -198,15 +204,7 @@ function printHierarchy(name, costs) {
             count(exchange.frames),
             count(exchange.links),
           ];
-        }),
-      ),
-    ),
-  );
-  printTable(
-    `Two levels (not built), ${name}:`,
-    ['workers', 'per host', 'parameters', 'exchange', 'ms', 'MB sent per host', 'frames sent', 'connections'],
-    lines,
-  );
+        }
 }
 
 const rounds = Number(values.rounds);
@@ -216,7 +214,12 @@ const measured = new Map();
 for (const world of [2, 4, 8]) measured.set(world, await measureWorld(world, [small, large, ...compared], rounds));
 const costs = calibrate(measured.get(2), measured.get(4), { small, large });
 printCalibration(costs);
-await check(costs, measured, compared);
+printChecks(checks(costs, measured, compared));
 printCoordinator();
 for (const [name, network] of Object.entries(networks)) printGrowth(name, over(costs, network));
-printHierarchy('10 Gbit/s', over(costs, networks['10 Gbit/s']));
+for (const [name, network] of Object.entries(networks))
+  printTable(
+    `Two levels (not built), ${name}:`,
+    ['workers', 'per host', 'parameters', 'exchange', 'ms', 'MB sent per host', 'frames sent', 'connections'],
+    hierarchies(over(costs, network)),
+  );
