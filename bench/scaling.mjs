@@ -104,8 +104,8 @@ function* checks(costs, measured, sizes) {
 
 function printChecks(lines) {
   printTable(
-    `Check: an all-reduce of processes on the ${cores} cores of this machine, and the model. The model gives each worker ` +
-      'a core; with more processes than cores, they take at least what the cores need for all of them. Milliseconds:',
+    `Check: an all-reduce of processes on the ${cores} cores of this machine, and the model. The model gives each ` +
+      'worker a core; more processes than cores take at least what the cores need for all of them. Milliseconds:',
     ['processes', 'parameters', 'measured', 'model', `on ${cores} cores`, 'ratio', 'processor, measured', 'model'],
     lines,
   );
@@ -145,8 +145,8 @@ function* growth(costs) {
 
 function printGrowth(name, costs) {
   printTable(
-    `${name}, ${(1000 * costs.latencyMs).toFixed(0)} µs per hop; each worker has one rank of ${rows} rows and computes ` +
-      `${flopsPerMs / 1e6} GFLOP/s, so nothing of the exchange is hidden:`,
+    `${name}, ${(1000 * costs.latencyMs).toFixed(0)} µs per hop. Each worker has one rank of ${rows} rows, which it ` +
+      `computes at ${flopsPerMs / 1e6} GFLOP/s, so the whole exchange comes after its computation:`,
     ['parameters', 'workers', 'exchange, ms', 'step, ms', 'efficiency', 'MB sent', 'frames sent', 'bound'],
     growth(costs),
   );
@@ -172,9 +172,9 @@ function printCoordinator() {
     ];
   });
   printTable(
-    'Connections, and messages of the coordinator. While training goes on: a heartbeat per worker and second, both ways, ' +
-      'and at most five reports of progress. For a change of membership: pause, paused, resume, ready and start, ' +
-      'of which `resume` names all members to each:',
+    'Connections, and messages of the coordinator. While training goes on: a heartbeat per worker and second, both ' +
+      'ways, and at most five reports of progress. For a change of membership: pause, paused, resume, ready and ' +
+      'start, of which `resume` names all members to each:',
     [
       'workers',
       "a worker's connections",

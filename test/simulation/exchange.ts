@@ -1,5 +1,5 @@
-// What one all-reduce of a cluster costs: the real collective in every simulated worker, over a network and threads that
-// take virtual time. No numbers are moved: all buffers of all workers are views of one memory that nobody reads.
+// What one all-reduce of a cluster costs: the real collective in every simulated worker, over a network and threads
+// that take virtual time. No numbers are moved: all buffers of all workers are views of one memory that nobody reads.
 import { limits } from '@stillhouse/core';
 import {
   Collective,
@@ -82,8 +82,8 @@ class Lane<T> {
   }
 
   #schedule(): void {
-    this.clock.after(this.#waiting[this.#next]!.atMs - this.clock.now(), () => {
-      const { what } = this.#waiting[this.#next++]!;
+    this.clock.after(this.#waiting[this.#next].atMs - this.clock.now(), () => {
+      const { what } = this.#waiting[this.#next++];
       if (this.#next < this.#waiting.length) this.#schedule();
       else [this.#waiting, this.#next] = [[], 0];
       this.happen(what);
@@ -218,7 +218,7 @@ class SimWorker {
       this.#freeMs += sendFrameMs + bytes * sendByteMs;
       this.frames += 1;
       this.bytes += bytes;
-      const receiver = this.#peers[level]![to]!;
+      const receiver = this.#peers[level]![to];
       const sent: Sent = { from, to: receiver, level, header: frame.header, bytes };
       if (receiver.card === this.card) this.#local.push(this.#freeMs, sent);
       else if (this.card.workers > 1) this.#ready.push(this.#freeMs, sent);
@@ -245,7 +245,7 @@ export function simulateExchange({ workers, parameters, perHost = 1, group }: Cl
   const cards = Array.from({ length: Math.ceil(workers / perHost) }, () => new Card(clock, costs));
   const all = Array.from(
     { length: workers },
-    (_, i) => new SimWorker(cards[Math.floor(i / perHost)]!, { clock, costs, arena }),
+    (_, i) => new SimWorker(cards[Math.floor(i / perHost)], { clock, costs, arena }),
   );
   const size = group ?? workers;
   const groups = Array.from({ length: workers / size }, (_, i) => all.slice(i * size, (i + 1) * size));
@@ -267,7 +267,7 @@ export function simulateExchange({ workers, parameters, perHost = 1, group }: Cl
 
 /** The second level: the owners of the same segment in all groups. */
 function joinGroups(groups: readonly (readonly SimWorker[])[], arena: Float32Array): void {
-  const size = groups[0]!.length;
+  const size = groups[0].length;
   // How long each segment is, from what another member of a group like these would send to its owner.
   const members = Array.from({ length: size }, (_, i) => ({ lo: i, hi: i + 1 }));
   const segments = Array.from({ length: size }, () => ({ floats: 0, chunks: 0 }));
@@ -278,16 +278,16 @@ function joinGroups(groups: readonly (readonly SimWorker[])[], arena: Float32Arr
       members,
       self,
       out: arena,
-      memory: groups[0]![0]!.memory,
+      memory: groups[0][0].memory,
       op: 0,
     }).contribute(0);
   const toFirst = size > 1 ? partialsOf(1).filter(({ to }) => to === 0) : [];
   for (const { to, frame } of [...partialsOf(0), ...toFirst]) {
-    segments[to]!.chunks += 1;
-    segments[to]!.floats += frame.header.count;
+    segments[to].chunks += 1;
+    segments[to].floats += frame.header.count;
   }
   segments.forEach(({ floats, chunks }, i) => {
-    const owners = groups.map((each) => each[i]!);
+    const owners = groups.map((each) => each[i]);
     for (const owner of owners) {
       owner.ownChunks = chunks;
       owner.join('outer', owners, arena.subarray(0, floats));

@@ -237,7 +237,7 @@ class SimLink implements Link {
     if (this.#closedBecause !== undefined || !this.#sink) return;
     const place = this.#placeOf(frame);
     this.#begun = { place };
-    const { headerBytes } = this.#sink!;
+    const { headerBytes } = this.#sink;
     place?.set(frame.subarray(headerBytes, headerBytes + halfOf(place)));
   }
 

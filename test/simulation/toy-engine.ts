@@ -92,7 +92,6 @@ export const hashWeights = (weights: Float32Array): string => hashState([weights
 /** One memory that every generation uses again, like an engine's: what it holds at first is of no use. */
 class ReusedMemory implements SumMemory {
   readonly chunkFloats = plainSumMemory.chunkFloats;
-  readonly add = plainSumMemory.add;
   #memory = new Float32Array(0);
 
   allocate(lengths: readonly number[]): Float32Array[] {
@@ -101,6 +100,10 @@ class ReusedMemory implements SumMemory {
     this.#memory.fill(NaN);
     let end = 0;
     return lengths.map((length) => this.#memory.subarray(end, (end += length)));
+  }
+
+  add(a: Float32Array, b: Float32Array, target: Float32Array): void {
+    plainSumMemory.add(a, b, target);
   }
 }
 

@@ -186,7 +186,7 @@ test('any number of workers, any chunks and any order of arrival give the bits o
         const peers = sums.map(
           (out, self) => new Collective({ generation: 1, ranks, members, self, out, memory, op: 0 }),
         );
-        // Links keep their order; which link is next, which frame arrives in two parts, and which comes twice, is drawn.
+        // Links keep their order; which is next, which frame arrives in two parts, and which comes twice, is drawn.
         const links = new Map<string, Line>();
         const send = (from: number, outgoing: readonly Outgoing[]): void => {
           for (const { to, frame } of outgoing) {
@@ -221,9 +221,8 @@ test('any number of workers, any chunks and any order of arrival give the bits o
             if (drawn >= open.length) todo.splice(drawn - open.length, 1)[0]?.();
             else {
               const link = open[drawn]!;
-              const { from, to } = link;
-              if (link.finish) send(to, link.finish());
-              else send(to, arrive(peers[to]!, link, next));
+              const { to } = link;
+              send(to, link.finish?.() ?? arrive(peers[to]!, link, next));
             }
           }
           expect(whole.size).toBe(workers);

@@ -157,9 +157,10 @@ describe('a member of a later generation', () => {
       { workerId: 'w1', meshAddress: 'm1', ranks: { lo: 0, hi: 1 } },
       { workerId: 'w2', meshAddress: 'm2', ranks: { lo: 1, hi: 2 } },
     ];
+    const heals: { to: number; from: number }[] = [];
     return {
       pause: { type: 'pause', generation, boundary: false } as const,
-      resume: { type: 'resume', generation, phase: 'teacher', ops: 0, members, heals: [] } as const,
+      resume: { type: 'resume', generation, phase: 'teacher', ops: 0, members, heals } as const,
       linked: { type: 'linked', generation } as const,
       hashed: { type: 'hashed', generation, stateSha256: sha('1'), weightsSha256: sha('1') } as const,
       summed: { type: 'summed', generation, subtree: 0, ledgers: [emptyLedger] } as const,
