@@ -1,6 +1,6 @@
 // How the cost of a step grows with workers and parameters: the real collective in a simulation of up to 1,024 workers
 // (test/simulation/exchange.ts), whose costs are measured on this machine first.
-//   npm run bench -- scaling [--workers 1,2,4,8,64,256,1024] [--parameters 1e4,1e5,1e6,1e7,1e8] [--rounds 5]
+//   npm run bench -- scaling [--workers 2,4,8,64,256,1024] [--parameters 1e4,1e5,1e6,1e7,1e8] [--rounds 5] [--costs …]
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { encodeMessage, slotsPerRank } from '@stillhouse/core/cluster';
@@ -12,13 +12,16 @@ const { simulateExchange } = await tsImport('../test/simulation/exchange.ts', im
 const { values } = parseArgs({
   args: process.argv.slice(3),
   options: {
-    workers: { type: 'string', default: '1,2,4,8,64,256,1024' },
+    workers: { type: 'string', default: '2,4,8,64,256,1024' },
     parameters: { type: 'string', default: '1e4,1e5,1e6,1e7,1e8' },
     rounds: { type: 'string', default: '5' },
+    costs: { type: 'string' },
   },
 });
 const numbersOf = (text) => text.split(',').map(Number);
 const [workerCounts, parameterCounts] = [numbersOf(values.workers), numbersOf(values.parameters)];
+/** Sizes that are measured, too. */
+const compared = [1e4, 1e5, 1e6, 1e7];
 const cores = availableParallelism();
 
 /** Rows per worker and step, and what its engine computes: those of the MLP in docs/benchmarks.md, 28.7 ms a step. */
@@ -37,35 +40,48 @@ function printTable(title, head, lines) {
   for (const line of lines) console.log(`| ${line.join(' | ')} |`);
 }
 
-/** Frames that each of so many processes sends for a vector of one chunk per segment. */
-const framesOf = (world) => 2 * (world - 1);
+/** Frames and bytes that each of so many processes sends in an all-reduce. */
+const sentBy = (world, floats) => ({
+  frames: 2 * (world - 1) * Math.ceil(floats / world / limits.chunkFloats),
+  bytes: (8 * floats * (world - 1)) / world,
+});
 
 /**
- * Costs of a thread from two and four processes: what a frame costs from two vectors so small that bytes do not count,
- * what a byte costs from a large one. Sending and receiving are assumed to cost the same.
+ * Costs of a worker from the processor time of two and four processes: of an operation, a frame and a byte, by least
+ * squares of the relative errors, none negative. Sending and receiving are assumed to cost the same.
  */
-function calibrate(two, four, { small, large }) {
-  const perFrame = Math.max(0, (four.get(small).cpuMs - two.get(small).cpuMs) / (framesOf(4) - framesOf(2)));
-  const operationMs = Math.max(0, two.get(small).cpuMs - framesOf(2) * perFrame);
-  const chunks = Math.ceil(large / 2 / limits.chunkFloats);
+function calibrate(measured) {
   const addByteMs = measureAdding();
-  const bytes = 4 * large;
-  const perByte =
-    (two.get(large).cpuMs - operationMs - framesOf(2) * chunks * perFrame - (bytes / 2) * addByteMs) / bytes;
+  const equations = [2, 4].flatMap((world) =>
+    [...measured.get(world)].map(([floats, { cpuMs }]) => {
+      const { frames, bytes } = sentBy(world, floats);
+      // Half of what is sent is added.
+      return [1, frames, bytes, cpuMs - (bytes / 2) * addByteMs].map((each) => each / cpuMs);
+    }),
+  );
+  const found = [0, 0, 0];
+  for (let round = 0; round < 10_000; round++)
+    for (const i of found.keys()) {
+      const rest = (row) => row[3] - found.reduce((sum, each, j) => sum + (j === i ? 0 : each * row[j]), 0);
+      const along = equations.reduce((sum, row) => sum + row[i] * rest(row), 0);
+      found[i] = Math.max(0, along / equations.reduce((sum, row) => sum + row[i] ** 2, 0));
+    }
+  const [operationMs, frameMs, byteMs] = found;
   const costs = {
     latencyMs: 0,
-    bytesPerMs: Infinity,
     operationMs,
-    sendFrameMs: perFrame / 2,
-    receiveFrameMs: perFrame / 2,
-    sendByteMs: perByte / 2,
-    receiveByteMs: perByte / 2,
+    sendFrameMs: frameMs / 2,
+    receiveFrameMs: frameMs / 2,
+    sendByteMs: byteMs / 2,
+    receiveByteMs: byteMs / 2,
     addByteMs,
   };
-  // An all-reduce is two hops.
-  const { ms } = simulateExchange({ workers: 2, parameters: small }, costs);
-  return { ...costs, latencyMs: Math.max(0, (two.get(small).ms - ms) / 2) };
+  // An all-reduce is two hops; of the smallest vector they take most of the time.
+  const { ms } = simulateExchange({ workers: 2, parameters: compared[0] }, loopback(costs));
+  return { ...costs, latencyMs: Math.max(0, (measured.get(2).get(compared[0]).ms - ms) / 2) };
 }
+
+const loopback = (costs) => ({ ...costs, bytesPerMs: Infinity });
 
 function printCalibration({ operationMs, sendFrameMs, sendByteMs, addByteMs, latencyMs }) {
   const perGb = (byteMs) => `${(byteMs * 1e6).toFixed(3)} s/GB`;
@@ -83,11 +99,10 @@ function printCalibration({ operationMs, sendFrameMs, sendByteMs, addByteMs, lat
 }
 
 /** What processes take next to what the model says. */
-function* checks(costs, measured, sizes) {
+function* checks(costs, measured) {
   for (const [world, times] of measured)
-    for (const parameters of sizes) {
-      const { ms, cpuMs } = times.get(parameters);
-      const model = simulateExchange({ workers: world, parameters }, costs);
+    for (const [parameters, { ms, cpuMs }] of times) {
+      const model = simulateExchange({ workers: world, parameters }, loopback(costs));
       const shared = Math.max(model.ms, (world * model.busyMs) / cores);
       yield [
         world,
@@ -115,8 +130,7 @@ function printChecks(lines) {
 const over = (costs, { bytesPerMs, wireMs }) => ({ ...costs, bytesPerMs, latencyMs: costs.latencyMs + wireMs });
 
 /** What takes longest, if nothing waited for anything else. */
-function boundOf({ bytes, busyMs, cardBytes }, { bytesPerMs, latencyMs }) {
-  if (bytes === 0) return '';
+function boundOf({ busyMs, cardBytes }, { bytesPerMs, latencyMs }) {
   const times = { card: cardBytes / bytesPerMs, thread: busyMs, latency: 2 * latencyMs };
   return Object.keys(times).reduce((most, each) => (times[each] > times[most] ? each : most));
 }
@@ -207,19 +221,19 @@ function* hierarchies(costs) {
         }
 }
 
-const rounds = Number(values.rounds);
-const [small, large] = [1e3, 2.5e6];
-const compared = [1e4, 1e5, 1e6, 1e7];
-const measured = new Map();
-for (const world of [2, 4, 8]) measured.set(world, await measureWorld(world, [small, large, ...compared], rounds));
-const costs = calibrate(measured.get(2), measured.get(4), { small, large });
-printCalibration(costs);
-printChecks(checks(costs, measured, compared));
+let costs;
+if (values.costs === undefined) {
+  const measured = new Map();
+  for (const world of [2, 4, 8]) measured.set(world, await measureWorld(world, compared, Number(values.rounds)));
+  costs = calibrate(measured);
+  printCalibration(costs);
+  printChecks(checks(costs, measured));
+} else costs = JSON.parse(values.costs);
+console.log(`\nThe same costs again: --costs '${JSON.stringify(costs)}'`);
 printCoordinator();
 for (const [name, network] of Object.entries(networks)) printGrowth(name, over(costs, network));
-for (const [name, network] of Object.entries(networks))
-  printTable(
-    `Two levels (not built), ${name}:`,
-    ['workers', 'per host', 'parameters', 'exchange', 'ms', 'MB sent per host', 'frames sent', 'connections'],
-    hierarchies(over(costs, network)),
-  );
+printTable(
+  'Two levels (not built), 10 Gbit/s:',
+  ['workers', 'per host', 'parameters', 'exchange', 'ms', 'MB sent per host', 'frames sent', 'connections'],
+  hierarchies(over(costs, networks['10 Gbit/s'])),
+);
