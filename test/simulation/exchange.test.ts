@@ -15,21 +15,21 @@ const free: Costs = {
 const headerBytes = 32;
 
 test('two workers exchange halves: twice latency and time on the wire, and the time of their threads', () => {
-  const frame = headerBytes + 4 * 800;
+  const frame = headerBytes + 4 * 2048;
   const wire = { latencyMs: 3, bytesPerMs: 1000 };
-  const cluster = { workers: 2, parameters: 1600 };
+  const cluster = { workers: 2, parameters: 4096 };
   expect(simulateExchange(cluster, { ...free, ...wire }).ms).toBeCloseTo(2 * (3 + frame / 1000), 9);
   const thread = { operationMs: 5, sendFrameMs: 1, receiveFrameMs: 2, sendByteMs: 0.001, receiveByteMs: 0.002 };
   const { ms, busyMs } = simulateExchange(cluster, { ...free, ...thread, addByteMs: 0.01 });
-  expect(busyMs).toBeCloseTo(5 + 2 * (1 + 2) + 2 * frame * 0.003 + 4 * 800 * 0.01, 9);
+  expect(busyMs).toBeCloseTo(5 + 2 * (1 + 2) + 2 * frame * 0.003 + 4 * 2048 * 0.01, 9);
   expect(ms).toBeCloseTo(busyMs, 9);
 });
 
 test.each([
-  [3, 4_800],
+  [3, 3 * 2048],
   [8, 2 ** 20],
   [8, 8 * 65_536 * 3],
-  [64, 64 * 160],
+  [64, 64 * 1024],
 ])(
   '%i workers send what reduce-scatter and all-gather of %i numbers need, and no card is faster than it is',
   (workers, parameters) => {
@@ -44,9 +44,9 @@ test.each([
 );
 
 test('no two members begin with the same one, so that cards never wait for each other', () => {
-  const frame = (headerBytes + 4 * 16) / 10;
+  const frame = (headerBytes + 4 * 1024) / 10;
   for (const workers of [3, 8]) {
-    const { ms } = simulateExchange({ workers, parameters: 16 * workers }, { ...free, bytesPerMs: 10 });
+    const { ms } = simulateExchange({ workers, parameters: 1024 * workers }, { ...free, bytesPerMs: 10 });
     expect(ms).toBeCloseTo(2 * (workers - 1) * frame, 9);
   }
 });

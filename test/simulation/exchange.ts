@@ -1,6 +1,5 @@
 // What one all-reduce of a cluster costs: the real collective in every simulated worker, over a network and threads
 // that take virtual time. No numbers are moved: all buffers of all workers are views of one memory that nobody reads.
-import { limits } from '@stillhouse/core';
 import {
   Collective,
   headerBytes,
@@ -9,6 +8,7 @@ import {
   type Outgoing,
   type SumMemory,
 } from '@stillhouse/core/cluster';
+import { allocateFlat } from '@stillhouse/worker/light';
 import { VirtualClock } from './network.js';
 
 /** Times in milliseconds, sizes in bytes. */
@@ -53,6 +53,8 @@ export interface Exchange {
   readonly links: number;
 }
 
+/** How segments and chunks are cut. */
+const flat = allocateFlat([1]).sums;
 const nothing = new Uint8Array(0);
 
 type Level = 'inner' | 'outer';
@@ -155,7 +157,8 @@ class SimWorker {
     this.#local = new Lane(clock, (sent) => sent.to.take(sent, clock.now()));
     card.workers += 1;
     this.memory = {
-      chunkFloats: limits.chunkFloats,
+      alignFloats: flat.alignFloats,
+      chunkFloats: flat.chunkFloats,
       allocate: (lengths) => lengths.map((length) => arena.subarray(0, length)),
       add: (_a, _b, target) => void (this.#addedBytes += target.byteLength),
     };

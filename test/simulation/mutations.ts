@@ -72,19 +72,19 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a partial sum counts when the first bytes of its chunk are there',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'return bytesOf(sum.subarray(lo - first, hi - first));',
+    find: 'return this.#isShared(from) ? nothing : bytesOf(sum.subarray(lo - first, hi - first));',
     replace: 'this.#arrive(inbox, subtree, header.chunk); return bytesOf(sum.subarray(lo - first, hi - first));',
   },
   {
     bug: 'a finished chunk counts when its first bytes are there',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'return bytesOf(out.subarray(lo, hi));',
+    find: 'return this.#isShared(from) ? nothing : bytesOf(out.subarray(lo, hi));',
     replace: 'this.#finish(inbox, from, header.chunk); return bytesOf(out.subarray(lo, hi));',
   },
   {
     bug: 'every chunk of a partial sum is put at the beginning of the segment',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'return bytesOf(sum.subarray(lo - first, hi - first));',
+    find: 'return this.#isShared(from) ? nothing : bytesOf(sum.subarray(lo - first, hi - first));',
     replace: 'return bytesOf(sum.subarray(0, hi - lo));',
   },
   {

@@ -91,6 +91,7 @@ export const hashWeights = (weights: Float32Array): string => hashState([weights
 
 /** One memory that every generation uses again, like an engine's: what it holds at first is of no use. */
 class ReusedMemory implements SumMemory {
+  readonly alignFloats = plainSumMemory.alignFloats;
   readonly chunkFloats = plainSumMemory.chunkFloats;
   #memory = new Float32Array(0);
 
