@@ -41,6 +41,7 @@ export class Checkers {
     blocksFromPeers: 0,
     peersLeftAlone: 0,
     tuned: 0,
+    cutInside: 0,
   };
   readonly #rows = new Map<string, readonly number[]>();
   readonly #stepsOf = new Map<number, Map<string, number>>();

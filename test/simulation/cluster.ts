@@ -524,6 +524,7 @@ export async function runCluster(scenario: Scenario, world: World): Promise<Outc
         `${world.clock.now().toFixed(0)} ms`,
     );
   else checkers.finish(cluster.disk.models);
+  checkers.seen.cutInside = world.network?.cutInside ?? 0;
   if (world.network && world.network.mostQueued > maxQueuedFrames)
     checkers.problem(`I6: ${world.network.mostQueued} frames in one queue`);
   return { problems: checkers.problems, seen: checkers.seen, transcript: cluster.transcript };

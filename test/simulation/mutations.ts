@@ -24,18 +24,32 @@ interface Mutation {
 
 export const mutations: readonly Mutation[] = [
   {
-    bug: 'partial sums are added in the order of arrival',
-    file: 'packages/core/src/collective/collective.ts',
-    find: 'const sum = this.#sumOf(this.#root, { lo, hi }, target);',
+    bug: 'partial sums are added from left to right',
+    file: 'packages/core/src/collective/segment-sum.ts',
+    find: 'sum: sumOf(node, root.target.subarray(lo - root.first, hi - root.first)),',
     replace:
-      'const sum = new Float32Array(hi - lo); for (const each of this.#subtrees) each.sum.subarray(lo - each.first, ' +
-      'hi - each.first).forEach((value, i) => (sum[i] += value));',
+      'sum: typeof node === "number" ? sumOf(node, scratch[0]!) : this.leaves.filter(({ span }) => ' +
+      'root.span.lo <= span.lo && span.hi <= root.span.hi).reduce((sum, { sum: each, first }) => { ' +
+      'each.subarray(lo - first, hi - first).forEach((value, i) => (sum[i]! += value)); return sum; }, ' +
+      'root.target.subarray(lo - root.first, hi - root.first).fill(0)),',
   },
   {
     bug: 'nobody waits for spares',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'if (lacking[chunk]! > 0 || marks.size < this.#spares.length) return [];',
-    replace: 'if (lacking[chunk]! > 0 || marks.size < 0) return [];',
+    find: 'if (isOwn && this.#current.marks.size < this.#spares.length) return outgoing;',
+    replace: 'if (isOwn && this.#current.marks.size < 0) return outgoing;',
+  },
+  {
+    bug: 'a relay sends a sum before all members of its host have added to it',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'if (lacking[chunk]! > 0 || summed[chunk])',
+    replace: 'if ((isOwn && lacking[chunk]! > 0) || summed[chunk])',
+  },
+  {
+    bug: 'a relay keeps finished segments for itself after the first step',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'return isNew ? this.#handOn(run) : [];',
+    replace: 'return isNew && this.#op % 2 === 0 ? this.#handOn(run) : [];',
   },
   {
     bug: 'a partial sum that comes twice is added to the next operation',
@@ -46,20 +60,20 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'one that holds all ranks sums in place while spares still read',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'const isAlone = members.length === 1;',
-    replace: 'const isAlone = own.length === spans.length;',
+    find: 'isAlone: members.length === 1,',
+    replace: 'isAlone: isSameSpan(members[self]!, { lo: 0, hi: ranks }),',
   },
   {
     bug: 'a chunk is summed before all partial sums of it are there',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'if (lacking[chunk]! > 0 || marks',
-    replace: 'if (lacking.every((each) => each > 0) || marks',
+    find: 'if (lacking[chunk]! > 0 || summed[chunk])',
+    replace: 'if (lacking.every((each) => each > 0) || summed[chunk])',
   },
   {
     bug: 'a chunk that comes twice counts twice',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'if (inbox.reduced[at]) return false;',
-    replace: 'if (inbox.reduced[at] && chunk < 0) return false;',
+    find: 'if (inbox.reduced[this.#firstChunk[owner]! + first]) return undefined;',
+    replace: 'if (inbox.reduced[this.#firstChunk[owner]! + first]) return void (inbox.unreduced -= 1);',
   },
   {
     bug: 'only sums are rounded, and not the gradients of ranks',
@@ -84,6 +98,79 @@ export const mutations: readonly Mutation[] = [
     file: 'packages/core/src/collective/coded-chunks.ts',
     find: 'const at = codedBytes(format, lo - first);',
     replace: 'const at = 0;',
+  },
+  {
+    bug: 'a partial sum that comes twice counts for one that is missing',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'if (sum.isThere(inbox.arrivals[i]!, leaf, run.first)) return undefined;',
+    replace:
+      'if (sum.isThere(inbox.arrivals[i]!, leaf, run.first)) ' +
+      'return void (inbox.arrivals[i]!.lacking[run.first]! -= 1);',
+  },
+  {
+    bug: 'a partial sum counts when the first bytes of its chunk are there',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'const { sum: numbers, first, coded } = sum.leaves[leaf]!;',
+    replace:
+      'const { sum: numbers, first, coded } = sum.leaves[leaf]!; sum.arrive(inbox.arrivals[i]!, leaf, run.first);',
+  },
+  {
+    bug: 'a finished chunk counts when its first bytes are there',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'const chunk = this.#chunks[owner]![first]!;',
+    replace: 'const chunk = this.#chunks[owner]![first]!; this.#finish(inbox, owner, first);',
+  },
+  {
+    bug: 'every chunk of a partial sum is put at the beginning of the segment',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'bytesOf(numbers.subarray(chunk.lo - first, chunk.hi - first))',
+    replace: 'bytesOf(numbers.subarray(0, chunk.hi - chunk.lo))',
+  },
+  {
+    bug: 'a mark of the next operation counts for this one',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'inbox.marks.add(from);',
+    replace: 'this.#current.marks.add(from);',
+  },
+  {
+    bug: 'what came for the next operation is forgotten',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'this.#current = this.#next;',
+    replace: 'this.#current = this.#clear(this.#next);',
+  },
+  {
+    bug: 'chunks of a finished operation count for a later one',
+    file: 'packages/core/src/collective/collective.ts',
+    find: 'inbox.reduced.fill(0);',
+    replace: 'inbox.reduced.fill(inbox.marks.size);',
+  },
+  {
+    bug: 'sums of right children at all heights of the tree use one buffer',
+    file: 'packages/core/src/collective/segment-sum.ts',
+    find: 'scratch[node.height - 1]!.subarray',
+    replace: 'scratch[0 * node.height]!.subarray',
+  },
+  {
+    bug: 'a generation begins while the engine still works for the one before',
+    file: 'packages/worker/src/run/engine-shell.ts',
+    find: 'return this.#laterIn(effect.generation, async (engine) => hash(engine, effect));',
+    replace: 'return this.options.dispatch(hash(this.#loaded, effect));',
+  },
+  {
+    bug: 'a subtree is sent before it is summed',
+    file: 'packages/worker/src/run/engine-shell.ts',
+    find: 'return this.#laterIn(effect.generation, (engine) => this.#compute(engine, effect));',
+    replace:
+      'return this.#laterIn(effect.generation, (engine) => (effect.subtrees.length > 0 && ' +
+      'this.options.dispatch({ type: "summed", ' +
+      'generation: effect.generation, subtree: 0, ledgers: this.#taskOf(effect).ranks.map(({ rows }) => ' +
+      'countRows(emptyLedger, rows)) }), this.#compute(engine, effect)));',
+  },
+  {
+    bug: 'links of an earlier generation stay while their memory is used again',
+    file: 'packages/worker/src/run/mesh.ts',
+    find: 'if (generation >= before) continue;',
+    replace: 'if (generation >= before || before > 0) continue;',
   },
   {
     bug: 'reports that were lost are not sent again',
@@ -246,6 +333,7 @@ export const mutations: readonly Mutation[] = [
 const seeds = 3000;
 /** Seeds that must hold in the copy while there is no bug in it. */
 const controlSeeds = 20;
+const timeoutMs = 600_000;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A copy of the sources whose packages find each other and not the originals. */
@@ -273,7 +361,7 @@ function copyProject(): string {
 
 /** The first seed that fails, as the simulation reports it; undefined if none does. */
 function caughtBy(copy: string, count = seeds): string | undefined {
-  const { status, stdout, stderr } = spawnSync(
+  const { signal, status, stdout, stderr } = spawnSync(
     process.execPath,
     [
       join(root, 'node_modules/tsx/dist/cli.mjs'),
@@ -283,9 +371,10 @@ function caughtBy(copy: string, count = seeds): string | undefined {
       String(count),
       '--first',
     ],
-    { cwd: copy, encoding: 'utf8', timeout: 300_000 },
+    { cwd: copy, encoding: 'utf8', timeout: timeoutMs },
   );
   if (status === 0) return undefined;
+  if (signal) throw new Error(`${count} seeds took longer than ${timeoutMs / 60_000} minutes: nothing is decided`);
   return (
     /^seed .*$/m.exec(stdout)?.[0] ??
     `the simulation itself failed: ${

@@ -1,7 +1,7 @@
 // Processes, a network and time inside one process, all derived from one seed. Links keep the order of their frames or
 // break; processes crash, freeze and have clocks that go wrong; partitions hold frames back, in one direction or both.
 import { hashName, joinBytes, limits, randomStream, StillhouseError, type RandomStream } from '@stillhouse/core';
-import type { Clock, Link, LinkBounds, Listener, Transport } from '@stillhouse/core/cluster';
+import type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from '@stillhouse/core/cluster';
 
 interface Task {
   readonly atMs: number;
@@ -118,6 +118,10 @@ export class SimProcess {
 interface Frame {
   /** Joined on arrival only: like a full socket, a link shows what became of memory that a sender reused too early. */
   readonly read: () => Uint8Array;
+  /** Its first bytes have arrived, and the others have not. */
+  isBegun?: boolean;
+  /** The link broke in the middle of it: the others will never come. */
+  readonly isTorn?: boolean;
 }
 
 /** One direction of a connection and its far end. */
@@ -125,6 +129,10 @@ class SimLink implements Link {
   readonly localHost = 'memory';
   peer!: SimLink;
   #frameListener: ((frame: Uint8Array) => void) | undefined;
+  #sink: FrameSink | undefined;
+  /** Where the frame belongs that has begun to arrive, if it is wanted; and frames that came twice meanwhile. */
+  #begun: { readonly place: Uint8Array | undefined } | undefined;
+  #late: Uint8Array[] = [];
   #closeListener: ((reason: string) => void) | undefined;
   #kept: Uint8Array[] = [];
   #closedBecause: string | undefined;
@@ -176,7 +184,20 @@ class SimLink implements Link {
     this.#queue.push(entry);
     this.network.mostQueued = Math.max(this.network.mostQueued, this.#queue.length);
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, clock.now() + this.network.delayMs());
-    clock.after(this.#lastArrivalMs - clock.now(), () => this.#pump());
+    const delayMs = this.#lastArrivalMs - clock.now();
+    clock.after(delayMs, () => this.#pump());
+    const share = this.peer.#sink && this.network.shareInParts();
+    if (share !== undefined && 'read' in entry) clock.after(share * delayMs, () => this.#pumpBeginning(entry));
+  }
+
+  /** The first bytes of a frame arrive before the others, if nothing is in their way. */
+  #pumpBeginning(entry: Frame): void {
+    const far = this.peer.owner;
+    const isHeld =
+      far.frozenUntilMs > this.network.clock.now() || this.network.isBlocked(this.owner.name, far.name) || !far.isAlive;
+    if (isHeld || this.#queue[0] !== entry) return;
+    entry.isBegun = true;
+    this.peer.#begin(entry.read());
   }
 
   /** One frame arrives, the first that is on its way. */
@@ -192,18 +213,59 @@ class SimLink implements Link {
     const entry = this.#queue.shift()!;
     if ('closing' in entry) return this.peer.#shut(entry.closing);
     const frame = entry.read();
+    if (entry.isTorn) return entry.isBegun ? undefined : this.peer.#begin(frame);
     const fate = this.network.fate();
-    if (fate === 'lost') return;
+    if (fate === 'lost') return this.peer.#rest(undefined);
     if (fate === 'twice')
       clock.after(this.network.delayMs(), () => far.whenAwake(() => this.peer.#arrive(frame.slice())));
-    this.peer.#arrive(frame);
+    if (entry.isBegun) this.peer.#rest(frame);
+    else this.peer.#arrive(frame);
   }
 
   #arrive(frame: Uint8Array): void {
     if (this.#closedBecause !== undefined || !this.owner.isAlive) return;
     if (frame.byteLength > this.#frameBytes) return this.cut('a frame is longer than it may be');
-    if (this.#frameListener) this.#frameListener(frame);
+    if (this.#begun) this.#late.push(frame);
+    else if (this.#sink) this.#put(frame, this.#placeOf(frame), 0);
+    else if (this.#frameListener) this.#frameListener(frame);
     else this.#kept.push(frame);
+  }
+
+  #placeOf(frame: Uint8Array): Uint8Array | undefined {
+    const { headerBytes } = this.#sink!;
+    return frame.byteLength < headerBytes ? undefined : this.#sink!.place(frame.subarray(0, headerBytes));
+  }
+
+  /** The first half of a frame is there. */
+  #begin(frame: Uint8Array): void {
+    if (this.#closedBecause !== undefined || !this.#sink) return;
+    const place = this.#placeOf(frame);
+    this.#begun = { place };
+    const { headerBytes } = this.#sink;
+    place?.set(frame.subarray(headerBytes, headerBytes + halfOf(place)));
+  }
+
+  /** The second half of the frame that was begun is there, or will never come. */
+  #rest(frame: Uint8Array | undefined): void {
+    if (this.#closedBecause !== undefined || !this.owner.isAlive) return;
+    const begun = this.#begun;
+    this.#begun = undefined;
+    if (frame && begun) this.#put(frame, begun.place, begun.place ? halfOf(begun.place) : 0);
+    for (const late of this.#late.splice(0)) this.#arrive(late);
+  }
+
+  #put(frame: Uint8Array, place: Uint8Array | undefined, from: number): void {
+    const { headerBytes } = this.#sink!;
+    const data = frame.subarray(headerBytes);
+    if (frame.byteLength < headerBytes || (place && data.byteLength !== place.byteLength))
+      return this.#sink!.misfit(frame.byteLength);
+    place?.set(data.subarray(from), from);
+    if (place) this.#sink!.arrived(place);
+  }
+
+  receiveInto(sink: FrameSink): void {
+    this.#sink = sink;
+    for (const frame of this.#kept.splice(0)) this.#arrive(frame);
   }
 
   onFrame(listener: (frame: Uint8Array) => void): void {
@@ -230,10 +292,10 @@ class SimLink implements Link {
   cut(reason: string, isNoticed = true): void {
     if (this.#closedBecause !== undefined) return;
     const gone = Math.floor(this.network.random() * (this.#queue.length + 1));
-    this.#queue = this.#queue.slice(0, gone).map((entry) => {
+    this.#queue = this.#queue.slice(0, gone + 1).map((entry, i) => {
       if ('closing' in entry) return entry;
       const bytes = entry.read();
-      return { read: () => bytes };
+      return { ...entry, read: () => bytes, isTorn: i === gone };
     });
     if (isNoticed) this.#enqueue({ closing: reason });
     this.#shut(reason);
@@ -242,10 +304,17 @@ class SimLink implements Link {
   #shut(reason: string): void {
     if (this.#closedBecause !== undefined) return;
     this.#closedBecause = reason;
+    if (this.#begun?.place?.byteLength) this.network.cutInside += 1;
     if (this.owner.isAlive) this.#closeListener?.(reason);
     this.network.forget(this);
   }
 }
+
+/** How many bytes of a frame's content arrive first. */
+const halfOf = ({ byteLength }: Uint8Array): number => byteLength >> 1;
+
+/** Share of frames between workers that arrive in two parts, at different times. */
+const inParts = 0.25;
 
 export class Network {
   readonly #listeners = new Map<string, { process: SimProcess; onLink: (link: Link) => void }>();
@@ -256,6 +325,9 @@ export class Network {
   mostQueued = 0;
   /** Bytes that workers have sent to other workers. */
   meshBytes = 0;
+  /** Links that broke when half of a frame's content was where it belongs. */
+  cutInside = 0;
+  readonly #parts: RandomStream;
   /** After the faults are over frames are only delayed. */
   isCalm = false;
   /** Called with the parts of each frame. */
@@ -267,6 +339,12 @@ export class Network {
     private readonly faults: NetworkFaults,
   ) {
     this.random = randomStream(seed, hashName('network'));
+    this.#parts = randomStream(seed, hashName('parts'));
+  }
+
+  /** When the first half of a frame arrives, as a share of the time to its end; undefined if it arrives as a whole. */
+  shareInParts(): number | undefined {
+    return this.#parts() < inParts ? this.#parts() : undefined;
   }
 
   delayMs(): number {

@@ -44,6 +44,7 @@ const clusterOf = (every: number | undefined, workers: number, more: object = {}
   workers,
   minWorkers: 1,
   speedsMs: Array<number>(workers).fill(10),
+  workersPerHost: 1,
   ...{ minDelayMs: 0.1, maxDelayMs: 2, duplicates: 0, losses: 0 },
   skews: [{ rate: 1, offsetMs: 0 }],
   checkpointEveryMs: 100,

@@ -22,6 +22,7 @@ import {
   type Clock,
   type NamedBuffer,
   type RowIds,
+  type SumMemory,
 } from '@stillhouse/core/cluster';
 import type { BuiltPhase, ComputeTask, ComputeWatch, Engine, EvaluateTask, FetchBlock } from '@stillhouse/worker';
 
@@ -129,6 +130,26 @@ export function hashState(buffers: readonly Float32Array[]): string {
 
 export const hashWeights = (weights: Float32Array): string => hashState([weights]);
 
+/** One memory that every generation uses again, like an engine's: what it holds at first is of no use. */
+class ReusedMemory implements SumMemory {
+  readonly alignFloats = plainSumMemory.alignFloats;
+  readonly chunkFloats = plainSumMemory.chunkFloats;
+  #memory = new Float32Array(0);
+
+  allocate(lengths: readonly number[]): Float32Array[] {
+    const total = lengths.reduce((sum, length) => sum + length, 0);
+    if (total > this.#memory.length) this.#memory = new Float32Array(total);
+    this.#memory.fill(NaN);
+    let end = 0;
+    return lengths.map((length) => this.#memory.subarray(end, (end += length)));
+  }
+
+  readonly add = plainSumMemory.add.bind(plainSumMemory);
+  readonly round = plainSumMemory.round.bind(plainSumMemory);
+  readonly encode = plainSumMemory.encode.bind(plainSumMemory);
+  readonly decode = plainSumMemory.decode.bind(plainSumMemory);
+}
+
 export interface ToyObserver {
   onCompute(phase: Phase, task: ComputeTask): void;
 }
@@ -142,6 +163,7 @@ export class ToyEngine implements Engine {
   #others = new Float32Array(0);
   #flatGradient = new Float32Array(0);
   #velocity = new Float32Array(0);
+  readonly #sums = new ReusedMemory();
   readonly #blocks = new Set<string>();
   #kept: { weights: Float32Array; others: Float32Array } | undefined;
 
@@ -173,7 +195,7 @@ export class ToyEngine implements Engine {
     return {
       layout: { gradients: parameters, otherWeights },
       flatGradient: this.#flatGradient,
-      memory: plainSumMemory,
+      memory: this.#sums,
     };
   }
 

@@ -144,6 +144,36 @@ function reference(leaves: readonly Float32Array[], { lo, hi }: Span, coding: Co
   return sum;
 }
 
+interface Line {
+  readonly from: number;
+  readonly to: number;
+  readonly frames: MeshFrame[];
+  /** The end of the frame that has begun to arrive. */
+  finish: (() => Outgoing[]) | undefined;
+}
+
+/**
+ * The next frame arrives: once or twice, whole or only its first half for now. The second copy may begin before the
+ * first has ended, as over a link that replaces another.
+ */
+function arrive(peer: Collective, link: Line, next: () => number): Outgoing[] {
+  const { header, data } = link.frames.shift()!;
+  const half = data.byteLength >> 1;
+  const isWhole = next() < 0.5;
+  const begun = Array.from({ length: next() < 0.1 ? 2 : 1 }, () => peer.place(link.from, header as OpHeader));
+  begun[0]?.set(data.subarray(0, half));
+  const finish = (): Outgoing[] => {
+    link.finish = undefined;
+    return begun.flatMap((place) => {
+      place?.set(data);
+      return place ? peer.receive(link.from, header as OpHeader, place) : [];
+    });
+  };
+  if (isWhole) return finish();
+  link.finish = finish;
+  return [];
+}
+
 const steps = 3;
 
 /** Steps of some members, each going on as soon as it has its sum, while links keep their order. */
@@ -152,10 +182,10 @@ function runSteps(
   { leaves, next, coding }: { leaves: readonly (readonly Float32Array[])[]; next: () => number; coding: Coding },
   check: (self: number, step: number) => void,
 ): void {
-  const links = new Map<string, { from: number; to: number; frames: MeshFrame[] }>();
+  const links = new Map<string, Line>();
   const send = (from: number, outgoing: readonly Outgoing[]): void => {
     for (const { to, frame } of outgoing) {
-      const link = links.get(`${from}-${to}`) ?? { from, to, frames: [] };
+      const link = links.get(`${from}-${to}`) ?? { from, to, frames: [], finish: undefined };
       links.set(`${from}-${to}`, link);
       link.frames.push(frame);
     }
@@ -181,14 +211,13 @@ function runSteps(
     const todo = peers.flatMap((peer, self) =>
       done[self]!.step < steps && done[self]!.computed < Math.max(1, peer.ownSubtrees.length) ? [self] : [],
     );
-    const open = [...links.values()].filter(({ frames }) => frames.length > 0);
+    const open = [...links.values()].filter(({ frames, finish }) => frames.length > 0 || finish);
     if (open.length + todo.length === 0) break;
     const drawn = Math.floor(next() * (open.length + todo.length));
     if (drawn >= open.length) compute(todo[drawn - open.length]!);
     else {
-      const { from, to, frames } = open[drawn]!;
-      const frame = frames.shift()!;
-      for (let times = next() < 0.1 ? 2 : 1; times > 0; times--) send(to, deliver(peers[to]!, from, frame));
+      const link = open[drawn]!;
+      send(link.to, link.finish?.() ?? arrive(peers[link.to]!, link, next));
     }
   }
   expect(done.map(({ step }) => step)).toEqual(peers.map(() => steps));
@@ -315,20 +344,24 @@ test('what members of one host read where it lies is not coded, and the same sum
     [1, 11],
   ]);
   const out = sum!;
-  const self = new Collective({ generation: 1, ranks: 3, members, self: 0, out, memory, op: 0, coding, files });
+  const hosts = [0, 0, 1];
+  const self = new Collective({ generation: 1, ranks: 3, members, self: 0, out, memory, op: 0, coding, files, hosts });
   const lengthsOf = (outgoing: readonly Outgoing[]): number[][] =>
-    outgoing.map(({ to, frame }) => [to, frame.data.byteLength]);
+    outgoing.map(({ to, frame }) => [to, frame.data.byteLength]).sort();
   self.partials[0]!.fill(1);
-  expect(lengthsOf(self.contribute(0))).toEqual([
-    [1, 0],
+  expect(lengthsOf(self.contribute(0))).toEqual([[1, 0]]);
+  const partialOf = (rank: number, chunk: number): OpHeader =>
+    partial({ chunk, span: { lo: rank, hi: rank + 1 }, count: 128 });
+  expect(self.place(1, partialOf(1, 0))).toHaveLength(0);
+  expect(self.receive(1, partialOf(1, 0), new Uint8Array(0))).toEqual([]);
+  // The third is on another host: it gets what this host has of its segment.
+  expect(lengthsOf(self.receive(1, partialOf(1, 2), new Uint8Array(0)))).toEqual([
+    [2, 132],
     [2, 132],
   ]);
-  const partialOf = (rank: number): OpHeader => partial({ span: { lo: rank, hi: rank + 1 }, count: 128 });
-  expect(self.place(1, partialOf(1))).toHaveLength(0);
-  self.receive(1, partialOf(1), new Uint8Array(0));
   const coded = new Uint8Array(132);
   plainSumMemory.encode('int8', new Float32Array(128).fill(2), coded);
-  expect(lengthsOf(deliver(self, 2, { header: partialOf(2), data: coded }))).toEqual([
+  expect(lengthsOf(deliver(self, 2, { header: partialOf(2, 0), data: coded }))).toEqual([
     [1, 0],
     [2, 132],
   ]);

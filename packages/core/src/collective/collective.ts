@@ -88,6 +88,8 @@ export class Collective {
   /** Number of the first chunk of each segment; and the segment of each chunk. */
   readonly #firstChunk: readonly number[];
   readonly #ownerOf: readonly number[];
+  /** Of the longest segment. */
+  readonly #mostChunks: number;
   readonly #subtrees: readonly OwnSubtree[];
   /** Of the segments that this worker adds up: its own is the first. */
   readonly #sums: readonly SegmentSum[];
@@ -121,6 +123,7 @@ export class Collective {
     this.#chunks = this.#segments.map((segment) =>
       splitAt(segment, coding.count).flatMap((part) => chunksOf(part, chunkFloats)),
     );
+    this.#mostChunks = Math.max(...this.#chunks.map(({ length }) => length));
     let chunks = 0;
     this.#firstChunk = this.#chunks.map(({ length }) => (chunks += length) - length);
     this.#ownerOf = this.#chunks.flatMap((each, owner) => each.map(() => owner));
@@ -169,26 +172,21 @@ export class Collective {
   /** Hands in one of `partials`. */
   contribute(index: number): Outgoing[] {
     const { members, self } = this.#options;
-    const { span } = this.#subtrees[index]!;
+    const own = this.#subtrees[index]!;
     const outgoing: Outgoing[] = [];
-    const most = Math.max(...this.#chunks.map(({ length }) => length));
     const owners = members.map((_, next) => (self + 1 + next) % members.length);
     const handlers = new Map(owners.map((owner) => [owner, this.#routes.handlerOf(owner)]));
-    // One chunk to each owner after the other, so that all can begin to sum.
-    for (let chunk = 0; chunk < most; chunk++)
-      for (const owner of owners) {
-        const to = handlers.get(owner)!;
-        if (to === self || this.#isShared(to) || chunk >= this.#chunks[owner]!.length) continue;
-        outgoing.push(this.#partialTo(to, { owner, first: chunk, end: chunk + 1 }, this.#subtrees[index]!));
-      }
-    for (const owner of owners) {
-      const to = handlers.get(owner)!;
+    for (const [owner, to] of handlers) {
       const end = this.#chunks[owner]!.length;
-      if (to !== self && this.#isShared(to) && end > 0)
-        outgoing.push(this.#partialTo(to, { owner, first: 0, end }, this.#subtrees[index]!));
+      if (this.#isShared(to) && end > 0) outgoing.push(this.#partialTo(to, { owner, first: 0, end }, own));
     }
+    // One chunk to each after the other, so that all can begin to sum.
+    for (let chunk = 0; chunk < this.#mostChunks; chunk++)
+      for (const [owner, to] of handlers)
+        if (to !== self && !this.#isShared(to) && chunk < this.#chunks[owner]!.length)
+          outgoing.push(this.#partialTo(to, { owner, first: chunk, end: chunk + 1 }, own));
     for (const [i, sum] of this.#sums.entries()) {
-      const leaf = sum.leafOf(span)!;
+      const leaf = sum.leafOf(own.span)!;
       sum.chunks.forEach((_, chunk) => sum.arrive(this.#current.arrivals[i]!, leaf, chunk));
     }
     return [...outgoing, ...this.#sumAll()];
@@ -454,7 +452,13 @@ export class Collective {
   }
 
   #sumAll(): Outgoing[] {
-    return this.#sums.flatMap(({ owner, chunks }, i) => this.#sumRun(i, { owner, first: 0, end: chunks.length }));
+    const [own, ...relayed] = this.#sums.entries();
+    const outgoing: Outgoing[] = [];
+    for (let chunk = 0; chunk < this.#mostChunks; chunk++)
+      for (const [i, { owner, chunks }] of relayed)
+        if (chunk < chunks.length) outgoing.push(...this.#sumRun(i, { owner, first: chunk, end: chunk + 1 }));
+    const [i, { owner, chunks }] = own!;
+    return [...outgoing, ...this.#sumRun(i, { owner, first: 0, end: chunks.length })];
   }
 
   /** Adds up those chunks of a segment of which everything is there, and sends the sums to where they are needed. */

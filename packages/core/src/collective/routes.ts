@@ -25,6 +25,12 @@ export interface Routes {
   readonly rootsOf: (owner: number) => readonly Span[];
 }
 
+/** The others, beginning with the one after the given one, so that not all send to the same one at first. */
+function afterFirst(first: number, all: readonly number[]): number[] {
+  const at = all.indexOf(first);
+  return [...all.slice(at + 1), ...all.slice(0, at)];
+}
+
 /**
  * @param of.members ranges of ranks, by member
  * @param of.hosts number of each member's host
@@ -57,13 +63,13 @@ export function routesOf(of: {
     memberOfRank.map((member) => hosts[member]!),
   );
   const ofMates = apart.flatMap(({ span, group }) => (group < members.length ? [{ span, member: group }] : []));
-  const others = [...new Set(hosts)].filter((host) => host !== here).map((host) => relayOf(self, host));
-  const otherMates = mates.filter((mate) => mate !== self);
+  const others = afterFirst(here, [...new Set(hosts)]).map((host) => relayOf(self, host));
+  const otherMates = afterFirst(self, mates);
   return {
     handlerOf: (owner) => handlers[owner]!,
     sourceOf: (owner) => (handlers[owner] === self ? owner : handlers[owner]!),
     receiversOf: (owner) => (owner === self ? [...otherMates, ...others] : handlers[owner] === self ? otherMates : []),
-    handled: [self, ...handlers.flatMap((handler, owner) => (owner !== self && handler === self ? [owner] : []))],
+    handled: [self, ...afterFirst(self, [...members.keys()]).filter((owner) => handlers[owner] === self)],
     leavesOf: (owner) =>
       owner === self
         ? apart.map(({ span, group }) => ({

@@ -222,6 +222,41 @@ describe('a round of steps', () => {
   });
 });
 
+describe('a member of a later generation', () => {
+  const of = (generation: number) => {
+    const members = [
+      { workerId: 'w1', meshAddress: 'm1', ranks: { lo: 0, hi: 1 } },
+      { workerId: 'w2', meshAddress: 'm2', ranks: { lo: 1, hi: 2 } },
+    ];
+    const heals: { to: number; from: number }[] = [];
+    return {
+      pause: { type: 'pause', generation, boundary: false } as const,
+      resume: { type: 'resume', generation, phase: 'teacher', ops: 0, members, heals } as const,
+      linked: { type: 'linked', generation, files: new Map<number, number>() } as const,
+      hashed: { type: 'hashed', generation, stateSha256: sha('1'), weightsSha256: sha('1') } as const,
+      summed: { type: 'summed', generation, subtree: 0, ledgers: [emptyLedger] } as const,
+      computed: { type: 'computed', generation, ms: 1, waitedMs: 0 } as const,
+    };
+  };
+
+  test('takes no notice of what engine and links report of an earlier one', () => {
+    const [before, now] = [of(7), of(8)];
+    const worker = new Worker().joined().hears(before.pause).hears(before.resume);
+    const { phase } = worker.effects.find(({ type }) => type === 'build') as WorkerEffect & { type: 'build' };
+    worker.on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) });
+    worker.hears(now.pause).hears(now.resume);
+    expect(worker.on(before.linked).effects).toEqual([]);
+    expect(worker.on(now.linked).effects.map(({ type }) => type)).toEqual(['hash']);
+    expect(worker.on(before.hashed).effects).toEqual([]);
+    expect(worker.on(now.hashed).sent.map(({ type }) => type)).toEqual(['ready']);
+    worker.hears({ type: 'start', generation: 8 });
+    expect(worker.on(before.summed).effects).toEqual([]);
+    expect(worker.on(before.computed).effects).toEqual([]);
+    expect(worker.state.rankMs).toBeUndefined();
+    expect(worker.on(now.summed).effects.map(({ type }) => type)).toEqual(['sendFrames']);
+  });
+});
+
 describe('a peer that sends what it may not', () => {
   const members = [
     { workerId: 'w1', meshAddress: 'm1', ranks: { lo: 0, hi: 1 } },

@@ -1,0 +1,64 @@
+// What an all-reduce takes between processes of this machine: the measurements that the cost model is calibrated by and
+// checked against.
+import { Contestant, median, path } from '../contestant.mjs';
+import { limits } from '@stillhouse/core';
+import { allocateFlat } from '@stillhouse/worker/light';
+
+// Processes of one machine would share memory; here they stand for machines.
+process.env.STILLHOUSE_SHARED_MEMORY = 'off';
+// Below the ports that the system gives to connections.
+let port = 10_000 + (process.pid % 20_000);
+
+/**
+ * Milliseconds of an all-reduce, and of the processor per process: the best round, since others use the machine.
+ * @param sizes numbers of the vectors
+ * @returns by size
+ */
+export async function measureWorld(world, sizes, rounds) {
+  const group = Array.from(
+    { length: world },
+    (_, self) =>
+      new Contestant(
+        `process ${self}`,
+        [process.execPath, path('allreduce/stillhouse.mjs'), self, world, port].map(String),
+      ),
+  );
+  port += world;
+  try {
+    await Promise.all(group.map((each) => each.line()));
+    const best = new Map();
+    const measure = async (floats) => {
+      await Promise.all(group.map((each) => each.ask(`link ${floats}`)));
+      const iterations = Math.max(3, Math.min(200, Math.round(1e7 / floats)));
+      return Promise.all(group.map((each) => each.ask(`${floats} ${iterations}`)));
+    };
+    // First calls are slow, for a while.
+    for (const floats of sizes) await measure(floats);
+    for (const floats of sizes) {
+      for (let round = 0; round < rounds; round++) {
+        const results = await measure(floats);
+        const { ms = Infinity, cpuMs = Infinity } = best.get(floats) ?? {};
+        best.set(floats, {
+          ms: Math.min(ms, median(results.map((each) => median(each.ms)))),
+          cpuMs: Math.min(cpuMs, median(results.map((each) => each.cpuMs))),
+        });
+      }
+    }
+    return best;
+  } finally {
+    for (const each of group) each.end();
+  }
+}
+
+/** Milliseconds per byte of adding two chunks in memory, the best of many. */
+export function measureAdding() {
+  const { sums } = allocateFlat([16]);
+  const [a, b] = sums.allocate([limits.chunkFloats, limits.chunkFloats]);
+  let best = Infinity;
+  for (let i = 0; i < 200; i++) {
+    const began = performance.now();
+    for (let j = 0; j < 10; j++) sums.add(a, b, a);
+    best = Math.min(best, (performance.now() - began) / 10);
+  }
+  return best / (4 * limits.chunkFloats);
+}

@@ -1,0 +1,71 @@
+// The cost model against what can be worked out by hand: sizes, counts, and times of small exchanges.
+import { expect, test } from 'vitest';
+import { simulateExchange, type Costs } from './exchange.js';
+
+const free: Costs = {
+  latencyMs: 0,
+  bytesPerMs: Infinity,
+  operationMs: 0,
+  sendFrameMs: 0,
+  receiveFrameMs: 0,
+  sendByteMs: 0,
+  receiveByteMs: 0,
+  addByteMs: 0,
+};
+const headerBytes = 32;
+
+test('two workers exchange halves: twice latency and time on the wire, and the time of their threads', () => {
+  const frame = headerBytes + 4 * 2048;
+  const wire = { latencyMs: 3, bytesPerMs: 1000 };
+  const cluster = { workers: 2, parameters: 4096 };
+  expect(simulateExchange(cluster, { ...free, ...wire }).ms).toBeCloseTo(2 * (3 + frame / 1000), 9);
+  const thread = { operationMs: 5, sendFrameMs: 1, receiveFrameMs: 2, sendByteMs: 0.001, receiveByteMs: 0.002 };
+  const { ms, busyMs } = simulateExchange(cluster, { ...free, ...thread, addByteMs: 0.01 });
+  expect(busyMs).toBeCloseTo(5 + 2 * (1 + 2) + 2 * frame * 0.003 + 4 * 2048 * 0.01, 9);
+  expect(ms).toBeCloseTo(busyMs, 9);
+});
+
+test.each([
+  [3, 3 * 2048],
+  [8, 2 ** 20],
+  [8, 8 * 65_536 * 3],
+  [64, 64 * 1024],
+])(
+  '%i workers send what reduce-scatter and all-gather of %i numbers need, and no card is faster than it is',
+  (workers, parameters) => {
+    const chunks = Math.ceil(parameters / workers / 65_536);
+    const costs = { ...free, bytesPerMs: 1e6, latencyMs: 0.1 };
+    const { ms, frames, bytes, links } = simulateExchange({ workers, parameters }, costs);
+    expect(frames).toBe(2 * (workers - 1) * chunks);
+    expect(bytes).toBe((8 * parameters * (workers - 1)) / workers + frames * headerBytes);
+    expect(links).toBe(2 * (workers - 1));
+    expect(ms).toBeGreaterThanOrEqual(bytes / costs.bytesPerMs);
+  },
+);
+
+test('no two members begin with the same one, so that cards never wait for each other', () => {
+  const frame = (headerBytes + 4 * 1024) / 10;
+  for (const workers of [3, 8]) {
+    const { ms } = simulateExchange({ workers, parameters: 1024 * workers }, { ...free, bytesPerMs: 10 });
+    expect(ms).toBeCloseTo(2 * (workers - 1) * frame, 9);
+  }
+});
+
+test('two levels send as many bytes in fewer frames, and between hosts only what other hosts lack', () => {
+  const cluster = { workers: 64, parameters: 64 * 1024 };
+  const costs = { ...free, bytesPerMs: 1e6, sendFrameMs: 0.01, receiveFrameMs: 0.01 };
+  const [one, two] = [simulateExchange(cluster, costs), simulateExchange({ ...cluster, group: 8 }, costs)];
+  expect(one.frames).toBe(2 * 63);
+  expect(two.frames).toBe(2 * 7 + 2 * 7);
+  expect(two.bytes - two.frames * headerBytes).toBe(one.bytes - one.frames * headerBytes);
+  expect(two.links).toBe(4 * 7);
+  expect(two.ms).toBeLessThan(one.ms);
+  const perHost = 8;
+  const shared = [
+    simulateExchange({ ...cluster, perHost }, costs),
+    simulateExchange({ ...cluster, perHost, group: 8 }, costs),
+  ];
+  const numbersOf = ({ cardBytes }: { cardBytes: number }, frames: number): number => cardBytes - frames * headerBytes;
+  expect(numbersOf(shared[0], 8 * 2 * 56)).toBe(8 * 2 * 56 * 4 * 1024);
+  expect(numbersOf(shared[1], 8 * 2 * 7)).toBe(8 * 2 * 7 * 4 * 1024);
+});
