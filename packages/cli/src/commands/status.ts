@@ -19,18 +19,22 @@ const incidentsShown = 10;
 
 /** Workers of a run that a coordinator watches. */
 function watchedTable(workers: RunStatus['workers']): string {
-  const rows = workers.map(({ workerId, host, ranks, stage, rankMs, silentMs, note, waitsFor }) => [
+  const milliseconds = (ms: number | null | undefined): string =>
+    ms === undefined || ms === null ? '-' : formatNumber(ms, 3);
+  const rows = workers.map(({ workerId, host, ranks, stage, silentMs, note, waitsFor, ...times }) => [
     workerId,
     host,
     ranks || '-',
     stage,
-    rankMs === undefined || rankMs === null ? '-' : formatNumber(rankMs, 3),
+    milliseconds(times.rankMs),
+    milliseconds(times.dataMs),
+    milliseconds(times.exchangeMs),
     formatSeconds(silentMs / 1000),
     [note, waitsFor.length ? `waits for ${waitsFor.join(', ')}` : ''].filter((part) => part).join('; '),
   ]);
   return alignColumns(
-    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'last heard', ''], ...rows],
-    ['left', 'left', 'left', 'left', 'right', 'right', 'left'],
+    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'data ms', 'exchange ms', 'last heard', ''], ...rows],
+    ['left', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'left'],
   );
 }
 

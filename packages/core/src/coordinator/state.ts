@@ -114,7 +114,14 @@ export type CoordinatorNotice =
       readonly parameters: number;
       readonly initialWeightsSha256: string;
     }
-  | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
+  | {
+      readonly type: 'progress';
+      readonly phase: PhaseName;
+      readonly step: number;
+      readonly loss: number;
+      /** Exposed time of the first member's last steps, in milliseconds; undefined if it trains without others. */
+      readonly exchangeMs?: number | undefined;
+    }
   /** What a step computes and exchanges, once per phase on several workers. */
   | { readonly type: 'stepTimes'; readonly phase: PhaseName; readonly times: StepTimes }
   | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }

@@ -14,7 +14,7 @@ import { recipeSchema } from '../recipe/schema.js';
 import { unpackBounded, type UnpackBounds } from './bounded-unpack.js';
 
 /** Raised whenever a message changes its meaning; both sides must have the same version. */
-export const protocolVersion = 10;
+export const protocolVersion = 11;
 
 const index = z
   .int()
@@ -115,6 +115,8 @@ const epochReport = z.object({
   validation: metrics.optional(),
 });
 const test = z.object({ metrics, weightsSha256: sha256 });
+const milliseconds = z.number().min(0);
+const durations = z.object({ meanMs: milliseconds, p50Ms: milliseconds, p95Ms: milliseconds });
 /** TrainingState on the wire: exactly what training-state.ts declares. */
 export const trainingState = z.object({
   phase: storedPhaseName,
@@ -194,7 +196,8 @@ const toCoordinator = z.discriminatedUnion('type', [
     phase: phaseName,
     steps: index,
     samples: index,
-    waitedMs: z.number().min(0),
+    waitedMs: milliseconds,
+    waits: z.object({ steps: index, data: durations.optional(), exchange: durations.optional() }),
     weightsSha256: sha256,
     test: metrics,
     stopped: line(limits.lineLength),
@@ -231,8 +234,9 @@ const toCoordinator = z.discriminatedUnion('type', [
     busy: z.boolean(),
     progress: index,
     waitingFor: listOf(memberIndex, limits.workerCount),
-    rankMs: z.number().min(0).optional(),
-    exchangeMs: z.number().min(0).optional(),
+    rankMs: milliseconds.optional(),
+    dataMs: milliseconds.optional(),
+    exchangeMs: milliseconds.optional(),
   }),
 ]);
 

@@ -79,7 +79,7 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   // The first steps say little, and an old measurement says nothing, so a spare is eventually tried again.
   const isMeasured =
     state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
-  const rankMs = isMeasured ? state.rankMs : undefined;
+  const { rankMs, dataMs } = isMeasured ? state : {};
   const { exchange } = state;
   const isTimed = exchange?.generation === generation && exchange.steps >= limits.timedStepsNeeded;
   if (activity.type === 'stopped') return { state, effects: [] };
@@ -95,6 +95,7 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
         progress,
         waitingFor,
         ...(rankMs === undefined ? {} : { rankMs }),
+        ...(dataMs === undefined ? {} : { dataMs }),
         ...(isTimed ? { exchangeMs: exchange.ms } : {}),
       }),
     ],

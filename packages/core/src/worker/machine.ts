@@ -5,6 +5,7 @@ import type { FrameHeader } from '../collective/frames.js';
 import { StillhouseError, type ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { ToWorker } from '../wire/messages.js';
+import { noDurations } from './durations.js';
 import {
   isAdoptingState,
   onAdopted,
@@ -63,7 +64,9 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
     exchange: undefined,
     timedSteps: 0,
     computedMs: -Infinity,
-    waitedMs: 0,
+    dataMs: undefined,
+    dataWaits: noDurations,
+    exposures: noDurations,
   };
 }
 
@@ -95,7 +98,8 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
         building: undefined,
         built: event,
         training: initialTraining(event.phase.name),
-        waitedMs: 0,
+        dataWaits: noDurations,
+        exposures: noDurations,
         progress: state.progress + 1,
       });
     case 'adopted':

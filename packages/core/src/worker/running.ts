@@ -8,6 +8,7 @@ import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
+import { summaryOf, withDuration } from './durations.js';
 import { failNotFinite } from './failing.js';
 import { notFiniteIn } from './not-finite.js';
 import {
@@ -100,14 +101,17 @@ export function report(run: Running, state: WorkerState): WorkerEffect[] {
   return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(state))];
 }
 
-export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoordinator & { type: 'done' } {
+export function doneMessage(state: WorkerState): ToCoordinator & { type: 'done' } {
+  const { training, dataWaits, exposures, built } = state;
   const { phase, step, samples, test, stopped } = training!;
+  const [data, exchange] = [summaryOf(dataWaits), summaryOf(exposures)];
   return {
     type: 'done',
     phase,
     steps: step,
     samples,
-    waitedMs,
+    waitedMs: dataWaits.sumMs,
+    waits: { steps: dataWaits.count, ...(data ? { data } : {}), ...(exchange ? { exchange } : {}) },
     weightsSha256: test!.weightsSha256,
     test: test!.metrics,
     stopped: stopped!,
@@ -119,13 +123,18 @@ export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoord
 const averaged = (before: number | undefined, ms: number, weight: number): number =>
   before === undefined ? ms : before + weight * (ms - before);
 
-type Speed = Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'>;
+type Speed = Pick<WorkerState, 'rankMs' | 'dataMs' | 'timedSteps' | 'computedMs'>;
 
-/** Milliseconds per micro-batch of a rank, averaged over roughly the last seconds. */
-function speedAfter(state: WorkerState, ms: number, nowMs: number): Speed {
+/** Milliseconds per micro-batch of a rank, and of waiting for data, averaged over roughly the last seconds. */
+function speedAfter(state: WorkerState, step: { rankMs: number; dataMs: number }, nowMs: number): Speed {
   const timedSteps = state.timedSteps + 1;
   const weight = Math.min(1, Math.max(1 / timedSteps, (nowMs - state.computedMs) / limits.speedAverageMs));
-  return { rankMs: averaged(state.rankMs, ms, weight), timedSteps, computedMs: nowMs };
+  return {
+    rankMs: averaged(state.rankMs, step.rankMs, weight),
+    dataMs: averaged(state.dataMs, step.dataMs, weight),
+    timedSteps,
+    computedMs: nowMs,
+  };
 }
 
 /** A subtree is summed; the next one may still be computed. */
@@ -148,10 +157,16 @@ export function onComputed(
   event: WorkerEvent & { type: 'computed' },
   nowMs: number,
 ): Transition {
-  const waitedMs = state.waitedMs + event.waitedMs;
   const { lo, hi } = ownRanks(run);
-  const paced =
-    hi > lo ? { ...state, waitedMs, ...speedAfter(state, event.ms / (hi - lo), nowMs) } : { ...state, waitedMs };
+  const { ms, waitedMs } = event;
+  const paced: WorkerState =
+    hi > lo
+      ? {
+          ...state,
+          dataWaits: withDuration(state.dataWaits, waitedMs),
+          ...speedAfter(state, { rankMs: ms / (hi - lo), dataMs: waitedMs }, nowMs),
+        }
+      : state;
   return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.begin()), nowMs);
 }
 
@@ -199,15 +214,20 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
 /** An exchange is the mean over about this many steps. */
 const exchangesAveraged = 100;
 
-/** Time that the sum took after this worker's ranks, if others hold ranks as well. */
-function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange'> {
+/** Exposed time: what the sum took after this worker's ranks, if others hold ranks as well. */
+function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange' | 'exposures'> {
   const { lo, hi } = ownRanks(run);
-  if (run.members.length === 1 || hi === lo) return { exchange: undefined };
+  const { exposures } = state;
+  if (run.members.length === 1 || hi === lo) return { exchange: undefined, exposures };
   const { generation } = run;
   const before = state.exchange?.generation === generation ? state.exchange : undefined;
   const steps = (before?.steps ?? 0) + 1;
   const weight = Math.max(1 / steps, 1 / exchangesAveraged);
-  return { exchange: { generation, steps, ms: averaged(before?.ms, nowMs - state.computedMs, weight) } };
+  const exposedMs = nowMs - state.computedMs;
+  return {
+    exchange: { generation, steps, ms: averaged(before?.ms, exposedMs, weight) },
+    exposures: withDuration(exposures, exposedMs),
+  };
 }
 
 function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {

@@ -12,6 +12,7 @@ import type { MeshFrame } from '../collective/frames.js';
 import type { SumMemory } from '../collective/sum-memory.js';
 import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
+import type { Durations } from './durations.js';
 import type { StateAssembly } from '../wire/training-file.js';
 import type { Task, TrainingState } from '../wire/training-state.js';
 
@@ -248,8 +249,14 @@ export interface WorkerState {
   readonly exchange: { readonly generation: number; readonly steps: number; readonly ms: number } | undefined;
   readonly timedSteps: number;
   readonly computedMs: number;
-  /** How long steps of this phase have waited for data. */
-  readonly waitedMs: number;
+  /** Mean time that a step waited for data, over the last seconds. */
+  readonly dataMs: number | undefined;
+  /**
+   * How long each of this worker's steps of this phase waited for data, and for the sum of all ranks after its own were
+   * computed.
+   */
+  readonly dataWaits: Durations;
+  readonly exposures: Durations;
 }
 
 export interface Transition {

@@ -29,6 +29,9 @@ const statusSchema = z.object({
       stage: z.string(),
       /** Time of a step per rank, in milliseconds. */
       rankMs: z.number().nullish(),
+      /** Mean time that its last steps waited for rows, and for the sum over all ranks after its own. */
+      dataMs: z.number().nullish(),
+      exchangeMs: z.number().nullish(),
       /** Time since its last message, in milliseconds. */
       silentMs: z.number(),
       /** spare, slow, stalls others, silent, leaving, left out or nothing. */
@@ -78,6 +81,8 @@ export function statusOf(
         ranks: (ranks && ranksLabel(ranks)) ?? '',
         stage: worker.info ? (worker.beat?.stage ?? 'joined') : 'loading',
         rankMs: worker.beat?.rankMs,
+        dataMs: worker.beat?.dataMs,
+        exchangeMs: worker.beat?.exchangeMs,
         silentMs: nowMs - worker.heardMs,
         note: notes.filter((note) => note).join(', '),
         waitsFor: (worker.beat?.waitingFor ?? []).flatMap((index) => members[index]?.workerId ?? []),
