@@ -7,7 +7,12 @@ import { allocateFlat, Mesh } from '@stillhouse/worker/light';
 
 const [self, world, port] = process.argv.slice(2).map(Number);
 const address = (index) => `127.0.0.1:${port + index}`;
-const mesh = await Mesh.open(webSocketTransport, { address: address(self), token: 'bench', onBlockLink() {} });
+const mesh = await Mesh.open(webSocketTransport, {
+  address: address(self),
+  token: 'bench',
+  onBlockLink() {},
+  onMeasureLink() {},
+});
 const members = Array.from({ length: world }, (_, i) => ({ lo: i, hi: i + 1 }));
 console.log('ready');
 

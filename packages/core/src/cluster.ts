@@ -43,6 +43,8 @@ export { batchRows, rankShare, stepsPerEpoch, totalSteps, type Schedule } from '
 export {
   decodeBlockAnswer,
   decodeBlockQuestion,
+  decodeMeasureAnswer,
+  decodeMeasureQuestion,
   decodeMeshHello,
   decodeToCoordinator,
   decodeToWorker,
@@ -51,7 +53,11 @@ export {
   type BlockAnswer,
   type BlockQuestion,
   type Held,
+  type MeasureAnswer,
+  type MeasureQuestion,
   type MeshHello,
+  type Reach,
+  type Route,
   type ToCoordinator,
   type ToWorker,
   type Member,
@@ -77,6 +83,7 @@ export {
   type EpochReport,
 } from './wire/training-state.js';
 export type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
+export { chooseRoute, routeText, type MeasuredAddress } from './worker/routes.js';
 export { initialWorkerState, placeOfFrame, workerTransition } from './worker/machine.js';
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {

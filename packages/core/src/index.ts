@@ -44,6 +44,7 @@ export type { HeldOut, ModelMetadata } from './format/model-metadata.js';
 export {
   formatCount,
   formatEstimate,
+  formatBitRate,
   formatMs,
   formatNumber,
   formatSeconds,

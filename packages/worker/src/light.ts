@@ -16,5 +16,7 @@ export { allocateFlat, FlatSums, type FlatMemory, type Kernels, type SharedSums 
 export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } from './run/engine-host.js';
 export { RemoteEngine } from './run/engine-thread.js';
 export { Mesh, type MeshEvents } from './run/mesh.js';
+export { addressIn, meshPlan, type LocalAddress, type MeshWish } from './run/mesh-addresses.js';
+export { Routes, serveMeasure } from './run/routes.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
 export type { WasmMemory } from './flat/webassembly.js';

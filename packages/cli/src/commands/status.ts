@@ -67,6 +67,10 @@ Example:
       printLine(state.headline);
       if (state.models.length) printLine(`\n${modelsTable(state.models, state.metrics)}`);
       if (state.isLive && state.status!.workers.length) printLine(`\n${watchedTable(state.status!.workers)}`);
+      const routes = (state.isLive ? state.status!.workers : []).flatMap(({ workerId, routes: own = [] }) =>
+        own.map((route) => `  ${workerId}: ${route}`),
+      );
+      if (routes.length) printLine(['\nlinks:', ...routes].join('\n'));
       if (!state.isLive && state.workers.length) printLine(`\n${pastTable(state.workers)}`);
       const { checkpoint } = state.status ?? {};
       if (checkpoint) printLine(`\nnewest checkpoint: ${checkpoint.phase}, operation ${formatCount(checkpoint.ops)}`);

@@ -19,6 +19,7 @@ import {
   type MembershipState,
   membersOf,
   notify,
+  reachOf,
   type PhaseProgress,
   send,
   type Transition,
@@ -222,7 +223,7 @@ function resumeMembers(
   const members = plan.members.map(({ workerId, ranks }) => ({
     workerId,
     ranks,
-    meshAddress: byId.get(workerId)!.info!.meshAddress,
+    ...reachOf(byId.get(workerId)!.info!),
   }));
   const teacher = phase.name === 'student' ? teacherOf(history) : undefined;
   const message: ToWorker & { type: 'resume' } = {

@@ -86,7 +86,19 @@ const phaseName = z.enum(phaseNames);
 const rank = z.int().min(0).max(limits.rankCount);
 const workerId = z.string().regex(/^w\d{1,15}$/);
 const meshAddress = line(limits.lineLength);
-const member = z.object({ workerId, meshAddress, ranks: z.object({ lo: rank, hi: rank }) });
+/** Where other workers reach one: the address that names it, and others of the same machine that may be faster. */
+const reach = z.object({
+  meshAddress,
+  alternatives: listOf(meshAddress, limits.meshAlternatives).optional(),
+});
+const member = reach.extend({ workerId, ranks: z.object({ lo: rank, hi: rank }) });
+/** The address at which a worker reaches another one, over which interface, and what was measured there. */
+const route = z.object({
+  address: meshAddress,
+  network: name.optional(),
+  bytesPerSecond: z.number().min(0).optional(),
+  latencyMs: z.number().min(0).optional(),
+});
 
 const calibrated = z.object({ loss: real, ece: real });
 const calibration = z.object({ temperature: real, rows: index, before: calibrated, after: calibrated });
@@ -174,7 +186,7 @@ const toCoordinator = z.discriminatedUnion('type', [
       .string()
       .max(10 * limits.lineLength)
       .transform((text) => printableLine(text, 10 * limits.lineLength)),
-    meshAddress,
+    ...reach.shape,
     generation,
     held: held.optional(),
     running: members.optional(),
@@ -214,6 +226,10 @@ const toCoordinator = z.discriminatedUnion('type', [
       .string()
       .max(10 * limits.lineLength)
       .transform((text) => printableLine(text, limits.lineLength)),
+  }),
+  z.object({
+    type: z.literal('reached'),
+    routes: listOf(z.object({ workerId, route }), limits.workerCount),
   }),
   z.object({ type: z.literal('probed'), id: index, reached: z.int().min(0).max(limits.workerCount) }),
   z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
@@ -263,7 +279,7 @@ const toWorker = z.discriminatedUnion('type', [
     tuned: z.record(z.string(), real).optional(),
   }),
   z.object({ type: z.literal('start'), generation }),
-  z.object({ type: z.literal('probe'), id: index, meshAddresses: listOf(meshAddress, limits.probingMembers) }),
+  z.object({ type: z.literal('probe'), id: index, workers: listOf(reach, limits.probingMembers) }),
   block,
   z.object({ type: z.literal('blockAt'), hash: sha256, meshAddress }),
   z.object({ type: z.literal('capture'), id: index, key: z.string().max(100) }),
@@ -272,19 +288,34 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 
-/** First frame on a link between workers: which member connects, for which generation; or a request for blocks. */
+/**
+ * First frame on a link between workers: which member connects, for which generation; or that blocks will be requested,
+ * or the link measured.
+ */
 const meshHello = z.union([
   z.object({ token: z.string().max(limits.lineLength), generation, index: memberIndex }),
   z.object({ token: z.string().max(limits.lineLength), blocks: z.literal(true) }),
+  z.object({ token: z.string().max(limits.lineLength), measures: z.literal(true) }),
 ]);
 
 /** What follows on a link for blocks: requests one way, answers the other. */
 const blockQuestion = z.object({ type: z.literal('getBlock'), hash: sha256 });
 const blockAnswer = z.discriminatedUnion('type', [block, z.object({ type: z.literal('noBlock'), hash: sha256 })]);
 
+/** What follows on a link that is measured: bytes are requested, and sent by the worker of this address. */
+const measureQuestion = z.object({
+  type: z.literal('measure'),
+  length: z.int().min(0).max(limits.measuredBytes),
+});
+const measureAnswer = z.object({ type: z.literal('measured'), meshAddress, bytes });
+
 export type MeshHello = z.infer<typeof meshHello>;
 export type BlockQuestion = z.infer<typeof blockQuestion>;
 export type BlockAnswer = z.infer<typeof blockAnswer>;
+export type MeasureQuestion = z.infer<typeof measureQuestion>;
+export type MeasureAnswer = z.infer<typeof measureAnswer>;
+export type Reach = z.infer<typeof reach>;
+export type Route = z.infer<typeof route>;
 export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
@@ -303,7 +334,7 @@ const longBytes = 64 * 1024;
 
 /** The message as the parts of one frame; long byte arrays share their memory. */
 export function encodeMessage(
-  message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer,
+  message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer | MeasureQuestion | MeasureAnswer,
 ): Uint8Array[] {
   if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [packr.pack(message)];
   const { bytes: tail, ...rest } = message;
@@ -371,3 +402,8 @@ export const decodeMeshHello = (frame: Uint8Array): MeshHello => decode(meshHell
 export const decodeBlockQuestion = (frame: Uint8Array): BlockQuestion => decode(blockQuestion, frame, smallBounds);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
 export const decodeBlockAnswer = (frame: Uint8Array): BlockAnswer => decode(blockAnswer, frame, smallBounds);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeMeasureQuestion = (frame: Uint8Array): MeasureQuestion =>
+  decode(measureQuestion, frame, smallBounds);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeMeasureAnswer = (frame: Uint8Array): MeasureAnswer => decode(measureAnswer, frame, smallBounds);

@@ -25,6 +25,7 @@ import {
   onLeave,
   onLoaded,
   onUnreachable,
+  onRouted,
   onWelcome,
   stop,
 } from './link.js';
@@ -56,6 +57,7 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
     training: undefined,
     generation: 0,
     boundary: undefined,
+    routes: [],
     activity: { type: 'idle' },
     leaving: false,
     lastProgressMs: -Infinity,
@@ -90,6 +92,8 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
       return onFailed(state, event.error);
     case 'probed':
       return { state, effects: [send({ type: 'probed', id: event.id, reached: event.reached })] };
+    case 'routed':
+      return onRouted({ ...state, routes: event.routes });
     case 'loaded':
       return onLoaded({ ...state, loaded: event });
     case 'built':
@@ -194,7 +198,7 @@ function onMessage(state: WorkerState, message: ToWorker): Transition {
     case 'heartbeat':
       return { state, effects: missingReports(state, message) };
     case 'probe':
-      return { state, effects: [{ type: 'probe', id: message.id, meshAddresses: message.meshAddresses }] };
+      return { state, effects: [{ type: 'probe', id: message.id, workers: message.workers }] };
     case 'capture':
       return { state, effects: capture(state, message) };
     case 'rejected':

@@ -10,7 +10,7 @@ import type { Collective, Outgoing } from '../collective/collective.js';
 import type { FlatLayout } from '../collective/flat-layout.js';
 import type { MeshFrame } from '../collective/frames.js';
 import type { SumMemory } from '../collective/sum-memory.js';
-import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { Held, Member, Reach, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
 import type { Durations } from './durations.js';
 import type { StateAssembly } from '../wire/training-file.js';
@@ -26,7 +26,9 @@ export type WorkerEvent =
   | { readonly type: 'heartbeatDue' }
   /** A notice that this machine will be shut down, such as SIGTERM. */
   | { readonly type: 'leave' }
-  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
+  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly reach: Reach }
+  /** How this worker reaches others. */
+  | { readonly type: 'routed'; readonly routes: (ToCoordinator & { type: 'reached' })['routes'] }
   | {
       readonly type: 'built';
       readonly phase: Phase;
@@ -76,7 +78,7 @@ export type WorkerEvent =
       readonly linking: boolean;
       readonly reason: string;
     }
-  /** How many of the addresses could be connected to. */
+  /** How many of the workers could be connected to. */
   | { readonly type: 'probed'; readonly id: number; readonly reached: number }
   | { readonly type: 'failed'; readonly error: ErrorRecord };
 
@@ -96,7 +98,7 @@ export type WorkerEffect =
   /** Connect to the other members. Answer: linked, or peerLost. */
   | { readonly type: 'link'; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
   /** Try to connect to workers. Answer: probed. */
-  | { readonly type: 'probe'; readonly id: number; readonly meshAddresses: readonly string[] }
+  | { readonly type: 'probe'; readonly id: number; readonly workers: readonly Reach[] }
   /** Cut the links of all earlier generations, dropping data on the way. */
   | { readonly type: 'unlink'; readonly before: number }
   /** Get a checkpoint from the coordinator. Answer: fetched. */
@@ -235,6 +237,8 @@ export interface WorkerState {
   readonly generation: number;
   /** A generation that begins when all stop at the end of a step. */
   readonly boundary: number | undefined;
+  /** How this worker reaches others, as far as it was chosen. */
+  readonly routes: (ToCoordinator & { type: 'reached' })['routes'];
   readonly activity: Activity;
   readonly leaving: boolean;
   readonly lastProgressMs: number;

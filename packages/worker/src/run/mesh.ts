@@ -99,6 +99,14 @@ function receiveInto(link: Link, sink: FrameSink): void {
   });
 }
 
+/** What to do with links over which no frames travel. */
+export interface OtherLinks {
+  /** A worker requests blocks. */
+  readonly onBlockLink: (link: Link) => void;
+  /** A worker measures how fast it gets bytes from this one. */
+  readonly onMeasureLink: (link: Link) => void;
+}
+
 export class Mesh {
   #listener: Listener | undefined;
   readonly #generations = new Map<number, Generation>();
@@ -107,18 +115,17 @@ export class Mesh {
   private constructor(
     private readonly transport: Transport,
     private readonly token: string,
-    private readonly onBlockLink: (link: Link) => void,
+    private readonly onOther: OtherLinks,
   ) {}
 
   /**
    * @param address HOST:PORT to listen on
-   * @param onBlockLink called with links of workers that request blocks
    */
   static async open(
     transport: Transport,
-    { address, token, onBlockLink }: { address: string; token: string; onBlockLink: (link: Link) => void },
+    { address, token, ...onOther }: { address: string; token: string } & OtherLinks,
   ): Promise<Mesh> {
-    const mesh = new Mesh(transport, token, onBlockLink);
+    const mesh = new Mesh(transport, token, onOther);
     mesh.#listener = await transport.listen(address, (link) => mesh.#accept(link));
     return mesh;
   }
@@ -216,8 +223,9 @@ export class Mesh {
       }
       if ('blocks' in hello) {
         link.admit({ frameBytes: limits.helloBytes, queuedBytes: limits.blockQueuedBytes });
-        return this.onBlockLink(link);
+        return this.onOther.onBlockLink(link);
       }
+      if ('measures' in hello) return this.onOther.onMeasureLink(link);
       // A receiver sends nothing more, apart from a hello that comes twice.
       link.onFrame(() => {});
       // A peer may be in a later generation, but one in an earlier generation is not served.
