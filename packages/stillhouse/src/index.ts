@@ -86,6 +86,14 @@ export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 export { resume, run, type LocalOptions, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
 export { work, type WorkOptions } from './run/work.js';
+export {
+  hostLinks,
+  joinLinks,
+  type HostLinksOptions,
+  type JoinLinksOptions,
+  type LinkMatrix,
+  type MeasuredLink,
+} from './run/bench-links.js';
 export { LocalLauncher } from './run/local-launcher.js';
 export type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './run/launcher.js';
 export { phasePlan, type PhasePlan } from './run/phase-plan.js';
@@ -142,6 +150,7 @@ export {
   formatMetric,
   formatMetricOf,
   formatMetricEstimate,
+  formatBitRate,
   formatMs,
   formatNumber,
   formatSeconds,

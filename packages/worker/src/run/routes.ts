@@ -65,7 +65,7 @@ export class Routes {
     if (known) return known;
     if (locals.length === 0 || isLoopback(meshAddress)) return Promise.resolve({ address: meshAddress });
     const isMeasured = this.#known.size < limits.measuredPeers;
-    const found = this.#atOnce(() => (isMeasured ? this.#measured(peer) : this.#first(peer)));
+    const found = this.#atOnce(() => (isMeasured ? this.measure(peer) : this.#first(peer)));
     this.#known.set(meshAddress, found);
     // An address that cannot be reached now is tried again.
     found.catch(() => this.#known.delete(meshAddress));
@@ -84,8 +84,11 @@ export class Routes {
     this.#known.delete(meshAddress);
   }
 
-  /** @throws StillhouseError COORDINATOR_UNREACHABLE if no address can be reached */
-  async #measured(peer: Reach): Promise<Route> {
+  /**
+   * Measures all addresses of a worker that can be reached.
+   * @throws StillhouseError COORDINATOR_UNREACHABLE if there is none
+   */
+  async measure(peer: Reach): Promise<Route> {
     const links = await this.#open(peer);
     const measured: MeasuredAddress[] = [];
     let failure: unknown;
