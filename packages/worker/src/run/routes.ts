@@ -27,7 +27,8 @@ export interface RoutesOptions {
   readonly locals: readonly LocalAddress[];
 }
 
-/** The longest answer; nothing depends on what is in it. */
+/** A part of an answer, as long as a chunk of a gradient; nothing depends on what is in it. */
+const partBytes = 4 * limits.chunkFloats;
 let nothing: Uint8Array | undefined;
 
 /**
@@ -46,8 +47,12 @@ export function serveMeasure(link: Link, meshAddress: string): void {
     }
     left -= length + limits.helloBytes;
     if (left < 0) return link.close('too many bytes are requested');
-    const bytes = (nothing ??= new Uint8Array(limits.measuredBytes)).subarray(0, length);
-    link.send(...encodeMessage({ type: 'measured', meshAddress, bytes } satisfies MeasureAnswer));
+    nothing ??= new Uint8Array(partBytes);
+    do {
+      const bytes = nothing.subarray(0, length);
+      link.send(...encodeMessage({ type: 'measured', meshAddress, bytes } satisfies MeasureAnswer));
+      length -= bytes.byteLength;
+    } while (length > 0);
   });
 }
 
@@ -148,6 +153,7 @@ export class Routes {
 
   /** @returns a function that requests bytes, and resolves when they are there */
   #ask(link: Link, meshAddress: string): (length: number) => Promise<void> {
+    let missing = 0;
     let answered: { resolve: () => void; reject: (error: Error) => void } | undefined;
     let closed: Error | undefined;
     link.onClose((reason) => {
@@ -158,13 +164,15 @@ export class Routes {
       try {
         const answer = decodeMeasureAnswer(frame);
         if (answer.meshAddress !== meshAddress) throw new Error('another worker answers');
-        answered?.resolve();
+        missing -= answer.bytes.byteLength;
+        if (missing <= 0) answered?.resolve();
       } catch (error) {
         answered?.reject(error as Error);
       }
     });
     return (length) => {
       if (closed) return Promise.reject(closed);
+      missing = length;
       const answer = new Promise<void>((resolve, reject) => (answered = { resolve, reject }));
       link.send(...encodeMessage({ type: 'measure', length } satisfies MeasureQuestion));
       return this.#within(limits.measureMs, answer);
