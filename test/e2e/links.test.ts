@@ -1,5 +1,7 @@
 // Links between processes: what steps wait for, steps that take longer than a heartbeat may, and measuring links.
 import { afterAll, expect, test } from 'vitest';
+import { systemClock, webSocketTransport } from '@stillhouse/transport';
+import { Mesh, Routes, serveMeasure } from '@stillhouse/worker/light';
 import { status, type LinkMatrix } from 'stillhouse';
 import { Scratch, smallRecipe } from './cli.js';
 import { hashesOf, ProcessCluster } from './processes.js';
@@ -8,7 +10,7 @@ const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
 const microBatch = 20;
-/** A teacher that blocks its thread for longer than a heartbeat may take, in every step; it computes the same without. */
+/** A teacher that blocks its thread in every step, longer than a heartbeat may take. */
 const blocking = scratch.write(
   'blocking.mjs',
   `const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
@@ -25,7 +27,7 @@ export const teacher = ({ tf, inputShape, outputs }) => {
 `,
 );
 
-test('a micro-batch may take longer than the heartbeat timeout: the worker is alive, and what steps wait for is said', async () => {
+test('a micro-batch may take longer than a heartbeat: its worker is alive, and it is said what steps wait for', async () => {
   const recipe = smallRecipe({
     name: 'long-steps',
     data: {
@@ -73,6 +75,30 @@ test('a micro-batch may take longer than the heartbeat timeout: the worker is al
   expect(student!.waits![0].data!.p95Ms).toBeGreaterThanOrEqual(0);
   const { record: undisturbed } = await scratch.train(recipe, { backend: 'wasm' });
   expect(hashesOf(record)).toEqual(hashesOf(undisturbed));
+});
+
+test('an address that leads to another worker is not used', async () => {
+  const token = 'secret';
+  const named = new Map<Mesh, string>();
+  const open = async (): Promise<Mesh> => {
+    const mesh: Mesh = await Mesh.open(webSocketTransport, {
+      address: '127.0.0.1:0',
+      token,
+      onBlockLink: (link) => link.abort(),
+      onMeasureLink: (link) => serveMeasure(link, named.get(mesh)!),
+    });
+    named.set(mesh, mesh.address);
+    return mesh;
+  };
+  const [wanted, other] = [await open(), await open()];
+  const routes = new Routes({ transport: webSocketTransport, clock: systemClock, token, locals: [] });
+  const reach = { meshAddress: wanted.address, alternatives: [other.address, '127.0.0.1:1'] };
+  expect(await routes.measure(reach)).toMatchObject({ address: wanted.address });
+  await wanted.close();
+  await expect(routes.measure(reach)).rejects.toThrow('another worker answers');
+  const stranger = new Routes({ transport: webSocketTransport, clock: systemClock, token: 'wrong', locals: [] });
+  await expect(stranger.measure({ meshAddress: other.address })).rejects.toThrow(/token/);
+  await other.close();
 });
 
 test('links between processes are measured in both directions, and printed as a matrix', async () => {

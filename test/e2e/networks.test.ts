@@ -17,10 +17,13 @@ const namespaceOf = (host: Host): string => `${prefix}${host}`;
 const rangeOf = (network: Network): string => `10.${network === 'slow' ? 78 : 79}.${process.pid % 250}`;
 const addressOf = (host: Host, network: Network): string => `${rangeOf(network)}.${hosts.indexOf(host) + 1}`;
 
-const canMakeHosts =
-  spawnSync('tc', ['-V'], { stdio: 'ignore' }).status === 0 &&
-  ip('netns', 'add', `${prefix}x`) === 0 &&
-  ip('netns', 'del', `${prefix}x`) === 0;
+function tryHosts(): boolean {
+  const namespace = `${prefix}x`;
+  if (ip('netns', 'add', namespace) !== 0) return false;
+  const canHoldBack = ip('netns', 'exec', namespace, 'tc', '-V') === 0;
+  return ip('netns', 'del', namespace) === 0 && canHoldBack;
+}
+const canMakeHosts = tryHosts();
 
 /** Each network is a pair of interfaces of its own; what leaves over the slow one is held back. */
 function makeHosts(): void {

@@ -61,7 +61,8 @@ function speedup({ workers, computeMs, exchangeMs, aloneMs }: StepTimes['times']
   const stepMs = computeMs + exchangeMs;
   return (
     `${countOf(workers.length, 'worker')}: about ${formatNumber(aloneMs / stepMs, 2)} times one (a step takes ` +
-    `${formatMs(stepMs)}, of which ${formatMs(exchangeMs)} for the exchange; one worker would take ${formatMs(aloneMs)})`
+    `${formatMs(stepMs)}, of which ${formatMs(exchangeMs)} for the exchange; ` +
+    `one worker would take ${formatMs(aloneMs)})`
   );
 }
 

@@ -83,6 +83,7 @@ export {
   type EpochReport,
 } from './wire/training-state.js';
 export type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
+export type { Durations } from './worker/durations.js';
 export { chooseRoute, routeText, type MeasuredAddress } from './worker/routes.js';
 export { initialWorkerState, placeOfFrame, workerTransition } from './worker/machine.js';
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';

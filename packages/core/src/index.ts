@@ -108,6 +108,7 @@ export {
   type RunRecord,
   type BaselineRecord,
   type TunedRecord,
+  type DurationSummary,
   type EpochRecord,
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';

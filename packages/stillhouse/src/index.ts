@@ -85,6 +85,7 @@ export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 // Training: on this machine, or on several.
 export { resume, run, type LocalOptions, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
+export type { MeshOptions } from './run/addresses.js';
 export { work, type WorkOptions } from './run/work.js';
 export {
   hostLinks,
@@ -116,6 +117,7 @@ export type {
 export type {
   CheckpointRecord,
   CoordinatorNotice,
+  Route,
   Segment,
   StepTimes,
   WorkerInfo,
@@ -163,6 +165,7 @@ export {
   phaseNames,
   teacherTestOf,
   type BaselineRecord,
+  type DurationSummary,
   type EpochRecord,
   type PhaseRecord,
   type RunRecord,

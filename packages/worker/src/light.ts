@@ -15,8 +15,8 @@ export { StateUpload, type Capture, type StateUploader } from './checkpoint/stat
 export { allocateFlat, FlatSums, type FlatMemory, type Kernels, type SharedSums } from './flat/memory.js';
 export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } from './run/engine-host.js';
 export { RemoteEngine } from './run/engine-thread.js';
-export { Mesh, type MeshEvents } from './run/mesh.js';
-export { addressIn, meshPlan, type LocalAddress, type MeshWish } from './run/mesh-addresses.js';
-export { Routes, serveMeasure } from './run/routes.js';
+export { Mesh, type MeshEvents, type OtherLinks } from './run/mesh.js';
+export { addressIn, meshPlan, type LocalAddress, type MeshPlan, type MeshWish } from './run/mesh-addresses.js';
+export { Routes, serveMeasure, type RoutesOptions } from './run/routes.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
 export type { WasmMemory } from './flat/webassembly.js';

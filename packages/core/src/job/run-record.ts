@@ -7,7 +7,7 @@ import type { Metrics } from '../metric/metrics.js';
 import { metricNames } from '../metric/built-in.js';
 
 /** How long something took, over many times, in milliseconds. */
-export interface Durations {
+export interface DurationSummary {
   readonly meanMs: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
@@ -34,8 +34,8 @@ export interface PhaseRecord {
   readonly waits?: readonly {
     readonly workerId: string;
     readonly steps: number;
-    readonly data?: Durations | undefined;
-    readonly exchange?: Durations | undefined;
+    readonly data?: DurationSummary | undefined;
+    readonly exchange?: DurationSummary | undefined;
   }[];
   readonly stopped: string;
   readonly expectedRowsDigest: string;

@@ -1,4 +1,5 @@
 // How long something took each time, in constant memory: the mean, and quantiles to within five per cent.
+import type { DurationSummary } from '../job/run-record.js';
 
 export interface Durations {
   readonly count: number;
@@ -6,12 +7,6 @@ export interface Durations {
   readonly longestMs: number;
   /** How many were in each bucket; a bucket's bounds are a factor apart. */
   readonly buckets: readonly number[];
-}
-
-export interface DurationSummary {
-  readonly meanMs: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
 }
 
 /** The first bucket ends here; what is shorter is in it. */

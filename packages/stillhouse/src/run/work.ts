@@ -123,9 +123,9 @@ function passSignals(child: ChildProcess, { signal, interrupt }: WorkOptions): (
 
 /**
  * Takes part in one run, at its start or at any time later; resolves when the run is over or the worker has left it.
- * @throws StillhouseError USAGE, NETWORK_MISSING, COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…,
- * WORKER_CRASHED if the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after
- * Ctrl-C
+ * @throws StillhouseError USAGE, NETWORK_MISSING, COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH,
+ * BACKEND_…, WORKER_CRASHED if the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED
+ * after Ctrl-C
  */
 export async function work(given: WorkOptions): Promise<void> {
   const options = {

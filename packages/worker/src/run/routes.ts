@@ -132,7 +132,7 @@ export class Routes {
 
   /** Links over all addresses that can be reached, in the order in which they were given. */
   async #open({ meshAddress, alternatives = [] }: Reach): Promise<{ address: string; link: Link }[]> {
-    const { transport, clock, token } = this.options;
+    const { transport, token } = this.options;
     let isLate = false;
     const opened: { address: string; link: Link }[] = [];
     const addresses = [meshAddress, ...alternatives];
