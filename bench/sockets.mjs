@@ -53,9 +53,8 @@ async function main() {
     const ms = median(rounds[count].map((round) => round.ms));
     const cpuMs = median(rounds[count].map((round) => round.cpuMs));
     const gigabytes = (frames * frame.byteLength) / 1e9;
-    console.log(
-      `| ${count} | ${ms.toFixed(1)} | ${((1000 * gigabytes) / ms).toFixed(2)} | ${(cpuMs / 1000 / gigabytes).toFixed(2)} |`,
-    );
+    const [rate, cost] = [(1000 * gigabytes) / ms, cpuMs / 1000 / gigabytes];
+    console.log(`| ${count} | ${ms.toFixed(1)} | ${rate.toFixed(2)} | ${cost.toFixed(2)} |`);
   }
   sender.kill();
 }

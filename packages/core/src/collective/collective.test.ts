@@ -198,7 +198,7 @@ test('any number of workers, any chunks and any order of arrival give the bits o
   );
 });
 
-test('what waits on a link is bounded by one segment and the partial sums of another, however late one of them is', () => {
+test('what waits on a link is bounded by one segment and the partial sums of another, however late it is', () => {
   const steps = 4;
   fc.assert(
     fc.property(
