@@ -212,7 +212,9 @@ test('what waits on a link is bounded by one segment and the partial sums of ano
           ranks,
           Array.from({ length: workers }, () => 1 + 3 * next()),
         );
-        const segments = segmentsOf(length, workers).map(({ lo, hi }) => 4 * (hi - lo));
+        const segments = segmentsOf(length, { owners: workers, align: plainSumMemory.alignFloats }).map(
+          ({ lo, hi }) => 4 * (hi - lo),
+        );
         const memory = { ...plainSumMemory, chunkFloats: 16 };
         const peers = members.map((_, self) => {
           const sum = new Float32Array(length);

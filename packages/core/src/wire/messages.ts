@@ -288,12 +288,20 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 
+/** Where processes of the same host find a worker's shared memory, and how they know that it is the right one. */
+const memoryOffer = z.object({ pid: index, file: index, nonce: z.string().max(limits.lineLength) });
+
 /**
- * First frame on a link between workers: which member connects, for which generation; or that blocks will be requested,
- * or the link measured.
+ * First frame on a link between workers: which member connects, for which generation, and the memory that it shares if
+ * it can; or that blocks will be requested, or the link measured.
  */
 const meshHello = z.union([
-  z.object({ token: z.string().max(limits.lineLength), generation, index: memberIndex }),
+  z.object({
+    token: z.string().max(limits.lineLength),
+    generation,
+    index: memberIndex,
+    memory: memoryOffer.optional(),
+  }),
   z.object({ token: z.string().max(limits.lineLength), blocks: z.literal(true) }),
   z.object({ token: z.string().max(limits.lineLength), measures: z.literal(true) }),
 ]);
@@ -309,6 +317,7 @@ const measureQuestion = z.object({
 });
 const measureAnswer = z.object({ type: z.literal('measured'), meshAddress, bytes });
 
+export type MemoryOffer = z.infer<typeof memoryOffer>;
 export type MeshHello = z.infer<typeof meshHello>;
 export type BlockQuestion = z.infer<typeof blockQuestion>;
 export type BlockAnswer = z.infer<typeof blockAnswer>;

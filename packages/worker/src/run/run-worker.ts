@@ -30,6 +30,7 @@ import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/data
 import { BlockClient } from '../block/client.js';
 import { BlockSupply } from '../block/supply.js';
 import type { Effect, EngineHost, EngineReports } from './engine-host.js';
+import type { HostMemory } from './host-memory.js';
 import { Mesh } from './mesh.js';
 import { meshPlan, type LocalAddress, type MeshWish } from './mesh-addresses.js';
 import { placeOf } from './place.js';
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   /** Makes the half of the worker that has the engine. */
   readonly hostEngine: (reports: EngineReports) => EngineHost;
+  /** What workers of this host can share. */
+  readonly hostMemory?: HostMemory | undefined;
   /** Keeps blocks from the network, and hands them out to other workers. */
   readonly cache?: BlockSource & Pick<BlockCache, 'keep'>;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
@@ -196,7 +199,7 @@ class WorkerShell {
   }
 
   async #load({ job, meshToken }: Effect<'load'>): Promise<void> {
-    const { cache, clock, log, mesh = {}, locals = [], transport } = this.options;
+    const { cache, clock, hostMemory, log, mesh = {}, locals = [], transport } = this.options;
     const local = [
       ...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]),
       ...(cache ? [cache] : []),
@@ -213,6 +216,7 @@ class WorkerShell {
       token: meshToken,
       onBlockLink: (link) => peers.serve(link),
       onMeasureLink: (link) => serveMeasure(link, reach.meshAddress),
+      memory: hostMemory,
     });
     const reach = reachAt(this.#mesh.address);
     const also = reach.alternatives ? `, also at ${reach.alternatives.join(', ')}` : '';
@@ -222,12 +226,14 @@ class WorkerShell {
 
   async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
     this.options.log(placeOf({ generation, members, self }));
-    const routes = await this.#routes!.toAll(members);
+    const peers = members.toSpliced(self, 1);
+    const routes = await this.#routes!.toAll(peers);
     // Another generation may have begun meanwhile.
     if (generation < this.#state.generation) return;
-    this.#reportRoutes(members.map(({ workerId }, index) => ({ workerId, route: routes[index] })).toSpliced(self, 1));
-    await this.#mesh!.link(
-      { generation, members: members.map((member, i) => ({ ...member, meshAddress: routes[i].address })), self },
+    this.#reportRoutes(peers.map(({ workerId }, index) => ({ workerId, route: routes[index] })));
+    const addresses = routes.map(({ address }) => address).toSpliced(self, 0, members[self].meshAddress);
+    const files = await this.#mesh!.link(
+      { generation, members: members.map((member, i) => ({ ...member, meshAddress: addresses[i] })), self },
       {
         place: (from, header) => this.#placeOf(generation, from, header),
         onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
@@ -237,7 +243,8 @@ class WorkerShell {
         },
       },
     );
-    this.dispatch({ type: 'linked', generation });
+    if (files.size > 0) this.options.log(`shares memory with ${files.size - 1} other members on this host`);
+    this.dispatch({ type: 'linked', generation, files });
   }
 
   /** Loopback is not worth a word. */
