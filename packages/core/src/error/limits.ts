@@ -105,7 +105,7 @@ export const limits = {
   /** Peers whose addresses a worker measures, how many at once; the others are reached at the first that works. */
   measuredPeers: 16,
   measuredAtOnce: 4,
-  /** How long other addresses may take to be reached once one is, and how long measuring one may take. */
+  /** How long a first address may take to be reached, then the others, and how long measuring one may take. */
   routeMs: 1_000,
   measureMs: 2_000,
   /** Empty answers whose fastest is the latency. */

@@ -81,7 +81,12 @@ export class Routes {
   async toAll(peers: readonly Reach[]): Promise<Route[]> {
     const wanted = new Set(peers.map(({ meshAddress }) => meshAddress));
     for (const known of this.#known.keys()) if (!wanted.has(known)) this.#known.delete(known);
-    return Promise.all(peers.map((peer) => this.to(peer).catch(() => ({ address: peer.meshAddress }))));
+    return Promise.all(peers.map((peer) => this.orNamed(peer)));
+  }
+
+  /** The same, and for a worker that is not reached in time the address that names it. */
+  async orNamed(peer: Reach): Promise<Route> {
+    return this.to(peer).catch(() => ({ address: peer.meshAddress }));
   }
 
   /** A link broke: the address may be the reason. */
@@ -142,10 +147,13 @@ export class Routes {
       link.send(...encodeMessage({ token, measures: true } satisfies MeshHello));
       opened.push({ address, link });
     });
-    // Throws if there is none.
-    await Promise.any(opening).catch((error: AggregateError) => {
-      throw error.errors[0];
-    });
+    try {
+      // Throws if there is none; one that cannot be reached must not hold up the attempt to link, which reports it.
+      await this.#within(limits.routeMs, Promise.any(opening));
+    } catch (error) {
+      isLate = true;
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    }
     await this.#within(limits.routeMs, Promise.allSettled(opening)).catch(() => {});
     isLate = true;
     return opened.toSorted((a, b) => addresses.indexOf(a.address) - addresses.indexOf(b.address));

@@ -238,7 +238,8 @@ class WorkerShell {
         place: (from, header) => this.#placeOf(generation, from, header),
         onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
         onLost: (from, what) => {
-          this.#routes!.forget(members[from].meshAddress);
+          // Once another generation has been announced, others cut their links.
+          if (generation === this.#state.generation) this.#routes!.forget(members[from].meshAddress);
           this.dispatch({ type: 'peerLost', generation, from, ...what });
         },
       },
@@ -261,7 +262,7 @@ class WorkerShell {
   async #probe({ id, workers }: Effect<'probe'>): Promise<void> {
     const { transport } = this.options;
     const links = await Promise.allSettled(
-      workers.map(async (worker) => transport.connect((await this.#routes!.to(worker)).address)),
+      workers.map(async (worker) => transport.connect((await this.#routes!.orNamed(worker)).address)),
     );
     for (const link of links) if (link.status === 'fulfilled') link.value.abort();
     this.dispatch({ type: 'probed', id, reached: links.filter(({ status }) => status === 'fulfilled').length });
