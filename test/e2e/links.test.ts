@@ -27,7 +27,7 @@ export const teacher = ({ tf, inputShape, outputs }) => {
 `,
 );
 
-test('a worker is alive while a micro-batch takes longer than a heartbeat may, and says what steps wait for', async () => {
+test('a worker is alive while a micro-batch takes longer than a heartbeat, and says what steps wait for', async () => {
   const recipe = smallRecipe({
     name: 'long-steps',
     data: {
