@@ -289,7 +289,7 @@ const toWorker = z.discriminatedUnion('type', [
 ]);
 
 /** Where processes of the same host find a worker's shared memory, and how they know that it is the right one. */
-const memoryOffer = z.object({ pid: index, file: index, nonce: z.string().max(limits.lineLength) });
+const memoryOffer = z.object({ pid: index, file: index, nonce: z.string().regex(/^[0-9a-f]{64}$/) });
 
 /**
  * First frame on a link between workers: which member connects, for which generation, and the memory that it shares if
