@@ -12,6 +12,7 @@ const mesh = await Mesh.open(webSocketTransport, {
   address: address(self),
   token: 'bench',
   onBlockLink() {},
+  onMeasureLink() {},
   memory: hostMemoryOf(process.env),
 });
 const members = Array.from({ length: world }, (_, i) => ({ lo: i, hi: i + 1 }));

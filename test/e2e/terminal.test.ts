@@ -152,8 +152,8 @@ describe('an interrupt while data are prepared', () => {
 test('a worker takes HOST:PORT as an address; anything else is refused with what it may be', async () => {
   const { stderr } = await scratch.run(['worker', '--coordinator', 'http://localhost:7433', '--token', 't']);
   expect(stderr).toMatch(/^stillhouse: USAGE: http:\/\/localhost:7433 is not the address .*\n {2}Give HOST:PORT/);
-  const mesh = await scratch.run(['worker', '--coordinator', 'localhost:1', '--token', 't', '--mesh', '7434']);
-  expect(mesh.stderr).toMatch(/^stillhouse: USAGE: 7434 is not an address .*\n {2}Give --mesh HOST:PORT/);
+  const mesh = await scratch.run(['worker', '--coordinator', 'localhost:1', '--token', 't', '--mesh-listen', '7434']);
+  expect(mesh.stderr).toMatch(/^stillhouse: USAGE: 7434 is not an address .*\n {2}Give --mesh-listen HOST:PORT/);
 });
 
 /** Processes that have a text in their environment. */

@@ -48,6 +48,7 @@ export const workerMessages: readonly object[] = [
     steps: 1,
     samples: 4,
     waitedMs: 1,
+    waits: { steps: 1, data: { meanMs: 1, p50Ms: 1, p95Ms: 1 } },
     weightsSha256: sha256,
     test: metrics,
     stopped: 'all epochs done',

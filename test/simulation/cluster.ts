@@ -253,7 +253,7 @@ class Cluster {
         patienceMs: 60_000,
         heartbeatTimeoutMs,
       },
-      meshAddress: this.world.meshAddress(name),
+      mesh: { listen: this.world.meshAddress(name) },
       transport,
       clock,
       log: (message) => {

@@ -37,3 +37,17 @@ test('a recipe that tunes nothing is not said to be tuned', () => {
   const notice = { type: 'tuning', done: 1, planned: 5, what: "the baseline's epochs on 5 folds" } as const;
   expect(tuningLine(notice, job)).toBe("cross-validation: the baseline's epochs on 5 folds, 1 of 5 trainings");
 });
+
+test('what to expect of several workers is one line, also when they help', () => {
+  const times = { workerId: 'w1', ranks: 2, rankMs: 10, exchangeMs: 3 };
+  const notice = {
+    type: 'stepTimes',
+    phase: 'teacher',
+    times: { workers: [times, { ...times, workerId: 'w2' }], computeMs: 20, exchangeMs: 3, aloneMs: 40 },
+  } as const;
+  expect(lineOf(notice, job)).toBe(
+    'teacher: 2 workers: about 1.7 times one (a step takes 23 ms, of which 3 ms for the exchange; one worker ' +
+      'would take 40 ms); per step, w1 computes for 20 ms and exchanges or waits for 3 ms; w2 computes for ' +
+      '20 ms and exchanges or waits for 3 ms',
+  );
+});

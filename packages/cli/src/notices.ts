@@ -57,12 +57,22 @@ function tuned({ record }: CoordinatorNotice & { type: 'tuned' }): string {
 
 type StepTimes = CoordinatorNotice & { type: 'stepTimes' };
 
+/** What to expect of the workers, compared with one of them. */
+function speedup({ workers, computeMs, exchangeMs, aloneMs }: StepTimes['times']): string {
+  const stepMs = computeMs + exchangeMs;
+  return (
+    `${countOf(workers.length, 'worker')}: about ${formatNumber(aloneMs / stepMs, 2)} times one (a step takes ` +
+    `${formatMs(stepMs)}, of which ${formatMs(exchangeMs)} for the exchange; ` +
+    `one worker would take ${formatMs(aloneMs)})`
+  );
+}
+
 function timesLine({ phase, times }: StepTimes): string {
   const each = times.workers.map(
     ({ workerId, ranks, rankMs, exchangeMs }) =>
       `${workerId} computes for ${formatMs(ranks * rankMs)} and exchanges or waits for ${formatMs(exchangeMs)}`,
   );
-  return `${phaseTitles[phase]}: per step, ${each.join('; ')}`;
+  return `${phaseTitles[phase]}: ${speedup(times)}; per step, ${each.join('; ')}`;
 }
 
 function fewerWarning({ phase, times }: StepTimes): string | undefined {

@@ -104,6 +104,11 @@ export function parseSeconds(text: string): number {
 /** Seconds, or never. */
 const parseInterval = (text: string): number => (text === 'never' ? Infinity : parseSeconds(text));
 
+export const networkOption = (): Option =>
+  new Option(
+    '--network <cidr|name>',
+    'network over which workers reach each other: a range such as 10.0.0.0/16, or an interface such as eth1',
+  );
 export const heartbeatOption = (whom: string): Option =>
   new Option('--heartbeat-timeout <seconds>', `${whom} that sends no heartbeat for this long counts as lost`)
     .argParser(parseSeconds)

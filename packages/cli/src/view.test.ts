@@ -88,3 +88,11 @@ test('a search shows its trainings', () => {
     '10 of 40 trainings  fold 2 of 5',
   ]);
 });
+
+test('what a step waits for the exchange is shown once it is known', () => {
+  const progress: CoordinatorNotice = { type: 'progress', phase: 'teacher', step: 10, loss: 1, exchangeMs: 2.5 };
+  expect(viewLines(after([0, assigned('w1', 'w2')], [1, progress]), job, 80)[1]).toContain(
+    '2 workers  exchange 2.50 ms',
+  );
+  expect(viewLines(after([0, assigned('w1', 'w2')], [1, step(10)]), job, 80).join()).not.toContain('exchange');
+});

@@ -2,6 +2,7 @@
 import {
   countOf,
   formatCount,
+  formatMs,
   formatNumber,
   formatSeconds,
   phasePlan,
@@ -29,6 +30,8 @@ export interface View {
   readonly epoch: EpochRecord | undefined;
   /** Workers that hold ranks; 0 if that is not known. */
   readonly workers: number;
+  /** What the newest steps waited for the exchange, in milliseconds; undefined if nothing is exchanged. */
+  readonly exchangeMs: number | undefined;
   readonly tuning: (CoordinatorNotice & { type: 'tuning' }) | undefined;
   /** Steps or trainings that were done here, since training last began; the rate is that of the last ones. */
   readonly marks: readonly Mark[];
@@ -40,6 +43,7 @@ export const emptyView: View = {
   loss: undefined,
   epoch: undefined,
   workers: 0,
+  exchangeMs: undefined,
   tuning: undefined,
   marks: [],
 };
@@ -72,8 +76,8 @@ export function viewAfter(view: View, notice: CoordinatorNotice, { job, nowMs }:
         marks: [],
       };
     case 'progress': {
-      const { phase, step, loss } = notice;
-      return { ...view, phase, step, loss, marks: marked(view.marks, { ms: nowMs, done: step }) };
+      const { phase, step, loss, exchangeMs } = notice;
+      return { ...view, phase, step, loss, exchangeMs, marks: marked(view.marks, { ms: nowMs, done: step }) };
     }
     case 'epoch': {
       const { record, phase } = notice;
@@ -129,7 +133,7 @@ const courseParts = ({ title, done, of, perSecond }: Course): string[] => [
 
 /** @returns the lines that a view is shown as, each shorter than `columns`; none while nothing is trained */
 export function viewLines(view: View, job: Job, columns: number): string[] {
-  const { phase, tuning, step, loss, epoch } = view;
+  const { phase, tuning, step, loss, epoch, exchangeMs } = view;
   const perSecond = rate(view.marks);
   if (tuning) {
     const { done, planned, what } = tuning;
@@ -154,6 +158,7 @@ export function viewLines(view: View, job: Job, columns: number): string[] {
         ...(epoch ? validationOf(epoch, job) : []),
         ...(perSecond === undefined ? [] : [rateOf((perSecond * plan.rows) / plan.stepsPerEpoch)]),
         ...(view.workers === 0 ? [] : [countOf(view.workers, 'worker')]),
+        ...(exchangeMs === undefined ? [] : [`exchange ${formatMs(exchangeMs)}`]),
       ],
       columns,
     ),

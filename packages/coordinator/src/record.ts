@@ -157,8 +157,9 @@ export function recordNotice(record: RunRecord, notice: CoordinatorNotice, at: s
   }
 }
 
-const phaseOfRecord = (phase: PhaseRecord): NonNullable<RunRecord['teacher']> => ({
+const phaseOfRecord = ({ waits, ...phase }: PhaseRecord): NonNullable<RunRecord['teacher']> => ({
   ...phase,
+  ...(waits ? { waits: [...waits] } : {}),
   epochs: [...phase.epochs],
 });
 

@@ -74,6 +74,8 @@ export {
 export {
   decodeBlockAnswer,
   decodeBlockQuestion,
+  decodeMeasureAnswer,
+  decodeMeasureQuestion,
   decodeMeshHello,
   decodeToCoordinator,
   decodeToWorker,
@@ -82,8 +84,12 @@ export {
   type BlockAnswer,
   type BlockQuestion,
   type Held,
+  type MeasureAnswer,
+  type MeasureQuestion,
   type MemoryOffer,
   type MeshHello,
+  type Reach,
+  type Route,
   type ToCoordinator,
   type ToWorker,
   type Member,
@@ -109,6 +115,8 @@ export {
   type EpochReport,
 } from './wire/training-state.js';
 export type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
+export type { Durations } from './worker/durations.js';
+export { chooseRoute, routeText, type MeasuredAddress } from './worker/routes.js';
 export { initialWorkerState, placeOfFrame, workerTransition } from './worker/machine.js';
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {

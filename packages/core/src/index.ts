@@ -44,6 +44,7 @@ export type { HeldOut, ModelMetadata } from './format/model-metadata.js';
 export {
   formatCount,
   formatEstimate,
+  formatBitRate,
   formatMs,
   formatNumber,
   formatSeconds,
@@ -109,6 +110,7 @@ export {
   type RunRecord,
   type BaselineRecord,
   type TunedRecord,
+  type DurationSummary,
   type EpochRecord,
 } from './job/run-record.js';
 export { keyedPermutation, type Permutation } from './random/permutation.js';

@@ -85,7 +85,16 @@ export type { Notation, Numbers, TensorType } from '@stillhouse/core';
 // Training: on this machine, or on several.
 export { resume, run, type LocalOptions, type ResumeOptions, type RunOptions, type RunResult } from './run/run.js';
 export { coordinate, type CoordinateOptions, type Coordination } from './run/coordinate.js';
+export type { MeshOptions } from './run/addresses.js';
 export { work, type WorkOptions } from './run/work.js';
+export {
+  hostLinks,
+  joinLinks,
+  type HostLinksOptions,
+  type JoinLinksOptions,
+  type LinkMatrix,
+  type MeasuredLink,
+} from './run/bench-links.js';
 export { LocalLauncher } from './run/local-launcher.js';
 export type { Launcher, LaunchTarget, WorkerExit, WorkerHandle, WorkerPlace } from './run/launcher.js';
 export { phasePlan, type PhasePlan } from './run/phase-plan.js';
@@ -109,6 +118,7 @@ export type {
 export type {
   CheckpointRecord,
   CoordinatorNotice,
+  Route,
   Segment,
   StepTimes,
   WorkerInfo,
@@ -143,6 +153,7 @@ export {
   formatMetric,
   formatMetricOf,
   formatMetricEstimate,
+  formatBitRate,
   formatMs,
   formatNumber,
   formatSeconds,
@@ -155,6 +166,7 @@ export {
   phaseNames,
   teacherTestOf,
   type BaselineRecord,
+  type DurationSummary,
   type EpochRecord,
   type PhaseRecord,
   type RunRecord,

@@ -5,6 +5,7 @@ import { builtInMetric, lossOf, metricNameOf, metricsOf, type Metrics } from '@s
 export {
   formatCount,
   formatEstimate,
+  formatBitRate,
   formatMs,
   formatNumber,
   formatSeconds,

@@ -23,5 +23,6 @@ export { predictOf, type Predict } from './model/predict.js';
 export { localEngine, type LocalEngineOptions } from './run/engine-shell.js';
 export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } from './run/engine-host.js';
 export { serveEngine } from './run/engine-thread.js';
+export type { LocalAddress, MeshWish } from './run/mesh-addresses.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
 export { trainPhase } from './run/train-phase.js';

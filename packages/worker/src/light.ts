@@ -17,5 +17,7 @@ export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } fr
 export { hostMemoryOf, type HostMemory, type OwnMemory } from './run/host-memory.js';
 export { RemoteEngine } from './run/engine-thread.js';
 export { Mesh, type MeshEvents, type MeshOptions } from './run/mesh.js';
+export { addressIn, meshPlan, type LocalAddress, type MeshPlan, type MeshWish } from './run/mesh-addresses.js';
+export { Routes, serveMeasure, type RoutesOptions } from './run/routes.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
 export type { WasmMemory } from './flat/webassembly.js';

@@ -7,6 +7,7 @@ import {
   heartbeatOption,
   jsonOption,
   minWorkersOption,
+  networkOption,
   outOption,
   parseWorkers,
   quietOption,
@@ -28,6 +29,7 @@ interface Options extends TimingOptions {
   resume?: string;
   takeOver?: true;
   minWorkers: number;
+  network?: string;
   set: Record<string, unknown>;
   quiet?: true;
   verbose?: true;
@@ -50,6 +52,7 @@ export function addRun(program: Command): void {
     .addOption(resumeOption())
     .addOption(takeOverOption())
     .addOption(minWorkersOption())
+    .addOption(networkOption())
     .addOption(heartbeatOption('a worker'))
     .addOption(checkpointOption())
     .addOption(setOption())
@@ -75,6 +78,7 @@ Examples:
           workers,
           backend,
           minWorkers,
+          network: options.network,
           ...timingsOf(options),
           signal,
           onNotice: progress.onNotice,

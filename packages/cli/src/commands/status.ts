@@ -19,18 +19,22 @@ const incidentsShown = 10;
 
 /** Workers of a run that a coordinator watches. */
 function watchedTable(workers: RunStatus['workers']): string {
-  const rows = workers.map(({ workerId, host, ranks, stage, rankMs, silentMs, note, waitsFor }) => [
+  const milliseconds = (ms: number | null | undefined): string =>
+    ms === undefined || ms === null ? '-' : formatNumber(ms, 3);
+  const rows = workers.map(({ workerId, host, ranks, stage, silentMs, note, waitsFor, ...times }) => [
     workerId,
     host,
     ranks || '-',
     stage,
-    rankMs === undefined || rankMs === null ? '-' : formatNumber(rankMs, 3),
+    milliseconds(times.rankMs),
+    milliseconds(times.dataMs),
+    milliseconds(times.exchangeMs),
     formatSeconds(silentMs / 1000),
     [note, waitsFor.length ? `waits for ${waitsFor.join(', ')}` : ''].filter((part) => part).join('; '),
   ]);
   return alignColumns(
-    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'last heard', ''], ...rows],
-    ['left', 'left', 'left', 'left', 'right', 'right', 'left'],
+    [['worker', 'host', 'ranks', 'stage', 'ms/rank', 'data ms', 'exchange ms', 'last heard', ''], ...rows],
+    ['left', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'left'],
   );
 }
 
@@ -63,6 +67,10 @@ Example:
       printLine(state.headline);
       if (state.models.length) printLine(`\n${modelsTable(state.models, state.metrics)}`);
       if (state.isLive && state.status!.workers.length) printLine(`\n${watchedTable(state.status!.workers)}`);
+      const routes = (state.isLive ? state.status!.workers : []).flatMap(({ workerId, routes: own = [] }) =>
+        own.map((route) => `  ${workerId}: ${route}`),
+      );
+      if (routes.length) printLine(['\nlinks:', ...routes].join('\n'));
       if (!state.isLive && state.workers.length) printLine(`\n${pastTable(state.workers)}`);
       const { checkpoint } = state.status ?? {};
       if (checkpoint) printLine(`\nnewest checkpoint: ${checkpoint.phase}, operation ${formatCount(checkpoint.ops)}`);

@@ -1,14 +1,16 @@
 // stillhouse worker: takes part in one run.
 import type { Command } from 'commander';
 import { defaults, work, type BackendName } from 'stillhouse';
-import { backendOption, heartbeatOption, parseSeconds, quietOption } from '../options.js';
+import { backendOption, heartbeatOption, networkOption, parseSeconds, quietOption } from '../options.js';
 import { reportLine } from '../terminal.js';
 
 interface Options {
   coordinator: string[];
   token?: string;
   backend: BackendName;
-  mesh?: string;
+  network?: string;
+  meshListen?: string;
+  meshAdvertise?: string;
   log?: string;
   patience: number;
   heartbeatTimeout: number;
@@ -32,10 +34,15 @@ export function addWorker(program: Command): void {
     )
     .option('--token <text>', 'token of the run (default: STILLHOUSE_TOKEN)')
     .addOption(backendOption())
+    .addOption(networkOption())
     .option(
-      '--mesh <host:port>',
-      'address at which other workers reach this one, such as 10.0.0.6:7434, or port 0 for any free one (default: ' +
-        'the address from which it reaches the coordinator)',
+      '--mesh-listen <host:port>',
+      'address on which this worker listens for others, such as 10.0.0.6:7434, with port 0 for any free one ' +
+        '(default: all addresses of this machine, or the loopback that reaches the coordinator)',
+    )
+    .option(
+      '--mesh-advertise <host:port>',
+      'address at which other workers reach this one, if it is another than the one on which it listens',
     )
     .option('--log <file>', 'also log to a file, as JSON lines')
     .option(
@@ -60,7 +67,9 @@ Example:
         coordinators: options.coordinator,
         token: options.token ?? process.env['STILLHOUSE_TOKEN'] ?? '',
         backend: options.backend,
-        meshAddress: options.mesh,
+        network: options.network,
+        meshListen: options.meshListen,
+        meshAdvertise: options.meshAdvertise,
         patienceMs: options.patience * 1000,
         heartbeatTimeoutMs: options.heartbeatTimeout * 1000,
         logFile: options.log,

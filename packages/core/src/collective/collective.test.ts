@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '../random/random.js';
-import { dealRanks } from './assignment.js';
+import { dealRanks, segmentsOf } from './assignment.js';
 import { codingOf, type Coding } from './coding.js';
 import { Collective, type OpHeader, type Outgoing } from './collective.js';
 import type { MeshFrame } from './frames.js';
@@ -259,6 +259,65 @@ test('any number of workers and hosts, any chunks and any order of arrival give 
       },
     ),
     { numRuns: 120 },
+  );
+});
+
+test('what waits on a link is bounded by one segment and the partial sums of another, however late it is', () => {
+  const steps = 4;
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 2, max: 6 }),
+      fc.integer({ min: 1, max: 300 }),
+      fc.nat(),
+      (ranks, workers, length, seed) => {
+        const next = randomStream(seed);
+        const members = dealRanks(
+          ranks,
+          Array.from({ length: workers }, () => 1 + 3 * next()),
+        );
+        const segments = segmentsOf(length, { owners: workers, align: plainSumMemory.alignFloats }).map(
+          ({ lo, hi }) => 4 * (hi - lo),
+        );
+        const memory = { ...plainSumMemory, chunkFloats: 16 };
+        const peers = members.map((_, self) => {
+          const sum = new Float32Array(length);
+          return new Collective({ generation: 1, ranks, members, self, out: sum, memory, op: 0 });
+        });
+        const links = peers.flatMap((_, from) => peers.map((__, to) => ({ from, to, frames: [] as MeshFrame[] })));
+        const send = (from: number, outgoing: readonly Outgoing[]): void => {
+          for (const { to, frame } of outgoing) links[from * workers + to]!.frames.push(frame);
+        };
+        // A worker steps on by itself, as soon as it has the sum.
+        const step = (self: number): void => {
+          const peer = peers[self]!;
+          peer.ownSubtrees.forEach((_, i) => send(self, peer.contribute(i)));
+          send(self, peer.begin());
+        };
+        const settle = (self: number): void => {
+          const peer = peers[self]!;
+          if (!peer.gradientsWhole || peer.op >= steps) return;
+          peer.advance();
+          if (peer.op < steps) step(self);
+        };
+        const late = Math.floor(next() * links.length);
+        peers.forEach((_, self) => step(self));
+        for (;;) {
+          for (const { from, to, frames } of links) {
+            const waiting = frames.reduce((sum, { data }) => sum + data.byteLength, 0);
+            expect(waiting).toBeLessThanOrEqual(segments[from]! + peers[from]!.ownSubtrees.length * segments[to]!);
+          }
+          peers.forEach((_, self) => settle(self));
+          const open = links.filter(({ frames }) => frames.length > 0);
+          if (open.length === 0) break;
+          const punctual = open.filter((link) => link !== links[late]);
+          const { from, to, frames } = punctual[Math.floor(next() * punctual.length)] ?? open[0]!;
+          send(to, deliver(peers[to]!, from, frames.shift()!));
+        }
+        expect(peers.map(({ op }) => op)).toEqual(peers.map(() => steps));
+      },
+    ),
+    { numRuns: 60 },
   );
 });
 

@@ -598,6 +598,7 @@ describe('a hostile or broken worker with the token', () => {
     steps: 1,
     samples: 4,
     waitedMs: 1,
+    waits: { steps: 1 },
     weightsSha256: sha('1'),
     test: { loss: 1, rows: 1 },
     stopped: 'all epochs done',
@@ -833,8 +834,10 @@ describe('workers whose mesh nobody reaches', () => {
 
   test('a newcomer that members cannot reach is left out before anyone pauses, and each time for longer', () => {
     const coordinator = new Coordinator(2).running().join(3);
-    expect(coordinator.sent(1)).toEqual([{ type: 'probe', id: 1, meshAddresses: ['mesh3'] }]);
-    expect(coordinator.sent(3)).toEqual([{ type: 'probe', id: 1, meshAddresses: ['mesh1', 'mesh2'] }]);
+    expect(coordinator.sent(1)).toEqual([{ type: 'probe', id: 1, workers: [{ meshAddress: 'mesh3' }] }]);
+    expect(coordinator.sent(3)).toEqual([
+      { type: 'probe', id: 1, workers: [{ meshAddress: 'mesh1' }, { meshAddress: 'mesh2' }] },
+    ]);
     let newcomer = 3;
     for (const times of [1, 2, 3]) {
       for (const link of [1, 2]) coordinator.message(link, { type: 'probed', id: times, reached: 0 });
@@ -855,7 +858,7 @@ describe('workers whose mesh nobody reaches', () => {
   test('an answer that was lost is asked for again; a newcomer that is reached joins', () => {
     const coordinator = new Coordinator(2).running().join(3).on({ type: 'tick' });
     atWork(coordinator, limits.probeMs, [1, 2, 3]);
-    expect(coordinator.sent(1)).toContainEqual({ type: 'probe', id: 2, meshAddresses: ['mesh3'] });
+    expect(coordinator.sent(1)).toContainEqual({ type: 'probe', id: 2, workers: [{ meshAddress: 'mesh3' }] });
     coordinator.answerProbe(3);
     expect(coordinator.state.membership).toMatchObject({ type: 'pausing', boundary: true });
   });
@@ -881,6 +884,7 @@ describe('checks', () => {
       steps: 1,
       samples: 4,
       waitedMs: 1,
+      waits: { steps: 1 },
       weightsSha256: sha('1'),
       test: { loss: 1, rows: 1 },
       stopped: 'all epochs done',

@@ -1,5 +1,6 @@
 // What the coordinator decides on every event. A pure machine, except for its memory of which worker was sent which
 // block. It is not on the step path: between `start` and `done` workers need it only for data blocks.
+import { onReached } from './reachable.js';
 import { limits } from '../error/limits.js';
 import { tunedJob } from '../tune/space.js';
 import type { ToCoordinator } from '../wire/messages.js';
@@ -152,6 +153,8 @@ function onMessage(state: CoordinatorState, link: number, message: ToCoordinator
       );
     case 'unreachable':
       return onUnreachable(heard, worker, message, nowMs);
+    case 'reached':
+      return onReached(heard, worker, message);
     case 'probed':
       return andThen(onProbed(heard, worker, message, nowMs), (next) => changeIfWanted(next, nowMs));
     case 'progress':

@@ -19,6 +19,7 @@ import {
   type MembershipState,
   membersOf,
   notify,
+  reachOf,
   type PhaseProgress,
   send,
   type Transition,
@@ -225,7 +226,7 @@ function resumeMembers(
   const members = plan.members.map(({ workerId, ranks }) => ({
     workerId,
     ranks,
-    meshAddress: byId.get(workerId)!.info!.meshAddress,
+    ...reachOf(byId.get(workerId)!.info!),
   }));
   const hostOf = plan.members.map(({ workerId }) => byId.get(workerId)!.host);
   const hosts = new Map([...new Set(hostOf)].map((host, index) => [host, index]));

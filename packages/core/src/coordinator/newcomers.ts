@@ -11,6 +11,7 @@ import {
   joinedWorkers,
   membersOf,
   type Probe,
+  reachOf,
   send,
   type Transition,
   updateWorkers,
@@ -55,12 +56,11 @@ function begin(
   const id = state.nextProbe;
   const asked = [...members, newcomer].map(({ workerId }) => workerId);
   const probe: Probe = { id, sinceMs: nowMs, asked, answers: new Map() };
-  const addressOf = ({ info }: Worker): string => info!.meshAddress;
   return {
     state: updateWorkers({ ...state, nextProbe: id + 1 }, new Set([newcomer.workerId]), { probe }),
     effects: [
-      ...members.map(({ link }) => send(link, { type: 'probe', id, meshAddresses: [addressOf(newcomer)] })),
-      send(newcomer.link, { type: 'probe', id, meshAddresses: members.map(addressOf) }),
+      ...members.map(({ link }) => send(link, { type: 'probe', id, workers: [reachOf(newcomer.info!)] })),
+      send(newcomer.link, { type: 'probe', id, workers: members.map(({ info }) => reachOf(info!)) }),
     ],
   };
 }

@@ -26,9 +26,12 @@ export function onProgress(
 ): Transition {
   const { phase } = state;
   if (!phase || generation !== state.generation || !isMemberOf(state, worker)) return { state, effects: [] };
+  const { beat } = worker;
+  const exchangeMs = beat?.generation === generation ? beat.exchangeMs : undefined;
+  const progress = { phase: phase.name, step, loss, ...(exchangeMs === undefined ? {} : { exchangeMs }) };
   return {
     state: { ...state, phase: { ...phase, step } },
-    effects: [notify({ type: 'progress', phase: phase.name, step, loss })],
+    effects: [notify({ type: 'progress', ...progress })],
   };
 }
 
@@ -145,6 +148,7 @@ export function finishIfDone(state: CoordinatorState, nowMs: number): Transition
     samplesPerSecond: lead.samples / seconds,
     stopped: lead.stopped,
     dataWait: { msPerStep: waitedMs / Math.max(1, lead.steps), share: waitedMs / 1000 / seconds },
+    waits: reports.map(({ workerId, done: { waits: all } }) => ({ workerId, ...all })),
     expectedRowsDigest: phase.expectedRowsDigest,
     epochs: phase.epochs.map((each) => each.record),
     test: lead.test,

@@ -112,6 +112,7 @@ function admit(
     slownessNoted: false,
     stallNoted: false,
     probe: undefined,
+    routes: new Map(),
   };
   const next: CoordinatorState = {
     ...state,
@@ -172,8 +173,15 @@ export function onJoin(
     );
   }
   if (worker.info) return { state, effects: [] };
-  const { fingerprint, choice, meshAddress, held, leaving } = message;
-  const info: WorkerInfo = { workerId: worker.workerId, host: worker.host, fingerprint, choice, meshAddress };
+  const { fingerprint, choice, meshAddress, alternatives, held, leaving } = message;
+  const info: WorkerInfo = {
+    workerId: worker.workerId,
+    host: worker.host,
+    fingerprint,
+    choice,
+    meshAddress,
+    ...(alternatives ? { alternatives } : {}),
+  };
   const joined: Worker = { ...worker, info, held, leaving };
   const next: CoordinatorState = {
     ...state,

@@ -8,7 +8,7 @@ import type { BlockTracker } from './block-tracker.js';
 import { applyRecord, type CheckpointRecord, type JournalRecord, type KnownEpoch, type RunHistory } from './journal.js';
 import type { TunedValues } from '../tune/space.js';
 import type { StepTimes } from './step-times.js';
-import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { Held, Member, Reach, Route, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
 
 export interface CoordinatorOptions {
@@ -38,6 +38,8 @@ export interface WorkerInfo {
   /** Its backend and the reason, in words. */
   readonly choice: string;
   readonly meshAddress: string;
+  /** Other addresses of its machine, one of which may be faster. */
+  readonly alternatives?: readonly string[] | undefined;
 }
 
 export type CoordinatorEvent =
@@ -114,7 +116,14 @@ export type CoordinatorNotice =
       readonly parameters: number;
       readonly initialWeightsSha256: string;
     }
-  | { readonly type: 'progress'; readonly phase: PhaseName; readonly step: number; readonly loss: number }
+  | {
+      readonly type: 'progress';
+      readonly phase: PhaseName;
+      readonly step: number;
+      readonly loss: number;
+      /** Exposed time of the first member's last steps, in milliseconds; undefined if it trains without others. */
+      readonly exchangeMs?: number | undefined;
+    }
   /** What a step computes and exchanges, once per phase on several workers. */
   | { readonly type: 'stepTimes'; readonly phase: PhaseName; readonly times: StepTimes }
   | { readonly type: 'epoch'; readonly phase: PhaseName; readonly record: EpochRecord }
@@ -177,6 +186,8 @@ export interface Worker {
   readonly stallNoted: boolean;
   /** Whether a newcomer and the members can reach each other, as far as that has been tried. */
   readonly probe: Probe | undefined;
+  /** How it reaches other workers, as far as it has reported that. */
+  readonly routes: ReadonlyMap<string, Route>;
 }
 
 /** Members try to reach a newcomer, and it tries to reach them, before anyone pauses for it. */
@@ -318,6 +329,11 @@ export interface Transition {
 
 export const notify = (notice: CoordinatorNotice): CoordinatorEffect => ({ type: 'notify', notice });
 export const send = (link: number, message: ToWorker): CoordinatorEffect => ({ type: 'send', link, message });
+/** Where other workers reach one. */
+export const reachOf = ({ meshAddress, alternatives }: WorkerInfo): Reach => ({
+  meshAddress,
+  ...(alternatives ? { alternatives: [...alternatives] } : {}),
+});
 export const nameOf = (worker: Pick<Worker, 'workerId' | 'host'>): string =>
   `worker ${worker.workerId} (${worker.host})`;
 

@@ -22,6 +22,10 @@ test('a worker that computes less waits for the others, which is no exchange', (
   expect(stepTimes([worker(3, 10, 2), worker(1, 10, 22)])).toMatchObject({ computeMs: 30, exchangeMs: 2 });
 });
 
+test('what one worker would take, to say what the others are worth', () => {
+  expect(stepTimes([worker(2, 10, 3), worker(2, 12, 4)])).toMatchObject({ computeMs: 24, exchangeMs: 3, aloneMs: 40 });
+});
+
 test('a worker too slow for its rank: the others would be faster without it', () => {
   const workers = [worker(2, 1, 50), worker(1, 1, 51), worker(1, 50, 1)];
   expect(stepTimes(workers).fewer).toEqual({ workers: 2, stepMs: 3 });

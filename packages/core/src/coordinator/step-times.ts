@@ -18,6 +18,8 @@ export interface StepTimes {
   readonly computeMs: number;
   /** What is left once all have computed: sending, summing and receiving. */
   readonly exchangeMs: number;
+  /** What the fastest of them would take for a step without the others. */
+  readonly aloneMs: number;
   /** The number of workers that would take the least time, if that is clearly less than what a step takes. */
   readonly fewer?: { readonly workers: number; readonly stepMs: number } | undefined;
 }
@@ -39,6 +41,7 @@ export function stepTimes(workers: readonly WorkerTimes[]): StepTimes {
       return { workers: i + 1, stepMs: stepCost(dealRanks(ranks, costs), costs) + (i === 0 ? 0 : exchangeMs) };
     })
     .toSorted((a, b) => a.stepMs - b.stepMs);
+  const aloneMs = stepCost(dealRanks(ranks, fastest.slice(0, 1)), fastest.slice(0, 1));
   const isFaster = best !== undefined && best.stepMs < (computeMs + exchangeMs) * (1 - limits.rebalanceGain);
-  return { workers, computeMs, exchangeMs, ...(isFaster ? { fewer: best } : {}) };
+  return { workers, computeMs, exchangeMs, aloneMs, ...(isFaster ? { fewer: best } : {}) };
 }

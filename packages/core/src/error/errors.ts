@@ -73,10 +73,13 @@ export const errorKinds = {
     'Try another compiler with CXX, or another TensorFlow with --from PATH; or choose another backend with --backend.',
   ),
   PORT_IN_USE: environment(
-    'Choose another port with --listen HOST:PORT (for a worker: --mesh HOST:PORT), or 0 for any free one.',
+    'Choose another port with --listen HOST:PORT (for a worker: --mesh-listen HOST:PORT), or 0 for any free one.',
   ),
   LISTEN_FAILED: environment(
-    'Choose an address of this machine with --listen HOST:PORT (for a worker: --mesh HOST:PORT).',
+    'Choose an address of this machine with --listen HOST:PORT (for a worker: --mesh-listen HOST:PORT).',
+  ),
+  NETWORK_MISSING: environment(
+    'Name an interface of this machine, or a range that has one of its addresses, with --network; or leave it out.',
   ),
   OUT_EXISTS: input('Choose another folder with --out, or remove this one.'),
   OUT_UNWRITABLE: environment('Choose a folder that you may write to with --out.'),

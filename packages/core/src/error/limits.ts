@@ -102,6 +102,20 @@ export const limits = {
   /** How many members try to reach a newcomer, and after what time they are asked again. */
   probingMembers: 5,
   probeMs: 8_000,
+  /** Addresses of a worker in addition to the one that names it. */
+  meshAlternatives: 8,
+  /** Peers whose addresses a worker measures, how many at once; the others are reached at the first that works. */
+  measuredPeers: 16,
+  measuredAtOnce: 4,
+  /** How long a first address may take to be reached, then the others, and how long measuring one may take. */
+  routeMs: 1_000,
+  measureMs: 2_000,
+  /** Empty answers whose fastest is the latency. */
+  latencyTries: 5,
+  /** Bandwidth is that of an answer that takes at least so long, the first of so many bytes, the last of most. */
+  bandwidthMs: 30,
+  firstMeasuredBytes: 64 * 1024,
+  measuredBytes: 8 * 1024 * 1024,
   /** Processes that a coordinator remembers, and the names that it gave them. */
   processCount: 16_384,
   /** Most epochs per report to a coordinator that has missed some. */

@@ -1,6 +1,14 @@
 // Numbers as people read them.
 import { expect, test } from 'vitest';
-import { formatEstimate, formatMs, formatNumber, formatSeconds, formatShare, formatValue } from './number-text.js';
+import {
+  formatBitRate,
+  formatEstimate,
+  formatMs,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  formatValue,
+} from './number-text.js';
 
 test.each([
   [0, '0'],
@@ -71,4 +79,12 @@ test.each([
   [3120.4, '3,120 ms'],
 ])('%d milliseconds are written %s', (ms, text) => {
   expect(formatMs(ms)).toBe(text);
+});
+
+test.each([
+  [1.175e9, '9.4 Gbit/s'],
+  [117.5e6, '940 Mbit/s'],
+  [8_000, '64 kbit/s'],
+])('%d bytes per second are written %s', (bytesPerSecond, text) => {
+  expect(formatBitRate(bytesPerSecond)).toBe(text);
 });

@@ -68,3 +68,11 @@ export function formatSeconds(seconds: number): string {
 
 /** A time of milliseconds: 0.85 ms, 12.3 ms, 3,120 ms. */
 export const formatMs = (ms: number): string => `${formatNumber(ms, 3)} ms`;
+
+/** What a link carries, from bytes per second: 9.4 Gbit/s, 940 Mbit/s, 64 kbit/s. */
+export function formatBitRate(bytesPerSecond: number): string {
+  const bits = 8 * bytesPerSecond;
+  const [size, unit] =
+    bits >= 1e9 ? ([1e9, 'Gbit/s'] as const) : bits >= 1e6 ? ([1e6, 'Mbit/s'] as const) : [1e3, 'kbit/s'];
+  return `${formatNumber(bits / size, 2)} ${unit}`;
+}

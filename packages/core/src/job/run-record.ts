@@ -6,6 +6,13 @@ import { messageOf, StillhouseError } from '../error/errors.js';
 import type { Metrics } from '../metric/metrics.js';
 import { metricNames } from '../metric/built-in.js';
 
+/** How long something took, over many times, in milliseconds. */
+export interface DurationSummary {
+  readonly meanMs: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+}
+
 export interface EpochRecord {
   readonly epoch: number;
   readonly rows: number;
@@ -26,6 +33,12 @@ export interface PhaseRecord {
   readonly seconds: number;
   readonly samplesPerSecond: number;
   readonly dataWait: { readonly msPerStep: number; readonly share: number };
+  readonly waits?: readonly {
+    readonly workerId: string;
+    readonly steps: number;
+    readonly data?: DurationSummary | undefined;
+    readonly exchange?: DurationSummary | undefined;
+  }[];
   readonly stopped: string;
   readonly expectedRowsDigest: string;
   readonly epochs: readonly EpochRecord[];
@@ -47,6 +60,7 @@ const epoch = z.object({
   validation: metrics.optional(),
   seconds: z.number(),
 });
+const durations = z.object({ meanMs: z.number(), p50Ms: z.number(), p95Ms: z.number() });
 const phase = z.object({
   phase: z.enum(phaseNames),
   workers: z.int().describe('Workers that held ranks.'),
@@ -58,6 +72,22 @@ const phase = z.object({
   dataWait: z
     .object({ msPerStep: z.number(), share: z.number() })
     .describe('How long a step waited for rows, averaged over workers and steps, and as a share of the time.'),
+  waits: z
+    .array(
+      z.object({
+        workerId: z.string(),
+        steps: z.int().describe('Steps that it computed for ranks of its own.'),
+        data: durations.optional().describe('How long a step waited for rows.'),
+        exchange: durations
+          .optional()
+          .describe(
+            'Exposed time: from the end of its own computation to the sum over all ranks; absent if it never trained ' +
+              'together with another worker.',
+          ),
+      }),
+    )
+    .optional()
+    .describe('What steps waited for, per member at the end of the phase, in milliseconds.'),
   stopped: z.string().describe('Why training ended.'),
   expectedRowsDigest: z
     .string()
@@ -186,6 +216,7 @@ export const runRecordSchema = z.object({
       ),
       computeMs: z.number().describe('What the slowest worker computes.'),
       exchangeMs: z.number().describe('What is left once all have computed.'),
+      aloneMs: z.number().optional().describe('What the fastest of them would take for a step without the others.'),
       fewer: z
         .object({ workers: z.int(), stepMs: z.number() })
         .optional()

@@ -86,7 +86,19 @@ const phaseName = z.enum(phaseNames);
 const rank = z.int().min(0).max(limits.rankCount);
 const workerId = z.string().regex(/^w\d{1,15}$/);
 const meshAddress = line(limits.lineLength);
-const member = z.object({ workerId, meshAddress, ranks: z.object({ lo: rank, hi: rank }) });
+/** Where other workers reach one: the address that names it, and others of the same machine that may be faster. */
+const reach = z.object({
+  meshAddress,
+  alternatives: listOf(meshAddress, limits.meshAlternatives).optional(),
+});
+const member = reach.extend({ workerId, ranks: z.object({ lo: rank, hi: rank }) });
+/** The address at which a worker reaches another one, over which interface, and what was measured there. */
+const route = z.object({
+  address: meshAddress,
+  network: name.optional(),
+  bytesPerSecond: z.number().min(0).optional(),
+  latencyMs: z.number().min(0).optional(),
+});
 
 const calibrated = z.object({ loss: real, ece: real });
 const calibration = z.object({ temperature: real, rows: index, before: calibrated, after: calibrated });
@@ -115,6 +127,8 @@ const epochReport = z.object({
   validation: metrics.optional(),
 });
 const test = z.object({ metrics, weightsSha256: sha256 });
+const milliseconds = z.number().min(0);
+const durations = z.object({ meanMs: milliseconds, p50Ms: milliseconds, p95Ms: milliseconds });
 /** TrainingState on the wire: exactly what training-state.ts declares. */
 export const trainingState = z.object({
   phase: storedPhaseName,
@@ -172,7 +186,7 @@ const toCoordinator = z.discriminatedUnion('type', [
       .string()
       .max(10 * limits.lineLength)
       .transform((text) => printableLine(text, 10 * limits.lineLength)),
-    meshAddress,
+    ...reach.shape,
     generation,
     held: held.optional(),
     running: members.optional(),
@@ -194,7 +208,8 @@ const toCoordinator = z.discriminatedUnion('type', [
     phase: phaseName,
     steps: index,
     samples: index,
-    waitedMs: z.number().min(0),
+    waitedMs: milliseconds,
+    waits: z.object({ steps: index, data: durations.optional(), exchange: durations.optional() }),
     weightsSha256: sha256,
     test: metrics,
     stopped: line(limits.lineLength),
@@ -211,6 +226,10 @@ const toCoordinator = z.discriminatedUnion('type', [
       .string()
       .max(10 * limits.lineLength)
       .transform((text) => printableLine(text, limits.lineLength)),
+  }),
+  z.object({
+    type: z.literal('reached'),
+    routes: listOf(z.object({ workerId, route }), limits.workerCount),
   }),
   z.object({ type: z.literal('probed'), id: index, reached: z.int().min(0).max(limits.workerCount) }),
   z.object({ type: z.literal('getBlock'), hash: sha256, direct: z.boolean() }),
@@ -231,8 +250,9 @@ const toCoordinator = z.discriminatedUnion('type', [
     busy: z.boolean(),
     progress: index,
     waitingFor: listOf(memberIndex, limits.workerCount),
-    rankMs: z.number().min(0).optional(),
-    exchangeMs: z.number().min(0).optional(),
+    rankMs: milliseconds.optional(),
+    dataMs: milliseconds.optional(),
+    exchangeMs: milliseconds.optional(),
   }),
 ]);
 
@@ -261,7 +281,7 @@ const toWorker = z.discriminatedUnion('type', [
     tuned: z.record(z.string(), real).optional(),
   }),
   z.object({ type: z.literal('start'), generation }),
-  z.object({ type: z.literal('probe'), id: index, meshAddresses: listOf(meshAddress, limits.probingMembers) }),
+  z.object({ type: z.literal('probe'), id: index, workers: listOf(reach, limits.probingMembers) }),
   block,
   z.object({ type: z.literal('blockAt'), hash: sha256, meshAddress }),
   z.object({ type: z.literal('capture'), id: index, key: z.string().max(100) }),
@@ -271,11 +291,11 @@ const toWorker = z.discriminatedUnion('type', [
 ]);
 
 /** Where processes of the same host find a worker's shared memory, and how they know that it is the right one. */
-const memoryOffer = z.object({ pid: index, file: index, nonce: z.string().max(limits.lineLength) });
+const memoryOffer = z.object({ pid: index, file: index, nonce: z.string().regex(/^[0-9a-f]{64}$/) });
 
 /**
  * First frame on a link between workers: which member connects, for which generation, and the memory that it shares if
- * it can; or a request for blocks.
+ * it can; or that blocks will be requested, or the link measured.
  */
 const meshHello = z.union([
   z.object({
@@ -285,16 +305,28 @@ const meshHello = z.union([
     memory: memoryOffer.optional(),
   }),
   z.object({ token: z.string().max(limits.lineLength), blocks: z.literal(true) }),
+  z.object({ token: z.string().max(limits.lineLength), measures: z.literal(true) }),
 ]);
 
 /** What follows on a link for blocks: requests one way, answers the other. */
 const blockQuestion = z.object({ type: z.literal('getBlock'), hash: sha256 });
 const blockAnswer = z.discriminatedUnion('type', [block, z.object({ type: z.literal('noBlock'), hash: sha256 })]);
 
+/** What follows on a link that is measured: bytes are requested, and sent by the worker of this address. */
+const measureQuestion = z.object({
+  type: z.literal('measure'),
+  length: z.int().min(0).max(limits.measuredBytes),
+});
+const measureAnswer = z.object({ type: z.literal('measured'), meshAddress, bytes });
+
 export type MemoryOffer = z.infer<typeof memoryOffer>;
 export type MeshHello = z.infer<typeof meshHello>;
 export type BlockQuestion = z.infer<typeof blockQuestion>;
 export type BlockAnswer = z.infer<typeof blockAnswer>;
+export type MeasureQuestion = z.infer<typeof measureQuestion>;
+export type MeasureAnswer = z.infer<typeof measureAnswer>;
+export type Reach = z.infer<typeof reach>;
+export type Route = z.infer<typeof route>;
 export type ToCoordinator = z.infer<typeof toCoordinator>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type Member = z.infer<typeof member>;
@@ -313,7 +345,7 @@ const longBytes = 64 * 1024;
 
 /** The message as the parts of one frame; long byte arrays share their memory. */
 export function encodeMessage(
-  message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer,
+  message: ToCoordinator | ToWorker | MeshHello | BlockQuestion | BlockAnswer | MeasureQuestion | MeasureAnswer,
 ): Uint8Array[] {
   if (!('bytes' in message) || message.bytes.byteLength < longBytes) return [packr.pack(message)];
   const { bytes: tail, ...rest } = message;
@@ -381,3 +413,8 @@ export const decodeMeshHello = (frame: Uint8Array): MeshHello => decode(meshHell
 export const decodeBlockQuestion = (frame: Uint8Array): BlockQuestion => decode(blockQuestion, frame, smallBounds);
 /** @throws StillhouseError PROTOCOL_VIOLATION */
 export const decodeBlockAnswer = (frame: Uint8Array): BlockAnswer => decode(blockAnswer, frame, smallBounds);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeMeasureQuestion = (frame: Uint8Array): MeasureQuestion =>
+  decode(measureQuestion, frame, smallBounds);
+/** @throws StillhouseError PROTOCOL_VIOLATION */
+export const decodeMeasureAnswer = (frame: Uint8Array): MeasureAnswer => decode(measureAnswer, frame, smallBounds);

@@ -79,7 +79,7 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   // The first steps say little, and an old measurement says nothing, so a spare is eventually tried again.
   const isMeasured =
     state.timedSteps >= limits.timedStepsNeeded && nowMs - state.computedMs <= limits.measurementKeptMs;
-  const rankMs = isMeasured ? state.rankMs : undefined;
+  const { rankMs, dataMs } = isMeasured ? state : {};
   const { exchange } = state;
   const isTimed = exchange?.generation === generation && exchange.steps >= limits.timedStepsNeeded;
   if (activity.type === 'stopped') return { state, effects: [] };
@@ -95,6 +95,7 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
         progress,
         waitingFor,
         ...(rankMs === undefined ? {} : { rankMs }),
+        ...(dataMs === undefined ? {} : { dataMs }),
         ...(isTimed ? { exchangeMs: exchange.ms } : {}),
       }),
     ],
@@ -133,6 +134,11 @@ export function onWelcome(state: WorkerState, message: ToWorker & { type: 'welco
   return { state: { ...welcomed, job, building: phase }, effects: [{ type: 'load', job, meshToken }] };
 }
 
+export const onRouted = (state: WorkerState): Transition => ({
+  state,
+  effects: state.link === 'up' && state.routes.length > 0 ? [send({ type: 'reached', routes: state.routes })] : [],
+});
+
 export function onLoaded(state: WorkerState): Transition {
   // A run in progress must not wait while this worker builds its model.
   if (state.building !== undefined)
@@ -145,7 +151,7 @@ export function onLoaded(state: WorkerState): Transition {
 
 export function join(state: WorkerState): Transition {
   if (state.building !== undefined && state.activity.type === 'idle') return { state, effects: [] };
-  const { fingerprint, choice, meshAddress } = state.loaded!;
+  const { fingerprint, choice, reach } = state.loaded!;
   const { activity, generation, training, leaving } = state;
   const running = activity.type === 'running' || activity.type === 'finished' ? activity.members : undefined;
   const held = training && { phase: training.phase, ops: training.ops };
@@ -153,14 +159,17 @@ export function join(state: WorkerState): Transition {
     type: 'join',
     fingerprint,
     choice,
-    meshAddress,
+    ...reach,
     generation,
     leaving,
     ...(held ? { held } : {}),
     ...(running ? { running: [...running] } : {}),
   });
   if (activity.type === 'failing') return { state, effects: [joined, send(activity.message)] };
-  return { state, effects: [joined, ...(activity.type === 'finished' ? report(activity, state) : [])] };
+  return {
+    state,
+    effects: [joined, ...onRouted(state).effects, ...(activity.type === 'finished' ? report(activity, state) : [])],
+  };
 }
 
 /** Reports that the coordinator does not have. */

@@ -41,7 +41,7 @@ class Worker {
   joined(term = 3, its = job): this {
     return this.on({ type: 'opened' })
       .hears({ type: 'welcome', workerId: 'w1', term, meshToken: 'm', job: its })
-      .on({ type: 'loaded', fingerprint: 'f', choice: 'c', meshAddress: 'mesh1' });
+      .on({ type: 'loaded', fingerprint: 'f', choice: 'c', reach: { meshAddress: 'mesh1' } });
   }
 
   get sent(): ToCoordinator[] {

@@ -5,6 +5,7 @@ import type { FrameHeader } from '../collective/frames.js';
 import { StillhouseError, type ErrorRecord } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { ToWorker } from '../wire/messages.js';
+import { noDurations } from './durations.js';
 import {
   isAdoptingState,
   onAdopted,
@@ -24,6 +25,7 @@ import {
   onLeave,
   onLoaded,
   onUnreachable,
+  onRouted,
   onWelcome,
   stop,
 } from './link.js';
@@ -55,6 +57,7 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
     training: undefined,
     generation: 0,
     boundary: undefined,
+    routes: [],
     activity: { type: 'idle' },
     leaving: false,
     lastProgressMs: -Infinity,
@@ -63,7 +66,9 @@ export function initialWorkerState(identity: WorkerIdentity, nowMs: number): Wor
     exchange: undefined,
     timedSteps: 0,
     computedMs: -Infinity,
-    waitedMs: 0,
+    dataMs: undefined,
+    dataWaits: noDurations,
+    exposures: noDurations,
   };
 }
 
@@ -87,6 +92,8 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
       return onFailed(state, event.error);
     case 'probed':
       return { state, effects: [send({ type: 'probed', id: event.id, reached: event.reached })] };
+    case 'routed':
+      return onRouted({ ...state, routes: event.routes });
     case 'loaded':
       return onLoaded({ ...state, loaded: event });
     case 'built':
@@ -95,7 +102,8 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
         building: undefined,
         built: event,
         training: initialTraining(event.phase.name),
-        waitedMs: 0,
+        dataWaits: noDurations,
+        exposures: noDurations,
         progress: state.progress + 1,
       });
     case 'adopted':
@@ -190,7 +198,7 @@ function onMessage(state: WorkerState, message: ToWorker): Transition {
     case 'heartbeat':
       return { state, effects: missingReports(state, message) };
     case 'probe':
-      return { state, effects: [{ type: 'probe', id: message.id, meshAddresses: message.meshAddresses }] };
+      return { state, effects: [{ type: 'probe', id: message.id, workers: message.workers }] };
     case 'capture':
       return { state, effects: capture(state, message) };
     case 'rejected':

@@ -9,6 +9,7 @@ import type { Outgoing } from '../collective/collective.js';
 import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
+import { summaryOf, withDuration } from './durations.js';
 import { failNotFinite } from './failing.js';
 import { notFiniteIn } from './not-finite.js';
 import {
@@ -101,14 +102,17 @@ export function report(run: Running, state: WorkerState): WorkerEffect[] {
   return run.self === 0 ? [{ type: 'export', generation: run.generation }] : [send(doneMessage(state))];
 }
 
-export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoordinator & { type: 'done' } {
+export function doneMessage(state: WorkerState): ToCoordinator & { type: 'done' } {
+  const { training, dataWaits, exposures, built } = state;
   const { phase, step, samples, test, stopped } = training!;
+  const [data, exchange] = [summaryOf(dataWaits), summaryOf(exposures)];
   return {
     type: 'done',
     phase,
     steps: step,
     samples,
-    waitedMs,
+    waitedMs: dataWaits.sumMs,
+    waits: { steps: dataWaits.count, ...(data ? { data } : {}), ...(exchange ? { exchange } : {}) },
     weightsSha256: test!.weightsSha256,
     test: test!.metrics,
     stopped: stopped!,
@@ -120,16 +124,21 @@ export function doneMessage({ training, waitedMs, built }: WorkerState): ToCoord
 const averaged = (before: number | undefined, ms: number, weight: number): number =>
   before === undefined ? ms : before + weight * (ms - before);
 
-type Speed = Pick<WorkerState, 'rankMs' | 'timedSteps' | 'computedMs'>;
+type Speed = Pick<WorkerState, 'rankMs' | 'dataMs' | 'timedSteps' | 'computedMs'>;
 
 /** Steps of the operation that this worker computes. */
 const stepsNow = ({ training }: WorkerState, { phase }: Running): number => roundSteps(phase.schedule, training!.step);
 
-/** Milliseconds per micro-batch of a rank, averaged over roughly the last seconds. */
-function speedAfter(state: WorkerState, ms: number, nowMs: number): Speed {
+/** Milliseconds per micro-batch of a rank, and of waiting for data, averaged over roughly the last seconds. */
+function speedAfter(state: WorkerState, step: { rankMs: number; dataMs: number }, nowMs: number): Speed {
   const timedSteps = state.timedSteps + 1;
   const weight = Math.min(1, Math.max(1 / timedSteps, (nowMs - state.computedMs) / limits.speedAverageMs));
-  return { rankMs: averaged(state.rankMs, ms, weight), timedSteps, computedMs: nowMs };
+  return {
+    rankMs: averaged(state.rankMs, step.rankMs, weight),
+    dataMs: averaged(state.dataMs, step.dataMs, weight),
+    timedSteps,
+    computedMs: nowMs,
+  };
 }
 
 /** A subtree is summed; the next one may still be computed. */
@@ -152,12 +161,17 @@ export function onComputed(
   event: WorkerEvent & { type: 'computed' },
   nowMs: number,
 ): Transition {
-  const waitedMs = state.waitedMs + event.waitedMs;
   const { lo, hi } = ownRanks(run);
-  const paced =
+  const steps = stepsNow(state, run);
+  const [ms, waitedMs] = [event.ms / steps, event.waitedMs / steps];
+  const paced: WorkerState =
     hi > lo
-      ? { ...state, waitedMs, ...speedAfter(state, event.ms / (hi - lo) / stepsNow(state, run), nowMs) }
-      : { ...state, waitedMs };
+      ? {
+          ...state,
+          dataWaits: withDuration(state.dataWaits, waitedMs),
+          ...speedAfter(state, { rankMs: ms / (hi - lo), dataMs: waitedMs }, nowMs),
+        }
+      : state;
   return settle(paced, { ...run, contributed: true }, framesOf(run, run.collective.begin()), nowMs);
 }
 
@@ -205,16 +219,20 @@ function settle(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs
 /** An exchange is the mean over about this many operations. */
 const exchangesAveraged = 100;
 
-/** Time per step that the sum took after this worker's ranks, if others hold ranks as well. */
-function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange'> {
+/** Exposed time per step: what the sum took after this worker's ranks, if others hold ranks as well. */
+function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<WorkerState, 'exchange' | 'exposures'> {
   const { lo, hi } = ownRanks(run);
-  if (run.members.length === 1 || hi === lo) return { exchange: undefined };
+  const { exposures } = state;
+  if (run.members.length === 1 || hi === lo) return { exchange: undefined, exposures };
   const { generation } = run;
   const before = state.exchange?.generation === generation ? state.exchange : undefined;
   const steps = (before?.steps ?? 0) + 1;
   const weight = Math.max(1 / steps, 1 / exchangesAveraged);
-  const ms = (nowMs - state.computedMs) / stepsNow(state, run);
-  return { exchange: { generation, steps, ms: averaged(before?.ms, ms, weight) } };
+  const exposedMs = (nowMs - state.computedMs) / stepsNow(state, run);
+  return {
+    exchange: { generation, steps, ms: averaged(before?.ms, exposedMs, weight) },
+    exposures: withDuration(exposures, exposedMs),
+  };
 }
 
 function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], nowMs: number): Transition {

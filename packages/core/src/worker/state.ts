@@ -10,8 +10,9 @@ import type { Collective, Outgoing } from '../collective/collective.js';
 import type { FlatLayout } from '../collective/flat-layout.js';
 import type { MeshFrame } from '../collective/frames.js';
 import type { SumMemory } from '../collective/sum-memory.js';
-import type { Held, Member, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { Held, Member, Reach, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
+import type { Durations } from './durations.js';
 import type { StateAssembly } from '../wire/training-file.js';
 import type { Task, TrainingState } from '../wire/training-state.js';
 
@@ -25,7 +26,9 @@ export type WorkerEvent =
   | { readonly type: 'heartbeatDue' }
   /** A notice that this machine will be shut down, such as SIGTERM. */
   | { readonly type: 'leave' }
-  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly meshAddress: string }
+  | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly reach: Reach }
+  /** How this worker reaches others. */
+  | { readonly type: 'routed'; readonly routes: (ToCoordinator & { type: 'reached' })['routes'] }
   | {
       readonly type: 'built';
       readonly phase: Phase;
@@ -78,7 +81,7 @@ export type WorkerEvent =
       readonly linking: boolean;
       readonly reason: string;
     }
-  /** How many of the addresses could be connected to. */
+  /** How many of the workers could be connected to. */
   | { readonly type: 'probed'; readonly id: number; readonly reached: number }
   | { readonly type: 'failed'; readonly error: ErrorRecord };
 
@@ -98,7 +101,7 @@ export type WorkerEffect =
   /** Connect to the other members. Answer: linked, or peerLost. */
   | { readonly type: 'link'; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
   /** Try to connect to workers. Answer: probed. */
-  | { readonly type: 'probe'; readonly id: number; readonly meshAddresses: readonly string[] }
+  | { readonly type: 'probe'; readonly id: number; readonly workers: readonly Reach[] }
   /** Cut the links of all earlier generations, dropping data on the way. */
   | { readonly type: 'unlink'; readonly before: number }
   /** Get a checkpoint from the coordinator. Answer: fetched. */
@@ -241,6 +244,8 @@ export interface WorkerState {
   readonly generation: number;
   /** A generation that begins when all stop at the end of a step. */
   readonly boundary: number | undefined;
+  /** How this worker reaches others, as far as it was chosen. */
+  readonly routes: (ToCoordinator & { type: 'reached' })['routes'];
   readonly activity: Activity;
   readonly leaving: boolean;
   readonly lastProgressMs: number;
@@ -255,8 +260,14 @@ export interface WorkerState {
   readonly exchange: { readonly generation: number; readonly steps: number; readonly ms: number } | undefined;
   readonly timedSteps: number;
   readonly computedMs: number;
-  /** How long steps of this phase have waited for data. */
-  readonly waitedMs: number;
+  /** Mean time that a step waited for data, over the last seconds. */
+  readonly dataMs: number | undefined;
+  /**
+   * How long each of this worker's steps of this phase waited for data, and for the sum of all ranks after its own were
+   * computed.
+   */
+  readonly dataWaits: Durations;
+  readonly exposures: Durations;
 }
 
 export interface Transition {

@@ -7,6 +7,8 @@ export interface LaunchTarget {
   readonly coordinator: string;
   readonly token: string;
   readonly backend: BackendName;
+  /** Interface or range of addresses over which they reach each other; undefined leaves that to them. */
+  readonly network?: string | undefined;
   /** A coordinator that sends no heartbeat for this long counts as lost. */
   readonly heartbeatTimeoutMs: number;
   /** Log file of the worker with a name. */

@@ -5,13 +5,14 @@ import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { invariant, limits, toErrorRecord, type ErrorRecord } from '@stillhouse/core';
 import type { WorkerIdentity } from '@stillhouse/core/cluster';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { hostMemoryOf, RemoteEngine, startWorker } from '@stillhouse/worker/light';
+import { hostMemoryOf, RemoteEngine, startWorker, type LocalAddress, type MeshWish } from '@stillhouse/worker/light';
 import type { Log } from './logger.js';
 
 export interface LinkThreadData {
   readonly coordinators: readonly string[];
   readonly identity: WorkerIdentity;
-  readonly meshAddress: string | undefined;
+  readonly mesh: MeshWish;
+  readonly locals: readonly LocalAddress[];
   /** Leads to the engine, in the process's main thread. */
   readonly engine: MessagePort;
 }
@@ -25,12 +26,13 @@ invariant(parentPort, 'this file is the start of a thread');
 const port = parentPort;
 const post = (message: FromLinkThread): void => port.postMessage(message);
 const log: Log = (message, fields) => post({ type: 'log', message, fields });
-const { coordinators, identity, meshAddress, engine } = workerData as LinkThreadData;
+const { coordinators, identity, mesh, locals, engine } = workerData as LinkThreadData;
 
 const worker = startWorker({
   coordinators,
   identity,
-  ...(meshAddress === undefined ? {} : { meshAddress }),
+  mesh,
+  locals,
   transport: webSocketTransport,
   clock: systemClock,
   hostEngine: (reports) => new RemoteEngine(engine, reports),

@@ -38,13 +38,14 @@ export class LocalLauncher implements Launcher {
   }
 
   #start({ name, env }: WorkerPlace): WorkerHandle {
-    const { coordinator, token, backend, heartbeatTimeoutMs } = this.target;
+    const { coordinator, token, backend, network, heartbeatTimeoutMs } = this.target;
     const logFile = this.target.logFile(name);
     const worker = { name, instance: randomBytes(8).toString('hex') };
     // Its coordinator is its parent process: without it there is nothing to do.
     const settings = {
       coordinators: [coordinator],
       backend,
+      mesh: network === undefined ? {} : { network },
       patienceMs: limits.managedPatienceMs,
       heartbeatTimeoutMs,
     };

@@ -4,6 +4,7 @@ import { limits, parseRecipe, type Job, type Recipe, type RunRecord } from '@sti
 import type { CoordinatorNotice } from '@stillhouse/core/cluster';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from '../recipe-file.js';
+import { meshWish } from './addresses.js';
 import { WorkerKeeper } from './keep-workers.js';
 import type { Launcher, LaunchTarget } from './launcher.js';
 import { LocalLauncher } from './local-launcher.js';
@@ -19,6 +20,8 @@ export interface LocalOptions {
   readonly workers?: number | 'auto' | undefined;
   /** `auto` by default: the fastest backend that trains every model of the recipe. */
   readonly backend?: BackendName | undefined;
+  /** Interface or range of addresses over which workers reach each other; the loopback by default. */
+  readonly network?: string | undefined;
   /** Training pauses while there are fewer workers; 1 by default. */
   readonly minWorkers?: number | undefined;
   /** Time between checkpoints in milliseconds; 30 s by default. */
@@ -81,7 +84,8 @@ export async function resume(folder: string, options: ResumeOptions = {}): Promi
 }
 
 async function runFrom(from: RunSource, recipe: Recipe, options: LocalOptions): Promise<RunResult> {
-  const { backend = 'auto', heartbeatTimeoutMs = limits.heartbeatTimeoutMs, signal } = options;
+  const { backend = 'auto', network, heartbeatTimeoutMs = limits.heartbeatTimeoutMs, signal } = options;
+  meshWish({ network });
   const environments = placeWorkers(options.workers ?? defaultWorkers, recipe, roomFor(backend, process.env));
   // Nothing but a host of runs needs sockets and logs.
   const { hostRun } = await import('./host.js');
@@ -103,7 +107,7 @@ async function runFrom(from: RunSource, recipe: Recipe, options: LocalOptions): 
   });
   const { address: coordinator, token, logFile } = host;
   const launch = options.launcher ?? ((target) => new LocalLauncher(target));
-  const launcher = launch({ coordinator, token, backend, heartbeatTimeoutMs, logFile });
+  const launcher = launch({ coordinator, token, backend, network, heartbeatTimeoutMs, logFile });
   const places = environments.map((env, i) => ({ name: `worker-${i + 1}`, env }));
   const keeper = new WorkerKeeper(host, launcher, places);
   try {

@@ -10,7 +10,7 @@ import { fromErrorRecord, StillhouseError, type ErrorRecord } from '@stillhouse/
 import { encodeMessage, protocolVersion } from '@stillhouse/core/cluster';
 import type { BackendName } from '@stillhouse/worker/light';
 import { programs } from '../programs.js';
-import { coordinatorUrl, meshAddressOf } from './addresses.js';
+import { coordinatorUrl, meshWish } from './addresses.js';
 import { crashOf, reportFlags } from './crash.js';
 import { version } from '../version.js';
 import { settingsText, type FromWorker } from './worker-settings.js';
@@ -25,8 +25,15 @@ export interface WorkOptions {
   readonly token: string;
   /** `auto` by default: the fastest backend that trains every model of the job. */
   readonly backend?: BackendName | undefined;
-  /** HOST:PORT at which other workers reach this one; by default the address that the coordinator is reached from. */
-  readonly meshAddress?: string | undefined;
+  /**
+   * Name of an interface, or a range of addresses such as 10.0.0.0/16, over which other workers reach this one; by
+   * default the fastest of this machine's networks, or only this machine if its coordinator is reached there.
+   */
+  readonly network?: string | undefined;
+  /** HOST:PORT on which other workers reach this one, in place of `network`; port 0 takes any free one. */
+  readonly meshListen?: string | undefined;
+  /** HOST:PORT at which other workers reach this one, if that is another address than the one it listens on. */
+  readonly meshAdvertise?: string | undefined;
   /** How long the worker continues without a coordinator, in milliseconds; 10 minutes by default. */
   readonly patienceMs?: number | undefined;
   /** A coordinator that sends no heartbeat for this long counts as lost; 10 s by default. */
@@ -70,8 +77,9 @@ function inheritedFlags(): string[] {
 }
 
 function startProcess(options: WorkOptions, folder: string, instance: string): ChildProcess {
-  const { coordinators, token, backend = 'auto', meshAddress, patienceMs, heartbeatTimeoutMs, logFile } = options;
-  const settings = { coordinators: [...coordinators], backend, meshAddress, patienceMs, heartbeatTimeoutMs, logFile };
+  const { coordinators, token, backend = 'auto', patienceMs, heartbeatTimeoutMs, logFile } = options;
+  const mesh = meshWish(options);
+  const settings = { coordinators: [...coordinators], backend, mesh, patienceMs, heartbeatTimeoutMs, logFile };
   return fork(programs.worker, [settingsText(settings)], {
     execArgv: [...inheritedFlags(), ...reportFlags(folder, 'worker')],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -115,15 +123,14 @@ function passSignals(child: ChildProcess, { signal, interrupt }: WorkOptions): (
 
 /**
  * Takes part in one run, at its start or at any time later; resolves when the run is over or the worker has left it.
- * @throws StillhouseError USAGE, COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH, BACKEND_…,
- * WORKER_CRASHED if the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED after
- * Ctrl-C
+ * @throws StillhouseError USAGE, NETWORK_MISSING, COORDINATOR_UNREACHABLE, TOKEN_REJECTED, FINGERPRINT_MISMATCH,
+ * BACKEND_…, WORKER_CRASHED if the worker's process died by itself, WORKER_LOST if something else ended it, INTERRUPTED
+ * after Ctrl-C
  */
 export async function work(given: WorkOptions): Promise<void> {
   const options = {
     ...given,
     coordinators: given.coordinators.map(coordinatorUrl),
-    meshAddress: given.meshAddress === undefined ? undefined : meshAddressOf(given.meshAddress),
   };
   const folder = mkdtempSync(join(tmpdir(), 'stillhouse-worker-'));
   const instance = randomBytes(8).toString('hex');

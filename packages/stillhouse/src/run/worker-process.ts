@@ -6,6 +6,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { exitCodes, fromErrorRecord, StillhouseError, toErrorRecord, withoutRefusal } from '@stillhouse/core';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
 import { localEngine, serveEngine, tfjsEngine } from '@stillhouse/worker';
+import { localAddresses } from './local-addresses.js';
 import { createLog, type Log } from './logger.js';
 import type { FromLinkThread, LinkThreadData } from './link-thread.js';
 import { ThreadedUploader } from './threaded-uploader.js';
@@ -52,7 +53,8 @@ async function work(log: Log): Promise<void> {
       patienceMs: settings.patienceMs,
       heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     },
-    meshAddress: settings.meshAddress,
+    mesh: settings.mesh,
+    locals: localAddresses(),
     engine,
   };
   const links = new Worker(programs.links, { workerData: data, transferList: [engine] });

@@ -14,7 +14,13 @@ const milliseconds = z
 const settingsSchema = z.object({
   coordinators: z.array(z.string()).min(1),
   backend: z.enum(backendNames),
-  meshAddress: z.string().optional(),
+  mesh: z
+    .object({
+      network: z.string().optional(),
+      listen: z.string().optional(),
+      advertise: z.string().optional(),
+    })
+    .default({}),
   patienceMs: milliseconds.default(limits.coordinatorPatienceMs),
   heartbeatTimeoutMs: milliseconds.default(limits.heartbeatTimeoutMs),
   logFile: z.string().optional(),

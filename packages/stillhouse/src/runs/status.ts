@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readRunRecord } from '@stillhouse/coordinator';
 import { areModulesOpen, formatCount, formatTime, parseRecipe, phaseOf, type RunRecord } from '@stillhouse/core';
-import { membersOf, ranksLabel, stepsPerEpoch, totalSteps, type CoordinatorState } from '@stillhouse/core/cluster';
+import {
+  membersOf,
+  ranksLabel,
+  routeText,
+  stepsPerEpoch,
+  totalSteps,
+  type CoordinatorState,
+} from '@stillhouse/core/cluster';
 import { shownMetrics } from '../tables.js';
 import { modelSummaries, type ModelSummary } from './model-summary.js';
 
@@ -29,11 +36,16 @@ const statusSchema = z.object({
       stage: z.string(),
       /** Time of a step per rank, in milliseconds. */
       rankMs: z.number().nullish(),
+      /** Mean time that its last steps waited for rows, and for the sum over all ranks after its own. */
+      dataMs: z.number().nullish(),
+      exchangeMs: z.number().nullish(),
       /** Time since its last message, in milliseconds. */
       silentMs: z.number(),
       /** spare, slow, stalls others, silent, leaving, left out or nothing. */
       note: z.string(),
       waitsFor: z.array(z.string()),
+      /** How it reaches other workers, such as: w2 is reached at 10.0.0.2:4123 over eth1, 9.4 Gbit/s, 0.1 ms. */
+      routes: z.array(z.string()).optional(),
     }),
   ),
   checkpoint: z.object({ phase: z.string(), ops: z.int() }).optional(),
@@ -78,8 +90,13 @@ export function statusOf(
         ranks: (ranks && ranksLabel(ranks)) ?? '',
         stage: worker.info ? (worker.beat?.stage ?? 'joined') : 'loading',
         rankMs: worker.beat?.rankMs,
+        dataMs: worker.beat?.dataMs,
+        exchangeMs: worker.beat?.exchangeMs,
         silentMs: nowMs - worker.heardMs,
         note: notes.filter((note) => note).join(', '),
+        ...(worker.routes.size > 0
+          ? { routes: [...worker.routes].map(([peer, route]) => `${peer} is reached at ${routeText(route)}`) }
+          : {}),
         waitsFor: (worker.beat?.waitingFor ?? []).flatMap((index) => members[index]?.workerId ?? []),
       };
     }),

@@ -27,6 +27,8 @@ export interface MeshOptions {
   readonly token: string;
   /** Called with links of workers that request blocks. */
   readonly onBlockLink: (link: Link) => void;
+  /** Called with links of workers that measure how fast they get bytes from this one. */
+  readonly onMeasureLink: (link: Link) => void;
   /** What workers of this host can share. */
   readonly memory?: HostMemory | undefined;
 }
@@ -270,6 +272,7 @@ export class Mesh {
         link.admit({ frameBytes: limits.helloBytes, queuedBytes: limits.blockQueuedBytes });
         return this.options.onBlockLink(link);
       }
+      if ('measures' in hello) return this.options.onMeasureLink(link);
       // A receiver sends nothing more, apart from a hello that comes twice.
       link.onFrame(() => {});
       // A peer may be in a later generation, but one in an earlier generation is not served.

@@ -13,10 +13,12 @@ import {
   encodeMessage,
   initialWorkerState,
   placeOfFrame,
+  routeText,
   workerTransition,
   type Clock,
   type FrameHeader,
   type Link,
+  type Route,
   type ToCoordinator,
   type Transport,
   type WorkerEffect,
@@ -30,7 +32,9 @@ import { BlockSupply } from '../block/supply.js';
 import type { Effect, EngineHost, EngineReports } from './engine-host.js';
 import type { HostMemory } from './host-memory.js';
 import { Mesh } from './mesh.js';
+import { meshPlan, type LocalAddress, type MeshWish } from './mesh-addresses.js';
 import { placeOf } from './place.js';
+import { Routes, serveMeasure } from './routes.js';
 import { PeerBlocks } from '../block/peers.js';
 
 export interface WorkerOptions {
@@ -38,8 +42,10 @@ export interface WorkerOptions {
   readonly coordinators: readonly string[];
   /** This worker's identity and patience. */
   readonly identity: WorkerIdentity;
-  /** HOST:PORT at which other workers reach this one; by default the address that the coordinator is reached from. */
-  readonly meshAddress?: string;
+  /** Where other workers reach this one; by default at the address that the coordinator is reached from, and others. */
+  readonly mesh?: MeshWish;
+  /** Addresses of this machine; without them none is measured. */
+  readonly locals?: readonly LocalAddress[];
   readonly transport: Transport;
   readonly clock: Clock;
   /** Makes the half of the worker that has the engine. */
@@ -60,6 +66,8 @@ class WorkerShell {
   readonly #generation = new BigInt64Array(new SharedArrayBuffer(8));
   readonly #engine: EngineHost;
   #mesh: Mesh | undefined;
+  #routes: Routes | undefined;
+  readonly #logged = new Set<string>();
   readonly #blocks: BlockClient;
   #peers: PeerBlocks | undefined;
   #supply: BlockSupply | undefined;
@@ -191,7 +199,7 @@ class WorkerShell {
   }
 
   async #load({ job, meshToken }: Effect<'load'>): Promise<void> {
-    const { cache, clock, hostMemory, log, meshAddress, transport } = this.options;
+    const { cache, clock, hostMemory, log, mesh = {}, locals = [], transport } = this.options;
     const local = [
       ...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]),
       ...(cache ? [cache] : []),
@@ -201,35 +209,61 @@ class WorkerShell {
     // Metrics of modules are added up here, whichever thread computes them.
     await openModules(job.recipe);
     const { fingerprint, choice } = await this.#engine.load(job, (hash) => supply.fetch(hash));
-    const host = this.#localHost;
+    this.#routes = new Routes({ transport, clock, token: meshToken, locals });
+    const { listen, reachAt } = meshPlan(mesh, locals, this.#localHost);
     this.#mesh = await Mesh.open(transport, {
-      address: meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`,
+      address: listen,
       token: meshToken,
       onBlockLink: (link) => peers.serve(link),
+      onMeasureLink: (link) => serveMeasure(link, reach.meshAddress),
       memory: hostMemory,
     });
-    const { address } = this.#mesh;
-    log(`engine ${fingerprint}, mesh at ${address}; backend ${choice}`);
-    this.dispatch({ type: 'loaded', fingerprint, choice, meshAddress: address });
+    const reach = reachAt(this.#mesh.address);
+    const also = reach.alternatives ? `, also at ${reach.alternatives.join(', ')}` : '';
+    log(`engine ${fingerprint}, mesh at ${reach.meshAddress}${also}; backend ${choice}`);
+    this.dispatch({ type: 'loaded', fingerprint, choice, reach });
   }
 
   async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
     this.options.log(placeOf({ generation, members, self }));
+    const peers = members.toSpliced(self, 1);
+    const routes = await this.#routes!.toAll(peers);
+    // Another generation may have begun meanwhile.
+    if (generation < this.#state.generation) return;
+    this.#reportRoutes(peers.map(({ workerId }, index) => ({ workerId, route: routes[index] })));
+    const addresses = routes.map(({ address }) => address).toSpliced(self, 0, members[self].meshAddress);
     const files = await this.#mesh!.link(
-      { generation, members, self },
+      { generation, members: members.map((member, i) => ({ ...member, meshAddress: addresses[i] })), self },
       {
         place: (from, header) => this.#placeOf(generation, from, header),
         onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
-        onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
+        onLost: (from, what) => {
+          // Once another generation has been announced, others cut their links.
+          if (generation === this.#state.generation) this.#routes!.forget(members[from].meshAddress);
+          this.dispatch({ type: 'peerLost', generation, from, ...what });
+        },
       },
     );
     if (files.size > 0) this.options.log(`shares memory with ${files.size - 1} other members on this host`);
     this.dispatch({ type: 'linked', generation, files });
   }
 
-  async #probe({ id, meshAddresses }: Effect<'probe'>): Promise<void> {
+  /** Loopback is not worth a word. */
+  #reportRoutes(routes: readonly { readonly workerId: string; readonly route: Route }[]): void {
+    const chosen = routes.filter(({ route }) => route.network !== undefined);
+    for (const { workerId, route } of chosen) {
+      const text = `${workerId} is reached at ${routeText(route)}`;
+      if (!this.#logged.has(text)) this.options.log(text);
+      this.#logged.add(text);
+    }
+    if (chosen.length > 0) this.dispatch({ type: 'routed', routes: chosen });
+  }
+
+  async #probe({ id, workers }: Effect<'probe'>): Promise<void> {
     const { transport } = this.options;
-    const links = await Promise.allSettled(meshAddresses.map((address) => transport.connect(address)));
+    const links = await Promise.allSettled(
+      workers.map(async (worker) => transport.connect((await this.#routes!.orNamed(worker)).address)),
+    );
     for (const link of links) if (link.status === 'fulfilled') link.value.abort();
     this.dispatch({ type: 'probed', id, reached: links.filter(({ status }) => status === 'fulfilled').length });
   }
