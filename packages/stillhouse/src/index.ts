@@ -53,6 +53,7 @@ export {
 } from '@stillhouse/core/training';
 export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
+export type { PhaseTime } from '@stillhouse/worker';
 export { validate, type ValidatedPhase, type ValidateOptions, type Validation } from './validate.js';
 
 // Kinds that a module of the user's defines.

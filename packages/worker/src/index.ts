@@ -16,4 +16,5 @@ export { localEngine, type LocalEngineOptions } from './run/engine-shell.js';
 export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } from './run/engine-host.js';
 export { serveEngine } from './run/engine-thread.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
+export { timePhases, type PhaseTime, type PhaseTimingOptions, type TimedPhase } from './run/time-phases.js';
 export { trainPhase } from './run/train-phase.js';

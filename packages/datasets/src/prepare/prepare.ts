@@ -36,6 +36,8 @@ export interface Dataset {
   readonly warnings: readonly string[];
   /** SHA-256 of the modules that give rows, by their paths in the recipe. */
   readonly modules: Readonly<Record<string, string>>;
+  /** The files that its sources read, as they are now. */
+  readonly files: readonly FileIdentity[];
   /** Whether it had been prepared before. */
   readonly isKept: boolean;
 }
@@ -149,6 +151,7 @@ class Preparation {
       heldOut,
       warnings: [...warnings, ...(taught ? maybeSeen(taught, heldOut) : [])],
       modules: this.#modules(sources),
+      files: sources,
       blocks,
       isKept,
     };

@@ -164,6 +164,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   });
   folder.writeSecrets({ ...secrets, listen: coordinator.address.replace(/^ws:\/\//, '') });
   recorder.writeRecord();
+  folder.writeDataFiles(dataset.files);
   [...inertNotes(job.recipe), ...dataset.warnings].forEach(recorder.warn);
   heedSignal(options, coordinator, folder.path);
   const finished = coordinator.ended.then(async (error) => {
