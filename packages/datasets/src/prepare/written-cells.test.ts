@@ -107,6 +107,28 @@ describe('booleans', () => {
     }
   });
 
+  test('are numbers also as yes and no, if a file stores them as booleans', async () => {
+    const cells = ['Yes', 'no', 'Y', 'f', 'T', 'OFF', 'on', 'N'];
+    const test = csv(['f,y', ...cells.map((cell) => `${cell},1`)].join('\n'));
+    const dataset = await load({ large: stored, test, table: { target: 'y', standardize: false } });
+    const expected = [1, 0, 1, 0, 1, 0, 1, 0];
+    expect([...(await rowsOf(dataset, 'test')).x]).toEqual(expected);
+    const { columns } = dataset.manifest;
+    expect([
+      ...encodeTableRows(
+        columns,
+        cells.map((f) => ({ f })),
+        errorOf,
+      ),
+    ]).toEqual(expected);
+    expect(() => encodeTableRows(columns, [{ f: 'maybe' }], errorOf)).toThrow('"maybe" is not a number');
+    expect(
+      await failure(() => load({ large: stored, test: csv('f,y\nmaybe,1\n'), table: { target: 'y' } })),
+    ).toMatchObject({ code: 'DATA_CELL' });
+    // A column of numbers has no such cells.
+    expect(await failure(() => load({ ...table('f,y\n7,1\n8,2\n'), test }))).toMatchObject({ code: 'DATA_CELL' });
+  });
+
   test('are categories if the large set has them so', async () => {
     for (const test of [csv(words), csv(digits), stored]) {
       const dataset = await load({ large: csv(words), test, table: { target: 'y' } });

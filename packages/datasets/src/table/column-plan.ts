@@ -10,10 +10,10 @@ import {
   type TensorType,
 } from '@stillhouse/core';
 import type { NumberSummary } from '../row/number-summary.js';
-import { timeNotationOf, type TableColumn } from './column-reading.js';
+import type { TableColumn } from './column-reading.js';
 import { declaredFor } from './declared-column.js';
 import { doubtAboutTexts } from './doubts.js';
-import { adviceFor, looksNumeric, notationOf } from './notation.js';
+import { adviceFor, looksNumeric, notationOf, notationOfType } from './notation.js';
 import type { Table } from './table.js';
 
 type NumberPlan = {
@@ -85,7 +85,7 @@ export function planOf(
     number: config.standardize ? ('standardize' as const) : ('none' as const),
     missing: config.missing,
     indicator: false,
-    notation: facts?.notation ?? timeNotationOf(sqlType),
+    notation: facts?.notation ?? notationOfType(sqlType),
     ...(isFound ? { doubt: facts?.doubt } : {}),
   };
   if (declared === 'number') return plain;
