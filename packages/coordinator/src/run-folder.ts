@@ -15,6 +15,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -75,7 +76,12 @@ export const readDataFiles = (folder: string): FileIdentity[] | undefined =>
  */
 export function readRunRecord(folder: string): RunRecord {
   const file = recordFile(folder);
-  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} has no run.json`);
+  if (!existsSync(folder)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} does not exist`);
+  if (!existsSync(file))
+    throw new StillhouseError(
+      'RUN_NOT_FOUND',
+      `${folder} ${statSync(folder).isDirectory() ? 'has no run.json' : 'is not a folder'}`,
+    );
   return parseRunRecord(readText(file), file);
 }
 

@@ -197,7 +197,14 @@ export type { Gpu } from '@stillhouse/native';
 export { backendNames, type BackendName, type ConcreteBackendName } from '@stillhouse/worker/light';
 
 // Errors, defaults and the version.
-export { exitCodes, StillhouseError, withoutRefusal, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
+export {
+  exitCodes,
+  messageOf,
+  StillhouseError,
+  withoutRefusal,
+  type ErrorCode,
+  type ErrorRecord,
+} from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';
 export { ranksLabel, type Span } from '@stillhouse/core/cluster';
