@@ -70,7 +70,7 @@ function timeLines({ phases, search, backend }: Validation): string[] {
   ];
 }
 
-function validationLines(validation: Validation): string[] {
+function validationLines(path: string, validation: Validation): string[] {
   const { name, data, backend, phases, search, warnings } = validation;
   const header = [
     'phase',
@@ -85,7 +85,7 @@ function validationLines(validation: Validation): string[] {
     'time',
   ];
   return [
-    ...(name === undefined ? [] : [`The recipe ${name} would run:`, '']),
+    ...(name === undefined ? [] : [`${path} would run:`, '']),
     ...(data ? dataLines(data) : []),
     ...(phases.length > 0 ? [alignColumns(knownColumns([header, ...phases.map(phaseRow)]))] : []),
     ...(backend
@@ -129,7 +129,7 @@ Examples:
     .action(async (path: string, { json, ...options }: ValidateCommandOptions) => {
       const validation = await withInterrupt((signal) => validate(path, { ...options, signal }));
       if (json) printLine(JSON.stringify(validation));
-      else validationLines(validation).forEach(printLine);
+      else validationLines(path, validation).forEach(printLine);
       const [first, ...others] = validation.refused;
       for (const { code, message } of others) reportLine(`stillhouse: also refused: ${code}: ${message}`);
       if (first)

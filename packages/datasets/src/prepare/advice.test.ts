@@ -66,3 +66,25 @@ test('an empty category gives no warning, an unknown one does, and so does a col
     expect.stringMatching(/^test .*: column c of 1 of 3 rows has a category that the training rows did not have/),
   ]);
 });
+
+test('a column that is the same in every training row is named, unless its missing cells say something', async () => {
+  const text = 'n,c,gap,maybe,x,y\n7,a,5,b,1,1\n7.0,a,,,2,2\n7,a,5,b,3,3\n';
+  const columns = { gap: { number: 'standardize' as const, missing: 'mean' as const, indicator: true } };
+  const { warnings } = await load(table(text, { columns }));
+  expect(warnings).toEqual([
+    'column n is 7 in every training row, so it tells a model nothing',
+    'column c is "a" in every training row, so it tells a model nothing',
+  ]);
+});
+
+test('rows per class of a loss without classes are rows per value', async () => {
+  const text = labelled(['1', '1', '2', '2', '2']);
+  const of = async (loss: LossName): Promise<readonly string[]> => {
+    const large = { ...csv(text), perClass: 2 };
+    return (await load({ large, test: csv(text), table: { target: 'y' } }, { loss })).warnings;
+  };
+  expect(await of('softmaxCrossEntropy')).toEqual([]);
+  expect(await of('mse')).toEqual([
+    'data.large.perClass draws rows per value of the target, because mse has no classes; take draws any rows',
+  ]);
+});

@@ -24,7 +24,15 @@ import { blockShapeOf, manifestOf } from './shape.js';
 import { maybeSeen, type Taught } from './taught.js';
 import { addedTo, unlikeColumns, unnamedColumns } from './unlike-sets.js';
 import { unusedTableKeys } from './unused-table-keys.js';
-import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
+import {
+  dataOf,
+  drawnPerValue,
+  folderNameOf,
+  sourceId,
+  unusedSets,
+  usedSources,
+  type SourceName,
+} from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
 
 export interface Dataset {
@@ -253,6 +261,7 @@ class Preparation {
       warnings: [
         ...new Set([
           ...unusedSets(recipe),
+          ...drawnPerValue(recipe),
           ...unusedTableKeys(
             recipe,
             [fitted, fitted.student].flatMap((each) => each?.preprocessing ?? []),

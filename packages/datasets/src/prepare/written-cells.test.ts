@@ -262,7 +262,7 @@ describe('columns without a name', () => {
     const large = { parquet: file };
     const dataset = await load({ large, test: large, table: { target: 'y', standardize: false } });
     expect([...(await rowsOf(dataset, 'large')).x]).toEqual([5]);
-    expect(dataset.warnings[0]).toContain('columns without a name are not used: __index_level_0__');
+    expect(dataset.warnings.join('\n')).toContain('columns without a name are not used: __index_level_0__');
   });
 
   test('are not used, which is said, unless they are declared', async () => {

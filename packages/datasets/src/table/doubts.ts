@@ -23,12 +23,15 @@ const roundedNumbers = (name: string): string =>
   `column ${name} has whole numbers beyond ${Number.MAX_SAFE_INTEGER}, which are rounded; if they are identifiers, ` +
   'ignore it or declare it as a category';
 
-/** @param sqlType DuckDB's type of the column */
+const isConstant = (name: string, value: string): string =>
+  `column ${name} is ${value} in every training row, so it tells a model nothing`;
+
+/** @param column with DuckDB's type, and whether a missing cell is an input of its own */
 export function doubtAboutNumbers(
-  name: string,
+  { name, sqlType, indicator }: { readonly name: string; readonly sqlType: string; readonly indicator: boolean },
   { count, min, max }: { readonly count: number; readonly min: number; readonly max: number },
-  sqlType: string,
 ): string | undefined {
+  if (min === max && !indicator) return isConstant(name, String(min));
   if (count === 0) return `column ${name} has no cell in the training rows, so it tells a model nothing`;
   return hasRounded(sqlType, { min, max }) ? roundedNumbers(name) : undefined;
 }
@@ -43,3 +46,11 @@ export const doubtAboutCategories = (name: string, categoryCount: number, rowCou
     ? `column ${name} has ${categoryCount} categories in ${rowCount} training rows, an input for each; ignore it, or ` +
       'declare what it is in data.table.columns'
     : undefined;
+
+/** Doubts a column in which every training row has the same category. */
+export const doubtAboutOneCategory = (
+  name: string,
+  categories: readonly string[],
+  isMissing: boolean,
+): string | undefined =>
+  categories.length === 1 && !isMissing ? isConstant(name, JSON.stringify(categories[0])) : undefined;

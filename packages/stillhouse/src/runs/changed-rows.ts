@@ -26,12 +26,11 @@ export function changedRows(
     before?.map(({ path, sha256 }) => [join(now.recipeFolder, relative(recipeFolder, path)), sha256]),
   );
   const seen = now.areHeldOut ? ', and models may have been trained on rows that are test rows now' : '';
-  const changed = now.files.flatMap(({ path, sha256 }) =>
-    before === undefined || moved.get(path) === sha256
-      ? []
-      : `${path} ${moved.has(path) ? 'has changed since the run read it' : 'was not there when the run read its data'}` +
-        `: the metrics are those of the rows that it has now${seen}`,
-  );
+  const differing = before === undefined ? [] : now.files.filter(({ path, sha256 }) => moved.get(path) !== sha256);
+  const changed = differing.map(({ path }) => {
+    const how = moved.has(path) ? 'has changed since the run read it' : 'was not there when the run read its data';
+    return `${path} ${how}: the metrics are those of the rows that it has now${seen}`;
+  });
   const rows = dataset.rows['test'];
   const count =
     rows === undefined || rows === now.rows

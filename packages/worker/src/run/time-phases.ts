@@ -1,4 +1,5 @@
-// How long the phases of a job would take on one worker: a few steps of each are timed, as is an evaluation of a few rows.
+// How long the phases of a job would take on one worker: a few steps of each are timed, and an evaluation of a few
+// rows.
 import { phasesOf, StillhouseError, type Job, type PhaseName, type SetManifest, type SetName } from '@stillhouse/core';
 import { initialTraining, totalSteps } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
