@@ -88,3 +88,13 @@ test('rows per class of a loss without classes are rows per value', async () => 
     'data.large.perClass draws rows per value of the target, because mse has no classes; take draws any rows',
   ]);
 });
+
+test('a column that numbers the rows is named', async () => {
+  const rows = Array.from({ length: 100 }, (_, i) => `${7 + ((i * 37) % 100)},${(i * 31) % 99},${i % 9}`);
+  expect((await load(table(`id,x,y\n${rows.join('\n')}\n`))).warnings).toEqual([
+    'column id numbers the training rows from 7 to 106; if it only identifies rows, ignore it in data.table.columns: ' +
+      'a model cannot read other numbers',
+  ]);
+  const other = rows.map((row) => row.replace(/^8,/, '9,'));
+  expect((await load(table(`id,x,y\n${other.join('\n')}\n`))).warnings).toEqual([]);
+});

@@ -22,6 +22,8 @@ type NumberPlan = {
   readonly missing: NumberColumn['missing'];
   readonly indicator: boolean;
   readonly notation?: Notation | undefined;
+  /** Whether the recipe does not declare it. */
+  readonly isFound?: boolean | undefined;
   /** For a column that the recipe does not declare, what is doubtful about its texts. */
   readonly doubt?: string | undefined;
 };
@@ -86,6 +88,7 @@ export function planOf(
     missing: config.missing,
     indicator: false,
     notation: facts?.notation ?? notationOfType(sqlType),
+    isFound,
     ...(isFound ? { doubt: facts?.doubt } : {}),
   };
   if (declared === 'number') return plain;

@@ -1,5 +1,6 @@
 // What is probably not meant as it is read: codes that are read as numbers, numbers that are rounded, a category per
 // row, a column without a cell. Sentences for people.
+import type { NumberSummary } from '../row/number-summary.js';
 
 /** A column with fewer categories is not doubted, whatever the number of rows. */
 const manyCategories = 100;
@@ -26,12 +27,43 @@ const roundedNumbers = (name: string): string =>
 const isConstant = (name: string, value: string): string =>
   `column ${name} is ${value} in every training row, so it tells a model nothing`;
 
-/** @param column with DuckDB's type, and whether a missing cell is an input of its own */
+/** A column of fewer numbers may be anything. */
+const manyNumbers = 100;
+
+type Summary = Pick<NumberSummary, 'count' | 'min' | 'max' | 'deviation'>;
+
+/** Whether numbers are whole, follow each other, and each occurs once: as few as that have their deviation. */
+function areConsecutive({ count, min, max, deviation }: Summary): boolean {
+  const expected = Math.sqrt((count * count - 1) / 12);
+  return (
+    count >= manyNumbers &&
+    Number.isInteger(min) &&
+    max - min === count - 1 &&
+    Math.abs(deviation / expected - 1) < 1e-9
+  );
+}
+
+/** A column of numbers, with DuckDB's type. */
+interface DoubtedColumn {
+  readonly name: string;
+  readonly sqlType: string;
+  /** Whether a missing cell is an input of its own. */
+  readonly indicator: boolean;
+  /** Whether the recipe does not declare it. */
+  readonly isFound?: boolean | undefined;
+}
+
 export function doubtAboutNumbers(
-  { name, sqlType, indicator }: { readonly name: string; readonly sqlType: string; readonly indicator: boolean },
-  { count, min, max }: { readonly count: number; readonly min: number; readonly max: number },
+  { name, sqlType, indicator, isFound }: DoubtedColumn,
+  summary: Summary,
 ): string | undefined {
+  const { count, min, max } = summary;
   if (min === max && !indicator) return isConstant(name, String(min));
+  if (isFound && areConsecutive(summary))
+    return (
+      `column ${name} numbers the training rows from ${min} to ${max}; if it only identifies rows, ignore it in ` +
+      'data.table.columns: a model cannot read other numbers'
+    );
   if (count === 0) return `column ${name} has no cell in the training rows, so it tells a model nothing`;
   return hasRounded(sqlType, { min, max }) ? roundedNumbers(name) : undefined;
 }
