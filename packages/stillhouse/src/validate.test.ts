@@ -89,6 +89,15 @@ test('a loss that is not finite from the start is refused, and the rest is shown
   expect(phases[0].time).toBeUndefined();
 });
 
+test('how many bytes a gradient takes if it does not travel as fp32', async () => {
+  const { phases } = await validated({ wire: 'int8' });
+  expect(phases.map(({ wire }) => wire)).toEqual([
+    { format: 'int8', bytes: 113 + 4, fp32Bytes: 4 * 113 },
+    undefined,
+    undefined,
+  ]);
+});
+
 test('a search: what it tunes, on how many folds', async () => {
   const { search, refused } = await validated({ 'distill.tune': { folds: 4, repeats: 2 } });
   expect(refused).toEqual([]);

@@ -8,6 +8,7 @@ import {
   StillhouseError,
   threadsNote,
   toErrorRecord,
+  type CodedFormat,
   type ErrorRecord,
   type Job,
   type PhaseMemory,
@@ -15,6 +16,7 @@ import {
   type Recipe,
   type SetName,
 } from '@stillhouse/core';
+import { codedBytes } from '@stillhouse/core/cluster';
 import type { Dataset } from '@stillhouse/datasets';
 import type { FetchBlock, PhaseTime, ProbedJob, TimedPhase } from '@stillhouse/worker';
 import type { BackendName } from '@stillhouse/worker/light';
@@ -54,6 +56,8 @@ export interface ValidatedPhase {
    * for a student whose loss is not finite with a teacher that is not trained yet.
    */
   readonly time?: PhaseTime;
+  /** How its gradient travels, if not as fp32, and how many bytes that takes each time. */
+  readonly wire?: { readonly format: CodedFormat; readonly bytes: number; readonly fp32Bytes: number };
 }
 
 export interface Validation {
@@ -106,6 +110,7 @@ function phasesWith(job: Job, probed: ProbedJob | undefined, times: readonly Tim
   return phasesOf(job.recipe).map((name) => {
     const model = probed?.models.find(({ phase }) => phase === (name === 'baseline' ? 'student' : name));
     const time = times.find(({ phase }) => phase === name);
+    const { wire } = phaseOf(job, name);
     const inputsPerRow = job.dataset.inputShape.reduce((product, size) => product * size, 1);
     return {
       name,
@@ -115,6 +120,10 @@ function phasesWith(job: Job, probed: ProbedJob | undefined, times: readonly Tim
         memory: phaseMemory(phaseOf(job, name), { ...model, inputsPerRow }),
       }),
       ...(time && { time: time.time }),
+      ...(model &&
+        wire !== 'fp32' && {
+          wire: { format: wire, bytes: codedBytes(wire, model.parameters), fp32Bytes: 4 * model.parameters },
+        }),
     };
   });
 }

@@ -88,6 +88,14 @@ function validationLines(path: string, validation: Validation): string[] {
     ...(name === undefined ? [] : [`${path} would run:`, '']),
     ...(data ? dataLines(data) : []),
     ...(phases.length > 0 ? [alignColumns(knownColumns([header, ...phases.map(phaseRow)]))] : []),
+    ...phases.flatMap(({ name: phase, wire }) =>
+      wire
+        ? [
+            `A gradient of the ${phase} travels as ${wire.format}, in ${bytesText(wire.bytes)} instead of ` +
+              `${bytesText(wire.fp32Bytes)}.`,
+          ]
+        : [],
+    ),
     ...(backend
       ? [
           'Memory is roughly what a worker needs besides its engine and blocks of data.',
