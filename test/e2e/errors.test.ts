@@ -199,6 +199,15 @@ describe('what a user got wrong', () => {
       code: 'RUN_NOT_FOUND',
       text: /has no run\.json/,
     });
+    const file = scratch.write('a-file', '');
+    for (const [args, code, text] of [
+      [['status', scratch.path('nowhere')], 'RUN_NOT_FOUND', /nowhere does not exist$/m],
+      [['logs', file], 'RUN_NOT_FOUND', /a-file is not a folder$/m],
+      [['ls', file], 'RUN_NOT_FOUND', /a-file is not a folder$/m],
+      [['validate', scratch.folder], 'RECIPE_NOT_FOUND', /cannot be read: it is a folder \(EISDIR, read\)$/m],
+      [['evaluate', scratch.folder, '--data', file], 'RUN_NOT_FOUND', /has no run\.json$/m],
+    ] as const)
+      expectRefusal(await scratch.run([...args]), { exit: 2, code, text });
     expectRefusal(await scratch.run(['predict', scratch.folder], { stdin: '1' }), {
       exit: 2,
       code: 'RUN_NOT_FOUND',

@@ -1,6 +1,6 @@
 // What a run leaves: run.json to its published schema, models that can be read back, and the commands that use them.
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -192,6 +192,12 @@ describe('recipes', () => {
       `warning: ${given}: column colour of 1 of 3 rows has a category that the training rows did not have (the first ` +
         'is "green" in row 3)',
     );
+    expect((await scratch.run(['evaluate', folder])).stderr).toBe('');
+    writeFileSync(file, `${readFileSync(file, 'utf8')}3,red,no\n`);
+    const { stderr: warned } = await scratch.run(['evaluate', folder]);
+    expect(warned).toContain(`warning: ${file} has changed since the run read it: the metrics are those of the rows`);
+    expect(warned).toContain('warning: there are 121 test rows, and the run had 120');
+    expect((await scratch.run(['report', folder])).stderr).toBe(warned);
     // The training rows are gone; the model has its preprocessing.
     const others = scratch.write('others.csv', 'answer,colour,size,new\nyes,red,3,1\nno,red,1,1\n');
     rmSync(file);

@@ -79,7 +79,9 @@ describe('standard output', () => {
   test('on a full disk is an error with a code', async () => {
     const { code, stderr } = await redirected(['schema'], { out: openSync('/dev/full', 'w') }).ended;
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^stillhouse: OUT_UNWRITABLE: standard output cannot be written: ENOSPC/);
+    expect(stderr).toMatch(
+      /^stillhouse: OUT_UNWRITABLE: standard output cannot be written: no space is left on its disk \(ENOSPC, write\)/,
+    );
   });
 
   test('a run goes on when nobody reads its progress any more', async () => {
@@ -113,7 +115,7 @@ test('what the operating system refuses is an error with a code, and no bug', ()
     ['worker', '--coordinator', 'localhost:1', '--token', 't', '--log', `${closed}/worker.log`],
   ]) {
     const { status, stderr } = asNobody(args);
-    expect(stderr).toMatch(/^stillhouse: (FILE_REFUSED|OUT_UNWRITABLE): .*EACCES: permission denied, .*closed/);
+    expect(stderr).toMatch(/^stillhouse: (FILE_REFUSED|OUT_UNWRITABLE): .*permission is denied \(EACCES, .*closed/);
     expect(stderr.trim().split('\n')).toHaveLength(2);
     expect(status).toBe(3);
   }

@@ -1,5 +1,5 @@
 // Standard output and standard error, whose readers may go away or whose disk may be full.
-import { StillhouseError } from 'stillhouse';
+import { messageOf, StillhouseError } from 'stillhouse';
 
 /**
  * Ends the process once its results are no longer read, as `head` stops reading; reports any other error of standard
@@ -10,7 +10,7 @@ export function watchStreams(end: (error: StillhouseError | undefined) => void):
     end(
       error.code === 'EPIPE'
         ? undefined
-        : new StillhouseError('OUT_UNWRITABLE', `standard output cannot be written: ${error.message}`, {
+        : new StillhouseError('OUT_UNWRITABLE', `standard output cannot be written: ${messageOf(error)}`, {
             cause: error,
             next: 'Redirect it to a file on a disk with room.',
           }),

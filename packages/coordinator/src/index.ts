@@ -14,5 +14,12 @@ export {
 } from './record.js';
 export { RepairedBlocks } from './repaired-blocks.js';
 export { startCoordinator, type CoordinatorShellOptions, type RunningCoordinator } from './run-coordinator.js';
-export { readRunRecord, recordFile, RunFolder, type CheckpointKey, type CoordinatorSecrets } from './run-folder.js';
+export {
+  readDataFiles,
+  readRunRecord,
+  recordFile,
+  RunFolder,
+  type CheckpointKey,
+  type CoordinatorSecrets,
+} from './run-folder.js';
 export type { CheckpointSink, RunStore } from './run-store.js';

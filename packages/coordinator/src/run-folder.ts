@@ -15,6 +15,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -32,7 +33,15 @@ import {
   type RunRecord,
 } from '@stillhouse/core';
 import type { CheckpointRecord, JournalRecord } from '@stillhouse/core/cluster';
-import { refuseLinksIn, sha256, syncFolder, writeWhole } from '@stillhouse/datasets';
+import {
+  fileIdentity,
+  readJson,
+  refuseLinksIn,
+  sha256,
+  syncFolder,
+  writeWhole,
+  type FileIdentity,
+} from '@stillhouse/datasets';
 import type { CheckpointSink, RunStore } from './run-store.js';
 
 export type CheckpointKey = Pick<CheckpointRecord, 'phase' | 'ops' | 'sha256'>;
@@ -55,13 +64,24 @@ export type CoordinatorSecrets = Readonly<z.infer<typeof secretsSchema>>;
 /** Where the folder of a run has its record. */
 export const recordFile = (folder: string): string => join(folder, 'run.json');
 
+const dataFile = (folder: string): string => join(folder, 'data-files.json');
+
+/** The files that a run's data were read from; undefined if an earlier version trained it. */
+export const readDataFiles = (folder: string): FileIdentity[] | undefined =>
+  readJson<FileIdentity[]>(dataFile(folder), z.array(fileIdentity));
+
 /**
  * Reads run.json of a run folder.
  * @throws StillhouseError RUN_NOT_FOUND
  */
 export function readRunRecord(folder: string): RunRecord {
   const file = recordFile(folder);
-  if (!existsSync(file)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} has no run.json`);
+  if (!existsSync(folder)) throw new StillhouseError('RUN_NOT_FOUND', `${folder} does not exist`);
+  if (!existsSync(file))
+    throw new StillhouseError(
+      'RUN_NOT_FOUND',
+      `${folder} ${statSync(folder).isDirectory() ? 'has no run.json' : 'is not a folder'}`,
+    );
   return parseRunRecord(readText(file), file);
 }
 
@@ -126,6 +146,14 @@ export class RunFolder implements RunStore {
   /** @throws StillhouseError RUN_NOT_FOUND */
   readRecord(): RunRecord {
     return readRunRecord(this.path);
+  }
+
+  /**
+   * The files that the run's data were read from: an evaluation compares them with what they are later.
+   * @throws StillhouseError OUT_UNWRITABLE
+   */
+  writeDataFiles(files: readonly FileIdentity[]): void {
+    this.#write(() => writeJson(dataFile(this.path), files));
   }
 
   /** @throws StillhouseError OUT_UNWRITABLE */

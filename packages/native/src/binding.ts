@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { StillhouseError } from '@stillhouse/core';
 import { placeNpmPackage } from './npm-package.js';
 import { librariesIn } from './sources.js';
-import { findTool, run, type Progress } from './tools.js';
+import { findTool, runStep, type Progress } from './tools.js';
 
 const require = createRequire(import.meta.url);
 const { include_dir: nodeApiHeaders } = require('node-api-headers') as { include_dir: string };
@@ -44,7 +44,7 @@ export function compileBindings(folder: string, report: Progress): void {
   if (!existsSync(sources))
     throw new StillhouseError('BACKEND_BUILD', `${bindingPackage} has no binding to compile in ${sources}`);
   const compile = (file: string, args: readonly string[]): void => {
-    const { status, stderr } = run(compiler, ['-shared', '-fPIC', '-o', join(folder, file), ...args]);
+    const { status, stderr } = runStep(compiler, ['-shared', '-fPIC', '-o', join(folder, file), ...args]);
     if (status !== 0)
       throw new StillhouseError(
         'BACKEND_BUILD',

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
-import { findTool, run, type Progress } from './tools.js';
+import { findTool, runStep, type Progress } from './tools.js';
 
 const require = createRequire(import.meta.url);
 
@@ -27,7 +27,7 @@ export function placeNpmPackage(name: string, version: string, place: { folder: 
   mkdirSync(dirname(folder), { recursive: true });
   const work = mkdtempSync(join(dirname(folder), 'npm-'));
   try {
-    const packed = run(
+    const packed = runStep(
       npm,
       [
         'pack',
@@ -45,7 +45,7 @@ export function placeNpmPackage(name: string, version: string, place: { folder: 
         'BACKEND_DOWNLOAD',
         `npm could not fetch ${name} ${version}: ${packed.stderr.trim().split('\n').at(-1) ?? ''}`,
       );
-    const unpacked = run('tar', ['-xzf', tarball], { cwd: work });
+    const unpacked = runStep('tar', ['-xzf', tarball], { cwd: work });
     if (unpacked.status !== 0 || !existsSync(join(work, 'package')))
       throw new StillhouseError('BACKEND_SOURCE', `${tarball} cannot be unpacked: ${unpacked.stderr.trim()}`);
     renameSync(join(work, 'package'), folder);

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
-import { findTool, missingTool, run, type Progress } from './tools.js';
+import { findTool, missingTool, run, runStep, type Progress } from './tools.js';
 import { extractEntries, placeOf } from './wheel.js';
 
 /** The version that was tested with the binding. */
@@ -86,7 +86,7 @@ export function downloadWithPip(
   const before = Date.now();
   report(`downloading ${requirements.join(', ')} with pip`);
   // pip puts a file there once it is complete.
-  const { status, stderr } = run(
+  const { status, stderr } = runStep(
     python,
     [
       '-m',

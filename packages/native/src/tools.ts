@@ -40,6 +40,25 @@ export function run(
   return spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26, ...options });
 }
 
+/** What a terminal sends to all of its programs, and what programs exit with that heed it. */
+const interruptions: readonly unknown[] = ['SIGINT', 'SIGHUP', 128 + 2, 128 + 1];
+
+/**
+ * Runs a step of an installation.
+ * @throws StillhouseError INTERRUPTED if a terminal ended it
+ */
+export function runStep(...step: Parameters<typeof run>): SpawnSyncReturns<string> {
+  const result = run(...step);
+  const { signal, status, stderr } = result;
+  // pip exits as after any error.
+  const isCancelled = status !== 0 && stderr?.includes('Operation cancelled by user');
+  if (isCancelled || interruptions.includes(signal) || interruptions.includes(status))
+    throw new StillhouseError('INTERRUPTED', 'the installation was interrupted', {
+      next: 'Run it again: nothing was installed.',
+    });
+  return result;
+}
+
 /**
  * The command of a tool.
  * @param override a command to use instead, such as the value of CXX

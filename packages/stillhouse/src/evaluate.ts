@@ -1,6 +1,6 @@
 // The test metrics of a run's models, recomputed from their files, on the run's test rows or on others.
 import { checkSetIndices, openRecipe } from '@stillhouse/coordinator';
-import { limits, StillhouseError, type PhaseName, type Recipe } from '@stillhouse/core';
+import { hasTable, limits, StillhouseError, type PhaseName, type Recipe } from '@stillhouse/core';
 import { finishMetrics, measuresOf, readingOf, type Metrics } from '@stillhouse/core/training';
 import { BlockReader, dataFolders, sourceOf, type DataPlaces } from '@stillhouse/datasets';
 import type { Predict } from '@stillhouse/worker';
@@ -35,12 +35,17 @@ export type ModelMetrics = Readonly<Partial<Record<PhaseName, Metrics>>>;
 async function withTest(run: TrainedRun, { data, delimiter }: EvaluateOptions, places: DataPlaces): Promise<Recipe> {
   if (data === undefined) return run.recipe;
   const { split, table, ...rest } = run.recipe.data;
+  const source = sourceOf(data, places);
+  if (hasTable(source) && !table)
+    throw new StillhouseError('DATA_FORMAT', `${data} is a table, but the models of ${run.folder} take no table`, {
+      next: 'Give rows in the format of the run’s own.',
+    });
   return openRecipe(
     {
       ...run.recipe,
       data: {
         ...rest,
-        test: sourceLike(sourceOf(data, places), rest.test ?? rest.large),
+        test: sourceLike(source, rest.test ?? rest.large),
         ...(split ? { split: { ...split, test: 0 } } : {}),
         ...(table ? { table: { ...table, ...(delimiter === undefined ? {} : { delimiter }) } } : {}),
       },

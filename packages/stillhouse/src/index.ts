@@ -53,6 +53,7 @@ export {
 } from '@stillhouse/core/training';
 export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
+export type { PhaseTime } from '@stillhouse/worker';
 export { validate, type ValidatedPhase, type ValidateOptions, type Validation } from './validate.js';
 
 // Kinds that a module of the user's defines.
@@ -209,7 +210,14 @@ export type { Gpu } from '@stillhouse/native';
 export { backendNames, type BackendName, type ConcreteBackendName } from '@stillhouse/worker/light';
 
 // Errors, defaults and the version.
-export { exitCodes, StillhouseError, withoutRefusal, type ErrorCode, type ErrorRecord } from '@stillhouse/core';
+export {
+  exitCodes,
+  messageOf,
+  StillhouseError,
+  withoutRefusal,
+  type ErrorCode,
+  type ErrorRecord,
+} from '@stillhouse/core';
 export { defaults } from './defaults.js';
 export { version } from './version.js';
 export { ranksLabel, type Span } from '@stillhouse/core/cluster';

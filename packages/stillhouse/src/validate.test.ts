@@ -1,4 +1,4 @@
-// What a recipe would run, and what is refused, without running it.
+// What a recipe would run, for about how long, and what is refused, without running it.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ const validated = (set: Record<string, unknown> = {}, options: ValidateOptions =
   validate(recipe, { backend: 'cpu', recipeFolder: folder, set, ...options });
 
 test('a good recipe: rows, parameters, steps and memory, and nothing is written but prepared data', async () => {
-  const { phases, ...rest } = await validated();
+  const { phases, ...rest } = await validated({}, { time: false });
   expect(rest).toEqual({
     name: 'small',
     data: { rows: { large: 100, small: 20, test: 30 }, inputShape: [10], outputs: 1 },
@@ -77,6 +77,31 @@ test('local steps between exchanges: how many exchanges, and memory for weights 
   expect((await validated({ 'sync.every': 8 })).warnings).toEqual([
     'sync.every is 8, but an epoch has 7 steps: its end ends a round, so ranks exchange once per epoch',
   ]);
+});
+
+test('a good recipe: how long each phase would take', async () => {
+  const { phases, refused } = await validated({ 'teacher.validation': 0.1 });
+  expect(refused).toEqual([]);
+  expect(phases.map(({ name }) => name)).toEqual(['teacher', 'student', 'baseline']);
+  for (const { steps, time } of phases) {
+    // No more are taken than the phase has, and half of them warm up.
+    expect(time!.timedSteps).toBeGreaterThan(0);
+    expect(time!.timedSteps).toBeLessThanOrEqual(Math.ceil(steps! / 2));
+    // Evaluations come on top.
+    expect(time!.seconds).toBeGreaterThan(steps! * time!.secondsPerStep);
+  }
+  const [, , once] = (await validated({ 'student.epochs': 1, 'student.batch': 20 })).phases;
+  expect(once).toMatchObject({ steps: 1, time: { timedSteps: 1 } });
+});
+
+test('a loss that is not finite from the start is refused, and the rest is shown', async () => {
+  const { phases, refused, backend } = await validated({
+    'teacher.optimizer': { name: 'sgd', learningRate: 1e30 },
+  });
+  expect(refused).toMatchObject([{ code: 'LOSS_NOT_FINITE' }]);
+  expect(backend?.name).toBe('cpu');
+  expect(phases[0]).toMatchObject({ name: 'teacher', steps: 21, parameters: 113 });
+  expect(phases[0].time).toBeUndefined();
 });
 
 test('how many bytes a gradient takes if it does not travel as fp32', async () => {

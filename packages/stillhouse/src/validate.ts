@@ -1,4 +1,5 @@
-// What a recipe would run, and what is refused, without running it.
+// What a recipe would run, for about how long, and what is refused, without running it.
+import { setImmediate } from 'node:timers/promises';
 import {
   inertNotes,
   phaseMemory,
@@ -18,7 +19,7 @@ import {
 } from '@stillhouse/core';
 import { codedBytes } from '@stillhouse/core/cluster';
 import type { Dataset } from '@stillhouse/datasets';
-import type { ProbedJob } from '@stillhouse/worker';
+import type { FetchBlock, PhaseTime, ProbedJob, TimedPhase } from '@stillhouse/worker';
 import type { BackendName } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { assemble } from './run/open-run.js';
@@ -29,6 +30,8 @@ import { planTuning, type TunePlan } from './tune/tune.js';
 export interface ValidateOptions extends RecipeOptions {
   /** `auto` by default: the fastest backend that trains every model of the recipe. */
   readonly backend?: BackendName | undefined;
+  /** Whether a few steps of each phase are timed; true by default. It takes a few seconds, more if a step is slow. */
+  readonly time?: boolean | undefined;
   /** Ends it early, with INTERRUPTED. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,6 +54,11 @@ export interface ValidatedPhase {
   readonly parameters?: number;
   /** Roughly what a worker needs, in bytes, in addition to its engine and to blocks of data. */
   readonly memory?: PhaseMemory;
+  /**
+   * About how long it would take on one worker of this machine, from a few timed steps. Absent if nothing is timed, and
+   * for a student whose loss is not finite with a teacher that is not trained yet.
+   */
+  readonly time?: PhaseTime;
   /** How its gradient travels, if not as fp32, and how many bytes that takes each time. */
   readonly wire?: { readonly format: CodedFormat; readonly bytes: number; readonly fp32Bytes: number };
 }
@@ -101,9 +109,10 @@ const outlineOf = (recipe: Recipe): ValidatedPhase[] =>
     return { name, batch, ranks: name === 'teacher' ? recipe.ranks : 1, epochs };
   });
 
-function phasesWith(job: Job, probed: ProbedJob | undefined): ValidatedPhase[] {
+function phasesWith(job: Job, probed: ProbedJob | undefined, times: readonly TimedPhase[]): ValidatedPhase[] {
   return phasesOf(job.recipe).map((name) => {
     const model = probed?.models.find(({ phase }) => phase === (name === 'baseline' ? 'student' : name));
+    const time = times.find(({ phase }) => phase === name);
     const { wire } = phaseOf(job, name);
     const inputsPerRow = job.dataset.inputShape.reduce((product, size) => product * size, 1);
     return {
@@ -113,6 +122,7 @@ function phasesWith(job: Job, probed: ProbedJob | undefined): ValidatedPhase[] {
         parameters: model.parameters,
         memory: phaseMemory(phaseOf(job, name), { ...model, inputsPerRow }),
       }),
+      ...(time && { time: time.time }),
       ...(model &&
         wire !== 'fp32' && {
           wire: { format: wire, bytes: codedBytes(wire, model.parameters), fp32Bytes: 4 * model.parameters },
@@ -133,23 +143,38 @@ const searchOf = ({ space, folds, metric }: TunePlan): NonNullable<Validation['s
   metric,
 });
 
-/** What is known once data are there: models on a backend, and the search. */
+/** No phase takes steps for longer than this, unless its first one does. */
+const timedStepsMs = 1500;
+
+/** How long each phase would take with a backend; nothing if it is not asked. */
+async function timed(
+  { job, fetchBlock, backend }: { job: Job; fetchBlock: FetchBlock; backend: BackendName },
+  { time = true, signal }: ValidateOptions,
+): Promise<TimedPhase[]> {
+  if (!time) return [];
+  const { tfjsEngine, timePhases } = await import('@stillhouse/worker');
+  const ports = { factory: tfjsEngine(backend), fetchBlock, yieldToEvents: () => setImmediate() };
+  return timePhases(job, ports, { stepsMs: timedStepsMs, signal });
+}
+
+/** What is known once data are there: models on a backend, their speed, and the search. */
 async function validateJob(
   { job, dataset }: { job: Job; dataset: Dataset },
   { located }: LoadedRecipe,
-  { backend, refusals }: { backend: BackendName; refusals: Refusals },
+  { options, refusals }: { options: ValidateOptions; refusals: Refusals },
 ): Promise<Omit<Validation, 'refused'>> {
   const plan = job.recipe.distill?.tune
     ? await refusals.of(() => located(() => planTuning(job, dataset.blocks)))
     : undefined;
-  const { probeModels } = await import('@stillhouse/worker');
   const fetchBlock = async (hash: string): Promise<Uint8Array> => (await dataset.blocks.read(hash))!;
-  const probed = await refusals.of(() => located(() => probeModels(job, fetchBlock, backend)));
+  const { probeModels } = await import('@stillhouse/worker');
+  const probed = await refusals.of(() => located(() => probeModels(job, fetchBlock, options.backend ?? 'auto')));
+  const times = probed && (await refusals.of(() => timed({ job, fetchBlock, backend: probed.backend.name }, options)));
   return {
     name: job.recipe.name,
     data: dataOf(job),
     ...(probed && { backend: probed.backend }),
-    phases: phasesWith(job, probed),
+    phases: phasesWith(job, probed, times ?? []),
     ...(plan && { search: searchOf(plan) }),
     warnings: [
       ...inertNotes(job.recipe),
@@ -177,7 +202,7 @@ async function validateAll(source: RecipeSource, options: ValidateOptions): Prom
     located(() => assemble(recipe, 'validate', { recipeFolder: folder, signal: options.signal })),
   );
   const known = assembled
-    ? await validateJob(assembled, loaded, { backend: options.backend ?? 'auto', refusals })
+    ? await validateJob(assembled, loaded, { options, refusals })
     : { name: recipe.name, phases: outlineOf(recipe), warnings: inertNotes(recipe) };
   return { ...known, refused: refusals.errors };
 }

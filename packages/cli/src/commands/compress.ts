@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { compress, compressTable, type PhaseName } from 'stillhouse';
 import { jsonOption, modelOption, recipeFolderOption } from '../options.js';
 import { alignColumns } from '../table.js';
-import { printLine } from '../terminal.js';
+import { printLine, reportLine } from '../terminal.js';
 
 interface Options {
   model?: PhaseName;
@@ -31,7 +31,10 @@ Example:
   stillhouse compress runs/small runs/pruned --out compressed`,
     )
     .action(async (folders: string[], options: Options) => {
-      const models = await compress(folders, options);
+      const models = await compress(folders, {
+        ...options,
+        onWarning: (warning) => reportLine(`warning: ${warning}`),
+      });
       if (options.json) return printLine(JSON.stringify(models));
       printLine(`${alignColumns(compressTable(models), ['left', 'left'])}\n\nWritten to ${options.out}`);
     });

@@ -2,7 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { predict, predictText, StillhouseError, textOfRows, type BackendName, type PhaseName } from 'stillhouse';
+import {
+  messageOf,
+  predict,
+  predictText,
+  StillhouseError,
+  textOfRows,
+  type BackendName,
+  type PhaseName,
+} from 'stillhouse';
 import { backendOption, delimiterOption, jsonOption, modelOption } from '../options.js';
 import { printLine, reportLine } from '../terminal.js';
 
@@ -16,7 +24,7 @@ async function rowsOf(file: string | undefined): Promise<{ rows: string; source:
   try {
     bytes = readFileSync(file);
   } catch (cause) {
-    throw new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new StillhouseError('DATA_NOT_FOUND', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
   return { rows: textOfRows(bytes, file), source: file };
 }

@@ -20,7 +20,8 @@ Example:
   stillhouse report runs/friedman-20260101-120000-a1b2`,
     )
     .action(async (folder: string, options: { out?: string; recipeFolder?: string }) => {
-      const { file, missing } = await report(folder, options);
+      const { file, missing, warnings } = await report(folder, options);
+      for (const warning of warnings) reportLine(`warning: ${warning}`);
       if (missing !== undefined) reportLine(`warning: the report lacks the parts that need the test rows: ${missing}`);
       printLine(`Written to ${file}`);
     });

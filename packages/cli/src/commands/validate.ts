@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import {
   countOf,
   formatCount,
+  formatSeconds,
   phaseTitles,
   setTitles,
   StillhouseError,
@@ -18,14 +19,20 @@ import { alignColumns } from '../table.js';
 import { printLine, reportLine, withInterrupt } from '../terminal.js';
 
 const counted = (count: number | undefined): string => (count === undefined ? '–' : formatCount(count));
-/** Three digits of it would pretend to a precision that the estimate does not have. */
+/** Three digits of these would pretend to a precision that the estimates do not have. */
 const bytesText = (bytes: number): string =>
   bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+const aboutTime = (seconds: number): string => {
+  const rounded = Number(seconds.toPrecision(2));
+  return `about ${rounded < 60 ? `${rounded} s` : formatSeconds(rounded)}`;
+};
 
 const phaseRow = ({ name, parameters, rows, batch, ranks, epochs, ...phase }: ValidatedPhase): string[] => [
   phaseTitles[name],
   ...[parameters, rows, batch, ranks, epochs, phase.stepsPerEpoch, phase.steps, phase.rounds].map(counted),
   phase.memory ? bytesText(phase.memory.total) : '–',
+  phase.time ? aboutTime(phase.time.seconds) : '–',
 ];
 
 function dataLines({ rows, inputShape, outputs }: NonNullable<Validation['data']>): string[] {
@@ -45,7 +52,26 @@ const knownColumns = ([header, ...rows]: string[][]): string[][] => {
   return [header, ...rows].map((row) => row.filter((_, i) => known[i]));
 };
 
-function validationLines({ name, data, backend, phases, search, warnings }: Validation): string[] {
+/** What the times stand for, and what they leave out. */
+function timeLines({ phases, search, backend }: Validation): string[] {
+  const counts = phases.flatMap(({ time }) => (time ? [time.timedSteps] : []));
+  if (counts.length === 0) return [];
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const steps = least === most ? countOf(least, 'step') : `${least} to ${countOf(most, 'step')}`;
+  const total = phases.reduce((sum, { time }) => sum + (time?.seconds ?? 0), 0);
+  const leftOut = [
+    'preparing data, starting workers, their exchange, checkpoints',
+    ...(search ? ['the search, each of whose trials trains a student once per fold'] : []),
+    ...(phases.some(({ name }) => name === 'baseline') ? ['the cross-validation of the baseline'] : []),
+  ];
+  return [
+    `Time is an estimate, ${aboutTime(total)} in all: every epoch at the speed of ${steps} per phase, timed on ` +
+      `one worker of this machine with ${backend!.name}. It leaves out: ${leftOut.join('; ')}.`,
+  ];
+}
+
+function validationLines(path: string, validation: Validation): string[] {
+  const { name, data, backend, phases, search, warnings } = validation;
   const header = [
     'phase',
     'parameters',
@@ -57,9 +83,10 @@ function validationLines({ name, data, backend, phases, search, warnings }: Vali
     'steps',
     'exchanges',
     'memory',
+    'time',
   ];
   return [
-    ...(name === undefined ? [] : [`The recipe ${name} would run:`, '']),
+    ...(name === undefined ? [] : [`${path} would run:`, '']),
     ...(data ? dataLines(data) : []),
     ...(phases.length > 0 ? [alignColumns(knownColumns([header, ...phases.map(phaseRow)]))] : []),
     ...phases.flatMap(({ name: phase, wire }) =>
@@ -73,6 +100,7 @@ function validationLines({ name, data, backend, phases, search, warnings }: Vali
     ...(backend
       ? [
           'Memory is roughly what a worker needs besides its engine and blocks of data.',
+          ...timeLines(validation),
           '',
           `Backend: ${backend.name} (${backend.reason})`,
         ]
@@ -82,15 +110,23 @@ function validationLines({ name, data, backend, phases, search, warnings }: Vali
   ];
 }
 
+interface ValidateCommandOptions {
+  readonly backend: BackendName;
+  readonly set: Record<string, unknown>;
+  readonly time: boolean;
+  readonly json?: true;
+}
+
 export function addValidate(program: Command): void {
   program
     .command('validate <recipe>')
     .description(
-      'Show what a recipe would run, on which rows, with how many parameters, steps and bytes, and what is refused; ' +
-        'prepares its data, but trains nothing.',
+      'Show what a recipe would run, on which rows, with how many parameters, steps and bytes, for about how long, ' +
+        'and what is refused; prepares its data, and times a few steps.',
     )
     .addOption(backendOption())
     .addOption(setOption())
+    .option('--no-time', 'time no steps')
     .addOption(jsonOption('what was found'))
     .addHelpText(
       'after',
@@ -99,11 +135,10 @@ Examples:
   stillhouse validate recipe.yaml
   stillhouse validate recipe.yaml --set teacher.batch=256 --json`,
     )
-    .action(async (path: string, options: { backend: BackendName; set: Record<string, unknown>; json?: true }) => {
-      const { backend, set, json } = options;
-      const validation = await withInterrupt((signal) => validate(path, { backend, set, signal }));
+    .action(async (path: string, { json, ...options }: ValidateCommandOptions) => {
+      const validation = await withInterrupt((signal) => validate(path, { ...options, signal }));
       if (json) printLine(JSON.stringify(validation));
-      else validationLines(validation).forEach(printLine);
+      else validationLines(path, validation).forEach(printLine);
       const [first, ...others] = validation.refused;
       for (const { code, message } of others) reportLine(`stillhouse: also refused: ${code}: ${message}`);
       if (first)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { errorKinds, exitCodes, fromErrorRecord, StillhouseError, toErrorRecord } from './errors.js';
+import { errorKinds, exitCodes, fromErrorRecord, messageOf, StillhouseError, toErrorRecord } from './errors.js';
 
 const docs = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8');
 
@@ -14,6 +14,20 @@ test('every code is explained in docs/errors.md, with its exit code, and no othe
 
 test('every code says what to do next, in a sentence', () => {
   for (const { next } of Object.values(errorKinds)) expect(next).toMatch(/^[A-Z].*\.$/);
+});
+
+test('what the operating system refuses is said in words, with its code, call and path', () => {
+  const refusal = (path: string, read: (path: string) => unknown = readFileSync): string => {
+    try {
+      return String(read(path));
+    } catch (error) {
+      return messageOf(error);
+    }
+  };
+  expect(refusal('/')).toBe('it is a folder (EISDIR, read)');
+  expect(refusal('/none')).toBe("there is no such file or folder (ENOENT, open '/none')");
+  expect(refusal('/dev/null/x')).toBe("a part of its path is a file, not a folder (ENOTDIR, open '/dev/null/x')");
+  expect(toErrorRecord(new Error('ENOENT')).code).toBe('BUG');
 });
 
 test('an error crosses a socket with its code; a bug with its stack', () => {

@@ -168,33 +168,40 @@ export interface ErrorRecord {
   readonly stack?: string;
 }
 
-/** Why an operating system refuses a file: something that its user can do something about. */
-const refusals: readonly string[] = [
-  'EACCES',
-  'EBUSY',
-  'EDQUOT',
-  'EEXIST',
-  'EIO',
-  'EISDIR',
-  'ELOOP',
-  'EMFILE',
-  'ENAMETOOLONG',
-  'ENFILE',
-  'ENOENT',
-  'ENOSPC',
-  'ENOTDIR',
-  'ENOTEMPTY',
-  'EPERM',
-  'EROFS',
-];
+/** Why an operating system refuses a file, in words: something that its user can do something about. */
+const refusals: Readonly<Record<string, string>> = {
+  EACCES: 'permission is denied',
+  EBUSY: 'it is in use',
+  EDQUOT: 'the quota of the disk is used up',
+  EEXIST: 'there is a file or folder with this name',
+  EIO: 'the disk reports an error',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its links lead back to themselves',
+  EMFILE: 'this process has too many files open',
+  ENAMETOOLONG: 'its name is too long',
+  ENFILE: 'this machine has too many files open',
+  ENOENT: 'there is no such file or folder',
+  ENOSPC: 'no space is left on its disk',
+  ENOTDIR: 'a part of its path is a file, not a folder',
+  ENOTEMPTY: 'the folder is not empty',
+  EPERM: 'the system does not permit it',
+  EROFS: 'its disk can only be read',
+};
+
+interface SystemError {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly path?: unknown;
+}
 
 /** What the operating system refused, as an operating error; anything else is returned as it is. */
 export function withoutRefusal(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
-  return typeof code === 'string' && typeof syscall === 'string' && refusals.includes(code)
-    ? new StillhouseError('FILE_REFUSED', error.message, { cause: error })
-    : error;
+  const { code, syscall, path } = error as SystemError;
+  const words = typeof code === 'string' && typeof syscall === 'string' ? refusals[code] : undefined;
+  if (words === undefined) return error;
+  const of = typeof path === 'string' ? ` '${path}'` : '';
+  return new StillhouseError('FILE_REFUSED', `${words} (${String(code)}, ${String(syscall)}${of})`, { cause: error });
 }
 
 export function toErrorRecord(thrown: unknown): ErrorRecord {

@@ -17,12 +17,16 @@ export function takenLabels({ labels, takes }: Pick<Loss, 'labels' | 'takes'>, c
   return takes ? { text: takes.text, fits: (label) => ofKind.fits(label) && takes.fits(label) } : ofKind;
 }
 
-/** What to do about a label that a loss does not take; undefined if that follows from the label. */
-export function labelAdvice({ labels, takes }: Pick<Loss, 'labels' | 'takes'>): string | undefined {
+/**
+ * What to do about a label that a loss does not take; undefined if that follows from the label.
+ * @param label before it is scaled
+ */
+export function labelAdvice({ labels, takes }: Pick<Loss, 'labels' | 'takes'>, label: number): string | undefined {
   if (labels === 'binary')
     return (
-      'Labels must be 0 or 1: map them, for example with a sql source (case when y > 0 then 1 else 0 end as y), or ' +
-      'use softmaxCrossEntropy, which takes any classes, with an output for each of them.'
+      'Labels must be 0 or 1: map them, for example with a sql source (case when y ' +
+      `${label > 1 ? `= ${label}` : '> 0'} then 1 else 0 end as y), or use softmaxCrossEntropy, which takes any ` +
+      'classes, with an output for each of them.'
     );
   if (labels === 'class')
     return 'Correct the label: classes are whole numbers from 0, or names, and training rows must have each of them.';

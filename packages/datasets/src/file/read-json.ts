@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 /** A Zod schema, without the seconds that the compiler takes to relate one to z.ZodType. */
-interface Check {
+export interface Check {
   safeParse(value: unknown): { readonly success: boolean };
 }
 

@@ -66,3 +66,35 @@ test('an empty category gives no warning, an unknown one does, and so does a col
     expect.stringMatching(/^test .*: column c of 1 of 3 rows has a category that the training rows did not have/),
   ]);
 });
+
+test('a column that is the same in every training row is named, unless its missing cells say something', async () => {
+  const text = 'n,c,gap,maybe,x,y\n7,a,5,b,1,1\n7.0,a,,,2,2\n7,a,5,b,3,3\n';
+  const columns = { gap: { number: 'standardize' as const, missing: 'mean' as const, indicator: true } };
+  const { warnings } = await load(table(text, { columns }));
+  expect(warnings).toEqual([
+    'column n is 7 in every training row, so it tells a model nothing',
+    'column c is "a" in every training row, so it tells a model nothing',
+  ]);
+});
+
+test('rows per class of a loss without classes are rows per value', async () => {
+  const text = labelled(['1', '1', '2', '2', '2']);
+  const of = async (loss: LossName): Promise<readonly string[]> => {
+    const large = { ...csv(text), perClass: 2 };
+    return (await load({ large, test: csv(text), table: { target: 'y' } }, { loss })).warnings;
+  };
+  expect(await of('softmaxCrossEntropy')).toEqual([]);
+  expect(await of('mse')).toEqual([
+    'data.large.perClass draws rows per value of the target, because mse has no classes; take draws any rows',
+  ]);
+});
+
+test('a column that numbers the rows is named', async () => {
+  const rows = Array.from({ length: 100 }, (_, i) => `${7 + ((i * 37) % 100)},${(i * 31) % 99},${i % 9}`);
+  expect((await load(table(`id,x,y\n${rows.join('\n')}\n`))).warnings).toEqual([
+    'column id numbers the training rows from 7 to 106; if it only identifies rows, ignore it in data.table.columns: ' +
+      'a model cannot read other numbers',
+  ]);
+  const other = rows.map((row) => row.replace(/^8,/, '9,'));
+  expect((await load(table(`id,x,y\n${other.join('\n')}\n`))).warnings).toEqual([]);
+});

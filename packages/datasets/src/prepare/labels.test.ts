@@ -117,11 +117,15 @@ test.each<[string, LossName, () => Data, RegExp]>([
   });
 });
 
-test('the advice for labels of yes or no says how to map them', async () => {
-  expect(await failure(() => load(tableOf([1, -1]), { loss: binary }))).toMatchObject({
-    next: expect.stringMatching(
-      /Labels must be 0 or 1: map them.*case when y > 0 then 1 else 0 end.*softmaxCrossEntropy/,
-    ),
+test.each([
+  [[1, -1], 'y > 0'],
+  [[1, 2], 'y = 2'],
+  [[0, 10], 'y = 10'],
+])('the advice for labels %j of yes or no says how to map them', async (labels, condition) => {
+  expect(await failure(() => load(tableOf(labels), { loss: binary }))).toMatchObject({
+    next:
+      `Labels must be 0 or 1: map them, for example with a sql source (case when ${condition} then 1 else 0 end as ` +
+      'y), or use softmaxCrossEntropy, which takes any classes, with an output for each of them.',
   });
 });
 

@@ -24,7 +24,15 @@ import { blockShapeOf, manifestOf } from './shape.js';
 import { maybeSeen, type Taught } from './taught.js';
 import { addedTo, unlikeColumns, unnamedColumns } from './unlike-sets.js';
 import { unusedTableKeys } from './unused-table-keys.js';
-import { dataOf, folderNameOf, sourceId, unusedSets, usedSources, type SourceName } from './used-sources.js';
+import {
+  dataOf,
+  drawnPerValue,
+  folderNameOf,
+  sourceId,
+  unusedSets,
+  usedSources,
+  type SourceName,
+} from './used-sources.js';
 import { writeSets, type WrittenSets } from './write-sets.js';
 
 export interface Dataset {
@@ -36,6 +44,8 @@ export interface Dataset {
   readonly warnings: readonly string[];
   /** SHA-256 of the modules that give rows, by their paths in the recipe. */
   readonly modules: Readonly<Record<string, string>>;
+  /** The files that its sources read, as they are now. */
+  readonly files: readonly FileIdentity[];
   /** Whether it had been prepared before. */
   readonly isKept: boolean;
 }
@@ -149,6 +159,7 @@ class Preparation {
       heldOut,
       warnings: [...warnings, ...(taught ? maybeSeen(taught, heldOut) : [])],
       modules: this.#modules(sources),
+      files: sources,
       blocks,
       isKept,
     };
@@ -250,6 +261,7 @@ class Preparation {
       warnings: [
         ...new Set([
           ...unusedSets(recipe),
+          ...drawnPerValue(recipe),
           ...unusedTableKeys(
             recipe,
             [fitted, fitted.student].flatMap((each) => each?.preprocessing ?? []),

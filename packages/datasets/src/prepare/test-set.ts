@@ -2,12 +2,19 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StillhouseError, type DatasetManifest, type ModelMetadata, type Recipe } from '@stillhouse/core';
+import {
+  StillhouseError,
+  type DatasetManifest,
+  type ModelMetadata,
+  type Recipe,
+  type SourceConfig,
+} from '@stillhouse/core';
 import { lossOf, targetCount, type LossFacts } from '@stillhouse/core/training';
 import { BlockFolder } from '../block/block-folder.js';
+import { identify, type FileIdentity } from '../file/identity.js';
 import type { DataPlaces } from '../file/places.js';
-import { contentOf, type Source } from '../source/source.js';
-import { openContext, openSource, sourceContext } from '../source/sources.js';
+import { contentOf, type Source, type SourceContext } from '../source/source.js';
+import { openContext, openSource, sourceContext, sourceKind } from '../source/sources.js';
 import { TableReader } from '../table/duckdb.js';
 import { targetsOf } from '../table/table-targets.js';
 import { openSet } from './opened-set.js';
@@ -23,6 +30,8 @@ export interface TestSet {
   readonly blocks: BlockFolder;
   /** Columns that are missing, categories that are unknown, rows that were dropped. */
   readonly warnings: readonly string[];
+  /** The files that it was read from. */
+  readonly files: readonly FileIdentity[];
   /** Removes the blocks. */
   readonly dispose: () => void;
 }
@@ -72,6 +81,12 @@ function fittedOf(
   };
 }
 
+async function filesOf(config: SourceConfig, context: SourceContext): Promise<FileIdentity[]> {
+  const found: FileIdentity[] = [];
+  for (const path of await sourceKind(config).files(config, context)) found.push(await identify(path));
+  return found;
+}
+
 /**
  * Reads data.test of a recipe for a model.
  * @param recipe whose data.test is given
@@ -84,7 +99,9 @@ export async function readTestSet(recipe: Recipe, metadata: ModelMetadata, place
   try {
     const { data, loss: config, seed } = recipe;
     const loss = lossOf(config);
-    const source = await openSource(data.test!, openContext(sourceContext(places, tables), recipe, true));
+    const context = sourceContext(places, tables);
+    const files = await filesOf(data.test!, context);
+    const source = await openSource(data.test!, openContext(context, recipe, true));
     const opened = await openSet({ name: 'test', config: data.test!, source }, recipe, seed);
     const fitted = fittedOf(metadata, source, recipe);
     const absent =
@@ -102,7 +119,7 @@ export async function readTestSet(recipe: Recipe, metadata: ModelMetadata, place
       onProgress: () => {},
     });
     const manifest = manifestOf(loss, source, { ...fitted, student: null }, sets);
-    return { manifest, blocks, warnings: [...absent, ...warnings], dispose };
+    return { manifest, blocks, warnings: [...absent, ...warnings], files, dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -1,6 +1,7 @@
 // Keys of data.table that are given and change nothing, because no column and no target of the data takes them.
 import type { Recipe } from '@stillhouse/core';
 import { lossOf } from '@stillhouse/core/training';
+import { isStyled } from '../table/notation.js';
 import type { Preprocessing } from '../table/preprocessing.js';
 
 /** As sentences, like those about keys that other keys make useless. */
@@ -14,7 +15,7 @@ export function unusedTableKeys(
   const own = declared.flatMap((column) => (typeof column === 'object' && 'number' in column ? column : []));
   const scalesTargets = lossOf(loss).labels === 'numbers' && targetTransform === undefined;
   const isRead = [...numbers, ...fitted.flatMap(({ targets }) => targets)].some(
-    (each) => 'notation' in each && each.notation !== undefined,
+    (each) => 'notation' in each && isStyled(each.notation),
   );
   const why = {
     missing:

@@ -1,5 +1,6 @@
 // Which sources of a recipe are prepared, into which sets, and which part of the recipe determines that.
 import { usesPool, type Recipe, type SetName, type SourceConfig } from '@stillhouse/core';
+import { lossOf } from '@stillhouse/core/training';
 import { sha256 } from '../file/sha256.js';
 import type { Part } from '../row/selection.js';
 
@@ -52,3 +53,14 @@ export const unusedSets = (recipe: Recipe): string[] => [
   ...(recipe.data.small && !recipe.student ? ['data.small is not used: the recipe has no student'] : []),
   ...(recipe.data.pool && !usesPool(recipe) ? ['data.pool is not used: no distill.transfer takes rows from it'] : []),
 ];
+
+/** Sets that are drawn per class although the loss has none, as sentences. */
+export function drawnPerValue(recipe: Recipe): string[] {
+  const { labels, name: loss } = lossOf(recipe.loss);
+  if (labels !== 'numbers') return [];
+  return usedSources(recipe).flatMap(([name, config]) =>
+    'perClass' in config && config.perClass !== undefined
+      ? `data.${name}.perClass draws rows per value of the target, because ${loss} has no classes; take draws any rows`
+      : [],
+  );
+}

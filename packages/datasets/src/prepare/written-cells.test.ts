@@ -107,6 +107,28 @@ describe('booleans', () => {
     }
   });
 
+  test('are numbers also as yes and no, if a file stores them as booleans', async () => {
+    const cells = ['Yes', 'no', 'Y', 'f', 'T', 'OFF', 'on', 'N'];
+    const test = csv(['f,y', ...cells.map((cell) => `${cell},1`)].join('\n'));
+    const dataset = await load({ large: stored, test, table: { target: 'y', standardize: false } });
+    const expected = [1, 0, 1, 0, 1, 0, 1, 0];
+    expect([...(await rowsOf(dataset, 'test')).x]).toEqual(expected);
+    const { columns } = dataset.manifest;
+    expect([
+      ...encodeTableRows(
+        columns,
+        cells.map((f) => ({ f })),
+        errorOf,
+      ),
+    ]).toEqual(expected);
+    expect(() => encodeTableRows(columns, [{ f: 'maybe' }], errorOf)).toThrow('"maybe" is not a number');
+    expect(
+      await failure(() => load({ large: stored, test: csv('f,y\nmaybe,1\n'), table: { target: 'y' } })),
+    ).toMatchObject({ code: 'DATA_CELL' });
+    // A column of numbers has no such cells.
+    expect(await failure(() => load({ ...table('f,y\n7,1\n8,2\n'), test }))).toMatchObject({ code: 'DATA_CELL' });
+  });
+
   test('are categories if the large set has them so', async () => {
     for (const test of [csv(words), csv(digits), stored]) {
       const dataset = await load({ large: csv(words), test, table: { target: 'y' } });
@@ -179,7 +201,7 @@ test.each(['__proto__', 'constructor', 'toString'])('a column may be called %s',
 
 describe('what is probably not meant as it is read is said, unless the column is declared', () => {
   const rows = (cell: (i: number) => string): string =>
-    `a,b,y\n${Array.from({ length: 200 }, (_, i) => `${cell(i)},${i},${i % 7}\n`).join('')}`;
+    `a,b,y\n${Array.from({ length: 200 }, (_, i) => `${cell(i)},${i / 2},${i % 7}\n`).join('')}`;
   test.each<[what: string, cell: (i: number) => string, warning: RegExp]>([
     ['codes with leading zeros', (i) => `0${2100 + i}`, /column a is read as numbers, although .* such as 02100;/],
     ['identifiers beyond 2^53', (i) => `900719925474${i + 1100}`, /column a has whole numbers beyond 9007199254740991/],
@@ -240,7 +262,7 @@ describe('columns without a name', () => {
     const large = { parquet: file };
     const dataset = await load({ large, test: large, table: { target: 'y', standardize: false } });
     expect([...(await rowsOf(dataset, 'large')).x]).toEqual([5]);
-    expect(dataset.warnings[0]).toContain('columns without a name are not used: __index_level_0__');
+    expect(dataset.warnings.join('\n')).toContain('columns without a name are not used: __index_level_0__');
   });
 
   test('are not used, which is said, unless they are declared', async () => {

@@ -63,7 +63,7 @@ export function labelFault(
   const isLost = !isScaled && !Number.isFinite(scaled);
   if (isLost) return new StillhouseError('DATA_LABEL', `${what} is too large a number`);
   const becomes = isScaled ? ` becomes ${Number(scaled.toPrecision(6))} after scaling, which` : '';
-  const next = isScaled ? 'Set data.targetTransform to none, or choose another loss.' : labelAdvice(loss);
+  const next = isScaled ? 'Set data.targetTransform to none, or choose another loss.' : labelAdvice(loss, value);
   return new StillhouseError('DATA_LABEL', `${what}${becomes} is not ${text}, as ${loss.name} needs`, {
     ...(next === undefined ? {} : { next }),
   });

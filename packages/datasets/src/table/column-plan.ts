@@ -10,10 +10,10 @@ import {
   type TensorType,
 } from '@stillhouse/core';
 import type { NumberSummary } from '../row/number-summary.js';
-import { timeNotationOf, type TableColumn } from './column-reading.js';
+import type { TableColumn } from './column-reading.js';
 import { declaredFor } from './declared-column.js';
 import { doubtAboutTexts } from './doubts.js';
-import { adviceFor, looksNumeric, notationOf } from './notation.js';
+import { adviceFor, looksNumeric, notationOf, notationOfType } from './notation.js';
 import type { Table } from './table.js';
 
 type NumberPlan = {
@@ -22,6 +22,8 @@ type NumberPlan = {
   readonly missing: NumberColumn['missing'];
   readonly indicator: boolean;
   readonly notation?: Notation | undefined;
+  /** Whether the recipe does not declare it. */
+  readonly isFound?: boolean | undefined;
   /** For a column that the recipe does not declare, what is doubtful about its texts. */
   readonly doubt?: string | undefined;
 };
@@ -85,7 +87,8 @@ export function planOf(
     number: config.standardize ? ('standardize' as const) : ('none' as const),
     missing: config.missing,
     indicator: false,
-    notation: facts?.notation ?? timeNotationOf(sqlType),
+    notation: facts?.notation ?? notationOfType(sqlType),
+    isFound,
     ...(isFound ? { doubt: facts?.doubt } : {}),
   };
   if (declared === 'number') return plain;

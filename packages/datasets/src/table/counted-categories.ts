@@ -15,6 +15,7 @@ export class CountedCategories {
   readonly #names: string[];
   readonly #places = new Map<string, number>();
   readonly #counts: number[];
+  #total = 0;
 
   constructor(column: string, known: readonly string[], add?: { limit: number; tooMany: () => StillhouseError }) {
     this.#names = [...known];
@@ -30,6 +31,7 @@ export class CountedCategories {
   count(cells: Numbers, rows: readonly number[] | undefined): void {
     const counts = this.#counts;
     const total = rows ? rows.length : cells.length;
+    this.#total += total;
     for (let i = 0; i < total; i++) {
       const place = cells[rows ? rows[i] : i];
       if (place > 0) counts[place - 1] += 1;
@@ -39,6 +41,11 @@ export class CountedCategories {
   /** Rows that have a category. */
   get rowCount(): number {
     return this.#counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Rows that were counted, with a category or without. */
+  get total(): number {
+    return this.#total;
   }
 
   /** Categories that were counted, sorted. */

@@ -1,5 +1,6 @@
 // What is probably not meant as it is read: codes that are read as numbers, numbers that are rounded, a category per
 // row, a column without a cell. Sentences for people.
+import type { NumberSummary } from '../row/number-summary.js';
 
 /** A column with fewer categories is not doubted, whatever the number of rows. */
 const manyCategories = 100;
@@ -23,12 +24,46 @@ const roundedNumbers = (name: string): string =>
   `column ${name} has whole numbers beyond ${Number.MAX_SAFE_INTEGER}, which are rounded; if they are identifiers, ` +
   'ignore it or declare it as a category';
 
-/** @param sqlType DuckDB's type of the column */
+const isConstant = (name: string, value: string): string =>
+  `column ${name} is ${value} in every training row, so it tells a model nothing`;
+
+/** A column of fewer numbers may be anything. */
+const manyNumbers = 100;
+
+type Summary = Pick<NumberSummary, 'count' | 'min' | 'max' | 'deviation'>;
+
+/** Whether numbers are whole, follow each other, and each occurs once: as few as that have their deviation. */
+function areConsecutive({ count, min, max, deviation }: Summary): boolean {
+  const expected = Math.sqrt((count * count - 1) / 12);
+  return (
+    count >= manyNumbers &&
+    Number.isInteger(min) &&
+    max - min === count - 1 &&
+    Math.abs(deviation / expected - 1) < 1e-9
+  );
+}
+
+/** A column of numbers, with DuckDB's type. */
+interface DoubtedColumn {
+  readonly name: string;
+  readonly sqlType: string;
+  /** Whether a missing cell is an input of its own. */
+  readonly indicator: boolean;
+  /** Whether the recipe does not declare it. */
+  readonly isFound?: boolean | undefined;
+}
+
 export function doubtAboutNumbers(
-  name: string,
-  { count, min, max }: { readonly count: number; readonly min: number; readonly max: number },
-  sqlType: string,
+  { name, sqlType, indicator, isFound }: DoubtedColumn,
+  summary: Summary,
 ): string | undefined {
+  const { count, min, max } = summary;
+  if (min === max && !indicator) return isConstant(name, String(min));
+  if (isFound && areConsecutive(summary))
+    return (
+      `column ${name} numbers the training rows from ${min} to ${max}; if it only identifies rows, ignore it in ` +
+      'data.table.columns: a model cannot read other numbers'
+    );
   if (count === 0) return `column ${name} has no cell in the training rows, so it tells a model nothing`;
   return hasRounded(sqlType, { min, max }) ? roundedNumbers(name) : undefined;
 }
@@ -43,3 +78,11 @@ export const doubtAboutCategories = (name: string, categoryCount: number, rowCou
     ? `column ${name} has ${categoryCount} categories in ${rowCount} training rows, an input for each; ignore it, or ` +
       'declare what it is in data.table.columns'
     : undefined;
+
+/** Doubts a column in which every training row has the same category. */
+export const doubtAboutOneCategory = (
+  name: string,
+  categories: readonly string[],
+  isMissing: boolean,
+): string | undefined =>
+  categories.length === 1 && !isMissing ? isConstant(name, JSON.stringify(categories[0])) : undefined;

@@ -1,6 +1,7 @@
 // Numbers that text writes in another notation than 1234.5: dates and times, and others as the recipe says; if it says
 // nothing, what it could say.
 import { isMissingText, numberOfText, type Notation, type TableConfig } from '@stillhouse/core';
+import { timeNotationOf } from './column-reading.js';
 import { declaredFor } from './declared-column.js';
 
 /** How text writes numbers. */
@@ -37,6 +38,20 @@ export function notationFor({ decimal, units = [] }: Style): Notation | undefine
     ...(decimal === ',' ? [[point, '.'] as const] : []),
   ];
 }
+
+/** How text may write what a column of booleans has, in addition to true, false, 1 and 0. */
+const booleanNotation: Notation = [
+  ['^(?:[Yy]([Ee][Ss])?|[Tt]|[Oo][Nn])$', '1'],
+  ['^(?:[Nn][Oo]?|[Ff]|[Oo][Ff][Ff])$', '0'],
+];
+
+/** How text writes what is of a type of SQL, if not as plain numbers. */
+export const notationOfType = (sqlType: string): Notation | undefined =>
+  sqlType === 'BOOLEAN' ? booleanNotation : timeNotationOf(sqlType);
+
+/** Whether a notation is one that the recipe's units and decimals are part of. */
+export const isStyled = (notation: Notation | undefined): boolean =>
+  notation !== undefined && JSON.stringify(notation) !== JSON.stringify(booleanNotation);
 
 const isNumber = (text: string, style?: Style): boolean =>
   Number.isFinite(numberOfText(text, style && notationFor(style)));

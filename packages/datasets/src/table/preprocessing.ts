@@ -20,7 +20,7 @@ import { fitCategory, fitNumber, planOf, textFacts, type ColumnPlan } from './co
 import { timeNotationOf, type Want } from './column-reading.js';
 import { CountedCategories } from './counted-categories.js';
 import { declaredFor } from './declared-column.js';
-import { doubtAboutCategories, doubtAboutNumbers } from './doubts.js';
+import { doubtAboutCategories, doubtAboutNumbers, doubtAboutOneCategory } from './doubts.js';
 import type { Table } from './table.js';
 import {
   classesOf,
@@ -169,9 +169,13 @@ async function summariseRows(
 function doubtAbout(plan: ColumnPlan, { numbers, categories }: Summaries, table: Table): string | undefined {
   const { name } = plan;
   if ('number' in plan)
-    return plan.doubt ?? doubtAboutNumbers(name, numbers.get(name)!.plain, table.column(name).sqlType);
+    return plan.doubt ?? doubtAboutNumbers({ ...plan, ...table.column(name) }, numbers.get(name)!.plain);
   const counted = plan.isFound ? categories.get(name)! : undefined;
-  return counted && doubtAboutCategories(name, counted.counted.length, counted.rowCount);
+  return (
+    counted &&
+    (doubtAboutCategories(name, counted.counted.length, counted.rowCount) ??
+      doubtAboutOneCategory(name, counted.counted, counted.rowCount < counted.total))
+  );
 }
 
 /** @returns also the classes of the training rows, as far as they are known: for a number, if it is always the same */

@@ -135,10 +135,10 @@ async function measure(variants: readonly Variant[]): Promise<MeasuredVariant[]>
   return measured;
 }
 
-async function taskOf(folder: string, { model, recipeFolder }: CompressOptions): Promise<CompressTask> {
+async function taskOf(folder: string, { model, recipeFolder, onWarning }: CompressOptions): Promise<CompressTask> {
   const run = await readRun(folder);
   const name = model ?? mainModel(run);
-  const rows = await openTestRows(run, { recipeFolder });
+  const rows = await openTestRows(run, { recipeFolder, onWarning });
   try {
     const dataset = rows.of(name);
     const test = { ...(await readTest(dataset, rows.blocks)), dataset, measures: measuresOf(run.recipe) };
@@ -179,6 +179,8 @@ export interface CompressOptions {
   readonly out?: string | undefined;
   /** Folder that the paths in the recipes are relative to, if it has moved. */
   readonly recipeFolder?: string | undefined;
+  /** Called with what a reader of the test metrics should know, such as files that have changed since a run. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /**

@@ -118,8 +118,8 @@ test.each(['mse', 'softmaxCrossEntropy'] as const)('%s: no name becomes markup',
   const recipe = recipeOf(loss);
   const evaluated = evaluatedOf(loss !== 'mse');
   for (const tested of [
-    { evaluated, missing: undefined, backend: 'wasm' },
-    { evaluated: undefined, missing: hostile, backend: undefined },
+    { evaluated, missing: undefined, backend: 'wasm', warnings: [hostile] },
+    { evaluated: undefined, missing: hostile, backend: undefined, warnings: [] },
   ]) {
     const html = await reportHtml({ record: recordOf(recipe), recipe, ...tested });
     expect(html).not.toMatch(/<script|<img src=x|"">|data-of="[^"]*<|undefined|NaN/);
@@ -135,7 +135,9 @@ test('a value has its interval next to it; losses of different kinds have charts
     evaluated: evaluatedOf(false),
     missing: undefined,
     backend: 'wasm',
+    warnings: ['sales.csv has changed'],
   });
+  expect(html).toContain('<p class="note">sales.csv has changed</p>');
   expect(html).toContain('0.5000 <small>0.2000 – 0.9000</small>');
   expect(html).toContain('test rmse (95 % interval)');
   const curves = /<h2>Learning curves<\/h2>.*?<h2>/s.exec(html)![0];
@@ -148,7 +150,7 @@ test('a value has its interval next to it; losses of different kinds have charts
 
 test('of classes the interval is that of the accuracy', async () => {
   const recipe = recipeOf('softmaxCrossEntropy');
-  const tested = { evaluated: evaluatedOf(true), missing: undefined, backend: 'wasm' };
+  const tested = { evaluated: evaluatedOf(true), missing: undefined, backend: 'wasm', warnings: [] };
   const html = await reportHtml({ record: recordOf(recipe), recipe, ...tested });
   expect(html).toContain('50.00 % <small>10.00 % – 80.00 %</small>');
 });
@@ -180,7 +182,7 @@ async function pageOf(
     })),
   };
   const recipe = recipeOf(loss, labelCount);
-  return reportHtml({ record: recordOf(recipe), recipe, evaluated, missing: undefined, backend: 'wasm' });
+  return reportHtml({ record: recordOf(recipe), recipe, evaluated, missing: undefined, backend: 'wasm', warnings: [] });
 }
 
 test('one yes or no is shown like two classes, and ranked by probability, not by logit', async () => {
@@ -241,6 +243,7 @@ test('several targets have metrics each', async () => {
     evaluated: undefined,
     missing: 'gone',
     backend: undefined,
+    warnings: [],
   });
   const result = sectionOf(html, 'Result');
   expect(result).toMatch(/>wet<.*>student \(distilled\)<.*>1,234<.*>cold<.*>0\.2500</);

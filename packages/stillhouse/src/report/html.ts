@@ -223,6 +223,8 @@ export interface ReportInput {
   readonly evaluated: EvaluatedRun | undefined;
   /** Why not. */
   readonly missing: string | undefined;
+  /** What a reader should know of the test rows. */
+  readonly warnings: readonly string[];
   /** The backend that the models were run on. */
   readonly backend: string | undefined;
 }
@@ -288,7 +290,14 @@ const reproduction = (record: RunRecord): string =>
   );
 
 /** @returns the HTML file */
-export async function reportHtml({ record, recipe, evaluated, missing, backend }: ReportInput): Promise<string> {
+export async function reportHtml({
+  record,
+  recipe,
+  evaluated,
+  missing,
+  backend,
+  warnings,
+}: ReportInput): Promise<string> {
   const [metric] = metricsOf(lossOf(recipe.loss));
   const title = `${record.name}, seed ${record.seed}`;
   const body = [
@@ -305,6 +314,7 @@ export async function reportHtml({ record, recipe, evaluated, missing, backend }
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`
         : `<p class="note">The parts that need the test rows are missing: ${escaped(missing)}</p>`,
+      ...warnings.map((warning) => `<p class="note">${escaped(warning)}</p>`),
     ),
     section('Data', 'How many rows each set has.', dataRows(record)),
     section(

@@ -21,26 +21,31 @@ export interface Report {
   readonly file: string;
   /** Why the report lacks the parts that need the test rows; undefined if it has them. */
   readonly missing: string | undefined;
+  /** What a reader should know of its test rows, such as files that have changed since the run; it has them, too. */
+  readonly warnings: readonly string[];
 }
 
-type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend'> & { readonly dispose?: () => void };
+type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend' | 'warnings'> & { readonly dispose?: () => void };
 
 /** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
+  const warnings: string[] = [];
+  const onWarning = (text: string): void => void warnings.push(text);
   try {
-    const rows = await openTestRows(run, { recipeFolder, withJob: pretrainedOf(run.recipe) !== undefined });
+    const rows = await openTestRows(run, { recipeFolder, withJob: pretrainedOf(run.recipe) !== undefined, onWarning });
     try {
       const backend = inferenceBackendFor((rows.job?.assets.teachers ?? []).map(({ format }) => format));
       const { openInferenceBackend } = await import('@stillhouse/worker');
       await openInferenceBackend(backend);
-      return { evaluated: await evaluateRun(run, rows), missing: undefined, backend, dispose: () => rows.dispose() };
+      const evaluated = await evaluateRun(run, rows);
+      return { evaluated, missing: undefined, backend, warnings, dispose: () => rows.dispose() };
     } catch (error) {
       rows.dispose();
       throw error;
     }
   } catch (error) {
     if (!(error instanceof StillhouseError)) throw error;
-    return { evaluated: undefined, missing: error.message, backend: undefined };
+    return { evaluated: undefined, missing: error.message, backend: undefined, warnings };
   }
 }
 
@@ -64,5 +69,5 @@ export async function report(folder: string, options: ReportOptions = {}): Promi
       cause,
     });
   }
-  return { file, missing: tested.missing };
+  return { file, missing: tested.missing, warnings: tested.warnings };
 }

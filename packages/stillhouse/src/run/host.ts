@@ -165,6 +165,7 @@ export async function hostRun(options: HostOptions): Promise<RunHost> {
   });
   folder.writeSecrets({ ...secrets, listen: coordinator.address.replace(/^ws:\/\//, '') });
   recorder.writeRecord();
+  folder.writeDataFiles(dataset.files);
   [...inertNotes(job.recipe), ...roundsNotes(job), ...dataset.warnings].forEach(recorder.warn);
   heedSignal(options, coordinator, folder.path);
   const finished = coordinator.ended.then(async (error) => {

@@ -1,5 +1,5 @@
 // The runs in a folder, such as runs/ or that of a sweep.
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRunRecord, recordFile } from '@stillhouse/coordinator';
 import { StillhouseError, withoutRefusal, type RunRecord } from '@stillhouse/core';
@@ -70,8 +70,9 @@ function listedRun(folder: string): ListedRun {
  * @throws StillhouseError RUN_NOT_FOUND if there is no such folder
  */
 export function listRuns(folder: string): RunList {
-  if (!existsSync(folder))
-    throw new StillhouseError('RUN_NOT_FOUND', `there is no folder ${folder}`, {
+  const isThere = existsSync(folder);
+  if (!isThere || !statSync(folder).isDirectory())
+    throw new StillhouseError('RUN_NOT_FOUND', isThere ? `${folder} is not a folder` : `there is no folder ${folder}`, {
       next: 'Give the folder that has the folders of runs: `stillhouse ls DIR`.',
     });
   const runs: ListedRun[] = [];

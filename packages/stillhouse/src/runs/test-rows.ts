@@ -1,6 +1,8 @@
 // The test rows of a run, as each of its models sees them: a student's inputs and classes begin with its teacher's.
 import { datasetOf, type DatasetManifest, type Job, type PhaseName, type Recipe } from '@stillhouse/core';
-import { dataFolders, readTestSet, type BlockFolder, type DataPlaces } from '@stillhouse/datasets';
+import { readDataFiles } from '@stillhouse/coordinator';
+import { dataFolders, readTestSet, type BlockFolder, type DataPlaces, type FileIdentity } from '@stillhouse/datasets';
+import { changedRows } from './changed-rows.js';
 import { readMetadata } from './trained-model.js';
 import { modelNames, openData, type TrainedRun } from './trained-run.js';
 
@@ -21,7 +23,7 @@ export interface TestRowsOptions {
   readonly recipeFolder?: string | undefined;
   /** Whether the job is needed, as by a pretrained teacher. */
   readonly withJob?: boolean | undefined;
-  /** Called with categories that the training rows did not have, and the like. */
+  /** Called with categories that the training rows did not have, files that have changed, and the like. */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
@@ -37,13 +39,20 @@ const widestOf = (run: TrainedRun): PhaseName | undefined =>
 export async function openTestRows(run: TrainedRun, options: TestRowsOptions = {}): Promise<RunTestRows> {
   const { recipe = run.recipe, recipeFolder = run.record.recipeFolder, withJob = false, onWarning } = options;
   const widest = widestOf(run);
+  const compare = ({ sets }: DatasetManifest, files: readonly FileIdentity[]): void => {
+    if (recipe !== run.recipe) return;
+    const now = { files, rows: sets.test?.rowCount ?? 0, recipeFolder, areHeldOut: !recipe.data.test };
+    for (const each of changedRows(run.record, readDataFiles(run.folder), now)) onWarning?.(each);
+  };
   if (!recipe.data.test || withJob || widest === undefined) {
     const { job, dataset } = await openData(run, recipeFolder);
+    compare(job.dataset, dataset.files);
     return { blocks: dataset.blocks, of: (name) => datasetOf(job.dataset, name), job, dispose: () => {} };
   }
   const places: DataPlaces = { recipeFolder, dataFolders: dataFolders(process.env, process.cwd()) };
-  const { manifest, blocks, warnings, dispose } = await readTestSet(recipe, readMetadata(run, widest), places);
+  const { manifest, blocks, warnings, files, dispose } = await readTestSet(recipe, readMetadata(run, widest), places);
   for (const warning of warnings) onWarning?.(warning);
+  compare(manifest, files);
   return {
     blocks,
     of(name) {

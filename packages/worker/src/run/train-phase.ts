@@ -33,7 +33,8 @@ import {
 } from '@stillhouse/core/cluster';
 import type { Engine } from '../engine/engine.js';
 
-interface Stage {
+/** A phase whose model an engine has built. */
+export interface Stage {
   readonly engine: Engine;
   readonly job: Job;
   readonly phase: Phase;
@@ -41,22 +42,44 @@ interface Stage {
   readonly flatGradient: Float32Array;
   /** Buffers for sums of right children in the tree over the ranks, by depth. */
   readonly scratch: readonly Float32Array[];
+  /** The order of the epoch that a step belongs to. */
+  readonly orderAt: (step: number) => EpochOrder;
+}
+
+/** The newest order is kept: steps ask for them one after the other. */
+function ordersOf({ schedule }: Phase): Stage['orderAt'] {
+  let newest: { epoch: number; order: EpochOrder } | undefined;
+  return (step) => {
+    const epoch = Math.floor(step / stepsPerEpoch(schedule));
+    if (newest?.epoch !== epoch) newest = { epoch, order: epochOrder(schedule, epoch) };
+    return newest.order;
+  };
+}
+
+/** @param teacher SHA-256 of the weights of the teacher, for the student */
+export async function openStage(
+  engine: Engine,
+  job: Job,
+  { name, teacher }: { name: PhaseName; teacher: string | undefined },
+): Promise<Stage> {
+  const phase = phaseOf(job, name);
+  const { layout, flatGradient, memory } = await engine.build(phase, teacher);
+  const depth = treeHeight(phase.schedule.ranks);
+  const scratch = memory.allocate(Array<number>(depth).fill(flatGradient.length));
+  return { engine, job, phase, layout, flatGradient, scratch, orderAt: ordersOf(phase) };
 }
 
 const ranksOf = ({ schedule }: Phase): number[] => Array.from({ length: schedule.ranks }, (_, rank) => rank);
 
 /** @throws StillhouseError LOSS_NOT_FINITE */
-async function takeStep(
-  { engine, phase, layout, flatGradient, scratch }: Stage,
+export async function takeStep(
+  { engine, phase, layout, flatGradient, scratch, orderAt }: Stage,
   training: TrainingState,
-  order: EpochOrder,
 ): Promise<TrainingState> {
   const { schedule, trainSet } = phase;
   const { step } = training;
-  const ranks = ranksOf(phase).map((rank) => ({
-    rank,
-    rows: roundRowsOf(order, schedule, { step, rank }),
-  }));
+  const order = orderAt(step);
+  const ranks = ranksOf(phase).map((rank) => ({ rank, rows: roundRowsOf(order, schedule, { step, rank }) }));
   await engine.compute({
     step,
     epoch: Math.floor(step / stepsPerEpoch(schedule)),
@@ -80,7 +103,8 @@ async function takeStep(
   });
 }
 
-async function metricsOn({ engine, job, phase }: Stage, set: SetName): Promise<Metrics> {
+/** Metrics on all rows of a set. */
+export async function metricsOn({ engine, job, phase }: Stage, set: SetName): Promise<Metrics> {
   const { rowCount } = job.dataset.sets[set]!;
   const values = await engine.evaluate({
     set,
@@ -105,19 +129,12 @@ async function endEpoch(stage: Stage, training: TrainingState): Promise<Training
  * @throws StillhouseError LOSS_NOT_FINITE, and what the engine throws
  */
 export async function trainPhase(engine: Engine, job: Job, name: PhaseName, teacher?: string): Promise<TrainingState> {
-  const phase = phaseOf(job, name);
-  const { layout, flatGradient, memory } = await engine.build(phase, teacher);
-  const depth = treeHeight(phase.schedule.ranks);
-  const scratch = memory.allocate(Array<number>(depth).fill(flatGradient.length));
-  const stage: Stage = { engine, job, phase, layout, flatGradient, scratch };
+  const stage = await openStage(engine, job, { name, teacher });
   let training = initialTraining(name);
-  let order: EpochOrder | undefined;
   for (;;) {
-    switch (nextTask(training, phase)) {
+    switch (nextTask(training, stage.phase)) {
       case 'step':
-        if (!order || training.step % stepsPerEpoch(phase.schedule) === 0)
-          order = epochOrder(phase.schedule, training.step / stepsPerEpoch(phase.schedule));
-        training = await takeStep(stage, training, order);
+        training = await takeStep(stage, training);
         break;
       case 'evaluate':
         training = await endEpoch(stage, training);
