@@ -1,13 +1,14 @@
-// all-reduce by the product's collective, mesh and transport: SELF WORLD PORT; a line "FLOATS ITERATIONS" on standard
-// input is answered by a line with the milliseconds of each, and of the processor.
+// all-reduce by the product's collective, mesh and transport: SELF ADDRESS,ADDRESS,…; a line "FLOATS ITERATIONS" on
+// standard input is answered by a line with the milliseconds of each, and of the processor.
 import { createInterface } from 'node:readline';
 import { Collective } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
 import { allocateFlat, Mesh } from '@stillhouse/worker/light';
 
-const [self, world, port] = process.argv.slice(2).map(Number);
-const address = (index) => `127.0.0.1:${port + index}`;
-const mesh = await Mesh.open(webSocketTransport, { address: address(self), token: 'bench', onBlockLink() {} });
+const self = Number(process.argv[2]);
+const addresses = process.argv[3].split(',');
+const world = addresses.length;
+const mesh = await Mesh.open(webSocketTransport, { address: addresses[self], token: 'bench', onBlockLink() {} });
 const members = Array.from({ length: world }, (_, i) => ({ lo: i, hi: i + 1 }));
 console.log('ready');
 
@@ -23,7 +24,7 @@ async function measure(floats, iterations) {
   let whole;
   let isMeasuring = true;
   await mesh.link(
-    { generation, members: members.map((_, i) => ({ meshAddress: `ws://${address(i)}` })), self },
+    { generation, members: addresses.map((address) => ({ meshAddress: `ws://${address}` })), self },
     {
       place: (from, header) => collective.place(from, header),
       onFrame(from, { header, data }) {
