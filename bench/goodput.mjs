@@ -1,8 +1,8 @@
 // Goodput under failures: the time to a number of steps while one process is killed every so often, against the same run
 // without kills; Stillhouse, torchrun with checkpoints, and torchft, in turns. Fails if Stillhouse's weights differ.
 //   npm run bench -- goodput [--rounds 3] [--model mlp] [--steps 5000] [--processes 4] [--every 20] [--batch 128]
-//     [--checkpoint 10] [--set 'KEY=VALUE;KEY=VALUE']… [--backend tensorflow] [--peers torchrun,torchft]
-// Times are in seconds, from the tenth step to the last one. Peers come from .venv (torch, torchft).
+//     [--checkpoint 10] [--limit 1800] [--set 'KEY=VALUE;KEY=VALUE']… [--backend tensorflow] [--peers torchrun,torchft]
+// Times are in seconds, from the tenth step to the last one; ∞ is not done within the limit. Peers come from .venv (torch, torchft).
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     every: { type: 'string', default: '20' },
     batch: { type: 'string', default: '128' },
     checkpoint: { type: 'string', default: '10' },
+    limit: { type: 'string', default: '1800' },
     set: { type: 'string', multiple: true, default: [] },
     backend: { type: 'string', default: 'tensorflow' },
     peers: { type: 'string', default: 'torchrun,torchft' },
@@ -54,13 +55,10 @@ const contestants = {
   ...Object.fromEntries(Object.entries(peers).filter(([name]) => values.peers.split(',').includes(name))),
 };
 
-/** Kills one process after the other until `ended`; returns how many. */
-async function killOneByOne({ victims, result }, firstMs) {
+/** Kills one process after the other until the training is over; returns how many. */
+async function killOneByOne({ victims }, { firstMs, over }) {
   let [kills, isOver] = [0, false];
-  const over = result.then(
-    () => (isOver = true),
-    () => (isOver = true),
-  );
+  void over.then(() => (isOver = true));
   for (;;) {
     const nextMs = firstMs + (kills + 1) * everySeconds * 1000;
     await Promise.race([delay(Math.max(0, nextMs - Date.now())), over]);
@@ -72,24 +70,34 @@ async function killOneByOne({ victims, result }, firstMs) {
   }
 }
 
-/** One training, with or without kills. */
+/** One training, with or without kills; its seconds are infinite if it is not done within the limit. */
 async function train(start, isKilled) {
   const own = join(folder, `run-${runs++}`);
   mkdirSync(own);
   const running = await start({ recipe, folder: own, model, batch, steps, workers, checkpointSeconds, backend });
-  let isOver = false;
-  running.result.then(
-    () => (isOver = true),
-    () => (isOver = true),
+  let [isOver, isLate] = [false, false];
+  const limit = setTimeout(
+    () => {
+      isLate = true;
+      running.end();
+    },
+    Number(values.limit) * 1000,
   );
+  const result = running.result.then(
+    (each) => each,
+    (error) => {
+      if (isLate) return {};
+      throw error;
+    },
+  );
+  const over = result.finally(() => (isOver = true)).catch(() => {});
   const at = (step) => running.progress().find((report) => report.step >= step)?.atMs;
-  while (!isOver && at(warmSteps) === undefined) await delay(100);
+  while (!isOver && at(warmSteps) === undefined) await Promise.race([delay(100), over]);
   const firstMs = at(warmSteps);
-  const [{ hash }, kills] = await Promise.all([
-    running.result,
-    isKilled && firstMs !== undefined ? killOneByOne(running, firstMs) : 0,
-  ]);
-  const seconds = (at(steps) - firstMs) / 1000;
+  const isKillable = isKilled && firstMs !== undefined;
+  const [{ hash }, kills] = await Promise.all([result, isKillable ? killOneByOne(running, { firstMs, over }) : 0]);
+  clearTimeout(limit);
+  const seconds = isLate ? Infinity : (at(steps) - firstMs) / 1000;
   rmSync(own, { recursive: true, force: true });
   return { seconds, kills, hash };
 }

@@ -4,10 +4,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { path } from '../contestant.mjs';
-import { childrenOf, eventsOf, resultOf, startProgram, startStillhouse } from '../training/processes.mjs';
+import { eventsOf, childrenOf, resultOf, startProgram, startStillhouse, workersOf } from '../training/processes.mjs';
 
 const program = (name) => path(`../.venv/bin/${name}`);
-const env = { GLOO_SOCKET_IFNAME: 'lo', OMP_NUM_THREADS: '1', TORCHFT_TIMEOUT_SEC: '60' };
+const env = {
+  GLOO_SOCKET_IFNAME: 'lo',
+  OMP_NUM_THREADS: '1',
+  // Otherwise workers that torchrun starts again find the addresses of those before them, and cannot connect.
+  TORCH_DISABLE_SHARE_RDZV_TCP_STORE: '1',
+};
 /** As Stillhouse waits before it starts a killed worker again. */
 const restartMs = 1000;
 
@@ -37,11 +42,7 @@ export function startRun({ recipe, folder, workers, checkpointSeconds, steps, ba
     env: { STILLHOUSE_PREPARED: join(folder, '..', 'prepared') },
   });
   return {
-    victims: () =>
-      childrenOf(running.child.pid).flatMap(({ pid, command }) => {
-        const name = /worker-\d+/.exec(command)?.[0];
-        return name ? [{ name, pid }] : [];
-      }),
+    victims: () => workersOf(running),
     progress() {
       const events = eventsOf(out);
       const ended = events.findLast(({ type }) => type === 'epoch' || type === 'phaseDone');
@@ -49,6 +50,7 @@ export function startRun({ recipe, folder, workers, checkpointSeconds, steps, ba
       return ended?.type === 'phaseDone' ? [...reports, { step: steps, atMs: lastStepOf(events) }] : reports;
     },
     result: resultOf(running, 'stillhouse run').then(({ teacher }) => ({ hash: teacher.weightsSha256 })),
+    end: () => void running.child.kill(),
   };
 }
 
@@ -73,6 +75,7 @@ export function startTorchrun({ folder, model, batch, steps, workers, checkpoint
       if (code !== 0) throw new Error(`torchrun: exit ${code}: ${stderr.trim().split('\n').slice(-8).join('\n')}`);
       return {};
     }),
+    end: () => void running.child.kill(),
   };
 }
 
@@ -83,6 +86,7 @@ export async function startTorchft({ folder, model, batch, steps, workers }) {
   const settings = ['--bind', address, '--min_replicas', 1, '--quorum_tick_ms', 100, '--join_timeout_ms', 1000];
   const lighthouse = startProgram([program('torchft_lighthouse'), ...settings].map(String));
   const replicas = new Map();
+  let isEnding = false;
   const begin = (name) => {
     const args = [model, batch, steps, progress, workers, `http://${address}`, name];
     const replica = startProgram([program('python'), script('torchft_replica.py'), ...args].map(String), { env });
@@ -94,7 +98,7 @@ export async function startTorchft({ folder, model, batch, steps, workers }) {
     for (;;) {
       const { code, signal, stderr } = await begin(name);
       replicas.delete(name);
-      if (code === 0) return;
+      if (code === 0 || isEnding) return;
       if (signal !== 'SIGKILL') console.error(`${name} of torchft: exit ${code}: ${stderr.trim().split('\n').at(-1)}`);
       if (reportsOf(progress).some(({ step }) => step >= steps)) return;
       await delay(restartMs);
@@ -108,5 +112,9 @@ export async function startTorchft({ folder, model, batch, steps, workers }) {
       lighthouse.child.kill();
       return {};
     }),
+    end() {
+      isEnding = true;
+      for (const { child } of replicas.values()) child.kill('SIGKILL');
+    },
   };
 }

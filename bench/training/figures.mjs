@@ -2,7 +2,11 @@
 import { median } from '../contestant.mjs';
 
 const shown = (value) =>
-  value >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
+  value === Infinity
+    ? '∞'
+    : value >= 100
+      ? Math.round(value).toLocaleString('en-US')
+      : String(Number(value.toPrecision(3)));
 
 /** Such as 4,480 (4,440–4,530). */
 export function withRange(values) {

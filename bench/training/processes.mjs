@@ -95,3 +95,10 @@ export function childrenOf(pid) {
       }
     });
 }
+
+/** The workers that a `stillhouse run` has started and that live, by name. */
+export const workersOf = ({ child }) =>
+  childrenOf(child.pid).flatMap(({ pid, command }) => {
+    const name = /worker-\d+/.exec(command)?.[0];
+    return name ? [{ name, pid }] : [];
+  });
