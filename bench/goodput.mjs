@@ -1,10 +1,13 @@
-// Goodput under failures: the time to a number of steps while one process is killed every so often, against the same run
-// without kills; Stillhouse, torchrun with checkpoints, and torchft, in turns. Fails if Stillhouse's weights differ.
+// Goodput under failures: the time to a number of steps while one process is killed every so often, against the same
+// run without kills; Stillhouse, torchrun with checkpoints, and torchft, in turns. Fails if Stillhouse's weights differ.
 //   npm run bench -- goodput [--rounds 3] [--model mlp] [--steps 5000] [--processes 4] [--every 20] [--batch 128]
-//     [--checkpoint 10] [--limit 1800] [--set 'KEY=VALUE;KEY=VALUE']… [--backend tensorflow] [--peers torchrun,torchft]
-// Times are in seconds, from the tenth step to the last one; ∞ is not done within the limit. Peers come from .venv (torch, torchft).
+//     [--checkpoint 10] [--limit 1800] [--set 'KEY=VALUE;KEY=VALUE']… [--backend tensorflow]
+//     [--peers torchrun,torchft]
+// Times are in seconds, from the tenth step to the last one; ∞ is not done within the limit. Peers come from .venv
+// (torch, torchft).
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { has } from './contestant.mjs';

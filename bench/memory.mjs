@@ -1,4 +1,4 @@
-// Memory of workers: what a large model takes beyond weights and optimiser state, and whether it is flat over many steps.
+// Memory of workers: what a large model takes beyond weights and optimiser state, and whether it is flat over steps.
 //   npm run bench -- memory [--parts bound,flat] [--model wide] [--workers 2] [--batch 128] [--bound-steps 30]
 //     [--steps 10000] [--set 'KEY=VALUE;KEY=VALUE'] [--backend tensorflow]
 // Fails if a worker takes more than three times the parameters' bytes beyond them, or if it grows by more than 5 %.

@@ -1,5 +1,6 @@
-// What a link gives to plain sockets: `listen HOST` or `connect HOST`, each on a host; a line "BYTES" on standard input of
-// both is answered by a line with the milliseconds until that many bytes have been sent each way at once.
+// What a link gives to plain sockets: `listen HOST` or `connect HOST`, each on a host; a line "BYTES" on standard
+// input of both is answered by a line with the milliseconds until that many bytes have been sent each way at once.
+import { Buffer } from 'node:buffer';
 import { createConnection, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 

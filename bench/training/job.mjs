@@ -1,4 +1,5 @@
 // A training job of a model of step/models.json: its recipe, and rows of bytes that are written once per folder.
+import { Buffer } from 'node:buffer';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { path } from '../contestant.mjs';
