@@ -37,20 +37,18 @@ let runs = 0;
 
 const fieldOf = (text, name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
 
-/**
- * The largest range of writable pages that follow one another: the flat memory, which V8 puts between pages that nobody
- * may use.
- */
-function largestRange(maps) {
+/** What WebAssembly can address, which V8 reserves for a memory that may grow. */
+const reservedBytes = 2 ** 32;
+
+/** Size of the flat memory: the largest range of pages in use at the start of a reservation of 4 GiB. */
+function flatBytesOf(maps) {
   let [largest, begin, end] = [0, 0, 0];
-  for (const line of maps.split('\n').filter((each) => /^[\da-f]+-[\da-f]+ rw/.test(each))) {
-    const [from, to] = line
-      .split(' ', 1)[0]
-      .split('-')
-      .map((text) => Number.parseInt(text, 16));
-    begin = from === end ? begin : from;
-    end = to;
-    largest = Math.max(largest, end - begin);
+  for (const line of maps.trim().split('\n')) {
+    const [, from, to, access] = /^([\da-f]+)-([\da-f]+) (\S+)/.exec(line);
+    const [first, last] = [from, to].map((text) => Number.parseInt(text, 16));
+    if (!access.startsWith('---')) begin = first === end ? begin : first;
+    else if (first === end && last - begin >= reservedBytes) largest = Math.max(largest, end - begin);
+    end = access.startsWith('---') ? 0 : last;
   }
   return largest;
 }
@@ -62,7 +60,7 @@ function memoryOf(pid) {
     residentBytes: fieldOf(status, 'VmRSS'),
     peakBytes: fieldOf(status, 'VmHWM'),
     sharedBytes: fieldOf(status, 'RssShmem'),
-    flatBytes: largestRange(readFileSync(`/proc/${pid}/maps`, 'utf8')),
+    flatBytes: flatBytesOf(readFileSync(`/proc/${pid}/maps`, 'utf8')),
   };
 }
 

@@ -31,7 +31,7 @@ const [rounds, batch] = [Number(values.rounds), Number(values.batch)];
 const ranks = Number(values.ranks ?? Math.max(...counts));
 const warmSteps = 10;
 /** About ten seconds of each on one core. */
-const measuredSteps = { mlp: 300, cnn: 60, attention: 500, wide: 50, tabular: 3000 };
+const measuredSteps = { mlp: 300, cnn: 60, attention: 500, wide: 50, tiny: 3000 };
 const variants = variantsOf(values.set);
 const peers = values['no-peers'] || !has('torch') ? [] : ['PyTorch DDP'];
 const folder = scratchFolder();

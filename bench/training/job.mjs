@@ -7,7 +7,9 @@ import { path } from '../contestant.mjs';
 const models = JSON.parse(readFileSync(path('step/models.json'), 'utf8'));
 const noisyLabels = 10;
 
-/** Calls back with the next number of a linear congruential generator, which has 16 good bits. */
+const widthOf = (input) => input.reduce((product, size) => product * size, 1);
+
+/** A function that returns the next number of a linear congruential generator, which has 16 good bits. */
 function numbers(seed) {
   let state = seed;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) >>> 16;
@@ -21,22 +23,28 @@ function npy(type, shape, data) {
   return Buffer.concat([prefix, Buffer.from(padded, 'latin1'), data]);
 }
 
+/** Numbers of an input: bytes if it is an image, which a run divides by 255, and otherwise small whole numbers. */
+const rangeOf = (input) =>
+  input.length === 2
+    ? { type: '|i1', noise: 5, pattern: 2, offset: -2 }
+    : { type: '|u1', noise: 224, pattern: 32, offset: 0 };
+
 /** Rows of noise with a faint pattern of their class; one label in ten is another one, so that no loss reaches 0. */
 function writeRows(files, rows, { input, outputs }) {
-  const width = input.reduce((product, size) => product * size, 1);
+  const { type, noise, pattern, offset } = rangeOf(input);
+  const width = widthOf(input);
   const next = numbers(rows);
-  // Unsigned bytes of two dimensions would be images, and get a third one.
-  const isSigned = input.length === 2;
-  const patterns = Uint8Array.from({ length: outputs * width }, () => next() % 32);
+  const patterns = Uint8Array.from({ length: outputs * width }, () => next() % pattern);
   const inputs = Buffer.alloc(rows * width);
   const labels = Buffer.alloc(rows);
   for (let row = 0; row < rows; row++) {
     const kind = next() % outputs;
     labels[row] = next() % 100 < noisyLabels ? next() % outputs : kind;
-    for (let i = 0; i < width; i++)
-      inputs[row * width + i] = (next() % 224) + patterns[kind * width + i] - (isSigned ? 128 : 0);
+    for (let i = 0; i < width; i++) inputs[row * width + i] = (next() % noise) + patterns[kind * width + i] + offset;
   }
-  writeFileSync(files.inputs, npy(isSigned ? '|i1' : '|u1', [rows, ...input], inputs));
+  // A vector of 784 numbers is stored as an image.
+  const shape = input.length === 1 ? [Math.sqrt(width), Math.sqrt(width)] : input;
+  writeFileSync(files.inputs, npy(type, [rows, ...shape], inputs));
   writeFileSync(files.labels, npy('|u1', [rows], labels));
 }
 
@@ -51,6 +59,7 @@ function rowsIn(folder, rows, model) {
 
 /**
  * Writes the recipe of a training of so many steps, whose epochs have at most `stepsPerEpoch` of them.
+ * @param name of a model of images, sequences, or vectors whose length is a square
  * @returns its path
  */
 export function writeJob(folder, { name, batch, ranks, steps, stepsPerEpoch = steps }) {
@@ -66,10 +75,11 @@ export function writeJob(folder, { name, batch, ranks, steps, stepsPerEpoch = st
       data: {
         large: rowsIn(folder, inEpoch * batch, model),
         test: rowsIn(folder, 128, model),
-        tensors: { scale: 'standardize' },
       },
       teacher: {
-        model: model.module ? { module: path(`step/${model.module}`) } : { layers: model.layers },
+        model: model.module
+          ? { module: path(`step/${model.module}`) }
+          : { layers: [...(model.input.length === 1 ? ['flatten'] : []), ...model.layers] },
         batch,
         epochs: Math.ceil(steps / inEpoch),
         optimizer: { name: 'adam' },
