@@ -114,6 +114,7 @@ for (let round = 0; round < rounds; round++)
       const { seconds, kills, hash } = await train(start, isKilled);
       results[who][isKilled ? 'killed' : 'calm'].push(seconds);
       if (isKilled) results[who].kills.push(kills);
+      console.error(`${who}, ${isKilled ? `${kills} kills` : 'no kills'}: ${seconds.toFixed(1)} s`);
       if (hash) hashes.add(who, isKilled ? `a run with ${kills} kills` : 'a run without kills', hash);
     }
 console.log(
