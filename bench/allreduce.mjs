@@ -3,8 +3,7 @@
 // Needs PyTorch in .venv for Gloo; without it only Stillhouse is measured. `links` measures hosts of their own.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cellsOf, measureRounds, programs, sized, startGroup } from './allreduce/rounds.mjs';
-import { has } from './contestant.mjs';
+import { cellsOf, contestantNames as names, measureRounds, sized, startGroup } from './allreduce/rounds.mjs';
 import { commandLine, countOf, printHead, printRow, ratios } from './training/figures.mjs';
 import { scratchFolder } from './training/processes.mjs';
 
@@ -18,26 +17,33 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const folder = scratchFolder();
-const names = Object.keys(programs).filter((name) => name !== 'gloo' || has('torch'));
+/** Workers of one host share memory unless they are told not to. */
+const own = names.includes('gloo') ? names.filter((name) => name !== 'gloo') : [];
 let port = 20_000 + (process.pid % 20_000);
 
 console.log(commandLine());
 for (const count of countOf(values.processes)) {
-  const addresses = Array.from({ length: count }, () => `127.0.0.1:${port++}`);
   const groups = {};
-  for (const name of names) groups[name] = await startGroup(name, { addresses, store: join(folder, `store-${count}`) });
+  for (const name of names) {
+    const addresses = Array.from({ length: count }, () => `127.0.0.1:${port++}`);
+    groups[name] = await startGroup(name, { addresses, store: join(folder, `store-${count}`) });
+  }
   console.log(
     `\n${count} processes: milliseconds of an all-reduce, median of ${rounds} rounds; bus bandwidth; seconds of the ` +
       `processor per GB and process; times Gloo's bandwidth (range)\n`,
   );
-  printHead(['bytes', ...names.flatMap((name) => [`${name}, ms`, 'GB/s', 's/GB']), "times Gloo's bandwidth"]);
+  printHead([
+    'bytes',
+    ...names.flatMap((name) => [`${name}, ms`, 'GB/s', 's/GB']),
+    ...own.map((name) => `${name}, times Gloo's bandwidth`),
+  ]);
   for (const bytes of countOf(values.bytes)) {
     const measured = await measureRounds(groups, { bytes, rounds });
     const ms = (name) => measured[name].map((round) => round.ms);
     printRow([
       sized(bytes),
       ...names.flatMap((name) => cellsOf(measured[name], bytes, count)),
-      measured.gloo ? ratios(ms('gloo'), ms('stillhouse')) : '',
+      ...own.map((name) => ratios(ms('gloo'), ms(name))),
     ]);
   }
   for (const each of Object.values(groups).flat()) each.end();

@@ -6,7 +6,7 @@
 // Each --set is another row of training: the same recipe with these values. Links are limited by tc's tbf both ways.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cellsOf, measureRounds, programs, sentBytesOf, sized, startGroup } from './allreduce/rounds.mjs';
+import { cellsOf, contestantNames, measureRounds, sentBytesOf, sized, startGroup } from './allreduce/rounds.mjs';
 import { Contestant, has, median, path } from './contestant.mjs';
 import { Hosts, whyNoHosts } from './links/hosts.mjs';
 import { DdpGroup } from './training/ddp.mjs';
@@ -77,7 +77,7 @@ const megabits = (bytesPerMs) => (8 * bytesPerMs) / 1000;
 
 async function allreduce(count) {
   const addresses = Array.from({ length: count }, (_, host) => `${hosts.address(host)}:7200`);
-  const names = Object.keys(programs).filter((name) => name !== 'gloo' || hasPeers);
+  const names = contestantNames.filter((name) => name === 'stillhouse' || (name === 'gloo' && hasPeers));
   const groups = {};
   for (const name of names)
     groups[name] = await startGroup(name, { addresses, store: join(folder, `store-${stores++}`), within, env });

@@ -1,17 +1,24 @@
 // Rounds of all-reduces by several contestants, each a group of processes that take turns with the others.
-import { Contestant, median, path, python } from '../contestant.mjs';
+import { Contestant, has, median, path, python } from '../contestant.mjs';
+
+const own = ({ self, addresses }) => [process.execPath, path('allreduce/stillhouse.mjs'), self, addresses.join(',')];
 
 /** How each contestant's process with an index is started, given the addresses (host:port) of all, and a file. */
-export const programs = {
-  stillhouse: ({ self, addresses }) => [process.execPath, path('allreduce/stillhouse.mjs'), self, addresses.join(',')],
-  gloo: ({ self, addresses, store }) => [python, path('allreduce/gloo.py'), self, addresses.length, store],
+const programs = {
+  stillhouse: own,
+  'stillhouse by sockets': own,
+  ...(has('torch')
+    ? { gloo: ({ self, addresses, store }) => [python, path('allreduce/gloo.py'), self, addresses.length, store] }
+    : {}),
 };
+const envOf = { 'stillhouse by sockets': { STILLHOUSE_SHARED_MEMORY: 'off' } };
+export const contestantNames = Object.keys(programs);
 
 /** Starts one process per address; `within` is how the process with an index is started. */
 export async function startGroup(name, { addresses, store, within = () => [], env = {} }) {
   const processes = addresses.map((_, self) => {
     const program = programs[name]({ self, addresses, store }).map(String);
-    return new Contestant(`${name} ${self}`, [...within(self), ...program], env);
+    return new Contestant(`${name} ${self}`, [...within(self), ...program], { ...env, ...envOf[name] });
   });
   await Promise.all(processes.map((each) => each.line()));
   return processes;
@@ -20,6 +27,9 @@ export async function startGroup(name, { addresses, store, within = () => [], en
 /** What the processes of one group measure in one round. */
 async function measure(processes, bytes, budgetBytes) {
   const iterations = Math.max(3, Math.min(200, Math.round(budgetBytes / bytes)));
+  // All must be linked before the first one begins.
+  if (processes[0].name.startsWith('stillhouse'))
+    await Promise.all(processes.map((each) => each.ask(`link ${bytes / 4}`)));
   const results = await Promise.all(processes.map((each) => each.ask(`${bytes / 4} ${iterations}`)));
   return {
     ms: median(results.map(({ ms }) => median(ms))),

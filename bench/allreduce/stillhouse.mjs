@@ -1,29 +1,36 @@
-// all-reduce by the product's collective, mesh and transport: SELF ADDRESS,ADDRESS,…; a line "FLOATS ITERATIONS" on
-// standard input is answered by a line with the milliseconds of each, and of the processor.
+// all-reduce by the product's collective, mesh and transport: SELF ADDRESS,ADDRESS,…. A line "link FLOATS" on standard
+// input links the processes; a line "FLOATS ITERATIONS" is answered by a line with the milliseconds of each, and of the
+// processor.
 import { createInterface } from 'node:readline';
 import { Collective } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
-import { allocateFlat, Mesh } from '@stillhouse/worker/light';
+import { allocateFlat, hostMemoryOf, Mesh } from '@stillhouse/worker/light';
 
 const self = Number(process.argv[2]);
 const addresses = process.argv[3].split(',');
 const world = addresses.length;
-const mesh = await Mesh.open(webSocketTransport, { address: addresses[self], token: 'bench', onBlockLink() {} });
+const mesh = await Mesh.open(webSocketTransport, {
+  address: addresses[self],
+  token: 'bench',
+  onBlockLink() {},
+  memory: hostMemoryOf(process.env),
+});
 const members = Array.from({ length: world }, (_, i) => ({ lo: i, hi: i + 1 }));
 console.log('ready');
 
 let generation = 0;
-/** All-reduces of so many numbers: each worker's are its index, plus one. */
-async function measure(floats, iterations) {
+let out;
+let collective;
+let whole;
+let isMeasuring;
+/** Links for all-reduces of so many numbers: each worker's are its index, plus one. */
+async function link(floats) {
   generation += 1;
   mesh.unlink(generation);
   const { buffers, sums } = allocateFlat([floats]);
-  const [out] = buffers;
-  const collective = new Collective({ generation, ranks: world, members, self, out, memory: sums, op: 0 });
-  collective.partials[0].fill(self + 1);
-  let whole;
-  let isMeasuring = true;
-  await mesh.link(
+  [out] = buffers;
+  isMeasuring = true;
+  const files = await mesh.link(
     { generation, members: addresses.map((address) => ({ meshAddress: `ws://${address}` })), self },
     {
       place: (from, header) => collective.place(from, header),
@@ -37,6 +44,11 @@ async function measure(floats, iterations) {
       },
     },
   );
+  collective = new Collective({ generation, ranks: world, members, self, out, memory: sums, op: 0, files });
+  collective.partials[0].fill(self + 1);
+}
+
+async function measure(iterations) {
   const once = async () => {
     const done = new Promise((resolve) => (whole = resolve));
     mesh.send(generation, collective.contribute(0));
@@ -61,7 +73,8 @@ async function measure(floats, iterations) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const [floats, iterations] = line.split(' ').map(Number);
-  console.log(JSON.stringify(await measure(floats, iterations)));
+  const [what, count] = line.split(' ');
+  if (what === 'link') await link(Number(count));
+  console.log(JSON.stringify(what === 'link' ? {} : await measure(Number(count))));
 }
 process.exit(0);

@@ -2,6 +2,7 @@
 // leave them time for it.
 import { readFileSync } from 'node:fs';
 import type { RecipeInput, RunRecord } from '@stillhouse/core';
+import { cache, engine } from '../engines/engine.js';
 import type { Running, Scratch } from './cli.js';
 
 /** The weights of all phases. */
@@ -61,7 +62,12 @@ export class ProcessCluster {
   coordinator!: Running;
   address = '';
   readonly workers: Running[] = [];
-  readonly #env = { STILLHOUSE_TOKEN: 'secret', ...pauseEnv };
+  /** With an engine comes what workers need to share memory; they compute on wasm nevertheless. */
+  readonly #env: Record<string, string> = {
+    STILLHOUSE_TOKEN: 'secret',
+    ...pauseEnv,
+    ...(engine ? { STILLHOUSE_CACHE: cache } : {}),
+  };
 
   /** @param args more of the coordinator's */
   constructor(

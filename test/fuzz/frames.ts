@@ -79,15 +79,17 @@ export const helloOf = (token: string, instance: string): object => ({
 /** @param token between workers, or a guess */
 export const meshHellosOf = (token: string): readonly object[] => [
   { token, generation, index: 1 },
+  { token, generation, index: 1, memory: { pid: 1, file: 3, nonce: 'x' } },
   { token, blocks: true },
 ];
 
-const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1 };
+const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1, greeting: 1 };
 const meshFrames = [
   { type: 'partial', generation, op: 0, chunk: 0, span: { lo: 0, hi: 1 }, count: 16 },
   { type: 'reduced', generation, op: 0, chunk: 0, count: 16 },
   { type: 'values', generation, op: 0, rank: 1, count: 3 },
   { type: 'mark', generation, op: 0, count: 0 },
+  { type: 'greeting', generation, reads: false, count: 0 },
   { type: 'state', generation, offset: 0, total: 32, count: 32 },
 ] as const;
 

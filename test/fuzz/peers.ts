@@ -182,7 +182,7 @@ export class PeerFuzz {
 /** A frame of the other of two members. */
 function receive(bytes: Uint8Array): undefined {
   const header = decodeHeader(bytes);
-  if (header.type === 'state') return;
+  if (header.type === 'state' || header.type === 'greeting') return;
   const members = [
     { lo: 0, hi: 1 },
     { lo: 1, hi: 2 },

@@ -2,8 +2,15 @@
 // the machines of coordinator and worker.
 export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
-export { decodeHeader, encodeHeader, headerBytes, type FrameHeader, type MeshFrame } from './collective/frames.js';
-export { plainSumMemory, type SumMemory } from './collective/sum-memory.js';
+export {
+  decodeHeader,
+  encodeHeader,
+  headerBytes,
+  type FrameHeader,
+  type Greeting,
+  type MeshFrame,
+} from './collective/frames.js';
+export { plainSumMemory, type SharedPart, type SumMemory } from './collective/sum-memory.js';
 export { addInto, ranksLabel, ranksText, sumSubtree, treeHeight, type Span, type Leaves } from './collective/tree.js';
 export {
   emptyHistory,
@@ -51,6 +58,7 @@ export {
   type BlockAnswer,
   type BlockQuestion,
   type Held,
+  type MemoryOffer,
   type MeshHello,
   type ToCoordinator,
   type ToWorker,

@@ -19,6 +19,8 @@ export const bindingFile = join('lib', 'tfjs_binding.node');
 export const sessionsFile = join('lib', 'graph_session.node');
 /** Only on Linux, and not in an engine whose TensorFlow does not log by Abseil. */
 export const logLevelFile = join('lib', 'log_level.node');
+/** Only on Linux. */
+export const sharedMemoryFile = join('lib', 'shared_memory.node');
 /** Stillhouse's own sources, next to both src/ and dist/. */
 const sourceOf = (name: string): string => fileURLToPath(new URL(`../binding/${name}`, import.meta.url));
 const packageFolder = 'tfjs-node-gpu';
@@ -68,6 +70,7 @@ export function compileBindings(folder: string, report: Progress): void {
   compileBinding(sessionsFile, [sourceOf('graph_session.cc'), ...linked]);
   const abseil = process.platform === 'linux' ? abseilOf(folder) : undefined;
   if (abseil !== undefined) compileBinding(logLevelFile, [`-DABSL_VERSION=${abseil}`, sourceOf('log_level.cc')]);
+  if (process.platform === 'linux') compileBinding(sharedMemoryFile, [sourceOf('shared_memory.cc')]);
   rmSync(join(folder, standInFolder), { recursive: true, force: true });
 }
 

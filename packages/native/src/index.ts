@@ -10,5 +10,6 @@ export {
   type InstalledEngine,
 } from './home.js';
 export { engineInstallers, type EngineInstaller, type InstallOptions, type InstallResult } from './install.js';
+export { sharedMemory, type SharedMemory } from './shared-memory.js';
 export { tryEngine } from './try-engine.js';
 export type { Progress } from './tools.js';

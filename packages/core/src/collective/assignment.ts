@@ -38,10 +38,9 @@ export function chunksOf({ lo, hi }: Span, floats: number): Span[] {
   }));
 }
 
-/** Cuts [0, length) into one segment per owner, aligned to 64 bytes; late segments may be empty. */
-export function segmentsOf(length: number, owners: number): Span[] {
-  const floatsPerLine = 16;
-  const size = Math.ceil(length / owners / floatsPerLine) * floatsPerLine;
+/** Cuts [0, length) into one segment per owner, each beginning at a multiple of `align`; late ones may be empty. */
+export function segmentsOf(length: number, { owners, align }: { owners: number; align: number }): Span[] {
+  const size = Math.ceil(length / owners / align) * align;
   return Array.from({ length: owners }, (_, index) => ({
     lo: Math.min(length, index * size),
     hi: Math.min(length, (index + 1) * size),

@@ -1,12 +1,14 @@
 // Direct reduce-scatter and all-gather over the fixed reduction tree, in chunks, and an all-gather of small values per
 // rank. No I/O: each call returns the frames to send, and `place` says where the numbers of an arriving frame belong.
+// Members of one host read each other's sums where they lie, so frames between them carry no numbers.
 // Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
 import { chunksOf, segmentsOf } from './assignment.js';
+import { sharedPlaces } from './shared-places.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { FrameHeader, MeshFrame } from './frames.js';
-import type { SumMemory } from './sum-memory.js';
+import type { SharedPart, SumMemory } from './sum-memory.js';
 import { maximalSubtrees, midOf, spanKey, treeHeight, type Span } from './tree.js';
 
 export type OpHeader = Exclude<FrameHeader, { type: 'state' }>;
@@ -29,6 +31,8 @@ export interface CollectiveOptions {
   readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
+  /** Files with the sums of members that share memory with this one, and its own, by index; none by default. */
+  readonly files?: ReadonlyMap<number, number> | undefined;
 }
 
 /** A maximal subtree of a member's ranks: a leaf of the part of the tree that owners of segments sum. */
@@ -83,10 +87,10 @@ export class Collective {
 
   constructor(options: CollectiveOptions) {
     const { members, memory, out, ranks, self } = options;
-    const { chunkFloats } = memory;
+    const { alignFloats, chunkFloats } = memory;
     this.#options = options;
     this.#op = options.op;
-    const segments = segmentsOf(out.length, members.length);
+    const segments = segmentsOf(out.length, { owners: members.length, align: alignFloats });
     const [owned, mine] = [members[self], segments[self]];
     invariant(owned && mine, `member ${self} of ${members.length}`);
     this.#owned = owned;
@@ -120,6 +124,7 @@ export class Collective {
     );
     this.#byKey = new Map(this.#subtrees.map(({ span }, index) => [spanKey(span), index]));
     this.#root = this.#nodeOf({ lo: 0, hi: ranks });
+    for (const { buffer, part } of this.#sharedParts(segments)) memory.show!(buffer, part);
     this.#current = this.#emptyInbox();
     this.#next = this.#emptyInbox();
   }
@@ -157,7 +162,7 @@ export class Collective {
         const part = this.#chunks[to]![chunk];
         if (!part) continue;
         const header = { type: 'partial', generation, op: this.#op, chunk, span, count: part.hi - part.lo } as const;
-        outgoing.push({ to, frame: { header, data: bytesOf(sum.subarray(part.lo, part.hi)) } });
+        outgoing.push(this.#frameTo(to, header, sum.subarray(part.lo, part.hi)));
       }
     this.#chunks[self]!.forEach((_, chunk) => this.#arrive(this.#current, own, chunk));
     return [...outgoing, ...this.#reduceAll()];
@@ -191,13 +196,13 @@ export class Collective {
         const { lo, hi } = this.#chunkOf(self, from, header);
         if (inbox === this.#next && this.#hasUnreduced(self)) this.#refuse(from, header, 'too early');
         if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;
-        return bytesOf(sum.subarray(lo - first, hi - first));
+        return this.#isShared(from) ? nothing : bytesOf(sum.subarray(lo - first, hi - first));
       }
       case 'reduced': {
         const { lo, hi } = this.#chunkOf(from, from, header);
         if (inbox !== this.#current) this.#refuse(from, header, 'too early');
         if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;
-        return bytesOf(out.subarray(lo, hi));
+        return this.#isShared(from) ? nothing : bytesOf(out.subarray(lo, hi));
       }
       case 'values':
         if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
@@ -272,8 +277,36 @@ export class Collective {
     this.#next = this.#clear(finished);
   }
 
+  #others(): number[] {
+    return this.#options.members.flatMap((_, index) => (index === this.#options.self ? [] : [index]));
+  }
+
   #toOthers(frame: MeshFrame): Outgoing[] {
-    return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
+    return this.#others().map((to) => ({ to, frame }));
+  }
+
+  /** Whether a member reads this worker's sums where they lie, and this worker its. */
+  #isShared(member: number): boolean {
+    return this.#options.files?.has(member) ?? false;
+  }
+
+  #frameTo(to: number, header: OpHeader, numbers: Float32Array): Outgoing {
+    return { to, frame: { header, data: this.#isShared(to) ? nothing : bytesOf(numbers) } };
+  }
+
+  /** The buffers whose numbers lie in the files of this host's members. */
+  *#sharedParts(segments: readonly Span[]): Iterable<{ buffer: Float32Array; part: SharedPart }> {
+    const { files = [], memory, members, out, ranks, self } = this.#options;
+    for (const [member, file] of files) {
+      const isOwn = member === self;
+      const places = sharedPlaces(segments[member]!, { floats: out.length, align: memory.alignFloats });
+      const { lo, hi } = segments[member]!;
+      if (hi > lo) yield { buffer: out.subarray(lo, hi), part: { file, isOwn, offset: places.segment } };
+      for (const [index, span] of maximalSubtrees(ranks, members[member]!).entries()) {
+        const { sum, first } = this.#subtrees[this.#byKey.get(spanKey(span))!]!;
+        if (sum.length > 0) yield { buffer: sum, part: { file, isOwn, offset: places.partial(index) + 4 * first } };
+      }
+    }
   }
 
   #emptyInbox(): Inbox {
@@ -378,7 +411,7 @@ export class Collective {
     if (sum.byteOffset !== target.byteOffset || sum.buffer !== target.buffer) target.set(sum);
     this.#finish(this.#current, self, chunk);
     const header = { type: 'reduced', generation, op: this.#op, chunk, count: hi - lo } as const;
-    return this.#toOthers({ header, data: bytesOf(target) });
+    return this.#others().map((to) => this.#frameTo(to, header, target));
   }
 
   /** A node's sum of the chunk: where it lies, or in `target`. */

@@ -3,7 +3,10 @@
 import { StillhouseError } from '../error/errors.js';
 import type { Span } from './tree.js';
 
-/** What a frame carries: `count` numbers of its type. */
+/**
+ * What a frame carries: `count` numbers of its type. Those of partial and reduced sums stay where they are if the
+ * receiver reads the sender's memory.
+ */
 export type FrameHeader =
   /** The sender's sum of one subtree (fp32), for a chunk of the segment that the receiver owns. */
   | {
@@ -41,6 +44,14 @@ export type FrameHeader =
       readonly count: number;
     };
 
+/** The first frame of a link: whether the sender reads the memory that the receiver offers, both being on one host. */
+export interface Greeting {
+  readonly type: 'greeting';
+  readonly generation: number;
+  readonly reads: boolean;
+  readonly count: 0;
+}
+
 export interface MeshFrame {
   readonly header: FrameHeader;
   /** The numbers' bytes, in the memory where they lie. */
@@ -49,14 +60,14 @@ export interface MeshFrame {
 
 export const headerBytes = 32;
 const magic = 0x53544c32;
-const types = ['partial', 'reduced', 'values', 'mark', 'state'] as const;
-const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1 } as const;
+const types = ['partial', 'reduced', 'values', 'mark', 'state', 'greeting'] as const;
+const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1, greeting: 1 } as const;
 
 /** [magic, index of the type, generation, operation, place, lo, hi, count] */
 type Fields = [number, number, number, number, number, number, number, number];
 
 /** Operation; chunk or rank; span, or offset and total. */
-function placeOf(header: FrameHeader): [op: number, place: number, lo: number, hi: number] {
+function placeOf(header: FrameHeader | Greeting): [op: number, place: number, lo: number, hi: number] {
   switch (header.type) {
     case 'partial':
       return [header.op, header.chunk, header.span.lo, header.span.hi];
@@ -66,6 +77,8 @@ function placeOf(header: FrameHeader): [op: number, place: number, lo: number, h
       return [header.op, header.rank, 0, 0];
     case 'mark':
       return [header.op, 0, 0, 0];
+    case 'greeting':
+      return [0, Number(header.reads), 0, 0];
     case 'state':
       return [0, 0, header.offset, header.total];
   }
@@ -74,7 +87,7 @@ function placeOf(header: FrameHeader): [op: number, place: number, lo: number, h
 /** How many bytes follow the header. */
 export const payloadBytes = (header: FrameHeader): number => header.count * bytesEach[header.type];
 
-export function encodeHeader(header: FrameHeader): Uint8Array {
+export function encodeHeader(header: FrameHeader | Greeting): Uint8Array {
   const fields: Fields = [magic, types.indexOf(header.type), header.generation, ...placeOf(header), header.count];
   return new Uint8Array(Uint32Array.from(fields).buffer);
 }
@@ -83,7 +96,7 @@ export function encodeHeader(header: FrameHeader): Uint8Array {
  * @param bytes the first `headerBytes` of a frame, at any place in memory
  * @throws StillhouseError PROTOCOL_VIOLATION
  */
-export function decodeHeader(bytes: Uint8Array): FrameHeader {
+export function decodeHeader(bytes: Uint8Array): FrameHeader | Greeting {
   const bad = (why: string): never => {
     throw new StillhouseError('PROTOCOL_VIOLATION', `a frame between workers is not valid: ${why}`);
   };
@@ -103,6 +116,10 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
       return { type, generation, op, rank: place, count };
     case 'mark':
       return count === 0 ? { type, generation, op, count } : bad(`a mark of ${count} bytes`);
+    case 'greeting':
+      return count === 0 && place <= 1
+        ? { type, generation, reads: place === 1, count }
+        : bad('a greeting with numbers');
     case 'state':
       return lo + count > hi ? bad('state beyond its end') : { type, generation, offset: lo, total: hi, count };
   }

@@ -177,7 +177,7 @@ test('ranks are dealt in contiguous runs that cover them; more workers than rank
 test('segments cover the flat gradient', () => {
   fc.assert(
     fc.property(fc.nat(5000), fc.integer({ min: 1, max: 40 }), (length, owners) => {
-      const segments = segmentsOf(length, owners);
+      const segments = segmentsOf(length, { owners, align: 16 });
       expect(segments[0]!.lo).toBe(0);
       expect(segments.at(-1)!.hi).toBe(length);
       segments.slice(1).forEach((segment, i) => expect(segment.lo).toBe(segments[i]!.hi));

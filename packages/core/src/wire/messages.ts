@@ -14,7 +14,7 @@ import { recipeSchema } from '../recipe/schema.js';
 import { unpackBounded, type UnpackBounds } from './bounded-unpack.js';
 
 /** Raised whenever a message changes its meaning; both sides must have the same version. */
-export const protocolVersion = 10;
+export const protocolVersion = 11;
 
 const index = z
   .int()
@@ -268,9 +268,20 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stop'), error: errorRecord.optional() }),
 ]);
 
-/** First frame on a link between workers: which member connects, for which generation; or a request for blocks. */
+/** Where processes of the same host find a worker's shared memory, and how they know that it is the right one. */
+const memoryOffer = z.object({ pid: index, file: index, nonce: z.string().max(limits.lineLength) });
+
+/**
+ * First frame on a link between workers: which member connects, for which generation, and the memory that it shares if
+ * it can; or a request for blocks.
+ */
 const meshHello = z.union([
-  z.object({ token: z.string().max(limits.lineLength), generation, index: memberIndex }),
+  z.object({
+    token: z.string().max(limits.lineLength),
+    generation,
+    index: memberIndex,
+    memory: memoryOffer.optional(),
+  }),
   z.object({ token: z.string().max(limits.lineLength), blocks: z.literal(true) }),
 ]);
 
@@ -278,6 +289,7 @@ const meshHello = z.union([
 const blockQuestion = z.object({ type: z.literal('getBlock'), hash: sha256 });
 const blockAnswer = z.discriminatedUnion('type', [block, z.object({ type: z.literal('noBlock'), hash: sha256 })]);
 
+export type MemoryOffer = z.infer<typeof memoryOffer>;
 export type MeshHello = z.infer<typeof meshHello>;
 export type BlockQuestion = z.infer<typeof blockQuestion>;
 export type BlockAnswer = z.infer<typeof blockAnswer>;

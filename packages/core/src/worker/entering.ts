@@ -76,7 +76,7 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
     self,
     phase,
     ops,
-    isLinked: false,
+    files: undefined,
     bytes: undefined,
     asked: 'nothing',
     donatesTo: heals.filter((heal) => heal.from === self).map((heal) => heal.to),
@@ -106,7 +106,7 @@ export function onBuilt(state: WorkerState): Transition {
 export function onPreparing(state: WorkerState, preparing: Preparing, event: Result): Transition {
   switch (event.type) {
     case 'linked':
-      return proceed(state, { ...preparing, isLinked: true });
+      return proceed(state, { ...preparing, files: event.files });
     case 'fetched':
       return proceed(state, { ...preparing, bytes: event.bytes });
     case 'frame': {
@@ -143,7 +143,7 @@ export const takesState = ({ assembly, bytes, healedBy }: Preparing, from: numbe
 
 /** Takes the next possible step into the generation. */
 function proceed(state: WorkerState, preparing: Preparing): Transition {
-  const { generation, phase, assembly, bytes, asked, donatesTo, isLinked } = preparing;
+  const { generation, phase, assembly, bytes, asked, donatesTo, files } = preparing;
   const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => ({
     state: { ...state, activity: { ...next, type: 'preparing' } },
     effects,
@@ -166,13 +166,13 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
     `the state is at operation ${state.training.ops}, not ${preparing.ops}`,
   );
   const { training } = state;
-  if (!isLinked || asked === 'hash') return wait(preparing);
+  if (!files || asked === 'hash') return wait(preparing);
   const donate: WorkerEffect[] = donatesTo.length ? [{ type: 'sendState', generation, training, to: donatesTo }] : [];
   return wait({ ...preparing, asked: 'hash' }, [...donate, { type: 'hash', generation, training }]);
 }
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
-  const { generation, members, self, phase, ops } = preparing;
+  const { generation, members, self, phase, ops, files } = preparing;
   const { layout, flatGradient, memory } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
@@ -187,6 +187,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     out: flatGradient,
     memory,
     op: ops,
+    files,
   });
   const { stateSha256, weightsSha256 } = event;
   const run: Running = {

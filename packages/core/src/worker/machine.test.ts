@@ -127,7 +127,7 @@ describe('a worker', () => {
     const phase = (worker.effects[1] as WorkerEffect & { type: 'build' }).phase;
     worker
       .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) })
-      .on({ type: 'linked', generation: 7 })
+      .on({ type: 'linked', generation: 7, files: new Map() })
       .on({ type: 'fetched', generation: 7, bytes: new Uint8Array(1) });
     expect(worker.effects).toEqual([expect.objectContaining({ type: 'adopt' })]);
     expect(worker.hears({ type: 'pause', generation: 8, boundary: false }).sent).toEqual([]);
@@ -164,7 +164,7 @@ describe('a peer that sends what it may not', () => {
     const { phase } = worker.effects.find(({ type }) => type === 'build') as WorkerEffect & { type: 'build' };
     return worker
       .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) })
-      .on({ type: 'linked', generation: 7 });
+      .on({ type: 'linked', generation: 7, files: new Map() });
   };
   const blames = [{ type: 'unreachable', generation: 7, peer: 1, linking: true, reason: expect.stringContaining('') }];
 

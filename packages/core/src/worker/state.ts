@@ -35,7 +35,8 @@ export type WorkerEvent =
       readonly calibration?: Calibration | undefined;
       readonly teacherTest?: Metrics | undefined;
     }
-  | { readonly type: 'linked'; readonly generation: number }
+  /** @param files with the sums of members of the same host, and its own, by member; empty if there are none. */
+  | { readonly type: 'linked'; readonly generation: number; readonly files: ReadonlyMap<number, number> }
   | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
   | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }
   /** The state that arrived is not the one that was sent. */
@@ -175,7 +176,8 @@ export interface Preparing extends Membership {
   /** Present while this worker waits for its state. */
   readonly assembly: StateAssembly | undefined;
   readonly bytes: Uint8Array | undefined;
-  readonly isLinked: boolean;
+  /** Once it is linked: files that it shares with members of the same host. */
+  readonly files: ReadonlyMap<number, number> | undefined;
   /** The effect that was requested last. */
   readonly asked: 'nothing' | 'donate' | 'adopt' | 'hash';
 }

@@ -5,7 +5,7 @@ import { BlockCache, blockCacheFolder } from '@stillhouse/datasets';
 import { invariant, limits, toErrorRecord, type ErrorRecord } from '@stillhouse/core';
 import type { WorkerIdentity } from '@stillhouse/core/cluster';
 import { systemClock, webSocketTransport } from '@stillhouse/transport';
-import { RemoteEngine, startWorker } from '@stillhouse/worker/light';
+import { hostMemoryOf, RemoteEngine, startWorker } from '@stillhouse/worker/light';
 import type { Log } from './logger.js';
 
 export interface LinkThreadData {
@@ -34,6 +34,7 @@ const worker = startWorker({
   transport: webSocketTransport,
   clock: systemClock,
   hostEngine: (reports) => new RemoteEngine(engine, reports),
+  hostMemory: hostMemoryOf(process.env),
   cache: new BlockCache(blockCacheFolder(process.env), limits.cachedBlockBytes, log),
   log,
 });

@@ -1,9 +1,10 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
-// other threads read them without a copy, because each begins at a multiple of 64 bytes.
+// other threads read them without a copy. Each begins at a page, so that numbers of other processes may appear in it.
 import { readFileSync } from 'node:fs';
 import { formatNumber, limits, StillhouseError } from '@stillhouse/core';
-import type { SumMemory } from '@stillhouse/core/cluster';
+import type { SharedPart, SumMemory } from '@stillhouse/core/cluster';
 import type { OptimizerKernels } from '@stillhouse/core/training';
+import { sharedMemory } from '@stillhouse/native';
 import { kernelsFile } from '../kernels-file.js';
 import { Instance, Memory, Module, type WasmMemory, type WasmModule } from './webassembly.js';
 
@@ -12,13 +13,14 @@ export interface Kernels extends OptimizerKernels {
   add(count: number, a: number, b: number, target: number): void;
 }
 
-const alignment = 64;
+/** Size of the operating system's pages on the processors on which numbers of other processes can appear here. */
+export const pageBytes = 4096;
 /** Scratch of the kernels, before the buffers. */
-const scratchBytes = 4 * alignment;
-const pageBytes = 65_536;
+const scratchBytes = pageBytes;
+const wasmPageBytes = 65_536;
 const maximumPages = 65_536;
 
-const padded = (floats: number): number => Math.ceil((floats * 4) / alignment) * alignment;
+const padded = (floats: number): number => Math.ceil((floats * 4) / pageBytes) * pageBytes;
 
 /** Numbers in shared memory, which a training state needs so that other threads can read it. */
 export const sharedFloats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(length * 4));
@@ -35,7 +37,7 @@ const endOf = (offset: number, lengths: readonly number[]): number =>
 
 /** How many pages that many bytes take. */
 function pagesOf(bytes: number): number {
-  const pages = Math.ceil(bytes / pageBytes);
+  const pages = Math.ceil(bytes / wasmPageBytes);
   if (pages > maximumPages)
     throw new StillhouseError(
       'MODEL_INVALID',
@@ -83,6 +85,9 @@ export interface SharedSums {
 /** The end of a flat memory: it grows as needed. */
 export class FlatSums implements SumMemory {
   readonly chunkFloats = limits.chunkFloats;
+  readonly alignFloats = pageBytes / Float32Array.BYTES_PER_ELEMENT;
+  /** Buffers in which parts of files appear. */
+  readonly #shown: Float32Array[] = [];
 
   constructor(
     readonly shared: SharedSums,
@@ -95,10 +100,16 @@ export class FlatSums implements SumMemory {
   }
 
   allocate(lengths: readonly number[]): Float32Array[] {
+    for (const buffer of this.#shown.splice(0)) sharedMemory(process.env)!.hide(buffer);
     const { memory, first } = this.shared;
-    const missing = pagesOf(endOf(first, lengths)) - memory.buffer.byteLength / pageBytes;
+    const missing = pagesOf(endOf(first, lengths)) - memory.buffer.byteLength / wasmPageBytes;
     if (missing > 0) memory.grow(missing);
     return buffersAt(memory, first, lengths);
+  }
+
+  show(buffer: Float32Array, { file, offset, isOwn }: SharedPart): void {
+    sharedMemory(process.env)!.show(buffer, file, offset, isOwn);
+    this.#shown.push(buffer);
   }
 
   /** All of them must be in this memory, in buffers of this thread or of another one. */

@@ -8,15 +8,28 @@ import {
   encodeMessage,
   headerBytes,
   type FrameHeader,
+  type Greeting,
   type FrameSink,
   type Link,
   type Listener,
   type Membership,
   type MeshFrame,
+  type MemoryOffer,
   type MeshHello,
   type Outgoing,
   type Transport,
 } from '@stillhouse/core/cluster';
+import type { HostMemory, OwnMemory } from './host-memory.js';
+
+export interface MeshOptions {
+  /** HOST:PORT to listen on. */
+  readonly address: string;
+  readonly token: string;
+  /** Called with links of workers that request blocks. */
+  readonly onBlockLink: (link: Link) => void;
+  /** What workers of this host can share. */
+  readonly memory?: HostMemory | undefined;
+}
 
 export interface MeshEvents {
   /** Where the numbers of a frame that begins to arrive belong; undefined to drop it. */
@@ -26,7 +39,7 @@ export interface MeshEvents {
   readonly onLost: (from: number, what: { linking: boolean; reason: string }) => void;
 }
 
-/** The links of one generation. */
+/** The links of one generation, and the memory that members of the same host share. */
 class Generation {
   /** Links over which peers receive from this worker, by their index. */
   readonly outgoing = new Map<number, Link>();
@@ -34,13 +47,52 @@ class Generation {
   readonly former: Link[] = [];
   readonly incoming: Link[] = [];
   readonly #awaited = new Map<number, () => void>();
+  /** Memory that peers have offered and this worker reads, by their index; and whether they read this worker's. */
+  readonly #offered = new Map<number, number>();
+  readonly #reads = new Map<number, boolean>();
+  readonly #greetings = new Map<number, () => void>();
+  #own: OwnMemory | undefined;
   isCut = false;
   /** Peers have connected for it, and this worker has not entered it. */
   isAhead = true;
 
+  constructor(private readonly memory: HostMemory | undefined) {}
+
+  /** What this worker offers to the others. */
+  offer(): MemoryOffer | undefined {
+    this.#own ??= this.memory?.create();
+    return this.#own?.offer;
+  }
+
   /** Resolves when the peer listens. */
   heardBy(index: number): Promise<void> {
     return this.outgoing.has(index) ? Promise.resolve() : new Promise((arrived) => this.#awaited.set(index, arrived));
+  }
+
+  /** Resolves when the peer has said whether it reads this worker's memory. */
+  greetedBy(index: number): Promise<void> {
+    return this.#reads.has(index) ? Promise.resolve() : new Promise((greeted) => this.#greetings.set(index, greeted));
+  }
+
+  greeted(index: number, reads: boolean): void {
+    this.#reads.set(index, reads);
+    this.#greetings.get(index)?.();
+  }
+
+  /** Whether this worker reads the memory that a peer offers. */
+  accepts(index: number, offer: MemoryOffer | undefined): boolean {
+    const before = this.#offered.get(index);
+    if (before !== undefined) this.memory!.close(before);
+    const file = offer && this.memory?.open(offer);
+    if (file === undefined) this.#offered.delete(index);
+    else this.#offered.set(index, file);
+    return file !== undefined;
+  }
+
+  /** The files of the members that share memory both ways with this one, and its own; none if there are none. */
+  files(self: number): Map<number, number> {
+    const shared = [...this.#offered].filter(([index]) => this.#reads.get(index));
+    return new Map(shared.length > 0 && this.#own ? [...shared, [self, this.#own.file]] : []);
   }
 
   arrived(index: number, link: Link): void {
@@ -55,6 +107,9 @@ class Generation {
   cut(): void {
     this.isCut = true;
     for (const link of [...this.outgoing.values(), ...this.former, ...this.incoming]) link.abort();
+    // What appears in memory stays there.
+    for (const file of this.#offered.values()) this.memory!.close(file);
+    if (this.#own) this.memory!.close(this.#own.file);
   }
 }
 
@@ -63,7 +118,7 @@ function sinkOf(
   links: Generation,
   { from, events, lost }: { from: number; events: MeshEvents; lost: (reason: string) => void },
 ): FrameSink {
-  let header: FrameHeader;
+  let header: FrameHeader | Greeting;
   return {
     headerBytes,
     place(bytes) {
@@ -74,10 +129,12 @@ function sinkOf(
         lost(messageOf(error));
         return undefined;
       }
-      return events.place(from, header);
+      return header.type === 'greeting' ? new Uint8Array(0) : events.place(from, header);
     },
     arrived(data) {
-      if (!links.isCut) events.onFrame(from, { header, data });
+      if (links.isCut) return;
+      if (header.type === 'greeting') links.greeted(from, header.reads);
+      else events.onFrame(from, { header, data });
     },
     misfit(bytes) {
       lost(`a frame between workers is not valid: ${bytes} bytes`);
@@ -106,20 +163,12 @@ export class Mesh {
 
   private constructor(
     private readonly transport: Transport,
-    private readonly token: string,
-    private readonly onBlockLink: (link: Link) => void,
+    private readonly options: MeshOptions,
   ) {}
 
-  /**
-   * @param address HOST:PORT to listen on
-   * @param onBlockLink called with links of workers that request blocks
-   */
-  static async open(
-    transport: Transport,
-    { address, token, onBlockLink }: { address: string; token: string; onBlockLink: (link: Link) => void },
-  ): Promise<Mesh> {
-    const mesh = new Mesh(transport, token, onBlockLink);
-    mesh.#listener = await transport.listen(address, (link) => mesh.#accept(link));
+  static async open(transport: Transport, options: MeshOptions): Promise<Mesh> {
+    const mesh = new Mesh(transport, options);
+    mesh.#listener = await transport.listen(options.address, (link) => mesh.#accept(link));
     return mesh;
   }
 
@@ -127,21 +176,24 @@ export class Mesh {
     return this.#listener!.address;
   }
 
-  /** Resolves when this worker is linked both ways with every other member. */
-  async link({ generation, members, self }: Membership, events: MeshEvents): Promise<void> {
+  /**
+   * Resolves when this worker is linked both ways with every other member.
+   * @returns files with the sums of members that share memory with this one, and its own, by member
+   */
+  async link({ generation, members, self }: Membership, events: MeshEvents): Promise<Map<number, number>> {
     const links = this.#generation(generation);
     links.isAhead = false;
+    const memory = members.length > 1 ? links.offer() : undefined;
+    const hello = { token: this.options.token, generation, index: self, ...(memory ? { memory } : {}) };
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
     await Promise.all(
       peers.flatMap(({ meshAddress, index }) => [
         links.heardBy(index),
-        this.#connect(
-          links,
-          { address: meshAddress, index, hello: { token: this.token, generation, index: self } },
-          events,
-        ),
+        this.#connect(links, { address: meshAddress, index, hello }, events),
+        links.greetedBy(index),
       ]),
     );
+    return links.files(self);
   }
 
   /** Resolves when this worker receives from the peer; if it cannot be reached, reports that and never resolves. */
@@ -199,7 +251,7 @@ export class Mesh {
 
   #generation(generation: number): Generation {
     let links = this.#generations.get(generation);
-    if (!links) this.#generations.set(generation, (links = new Generation()));
+    if (!links) this.#generations.set(generation, (links = new Generation(this.options.memory)));
     return links;
   }
 
@@ -208,7 +260,7 @@ export class Mesh {
       let hello: MeshHello;
       try {
         hello = decodeMeshHello(frame);
-        if (hello.token !== this.token)
+        if (hello.token !== this.options.token)
           throw new StillhouseError('TOKEN_REJECTED', 'the token between workers is not the one of this run');
       } catch (error) {
         link.close(messageOf(error));
@@ -216,14 +268,17 @@ export class Mesh {
       }
       if ('blocks' in hello) {
         link.admit({ frameBytes: limits.helloBytes, queuedBytes: limits.blockQueuedBytes });
-        return this.onBlockLink(link);
+        return this.options.onBlockLink(link);
       }
       // A receiver sends nothing more, apart from a hello that comes twice.
       link.onFrame(() => {});
       // A peer may be in a later generation, but one in an earlier generation is not served.
       if (hello.generation < this.#oldest) return link.abort();
       link.admit({ frameBytes: limits.helloBytes });
-      this.#generation(hello.generation).arrived(hello.index, link);
+      const links = this.#generation(hello.generation);
+      const { generation, index, memory } = hello;
+      link.send(encodeHeader({ type: 'greeting', generation, reads: links.accepts(index, memory), count: 0 }));
+      links.arrived(index, link);
       this.#forgetUnlikely();
     });
   }

@@ -28,6 +28,7 @@ import { BlockFolder, type BlockCache, type BlockSource } from '@stillhouse/data
 import { BlockClient } from '../block/client.js';
 import { BlockSupply } from '../block/supply.js';
 import type { Effect, EngineHost, EngineReports } from './engine-host.js';
+import type { HostMemory } from './host-memory.js';
 import { Mesh } from './mesh.js';
 import { placeOf } from './place.js';
 import { PeerBlocks } from '../block/peers.js';
@@ -43,6 +44,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   /** Makes the half of the worker that has the engine. */
   readonly hostEngine: (reports: EngineReports) => EngineHost;
+  /** What workers of this host can share. */
+  readonly hostMemory?: HostMemory | undefined;
   /** Keeps blocks from the network, and hands them out to other workers. */
   readonly cache?: BlockSource & Pick<BlockCache, 'keep'>;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
@@ -188,7 +191,7 @@ class WorkerShell {
   }
 
   async #load({ job, meshToken }: Effect<'load'>): Promise<void> {
-    const { cache, clock, log, meshAddress, transport } = this.options;
+    const { cache, clock, hostMemory, log, meshAddress, transport } = this.options;
     const local = [
       ...(job.blockFolder === undefined ? [] : [new BlockFolder(job.blockFolder)]),
       ...(cache ? [cache] : []),
@@ -203,6 +206,7 @@ class WorkerShell {
       address: meshAddress ?? `${host.includes(':') ? `[${host}]` : host}:0`,
       token: meshToken,
       onBlockLink: (link) => peers.serve(link),
+      memory: hostMemory,
     });
     const { address } = this.#mesh;
     log(`engine ${fingerprint}, mesh at ${address}; backend ${choice}`);
@@ -211,7 +215,7 @@ class WorkerShell {
 
   async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
     this.options.log(placeOf({ generation, members, self }));
-    await this.#mesh!.link(
+    const files = await this.#mesh!.link(
       { generation, members, self },
       {
         place: (from, header) => this.#placeOf(generation, from, header),
@@ -219,7 +223,8 @@ class WorkerShell {
         onLost: (from, what) => this.dispatch({ type: 'peerLost', generation, from, ...what }),
       },
     );
-    this.dispatch({ type: 'linked', generation });
+    if (files.size > 0) this.options.log(`shares memory with ${files.size - 1} other members on this host`);
+    this.dispatch({ type: 'linked', generation, files });
   }
 
   async #probe({ id, meshAddresses }: Effect<'probe'>): Promise<void> {
