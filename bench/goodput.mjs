@@ -1,5 +1,6 @@
 // Goodput under failures: the time to a number of steps while one process is killed every so often, against the same
-// run without kills; Stillhouse, torchrun with checkpoints, and torchft, in turns. Fails if Stillhouse's weights differ.
+// run without kills; Stillhouse, torchrun with checkpoints, and torchft, in turns. Fails if Stillhouse's weights
+// differ.
 //   npm run bench -- goodput [--rounds 3] [--model mlp] [--steps 5000] [--processes 4] [--every 20] [--batch 128]
 //     [--checkpoint 10] [--limit 1800] [--set 'KEY=VALUE;KEY=VALUE']… [--backend tensorflow]
 //     [--peers torchrun,torchft]
@@ -89,7 +90,7 @@ async function train(start, isKilled) {
   const result = running.result.then(
     (each) => each,
     (error) => {
-      if (isLate) return {};
+      if (isLate) return { isUndone: true };
       throw error;
     },
   );
@@ -98,9 +99,10 @@ async function train(start, isKilled) {
   while (!isOver && at(warmSteps) === undefined) await Promise.race([delay(100), over]);
   const firstMs = at(warmSteps);
   const isKillable = isKilled && firstMs !== undefined;
-  const [{ hash }, kills] = await Promise.all([result, isKillable ? killOneByOne(running, { firstMs, over }) : 0]);
+  const [{ hash, isUndone }, kills] = await Promise.all([result, isKillable ? killOneByOne(running, { firstMs, over }) : 0]);
   clearTimeout(limit);
-  const seconds = isLate ? Infinity : (at(steps) - firstMs) / 1000;
+  const lastMs = at(steps);
+  const seconds = isUndone || lastMs === undefined ? Infinity : (lastMs - firstMs) / 1000;
   rmSync(own, { recursive: true, force: true });
   return { seconds, kills, hash };
 }
