@@ -11,7 +11,7 @@ export default {
     },
     'packages/*': {},
     // AssemblyScript, which its own compiler reads.
-    'packages/worker': { ignore: ['assembly/kernels.ts'] },
+    'packages/worker': { ignore: ['assembly/*.ts'] },
     // Programs and a thread, which are started as files.
     'packages/stillhouse': {
       entry: ['src/run/worker-process.ts', 'src/run/upload-thread.ts', 'src/tune/trial-process.ts'],

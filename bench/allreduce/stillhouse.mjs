@@ -44,7 +44,17 @@ async function link(floats) {
       },
     },
   );
-  collective = new Collective({ generation, ranks: world, members, self, out, memory: sums, op: 0, files });
+  collective = new Collective({
+    generation,
+    ranks: world,
+    members,
+    self,
+    out,
+    memory: sums,
+    op: 0,
+    files,
+    hosts: members.map(() => 0),
+  });
   collective.partials[0].fill(self + 1);
 }
 

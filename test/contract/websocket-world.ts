@@ -65,6 +65,7 @@ export function quick(scenario: Scenario): Scenario {
   return {
     ...calm(scenario),
     speedsMs: scenario.speedsMs.map(() => 1),
+    workersPerHost: 1,
     faults: faults.map((fault) => ({ ...fault, atMs: fault.atMs / 5 })),
     calmAtMs: 1_000,
     skews: [{ rate: 1, offsetMs: 0 }],

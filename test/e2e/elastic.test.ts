@@ -171,6 +171,21 @@ describe.each(Object.entries(recipes))('%s', (name, recipe) => {
   );
 });
 
+test('workers are killed while gradients travel as bytes', async () => {
+  const recipe: RecipeInput = { ...recipes['dense'], wire: 'int8' };
+  const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2']);
+  await cluster.start(3);
+  for (let epoch = 1; epoch <= 2; epoch++) {
+    await cluster.coordinator.logged(new RegExp(`epoch ${epoch}/`));
+    cluster.kill(cluster.living[0]);
+    cluster.join();
+  }
+  const record = await cluster.finish();
+  expect(hashesOf(record)).toEqual(await undisturbed(recipe));
+  everyRowOnce(record);
+  expect(record.membershipChanges).toBeGreaterThan(0);
+});
+
 test('a training state of more than one message is copied by a thread, and the run resumes from it', async () => {
   const recipe: RecipeInput = {
     ...recipes['dense'],

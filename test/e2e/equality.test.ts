@@ -103,6 +103,20 @@ test('ranks and seed are the job’s: changing them changes the bits', async () 
   expect(new Set(hashes).size).toBe(3);
 });
 
+test('gradients in fewer bits change the bits of the teacher, but not with the number of workers', async () => {
+  const hashOf = async (wire: RecipeInput['wire'], workers: number): Promise<string> => {
+    const recipe = smallRecipe({ ranks: 3, ...(wire ? { wire } : {}) });
+    return (await scratch.train(recipe, workers === 1 ? {} : { workers })).record.teacher!.weightsSha256;
+  };
+  const hashes = [await hashOf(undefined, 1)];
+  expect(await hashOf('fp32', 1)).toBe(hashes[0]);
+  for (const wire of ['bf16', 'fp16'] as const) {
+    hashes.push(await hashOf(wire, 1));
+    expect(await hashOf(wire, 3)).toBe(hashes.at(-1));
+  }
+  expect(new Set(hashes).size).toBe(3);
+});
+
 test('more workers than ranks: those without one are spares, and the result is the same', async () => {
   const [few, many] = [await scratch.train(smallRecipe()), await scratch.train(smallRecipe(), { workers: 3 })];
   expect(many.record.teacher!.weightsSha256).toBe(few.record.teacher!.weightsSha256);

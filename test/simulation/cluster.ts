@@ -189,7 +189,7 @@ class Cluster {
         clock: process.clock,
         tune: () => this.#tune(process.clock),
         onNotice: (notice) => {
-          if (notice.type === 'joined') this.#places.set(notice.worker.workerId, Number(notice.worker.host.slice(4)));
+          if (notice.type === 'joined') this.#places.set(notice.worker.workerId, placeOf(notice.worker));
           if (notice.type === 'phaseAssigned')
             this.checkers.onAssigned(
               notice,
@@ -227,7 +227,7 @@ class Cluster {
   }
 
   startWorker(place: number): void {
-    const { model, seed, speedsMs, heartbeatTimeoutMs } = this.scenario;
+    const { model, seed, speedsMs, heartbeatTimeoutMs, workersPerHost } = this.scenario;
     const number = this.#started++;
     const name = `worker${place}#${number}`;
     const process = this.world.start(name, place);
@@ -248,7 +248,7 @@ class Cluster {
       identity: {
         instance: name,
         token: 't',
-        host: `host${place}`,
+        host: `host${Math.floor(place / workersPerHost)}`,
         version: '0',
         patienceMs: 60_000,
         heartbeatTimeoutMs,
@@ -463,6 +463,10 @@ class Cluster {
     for (let place = 0; place < this.scenario.workers; place++) this.#restart(place);
   }
 }
+
+/** Simulated workers have their place in their address; real ones have a host each. */
+const placeOf = ({ host, meshAddress }: { host: string; meshAddress: string }): number =>
+  Number(/^worker(\d+)#/.exec(meshAddress)?.[1] ?? host.slice(4));
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : 'something unknown');
 

@@ -58,8 +58,32 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a chunk that comes twice counts twice',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'if (inbox.reduced[at]) return;',
-    replace: 'if (inbox.reduced[at] && chunk < 0) return;',
+    find: 'if (inbox.reduced[at]) return false;',
+    replace: 'if (inbox.reduced[at] && chunk < 0) return false;',
+  },
+  {
+    bug: 'only sums are rounded, and not the gradients of ranks',
+    file: 'packages/core/src/collective/node-sums.ts',
+    find: 'round: (leaf) => memory.round(format, leaf.subarray(0, count)),',
+    replace: 'round: () => {},',
+  },
+  {
+    bug: 'what is sent is rounded, and not every sum',
+    file: 'packages/core/src/collective/coded-chunks.ts',
+    find: 'chunk.lo < count) this.memory.round(format, sum);',
+    replace: 'chunk.lo < 0) this.memory.round(format, sum);',
+  },
+  {
+    bug: 'accounts are rounded like gradients',
+    file: 'packages/core/src/collective/coding.ts',
+    find: '{ format, count: gradients }',
+    replace: '{ format, count: gradients + 1000 }',
+  },
+  {
+    bug: 'coded chunks are received over each other',
+    file: 'packages/core/src/collective/coded-chunks.ts',
+    find: 'const at = codedBytes(format, lo - first);',
+    replace: 'const at = 0;',
   },
   {
     bug: 'reports that were lost are not sent again',

@@ -164,7 +164,9 @@ class SimLink implements Link {
   }
 
   send(...parts: Uint8Array[]): void {
-    if (this.#closedBecause === undefined && this.owner.isAlive) this.#enqueue({ read: () => joinBytes(parts) });
+    if (this.#closedBecause !== undefined || !this.owner.isAlive) return;
+    this.network.onSent?.(parts);
+    this.#enqueue({ read: () => joinBytes(parts) });
   }
 
   #enqueue(entry: Frame | { readonly closing: string }): void {
@@ -252,6 +254,8 @@ export class Network {
   mostQueued = 0;
   /** After the faults are over frames are only delayed. */
   isCalm = false;
+  /** Called with the parts of each frame. */
+  onSent: ((parts: readonly Uint8Array[]) => void) | undefined;
 
   constructor(
     readonly clock: VirtualClock,

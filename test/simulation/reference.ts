@@ -2,6 +2,7 @@
 import { phaseLearningRate, phaseOf, phasesOf, type Job, type PhaseName } from '@stillhouse/core';
 import { emptySums, finishMetrics, lossOf, smallerIsBetter } from '@stillhouse/core/training';
 import { batchRows, epochOrder, rankShare, stepsPerEpoch } from '@stillhouse/core/cluster';
+import { rounded } from './rounded.js';
 import {
   hashState,
   hashWeights,
@@ -13,12 +14,16 @@ import {
   type ToyModel,
 } from './toy-engine.js';
 
-/** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32. */
-function treeSum(leaves: readonly Float32Array[], lo = 0, hi = leaves.length): Float32Array {
-  if (hi - lo === 1) return leaves[lo];
+/** The tree by its definition: sum(lo, hi) = sum(lo, mid) + sum(mid, hi) in fp32, with each of its nodes rounded. */
+function treeSum(
+  leaves: readonly Float32Array[],
+  round: (node: Float32Array) => Float32Array,
+  { lo, hi }: { lo: number; hi: number } = { lo: 0, hi: leaves.length },
+): Float32Array {
+  if (hi - lo === 1) return round(leaves[lo]);
   const mid = lo + Math.floor((hi - lo) / 2);
-  const right = treeSum(leaves, mid, hi);
-  return treeSum(leaves, lo, mid).map((value, i) => Math.fround(value + right[i]));
+  const right = treeSum(leaves, round, { lo: mid, hi });
+  return round(treeSum(leaves, round, { lo, hi: mid }).map((value, i) => Math.fround(value + right[i])));
 }
 
 export interface ReferencePhase {
@@ -32,7 +37,7 @@ export interface ReferencePhase {
 
 function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePhase {
   const phase = phaseOf(job, name);
-  const { distill, schedule, earlyStopping, validationSet } = phase;
+  const { distill, schedule, earlyStopping, validationSet, wire } = phase;
   const weights = Float32Array.from({ length: model.parameters }, (_, i) => startWeight(schedule.seed, i));
   const others = new Float32Array(model.otherWeights);
   const velocity = new Float32Array(model.parameters);
@@ -55,7 +60,7 @@ function referencePhase(job: Job, name: PhaseName, model: ToyModel): ReferencePh
         });
         return out;
       });
-      const sum = treeSum(leaves);
+      const sum = treeSum(leaves, (node) => rounded(wire, node, model.parameters));
       toyStep(weights, velocity, sum, phaseLearningRate(phase, steps));
       others.set(sum.subarray(model.parameters, model.parameters + model.otherWeights));
       states.push(hashState([weights, others, velocity]));

@@ -1,6 +1,6 @@
 // Everything about a cluster and its faults, from one seed.
 import { createHash } from 'node:crypto';
-import { hashName, parseRecipe, randomStream, type Job, type SetManifest } from '@stillhouse/core';
+import { hashName, parseRecipe, randomStream, type Job, type SetManifest, type WireFormat } from '@stillhouse/core';
 import { dealDraws, ledgerDigest, wholeLedger, type Segment } from '@stillhouse/core/cluster';
 import type { TunedValues } from '@stillhouse/core/tune';
 import type { ToyModel } from './toy-engine.js';
@@ -76,6 +76,8 @@ export interface Scenario {
   readonly minWorkers: number;
   /** Mean time of a step of each worker. */
   readonly speedsMs: readonly number[];
+  /** Workers with neighbouring places are on one host. */
+  readonly workersPerHost: number;
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
   readonly duplicates: number;
@@ -98,6 +100,13 @@ function diceOf(...key: number[]): Dice {
   const next = randomStream(hashName('scenario'), ...key);
   return { next, upTo: (max) => 1 + Math.floor(next() * max), chance: (p) => next() < p };
 }
+
+/** Every seventh job rounds its gradients. */
+const wireOf = (seed: number): WireFormat =>
+  seed % 7 === 4 ? (['bf16', 'fp16', 'int8'] as const)[Math.floor(seed / 7) % 3] : 'fp32';
+
+/** Numbers that are rounded come in blocks, so a model must have more of them before several workers own some. */
+const parametersOf = (wire: WireFormat, few: number): number => (wire === 'fp32' ? few : 8 * few);
 
 /** Half of the jobs with a student. */
 const isTuned = (seed: number): boolean => seed % 2 === 1;
@@ -132,6 +141,7 @@ function jobOf(seed: number, { next, upTo, chance }: Dice): Job {
   const parsed = parseRecipe({
     seed,
     ranks,
+    wire: wireOf(seed),
     loss: 'mse',
     data: { large: source, small: source, test: source },
     teacher: training,
@@ -217,7 +227,8 @@ export function scenarioOf(seed: number): Scenario {
     faults,
     tuned: tunedOf(seed, job),
     minWorkers: chance(0.7) ? 1 : upTo(workers),
-    model: { parameters: upTo(50), otherWeights: chance(0.3) ? upTo(5) : 0 },
+    model: { parameters: parametersOf(job.recipe.wire, upTo(50)), otherWeights: chance(0.3) ? upTo(5) : 0 },
+    workersPerHost: 1 + (seed % 3),
     speedsMs: Array.from({ length: workers }, () => (chance(0.2) ? 120 : 10)),
     minDelayMs: 0.1,
     maxDelayMs: chance(0.6) ? 2 : 60,

@@ -54,6 +54,7 @@ const scenarioOfStory = ({ change = {}, faults, recipe = {} }: Story): Scenario 
   workers: 3,
   minWorkers: 1,
   speedsMs: [10, 10, 10, 10],
+  workersPerHost: 1,
   minDelayMs: 1,
   maxDelayMs: 2,
   duplicates: 0,

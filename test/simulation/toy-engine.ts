@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { bytesOf, hashWords, StillhouseError, type Job, type Phase, type RandomStream } from '@stillhouse/core';
 import { emptySums, lossOf, type MetricSums } from '@stillhouse/core/training';
 import {
-  addInto,
+  codingOf,
+  nodeSums,
   plainSumMemory,
   slotsPerRank,
   sumSubtree,
@@ -140,6 +141,9 @@ export class ToyEngine implements Engine {
     this.options.observer.onCompute(this.#phase, task);
     await this.#getRows(task);
     await this.#takeTime();
+    const { parameters, otherWeights } = this.model;
+    const layout = { gradients: parameters, otherWeights };
+    const sums = nodeSums(plainSumMemory, codingOf(this.#phase.wire, layout));
     for (const [i, { span, sum }] of task.subtrees.entries()) {
       await sumSubtree(span, sum, {
         write: async (rank, target) =>
@@ -152,7 +156,7 @@ export class ToyEngine implements Engine {
             out: target,
           }),
         scratch: task.scratch,
-        addInto,
+        ...sums,
       });
       onSummed(i);
     }

@@ -3,7 +3,9 @@ import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { bytesOf, type Phase } from '@stillhouse/core';
 import {
   batchRows,
+  codingOf,
   epochOrder,
+  nodeSums,
   slotsPerRank,
   stepsPerEpoch,
   treeHeight,
@@ -125,6 +127,25 @@ const tests: Readonly<Record<string, (subject: Subjects) => Promise<void>>> = {
     const sum = hashOf(left);
     await engine.compute(taskOf(phase, built, { step: 0, spans: whole(phase) }));
     equal(sum, hashOf(flatGradient));
+  },
+
+  async 'if gradients are to travel in fewer bits, each node of the tree is rounded'({ engine, phase: exact }) {
+    const phase: Phase = { ...exact, wire: 'int8' };
+    const built = await engine.build(phase, undefined);
+    const { flatGradient, layout, memory } = built;
+    const { round, addInto } = nodeSums(memory, codingOf(phase.wire, layout));
+    const task = taskOf(phase, built, { step: 0, spans: halves(phase) });
+    await engine.compute(task);
+    const [left, right] = task.subtrees.map(({ sum }) => sum);
+    for (const sum of [left, right]) {
+      const hash = hashOf(sum);
+      round(sum);
+      equal(hashOf(sum), hash);
+    }
+    addInto(left, right);
+    const sum = hashOf(left);
+    await engine.compute(taskOf(phase, built, { step: 0, spans: whole(phase) }));
+    equal(hashOf(flatGradient), sum);
   },
 
   async 'a step changes the weights, and the same steps change them to the same bits'({ engine, phase, another }) {

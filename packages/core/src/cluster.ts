@@ -1,6 +1,7 @@
 // @stillhouse/core/cluster: the pure parts of a cluster: which rows and ranks are whose, the collective, messages, and
 // the machines of coordinator and worker.
 export { Collective, type Outgoing, type CollectiveOptions, type OpHeader } from './collective/collective.js';
+export { codedBytes, codingOf, type Coding } from './collective/coding.js';
 export { lossesOf, slotsPerRank, type FlatLayout } from './collective/flat-layout.js';
 export {
   decodeHeader,
@@ -10,6 +11,7 @@ export {
   type Greeting,
   type MeshFrame,
 } from './collective/frames.js';
+export { nodeSums } from './collective/node-sums.js';
 export { plainSumMemory, type SharedPart, type SumMemory } from './collective/sum-memory.js';
 export { addInto, ranksLabel, ranksText, sumSubtree, treeHeight, type Span, type Leaves } from './collective/tree.js';
 export {

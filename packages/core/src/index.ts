@@ -131,6 +131,7 @@ export {
   type TrainingConfig,
   type TrainedTeacherConfig,
 } from './recipe/schema.js';
+export type { CodedFormat, WireFormat } from './recipe/wire-format.js';
 export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
 export type { TunableConfig, TuneConfig } from './recipe/tune.js';
 export {

@@ -92,6 +92,7 @@ export { phasePlan, type PhasePlan } from './run/phase-plan.js';
 export { incidentOf } from '@stillhouse/coordinator';
 export type {
   CategoryColumn,
+  CodedFormat,
   DatasetManifest,
   FittedColumn,
   Job,

@@ -64,6 +64,15 @@ test('a good recipe: rows, parameters, steps and memory, and nothing is written 
   expect(existsSync(join(folder, 'runs'))).toBe(false);
 });
 
+test('how many bytes a gradient takes if it does not travel as fp32', async () => {
+  const { phases } = await validated({ wire: 'int8' });
+  expect(phases.map(({ wire }) => wire)).toEqual([
+    { format: 'int8', bytes: 113 + 4, fp32Bytes: 4 * 113 },
+    undefined,
+    undefined,
+  ]);
+});
+
 test('a search: what it tunes, on how many folds', async () => {
   const { search, refused } = await validated({ 'distill.tune': { folds: 4, repeats: 2 } });
   expect(refused).toEqual([]);

@@ -7,6 +7,7 @@ import {
   StillhouseError,
   threadsNote,
   toErrorRecord,
+  type CodedFormat,
   type ErrorRecord,
   type Job,
   type PhaseMemory,
@@ -14,6 +15,7 @@ import {
   type Recipe,
   type SetName,
 } from '@stillhouse/core';
+import { codedBytes } from '@stillhouse/core/cluster';
 import type { Dataset } from '@stillhouse/datasets';
 import type { ProbedJob } from '@stillhouse/worker';
 import type { BackendName } from '@stillhouse/worker/light';
@@ -46,6 +48,8 @@ export interface ValidatedPhase {
   readonly parameters?: number;
   /** Roughly what a worker needs, in bytes, in addition to its engine and to blocks of data. */
   readonly memory?: PhaseMemory;
+  /** How its gradient travels, if not as fp32, and how many bytes that takes each time. */
+  readonly wire?: { readonly format: CodedFormat; readonly bytes: number; readonly fp32Bytes: number };
 }
 
 export interface Validation {
@@ -97,6 +101,7 @@ const outlineOf = (recipe: Recipe): ValidatedPhase[] =>
 function phasesWith(job: Job, probed: ProbedJob | undefined): ValidatedPhase[] {
   return phasesOf(job.recipe).map((name) => {
     const model = probed?.models.find(({ phase }) => phase === (name === 'baseline' ? 'student' : name));
+    const { wire } = phaseOf(job, name);
     const inputsPerRow = job.dataset.inputShape.reduce((product, size) => product * size, 1);
     return {
       name,
@@ -105,6 +110,10 @@ function phasesWith(job: Job, probed: ProbedJob | undefined): ValidatedPhase[] {
         parameters: model.parameters,
         memory: phaseMemory(phaseOf(job, name), { ...model, inputsPerRow }),
       }),
+      ...(model &&
+        wire !== 'fp32' && {
+          wire: { format: wire, bytes: codedBytes(wire, model.parameters), fp32Bytes: 4 * model.parameters },
+        }),
     };
   });
 }

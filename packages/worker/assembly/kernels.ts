@@ -213,3 +213,5 @@ export function add(count: usize, a: usize, b: usize, target: usize): void {
   }
   for (; i < bytes; i += 4) store<f32>(target + i, load<f32>(a + i) + load<f32>(b + i));
 }
+
+export * from './coding';

@@ -51,6 +51,14 @@ function validationLines({ name, data, backend, phases, search, warnings }: Vali
     ...(name === undefined ? [] : [`The recipe ${name} would run:`, '']),
     ...(data ? dataLines(data) : []),
     ...(phases.length > 0 ? [alignColumns(knownColumns([header, ...phases.map(phaseRow)]))] : []),
+    ...phases.flatMap(({ name: phase, wire }) =>
+      wire
+        ? [
+            `A gradient of the ${phase} travels as ${wire.format}, in ${bytesText(wire.bytes)} instead of ` +
+              `${bytesText(wire.fp32Bytes)}.`,
+          ]
+        : [],
+    ),
     ...(backend
       ? [
           'Memory is roughly what a worker needs besides its engine and blocks of data.',

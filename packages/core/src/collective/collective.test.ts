@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '../random/random.js';
 import { dealRanks } from './assignment.js';
+import { codingOf, type Coding } from './coding.js';
 import { Collective, type OpHeader, type Outgoing } from './collective.js';
 import type { MeshFrame } from './frames.js';
 import { plainSumMemory } from './sum-memory.js';
@@ -30,7 +31,7 @@ const reduced = (change: Partial<OpHeader & { type: 'reduced' }> = {}): OpHeader
   type: 'reduced',
   generation: 1,
   op: 0,
-  chunk: 0,
+  chunk: 1,
   count: 16,
   ...change,
 });
@@ -57,12 +58,15 @@ const frameOf = (header: OpHeader, value: number): MeshFrame => ({
 
 test.each([
   ['an operation far ahead', partial({ op: 2 })],
-  ['a chunk that does not exist', partial({ chunk: 1 })],
+  ['a chunk that does not exist', partial({ chunk: 2 })],
+  ['a chunk of another’s segment', partial({ chunk: 1 })],
   ['a chunk of another size', partial({ count: 3 })],
   ['a subtree of another worker', partial({ span: { lo: 0, hi: 2 } })],
   ['a subtree that does not exist', partial({ span: { lo: 1, hi: 3 } })],
   ['a partial sum of the next operation while this one is not finished', partial({ op: 1 })],
-  ['a finished chunk that does not exist', reduced({ chunk: 1 })],
+  ['a finished chunk that does not exist', reduced({ chunk: 2 })],
+  ['a finished chunk of this worker’s own segment', reduced({ chunk: 0 })],
+  ['two chunks at once, of one that shares no memory', partial({ count: 32 })],
   ['a finished chunk of another size', reduced({ count: 15 })],
   ['a finished chunk of the next operation', reduced({ op: 1 })],
   ['values of a rank that is not the sender’s', values({ rank: 1 })],
@@ -129,71 +133,204 @@ test('a spare contributes that it is there, owns a segment, and gets the sum; no
   expect(worker.values).toHaveLength(2);
 });
 
-/** The sum as the definition says it: recursion over the whole tree. */
-function reference(leaves: readonly Float32Array[], { lo, hi }: Span): Float32Array {
-  if (hi - lo === 1) return leaves[lo]!.slice();
+/** The sum as the definition says it: recursion over the whole tree, each of whose nodes is rounded. */
+function reference(leaves: readonly Float32Array[], { lo, hi }: Span, coding: Coding): Float32Array {
   const mid = lo + Math.floor((hi - lo) / 2);
-  const [left, right] = [reference(leaves, { lo, hi: mid }), reference(leaves, { lo: mid, hi })];
-  return left.map((value, i) => Math.fround(value + right[i]!));
+  const right = hi - lo === 1 ? undefined : reference(leaves, { lo: mid, hi }, coding);
+  const sum = right
+    ? reference(leaves, { lo, hi: mid }, coding).map((value, i) => Math.fround(value + right[i]!))
+    : leaves[lo]!.slice();
+  if (coding.format !== 'fp32') plainSumMemory.round(coding.format, sum.subarray(0, coding.count));
+  return sum;
 }
 
-test('any number of workers, any chunks and any order of arrival give the bits of the tree, step after step', () => {
+const steps = 3;
+
+/** Steps of some members, each going on as soon as it has its sum, while links keep their order. */
+function runSteps(
+  peers: readonly Collective[],
+  { leaves, next, coding }: { leaves: readonly (readonly Float32Array[])[]; next: () => number; coding: Coding },
+  check: (self: number, step: number) => void,
+): void {
+  const links = new Map<string, { from: number; to: number; frames: MeshFrame[] }>();
+  const send = (from: number, outgoing: readonly Outgoing[]): void => {
+    for (const { to, frame } of outgoing) {
+      const link = links.get(`${from}-${to}`) ?? { from, to, frames: [] };
+      links.set(`${from}-${to}`, link);
+      link.frames.push(frame);
+    }
+  };
+  const done = peers.map(() => ({ step: 0, computed: 0 }));
+  const compute = (self: number): void => {
+    const peer = peers[self]!;
+    const { step, computed } = done[self]!;
+    done[self]!.computed += 1;
+    const span = peer.ownSubtrees[computed];
+    if (!span) return send(self, peer.begin());
+    peer.partials[computed]!.set(reference(leaves[step]!, span, coding));
+    send(self, peer.contribute(computed));
+  };
+  for (;;) {
+    peers.forEach((peer, self) => {
+      const { step, computed } = done[self]!;
+      if (step === steps || computed === 0 || !peer.gradientsWhole) return;
+      check(self, step);
+      peer.advance();
+      done[self] = { step: step + 1, computed: 0 };
+    });
+    const todo = peers.flatMap((peer, self) =>
+      done[self]!.step < steps && done[self]!.computed < Math.max(1, peer.ownSubtrees.length) ? [self] : [],
+    );
+    const open = [...links.values()].filter(({ frames }) => frames.length > 0);
+    if (open.length + todo.length === 0) break;
+    const drawn = Math.floor(next() * (open.length + todo.length));
+    if (drawn >= open.length) compute(todo[drawn - open.length]!);
+    else {
+      const { from, to, frames } = open[drawn]!;
+      const frame = frames.shift()!;
+      for (let times = next() < 0.1 ? 2 : 1; times > 0; times--) send(to, deliver(peers[to]!, from, frame));
+    }
+  }
+  expect(done.map(({ step }) => step)).toEqual(peers.map(() => steps));
+}
+
+test('any number of workers and hosts, any chunks and any order of arrival give the bits of the tree', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 20 }),
       fc.integer({ min: 1, max: 24 }),
       fc.integer({ min: 1, max: 200 }),
       fc.constantFrom(16, 32, 1024),
+      fc.constantFrom('fp32', 'fp32', 'bf16', 'fp16', 'int8'),
       fc.nat(),
-      (ranks, workers, length, chunkFloats, seed) => {
+      (ranks, workers, few, chunkFloats, format, seed) => {
+        // Blocks of coded numbers are longer than the smallest segments.
+        const length = format === 'fp32' ? few : 3 * few;
+        const coding = codingOf(format, { gradients: seed % (length + 1), otherWeights: 0 });
         const next = randomStream(seed);
         const members = dealRanks(
           ranks,
           Array.from({ length: workers }, () => 1 + 3 * next()),
         );
+        const hostCount = 1 + Math.floor(next() * workers);
+        const hosts = members.map(() => Math.floor(next() * hostCount));
         const sums = members.map(() => new Float32Array(length));
         const memory = { ...plainSumMemory, chunkFloats };
         const peers = sums.map(
-          (out, self) => new Collective({ generation: 1, ranks, members, self, out, memory, op: 0 }),
+          (out, self) => new Collective({ generation: 1, ranks, members, hosts, self, out, memory, op: 0, coding }),
         );
-        // Links keep their order; which link is next, and which frame comes twice, is drawn.
-        const links = new Map<string, { from: number; to: number; frames: MeshFrame[] }>();
-        const send = (from: number, outgoing: readonly Outgoing[]): void => {
-          for (const { to, frame } of outgoing) {
-            const link = links.get(`${from}-${to}`) ?? { from, to, frames: [] };
-            links.set(`${from}-${to}`, link);
-            link.frames.push(frame);
-          }
-        };
-        for (let step = 0; step < 3; step++) {
-          const leaves = Array.from({ length: ranks }, () =>
+        const leaves = Array.from({ length: steps }, () =>
+          Array.from({ length: ranks }, () =>
             Float32Array.from({ length }, () => (next() - 0.5) * 10 ** (10 * next() - 5)),
-          );
-          const todo = peers.flatMap((peer, self) => [
-            ...peer.ownSubtrees.map((span, i) => () => {
-              peer.partials[i]!.set(reference(leaves, span));
-              send(self, peer.contribute(i));
-            }),
-            ...(peer.ownSubtrees.length ? [] : [() => send(self, peer.begin())]),
-          ]);
-          for (;;) {
-            const open = [...links.values()].filter(({ frames }) => frames.length > 0);
-            if (open.length + todo.length === 0) break;
-            const drawn = Math.floor(next() * (open.length + todo.length));
-            if (drawn >= open.length) todo.splice(drawn - open.length, 1)[0]?.();
-            else {
-              const { from, to, frames } = open[drawn]!;
-              const frame = frames.shift()!;
-              for (let times = next() < 0.1 ? 2 : 1; times > 0; times--) send(to, deliver(peers[to]!, from, frame));
-            }
-          }
-          expect(peers.every((peer) => peer.gradientsWhole)).toBe(true);
-          const expected = reference(leaves, { lo: 0, hi: ranks });
-          for (const sum of sums) expect(sum).toEqual(expected);
-          for (const peer of peers) peer.advance();
-        }
+          ),
+        );
+        runSteps(peers, { leaves, next, coding }, (self, step) =>
+          expect(sums[self]).toEqual(reference(leaves[step]!, { lo: 0, hi: ranks }, coding)),
+        );
       },
     ),
-    { numRuns: 80 },
+    { numRuns: 120 },
   );
+});
+
+test('what two hosts of four workers each exchange crosses once per host, not once per worker', () => {
+  const ranks = 8;
+  const members = Array.from({ length: ranks }, (_, lo) => ({ lo, hi: lo + 1 }));
+  const hosts = members.map((_, index) => Math.floor(index / 4));
+  const floats = 4096;
+  const crossing = (of: readonly number[] | undefined): number => {
+    const outs = members.map(() => new Float32Array(floats));
+    const peers = outs.map(
+      (out, self) =>
+        new Collective({ generation: 1, ranks, members, hosts: of, self, out, memory: plainSumMemory, op: 0 }),
+    );
+    let bytes = 0;
+    const send = (from: number, outgoing: readonly Outgoing[]): void => {
+      for (const { to, frame } of outgoing) {
+        if (hosts[from] !== hosts[to]) bytes += frame.data.byteLength;
+        send(to, deliver(peers[to]!, from, frame));
+      }
+    };
+    peers.forEach((peer, self) => send(self, peer.contribute(0)));
+    expect(peers.every(({ gradientsWhole }) => gradientsWhole)).toBe(true);
+    return bytes;
+  };
+  // Each host sends half of the sum, and gets the other half, in both directions.
+  expect(crossing(hosts)).toBe(4 * floats * 2);
+  expect(crossing(undefined)).toBe(4 * 4 * floats * 2);
+});
+
+test.each([
+  ['fp32', 4096 * 4],
+  ['bf16', 4096 * 2],
+  ['fp16', 4096 * 2 + 32 * 4],
+  ['int8', 4096 + 32 * 4],
+] as const)('%s: every number travels twice between two, in memory that is allocated once', (format, bytes) => {
+  const members = [
+    { lo: 0, hi: 1 },
+    { lo: 1, hi: 2 },
+  ];
+  const memories = new Set<ArrayBufferLike>();
+  let allocations = 0;
+  const allocate = (lengths: readonly number[]): Float32Array[] => {
+    allocations += 1;
+    const buffers = plainSumMemory.allocate(lengths);
+    for (const { buffer } of buffers) memories.add(buffer);
+    return buffers;
+  };
+  const memory = { ...plainSumMemory, chunkFloats: 512, allocate };
+  const coding = codingOf(format, { gradients: 4096, otherWeights: 20 });
+  const peers = members.map((_, self) => {
+    const [sum] = plainSumMemory.allocate([4096 + 20]);
+    memories.add(sum!.buffer);
+    return new Collective({ generation: 1, ranks: 2, members, self, out: sum!, memory, op: 0, coding });
+  });
+  for (let step = 0; step < 3; step++) {
+    let sent = 0;
+    const deliverAll = (from: number, outgoing: readonly Outgoing[]): void => {
+      for (const { to, frame } of outgoing) {
+        expect(memories).toContain(frame.data.buffer);
+        sent += frame.data.byteLength;
+        deliverAll(to, deliver(peers[to]!, from, frame));
+      }
+    };
+    peers.forEach((peer, self) => {
+      peer.partials[0]!.fill(self + step);
+      deliverAll(self, peer.contribute(0));
+    });
+    expect(peers.every((peer) => peer.gradientsWhole)).toBe(true);
+    expect(sent).toBe(2 * (bytes + 20 * 4));
+    for (const peer of peers) peer.advance();
+  }
+  expect(allocations).toBe(2);
+});
+
+test('what members of one host read where it lies is not coded, and the same sum goes to others coded', () => {
+  const members = [0, 1, 2].map((lo) => ({ lo, hi: lo + 1 }));
+  const memory = { ...plainSumMemory, show() {} };
+  const [sum] = plainSumMemory.allocate([3 * 128]);
+  const coding = codingOf('int8', { gradients: 3 * 128, otherWeights: 0 });
+  const files = new Map([
+    [0, 10],
+    [1, 11],
+  ]);
+  const out = sum!;
+  const self = new Collective({ generation: 1, ranks: 3, members, self: 0, out, memory, op: 0, coding, files });
+  const lengthsOf = (outgoing: readonly Outgoing[]): number[][] =>
+    outgoing.map(({ to, frame }) => [to, frame.data.byteLength]);
+  self.partials[0]!.fill(1);
+  expect(lengthsOf(self.contribute(0))).toEqual([
+    [1, 0],
+    [2, 132],
+  ]);
+  const partialOf = (rank: number): OpHeader => partial({ span: { lo: rank, hi: rank + 1 }, count: 128 });
+  expect(self.place(1, partialOf(1))).toHaveLength(0);
+  self.receive(1, partialOf(1), new Uint8Array(0));
+  const coded = new Uint8Array(132);
+  plainSumMemory.encode('int8', new Float32Array(128).fill(2), coded);
+  expect(lengthsOf(deliver(self, 2, { header: partialOf(2), data: coded }))).toEqual([
+    [1, 0],
+    [2, 132],
+  ]);
+  expect(out.subarray(0, 128).every((value) => Math.abs(value - 3) < 0.03)).toBe(true);
 });

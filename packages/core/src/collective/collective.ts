@@ -1,15 +1,21 @@
 // Direct reduce-scatter and all-gather over the fixed reduction tree, in chunks, and an all-gather of small values per
 // rank. No I/O: each call returns the frames to send, and `place` says where the numbers of an arriving frame belong.
-// Members of one host read each other's sums where they lie, so frames between them carry no numbers.
+// Members of one host read each other's sums where they lie, so frames between them carry no numbers; what crosses to
+// other hosts they add up and share first (routes.ts).
 // Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
 import { chunksOf, segmentsOf } from './assignment.js';
+import { CodedChunks } from './coded-chunks.js';
+import { alignmentOf, uncoded, type Coding } from './coding.js';
+import { layOut, type OwnSubtree } from './lay-out.js';
+import { routesOf, type Routes } from './routes.js';
+import type { SegmentSum, Arrivals } from './segment-sum.js';
 import { sharedPlaces } from './shared-places.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
 import { limits } from '../error/limits.js';
 import type { FrameHeader, MeshFrame } from './frames.js';
 import type { SharedPart, SumMemory } from './sum-memory.js';
-import { maximalSubtrees, midOf, spanKey, treeHeight, type Span } from './tree.js';
+import { isSameSpan, maximalSubtrees, type Span } from './tree.js';
 
 export type OpHeader = Exclude<FrameHeader, { type: 'state' }>;
 
@@ -24,6 +30,8 @@ export interface CollectiveOptions {
   readonly ranks: number;
   /** Ranges of ranks of all members, by index; those of spares are empty. */
   readonly members: readonly Span[];
+  /** Number of each member's host; by default each has its own. */
+  readonly hosts?: readonly number[] | undefined;
   /** Index of this worker among the members. */
   readonly self: number;
   /** Where the sum over all ranks is written: the flat gradient. */
@@ -31,28 +39,25 @@ export interface CollectiveOptions {
   readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
+  /** The numbers that travel in fewer bits; partial sums are rounded to them. By default there are none. */
+  readonly coding?: Coding;
   /** Files with the sums of members that share memory with this one, and its own, by index; none by default. */
   readonly files?: ReadonlyMap<number, number> | undefined;
 }
 
-/** A maximal subtree of a member's ranks: a leaf of the part of the tree that owners of segments sum. */
-interface Subtree {
-  readonly span: Span;
-  readonly member: number;
-  /** Its sum: of the whole buffer if it is this worker's, and else of this worker's segment, from `first` on. */
-  readonly sum: Float32Array;
+/** A range of chunks of one segment: a frame carries one chunk, or tells of several that need not travel. */
+interface Run {
+  readonly owner: number;
+  /** Chunks [first, end) of the segment. */
   readonly first: number;
+  readonly end: number;
 }
-
-/** The tree above those subtrees. */
-type Node = number | { readonly left: Node; readonly right: Node; readonly height: number };
 
 /** What has arrived for one operation. */
 interface Inbox {
-  /** By subtree and chunk of this worker's segment, 1 if it is there; and how many each chunk still lacks. */
-  readonly partials: Uint8Array;
-  readonly lacking: Uint32Array;
-  /** By segment and chunk, 1 if the sum is there; and how many are not. */
+  /** Of each segment that this worker adds up, in the order of `#sums`. */
+  readonly arrivals: readonly Arrivals[];
+  /** By segment and chunk, 1 if the finished sum is there; and how many are not. */
   readonly reduced: Uint8Array;
   unreduced: number;
   readonly values: Map<number, Float64Array>;
@@ -63,19 +68,34 @@ interface Inbox {
 const isEmpty = (span: Span): boolean => span.hi === span.lo;
 const nothing = new Uint8Array(0);
 
+/** A span cut in two. */
+const splitAt = ({ lo, hi }: Span, at: number): Span[] => {
+  const mid = Math.min(hi, Math.max(lo, at));
+  return [
+    { lo, hi: mid },
+    { lo: mid, hi },
+  ];
+};
+
 export class Collective {
   readonly #options: CollectiveOptions;
-  /** The ranks of this worker. */
-  readonly #owned: Span;
-  /** The chunks of the segment that each member owns. */
+  readonly #routes: Routes;
+  /** Files of members that share memory with this one, and its own. */
+  readonly #files: ReadonlyMap<number, number>;
+  /** The segment that each member owns, and its chunks. */
+  readonly #segments: readonly Span[];
   readonly #chunks: readonly (readonly Span[])[];
-  /** Number of the first chunk of each segment. */
+  /** Number of the first chunk of each segment; and the segment of each chunk. */
   readonly #firstChunk: readonly number[];
-  readonly #subtrees: readonly Subtree[];
-  readonly #byKey: ReadonlyMap<string, number>;
-  readonly #root: Node;
+  readonly #ownerOf: readonly number[];
+  readonly #subtrees: readonly OwnSubtree[];
+  /** Of the segments that this worker adds up: its own is the first. */
+  readonly #sums: readonly SegmentSum[];
   /** A chunk's sums of right children, by height. */
   readonly #scratch: readonly Float32Array[];
+  readonly #coder: CodedChunks;
+  /** The finished sum as it is sent or received, as far as it is coded. */
+  readonly #finished: Float32Array;
   readonly #spares: readonly number[];
   #op: number;
   #current: Inbox;
@@ -86,45 +106,43 @@ export class Collective {
   readonly rankScratch: readonly Float32Array[];
 
   constructor(options: CollectiveOptions) {
-    const { members, memory, out, ranks, self } = options;
-    const { alignFloats, chunkFloats } = memory;
+    const { coding = uncoded, files, members, memory, out, ranks, self } = options;
+    const hosts = options.hosts ?? members.map((_, index) => index);
     this.#options = options;
     this.#op = options.op;
-    const segments = segmentsOf(out.length, { owners: members.length, align: alignFloats });
-    const [owned, mine] = [members[self], segments[self]];
-    invariant(owned && mine, `member ${self} of ${members.length}`);
-    this.#owned = owned;
-    this.#chunks = segments.map((segment) => chunksOf(segment, chunkFloats));
+    this.#coder = new CodedChunks(memory, coding);
+    this.#routes = routesOf({ ranks, members, hosts, self });
+    // What lies in the memory of another host's member could not be handed on.
+    this.#files = new Map([...(files ?? [])].filter(([member]) => hosts[member] === hosts[self]));
+    const align = Math.max(memory.alignFloats, alignmentOf(coding.format));
+    const chunkFloats = Math.max(memory.chunkFloats, align);
+    this.#segments = segmentsOf(out.length, { owners: members.length, align });
+    // A chunk is coded as a whole, or not at all.
+    this.#chunks = this.#segments.map((segment) =>
+      splitAt(segment, coding.count).flatMap((part) => chunksOf(part, chunkFloats)),
+    );
     let chunks = 0;
     this.#firstChunk = this.#chunks.map(({ length }) => (chunks += length) - length);
+    this.#ownerOf = this.#chunks.flatMap((each, owner) => each.map(() => owner));
     this.#spares = members.flatMap((span, index) => (isEmpty(span) ? [index] : []));
-    const spans = members
-      .flatMap((span, member) => maximalSubtrees(ranks, span).map((subtree) => ({ span: subtree, member })))
-      .toSorted((a, b) => a.span.lo - b.span.lo);
-    const own = spans.filter(({ member }) => member === self);
-    // A worker without peers already has the sum of all.
-    const isAlone = members.length === 1;
-    const depth = Math.max(0, ...own.map(({ span }) => treeHeight(span.hi - span.lo)));
-    const heights = Math.max(0, treeHeight(ranks));
-    const foreign = spans.length - own.length;
-    const buffers = memory.allocate([
-      ...Array<number>(depth + (isAlone ? 0 : own.length)).fill(out.length),
-      ...Array<number>(foreign).fill(mine.hi - mine.lo),
-      ...Array<number>(isAlone ? 0 : heights).fill(Math.min(chunkFloats, mine.hi - mine.lo)),
-    ]);
-    this.rankScratch = buffers.splice(0, depth);
-    this.partials = isAlone ? [out] : buffers.splice(0, own.length);
-    const received = buffers.splice(0, foreign);
-    this.#scratch = buffers;
-    let [ownAt, foreignAt] = [0, 0];
-    this.#subtrees = spans.map(({ span, member }) =>
-      member === self
-        ? { span, member, sum: this.partials[ownAt++]!, first: 0 }
-        : { span, member, sum: received[foreignAt++]!, first: mine.lo },
-    );
-    this.#byKey = new Map(this.#subtrees.map(({ span }, index) => [spanKey(span), index]));
-    this.#root = this.#nodeOf({ lo: 0, hi: ranks });
-    for (const { buffer, part } of this.#sharedParts(segments)) memory.show!(buffer, part);
+    const isRemote = (member: number): boolean => member !== self && !this.#files.has(member);
+    const laidOut = layOut({
+      ...{ ranks, self, out, memory, isRemote, chunkFloats },
+      own: maximalSubtrees(ranks, members[self]!),
+      isAlone: members.length === 1,
+      isSending: members.some((_, member) => isRemote(member)),
+      routes: this.#routes,
+      coder: this.#coder,
+      segments: this.#segments,
+      chunks: this.#chunks,
+    });
+    this.#finished = laidOut.finished;
+    this.#scratch = laidOut.scratch;
+    this.#subtrees = laidOut.subtrees;
+    this.#sums = laidOut.sums;
+    this.partials = laidOut.subtrees.map(({ sum }) => sum);
+    this.rankScratch = laidOut.rankScratch;
+    for (const { buffer, part } of this.#sharedParts()) memory.show!(buffer, part);
     this.#current = this.#emptyInbox();
     this.#next = this.#emptyInbox();
   }
@@ -136,36 +154,44 @@ export class Collective {
 
   /** The subtrees that this worker can sum by itself, in the order of `partials`. */
   get ownSubtrees(): Span[] {
-    return maximalSubtrees(this.#options.ranks, this.#owned);
+    return this.#subtrees.map(({ span }) => span);
   }
 
   /** This worker has arrived at the current operation; one without ranks lets the others know. */
   begin(): Outgoing[] {
-    if (!isEmpty(this.#owned)) return [];
     const { generation, self } = this.#options;
+    if (this.#subtrees.length > 0) return [];
     this.#current.marks.add(self);
     const mark = this.#toOthers({ header: { type: 'mark', generation, op: this.#op, count: 0 }, data: nothing });
-    return [...mark, ...this.#reduceAll()];
+    return [...mark, ...this.#sumAll()];
   }
 
   /** Hands in one of `partials`. */
   contribute(index: number): Outgoing[] {
-    const { generation, members, self } = this.#options;
-    const own = this.#subtrees.findIndex(({ sum }) => sum === this.partials[index]);
-    const { span, sum } = this.#subtrees[own]!;
+    const { members, self } = this.#options;
+    const { span } = this.#subtrees[index]!;
     const outgoing: Outgoing[] = [];
     const most = Math.max(...this.#chunks.map(({ length }) => length));
+    const owners = members.map((_, next) => (self + 1 + next) % members.length);
+    const handlers = new Map(owners.map((owner) => [owner, this.#routes.handlerOf(owner)]));
     // One chunk to each owner after the other, so that all can begin to sum.
     for (let chunk = 0; chunk < most; chunk++)
-      for (let next = 1; next < members.length; next++) {
-        const to = (self + next) % members.length;
-        const part = this.#chunks[to]![chunk];
-        if (!part) continue;
-        const header = { type: 'partial', generation, op: this.#op, chunk, span, count: part.hi - part.lo } as const;
-        outgoing.push(this.#frameTo(to, header, sum.subarray(part.lo, part.hi)));
+      for (const owner of owners) {
+        const to = handlers.get(owner)!;
+        if (to === self || this.#isShared(to) || chunk >= this.#chunks[owner]!.length) continue;
+        outgoing.push(this.#partialTo(to, { owner, first: chunk, end: chunk + 1 }, this.#subtrees[index]!));
       }
-    this.#chunks[self]!.forEach((_, chunk) => this.#arrive(this.#current, own, chunk));
-    return [...outgoing, ...this.#reduceAll()];
+    for (const owner of owners) {
+      const to = handlers.get(owner)!;
+      const end = this.#chunks[owner]!.length;
+      if (to !== self && this.#isShared(to) && end > 0)
+        outgoing.push(this.#partialTo(to, { owner, first: 0, end }, this.#subtrees[index]!));
+    }
+    for (const [i, sum] of this.#sums.entries()) {
+      const leaf = sum.leafOf(span)!;
+      sum.chunks.forEach((_, chunk) => sum.arrive(this.#current.arrivals[i]!, leaf, chunk));
+    }
+    return [...outgoing, ...this.#sumAll()];
   }
 
   /** Hands in the values of this worker's ranks. */
@@ -188,21 +214,27 @@ export class Collective {
   place(from: number, header: OpHeader): Uint8Array | undefined {
     const inbox = this.#inboxOf(from, header);
     if (!inbox) return undefined;
-    const { out, self } = this.#options;
     switch (header.type) {
       case 'partial': {
-        const subtree = this.#subtreeOf(from, header);
-        const { sum, first } = this.#subtrees[subtree]!;
-        const { lo, hi } = this.#chunkOf(self, from, header);
-        if (inbox === this.#next && this.#hasUnreduced(self)) this.#refuse(from, header, 'too early');
-        if (inbox.partials[subtree * this.#chunks[self]!.length + header.chunk]) return undefined;
-        return this.#isShared(from) ? nothing : bytesOf(sum.subarray(lo - first, hi - first));
+        const { i, leaf, run } = this.#leafOf(from, header);
+        const sum = this.#sums[i]!;
+        if (inbox === this.#next && this.#current.arrivals[i]!.summed.includes(0))
+          this.#refuse(from, header, 'too early');
+        if (this.#isShared(from)) return nothing;
+        if (sum.isThere(inbox.arrivals[i]!, leaf, run.first)) return undefined;
+        const chunk = sum.chunks[run.first]!;
+        const { sum: numbers, first, coded } = sum.leaves[leaf]!;
+        return (
+          this.#coder.placeOf(coded, chunk, first) ?? bytesOf(numbers.subarray(chunk.lo - first, chunk.hi - first))
+        );
       }
       case 'reduced': {
-        const { lo, hi } = this.#chunkOf(from, from, header);
+        const { owner, first } = this.#finishedRunOf(from, header);
         if (inbox !== this.#current) this.#refuse(from, header, 'too early');
-        if (inbox.reduced[this.#firstChunk[from]! + header.chunk]) return undefined;
-        return this.#isShared(from) ? nothing : bytesOf(out.subarray(lo, hi));
+        if (this.#isShared(from)) return nothing;
+        if (inbox.reduced[this.#firstChunk[owner]! + first]) return undefined;
+        const chunk = this.#chunks[owner]![first]!;
+        return this.#coder.placeOf(this.#finished, chunk) ?? bytesOf(this.#options.out.subarray(chunk.lo, chunk.hi));
       }
       case 'values':
         if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
@@ -220,18 +252,33 @@ export class Collective {
     const inbox = this.#inboxOf(from, header);
     if (!inbox) return [];
     switch (header.type) {
-      case 'partial':
-        this.#arrive(inbox, this.#subtreeOf(from, header), header.chunk);
-        return inbox === this.#current ? this.#reduce(header.chunk) : [];
-      case 'reduced':
-        this.#finish(inbox, from, header.chunk);
-        return [];
+      case 'partial': {
+        const { i, leaf, run } = this.#leafOf(from, header);
+        const { sum, first } = this.#sums[i]!.leaves[leaf]!;
+        for (let at = run.first; at < run.end; at++) {
+          const { lo, hi } = this.#sums[i]!.chunks[at]!;
+          if (this.#sums[i]!.arrive(inbox.arrivals[i]!, leaf, at) && !this.#isShared(from))
+            this.#coder.decode({ lo, hi }, data, sum.subarray(lo - first, hi - first));
+        }
+        return inbox === this.#current ? this.#sumRun(i, run) : [];
+      }
+      case 'reduced': {
+        const run = this.#finishedRunOf(from, header);
+        let isNew = false;
+        for (let at = run.first; at < run.end; at++) {
+          const { lo, hi } = this.#chunks[run.owner]![at]!;
+          if (!this.#finish(inbox, run.owner, at)) continue;
+          isNew = true;
+          if (!this.#isShared(from)) this.#coder.decode({ lo, hi }, data, this.#options.out.subarray(lo, hi));
+        }
+        return isNew ? this.#handOn(run) : [];
+      }
       case 'values':
         inbox.values.set(header.rank, new Float64Array(data.buffer, data.byteOffset, header.count));
         return [];
       case 'mark':
         inbox.marks.add(from);
-        return inbox === this.#current ? this.#reduceAll() : [];
+        return inbox === this.#current ? this.#sumAll() : [];
     }
   }
 
@@ -247,24 +294,25 @@ export class Collective {
     return Array.from({ length: this.#options.ranks }, (_, rank) => values.get(rank)!);
   }
 
-  /** Indices of the members that have not contributed to the current operation, as far as this worker can know. */
+  /**
+   * Indices of the members that have not contributed to the current operation, as far as this worker can know; a relay
+   * in place of the members of its host.
+   */
   waitingFor(what: 'gradients' | 'values'): number[] {
     const { members, self } = this.#options;
-    const { partials, reduced, values, marks } = this.#current;
+    const { arrivals, reduced, values, marks } = this.#current;
     const missing = new Set(this.#spares.filter((index) => !marks.has(index)));
-    const chunks = this.#chunks[self]!.length;
-    const owesPartial = (index: number): boolean =>
-      this.#subtrees.some(
-        ({ member }, subtree) =>
-          member === index && partials.subarray(subtree * chunks, (subtree + 1) * chunks).includes(0),
-      );
-    const owes = (index: number, { lo, hi }: Span): boolean => {
-      if (what === 'values') return Array.from({ length: hi - lo }, (_, i) => lo + i).some((rank) => !values.has(rank));
-      if (this.#hasUnreduced(self)) return owesPartial(index);
-      const first = this.#firstChunk[index]!;
-      return reduced.subarray(first, first + this.#chunks[index]!.length).includes(0);
-    };
-    members.forEach((span, index) => owes(index, span) && missing.add(index));
+    const owesValues = ({ lo, hi }: Span): boolean =>
+      Array.from({ length: hi - lo }, (_, i) => lo + i).some((rank) => !values.has(rank));
+    if (what === 'values') members.forEach((span, index) => owesValues(span) && missing.add(index));
+    else {
+      const partials = this.#sums.flatMap((sum, i) => sum.lackingFrom(arrivals[i]!));
+      const finished = [...reduced.keys()].filter((chunk) => !reduced[chunk]);
+      const owing = partials.some((member) => member !== self)
+        ? partials
+        : finished.map((chunk) => this.#routes.sourceOf(this.#ownerOf[chunk]!));
+      for (const member of owing) missing.add(member);
+    }
     missing.delete(self);
     return [...missing];
   }
@@ -277,71 +325,55 @@ export class Collective {
     this.#next = this.#clear(finished);
   }
 
-  #others(): number[] {
-    return this.#options.members.flatMap((_, index) => (index === this.#options.self ? [] : [index]));
-  }
-
   #toOthers(frame: MeshFrame): Outgoing[] {
-    return this.#others().map((to) => ({ to, frame }));
+    return this.#options.members.flatMap((_, to) => (to === this.#options.self ? [] : [{ to, frame }]));
   }
 
   /** Whether a member reads this worker's sums where they lie, and this worker its. */
   #isShared(member: number): boolean {
-    return this.#options.files?.has(member) ?? false;
-  }
-
-  #frameTo(to: number, header: OpHeader, numbers: Float32Array): Outgoing {
-    return { to, frame: { header, data: this.#isShared(to) ? nothing : bytesOf(numbers) } };
+    return member !== this.#options.self && this.#files.has(member);
   }
 
   /** The buffers whose numbers lie in the files of this host's members. */
-  *#sharedParts(segments: readonly Span[]): Iterable<{ buffer: Float32Array; part: SharedPart }> {
-    const { files = [], memory, members, out, ranks, self } = this.#options;
-    for (const [member, file] of files) {
-      const isOwn = member === self;
-      const places = sharedPlaces(segments[member]!, { floats: out.length, align: memory.alignFloats });
-      const { lo, hi } = segments[member]!;
-      if (hi > lo) yield { buffer: out.subarray(lo, hi), part: { file, isOwn, offset: places.segment } };
-      for (const [index, span] of maximalSubtrees(ranks, members[member]!).entries()) {
-        const { sum, first } = this.#subtrees[this.#byKey.get(spanKey(span))!]!;
-        if (sum.length > 0) yield { buffer: sum, part: { file, isOwn, offset: places.partial(index) + 4 * first } };
-      }
+  *#sharedParts(): Iterable<{ buffer: Float32Array; part: SharedPart }> {
+    const { memory, members, out, ranks, self } = this.#options;
+    const own = this.#files.get(self);
+    if (own === undefined || this.#files.size === 1) return;
+    const places = sharedPlaces(out.length, memory.alignFloats);
+    for (const [owner, { lo, hi }] of this.#segments.entries()) {
+      const source = this.#routes.sourceOf(owner);
+      const writer = this.#isShared(source) ? source : self;
+      const part = { file: this.#files.get(writer)!, isOwn: writer === self, offset: places.finished(lo) };
+      if (hi > lo) yield { buffer: out.subarray(lo, hi), part };
     }
+    for (const [index, { sum }] of this.#subtrees.entries())
+      yield { buffer: sum, part: { file: own, isOwn: true, offset: places.partial(index, 0) } };
+    for (const { leaves } of this.#sums)
+      for (const { span, member, sum, first } of leaves) {
+        if (!this.#isShared(member) || sum.length === 0) continue;
+        const index = maximalSubtrees(ranks, members[member]!).findIndex((each) => isSameSpan(each, span));
+        const part = { file: this.#files.get(member)!, isOwn: false, offset: places.partial(index, first) };
+        yield { buffer: sum, part };
+      }
   }
 
   #emptyInbox(): Inbox {
-    const own = this.#chunks[this.#options.self]!.length;
-    const all = this.#chunks.reduce((sum, { length }) => sum + length, 0);
     return this.#clear({
-      partials: new Uint8Array(this.#subtrees.length * own),
-      lacking: new Uint32Array(own),
-      reduced: new Uint8Array(all),
-      unreduced: all,
+      arrivals: this.#sums.map((sum) => sum.empty()),
+      reduced: new Uint8Array(this.#ownerOf.length),
+      unreduced: 0,
       values: new Map(),
       marks: new Set(),
     });
   }
 
   #clear(inbox: Inbox): Inbox {
-    inbox.partials.fill(0);
-    inbox.lacking.fill(this.#subtrees.length);
+    for (const [i, sum] of this.#sums.entries()) sum.clear(inbox.arrivals[i]!);
     inbox.reduced.fill(0);
     inbox.unreduced = inbox.reduced.length;
     inbox.values.clear();
     inbox.marks.clear();
     return inbox;
-  }
-
-  #nodeOf(span: Span): Node {
-    const known = this.#byKey.get(spanKey(span));
-    if (known !== undefined) return known;
-    invariant(span.hi - span.lo > 1, `rank ${span.lo} belongs to a member`);
-    const mid = midOf(span);
-    return {
-      left: this.#nodeOf({ lo: span.lo, hi: mid }),
-      right: this.#nodeOf({ lo: mid, hi: span.hi }),
-      height: treeHeight(span.hi - span.lo),
-    };
   }
 
   #refuse(from: number, { type, op }: OpHeader, why: string): never {
@@ -362,67 +394,137 @@ export class Collective {
     return header.op === this.#op ? this.#current : this.#next;
   }
 
-  #subtreeOf(from: number, header: OpHeader & { type: 'partial' }): number {
-    const key = spanKey(header.span);
-    const subtree = this.#byKey.get(key);
-    if (subtree === undefined || this.#subtrees[subtree]!.member !== from)
-      return this.#refuse(from, header, `subtree ${key} is not the sender’s`);
-    return subtree;
+  /** The chunks that a frame is about: one, or, of a member that shares memory, several of a segment. */
+  #runOf(from: number, header: OpHeader & { type: 'partial' | 'reduced' }): Run {
+    const owner = this.#ownerOf[header.chunk];
+    if (owner === undefined) return this.#refuse(from, header, 'a chunk that does not exist');
+    const first = header.chunk - this.#firstChunk[owner]!;
+    const chunks = this.#chunks[owner]!;
+    let [end, count] = [first, 0];
+    while (end < chunks.length && count < header.count) {
+      count += chunks[end]!.hi - chunks[end]!.lo;
+      end += 1;
+    }
+    if (count !== header.count || (end !== first + 1 && !this.#isShared(from)))
+      return this.#refuse(from, header, 'not a chunk of the segment');
+    return { owner, first, end };
   }
 
-  #chunkOf(owner: number, from: number, header: OpHeader & { type: 'partial' | 'reduced' }): Span {
-    const chunk = this.#chunks[owner]![header.chunk];
-    if (!chunk || chunk.hi - chunk.lo !== header.count) return this.#refuse(from, header, 'not a chunk of the segment');
-    return chunk;
+  #finishedRunOf(from: number, header: OpHeader & { type: 'reduced' }): Run {
+    const run = this.#runOf(from, header);
+    if (this.#routes.sourceOf(run.owner) !== from) this.#refuse(from, header, 'a segment that is not the sender’s');
+    return run;
   }
 
-  #hasUnreduced(owner: number): boolean {
-    const first = this.#firstChunk[owner]!;
-    return this.#current.reduced.subarray(first, first + this.#chunks[owner]!.length).includes(0);
+  /** The leaf of one of `#sums` that a partial sum is. */
+  #leafOf(from: number, header: OpHeader & { type: 'partial' }): { i: number; leaf: number; run: Run } {
+    const run = this.#runOf(from, header);
+    const i = this.#routes.handled.indexOf(run.owner);
+    const leaf = this.#sums[i]?.leafOf(header.span);
+    if (leaf === undefined || this.#sums[i]!.leaves[leaf]!.member !== from)
+      return this.#refuse(from, header, `subtree ${header.span.lo}-${header.span.hi} is not the sender’s`);
+    return { i, leaf, run };
   }
 
-  #arrive(inbox: Inbox, subtree: number, chunk: number): void {
-    const at = subtree * inbox.lacking.length + chunk;
-    if (inbox.partials[at]) return;
-    inbox.partials[at] = 1;
-    inbox.lacking[chunk]! -= 1;
-  }
-
-  #finish(inbox: Inbox, owner: number, chunk: number): void {
+  /** Whether it is the first time. */
+  #finish(inbox: Inbox, owner: number, chunk: number): boolean {
     const at = this.#firstChunk[owner]! + chunk;
-    if (inbox.reduced[at]) return;
+    if (inbox.reduced[at]) return false;
     inbox.reduced[at] = 1;
     inbox.unreduced -= 1;
+    return true;
   }
 
-  #reduceAll(): Outgoing[] {
-    return this.#chunks[this.#options.self]!.flatMap((_, chunk) => this.#reduce(chunk));
+  #headerOf(run: Run): { generation: number; op: number; chunk: number; count: number } {
+    const chunks = this.#chunks[run.owner]!;
+    return {
+      generation: this.#options.generation,
+      op: this.#op,
+      chunk: this.#firstChunk[run.owner]! + run.first,
+      count: chunks[run.end - 1]!.hi - chunks[run.first]!.lo,
+    };
   }
 
-  /** Finishes the tree over a chunk of this worker's segment, if all partial sums and all marks are there. */
-  #reduce(chunk: number): Outgoing[] {
-    const { generation, out, self } = this.#options;
-    const { lacking, marks, reduced } = this.#current;
-    if (lacking[chunk]! > 0 || marks.size < this.#spares.length) return [];
-    if (reduced[this.#firstChunk[self]! + chunk]) return [];
-    const { lo, hi } = this.#chunks[self]![chunk]!;
-    const target = out.subarray(lo, hi);
-    const sum = this.#sumOf(this.#root, { lo, hi }, target);
-    if (sum.byteOffset !== target.byteOffset || sum.buffer !== target.buffer) target.set(sum);
-    this.#finish(this.#current, self, chunk);
-    const header = { type: 'reduced', generation, op: this.#op, chunk, count: hi - lo } as const;
-    return this.#others().map((to) => this.#frameTo(to, header, target));
+  #partialTo(to: number, run: Run, { span, sum, coded }: OwnSubtree): Outgoing {
+    const header = { type: 'partial', span, ...this.#headerOf(run) } as const;
+    if (this.#isShared(to)) return { to, frame: { header, data: nothing } };
+    const chunk = this.#chunks[run.owner]![run.first]!;
+    const data = this.#coder.encoded(sum.subarray(chunk.lo, chunk.hi), this.#coder.placeOf(coded, chunk));
+    return { to, frame: { header, data } };
   }
 
-  /** A node's sum of the chunk: where it lies, or in `target`. */
-  #sumOf(node: Node, chunk: Span, target: Float32Array): Float32Array {
-    if (typeof node === 'number') {
-      const { sum, first } = this.#subtrees[node]!;
-      return sum.subarray(chunk.lo - first, chunk.hi - first);
+  #sumAll(): Outgoing[] {
+    return this.#sums.flatMap(({ owner, chunks }, i) => this.#sumRun(i, { owner, first: 0, end: chunks.length }));
+  }
+
+  /** Adds up those chunks of a segment of which everything is there, and sends the sums to where they are needed. */
+  #sumRun(i: number, { owner, first, end }: Run): Outgoing[] {
+    const isOwn = owner === this.#options.self;
+    const { lacking, summed } = this.#current.arrivals[i]!;
+    const outgoing: Outgoing[] = [];
+    if (isOwn && this.#current.marks.size < this.#spares.length) return outgoing;
+    let begun: number | undefined;
+    // Members that share memory hear of chunks that follow each other in one frame.
+    const close = (at: number): void => {
+      if (isOwn && begun !== undefined) outgoing.push(...this.#tellShared({ owner, first: begun, end: at }));
+      begun = undefined;
+    };
+    for (let chunk = first; chunk < end; chunk++) {
+      if (lacking[chunk]! > 0 || summed[chunk]) {
+        close(chunk);
+        continue;
+      }
+      begun ??= chunk;
+      summed[chunk] = 1;
+      outgoing.push(...this.#sumChunk(i, chunk));
     }
-    const left = this.#sumOf(node.left, chunk, target);
-    const right = this.#sumOf(node.right, chunk, this.#scratch[node.height - 1]!.subarray(0, target.length));
-    this.#options.memory.add(left, right, target);
-    return target;
+    close(end);
+    return outgoing;
+  }
+
+  #sumChunk(i: number, at: number): Outgoing[] {
+    const { memory, out, self } = this.#options;
+    const sum = this.#sums[i]!;
+    const { owner } = sum;
+    const run = { owner, first: at, end: at + 1 };
+    const chunk = sum.chunks[at]!;
+    const sums = sum.sum(at, this.#scratch, (of, { left, right, target }) => {
+      memory.add(left, right, target);
+      this.#coder.round(of, target);
+    });
+    if (owner !== self)
+      return sums.map(({ root, sum: numbers }) => {
+        const header = { type: 'partial', span: root.span, ...this.#headerOf(run) } as const;
+        const data = this.#coder.encoded(numbers, this.#coder.placeOf(root.coded, chunk, root.first));
+        return { to: owner, frame: { header, data } };
+      });
+    const target = out.subarray(chunk.lo, chunk.hi);
+    const [{ sum: whole }] = sums as [(typeof sums)[number]];
+    if (whole.byteOffset !== target.byteOffset || whole.buffer !== target.buffer) target.set(whole);
+    this.#finish(this.#current, self, at);
+    const remote = this.#routes.receiversOf(self).filter((to) => !this.#isShared(to));
+    if (remote.length === 0) return [];
+    const data = this.#coder.encoded(target, this.#coder.placeOf(this.#finished, chunk));
+    return this.#tell(remote, run, data);
+  }
+
+  /** Hands on a finished segment of another host's member. */
+  #handOn(run: Run): Outgoing[] {
+    const receivers = this.#routes.receiversOf(run.owner);
+    if (receivers.length === 0) return [];
+    const { lo, hi } = this.#chunks[run.owner]![run.first]!;
+    const data = this.#coder.placeOf(this.#finished, { lo, hi }) ?? bytesOf(this.#options.out.subarray(lo, hi));
+    const remote = receivers.filter((to) => !this.#isShared(to));
+    return [...this.#tell(remote, run, data), ...this.#tellShared(run)];
+  }
+
+  #tell(receivers: readonly number[], run: Run, data: Uint8Array): Outgoing[] {
+    const header = { type: 'reduced', ...this.#headerOf(run) } as const;
+    return receivers.map((to) => ({ to, frame: { header, data } }));
+  }
+
+  #tellShared(run: Run): Outgoing[] {
+    const shared = this.#routes.receiversOf(run.owner).filter((to) => this.#isShared(to));
+    return this.#tell(shared, run, nothing);
   }
 }

@@ -8,7 +8,7 @@ import type { Span } from './tree.js';
  * receiver reads the sender's memory.
  */
 export type FrameHeader =
-  /** The sender's sum of one subtree (fp32), for a chunk of the segment that the receiver owns. */
+  /** The sender's sum of one subtree (fp32), for a chunk of a segment that the receiver owns or relays. */
   | {
       readonly type: 'partial';
       readonly generation: number;
@@ -17,7 +17,7 @@ export type FrameHeader =
       readonly span: Span;
       readonly count: number;
     }
-  /** The finished sum of a chunk of the sender's segment (fp32). */
+  /** The finished sum of a chunk of a segment that the sender owns or relays (fp32). */
   | {
       readonly type: 'reduced';
       readonly generation: number;

@@ -1,4 +1,7 @@
-// Where partial sums lie, and how two of them are added: a port, because an engine keeps them in a memory of its own.
+// Where partial sums lie, how two of them are added, and how they are written in fewer bits: a port, because an engine
+// keeps them in a memory of its own.
+import type { CodedFormat } from '../recipe/wire-format.js';
+import { plainDecode, plainEncode, plainRound } from './plain-coding.js';
 import { addInto } from './tree.js';
 
 /** Numbers in the file of a member of the same host, which all its members read; only the member itself writes. */
@@ -23,6 +26,14 @@ export interface SumMemory {
   allocate(lengths: readonly number[]): Float32Array[];
   /** target[i] = a[i] + b[i] in fp32. `target` may be `a` or `b`. */
   add(a: Float32Array, b: Float32Array, target: Float32Array): void;
+  /**
+   * Replaces numbers by the nearest ones that a format can express (plain-coding.ts defines them). They begin at a
+   * multiple of its block.
+   */
+  round(format: CodedFormat, numbers: Float32Array): void;
+  /** Writes numbers as `codedBytes(format, numbers.length)` bytes; those that are rounded lose nothing. */
+  encode(format: CodedFormat, numbers: Float32Array, bytes: Uint8Array): void;
+  decode(format: CodedFormat, bytes: Uint8Array, numbers: Float32Array): void;
   /** Lets a shared part appear in a buffer, in place of what it holds. Only for memory that can be shared. */
   show?(buffer: Float32Array, part: SharedPart): void;
 }
@@ -37,4 +48,7 @@ export const plainSumMemory: SumMemory = {
     if (target !== a) target.set(a);
     addInto(target, b);
   },
+  round: plainRound,
+  encode: plainEncode,
+  decode: plainDecode,
 };

@@ -55,6 +55,7 @@ test('a subtree’s sum has the bits of the definition', async () => {
       await sumSubtree({ lo: 0, hi: ranks }, out, {
         write: async (rank, target) => target.set(leaves[rank]!),
         scratch: Array.from({ length: treeHeight(ranks) }, () => new Float32Array(5)),
+        round() {},
         addInto,
       });
       expect(out).toEqual(reference(leaves, { lo: 0, hi: ranks }));

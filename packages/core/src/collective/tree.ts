@@ -18,6 +18,8 @@ export function ranksText({ lo, hi }: Span): string | undefined {
 export const ranksLabel = ({ lo, hi }: Span): string | undefined =>
   hi === lo ? undefined : hi === lo + 1 ? String(lo) : `${lo}–${hi - 1}`;
 
+export const isSameSpan = (a: Span, b: Span): boolean => a.lo === b.lo && a.hi === b.hi;
+
 export const spanKey = (span: Span): string => `${span.lo}-${span.hi}`;
 
 export function midOf(span: Span): number {
@@ -48,6 +50,23 @@ export function maximalSubtrees(ranks: number, owned: Span): Span[] {
 }
 
 /**
+ * The maximal subtrees whose ranks all belong to one group, from left to right.
+ * @param groups each rank's group
+ */
+export function groupSubtrees(ranks: number, groups: readonly number[]): { span: Span; group: number }[] {
+  const found: { span: Span; group: number }[] = [];
+  const visit = ({ lo, hi }: Span): void => {
+    const group = groups[lo]!;
+    if (groups.slice(lo, hi).every((each) => each === group)) return void found.push({ span: { lo, hi }, group });
+    const mid = midOf({ lo, hi });
+    visit({ lo, hi: mid });
+    visit({ lo: mid, hi });
+  };
+  visit({ lo: 0, hi: ranks });
+  return found;
+}
+
+/**
  * target[i] += addend[i] in fp32. JavaScript adds in double and rounds once on the store, which equals an fp32
  * addition.
  */
@@ -61,14 +80,19 @@ export interface Leaves {
   readonly write: (rank: number, out: Float32Array) => Promise<void>;
   /** A buffer for each depth of the tree below its root. */
   readonly scratch: readonly Float32Array[];
-  /** target[i] += addend[i] in fp32. */
+  /** Rounds a leaf to what the wire can carry. */
+  readonly round: (leaf: Float32Array) => void;
+  /** target[i] += addend[i] in fp32, rounded as leaves are. */
   readonly addInto: (target: Float32Array, addend: Float32Array) => void;
 }
 
 /** Sums the leaves of one subtree into `out`, from left to right. */
 export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promise<void> {
   const visit = async (node: Span, target: Float32Array, depth: number): Promise<void> => {
-    if (node.hi - node.lo === 1) return leaves.write(node.lo, target);
+    if (node.hi - node.lo === 1) {
+      await leaves.write(node.lo, target);
+      return leaves.round(target);
+    }
     const mid = midOf(node);
     await visit({ lo: node.lo, hi: mid }, target, depth + 1);
     const right = leaves.scratch[depth];

@@ -155,13 +155,16 @@ function candidatesOf(
   { before, phase }: { before: readonly Member[]; phase: PhaseName },
   nowMs: number,
 ): Candidate[] {
-  const place = (workerId: string): number => {
+  const place = ({ workerId }: Worker): number => {
     const index = before.findIndex((member) => member.workerId === workerId);
     return index < 0 ? before.length : index;
   };
-  return workersToPlanWith(state, phase, nowMs)
-    .map(({ workerId, held, leaving, beat }) => ({ workerId, held, leaving, rankMs: beat?.rankMs }))
-    .toSorted((a, b) => place(a.workerId) - place(b.workerId));
+  const workers = workersToPlanWith(state, phase, nowMs).toSorted((a, b) => place(a) - place(b));
+  // Workers of one host follow each other: their ranks then make subtrees, of which one sum leaves the host.
+  const firstOf = ({ host }: Worker): number => workers.findIndex((worker) => worker.host === host);
+  return workers
+    .toSorted((a, b) => firstOf(a) - firstOf(b))
+    .map(({ workerId, held, leaving, beat }) => ({ workerId, held, leaving, rankMs: beat?.rankMs }));
 }
 
 /** Decides the members of the generation from all reports. */
@@ -224,6 +227,8 @@ function resumeMembers(
     ranks,
     meshAddress: byId.get(workerId)!.info!.meshAddress,
   }));
+  const hostOf = plan.members.map(({ workerId }) => byId.get(workerId)!.host);
+  const hosts = new Map([...new Set(hostOf)].map((host, index) => [host, index]));
   const teacher = phase.name === 'student' ? teacherOf(history) : undefined;
   const message: ToWorker & { type: 'resume' } = {
     type: 'resume',
@@ -231,6 +236,7 @@ function resumeMembers(
     phase: phase.name,
     ops: plan.ops,
     members,
+    ...(hosts.size < members.length ? { hosts: hostOf.map((host) => hosts.get(host)!) } : {}),
     heals: [...plan.heals],
     ...(plan.checkpoint === undefined ? {} : { checkpoint: plan.checkpoint }),
     ...(teacher === undefined ? {} : { teacher }),

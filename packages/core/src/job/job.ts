@@ -8,6 +8,7 @@ import { baselineConfig, baselineEpochs } from '../recipe/baseline-config.js';
 import type { DistillConfig } from '../recipe/distill.js';
 import { isTrained, type Recipe, type TrainedTeacherConfig, type TrainingConfig } from '../recipe/schema.js';
 import type { EarlyStoppingConfig, LearningRateSchedule } from '../recipe/training.js';
+import type { WireFormat } from '../recipe/wire-format.js';
 import { ledgerDigest } from '../order/ledger.js';
 import type { Segment } from '../order/row.js';
 import { drawnLedger } from '../order/sampling.js';
@@ -126,6 +127,8 @@ export interface Phase {
   /** Only for a student that has a teacher. */
   readonly distill: DistillConfig | undefined;
   readonly schedule: Schedule;
+  /** What the gradients of ranks are rounded to, and their sums. */
+  readonly wire: WireFormat;
   readonly learningRateSchedule: LearningRateSchedule;
   readonly trainSet: SetName;
   readonly validationSet: SetName | undefined;
@@ -159,6 +162,8 @@ export function phaseOf(job: Pick<Job, 'recipe' | 'dataset'>, name: PhaseName): 
       ...(windowBlocks === undefined ? {} : { windows: { blockRows, windowBlocks } }),
       ...(segments === undefined ? {} : { segments }),
     },
+    // Students have one rank, whose gradient travels nowhere.
+    wire: isTeacher ? recipe.wire : 'fp32',
     learningRateSchedule: config.schedule,
     trainSet,
     validationSet: dataset.sets[validationSet] ? validationSet : undefined,

@@ -198,7 +198,7 @@ test.each<[text: string, change: Change]>([
   ['teacher is missing: it takes an object with model or pretrained', (r) => delete r['teacher']],
   [
     'epochs is not a known key; the nearest is teacher.epochs (a recipe takes $schema, name, seed, ranks, threads, ' +
-      'data, loss, metrics, teacher, student, baseline, distill)',
+      'wire, data, loss, metrics, teacher, student, baseline, distill)',
     (r) => (r['epochs'] = 3),
   ],
   [

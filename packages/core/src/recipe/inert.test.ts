@@ -106,6 +106,8 @@ test.each<[string, object, Record<string, unknown>, string[]]>([
   ],
   ['pruning', regression, { 'student.prune': { sparsity: 0.5, from: 1, to: 2 } }, []],
   ['ranks of a pretrained teacher', classes, { teacher: { pretrained: 'a' }, ranks: 8 }, ['ranks is 8']],
+  ['the wire of a pretrained teacher', classes, { teacher: { pretrained: 'a' }, wire: 'int8' }, ['wire is "int8"']],
+  ['the wire of a teacher', classes, { wire: 'int8' }, []],
   ['ranks', classes, { ranks: 8 }, []],
   ['restoring', regression, { 'student.validation': 0.1, 'student.earlyStopping': { patience: 10 } }, []],
   [

@@ -68,7 +68,8 @@ function* inertInTraining(name: 'teacher' | 'student', part: TrainingConfig): Ge
 
 function* inertInModels({ teacher, student, distill, loss }: Recipe): Generator<InertKey> {
   if (!isTrained(teacher))
-    yield { path: ['ranks'], reason: 'only a teacher is trained on ranks, and it is pretrained' };
+    for (const key of ['ranks', 'wire'])
+      yield { path: [key], reason: 'only a teacher is trained on ranks, and it is pretrained' };
   if (isTrained(teacher)) yield* inertInTraining('teacher', teacher);
   else if (lossOf(loss).labels === 'numbers')
     yield { path: ['teacher', 'outputs'], reason: `${lossOf(loss).name} has no classes` };

@@ -29,6 +29,7 @@ test('defaults are filled in', () => {
   expect(recipe).toMatchObject({
     ranks: 4,
     threads: 1,
+    wire: 'fp32',
     seed: 0,
     teacher: {
       batch: 32,

@@ -9,6 +9,7 @@ import { dataSchema } from './data.js';
 import { distillSchema } from './distill.js';
 import { count, fraction, positive, seed } from './fields.js';
 import { trainingFields } from './training.js';
+import { wireFormats } from './wire-format.js';
 
 const trainedTeacher = z
   .strictObject({
@@ -58,6 +59,13 @@ export const recipeSchema = z.strictObject({
     .describe(
       'Threads per rank of the tensorflow engine (wasm and cpu have one); they change the engine’s bits, so ' +
         'they belong to the job.',
+    ),
+  wire: z
+    .enum(wireFormats)
+    .default('fp32')
+    .describe(
+      'What gradients of the teacher’s ranks, and their sums, are rounded to: workers send half of the bytes with ' +
+        'bf16 and fp16, a quarter with int8. It belongs to the job: the number of workers does not change the result.',
     ),
   data: dataSchema,
   loss: z

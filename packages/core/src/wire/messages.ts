@@ -253,6 +253,8 @@ const toWorker = z.discriminatedUnion('type', [
     phase: phaseName,
     ops: index,
     members,
+    /** Number of each member's host, unless each has its own. */
+    hosts: listOf(memberIndex, limits.workerCount).optional(),
     heals: listOf(z.object({ to: memberIndex, from: memberIndex }), limits.workerCount),
     checkpoint: sha256.optional(),
     teacher: sha256.optional(),

@@ -25,6 +25,7 @@ const phase: Phase = {
   loss: 'mse',
   distill: undefined,
   schedule: { rowCount: 7, batch: 3, ranks: 2, epochs: 2, seed: 1 },
+  wire: 'fp32',
   learningRateSchedule: config.schedule,
   trainSet: 'large',
   validationSet: undefined,

@@ -1,4 +1,5 @@
 // A worker's way into a generation: it pauses, gets model, links and state, reports that it is ready, and starts.
+import { codingOf } from '../collective/coding.js';
 import { Collective } from '../collective/collective.js';
 import { slotsPerRank } from '../collective/flat-layout.js';
 import { invariant, StillhouseError } from '../error/errors.js';
@@ -56,7 +57,7 @@ export function onAdopted(state: WorkerState, event: WorkerEvent & { type: 'adop
 }
 
 export function onResume(state: WorkerState, message: ToWorker & { type: 'resume' }): Transition {
-  const { generation, members, heals, ops, checkpoint, teacher, tuned } = message;
+  const { generation, members, hosts, heals, ops, checkpoint, teacher, tuned } = message;
   const { activity, training } = state;
   if (generation !== state.generation) return { state, effects: [] };
   if (activity.type === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
@@ -76,6 +77,7 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
     self,
     phase,
     ops,
+    hosts,
     files: undefined,
     bytes: undefined,
     asked: 'nothing',
@@ -172,7 +174,7 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
 }
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
-  const { generation, members, self, phase, ops, files } = preparing;
+  const { generation, members, self, phase, ops, hosts, files } = preparing;
   const { layout, flatGradient, memory } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
@@ -183,10 +185,12 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     generation,
     ranks,
     members: members.map((member) => member.ranks),
+    hosts,
     self,
     out: flatGradient,
     memory,
     op: ops,
+    coding: codingOf(phase.wire, layout),
     files,
   });
   const { stateSha256, weightsSha256 } = event;

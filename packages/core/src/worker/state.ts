@@ -176,6 +176,8 @@ export interface Preparing extends Membership {
   /** Present while this worker waits for its state. */
   readonly assembly: StateAssembly | undefined;
   readonly bytes: Uint8Array | undefined;
+  /** Number of each member's host, unless each has its own. */
+  readonly hosts: readonly number[] | undefined;
   /** Once it is linked: files that it shares with members of the same host. */
   readonly files: ReadonlyMap<number, number> | undefined;
   /** The effect that was requested last. */

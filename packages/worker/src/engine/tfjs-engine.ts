@@ -12,7 +12,7 @@ import {
   type PhaseName,
 } from '@stillhouse/core';
 import { measuresOf, type MetricSums } from '@stillhouse/core/training';
-import { sumSubtree, type NamedBuffer } from '@stillhouse/core/cluster';
+import { codingOf, nodeSums, sumSubtree, type NamedBuffer } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import { openBackend, type Backend } from '../backend/open-backend.js';
 import type { BackendName } from '../backend/registry.js';
@@ -97,7 +97,7 @@ class TfjsEngine implements Engine {
 
   async compute(task: ComputeTask, onSummed: (subtree: number) => void = () => {}): Promise<void> {
     const phase = this.#phase;
-    const { memory } = phase.optimizer;
+    const sums = nodeSums(phase.optimizer.memory, codingOf(phase.phase.wire, phase.layout));
     phase.reader.begin(task);
     for (const [i, { span, sum }] of task.subtrees.entries()) {
       await sumSubtree(span, sum, {
@@ -106,7 +106,7 @@ class TfjsEngine implements Engine {
           await writeContribution(this.job, phase, task, { rank, out });
         },
         scratch: task.scratch,
-        addInto: (target, addend) => memory.add(target, addend, target),
+        ...sums,
       });
       onSummed(i);
     }

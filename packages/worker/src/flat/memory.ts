@@ -1,7 +1,7 @@
 // Flat fp32 buffers in one WebAssembly memory. The kernels of assembly/kernels.ts work on them in place. TensorFlow and
 // other threads read them without a copy. Each begins at a page, so that numbers of other processes may appear in it.
 import { readFileSync } from 'node:fs';
-import { formatNumber, limits, StillhouseError } from '@stillhouse/core';
+import { formatNumber, limits, StillhouseError, type CodedFormat } from '@stillhouse/core';
 import type { SharedPart, SumMemory } from '@stillhouse/core/cluster';
 import type { OptimizerKernels } from '@stillhouse/core/training';
 import { sharedMemory } from '@stillhouse/native';
@@ -11,7 +11,19 @@ import { Instance, Memory, Module, type WasmMemory, type WasmModule } from './we
 export interface Kernels extends OptimizerKernels {
   sumOfSquares(count: number, gradient: number): number;
   add(count: number, a: number, b: number, target: number): void;
+  roundBf16(count: number, at: number): void;
+  roundFp16(count: number, at: number): void;
+  roundInt8(count: number, at: number): void;
+  encodeBf16(count: number, from: number, to: number): void;
+  encodeFp16(count: number, from: number, to: number): void;
+  encodeInt8(count: number, from: number, to: number): void;
+  decodeBf16(count: number, from: number, to: number): void;
+  decodeFp16(count: number, from: number, to: number): void;
+  decodeInt8(count: number, from: number, to: number): void;
 }
+
+/** How kernels name the formats. */
+const kernelNames = { bf16: 'Bf16', fp16: 'Fp16', int8: 'Int8' } as const;
 
 /** Size of the operating system's pages on the processors on which numbers of other processes can appear here. */
 export const pageBytes = 4096;
@@ -115,6 +127,18 @@ export class FlatSums implements SumMemory {
   /** All of them must be in this memory, in buffers of this thread or of another one. */
   add(a: Float32Array, b: Float32Array, target: Float32Array): void {
     this.kernels.add(target.length, a.byteOffset, b.byteOffset, target.byteOffset);
+  }
+
+  round(format: CodedFormat, numbers: Float32Array): void {
+    this.kernels[`round${kernelNames[format]}`](numbers.length, numbers.byteOffset);
+  }
+
+  encode(format: CodedFormat, numbers: Float32Array, bytes: Uint8Array): void {
+    this.kernels[`encode${kernelNames[format]}`](numbers.length, numbers.byteOffset, bytes.byteOffset);
+  }
+
+  decode(format: CodedFormat, bytes: Uint8Array, numbers: Float32Array): void {
+    this.kernels[`decode${kernelNames[format]}`](numbers.length, bytes.byteOffset, numbers.byteOffset);
   }
 }
 
