@@ -99,7 +99,8 @@ async function train(start, isKilled) {
   while (!isOver && at(warmSteps) === undefined) await Promise.race([delay(100), over]);
   const firstMs = at(warmSteps);
   const isKillable = isKilled && firstMs !== undefined;
-  const [{ hash, isUndone }, kills] = await Promise.all([result, isKillable ? killOneByOne(running, { firstMs, over }) : 0]);
+  const killing = isKillable ? killOneByOne(running, { firstMs, over }) : 0;
+  const [{ hash, isUndone }, kills] = await Promise.all([result, killing]);
   clearTimeout(limit);
   const lastMs = at(steps);
   const seconds = isUndone || lastMs === undefined ? Infinity : (lastMs - firstMs) / 1000;

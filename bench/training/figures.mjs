@@ -17,7 +17,8 @@ export function withRange(values) {
 /** Such as 1.31 (1.28–1.35), of the ratios of each round. */
 export function ratios(over, under) {
   const all = over.map((value, i) => value / under[i]);
-  return `${median(all).toFixed(2)} (${Math.min(...all).toFixed(2)}–${Math.max(...all).toFixed(2)})`;
+  const written = (value) => (Number.isFinite(value) ? value.toFixed(2) : '∞');
+  return `${written(median(all))} (${written(Math.min(...all))}–${written(Math.max(...all))})`;
 }
 
 export const printRow = (cells) => console.log(`| ${cells.join(' | ')} |`);
