@@ -5,6 +5,7 @@
 //     [--set 'KEY=VALUE;KEY=VALUE']… [--no-peers]
 // Each --set is another row of training: the same recipe with these values. Links are limited by tc's tbf both ways.
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cellsOf, contestantNames, measureRounds, sentBytesOf, sized, startGroup } from './allreduce/rounds.mjs';
 import { Contestant, has, median, path } from './contestant.mjs';
@@ -12,7 +13,7 @@ import { Hosts, whyNoHosts } from './links/hosts.mjs';
 import { DdpGroup } from './training/ddp.mjs';
 import { commandLine, countOf, printHead, printRow, ratios, withRange, workersText } from './training/figures.mjs';
 import { titleOf, writeJob } from './training/job.mjs';
-import { rateOf, resultOf, scratchFolder, startStillhouse, untilStep } from './training/processes.mjs';
+import { eventsOf, rateOf, resultOf, scratchFolder, startStillhouse } from './training/processes.mjs';
 import { variantsOf, WeightHashes } from './training/variants.mjs';
 
 const { values } = parseArgs({
@@ -116,12 +117,20 @@ async function allreduce(count) {
 
 const sentOf = (count) => Array.from({ length: count }, (_, host) => hosts.sentBytes(host)).reduce((a, b) => a + b);
 
-/** Bytes that a host sends per step from the first steps to the end of `ended`, as the links count them. */
-async function sentPerStep(out, count, running) {
-  const first = await untilStep(out, warmSteps, running);
-  const before = sentOf(count);
-  const end = await untilStep(out, warmSteps + steps - 1, running);
-  return first && end ? (sentOf(count) - before) / (end.step - first.step) / count : NaN;
+/** Bytes that a host sends per step, from the first report of progress after the first steps to the last one. */
+async function sentPerStep(out, count, { ended }) {
+  let isOver = false;
+  void ended.then(() => (isOver = true));
+  let [first, last] = [undefined, undefined];
+  while (!isOver) {
+    const report = eventsOf(out).findLast(({ type }) => type === 'progress');
+    if (report?.step >= warmSteps && report.step !== last?.step) {
+      last = { step: report.step, bytes: sentOf(count) };
+      first ??= last;
+    }
+    await delay(20);
+  }
+  return last === first ? NaN : (last.bytes - first.bytes) / (last.step - first.step) / count;
 }
 
 /** One run of a coordinator on a host of its own and of workers on theirs. */

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { path } from '../contestant.mjs';
 
 const running = new Set();
@@ -58,18 +57,6 @@ export function eventsOf(folder) {
     .filter((line) => line.endsWith('}'))
     .map((line) => JSON.parse(line))
     .map((event) => ({ ...event, atMs: Date.parse(event.at) }));
-}
-
-/** Waits until a run has made so many steps; undefined if `ended` comes first. */
-export async function untilStep(folder, step, { ended }) {
-  let isOver = false;
-  void ended.then(() => (isOver = true));
-  while (!isOver) {
-    const event = eventsOf(folder).find((each) => each.type === 'progress' && each.step >= step);
-    if (event) return event;
-    await delay(50);
-  }
-  return undefined;
 }
 
 /** Rows per second from the first report at or after a step to the last one. */
