@@ -1,79 +1,51 @@
 // all-reduce next to Gloo, on one machine: interleaved rounds in one run, medians.
-//   npm run bench -- allreduce [--worlds 2,4] [--bytes 4096,65536,…] [--rounds 5]
-// Needs PyTorch in .venv for Gloo; without it only Stillhouse is measured.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+//   npm run bench -- allreduce [--processes 2,4] [--bytes 4096,65536,…] [--rounds 5]
+// Needs PyTorch in .venv for Gloo; without it only Stillhouse is measured. `links` measures hosts of their own.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Contestant, has, median, path, python } from './contestant.mjs';
+import { cellsOf, contestantNames as names, measureRounds, sized, startGroup } from './allreduce/rounds.mjs';
+import { commandLine, countOf, printHead, printRow, ratios } from './training/figures.mjs';
+import { scratchFolder } from './training/processes.mjs';
 
 const { values } = parseArgs({
   args: process.argv.slice(3),
   options: {
-    worlds: { type: 'string', default: '2,4' },
+    processes: { type: 'string', default: '2,4' },
     bytes: { type: 'string', default: '4096,65536,1048576,10485760,41943040,104857600' },
     rounds: { type: 'string', default: '5' },
   },
 });
-const sizes = values.bytes.split(',').map(Number);
-const folder = mkdtempSync(join(tmpdir(), 'stillhouse-bench-'));
+const rounds = Number(values.rounds);
+const folder = scratchFolder();
+/** Workers of one host share memory unless they are told not to. */
+const own = names.includes('gloo') ? names.filter((name) => name !== 'gloo') : [];
 let port = 20_000 + (process.pid % 20_000);
 
-const programs = {
-  stillhouse: (self, world) => [process.execPath, path('allreduce/stillhouse.mjs'), self, world, port],
-  ...(has('torch')
-    ? { gloo: (self, world) => [python, path('allreduce/gloo.py'), self, world, join(folder, `store-${world}`)] }
-    : {}),
-};
-
-/** What each of the processes measures in one round. */
-async function measure(processes, bytes) {
-  const iterations = Math.max(5, Math.min(200, Math.round(2e8 / bytes)));
-  // All must be linked before the first one begins.
-  if (processes[0].name.startsWith('stillhouse'))
-    await Promise.all(processes.map((each) => each.ask(`link ${bytes / 4}`)));
-  const results = await Promise.all(processes.map((each) => each.ask(`${bytes / 4} ${iterations}`)));
-  return {
-    ms: median(results.map(({ ms }) => median(ms))),
-    cpuMs: median(results.map(({ cpuMs }) => cpuMs)),
-  };
-}
-
-const sized = (bytes) => (bytes >= 2 ** 20 ? `${bytes / 2 ** 20} MiB` : `${bytes / 1024} KiB`);
-
-for (const world of values.worlds.split(',').map(Number)) {
-  const groups = Object.fromEntries(
-    Object.entries(programs).map(([name, program]) => [
-      name,
-      Array.from({ length: world }, (_, self) => new Contestant(`${name} ${self}`, program(self, world).map(String))),
-    ]),
-  );
-  port += world;
-  for (const processes of Object.values(groups)) await Promise.all(processes.map((each) => each.line()));
-  console.log(
-    `${world} processes: milliseconds of an all-reduce, median of ${values.rounds} rounds; bus bandwidth; seconds of ` +
-      `the processor per GB and process\n`,
-  );
-  const names = Object.keys(groups);
-  console.log(
-    `| bytes | ${names.map((name) => `${name}, ms | GB/s | s/GB`).join(' | ')} | times Gloo's bandwidth |\n` +
-      `| --- |${' --- |'.repeat(3 * names.length + 1)}`,
-  );
-  for (const bytes of sizes) {
-    const rounds = Object.fromEntries(names.map((name) => [name, []]));
-    for (let round = 0; round < Number(values.rounds); round++)
-      for (const name of round % 2 ? names.toReversed() : names) rounds[name].push(await measure(groups[name], bytes));
-    const ms = (name) => median(rounds[name].map((round) => round.ms));
-    const cells = names.map((name) => {
-      const bus = (2 * ((world - 1) / world) * bytes) / ms(name) / 1e6;
-      const cpu = (1e6 * median(rounds[name].map(({ cpuMs }) => cpuMs))) / bytes;
-      return `${ms(name).toFixed(3)} | ${bus.toFixed(2)} | ${cpu.toFixed(2)}`;
-    });
-    const ratio =
-      'gloo' in rounds ? median(rounds.gloo.map(({ ms: theirs }, i) => theirs / rounds.stillhouse[i].ms)) : NaN;
-    console.log(`| ${sized(bytes)} | ${cells.join(' | ')} | ${ratio.toFixed(2)} |`);
+console.log(commandLine());
+for (const count of countOf(values.processes)) {
+  const groups = {};
+  for (const name of names) {
+    const addresses = Array.from({ length: count }, () => `127.0.0.1:${port++}`);
+    groups[name] = await startGroup(name, { addresses, store: join(folder, `store-${count}`) });
   }
-  console.log();
-  for (const processes of Object.values(groups)) for (const each of processes) each.end();
+  console.log(
+    `\n${count} processes: milliseconds of an all-reduce, median of ${rounds} rounds; bus bandwidth; seconds of the ` +
+      `processor per GB and process; times Gloo's bandwidth (range)\n`,
+  );
+  printHead([
+    'bytes',
+    ...names.flatMap((name) => [`${name}, ms`, 'GB/s', 's/GB']),
+    ...own.map((name) => `${name}, times Gloo's bandwidth`),
+  ]);
+  for (const bytes of countOf(values.bytes)) {
+    const measured = await measureRounds(groups, { bytes, rounds });
+    const ms = (name) => measured[name].map((round) => round.ms);
+    printRow([
+      sized(bytes),
+      ...names.flatMap((name) => cellsOf(measured[name], bytes, count)),
+      ...own.map((name) => ratios(ms('gloo'), ms(name))),
+    ]);
+  }
+  for (const each of Object.values(groups).flat()) each.end();
 }
-rmSync(folder, { recursive: true });
+process.exit();

@@ -12,10 +12,15 @@ export const has = (module) =>
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 export class Contestant {
-  constructor(name, [command, ...args]) {
+  constructor(name, [command, ...args], env = {}) {
     this.name = name;
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    running.add(this.child);
+    this.child.on('close', () => running.delete(this.child));
     this.errors = '';
     this.child.stderr.on('data', (text) => (this.errors += text));
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();

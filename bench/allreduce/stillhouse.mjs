@@ -1,15 +1,16 @@
-// all-reduce by the product's collective, mesh and transport: SELF WORLD PORT. A line "link FLOATS" on standard input
-// links the processes; a line "FLOATS ITERATIONS" is answered by a line with the milliseconds of each, and of the
+// all-reduce by the product's collective, mesh and transport: SELF ADDRESS,ADDRESS,…. A line "link FLOATS" on standard
+// input links the processes; a line "FLOATS ITERATIONS" is answered by a line with the milliseconds of each, and of the
 // processor.
 import { createInterface } from 'node:readline';
 import { Collective } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
 import { allocateFlat, hostMemoryOf, Mesh } from '@stillhouse/worker/light';
 
-const [self, world, port] = process.argv.slice(2).map(Number);
-const address = (index) => `127.0.0.1:${port + index}`;
+const self = Number(process.argv[2]);
+const addresses = process.argv[3].split(',');
+const world = addresses.length;
 const mesh = await Mesh.open(webSocketTransport, {
-  address: address(self),
+  address: addresses[self],
   token: 'bench',
   onBlockLink() {},
   onMeasureLink() {},
@@ -31,7 +32,7 @@ async function link(floats) {
   [out] = buffers;
   isMeasuring = true;
   const files = await mesh.link(
-    { generation, members: members.map((_, i) => ({ meshAddress: `ws://${address(i)}` })), self },
+    { generation, members: addresses.map((address) => ({ meshAddress: `ws://${address}` })), self },
     {
       place: (from, header) => collective.place(from, header),
       onFrame(from, { header, data }) {

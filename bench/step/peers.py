@@ -7,46 +7,11 @@ spec = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "
 batch, shape, classes = spec["batch"], spec["input"], spec["loss"] == "softmaxCrossEntropy"
 
 
-def torch_attention():
-    import torch
-    length, width = shape
-
-    class Block(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.project = torch.nn.ModuleList([torch.nn.Linear(width, width) for _ in range(4)])
-            self.hidden, self.head = torch.nn.Linear(width, 128), torch.nn.Linear(128, spec["outputs"])
-
-        def forward(self, x):
-            q, k, v = (project(x).reshape(-1, length, 4, width // 4).transpose(1, 2) for project in self.project[:3])
-            mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, length, width)
-            return self.head(torch.relu(self.hidden(x + self.project[3](mixed))).mean(1))
-    return Block()
-
-
-def torch_layers():
-    import torch
-    layers, channels, size = [], shape[-1], shape[:-1]
-    width = channels
-    for layer in spec["layers"]:
-        if layer == "flatten":
-            layers.append(torch.nn.Flatten()); width = channels * size[0] * size[1]
-        elif "dense" in layer:
-            layers.append(torch.nn.Linear(width, layer["dense"])); width = layer["dense"]
-        elif "conv2d" in layer:
-            layers.append(torch.nn.Conv2d(channels, layer["conv2d"], layer["kernel"])); channels = layer["conv2d"]
-            size = [side - layer["kernel"] + 1 for side in size]
-        else:
-            layers.append(torch.nn.MaxPool2d(layer["maxPooling2d"])); size = [side // layer["maxPooling2d"] for side in size]
-        if isinstance(layer, dict) and layer.get("activation") == "relu":
-            layers.append(torch.nn.ReLU())
-    return torch.nn.Sequential(*layers)
-
-
 def torch_step():
     import torch
+    from torch_model import torch_model
     torch.set_num_threads(1)
-    model = torch_attention() if "module" in spec else torch_layers()
+    model = torch_model(spec)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
     x = torch.randn(batch, *([shape[-1]] + shape[:-1] if len(shape) == 3 else shape))  # images with channels first
     y = torch.randint(0, spec["outputs"], (batch,)) if classes else torch.randn(batch, 1)
