@@ -54,7 +54,7 @@ async function link(floats) {
     memory: sums,
     op: 0,
     files,
-    hosts: members.map(() => 0),
+    hosts: files.size > 0 ? members.map(() => 0) : undefined,
   });
   collective.partials[0].fill(self + 1);
 }
