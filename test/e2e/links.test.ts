@@ -65,7 +65,8 @@ test('a worker is alive while a micro-batch takes longer than a heartbeat, and s
   // Whichever computes last waits least: not for the other's computation.
   const exposed = teacher!.waits!.map(({ exchange }) => exchange!);
   for (const { meanMs, p50Ms, p95Ms } of exposed) {
-    expect(meanMs).toBeGreaterThan(0);
+    // The last one waits for nobody.
+    expect(meanMs).toBeGreaterThanOrEqual(0);
     expect(p50Ms).toBeLessThanOrEqual(p95Ms);
   }
   expect(Math.min(...exposed.map(({ p50Ms }) => p50Ms))).toBeLessThan(4_000);

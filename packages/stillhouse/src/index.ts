@@ -1,6 +1,7 @@
 // stillhouse as a library: everything that the command line does, as typed functions.
 
 // Recipes.
+export type { PhaseTime } from '@stillhouse/worker/light';
 export {
   defineRecipe,
   parseRecipe,
@@ -53,7 +54,6 @@ export {
 } from '@stillhouse/core/training';
 export { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 
-export type { PhaseTime } from '@stillhouse/worker';
 export { validate, type ValidatedPhase, type ValidateOptions, type Validation } from './validate.js';
 
 // Kinds that a module of the user's defines.

@@ -19,8 +19,8 @@ import {
 } from '@stillhouse/core';
 import { codedBytes } from '@stillhouse/core/cluster';
 import type { Dataset } from '@stillhouse/datasets';
-import type { FetchBlock, PhaseTime, ProbedJob, TimedPhase } from '@stillhouse/worker';
-import type { BackendName } from '@stillhouse/worker/light';
+import type { FetchBlock, ProbedJob, TimedPhase } from '@stillhouse/worker';
+import type { BackendName, PhaseTime } from '@stillhouse/worker/light';
 import { loadRecipe, type LoadedRecipe, type RecipeOptions, type RecipeSource } from './recipe-file.js';
 import { assemble } from './run/open-run.js';
 import { phasePlan } from './run/phase-plan.js';

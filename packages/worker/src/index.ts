@@ -25,5 +25,5 @@ export type { Effect, EngineEffect, EngineHost, EngineReports, LoadedEngine } fr
 export { serveEngine } from './run/engine-thread.js';
 export type { LocalAddress, MeshWish } from './run/mesh-addresses.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
-export { timePhases, type PhaseTime, type PhaseTimingOptions, type TimedPhase } from './run/time-phases.js';
+export { timePhases, type PhaseTimingOptions, type TimedPhase } from './run/time-phases.js';
 export { trainPhase } from './run/train-phase.js';

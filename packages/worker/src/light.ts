@@ -19,5 +19,6 @@ export { RemoteEngine } from './run/engine-thread.js';
 export { Mesh, type MeshEvents, type MeshOptions } from './run/mesh.js';
 export { addressIn, meshPlan, type LocalAddress, type MeshPlan, type MeshWish } from './run/mesh-addresses.js';
 export { Routes, serveMeasure, type RoutesOptions } from './run/routes.js';
+export type { PhaseTime } from './run/phase-time.js';
 export { startWorker, type RunningWorker, type WorkerOptions } from './run/run-worker.js';
 export type { WasmMemory } from './flat/webassembly.js';

@@ -203,13 +203,13 @@ test.each([1, 4, 6])('a step of %i weights in which one overflows is not taken',
   }
 });
 
-test('buffers begin at multiples of 64 bytes, after the kernels’ scratch block, and end within 4 GiB', () => {
+test('buffers begin at pages, after the one of the kernels’ scratch block, and end within 4 GiB', () => {
   const { buffers } = allocateFlat([1, 17, 0, 5]);
   expect(buffers.map(({ byteOffset, length }) => [byteOffset, length])).toEqual([
-    [256, 1],
-    [320, 17],
-    [448, 0],
-    [448, 5],
+    [4096, 1],
+    [8192, 17],
+    [12_288, 0],
+    [12_288, 5],
   ]);
   expect(() => allocateFlat([2 ** 30])).toThrow(
     expect.objectContaining({ code: 'MODEL_INVALID', message: expect.stringContaining('4.00 GiB') }),

@@ -5,17 +5,8 @@ import { initialTraining, totalSteps } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import type { EngineFactory } from '../engine/engine.js';
 import type { FetchBlock } from '../block/fetch-block.js';
+import type { PhaseTime } from './phase-time.js';
 import { metricsOn, openStage, takeStep, type Stage } from './train-phase.js';
-
-/** What a phase would take on one worker, from a few steps of it. */
-export interface PhaseTime {
-  /** Steps that were timed, after others that warm up. */
-  readonly timedSteps: number;
-  /** Mean of the timed steps. */
-  readonly secondsPerStep: number;
-  /** All steps of all epochs, the evaluation after each, and that of the test rows. */
-  readonly seconds: number;
-}
 
 export interface TimedPhase {
   readonly phase: PhaseName;
