@@ -3,7 +3,8 @@
 //
 //   pageBytes: number
 //   create(bytes: number): number                          a file of that length, which nobody can change
-//   open(pid: number, fd: number): number                  a file that another process has created by create()
+//   open(pid: number, fd: number, bytes: number): number   a file of that length, created so by another process
+//   close(fd: number): void
 //   show(view: TypedArray, fd: number, offset: number, isOwn: boolean): void    read-only unless it is its own
 //   hide(view: TypedArray): void                           zeroed pages of this process in its place
 //
@@ -89,7 +90,7 @@ napi_value create(napi_env env, Arguments& given) {
   if (fd < 0) failed(env, "memfd_create");
   if (ftruncate(fd, given.number(0)) != 0 || fcntl(fd, F_ADD_SEALS, length_seals | F_SEAL_SEAL) != 0) {
     const int reason = errno;
-    close(fd);
+    ::close(fd);
     errno = reason;
     failed(env, "memfd_create");
   }
@@ -100,12 +101,22 @@ napi_value open(napi_env env, Arguments& given) {
   const std::string path = "/proc/" + std::to_string(given.number(0)) + "/fd/" + std::to_string(given.number(1));
   const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) failed(env, "open");
-  // Only files made by memfd_create have seals.
-  if ((fcntl(fd, F_GET_SEALS) & length_seals) != length_seals || fcntl(fd, F_GET_SEALS) < 0) {
-    close(fd);
-    fail(env, "shared memory: the file may be cut");
+  // Only files made by memfd_create have seals. Reading beyond a file's end, or in huge pages that nobody has, would end
+  // this process (SIGBUS).
+  const int seals = fcntl(fd, F_GET_SEALS);
+  struct stat about;
+  const bool is_readable = seals >= 0 && (seals & length_seals) == length_seals && fstat(fd, &about) == 0 &&
+                           about.st_size == given.number(2) && about.st_blksize == sysconf(_SC_PAGESIZE);
+  if (!is_readable) {
+    ::close(fd);
+    fail(env, "shared memory: not such a file");
   }
   return number_of(env, fd);
+}
+
+napi_value close(napi_env env, Arguments& given) {
+  ::close(given.number(0));
+  return nullptr;
 }
 
 napi_value show(napi_env env, Arguments& given) {
@@ -146,6 +157,7 @@ NAPI_MODULE_INIT() {
   try {
     add<create>(env, exports, "create");
     add<open>(env, exports, "open");
+    add<close>(env, exports, "close");
     add<show>(env, exports, "show");
     add<hide>(env, exports, "hide");
     check(env, napi_set_named_property(env, exports, "pageBytes", number_of(env, sysconf(_SC_PAGESIZE))), "pageBytes");

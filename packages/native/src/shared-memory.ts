@@ -13,10 +13,11 @@ export interface SharedMemory {
   /** @returns the descriptor of a new file of that length, which takes memory only where it is written */
   create(bytes: number): number;
   /**
-   * @param file descriptor that `create` returned in the process with this number
+   * @param file descriptor that `create` returned in the process with this number, for a file of that length
    * @returns its descriptor here, for reading
    */
-  open(pid: number, file: number): number;
+  open(pid: number, file: number, bytes: number): number;
+  close(file: number): void;
   /** Shows a file's numbers in the pages of a buffer; only an own file may be written to. */
   show(buffer: Float32Array, file: number, offset: number, isOwn: boolean): void;
   /** Gives a buffer zeroed pages of its own again. */

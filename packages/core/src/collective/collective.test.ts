@@ -63,7 +63,6 @@ test.each([
   ['a chunk of another size', partial({ count: 3 })],
   ['a subtree of another worker', partial({ span: { lo: 0, hi: 2 } })],
   ['a subtree that does not exist', partial({ span: { lo: 1, hi: 3 } })],
-  ['a partial sum of the next operation while this one is not finished', partial({ op: 1 })],
   ['a finished chunk that does not exist', reduced({ chunk: 2 })],
   ['a finished chunk of this worker’s own segment', reduced({ chunk: 0 })],
   ['two chunks at once, of one that shares no memory', partial({ count: 32 })],
@@ -74,6 +73,14 @@ test.each([
   ['a mark of a member with ranks', { type: 'mark', generation: 1, op: 0, count: 0 } as const],
 ])('%s', (_, header) => {
   expect(() => create().place(1, header)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
+});
+
+test('a partial sum of the next operation does not replace one that is still needed', () => {
+  const collective = create();
+  deliver(collective, 1, frameOf(partial(), 2));
+  expect(() => collective.place(1, partial({ op: 1 }))).toThrow(
+    expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }),
+  );
 });
 
 test('frames that come twice, or after their operation, do not count again', () => {
@@ -319,6 +326,29 @@ test('what waits on a link is bounded by one segment and the partial sums of ano
     ),
     { numRuns: 60 },
   );
+});
+
+test('a peer that has all values of an evaluation may go on to the next step', () => {
+  const members = [0, 1, 2].map((lo) => ({ lo, hi: lo + 1 }));
+  const peers = members.map(
+    (_, self) => new Collective({ generation: 1, ranks: 3, members, self, out: out(), memory: plainSumMemory, op: 0 }),
+  );
+  const [first, second, third] = peers as [Collective, Collective, Collective];
+  const values = (rank: number): Map<number, Float64Array> => new Map([[rank, Float64Array.of(rank)]]);
+  const framesTo = (to: number, sent: readonly Outgoing[]): MeshFrame[] =>
+    sent.flatMap((each) => (each.to === to ? [each.frame] : []));
+  const [fromFirst, fromSecond, fromThird] = peers.map((peer, rank) => peer.contributeValues(values(rank)));
+  for (const frame of framesTo(0, fromSecond!)) deliver(first, 1, frame);
+  for (const frame of framesTo(0, fromThird!)) deliver(first, 2, frame);
+  for (const frame of framesTo(1, fromFirst!)) deliver(second, 0, frame);
+  expect(first.values).toHaveLength(3);
+  first.advance();
+  first.partials[0]!.fill(1);
+  // The second still waits for the third's values.
+  for (const frame of framesTo(1, first.contribute(0))) expect(deliver(second, 0, frame)).toEqual([]);
+  for (const frame of framesTo(1, fromThird!)) deliver(second, 2, frame);
+  expect(second.values).toHaveLength(3);
+  expect(third.values).toBeUndefined();
 });
 
 test('what two hosts of four workers each exchange crosses once per host, not once per worker', () => {

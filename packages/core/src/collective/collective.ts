@@ -216,8 +216,8 @@ export class Collective {
       case 'partial': {
         const { i, leaf, run } = this.#leafOf(from, header);
         const sum = this.#sums[i]!;
-        if (inbox === this.#next && this.#current.arrivals[i]!.summed.includes(0))
-          this.#refuse(from, header, 'too early');
+        // Of an evaluation there are no sums, and a peer may have all values before this worker has.
+        if (inbox === this.#next && this.#isUnsummed(i, leaf, run)) this.#refuse(from, header, 'too early');
         if (this.#isShared(from)) return nothing;
         if (sum.isThere(inbox.arrivals[i]!, leaf, run.first)) return undefined;
         const chunk = sum.chunks[run.first]!;
@@ -406,6 +406,14 @@ export class Collective {
     if (count !== header.count || (end !== first + 1 && !this.#isShared(from)))
       return this.#refuse(from, header, 'not a chunk of the segment');
     return { owner, first, end };
+  }
+
+  /** Whether this worker still needs what the current operation has brought of a leaf. */
+  #isUnsummed(i: number, leaf: number, { first, end }: Run): boolean {
+    const arrivals = this.#current.arrivals[i]!;
+    for (let chunk = first; chunk < end; chunk++)
+      if (this.#sums[i]!.isThere(arrivals, leaf, chunk) && !arrivals.summed[chunk]) return true;
+    return false;
   }
 
   #finishedRunOf(from: number, header: OpHeader & { type: 'reduced' }): Run {

@@ -11,6 +11,10 @@ export interface Ledger {
 
 export const emptyLedger: Ledger = { rows: 0, sumA: 0, sumB: 0 };
 
+/** Whether numbers that somebody claims are those of a ledger. */
+export const isLedger = ({ rows, sumA, sumB }: Ledger): boolean =>
+  [rows, sumA, sumB].every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32);
+
 export function countRows(ledger: Ledger, rowIds: RowIds): Ledger {
   let { sumA, sumB } = ledger;
   for (let i = 0; i < rowIds.length; i++) {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { noDurations, summaryOf, withDuration } from './durations.js';
 
-const summaryOfAll = (all: readonly number[]) => summaryOf(all.reduce(withDuration, noDurations));
+const summaryOfAll = (all: readonly number[]) => summaryOf(all.reduce((sum, ms) => withDuration(sum, ms), noDurations));
 
 test('nothing has no summary', () => {
   expect(summaryOf(noDurations)).toBeUndefined();

@@ -25,14 +25,17 @@ export const noDurations: Durations = {
 const bucketOf = (ms: number): number =>
   Math.min(bucketCount - 1, Math.max(0, Math.ceil(bucketsPerOctave * Math.log2(ms / shortestMs))));
 
-/** @param ms not negative */
-export function withDuration({ count, sumMs, longestMs, buckets }: Durations, ms: number): Durations {
+/**
+ * @param ms not negative
+ * @param times how often it took so long
+ */
+export function withDuration({ count, sumMs, longestMs, buckets }: Durations, ms: number, times = 1): Durations {
   const bucket = bucketOf(ms);
   return {
-    count: count + 1,
-    sumMs: sumMs + ms,
+    count: count + times,
+    sumMs: sumMs + times * ms,
     longestMs: Math.max(longestMs, ms),
-    buckets: buckets.with(bucket, buckets[bucket]! + 1),
+    buckets: buckets.with(bucket, buckets[bucket]! + times),
   };
 }
 

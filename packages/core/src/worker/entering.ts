@@ -95,7 +95,12 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
       ...(isBuilt ? {} : { building: phase.name, built: undefined, training: undefined }),
       activity: { ...preparing, type: 'preparing' },
     },
-    effects: [{ type: 'unlink', before: generation }, ...build, { type: 'link', generation, members, self }, ...fetch],
+    effects: [
+      { type: 'unlink', before: generation },
+      ...build,
+      { type: 'link', generation, members, self, hosts },
+      ...fetch,
+    ],
   };
 }
 

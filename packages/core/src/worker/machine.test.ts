@@ -220,6 +220,15 @@ describe('a round of steps', () => {
       },
     });
   });
+
+  test('with an account that is none ends the run, in the name of the rank whose it is', () => {
+    const worker = rounds()
+      .on({ type: 'summed', generation: 7, subtree: 0, ledgers: [emptyLedger, { ...emptyLedger, rows: NaN }] })
+      .on({ type: 'computed', generation: 7, ms: 1, waitedMs: 0 });
+    expect(worker.sent).toEqual([
+      { type: 'failed', step: 0, rank: 1, error: expect.objectContaining({ code: 'LEDGER_BROKEN' }) },
+    ]);
+  });
 });
 
 describe('a member of a later generation', () => {

@@ -1,7 +1,7 @@
 // A member at work: steps or rounds of them, evaluations, the test and the end of a phase, each an operation of the
 // collective.
 import { exchangeLearningRate, type SetName } from '../job/job.js';
-import { addLedgers, emptyLedger } from '../order/ledger.js';
+import { addLedgers, emptyLedger, isLedger } from '../order/ledger.js';
 import { limits } from '../error/limits.js';
 import { measuresOf, totalMetrics } from '../metric/metrics.js';
 import { rankShare, roundSteps } from '../order/schedule.js';
@@ -10,7 +10,7 @@ import { lossesOf, readAccount, writeAccount } from '../collective/flat-layout.j
 import type { ToCoordinator } from '../wire/messages.js';
 import { afterEpoch, afterStep, afterTest, nextTask } from '../wire/training-state.js';
 import { summaryOf, withDuration } from './durations.js';
-import { failNotFinite } from './failing.js';
+import { failNotFinite, sendFailure } from './failing.js';
 import { notFiniteIn } from './not-finite.js';
 import {
   ownRanks,
@@ -168,7 +168,7 @@ export function onComputed(
     hi > lo
       ? {
           ...state,
-          dataWaits: withDuration(state.dataWaits, waitedMs),
+          dataWaits: withDuration(state.dataWaits, waitedMs, steps),
           ...speedAfter(state, { rankMs: ms / (hi - lo), dataMs: waitedMs }, nowMs),
         }
       : state;
@@ -231,7 +231,7 @@ function exchangeAfter(state: WorkerState, run: Running, nowMs: number): Pick<Wo
   const exposedMs = (nowMs - state.computedMs) / stepsNow(state, run);
   return {
     exchange: { generation, steps, ms: averaged(before?.ms, exposedMs, weight) },
-    exposures: withDuration(exposures, exposedMs),
+    exposures: withDuration(exposures, exposedMs, stepsNow(state, run)),
   };
 }
 
@@ -245,6 +245,11 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
   if (notFinite) {
     const failed = failNotFinite(state, run, notFinite);
     return { ...failed, effects: [...effects, ...failed.effects] };
+  }
+  const unfit = accounts.findIndex(({ ledger }) => !isLedger(ledger));
+  if (unfit >= 0) {
+    const message = `rank ${unfit} accounts for rows that cannot be, in step ${step} of the ${run.phase.name}`;
+    return sendFailure(state, { type: 'failed', error: { code: 'LEDGER_BROKEN', message }, step, rank: unfit });
   }
   // Every rank's loss is already weighted by its share of the rows.
   const loss = losses.reduce((sum, value) => sum + value, 0);

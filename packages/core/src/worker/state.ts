@@ -99,7 +99,7 @@ export type WorkerEffect =
   /** Build the phase's model with its initial weights. Answer: built. */
   | { readonly type: 'build'; readonly phase: Phase; readonly teacher: string | undefined }
   /** Connect to the other members. Answer: linked, or peerLost. */
-  | { readonly type: 'link'; readonly generation: number; readonly members: readonly Member[]; readonly self: number }
+  | ({ readonly type: 'link' } & Membership)
   /** Try to connect to workers. Answer: probed. */
   | { readonly type: 'probe'; readonly id: number; readonly workers: readonly Reach[] }
   /** Cut the links of all earlier generations, dropping data on the way. */
@@ -162,6 +162,8 @@ export interface Membership {
   readonly generation: number;
   readonly members: readonly Member[];
   readonly self: number;
+  /** Number of each member's host, unless each has its own. */
+  readonly hosts?: readonly number[] | undefined;
 }
 
 /** The ranks that this worker hosts in a generation. */
@@ -182,8 +184,6 @@ export interface Preparing extends Membership {
   /** Present while this worker waits for its state. */
   readonly assembly: StateAssembly | undefined;
   readonly bytes: Uint8Array | undefined;
-  /** Number of each member's host, unless each has its own. */
-  readonly hosts: readonly number[] | undefined;
   /** Once it is linked: files that it shares with members of the same host. */
   readonly files: ReadonlyMap<number, number> | undefined;
   /** The effect that was requested last. */

@@ -1,7 +1,9 @@
 // Workers of one host add up each other's sums where they lie: the bits of the tree, whoever shares with whom, also
 // while each goes on to its next step at once and writes over what others have read.
 import fc from 'fast-check';
+import { writeSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { sharedMemory } from '@stillhouse/native';
 import { randomStream } from '@stillhouse/core';
 import { Collective, type MeshFrame, type OpHeader, type Outgoing, type Span } from '@stillhouse/core/cluster';
 import { allocateFlat } from '../flat/memory.js';
@@ -43,7 +45,7 @@ interface Case {
 
 /** Gives every member the files of its host; returns what closes them. */
 function share(host: HostMemory, hosts: readonly number[]): { files: Map<number, number>[]; close: () => void } {
-  const own = hosts.map(() => host.create());
+  const own = hosts.map(() => host.create()!);
   const opened: number[] = own.map(({ file }) => file);
   const files = hosts.map((mine, self) => {
     const members = hosts.flatMap((other, index) => (other === mine && index !== self ? [index] : []));
@@ -176,13 +178,19 @@ test.skipIf(!memory)(`what has been shared becomes a memory of its own again (${
 });
 
 test.skipIf(!memory)(`memory of another process, or what is no memory, is not read (${skipped})`, () => {
-  const { file, offer } = memory!.create();
+  const { file, offer } = memory!.create()!;
   expect(memory!.open({ ...offer, nonce: '00'.repeat(32) })).toBeUndefined();
   expect(memory!.open({ ...offer, file: 0 })).toBeUndefined();
   expect(memory!.open({ ...offer, pid: 2 ** 22 + 1 })).toBeUndefined();
   const opened = memory!.open(offer);
   expect(opened).toBeDefined();
   memory!.close(opened!);
+  // Reading beyond the end of a shorter file would end this process.
+  const binding = sharedMemory(process.env)!;
+  const short = binding.create(4096);
+  writeSync(short, Buffer.from(offer.nonce, 'hex'), 0, 32, 0);
+  expect(memory!.open({ ...offer, file: short })).toBeUndefined();
+  binding.close(short);
   memory!.close(file);
   expect(memory!.open(offer)).toBeUndefined();
 });

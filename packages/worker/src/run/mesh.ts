@@ -81,19 +81,18 @@ class Generation {
     this.#greetings.get(index)?.();
   }
 
-  /** Whether this worker reads the memory that a peer offers. */
+  /** Whether this worker reads the memory that a peer offers. It may be in use: what is offered again is the same. */
   accepts(index: number, offer: MemoryOffer | undefined): boolean {
-    const before = this.#offered.get(index);
-    if (before !== undefined) this.memory!.close(before);
-    const file = offer && this.memory?.open(offer);
-    if (file === undefined) this.#offered.delete(index);
-    else this.#offered.set(index, file);
-    return file !== undefined;
+    if (!this.#offered.has(index)) {
+      const file = offer && this.memory?.open(offer);
+      if (file !== undefined) this.#offered.set(index, file);
+    }
+    return this.#offered.has(index);
   }
 
-  /** The files of the members that share memory both ways with this one, and its own; none if there are none. */
-  files(self: number): Map<number, number> {
-    const shared = [...this.#offered].filter(([index]) => this.#reads.get(index));
+  /** The files of the members of this host that share memory both ways, and its own; none if there are none. */
+  files(self: number, mates: ReadonlySet<number>): Map<number, number> {
+    const shared = [...this.#offered].filter(([index]) => mates.has(index) && this.#reads.get(index));
     return new Map(shared.length > 0 && this.#own ? [...shared, [self, this.#own.file]] : []);
   }
 
@@ -182,20 +181,26 @@ export class Mesh {
    * Resolves when this worker is linked both ways with every other member.
    * @returns files with the sums of members that share memory with this one, and its own, by member
    */
-  async link({ generation, members, self }: Membership, events: MeshEvents): Promise<Map<number, number>> {
+  async link({ generation, members, self, hosts }: Membership, events: MeshEvents): Promise<Map<number, number>> {
     const links = this.#generation(generation);
     links.isAhead = false;
-    const memory = members.length > 1 ? links.offer() : undefined;
-    const hello = { token: this.options.token, generation, index: self, ...(memory ? { memory } : {}) };
+    const mates = new Set(hosts?.flatMap((host, index) => (host === hosts[self] && index !== self ? [index] : [])));
+    const memory = mates.size > 0 ? links.offer() : undefined;
+    const helloTo = (index: number): MeshHello => ({
+      token: this.options.token,
+      generation,
+      index: self,
+      ...(memory && mates.has(index) ? { memory } : {}),
+    });
     const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
     await Promise.all(
       peers.flatMap(({ meshAddress, index }) => [
         links.heardBy(index),
-        this.#connect(links, { address: meshAddress, index, hello }, events),
+        this.#connect(links, { address: meshAddress, index, hello: helloTo(index) }, events),
         links.greetedBy(index),
       ]),
     );
-    return links.files(self);
+    return links.files(self, mates);
   }
 
   /** Resolves when this worker receives from the peer; if it cannot be reached, reports that and never resolves. */

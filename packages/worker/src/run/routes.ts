@@ -105,7 +105,8 @@ export class Routes {
     // One after the other: they may share a wire.
     for (const { address, link } of links) {
       try {
-        measured.push({ address, network: this.#networkOf(link), ...(await this.#measure(link, peer.meshAddress)) });
+        const figures = await this.#within(limits.measureMs, this.#measure(link, peer.meshAddress));
+        measured.push({ address, network: this.#networkOf(link), ...figures });
       } catch (error) {
         failure = error;
       } finally {

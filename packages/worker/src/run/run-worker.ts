@@ -79,7 +79,7 @@ class WorkerShell {
     this.#state = initialWorkerState(options.identity, options.clock.now());
     this.#engine = options.hostEngine({
       generation: this.#generation,
-      dispatch: (event) => this.dispatch(event),
+      dispatch: (event) => this.#guard(() => this.dispatch(event)),
       fail: (error) => this.#failed(error),
       send: (generation, frames) => this.#mesh!.send(generation, frames),
     });
@@ -224,7 +224,7 @@ class WorkerShell {
     this.dispatch({ type: 'loaded', fingerprint, choice, reach });
   }
 
-  async #linkMembers({ generation, members, self }: Effect<'link'>): Promise<void> {
+  async #linkMembers({ generation, members, self, hosts }: Effect<'link'>): Promise<void> {
     this.options.log(placeOf({ generation, members, self }));
     const peers = members.toSpliced(self, 1);
     const routes = await this.#routes!.toAll(peers);
@@ -233,7 +233,7 @@ class WorkerShell {
     this.#reportRoutes(peers.map(({ workerId }, index) => ({ workerId, route: routes[index] })));
     const addresses = routes.map(({ address }) => address).toSpliced(self, 0, members[self].meshAddress);
     const files = await this.#mesh!.link(
-      { generation, members: members.map((member, i) => ({ ...member, meshAddress: addresses[i] })), self },
+      { generation, members: members.map((member, i) => ({ ...member, meshAddress: addresses[i] })), self, hosts },
       {
         place: (from, header) => this.#placeOf(generation, from, header),
         onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
