@@ -86,11 +86,11 @@ describe('without an engine', () => {
       env: { STILLHOUSE_CACHE: broken },
     });
     expect(stderr).toMatch(
-      /^backend wasm: .*; the tensorflow backend in \S+\/broken does not load: ENOENT.* \(reinstall it /m,
+      /^backend wasm: .*; the tensorflow backend in \S+\/broken does not load: there is no such file or folder \(ENOENT.*\) \(reinstall it /m,
     );
     expect(stderr).toContain('(reinstall it with `stillhouse backend install tensorflow --force`)');
     const { stdout } = await scratch.run(['doctor'], { env: { STILLHOUSE_CACHE: broken } });
-    expect(stdout).toMatch(/^tensorflow +not usable +the tensorflow backend in \S+ does not load: ENOENT/m);
+    expect(stdout).toMatch(/^tensorflow +not usable +the tensorflow backend in \S+ does not load: there is no such file or folder \(ENOENT/m);
     expect(stdout).toContain(folder);
   });
 
