@@ -90,7 +90,9 @@ describe('without an engine', () => {
     );
     expect(stderr).toContain('(reinstall it with `stillhouse backend install tensorflow --force`)');
     const { stdout } = await scratch.run(['doctor'], { env: { STILLHOUSE_CACHE: broken } });
-    expect(stdout).toMatch(/^tensorflow +not usable +the tensorflow backend in \S+ does not load: there is no such file or folder \(ENOENT/m);
+    expect(stdout).toMatch(
+      /^tensorflow +not usable +the tensorflow backend in \S+ does not load: there is no such file or folder \(ENOENT/m,
+    );
     expect(stdout).toContain(folder);
   });
 
