@@ -351,6 +351,22 @@ test('a peer that has all values of an evaluation may go on to the next step', (
   expect(third.values).toBeUndefined();
 });
 
+test('one that is alone on its host sends each of its subtrees as soon as it is summed', () => {
+  const members = [
+    { lo: 0, hi: 3 },
+    { lo: 3, hi: 4 },
+  ];
+  const self = new Collective({ generation: 1, ranks: 4, members, self: 0, out: out(), memory: plainSumMemory, op: 0 });
+  expect(self.ownSubtrees).toEqual([
+    { lo: 0, hi: 2 },
+    { lo: 2, hi: 3 },
+  ]);
+  for (const [i, span] of self.ownSubtrees.entries())
+    expect(self.contribute(i).map(({ to, frame }) => [to, frame.header])).toEqual([
+      [1, expect.objectContaining({ type: 'partial', chunk: 1, span })],
+    ]);
+});
+
 test('what two hosts of four workers each exchange crosses once per host, not once per worker', () => {
   const ranks = 8;
   const members = Array.from({ length: ranks }, (_, lo) => ({ lo, hi: lo + 1 }));

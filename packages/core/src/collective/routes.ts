@@ -50,7 +50,10 @@ export function routesOf(of: {
     const group = membersOf(host);
     return group[owner % group.length]!;
   };
-  const handlers = members.map((_, owner) => (hosts[owner] === here ? owner : relayOf(owner, here)));
+  // One that is alone on its host relays nothing: each of its subtrees goes out as soon as it is summed.
+  const handlers = members.map((_, owner) =>
+    mates.length === 1 || hosts[owner] === here ? owner : relayOf(owner, here),
+  );
   const memberOfRank = members.flatMap(({ lo, hi }, index) => Array<number>(hi - lo).fill(index));
   const isMate = (member: number): boolean => hosts[member] === here;
   // Groups of ranks: each mate by itself, and each other host as a whole.
