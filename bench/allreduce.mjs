@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const folder = scratchFolder();
-/** Workers of one host share memory unless they are told not to. */
+/** Workers of one host share memory unless the environment turns that off. */
 const own = names.includes('gloo') ? names.filter((name) => name !== 'gloo') : [];
 let port = 20_000 + (process.pid % 20_000);
 

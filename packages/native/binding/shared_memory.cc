@@ -35,7 +35,7 @@ void check(napi_env env, napi_status status, const char* what) {
   if (status != napi_ok) fail(env, std::string("shared memory: ") + what);
 }
 
-// A file that can be cut would end whoever reads it (SIGBUS), so its length is sealed.
+// A file that can be cut would end the processes that read it (SIGBUS), so its length is sealed.
 constexpr int length_seals = F_SEAL_SHRINK | F_SEAL_GROW;
 
 struct View {

@@ -61,7 +61,6 @@ export interface MeshFrame {
 export const headerBytes = 32;
 const magic = 0x53544c32;
 const types = ['partial', 'reduced', 'values', 'mark', 'state', 'greeting'] as const;
-const bytesEach = { partial: 4, reduced: 4, values: 8, mark: 1, state: 1, greeting: 1 } as const;
 
 /** [magic, index of the type, generation, operation, place, lo, hi, count] */
 type Fields = [number, number, number, number, number, number, number, number];
@@ -83,9 +82,6 @@ function placeOf(header: FrameHeader | Greeting): [op: number, place: number, lo
       return [0, 0, header.offset, header.total];
   }
 }
-
-/** How many bytes follow the header. */
-export const payloadBytes = (header: FrameHeader): number => header.count * bytesEach[header.type];
 
 export function encodeHeader(header: FrameHeader | Greeting): Uint8Array {
   const fields: Fields = [magic, types.indexOf(header.type), header.generation, ...placeOf(header), header.count];

@@ -191,7 +191,7 @@ test('a round that nobody needs any more ends early, and the next one is as if i
   expect(stateOf(subject)).toEqual(stateOf(undisturbed));
 });
 
-test('numbers that are not finite are told with rank and step of the round, whichever of them it was', async () => {
+test('of numbers that are not finite, rank and step of the round are reported, whichever step it was', async () => {
   // The first step takes the weights out of the range of fp32, the second one meets them.
   const hot = { ...training, optimizer: { name: 'sgd', learningRate: 1e30 } };
   const subject = await builtOf({ ...small, training: hot, ...sync(4) });

@@ -1,4 +1,4 @@
-// Workers of one host add up each other's sums where they lie: the bits of the tree, whoever shares with whom, also
+// Workers of one host add up each other's sums where they lie: the bits of the tree for any pairs that share, also
 // while each goes on to its next step at once and writes over what others have read.
 import fc from 'fast-check';
 import { writeSync } from 'node:fs';

@@ -244,7 +244,11 @@ class WorkerShell {
         },
       },
     );
-    if (files.size > 0) this.options.log(`shares memory with ${files.size - 1} other members on this host`);
+    const mates = hosts?.filter((host, i) => i !== self && host === hosts[self]).length ?? 0;
+    const sharing = Math.max(0, files.size - 1);
+    if (sharing > 0) this.options.log(`shares memory with ${sharing} other members on this host`);
+    if (this.options.hostMemory && sharing < mates)
+      this.options.log(`shares no memory with ${mates - sharing} other members on this host: sums travel by sockets`);
     this.dispatch({ type: 'linked', generation, files });
   }
 
