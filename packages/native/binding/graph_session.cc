@@ -1,16 +1,23 @@
-// A graph in a TensorFlow session, run on memory that JavaScript owns: inputs are read where they are stored, outputs
-// are scaled into buffers that the caller gives. Node-API and TensorFlow's C API only.
+// A TensorFlow session to which graphs are added, run on memory that JavaScript owns: inputs are read where they are
+// stored, outputs are copied into buffers that the caller gives. Variables live in the session, on its device. Node-API
+// and TensorFlow's C API only.
 //
-//   open(graph: Uint8Array, config: Uint8Array, inputs: {name, dtype, shape}[], outputs: string[]): External
-//   run(session: External, inputs: TypedArray[], outputs: Float32Array[], factor: number): boolean
+//   open(config: Uint8Array): External, a session
+//   add(session: External, graph: Uint8Array, inputs: {name, dtype, shape}[], outputs: string[], targets: string[]):
+//     External, a call
+//   run(call: External, inputs: TypedArray[], outputs: Float32Array[]): boolean
 //
-// run() writes outputs[i] = factor · value (fp32) and returns whether every value was finite. It throws what
-// TensorFlow says. A session is closed when it is collected.
+// run() executes the targets, copies the outputs (fp32) and returns whether every value was finite. It throws what
+// TensorFlow says. A session is closed when it and all of its calls are collected.
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 #include "node_api.h"
 #include "tensorflow/c/c_api.h"
@@ -56,16 +63,44 @@ struct Input {
 struct Session {
   TF_Graph* graph = nullptr;
   TF_Session* session = nullptr;
-  std::vector<Input> inputs;
-  std::vector<TF_Output> outputs;
-  TF_Buffer* run_options = nullptr;
 
   ~Session() {
     std::unique_ptr<TF_Status, decltype(&TF_DeleteStatus)> status(TF_NewStatus(), TF_DeleteStatus);
     if (session != nullptr) TF_DeleteSession(session, status.get());
     if (graph != nullptr) TF_DeleteGraph(graph);
-    if (run_options != nullptr) TF_DeleteBuffer(run_options);
   }
+};
+
+/** What is run together: a part of the session's graph. */
+struct Call {
+  std::shared_ptr<Session> session;
+  std::vector<Input> inputs;
+  std::vector<TF_Output> outputs;
+  std::vector<TF_Operation*> targets;
+};
+
+/**
+ * Numbers below the normal range count as zero while it lives, in this thread as in TensorFlow's own threads, so that
+ * bits do not depend on which of them computes.
+ */
+class FlushDenormals {
+ public:
+#if defined(__x86_64__)
+  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+  ~FlushDenormals() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#elif defined(__aarch64__)
+  FlushDenormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    asm volatile("msr fpcr, %0" : : "r"(before_ | (1ull << 24)));
+  }
+  ~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(before_)); }
+
+ private:
+  uint64_t before_;
+#endif
 };
 
 struct Bytes {
@@ -129,33 +164,55 @@ TF_Output output_of(napi_env env, TF_Graph* graph, const std::string& name) {
   return {operation, colon == std::string::npos ? 0 : std::stoi(name.substr(colon + 1))};
 }
 
+template <typename Value>
+napi_value external_of(napi_env env, std::unique_ptr<Value> value) {
+  napi_value handle;
+  check(env, napi_create_external(env, value.get(), [](napi_env, void* data, void*) { delete static_cast<Value*>(data); }, nullptr, &handle), "handle");
+  value.release();
+  return handle;
+}
+
+template <typename Value>
+Value& external_in(napi_env env, napi_value handle) {
+  void* data;
+  check(env, napi_get_value_external(env, handle, &data), "expected a handle");
+  return *static_cast<Value*>(data);
+}
+
 napi_value open(napi_env env, napi_callback_info info) {
-  size_t count = 4;
-  napi_value arguments[4];
+  size_t count = 1;
+  napi_value arguments[1];
   check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr), "arguments");
   Status status(env);
-  auto opened = std::make_unique<Session>();
-
-  opened->graph = TF_NewGraph();
-  const Bytes definition = bytes_of(env, arguments[0]);
-  std::unique_ptr<TF_Buffer, decltype(&TF_DeleteBuffer)> buffer(TF_NewBufferFromString(definition.data, definition.length), TF_DeleteBuffer);
-  std::unique_ptr<TF_ImportGraphDefOptions, decltype(&TF_DeleteImportGraphDefOptions)> import_options(TF_NewImportGraphDefOptions(), TF_DeleteImportGraphDefOptions);
-  TF_GraphImportGraphDef(opened->graph, buffer.get(), import_options.get(), status.get());
-  status.check();
-
+  auto session = std::make_shared<Session>();
+  session->graph = TF_NewGraph();
   std::unique_ptr<TF_SessionOptions, decltype(&TF_DeleteSessionOptions)> options(TF_NewSessionOptions(), TF_DeleteSessionOptions);
-  const Bytes config = bytes_of(env, arguments[1]);
+  const Bytes config = bytes_of(env, arguments[0]);
   TF_SetConfig(options.get(), config.data, config.length, status.get());
   status.check();
-  opened->session = TF_NewSession(opened->graph, options.get(), status.get());
+  session->session = TF_NewSession(session->graph, options.get(), status.get());
   status.check();
-  // RunOptions.inter_op_thread_pool = -1: nodes run in the calling thread, one after the other.
-  const uint8_t in_caller[] = {0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01};
-  opened->run_options = TF_NewBufferFromString(in_caller, sizeof(in_caller));
+  return external_of(env, std::make_unique<std::shared_ptr<Session>>(std::move(session)));
+}
+
+napi_value add(napi_env env, napi_callback_info info) {
+  size_t count = 5;
+  napi_value arguments[5];
+  check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr), "arguments");
+  Status status(env);
+  auto call = std::make_unique<Call>();
+  call->session = external_in<std::shared_ptr<Session>>(env, arguments[0]);
+  TF_Graph* graph = call->session->graph;
+
+  const Bytes definition = bytes_of(env, arguments[1]);
+  std::unique_ptr<TF_Buffer, decltype(&TF_DeleteBuffer)> buffer(TF_NewBufferFromString(definition.data, definition.length), TF_DeleteBuffer);
+  std::unique_ptr<TF_ImportGraphDefOptions, decltype(&TF_DeleteImportGraphDefOptions)> import_options(TF_NewImportGraphDefOptions(), TF_DeleteImportGraphDefOptions);
+  TF_GraphImportGraphDef(graph, buffer.get(), import_options.get(), status.get());
+  status.check();
 
   for_each(env, arguments[2], [&](napi_value item) {
     Input input;
-    input.place = output_of(env, opened->graph, string_of(env, property(env, item, "name")));
+    input.place = output_of(env, graph, string_of(env, property(env, item, "name")));
     int32_t type;
     check(env, napi_get_value_int32(env, property(env, item, "dtype"), &type), "dtype");
     input.type = static_cast<TF_DataType>(type);
@@ -166,24 +223,21 @@ napi_value open(napi_env env, napi_callback_info info) {
       input.shape.push_back(dimension);
       input.bytes *= dimension;
     });
-    opened->inputs.push_back(std::move(input));
+    call->inputs.push_back(std::move(input));
   });
-  for_each(env, arguments[3], [&](napi_value item) { opened->outputs.push_back(output_of(env, opened->graph, string_of(env, item))); });
-
-  napi_value handle;
-  check(env, napi_create_external(env, opened.get(), [](napi_env, void* data, void*) { delete static_cast<Session*>(data); }, nullptr, &handle), "handle");
-  opened.release();
-  return handle;
+  for_each(env, arguments[3], [&](napi_value item) { call->outputs.push_back(output_of(env, graph, string_of(env, item))); });
+  for_each(env, arguments[4], [&](napi_value item) { call->targets.push_back(output_of(env, graph, string_of(env, item)).oper); });
+  return external_of(env, std::move(call));
 }
 
-/** to[i] = factor · from[i]; returns whether all of from is finite. */
-bool scale_into(const float* from, float factor, float* to, size_t length) {
+/** Copies numbers bit by bit; returns whether all of them are finite. */
+bool copy_finite(const void* from, void* to, size_t length) {
   uint32_t infinite = 0;
   for (size_t i = 0; i < length; i++) {
     uint32_t bits;
-    std::memcpy(&bits, from + i, 4);
+    std::memcpy(&bits, static_cast<const char*>(from) + 4 * i, 4);
     infinite |= (bits & 0x7f800000u) == 0x7f800000u;
-    to[i] = factor * from[i];
+    std::memcpy(static_cast<char*>(to) + 4 * i, &bits, 4);
   }
   return infinite == 0;
 }
@@ -199,21 +253,17 @@ struct Tensors {
 };
 
 napi_value run(napi_env env, napi_callback_info info) {
-  size_t count = 4;
-  napi_value arguments[4];
+  size_t count = 3;
+  napi_value arguments[3];
   check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr), "arguments");
-  void* data;
-  check(env, napi_get_value_external(env, arguments[0], &data), "expected a session");
-  const Session& session = *static_cast<Session*>(data);
-  double factor;
-  check(env, napi_get_value_double(env, arguments[3], &factor), "expected a factor");
+  const Call& call = external_in<Call>(env, arguments[0]);
 
-  Tensors fed(session.inputs.size());
+  Tensors fed(call.inputs.size());
   std::vector<TF_Output> places;
   for_each(env, arguments[1], [&](napi_value item) {
     const size_t i = places.size();
-    if (i == session.inputs.size()) fail(env, "graph session: too many inputs");
-    const Input& input = session.inputs[i];
+    if (i == call.inputs.size()) fail(env, "graph session: too many inputs");
+    const Input& input = call.inputs[i];
     const Bytes bytes = bytes_of(env, item);
     if (bytes.length != input.bytes) fail(env, "graph session: input " + std::to_string(i) + " has " + std::to_string(bytes.length) + " bytes, expected " + std::to_string(input.bytes));
     // Memory that is not aligned as TensorFlow wants it is copied by TF_NewTensor.
@@ -221,12 +271,16 @@ napi_value run(napi_env env, napi_callback_info info) {
     if (fed.list[i] == nullptr) fail(env, "graph session: input " + std::to_string(i) + " cannot be made a tensor");
     places.push_back(input.place);
   });
-  if (places.size() != session.inputs.size()) fail(env, "graph session: inputs are missing");
+  if (places.size() != call.inputs.size()) fail(env, "graph session: inputs are missing");
 
   Status status(env);
-  Tensors fetched(session.outputs.size());
-  TF_SessionRun(session.session, session.run_options, places.data(), fed.list.data(), static_cast<int>(places.size()), session.outputs.data(), fetched.list.data(),
-                static_cast<int>(session.outputs.size()), nullptr, 0, nullptr, status.get());
+  Tensors fetched(call.outputs.size());
+  // RunOptions.inter_op_thread_pool = -1: nodes run in the calling thread, one after the other.
+  static const uint8_t in_caller[] = {0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01};
+  static const TF_Buffer run_options = {in_caller, sizeof(in_caller), nullptr};
+  FlushDenormals flush;
+  TF_SessionRun(call.session->session, &run_options, places.data(), fed.list.data(), static_cast<int>(places.size()), call.outputs.data(), fetched.list.data(),
+                static_cast<int>(call.outputs.size()), call.targets.data(), static_cast<int>(call.targets.size()), nullptr, status.get());
   status.check();
 
   bool all_finite = true;
@@ -236,7 +290,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     TF_Tensor* tensor = fetched.list[next++];
     const Bytes out = bytes_of(env, item);
     if (TF_TensorType(tensor) != TF_FLOAT || TF_TensorByteSize(tensor) != out.length) fail(env, "graph session: output " + std::to_string(next - 1) + " does not fit its buffer");
-    all_finite &= scale_into(static_cast<const float*>(TF_TensorData(tensor)), static_cast<float>(factor), static_cast<float*>(out.data), out.length / 4);
+    all_finite &= copy_finite(TF_TensorData(tensor), out.data, out.length / 4);
   });
   napi_value result;
   check(env, napi_get_boolean(env, all_finite, &result), "result");
@@ -255,9 +309,10 @@ napi_value guarded(napi_env env, napi_callback_info info) {
 napi_value start(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       {"open", nullptr, guarded<open>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"add", nullptr, guarded<add>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"run", nullptr, guarded<run>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
-  napi_define_properties(env, exports, 2, functions);
+  napi_define_properties(env, exports, 3, functions);
   return exports;
 }
 

@@ -25,26 +25,37 @@ export interface Binding {
   executeOp(name: string, attributes: OpAttribute[], inputIds: number[], outputCount: number): TensorMetadata[];
 }
 
-/** A graph that TensorFlow keeps until this handle is garbage-collected. */
-export interface GraphSession {
-  readonly __brand: 'GraphSession';
+/** A session of TensorFlow, which is kept until this handle and those of its calls are garbage-collected. */
+export interface SessionHandle {
+  readonly __brand: 'SessionHandle';
+}
+
+/** A part of a session's graph that is run together. */
+export interface CallHandle {
+  readonly __brand: 'CallHandle';
+}
+
+/** Where an input is fed. */
+export interface InputPlace {
+  /** Of the node. */
+  readonly name: string;
+  readonly dtype: number;
+  readonly shape: readonly number[];
 }
 
 /** Stillhouse's own binding (binding/graph_session.cc): runs graphs on JavaScript's memory. */
 export interface GraphSessions {
-  open(
+  open(config: Uint8Array): SessionHandle;
+  /** Adds the graph to the session; the names of its nodes must be new there. */
+  add(
+    session: SessionHandle,
     graphDef: Uint8Array,
-    config: Uint8Array,
-    inputs: readonly { name: string; dtype: number; shape: readonly number[] }[],
+    inputs: readonly InputPlace[],
     outputs: readonly string[],
-  ): GraphSession;
-  /** outputs[i] = factor · value; returns whether all values are finite. */
-  run(
-    session: GraphSession,
-    inputs: readonly TensorValues[],
-    outputs: readonly Float32Array[],
-    factor: number,
-  ): boolean;
+    targets: readonly string[],
+  ): CallHandle;
+  /** Runs the targets and copies the outputs; returns whether all values are finite. */
+  run(call: CallHandle, inputs: readonly TensorValues[], outputs: readonly Float32Array[]): boolean;
 }
 
 export interface NativeBackend extends tf.KernelBackend {

@@ -2,7 +2,6 @@
 export { loadTensorflow, nativeTracing } from './load.js';
 export type {
   Binding,
-  GraphSession,
   GraphSessions,
   NativeBackend,
   OpAttribute,
@@ -15,5 +14,7 @@ export { openOnnx } from './onnx.js';
 export { registerReluGradient } from './relu-gradient.js';
 export type { RunnableModel } from './runnable-model.js';
 export { openSavedModel } from './saved-model.js';
-export { TracedGraph, TraceError, type Computation, type GraphRun, type NativeTools } from './trace.js';
+export { GraphBuilder, type SessionVariable } from './graph-builder.js';
+export { GraphSession, type GraphCall, type SessionTools } from './graph-session.js';
+export { TracedComputation, TraceError, type TracedCall, type Computation, type NativeTools } from './trace.js';
 export { loadWebgpu, type WebgpuDevice } from './webgpu.js';

@@ -10,7 +10,7 @@ export const engineKinds = ['tensorflow', 'webgpu', 'onnx'] as const;
 export type EngineKind = (typeof engineKinds)[number];
 
 /** What an engine consists of has a revision: an engine of another revision is installed again. */
-const revision = 5;
+const revision = 6;
 
 /** What an install writes last. */
 const engineManifest = z.object({

@@ -2,22 +2,15 @@
 // computation runs eagerly; every op becomes a node. Random draws, found by drawing twice, become inputs.
 import { tf } from './tfjs.js';
 import { firstLineOf } from '@stillhouse/core';
-import type {
-  Binding,
-  GraphSession,
-  GraphSessions,
-  NativeBackend,
-  OpAttribute,
-  TensorMetadata,
-  TensorValues,
-} from './binding-api.js';
-import { attributeKinds, graphDefOf, type GraphNode, type Messages } from './graph-def.js';
+import type { Binding, InputPlace, NativeBackend, OpAttribute, TensorMetadata, TensorValues } from './binding-api.js';
+import { dataTypes, GraphBuilder, type SessionVariable } from './graph-builder.js';
+import { attributeKinds, type GraphNode } from './graph-def.js';
+import type { GraphCall, GraphSession, SessionTools } from './graph-session.js';
 
 /** Why a computation cannot be recorded; it then stays eager. */
 export class TraceError extends Error {}
 
-/** TF_FLOAT or TF_INT32. */
-const dtypeOf = (tensor: tf.Tensor): number => (tensor.dtype === 'float32' ? 1 : 3);
+const dtypeOf = (tensor: tf.Tensor): number => (tensor.dtype === 'float32' ? dataTypes.float32 : dataTypes.int32);
 
 /** The calls of the binding, in order. */
 interface Recording {
@@ -165,47 +158,48 @@ export interface Computation {
   readonly withDraws: <T>(key: readonly number[], work: () => T) => T;
 }
 
-export interface GraphRun {
-  /**
-   * Numbers of the inputs, in the order in which they were recorded; read in place if they begin at a multiple of 64
-   * bytes.
-   */
+/** How a recording becomes part of a session. */
+export interface Wiring {
+  /** The inputs that are variables; the others are fed. */
+  readonly inputs?: readonly (SessionVariable | undefined)[];
+  /** The outputs that variables get; the others are fetched. */
+  readonly outputs?: readonly (SessionVariable | undefined)[];
+  /** Adds what is to run and to be fetched besides; it gets the names of all outputs. */
+  readonly finish?: (graph: GraphBuilder, outputs: readonly string[]) => void;
+}
+
+export interface TracedRun {
+  /** Numbers of the inputs that are fed, in the order in which they were recorded. */
   readonly inputs: readonly TensorValues[];
-  /** Where each output is written, multiplied by `factor` in fp32. */
+  /** Where each output that is fetched is written. */
   readonly outputs: readonly Float32Array[];
-  readonly factor: number;
   /** A part of the computation from its start that makes all draws; `tensors` are the inputs that it uses. */
   readonly forward: () => unknown;
   readonly tensors: readonly tf.Tensor[];
   readonly withDraws: (work: () => void) => void;
 }
 
-export interface NativeTools {
+export interface NativeTools extends SessionTools {
   readonly backend: NativeBackend;
-  readonly sessions: GraphSessions;
-  readonly messages: Messages;
 }
 
-/**
- * ConfigProto.graph_options.rewrite_options.disable_meta_optimizer = true: rewritten arithmetic gives other bits than
- * eager ops, and what it could save here was not measurable.
- */
-const sessionConfig = Uint8Array.of(0x52, 5, 0x52, 3, 0x98, 1, 1);
-
-export class TracedGraph {
+/** A computation as a graph, to be wired into sessions. */
+export class TracedComputation {
   private constructor(
-    private readonly tools: NativeTools,
+    private readonly backend: NativeBackend,
     private readonly recording: Recording,
     private readonly noise: ReadonlySet<number>,
-    private readonly session: GraphSession,
+    /** Of all inputs, then of the noise. */
+    private readonly places: readonly InputPlace[],
+    private readonly nodes: readonly GraphNode[],
   ) {}
 
   /** @throws TraceError if it cannot be recorded */
-  static record(tools: NativeTools, { inputs, compute, withDraws }: Computation): TracedGraph {
+  static record(backend: NativeBackend, { inputs, compute, withDraws }: Computation): TracedComputation {
     const draw = (key: number): Recording => {
       let recording!: Recording;
       tf.tidy(() => {
-        recording = withDraws([key], () => record(tools.backend, inputs, compute));
+        recording = withDraws([key], () => record(backend, inputs, compute));
       });
       return recording;
     };
@@ -218,30 +212,40 @@ export class TracedGraph {
       nodes[node] = placeholderOf(nodes[node].name, shape, dtype);
       places.push({ name: nodes[node].name, dtype, shape });
     }
+    return new TracedComputation(backend, recording, new Set(noise), places, nodes);
+  }
+
+  /** @throws TraceError if TensorFlow refuses the graph */
+  in(session: GraphSession, { inputs = [], outputs: targets = [], finish }: Wiring = {}): TracedCall {
+    const isFed = (i: number): boolean => inputs[i] === undefined;
+    const sources = inputs.flatMap((variable, i) => (variable ? [[this.places[i].name, variable] as const] : []));
+    const graph = new GraphBuilder({ inputs: this.places.filter((_, i) => isFed(i)) });
+    const names = new Map(sources.map(([name, variable]) => [name, graph.read(variable)]));
+    const renamed = (input: string): string => names.get(input) ?? input;
+    graph.include(
+      this.nodes.filter(({ name }) => !names.has(name)).map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),
+    );
+    const outputs = this.recording.outputs.map(renamed);
+    for (const [i, output] of outputs.entries()) {
+      const variable = targets[i];
+      if (variable) graph.assign(variable, output);
+      else graph.fetch(output);
+    }
+    finish?.(graph, outputs);
     try {
-      return new TracedGraph(
-        tools,
-        recording,
-        new Set(noise),
-        tools.sessions.open(graphDefOf(tools.messages, nodes), sessionConfig, places, recording.outputs),
-      );
+      return new TracedCall(this, session.add(graph.parts));
     } catch (cause) {
       throw new TraceError(firstLineOf(cause));
     }
-  }
-
-  /** Runs the graph on other numbers; returns whether all outputs are finite. */
-  run(run: GraphRun): boolean {
-    const noise = this.noise.size > 0 ? this.#draw(run) : [];
-    return this.tools.sessions.run(this.session, [...run.inputs, ...noise], run.outputs, run.factor);
   }
 
   /**
    * Goes through the forward pass without computing, for the numbers that it draws. Weights that it replaces are
    * invalid afterwards.
    */
-  #draw({ forward, tensors, withDraws }: GraphRun): TensorValues[] {
-    const { backend } = this.tools;
+  draw({ forward, tensors, withDraws }: Pick<TracedRun, 'forward' | 'tensors' | 'withDraws'>): TensorValues[] {
+    if (this.noise.size === 0) return [];
+    const { backend } = this;
     // Data that wait in JavaScript are moved to the device first, as they were when the pass was recorded.
     backend.getInputTensorIds(tensors);
     const { created, results } = this.recording;
@@ -269,5 +273,18 @@ export class TracedGraph {
     if (drawn.length !== this.noise.size || createdCount > created.length)
       throw new TraceError('the model draws other numbers than were recorded');
     return drawn;
+  }
+}
+
+/** A recorded computation in a session. */
+export class TracedCall {
+  constructor(
+    private readonly computation: TracedComputation,
+    private readonly call: GraphCall,
+  ) {}
+
+  /** Runs the graph on other numbers; returns whether all outputs that are fetched are finite. */
+  run(run: TracedRun): boolean {
+    return this.call.run([...run.inputs, ...this.computation.draw(run)], run.outputs);
   }
 }

@@ -75,20 +75,20 @@ export function addInto(target: Float32Array, addend: Float32Array): void {
   for (let i = 0; i < count; i++) target[i]! += addend[i]!;
 }
 
-export interface Leaves {
+export interface Leaves<Sum = Float32Array> {
   /** Writes the contribution of a rank into the given buffer. */
-  readonly write: (rank: number, out: Float32Array) => Promise<void>;
+  readonly write: (rank: number, out: Sum) => Promise<void>;
   /** A buffer for each depth of the tree below its root. */
-  readonly scratch: readonly Float32Array[];
+  readonly scratch: readonly Sum[];
   /** Rounds a leaf to what the wire can carry. */
-  readonly round: (leaf: Float32Array) => void;
+  readonly round: (leaf: Sum) => void;
   /** target[i] += addend[i] in fp32, rounded as leaves are. */
-  readonly addInto: (target: Float32Array, addend: Float32Array) => void;
+  readonly addInto: (target: Sum, addend: Sum) => void;
 }
 
 /** Sums the leaves of one subtree into `out`, from left to right. */
-export function sumSubtree(span: Span, out: Float32Array, leaves: Leaves): Promise<void> {
-  const visit = async (node: Span, target: Float32Array, depth: number): Promise<void> => {
+export function sumSubtree<Sum = Float32Array>(span: Span, out: Sum, leaves: Leaves<Sum>): Promise<void> {
+  const visit = async (node: Span, target: Sum, depth: number): Promise<void> => {
     if (node.hi - node.lo === 1) {
       await leaves.write(node.lo, target);
       return leaves.round(target);

@@ -7,9 +7,10 @@ import { refuseWrongIndices } from '../model/embedded-inputs.js';
 import type { PreparedBatch } from '../objective/objective.js';
 import type { ComputeTask, RankRows } from './engine.js';
 import { tensorsOf } from './micro-batch.js';
+import type { Pass } from './pass.js';
 import type { PhaseModel } from './phase-model.js';
-import type { StepTask } from './rank-step.js';
 import { partOf } from './start-model.js';
+import type { Leaf } from './state-home.js';
 
 /** Which rows of which rank, in which step. */
 export interface MicroBatchPlace extends RankRows {
@@ -45,43 +46,38 @@ async function prepareBatch(
 }
 
 /**
- * The pass of a micro-batch that the reader has been told of.
+ * Runs the pass of a micro-batch that the reader has been told of.
  * @returns whether all outputs are finite
  */
 export async function runMicroBatch(
   job: Job,
   model: PhaseModel,
-  at: MicroBatchPlace & Pick<StepTask, 'share' | 'outputs'>,
+  at: MicroBatchPlace & Pick<Pass, 'share'>,
+  run: (pass: Pass) => Promise<boolean>,
 ): Promise<boolean> {
-  const { share, outputs, epoch, step, rank } = at;
+  const { share, epoch, step, rank } = at;
   const batch = await prepareBatch(job, model, at);
   const key = [model.phase.schedule.seed, hashName('noise'), epoch, step, rank];
-  const isFinite = await model.step.run({ batch, key, share, outputs });
+  const isFinite = await run({ batch, key, share });
   tf.dispose([...batch.inputs]);
   return isFinite;
 }
 
 /** Where a contribution holds the losses of all ranks; clears them and what comes after them. */
-export const clearedLosses = (out: Float32Array, { layout, phase }: PhaseModel): Float32Array =>
-  out
-    .subarray(layout.gradients + layout.otherWeights)
-    .fill(0)
-    .subarray(0, phase.schedule.ranks);
+export const clearedLosses = ({ rest }: Leaf, { phase }: PhaseModel): Float32Array =>
+  rest.fill(0).subarray(0, phase.schedule.ranks);
 
 /** Writes it in the layout of core/collective/flat-layout.ts; the loss is NaN if any number is not finite. */
 export async function writeContribution(
   job: Job,
   model: PhaseModel,
   task: ComputeTask,
-  { rank, out }: { rank: number; out: Float32Array },
+  { rank, leaf }: { rank: number; leaf: Leaf },
 ): Promise<void> {
   const { rows } = task.ranks.find((entry) => entry.rank === rank)!;
-  if (rows.length === 0) return void out.fill(0);
-  const losses = clearedLosses(out, model);
-  const isFinite = await runMicroBatch(job, model, {
-    ...{ epoch: task.epoch, step: task.step, rank, rows },
-    share: Math.fround(rows.length / task.batch),
-    outputs: [losses.subarray(rank, rank + 1), ...model.flat.views(out)],
-  });
+  if (rows.length === 0) return leaf.clear();
+  const losses = clearedLosses(leaf, model);
+  const at = { epoch: task.epoch, step: task.step, rank, rows, share: rows.length / task.batch };
+  const isFinite = await runMicroBatch(job, model, at, (pass) => leaf.write(pass, losses.subarray(rank, rank + 1)));
   if (!isFinite) losses[rank] = NaN;
 }

@@ -58,7 +58,9 @@ export interface Engine {
   /** Milliseconds that steps and evaluations have waited for data. */
   readonly waitedMs: number;
   /**
-   * Sums the contributions of the ranks of each subtree into its buffer. If the phase has rounds, a rank first takes
+   * Sums the contributions of the ranks of each subtree into its buffer. A sum whose buffer is `flatGradient` goes to no
+   * other worker: the engine may keep its numbers to itself until `apply`, except for those after the gradient and the
+   * non-trainable weights. If the phase has rounds, a rank first takes
    * all steps of the round by itself, from the weights that all have, and contributes what it has changed. The state
    * that workers share stays as it is.
    */
@@ -66,7 +68,8 @@ export interface Engine {
   /**
    * Steps the weights of all with the gradient in `flatGradient`: by the phase's optimiser, or after a round by the
    * outer one.
-   * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; the model then keeps those of the previous step
+   * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; if the state is in host memory, the model then keeps
+   *   those of the previous step; on a device, they are noticed when the weights leave it, or by the next step's loss
    */
   apply(step: number, learningRate: number): Promise<void>;
   evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>>;

@@ -6,10 +6,12 @@ import type { OptimizerConfig } from '@stillhouse/core/training';
 import { sharedFloats } from '../flat/memory.js';
 import { FlatModel, type FlatSizes } from '../flat/model.js';
 import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
+import { RankStep, type StepOptions } from './rank-step.js';
 
 export interface LocalWeights {
   /** The same model as that of all ranks, on buffers of its own. */
   readonly flat: FlatModel;
+  readonly step: RankStep;
   /** Its gradient is followed by the non-trainable weights that a pass leaves. */
   readonly optimizer: FlatOptimizer;
   /** Mean state of the ranks' optimisers, which all workers hold; empty if it begins anew with each round. */
@@ -27,12 +29,13 @@ export const outerOptimizer = ({ outer }: SyncConfig): OptimizerConfig => ({
 /** @throws StillhouseError MODEL_INVALID if the buffers take more than 4 GiB */
 export async function localWeights(
   config: OptimizerConfig,
-  { sync, model, sizes }: { sync: SyncConfig; model: tf.LayersModel; sizes: FlatSizes },
+  { sync, model, sizes, step }: { sync: SyncConfig; model: tf.LayersModel; sizes: FlatSizes; step: StepOptions },
 ): Promise<LocalWeights> {
   const { parameterCount, otherCount } = sizes;
   const optimizer = createOptimizer(config, { parameterCount, restCount: otherCount });
   const moments = sync.moments === 'mean' ? optimizer.state.map(({ length }) => sharedFloats(length)) : [];
-  return { flat: await FlatModel.of(model, optimizer), optimizer, moments };
+  const flat = await FlatModel.of(model, optimizer);
+  return { flat, step: new RankStep(flat, step), optimizer, moments };
 }
 
 /** Begins a round: the weights of all, and an optimiser without a past or with the past that ranks share. */

@@ -1,33 +1,30 @@
 // What an engine holds for the phase that it trains: the model on flat buffers, the objective, and the source of its
 // rows.
 import { datasetOf, limits, type DatasetManifest, type Job, type Phase } from '@stillhouse/core';
-import { slotsPerRank, stepsPerEpoch, type FlatLayout } from '@stillhouse/core/cluster';
+import type { FlatLayout } from '@stillhouse/core/cluster';
 import { BlockReader, TrainingReader } from '@stillhouse/datasets';
 import type { FetchBlock } from '../block/fetch-block.js';
 import type { TeacherAnswers } from '../distill/teacher/teacher-answers.js';
 import type { Teacher } from '../distill/teacher/teacher.js';
 import { answersAbout } from '../distill/transfer/known-rows.js';
 import { TransferSets, type TransferOptions } from '../distill/transfer/transfer-sets.js';
-import { FlatModel, flatSizes } from '../flat/model.js';
-import { createOptimizer, type FlatOptimizer } from '../flat/optimizer.js';
+import { flatSizes } from '../flat/model.js';
 import { indexCountOf } from '../model/embedded-inputs.js';
 import type { Objective } from '../objective/objective.js';
-import { localWeights, outerOptimizer, type LocalWeights } from './local-weights.js';
+import { homeOf } from './home-of.js';
+import { localWeights, type LocalWeights } from './local-weights.js';
 import { objectiveOf } from './phase-objective.js';
-import { Pruning } from './pruning.js';
-import { RankStep } from './rank-step.js';
+import type { StepOptions } from './rank-step.js';
 import { startModel } from './start-model.js';
+import type { StateHome } from './state-home.js';
 
 export interface PhaseModel {
   readonly phase: Phase;
-  readonly flat: FlatModel;
-  /** Of the weights that all ranks share. */
-  readonly optimizer: FlatOptimizer;
+  /** Of the weights that all ranks share, and of their optimiser. */
+  readonly home: StateHome;
   /** What a rank trains by itself between exchanges; its weights are those of all if there is none. */
   readonly local: LocalWeights | undefined;
-  readonly pruning: Pruning | undefined;
   readonly objective: Objective;
-  readonly step: RankStep;
   readonly dataset: DatasetManifest;
   readonly reader: TrainingReader;
   /** Only for a student that also learns from transfer sets. */
@@ -45,41 +42,34 @@ export interface PhaseModelOptions {
   /** The teacher that the phase learns from and may copy layers of; undefined if there is none. */
   readonly teacher: Teacher | undefined;
   readonly fetchBlock: FetchBlock;
-  /** Whether steps may be recorded as graphs. */
-  readonly trace: boolean;
-  /** Called once with the reason why steps stay eager although the backend could record them. */
-  readonly onEager: (reason: string) => void;
+  readonly step: StepOptions;
+  /** Whether the state may lie on the device. */
+  readonly device: boolean;
 }
 
 /** @throws StillhouseError as building the model does, and MODEL_LAYER */
 export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseModelOptions): Promise<PhaseModel> {
-  const { fetchBlock, teacher, trace, onEager } = options;
+  const { fetchBlock, teacher, step } = options;
   const { config, schedule, sync } = phase;
   const dataset = datasetOf(job.dataset, phase.name);
   const model = await startModel(job, phase, teacher);
   const objective = objectiveOf(job, phase, { model, teacher });
   const { parameterCount, otherCount } = flatSizes(model, objective.weights);
-  const local = sync && (await localWeights(config.optimizer, { sync, model, sizes: { parameterCount, otherCount } }));
+  const sizes = { parameterCount, otherCount };
+  const local = sync && (await localWeights(config.optimizer, { sync, model, sizes, step }));
   const layout = {
     gradients: parameterCount,
     otherWeights: otherCount + (local?.moments.length ?? 0) * parameterCount,
   };
-  const optimizer = createOptimizer(sync ? outerOptimizer(sync) : config.optimizer, {
-    parameterCount,
-    restCount: layout.otherWeights + schedule.ranks * slotsPerRank,
-  });
-  const flat = await FlatModel.of(model, optimizer, objective.weights);
+  const home = await homeOf(phase, { model, objective, layout, options });
   const { respond } = objective;
   const teaching = respond && { dataset, fetchBlock, respond };
   const set = dataset.sets[phase.trainSet]!;
   return {
     phase,
-    flat,
-    optimizer,
+    home,
     local,
-    pruning: config.prune && new Pruning(config.prune, stepsPerEpoch(schedule)),
     objective,
-    step: new RankStep(local?.flat ?? flat, { trace, onEager }),
     layout,
     dataset,
     indexCount: indexCountOf(model),

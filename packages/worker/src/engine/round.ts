@@ -6,6 +6,7 @@ import { clearedLosses, runMicroBatch } from './contribution.js';
 import type { ComputeTask } from './engine.js';
 import { beginRound, stepLocally, writeChange } from './local-weights.js';
 import type { PhaseModel } from './phase-model.js';
+import type { Leaf } from './state-home.js';
 
 export interface RoundWatch {
   /** Awaited before each micro-batch; false ends the round early, with a contribution that nobody will use. */
@@ -21,14 +22,16 @@ export async function writeRound(
   job: Job,
   model: PhaseModel,
   task: ComputeTask,
-  { rank, out, watch }: { rank: number; out: Float32Array; watch: RoundWatch },
+  { rank, leaf, watch }: { rank: number; leaf: Leaf; watch: RoundWatch },
 ): Promise<void> {
-  const { flat, layout, phase, reader } = model;
+  const { home, layout, phase, reader } = model;
+  const { flat } = home;
+  const { out } = leaf;
   const { schedule } = phase;
   const local = model.local!;
   const { rows: all } = task.ranks.find((entry) => entry.rank === rank)!;
-  if (all.length === 0) return void out.fill(0);
-  const losses = clearedLosses(out, model);
+  if (all.length === 0) return leaf.clear();
+  const losses = clearedLosses(leaf, model);
   const loss = new Float32Array(1);
   const { epoch, order } = task;
   const at = { ranks: schedule.ranks, rank };
@@ -45,8 +48,9 @@ export async function writeRound(
     reader.begin({ epoch, step, order, ranks: [{ rank, rows }] });
     const outputs = [loss, ...local.flat.views(local.optimizer.flatGradient)];
     const isFinite =
-      (await runMicroBatch(job, model, { epoch, step, rank, rows, share: 1, outputs })) &&
-      (await stepLocally(local, { learningRate: phaseLearningRate(phase, step), step: before + taken }));
+      (await runMicroBatch(job, model, { epoch, step, rank, rows, share: 1 }, (pass) =>
+        local.step.run(pass, outputs),
+      )) && (await stepLocally(local, { learningRate: phaseLearningRate(phase, step), step: before + taken }));
     if (!isFinite) {
       losses[rank] = NaN;
       return noteFailedStep(out, layout, { ...at, step: step - task.step });

@@ -12,7 +12,7 @@ import {
   type PhaseName,
 } from '@stillhouse/core';
 import { measuresOf, type MetricSums } from '@stillhouse/core/training';
-import { codingOf, nodeSums, sumSubtree, type NamedBuffer } from '@stillhouse/core/cluster';
+import type { NamedBuffer } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import { openBackend, type Backend } from '../backend/open-backend.js';
 import type { BackendName } from '../backend/registry.js';
@@ -23,6 +23,7 @@ import { pretrainedTeacherOf } from '../distill/teacher/pretrained.js';
 import { CalibratedTeacher, LayersTeacher, type Teacher } from '../distill/teacher/teacher.js';
 import { testTeacher } from '../distill/teacher/test-teacher.js';
 import { sharedFloats } from '../flat/memory.js';
+import type { FlatModel } from '../flat/model.js';
 import { evaluateRows } from '../model/evaluate.js';
 import { exportModel, setWeights, weightBytes } from '../model/model-file.js';
 import { predictOf } from '../model/predict.js';
@@ -32,6 +33,7 @@ import { buildPhaseModel, type PhaseModel } from './phase-model.js';
 import { keepMoments } from './local-weights.js';
 import { probe } from './probe.js';
 import { writeRound } from './round.js';
+import type { Leaf } from './state-home.js';
 import { partOf, startModel } from './start-model.js';
 
 function copyOf(numbers: Float32Array): Float32Array {
@@ -45,6 +47,8 @@ export interface EngineOptions {
   readonly report?: (text: string) => void;
   /** Whether steps may be recorded as graphs; true by default. */
   readonly trace?: boolean;
+  /** Whether the state may lie on the device; true by default. */
+  readonly device?: boolean;
 }
 
 class TfjsEngine implements Engine {
@@ -85,11 +89,14 @@ class TfjsEngine implements Engine {
     this.#current = await buildPhaseModel(this.job, phase, {
       teacher: teacher && calibration ? new CalibratedTeacher(teacher, calibration.temperature) : teacher,
       fetchBlock: this.ports.fetchBlock,
-      trace: this.options.trace ?? true,
-      onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
+      step: {
+        trace: this.options.trace ?? true,
+        onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
+      },
+      device: this.options.device ?? true,
     });
-    const { layout, optimizer } = this.#current;
-    const { flatGradient, memory } = optimizer;
+    const { layout, home } = this.#current;
+    const { flatGradient, memory } = home;
     return { layout, flatGradient, memory, calibration, teacherTest };
   }
 
@@ -99,7 +106,6 @@ class TfjsEngine implements Engine {
 
   async compute(task: ComputeTask, watch: ComputeWatch = {}): Promise<void> {
     const phase = this.#phase;
-    const sums = nodeSums(phase.optimizer.memory, codingOf(phase.phase.wire, phase.layout));
     const isOver = (): boolean => watch.isOver?.() === true;
     const mayGoOn = async (): Promise<boolean> => {
       await this.ports.yieldToEvents();
@@ -107,15 +113,13 @@ class TfjsEngine implements Engine {
     };
     const onStepped = (): void => watch.onStepped?.();
     if (!phase.local) phase.reader.begin(task);
+    const { scratch } = task;
+    const write = async (rank: number, leaf: Leaf): Promise<void> => {
+      if (phase.local) return writeRound(this.job, phase, task, { rank, leaf, watch: { mayGoOn, onStepped } });
+      if (await mayGoOn()) await writeContribution(this.job, phase, task, { rank, leaf });
+    };
     for (const [i, { span, sum }] of task.subtrees.entries()) {
-      await sumSubtree(span, sum, {
-        write: async (rank, out) => {
-          if (phase.local) return writeRound(this.job, phase, task, { rank, out, watch: { mayGoOn, onStepped } });
-          if (await mayGoOn()) await writeContribution(this.job, phase, task, { rank, out });
-        },
-        scratch: task.scratch,
-        ...sums,
-      });
+      await phase.home.sum({ span, sum, scratch, write });
       // What was left out must not be added up.
       if (isOver()) return;
       watch.onSummed?.(i);
@@ -123,22 +127,19 @@ class TfjsEngine implements Engine {
   }
 
   async apply(step: number, learningRate: number): Promise<void> {
-    const { flat, layout, local, optimizer, phase, pruning } = this.#phase;
-    const apply = (): boolean => optimizer.apply({ learningRate, step });
-    if (!(pruning ? pruning.around(flat, step, apply) : apply()))
+    const { home, layout, local, phase } = this.#phase;
+    if (!(await home.apply({ learningRate, step })))
       throw new StillhouseError(
         'LOSS_NOT_FINITE',
         `the weights of the ${phase.name} overflow in the optimiser's step ${step}`,
       );
-    const others = optimizer.flatGradient.subarray(layout.gradients, layout.gradients + layout.otherWeights);
-    flat.others.set(others.subarray(0, flat.others.length));
-    if (local) keepMoments(local, others.subarray(flat.others.length));
-    await flat.changed();
+    if (local) keepMoments(local, home.flatGradient.subarray(layout.gradients + home.flat.others.length));
   }
 
   async evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>> {
     const values = new Map<number, MetricSums>();
-    const { dataset, evaluated: reader, flat, indexCount, phase } = this.#phase;
+    const { dataset, evaluated: reader, indexCount, phase } = this.#phase;
+    const flat = this.#hosted();
     const embedded = { part: partOf(phase.name), indexCount };
     flat.load();
     for (const [rank, [first, end]] of task.shares)
@@ -159,37 +160,39 @@ class TfjsEngine implements Engine {
   }
 
   weightsSha256(): string {
-    return sha256(bytesOf(this.#phase.flat.ownParameters));
+    return sha256(bytesOf(this.#hosted().ownParameters));
   }
 
   keepBest(): void {
-    const { parameters, others } = this.#phase.flat;
+    const { parameters, others } = this.#hosted();
     this.#kept = { parameters: copyOf(parameters), others: copyOf(others) };
   }
 
   async restoreBest(): Promise<void> {
     if (!this.#kept) return;
-    const { flat } = this.#phase;
+    const flat = this.#hosted();
     flat.parameters.set(this.#kept.parameters);
     flat.others.set(this.#kept.others);
-    await flat.changed();
+    await this.#phase.home.toDevice();
   }
 
   async correctBiases(): Promise<void> {
-    const { dataset, flat, objective } = this.#phase;
+    const { dataset, home, objective } = this.#phase;
     const { sets } = this.job.dataset;
     invariant(objective.respond, 'a student has a teacher');
     await correctBiases({
-      flat,
+      flat: this.#hosted(),
       dataset,
       set: sets.largeValidation ?? sets.large!,
       fetchBlock: this.ports.fetchBlock,
       respond: objective.respond,
     });
+    await home.toDevice();
   }
 
   stateBuffers(): NamedBuffer[] {
-    const { flat, local, optimizer } = this.#phase;
+    const { home, local } = this.#phase;
+    const flat = this.#hosted();
     const best = this.#kept
       ? [
           { name: 'best.parameters', data: this.#kept.parameters },
@@ -199,7 +202,7 @@ class TfjsEngine implements Engine {
     return [
       { name: 'parameters', data: flat.parameters },
       { name: 'others', data: flat.others },
-      ...optimizer.state.map((data, i) => ({ name: `optimizer.${i}`, data })),
+      ...home.state.map((data, i) => ({ name: `optimizer.${i}`, data })),
       ...(local?.moments ?? []).map((data, i) => ({ name: `moments.${i}`, data })),
       ...best,
     ];
@@ -207,8 +210,8 @@ class TfjsEngine implements Engine {
 
   async adoptState(buffers: readonly NamedBuffer[]): Promise<void> {
     const named = new Map(buffers.map(({ name, data }) => [name, data]));
-    const { flat } = this.#phase;
-    const { parameters, others } = flat;
+    const { home } = this.#phase;
+    const { parameters, others } = home.flat;
     const of = (name: string, length: number): Float32Array => {
       const data = named.get(name);
       if (data?.length !== length)
@@ -228,17 +231,24 @@ class TfjsEngine implements Engine {
         }
       : undefined;
     for (const { data, adopted } of changes) data.set(adopted);
-    await flat.changed();
+    await home.toDevice();
   }
 
   exportModel(): ReturnType<Engine['exportModel']> {
-    const { flat } = this.#phase;
+    const flat = this.#hosted();
     flat.load();
     return exportModel(flat);
   }
 
   async dispose(): Promise<void> {
     await this.#retire(undefined);
+  }
+
+  /** The weights in host memory, current. */
+  #hosted(): FlatModel {
+    const { home } = this.#phase;
+    home.toHost();
+    return home.flat;
   }
 
   get #phase(): PhaseModel {
@@ -249,19 +259,22 @@ class TfjsEngine implements Engine {
   /** The teacher stays for the student; any other model is no longer needed. */
   async #retire(next: PhaseName | undefined): Promise<void> {
     const current = this.#current;
-    current?.step.dispose();
+    if (current?.phase.name === 'teacher' && next === 'student') current.home.toHost();
+    current?.home.dispose();
+    current?.local?.step.dispose();
     tf.dispose(current?.objective.weights.map((weight) => weight.read()) ?? []);
     this.#waitedMs = this.waitedMs;
     this.#current = undefined;
     this.#kept = undefined;
     if (current?.phase.name === 'teacher' && next === 'student') {
-      current.flat.load();
+      const { flat } = current.home;
+      flat.load();
       this.#replaceTeacher({
-        teacher: new LayersTeacher(current.flat.model),
-        sha256: sha256(await weightBytes(current.flat.model)),
+        teacher: new LayersTeacher(flat.model),
+        sha256: sha256(await weightBytes(flat.model)),
       });
     } else {
-      current?.flat.model.dispose();
+      current?.home.flat.model.dispose();
       if (next !== 'student') this.#replaceTeacher(undefined);
     }
   }

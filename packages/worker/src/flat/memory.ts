@@ -11,6 +11,7 @@ import { Instance, Memory, Module, type WasmMemory, type WasmModule } from './we
 export interface Kernels extends OptimizerKernels {
   sumOfSquares(count: number, gradient: number): number;
   add(count: number, a: number, b: number, target: number): void;
+  addFlushed(count: number, a: number, b: number, target: number): void;
   roundBf16(count: number, at: number): void;
   roundFp16(count: number, at: number): void;
   roundInt8(count: number, at: number): void;
@@ -75,15 +76,18 @@ export interface FlatMemory {
   readonly sums: FlatSums;
 }
 
-/** @throws StillhouseError MODEL_INVALID if the buffers exceed what WebAssembly can address, 4 GiB */
-export function allocateFlat(lengths: readonly number[]): FlatMemory {
+/**
+ * @param options.flushes whether sums below the normal range become zero
+ * @throws StillhouseError MODEL_INVALID if the buffers exceed what WebAssembly can address, 4 GiB
+ */
+export function allocateFlat(lengths: readonly number[], { flushes = false } = {}): FlatMemory {
   const end = endOf(scratchBytes, lengths);
   const memory = new Memory({ initial: pagesOf(end), maximum: maximumPages, shared: true });
   const kernels = kernelsOf(memory);
   return {
     buffers: buffersAt(memory, scratchBytes, lengths),
     kernels,
-    sums: new FlatSums({ memory, first: end }, kernels),
+    sums: new FlatSums({ memory, first: end, flushes }, kernels),
   };
 }
 
@@ -92,6 +96,8 @@ export interface SharedSums {
   readonly memory: WasmMemory;
   /** Where sums begin, in bytes. */
   readonly first: number;
+  /** Whether sums below the normal range become zero, as on the device that adds some of them. */
+  readonly flushes: boolean;
 }
 
 /** The end of a flat memory: it grows as needed. */
@@ -126,7 +132,8 @@ export class FlatSums implements SumMemory {
 
   /** All of them must be in this memory, in buffers of this thread or of another one. */
   add(a: Float32Array, b: Float32Array, target: Float32Array): void {
-    this.kernels.add(target.length, a.byteOffset, b.byteOffset, target.byteOffset);
+    const add = this.shared.flushes ? this.kernels.addFlushed : this.kernels.add;
+    add(target.length, a.byteOffset, b.byteOffset, target.byteOffset);
   }
 
   round(format: CodedFormat, numbers: Float32Array): void {

@@ -35,7 +35,8 @@ export class FlatModel {
   readonly others: Float32Array;
   readonly #trainable: readonly Weight[];
   readonly #nonTrainable: readonly Weight[];
-  readonly #isConstrained: boolean;
+  /** Whether a layer constrains its weights. */
+  readonly isConstrained: boolean;
   /** Whether the buffers are newer than the model's own weights. */
   #isStale = false;
 
@@ -46,7 +47,7 @@ export class FlatModel {
   ) {
     this.#trainable = [...model.trainableWeights, ...extra];
     this.#nonTrainable = model.nonTrainableWeights;
-    this.#isConstrained = this.#trainable.some((weight) => (weight as unknown as { constraint: unknown }).constraint);
+    this.isConstrained = this.#trainable.some((weight) => (weight as unknown as { constraint: unknown }).constraint);
     this.others = sharedFloats(sizeOf(this.#nonTrainable));
   }
 
@@ -93,12 +94,23 @@ export class FlatModel {
     return [...trainable, ...viewsOf(this.#nonTrainable, buffer ? buffer.subarray(parameters.length) : this.others)];
   }
 
+  /** The parts of a buffer as long as the parameters that belong to each trainable weight. */
+  trainableViews(buffer: Float32Array): Float32Array[] {
+    return viewsOf(this.#trainable, buffer);
+  }
+
+  /** Shapes of the trainable weights, and of the others. */
+  get shapes(): { trainable: number[][]; others: number[][] } {
+    const shapesOf = (weights: readonly Weight[]): number[][] => weights.map(({ shape }) => shape as number[]);
+    return { trainable: shapesOf(this.#trainable), others: shapesOf(this.#nonTrainable) };
+  }
+
   /**
    * Call after the buffers have changed. If a layer constrains its weights, the constrained values are written back.
    */
   async changed(): Promise<void> {
     this.outdated();
-    if (!this.#isConstrained) return;
+    if (!this.isConstrained) return;
     this.load();
     await this.#read(this.#trainable, this.parameters);
   }

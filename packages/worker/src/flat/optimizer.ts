@@ -27,7 +27,11 @@ export interface FlatOptimizer {
  * The factor that brings the gradient's Euclidean norm down to at most `limit` (Pascanu et al. 2013); 1 without a
  * limit.
  */
-function clipFactor(kernels: Kernels, gradient: { count: number; at: number }, limit: number | undefined): number {
+export function clipFactor(
+  kernels: Pick<Kernels, 'sumOfSquares'>,
+  gradient: { count: number; at: number },
+  limit: number | undefined,
+): number {
   if (limit === undefined) return 1;
   const norm = Math.sqrt(kernels.sumOfSquares(gradient.count, gradient.at));
   return norm > limit ? limit / norm : 1;

@@ -1,0 +1,51 @@
+// Between the variables of a session and host memory, and from slot to slot.
+import { GraphBuilder, type SessionVariable } from '@stillhouse/native/engines';
+import type { DeviceVariables } from './device-variables.js';
+
+/** Copies numbers into variables. */
+export function upload(
+  device: DeviceVariables,
+  { name, variables }: { name: string; variables: readonly SessionVariable[] },
+  values: readonly Float32Array[],
+): void {
+  const call = device.call(`upload ${name}`, () => {
+    const graph = new GraphBuilder();
+    for (const variable of variables) graph.assign(variable, graph.feed(variable.shape));
+    return graph;
+  });
+  call.run(values);
+}
+
+/** Copies variables into host memory; returns whether all numbers are finite. */
+export function download(
+  device: DeviceVariables,
+  { name, variables }: { name: string; variables: readonly SessionVariable[] },
+  out: readonly Float32Array[],
+): boolean {
+  const call = device.call(`download ${name}`, () => {
+    const graph = new GraphBuilder();
+    for (const variable of variables) graph.fetch(graph.read(variable));
+    return graph;
+  });
+  return call.run([], out);
+}
+
+export function clearSlot(device: DeviceVariables, slot: number): void {
+  const call = device.call(`clear ${slot}`, () => {
+    const graph = new GraphBuilder();
+    for (const variable of device.slot(slot)) graph.assign(variable, graph.zeros(variable.shape));
+    return graph;
+  });
+  call.run([]);
+}
+
+/** target += addend. */
+export function addSlots(device: DeviceVariables, target: number, addend: number): void {
+  const call = device.call(`add ${target} ${addend}`, () => {
+    const graph = new GraphBuilder();
+    const addends = device.slot(addend);
+    for (const [i, variable] of device.slot(target).entries()) graph.increase(variable, graph.read(addends[i]));
+    return graph;
+  });
+  call.run([]);
+}

@@ -1,0 +1,206 @@
+// The state of a phase on the device that computes (ADR 25): variables of a session of TensorFlow. Host memory gets the
+// numbers when something wants them there: other workers the sums of ranks, a checkpoint or an evaluation the weights.
+import { addInto, codingOf, nodeSums, sumSubtree, type FlatLayout, type SumMemory } from '@stillhouse/core/cluster';
+import type { Phase } from '@stillhouse/core';
+import { optimizerOf } from '@stillhouse/core/training';
+import {
+  GraphSession,
+  TraceError,
+  type NativeTools,
+  type TracedCall,
+  type TracedComputation,
+} from '@stillhouse/native/engines';
+import { DeviceOptimizer } from '../device/device-optimizer.js';
+import { DeviceVariables } from '../device/device-variables.js';
+import { addSlots, clearSlot, download, upload } from '../device/transfers.js';
+import { sharedFloats } from '../flat/memory.js';
+import type { FlatModel } from '../flat/model.js';
+import { drawsOf, inputsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
+import type { StepOptions } from './rank-step.js';
+import type { Leaf, StateHome, SumTask } from './state-home.js';
+
+export interface DeviceHomeOptions {
+  readonly phase: Phase;
+  readonly layout: FlatLayout;
+  /** Holds the start weights. */
+  readonly flat: FlatModel;
+  readonly flatGradient: Float32Array;
+  readonly memory: SumMemory;
+  readonly onEager: StepOptions['onEager'];
+}
+
+/** A place on the device, with the host's buffer that belongs to it. */
+interface DeviceSum {
+  readonly slot: number;
+  readonly out: Float32Array;
+}
+
+/** Where a pass leaves its gradient. */
+type Destination = { readonly slot: number } | { readonly host: Float32Array };
+
+export class DeviceHome implements StateHome {
+  readonly flat: FlatModel;
+  readonly flatGradient: Float32Array;
+  readonly memory: SumMemory;
+  readonly state: readonly Float32Array[];
+  readonly #device: DeviceVariables;
+  readonly #optimizer: DeviceOptimizer;
+  readonly #passes = new Map<string, TracedComputation>();
+  readonly #calls = new Map<string, TracedCall>();
+  #isEager = false;
+  /** Whether the gradient of the next step is in slot 0 and not in `flatGradient`. */
+  #isKept = false;
+  #isHostCurrent = true;
+
+  constructor(
+    tools: NativeTools,
+    private readonly options: DeviceHomeOptions,
+  ) {
+    const { flat, flatGradient, memory, phase, layout } = options;
+    this.flat = flat;
+    this.flatGradient = flatGradient;
+    this.memory = memory;
+    const { optimizer } = phase.config;
+    const stateCount = optimizerOf(optimizer).stateCount(optimizer);
+    this.state = Array.from({ length: stateCount }, () => sharedFloats(layout.gradients));
+    this.#device = new DeviceVariables(new GraphSession(tools), { ...flat.shapes, stateCount });
+    this.#optimizer = new DeviceOptimizer(this.#device, optimizer, () => flat.views(flatGradient));
+    this.#upload();
+  }
+
+  async sum({ span, sum, scratch, write }: SumTask): Promise<void> {
+    const { layout, phase } = this.options;
+    const isLast = sum.byteOffset === this.flatGradient.byteOffset && sum.length === this.flatGradient.length;
+    this.#isKept = false;
+    if (this.#isEager || phase.wire !== 'fp32') {
+      // Nodes of the tree are rounded, or come from host memory: there they are added.
+      return sumSubtree(span, sum, {
+        write: (rank, out) => write(rank, this.#leaf({ slot: 0, out }, { host: out })),
+        scratch,
+        ...nodeSums(this.memory, codingOf(phase.wire, layout)),
+      });
+    }
+    if (span.hi - span.lo === 1 && !isLast) return write(span.lo, this.#leaf({ slot: 0, out: sum }, { host: sum }));
+    await sumSubtree<DeviceSum>(
+      span,
+      { slot: 0, out: sum },
+      {
+        write: (rank, place) => write(rank, this.#leaf(place, place)),
+        scratch: scratch.map((out, depth) => ({ slot: depth + 1, out })),
+        round() {},
+        addInto: (target, addend) => {
+          addSlots(this.#device, target.slot, addend.slot);
+          addInto(this.#restOf(target.out), this.#restOf(addend.out));
+        },
+      },
+    );
+    if (isLast) this.#isKept = true;
+    else download(this.#device, { name: 'slot', variables: this.#device.slot(0) }, this.flat.views(sum));
+  }
+
+  #restOf(out: Float32Array): Float32Array {
+    const { layout } = this.options;
+    return out.subarray(layout.gradients + layout.otherWeights);
+  }
+
+  #leaf({ out }: DeviceSum, to: Destination): Leaf {
+    const rest = this.#restOf(out);
+    return {
+      out,
+      rest,
+      clear: () => {
+        rest.fill(0);
+        if ('slot' in to) clearSlot(this.#device, to.slot);
+        else to.host.fill(0);
+      },
+      write: (pass, loss) => this.#write(pass, loss, to),
+    };
+  }
+
+  async #write(pass: Pass, loss: Float32Array, to: Destination): Promise<boolean> {
+    if (!this.#isEager) {
+      try {
+        return this.#run(pass, loss, to);
+      } catch (error) {
+        if (!(error instanceof TraceError)) throw error;
+        this.#isEager = true;
+        this.options.onEager(error.message);
+      }
+    }
+    const numbers = 'host' in to ? to.host : new Float32Array(this.flatGradient.length);
+    this.toHost();
+    this.flat.load();
+    const isFinite = await passEagerly(this.flat, pass, [loss, ...this.flat.views(numbers)]);
+    if ('slot' in to) {
+      const variables = this.#device.slot(to.slot);
+      upload(this.#device, { name: `slot ${to.slot}`, variables }, this.flat.views(numbers));
+    }
+    return isFinite;
+  }
+
+  #run(pass: Pass, loss: Float32Array, to: Destination): boolean {
+    const { flat } = this;
+    const call = this.#callFor(pass, to);
+    const outputs = 'host' in to ? flat.views(to.host) : [new Float32Array(1)];
+    return call.run({ inputs: inputsOf(pass), outputs: [loss, ...outputs], ...drawsOf(flat, pass) });
+  }
+
+  #callFor({ batch }: Pass, to: Destination): TracedCall {
+    const shapes = shapesOf(batch);
+    const name = `${'slot' in to ? to.slot : 'host'} ${shapes}`;
+    const known = this.#calls.get(name);
+    if (known) return known;
+    let pass = this.#passes.get(shapes);
+    if (!pass) {
+      this.toHost();
+      this.flat.load();
+      pass = recordPass(this.flat, batch);
+      this.#passes.set(shapes, pass);
+    }
+    const { session, weights } = this.#device;
+    const call =
+      'slot' in to
+        ? pass.in(session, {
+            inputs: weights,
+            outputs: [undefined, ...this.#device.slot(to.slot)],
+            // Half the sum of their squares is not finite if one of them is not.
+            finish: (graph, [, ...numbers]) => graph.fetch(graph.sum(numbers.map((each) => graph.op('L2Loss', each)))),
+          })
+        : pass.in(session, { inputs: weights });
+    this.#calls.set(name, call);
+    return call;
+  }
+
+  async apply(at: { learningRate: number; step: number }): Promise<boolean> {
+    this.#isHostCurrent = false;
+    this.#optimizer.step(at, this.#isKept ? 'slot' : 'host');
+    return true;
+  }
+
+  toHost(): void {
+    if (this.#isHostCurrent) return;
+    download(this.#device, { name: 'all', variables: this.#device.all }, this.#views());
+    this.#isHostCurrent = true;
+    this.flat.outdated();
+  }
+
+  async toDevice(): Promise<void> {
+    await this.flat.changed();
+    this.#upload();
+  }
+
+  dispose(): void {
+    this.#passes.clear();
+    this.#calls.clear();
+  }
+
+  #upload(): void {
+    upload(this.#device, { name: 'all', variables: this.#device.all }, this.#views());
+  }
+
+  /** Of weights and state in host memory, in the order of the variables. */
+  #views(): Float32Array[] {
+    const { flat, state } = this;
+    return [...flat.views(), ...state.flatMap((buffer) => flat.trainableViews(buffer))];
+  }
+}

@@ -1,0 +1,54 @@
+// Which home the state of a phase gets.
+import type { tf } from '@stillhouse/native/tfjs';
+import type { Phase } from '@stillhouse/core';
+import { slotsPerRank, stepsPerEpoch, type FlatLayout } from '@stillhouse/core/cluster';
+import { nativeTracing } from '@stillhouse/native/engines';
+import { allocateFlat, sharedFloats } from '../flat/memory.js';
+import { flushesDenormals } from '../device/flushes-denormals.js';
+import { FlatModel } from '../flat/model.js';
+import { createOptimizer } from '../flat/optimizer.js';
+import type { Objective } from '../objective/objective.js';
+import { DeviceHome } from './device-home.js';
+import { HostHome } from './host-home.js';
+import { outerOptimizer } from './local-weights.js';
+import type { PhaseModelOptions } from './phase-model.js';
+import { Pruning } from './pruning.js';
+import { RankStep } from './rank-step.js';
+import type { StateHome } from './state-home.js';
+
+interface HomeQuestion {
+  readonly model: tf.LayersModel;
+  readonly objective: Objective;
+  readonly layout: FlatLayout;
+  readonly options: Pick<PhaseModelOptions, 'step' | 'device'>;
+}
+
+/** Rounds, pruning and constraints change weights in host memory. */
+const isSteppedOnDevice = ({ config, sync }: Phase): boolean => sync === undefined && config.prune === undefined;
+
+/** @throws StillhouseError MODEL_INVALID if host memory is too small for what lies there */
+export async function homeOf(phase: Phase, { model, objective, layout, options }: HomeQuestion): Promise<StateHome> {
+  const { config, schedule, sync } = phase;
+  const parameterCount = layout.gradients;
+  const restCount = layout.otherWeights + schedule.ranks * slotsPerRank;
+  const { step, device } = options;
+  const tools = device && step.trace && isSteppedOnDevice(phase) ? nativeTracing() : undefined;
+  if (tools) {
+    const flat = await FlatModel.of(model, { parameters: sharedFloats(parameterCount) }, objective.weights);
+    if (!flat.isConstrained) {
+      const { buffers, sums } = allocateFlat([parameterCount + restCount], { flushes: flushesDenormals(tools) });
+      const { onEager } = step;
+      return new DeviceHome(tools, { phase, layout, flat, flatGradient: buffers[0], memory: sums, onEager });
+    }
+  }
+  const optimizer = createOptimizer(sync ? outerOptimizer(sync) : config.optimizer, { parameterCount, restCount });
+  const flat = await FlatModel.of(model, optimizer, objective.weights);
+  return new HostHome({
+    phase,
+    layout,
+    flat,
+    optimizer,
+    step: new RankStep(flat, step),
+    pruning: config.prune && new Pruning(config.prune, stepsPerEpoch(schedule)),
+  });
+}
