@@ -62,7 +62,7 @@ export class ProcessCluster {
   coordinator!: Running;
   address = '';
   readonly workers: Running[] = [];
-  /** With an engine comes what workers need to share memory; they compute on wasm nevertheless. */
+  /** With an engine comes what workers need to share memory, even if they compute on wasm. */
   readonly #env: Record<string, string> = {
     STILLHOUSE_TOKEN: 'secret',
     ...pauseEnv,
@@ -75,6 +75,7 @@ export class ProcessCluster {
     recipe: RecipeInput,
     private readonly args: readonly string[] = [],
     out?: string,
+    private readonly backend = 'wasm',
   ) {
     this.out = out ?? scratch.out();
     this.#recipe = scratch.recipe(recipe);
@@ -103,7 +104,7 @@ export class ProcessCluster {
 
   join(args: readonly string[] = []): Running {
     const worker = this.scratch.start(
-      ['worker', '--coordinator', this.address, '--backend', 'wasm', '--heartbeat-timeout', '3', ...args],
+      ['worker', '--coordinator', this.address, '--backend', this.backend, '--heartbeat-timeout', '3', ...args],
       { env: this.#env },
     );
     void worker.result;
