@@ -23,6 +23,9 @@ export class Contestant {
     this.child.on('close', () => running.delete(this.child));
     this.errors = '';
     this.child.stderr.on('data', (text) => (this.errors += text));
+    // Its lines end then, which says so to whoever asks.
+    this.child.on('error', (error) => (this.errors += error.message));
+    this.child.stdin.on('error', () => {});
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 

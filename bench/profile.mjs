@@ -50,10 +50,10 @@ async function kernelTimes(once) {
 
 for (const name of values.models.split(',')) {
   const spec = modelNamed(name);
-  const recorded = await engineStep(spec, { backend: 'tensorflow', trace: true });
+  const { once: recorded } = await engineStep(spec, { backend: 'tensorflow', trace: true });
   for (let i = 0; i < 3; i++) await recorded();
   const whole = await timed(recorded);
-  const eager = await engineStep(spec, { backend: 'tensorflow', trace: false });
+  const { once: eager } = await engineStep(spec, { backend: 'tensorflow', trace: false });
   for (let i = 0; i < 3; i++) await eager();
   const eagerWhole = await timed(eager);
   const kernels = await kernelTimes(eager);

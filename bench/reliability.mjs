@@ -250,7 +250,7 @@ async function checkpoint() {
 /** Two workers with four ranks each, in one process: partial sums go from hand to hand. */
 async function order() {
   const spec = JSON.parse(readFileSync(new URL('./step/models.json', import.meta.url), 'utf8')).mlp;
-  const step = await engineStep(spec, { backend: values.backend, trace: true });
+  const { once: step } = await engineStep(spec, { backend: values.backend, trace: true });
   const length = 2_395_210;
   const next = randomStream(7);
   const gradients = Array.from({ length: 8 }, () => Float32Array.from({ length }, () => next() - 0.5));

@@ -1,7 +1,7 @@
-// A step of Stillhouse's engine, on a worker with one rank, for the models of models.json.
+// A step of Stillhouse's engine, as a worker of a run takes it, for the models of models.json.
 import { readFileSync } from 'node:fs';
 import { parseRecipe, phaseOf } from '@stillhouse/core';
-import { epochOrder } from '@stillhouse/core/cluster';
+import { epochOrder, rankShare, treeHeight } from '@stillhouse/core/cluster';
 import { cutTensors } from '@stillhouse/datasets';
 import { tfjsEngine } from '@stillhouse/worker';
 
@@ -17,19 +17,18 @@ export function batchOf({ batch, input, outputs, loss }) {
   return { x, y };
 }
 
-/** Returns a function that trains one step. */
-export async function engineStep(spec, { backend, trace }) {
-  const { batch, input, outputs, loss, layers, module } = spec;
-  const { x, y } = batchOf(spec);
+/** The recipe's key for it; a recipe without one computes in fp32. */
+const withPrecision = (precision) => (precision === 'fp32' ? {} : { precision });
+
+function jobOf({ input, outputs, loss, layers, module }, { ranks, batch, precision, set, columns }) {
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({
-    ranks: 1,
+    ranks,
     loss,
+    ...withPrecision(precision),
     data: { large: source, test: source },
     teacher: { model: module ? { module } : { layers }, batch, optimizer: { name: 'adam' } },
   });
-  const blocks = new Map();
-  const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape: input, labelCount: 1 }, blocks);
   const dataset = {
     inputShape: input,
     columns,
@@ -37,37 +36,58 @@ export async function engineStep(spec, { backend, trace }) {
     outputs,
     labelCount: 1,
     targets: [],
-    sets: { large, test: large },
+    sets: { large: set, test: set },
   };
-  const job = {
+  return {
     runId: 'bench',
     recipe,
     dataset,
     assets: module ? { teacher: readFileSync(new URL(module, import.meta.url), 'utf8') } : {},
   };
-  const engine = await tfjsEngine(backend, { trace, report: console.error })(
+}
+
+/**
+ * @param options.ranks that the worker holds, which share the model's batch
+ * @param options.isSplit whether as many other ranks are on another worker: then the gradient has to go to it, and the
+ *   step is taken with the sum that it sends back. Here nobody sends anything; the worker's own sum is used.
+ * @returns a function that trains one step, and the fingerprint of the engine
+ * @throws StillhouseError RECIPE_… if recipes have no such precision, and what the engine throws
+ */
+export async function engineStep(
+  spec,
+  { backend, trace = true, ranks = 1, isSplit = false, precision = 'fp32', report = console.error },
+) {
+  const workers = isSplit ? 2 : 1;
+  const batch = spec.batch * workers;
+  const { x, y } = batchOf({ ...spec, batch });
+  const blocks = new Map();
+  const { columns, set } = cutTensors({ inputs: x, labels: y }, { inputShape: spec.input, labelCount: 1 }, blocks);
+  const job = jobOf(spec, { ranks: ranks * workers, batch, precision, set, columns });
+  const engine = await tfjsEngine(backend, { trace, report })(
     job,
     async (hash) => blocks.get(hash),
     async () => {},
   );
-  const { flatGradient: sum } = await engine.build(phaseOf(job, 'teacher'), undefined);
-  const ranks = [{ rank: 0, rows: Array.from({ length: batch }, (_, i) => i) }];
-  const order = epochOrder(phaseOf(job, 'teacher').schedule, 0);
+  const phase = phaseOf(job, 'teacher');
+  const { flatGradient, memory } = await engine.build(phase, undefined);
+  const task = {
+    epoch: 0,
+    batch,
+    subtrees: [{ span: { lo: 0, hi: ranks }, sum: flatGradient }],
+    scratch: memory.allocate(Array(treeHeight(ranks)).fill(flatGradient.length)),
+    ranks: Array.from({ length: ranks }, (_, rank) => {
+      const [first, end] = rankShare(spec.batch, ranks, rank);
+      return { rank, rows: Array.from({ length: end - first }, (__, i) => first + i) };
+    }),
+    order: epochOrder(phase.schedule, 0),
+    set: 'large',
+  };
   let step = 0;
-  return async () => {
-    const [gradient] = await engine.compute({
-      inPlace: true,
-      step,
-      epoch: 0,
-      batch,
-      subtrees: [{ lo: 0, hi: 1 }],
-      ranks,
-      order,
-      set: 'large',
-    });
-    if (gradient !== sum) sum.set(gradient);
+  const once = async () => {
+    await engine.compute({ ...task, step });
     await engine.apply(step++, 0.001);
   };
+  return { once, fingerprint: engine.fingerprint };
 }
 
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

@@ -48,7 +48,7 @@ async function fitStep() {
   return () => model.fit(inputs, labels, { batchSize: batch, epochs: 1, shuffle: false, verbose: 0 });
 }
 
-const once = await (how === 'fit' ? fitStep() : engineStep(spec, { backend, trace: how === 'traced' }));
+const once = how === 'fit' ? await fitStep() : (await engineStep(spec, { backend, trace: how === 'traced' })).once;
 for (let i = 0; i < 3; i++) await once();
 console.log('ready');
 for await (const line of createInterface({ input: process.stdin })) {
