@@ -6,9 +6,13 @@
 //   add(session: External, graph: Uint8Array, inputs: {name, dtype, shape}[], outputs: string[], targets: string[]):
 //     External, a call
 //   run(call: External, inputs: TypedArray[], outputs: Float32Array[]): boolean
+//   pin(memory: TypedArray): boolean
 //
 // run() executes the targets, copies the outputs (fp32) and returns whether every value was finite. It throws what
-// TensorFlow says. A session is closed when it and all of its calls are collected.
+// TensorFlow says. pin() lets a GPU of NVIDIA read memory without a copy by the processor, for as long as the process
+// lives, so the memory must stay as well; it returns whether it could. A session is closed when it and all of its calls are collected.
+#include <dlfcn.h>
+
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -297,6 +301,20 @@ napi_value run(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value pin(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value arguments[1];
+  check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr), "arguments");
+  const Bytes memory = bytes_of(env, arguments[0]);
+  // The CUDA that TensorFlow has loaded, if it has.
+  void* cuda = dlopen("libcudart.so.12", RTLD_LAZY | RTLD_NOLOAD);
+  auto host_register = cuda == nullptr ? nullptr : reinterpret_cast<int (*)(void*, size_t, unsigned)>(dlsym(cuda, "cudaHostRegister"));
+  const unsigned portable = 1;
+  napi_value result;
+  check(env, napi_get_boolean(env, host_register != nullptr && host_register(memory.data, memory.length, portable) == 0, &result), "result");
+  return result;
+}
+
 template <napi_value (*Work)(napi_env, napi_callback_info)>
 napi_value guarded(napi_env env, napi_callback_info info) {
   try {
@@ -311,8 +329,9 @@ napi_value start(napi_env env, napi_value exports) {
       {"open", nullptr, guarded<open>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"add", nullptr, guarded<add>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"run", nullptr, guarded<run>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"pin", nullptr, guarded<pin>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
-  napi_define_properties(env, exports, 3, functions);
+  napi_define_properties(env, exports, 4, functions);
   return exports;
 }
 

@@ -56,6 +56,11 @@ export interface GraphSessions {
   ): CallHandle;
   /** Runs the targets and copies the outputs; returns whether all values are finite. */
   run(call: CallHandle, inputs: readonly TensorValues[], outputs: readonly Float32Array[]): boolean;
+  /**
+   * Lets a GPU of NVIDIA read memory directly, for as long as the process lives, so it must not be collected; returns
+   * whether it could.
+   */
+  pin(memory: TensorValues): boolean;
 }
 
 export interface NativeBackend extends tf.KernelBackend {

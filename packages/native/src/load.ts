@@ -31,8 +31,29 @@ function setLogLevel(folder: string): void {
   if (existsSync(file)) process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL);
 }
 
-let loaded:
-  { folder: string; fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
+/**
+ * Whether a phase's training state lies on the device that computes rather than in host memory: by itself on a GPU; where
+ * the processor computes, the kernels of host memory are as fast.
+ * @throws StillhouseError BACKEND_UNAVAILABLE
+ */
+function isStateOnDevice(env: NodeJS.ProcessEnv, isOnGpu: boolean): boolean {
+  const wanted = env['STILLHOUSE_STATE'] || (isOnGpu ? 'device' : 'host');
+  if (wanted === 'device' || wanted === 'host') return wanted === 'device';
+  throw new StillhouseError('BACKEND_UNAVAILABLE', `STILLHOUSE_STATE is ${wanted}, which is neither device nor host`, {
+    next: 'Set it to device or host, or remove it.',
+  });
+}
+
+interface Loaded {
+  readonly folder: string;
+  readonly fingerprint: string;
+  readonly threads: number;
+  readonly messages: Messages;
+  readonly sessions: GraphSessions;
+  readonly isStateOnDevice: boolean;
+}
+
+let loaded: Loaded | undefined;
 
 /**
  * Registers an engine, once per process.
@@ -65,6 +86,7 @@ export function loadTensorflow(
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   restoreUtil();
+  isStateOnDevice(process.env, false);
   try {
     setLogLevel(folder);
     lendDependencies(packageOf(folder));
@@ -75,7 +97,9 @@ export function loadTensorflow(
     };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels, and so bits, depend on the processor and on whether oneDNN may be used.
-    const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
+    const isOnGpu = binding.isUsingGpuDevice();
+    const device = isOnGpu ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
+    const onDevice = isStateOnDevice(process.env, isOnGpu);
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
     loaded = {
@@ -83,9 +107,11 @@ export function loadTensorflow(
       threads,
       messages,
       sessions,
+      isStateOnDevice: onDevice,
       fingerprint:
         `tensorflow ${binding.TF_Version} ` +
-        `${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}`,
+        `${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}` +
+        (onDevice ? ' state=device' : ''),
     };
     return loaded.fingerprint;
   } catch (cause) {
@@ -100,7 +126,7 @@ export function loadTensorflow(
 /** What is needed to record graphs, if the native backend is in use. */
 export function nativeTracing(): NativeTools | undefined {
   return loaded && tf.getBackend() === 'tensorflow'
-    ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions }
+    ? { ...loaded, backend: tf.backend() as NativeBackend }
     : undefined;
 }
 

@@ -181,6 +181,8 @@ export interface TracedRun {
 
 export interface NativeTools extends SessionTools {
   readonly backend: NativeBackend;
+  /** Whether the training state is to lie on the device. */
+  readonly isStateOnDevice: boolean;
 }
 
 /** A computation as a graph, to be wired into sessions. */

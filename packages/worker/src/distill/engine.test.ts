@@ -6,7 +6,7 @@ import { type Calibration, lossOf } from '@stillhouse/core/training';
 import { epochOrder, stepsPerEpoch, type SumMemory } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
 import {
-  backends,
+  engines,
   evaluate,
   expectClose,
   hasNative,
@@ -141,7 +141,7 @@ async function train(student: Student, steps: number): Promise<void> {
   }
 }
 
-describe.each(backends)('%s', (backend) => {
+describe.each(engines)('%s', (backend) => {
   for (const [name, make] of Object.entries(students))
     test.skipIf(!runsOn(backend, name))(
       `loss and gradient of a student equal those on cpu, and leave no tensor behind: ${titleOf(backend, name)}`,
@@ -394,7 +394,7 @@ describe('layers taken over from the teacher', () => {
   });
 });
 
-describe.each(backends)('%s', (backend) => {
+describe.each(engines)('%s', (backend) => {
   const name = 'a student that is pruned gets as sparse as it is to be, and its zeros stay';
   test.skipIf(!runsOn(backend, name))(titleOf(backend, name), async () => {
     const it = caseOf({ alpha: 1 }, { backend });

@@ -15,7 +15,6 @@ import { epochOrder, rankShare, treeHeight, type EpochOrder, type Span } from '@
 import { cutTensors } from '@stillhouse/datasets';
 import { installedEngines } from '@stillhouse/native';
 import { loadWebgpu } from '@stillhouse/native/engines';
-import type { BackendName } from '../backend/registry.js';
 import type { BuiltPhase, ComputeTask, Engine, RankRows } from './engine.js';
 import { tfjsEngine, type EngineOptions } from './tfjs-engine.js';
 
@@ -33,7 +32,7 @@ export interface Case {
   readonly loss?: LossName;
   readonly outputs?: number;
   readonly ranks?: number;
-  readonly backend?: BackendName;
+  readonly backend?: TestedEngine | 'auto';
   readonly training?: object;
   readonly options?: EngineOptions;
   /** Source of a module to use instead of the layers. */
@@ -106,7 +105,10 @@ export async function setUp({
     sets: { large, small: large, test: large },
   };
   const job: Job = { runId: 'r', recipe, dataset, assets: asset ? { teacher: asset } : {} };
-  const engine = await tfjsEngine(backend, options)(
+  const engine = await tfjsEngine(backend === 'device' ? 'tensorflow' : backend, {
+    device: backend === 'device',
+    ...options,
+  })(
     job,
     async (hash) => (blocks.get(hash) ?? blobs?.get(hash))!,
     async () => {},
@@ -184,13 +186,16 @@ const hasWebgpu =
     () => false,
   ));
 export const backends = ['cpu', 'wasm', 'tensorflow', 'webgpu'] as const;
-export const usable = backends.filter(
-  (name) => ({ cpu: true, wasm: true, tensorflow: hasNative, webgpu: hasWebgpu })[name],
+/** `device` is tensorflow with the training state on its device. */
+export const engines = [...backends, 'device'] as const;
+export type TestedEngine = (typeof engines)[number];
+export const usable = engines.filter(
+  (name) => ({ cpu: true, wasm: true, tensorflow: hasNative, device: hasNative, webgpu: hasWebgpu })[name],
 );
 export const skipped = 'skipped without it: npm run setup:engines';
 const skippedWebgpu =
   'skipped without it: npm run setup:engines, and a GPU or VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json';
-const hints: Partial<Record<BackendName, string>> = { tensorflow: skipped, webgpu: skippedWebgpu };
+const hints: Partial<Record<TestedEngine, string>> = { tensorflow: skipped, device: skipped, webgpu: skippedWebgpu };
 
 /** Software WebGPU is slow: on it these cases stand for all, and the rest run only with STILLHOUSE_NIGHTLY. */
 const representative: ReadonlySet<string> = new Set([
@@ -209,12 +214,12 @@ const representative: ReadonlySet<string> = new Set([
   'gaussian',
 ]);
 const nightly = '(skipped except with STILLHOUSE_NIGHTLY=1)';
-const isNightly = (backend: BackendName, name: string): boolean => backend === 'webgpu' && !representative.has(name);
+const isNightly = (backend: TestedEngine, name: string): boolean => backend === 'webgpu' && !representative.has(name);
 
 /** Whether a case is tested on a backend in this run. */
-export const runsOn = (backend: (typeof backends)[number], name: string): boolean =>
+export const runsOn = (backend: TestedEngine, name: string): boolean =>
   usable.includes(backend) && (!isNightly(backend, name) || Boolean(process.env['STILLHOUSE_NIGHTLY']));
 
 /** A case in the name of its test: what it is, and what it takes to run it. */
-export const titleOf = (backend: BackendName, name: string): string =>
+export const titleOf = (backend: TestedEngine, name: string): string =>
   [name, ...(hints[backend] ? [`(${hints[backend]})`] : []), ...(isNightly(backend, name) ? [nightly] : [])].join(' ');

@@ -32,8 +32,8 @@ export async function homeOf(phase: Phase, { model, objective, layout, options }
   const parameterCount = layout.gradients;
   const restCount = layout.otherWeights + schedule.ranks * slotsPerRank;
   const { step, device } = options;
-  const tools = device && step.trace && isSteppedOnDevice(phase) ? nativeTracing() : undefined;
-  if (tools) {
+  const tools = step.trace && isSteppedOnDevice(phase) ? nativeTracing() : undefined;
+  if (tools && (device ?? tools.isStateOnDevice)) {
     const flat = await FlatModel.of(model, { parameters: sharedFloats(parameterCount) }, objective.weights);
     if (!flat.isConstrained) {
       const { buffers, sums } = allocateFlat([parameterCount + restCount], { flushes: flushesDenormals(tools) });

@@ -43,8 +43,8 @@ export interface PhaseModelOptions {
   readonly teacher: Teacher | undefined;
   readonly fetchBlock: FetchBlock;
   readonly step: StepOptions;
-  /** Whether the state may lie on the device. */
-  readonly device: boolean;
+  /** Whether the state lies on the device, if it can; undefined as the backend wants it. */
+  readonly device: boolean | undefined;
 }
 
 /** @throws StillhouseError as building the model does, and MODEL_LAYER */

@@ -10,7 +10,7 @@ import { lossesOf } from '@stillhouse/core/cluster';
 import type { Engine } from './engine.js';
 import {
   allRows,
-  backends,
+  engines,
   engineGradient,
   evaluate,
   expectClose,
@@ -220,7 +220,7 @@ const perLayer: Record<string, Case> = {
   },
 };
 
-describe.each(backends)('%s', (backend) => {
+describe.each(engines)('%s', (backend) => {
   for (const [name, it] of Object.entries(perLayer))
     test.skipIf(!runsOn(backend, name))(
       `outputs, loss and data-parallel gradient equal TFJS’s of the whole batch on cpu within fp32 rounding: ` +
@@ -265,21 +265,21 @@ describe('a recorded step on tensorflow', () => {
     inputShape: [10],
   };
 
-  /** The sums of two steps, recorded and eager. */
-  async function both(it: Case): Promise<{ traced: Float32Array[]; eager: Float32Array[]; reports: string[] }> {
+  /** The sums of two steps, recorded in host memory and on the device, and eager. */
+  async function all(it: Case): Promise<{ traced: Float32Array[][]; eager: Float32Array[]; reports: string[] }> {
     const reports: string[] = [];
-    const steps = async (trace: boolean): Promise<Float32Array[]> => {
+    const steps = async (backend: 'tensorflow' | 'device', trace: boolean): Promise<Float32Array[]> => {
       const setup = await setUp({
         ...it,
-        backend: 'tensorflow',
+        backend,
         options: { trace, report: (text) => reports.push(text) },
       });
       await setup.engine.build(setup.phase, undefined);
       return [await engineGradient(setup, 0), await engineGradient(setup, 1)];
     };
     return {
-      traced: await steps(true),
-      eager: await steps(false),
+      traced: [await steps('tensorflow', true), await steps('device', true)],
+      eager: await steps('tensorflow', false),
       reports: reports.filter((text) => text.includes('eager')),
     };
   }
@@ -287,9 +287,9 @@ describe('a recorded step on tensorflow', () => {
   test.skipIf(!hasNative).each(Object.entries({ ...perLayer, ...noisy, batchNormalization }))(
     `gives the bits of an eager one: %s (${skipped})`,
     async (_name, it) => {
-      const { traced, eager, reports } = await both(it);
+      const { traced, eager, reports } = await all(it);
       expect(reports).toEqual([]);
-      expect(traced).toEqual(eager);
+      expect(traced).toEqual([eager, eager]);
     },
   );
 
@@ -530,7 +530,7 @@ test.each(leaks)('$backend: no tensor is left behind by a step or an evaluation:
   expect(tf.memory().numDataBuffers).toBe(before.numDataBuffers);
 });
 
-describe.each(backends)('%s', (backend) => {
+describe.each(engines)('%s', (backend) => {
   const name = 'memory is flat over 250 steps';
   test.skipIf(!runsOn(backend, name))(
     titleOf(backend, name),

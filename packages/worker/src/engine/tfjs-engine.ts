@@ -47,7 +47,7 @@ export interface EngineOptions {
   readonly report?: (text: string) => void;
   /** Whether steps may be recorded as graphs; true by default. */
   readonly trace?: boolean;
-  /** Whether the state may lie on the device; true by default. */
+  /** Whether the state lies on the device, if it can; by default as the backend wants it. */
   readonly device?: boolean;
 }
 
@@ -93,7 +93,7 @@ class TfjsEngine implements Engine {
         trace: this.options.trace ?? true,
         onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
       },
-      device: this.options.device ?? true,
+      device: this.options.device,
     });
     const { layout, home } = this.#current;
     const { flatGradient, memory } = home;
