@@ -48,7 +48,8 @@ function writeRows(files, rows, { input, outputs }) {
   writeFileSync(files.labels, npy('|u1', [rows], labels));
 }
 
-function rowsIn(folder, rows, model) {
+/** Rows in the form of a model of step/models.json, written unless the folder has them. */
+export function rowsIn(folder, rows, model) {
   const files = {
     inputs: join(folder, `${model.input.join('x')}-${rows}.npy`),
     labels: join(folder, `${model.input.join('x')}-${rows}-labels.npy`),
