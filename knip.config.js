@@ -2,7 +2,7 @@
 export default {
   ignoreExportsUsedInFile: true,
   // Programs of the machine.
-  ignoreBinaries: ['timedatectl', 'unshare', 'mount', 'umount', 'ip', 'script', 'mkfifo'],
+  ignoreBinaries: ['timedatectl', 'unshare', 'mount', 'umount', 'ip', 'script', 'mkfifo', 'nvidia-smi'],
   workspaces: {
     '.': {
       entry: ['oxlint.config.mjs', 'scripts/*.mjs', 'bench/*.mjs', 'bench/*/*.mjs', 'examples/**/*.mjs'],

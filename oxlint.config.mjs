@@ -86,7 +86,7 @@ export default {
     },
     {
       files: ['**/*.mjs', '**/*.js'],
-      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' },
+      globals: all('readonly', ['AbortController', 'console', 'performance', 'process', 'URL']),
       rules: {
         ...all('error', ['no-redeclare', 'no-undef']),
         // Their values have few types.

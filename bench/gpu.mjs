@@ -2,17 +2,17 @@
 // equal weights with several workers and a kill, whole runs, other precisions, WebGPU, what determinism costs.
 //   node bench/main.mjs gpu [--budget 300] [--json FILE] [--parts table,copies,…] [--models tabular,mlp,…] [--tiny]
 //     [--python PROGRAM] [--data FOLDER] [--backend tensorflow]
-// It needs the built packages and the engine, neither npm nor a network. --tiny takes small models, on a processor too.
+// Needs the built packages and an engine, but neither npm nor a network. --tiny has small models, for any processor.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { path, python as ownPython } from './contestant.mjs';
-import { interleaved } from './gpu/interleaved.mjs';
+import { path, python } from './contestant.mjs';
+import { printMachine } from './gpu/machine.mjs';
 import { MeasuringProcess } from './gpu/measuring-process.mjs';
 import { models, tiny } from './gpu/models.mjs';
-import { printMachine } from './gpu/machine.mjs';
-import { Report, shownMs, shownRate, shownRatio } from './gpu/report.mjs';
+import { Report, shownRate } from './gpu/report.mjs';
+import { Steps } from './gpu/steps.mjs';
 import { Images, Trainings } from './gpu/trainings.mjs';
+import { commandLine } from './training/figures.mjs';
 import { scratchFolder } from './training/processes.mjs';
 
 const { values } = parseArgs({
@@ -21,179 +21,81 @@ const { values } = parseArgs({
     budget: { type: 'string', default: '300' },
     json: { type: 'string' },
     parts: { type: 'string' },
-    models: { type: 'string', default: models.map(({ name }) => name).join(',') },
+    models: { type: 'string' },
     tiny: { type: 'boolean', default: false },
-    python: { type: 'string', default: existsSync(ownPython) ? ownPython : 'python3' },
+    python: { type: 'string', default: existsSync(python) ? python : 'python3' },
     data: { type: 'string', default: process.env.STILLHOUSE_DATA ?? path('../data') },
     backend: { type: 'string', default: 'tensorflow' },
   },
 });
+const { backend, tiny: isTiny } = values;
+const isNamed = (name) => values.models?.split(',').includes(name) ?? true;
+const chosen = models.filter(({ name }) => isNamed(name)).map((model) => (isTiny ? tiny(model) : model));
 
-/** No process gets more time than is left of the budget. */
+/** No process gets more time than is left. */
 function limitMs(wantedMs) {
   const leftMs = Number(values.budget) * 1000 - performance.now();
-  if (leftMs < 1000) throw new Error(`the budget of ${values.budget} s is used up (--budget)`);
+  if (leftMs < 1000) throw new Error(`the ${values.budget} s of --budget are over`);
   return Math.min(wantedMs, leftMs);
 }
 
 const report = new Report(values.json);
-const limits = { repetitionMs: values.tiny ? 20 : 200, firstMs: 60_000, nextMs: 20_000 };
-const peer = new MeasuringProcess('PyTorch', [values.python, path('gpu/torch_step.py')], { limitMs });
-const folder = scratchFolder();
-const wanted = values.models.split(',');
-const chosen = models.filter(({ name }) => wanted.includes(name)).map((model) => (values.tiny ? tiny(model) : model));
-const precisions = ['tf32', 'bf16'];
-
-const newEngine = (env) =>
-  new MeasuringProcess('stillhouse', [process.execPath, path('gpu/step.mjs')], { env, limitMs });
-const stepsOf =
-  (engine, question) =>
-  (steps, wantedMs) =>
-    engine.ask({ backend: values.backend, ...question, steps }, wantedMs);
-const peerSteps = (question) => (steps, wantedMs) => peer.ask({ what: 'step', ...question, steps }, wantedMs);
-
-/** What PyTorch is compared by, if it runs here. */
-let hasPeer = false;
-const peersOf = (question) =>
-  hasPeer
-    ? { eager: peerSteps({ how: 'eager', ...question }), graph: peerSteps({ how: 'graph', ...question }) }
-    : {};
-
-/** Measures a row of a table; explains its dashes. */
-async function measureRow(part, { name, title, spec, precision = 'fp32' }, contestants, ownLimits = limits) {
-  const results = await interleaved(contestants, ownLimits);
-  for (const [who, { reason, notes }] of Object.entries(results))
-    for (const text of [...(reason ? [reason] : []), ...(notes ?? [])])
-      report.because(text, `${title} at ${spec.batch}, ${precision}, ${who}`);
-  report.keep(part, { model: name, title, batch: spec.batch, precision, results });
-  return (who) => results[who]?.ms;
-}
-
-/** Milliseconds of a step by model, of one rank in fp32. */
-const stepMs = new Map();
-
-const describe = ({ title, spec }) => [title, spec.batch.toLocaleString('en-US')];
-
-async function table() {
-  report.head('Milliseconds of a step in fp32: forward, backward and Adam', [
-    ...['model', 'batch', 'Stillhouse, 1 rank', '2 ranks', 'split', 'PyTorch, eager', 'CUDA graph'],
-    ...['times eager', 'times the graph', 'split to whole'],
-  ]);
-  for (const model of chosen) {
-    const engine = newEngine();
-    const { spec } = model;
-    const ms = await measureRow('table', model, {
-      'one rank': stepsOf(engine, { spec }),
-      'two ranks': stepsOf(engine, { spec, ranks: 2 }),
-      split: stepsOf(engine, { spec, isSplit: true }),
-      ...peersOf({ spec, precision: 'fp32' }),
-    });
-    engine.end();
-    stepMs.set(model.name, ms('one rank'));
-    report.row([
-      ...describe(model),
-      ...['one rank', 'two ranks', 'split', 'eager', 'graph'].map((who) => shownMs(ms(who))),
-      shownRatio(ms('one rank'), ms('eager')),
-      shownRatio(ms('one rank'), ms('graph')),
-      shownRatio(ms('one rank'), ms('split')),
-    ]);
-  }
-}
+const torch = new MeasuringProcess('PyTorch', [values.python, path('gpu/torch_step.py')], { limitMs });
+report.line(commandLine());
+const peer = (await printMachine(report, { torch, isTiny })) ? torch : undefined;
+const steps = new Steps({ report, models: chosen, peer, backend, isTiny, limitMs });
+const images = new Images(scratchFolder(), values.data);
+const trainings = new Trainings(images, { backend, isTiny, limitMs });
 
 async function copies() {
-  const rates = await peer.ask({ what: 'copies', megabytes: values.tiny ? 1 : 100 }, limits.nextMs);
+  if (!peer) return;
+  const rates = await peer.ask({ what: 'copies', megabytes: isTiny ? 1 : 100 }, 20_000);
   report.keep('copies', rates);
-  report.line(`\nCopies, by PyTorch, GB/s: ${Object.entries(rates).map(([way, rate]) => `${way} ${rate.toFixed(1)}`).join('; ')}`);
+  const all = Object.entries(rates).map(([way, rate]) => `${way} ${rate.toFixed(1)}`);
+  report.line(`\nCopies by PyTorch, GB/s: ${all.join('; ')}`);
 }
-
-const trainings = new Trainings(new Images(folder, values.data), { backend: values.backend, isTiny: values.tiny, limitMs });
 
 async function hashes() {
   const found = await trainings.hashes();
   report.keep('hashes', found);
-  report.line(`\nWeights after 3 epochs on 2 ranks, CNN with dropout, ${trainings.images.title}, SHA-256: ${found.one}`);
+  report.line(`\nWeights after 3 epochs on 2 ranks, CNN with dropout, ${images.title}, 1 worker: ${found.one}`);
   for (const [who, what] of Object.entries({ two: '2 workers', killed: '2 workers, one killed by SIGKILL' })) {
     const isEqual = found[who] === found.one;
-    report.line(`- ${what}: ${isEqual ? 'equal to 1 worker' : `DIFFERENT from 1 worker: ${found[who]}`}`);
+    report.line(`${what}: ${isEqual ? 'equal' : `DIFFERENT: ${found[who]}`}`);
     if (!isEqual) process.exitCode = 1;
   }
 }
 
 async function run() {
-  const cnn = chosen.find(({ name }) => name === 'cnn-1024');
-  const ms = stepMs.get('cnn-1024');
-  if (ms === undefined) throw new Error('there is no time of a step of cnn-1024 to compare it with');
-  const found = await trainings.rowsPerSecond(ms);
-  const ofStep = (cnn.spec.batch * 1000) / ms;
-  report.keep('run', { ...found, ofStep });
+  const found = await trainings.rowsPerSecond(steps.msOf('cnn-1024'));
+  report.keep('run', found);
+  const { batch, epochs, steady, ofStep, phase, waitMsPerStep } = found;
+  const compared = ofStep ? `, ${(steady / ofStep).toFixed(2)} of its step's ${shownRate(ofStep)}` : '';
   report.line(
-    `\nA whole run of the CNN at ${describe(cnn)[1]}, 1 worker, ${trainings.images.title}, ${found.epochs} epochs: ` +
-      `${shownRate(found.steady)} (median of the epochs after the first), ` +
-      `${(found.steady / ofStep).toFixed(2)} of its step's ${shownRate(ofStep)}; ` +
-      `${shownRate(found.phase)} with setting up and the test; a step waited ` +
-      `${found.waitMsPerStep.toFixed(2)} ms for rows`,
+    `\nA whole run of the CNN at ${batch.toLocaleString('en-US')}, 1 worker, ${epochs} epochs of ${images.title}: ` +
+      `${shownRate(steady)} (median of the epochs after the first)${compared}; ${shownRate(phase)} with setting up ` +
+      `and the test; a step waits ${waitMsPerStep.toFixed(2)} ms for rows`,
   );
 }
 
-async function precision() {
-  report.head('Milliseconds of a step in other precisions', [
-    ...['model', 'batch', 'precision', 'Stillhouse', 'PyTorch, eager', 'CUDA graph', 'times eager', 'times the graph'],
-  ]);
-  for (const each of precisions)
-    for (const model of chosen.toReversed()) {
-      const engine = newEngine();
-      const { spec } = model;
-      const question = { spec, precision: each };
-      const contestants = { 'one rank': stepsOf(engine, question), ...peersOf(question) };
-      const ms = await measureRow('precision', { ...model, precision: each }, contestants);
-      engine.end();
-      const ratios = ['eager', 'graph'].map((who) => shownRatio(ms('one rank'), ms(who)));
-      report.row([...describe(model), each, ...['one rank', 'eager', 'graph'].map((who) => shownMs(ms(who))), ...ratios]);
-    }
-}
-
-async function webgpu() {
-  report.head('Milliseconds of a step on `webgpu`', ['model', 'batch', '`webgpu`', 'times the engine above']);
-  const cellMs = 20_000;
-  for (const model of chosen.filter(({ name }) => ['tabular', 'mlp', 'cnn', 'cnn-1024'].includes(name))) {
-    const engine = newEngine();
-    const untilMs = performance.now() + cellMs;
-    const take = stepsOf(engine, { spec: model.spec, backend: 'webgpu' });
-    const bounded = (steps) => take(steps, Math.max(1, untilMs - performance.now()));
-    const ms = await measureRow('webgpu', model, { webgpu: bounded });
-    engine.end();
-    report.row([...describe(model), shownMs(ms('webgpu')), shownRatio(ms('webgpu'), stepMs.get(model.name))]);
-  }
-}
-
-async function determinism() {
-  report.head('What deterministic kernels cost, milliseconds of a step', [
-    ...['model', 'batch', 'deterministic', 'fastest', 'cost'],
-  ]);
-  for (const model of chosen.filter(({ name }) => ['mlp-1024', 'cnn-1024', 'huge'].includes(name))) {
-    const [on, off] = ['1', '0'].map((flag) => newEngine({ TF_DETERMINISTIC_OPS: flag }));
-    const { spec } = model;
-    const ms = await measureRow('determinism', model, { on: stepsOf(on, { spec }), off: stepsOf(off, { spec }) });
-    for (const engine of [on, off]) engine.end();
-    const ratio = ms('on') / ms('off');
-    const cost = Number.isFinite(ratio) ? `${((ratio - 1) * 100).toFixed(1)} %` : '–';
-    report.row([...describe(model), shownMs(ms('on')), shownMs(ms('off')), cost]);
-  }
-}
-
-const parts = { table, copies, hashes, run, precision, webgpu, determinism };
-const asked = values.parts?.split(',') ?? Object.keys(parts);
-
-hasPeer = await printMachine(report, { peer, isTiny: values.tiny });
+const parts = {
+  table: () => steps.table(),
+  copies,
+  hashes,
+  run,
+  precision: () => steps.precision(),
+  webgpu: () => steps.webgpu(),
+  determinism: () => steps.determinism(),
+};
 for (const [name, part] of Object.entries(parts)) {
-  if (!asked.includes(name) || (name === 'copies' && !hasPeer)) continue;
+  if (values.parts?.split(',').includes(name) === false) continue;
   try {
     await part();
   } catch (error) {
-    report.line(`\n${name}: – (${error.message})`);
     report.keep(name, { reason: error.message });
+    report.line(`\n${name}: – (${error.message})`);
   }
-  report.reasons();
+  report.explain();
 }
-report.line(`\n${Math.round(performance.now() / 1000)} s of ${values.budget} s`);
+report.line(`\n${Math.round(performance.now() / 1000)} s`);
 process.exit();

@@ -12,7 +12,7 @@ const stepsFor = (repetitionMs, ms) => Math.min(200, Math.max(2, Math.round(repe
  * @param contestants by name: functions that take so many steps within the given milliseconds and say what one took
  * @param options.firstMs limit of building and warming up a contestant
  * @param options.nextMs limit of a repetition
- * @returns by name `{ ms, all }`, or `{ reason }` why there is no figure
+ * @returns by name `{ ms, all }` and what else it said, or `{ reason }` why there is no figure
  */
 export async function interleaved(contestants, { repetitionMs, firstMs, nextMs }) {
   const results = {};
@@ -31,12 +31,12 @@ export async function interleaved(contestants, { repetitionMs, firstMs, nextMs }
   for (const [name, take] of Object.entries(contestants))
     await tried(name, async () => {
       await take(warmSteps, firstMs);
-      const { ms, notes } = await take(2, nextMs);
-      racing.set(name, { take, steps: stepsFor(repetitionMs, ms), notes, all: [] });
+      const { ms, ...more } = await take(2, nextMs);
+      racing.set(name, { take, steps: stepsFor(repetitionMs, ms), more, all: [] });
     });
   for (let i = 0; i < repetitions; i++)
     for (const [name, { take, steps, all }] of racing)
       await tried(name, async () => void all.push((await take(steps, nextMs)).ms));
-  for (const [name, { all, notes }] of racing) results[name] = { ms: median(all), all, notes };
+  for (const [name, { all, more }] of racing) results[name] = { ms: median(all), all, ...more };
   return results;
 }

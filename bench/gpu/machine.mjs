@@ -12,7 +12,7 @@ function cards() {
 }
 
 /** @returns whether PyTorch is there */
-export async function printMachine(report, { peer, isTiny }) {
+export async function printMachine(report, { torch, isTiny }) {
   const [processor] = cpus();
   const { version } = JSON.parse(readFileSync(path('../packages/stillhouse/package.json'), 'utf8'));
   const machine = {
@@ -22,13 +22,13 @@ export async function printMachine(report, { peer, isTiny }) {
     versions: `stillhouse ${version}, Node ${process.versions.node}`,
     ...(isTiny ? { tiny: 'small models, whose times say nothing about a GPU' } : {}),
   };
-  const { error, ...torch } = await peer
+  const { error, ...peer } = await torch
     .ask({ what: 'versions' }, 60_000)
     .catch(({ message }) => ({ error: message.split('\n').at(-1) }));
   machine.peer = error
     ? `– (${error}): its columns stay empty; install it for that Python (pip install torch numpy), or name another ` +
       'with --python'
-    : `PyTorch ${torch.torch}, CUDA ${torch.cuda ?? '–'}, cuDNN ${torch.cudnn ?? '–'}, on ${torch.device}`;
+    : `PyTorch ${peer.torch}, CUDA ${peer.cuda ?? '–'}, cuDNN ${peer.cudnn ?? '–'}, on ${peer.device}`;
   report.keep('machine', machine);
   for (const [what, text] of Object.entries(machine))
     report.line(`${what}: ${Array.isArray(text) ? text.join('; ') || '– (no nvidia-smi)' : text}`);

@@ -1,7 +1,7 @@
 // A process that measures what it is asked for, one JSON text per line, within a limit. One that fails or is late is
 // ended; the next question starts another, so that nothing else is lost.
-import { setTimeout as delay } from 'node:timers/promises';
 import { Contestant } from '../contestant.mjs';
+import { within } from './within.mjs';
 
 export class MeasuringProcess {
   #contestant;
@@ -15,22 +15,12 @@ export class MeasuringProcess {
   async ask(question, wantedMs) {
     const limitMs = this.limitMs(wantedMs);
     this.#contestant ??= new Contestant(this.name, this.command, this.env);
-    const over = new AbortController();
-    try {
-      const answer = await Promise.race([
-        this.#contestant.ask(JSON.stringify(question)),
-        delay(limitMs, undefined, { signal: over.signal }).then(() => {
-          throw new Error(`it took more than ${(limitMs / 1000).toFixed(0)} s`);
-        }),
-      ]);
-      if (!answer.error) return answer;
-      throw Object.assign(new Error(answer.error), { isAnswer: true });
-    } catch (error) {
-      if (!error.isAnswer) this.end();
+    const answer = await within(limitMs, this.#contestant.ask(JSON.stringify(question))).catch((error) => {
+      this.end();
       throw error;
-    } finally {
-      over.abort();
-    }
+    });
+    if (answer.error) throw new Error(answer.error);
+    return answer;
   }
 
   end() {

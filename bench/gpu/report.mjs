@@ -3,13 +3,15 @@ import { writeFileSync } from 'node:fs';
 
 /** Milliseconds with three digits; a dash if there are none. */
 export const shownMs = (ms) => (ms === undefined ? '–' : Number(ms.toPrecision(3)).toLocaleString('en-US'));
-/** How many times faster than its peer something is, such as 1.25. */
-export const shownRatio = (ms, peerMs) => (ms === undefined || peerMs === undefined ? '–' : (peerMs / ms).toFixed(2));
+/** How many times as long one takes as the other, such as 1.25. */
+export const shownRatio = (ms, otherMs) =>
+  ms === undefined || otherMs === undefined ? '–' : Number((ms / otherMs).toPrecision(3)).toLocaleString('en-US');
 export const shownRate = (rows) => `${Math.round(rows).toLocaleString('en-US')} rows/s`;
 
 export class Report {
   #kept = {};
   #reasons = new Map();
+  #notes = new Set();
 
   /** @param file undefined for none */
   constructor(file) {
@@ -30,23 +32,28 @@ export class Report {
     this.line(`| ${cells.join(' | ')} |`);
   }
 
-  /** Adds a figure, or several, to those of a part. */
+  /** Adds figures to those of a part. */
   keep(part, value) {
     (this.#kept[part] ??= []).push(value);
     if (this.file) writeFileSync(this.file, `${JSON.stringify(this.#kept, undefined, 2)}\n`);
   }
 
-  /** Remembers why a cell has a dash; what many cells have in common is said once. */
+  /** Remembers what explains a cell; what many cells have in common is said once. */
   because(reason, where) {
     this.#reasons.set(reason, [...(this.#reasons.get(reason) ?? []), where]);
   }
 
-  /** Says why cells since the last time have a dash. */
-  reasons() {
-    for (const [reason, wheres] of this.#reasons) {
-      const [first, ...more] = [...new Set(wheres)];
-      this.line(`–: ${first}${more.length ? ` and ${more.length} more` : ''}: ${reason}`);
-    }
+  /** Remembers what is said once below the part's figures. */
+  note(text) {
+    this.#notes.add(text);
+  }
+
+  /** Says what was remembered since the last time. */
+  explain() {
+    for (const [reason, [first, ...more]] of this.#reasons)
+      this.note(`–: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}: ${reason}`);
+    for (const text of this.#notes) this.line(text);
     this.#reasons.clear();
+    this.#notes.clear();
   }
 }

@@ -6,6 +6,7 @@ import { median, path } from '../contestant.mjs';
 import { rowsIn } from '../training/job.mjs';
 import { eventsOf, resultOf, startStillhouse, workersOf } from '../training/processes.mjs';
 import { tinyLayers } from './models.mjs';
+import { within } from './within.mjs';
 
 const { cnn } = JSON.parse(readFileSync(path('step/models.json'), 'utf8'));
 
@@ -59,39 +60,32 @@ export class Trainings {
       cwd: scratch,
       env: { STILLHOUSE_PREPARED: join(scratch, 'prepared') },
     });
-    const limitMs = this.limitMs(120_000);
-    const over = new AbortController();
-    const late = delay(limitMs, undefined, { signal: over.signal }).then(() => {
-      throw new Error(`it took more than ${(limitMs / 1000).toFixed(0)} s`);
-    });
     try {
-      const [record] = await Promise.race([
+      const [record] = await within(
+        this.limitMs(120_000),
         Promise.all([resultOf(running, 'stillhouse run'), meanwhile(running, out)]),
-        late,
-      ]);
+      );
       return record;
     } finally {
-      over.abort();
       running.child.kill('SIGKILL');
     }
   }
 
-  /** Rows per second of a run with one worker and one rank at batch 1,024. */
+  /**
+   * Rows per second of a run with one worker and one rank.
+   * @param stepMs what its step takes by itself, if that is known
+   */
   async rowsPerSecond(stepMs) {
-    const batch = this.isTiny ? 64 : 1024;
-    const rows = this.isTiny ? 1024 : 60_000;
-    // For about six seconds, so that an epoch's end, and one slow epoch, weigh little.
-    const epochs = Math.min(40, Math.max(4, Math.ceil((6000 * batch) / stepMs / rows)));
-    const recipe = this.#recipe('whole', { ranks: 1, batch, rows, epochs: this.isTiny ? 4 : epochs, layers: this.layers });
-    const { teacher, workers } = await this.#run(recipe, 1);
-    return {
-      // The first epoch records the step and warms up.
-      steady: median(teacher.epochs.slice(1).map((epoch) => epoch.rows / epoch.seconds)),
-      phase: teacher.samplesPerSecond,
-      waitMsPerStep: teacher.dataWait.msPerStep,
-      fingerprint: workers[0].fingerprint,
-      epochs: teacher.epochs.length,
-    };
+    const [batch, rows] = this.isTiny ? [64, 1024] : [1024, 60_000];
+    const ofStep = stepMs && (batch * 1000) / stepMs;
+    // Some seconds, so that the ends of epochs are seen in all of them, and one slow epoch is not seen.
+    const epochs = Math.min(40, Math.max(4, Math.ceil(((ofStep ?? rows) * (this.isTiny ? 1 : 6)) / rows)));
+    const recipe = this.#recipe('whole', { ranks: 1, batch, rows, epochs, layers: this.layers });
+    const { teacher } = await this.#run(recipe, 1);
+    // The first epoch records the step and warms up.
+    const steady = median(teacher.epochs.slice(1).map((epoch) => epoch.rows / epoch.seconds));
+    const { samplesPerSecond: phase, dataWait } = teacher;
+    return { batch, epochs, steady, ofStep, phase, waitMsPerStep: dataWait.msPerStep };
   }
 
   /**

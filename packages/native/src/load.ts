@@ -82,7 +82,7 @@ export function loadTensorflow(
     });
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   // On GPUs: kernels that add in a fixed order, full fp32, and no more memory than is needed.
-  process.env['TF_DETERMINISTIC_OPS'] = '1';
+  process.env['TF_DETERMINISTIC_OPS'] ??= '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   restoreUtil();
@@ -96,7 +96,8 @@ export function loadTensorflow(
       NodeJSKernelBackend: new (binding: Binding, name: string) => tf.KernelBackend;
     };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
-    // Kernels, and so bits, depend on the processor and on whether oneDNN may be used.
+    // Kernels, and so bits, depend on the processor and on whether oneDNN may be used. Without deterministic ones,
+    // which is only good for measuring, bits differ from run to run.
     const isOnGpu = binding.isUsingGpuDevice();
     const device = isOnGpu ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
     const onDevice = isStateOnDevice(process.env, isOnGpu);
@@ -110,7 +111,8 @@ export function loadTensorflow(
       isStateOnDevice: onDevice,
       fingerprint:
         `tensorflow ${binding.TF_Version} ` +
-        `${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''} threads=${threads}` +
+        `${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''}` +
+        `${process.env['TF_DETERMINISTIC_OPS'] === '1' ? '' : ' deterministic=off'} threads=${threads}` +
         (onDevice ? ' state=device' : ''),
     };
     return loaded.fingerprint;
