@@ -12,31 +12,29 @@ const stepsFor = (repetitionMs, ms) => Math.min(200, Math.max(2, Math.round(repe
  * @param contestants by name: functions that take so many steps within the given milliseconds and say what one took
  * @param options.firstMs limit of building and warming up a contestant
  * @param options.nextMs limit of a repetition
- * @returns by name `{ ms, all }` and what else it said, or `{ reason }` why there is no figure
+ * @returns by name `{ ms, all }` and what else it said; `reason` says why repetitions are missing, and if all of them
+ *   are, `ms` is undefined
  */
 export async function interleaved(contestants, { repetitionMs, firstMs, nextMs }) {
-  const results = {};
-  const racing = new Map();
-  /** Whether it did not fail. */
-  const tried = async (name, work) => {
+  const racing = Object.entries(contestants).map(([name, take]) => ({ name, take, all: [] }));
+  const turn = async (contestant, work) => {
+    if (contestant.reason) return;
     try {
-      await work();
-      return true;
+      await work(contestant);
     } catch (error) {
-      results[name] = { reason: error.message };
-      racing.delete(name);
-      return false;
+      contestant.reason = error.message;
     }
   };
-  for (const [name, take] of Object.entries(contestants))
-    await tried(name, async () => {
+  for (const each of racing)
+    await turn(each, async ({ take }) => {
       await take(warmSteps, firstMs);
       const { ms, ...more } = await take(2, nextMs);
-      racing.set(name, { take, steps: stepsFor(repetitionMs, ms), more, all: [] });
+      Object.assign(each, { steps: stepsFor(repetitionMs, ms), more });
     });
   for (let i = 0; i < repetitions; i++)
-    for (const [name, { take, steps, all }] of racing)
-      await tried(name, async () => void all.push((await take(steps, nextMs)).ms));
-  for (const [name, { all, more }] of racing) results[name] = { ms: median(all), all, ...more };
-  return results;
+    for (const each of racing)
+      await turn(each, async ({ take, steps, all }) => void all.push((await take(steps, nextMs)).ms));
+  return Object.fromEntries(
+    racing.map(({ name, all, more, reason }) => [name, { ms: median(all), all, reason, ...more }]),
+  );
 }

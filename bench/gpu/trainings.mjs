@@ -97,11 +97,10 @@ export class Trainings {
     const size = this.isTiny ? { batch: 16, rows: 2000 } : { batch: 64, rows: 20_000 };
     const recipe = this.#recipe('hashes', { ranks: 2, epochs: 3, layers, ...size });
     const hashOf = ({ teacher }) => teacher.weightsSha256;
-    const [one, two, killed] = await Promise.all([
-      this.#run(recipe, 1),
-      this.#run(recipe, 2),
-      this.#run(recipe, 2, killOne),
-    ]);
+    const runs = await Promise.allSettled([this.#run(recipe, 1), this.#run(recipe, 2), this.#run(recipe, 2, killOne)]);
+    // Only now, so that none is still running while something else is measured.
+    for (const { reason } of runs) if (reason) throw reason;
+    const [one, two, killed] = runs.map(({ value }) => value);
     if (killed.membershipChanges === 0) throw new Error('the run was over before its worker was killed');
     return { one: hashOf(one), two: hashOf(two), killed: hashOf(killed) };
   }
