@@ -154,6 +154,15 @@ export class GraphBuilder {
     return this.op('Fill', name, this.scalar(0));
   }
 
+  /** A vector of scalars. */
+  pack(values: readonly string[]): string {
+    return this.add('Pack', values, [
+      typeAttribute('T'),
+      { name: 'N', type: attributeKinds.int, value: values.length },
+      { name: 'axis', type: attributeKinds.int, value: 0 },
+    ]);
+  }
+
   sum(values: readonly string[]): string {
     if (values.length === 1) return values[0];
     return this.add('AddN', values, [

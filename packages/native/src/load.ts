@@ -127,9 +127,7 @@ export function loadTensorflow(
 
 /** What is needed to record graphs, if the native backend is in use. */
 export function nativeTracing(): NativeTools | undefined {
-  return loaded && tf.getBackend() === 'tensorflow'
-    ? { ...loaded, backend: tf.backend() as NativeBackend }
-    : undefined;
+  return loaded && tf.getBackend() === 'tensorflow' ? { ...loaded, backend: tf.backend() as NativeBackend } : undefined;
 }
 
 /** The folder of the engine in use, if that is TensorFlow. */

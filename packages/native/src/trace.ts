@@ -3,6 +3,7 @@
 import { tf } from './tfjs.js';
 import { firstLineOf } from '@stillhouse/core';
 import type { Binding, InputPlace, NativeBackend, OpAttribute, TensorMetadata, TensorValues } from './binding-api.js';
+import { splitColumnSums } from './column-sums.js';
 import { dataTypes, GraphBuilder, type SessionVariable } from './graph-builder.js';
 import { attributeKinds, type GraphNode } from './graph-def.js';
 import type { GraphCall, GraphSession, SessionTools } from './graph-session.js';
@@ -24,6 +25,8 @@ interface Recording {
   }[];
   /** Outputs of each op, for a pass without computing. */
   readonly results: { readonly op: string; readonly metadata: readonly TensorMetadata[] }[];
+  /** Of the outputs of ops, by name and index. */
+  readonly shapes: Map<string, readonly number[]>;
   readonly outputs: readonly string[];
 }
 
@@ -58,6 +61,7 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
   const results: Recording['results'] = [];
   /** The node whose output a tensor is. */
   const origin = new Map<number, string>();
+  const shapes = new Map<string, readonly number[]>();
   /** Types of the inputs by their nodes. */
   const given = new Map<string, number>();
   const add = (node: Omit<GraphNode, 'name'>): string => {
@@ -94,7 +98,10 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
       const sources = inputIds.map(originOf);
       const metadata = original.executeOp(op, attributes, inputIds, outputCount);
       const name = add({ op, inputs: sources, attributes });
-      metadata.forEach(({ id }, i) => origin.set(id, `${name}:${i}`));
+      metadata.forEach(({ id, shape }, i) => {
+        origin.set(id, `${name}:${i}`);
+        shapes.set(`${name}:${i}`, shape);
+      });
       results.push({ op, metadata });
       return metadata;
     },
@@ -113,7 +120,7 @@ function record(backend: NativeBackend, inputs: readonly tf.Tensor[], compute: (
         })
       : source,
   );
-  return { nodes, created, results, outputs };
+  return { nodes, created, results, shapes, outputs };
 }
 
 /** Runs work as TFJS runs a forward pass whose gradient is needed: with ops that are not fused. */
@@ -160,10 +167,10 @@ export interface Computation {
 
 /** How a recording becomes part of a session. */
 export interface Wiring {
-  /** The inputs that are variables; the others are fed. */
-  readonly inputs?: readonly (SessionVariable | undefined)[];
-  /** The outputs that variables get; the others are fetched. */
-  readonly outputs?: readonly (SessionVariable | undefined)[];
+  /** The inputs that are variables, or a number for ever; the others are fed. */
+  readonly inputs?: readonly (SessionVariable | number | undefined)[];
+  /** The outputs that variables get, or that only `finish` uses; the others are fetched. */
+  readonly outputs?: readonly (SessionVariable | 'dropped' | undefined)[];
   /** Adds what is to run and to be fetched besides; it gets the names of all outputs. */
   readonly finish?: (graph: GraphBuilder, outputs: readonly string[]) => void;
 }
@@ -214,24 +221,30 @@ export class TracedComputation {
       nodes[node] = placeholderOf(nodes[node].name, shape, dtype);
       places.push({ name: nodes[node].name, dtype, shape });
     }
-    return new TracedComputation(backend, recording, new Set(noise), places, nodes);
+    const { shapes } = recording;
+    const fitted = backend.binding.isUsingGpuDevice() ? splitColumnSums(nodes, shapes) : nodes;
+    return new TracedComputation(backend, recording, new Set(noise), places, fitted);
   }
 
   /** @throws TraceError if TensorFlow refuses the graph */
   in(session: GraphSession, { inputs = [], outputs: targets = [], finish }: Wiring = {}): TracedCall {
     const isFed = (i: number): boolean => inputs[i] === undefined;
-    const sources = inputs.flatMap((variable, i) => (variable ? [[this.places[i].name, variable] as const] : []));
+    const sources = inputs.flatMap((source, i) =>
+      source === undefined ? [] : [[this.places[i].name, source] as const],
+    );
     const graph = new GraphBuilder({ inputs: this.places.filter((_, i) => isFed(i)) });
-    const names = new Map(sources.map(([name, variable]) => [name, graph.read(variable)]));
+    const names = new Map(
+      sources.map(([name, source]) => [name, typeof source === 'number' ? graph.scalar(source) : graph.read(source)]),
+    );
     const renamed = (input: string): string => names.get(input) ?? input;
     graph.include(
       this.nodes.filter(({ name }) => !names.has(name)).map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),
     );
     const outputs = this.recording.outputs.map(renamed);
     for (const [i, output] of outputs.entries()) {
-      const variable = targets[i];
-      if (variable) graph.assign(variable, output);
-      else graph.fetch(output);
+      const target = targets[i];
+      if (target === undefined) graph.fetch(output);
+      else if (target !== 'dropped') graph.assign(target, output);
     }
     finish?.(graph, outputs);
     try {

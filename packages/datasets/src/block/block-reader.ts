@@ -3,6 +3,8 @@ import { cellSize, inputWidth, type DatasetManifest, type Numbers, type SetManif
 import type { RowIds } from '@stillhouse/core/cluster';
 import { decodeBlock, encodePart, partsOf, type Batch, type BlockRows } from './blocks.js';
 
+const newFloats = (length: number): Float32Array => new Float32Array(length);
+
 interface Kept {
   readonly rows: Promise<BlockRows>;
   bytes: number;
@@ -27,12 +29,15 @@ export class BlockReader {
     public keptBytes = Infinity,
   ) {}
 
-  /** @throws what `fetch` throws, and StillhouseError DATA_FORMAT */
-  async read(set: SetManifest, rowIds: RowIds): Promise<Batch> {
+  /**
+   * @param allocate gives the memory for so many inputs, zeroed
+   * @throws what `fetch` throws, and StillhouseError DATA_FORMAT
+   */
+  async read(set: SetManifest, rowIds: RowIds, allocate = newFloats): Promise<Batch> {
     const { columns, labelCount } = this.manifest;
     const count = rowIds.length;
     const width = inputWidth(columns);
-    const x = new Float32Array(count * width);
+    const x = allocate(count * width);
     const y = new Float32Array(count * labelCount);
     const parts = partsOf(set, rowIds);
     const blocks = await this.#all(parts.map(({ block }) => set.blocks[block]));

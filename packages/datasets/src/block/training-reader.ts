@@ -63,14 +63,25 @@ export class TrainingReader {
     for (const hashes of blocksOf.values()) this.#blocks.prefetch(hashes);
   }
 
-  /** @throws what `fetch` throws */
-  async read({ rank, rows }: { readonly rank: number; readonly rows: RowIds }): Promise<Batch> {
+  /**
+   * @param micro.allocate gives the memory for so many inputs, zeroed, if they do not come from a window
+   * @throws what `fetch` throws
+   */
+  async read({
+    rank,
+    rows,
+    allocate,
+  }: {
+    readonly rank: number;
+    readonly rows: RowIds;
+    readonly allocate?: ((length: number) => Float32Array) | undefined;
+  }): Promise<Batch> {
     const {
       epoch,
       step,
       order: { windows },
     } = this.#place!;
-    if (!windows || !this.#windows) return this.#blocks.read(this.set, rows);
+    if (!windows || !this.#windows) return this.#blocks.read(this.set, rows, allocate);
     const place = windows.placeOf({ step, rank });
     const batches: Batch[] = [];
     for (let at = place; at < place + rows.length;) {

@@ -24,9 +24,11 @@ async function prepareBatch(
   model: PhaseModel,
   { epoch, step, rank, rows }: MicroBatchPlace,
 ): Promise<PreparedBatch> {
-  const { answers, dataset, objective, phase, reader, transfer } = model;
+  const { answers, dataset, home, objective, phase, reader, transfer } = model;
   const { config, schedule } = phase;
-  const plain = await reader.read({ rank, rows });
+  // Nothing keeps the inputs beyond the pass.
+  const allocate = transfer || config.augment ? undefined : home.staging;
+  const plain = await reader.read({ rank, rows, allocate });
   const where = { seed: schedule.seed, epoch, step, rank };
   const batch = config.augment ? augment(plain, rows, config.augment, { where, form: formOf(dataset) }) : plain;
   const added = (await transfer?.add({ batch: plain, rows, where })) ?? [];

@@ -12,10 +12,11 @@ import {
 } from '@stillhouse/native/engines';
 import { DeviceOptimizer } from '../device/device-optimizer.js';
 import { DeviceVariables } from '../device/device-variables.js';
+import { stagingOf } from '../device/staging.js';
 import { addSlots, clearSlot, download, upload } from '../device/transfers.js';
 import { sharedFloats } from '../flat/memory.js';
 import type { FlatModel } from '../flat/model.js';
-import { drawsOf, inputsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
+import { batchInputsOf, drawsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
 import type { StepOptions } from './rank-step.js';
 import type { Leaf, StateHome, SumTask } from './state-home.js';
 
@@ -53,7 +54,7 @@ export class DeviceHome implements StateHome {
   #isHostCurrent = true;
 
   constructor(
-    tools: NativeTools,
+    private readonly tools: NativeTools,
     private readonly options: DeviceHomeOptions,
   ) {
     const { flat, flatGradient, memory, phase, layout } = options;
@@ -67,6 +68,8 @@ export class DeviceHome implements StateHome {
     this.#optimizer = new DeviceOptimizer(this.#device, optimizer, () => flat.views(flatGradient));
     this.#upload();
   }
+
+  readonly staging = (length: number): Float32Array => stagingOf(this.tools, length);
 
   async sum({ span, sum, scratch, write }: SumTask): Promise<void> {
     const { layout, phase } = this.options;
@@ -141,13 +144,17 @@ export class DeviceHome implements StateHome {
   #run(pass: Pass, loss: Float32Array, to: Destination): boolean {
     const { flat } = this;
     const call = this.#callFor(pass, to);
-    const outputs = 'host' in to ? flat.views(to.host) : [new Float32Array(1)];
-    return call.run({ inputs: inputsOf(pass), outputs: [loss, ...outputs], ...drawsOf(flat, pass) });
+    const rest = { inputs: batchInputsOf(pass), ...drawsOf(flat, pass) };
+    if ('host' in to) return call.run({ outputs: [loss, ...flat.views(to.host)], ...rest });
+    const lossAndSquares = new Float32Array(2);
+    const isFinite = call.run({ outputs: [lossAndSquares], ...rest });
+    loss[0] = lossAndSquares[0];
+    return isFinite;
   }
 
-  #callFor({ batch }: Pass, to: Destination): TracedCall {
+  #callFor({ batch, share }: Pass, to: Destination): TracedCall {
     const shapes = shapesOf(batch);
-    const name = `${'slot' in to ? to.slot : 'host'} ${shapes}`;
+    const name = `${'slot' in to ? to.slot : 'host'} ${share} ${shapes}`;
     const known = this.#calls.get(name);
     if (known) return known;
     let pass = this.#passes.get(shapes);
@@ -158,15 +165,17 @@ export class DeviceHome implements StateHome {
       this.#passes.set(shapes, pass);
     }
     const { session, weights } = this.#device;
+    const inputs = [...weights, share];
     const call =
       'slot' in to
         ? pass.in(session, {
-            inputs: weights,
-            outputs: [undefined, ...this.#device.slot(to.slot)],
+            inputs,
+            outputs: ['dropped', ...this.#device.slot(to.slot)],
             // Half the sum of their squares is not finite if one of them is not.
-            finish: (graph, [, ...numbers]) => graph.fetch(graph.sum(numbers.map((each) => graph.op('L2Loss', each)))),
+            finish: (graph, [loss, ...numbers]) =>
+              graph.fetch(graph.pack([loss, graph.sum(numbers.map((each) => graph.op('L2Loss', each)))])),
           })
-        : pass.in(session, { inputs: weights });
+        : pass.in(session, { inputs });
     this.#calls.set(name, call);
     return call;
   }

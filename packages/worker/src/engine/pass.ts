@@ -63,11 +63,9 @@ export async function passEagerly(
 /** Passes of the same shapes are one recording. */
 export const shapesOf = ({ inputs }: PreparedBatch): string => inputs.map((tensor) => tensor.shape.join()).join(';');
 
-/** What a recorded pass reads, in the order of its inputs: all weights, the share, the batch. */
-export const inputsOf = ({ batch, share }: Pass): Float32Array[] => [
-  Float32Array.of(share),
-  ...batch.inputs.map((tensor) => tensor.dataSync() as Float32Array),
-];
+/** What a recorded pass reads of a batch. */
+export const batchInputsOf = ({ batch }: Pass): Float32Array[] =>
+  batch.inputs.map((tensor) => tensor.dataSync() as Float32Array);
 
 /** What a recorded pass needs to draw its noise. */
 export const drawsOf = (
@@ -80,7 +78,7 @@ export const drawsOf = (
 });
 
 /**
- * Its inputs are the trainable weights, the others, and inputsOf() a pass. The model's own weights must be current.
+ * Its inputs are the trainable weights, the others, the share, and batchInputsOf() a pass. The model's own weights must be current.
  * @throws TraceError if it cannot be recorded
  */
 export function recordPass(flat: FlatModel, batch: PreparedBatch): TracedComputation {

@@ -1,7 +1,7 @@
 // The pass of a rank from and into host memory: op by op, or recorded once per shape as a graph that runs as one call.
 import { GraphSession, nativeTracing, TraceError, type TracedCall } from '@stillhouse/native/engines';
 import type { FlatModel } from '../flat/model.js';
-import { drawsOf, inputsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
+import { batchInputsOf, drawsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
 
 export interface StepOptions {
   /** Whether steps may be recorded as graphs. */
@@ -52,6 +52,10 @@ export class RankStep {
       call = recordPass(flat, pass.batch).in(new GraphSession(nativeTracing()!));
       this.#calls.set(shapes, call);
     }
-    return call.run({ inputs: [...flat.views(), ...inputsOf(pass)], outputs, ...drawsOf(flat, pass) });
+    return call.run({
+      inputs: [...flat.views(), Float32Array.of(pass.share), ...batchInputsOf(pass)],
+      outputs,
+      ...drawsOf(flat, pass),
+    });
   }
 }

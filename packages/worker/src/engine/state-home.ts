@@ -38,6 +38,8 @@ export interface StateHome {
   readonly flatGradient: Float32Array;
   /** Where sums lie that are added up to `flatGradient`. */
   readonly memory: SumMemory;
+  /** Zeroed memory for the inputs of a micro-batch, which is used again for the next one of as many. */
+  readonly staging?: (length: number) => Float32Array;
   sum(task: SumTask): Promise<void>;
   /**
    * Steps the weights with the gradient in `flatGradient`, or the one that `sum` kept, and takes over the non-trainable
