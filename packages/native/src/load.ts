@@ -31,8 +31,16 @@ function setLogLevel(folder: string): void {
   if (existsSync(file)) process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL);
 }
 
-let loaded:
-  { folder: string; fingerprint: string; threads: number; messages: Messages; sessions: GraphSessions } | undefined;
+interface Loaded {
+  readonly folder: string;
+  readonly fingerprint: string;
+  readonly threads: number;
+  readonly isOnGpu: boolean;
+  readonly messages: Messages;
+  readonly sessions: GraphSessions;
+}
+
+let loaded: Loaded | undefined;
 
 /**
  * Registers an engine, once per process.
@@ -75,12 +83,14 @@ export function loadTensorflow(
     };
     tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, 'stillhouse'));
     // Kernels, and so bits, depend on the processor and on whether oneDNN may be used.
-    const device = binding.isUsingGpuDevice() ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
+    const isOnGpu = binding.isUsingGpuDevice();
+    const device = isOnGpu ? (visibleGpus(process.env)[0]?.name ?? 'gpu') : processor();
     const messages = require(join(packageOf(folder), 'dist', 'proto', 'api_pb.js')) as Messages;
     const sessions = require(join(folder, sessionsFile)) as GraphSessions;
     loaded = {
       folder,
       threads,
+      isOnGpu,
       messages,
       sessions,
       fingerprint:
@@ -103,6 +113,9 @@ export function nativeTracing(): NativeTools | undefined {
     ? { backend: tf.backend() as NativeBackend, messages: loaded.messages, sessions: loaded.sessions }
     : undefined;
 }
+
+/** Whether TensorFlow, if it is loaded, computes on a GPU. */
+export const isTensorflowOnGpu = (): boolean => loaded?.isOnGpu ?? false;
 
 /** The folder of the engine in use, if that is TensorFlow. */
 export const folderInUse = (): string | undefined => (tf.getBackend() === 'tensorflow' ? loaded?.folder : undefined);

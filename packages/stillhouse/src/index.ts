@@ -199,6 +199,7 @@ export type { InspectedColumn, Inspection, KnownDataset } from '@stillhouse/data
 export {
   engineKinds,
   installBackend,
+  linkCudaLibraries,
   listBackends,
   type BackendState,
   type EngineKind,
