@@ -1,5 +1,5 @@
-// The names of NVIDIA's libraries. TensorFlow's build for CUDA 12 works with those of CUDA 13, under the old names: what
-// it calls in them is the same in both.
+// The names of NVIDIA's libraries. TensorFlow's build for CUDA 12 works with those of CUDA 13 under the old names: what
+// it calls is the same in both.
 
 /** Major versions of CUDA whose libraries can be used. */
 export type CudaVersion = 12 | 13;

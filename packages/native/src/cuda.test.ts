@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cudaOf, cudaOfDriver, linksFor, missingLibraries } from './cuda-names.js';
+import { isCarried } from './carried-file.js';
 import { linkCuda, missingCuda, nvidiaRequirements } from './cuda.js';
 import { whyNoGpu, type GpuFacts } from './gpu-use.js';
 
@@ -139,4 +140,18 @@ test.each<[string, Partial<GpuFacts>, RegExp]>([
   const all: GpuFacts = { gpus: [gpu], visible: [gpu], engine: { cuda: true }, missing: [], ...facts };
   expect(whyNoGpu(all)).toMatch(line);
   expect(whyNoGpu(all)).not.toContain('\n');
+});
+
+test.each([
+  ['engine.json', true, true],
+  ['lib/libtensorflow_cc.so.2', true, true],
+  ['tfjs-node-gpu/dist/index.js', true, true],
+  ['tfjs-node-gpu/binding/utils.h', false, false],
+  ['include', false, false],
+  ['nvidia/lib/libcublas.so.13', true, false],
+  ['nvidia/cudnn/lib/libcudnn.so.9', true, false],
+  ['nvidia/lib/libcudart.so.12', true, true],
+  ['nvidia/cublas/lib', true, true],
+])('another machine needs %s: %j, or %j without CUDA’s libraries', (path, withThem, without) => {
+  expect([isCarried(path, true), isCarried(path, false)]).toEqual([withThem, without]);
 });

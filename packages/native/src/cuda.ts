@@ -1,5 +1,5 @@
-// NVIDIA's libraries with an engine: those of a Python on this machine, or wheels that pip fetches. All of them are in
-// one folder, so that they find each other, and where libtensorflow looks for them: its run path has ../nvidia/PART/lib.
+// NVIDIA's libraries with an engine: those of a Python on this machine, or of wheels that pip fetches. All are in one
+// folder, so that they find each other, and where libtensorflow looks for them: its run path has ../nvidia/PART/lib.
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
@@ -149,7 +149,7 @@ export function linkCuda(engine: string, env: NodeJS.ProcessEnv, nvidia = nvidia
   const missing = missingCuda(engine);
   if (missing.length > 0)
     throw new StillhouseError('BACKEND_SOURCE', `${nvidia} does not have ${missing.join(', ')}`, {
-      next: 'Install nvidia-cuda-runtime-cu12 in that Python: TensorFlow needs that library of CUDA 12 with CUDA 13, too.',
+      next: 'Install nvidia-cuda-runtime-cu12 in that Python: TensorFlow needs this one of CUDA 12 in any case.',
     });
   return nvidia;
 }

@@ -38,5 +38,8 @@ export function sectionsOf(read: ReadAt): Section[] | undefined {
   const names = entries[namesIndex];
   if (!names) return undefined;
   const text = read(names.offset, names.bytes).toString('latin1');
-  return entries.map(({ nameAt, ...section }) => ({ ...section, name: text.slice(nameAt, text.indexOf('\0', nameAt)) }));
+  return entries.map(({ nameAt, ...section }) => ({
+    ...section,
+    name: text.slice(nameAt, text.indexOf('\0', nameAt)),
+  }));
 }

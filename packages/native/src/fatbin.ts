@@ -20,7 +20,7 @@ const alignment = 8;
 
 function* codesIn(read: ReadAt, container: Range): Generator<Code> {
   const end = container.offset + container.bytes;
-  for (let at = container.offset; at + codeHeaderBytes <= end; ) {
+  for (let at = container.offset; at + codeHeaderBytes <= end;) {
     const header = read(at, codeHeaderBytes);
     const offset = at + header.readUInt32LE(4);
     const bytes = Number(header.readBigUInt64LE(8));
@@ -32,7 +32,7 @@ function* codesIn(read: ReadAt, container: Range): Generator<Code> {
 
 function* containersIn(read: ReadAt, section: Range): Generator<Range> {
   const end = section.offset + section.bytes;
-  for (let at = section.offset; at + containerHeaderBytes <= end; ) {
+  for (let at = section.offset; at + containerHeaderBytes <= end;) {
     const header = read(at, containerHeaderBytes);
     if (header.readUInt32LE(0) !== containerMagic) {
       at += alignment;

@@ -112,7 +112,7 @@ test('GPUs are those that nvidia-smi names and CUDA_VISIBLE_DEVICES leaves', () 
   expect(visibleGpus({ PATH: bin })).toEqual([]);
   writeFileSync(
     join(bin, 'nvidia-smi'),
-    '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54, 9.0"\necho "GPU-bbb, NVIDIA H100, 81559 MiB, 550.54, 9.0"\n',
+    '#!/bin/sh\nfor gpu in aaa bbb; do echo "GPU-$gpu, NVIDIA H100, 81559 MiB, 550.54, 9.0"; done\n',
     { mode: 0o755 },
   );
   expect(visibleGpus({ PATH: `${bin}:/usr/bin:/bin` })[0]).toEqual({

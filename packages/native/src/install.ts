@@ -16,7 +16,14 @@ import {
   type InstalledEngine,
 } from './home.js';
 import { pruneLibrary } from './prune.js';
-import { librariesIn, placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
+import {
+  librariesIn,
+  placeLibraries,
+  sourceFromPath,
+  sourceFromPip,
+  sourceFromPython,
+  type Source,
+} from './sources.js';
 import type { Progress } from './tools.js';
 import { tryEngine } from './try-engine.js';
 import { onnxVersion, placeOnnx } from './onnx-packages.js';
@@ -91,8 +98,7 @@ function capabilitiesOf({ onlyGpus, cuda, env }: InstallOptions): string[] | und
       next: 'Give the compute capability of the GPU with --only-gpu, for example 9.0 for an H100.',
     });
   const wrong = given.find((capability) => architectureOf(capability) === undefined);
-  if (wrong !== undefined)
-    throw new StillhouseError('USAGE', `${wrong} is not a compute capability such as 9.0`);
+  if (wrong !== undefined) throw new StillhouseError('USAGE', `${wrong} is not a compute capability such as 9.0`);
   return [...new Set(given)].sort();
 }
 
@@ -100,7 +106,10 @@ function capabilitiesOf({ onlyGpus, cuda, env }: InstallOptions): string[] | und
 function prune(folder: string, capabilities: readonly string[], report: Progress): void {
   const lib = join(folder, 'lib');
   for (const name of librariesIn(lib)) {
-    const bytes = pruneLibrary(join(lib, name), capabilities.map((capability) => architectureOf(capability)!));
+    const bytes = pruneLibrary(
+      join(lib, name),
+      capabilities.map((capability) => architectureOf(capability)!),
+    );
     report(`left out ${(bytes / 1e6).toFixed(0)} MB of ${name}`);
   }
 }
@@ -113,8 +122,7 @@ async function install(
   const { env, report, force, from, cuda = false } = options;
   const onlyGpus = capabilitiesOf(options);
   const present = installedEngines(env, kind).find(
-    ({ manifest }) =>
-      (!cuda || manifest.cuda) && (!onlyGpus || isDeepStrictEqual(onlyGpus, manifest.onlyGpus)),
+    ({ manifest }) => (!cuda || manifest.cuda) && (!onlyGpus || isDeepStrictEqual(onlyGpus, manifest.onlyGpus)),
   );
   if (present && !force && from === undefined) {
     report(`${kind} ${present.manifest.version} is installed in ${present.folder}`);

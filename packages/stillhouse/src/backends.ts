@@ -53,8 +53,8 @@ export interface InstallBackendOptions {
   /** For tensorflow: a TensorFlow wheel, or a folder with libtensorflow and include/, instead of pip. */
   readonly from?: string | undefined;
   /**
-   * For tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries: those of a Python on this machine, or else 2 to
-   * 3 GB to download.
+   * For tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries: those of a Python on this machine, or else 2
+   * to 3 GB to download.
    */
   readonly cuda?: boolean | undefined;
   /**

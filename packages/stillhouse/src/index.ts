@@ -206,6 +206,7 @@ export {
   type InstallBackendOptions,
   type InstalledBackend,
 } from './backends.js';
+export { bundle, type Bundle, type BundleOptions } from './bundle/bundle.js';
 export { doctor, type Machine } from './machine.js';
 export type { Gpu } from '@stillhouse/native';
 export { backendNames, type BackendName, type ConcreteBackendName } from '@stillhouse/worker/light';

@@ -36,8 +36,7 @@ interface InstallCommand {
   json?: true;
 }
 
-export function addBackend(program: Command): void {
-  const backend = program.command('backend').description('Engines on this machine.');
+function addInstall(backend: Command): void {
   backend
     .command('install')
     .description(
@@ -60,7 +59,9 @@ export function addBackend(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--only-this-gpu', "with --cuda: leave out code for other GPUs than this machine's").conflicts('onlyGpu'),
+      new Option('--only-this-gpu', "with --cuda: leave out code for other GPUs than this machine's").conflicts(
+        'onlyGpu',
+      ),
     )
     .addOption(
       new Option('--only-gpu <capabilities>', 'with --cuda: the same for GPUs of these compute capabilities: 8.0,9.0'),
@@ -87,6 +88,9 @@ Examples:
       if (json) return printLine(JSON.stringify({ ...installed, fresh: isFresh }));
       printLine(`${isFresh ? 'installed' : 'works'}: ${installed.fingerprint}\n${installed.folder}`);
     });
+}
+
+function addLinkCuda(backend: Command): void {
   backend
     .command('link-cuda')
     .description(
@@ -108,6 +112,9 @@ Examples:
       if (options.json) return printLine(JSON.stringify({ ...engine, nvidia }));
       printLine(`linked: ${nvidia}\n${engine.detail}`);
     });
+}
+
+function addListBackends(backend: Command): void {
   backend
     .command('list')
     .description(
@@ -120,6 +127,13 @@ Examples:
       const backends = listBackends();
       printLine(options.json ? JSON.stringify(backends) : backendTable(backends));
     });
+}
+
+export function addBackend(program: Command): void {
+  const backend = program.command('backend').description('Engines on this machine.');
+  addInstall(backend);
+  addLinkCuda(backend);
+  addListBackends(backend);
 }
 
 export function addDoctor(program: Command): void {
