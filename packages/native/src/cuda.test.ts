@@ -104,8 +104,8 @@ describe('libraries of a Python', () => {
   });
 
   test.each([
-    ['too new for the driver', '570.10', [...of13, 'libcudart.so.12'], /the driver is too old/],
-    ['incomplete', '580.10', of13.slice(1), /does not have the libraries/],
+    ['too new for the driver', '570.10', [...of13, 'libcudart.so.12'], /CUDA 12, which the driver has$/],
+    ['incomplete', '580.10', of13.slice(1), /does not have all libraries .* CUDA 12 or 13$/],
     ['without the runtime library of CUDA 12', '580.10', of13, /does not have libcudart\.so\.12$/],
   ])('are refused if they are %s', (_, driver, names, sentence) => {
     const engine = mkdtempSync(join(scratch, 'engine-'));

@@ -3,7 +3,16 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StillhouseError } from '@stillhouse/core';
-import { cudaOf, cudaOfDriver, linksFor, missingLibraries, parts, runtimeLibrary, wheelsOf13 } from './cuda-names.js';
+import {
+  cudaOf,
+  cudaOfDriver,
+  linksFor,
+  missingLibraries,
+  parts,
+  runtimeLibrary,
+  wheelsOf13,
+  type CudaVersion,
+} from './cuda-names.js';
 import { gpusOf } from './gpus.js';
 import { downloadWithPip, nvidiaOfPython, type Source } from './sources.js';
 import type { Progress } from './tools.js';
@@ -76,16 +85,16 @@ async function download(
   layOut(engine);
 }
 
-/** A folder's libraries, unless they are not all there or are too new for the driver. */
-function usableLibraries(nvidia: string | undefined, driver: string): Map<string, string> | undefined {
+/** A folder's libraries, unless they are not all there or are of a later CUDA. */
+function usableLibraries(nvidia: string | undefined, newest: CudaVersion): Map<string, string> | undefined {
   const libraries = nvidia === undefined ? undefined : librariesBelow(nvidia);
   const version = libraries && cudaOf([...libraries.keys()]);
-  return version !== undefined && version <= cudaOfDriver(driver) ? libraries : undefined;
+  return version !== undefined && version <= newest ? libraries : undefined;
 }
 
-/** What a folder `nvidia` must have. */
-const whatIsMissing = (nvidia: string): string =>
-  `${nvidia} does not have the libraries of CUDA 12 or 13 that TensorFlow uses, or the driver is too old for them`;
+const notIn = (nvidia: string, newest: CudaVersion): string =>
+  `${nvidia} does not have all libraries that TensorFlow uses, of CUDA ` +
+  (newest === 12 ? '12, which the driver has' : '12 or 13');
 
 /**
  * Puts NVIDIA's libraries into an engine's folder: of CUDA 13 if the driver has it, otherwise of CUDA 12, which every
@@ -98,12 +107,13 @@ export async function placeCuda(
   at: { folder: string; downloads: string; env: NodeJS.ProcessEnv; report: Progress },
 ): Promise<void> {
   const { folder: engine, downloads, env, report } = at;
-  const driver = gpusOf(env)[0]?.driver ?? '';
+  const [gpu] = gpusOf(env);
+  const newest = gpu ? cudaOfDriver(gpu.driver) : 12;
   if (source.type === 'folder') {
     const beside = join(dirname(source.path), 'nvidia');
-    const libraries = usableLibraries(existsSync(beside) ? beside : undefined, driver);
+    const libraries = usableLibraries(existsSync(beside) ? beside : undefined, newest);
     if (!libraries)
-      throw new StillhouseError('BACKEND_SOURCE', whatIsMissing(beside), {
+      throw new StillhouseError('BACKEND_SOURCE', notIn(beside, newest), {
         next: 'Install tensorflow[and-cuda] in that Python, or leave out --from.',
       });
     report(`linking the libraries in ${beside}`);
@@ -117,15 +127,14 @@ export async function placeCuda(
       { next: 'Give the wheel named tensorflow, not tensorflow_cpu; it exists for Linux.' },
     );
   const nvidia = nvidiaOfPython();
-  const libraries = usableLibraries(nvidia, driver);
+  const libraries = usableLibraries(nvidia, newest);
   const to = { engine, downloads, report };
   if (libraries) {
     report(`linking the libraries in ${nvidia}`);
     linkLibraries(libraries, engine);
     if (!libraries.has(runtimeLibrary)) await download(requirements.filter(isRuntime), to);
   } else {
-    const isOf13 = cudaOfDriver(driver) === 13;
-    await download(isOf13 ? [...wheelsOf13, ...requirements.filter(isRuntime)] : requirements, to);
+    await download(newest === 13 ? [...wheelsOf13, ...requirements.filter(isRuntime)] : requirements, to);
   }
 }
 
@@ -140,9 +149,11 @@ export function linkCuda(engine: string, env: NodeJS.ProcessEnv, nvidia = nvidia
     throw new StillhouseError('BACKEND_SOURCE', `${nvidia ?? "a Python with NVIDIA's packages"} does not exist here`, {
       next: 'Give the folder nvidia among the packages of a Python; PyTorch and TensorFlow bring it with CUDA.',
     });
-  const libraries = usableLibraries(nvidia, gpusOf(env)[0]?.driver ?? '');
+  const [gpu] = gpusOf(env);
+  const newest = gpu ? cudaOfDriver(gpu.driver) : 13;
+  const libraries = usableLibraries(nvidia, newest);
   if (!libraries)
-    throw new StillhouseError('BACKEND_SOURCE', whatIsMissing(nvidia), {
+    throw new StillhouseError('BACKEND_SOURCE', notIn(nvidia, newest), {
       next: 'Install tensorflow[and-cuda] or PyTorch with CUDA in that Python.',
     });
   linkLibraries(libraries, engine);

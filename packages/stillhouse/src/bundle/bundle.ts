@@ -12,7 +12,7 @@ import { packagePlaces, type InstalledPackages, type PackageManifest } from './p
 export interface BundleOptions {
   /** Engines to take along; by default all that are installed. */
   readonly engines?: readonly EngineKind[] | undefined;
-  /** Whether NVIDIA's libraries go along, if there are any; the default. `linkCudaLibraries` links those of the other machine. */
+  /** Whether NVIDIA's libraries go along, the default; `linkCudaLibraries` links those of the other machine. */
   readonly cudaLibraries?: boolean | undefined;
   /** Called with what is being done, line by line. */
   readonly onProgress?: ((line: string) => void) | undefined;
@@ -129,8 +129,8 @@ const sizeOf = (path: string): number =>
       );
 
 /**
- * Writes Node, all packages and engines into a folder or an archive (.tar, .tar.gz, .tgz, .tar.xz, .tar.zst), from which
- * `./stillhouse` runs on machines of this system and processor type without a network.
+ * Writes Node, all packages and engines into a folder or an archive (.tar, .tar.gz, .tgz, .tar.xz, .tar.zst): all that
+ * `./stillhouse` needs on machines of this system and type of processor, without a network.
  * @throws StillhouseError OUT_EXISTS, OUT_UNWRITABLE, BACKEND_UNAVAILABLE, BUNDLE_SYSTEM
  */
 export function bundle(out: string, options: BundleOptions = {}): Bundle {
