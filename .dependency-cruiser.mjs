@@ -27,7 +27,7 @@ const floors = {
   stillhouse: [
     // Files next to the rooms.
     ['inference', 'programs', 'recipe-file', 'rows-text', 'tables', 'version'],
-    ['chart', 'runs'],
+    ['chart', 'runs', 'bundle'],
     ['tune'],
     ['run', 'report'],
     ['sweep', 'compress'],

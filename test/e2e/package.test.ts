@@ -81,6 +81,7 @@ export async function main(): Promise<void> {
   await stillhouse.fetchData('mnist', { onFile: ({ path }) => console.log(path) });
   console.log((await stillhouse.doctor()).cpu.cores, stillhouse.listBackends(), stillhouse.dataSetNames);
   await stillhouse.installBackend('webgpu', { onProgress: console.log });
+  console.log(stillhouse.linkCudaLibraries().nvidia, stillhouse.bundle('out', { engines: [] }).bytes);
   const { recipe } = await stillhouse.loadRecipe('recipe.yaml');
   console.log(stillhouse.shownMetrics(recipe).map((name) => stillhouse.formatMetric(name, 1)));
   console.log((await stillhouse.readRun(folder)).recipe, stillhouse.defaults.workers, stillhouse.version);

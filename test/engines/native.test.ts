@@ -98,7 +98,7 @@ describe('without an engine', () => {
   test('auto says of a GPU that nothing uses how to use it', async () => {
     const bin = scratch.path('gpu-bin');
     mkdirSync(bin);
-    writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\n', {
+    writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54, 9.0"\n', {
       mode: 0o755,
     });
     const { stderr } = await scratch.trainByCommand(smallRecipe({}), ['--workers', '1'], {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { StillhouseError, version } from 'stillhouse';
 import { addBackend, addDoctor } from './commands/backend.js';
 import { addBench } from './commands/bench.js';
+import { addBundle } from './commands/bundle.js';
 import { addCompare } from './commands/compare.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompress } from './commands/compress.js';
@@ -65,6 +66,7 @@ Exit codes: 0 done, 1 a bug in stillhouse, 2 input that must be corrected, 3 a p
     addSchema,
     addData,
     addBackend,
+    addBundle,
     addBench,
     addDoctor,
     addCompletion,

@@ -7,27 +7,34 @@ export interface Gpu {
   readonly name: string;
   readonly memory: string;
   readonly driver: string;
+  /** Such as 9.0: what code it runs. */
+  readonly computeCapability: string;
 }
 
-/**
- * The GPUs that a process with this environment may use, in the driver's order; none without a driver.
- * CUDA_VISIBLE_DEVICES narrows them, as it does for CUDA.
- */
-export function visibleGpus(env: NodeJS.ProcessEnv): Gpu[] {
+/** The GPUs of this machine, in the driver's order; none without a driver. */
+export function gpusOf(env: NodeJS.ProcessEnv): Gpu[] {
   const { status, stdout } = run(
     'nvidia-smi',
-    ['--query-gpu=uuid,name,memory.total,driver_version', '--format=csv,noheader'],
+    ['--query-gpu=uuid,name,memory.total,driver_version,compute_cap', '--format=csv,noheader'],
     { env, timeout: 10_000 },
   );
   if (status !== 0) return [];
-  const all = stdout
+  return stdout
     .trim()
     .split('\n')
     .filter(Boolean)
     .map((line) => {
-      const [uuid, name, memory, driver] = line.split(',').map((cell) => cell.trim());
-      return { uuid, name, memory, driver };
+      const [uuid, name, memory, driver, computeCapability] = line.split(',').map((cell) => cell.trim());
+      return { uuid, name, memory, driver, computeCapability };
     });
+}
+
+/**
+ * The GPUs that a process with this environment may use, in the driver's order.
+ * CUDA_VISIBLE_DEVICES narrows them, as it does for CUDA.
+ */
+export function visibleGpus(env: NodeJS.ProcessEnv): Gpu[] {
+  const all = gpusOf(env);
   const wanted = env['CUDA_VISIBLE_DEVICES'];
   if (wanted === undefined) return all;
   const chosen: Gpu[] = [];

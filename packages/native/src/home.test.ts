@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { nvidiaRequirements } from './cuda.js';
 import { visibleGpus } from './gpus.js';
 import { enginesFolder, installedEngines, placeEngine } from './home.js';
 import { sourceFromPath } from './sources.js';
@@ -103,21 +102,6 @@ test('the version of a folder is that of its headers, of a wheel that of its nam
   expect(existsSync(wheel)).toBe(true);
 });
 
-test('CUDA’s libraries are those of TensorFlow’s own extra, without the compiler', () => {
-  const metadata = [
-    'Name: tensorflow',
-    'Requires-Dist: numpy>=1.26.0',
-    'Requires-Dist: nvidia-cublas-cu12<13.0,>=12.5.3.2; extra == "and-cuda"',
-    'Requires-Dist: nvidia-cuda-nvcc-cu12<13.0,>=12.5.82; extra == "and-cuda"',
-    'Requires-Dist: nvidia-nccl-cu12 <3.0,>=2.27.7 ; extra == "and-cuda"',
-    'Requires-Dist: nvidia-other; extra == "rocm"',
-    '',
-    'Requires nvidia-x',
-  ].join('\n');
-  expect(nvidiaRequirements(metadata)).toEqual(['nvidia-cublas-cu12<13.0,>=12.5.3.2', 'nvidia-nccl-cu12<3.0,>=2.27.7']);
-  expect(nvidiaRequirements('')).toEqual([]);
-});
-
 test('GPUs are those that nvidia-smi names and CUDA_VISIBLE_DEVICES leaves', () => {
   const bin = mkdtempSync(join(scratch, 'bin-'));
   const seen = (devices?: string): string[] =>
@@ -128,7 +112,7 @@ test('GPUs are those that nvidia-smi names and CUDA_VISIBLE_DEVICES leaves', () 
   expect(visibleGpus({ PATH: bin })).toEqual([]);
   writeFileSync(
     join(bin, 'nvidia-smi'),
-    '#!/bin/sh\necho "GPU-aaa, NVIDIA H100, 81559 MiB, 550.54"\necho "GPU-bbb, NVIDIA H100, 81559 MiB, 550.54"\n',
+    '#!/bin/sh\nfor gpu in aaa bbb; do echo "GPU-$gpu, NVIDIA H100, 81559 MiB, 550.54, 9.0"; done\n',
     { mode: 0o755 },
   );
   expect(visibleGpus({ PATH: `${bin}:/usr/bin:/bin` })[0]).toEqual({
@@ -136,6 +120,7 @@ test('GPUs are those that nvidia-smi names and CUDA_VISIBLE_DEVICES leaves', () 
     name: 'NVIDIA H100',
     memory: '81559 MiB',
     driver: '550.54',
+    computeCapability: '9.0',
   });
   expect(seen()).toEqual(['GPU-aaa', 'GPU-bbb']);
   expect(seen('1')).toEqual(['GPU-bbb']);

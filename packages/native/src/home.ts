@@ -23,8 +23,10 @@ const engineManifest = z.object({
   installedAt: z.string(),
   /** Room that it takes. */
   bytes: z.number(),
-  /** Whether NVIDIA's libraries are with it. */
+  /** Whether it is built for CUDA. */
   cuda: z.boolean(),
+  /** Compute capabilities of the only GPUs that it has code for; absent if it has all code. */
+  onlyGpus: z.array(z.string()).optional(),
 });
 export type EngineManifest = Readonly<z.infer<typeof engineManifest>>;
 
@@ -68,7 +70,7 @@ export function installedEngines(env: NodeJS.ProcessEnv, kind: EngineKind): Inst
     );
 }
 
-/** Whether the engine of a kind that is loaded here has NVIDIA's libraries. */
+/** Whether the engine of a kind that is loaded here is built for CUDA. */
 export const hasCuda = (env: NodeJS.ProcessEnv, kind: EngineKind): boolean =>
   installedEngines(env, kind)[0]?.manifest.cuda ?? false;
 
@@ -92,7 +94,7 @@ function removeRemains(root: string): void {
   }
 }
 
-export type ManifestDetails = Pick<EngineManifest, 'version' | 'source' | 'bytes' | 'cuda'>;
+export type ManifestDetails = Pick<EngineManifest, 'version' | 'source' | 'bytes' | 'cuda' | 'onlyGpus'>;
 
 /**
  * Has an engine built in a separate folder, which gets its final name last: an interrupted install leaves no half

@@ -1,9 +1,12 @@
 // Installs engines: gets the library, builds what connects it to TFJS, and trains a small model to prove it.
 import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { StillhouseError } from '@stillhouse/core';
 import { bindingPackage, bindingVersion, compileBindings, placePackage } from './binding.js';
-import { downloadNvidia } from './cuda.js';
+import { placeCuda } from './cuda.js';
+import { architectureOf } from './fatbin.js';
+import { gpusOf } from './gpus.js';
 import {
   downloadsFolder,
   enginesFolder,
@@ -12,7 +15,15 @@ import {
   type EngineKind,
   type InstalledEngine,
 } from './home.js';
-import { placeLibraries, sourceFromPath, sourceFromPip, sourceFromPython, type Source } from './sources.js';
+import { pruneLibrary } from './prune.js';
+import {
+  librariesIn,
+  placeLibraries,
+  sourceFromPath,
+  sourceFromPip,
+  sourceFromPython,
+  type Source,
+} from './sources.js';
 import type { Progress } from './tools.js';
 import { tryEngine } from './try-engine.js';
 import { onnxVersion, placeOnnx } from './onnx-packages.js';
@@ -23,6 +34,8 @@ export interface InstallOptions {
   readonly from?: string;
   /** For TensorFlow: with NVIDIA's libraries. */
   readonly cuda?: boolean;
+  /** With `cuda`: leaves out the code for other GPUs than those of this machine, or than those given. */
+  readonly onlyGpus?: 'here' | readonly string[];
   /** Install again even if it is installed already. */
   readonly force?: boolean;
   readonly env: NodeJS.ProcessEnv;
@@ -62,12 +75,43 @@ function verify(kind: EngineKind, folder: string, { env, report }: InstallOption
   );
 }
 
-/** Bytes of a folder's own files, without linked ones. */
+const diskBlockBytes = 512;
+
+/** Bytes that a folder's own files take on the disk, without linked ones. */
 function sizeOf(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce(
-    (sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0),
+    (sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).blocks * diskBlockBytes : 0),
     0,
   );
+}
+
+/**
+ * Compute capabilities of the GPUs that an engine should have code for; undefined for all.
+ * @throws StillhouseError USAGE
+ */
+function capabilitiesOf({ onlyGpus, cuda, env }: InstallOptions): string[] | undefined {
+  if (onlyGpus === undefined) return undefined;
+  if (!cuda) throw new StillhouseError('USAGE', '--only-this-gpu and --only-gpu need --cuda');
+  const given = onlyGpus === 'here' ? gpusOf(env).map(({ computeCapability }) => computeCapability) : onlyGpus;
+  if (given.length === 0)
+    throw new StillhouseError('USAGE', 'this machine has no GPU that nvidia-smi names', {
+      next: 'Give the compute capability of the GPU with --only-gpu, for example 9.0 for an H100.',
+    });
+  const wrong = given.find((capability) => architectureOf(capability) === undefined);
+  if (wrong !== undefined) throw new StillhouseError('USAGE', `${wrong} is not a compute capability such as 9.0`);
+  return [...new Set(given)].sort();
+}
+
+/** Leaves out what GPUs other than these need. */
+function prune(folder: string, capabilities: readonly string[], report: Progress): void {
+  const lib = join(folder, 'lib');
+  for (const name of librariesIn(lib)) {
+    const bytes = pruneLibrary(
+      join(lib, name),
+      capabilities.map((capability) => architectureOf(capability)!),
+    );
+    report(`left out ${(bytes / 1e6).toFixed(0)} MB of ${name}`);
+  }
 }
 
 async function install(
@@ -76,7 +120,10 @@ async function install(
   prepare: () => { name: string; version: string; source: string; build: (folder: string) => Promise<void> },
 ): Promise<InstallResult> {
   const { env, report, force, from, cuda = false } = options;
-  const present = installedEngines(env, kind).find(({ manifest }) => !cuda || manifest.cuda);
+  const onlyGpus = capabilitiesOf(options);
+  const present = installedEngines(env, kind).find(
+    ({ manifest }) => (!cuda || manifest.cuda) && (!onlyGpus || isDeepStrictEqual(onlyGpus, manifest.onlyGpus)),
+  );
   if (present && !force && from === undefined) {
     report(`${kind} ${present.manifest.version} is installed in ${present.folder}`);
     return { engine: present, fresh: false, fingerprint: verify(kind, present.folder, options) };
@@ -86,7 +133,7 @@ async function install(
   const engine = await placeEngine({ env, kind, name }, async (folder) => {
     await build(folder);
     fingerprint = verify(kind, folder, options);
-    return { version, source, cuda, bytes: sizeOf(folder) };
+    return { version, source, cuda, bytes: sizeOf(folder), ...(onlyGpus ? { onlyGpus } : {}) };
   });
   report(`${kind} ${version} takes ${(engine.manifest.bytes / 1e6).toFixed(0)} MB in ${engine.folder}`);
   return { engine, fresh: true, fingerprint };
@@ -113,7 +160,9 @@ async function installTensorflow(options: InstallOptions): Promise<InstallResult
       checkSpace(enginesFolder(env, 'tensorflow'), cuda ? neededBytes.cuda : neededBytes.tensorflow);
     const build = async (folder: string): Promise<void> => {
       await placeLibraries(source, folder, report);
-      if (cuda) await downloadNvidia(source, { folder, downloads: downloadsFolder(env), report });
+      if (cuda) await placeCuda(source, { folder, downloads: downloadsFolder(env), env, report });
+      const onlyGpus = capabilitiesOf(options);
+      if (onlyGpus) prune(folder, onlyGpus, report);
       placePackage(folder, report);
       compileBindings(folder, report);
     };

@@ -48,6 +48,7 @@ interface Loaded {
   readonly folder: string;
   readonly fingerprint: string;
   readonly threads: number;
+  readonly isOnGpu: boolean;
   readonly messages: Messages;
   readonly sessions: GraphSessions;
   readonly isStateOnDevice: boolean;
@@ -106,6 +107,7 @@ export function loadTensorflow(
     loaded = {
       folder,
       threads,
+      isOnGpu,
       messages,
       sessions,
       isStateOnDevice: onDevice,
@@ -129,6 +131,9 @@ export function loadTensorflow(
 export function nativeTracing(): NativeTools | undefined {
   return loaded && tf.getBackend() === 'tensorflow' ? { ...loaded, backend: tf.backend() as NativeBackend } : undefined;
 }
+
+/** Whether TensorFlow, if it is loaded, computes on a GPU. */
+export const isTensorflowOnGpu = (): boolean => loaded?.isOnGpu ?? false;
 
 /** The folder of the engine in use, if that is TensorFlow. */
 export const folderInUse = (): string | undefined => (tf.getBackend() === 'tensorflow' ? loaded?.folder : undefined);

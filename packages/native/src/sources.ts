@@ -70,6 +70,15 @@ export function sourceFromPython(): Source | undefined {
   return undefined;
 }
 
+const findNvidiaScript =
+  "import importlib.util as u; s = u.find_spec('nvidia'); print(list(s.submodule_search_locations)[0] if s else '')";
+
+/** The folder of NVIDIA's packages in a Python of this machine. */
+export const nvidiaOfPython = (): string | undefined =>
+  ['python3', 'python']
+    .map((python) => run(python, ['-c', findNvidiaScript]).stdout?.trim())
+    .find((folder) => folder && existsSync(folder));
+
 /**
  * Fetches wheels into `downloads`; pip's own progress bar is shown if standard error is a terminal.
  * @throws StillhouseError BACKEND_TOOL, BACKEND_DOWNLOAD

@@ -6,15 +6,16 @@ import { run } from './tools.js';
 
 const script = fileURLToPath(new URL('./verify.js', import.meta.url));
 /** What the script prints last. */
-const verified = z.object({ fingerprint: z.string() });
+const verified = z.object({ fingerprint: z.string(), isOnGpu: z.boolean() });
+export type Verified = Readonly<z.infer<typeof verified>>;
 const timeoutMs = 120_000;
 
-/** The engine's fingerprint, or the reason why it does not work. */
+/** The engine's fingerprint and whether it computes on a GPU, or the reason why it does not work. */
 export function tryEngine(
   kind: EngineKind,
   folder: string,
   env: NodeJS.ProcessEnv,
-): { readonly fingerprint: string } | { readonly reason: string } {
+): Verified | { readonly reason: string } {
   const { status, signal, stdout, stderr } = run(process.execPath, [script, kind, folder], { env, timeout: timeoutMs });
   if (status === 0) return verified.parse(JSON.parse(stdout.slice(stdout.lastIndexOf('{'))));
   return { reason: reasonOf({ status, signal, stderr }) };

@@ -1,7 +1,7 @@
 // A separate process that loads an engine from a folder, has it compute, and prints a description of it as JSON.
 import { tf } from './tfjs.js';
 import type { EngineKind } from './home.js';
-import { loadTensorflow } from './load.js';
+import { isTensorflowOnGpu, loadTensorflow } from './load.js';
 import { openOnnx } from './onnx.js';
 import { onnxVersion } from './onnx-packages.js';
 import { loadWebgpu } from './webgpu.js';
@@ -49,10 +49,27 @@ async function trains(backend: string): Promise<boolean> {
   return loss < 0.01 && classes[1] === 1 && classes[2] === 1;
 }
 
-const engines: Readonly<Record<EngineKind, (folder: string) => Promise<{ fingerprint: string; works: boolean }>>> = {
-  tensorflow: async (folder) => ({ fingerprint: loadTensorflow(1, folder), works: await trains('tensorflow') }),
-  webgpu: async (folder) => ({ fingerprint: (await loadWebgpu(folder)).fingerprint, works: await trains('webgpu') }),
-  onnx: async (folder) => ({ fingerprint: `onnxruntime ${onnxVersion}`, works: await onnxWorks(folder) }),
+interface Tried {
+  readonly fingerprint: string;
+  readonly isOnGpu: boolean;
+  readonly works: boolean;
+}
+
+const engines: Readonly<Record<EngineKind, (folder: string) => Promise<Tried>>> = {
+  tensorflow: async (folder) => ({
+    fingerprint: loadTensorflow(1, folder),
+    isOnGpu: isTensorflowOnGpu(),
+    works: await trains('tensorflow'),
+  }),
+  webgpu: async (folder) => {
+    const { fingerprint, isSoftware } = await loadWebgpu(folder);
+    return { fingerprint, isOnGpu: !isSoftware, works: await trains('webgpu') };
+  },
+  onnx: async (folder) => ({
+    fingerprint: `onnxruntime ${onnxVersion}`,
+    isOnGpu: false,
+    works: await onnxWorks(folder),
+  }),
 };
 
 const [kind, folder] = process.argv.slice(2) as [EngineKind, string];

@@ -199,12 +199,14 @@ export type { InspectedColumn, Inspection, KnownDataset } from '@stillhouse/data
 export {
   engineKinds,
   installBackend,
+  linkCudaLibraries,
   listBackends,
   type BackendState,
   type EngineKind,
   type InstallBackendOptions,
   type InstalledBackend,
 } from './backends.js';
+export { bundle, type Bundle, type BundleOptions } from './bundle/bundle.js';
 export { doctor, type Machine } from './machine.js';
 export type { Gpu } from '@stillhouse/native';
 export { backendNames, type BackendName, type ConcreteBackendName } from '@stillhouse/worker/light';

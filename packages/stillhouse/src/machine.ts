@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, freemem, networkInterfaces, totalmem } from 'node:os';
 import { createServer } from 'node:net';
-import { visibleGpus, type Gpu } from '@stillhouse/native';
+import { gpusOf, whyNoGpuHere, type Gpu } from '@stillhouse/native';
 import { listBackends, type BackendState } from './backends.js';
 
 export interface Machine {
@@ -12,6 +12,8 @@ export interface Machine {
   readonly memory: { readonly bytes: number; readonly freeBytes: number };
   /** As NVIDIA's driver reports them; empty without one. */
   readonly gpus: readonly Gpu[];
+  /** Why TensorFlow's engine uses none of them; undefined if it does. */
+  readonly whyNoGpu: string | undefined;
   /** Whether a process can listen on a port, and the addresses at which other machines may reach it. */
   readonly ports: { readonly usable: boolean; readonly addresses: readonly string[]; readonly reason?: string };
   /** `synchronised` is undefined if the system does not say. */
@@ -55,14 +57,17 @@ function inspectClock(): Machine['clock'] {
  * takes seconds.
  */
 export async function doctor(): Promise<Machine> {
+  const backends = listBackends();
+  const isOnGpu = backends.some(({ name, onGpu }) => name === 'tensorflow' && onGpu);
   return {
     platform: `${process.platform} ${process.arch}`,
     node: process.versions.node,
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { bytes: totalmem(), freeBytes: freemem() },
-    gpus: visibleGpus(process.env),
+    gpus: gpusOf(process.env),
+    whyNoGpu: isOnGpu ? undefined : whyNoGpuHere(process.env),
     ports: await inspectPorts(),
     clock: inspectClock(),
-    backends: listBackends(),
+    backends,
   };
 }

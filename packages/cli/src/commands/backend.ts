@@ -5,6 +5,7 @@ import {
   engineKinds,
   formatNumber,
   installBackend,
+  linkCudaLibraries,
   listBackends,
   type BackendState,
   type EngineKind,
@@ -26,8 +27,16 @@ function clockNote(synchronised: boolean | undefined): string {
   return synchronised ? 'synchronised' : 'not synchronised: timestamps in the logs of several machines will not agree';
 }
 
-export function addBackend(program: Command): void {
-  const backend = program.command('backend').description('Engines on this machine.');
+interface InstallCommand {
+  from?: string;
+  cuda?: true;
+  onlyThisGpu?: true;
+  onlyGpu?: string;
+  force?: true;
+  json?: true;
+}
+
+function addInstall(backend: Command): void {
   backend
     .command('install')
     .description(
@@ -43,7 +52,19 @@ export function addBackend(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--cuda', "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries (3 GB to download)"),
+      new Option(
+        '--cuda',
+        "for tensorflow: the build for NVIDIA's GPUs, with NVIDIA's libraries: linked from a Python here that has " +
+          'them, or else 2 to 3 GB to download',
+      ),
+    )
+    .addOption(
+      new Option('--only-this-gpu', "with --cuda: leave out code for other GPUs than this machine's").conflicts(
+        'onlyGpu',
+      ),
+    )
+    .addOption(
+      new Option('--only-gpu <capabilities>', 'with --cuda: the same for GPUs of these compute capabilities: 8.0,9.0'),
     )
     .addOption(new Option('--force', 'install again even if it is installed'))
     .addOption(jsonOption('what was installed'))
@@ -55,16 +76,45 @@ The folder is STILLHOUSE_CACHE, or else stillhouse in the user's cache folder.
 Examples:
   stillhouse backend install tensorflow
   stillhouse backend install tensorflow --cuda
+  stillhouse backend install tensorflow --cuda --only-this-gpu
   stillhouse backend install webgpu
   stillhouse backend install onnx
   stillhouse backend install tensorflow --from tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl`,
     )
-    .action(async (name: EngineKind, options: { from?: string; cuda?: true; force?: true; json?: true }) => {
-      const { json, ...install } = options;
-      const { isFresh, ...installed } = await installBackend(name, { ...install, onProgress: reportLine });
+    .action(async (name: EngineKind, options: InstallCommand) => {
+      const { json, onlyThisGpu, onlyGpu, ...install } = options;
+      const onlyGpus = onlyThisGpu ? 'here' : onlyGpu?.split(',');
+      const { isFresh, ...installed } = await installBackend(name, { ...install, onlyGpus, onProgress: reportLine });
       if (json) return printLine(JSON.stringify({ ...installed, fresh: isFresh }));
       printLine(`${isFresh ? 'installed' : 'works'}: ${installed.fingerprint}\n${installed.folder}`);
     });
+}
+
+function addLinkCuda(backend: Command): void {
+  backend
+    .command('link-cuda')
+    .description(
+      "Link NVIDIA's libraries of a Python on this machine into TensorFlow's engine, which came here without them.",
+    )
+    .argument('[folder]', "the folder `nvidia` among a Python's packages; by default that of python3")
+    .addOption(jsonOption('the engine'))
+    .addHelpText(
+      'after',
+      `
+PyTorch and TensorFlow bring these libraries, of CUDA 12 or 13, into a Python's packages.
+
+Examples:
+  stillhouse backend link-cuda
+  stillhouse backend link-cuda /opt/venv/lib/python3.12/site-packages/nvidia`,
+    )
+    .action((folder: string | undefined, options: { json?: true }) => {
+      const { nvidia, engine } = linkCudaLibraries(folder);
+      if (options.json) return printLine(JSON.stringify({ ...engine, nvidia }));
+      printLine(`linked: ${nvidia}\n${engine.detail}`);
+    });
+}
+
+function addListBackends(backend: Command): void {
   backend
     .command('list')
     .description(
@@ -77,6 +127,13 @@ Examples:
       const backends = listBackends();
       printLine(options.json ? JSON.stringify(backends) : backendTable(backends));
     });
+}
+
+export function addBackend(program: Command): void {
+  const backend = program.command('backend').description('Engines on this machine.');
+  addInstall(backend);
+  addLinkCuda(backend);
+  addListBackends(backend);
 }
 
 export function addDoctor(program: Command): void {
@@ -102,6 +159,7 @@ export function addDoctor(program: Command): void {
             ['processor', `${machine.cpu.model}, ${machine.cpu.cores} cores`],
             ['memory', `${gigabytes(machine.memory.bytes)} GB, ${gigabytes(machine.memory.freeBytes)} GB free`],
             ['gpus', gpus],
+            ...(machine.gpus.length > 0 && machine.whyNoGpu !== undefined ? [['', machine.whyNoGpu]] : []),
             [
               'ports',
               machine.ports.usable

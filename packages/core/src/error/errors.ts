@@ -72,6 +72,9 @@ export const errorKinds = {
   BACKEND_BUILD: environment(
     'Try another compiler with CXX, or another TensorFlow with --from PATH; or choose another backend with --backend.',
   ),
+  BUNDLE_SYSTEM: environment(
+    'Make it on Linux or macOS, with a Node from nodejs.org, which needs no library of the system.',
+  ),
   PORT_IN_USE: environment(
     'Choose another port with --listen HOST:PORT (for a worker: --mesh-listen HOST:PORT), or 0 for any free one.',
   ),

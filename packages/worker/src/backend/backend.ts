@@ -10,6 +10,6 @@ export interface BackendKind {
    * @throws StillhouseError BACKEND_UNAVAILABLE
    */
   register(threads: number): Promise<string>;
-  /** Whether it computes on a GPU here. */
+  /** Whether it computes on a GPU here, once it is registered. */
   isOnGpu(): boolean;
 }

@@ -2,7 +2,7 @@
 // is found before the run, and `auto` can take the fastest backend that trains everything.
 import { tf } from '@stillhouse/native/tfjs';
 import { StillhouseError } from '@stillhouse/core';
-import { visibleGpus } from '@stillhouse/native';
+import { visibleGpus, whyNoGpuHere } from '@stillhouse/native';
 import type { BackendKind } from './backend.js';
 import { missingKernelOf } from './missing-kernel.js';
 import {
@@ -56,11 +56,10 @@ async function tryToOpen(
   }
 }
 
-/** What would make an idle GPU of NVIDIA compute. */
+/** Why a GPU of NVIDIA is idle, and what would make it compute. */
 function unusedGpu(backend: BackendKind): string[] {
-  if (backend.isOnGpu()) return [];
-  const [gpu] = visibleGpus(process.env);
-  return gpu ? [`the ${gpu.name} is not used (\`stillhouse backend install tensorflow --cuda\`)`] : [];
+  if (backend.isOnGpu() || visibleGpus(process.env).length === 0) return [];
+  return [whyNoGpuHere(process.env)];
 }
 
 const untrainable = (reasons: string): StillhouseError =>
@@ -96,7 +95,8 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
   if (wanted === 'auto') return openFastest(options);
   const opened = await tryToOpen(wanted, options);
   if (typeof opened === 'string') throw untrainable(opened);
-  return { ...opened, reason: 'as requested' };
+  const unused = wanted === 'tensorflow' ? unusedGpu(await backends[wanted].load()) : [];
+  return { ...opened, reason: ['as requested', ...unused].join('; ') };
 }
 
 /**

@@ -1,6 +1,6 @@
 // TensorFlow's own kernels, from the library in the user's cache.
-import { hasCuda, installedEngines } from '@stillhouse/native';
-import { loadTensorflow, registerGather, registerReluGradient } from '@stillhouse/native/engines';
+import { installedEngines } from '@stillhouse/native';
+import { isTensorflowOnGpu, loadTensorflow, registerGather, registerReluGradient } from '@stillhouse/native/engines';
 import type { BackendKind } from './backend.js';
 
 export const tensorflow: BackendKind = {
@@ -14,5 +14,5 @@ export const tensorflow: BackendKind = {
     registerGather();
     return fingerprint;
   },
-  isOnGpu: () => hasCuda(process.env, 'tensorflow'),
+  isOnGpu: isTensorflowOnGpu,
 };
