@@ -17,17 +17,13 @@ export function batchOf({ batch, input, outputs, loss }) {
   return { x, y };
 }
 
-/** The recipe's key for it; a recipe without one computes in fp32. */
-const withPrecision = (precision) => (precision === 'fp32' ? {} : { precision });
-
 function jobOf({ input, outputs, loss, layers, module }, { ranks, batch, precision, set, columns }) {
   const source = { generator: 'noise', rows: 1 };
   const recipe = parseRecipe({
     ranks,
     loss,
-    ...withPrecision(precision),
     data: { large: source, test: source },
-    teacher: { model: module ? { module } : { layers }, batch, optimizer: { name: 'adam' } },
+    teacher: { model: module ? { module } : { layers }, batch, precision, optimizer: { name: 'adam' } },
   });
   const dataset = {
     inputShape: input,
@@ -70,11 +66,13 @@ export async function engineStep(
   );
   const phase = phaseOf(job, 'teacher');
   const { flatGradient, memory } = await engine.build(phase, undefined);
+  const [own, ...scratch] = memory.allocate(Array(1 + treeHeight(ranks)).fill(flatGradient.length));
   const task = {
     epoch: 0,
     batch,
-    subtrees: [{ span: { lo: 0, hi: ranks }, sum: flatGradient }],
-    scratch: memory.allocate(Array(treeHeight(ranks)).fill(flatGradient.length)),
+    // A sum that goes to another worker comes into host memory, and the sum of all comes back from there.
+    subtrees: [{ span: { lo: 0, hi: ranks }, sum: isSplit ? own : flatGradient }],
+    scratch,
     ranks: Array.from({ length: ranks }, (_, rank) => {
       const [first, end] = rankShare(spec.batch, ranks, rank);
       return { rank, rows: Array.from({ length: end - first }, (__, i) => first + i) };

@@ -34,7 +34,7 @@ async function fitModel() {
 
 async function fitStep() {
   tf.enableProdMode();
-  if (backend === 'tensorflow') loadTensorflow(1);
+  if (backend === 'tensorflow') loadTensorflow({ threads: 1 });
   else setThreadsCount(1);
   await tf.setBackend(backend);
   const model = await fitModel();

@@ -116,7 +116,7 @@ export {
 export { keyedPermutation, type Permutation } from './random/permutation.js';
 export { gaussian, hashName, hashWords, randomStream, type RandomStream } from './random/random.js';
 export { isSameWord, spellingOf } from './recipe/nearest.js';
-export { inertNotes, inertReason, threadsNote } from './recipe/inert.js';
+export { inertNotes, inertReason, precisionRefusal, tf32Note, threadsNote, usesTf32 } from './recipe/inert.js';
 export { areModulesOpen, openModules, withSources } from './recipe/open-modules.js';
 export { faultyPart, parseRecipe, refuseRecipe } from './recipe/parse.js';
 export { formatPath, leavesOf, parsePath, valueAt, withValueAt, type Path } from './recipe/path.js';
@@ -137,7 +137,7 @@ export {
 } from './recipe/schema.js';
 export type { SyncConfig } from './recipe/sync.js';
 export type { CodedFormat, WireFormat } from './recipe/wire-format.js';
-export type { EarlyStoppingConfig, LearningRateSchedule } from './recipe/training.js';
+export type { EarlyStoppingConfig, LearningRateSchedule, Precision } from './recipe/training.js';
 export type { TunableConfig, TuneConfig } from './recipe/tune.js';
 export {
   hasTable,

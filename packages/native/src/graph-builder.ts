@@ -4,13 +4,19 @@ import { attributeKinds, type GraphNode } from './graph-def.js';
 import type { GraphParts } from './graph-session.js';
 
 /** TensorFlow's numbers for types. */
-export const dataTypes = { float32: 1, int32: 3 } as const;
+export const dataTypes = { float32: 1, int32: 3, uint8: 4, bfloat16: 14 } as const;
 
 /** A variable of a session, fp32. It has a value from the first assignment on. */
 export interface SessionVariable {
   /** Its name in the session; graphs that name the same variable share it. */
   readonly name: string;
   readonly shape: readonly number[];
+}
+
+/** What bytes mean: byte · factor + offset, the factors for all numbers, for each channel (the last axis), or for each. */
+export interface ByteScaling {
+  readonly factors: readonly number[];
+  readonly offsets: readonly number[];
 }
 
 export const typeAttribute = (name: string, value: number = dataTypes.float32): OpAttribute => ({
@@ -21,15 +27,10 @@ export const typeAttribute = (name: string, value: number = dataTypes.float32): 
 
 export class GraphBuilder {
   readonly #nodes: GraphNode[] = [];
-  readonly #inputs: InputPlace[];
+  readonly #inputs: InputPlace[] = [];
   readonly #handles = new Map<string, string>();
   readonly #outputs: string[] = [];
   readonly #targets: string[] = [];
-
-  /** @param inputs nodes that are fed, and come later */
-  constructor({ inputs = [] }: Partial<Pick<GraphParts, 'inputs'>> = {}) {
-    this.#inputs = [...inputs];
-  }
 
   get parts(): GraphParts {
     return { nodes: this.#nodes, inputs: this.#inputs, outputs: this.#outputs, targets: this.#targets };
@@ -52,16 +53,35 @@ export class GraphBuilder {
     return this.add(op, inputs, [typeAttribute('T')]);
   }
 
-  /** An fp32 input. */
-  feed(shape: readonly number[]): string {
-    const dtype = dataTypes.float32;
+  /** Bytes that are fed, as fp32. */
+  feedBytes(shape: readonly number[], { factors, offsets }: ByteScaling): string {
+    const types = [typeAttribute('SrcT', dataTypes.uint8), typeAttribute('DstT')];
+    const numbers = this.add('Cast', [this.feed(shape, dataTypes.uint8)], types);
+    const of = (values: readonly number[]): string => {
+      const size = values.length;
+      return this.constant(
+        size === 1 ? [] : size === shape.at(-1) ? [size] : shape.slice(1),
+        Float32Array.from(values),
+      );
+    };
+    const scaled = this.op('Mul', numbers, of(factors));
+    return offsets.every((offset) => offset === 0) ? scaled : this.op('AddV2', scaled, of(offsets));
+  }
+
+  /** An input, fp32 by default. */
+  feed(shape: readonly number[], dtype: number = dataTypes.float32): string {
     const name = this.add(
       'Placeholder',
       [],
-      [typeAttribute('dtype'), { name: 'shape', type: attributeKinds.shape, value: shape }],
+      [typeAttribute('dtype', dtype), { name: 'shape', type: attributeKinds.shape, value: shape }],
     );
     this.#inputs.push({ name, dtype, shape });
     return name;
+  }
+
+  /** A node that has a name and is included later is fed. */
+  feedAt(place: InputPlace): void {
+    this.#inputs.push(place);
   }
 
   constant(shape: readonly number[], values: Float32Array): string {
@@ -74,6 +94,16 @@ export class GraphBuilder {
       attributes: [typeAttribute('dtype')],
       value: { dtype: dataTypes.float32, shape, bytes },
     });
+    return name;
+  }
+
+  /** A constant vector of int32. */
+  sizes(values: readonly number[]): string {
+    const bytes = new Uint8Array(Int32Array.from(values).buffer);
+    const value = { dtype: dataTypes.int32, shape: [values.length], bytes };
+    const name = `b${this.#nodes.length}`;
+    const dtype = typeAttribute('dtype', dataTypes.int32);
+    this.#nodes.push({ name, op: 'Const', inputs: [], attributes: [dtype], value });
     return name;
   }
 
@@ -146,12 +176,7 @@ export class GraphBuilder {
 
   /** Zeros of a shape, made when the graph runs. */
   zeros(shape: readonly number[]): string {
-    const bytes = new Uint8Array(Int32Array.from(shape).buffer);
-    const value = { dtype: dataTypes.int32, shape: [shape.length], bytes };
-    const name = `b${this.#nodes.length}`;
-    const dims = typeAttribute('dtype', dataTypes.int32);
-    this.#nodes.push({ name, op: 'Const', inputs: [], attributes: [dims], value });
-    return this.op('Fill', name, this.scalar(0));
+    return this.op('Fill', this.sizes(shape), this.scalar(0));
   }
 
   /** A vector of scalars. */

@@ -48,6 +48,7 @@ interface Loaded {
   readonly folder: string;
   readonly fingerprint: string;
   readonly threads: number;
+  readonly tf32: boolean;
   readonly isOnGpu: boolean;
   readonly messages: Messages;
   readonly sessions: GraphSessions;
@@ -56,15 +57,22 @@ interface Loaded {
 
 let loaded: Loaded | undefined;
 
+/** What TensorFlow reads only when it is loaded. */
+export interface EngineMode {
+  /** Intra-op threads. */
+  readonly threads: number;
+  /** Whether GPUs may round inputs of products to 10 bits. */
+  readonly tf32?: boolean;
+}
+
 /**
  * Registers an engine, once per process.
- * @param threads intra-op threads, which TensorFlow reads only when it is loaded
  * @param folder of the engine; the newest installed one by default
  * @returns everything that equal bits depend on: version, device, threads
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 export function loadTensorflow(
-  threads: number,
+  { threads, tf32 = false }: EngineMode,
   folder: string | undefined = installedEngines(process.env, 'tensorflow')[0]?.folder,
 ): string {
   if (loaded) {
@@ -72,6 +80,11 @@ export function loadTensorflow(
       throw new StillhouseError(
         'BACKEND_UNAVAILABLE',
         `TensorFlow was loaded with ${loaded.threads} threads in this process and cannot have ${threads}`,
+      );
+    if (loaded.tf32 !== tf32)
+      throw new StillhouseError(
+        'BACKEND_UNAVAILABLE',
+        `TensorFlow was loaded ${loaded.tf32 ? 'with' : 'without'} tf32 in this process and cannot change that`,
       );
     return loaded.fingerprint;
   }
@@ -84,7 +97,7 @@ export function loadTensorflow(
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   // On GPUs: kernels that add in a fixed order, full fp32, and no more memory than is needed.
   process.env['TF_DETERMINISTIC_OPS'] ??= '1';
-  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
+  if (!tf32) process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   restoreUtil();
   isStateOnDevice(process.env, false);
@@ -107,6 +120,7 @@ export function loadTensorflow(
     loaded = {
       folder,
       threads,
+      tf32,
       isOnGpu,
       messages,
       sessions,
@@ -115,7 +129,7 @@ export function loadTensorflow(
         `tensorflow ${binding.TF_Version} ` +
         `${device}${process.env['TF_ENABLE_ONEDNN_OPTS'] === '0' ? ' onednn=off' : ''}` +
         `${process.env['TF_DETERMINISTIC_OPS'] === '1' ? '' : ' deterministic=off'} threads=${threads}` +
-        (onDevice ? ' state=device' : ''),
+        `${tf32 && isOnGpu ? ' tf32' : ''}${onDevice ? ' state=device' : ''}`,
     };
     return loaded.fingerprint;
   } catch (cause) {

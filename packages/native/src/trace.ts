@@ -4,7 +4,8 @@ import { tf } from './tfjs.js';
 import { firstLineOf } from '@stillhouse/core';
 import type { Binding, InputPlace, NativeBackend, OpAttribute, TensorMetadata, TensorValues } from './binding-api.js';
 import { splitColumnSums } from './column-sums.js';
-import { dataTypes, GraphBuilder, type SessionVariable } from './graph-builder.js';
+import { dataTypes, GraphBuilder, type ByteScaling, type SessionVariable } from './graph-builder.js';
+import { inHalfPrecision } from './half-precision.js';
 import { attributeKinds, type GraphNode } from './graph-def.js';
 import type { GraphCall, GraphSession, SessionTools } from './graph-session.js';
 
@@ -161,14 +162,16 @@ export interface Computation {
   readonly inputs: readonly tf.Tensor[];
   /** Everything, eagerly. */
   readonly compute: () => readonly tf.Tensor[];
+  /** Whether products of matrices and convolutions are computed in bf16. */
+  readonly isHalf?: boolean;
   /** Runs work with the draws of a key. */
   readonly withDraws: <T>(key: readonly number[], work: () => T) => T;
 }
 
 /** How a recording becomes part of a session. */
 export interface Wiring {
-  /** The inputs that are variables, or a number for ever; the others are fed. */
-  readonly inputs?: readonly (SessionVariable | number | undefined)[];
+  /** The inputs that are variables, a number for ever, or fed as bytes; the others are fed as they were recorded. */
+  readonly inputs?: readonly (SessionVariable | ByteScaling | number | undefined)[];
   /** The outputs that variables get, or that only `finish` uses; the others are fetched. */
   readonly outputs?: readonly (SessionVariable | 'dropped' | undefined)[];
   /** Adds what is to run and to be fetched besides; it gets the names of all outputs. */
@@ -204,7 +207,10 @@ export class TracedComputation {
   ) {}
 
   /** @throws TraceError if it cannot be recorded */
-  static record(backend: NativeBackend, { inputs, compute, withDraws }: Computation): TracedComputation {
+  static record(
+    backend: NativeBackend,
+    { inputs, compute, isHalf = false, withDraws }: Computation,
+  ): TracedComputation {
     const draw = (key: number): Recording => {
       let recording!: Recording;
       tf.tidy(() => {
@@ -222,20 +228,22 @@ export class TracedComputation {
       places.push({ name: nodes[node].name, dtype, shape });
     }
     const { shapes } = recording;
-    const fitted = backend.binding.isUsingGpuDevice() ? splitColumnSums(nodes, shapes) : nodes;
+    const split = backend.binding.isUsingGpuDevice() ? splitColumnSums(nodes, shapes) : nodes;
+    const fitted = isHalf ? inHalfPrecision(split) : split;
     return new TracedComputation(backend, recording, new Set(noise), places, fitted);
   }
 
   /** @throws TraceError if TensorFlow refuses the graph */
   in(session: GraphSession, { inputs = [], outputs: targets = [], finish }: Wiring = {}): TracedCall {
-    const isFed = (i: number): boolean => inputs[i] === undefined;
-    const sources = inputs.flatMap((source, i) =>
-      source === undefined ? [] : [[this.places[i].name, source] as const],
-    );
-    const graph = new GraphBuilder({ inputs: this.places.filter((_, i) => isFed(i)) });
-    const names = new Map(
-      sources.map(([name, source]) => [name, typeof source === 'number' ? graph.scalar(source) : graph.read(source)]),
-    );
+    const graph = new GraphBuilder();
+    const names = new Map<string, string>();
+    for (const [i, place] of this.places.entries()) {
+      const source = inputs[i];
+      if (source === undefined) graph.feedAt(place);
+      else if (typeof source === 'number') names.set(place.name, graph.scalar(source));
+      else if ('factors' in source) names.set(place.name, graph.feedBytes(place.shape, source));
+      else names.set(place.name, graph.read(source));
+    }
     const renamed = (input: string): string => names.get(input) ?? input;
     graph.include(
       this.nodes.filter(({ name }) => !names.has(name)).map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),

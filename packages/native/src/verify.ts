@@ -57,7 +57,7 @@ interface Tried {
 
 const engines: Readonly<Record<EngineKind, (folder: string) => Promise<Tried>>> = {
   tensorflow: async (folder) => ({
-    fingerprint: loadTensorflow(1, folder),
+    fingerprint: loadTensorflow({ threads: 1 }, folder),
     isOnGpu: isTensorflowOnGpu(),
     works: await trains('tensorflow'),
   }),

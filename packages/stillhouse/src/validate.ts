@@ -7,6 +7,7 @@ import {
   phasesOf,
   roundsNotes,
   StillhouseError,
+  tf32Note,
   threadsNote,
   toErrorRecord,
   type CodedFormat,
@@ -173,13 +174,16 @@ async function validateJob(
   return {
     name: job.recipe.name,
     data: dataOf(job),
-    ...(probed && { backend: probed.backend }),
+    ...(probed && { backend: { name: probed.backend.name, reason: probed.backend.reason } }),
     phases: phasesWith(job, probed, times ?? []),
     ...(plan && { search: searchOf(plan) }),
     warnings: [
       ...inertNotes(job.recipe),
       ...roundsNotes(job),
-      ...[probed && threadsNote(job.recipe, probed.backend.name)].filter((note) => note !== undefined),
+      ...(probed
+        ? [threadsNote(job.recipe, probed.backend.name), tf32Note(job.recipe, probed.backend.fingerprint)]
+        : []
+      ).filter((note) => note !== undefined),
       ...dataset.warnings,
     ],
   };

@@ -49,6 +49,16 @@ function checkData(recipe: Recipe, fail: Fail): void {
   });
 }
 
+/** tf32 is a mode of the process that trains all of them. */
+function checkPrecision({ teacher, student }: Recipe, fail: Fail): void {
+  if (!student || !isTrained(teacher) || student.precision === teacher.precision) return;
+  if ([teacher.precision, student.precision].includes('tf32'))
+    fail(
+      `teacher.precision is ${teacher.precision} and student.precision is ${student.precision}: tf32 is for both or ` +
+        'for none',
+    );
+}
+
 /** Checks of what the data section says about targets. */
 function checkTargets({ data: { table, targetTransform }, loss: config }: Recipe, fail: Fail): void {
   const loss = lossOf(config);
@@ -213,6 +223,7 @@ export function checkRecipe(recipe: Recipe, fail: Fail): void {
   for (const check of [
     checkData,
     checkTargets,
+    checkPrecision,
     checkMix,
     checkDistill,
     checkModels,

@@ -175,7 +175,7 @@ test.each<[text: string, change: Change]>([
   ['data.sampling.classes.a is -1: it takes a number above 0', (r) => (r['data'].sampling = { classes: { a: -1 } })],
   [
     'teacher.learningRate is not a known key; the nearest is optimizer.learningRate (teacher takes model, ' +
-      'optimizer, schedule, batch, epochs, validation, earlyStopping, augment, prune, temperature)',
+      'optimizer, schedule, batch, epochs, precision, validation, earlyStopping, augment, prune, temperature)',
     (r) => (r['teacher'].learningRate = 0.1),
   ],
   [

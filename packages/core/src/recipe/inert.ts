@@ -153,6 +153,30 @@ export const inertNotes = (recipe: Recipe): string[] =>
 export const inertReason = (recipe: Recipe, path: string): string | undefined =>
   inertKeys(recipe).find(({ path: inert }) => inert.every((part, i) => parsePath(path)[i] === part))?.reason;
 
+/** The models that are trained, by the part of the recipe that has them. */
+const trainedParts = ({ teacher, student }: Recipe): [string, TrainingConfig][] => [
+  ...(isTrained(teacher) ? [['teacher', teacher] as [string, TrainingConfig]] : []),
+  ...(student ? [['student', student] as [string, TrainingConfig]] : []),
+];
+
+/** Why a backend cannot train in the recipe's precision, as a sentence; undefined if it can. */
+export function precisionRefusal(recipe: Recipe, backend: string): string | undefined {
+  const [part] = trainedParts(recipe).find(([, { precision }]) => precision === 'bf16') ?? [];
+  return part === undefined || backend === 'tensorflow'
+    ? undefined
+    : `${part}.precision is bf16, which ${backend} cannot compute: only tensorflow can`;
+}
+
+/** Why tf32 changes nothing on an engine with this fingerprint, as a sentence; undefined if it does, or is not given. */
+export const tf32Note = (recipe: Recipe, fingerprint: string): string | undefined =>
+  usesTf32(recipe) && !fingerprint.split(' ').includes('tf32')
+    ? 'teacher.precision or student.precision is tf32, which changes nothing here: only tensorflow on GPUs of NVIDIA has it'
+    : undefined;
+
+/** Whether the job's models are trained in tf32, which is a mode of the whole process. */
+export const usesTf32 = (recipe: Recipe): boolean =>
+  trainedParts(recipe).some(([, { precision }]) => precision === 'tf32');
+
 /** Why `threads` changes nothing on a backend, as a sentence; undefined if it does, or is not given. */
 export const threadsNote = ({ threads }: Recipe, backend: string): string | undefined =>
   threads === 1 || backend === 'tensorflow'

@@ -34,6 +34,9 @@ const earlyStopping = z.strictObject({
   restoreBest: z.boolean().default(true).describe('Restores the weights of the best epoch.'),
 });
 
+const precisions = ['fp32', 'tf32', 'bf16'] as const;
+export type Precision = (typeof precisions)[number];
+
 /** What a teacher and a student have in common. */
 export const trainingFields = {
   model: modelSchema,
@@ -41,6 +44,14 @@ export const trainingFields = {
   schedule: schedule.prefault({ name: 'constant' }).describe('Learning-rate schedule.'),
   batch: count(1e9).default(32).describe('Global batch: rows of one step over all ranks.'),
   epochs: count(1e6).default(10),
+  precision: z
+    .enum(precisions)
+    .default('fp32')
+    .describe(
+      'In which numbers products of matrices and convolutions are computed while training. tf32: inputs rounded to 10 ' +
+        'bits, on GPUs of NVIDIA, for all models of a recipe or none. bf16: inputs and results rounded to 7 bits, on ' +
+        'tensorflow. Weights, gradients and everything else stay fp32.',
+    ),
   validation: fraction
     .default(0)
     .describe('Share of the training rows that is held out; its metrics are reported per epoch.'),

@@ -1,7 +1,7 @@
 // Reads batches from blocks: fetches each block once while it is needed, and keeps a bounded number.
 import { cellSize, inputWidth, type DatasetManifest, type Numbers, type SetManifest } from '@stillhouse/core';
 import type { RowIds } from '@stillhouse/core/cluster';
-import { decodeBlock, encodePart, partsOf, type Batch, type BlockRows } from './blocks.js';
+import { decodeBlock, encodePart, partsOf, placeLabels, type Batch, type BlockRows } from './blocks.js';
 
 const newFloats = (length: number): Float32Array => new Float32Array(length);
 
@@ -43,6 +43,31 @@ export class BlockReader {
     const blocks = await this.#all(parts.map(({ block }) => set.blocks[block]));
     parts.forEach((part, i) => encodePart(this.manifest, blocks[i], part, { x, y, width }));
     return { rows: count, x, y };
+  }
+
+  /**
+   * Rows of a set whose only column is a tensor of bytes, as they are stored.
+   * @param allocate gives the memory for so many bytes
+   * @throws what `fetch` throws, and StillhouseError DATA_FORMAT
+   */
+  async readBytes(
+    set: SetManifest,
+    rowIds: RowIds,
+    allocate: (length: number) => Uint8Array,
+  ): Promise<{ x: Uint8Array; y: Float32Array }> {
+    const { columns, labelCount } = this.manifest;
+    const width = inputWidth(columns);
+    const x = allocate(rowIds.length * width);
+    const y = new Float32Array(rowIds.length * labelCount);
+    const parts = partsOf(set, rowIds);
+    const blocks = await this.#all(parts.map(({ block }) => set.blocks[block]));
+    parts.forEach(({ from, to }, i) => {
+      const [cells] = blocks[i].cells as [Uint8Array];
+      for (let row = 0; row < from.length; row++)
+        x.set(cells.subarray(from[row] * width, (from[row] + 1) * width), to[row] * width);
+      placeLabels(labelCount, blocks[i].labels, { from, to, y });
+    });
+    return { x, y };
   }
 
   /**

@@ -161,6 +161,15 @@ export function encodePart(
   { x, y, width }: Pick<Batch, 'x' | 'y'> & { width: number },
 ): void {
   encodeColumns(columns, cells, { from, to, out: x, width });
+  placeLabels(labelCount, labels, { from, to, y });
+}
+
+/** Writes a part's labels into the batch. */
+export function placeLabels(
+  labelCount: number,
+  labels: Numbers,
+  { from, to, y }: Pick<BatchPart, 'from' | 'to'> & Pick<Batch, 'y'>,
+): void {
   for (let i = 0; i < from.length; i++)
     for (let n = 0; n < labelCount; n++) y[to[i] * labelCount + n] = labels[from[i] * labelCount + n];
 }

@@ -95,6 +95,14 @@ export class TrainingReader {
     return joinBatches(batches);
   }
 
+  /**
+   * Rows of a set whose only column is a tensor of bytes, as they are stored.
+   * @throws what `fetch` throws
+   */
+  readBytes(rows: RowIds, allocate: (length: number) => Uint8Array): Promise<{ x: Uint8Array; y: Float32Array }> {
+    return this.#blocks.readBytes(this.set, rows, allocate);
+  }
+
   /** The windows that contain a micro-batch, and the next one, which may be the next epoch's first. */
   #windowsOf({ epoch, step, order }: StepPlace, rank: number, count: number): [string, () => Float64Array][] {
     const windows = order.windows!;

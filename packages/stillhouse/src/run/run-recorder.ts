@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endRecord, recordNotice, type RunFolder } from '@stillhouse/coordinator';
-import { threadsNote, type ErrorRecord, type Job, type RunRecord } from '@stillhouse/core';
+import { tf32Note, threadsNote, type ErrorRecord, type Job, type RunRecord } from '@stillhouse/core';
 import type { CoordinatorNotice, CoordinatorState } from '@stillhouse/core/cluster';
 import { tunedJob } from '@stillhouse/core/tune';
 import { systemClock } from '@stillhouse/transport';
@@ -63,7 +63,11 @@ export class RunRecorder {
     this.#record = recordNotice(before, notice, now());
     this.#writer.event({ at: now(), ...notice });
     if (this.#record !== before) this.writeRecord();
-    if (notice.type === 'joined') this.#warnOnce(threadsNote(this.job.recipe, backendOf(notice.worker.fingerprint)));
+    if (notice.type === 'joined') {
+      const { fingerprint } = notice.worker;
+      this.#warnOnce(threadsNote(this.job.recipe, backendOf(fingerprint)));
+      this.#warnOnce(tf32Note(this.job.recipe, fingerprint));
+    }
     if (notice.type === 'tuned') this.#tunedJob = tunedJob(this.job, notice.record.values);
     if (notice.type === 'baselineChosen') this.#tunedJob = tunedJob(this.#tunedJob, valuesOf(notice.record));
     if (notice.type !== 'progress' && notice.type !== 'tuning') this.log(notice.type, { notice });

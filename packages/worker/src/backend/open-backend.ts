@@ -1,6 +1,7 @@
 // Which backend a job is trained on. A probe trains one zero row of each of the job's models, so that a missing kernel
 // is found before the run, and `auto` can take the fastest backend that trains everything.
 import { tf } from '@stillhouse/native/tfjs';
+import type { EngineMode } from '@stillhouse/native/engines';
 import { StillhouseError } from '@stillhouse/core';
 import { visibleGpus, whyNoGpuHere } from '@stillhouse/native';
 import type { BackendKind } from './backend.js';
@@ -30,10 +31,10 @@ export type Probe = () => Promise<void>;
 type Opened = Pick<Backend, 'name' | 'fingerprint'>;
 
 /** Makes a backend the one that TFJS uses; returns its fingerprint. */
-async function activate(name: ConcreteBackendName, threads: number): Promise<string> {
+async function activate(name: ConcreteBackendName, mode: EngineMode): Promise<string> {
   tf.enableProdMode();
   const backend = await backends[name].load();
-  const engine = await backend.register(threads);
+  const engine = await backend.register(mode);
   if (!(await tf.setBackend(name)))
     throw new StillhouseError('BACKEND_UNAVAILABLE', `the ${name} backend does not start on this machine`);
   return `${engine} v8=${process.versions.v8}`;
@@ -42,9 +43,9 @@ async function activate(name: ConcreteBackendName, threads: number): Promise<str
 /** The backend, or why it cannot train the job. */
 async function tryToOpen(
   name: ConcreteBackendName,
-  { threads, probe }: { threads: number; probe: Probe },
+  { probe, ...mode }: EngineMode & { probe: Probe },
 ): Promise<Opened | string> {
-  const fingerprint = await activate(name, threads);
+  const fingerprint = await activate(name, mode);
   try {
     await probe();
     return { name, fingerprint };
@@ -65,7 +66,7 @@ function unusedGpu(backend: BackendKind): string[] {
 const untrainable = (reasons: string): StillhouseError =>
   new StillhouseError('BACKEND_KERNEL', `the models of the recipe cannot be trained: ${reasons}`);
 
-async function openFastest(options: { threads: number; probe: Probe }): Promise<Backend> {
+async function openFastest(options: EngineMode & { probe: Probe }): Promise<Backend> {
   const obstacles: string[] = [];
   for (const name of concreteBackendNames) {
     try {
@@ -91,7 +92,7 @@ async function openFastest(options: { threads: number; probe: Probe }): Promise<
  * @param options.threads engine threads per rank, which are the job's
  * @throws StillhouseError BACKEND_UNAVAILABLE, BACKEND_KERNEL, and what the probe throws
  */
-export async function openBackend(wanted: BackendName, options: { threads: number; probe: Probe }): Promise<Backend> {
+export async function openBackend(wanted: BackendName, options: EngineMode & { probe: Probe }): Promise<Backend> {
   if (wanted === 'auto') return openFastest(options);
   const opened = await tryToOpen(wanted, options);
   if (typeof opened === 'string') throw untrainable(opened);
@@ -104,5 +105,5 @@ export async function openBackend(wanted: BackendName, options: { threads: numbe
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 export async function openInferenceBackend(wanted: BackendName): Promise<void> {
-  await activate(wanted === 'auto' ? inferenceBackend : wanted, 1);
+  await activate(wanted === 'auto' ? inferenceBackend : wanted, { threads: 1 });
 }

@@ -8,8 +8,8 @@ export const tensorflow: BackendKind = {
     if (installedEngines(process.env, 'tensorflow').length > 0) return undefined;
     return 'tensorflow is not installed (several times faster: `stillhouse backend install tensorflow`)';
   },
-  async register(threads) {
-    const fingerprint = loadTensorflow(threads);
+  async register(mode) {
+    const fingerprint = loadTensorflow(mode);
     registerReluGradient();
     registerGather();
     return fingerprint;

@@ -3,17 +3,22 @@ import type { SessionTools } from '@stillhouse/native/engines';
 import { Memory } from '../flat/webassembly.js';
 
 const pageBytes = 65_536;
-const byLength = new Map<number, Float32Array>();
+const byLength = new Map<number, Uint8Array>();
 
-/** Zeroed memory for so many numbers; the same for each call with the same length. */
-export function stagingOf({ sessions }: SessionTools, length: number): Float32Array {
+/** Memory for so many bytes, the same for each call with the same length. */
+export function bytesFor({ sessions }: SessionTools, length: number): Uint8Array {
   const known = byLength.get(length);
-  if (known) return known.fill(0);
+  if (known) return known;
   // WebAssembly's memory begins at a page, as TensorFlow needs it to read in place.
-  const pages = Math.ceil((length * Float32Array.BYTES_PER_ELEMENT) / pageBytes);
-  const memory = new Memory({ initial: pages, maximum: pages, shared: true });
-  const numbers = new Float32Array(memory.buffer, 0, length);
-  sessions.pin(numbers);
-  byLength.set(length, numbers);
-  return numbers;
+  const pages = Math.ceil(length / pageBytes);
+  const bytes = new Uint8Array(new Memory({ initial: pages, maximum: pages, shared: true }).buffer, 0, length);
+  sessions.pin(bytes);
+  byLength.set(length, bytes);
+  return bytes;
+}
+
+/** The same for numbers, zeroed. */
+export function numbersFor(tools: SessionTools, length: number): Float32Array {
+  const { buffer, byteOffset } = bytesFor(tools, length * Float32Array.BYTES_PER_ELEMENT).fill(0);
+  return new Float32Array(buffer, byteOffset, length);
 }

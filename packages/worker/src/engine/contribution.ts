@@ -47,6 +47,18 @@ async function prepareBatch(
   });
 }
 
+/** The rank's rows as bytes, if the home takes them so. */
+async function byteBatch(
+  { home, reader }: PhaseModel,
+  { rows }: MicroBatchPlace,
+): Promise<Pick<Pass, 'batch' | 'bytes'> | undefined> {
+  const batch = await home.byteBatches?.zeros(rows.length);
+  const staging = batch && home.stagingBytes?.(batch);
+  if (!staging) return undefined;
+  const { x, y } = await reader.readBytes(rows, staging);
+  return { batch, bytes: [x, y] };
+}
+
 /**
  * Runs the pass of a micro-batch that the reader has been told of.
  * @returns whether all outputs are finite
@@ -58,8 +70,10 @@ export async function runMicroBatch(
   run: (pass: Pass) => Promise<boolean>,
 ): Promise<boolean> {
   const { share, epoch, step, rank } = at;
-  const batch = await prepareBatch(job, model, at);
   const key = [model.phase.schedule.seed, hashName('noise'), epoch, step, rank];
+  const asBytes = await byteBatch(model, at);
+  if (asBytes) return run({ ...asBytes, key, share });
+  const batch = await prepareBatch(job, model, at);
   const isFinite = await run({ batch, key, share });
   tf.dispose([...batch.inputs]);
   return isFinite;

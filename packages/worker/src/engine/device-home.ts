@@ -12,12 +12,14 @@ import {
 } from '@stillhouse/native/engines';
 import { DeviceOptimizer } from '../device/device-optimizer.js';
 import { DeviceVariables } from '../device/device-variables.js';
-import { stagingOf } from '../device/staging.js';
+import { bytesFor, numbersFor } from '../device/staging.js';
 import { addSlots, clearSlot, download, upload } from '../device/transfers.js';
 import { sharedFloats } from '../flat/memory.js';
 import type { FlatModel } from '../flat/model.js';
+import type { PreparedBatch } from '../objective/objective.js';
+import type { ByteBatches } from './byte-batches.js';
 import { batchInputsOf, drawsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
-import type { StepOptions } from './rank-step.js';
+import { refuseEagerHalf, type StepOptions } from './rank-step.js';
 import type { Leaf, StateHome, SumTask } from './state-home.js';
 
 export interface DeviceHomeOptions {
@@ -28,6 +30,8 @@ export interface DeviceHomeOptions {
   readonly flatGradient: Float32Array;
   readonly memory: SumMemory;
   readonly onEager: StepOptions['onEager'];
+  /** If micro-batches may stay bytes. */
+  readonly byteBatches: ByteBatches | undefined;
 }
 
 /** A place on the device, with the host's buffer that belongs to it. */
@@ -44,6 +48,7 @@ export class DeviceHome implements StateHome {
   readonly flatGradient: Float32Array;
   readonly memory: SumMemory;
   readonly state: readonly Float32Array[];
+  readonly byteBatches: ByteBatches | undefined;
   readonly #device: DeviceVariables;
   readonly #optimizer: DeviceOptimizer;
   readonly #passes = new Map<string, TracedComputation>();
@@ -61,6 +66,7 @@ export class DeviceHome implements StateHome {
     this.flat = flat;
     this.flatGradient = flatGradient;
     this.memory = memory;
+    this.byteBatches = options.byteBatches;
     const { optimizer } = phase.config;
     const stateCount = optimizerOf(optimizer).stateCount(optimizer);
     this.state = Array.from({ length: stateCount }, () => sharedFloats(layout.gradients));
@@ -69,7 +75,11 @@ export class DeviceHome implements StateHome {
     this.#upload();
   }
 
-  readonly staging = (length: number): Float32Array => stagingOf(this.tools, length);
+  stagingBytes(like: PreparedBatch): ((length: number) => Uint8Array) | undefined {
+    return this.#isRecordable(like) ? (length) => bytesFor(this.tools, length) : undefined;
+  }
+
+  readonly staging = (length: number): Float32Array => numbersFor(this.tools, length);
 
   async sum({ span, sum, scratch, write }: SumTask): Promise<void> {
     const { layout, phase } = this.options;
@@ -120,16 +130,23 @@ export class DeviceHome implements StateHome {
     };
   }
 
-  async #write(pass: Pass, loss: Float32Array, to: Destination): Promise<boolean> {
-    if (!this.#isEager) {
-      try {
-        return this.#run(pass, loss, to);
-      } catch (error) {
-        if (!(error instanceof TraceError)) throw error;
-        this.#isEager = true;
-        this.options.onEager(error.message);
-      }
+  /** Whether passes over batches of this form can be recorded; the first that cannot ends recording. */
+  #isRecordable(batch: PreparedBatch): boolean {
+    if (this.#isEager) return false;
+    try {
+      this.#recorded(batch);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TraceError)) throw error;
+      refuseEagerHalf(this.options.phase.config.precision, error.message);
+      this.#isEager = true;
+      this.options.onEager(error.message);
+      return false;
     }
+  }
+
+  async #write(pass: Pass, loss: Float32Array, to: Destination): Promise<boolean> {
+    if (this.#isRecordable(pass.batch)) return this.#run(pass, loss, to);
     const numbers = 'host' in to ? to.host : new Float32Array(this.flatGradient.length);
     this.toHost();
     this.flat.load();
@@ -152,20 +169,27 @@ export class DeviceHome implements StateHome {
     return isFinite;
   }
 
-  #callFor({ batch, share }: Pass, to: Destination): TracedCall {
+  /** @throws TraceError */
+  #recorded(batch: PreparedBatch): TracedComputation {
     const shapes = shapesOf(batch);
-    const name = `${'slot' in to ? to.slot : 'host'} ${share} ${shapes}`;
+    const known = this.#passes.get(shapes);
+    if (known) return known;
+    this.toHost();
+    this.flat.load();
+    const pass = recordPass(this.flat, batch, this.options.phase.config.precision);
+    this.#passes.set(shapes, pass);
+    return pass;
+  }
+
+  #callFor({ batch, bytes, share }: Pass, to: Destination): TracedCall {
+    const form = `${bytes ? 'bytes' : 'numbers'} ${shapesOf(batch)}`;
+    const name = `${'slot' in to ? to.slot : 'host'} ${share} ${form}`;
     const known = this.#calls.get(name);
     if (known) return known;
-    let pass = this.#passes.get(shapes);
-    if (!pass) {
-      this.toHost();
-      this.flat.load();
-      pass = recordPass(this.flat, batch);
-      this.#passes.set(shapes, pass);
-    }
+    const pass = this.#recorded(batch);
     const { session, weights } = this.#device;
-    const inputs = [...weights, share];
+    const scaling = bytes && this.byteBatches!.scaling;
+    const inputs = [...weights, share, ...(scaling ? [scaling] : [])];
     const call =
       'slot' in to
         ? pass.in(session, {
@@ -199,6 +223,7 @@ export class DeviceHome implements StateHome {
   }
 
   dispose(): void {
+    this.byteBatches?.dispose();
     this.#passes.clear();
     this.#calls.clear();
   }

@@ -29,6 +29,8 @@ export interface Case {
   readonly inputShape: readonly number[];
   /** Inputs are indices below this instead of numbers from −1 to 1. */
   readonly indices?: number;
+  /** Inputs are bytes, and become numbers so. */
+  readonly scaling?: { readonly factors: readonly number[]; readonly offsets: readonly number[] };
   readonly loss?: LossName;
   readonly outputs?: number;
   readonly ranks?: number;
@@ -55,6 +57,7 @@ export async function setUp({
   layers,
   inputShape,
   indices,
+  scaling,
   loss = 'mse',
   outputs = 1,
   ranks = 5,
@@ -94,7 +97,10 @@ export async function setUp({
         : next(),
   );
   const blocks = new Map<string, Uint8Array>();
-  const { columns, set: large } = cutTensors({ inputs: x, labels: y }, { inputShape, labelCount }, blocks);
+  const inputs = scaling ? Uint8Array.from(x, (value) => 127 * (value + 1)) : x;
+  const cut = cutTensors({ inputs, labels: y }, { inputShape, labelCount }, blocks);
+  const { set: large } = cut;
+  const columns = cut.columns.map((column) => ({ ...column, ...scaling }));
   const dataset: DatasetManifest = {
     inputShape,
     columns,

@@ -1,6 +1,6 @@
 // Which home the state of a phase gets.
 import type { tf } from '@stillhouse/native/tfjs';
-import type { Phase } from '@stillhouse/core';
+import type { DatasetManifest, Phase } from '@stillhouse/core';
 import { slotsPerRank, stepsPerEpoch, type FlatLayout } from '@stillhouse/core/cluster';
 import { nativeTracing } from '@stillhouse/native/engines';
 import { allocateFlat, sharedFloats } from '../flat/memory.js';
@@ -8,6 +8,8 @@ import { flushesDenormals } from '../device/flushes-denormals.js';
 import { FlatModel } from '../flat/model.js';
 import { createOptimizer } from '../flat/optimizer.js';
 import type { Objective } from '../objective/objective.js';
+import { indexCountOf } from '../model/embedded-inputs.js';
+import { ByteBatches, scalingOf } from './byte-batches.js';
 import { DeviceHome } from './device-home.js';
 import { HostHome } from './host-home.js';
 import { outerOptimizer } from './local-weights.js';
@@ -17,17 +19,31 @@ import { RankStep } from './rank-step.js';
 import type { StateHome } from './state-home.js';
 
 interface HomeQuestion {
+  readonly dataset: DatasetManifest;
   readonly model: tf.LayersModel;
   readonly objective: Objective;
   readonly layout: FlatLayout;
   readonly options: Pick<PhaseModelOptions, 'step' | 'device'>;
 }
 
+/** Nothing in host memory may want the numbers of the inputs: no augmentation, no teacher, no embedding of them. */
+function byteBatchesOf(
+  { config }: Phase,
+  { dataset, objective, indexCount }: Pick<HomeQuestion, 'dataset' | 'objective'> & { indexCount: number | undefined },
+): ByteBatches | undefined {
+  if (config.augment || objective.respond || indexCount !== undefined) return undefined;
+  const scaling = scalingOf(dataset);
+  return scaling && new ByteBatches(dataset, objective, scaling);
+}
+
 /** Rounds, pruning and constraints change weights in host memory. */
 const isSteppedOnDevice = ({ config, sync }: Phase): boolean => sync === undefined && config.prune === undefined;
 
 /** @throws StillhouseError MODEL_INVALID if host memory is too small for what lies there */
-export async function homeOf(phase: Phase, { model, objective, layout, options }: HomeQuestion): Promise<StateHome> {
+export async function homeOf(
+  phase: Phase,
+  { dataset, model, objective, layout, options }: HomeQuestion,
+): Promise<StateHome> {
   const { config, schedule, sync } = phase;
   const parameterCount = layout.gradients;
   const restCount = layout.otherWeights + schedule.ranks * slotsPerRank;
@@ -38,7 +54,9 @@ export async function homeOf(phase: Phase, { model, objective, layout, options }
     if (!flat.isConstrained) {
       const { buffers, sums } = allocateFlat([parameterCount + restCount], { flushes: flushesDenormals(tools) });
       const { onEager } = step;
-      return new DeviceHome(tools, { phase, layout, flat, flatGradient: buffers[0], memory: sums, onEager });
+      const byteBatches = byteBatchesOf(phase, { dataset, objective, indexCount: indexCountOf(model) });
+      const flatGradient = buffers[0];
+      return new DeviceHome(tools, { phase, layout, flat, flatGradient, memory: sums, onEager, byteBatches });
     }
   }
   const optimizer = createOptimizer(sync ? outerOptimizer(sync) : config.optimizer, { parameterCount, restCount });

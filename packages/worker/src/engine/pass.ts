@@ -1,6 +1,7 @@
 // The pass of one rank's micro-batch: its share of the loss, the gradient of that, and its share of the non-trainable
 // weights that the pass leaves. Computed eagerly, or recorded as a graph if the engine can (TensorFlow).
 import { tf } from '@stillhouse/native/tfjs';
+import type { Precision } from '@stillhouse/core';
 import { nativeTracing, TracedComputation } from '@stillhouse/native/engines';
 import { withSeededRandom } from '../backend/seeded-random.js';
 import type { FlatModel } from '../flat/model.js';
@@ -10,6 +11,8 @@ export interface Pass {
   readonly batch: PreparedBatch;
   /** Key for the draws of dropout and noise. */
   readonly key: readonly number[];
+  /** Numbers of the batch's inputs, if they are not those of its tensors: the first are bytes. */
+  readonly bytes?: readonly [Uint8Array, ...Float32Array[]] | undefined;
   /** What the loss is multiplied by, rounded to fp32: the rank's share of the global batch. */
   readonly share: number;
 }
@@ -64,8 +67,8 @@ export async function passEagerly(
 export const shapesOf = ({ inputs }: PreparedBatch): string => inputs.map((tensor) => tensor.shape.join()).join(';');
 
 /** What a recorded pass reads of a batch. */
-export const batchInputsOf = ({ batch }: Pass): Float32Array[] =>
-  batch.inputs.map((tensor) => tensor.dataSync() as Float32Array);
+export const batchInputsOf = ({ batch, bytes }: Pass): readonly (Float32Array | Uint8Array)[] =>
+  bytes ?? batch.inputs.map((tensor) => tensor.dataSync() as Float32Array);
 
 /** What a recorded pass needs to draw its noise. */
 export const drawsOf = (
@@ -81,12 +84,13 @@ export const drawsOf = (
  * Its inputs are the trainable weights, the others, the share, and batchInputsOf() a pass. The model's own weights must be current.
  * @throws TraceError if it cannot be recorded
  */
-export function recordPass(flat: FlatModel, batch: PreparedBatch): TracedComputation {
+export function recordPass(flat: FlatModel, batch: PreparedBatch, precision: Precision): TracedComputation {
   const share = tf.scalar(1);
   try {
     return TracedComputation.record(nativeTracing()!.backend, {
       inputs: [...flat.variables, ...flat.otherTensors, share, ...batch.inputs],
       compute: () => passOf(flat, batch, share),
+      isHalf: precision === 'bf16',
       withDraws: withSeededRandom,
     });
   } finally {

@@ -61,7 +61,7 @@ export async function buildPhaseModel(job: Job, phase: Phase, options: PhaseMode
     gradients: parameterCount,
     otherWeights: otherCount + (local?.moments.length ?? 0) * parameterCount,
   };
-  const home = await homeOf(phase, { model, objective, layout, options });
+  const home = await homeOf(phase, { dataset, model, objective, layout, options });
   const { respond } = objective;
   const teaching = respond && { dataset, fetchBlock, respond };
   const set = dataset.sets[phase.trainSet]!;

@@ -1,16 +1,13 @@
 // What a job would train, and with which backend, without training it.
 import { openModules, type Job } from '@stillhouse/core';
-import { openBackend } from '../backend/open-backend.js';
-import type { BackendName, ConcreteBackendName } from '../backend/registry.js';
+import type { Backend } from '../backend/open-backend.js';
+import type { BackendName } from '../backend/registry.js';
 import type { FetchBlock } from '../block/fetch-block.js';
+import { openForJob } from './open-for-job.js';
 import { probe, type ProbedModel } from './probe.js';
 
 export interface ProbedJob {
-  readonly backend: {
-    readonly name: ConcreteBackendName;
-    /** Why this one, for people. */
-    readonly reason: string;
-  };
+  readonly backend: Backend;
   /** In the order of their phases; the baseline has the student's model. */
   readonly models: readonly ProbedModel[];
 }
@@ -19,11 +16,8 @@ export interface ProbedJob {
 export async function probeModels(job: Job, fetchBlock: FetchBlock, wanted: BackendName): Promise<ProbedJob> {
   await openModules(job.recipe);
   let models: readonly ProbedModel[] = [];
-  const { name, reason } = await openBackend(wanted, {
-    threads: job.recipe.threads,
-    probe: async () => {
-      models = await probe(job, fetchBlock);
-    },
+  const { name, reason, fingerprint } = await openForJob(job, wanted, async () => {
+    models = await probe(job, fetchBlock);
   });
-  return { backend: { name, reason }, models };
+  return { backend: { name, reason, fingerprint }, models };
 }

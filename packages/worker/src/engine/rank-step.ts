@@ -1,4 +1,5 @@
 // The pass of a rank from and into host memory: op by op, or recorded once per shape as a graph that runs as one call.
+import { StillhouseError, type Precision } from '@stillhouse/core';
 import { GraphSession, nativeTracing, TraceError, type TracedCall } from '@stillhouse/native/engines';
 import type { FlatModel } from '../flat/model.js';
 import { batchInputsOf, drawsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
@@ -6,8 +7,15 @@ import { batchInputsOf, drawsOf, passEagerly, recordPass, shapesOf, type Pass } 
 export interface StepOptions {
   /** Whether steps may be recorded as graphs. */
   readonly trace: boolean;
+  readonly precision: Precision;
   /** Called once with the reason why steps stay eager although the engine could record them. */
   readonly onEager: (reason: string) => void;
+}
+
+/** @throws StillhouseError MODEL_INVALID if steps must be recorded for what was asked for */
+export function refuseEagerHalf(precision: Precision, reason: string): void {
+  if (precision === 'bf16')
+    throw new StillhouseError('MODEL_INVALID', `precision bf16 needs steps that can be recorded, but ${reason}`);
 }
 
 export class RankStep {
@@ -31,6 +39,7 @@ export class RankStep {
         return this.#runTraced(pass, outputs);
       } catch (error) {
         if (!(error instanceof TraceError)) throw error;
+        refuseEagerHalf(this.options.precision, error.message);
         this.#isEager = true;
         this.options.onEager(error.message);
       }
@@ -49,7 +58,7 @@ export class RankStep {
     let call = this.#calls.get(shapes);
     if (!call) {
       flat.load();
-      call = recordPass(flat, pass.batch).in(new GraphSession(nativeTracing()!));
+      call = recordPass(flat, pass.batch, this.options.precision).in(new GraphSession(nativeTracing()!));
       this.#calls.set(shapes, call);
     }
     return call.run({

@@ -2,6 +2,8 @@
 // which.
 import type { SumMemory, Span } from '@stillhouse/core/cluster';
 import type { FlatModel } from '../flat/model.js';
+import type { PreparedBatch } from '../objective/objective.js';
+import type { ByteBatches } from './byte-batches.js';
 import type { Pass } from './pass.js';
 
 /** Where the contribution of one rank goes. */
@@ -40,6 +42,10 @@ export interface StateHome {
   readonly memory: SumMemory;
   /** Zeroed memory for the inputs of a micro-batch, which is used again for the next one of as many. */
   readonly staging?: (length: number) => Float32Array;
+  /** Micro-batches that may stay bytes, if the home takes any. */
+  readonly byteBatches?: ByteBatches | undefined;
+  /** Memory for the bytes of a micro-batch of this form, which is used again; undefined if the home does not take them. */
+  stagingBytes?(like: PreparedBatch): ((length: number) => Uint8Array) | undefined;
   sum(task: SumTask): Promise<void>;
   /**
    * Steps the weights with the gradient in `flatGradient`, or the one that `sum` kept, and takes over the non-trainable

@@ -14,7 +14,7 @@ import {
 import { measuresOf, type MetricSums } from '@stillhouse/core/training';
 import type { NamedBuffer } from '@stillhouse/core/cluster';
 import { sha256 } from '@stillhouse/datasets';
-import { openBackend, type Backend } from '../backend/open-backend.js';
+import type { Backend } from '../backend/open-backend.js';
 import type { BackendName } from '../backend/registry.js';
 import type { FetchBlock } from '../block/fetch-block.js';
 import { calibrate } from '../distill/teacher/calibrate.js';
@@ -31,6 +31,7 @@ import { writeContribution } from './contribution.js';
 import type { BuiltPhase, ComputeTask, ComputeWatch, Engine, EngineFactory, EvaluateTask } from './engine.js';
 import { buildPhaseModel, type PhaseModel } from './phase-model.js';
 import { keepMoments } from './local-weights.js';
+import { openForJob } from './open-for-job.js';
 import { probe } from './probe.js';
 import { writeRound } from './round.js';
 import type { Leaf } from './state-home.js';
@@ -91,6 +92,7 @@ class TfjsEngine implements Engine {
       fetchBlock: this.ports.fetchBlock,
       step: {
         trace: this.options.trace ?? true,
+        precision: phase.config.precision,
         onEager: (reason) => this.options.report?.(`${phase.name}: steps stay eager: ${reason}`),
       },
       device: this.options.device,
@@ -303,10 +305,7 @@ class TfjsEngine implements Engine {
 export function tfjsEngine(backendName: BackendName, options: EngineOptions = {}): EngineFactory {
   return async (job, fetchBlock, yieldToEvents) => {
     await openModules(job.recipe);
-    const backend = await openBackend(backendName, {
-      threads: job.recipe.threads,
-      probe: async () => void (await probe(job, fetchBlock)),
-    });
+    const backend = await openForJob(job, backendName, async () => void (await probe(job, fetchBlock)));
     return new TfjsEngine(backend, job, { fetchBlock, yieldToEvents }, options);
   };
 }
