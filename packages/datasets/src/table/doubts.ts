@@ -1,5 +1,6 @@
 // What is probably not meant as it is read: codes that are read as numbers, numbers that are rounded, a category per
 // row, a column without a cell. Sentences for people.
+import { isTimeNotation, textOfTime, type Notation } from '@stillhouse/core';
 import type { NumberSummary } from '../row/number-summary.js';
 
 /** A column with fewer categories is not doubted, whatever the number of rows. */
@@ -49,16 +50,18 @@ interface DoubtedColumn {
   readonly sqlType: string;
   /** Whether a missing cell is an input of its own. */
   readonly indicator: boolean;
+  readonly notation?: Notation | undefined;
   /** Whether the recipe does not declare it. */
   readonly isFound?: boolean | undefined;
 }
 
 export function doubtAboutNumbers(
-  { name, sqlType, indicator, isFound }: DoubtedColumn,
+  { name, sqlType, indicator, notation, isFound }: DoubtedColumn,
   summary: Summary,
 ): string | undefined {
   const { count, min, max } = summary;
-  if (min === max && !indicator) return isConstant(name, String(min));
+  if (min === max && !indicator)
+    return isConstant(name, isTimeNotation(notation) ? textOfTime(min, notation) : String(min));
   if (isFound && areConsecutive(summary))
     return (
       `column ${name} numbers the training rows from ${min} to ${max}; if it only identifies rows, ignore it in ` +
