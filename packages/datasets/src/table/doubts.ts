@@ -6,15 +6,19 @@ import type { NumberSummary } from '../row/number-summary.js';
 /** A column with fewer categories is not doubted, whatever the number of rows. */
 const manyCategories = 100;
 
+/** A text that is probably a code, although it could be a number: it begins with 0. */
+export const codeIn = (texts: readonly string[]): string | undefined =>
+  texts.map((text) => text.trim()).find((text) => /^0\d+$/.test(text));
+
 /**
- * What texts of a column of plain numbers show.
+ * What texts of a column of numbers show.
  * @returns undefined if nothing is doubtful
  */
 export function doubtAboutTexts(name: string, texts: readonly string[]): string | undefined {
-  const code = texts.find((text) => /^0\d+$/.test(text.trim()));
+  const code = codeIn(texts);
   if (code !== undefined)
     return (
-      `column ${name} is read as numbers, although some begin with 0, such as ${code.trim()}; if they are codes, ` +
+      `column ${name} is read as numbers, although some begin with 0, such as ${code}; if they are codes, ` +
       'declare it as a category'
     );
   const isRounded = (text: string): boolean => /^[-+]?\d{16,}$/.test(text) && !Number.isSafeInteger(Number(text));
