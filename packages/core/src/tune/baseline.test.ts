@@ -93,7 +93,7 @@ test('values of its own are those that a search names by the student’s path, o
 
 const rateList = { path: 'student.optimizer.learningRate', config: [0.003, 0.01, 0.3] };
 
-test('a short list of learning rates becomes a range: a tenth to ten times the student’s, and what the list has', () => {
+test('a short list of learning rates becomes a range: a tenth to ten times the student’s, and the list’s', () => {
   const recipe = tunedRecipe({ name: 'halving', trials: 8, rounds: 2 });
   expect(baselineSearch(recipe, [{ path: 'distill.alpha', config: [1] }, rateList] as never).space).toEqual([
     {

@@ -250,13 +250,15 @@ export function reasonToIgnore(
   rowCount: number,
 ): string | undefined {
   if (fault !== undefined) return fault;
-  if (isUnnamed) return 'has no name, as a column that numbers rows';
+  if (isUnnamed) return 'has no name';
   // A constant column says nothing, and a category for nearly every row only identifies the row.
   if (distinct < 2) return 'is the same in every row';
   const isCategory = type === 'category' || declared === 'category';
   if (!isCategory || doubtAboutCategories(name, distinct, rowCount - missing) === undefined) return undefined;
-  const many = `has ${distinct} categories in ${rowCount - missing} rows`;
-  return code === undefined ? many : `${many}, if numbers such as ${code} are codes because they begin with 0`;
+  const many = `${distinct} categories in ${rowCount - missing} rows`;
+  return code === undefined
+    ? `has ${many}`
+    : `has numbers that begin with 0, such as ${code}, and if these are codes, ${many}; if not, declare it as a number`;
 }
 
 /**
