@@ -24,7 +24,7 @@ const setOf = (inputShape: readonly number[]): TensorSet => ({
 const whole = { isWhole: true, pass: () => () => 'training' } as unknown as Selection;
 
 test.each([[[2, 3]], [[6]], [[6, 1]]])(
-  'rows of %j are standardised by the mean and deviation of each channel',
+  'rows of %j: the mean and deviation of each channel',
   async (shape) => {
     const recipe = parseRecipe({
       data: { large: { npy: { inputs: 'x.npy', labels: 'y.npy' } }, split: { test: 0.5 }, tensors: { scale: 'standardize' } },

@@ -31,7 +31,7 @@ const marksIn = (svg: string): [string, number][] =>
 const dotsIn = (svg: string): number[] => [...svg.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => Number(x));
 
 test('a list has one mark per value, at its trials', () => {
-  const list: Dimension = { path: 'student.optimizer.learningRate', config: rates as never };
+  const list: Dimension = { path: 'student.optimizer.learningRate', config: rates };
   const svg = mapOf(
     [list],
     rates.map((rate) => ({ [list.path]: rate })),
@@ -53,7 +53,7 @@ test('a range of few whole numbers has one mark per number, at its trials', () =
 test('a long list up the frame has marks that are not written over each other', () => {
   const across: Dimension = { path: 'a', config: { from: 0, to: 1, scale: 'linear', whole: false } };
   const values = Array.from({ length: 200 }, (_, i) => i / 4);
-  const svg = mapOf([across, { path: 'b', config: values as never }], [{ a: 0.5, b: 1 }]);
+  const svg = mapOf([across, { path: 'b', config: values }], [{ a: 0.5, b: 1 }]);
   const heights = [...svg.matchAll(/<text x="90(?:\.0)?" y="([\d.]+)" text-anchor="end"/g)].map(([, y]) => Number(y));
   expect(heights.length).toBeGreaterThan(5);
   heights.slice(1).forEach((y, i) => expect(heights[i] - y).toBeGreaterThanOrEqual(14));
