@@ -23,23 +23,24 @@ const setOf = (inputShape: readonly number[]): TensorSet => ({
 });
 const whole = { isWhole: true, pass: () => () => 'training' } as unknown as Selection;
 
-test.each([[[2, 3]], [[6]], [[6, 1]]])(
-  'rows of %j: the mean and deviation of each channel',
-  async (shape) => {
-    const recipe = parseRecipe({
-      data: { large: { npy: { inputs: 'x.npy', labels: 'y.npy' } }, split: { test: 0.5 }, tensors: { scale: 'standardize' } },
-      loss: 'mse',
-      teacher: { model: { layers: [{ dense: 1 }] } },
-    });
-    const { factors, offsets } = await fitTensors(setOf(shape), whole, recipe);
-    const channels = shape.at(-1)!;
-    expect(factors).toHaveLength(channels);
-    for (let channel = 0; channel < channels; channel++) {
-      const own = [...inputs].filter((_, i) => i % channels === channel);
-      const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
-      const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / own.length);
-      expect(factors[channel]).toBeCloseTo(1 / deviation, 12);
-      expect(offsets[channel]).toBeCloseTo(-mean / deviation, 12);
-    }
-  },
-);
+test.each([[[2, 3]], [[6]], [[6, 1]]])('rows of %j: the mean and deviation of each channel', async (shape) => {
+  const recipe = parseRecipe({
+    data: {
+      large: { npy: { inputs: 'x.npy', labels: 'y.npy' } },
+      split: { test: 0.5 },
+      tensors: { scale: 'standardize' },
+    },
+    loss: 'mse',
+    teacher: { model: { layers: [{ dense: 1 }] } },
+  });
+  const { factors, offsets } = await fitTensors(setOf(shape), whole, recipe);
+  const channels = shape.at(-1)!;
+  expect(factors).toHaveLength(channels);
+  for (let channel = 0; channel < channels; channel++) {
+    const own = [...inputs].filter((_, i) => i % channels === channel);
+    const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
+    const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / own.length);
+    expect(factors[channel]).toBeCloseTo(1 / deviation, 12);
+    expect(offsets[channel]).toBeCloseTo(-mean / deviation, 12);
+  }
+});
