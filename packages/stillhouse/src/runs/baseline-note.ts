@@ -6,10 +6,7 @@ const searched = (trials: number, trainings: number): string =>
   `${countOf(trials, 'trial')} and ${countOf(trainings, 'training')}`;
 
 /** One sentence, or none if the baseline was trained like the student. */
-export function baselineNote({
-  baselineChoice: choice,
-  tuned,
-}: Pick<RunRecord, 'baselineChoice' | 'tuned'>): string[] {
+export function baselineNote({ baselineChoice: choice, tuned }: Pick<RunRecord, 'baselineChoice' | 'tuned'>): string[] {
   if (!choice) return [];
   const { epochs, studentEpochs, folds, metric, mean, meanOfAll, values, reason } = choice;
   if (folds === 0) return [`The baseline trained for ${countOf(epochs, 'epoch')}, as many as the student: ${reason}.`];
