@@ -15,7 +15,7 @@ import {
   type ToWorker,
 } from '@stillhouse/core/cluster';
 import { webSocketTransport } from '@stillhouse/transport';
-import type { RunOptions } from 'stillhouse';
+import type { RunOptions, RunState } from 'stillhouse';
 import { Scratch, smallRecipe, type Result } from './cli.js';
 
 const scratch = new Scratch();
@@ -325,6 +325,8 @@ describe('ends before the end', () => {
       const epochs = journal.filter(({ type }) => type === 'epoch').length;
       const newest = journal.findLast((line) => line.type === 'checkpoint')!;
       expect(newest.record.ops).toBeGreaterThanOrEqual(epochs * stepsPerEpoch);
+      const state = JSON.parse((await scratch.run(['status', out, '--json'])).stdout) as RunState;
+      expect(state.status!.checkpoint).toEqual({ phase: 'teacher', ops: newest.record.ops });
       expect((await scratch.run(['run', scratch.recipe(longRecipe()), '--out', out])).stderr).toContain(
         `continue that with \`stillhouse run --resume ${out}\``,
       );

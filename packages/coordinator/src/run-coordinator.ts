@@ -38,7 +38,7 @@ export interface CoordinatorShellOptions {
    */
   readonly tune?: (teacher: string | undefined) => Promise<TunedValues>;
   readonly onNotice: (notice: CoordinatorNotice) => void;
-  /** What the coordinator knows, after every tick. */
+  /** What the coordinator knows, after every tick and at the end, unless another one has taken over the folder. */
   readonly onState?: (state: CoordinatorState) => void;
 }
 
@@ -272,6 +272,7 @@ class CoordinatorShell implements RunningCoordinator {
   async #end(error: ErrorRecord | undefined): Promise<void> {
     this.#stopTicking();
     this.#checkpoints.abandon();
+    if (error?.code !== 'COORDINATOR_FENCED') this.options.onState?.(this.#state);
     await new Promise<void>((resolve) => {
       if (this.#links.size === 0) return resolve();
       const stopWaiting = this.options.clock.after(limits.shutdownGraceMs, resolve);

@@ -22,6 +22,7 @@ export {
   categoryText,
   isMissingText,
   isTimeNotation,
+  wantedText,
   numberOfText,
   type Notation,
 } from './format/cell-text.js';
@@ -57,6 +58,7 @@ export { quantizeModel, weightFormats, type WeightFormat } from './format/quanti
 export {
   encodeTableRows,
   encodeTensorRows,
+  nextForCell,
   refuseIndices,
   unknownCategories,
   wrongIndex,
@@ -67,6 +69,7 @@ export {
   type Time,
   type UnknownCategories,
 } from './format/rows.js';
+export { textOfTime } from './format/time-text.js';
 export {
   bytesOf,
   decodeSafetensors,

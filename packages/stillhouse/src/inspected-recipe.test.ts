@@ -32,6 +32,12 @@ test.each<[what: string, column: Cell, recipe: RegExp]>([
   ['numbers with gaps', (row) => ['', 'NaN', 'null', '?'][row % 9] ?? row, /"missing":"mean"/],
   ['per cent', (row) => `${row / 10}%`, /"units":\["%"\]/],
   ['money', (row) => `"$${row + 1},234.5${row % 10}"`, /"decimal":".","units":\["\$"\]/],
+  [
+    'money, a little of it with a comma',
+    (row) => (row % 90 === 7 ? `"$1,03${row % 10}.48"` : `$${row}.30`),
+    /"decimal":".","units":\["\$"\]}/,
+  ],
+  ['numbers, a few of them money', (row) => (row % 90 === 7 ? `$${row}` : row), /"units":\["\$"\]}/],
   ['decimal commas', (row) => `"${row},5"`, /"decimal":","/],
   ['accounting', (row) => (row % 2 ? `($${row}.00)` : `$${row}.00`), /"x":"ignore"/],
   ['codes', (row) => `0${row % 50}`, /"x":"category"/],
@@ -111,4 +117,38 @@ test('missing cells are no values, values are counted exactly, and the target is
   ]);
   expect(columns[1]).toMatchObject({ type: 'number', min: '0.75', max: '49.75' });
   expect(recipe.data.table!.target).toBe('churn');
+});
+
+test('few cells of another notation, after the first thousand, decide as well, and are in the range', async () => {
+  const lines = Array.from({ length: 4000 }, (_, row) =>
+    row > 1000 && row % 600 === 9
+      ? `"$1,033.48",${row % 100}%,${row % 37}`
+      : `$${10 + (row % 90)}.30,${row % 100}%,${row % 37}`,
+  );
+  const path = join(folder, 'spend.csv');
+  writeFileSync(path, ['spend,share,y', ...lines].join('\n'));
+  const { recipe, columns, warnings } = await inspect(path, { target: 'y' });
+  expect(recipe.data.table).toEqual({ target: 'y', decimal: '.', units: ['$', '%'] });
+  expect(columns[0]).toMatchObject({ type: 'number', missing: 0, min: '10.3', max: '1033.48' });
+  expect(warnings).toEqual([]);
+  expect((await validate(recipe, { backend: 'cpu', recipeFolder: folder })).refused).toEqual([]);
+});
+
+const code: Cell = (row) => `0${9000 + row}`;
+const money: Cell = (row) => `"$${row},234.50"`;
+
+test.each<[what: string, columns: Readonly<Record<string, Cell>>, note: RegExp]>([
+  [
+    'a code per row',
+    { a, x: code },
+    /^column x is ignored: it has numbers that begin with 0, such as 09000, and .* 200 categories in 200 rows;/,
+  ],
+  ['the same, next to money', { a, x: code, money }, /^column x is ignored: it has numbers that begin with 0/],
+  ['few codes', { a, x: (row) => `0${row % 50}`, money }, /^column x is a category: some .* begin with 0, such as 00$/],
+  ['a name per row', { a, x: (row) => `id${row}` }, /^column x is ignored: it has 200 categories in 200 rows$/],
+  ['one value', { a, x: () => 4 }, /^column x is ignored: it is the same in every row$/],
+  ['no cell', { a, x: () => '' }, /^column x is ignored: it has no cell$/],
+])('inspect says what it does with a column of %s', async (_, columns, note) => {
+  const { warnings } = await inspect(fileOf({ ...columns, y: (row) => row % 37 }), { target: 'y' });
+  expect(warnings).toEqual([expect.stringMatching(note)]);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   encodeTableRows,
   encodeTensorRows,
+  nextForCell,
   predictionOf,
   refuseIndices,
   spellingOf,
@@ -117,7 +118,7 @@ export function encodeRows(
   const { source } = how;
   refuseBinary(rows, source);
   const errorOf = (code: RowErrorCode, message: string): StillhouseError =>
-    new StillhouseError(code, `${source}, ${message}`);
+    new StillhouseError(code, `${source}, ${message}`, code === 'DATA_CELL' ? { next: nextForCell } : {});
   const { columns } = metadata;
   const [column] = columns;
   const given = column.type === 'tensor' ? numberRows(rows, how) : tableRows(rows, metadata, how);

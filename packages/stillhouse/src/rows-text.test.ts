@@ -76,6 +76,12 @@ test.each([
   expect(() => encoded(text, metadata)).toThrow(expect.objectContaining({ code, message }));
 });
 
+test('what to do about a cell does not speak of the recipe, which a trained model no longer reads', () => {
+  expect(() => encoded('a,city\nx,Lima\n', table)).toThrow(
+    expect.objectContaining({ code: 'DATA_CELL', next: expect.not.stringContaining('data.table') }),
+  );
+});
+
 test('rows as objects, as arrays in the order of the columns, and as nested numbers are what the same text is', () => {
   const text = inputsOf('city,a\n"Oslo, Norway",3\nLima,\n', table);
   expect([

@@ -1,6 +1,6 @@
 // The same text means the same number or category in every table and in rows to predict.
 import { describe, expect, test } from 'vitest';
-import { booleanOfText, categoryFinder, categoryText, numberOfText } from './cell-text.js';
+import { booleanOfText, categoryFinder, categoryText, numberOfText, wantedText } from './cell-text.js';
 
 test('numbers are plain, or become plain by replacements', () => {
   expect([' -1.5e1 ', '.5', '44,19', '0x1', ''].map((text) => numberOfText(text))).toEqual([-15, 0.5, NaN, NaN, NaN]);
@@ -35,4 +35,14 @@ describe('categories', () => {
   test('names that an earlier version stored are found as well', () => {
     expect(['3', '3.0', '4'].map(categoryText).map(categoryFinder(['2.0', '3.0']))).toEqual([2, 2, 0]);
   });
+});
+
+test.each([
+  [undefined, 'a number'],
+  ['timestamp', 'a date such as 2020-12-31, or one with a time such as 2020-12-31 14:30'],
+  ['time', 'a time of day such as 14:30'],
+  [[['^€', '']], 'a number such as €1234.5'],
+  [[[',', '']], 'a number such as 1,234.5'],
+] as const)('a text in the notation %j should be %s', (notation, what) => {
+  expect(wantedText(notation)).toBe(what);
 });

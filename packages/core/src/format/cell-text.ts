@@ -32,6 +32,17 @@ export const categoryText = (cell: string | number | bigint | boolean): string =
 export const isTimeNotation = (notation: Notation | undefined): notation is 'timestamp' | 'time' =>
   typeof notation === 'string';
 
+const numberForms = ['1,234.5', '1.234,5', '1234.5'];
+
+/** What a text of a column is if it can be read: a number, a date or a time, with an example of how it is written. */
+export function wantedText(notation: Notation | undefined): string {
+  if (notation === 'timestamp') return 'a date such as 2020-12-31, or one with a time such as 2020-12-31 14:30';
+  if (notation === 'time') return 'a time of day such as 14:30';
+  const texts = ['$', '€', '£', '¥', ''].flatMap((unit) => numberForms.map((form) => unit + form));
+  const text = texts.find((each) => numberOfText(each, notation) === 1234.5);
+  return text === undefined || text === '1234.5' ? 'a number' : `a number such as ${text}`;
+}
+
 /** 1 or 0 for a text that writes a boolean; NaN for any other. */
 export function booleanOfText(text: string): number {
   const place = ['false', 'true', '0', '1'].indexOf(text.trim().toLowerCase());

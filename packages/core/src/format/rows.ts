@@ -7,6 +7,7 @@ import {
   isMissingText,
   isTimeNotation,
   numberOfText,
+  wantedText,
   type Notation,
 } from './cell-text.js';
 import {
@@ -38,6 +39,9 @@ export type TableRow = Readonly<Record<string, Cell>>;
  * row.
  */
 export type RowErrorCode = 'DATA_CELL' | 'DATA_COLUMN' | 'PREDICT_ROW';
+
+/** What to do about a cell that a trained model cannot take: what its recipe declares can no longer be changed. */
+export const nextForCell = 'Correct the cell: a trained model reads a column as its training rows had it.';
 
 /** Makes the error for a row that cannot be encoded; each caller has its own class of errors. */
 export type RowErrorFactory = (code: RowErrorCode, message: string) => Error;
@@ -75,7 +79,7 @@ function storedNumber({ missing, dtype, notation }: NumberColumn, cell: Cell): n
     return typeof cell === 'string' && cell !== '' ? `${shown(cell)} stands for an empty cell` : 'the cell is empty';
   }
   const value = numberOf(cell, notation);
-  if (value !== value) return `${shown(cell)} is not ${isTimeNotation(notation) ? `a ${notation}` : 'a number'}`;
+  if (value !== value) return `${shown(cell)} is not ${wantedText(notation)}`;
   const stored = dtype === 'F32' ? Math.fround(value) : value;
   return Number.isFinite(stored) ? stored : `${shown(cell)} is too large a number`;
 }

@@ -1,6 +1,6 @@
 // Dates and times as text are the seconds that DuckDB makes of its own dates and times.
 import { expect, test } from 'vitest';
-import { secondsOfTime, secondsOfTimestamp } from './time-text.js';
+import { secondsOfTime, secondsOfTimestamp, textOfTime } from './time-text.js';
 
 test.each<[text: string, seconds: number]>([
   ['1970-01-01', 0],
@@ -56,4 +56,15 @@ test('every day follows the one before', () => {
         before = seconds;
       }
   expect([...gaps]).toEqual([86_400]);
+});
+
+test.each<[seconds: number, notation: 'timestamp' | 'time', text: string]>([
+  [1_276_473_600, 'timestamp', '2010-06-14'],
+  [1_276_473_600 + 45_000, 'timestamp', '2010-06-14 12:30'],
+  [-0.5, 'timestamp', '1969-12-31 23:59:59.500'],
+  [45_001, 'time', '12:30:01'],
+  [0, 'time', '00:00'],
+])('%d is written as %s: %s', (seconds, notation, text) => {
+  expect(textOfTime(seconds, notation)).toBe(text);
+  expect((notation === 'time' ? secondsOfTime : secondsOfTimestamp)(text)).toBe(seconds);
 });

@@ -20,3 +20,15 @@ export function secondsOfTimestamp(text: string): number {
 /** Seconds since midnight; NaN if the text is no time of day. */
 export const secondsOfTime = (text: string): number =>
   /^[\d:.]+$/.test(text) ? secondsOfTimestamp(`1970-01-01T${text}`) : NaN;
+
+/**
+ * A date, with its time unless that is midnight, or a time of day: a text that is read as these seconds, to a
+ * millisecond.
+ */
+export function textOfTime(seconds: number, notation: 'timestamp' | 'time'): string {
+  // oxlint-disable-next-line no-restricted-globals
+  const [date, clock] = new Date(Math.round(seconds * 1000)).toISOString().slice(0, -1).split('T') as [string, string];
+  const time = clock.replace(/(?::00)?\.000$/, '');
+  if (notation === 'time') return time;
+  return time === '00:00' ? date : `${date} ${time}`;
+}

@@ -5,6 +5,7 @@ import { phaseLearningRate } from '../job/job.js';
 import { parseRecipe } from '../recipe/parse.js';
 import type { RecipeInput } from '../recipe/schema.js';
 import { baselineFolds, baselineSearch, chooseEpochs, withBaselineValues } from './baseline.js';
+import { searchState, type Evaluation } from './search.js';
 import { gridOf, withValues } from './space.js';
 
 const source = { generator: 'noise', rows: 8 } as const;
@@ -88,6 +89,44 @@ test('values of its own are those that a search names by the student’s path, o
     "baseline.values['student.batch']",
     rate.path,
   ]);
+});
+
+const rateList = { path: 'student.optimizer.learningRate', config: [0.003, 0.01, 0.3] };
+
+test('a short list of learning rates becomes a range: a tenth to ten times the student’s, and the list’s', () => {
+  const recipe = tunedRecipe({ name: 'halving', trials: 8, rounds: 2 });
+  expect(baselineSearch(recipe, [{ path: 'distill.alpha', config: [1] }, rateList] as never).space).toEqual([
+    {
+      path: "baseline.values['student.optimizer.learningRate']",
+      config: { from: 0.001, to: 0.3, scale: 'log', whole: false },
+    },
+  ]);
+});
+
+const alphas = { path: 'distill.alpha', config: { from: -2, to: 4, scale: 'linear', whole: false } };
+const batchList = { path: 'student.batch', config: [8, 16, 32, 64, 128] };
+const decayList = { path: 'student.optimizer.weightDecay', config: [0, 0.01, 0.02, 0.05] };
+
+test.each<[what: string, search: object, space: object[], least: number]>([
+  ['a list of learning rates', { name: 'halving', trials: 8, rounds: 2 }, [alphas, rateList], 16],
+  ['two lists', { name: 'halving', trials: 8, rounds: 2 }, [alphas, rateList, batchList], 16],
+  ['as many combinations as trials', { name: 'sobol', trials: 20 }, [alphas, batchList, decayList], 20],
+  ['a grid over a list', { name: 'grid', points: 5 }, [alphas, rateList], 15],
+  ['nothing of its own', { name: 'sobol', trials: 20 }, [alphas], 20],
+])('a search over %s makes as many trials for the baseline as it is said to', (_, kind, space, least) => {
+  const recipe = tunedRecipe(kind);
+  const { space: own, search } = baselineSearch(recipe, space as never);
+  const { tune } = recipe.distill!;
+  const config = { ...tune!, search };
+  const costs = new Map<string, number>();
+  const options = { recipe: withBaselineValues(recipe, own), space: own, config };
+  const costOf = (evaluation: Evaluation): number | undefined => costs.get(JSON.stringify(evaluation));
+  let state = searchState(options, costOf);
+  while (state.pending.length > 0) {
+    for (const each of state.pending) costs.set(JSON.stringify(each), each.trial % 5);
+    state = searchState(options, costOf);
+  }
+  expect(state.measured.length).toBeGreaterThanOrEqual(least);
 });
 
 test('its search has at least as many trials as the student’s, also on a grid of fewer numbers', () => {

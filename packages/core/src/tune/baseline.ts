@@ -32,10 +32,24 @@ function trialsOf({ search }: Pick<TuneConfig, 'search'>, space: readonly Dimens
   return search.name === 'halving' ? search.trials * search.rounds : search.trials;
 }
 
+const ratePath = 'student.optimizer.learningRate';
+
+/** The learning rate from a tenth to ten times the student's, and as far as the values that the search lists for it. */
+function wideRate(recipe: Recipe, own: readonly Dimension[]): Dimension {
+  const { learningRate } = recipe.student!.optimizer;
+  const named = own.find(({ path }) => path === ratePath)?.config ?? [];
+  const values = [learningRate / 10, learningRate * 10, ...('from' in named ? [named.from, named.to] : named)];
+  return {
+    path: ratePath,
+    config: { from: Math.min(...values), to: Math.max(...values), scale: 'log', whole: false },
+  };
+}
+
 /**
  * The search of a tuned student's baseline, which has at least as many trials. It is over the student's own values that
- * the student's search names, except sizes of its model, which both share. If these have fewer combinations than there
- * are trials, it is over the learning rate as well, from a tenth to ten times the student's.
+ * the student's search names, except sizes of its model, which both share. If these could be too few for that, it is
+ * over a wide range of the learning rate as well: a grid has as many trials as combinations, and other searches may
+ * propose one of finitely many combinations twice, which is one trial.
  * @param space of the student's search
  */
 export function baselineSearch(
@@ -45,14 +59,10 @@ export function baselineSearch(
   const config = recipe.distill!.tune!;
   const trials = trialsOf(config, space);
   const own = space.filter(({ path }) => path.startsWith('student.') && !path.startsWith('student.model'));
-  const { learningRate } = recipe.student!.optimizer;
-  const usual: Dimension = {
-    path: 'student.optimizer.learningRate',
-    config: { from: learningRate / 10, to: learningRate * 10, scale: 'log', whole: false },
-  };
   const combinations = own.reduce((product, dimension) => product * valueCount(dimension), 1);
-  const isShort = combinations < trials && own.every(({ path }) => path !== usual.path);
-  const dimensions = (isShort || own.length === 0 ? [...own, usual] : own).map(({ path, config: of }) => ({
+  const isShort = own.length === 0 || combinations < (config.search.name === 'grid' ? trials : Infinity);
+  const searched = isShort ? [...own.filter(({ path }) => path !== ratePath), wideRate(recipe, own)] : own;
+  const dimensions = searched.map(({ path, config: of }) => ({
     path: formatPath(['baseline', 'values', path]),
     config: of,
   }));

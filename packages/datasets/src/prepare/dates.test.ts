@@ -60,13 +60,21 @@ test('cells of another kind are refused among them, in files and in rows to pred
   ])
     expect(await failure(() => load(table(`a,y\n${days}\n${cell},1\n`)))).toMatchObject({
       code,
-      message: expect.stringContaining(`"${cell}" is not a timestamp, as other cells of the column are`),
+      message: expect.stringContaining(`"${cell}" is not a date such as 2020-12-31, or`),
     });
   expect(await failure(() => load(table('a,y\n5,1\n2020-01-01,2\n6,3\n')))).toMatchObject({ code: 'DATA_CELL' });
   const { manifest } = await load(set(csv(`a,y\n${days}\n`)));
   for (const a of ['5', 'true', '12:30'])
-    expect(() => encodeTableRows(manifest.columns, [{ a }], errorOf)).toThrow('is not a timestamp');
+    expect(() => encodeTableRows(manifest.columns, [{ a }], errorOf)).toThrow('is not a date such as 2020-12-31');
   expect([...encodeTableRows(manifest.columns, [{ a: new Date(1500) }, { a: 'NA' }], errorOf)][0]).toBe(1.5);
+});
+
+test('a date that is the same in every row is named as a date', async () => {
+  const text = 'a,t,b,y\n2010-06-14,08:30,1,1\n2010-06-14,08:30,2,2\n';
+  expect((await load(table(text))).warnings).toEqual([
+    'column a is 2010-06-14 in every training row, so it tells a model nothing',
+    'column t is 08:30 in every training row, so it tells a model nothing',
+  ]);
 });
 
 test('dates can be categories and targets, and an empty cell among them is one', async () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  nextForCell,
   StillhouseError,
   type DatasetManifest,
   type ModelMetadata,
@@ -122,6 +123,8 @@ export async function readTestSet(recipe: Recipe, metadata: ModelMetadata, place
     return { manifest, blocks, warnings: [...absent, ...warnings], files, dispose };
   } catch (error) {
     dispose();
+    if (error instanceof StillhouseError && error.code === 'DATA_CELL')
+      throw new StillhouseError('DATA_CELL', error.message, { cause: error, next: nextForCell });
     throw error;
   } finally {
     tables.close();

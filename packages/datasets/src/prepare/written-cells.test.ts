@@ -210,6 +210,10 @@ describe('what is probably not meant as it is read is said, unless the column is
   ])('%s', async (_, cell, warning) => {
     const plain = await load(table(rows(cell), { missing: 'mean' }));
     expect(plain.warnings.filter((each) => warning.test(each))).toHaveLength(1);
+    for (const style of [{ decimal: '.' }, { decimal: ',' }, { units: ['$', '%'] }]) {
+      const styled = await load(table(rows(cell), { missing: 'mean', ...style }));
+      expect(styled.warnings.filter((each) => warning.test(each))).toHaveLength(1);
+    }
     for (const a of ['ignore', 'category'] as const) {
       const declared = await load(table(rows(cell), { missing: 'mean', columns: { a } }));
       expect(declared.warnings.filter((each) => warning.test(each))).toEqual([]);

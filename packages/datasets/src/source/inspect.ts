@@ -16,7 +16,13 @@ import { NumberSummary } from '../row/number-summary.js';
 import { TableReader } from '../table/duckdb.js';
 import type { Source } from './source.js';
 import { openContext, openSource, sourceByName, sourceContext } from './sources.js';
-import { declarationOf, inspectColumns, type ColumnFacts, type InspectedColumn } from '../table/inspect-columns.js';
+import {
+  declarationOf,
+  inspectColumns,
+  reasonToIgnore,
+  type ColumnFacts,
+  type InspectedColumn,
+} from '../table/inspect-columns.js';
 import type { Table } from '../table/table.js';
 import { sizeOf, type TensorSet } from '../tensor/tensor-set.js';
 
@@ -173,9 +179,16 @@ async function chooseTarget(
   };
 }
 
-/** Ignored columns of which a person should know. */
-const ignoredColumns = (inputs: readonly ColumnFacts[]): string[] =>
-  inputs.flatMap(({ name, fault }) => (fault === undefined ? [] : [`column ${name} is ignored: it ${fault}`]));
+/** Why columns are not inputs, or are something else than they seem to be. */
+const notesOn = (inputs: readonly ColumnFacts[], rowCount: number): string[] =>
+  inputs.flatMap((column) => {
+    const { name, code } = column;
+    const reason = reasonToIgnore(column, rowCount);
+    if (reason !== undefined) return [`column ${name} is ignored: it ${reason}`];
+    return code === undefined
+      ? []
+      : [`column ${name} is a category: some of its numbers begin with 0, such as ${code}`];
+  });
 
 async function inspectTable(
   table: Table,
@@ -213,7 +226,7 @@ async function inspectTable(
     labels: hasClasses ? classes.slice(0, fewClasses) : [],
     warnings: [
       ...chosen.warnings,
-      ...ignoredColumns(inputs),
+      ...notesOn(inputs, table.rowCount),
       ...(ignored.size === inputs.length ? ['the recipe will be refused: no column can be an input'] : []),
     ],
     recipe: suggestion(source, {

@@ -1,6 +1,7 @@
 // What a column of a table is taken for, as declared or by its first rows, and how it is encoded once its training rows
 // have been summarised.
 import {
+  isTimeNotation,
   StillhouseError,
   type CategoryColumn,
   type ColumnConfig,
@@ -12,7 +13,7 @@ import {
 import type { NumberSummary } from '../row/number-summary.js';
 import type { TableColumn } from './column-reading.js';
 import { declaredFor } from './declared-column.js';
-import { doubtAboutTexts } from './doubts.js';
+import { codeIn, doubtAboutTexts } from './doubts.js';
 import { adviceFor, looksNumeric, notationOf, notationOfType } from './notation.js';
 import type { Table } from './table.js';
 
@@ -40,8 +41,10 @@ export type ColumnPlan = NumberPlan | CategoryPlan;
 export interface TextFacts {
   readonly isNumeric: boolean;
   readonly notation: Notation | undefined;
-  /** If its numbers are plain: what is doubtful about them. */
+  /** If it has numbers: what is doubtful about them. */
   readonly doubt: string | undefined;
+  /** If it has numbers: one that is probably a code. */
+  readonly code: string | undefined;
   /** If it is not numeric: how a recipe could make it so, and a cell. */
   readonly advice: string | undefined;
   readonly example: string | undefined;
@@ -57,8 +60,15 @@ export function textFacts(
   return table.sample(texts, (cells, name) => {
     const notation = notationOf(cells, name, config);
     const isNumeric = looksNumeric(cells, notation);
-    const doubt = isNumeric && !notation ? doubtAboutTexts(name, cells) : undefined;
-    return { isNumeric, notation, doubt, advice: isNumeric ? undefined : adviceFor(cells), example: cells[0] };
+    const numbers = isNumeric && !isTimeNotation(notation) ? cells : [];
+    return {
+      isNumeric,
+      notation,
+      doubt: doubtAboutTexts(name, numbers),
+      code: codeIn(numbers),
+      advice: isNumeric ? undefined : adviceFor(cells),
+      example: cells[0],
+    };
   });
 }
 

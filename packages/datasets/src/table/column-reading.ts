@@ -7,6 +7,7 @@ import {
   isMissingText,
   isTimeNotation,
   numberOfText,
+  wantedText,
   type Notation,
   type Numbers,
 } from '@stillhouse/core';
@@ -231,9 +232,9 @@ class TextNumbers implements ColumnReading {
     const value = numberOfText(text, this.#notation);
     if (value === value) return value;
     if (isTimeNotation(this.#notation))
-      return this.#refuse(row, text, `is not a ${this.#notation}, as other cells of the column are`);
+      return this.#refuse(row, text, `is not ${wantedText(this.#notation)}, as other cells of the column are`);
     const boolean = booleanOfText(text);
-    if (boolean !== boolean || this.#hasOther) return this.#refuse(row, text, 'is not a number');
+    if (boolean !== boolean || this.#hasOther) return this.#refuse(row, text, `is not ${wantedText(this.#notation)}`);
     this.#word ??= text;
     return boolean;
   }

@@ -1,19 +1,24 @@
 // What is probably not meant as it is read: codes that are read as numbers, numbers that are rounded, a category per
 // row, a column without a cell. Sentences for people.
+import { isTimeNotation, textOfTime, type Notation } from '@stillhouse/core';
 import type { NumberSummary } from '../row/number-summary.js';
 
 /** A column with fewer categories is not doubted, whatever the number of rows. */
 const manyCategories = 100;
 
+/** A text that is probably a code, although it could be a number: it begins with 0. */
+export const codeIn = (texts: readonly string[]): string | undefined =>
+  texts.map((text) => text.trim()).find((text) => /^0\d+$/.test(text));
+
 /**
- * What texts of a column of plain numbers show.
+ * What texts of a column of numbers show.
  * @returns undefined if nothing is doubtful
  */
 export function doubtAboutTexts(name: string, texts: readonly string[]): string | undefined {
-  const code = texts.find((text) => /^0\d+$/.test(text.trim()));
+  const code = codeIn(texts);
   if (code !== undefined)
     return (
-      `column ${name} is read as numbers, although some begin with 0, such as ${code.trim()}; if they are codes, ` +
+      `column ${name} is read as numbers, although some begin with 0, such as ${code}; if they are codes, ` +
       'declare it as a category'
     );
   const isRounded = (text: string): boolean => /^[-+]?\d{16,}$/.test(text) && !Number.isSafeInteger(Number(text));
@@ -49,16 +54,18 @@ interface DoubtedColumn {
   readonly sqlType: string;
   /** Whether a missing cell is an input of its own. */
   readonly indicator: boolean;
+  readonly notation?: Notation | undefined;
   /** Whether the recipe does not declare it. */
   readonly isFound?: boolean | undefined;
 }
 
 export function doubtAboutNumbers(
-  { name, sqlType, indicator, isFound }: DoubtedColumn,
+  { name, sqlType, indicator, notation, isFound }: DoubtedColumn,
   summary: Summary,
 ): string | undefined {
   const { count, min, max } = summary;
-  if (min === max && !indicator) return isConstant(name, String(min));
+  if (min === max && !indicator)
+    return isConstant(name, isTimeNotation(notation) ? textOfTime(min, notation) : String(min));
   if (isFound && areConsecutive(summary))
     return (
       `column ${name} numbers the training rows from ${min} to ${max}; if it only identifies rows, ignore it in ` +

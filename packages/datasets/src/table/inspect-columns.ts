@@ -1,5 +1,5 @@
 // What the columns of a table are, from all of its rows, and what a recipe should say about each to be accepted.
-import { type ColumnConfig, type Notation, type TableConfig } from '@stillhouse/core';
+import { isTimeNotation, type ColumnConfig, type Notation, type TableConfig } from '@stillhouse/core';
 import { NumberSummary } from '../row/number-summary.js';
 import { textFacts, type TextFacts } from './column-plan.js';
 import { timeNotationOf, type TableColumn } from './column-reading.js';
@@ -24,6 +24,8 @@ export interface ColumnFacts extends InspectedColumn {
   readonly fault?: string | undefined;
   /** What must be declared for the column to be read as `type`. */
   readonly declared?: ColumnConfig | undefined;
+  /** One of its numbers that is probably a code; the column is then declared as a category. */
+  readonly code?: string | undefined;
 }
 
 /** How a recipe says that texts of the table write numbers. */
@@ -34,27 +36,32 @@ const frequentShown = 5;
 const manyCategories = 1000;
 /** If at least this share of the texts of a column is numbers, the others are taken to be mistakes. */
 const mostlyNumbers = 0.5;
+/** Texts of a column that are no numbers, of which it is seen how they write some all the same. */
+const faultsKept = 1000;
 const largestFloat = 3.4028234663852886e38;
 
 type Decimal = TableConfig['decimal'];
 
-/** The beginning of decimals in each column that needs one, and the units of all. */
-async function stylesIn(
-  table: Table,
-  names: readonly string[],
-): Promise<{ units: string[]; decimals: Map<string, Decimal>; pointed: Set<string> }> {
-  const units = new Set<string>();
-  const decimals = new Map<string, Decimal>();
-  const pointed = new Set<string>();
-  await table.sample(names, (texts, name) => {
+/** How the texts of columns write numbers, as far as they have been looked at. */
+class Styles {
+  readonly units = new Set<string>();
+  /** The beginning of decimals in each column that needs one. */
+  readonly decimals = new Map<string, Decimal>();
+  /** Other columns with decimals that begin with a point. */
+  readonly pointed = new Set<string>();
+
+  /** @returns whether the texts of a column need something that is not known yet */
+  learn(texts: readonly string[], name: string): boolean {
+    const before = this.units.size + this.decimals.size;
     const styles = stylesOf(texts);
-    for (const unit of styles?.units ?? []) units.add(unit);
+    for (const unit of styles?.units ?? []) this.units.add(unit);
     // Groups of three digits are more usual than exactly three decimals in every cell.
-    const decimal = styles?.decimals.includes('.') ? '.' : styles?.decimals.at(0);
-    if (decimal) decimals.set(name, decimal);
-    else if (texts.some((text) => /\d\.\d/.test(text))) pointed.add(name);
-  });
-  return { units: [...units], decimals, pointed };
+    const [decimal] = ['.' as const, ',' as const].filter((each) => styles?.decimals.includes(each));
+    if (decimal === undefined) {
+      if (texts.some((text) => /\d\.\d/.test(text))) this.pointed.add(name);
+    } else if (decimal === '.' || !this.pointed.has(name)) this.decimals.set(name, decimal);
+    return this.units.size + this.decimals.size > before;
+  }
 }
 
 /** The decimal of most columns; of a target it cannot be declared, so its own prevails. */
@@ -67,7 +74,8 @@ function usualDecimal(decimals: ReadonlyMap<string, Decimal>, pointed: ReadonlyS
 
 interface Numbers {
   readonly summary: NumberSummary;
-  readonly faults: { count: number; first: string | undefined };
+  /** Texts that are no numbers: how many, and some. */
+  readonly faults: { count: number; readonly texts: string[] };
 }
 
 /** Reads the columns of text that are numbers or times. */
@@ -78,11 +86,11 @@ async function numbersIn(
   const found = new Map<string, Numbers>();
   if (columns.size === 0) return found;
   const wants = [...columns].map(([column, notation]) => {
-    const faults: Numbers['faults'] = { count: 0, first: undefined };
+    const faults: Numbers['faults'] = { count: 0, texts: [] };
     found.set(column, { summary: new NumberSummary(), faults });
     const onFault = (text: string): void => {
       faults.count += 1;
-      faults.first ??= text;
+      if (faults.texts.length < faultsKept) faults.texts.push(text);
     };
     return { column, as: 'number', notation, onFault } as const;
   });
@@ -99,8 +107,6 @@ function typeOfColumn({ type, sqlType }: TableColumn, facts: TextFacts | undefin
   if (type === 'other') return `${sqlType}, which cannot be an input`;
   return type === 'number' || facts?.isNumeric === true ? 'number' : 'category';
 }
-
-const isCode = (doubt: string | undefined): boolean => doubt?.includes('begin with 0') === true;
 
 const isMostlyNumbers = ({ summary: { count }, faults }: Numbers): boolean =>
   count >= mostlyNumbers * (count + faults.count);
@@ -126,32 +132,37 @@ function judgement(
   if (facts?.advice !== undefined)
     return { type, fault: `has cells such as ${JSON.stringify(facts.example)}: ${facts.advice}` };
   if (numbers && numbers.faults.count > 0) {
-    const { count, first } = numbers.faults;
+    const {
+      count,
+      texts: [first],
+    } = numbers.faults;
     if (type === 'number' && !isMostlyNumbers(numbers)) return { type: 'category' };
     return { type, fault: `has ${count} cells that are no ${type}, such as ${JSON.stringify(first)}` };
   }
   const [min, max] = [summary.min, summary.max].map(Number);
   if (type === 'number' && Math.max(-min, max) > largestFloat) return { type, fault: 'has numbers that are too large' };
   const isRounded = facts
-    ? facts.doubt !== undefined && !isCode(facts.doubt)
+    ? facts.doubt !== undefined && facts.code === undefined
     : hasRounded(column.sqlType, { min, max });
   if (type === 'number' && isRounded) return { type, fault: 'has whole numbers that would be rounded' };
   return { type };
 }
 
-/**
- * @param target column that a recipe would predict
- * @throws StillhouseError DATA_…
- */
-export async function inspectColumns(
-  table: Table,
-  target: string,
-): Promise<{ columns: ColumnFacts[]; style: TableStyle }> {
-  const texts = table.columns.flatMap(({ name, type }) => (type === 'text' ? name : []));
-  const { units, decimals, pointed } = await stylesIn(table, texts);
+/** What texts are if they are read in some style, and what a recipe says for that. */
+interface ReadTexts {
+  readonly facts: ReadonlyMap<string, TextFacts>;
+  readonly numbers: ReadonlyMap<string, Numbers>;
+  readonly style: TableStyle;
+  /** What columns of another style than the table's must declare. */
+  readonly own: ReadonlyMap<string, ColumnConfig>;
+}
+
+async function readTexts(table: Table, texts: readonly string[], target: string, styles: Styles): Promise<ReadTexts> {
+  const { decimals, pointed } = styles;
+  const units = [...styles.units];
   const decimal = usualDecimal(decimals, pointed, target);
   const own = new Map<string, ColumnConfig>();
-  for (const [name, needed] of [...decimals, ...[...pointed].map((each) => [each, '.'] as const)])
+  for (const [name, needed] of [...[...pointed].map((each) => [each, '.'] as const), ...decimals])
     if (decimal !== undefined && needed !== decimal)
       own.set(name, { number: 'standardize', indicator: false, decimal: needed });
   const style = { ...(decimal ? { decimal } : {}), ...(units.length > 0 ? { units } : {}) };
@@ -163,10 +174,35 @@ export async function inspectColumns(
     delimiter: ',',
     ...style,
   });
-  const read = table.columns.filter(
-    ({ name }) => facts.get(name) && (facts.get(name)!.isNumeric || facts.get(name)!.notation === 'timestamp'),
+  const read = texts.filter((name) => facts.get(name)!.isNumeric || facts.get(name)!.notation === 'timestamp');
+  const numbers = await numbersIn(table, new Map(read.map((name) => [name, facts.get(name)!.notation])));
+  return { facts, numbers, style, own };
+}
+
+/** Reads texts in the style of the first rows and, if a few later cells need more, in theirs as well. */
+async function textsOf(table: Table, target: string): Promise<ReadTexts> {
+  const texts = table.columns.flatMap(({ name, type }) => (type === 'text' ? name : []));
+  const styles = new Styles();
+  await table.sample(texts, (cells, name) => styles.learn(cells, name));
+  const read = await readTexts(table, texts, target, styles);
+  const learned = [...read.numbers].filter(
+    ([name, numbers]) =>
+      isMostlyNumbers(numbers) &&
+      !isTimeNotation(read.facts.get(name)!.notation) &&
+      styles.learn(numbers.faults.texts, name),
   );
-  const numbers = await numbersIn(table, new Map(read.map(({ name }) => [name, facts.get(name)!.notation])));
+  return learned.length > 0 ? readTexts(table, texts, target, styles) : read;
+}
+
+/**
+ * @param target column that a recipe would predict
+ * @throws StillhouseError DATA_…
+ */
+export async function inspectColumns(
+  table: Table,
+  target: string,
+): Promise<{ columns: ColumnFacts[]; style: TableStyle }> {
+  const { facts, numbers, style, own } = await textsOf(table, target);
   const summaries = await table.summaries(
     (name) => numbers.has(name) && isMostlyNumbers(numbers.get(name)!) && facts.get(name)!.notation === undefined,
   );
@@ -174,6 +210,7 @@ export async function inspectColumns(
   for (const column of table.columns) {
     const { name } = column;
     const about = { facts: facts.get(name), numbers: numbers.get(name) };
+    const code = about.facts?.code;
     const summary = withNumbers(summaries.get(name)!, about);
     const { type, fault } = judgement(column, { type: typeOfColumn(column, about.facts), summary, ...about });
     columns.push({
@@ -184,9 +221,9 @@ export async function inspectColumns(
       isUnnamed: column.isUnnamed === true,
       isBoolean: column.sqlType === 'BOOLEAN',
       fault,
-      declared: type === 'category' && about.facts?.isNumeric ? 'category' : own.get(name),
+      code,
+      declared: code !== undefined || (type === 'category' && about.facts?.isNumeric) ? 'category' : own.get(name),
     });
-    if (isCode(about.facts?.doubt)) columns[columns.length - 1] = { ...columns.at(-1)!, declared: 'category' };
   }
   return { columns, style };
 }
@@ -205,16 +242,32 @@ function withNumbers(
 }
 
 /**
+ * Why a column is no input, as the end of a sentence; undefined if it can be one.
+ * @param rowCount rows of the table
+ */
+export function reasonToIgnore(
+  { name, type, distinct, missing, isUnnamed, fault, declared, code }: ColumnFacts,
+  rowCount: number,
+): string | undefined {
+  if (fault !== undefined) return fault;
+  if (isUnnamed) return 'has no name';
+  // A constant column says nothing, and a category for nearly every row only identifies the row.
+  if (distinct < 2) return 'is the same in every row';
+  const isCategory = type === 'category' || declared === 'category';
+  if (!isCategory || doubtAboutCategories(name, distinct, rowCount - missing) === undefined) return undefined;
+  const many = `${distinct} categories in ${rowCount - missing} rows`;
+  return code === undefined
+    ? `has ${many}`
+    : `has numbers that begin with 0, such as ${code}, and if these are codes, ${many}; if not, declare it as a number`;
+}
+
+/**
  * What a recipe declares for an input; undefined if nothing.
  * @param rowCount rows of the table
  */
-export function declarationOf(
-  { name, type, distinct, missing, isUnnamed, fault, declared }: ColumnFacts,
-  rowCount: number,
-): ColumnConfig | undefined {
-  // A constant column says nothing, and a category for nearly every row only identifies the row.
-  if (isUnnamed || fault !== undefined || distinct < 2) return 'ignore';
-  if (type !== 'category' && declared !== 'category') return declared;
-  if (doubtAboutCategories(name, distinct, rowCount - missing) !== undefined) return 'ignore';
-  return distinct > manyCategories ? { category: 'hash', buckets: 64 } : declared;
+export function declarationOf(column: ColumnFacts, rowCount: number): ColumnConfig | undefined {
+  const { type, distinct, declared } = column;
+  if (reasonToIgnore(column, rowCount) !== undefined) return 'ignore';
+  const isCategory = type === 'category' || declared === 'category';
+  return isCategory && distinct > manyCategories ? { category: 'hash', buckets: 64 } : declared;
 }

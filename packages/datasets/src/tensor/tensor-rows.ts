@@ -88,6 +88,22 @@ class FoundClasses {
   }
 }
 
+/** @param pixels room for a row's numbers of one channel */
+function summariseChannels(
+  summaries: readonly NumberSummary[],
+  inputs: Numbers,
+  rows: readonly number[],
+  pixels: Float64Array,
+): void {
+  const channels = summaries.length;
+  for (const row of rows)
+    summaries.forEach((summary, channel) => {
+      const first = row * pixels.length * channels + channel;
+      for (let i = 0; i < pixels.length; i++) pixels[i] = inputs[first + i * channels];
+      summary.add(pixels, undefined);
+    });
+}
+
 /**
  * @param set the large set
  * @throws StillhouseError DATA_LABEL, RECIPE_INVALID, and what reading the set throws
@@ -107,7 +123,7 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
   const targets = plans.map(summaryOf);
   const found = new FoundClasses(set, loss);
   if (loss.labels !== 'numbers' || channels + targets.length > 0) {
-    const size = sizeOf(set.inputShape);
+    const pixels = new Float64Array(sizeOf(set.inputShape) / Math.max(1, channels));
     for await (const { inputs, labels, rows } of trainingChunks(set, selection)) {
       found.add(labels, rows);
       targets.forEach((summary, k) =>
@@ -116,13 +132,7 @@ export async function fitTensors(set: TensorSet, selection: Selection, recipe: R
           undefined,
         ),
       );
-      summaries.forEach((summary, channel) => {
-        for (const row of rows)
-          summary.add(
-            inputs.subarray(row * size, (row + 1) * size).filter((_, k) => k % channels === channel),
-            undefined,
-          );
-      });
+      summariseChannels(summaries, inputs, rows, pixels);
     }
   }
   const scaling = {

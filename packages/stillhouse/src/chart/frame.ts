@@ -15,8 +15,8 @@ export interface FrameSize {
 /** A grey that is seen on white and on black. */
 const gridLine = 'stroke="#888" stroke-opacity="0.2"';
 
-/** Between marks below the frame, in pixels. */
-const markDistance = 6;
+/** Between marks below the frame, and from one next to it to the one above, in pixels. */
+const [markDistance, lineHeight] = [6, 14];
 
 /** A size whose left margin has room for the marks next to the frame, and the title to the left of them. */
 export const withMarginFor = (size: FrameSize, { ticks }: Scale): FrameSize => ({
@@ -61,6 +61,17 @@ export class Frame<X> {
     });
   }
 
+  /** The marks next to the frame, from the bottom up, without those that would be written over the one below. */
+  private upMarks(): { y: number; label: string }[] {
+    let free = Infinity;
+    return this.scales.y.ticks.flatMap(({ share, label }) => {
+      const y = this.upAt(share);
+      if (y > free) return [];
+      free = y - lineHeight;
+      return [{ y, label }];
+    });
+  }
+
   /** The frame with grid lines, marks, and titles of its axes. */
   axes(titles: { readonly x: string; readonly y: string }): string {
     const { left, top, height, bottom } = this.size;
@@ -68,9 +79,9 @@ export class Frame<X> {
     const middle = this.upAt(0.5).toFixed(1);
     return [
       svgBox({ x: left, y: top, ...this.inner }, 'fill="none" stroke="#888" stroke-opacity="0.5"'),
-      ...this.scales.y.ticks.flatMap(({ share, label }) => [
-        svgLine([left, this.upAt(share)], [left + width, this.upAt(share)], gridLine),
-        svgText(left - 6, this.upAt(share) + 4, label, 'text-anchor="end"'),
+      ...this.upMarks().flatMap(({ y, label }) => [
+        svgLine([left, y], [left + width, y], gridLine),
+        svgText(left - 6, y + 4, label, 'text-anchor="end"'),
       ]),
       ...this.acrossMarks().map(({ x, label }) => svgText(x, height - bottom + 18, label, 'text-anchor="middle"')),
       svgText(this.acrossAt(0.5), height - 10, titles.x, 'text-anchor="middle"'),

@@ -29,6 +29,8 @@ export function linearScale(values: readonly number[], label: (value: number) =>
   return { shareOf, ticks: marks.map((mark) => ({ share: shareOf(mark), label: label(mark) })) };
 }
 
+export const quarters: readonly number[] = [0, 0.25, 0.5, 0.75, 1];
+
 /** Margin at both ends, so that dots there are not cut off. */
 const padded = (share: number): number => 0.04 + 0.92 * share;
 
@@ -38,7 +40,7 @@ export function logScale(values: readonly number[], label: (value: number) => st
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
   return {
     shareOf: (value) => padded(high > low ? (Math.log(value) - low) / (high - low) : 0.5),
-    ticks: [0, 0.25, 0.5, 0.75, 1].map((at) => ({
+    ticks: quarters.map((at) => ({
       share: padded(at),
       label: label(Math.exp(low + at * (high - low))),
     })),
@@ -70,5 +72,5 @@ function sharesOf(values: readonly unknown[]): number[] {
 /** A scale of shares, with given texts as marks. */
 export const shareScale = (valueAt: (share: number) => number): Scale => ({
   shareOf: (share) => share,
-  ticks: [0, 0.25, 0.5, 0.75, 1].map((share) => ({ share, label: rounded(valueAt(share)) })),
+  ticks: quarters.map((share) => ({ share, label: rounded(valueAt(share)) })),
 });

@@ -274,3 +274,18 @@ test('cells of a row, as its table has them', () => {
   ).toEqual(['missing or unknown', 'a', 'x', 'bucket 2', '2, 0']);
   expect(readableInputs([{ ...few, size: 784 }], [new Float32Array(784)])).toEqual([]);
 });
+
+test('dates and times of a row are written as such, also if their seconds were rounded to fp32', () => {
+  const date: FittedColumn = { ...number, notation: 'timestamp' };
+  const exact: FittedColumn = { ...date, dtype: 'F64' };
+  const time: FittedColumn = { ...number, notation: 'time' };
+  const noon = 1_276_473_600 + 43_200;
+  const cells = [[1_276_473_600], [Math.fround(noon + 900)], [noon + 1], [30_600], [NaN]];
+  expect(readableInputs([date, date, exact, time, date], cells).map(([, value]) => value)).toEqual([
+    '2010-06-14',
+    '2010-06-14 12:15',
+    '2010-06-14 12:00:01',
+    '08:30',
+    'missing',
+  ]);
+});

@@ -49,6 +49,9 @@ function metricRows(record: RunRecord, recipe: Recipe, evaluated: EvaluatedRun |
   return [header, ...rows];
 }
 
+/** Nothing for a header without rows. */
+const filled = (rows: readonly (readonly string[])[]): string => (rows.length > 1 ? table(rows) : '');
+
 /** How large each model is, and how fast. */
 function costRows(record: RunRecord, evaluated: EvaluatedRun | undefined): string[][] {
   const rows = phaseNames.flatMap((name) => {
@@ -307,9 +310,9 @@ export async function reportHtml({
     section(
       'Result',
       'How well each model does on rows that no model was trained on, and how large and fast it is.',
-      table(metricRows(record, recipe, evaluated)),
+      filled(metricRows(record, recipe, evaluated)),
       targetsTable(record, recipe, evaluated),
-      table(costRows(record, evaluated)),
+      filled(costRows(record, evaluated)),
       ...baselineNote(record).map((note) => `<p>${escaped(note)}</p>`),
       missing === undefined
         ? `<p class="note">Times are medians on ${backend!}, on the machine that wrote this report.</p>`

@@ -1,5 +1,5 @@
 // The inputs of a row as a reader knows them: values and categories by the name of their column.
-import type { FittedColumn, TensorType } from '@stillhouse/core';
+import { isTimeNotation, textOfTime, type FittedColumn, type TensorType } from '@stillhouse/core';
 
 /** Cells of a row as they are stored, by column. */
 export type RowCells = readonly ArrayLike<number>[];
@@ -15,11 +15,25 @@ function text(value: number, dtype: TensorType): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+/** A day, an hour, a quarter of one, a minute and a second. */
+const roundSeconds = [86_400, 3600, 900, 60, 1];
+
+/** The roundest time that is stored as this number: fp32 has steps of 128 seconds today. */
+function timeText(seconds: number, dtype: TensorType, notation: 'timestamp' | 'time'): string {
+  const stored = dtype === 'F32' ? Math.fround : (value: number): number => value;
+  const nearest = roundSeconds.map((step) => Math.round(seconds / step) * step);
+  return textOfTime(nearest.find((value) => stored(value) === seconds) ?? seconds, notation);
+}
+
 function readable(column: FittedColumn, cells: ArrayLike<number>): string {
   const { dtype } = column;
   if (column.type === 'tensor') return Array.from(cells, (value) => text(value, dtype)).join(', ');
   const [cell] = Array.from(cells);
-  if (column.type === 'number') return Number.isNaN(cell) ? 'missing' : text(cell, dtype);
+  if (column.type === 'number') {
+    if (Number.isNaN(cell)) return 'missing';
+    const { notation } = column;
+    return isTimeNotation(notation) ? timeText(cell, dtype, notation) : text(cell, dtype);
+  }
   // Blocks do not tell these two apart.
   if (cell === 0) return 'missing or unknown';
   return column.encode === 'hash' ? `bucket ${cell}` : column.categories[cell - 1];

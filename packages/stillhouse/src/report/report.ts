@@ -5,7 +5,7 @@ import { messageOf, StillhouseError } from '@stillhouse/core';
 import { writeWhole } from '@stillhouse/datasets';
 import { inferenceBackendFor } from '@stillhouse/worker/light';
 import { openTestRows } from '../runs/test-rows.js';
-import { readRun, type TrainedRun } from '../runs/trained-run.js';
+import { modelNames, readRun, type TrainedRun } from '../runs/trained-run.js';
 import { reportHtml, type ReportInput } from './html.js';
 import { evaluateRun, pretrainedOf } from './evaluate-run.js';
 
@@ -29,6 +29,8 @@ type Tested = Pick<ReportInput, 'evaluated' | 'missing' | 'backend' | 'warnings'
 
 /** The parts that need the test rows, or the reason why they are missing. */
 async function testedOf(run: TrainedRun, recipeFolder: string | undefined): Promise<Tested> {
+  if (modelNames(run).length === 0 && !pretrainedOf(run.recipe))
+    return { evaluated: undefined, missing: 'the run has no trained model', backend: undefined, warnings: [] };
   const warnings: string[] = [];
   const onWarning = (text: string): void => void warnings.push(text);
   try {

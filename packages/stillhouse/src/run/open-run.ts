@@ -5,6 +5,7 @@ import {
   assembleJob,
   isSameJob,
   openRecipe,
+  readDataFiles,
   resumeRecord,
   RunFolder,
   startRecord,
@@ -14,6 +15,7 @@ import { StillhouseError, type Job, type Recipe, type RunRecord } from '@stillho
 import { emptyHistory, replayJournal, type RunHistory } from '@stillhouse/core/cluster';
 import { dataFolders, preparedFolder, type Dataset } from '@stillhouse/datasets';
 import { planTuning, type TunePlan } from '../tune/tune.js';
+import { changedSources } from '../runs/changed-sources.js';
 import { version } from '../version.js';
 import { refuseLive } from './refuse-live.js';
 import { heed, unlessAborted } from './unless-aborted.js';
@@ -115,11 +117,13 @@ async function openAgain({ resume, takeOver }: ResumedRun, { listen, token, sign
   if (!takeOver) refuseLive(before, folder.path);
   const recipe = await openRecipe(before.recipe, before.recipeFolder);
   const { job, dataset } = await assemble(recipe, secrets.runId, { recipeFolder: before.recipeFolder, signal });
-  if (!isSameJob(before, job))
+  if (!isSameJob(before, job)) {
+    const files = { before: readDataFiles(folder.path), now: dataset.files };
     throw new StillhouseError(
       'RUN_CHANGED',
-      `the data or the model files of the run in ${folder.path} have changed since it began`,
+      `the run in ${folder.path} cannot continue: ${changedSources(before, job, files)} since it began`,
     );
+  }
   const history = replayJournal(folder.readJournal());
   const term = Math.max(history.term, secrets.term) + 1;
   return {

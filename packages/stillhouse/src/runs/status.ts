@@ -1,4 +1,5 @@
-// status.json: the state of a run, written about once per second while a coordinator is running, and read by `status`.
+// status.json: the state of a run, written about once per second while a coordinator is running and once at its end,
+// and read by `status`.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';

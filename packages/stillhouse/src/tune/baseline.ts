@@ -113,7 +113,9 @@ export async function chooseBaseline(options: BaselineOptions): Promise<Baseline
     trials: measured.length,
     trainings: log.size,
     seconds: (performance.now() - startedMs) / 1000,
-    reason: plan ? `tuned with the student’s budget, ${reason}; ${reasonOf(config.rule)}` : reasonOf(config.rule),
+    reason: plan
+      ? `tuned in at least as many trials as the student, ${reason}; ${reasonOf(config.rule)}`
+      : reasonOf(config.rule),
   };
 }
 

@@ -4,7 +4,7 @@ import { smallerIsBetter } from '@stillhouse/core/training';
 import { coordinateOf, gaussianProcess, pointOf, type Dimension } from '@stillhouse/core/tune';
 import { Frame } from '../chart/frame.js';
 import { colourOf } from '../chart/heat-map.js';
-import { shareScale, type Scale } from '../chart/scale.js';
+import { quarters, shareScale, type Scale } from '../chart/scale.js';
 import { rounded, svgBox, svgDot, svgFile, svgText } from '../chart/svg.js';
 
 const size = { width: 640, height: 480, left: 96, top: 48, right: 120, bottom: 64 };
@@ -36,9 +36,14 @@ class Range {
   }
 }
 
-/** Axis marks for a value of the recipe. */
-const scaleOf = ({ path, config }: Dimension): Scale =>
-  shareScale((share) => pointOf([{ path, config }], [Math.min(share, 0.999999)])[path]);
+/** An axis for a value of the recipe: a mark at each value of a list, and at the quarters of a range. */
+function scaleOf({ path, config }: Dimension): Scale {
+  const values = 'from' in config ? quarters.map((at) => pointOf([{ path, config }], [at])[path]) : config;
+  return {
+    shareOf: (share) => share,
+    ticks: [...new Set(values)].map((value) => ({ share: coordinateOf(config, value), label: rounded(value) })),
+  };
+}
 
 /** The prediction of the model of the trials, field by field. */
 function believedFields(frame: Frame<number>, meanAt: (across: number, up: number) => number, range: Range): string {
