@@ -12,7 +12,6 @@ import type { SegmentSum, Arrivals } from './segment-sum.js';
 import { sharedPlaces } from './shared-places.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
-import { limits } from '../error/limits.js';
 import type { FrameHeader, MeshFrame } from './frames.js';
 import type { SharedPart, SumMemory } from './sum-memory.js';
 import { isSameSpan, maximalSubtrees, type Span } from './tree.js';
@@ -39,6 +38,8 @@ export interface CollectiveOptions {
   readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
+  /** How many values each rank hands in; by default none. */
+  readonly valueCount?: number;
   /** The numbers that travel in fewer bits; partial sums are rounded to them. By default there are none. */
   readonly coding?: Coding;
   /** Files with the sums of members that share memory with this one, and its own, by index; none by default. */
@@ -235,7 +236,7 @@ export class Collective {
         return this.#coder.placeOf(this.#finished, chunk) ?? bytesOf(this.#options.out.subarray(chunk.lo, chunk.hi));
       }
       case 'values':
-        if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
+        if (header.count !== (this.#options.valueCount ?? 0)) this.#refuse(from, header, `${header.count} values`);
         return inbox.values.has(header.rank) ? undefined : bytesOf(new Float64Array(header.count));
       case 'mark':
         return nothing;

@@ -3,7 +3,9 @@ import { codingOf } from '../collective/coding.js';
 import { Collective } from '../collective/collective.js';
 import { slotsPerRank } from '../collective/flat-layout.js';
 import { invariant, StillhouseError } from '../error/errors.js';
-import { phaseOf } from '../job/job.js';
+import { datasetOf, phaseOf } from '../job/job.js';
+import { measuresOf } from '../metric/metrics.js';
+import { sumCount } from '../metric/sums.js';
 import { tunedJob } from '../tune/space.js';
 import type { ToWorker } from '../wire/messages.js';
 import { StateAssembly } from '../wire/training-file.js';
@@ -180,6 +182,7 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
   const { generation, members, self, phase, ops, hosts, files } = preparing;
+  const { job } = state;
   const { layout, flatGradient, memory } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
@@ -195,6 +198,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     out: flatGradient,
     memory,
     op: ops,
+    valueCount: sumCount(measuresOf(job!.recipe), datasetOf(job!.dataset, phase.name).outputs),
     coding: codingOf(phase.wire, layout),
     files,
   });
