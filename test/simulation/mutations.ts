@@ -221,6 +221,12 @@ export const mutations: readonly Mutation[] = [
     replace: 'if (stuck || !stuck) return',
   },
   {
+    bug: 'whoever is waited for in vain is waited for again and again',
+    file: 'packages/core/src/coordinator/accusations.ts',
+    find: 'breaks.get(pair)! < limits.breaksTolerated',
+    replace: 'breaks.get(pair)! < 1e9 * limits.breaksTolerated',
+  },
+  {
     bug: 'messages that were lost are not sent again',
     file: 'packages/core/src/coordinator/reminder.ts',
     find: 'if (!beat || nowMs - worker.instructedMs < limits.resendMs) return',

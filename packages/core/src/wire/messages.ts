@@ -14,7 +14,7 @@ import { recipeSchema } from '../recipe/schema.js';
 import { unpackBounded, type UnpackBounds } from './bounded-unpack.js';
 
 /** Raised whenever a message changes its meaning; both sides must have the same version. */
-export const protocolVersion = 11;
+export const protocolVersion = 12;
 
 const index = z
   .int()
