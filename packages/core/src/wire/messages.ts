@@ -201,7 +201,7 @@ const toCoordinator = z.discriminatedUnion('type', [
     stateSha256: sha256,
     weightsSha256: sha256,
   }),
-  z.object({ type: z.literal('progress'), generation, step: index, loss: real }),
+  z.object({ type: z.literal('progress'), generation, step: index, loss: real.optional() }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
   z.object({
     type: z.literal('done'),

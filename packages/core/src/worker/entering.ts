@@ -232,6 +232,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     collective,
     task: 'step',
     contributed: false,
+    stepped: 0,
     weightsSha256,
   };
   const hashes = { stateSha256, weightsSha256 };

@@ -29,7 +29,7 @@ import {
   stop,
 } from './link.js';
 import { forgetRoute } from './routes.js';
-import { doneMessage, onComputed, onEvaluated, onOpFrame, onSummed, park } from './running.js';
+import { doneMessage, onComputed, onEvaluated, onOpFrame, onStepped, onSummed, park } from './running.js';
 import {
   send,
   type Activity,
@@ -146,6 +146,8 @@ function onResult(state: WorkerState, event: Result, nowMs: number): Transition 
   if (event.type === 'frame') return onFrame(state, activity, event, nowMs);
   if (activity.type === 'preparing') return onPreparing(state, activity, event);
   switch (event.type) {
+    case 'stepped':
+      return onStepped(state, activity, nowMs);
     case 'summed':
       return onSummed(state, activity, event);
     case 'computed':

@@ -214,6 +214,8 @@ export interface Running extends Membership {
   readonly task: Task;
   /** Whether this worker has contributed to the current operation. */
   readonly contributed: boolean;
+  /** Micro-batches that its ranks have done of a round of steps. */
+  readonly stepped: number;
   readonly weightsSha256: string;
 }
 
