@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '../random/random.js';
-import { dealRanks, segmentsOf } from './assignment.js';
+import { dealRanks } from './assignment.js';
+import { segmentsOf } from './chunks.js';
 import { codingOf, type Coding } from './coding.js';
 import { Collective, type OpHeader, type Outgoing } from './collective.js';
 import type { MeshFrame } from './frames.js';
@@ -285,7 +286,7 @@ test('what waits on a link is bounded by one segment and the partial sums of ano
           ranks,
           Array.from({ length: workers }, () => 1 + 3 * next()),
         );
-        const segments = segmentsOf(length, { owners: workers, align: plainSumMemory.alignFloats }).map(
+        const segments = segmentsOf({ length, owners: workers, align: plainSumMemory.alignFloats }).map(
           ({ lo, hi }) => 4 * (hi - lo),
         );
         const memory = { ...plainSumMemory, chunkFloats: 16 };
