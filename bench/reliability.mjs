@@ -248,61 +248,72 @@ async function checkpoint() {
   }
 }
 
-/** Two workers with four ranks each, in one process: partial sums go from hand to hand. */
-async function order() {
-  const spec = JSON.parse(readFileSync(new URL('./step/models.json', import.meta.url), 'utf8')).mlp;
-  const { once: step } = await engineStep(spec, { backend: values.backend, trace: true });
-  const length = 2_395_210;
-  const next = randomStream(7);
-  const gradients = Array.from({ length: 8 }, () => Float32Array.from({ length }, () => next() - 0.5));
-  const spans = [
-    { lo: 0, hi: 4 },
-    { lo: 4, hi: 8 },
-  ];
-  const workers = spans.map((span, self) => {
+/** Numbers of each of 8 ranks, and two workers with four ranks each, in one process. */
+const length = 2_395_210;
+const spans = [
+  { lo: 0, hi: 4 },
+  { lo: 4, hi: 8 },
+];
+
+function twoWorkers() {
+  return spans.map((span, self) => {
     const { buffers, sums: memory } = allocateFlat([length]);
     const [out] = buffers;
     const collective = new Collective({ generation: 1, ranks: 8, members: spans, self, out, memory, op: 0 });
     return { span, out, memory, collective, sum: collective.partials[0], scratch: collective.rankScratch };
   });
+}
+
+/** Partial sums go from hand to hand. */
+async function sumInTree(workers, write) {
+  const sent = [];
+  for (const [self, { span, memory, collective, sum, scratch }] of workers.entries()) {
+    await sumSubtree(span, sum, { write, scratch, ...nodeSums(memory, { format: 'fp32', count: 0 }) });
+    sent.push(...collective.contribute(0).map((each) => ({ ...each, from: self })));
+  }
+  // What they answer comes behind.
+  for (const { to, from, frame } of sent) {
+    const { collective } = workers[to];
+    const place = collective.place(from, frame.header);
+    place.set(frame.data);
+    sent.push(...collective.receive(from, frame.header, place).map((each) => ({ ...each, from: to })));
+  }
+  if (!workers.every(({ collective }) => collective.gradientsWhole)) throw new Error('not whole');
+  for (const { collective } of workers) collective.advance();
+}
+
+/** Half of the buffer for each, as each worker owns a segment. */
+const halfOf = (self, numbers) => numbers.subarray(self && length / 2, length / (2 - self));
+
+async function sumAsTheyArrive(workers, write) {
+  for (const { span, memory, sum, scratch } of workers) {
+    await write(span.lo, sum);
+    for (let rank = span.lo + 1; rank < span.hi; rank++) {
+      await write(rank, scratch[0]);
+      memory.add(sum, scratch[0], sum);
+    }
+  }
+  for (const [self, { memory, out, sum, scratch }] of workers.entries()) {
+    const received = halfOf(self, scratch[0]);
+    received.set(halfOf(self, workers[1 - self].sum));
+    memory.add(halfOf(self, sum), received, halfOf(self, out));
+  }
+  for (const [self, { out }] of workers.entries()) halfOf(1 - self, out).set(halfOf(1 - self, workers[1 - self].out));
+}
+
+async function order() {
+  const spec = JSON.parse(readFileSync(new URL('./step/models.json', import.meta.url), 'utf8')).mlp;
+  const { once: step } = await engineStep(spec, { backend: values.backend, trace: true });
+  const next = randomStream(7);
+  const gradients = Array.from({ length: 8 }, () => Float32Array.from({ length }, () => next() - 0.5));
+  const workers = twoWorkers();
   const write = async (rank, into) => into.set(gradients[rank]);
+  const tree = () => sumInTree(workers, write);
+  const arrival = () => sumAsTheyArrive(workers, write);
   const timed = async (work) => {
     const began = performance.now();
     await work();
     return performance.now() - began;
-  };
-  const tree = async () => {
-    const sent = [];
-    for (const [self, { span, memory, collective, sum, scratch }] of workers.entries()) {
-      await sumSubtree(span, sum, { write, scratch, ...nodeSums(memory, { format: 'fp32', count: 0 }) });
-      sent.push(...collective.contribute(0).map((each) => ({ ...each, from: self })));
-    }
-    // What they answer comes behind.
-    for (const { to, from, frame } of sent) {
-      const { collective } = workers[to];
-      const place = collective.place(from, frame.header);
-      place.set(frame.data);
-      sent.push(...collective.receive(from, frame.header, place).map((each) => ({ ...each, from: to })));
-    }
-    if (!workers.every(({ collective }) => collective.gradientsWhole)) throw new Error('not whole');
-    for (const { collective } of workers) collective.advance();
-  };
-  /** Half of the buffer for each, as each worker owns a segment. */
-  const halfOf = (self, numbers) => numbers.subarray(self && length / 2, length / (2 - self));
-  const arrival = async () => {
-    for (const { span, memory, sum, scratch } of workers) {
-      await write(span.lo, sum);
-      for (let rank = span.lo + 1; rank < span.hi; rank++) {
-        await write(rank, scratch[0]);
-        memory.add(sum, scratch[0], sum);
-      }
-    }
-    for (const [self, { memory, out, sum, scratch }] of workers.entries()) {
-      const received = halfOf(self, scratch[0]);
-      received.set(halfOf(self, workers[1 - self].sum));
-      memory.add(halfOf(self, sum), received, halfOf(self, out));
-    }
-    for (const [self, { out }] of workers.entries()) halfOf(1 - self, out).set(halfOf(1 - self, workers[1 - self].out));
   };
   const times = { tree: [], arrival: [], step: [] };
   for (let round = 0; round < rounds * 8 + 4; round++) {

@@ -82,7 +82,7 @@ async function connect(mesh: Mesh, ...hellos: MeshHello[]): Promise<{ reads: boo
 /** Long enough for a frame on the loopback: nothing else says that something does not happen. */
 const aMomentMs = 200;
 
-test('the memory of a peer that is ahead is opened when this worker follows, and closed with its generation', async () => {
+test('the memory of a peer that is ahead is opened when a worker follows, and closed with the generation', async () => {
   const both = [await worker(), await worker()];
   const [first, second] = both;
   const ahead = enter(both, 0, 2);

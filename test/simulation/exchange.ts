@@ -33,7 +33,7 @@ export interface Cluster {
   readonly parameters: number;
   /** Workers that share a host and its card; frames between them pass by the card. 1 if absent. */
   readonly perHost?: number;
-  /** Whether what crosses to another host crosses once, as it does; if not, each has a host of its own for the others. */
+  /** Whether what crosses to another host crosses once, as it does; if not, each is treated as a host of its own. */
   readonly relays?: boolean;
 }
 

@@ -152,7 +152,7 @@ function waitsOf({ generation, membership, workers }: CoordinatorState, nowMs: n
   );
 }
 
-/** Leaves out whom others wait for in vain, each time that a generation is tried: another attempt would not start either. */
+/** Leaves out whom others have waited for in vain in each attempt to start: another one would fail, too. */
 export function leaveOutAwaited(state: CoordinatorState, nowMs: number): Transition {
   const waits = new Map(waitsOf(state, nowMs).map((wait) => [pairOf(wait), wait]));
   const breaks = new Map(state.breaks);

@@ -3,7 +3,22 @@ import { expect, test } from 'vitest';
 import { limits } from '../error/limits.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { sha } from './small-job.test.fixture.js';
-import { Coordinator, epoch, expectExpelled } from './coordinator.test.fixture.js';
+import { Coordinator, epoch } from './coordinator.test.fixture.js';
+
+/** Its link is closed with the reason, the others go on, and its process does not come back. */
+function expectExpelled(coordinator: Coordinator, link: number): void {
+  expect(coordinator.ended).toBeUndefined();
+  expect(coordinator.effects).toContainEqual({ type: 'close', link });
+  expect(coordinator.sent(link)).toContainEqual(
+    expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }) }),
+  );
+  expect(coordinator.notices('refused')).toHaveLength(1);
+  expect(coordinator.state.workers.has(link)).toBe(false);
+  const again = coordinator.hello(99, { instance: `i${link}` });
+  expect(again.sent(99)).toEqual([
+    expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }) }),
+  ]);
+}
 
 const done = {
   type: 'done',

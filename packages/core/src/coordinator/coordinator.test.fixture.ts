@@ -1,5 +1,4 @@
 // A coordinator that tests talk to as workers do.
-import { expect } from 'vitest';
 import { emptyLedger, wholeLedger } from '../order/ledger.js';
 import { coordinatorTransition, initialCoordinatorState } from './machine.js';
 import type {
@@ -174,18 +173,3 @@ export const epoch = (rows: number, weights = sha('1')): ToCoordinator => ({
     learningRate: 0.1,
   },
 });
-
-/** Its link is closed with the reason, the others go on, and its process does not come back. */
-export function expectExpelled(coordinator: Coordinator, link: number): void {
-  expect(coordinator.ended).toBeUndefined();
-  expect(coordinator.effects).toContainEqual({ type: 'close', link });
-  expect(coordinator.sent(link)).toContainEqual(
-    expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }) }),
-  );
-  expect(coordinator.notices('refused')).toHaveLength(1);
-  expect(coordinator.state.workers.has(link)).toBe(false);
-  const again = coordinator.hello(99, { instance: `i${link}` });
-  expect(again.sent(99)).toEqual([
-    expect.objectContaining({ type: 'rejected', error: expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }) }),
-  ]);
-}

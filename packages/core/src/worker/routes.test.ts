@@ -41,7 +41,7 @@ test('what is known of it is said', () => {
 test('what is used instead of an address that was measured is said with the reason', () => {
   const named = 'ws://10.0.0.2:4123';
   expect(unmeasuredText({ meshAddress: named, alternatives: ['ws://192.168.0.2:4123'] }, 'no answer within 1 s')).toBe(
-    'a worker was not reached at 10.0.0.2:4123 or 192.168.0.2:4123 (no answer within 1 s); 10.0.0.2:4123, which names ' +
-      'it, is used',
+    'a worker was not reached at 10.0.0.2:4123 or 192.168.0.2:4123 (no answer within 1 s); ' +
+      '10.0.0.2:4123, which names it, is used',
   );
 });
