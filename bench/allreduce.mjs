@@ -3,7 +3,14 @@
 // Needs PyTorch in .venv for Gloo; without it only Stillhouse is measured. `links` measures hosts of their own.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cellsOf, contestantNames as names, measureRounds, sized, startGroup } from './allreduce/rounds.mjs';
+import {
+  addressesHere,
+  cellsOf,
+  contestantNames as names,
+  measureRounds,
+  sized,
+  startGroup,
+} from './allreduce/rounds.mjs';
 import { commandLine, countOf, printHead, printRow, ratios } from './training/figures.mjs';
 import { scratchFolder } from './training/processes.mjs';
 
@@ -19,15 +26,12 @@ const rounds = Number(values.rounds);
 const folder = scratchFolder();
 /** Workers of one host share memory unless the environment turns that off. */
 const own = names.includes('gloo') ? names.filter((name) => name !== 'gloo') : [];
-let port = 20_000 + (process.pid % 20_000);
 
 console.log(commandLine());
 for (const count of countOf(values.processes)) {
   const groups = {};
-  for (const name of names) {
-    const addresses = Array.from({ length: count }, () => `127.0.0.1:${port++}`);
-    groups[name] = await startGroup(name, { addresses, store: join(folder, `store-${count}`) });
-  }
+  for (const name of names)
+    groups[name] = await startGroup(name, { addresses: addressesHere(count), store: join(folder, `store-${count}`) });
   console.log(
     `\n${count} processes: milliseconds of an all-reduce, median of ${rounds} rounds; bus bandwidth; seconds of the ` +
       `processor per GB and process; times Gloo's bandwidth (range)\n`,

@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { randomStream } from '@stillhouse/core';
-import { addInto, Collective, sumSubtree } from '@stillhouse/core/cluster';
+import { Collective, nodeSums, sumSubtree } from '@stillhouse/core/cluster';
+import { allocateFlat } from '@stillhouse/worker/light';
 import { engineStep } from './step/engine-step.mjs';
 
 const { values } = parseArgs({
@@ -247,54 +248,72 @@ async function checkpoint() {
   }
 }
 
-/** Two workers with four ranks each, in one process: partial sums go from hand to hand. */
+/** Numbers of each of 8 ranks, and two workers with four ranks each, in one process. */
+const length = 2_395_210;
+const spans = [
+  { lo: 0, hi: 4 },
+  { lo: 4, hi: 8 },
+];
+
+function twoWorkers() {
+  return spans.map((span, self) => {
+    const { buffers, sums: memory } = allocateFlat([length]);
+    const [out] = buffers;
+    const collective = new Collective({ generation: 1, ranks: 8, members: spans, self, out, memory, op: 0 });
+    return { span, out, memory, collective, sum: collective.partials[0], scratch: collective.rankScratch };
+  });
+}
+
+/** Partial sums go from hand to hand. */
+async function sumInTree(workers, write) {
+  const sent = [];
+  for (const [self, { span, memory, collective, sum, scratch }] of workers.entries()) {
+    await sumSubtree(span, sum, { write, scratch, ...nodeSums(memory, { format: 'fp32', count: 0 }) });
+    sent.push(...collective.contribute(0).map((each) => ({ ...each, from: self })));
+  }
+  // What they answer comes behind.
+  for (const { to, from, frame } of sent) {
+    const { collective } = workers[to];
+    const place = collective.place(from, frame.header);
+    place.set(frame.data);
+    sent.push(...collective.receive(from, frame.header, place).map((each) => ({ ...each, from: to })));
+  }
+  if (!workers.every(({ collective }) => collective.gradientsWhole)) throw new Error('not whole');
+  for (const { collective } of workers) collective.advance();
+}
+
+/** Half of the buffer for each, as each worker owns a segment. */
+const halfOf = (self, numbers) => numbers.subarray(self && length / 2, length / (2 - self));
+
+async function sumAsTheyArrive(workers, write) {
+  for (const { span, memory, sum, scratch } of workers) {
+    await write(span.lo, sum);
+    for (let rank = span.lo + 1; rank < span.hi; rank++) {
+      await write(rank, scratch[0]);
+      memory.add(sum, scratch[0], sum);
+    }
+  }
+  for (const [self, { memory, out, sum, scratch }] of workers.entries()) {
+    const received = halfOf(self, scratch[0]);
+    received.set(halfOf(self, workers[1 - self].sum));
+    memory.add(halfOf(self, sum), received, halfOf(self, out));
+  }
+  for (const [self, { out }] of workers.entries()) halfOf(1 - self, out).set(halfOf(1 - self, workers[1 - self].out));
+}
+
 async function order() {
   const spec = JSON.parse(readFileSync(new URL('./step/models.json', import.meta.url), 'utf8')).mlp;
   const { once: step } = await engineStep(spec, { backend: values.backend, trace: true });
-  const length = 2_395_210;
   const next = randomStream(7);
   const gradients = Array.from({ length: 8 }, () => Float32Array.from({ length }, () => next() - 0.5));
-  const buffers = Array.from({ length: 4 }, () => new Float32Array(length));
-  const sums = [new Float32Array(length), new Float32Array(length)];
-  const members = [
-    { lo: 0, hi: 4 },
-    { lo: 4, hi: 8 },
-  ];
+  const workers = twoWorkers();
+  const write = async (rank, into) => into.set(gradients[rank]);
+  const tree = () => sumInTree(workers, write);
+  const arrival = () => sumAsTheyArrive(workers, write);
   const timed = async (work) => {
     const began = performance.now();
     await work();
     return performance.now() - began;
-  };
-  /** Half of the buffer for each, as each worker owns a segment. */
-  const tree = async () => {
-    const peers = sums.map((out, self) => new Collective({ generation: 1, ranks: 8, members, self, out, op: 0 }));
-    const sent = [];
-    for (const [self, span] of members.entries()) {
-      await sumSubtree(span, buffers[self], {
-        write: async (rank, out) => out.set(gradients[rank]),
-        scratch: (depth) => (buffers[2 + depth] ??= new Float32Array(length)),
-      });
-      sent.push(...peers[self].contributePartials([buffers[self]]).map((each) => ({ ...each, from: self })));
-    }
-    for (const { to, from, frame } of sent)
-      for (const back of peers[to].receive(from, frame)) peers[back.to].receive(to, back.frame);
-    if (!peers.every((peer) => peer.gradientsWhole)) throw new Error('not whole');
-  };
-  const arrival = async () => {
-    for (const [self, { lo, hi }] of members.entries()) {
-      buffers[self].set(gradients[lo]);
-      for (let rank = lo + 1; rank < hi; rank++) {
-        buffers[2].set(gradients[rank]);
-        addInto(buffers[self], buffers[2]);
-      }
-    }
-    for (const [self, sum] of sums.entries()) {
-      const [from, to] = [Math.floor((length * self) / 2), Math.floor((length * (self + 1)) / 2)];
-      sum.subarray(from, to).set(buffers[1 - self].subarray(from, to));
-      addInto(sum.subarray(from, to), buffers[self].subarray(from, to));
-    }
-    sums[0].set(sums[1].subarray(Math.floor(length / 2)), Math.floor(length / 2));
-    sums[1].set(sums[0].subarray(0, Math.floor(length / 2)), 0);
   };
   const times = { tree: [], arrival: [], step: [] };
   for (let round = 0; round < rounds * 8 + 4; round++) {

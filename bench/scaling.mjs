@@ -201,24 +201,23 @@ function printCoordinator() {
   );
 }
 
-/** One level, and two, over hosts of one worker each, and of eight. */
-function* hierarchies(costs) {
-  for (const workers of workerCounts.filter((each) => each >= 64))
+/** Hosts of eight workers, with relays and as it was without. */
+function* hostsOfEight(costs) {
+  const perHost = 8;
+  for (const workers of workerCounts.filter((each) => each >= 2 * perHost))
     for (const parameters of [1e6, 1e7].filter((each) => parameterCounts.includes(each)))
-      for (const perHost of [1, 8])
-        for (const group of [undefined, ...new Set([8, 2 ** Math.round(Math.log2(workers) / 2)])]) {
-          const exchange = exchangeOf({ workers, parameters, perHost, ...(group ? { group } : {}) }, costs);
-          yield [
-            count(workers),
-            perHost,
-            power(parameters),
-            group ? `groups of ${group}` : 'one level',
-            short(exchange.ms),
-            short(exchange.cardBytes / 1e6),
-            count(exchange.frames),
-            count(exchange.links),
-          ];
-        }
+      for (const relays of [false, true]) {
+        const exchange = exchangeOf({ workers, parameters, perHost, relays }, costs);
+        yield [
+          count(workers),
+          power(parameters),
+          relays ? 'relays' : 'none',
+          short(exchange.ms),
+          short(exchange.cardBytes / 1e6),
+          count(exchange.frames),
+          boundOf(exchange, costs),
+        ];
+      }
 }
 
 let costs;
@@ -233,7 +232,7 @@ console.log(`\nThe same costs again: --costs '${JSON.stringify(costs)}'`);
 printCoordinator();
 for (const [name, network] of Object.entries(networks)) printGrowth(name, over(costs, network));
 printTable(
-  'Two levels (not built), 10 Gbit/s:',
-  ['workers', 'per host', 'parameters', 'exchange', 'ms', 'MB sent per host', 'frames sent', 'connections'],
-  hierarchies(over(costs, networks['10 Gbit/s'])),
+  'Eight workers per host, 10 Gbit/s:',
+  ['workers', 'parameters', 'relays', 'ms', 'MB sent per host', 'frames sent', 'bound'],
+  hostsOfEight(over(costs, networks['10 Gbit/s'])),
 );

@@ -14,6 +14,12 @@ const programs = {
 const envOf = { 'stillhouse by sockets': { STILLHOUSE_SHARED_MEMORY: 'off' } };
 export const contestantNames = Object.keys(programs);
 
+/** Below the ports that the system gives to connections. */
+let port = 10_000 + (process.pid % 20_000);
+
+/** Addresses of this machine, host:port. */
+export const addressesHere = (count) => Array.from({ length: count }, () => `127.0.0.1:${port++}`);
+
 /** Starts one process per address; `within` is how the process with an index is started. */
 export async function startGroup(name, { addresses, store, within = () => [], env = {} }) {
   const processes = addresses.map((_, self) => {

@@ -31,10 +31,13 @@ async function link(floats) {
   const { buffers, sums } = allocateFlat([floats]);
   [out] = buffers;
   isMeasuring = true;
+  const hosts = members.map(() => 0);
   const files = await mesh.link(
-    { generation, members: addresses.map((address) => ({ meshAddress: `ws://${address}` })), self },
+    { generation, self, hosts },
+    addresses.map((address) => `ws://${address}`),
     {
       place: (from, header) => collective.place(from, header),
+      onGreeted() {},
       onFrame(from, { header, data }) {
         mesh.send(generation, collective.receive(from, header, data));
         if (collective.gradientsWhole) whole?.();
@@ -54,7 +57,7 @@ async function link(floats) {
     memory: sums,
     op: 0,
     files,
-    hosts: files.size > 0 ? members.map(() => 0) : undefined,
+    hosts: files.size > 0 ? hosts : undefined,
   });
   collective.partials[0].fill(self + 1);
 }

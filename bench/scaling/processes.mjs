@@ -1,13 +1,9 @@
 // What an all-reduce takes between processes of this machine: the measurements that the cost model is calibrated by and
 // checked against.
-import { Contestant, median, path } from '../contestant.mjs';
+import { addressesHere, startGroup } from '../allreduce/rounds.mjs';
+import { median } from '../contestant.mjs';
 import { limits } from '@stillhouse/core';
 import { allocateFlat } from '@stillhouse/worker/light';
-
-// Processes of one machine would share memory; here they stand for machines.
-process.env.STILLHOUSE_SHARED_MEMORY = 'off';
-// Below the ports that the system gives to connections.
-let port = 10_000 + (process.pid % 20_000);
 
 /**
  * Milliseconds of an all-reduce, and of the processor per process: the best round, since others use the machine.
@@ -15,17 +11,9 @@ let port = 10_000 + (process.pid % 20_000);
  * @returns by size
  */
 export async function measureWorld(world, sizes, rounds) {
-  const group = Array.from(
-    { length: world },
-    (_, self) =>
-      new Contestant(
-        `process ${self}`,
-        [process.execPath, path('allreduce/stillhouse.mjs'), self, world, port].map(String),
-      ),
-  );
-  port += world;
+  // Processes of one machine would share memory; here they stand for machines.
+  const group = await startGroup('stillhouse by sockets', { addresses: addressesHere(world) });
   try {
-    await Promise.all(group.map((each) => each.line()));
     const best = new Map();
     const measure = async (floats) => {
       await Promise.all(group.map((each) => each.ask(`link ${floats}`)));

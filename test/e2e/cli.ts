@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import type { RecipeInput, RunRecord } from '@stillhouse/core';
+import type { LayerConfig, RecipeInput, RunRecord } from '@stillhouse/core';
 import { dataFolders } from '@stillhouse/datasets';
 import { InProcessLauncher } from './in-process-launcher.js';
 import { run, StillhouseError, type RecipeSource, type RunOptions, type RunResult } from 'stillhouse';
@@ -186,6 +186,16 @@ export const hiding = (hidden: string, tiny: string): string[] => [
   'sh',
 ];
 export const canHide = spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status === 0;
+
+/** Layers for the ten columns of friedman1, with weights that are not trained and randomness. */
+export const convolutional: LayerConfig[] = [
+  { reshape: [5, 2, 1] },
+  { conv2d: 4, kernel: 2, activation: 'relu' },
+  'batchNormalization',
+  { dropout: 0.3 },
+  'flatten',
+  { dense: 1 },
+];
 
 /** A small job that trains in a second or two: dropout, a row count that no batch divides, a student. */
 export function smallRecipe(change: Partial<RecipeInput> = {}): RecipeInput {

@@ -1,19 +1,10 @@
 // The cluster cannot change the result: real processes, any number of them, the same bits.
 import { afterAll, expect, test } from 'vitest';
 import type { LayerConfig, RecipeInput } from '@stillhouse/core';
-import { Scratch, smallRecipe } from './cli.js';
+import { convolutional, Scratch, smallRecipe } from './cli.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
-
-const convolutional: LayerConfig[] = [
-  { reshape: [5, 2, 1] },
-  { conv2d: 4, kernel: 2, activation: 'relu' },
-  'batchNormalization',
-  { dropout: 0.3 },
-  'flatten',
-  { dense: 1 },
-];
 
 const sequential: LayerConfig[] = [
   { embedding: 4, inputDim: 9 },

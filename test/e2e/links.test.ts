@@ -92,12 +92,13 @@ test('an address that leads to another worker is not used', async () => {
     return mesh;
   };
   const [wanted, other] = [await open(), await open()];
-  const routes = new Routes({ transport: webSocketTransport, clock: systemClock, token, locals: [] });
+  const about = { transport: webSocketTransport, clock: systemClock, locals: [], log: () => {} };
+  const routes = new Routes({ ...about, token });
   const reach = { meshAddress: wanted.address, alternatives: [other.address, '127.0.0.1:1'] };
   expect(await routes.measure(reach)).toMatchObject({ address: wanted.address });
   await wanted.close();
   await expect(routes.measure(reach)).rejects.toThrow('another worker answers');
-  const stranger = new Routes({ transport: webSocketTransport, clock: systemClock, token: 'wrong', locals: [] });
+  const stranger = new Routes({ ...about, token: 'wrong' });
   await expect(stranger.measure({ meshAddress: other.address })).rejects.toThrow(/token/);
   await other.close();
 });

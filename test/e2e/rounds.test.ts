@@ -4,21 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import type { LayerConfig, RecipeInput, RunRecord } from '@stillhouse/core';
-import { Scratch, smallRecipe } from './cli.js';
+import type { RecipeInput, RunRecord } from '@stillhouse/core';
+import { convolutional, Scratch, smallRecipe } from './cli.js';
 import { ProcessCluster, unhurried } from './processes.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
-
-const layers: LayerConfig[] = [
-  { reshape: [5, 2, 1] },
-  { conv2d: 4, kernel: 2, activation: 'relu' },
-  'batchNormalization',
-  { dropout: 0.3 },
-  'flatten',
-  { dense: 1 },
-];
 
 /** A teacher only: nothing else has rounds. */
 const teacherOnly = (change: Partial<RecipeInput>): RecipeInput => {
@@ -33,7 +24,7 @@ test('1, 2 and 4 workers give the same bits, and use every row once', async () =
     ranks: 5,
     sync: { every: 3 },
     teacher: {
-      model: { layers },
+      model: { layers: convolutional },
       batch: 24,
       epochs: 3,
       validation: 0.1,

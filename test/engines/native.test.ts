@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { LayerConfig, RecipeInput } from '@stillhouse/core';
-import { isNight, nodeOf, Scratch, smallRecipe } from '../e2e/cli.js';
+import { convolutional, isNight, nodeOf, Scratch, smallRecipe } from '../e2e/cli.js';
 import { placeEngine } from '../../packages/native/src/home.js';
 import { cache, engine, skipped } from './engine.js';
 
@@ -13,15 +13,6 @@ afterAll(() => scratch.clean());
 const env = { STILLHOUSE_CACHE: cache };
 const vulkan = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const hasWebgpu = existsSync(join(cache, 'webgpu')) && existsSync(vulkan);
-
-const convolutional: LayerConfig[] = [
-  { reshape: [5, 2, 1] },
-  { conv2d: 4, kernel: 2, activation: 'relu' },
-  'batchNormalization',
-  { dropout: 0.3 },
-  'flatten',
-  { dense: 1 },
-];
 
 describe('without an engine', () => {
   test('doctor and list say what to do', async () => {

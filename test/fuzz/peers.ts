@@ -179,6 +179,9 @@ export class PeerFuzz {
   }
 }
 
+/** Of each rank, as the job says. */
+const valueCount = 3;
+
 /** A frame of the other of two members. */
 function receive(bytes: Uint8Array): undefined {
   const header = decodeHeader(bytes);
@@ -189,9 +192,13 @@ function receive(bytes: Uint8Array): undefined {
   ];
   const out = new Float32Array(32);
   const memory = plainSumMemory;
-  const collective = new Collective({ generation: 65537, ranks: 2, members, self: 0, out, memory, op: 0 });
+  const about = { generation: 65537, ranks: 2, members, self: 0, out, memory, op: 0, valueCount };
+  const collective = new Collective(about);
   const place = collective.place(1, header);
-  if (place) collective.receive(1, header, place);
+  if (!place) return;
+  if (place.byteLength > Math.max(out.byteLength, 8 * valueCount))
+    throw new Error(`a frame ${header.type} takes ${place.byteLength} bytes`);
+  collective.receive(1, header, place);
 }
 
 const handshake = Buffer.from(

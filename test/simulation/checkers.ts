@@ -33,6 +33,7 @@ export class Checkers {
     checkpoints: 0,
     fromCheckpoint: 0,
     excluded: 0,
+    awaited: 0,
     moved: 0,
     waited: 0,
     spares: 0,
@@ -131,6 +132,7 @@ export class Checkers {
       case 'checkpoint':
         return void (this.seen.checkpoints += 1);
       case 'excluded':
+        if (notice.reason.includes('in vain')) this.seen.awaited += 1;
         return void (this.seen.excluded += 1);
       case 'waiting':
         return void (this.seen.waited += 1);

@@ -374,7 +374,15 @@ class Cluster {
   #inflictOnNetwork(
     fault: Extract<
       Fault,
-      { kind: 'a worker freezes' | 'a link breaks' | 'a partition' | 'a host is cut off' | 'the coordinator freezes' }
+      {
+        kind:
+          | 'a worker freezes'
+          | 'a worker greets nobody'
+          | 'a link breaks'
+          | 'a partition'
+          | 'a host is cut off'
+          | 'the coordinator freezes';
+      }
     >,
     network: Network,
   ): void {
@@ -384,6 +392,11 @@ class Cluster {
     switch (fault.kind) {
       case 'a worker freezes':
         return freeze(this.#processOf(fault.worker), fault.forMs);
+      case 'a worker greets nobody': {
+        const process = this.#processOf(fault.worker);
+        if (process?.isAlive) network.mute(process as SimProcess);
+        return;
+      }
       case 'a link breaks': {
         const process = this.#processOf(fault.worker);
         if (process?.isAlive) network.breakLink(process as SimProcess);

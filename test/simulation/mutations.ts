@@ -71,9 +71,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     bug: 'a chunk that comes twice counts twice',
-    file: 'packages/core/src/collective/collective.ts',
-    find: 'if (inbox.reduced[this.#firstChunk[owner]! + first]) return undefined;',
-    replace: 'if (inbox.reduced[this.#firstChunk[owner]! + first]) return void (inbox.unreduced -= 1);',
+    file: 'packages/core/src/collective/inbox.ts',
+    find: 'return this.#reduced[chunk] !== 0;',
+    replace: 'return this.#reduced[chunk] !== 0 && (this.#unreduced -= 1) > -1;',
   },
   {
     bug: 'only sums are rounded, and not the gradients of ranks',
@@ -117,8 +117,8 @@ export const mutations: readonly Mutation[] = [
   {
     bug: 'a finished chunk counts when its first bytes are there',
     file: 'packages/core/src/collective/collective.ts',
-    find: 'const chunk = this.#chunks[owner]![first]!;',
-    replace: 'const chunk = this.#chunks[owner]![first]!; this.#finish(inbox, owner, first);',
+    find: 'const chunk = this.#chunkOf(owner, first);',
+    replace: 'const chunk = this.#chunkOf(owner, first); inbox.reduce(this.#chunks.numberOf(owner, first));',
   },
   {
     bug: 'every chunk of a partial sum is put at the beginning of the segment',
@@ -136,13 +136,13 @@ export const mutations: readonly Mutation[] = [
     bug: 'what came for the next operation is forgotten',
     file: 'packages/core/src/collective/collective.ts',
     find: 'this.#current = this.#next;',
-    replace: 'this.#current = this.#clear(this.#next);',
+    replace: 'this.#current = this.#next; this.#next.clear();',
   },
   {
     bug: 'chunks of a finished operation count for a later one',
-    file: 'packages/core/src/collective/collective.ts',
-    find: 'inbox.reduced.fill(0);',
-    replace: 'inbox.reduced.fill(inbox.marks.size);',
+    file: 'packages/core/src/collective/inbox.ts',
+    find: 'this.#reduced.fill(0);',
+    replace: 'this.#reduced.fill(this.marks.size);',
   },
   {
     bug: 'sums of right children at all heights of the tree use one buffer',
@@ -219,6 +219,12 @@ export const mutations: readonly Mutation[] = [
     file: 'packages/core/src/coordinator/wanted-change.ts',
     find: 'if (!stuck || members.length === 0) return',
     replace: 'if (stuck || !stuck) return',
+  },
+  {
+    bug: 'whoever is waited for in vain is waited for again and again',
+    file: 'packages/core/src/coordinator/accusations.ts',
+    find: 'breaks.get(pair)! < limits.breaksTolerated',
+    replace: 'breaks.get(pair)! < 1e9 * limits.breaksTolerated',
   },
   {
     bug: 'messages that were lost are not sent again',

@@ -1,7 +1,15 @@
 // Processes, a network and time inside one process, all derived from one seed. Links keep the order of their frames or
 // break; processes crash, freeze and have clocks that go wrong; partitions hold frames back, in one direction or both.
 import { hashName, joinBytes, limits, randomStream, StillhouseError, type RandomStream } from '@stillhouse/core';
-import type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from '@stillhouse/core/cluster';
+import {
+  decodeHeader,
+  type Clock,
+  type FrameSink,
+  type Link,
+  type LinkBounds,
+  type Listener,
+  type Transport,
+} from '@stillhouse/core/cluster';
 
 interface Task {
   readonly atMs: number;
@@ -214,7 +222,8 @@ class SimLink implements Link {
     if ('closing' in entry) return this.peer.#shut(entry.closing);
     const frame = entry.read();
     if (entry.isTorn) return entry.isBegun ? undefined : this.peer.#begin(frame);
-    const fate = this.network.fate();
+    const isSwallowed = this.peer.#sink && this.network.isMute(this.owner) && decodeHeader(frame).type === 'greeting';
+    const fate = isSwallowed ? 'lost' : this.network.fate();
     if (fate === 'lost') return this.peer.#rest(undefined);
     if (fate === 'twice')
       clock.after(this.network.delayMs(), () => far.whenAwake(() => this.peer.#arrive(frame.slice())));
@@ -320,6 +329,7 @@ export class Network {
   readonly #listeners = new Map<string, { process: SimProcess; onLink: (link: Link) => void }>();
   readonly #links = new Set<SimLink>();
   readonly #blocked = new Set<string>();
+  readonly #mute = new Set<SimProcess>();
   readonly random: RandomStream;
   #nextPort = 1;
   mostQueued = 0;
@@ -374,6 +384,15 @@ export class Network {
 
   isBlocked(from: string, to: string): boolean {
     return this.#blocked.has(`${from}>${to}`);
+  }
+
+  /** What a process says first to others that connect to it never arrives. */
+  mute(process: SimProcess): void {
+    this.#mute.add(process);
+  }
+
+  isMute(process: SimProcess): boolean {
+    return this.#mute.has(process);
   }
 
   /** A process ends. Processes linked to it notice, unless its machine went down as well. */

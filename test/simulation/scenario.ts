@@ -54,6 +54,8 @@ export type Fault =
       readonly forMs: number;
     }
   | { readonly kind: 'a host is cut off'; readonly worker: number; readonly forMs: number }
+  /** Others connect to it, and never hear that they are welcome; its process does not recover from that. */
+  | { readonly kind: 'a worker greets nobody'; readonly worker: number }
   | {
       readonly kind: 'the coordinator crashes';
       readonly isNoticed: boolean;
@@ -210,6 +212,12 @@ function faultOf({ next, upTo, chance }: Dice, workers: number): Fault {
   return faults[upTo(faults.length) - 1]();
 }
 
+/** In every 13th cluster of several workers, if it can do without one. */
+const muteOf = (seed: number, { workers, minWorkers }: { workers: number; minWorkers: number }): Scenario['faults'] =>
+  seed % 13 === 6 && minWorkers < workers
+    ? [{ kind: 'a worker greets nobody', worker: seed % workers, atMs: 50 * (seed % 40) }]
+    : [];
+
 export function scenarioOf(seed: number): Scenario {
   const dice = diceOf(seed);
   const { next, upTo, chance } = dice;
@@ -218,16 +226,15 @@ export function scenarioOf(seed: number): Scenario {
   const harsh = chance(0.3);
   const count = chance(0.1) ? 0 : upTo(6);
   const spanMs = chance(0.5) ? 1500 : 5000;
-  const faults = Array.from({ length: count }, () => ({ ...faultOf(dice, workers), atMs: next() * spanMs })).toSorted(
-    (a, b) => a.atMs - b.atMs,
-  );
+  const faults = Array.from({ length: count }, () => ({ ...faultOf(dice, workers), atMs: next() * spanMs }));
+  const minWorkers = chance(0.7) ? 1 : upTo(workers);
   return {
     seed,
     job,
     workers,
-    faults,
+    faults: [...faults, ...muteOf(seed, { workers, minWorkers })].toSorted((a, b) => a.atMs - b.atMs),
     tuned: tunedOf(seed, job),
-    minWorkers: chance(0.7) ? 1 : upTo(workers),
+    minWorkers,
     model: { parameters: parametersOf(job.recipe.wire, upTo(50)), otherWeights: chance(0.3) ? upTo(5) : 0 },
     workersPerHost: 1 + (seed % 3),
     speedsMs: Array.from({ length: workers }, () => (chance(0.2) ? 120 : 10)),

@@ -102,6 +102,10 @@ export const stories: Readonly<Record<string, Story>> = {
     tells: 'One of them is left out for a while, since a step needs both.',
     faults: [{ kind: 'a partition', from: 0, to: 2, bothWays: true, forMs: 60_000, atMs: 240 }],
   },
+  'a worker greets nobody': {
+    tells: 'The others connect to it and wait in vain; after three attempts they begin without it.',
+    faults: [{ kind: 'a worker greets nobody', worker: 1, atMs: 0 }],
+  },
   'a worker drains': {
     tells: 'It is asked to leave, finishes the step, and hands its ranks over.',
     faults: [{ kind: 'a worker is asked to leave', worker: 0, backAfterMs: undefined, atMs: 240 }],

@@ -205,7 +205,8 @@ export class ToyEngine implements Engine {
     for (let left = roundSteps(this.#phase.schedule, task.step); left > 0; left--) {
       await this.#takeTime();
       if (this.#phase.sync && watch.isOver?.()) return;
-      if (left > 1) watch.onStepped?.();
+      // A micro-batch of each rank.
+      if (left > 1) task.ranks.forEach(() => watch.onStepped?.());
     }
     const { parameters, otherWeights } = this.model;
     const layout = { gradients: parameters, otherWeights };

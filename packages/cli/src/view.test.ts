@@ -96,3 +96,10 @@ test('what a step waits for the exchange is shown once it is known', () => {
   );
   expect(viewLines(after([0, assigned('w1', 'w2')], [1, step(10)]), job, 80).join()).not.toContain('exchange');
 });
+
+test('within a round of steps the step goes on, and the loss is the last that is known', () => {
+  const within: CoordinatorNotice = { type: 'progress', phase: 'teacher', step: 320 };
+  const [bar, loss] = viewLines(after([0, assigned('w1')], [1, step(10)], [2, within]), job, 80);
+  expect(bar).toContain('32 %');
+  expect(loss).toContain('loss 0.1235');
+});

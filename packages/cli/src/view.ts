@@ -76,7 +76,7 @@ export function viewAfter(view: View, notice: CoordinatorNotice, { job, nowMs }:
         marks: [],
       };
     case 'progress': {
-      const { phase, step, loss, exchangeMs } = notice;
+      const { phase, step, loss = view.loss, exchangeMs } = notice;
       return { ...view, phase, step, loss, exchangeMs, marks: marked(view.marks, { ms: nowMs, done: step }) };
     }
     case 'epoch': {

@@ -116,7 +116,7 @@ export {
 } from './wire/training-state.js';
 export type { Clock, FrameSink, Link, LinkBounds, Listener, Transport } from './wire/transport.js';
 export type { Durations } from './worker/durations.js';
-export { chooseRoute, routeText, type MeasuredAddress } from './worker/routes.js';
+export { chooseRoute, routeText, unmeasuredText, type MeasuredAddress } from './worker/routes.js';
 export { initialWorkerState, placeOfFrame, workerTransition } from './worker/machine.js';
 export { notFiniteIn, type NotFinite } from './worker/not-finite.js';
 export type {

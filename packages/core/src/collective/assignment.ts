@@ -1,4 +1,4 @@
-// Which worker hosts which ranks, and which owns which segment of the flat gradient. Neither can change the result.
+// Which worker hosts which ranks. It cannot change the result.
 import type { Span } from './tree.js';
 
 /** The time that one rank takes on each worker; if it is unknown, the median of the known times. */
@@ -29,20 +29,3 @@ export function dealRanks(ranks: number, costs: readonly number[]): Span[] {
 /** How long a step takes with this assignment of ranks. */
 export const stepCost = (spans: readonly Span[], costs: readonly number[]): number =>
   Math.max(...spans.map(({ lo, hi }, index) => (hi - lo) * costs[index]!));
-
-/** Cuts a segment into chunks of at most this many numbers. */
-export function chunksOf({ lo, hi }: Span, floats: number): Span[] {
-  return Array.from({ length: Math.ceil((hi - lo) / floats) }, (_, i) => ({
-    lo: lo + i * floats,
-    hi: Math.min(hi, lo + (i + 1) * floats),
-  }));
-}
-
-/** Cuts [0, length) into one segment per owner, each beginning at a multiple of `align`; late ones may be empty. */
-export function segmentsOf(length: number, { owners, align }: { owners: number; align: number }): Span[] {
-  const size = Math.ceil(length / owners / align) * align;
-  return Array.from({ length: owners }, (_, index) => ({
-    lo: Math.min(length, index * size),
-    hi: Math.min(length, (index + 1) * size),
-  }));
-}

@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { randomStream } from '../random/random.js';
-import { dealRanks, segmentsOf } from './assignment.js';
+import { dealRanks } from './assignment.js';
+import { segmentsOf } from './chunks.js';
 import { codingOf, type Coding } from './coding.js';
 import { Collective, type OpHeader, type Outgoing } from './collective.js';
 import type { MeshFrame } from './frames.js';
@@ -15,8 +16,8 @@ const halves = [
   { lo: 2, hi: 4 },
 ];
 const out = (): Float32Array => new Float32Array(32);
-const create = (sum = out()): Collective =>
-  new Collective({ generation: 1, ranks: 4, members: halves, self: 0, out: sum, memory: plainSumMemory, op: 0 });
+const plain = { generation: 1, memory: plainSumMemory, op: 0, valueCount: 3 };
+const create = (sum = out()): Collective => new Collective({ ...plain, ranks: 4, members: halves, self: 0, out: sum });
 
 const partial = (change: Partial<OpHeader & { type: 'partial' }> = {}): OpHeader => ({
   type: 'partial',
@@ -69,7 +70,9 @@ test.each([
   ['a finished chunk of another size', reduced({ count: 15 })],
   ['a finished chunk of the next operation', reduced({ op: 1 })],
   ['values of a rank that is not the sender’s', values({ rank: 1 })],
-  ['more values than there can be', values({ count: 2 ** 31 })],
+  ['more values than the job has', values({ count: 4 })],
+  ['fewer', values({ count: 2 })],
+  ['so many that no memory holds them', values({ count: 2 ** 31 })],
   ['a mark of a member with ranks', { type: 'mark', generation: 1, op: 0, count: 0 } as const],
 ])('%s', (_, header) => {
   expect(() => create().place(1, header)).toThrow(expect.objectContaining({ code: 'PROTOCOL_VIOLATION' }));
@@ -112,7 +115,7 @@ test('a spare contributes that it is there, owns a segment, and gets the sum; no
   ];
   const sums = [out(), out()] as const;
   const join = (self: 0 | 1): Collective =>
-    new Collective({ generation: 1, ranks: 2, members, self, out: sums[self], memory: plainSumMemory, op: 5 });
+    new Collective({ ...plain, ranks: 2, members, self, out: sums[self], op: 5 });
   const [worker, spare] = [join(0), join(1)];
   worker.partials[0]!.fill(1);
   const sent = worker.contribute(0);
@@ -283,7 +286,7 @@ test('what waits on a link is bounded by one segment and the partial sums of ano
           ranks,
           Array.from({ length: workers }, () => 1 + 3 * next()),
         );
-        const segments = segmentsOf(length, { owners: workers, align: plainSumMemory.alignFloats }).map(
+        const segments = segmentsOf({ length, owners: workers, align: plainSumMemory.alignFloats }).map(
           ({ lo, hi }) => 4 * (hi - lo),
         );
         const memory = { ...plainSumMemory, chunkFloats: 16 };
@@ -331,7 +334,7 @@ test('what waits on a link is bounded by one segment and the partial sums of ano
 test('a peer that has all values of an evaluation may go on to the next step', () => {
   const members = [0, 1, 2].map((lo) => ({ lo, hi: lo + 1 }));
   const peers = members.map(
-    (_, self) => new Collective({ generation: 1, ranks: 3, members, self, out: out(), memory: plainSumMemory, op: 0 }),
+    (_, self) => new Collective({ ...plain, ranks: 3, members, self, out: out(), valueCount: 1 }),
   );
   const [first, second, third] = peers as [Collective, Collective, Collective];
   const values = (rank: number): Map<number, Float64Array> => new Map([[rank, Float64Array.of(rank)]]);

@@ -3,19 +3,19 @@
 // Members of one host read each other's sums where they lie, so frames between them carry no numbers; what crosses to
 // other hosts they add up and share first (routes.ts).
 // Operations are numbered; a peer is at most one ahead (proof in docs/protocol.md).
-import { chunksOf, segmentsOf } from './assignment.js';
+import { Chunks, type Run } from './chunks.js';
 import { CodedChunks } from './coded-chunks.js';
 import { alignmentOf, uncoded, type Coding } from './coding.js';
 import { layOut, type OwnSubtree } from './lay-out.js';
 import { routesOf, type Routes } from './routes.js';
-import type { SegmentSum, Arrivals } from './segment-sum.js';
-import { sharedPlaces } from './shared-places.js';
+import { Inbox } from './inbox.js';
+import type { SegmentSum } from './segment-sum.js';
+import { sharedParts } from './shared-places.js';
 import { bytesOf } from '../format/safetensors.js';
 import { invariant, StillhouseError } from '../error/errors.js';
-import { limits } from '../error/limits.js';
 import type { FrameHeader, MeshFrame } from './frames.js';
-import type { SharedPart, SumMemory } from './sum-memory.js';
-import { isSameSpan, maximalSubtrees, type Span } from './tree.js';
+import type { SumMemory } from './sum-memory.js';
+import { maximalSubtrees, type Span } from './tree.js';
 
 export type OpHeader = Exclude<FrameHeader, { type: 'state' }>;
 
@@ -39,57 +39,23 @@ export interface CollectiveOptions {
   readonly memory: SumMemory;
   /** Number of the first operation. */
   readonly op: number;
+  /** How many values each rank hands in; by default none. */
+  readonly valueCount?: number;
   /** The numbers that travel in fewer bits; partial sums are rounded to them. By default there are none. */
   readonly coding?: Coding;
   /** Files with the sums of members that share memory with this one, and its own, by index; none by default. */
   readonly files?: ReadonlyMap<number, number> | undefined;
 }
 
-/** A range of chunks of one segment: a frame carries one chunk, or tells of several that need not travel. */
-interface Run {
-  readonly owner: number;
-  /** Chunks [first, end) of the segment. */
-  readonly first: number;
-  readonly end: number;
-}
-
-/** What has arrived for one operation. */
-interface Inbox {
-  /** Of each segment that this worker adds up, in the order of `#sums`. */
-  readonly arrivals: readonly Arrivals[];
-  /** By segment and chunk, 1 if the finished sum is there; and how many are not. */
-  readonly reduced: Uint8Array;
-  unreduced: number;
-  readonly values: Map<number, Float64Array>;
-  /** Members without ranks that have reached the operation. */
-  readonly marks: Set<number>;
-}
-
 const isEmpty = (span: Span): boolean => span.hi === span.lo;
 const nothing = new Uint8Array(0);
-
-/** A span cut in two. */
-const splitAt = ({ lo, hi }: Span, at: number): Span[] => {
-  const mid = Math.min(hi, Math.max(lo, at));
-  return [
-    { lo, hi: mid },
-    { lo: mid, hi },
-  ];
-};
 
 export class Collective {
   readonly #options: CollectiveOptions;
   readonly #routes: Routes;
   /** Files of members that share memory with this one, and its own. */
   readonly #files: ReadonlyMap<number, number>;
-  /** The segment that each member owns, and its chunks. */
-  readonly #segments: readonly Span[];
-  readonly #chunks: readonly (readonly Span[])[];
-  /** Number of the first chunk of each segment; and the segment of each chunk. */
-  readonly #firstChunk: readonly number[];
-  readonly #ownerOf: readonly number[];
-  /** Of the longest segment. */
-  readonly #mostChunks: number;
+  readonly #chunks: Chunks;
   readonly #subtrees: readonly OwnSubtree[];
   /** Of the segments that this worker adds up: its own is the first. */
   readonly #sums: readonly SegmentSum[];
@@ -118,15 +84,8 @@ export class Collective {
     this.#files = new Map([...(files ?? [])].filter(([member]) => hosts[member] === hosts[self]));
     const align = Math.max(memory.alignFloats, alignmentOf(coding.format));
     const chunkFloats = Math.max(memory.chunkFloats, align);
-    this.#segments = segmentsOf(out.length, { owners: members.length, align });
-    // A chunk is coded as a whole, or not at all.
-    this.#chunks = this.#segments.map((segment) =>
-      splitAt(segment, coding.count).flatMap((part) => chunksOf(part, chunkFloats)),
-    );
-    this.#mostChunks = Math.max(...this.#chunks.map(({ length }) => length));
-    let chunks = 0;
-    this.#firstChunk = this.#chunks.map(({ length }) => (chunks += length) - length);
-    this.#ownerOf = this.#chunks.flatMap((each, owner) => each.map(() => owner));
+    const cut = { length: out.length, owners: members.length, align, chunkFloats, codedFloats: coding.count };
+    this.#chunks = new Chunks(cut);
     this.#spares = members.flatMap((span, index) => (isEmpty(span) ? [index] : []));
     const isRemote = (member: number): boolean => member !== self && !this.#files.has(member);
     const laidOut = layOut({
@@ -136,7 +95,6 @@ export class Collective {
       isSending: members.some((_, member) => isRemote(member)),
       routes: this.#routes,
       coder: this.#coder,
-      segments: this.#segments,
       chunks: this.#chunks,
     });
     this.#finished = laidOut.finished;
@@ -145,9 +103,11 @@ export class Collective {
     this.#sums = laidOut.sums;
     this.partials = laidOut.subtrees.map(({ sum }) => sum);
     this.rankScratch = laidOut.rankScratch;
-    for (const { buffer, part } of this.#sharedParts()) memory.show!(buffer, part);
-    this.#current = this.#emptyInbox();
-    this.#next = this.#emptyInbox();
+    const { segments } = this.#chunks;
+    const about = { ranks, members, self, out, routes: this.#routes, segments, ...laidOut };
+    for (const { buffer, part } of sharedParts(this.#files, about, memory.alignFloats)) memory.show!(buffer, part);
+    this.#current = new Inbox(this.#sums, this.#chunks.count);
+    this.#next = new Inbox(this.#sums, this.#chunks.count);
   }
 
   /** Number of the current operation. */
@@ -177,13 +137,13 @@ export class Collective {
     const owners = members.map((_, next) => (self + 1 + next) % members.length);
     const handlers = new Map(owners.map((owner) => [owner, this.#routes.handlerOf(owner)]));
     for (const [owner, to] of handlers) {
-      const end = this.#chunks[owner]!.length;
+      const end = this.#chunks.bySegment[owner]!.length;
       if (this.#isShared(to) && end > 0) outgoing.push(this.#partialTo(to, { owner, first: 0, end }, own));
     }
     // One chunk to each after the other, so that all can begin to sum.
-    for (let chunk = 0; chunk < this.#mostChunks; chunk++)
+    for (let chunk = 0; chunk < this.#chunks.most; chunk++)
       for (const [owner, to] of handlers)
-        if (to !== self && !this.#isShared(to) && chunk < this.#chunks[owner]!.length)
+        if (to !== self && !this.#isShared(to) && chunk < this.#chunks.bySegment[owner]!.length)
           outgoing.push(this.#partialTo(to, { owner, first: chunk, end: chunk + 1 }, own));
     for (const [i, sum] of this.#sums.entries()) {
       const leaf = sum.leafOf(own.span)!;
@@ -230,12 +190,12 @@ export class Collective {
         const { owner, first } = this.#finishedRunOf(from, header);
         if (inbox !== this.#current) this.#refuse(from, header, 'too early');
         if (this.#isShared(from)) return nothing;
-        if (inbox.reduced[this.#firstChunk[owner]! + first]) return undefined;
-        const chunk = this.#chunks[owner]![first]!;
+        if (inbox.isReduced(this.#chunks.numberOf(owner, first))) return undefined;
+        const chunk = this.#chunkOf(owner, first);
         return this.#coder.placeOf(this.#finished, chunk) ?? bytesOf(this.#options.out.subarray(chunk.lo, chunk.hi));
       }
       case 'values':
-        if (header.count > limits.valueCount) this.#refuse(from, header, `${header.count} values`);
+        if (header.count !== (this.#options.valueCount ?? 0)) this.#refuse(from, header, `${header.count} values`);
         return inbox.values.has(header.rank) ? undefined : bytesOf(new Float64Array(header.count));
       case 'mark':
         return nothing;
@@ -264,8 +224,8 @@ export class Collective {
         const run = this.#finishedRunOf(from, header);
         let isNew = false;
         for (let at = run.first; at < run.end; at++) {
-          const { lo, hi } = this.#chunks[run.owner]![at]!;
-          if (!this.#finish(inbox, run.owner, at)) continue;
+          const { lo, hi } = this.#chunkOf(run.owner, at);
+          if (!inbox.reduce(this.#chunks.numberOf(run.owner, at))) continue;
           isNew = true;
           if (!this.#isShared(from)) this.#coder.decode({ lo, hi }, data, this.#options.out.subarray(lo, hi));
         }
@@ -282,7 +242,7 @@ export class Collective {
 
   /** Whether the sum of all ranks in `out` is complete. */
   get gradientsWhole(): boolean {
-    return this.#current.unreduced === 0;
+    return this.#current.isWhole;
   }
 
   /** The values of all ranks in rank order, once they are complete. */
@@ -298,17 +258,16 @@ export class Collective {
    */
   waitingFor(what: 'gradients' | 'values'): number[] {
     const { members, self } = this.#options;
-    const { arrivals, reduced, values, marks } = this.#current;
+    const { arrivals, missing: unreduced, values, marks } = this.#current;
     const missing = new Set(this.#spares.filter((index) => !marks.has(index)));
     const owesValues = ({ lo, hi }: Span): boolean =>
       Array.from({ length: hi - lo }, (_, i) => lo + i).some((rank) => !values.has(rank));
     if (what === 'values') members.forEach((span, index) => owesValues(span) && missing.add(index));
     else {
       const partials = this.#sums.flatMap((sum, i) => sum.lackingFrom(arrivals[i]!));
-      const finished = [...reduced.keys()].filter((chunk) => !reduced[chunk]);
       const owing = partials.some((member) => member !== self)
         ? partials
-        : finished.map((chunk) => this.#routes.sourceOf(this.#ownerOf[chunk]!));
+        : unreduced.map((chunk) => this.#routes.sourceOf(this.#chunks.ownerOf(chunk)!));
       for (const member of owing) missing.add(member);
     }
     missing.delete(self);
@@ -320,7 +279,8 @@ export class Collective {
     const finished = this.#current;
     this.#op += 1;
     this.#current = this.#next;
-    this.#next = this.#clear(finished);
+    this.#next = finished;
+    finished.clear();
   }
 
   #toOthers(frame: MeshFrame): Outgoing[] {
@@ -332,46 +292,8 @@ export class Collective {
     return member !== this.#options.self && this.#files.has(member);
   }
 
-  /** The buffers whose numbers lie in the files of this host's members. */
-  *#sharedParts(): Iterable<{ buffer: Float32Array; part: SharedPart }> {
-    const { memory, members, out, ranks, self } = this.#options;
-    const own = this.#files.get(self);
-    if (own === undefined || this.#files.size === 1) return;
-    const places = sharedPlaces(out.length, memory.alignFloats);
-    for (const [owner, { lo, hi }] of this.#segments.entries()) {
-      const source = this.#routes.sourceOf(owner);
-      const writer = this.#isShared(source) ? source : self;
-      const part = { file: this.#files.get(writer)!, isOwn: writer === self, offset: places.finished(lo) };
-      if (hi > lo) yield { buffer: out.subarray(lo, hi), part };
-    }
-    for (const [index, { sum }] of this.#subtrees.entries())
-      yield { buffer: sum, part: { file: own, isOwn: true, offset: places.partial(index, 0) } };
-    for (const { leaves } of this.#sums)
-      for (const { span, member, sum, first } of leaves) {
-        if (!this.#isShared(member) || sum.length === 0) continue;
-        const index = maximalSubtrees(ranks, members[member]!).findIndex((each) => isSameSpan(each, span));
-        const part = { file: this.#files.get(member)!, isOwn: false, offset: places.partial(index, first) };
-        yield { buffer: sum, part };
-      }
-  }
-
-  #emptyInbox(): Inbox {
-    return this.#clear({
-      arrivals: this.#sums.map((sum) => sum.empty()),
-      reduced: new Uint8Array(this.#ownerOf.length),
-      unreduced: 0,
-      values: new Map(),
-      marks: new Set(),
-    });
-  }
-
-  #clear(inbox: Inbox): Inbox {
-    for (const [i, sum] of this.#sums.entries()) sum.clear(inbox.arrivals[i]!);
-    inbox.reduced.fill(0);
-    inbox.unreduced = inbox.reduced.length;
-    inbox.values.clear();
-    inbox.marks.clear();
-    return inbox;
+  #chunkOf(owner: number, chunk: number): Span {
+    return this.#chunks.bySegment[owner]![chunk]!;
   }
 
   #refuse(from: number, { type, op }: OpHeader, why: string): never {
@@ -394,18 +316,10 @@ export class Collective {
 
   /** The chunks that a frame is about: one, or, of a member that shares memory, several of a segment. */
   #runOf(from: number, header: OpHeader & { type: 'partial' | 'reduced' }): Run {
-    const owner = this.#ownerOf[header.chunk];
-    if (owner === undefined) return this.#refuse(from, header, 'a chunk that does not exist');
-    const first = header.chunk - this.#firstChunk[owner]!;
-    const chunks = this.#chunks[owner]!;
-    let [end, count] = [first, 0];
-    while (end < chunks.length && count < header.count) {
-      count += chunks[end]!.hi - chunks[end]!.lo;
-      end += 1;
-    }
-    if (count !== header.count || (end !== first + 1 && !this.#isShared(from)))
-      return this.#refuse(from, header, 'not a chunk of the segment');
-    return { owner, first, end };
+    const run = this.#chunks.runOf(header.chunk, header.count);
+    if (!run || (run.end !== run.first + 1 && !this.#isShared(from)))
+      return this.#refuse(from, header, 'not a chunk of a segment');
+    return run;
   }
 
   /** Whether this worker still needs what the current operation has brought of a leaf. */
@@ -432,29 +346,19 @@ export class Collective {
     return { i, leaf, run };
   }
 
-  /** Whether it is the first time. */
-  #finish(inbox: Inbox, owner: number, chunk: number): boolean {
-    const at = this.#firstChunk[owner]! + chunk;
-    if (inbox.reduced[at]) return false;
-    inbox.reduced[at] = 1;
-    inbox.unreduced -= 1;
-    return true;
-  }
-
   #headerOf(run: Run): { generation: number; op: number; chunk: number; count: number } {
-    const chunks = this.#chunks[run.owner]!;
     return {
       generation: this.#options.generation,
       op: this.#op,
-      chunk: this.#firstChunk[run.owner]! + run.first,
-      count: chunks[run.end - 1]!.hi - chunks[run.first]!.lo,
+      chunk: this.#chunks.numberOf(run.owner, run.first),
+      count: this.#chunks.floatsOf(run),
     };
   }
 
   #partialTo(to: number, run: Run, { span, sum, coded }: OwnSubtree): Outgoing {
     const header = { type: 'partial', span, ...this.#headerOf(run) } as const;
     if (this.#isShared(to)) return { to, frame: { header, data: nothing } };
-    const chunk = this.#chunks[run.owner]![run.first]!;
+    const chunk = this.#chunkOf(run.owner, run.first);
     const data = this.#coder.encoded(sum.subarray(chunk.lo, chunk.hi), this.#coder.placeOf(coded, chunk));
     return { to, frame: { header, data } };
   }
@@ -462,7 +366,7 @@ export class Collective {
   #sumAll(): Outgoing[] {
     const [own, ...relayed] = this.#sums.entries();
     const outgoing: Outgoing[] = [];
-    for (let chunk = 0; chunk < this.#mostChunks; chunk++)
+    for (let chunk = 0; chunk < this.#chunks.most; chunk++)
       for (const [i, { owner, chunks }] of relayed)
         if (chunk < chunks.length) outgoing.push(...this.#sumRun(i, { owner, first: chunk, end: chunk + 1 }));
     const [i, { owner, chunks }] = own!;
@@ -513,7 +417,7 @@ export class Collective {
     const target = out.subarray(chunk.lo, chunk.hi);
     const [{ sum: whole }] = sums as [(typeof sums)[number]];
     if (whole.byteOffset !== target.byteOffset || whole.buffer !== target.buffer) target.set(whole);
-    this.#finish(this.#current, self, at);
+    this.#current.reduce(this.#chunks.numberOf(self, at));
     const remote = this.#routes.receiversOf(self).filter((to) => !this.#isShared(to));
     if (remote.length === 0) return [];
     const data = this.#coder.encoded(target, this.#coder.placeOf(this.#finished, chunk));
@@ -524,7 +428,7 @@ export class Collective {
   #handOn(run: Run): Outgoing[] {
     const receivers = this.#routes.receiversOf(run.owner);
     if (receivers.length === 0) return [];
-    const { lo, hi } = this.#chunks[run.owner]![run.first]!;
+    const { lo, hi } = this.#chunkOf(run.owner, run.first);
     const data = this.#coder.placeOf(this.#finished, { lo, hi }) ?? bytesOf(this.#options.out.subarray(lo, hi));
     const remote = receivers.filter((to) => !this.#isShared(to));
     return [...this.#tell(remote, run, data), ...this.#tellShared(run)];

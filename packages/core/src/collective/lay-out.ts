@@ -1,5 +1,6 @@
 // The memory of a collective: what a worker sums by itself, what it receives, and what it adds up of each segment.
 import { BufferPlan } from './buffer-plan.js';
+import type { Chunks } from './chunks.js';
 import type { CodedChunks } from './coded-chunks.js';
 import type { Routes } from './routes.js';
 import { SegmentSum } from './segment-sum.js';
@@ -28,9 +29,8 @@ export interface LayOutQuestion {
   /** Whether numbers travel between this worker and a member, and whether there is one. */
   readonly isRemote: (member: number) => boolean;
   readonly isSending: boolean;
-  /** The segment that each member owns, its chunks, and the most numbers of one. */
-  readonly segments: readonly Span[];
-  readonly chunks: readonly (readonly Span[])[];
+  /** How the buffer is cut, and the most numbers of a chunk. */
+  readonly chunks: Chunks;
   readonly chunkFloats: number;
 }
 
@@ -52,8 +52,8 @@ function reserveSum(
   plan: BufferPlan,
   owner: number,
 ): (subtrees: readonly OwnSubtree[]) => SegmentSum {
-  const { chunks, coder, isRemote, out, routes, segments, self } = question;
-  const segment = segments[owner]!;
+  const { chunks, coder, isRemote, out, routes, self } = question;
+  const segment = chunks.segments[owner]!;
   const length = segment.hi - segment.lo;
   const isOwn = owner === self;
   const leaves = routes.leavesOf(owner).map((leaf) => ({
@@ -71,7 +71,7 @@ function reserveSum(
     const ownSum = (span: Span): Float32Array => subtrees.find((each) => isSameSpan(each.span, span))!.sum;
     return new SegmentSum({
       owner,
-      chunks: chunks[owner]!,
+      chunks: chunks.bySegment[owner]!,
       leaves: leaves.map(({ leaf, received, coded }) => ({
         ...leaf,
         sum: received?.() ?? ownSum(leaf.span),
@@ -89,7 +89,7 @@ function reserveSum(
 }
 
 export function layOut(question: LayOutQuestion): LaidOut {
-  const { chunkFloats, coder, isAlone, isSending, memory, out, own, ranks, routes, segments } = question;
+  const { chunkFloats, chunks, coder, isAlone, isSending, memory, out, own, ranks, routes } = question;
   const plan = new BufferPlan();
   const codedFloats = isSending ? coder.floatsOf({ lo: 0, hi: out.length }) : 0;
   const depth = Math.max(0, ...own.map(({ lo, hi }) => treeHeight(hi - lo)));
@@ -101,7 +101,7 @@ export function layOut(question: LayOutQuestion): LaidOut {
     coded: plan.reserve(codedFloats),
   }));
   const finished = plan.reserve(codedFloats);
-  const longest = Math.max(...segments.map(({ lo, hi }) => hi - lo));
+  const longest = Math.max(...chunks.segments.map(({ lo, hi }) => hi - lo));
   const scratch = Array.from({ length: isAlone ? 0 : treeHeight(ranks) }, () =>
     plan.reserve(Math.min(chunkFloats, longest)),
   );

@@ -1,4 +1,4 @@
-// Which workers are left out when some cannot reach each other: a vote.
+// Which workers are left out when some cannot reach each other, or wait for each other in vain: a vote.
 import { limits } from '../error/limits.js';
 import type { ToCoordinator } from '../wire/messages.js';
 import { pauseAll, requestChange } from './membership-change.js';
@@ -13,6 +13,8 @@ import {
   type Transition,
   type Worker,
 } from './state.js';
+
+const pairOf = ({ by, of }: Pick<Accusation, 'by' | 'of'>): string => [by, of].toSorted().join(' ');
 
 /**
  * A member cannot reach another. If it could before, they are linked again; if not, one of them is left out for a
@@ -30,7 +32,7 @@ export function onUnreachable(
   const accused = membership.members[message.peer];
   const isMember = membership.members.some(({ workerId }) => workerId === worker.workerId);
   if (!isMember || !accused || accused.workerId === worker.workerId) return { state, effects: [] };
-  const pair = [worker.workerId, accused.workerId].toSorted().join(' ');
+  const pair = pairOf({ by: worker.workerId, of: accused.workerId });
   const broken = (state.breaks.get(pair) ?? 0) + 1;
   // A link that breaks again and again before a generation starts is as good as none.
   if (!message.linking && (membership.type === 'running' || broken < limits.breaksTolerated))
@@ -100,19 +102,62 @@ export function quarantine(
   return { state: { ...state, quarantines: new Map(state.quarantines).set(workerId, entry) }, effects };
 }
 
+const accusedOf = ({ linked, membership }: CoordinatorState, accusations: readonly Accusation[]): string[] =>
+  membersToLeaveOut(
+    membersOf(membership).map(({ workerId }) => workerId),
+    accusations,
+    linked,
+  );
+
+const leaveOut = (
+  state: CoordinatorState,
+  { out, reason }: { out: readonly string[]; reason: string },
+  nowMs: number,
+): Transition =>
+  out.reduce<Transition>(
+    (transition, workerId) => andThen(transition, (next) => quarantine(next, { workerId, reason }, nowMs)),
+    { state, effects: [] },
+  );
+
 /** Once the reports have come, leaves out all at once that the others cannot reach. */
 export function chooseExcluded(state: CoordinatorState, nowMs: number): Transition {
   const [first] = state.accusations;
   if (!first || nowMs - first.atMs < limits.accusationMs) return { state, effects: [] };
-  const ids = membersOf(state.membership).map(({ workerId }) => workerId);
-  const out = membersToLeaveOut(ids, state.accusations, state.linked);
+  const out = accusedOf(state, state.accusations);
   if (out.length === 0) return { state, effects: [] };
   const reason = 'it and other workers cannot reach each other';
-  const left = out.reduce<Transition>(
-    (transition, workerId) => andThen(transition, (next) => quarantine(next, { workerId, reason }, nowMs)),
-    { state, effects: [] },
-  );
-  return andThen(left, (next) =>
+  return andThen(leaveOut(state, { out, reason }, nowMs), (next) =>
     pauseAll(next, { reason: `${out.join(', ')} and others cannot reach each other`, boundary: false }, nowMs),
   );
+}
+
+/**
+ * Which members of a generation that does not start wait for which: to be linked with them, or for the state that they
+ * should hand over. One that waits itself cannot hand it over, and is not to blame.
+ */
+function waitsOf({ generation, membership, workers }: CoordinatorState, nowMs: number): Accusation[] {
+  if (membership.type !== 'starting') return [];
+  const { members, resume } = membership;
+  const beats = new Map([...workers.values()].map(({ workerId, beat }) => [workerId, beat]));
+  const awaited = members.map(({ workerId }) => {
+    const beat = beats.get(workerId);
+    return beat?.generation === generation && beat.stage === 'preparing' ? beat.waitingFor : [];
+  });
+  const isExcused = (by: number, of: number): boolean =>
+    awaited[of]!.length > 0 && resume.heals.some(({ to, from }) => to === by && from === of);
+  return members.flatMap(({ workerId: by }, index) =>
+    awaited[index]!.flatMap((of) =>
+      of === index || !members[of] || isExcused(index, of) ? [] : [{ by, of: members[of].workerId, atMs: nowMs }],
+    ),
+  );
+}
+
+/** Leaves out whom others have waited for in vain in each attempt to start: another one would fail, too. */
+export function leaveOutAwaited(state: CoordinatorState, nowMs: number): Transition {
+  const waits = new Map(waitsOf(state, nowMs).map((wait) => [pairOf(wait), wait]));
+  const breaks = new Map(state.breaks);
+  for (const pair of waits.keys()) breaks.set(pair, (breaks.get(pair) ?? 0) + 1);
+  const inVain = [...waits].flatMap(([pair, wait]) => (breaks.get(pair)! < limits.breaksTolerated ? [] : [wait]));
+  const reason = 'others wait for it in vain, or it for them';
+  return leaveOut({ ...state, breaks }, { out: accusedOf(state, inVain), reason }, nowMs);
 }

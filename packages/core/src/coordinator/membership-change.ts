@@ -265,7 +265,8 @@ function resumeMembers(
         reason: plan.reason,
         cause: membership.type === 'pausing' ? membership.reason : '',
       }),
-      ...members.map(({ workerId }) => send(byId.get(workerId)!.link, message)),
+      // Those without a part learn that nobody needs what they sent before.
+      ...joinedWorkers(state).map(({ link }) => send(link, message)),
     ],
   };
 }

@@ -28,7 +28,12 @@ export function onProgress(
   if (!phase || generation !== state.generation || !isMemberOf(state, worker)) return { state, effects: [] };
   const { beat } = worker;
   const exchangeMs = beat?.generation === generation ? beat.exchangeMs : undefined;
-  const progress = { phase: phase.name, step, loss, ...(exchangeMs === undefined ? {} : { exchangeMs }) };
+  const progress = {
+    phase: phase.name,
+    step,
+    ...(loss === undefined ? {} : { loss }),
+    ...(exchangeMs === undefined ? {} : { exchangeMs }),
+  };
   return {
     state: { ...state, phase: { ...phase, step } },
     effects: [notify({ type: 'progress', ...progress })],

@@ -120,7 +120,8 @@ export type CoordinatorNotice =
       readonly type: 'progress';
       readonly phase: PhaseName;
       readonly step: number;
-      readonly loss: number;
+      /** Undefined within a round of steps: it is known once all ranks have ended theirs. */
+      readonly loss?: number | undefined;
       /** Exposed time of the first member's last steps, in milliseconds; undefined if it trains without others. */
       readonly exchangeMs?: number | undefined;
     }

@@ -4,7 +4,7 @@ import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
 import { limits } from '../error/limits.js';
 import { formatMs } from '../format/number-text.js';
 import { phaseOf } from '../job/job.js';
-import { quarantine } from './accusations.js';
+import { leaveOutAwaited } from './accusations.js';
 import { releaseIdle } from './leavers.js';
 import { pauseAll, requestChange } from './membership-change.js';
 import { probeNewcomers } from './newcomers.js';
@@ -59,25 +59,8 @@ export function relinkIfStalled(state: CoordinatorState, nowMs: number): Transit
   if (!stuck || members.length === 0) return { state, effects: [] };
   if (membership.type === 'running' && members.every(({ beat }) => beat!.stage === 'finished'))
     return { state, effects: [] };
-  return andThen(leaveOutSilentDonors(state, nowMs), (next) =>
+  return andThen(leaveOutAwaited(state, nowMs), (next) =>
     pauseAll(next, { reason: 'no member made progress', boundary: false }, nowMs),
-  );
-}
-
-/** Members that should have handed their state to others, again and again, and from which nothing came. */
-function leaveOutSilentDonors(state: CoordinatorState, nowMs: number): Transition {
-  const { membership } = state;
-  if (membership.type !== 'starting') return { state, effects: [] };
-  const { members, ready, resume } = membership;
-  const nameAt = (index: number): string => members[index]!.workerId;
-  const silent = new Set(resume.heals.filter(({ to }) => !ready.has(nameAt(to))).map(({ from }) => nameAt(from)));
-  const breaks = new Map(state.breaks);
-  for (const workerId of silent) breaks.set(workerId, (breaks.get(workerId) ?? 0) + 1);
-  const out = [...silent].filter((workerId) => breaks.get(workerId)! >= limits.breaksTolerated);
-  const reason = 'nothing came of the state that it should have handed to others';
-  return out.reduce<Transition>(
-    (transition, workerId) => andThen(transition, (next) => quarantine(next, { workerId, reason }, nowMs)),
-    { state: { ...state, breaks }, effects: [] },
   );
 }
 

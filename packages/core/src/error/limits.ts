@@ -24,9 +24,8 @@ export const limits = {
   /** Values in a message of a worker, and in any message. */
   workerMessageValues: 200_000,
   messageValues: 64 * 1024 * 1024,
-  /** Numbers of a gradient per frame between workers, and sums of a set of rows for its metrics. */
+  /** Numbers of a gradient per frame between workers. */
   chunkFloats: 64 * 1024,
-  valueCount: 1024 * 1024,
   /** Metrics of a set of rows. */
   metricCount: 1000,
   /** Length of a host name; of another line that is printed; of an error's message, and of its stack. */
@@ -97,7 +96,7 @@ export const limits = {
   longestQuarantineMs: 600_000,
   /** Later generations that peers may connect for before this worker knows of them. */
   generationsAhead: 16,
-  /** A link that breaks this often before a generation starts counts as one that cannot be made. */
+  /** A link that breaks this often before a generation starts, or is waited for, counts as one that cannot be made. */
   breaksTolerated: 3,
   /** How many members try to reach a newcomer, and after what time they are asked again. */
   probingMembers: 5,

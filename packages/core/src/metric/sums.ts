@@ -29,8 +29,12 @@ const binsAt = 3;
 const fixedSums = binsAt + sumsPerBin * confidenceBins;
 const sumsPerOutput = 4;
 
-export const emptySums = ({ loss, metrics = [] }: MeasureFacts, outputs: number): MetricSums =>
-  new Float64Array(fixedSums + sumsPerOutput * targetCount(loss, outputs) + metrics.length);
+/** How many sums there are, for a model with so many outputs. */
+export const sumCount = ({ loss, metrics = [] }: MeasureFacts, outputs: number): number =>
+  fixedSums + sumsPerOutput * targetCount(loss, outputs) + metrics.length;
+
+export const emptySums = (facts: MeasureFacts, outputs: number): MetricSums =>
+  new Float64Array(sumCount(facts, outputs));
 
 /**
  * The sums that the built-in metrics follow from.

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { costsOf, dealRanks, segmentsOf, stepCost } from '../collective/assignment.js';
+import { costsOf, dealRanks, stepCost } from '../collective/assignment.js';
+import { segmentsOf } from '../collective/chunks.js';
 import { countRows, addLedgers, emptyLedger, ledgerDigest, wholeLedger } from './ledger.js';
 import { epochOrder, microBatchesOf, roundRowsOf } from './order.js';
 import { keyedPermutation } from '../random/permutation.js';
@@ -185,7 +186,7 @@ test('ranks are dealt in contiguous runs that cover them; more workers than rank
 test('segments cover the flat gradient', () => {
   fc.assert(
     fc.property(fc.nat(5000), fc.integer({ min: 1, max: 40 }), (length, owners) => {
-      const segments = segmentsOf(length, { owners, align: 16 });
+      const segments = segmentsOf({ length, owners, align: 16 });
       expect(segments[0]!.lo).toBe(0);
       expect(segments.at(-1)!.hi).toBe(length);
       segments.slice(1).forEach((segment, i) => expect(segment.lo).toBe(segments[i]!.hi));

@@ -14,7 +14,7 @@ import { recipeSchema } from '../recipe/schema.js';
 import { unpackBounded, type UnpackBounds } from './bounded-unpack.js';
 
 /** Raised whenever a message changes its meaning; both sides must have the same version. */
-export const protocolVersion = 11;
+export const protocolVersion = 12;
 
 const index = z
   .int()
@@ -201,7 +201,7 @@ const toCoordinator = z.discriminatedUnion('type', [
     stateSha256: sha256,
     weightsSha256: sha256,
   }),
-  z.object({ type: z.literal('progress'), generation, step: index, loss: real }),
+  z.object({ type: z.literal('progress'), generation, step: index, loss: real.optional() }),
   z.object({ type: z.literal('epoch'), phase: phaseName, report: epochReport }),
   z.object({
     type: z.literal('done'),

@@ -3,11 +3,14 @@ import { codingOf } from '../collective/coding.js';
 import { Collective } from '../collective/collective.js';
 import { slotsPerRank } from '../collective/flat-layout.js';
 import { invariant, StillhouseError } from '../error/errors.js';
-import { phaseOf } from '../job/job.js';
+import { datasetOf, phaseOf } from '../job/job.js';
+import { measuresOf } from '../metric/metrics.js';
+import { sumCount } from '../metric/sums.js';
 import { tunedJob } from '../tune/space.js';
-import type { ToWorker } from '../wire/messages.js';
+import type { Route, ToWorker } from '../wire/messages.js';
 import { StateAssembly } from '../wire/training-file.js';
 import { join } from './link.js';
+import { withRoutes } from './routes.js';
 import { acknowledge, beginTask, park } from './running.js';
 import {
   send,
@@ -63,7 +66,9 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
   if (activity.type === 'ready') return { state, effects: [readyMessage(activity, activity.hashes)] };
   if (activity.type !== 'paused' || activity.isAdopting) return { state, effects: [] };
   const self = members.findIndex((member) => member.workerId === state.workerId);
-  if (self < 0 || !state.job) throw new StillhouseError('PROTOCOL_VIOLATION', 'resumed without being a member');
+  // Others begin without this worker: none of them needs what it sent before.
+  if (self < 0) return { state, effects: [{ type: 'unlink', before: generation }] };
+  if (!state.job) throw new StillhouseError('PROTOCOL_VIOLATION', 'resumed without a job');
   const job = tuned ? tunedJob(state.job, tuned) : state.job;
   const phase = phaseOf(job, message.phase);
   const healedBy = heals.find((heal) => heal.to === self)?.from;
@@ -78,6 +83,7 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
     phase,
     ops,
     hosts,
+    greeted: undefined,
     files: undefined,
     bytes: undefined,
     asked: 'nothing',
@@ -98,7 +104,7 @@ export function onResume(state: WorkerState, message: ToWorker & { type: 'resume
     effects: [
       { type: 'unlink', before: generation },
       ...build,
-      { type: 'link', generation, members, self, hosts },
+      { type: 'route', generation, peers: members.toSpliced(self, 1) },
       ...fetch,
     ],
   };
@@ -112,6 +118,10 @@ export function onBuilt(state: WorkerState): Transition {
 
 export function onPreparing(state: WorkerState, preparing: Preparing, event: Result): Transition {
   switch (event.type) {
+    case 'routed':
+      return linkMembers(state, preparing, event.routes);
+    case 'greeted':
+      return waitFor(state, { ...preparing, greeted: new Set(preparing.greeted).add(event.from) });
     case 'linked':
       return proceed(state, { ...preparing, files: event.files });
     case 'fetched':
@@ -148,13 +158,24 @@ export function onPreparing(state: WorkerState, preparing: Preparing, event: Res
 export const takesState = ({ assembly, bytes, healedBy }: Preparing, from: number): boolean =>
   assembly !== undefined && !bytes && from === healedBy;
 
+const waitFor = (state: WorkerState, next: Preparing, effects: WorkerEffect[] = []): Transition => ({
+  state: { ...state, activity: { ...next, type: 'preparing' } },
+  effects,
+});
+
+/** Connects to the other members, once it is known how they are reached. */
+function linkMembers(before: WorkerState, preparing: Preparing, routes: readonly Route[]): Transition {
+  const { generation, members, self, hosts } = preparing;
+  const addresses = routes.map(({ address }) => address).toSpliced(self, 0, members[self]!.meshAddress);
+  const told = withRoutes(before, members.toSpliced(self, 1), routes);
+  const link: WorkerEffect = { type: 'link', generation, members, self, hosts, addresses };
+  return waitFor(told.state, { ...preparing, greeted: new Set() }, [...told.effects, link]);
+}
+
 /** Takes the next possible step into the generation. */
 function proceed(state: WorkerState, preparing: Preparing): Transition {
   const { generation, phase, assembly, bytes, asked, donatesTo, files } = preparing;
-  const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => ({
-    state: { ...state, activity: { ...next, type: 'preparing' } },
-    effects,
-  });
+  const wait = (next: Preparing, effects: WorkerEffect[] = []): Transition => waitFor(state, next, effects);
   if (state.built?.phase.name !== phase.name || !state.training) return wait(preparing);
   if (assembly)
     return bytes && asked === 'nothing'
@@ -180,6 +201,7 @@ function proceed(state: WorkerState, preparing: Preparing): Transition {
 
 function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEvent & { type: 'hashed' }): Transition {
   const { generation, members, self, phase, ops, hosts, files } = preparing;
+  const { job } = state;
   const { layout, flatGradient, memory } = state.built!;
   const { ranks } = phase.schedule;
   invariant(
@@ -195,6 +217,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     out: flatGradient,
     memory,
     op: ops,
+    valueCount: sumCount(measuresOf(job!.recipe), datasetOf(job!.dataset, phase.name).outputs),
     coding: codingOf(phase.wire, layout),
     files,
   });
@@ -209,6 +232,7 @@ function becomeReady(state: WorkerState, preparing: Preparing, event: WorkerEven
     collective,
     task: 'step',
     contributed: false,
+    stepped: 0,
     weightsSha256,
   };
   const hashes = { stateSha256, weightsSha256 };

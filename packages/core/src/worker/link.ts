@@ -5,6 +5,8 @@ import { formatSeconds } from '../format/number-text.js';
 import { phaseOf } from '../job/job.js';
 import type { PhaseName } from '../job/phase-name.js';
 import { protocolVersion, type ToWorker } from '../wire/messages.js';
+import { occupation } from './occupation.js';
+import { tellRoutes } from './routes.js';
 import { report } from './running.js';
 import { send, type Transition, type WorkerEffect, type WorkerState } from './state.js';
 
@@ -102,25 +104,6 @@ export function onHeartbeatDue(before: WorkerState, nowMs: number): Transition {
   };
 }
 
-/** Whether this worker is working, or else which members it waits for. */
-function occupation({ activity, building, loaded }: WorkerState): { busy: boolean; waitingFor: number[] } {
-  switch (activity.type) {
-    case 'idle':
-      return { busy: !loaded || building !== undefined, waitingFor: [] };
-    case 'preparing':
-      return {
-        busy: building !== undefined || activity.asked === 'adopt' || activity.asked === 'hash',
-        waitingFor: [],
-      };
-    case 'running':
-      return activity.contributed
-        ? { busy: false, waitingFor: activity.collective.waitingFor(activity.task === 'step' ? 'gradients' : 'values') }
-        : { busy: true, waitingFor: [] };
-    default:
-      return { busy: false, waitingFor: [] };
-  }
-}
-
 export function onLeave(state: WorkerState): Transition {
   if (state.link !== 'up' || !state.loaded) return stop(state, undefined);
   return { state: { ...state, leaving: true }, effects: [send({ type: 'leaving' })] };
@@ -133,11 +116,6 @@ export function onWelcome(state: WorkerState, message: ToWorker & { type: 'welco
   if (state.job) return { state: welcomed, effects: [] };
   return { state: { ...welcomed, job, building: phase }, effects: [{ type: 'load', job, meshToken }] };
 }
-
-export const onRouted = (state: WorkerState): Transition => ({
-  state,
-  effects: state.link === 'up' && state.routes.length > 0 ? [send({ type: 'reached', routes: state.routes })] : [],
-});
 
 export function onLoaded(state: WorkerState): Transition {
   // A run in progress must not wait while this worker builds its model.
@@ -168,7 +146,7 @@ export function join(state: WorkerState): Transition {
   if (activity.type === 'failing') return { state, effects: [joined, send(activity.message)] };
   return {
     state,
-    effects: [joined, ...onRouted(state).effects, ...(activity.type === 'finished' ? report(activity, state) : [])],
+    effects: [joined, ...tellRoutes(state), ...(activity.type === 'finished' ? report(activity, state) : [])],
   };
 }
 

@@ -126,7 +126,7 @@ describe('a worker', () => {
       heals: [],
       checkpoint: sha('5'),
     });
-    expect(worker.effects.map(({ type }) => type)).toEqual(['unlink', 'build', 'link', 'fetchState']);
+    expect(worker.effects.map(({ type }) => type)).toEqual(['unlink', 'build', 'route', 'fetchState']);
     const phase = (worker.effects[1] as WorkerEffect & { type: 'build' }).phase;
     worker
       .on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) })
@@ -178,8 +178,13 @@ describe('a round of steps', () => {
     const worker = rounds();
     expect(worker.effects).toEqual([expect.objectContaining({ type: 'compute', step: 0 })]);
     const { progress } = worker.state;
-    expect(worker.on({ type: 'stepped', generation: 7 }).effects).toEqual([]);
-    expect(worker.state.progress).toBe(progress + 1);
+    // Three of the four micro-batches, after the second of which each rank could have taken a step.
+    const stepped = (): unknown => worker.on({ type: 'stepped', generation: 7 }).sent;
+    expect(stepped()).toEqual([]);
+    expect(stepped()).toEqual([{ type: 'progress', generation: 7, step: 1 }]);
+    expect(stepped()).toEqual([]);
+    expect(worker.state.progress).toBe(progress + 3);
+    worker.now += limits.progressIntervalMs;
     worker
       .on({ type: 'summed', generation: 7, subtree: 0, ledgers: [emptyLedger, emptyLedger] })
       .on({ type: 'computed', generation: 7, ms: 100, waitedMs: 0 });
@@ -305,5 +310,80 @@ describe('a peer that sends what it may not', () => {
     expect(part(0, 2 ** 31, 0).effects).toEqual([]);
     expect(part(0, 8).effects).toEqual([]);
     expect(part(4, 16).sent).toEqual(blames);
+  });
+});
+
+describe('links with other members', () => {
+  const members = ['w1', 'w2', 'w3'].map((workerId, index) => ({
+    workerId,
+    meshAddress: `m${index + 1}`,
+    ranks: { lo: Math.min(index, 2), hi: Math.min(index + 1, 2) },
+  }));
+  const resume = { type: 'resume', generation: 7, phase: 'teacher', ops: 0, members, heals: [] } as const;
+  const entering = (): Worker => {
+    const worker = new Worker().joined().hears({ type: 'pause', generation: 7, boundary: false });
+    return worker.hears({ ...resume, members: [...members], heals: [] });
+  };
+  const built = (worker: Worker): Worker => {
+    const { phase } = worker.effects.find(({ type }) => type === 'build') as WorkerEffect & { type: 'build' };
+    return worker.on({ type: 'built', phase, layout: { gradients: 1, otherWeights: 0 }, ...memoryOf(17) });
+  };
+  const routed = {
+    type: 'routed',
+    generation: 7,
+    routes: [{ address: 'a2', network: 'eth0' }, { address: 'm3' }],
+  } as const;
+  const waitingFor = (worker: Worker): unknown => {
+    const [beat] = worker.on({ type: 'heartbeatDue' }).sent as [ToCoordinator & { type: 'heartbeat' }];
+    return beat.busy ? 'busy' : beat.waitingFor;
+  };
+
+  test('are made once it is known how members are reached, and whoever does not greet is named', () => {
+    const worker = built(entering());
+    expect(waitingFor(worker)).toBe('busy');
+    expect(worker.on(routed).effects).toEqual([
+      { type: 'send', message: { type: 'reached', routes: [{ workerId: 'w2', route: routed.routes[0] }] } },
+      expect.objectContaining({ type: 'link', generation: 7, addresses: ['m1', 'a2', 'm3'] }),
+    ]);
+    expect(waitingFor(worker)).toEqual([1, 2]);
+    worker.on({ type: 'greeted', generation: 7, from: 2 });
+    expect(waitingFor(worker)).toEqual([1]);
+    worker.on({ type: 'greeted', generation: 7, from: 1 });
+    expect(worker.on({ type: 'linked', generation: 7, files: new Map() }).effects.map(({ type }) => type)).toEqual([
+      'hash',
+    ]);
+  });
+
+  test('are not made any more once another generation is announced', () => {
+    const worker = entering().hears({ type: 'pause', generation: 8, boundary: false });
+    expect(worker.on(routed).effects).toEqual([]);
+  });
+
+  test('that break put their way in doubt, also after the first, but not if a new generation cuts them', () => {
+    const worker = built(entering()).on(routed);
+    const lost = (from: number): WorkerEffect[] =>
+      worker.on({
+        type: 'peerLost',
+        generation: 7,
+        from,
+        meshAddress: members[from]!.meshAddress,
+        linking: false,
+        reason: 'reset',
+      }).effects;
+    expect(lost(1)).toEqual([
+      { type: 'forgetRoute', meshAddress: 'm2' },
+      expect.objectContaining({ message: expect.objectContaining({ type: 'unreachable', peer: 1 }) }),
+    ]);
+    expect(lost(2)).toEqual([{ type: 'forgetRoute', meshAddress: 'm3' }]);
+    worker.hears({ type: 'pause', generation: 8, boundary: false });
+    expect(lost(2)).toEqual([]);
+  });
+
+  test('are cut by a worker that has no part in the next generation', () => {
+    const worker = built(entering()).hears({ type: 'pause', generation: 8, boundary: false });
+    expect(worker.hears({ ...resume, generation: 8, members: members.slice(1), heals: [] }).effects).toEqual([
+      { type: 'unlink', before: 8 },
+    ]);
+    expect(worker.state.activity.type).toBe('paused');
   });
 });

@@ -25,11 +25,11 @@ import {
   onLeave,
   onLoaded,
   onUnreachable,
-  onRouted,
   onWelcome,
   stop,
 } from './link.js';
-import { doneMessage, onComputed, onEvaluated, onOpFrame, onSummed, park } from './running.js';
+import { forgetRoute } from './routes.js';
+import { doneMessage, onComputed, onEvaluated, onOpFrame, onStepped, onSummed, park } from './running.js';
 import {
   send,
   type Activity,
@@ -92,8 +92,6 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
       return onFailed(state, event.error);
     case 'probed':
       return { state, effects: [send({ type: 'probed', id: event.id, reached: event.reached })] };
-    case 'routed':
-      return onRouted({ ...state, routes: event.routes });
     case 'loaded':
       return onLoaded({ ...state, loaded: event });
     case 'built':
@@ -108,6 +106,10 @@ export function workerTransition(state: WorkerState, event: WorkerEvent, nowMs: 
       });
     case 'adopted':
       return onAdopted({ ...state, training: event.training, progress: state.progress + 1 }, event);
+    case 'peerLost': {
+      const lost = onResult({ ...state, progress: state.progress + 1 }, event, nowMs);
+      return { ...lost, effects: [...forgetRoute(state, event), ...lost.effects] };
+    }
     default:
       return onResult({ ...state, progress: state.progress + 1 }, event, nowMs);
   }
@@ -144,6 +146,8 @@ function onResult(state: WorkerState, event: Result, nowMs: number): Transition 
   if (event.type === 'frame') return onFrame(state, activity, event, nowMs);
   if (activity.type === 'preparing') return onPreparing(state, activity, event);
   switch (event.type) {
+    case 'stepped':
+      return onStepped(state, activity, nowMs);
     case 'summed':
       return onSummed(state, activity, event);
     case 'computed':

@@ -1,7 +1,7 @@
 // Which of several addresses is used, and what is said of it.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { chooseRoute, routeText, type MeasuredAddress } from './routes.js';
+import { chooseRoute, routeText, unmeasuredText, type MeasuredAddress } from './routes.js';
 
 const measured = (address: string, bytesPerSecond: number, latencyMs: number): MeasuredAddress => ({
   address,
@@ -36,4 +36,12 @@ test('what is known of it is said', () => {
   const route = { address: 'ws://10.0.0.2:4123', network: 'eth1', bytesPerSecond: 1.175e9, latencyMs: 0.1 };
   expect(routeText(route)).toBe('10.0.0.2:4123 over eth1, 9.4 Gbit/s, 0.100 ms');
   expect(routeText({ address: 'ws://10.0.0.2:4123', network: 'eth1' })).toBe('10.0.0.2:4123 over eth1');
+});
+
+test('what is used instead of an address that was measured is said with the reason', () => {
+  const named = 'ws://10.0.0.2:4123';
+  expect(unmeasuredText({ meshAddress: named, alternatives: ['ws://192.168.0.2:4123'] }, 'no answer within 1 s')).toBe(
+    'a worker was not reached at 10.0.0.2:4123 or 192.168.0.2:4123 (no answer within 1 s); ' +
+      '10.0.0.2:4123, which names it, is used',
+  );
 });

@@ -48,7 +48,7 @@ export function acknowledge(state: WorkerState, before: readonly WorkerEffect[] 
 /** Begins the next task. */
 export function beginTask(state: WorkerState, run: Running, effects: readonly WorkerEffect[]): Transition {
   const task = nextTask(state.training!, run.phase);
-  const next = { ...run, task, contributed: false };
+  const next = { ...run, task, contributed: false, stepped: 0 };
   switch (task) {
     case 'step':
       return beginStep(state, next, effects);
@@ -139,6 +139,31 @@ function speedAfter(state: WorkerState, step: { rankMs: number; dataMs: number }
     timedSteps,
     computedMs: nowMs,
   };
+}
+
+/** The first member reports how far training is, but not too often. */
+function tellProgress(
+  state: WorkerState,
+  run: Running,
+  { step, loss }: { step: number; loss?: number },
+  nowMs: number,
+): Transition {
+  const isDue = run.self === 0 && state.link === 'up' && nowMs - state.lastProgressMs >= limits.progressIntervalMs;
+  if (!isDue) return { state, effects: [] };
+  const { generation } = run;
+  const message = { type: 'progress', generation, step, ...(loss === undefined ? {} : { loss }) } as const;
+  return { state: { ...state, lastProgressMs: nowMs }, effects: [send(message)] };
+}
+
+/** A micro-batch of a round is done. Ranks take their rounds one after the other, so steps are counted by share. */
+export function onStepped(state: WorkerState, before: Running, nowMs: number): Transition {
+  const { lo, hi } = ownRanks(before);
+  const run = { ...before, stepped: before.stepped + 1 };
+  const steps = Math.floor(run.stepped / (hi - lo));
+  const next = withRun(state, run);
+  return steps > 0
+    ? tellProgress(next, run, { step: state.training!.step + steps }, nowMs)
+    : { state: next, effects: [] };
 }
 
 /** A subtree is summed; the next one may still be computed. */
@@ -259,9 +284,9 @@ function finishStep(state: WorkerState, run: Running, effects: WorkerEffect[], n
     ledger: accounts.map(({ ledger }) => ledger).reduce(addLedgers, emptyLedger),
   });
   effects.push({ type: 'apply', step, learningRate: exchangeLearningRate(run.phase, step) });
-  const due = run.self === 0 && state.link === 'up' && nowMs - state.lastProgressMs >= limits.progressIntervalMs;
-  if (due) effects.push(send({ type: 'progress', generation: run.generation, step: training.step, loss }));
-  const next = { ...state, training, ...exchangeAfter(state, run, nowMs), ...(due ? { lastProgressMs: nowMs } : {}) };
+  const told = tellProgress(state, run, { step: training.step, loss }, nowMs);
+  effects.push(...told.effects);
+  const next = { ...told.state, training, ...exchangeAfter(state, run, nowMs) };
   return accounts.some(({ yields }) => yields)
     ? park(next, 'all stopped at the end of a step', effects)
     : beginTask(next, run, effects);

@@ -10,7 +10,7 @@ import type { Collective, Outgoing } from '../collective/collective.js';
 import type { FlatLayout } from '../collective/flat-layout.js';
 import type { MeshFrame } from '../collective/frames.js';
 import type { SumMemory } from '../collective/sum-memory.js';
-import type { Held, Member, Reach, ToCoordinator, ToWorker } from '../wire/messages.js';
+import type { Held, Member, Reach, Route, ToCoordinator, ToWorker } from '../wire/messages.js';
 import type { ExportedModel } from '../format/model-files.js';
 import type { Durations } from './durations.js';
 import type { StateAssembly } from '../wire/training-file.js';
@@ -27,8 +27,8 @@ export type WorkerEvent =
   /** A notice that this machine will be shut down, such as SIGTERM. */
   | { readonly type: 'leave' }
   | { readonly type: 'loaded'; readonly fingerprint: string; readonly choice: string; readonly reach: Reach }
-  /** How this worker reaches others. */
-  | { readonly type: 'routed'; readonly routes: (ToCoordinator & { type: 'reached' })['routes'] }
+  /** How this worker reaches the other members, by their place among them. */
+  | { readonly type: 'routed'; readonly generation: number; readonly routes: readonly Route[] }
   | {
       readonly type: 'built';
       readonly phase: Phase;
@@ -38,7 +38,12 @@ export type WorkerEvent =
       readonly calibration?: Calibration | undefined;
       readonly teacherTest?: Metrics | undefined;
     }
-  /** @param files with the sums of members of the same host, and its own, by member; empty if there are none. */
+  /** Another member gets frames from this one, and this one from it. */
+  | { readonly type: 'greeted'; readonly generation: number; readonly from: number }
+  /**
+   * All have greeted.
+   * @param files with the sums of members of the same host, and its own, by member; empty if there are none.
+   */
   | { readonly type: 'linked'; readonly generation: number; readonly files: ReadonlyMap<number, number> }
   | { readonly type: 'fetched'; readonly generation: number; readonly bytes: Uint8Array }
   | { readonly type: 'adopted'; readonly generation: number; readonly training: TrainingState }
@@ -73,11 +78,15 @@ export type WorkerEvent =
     }
   | { readonly type: 'exported'; readonly generation: number; readonly model: ExportedModel }
   | { readonly type: 'frame'; readonly generation: number; readonly from: number; readonly frame: MeshFrame }
-  /** The link to another member broke, or could not be made. */
+  /**
+   * The link to another member broke, or could not be made.
+   * @param meshAddress names the member, if the way to it may be the reason
+   */
   | {
       readonly type: 'peerLost';
       readonly generation: number;
       readonly from: number;
+      readonly meshAddress?: string;
       readonly linking: boolean;
       readonly reason: string;
     }
@@ -98,8 +107,12 @@ export type WorkerEffect =
   | { readonly type: 'load'; readonly job: Job; readonly meshToken: string }
   /** Build the phase's model with its initial weights. Answer: built. */
   | { readonly type: 'build'; readonly phase: Phase; readonly teacher: string | undefined }
-  /** Connect to the other members. Answer: linked, or peerLost. */
-  | ({ readonly type: 'link' } & Membership)
+  /** Choose over which of their addresses other members are reached. Answer: routed. */
+  | { readonly type: 'route'; readonly generation: number; readonly peers: readonly Member[] }
+  /** Choose anew over which of its addresses a worker is reached, when it is next needed. */
+  | { readonly type: 'forgetRoute'; readonly meshAddress: string }
+  /** Connect to the other members, at these addresses. Answer: greeted for each, then linked; or peerLost. */
+  | ({ readonly type: 'link'; readonly addresses: readonly string[] } & Membership)
   /** Try to connect to workers. Answer: probed. */
   | { readonly type: 'probe'; readonly id: number; readonly workers: readonly Reach[] }
   /** Cut the links of all earlier generations, dropping data on the way. */
@@ -184,7 +197,9 @@ export interface Preparing extends Membership {
   /** Present while this worker waits for its state. */
   readonly assembly: StateAssembly | undefined;
   readonly bytes: Uint8Array | undefined;
-  /** Once it is linked: files that it shares with members of the same host. */
+  /** Members that are linked with this one; undefined until it knows how they are reached. */
+  readonly greeted: ReadonlySet<number> | undefined;
+  /** Once all are linked: files that it shares with members of the same host. */
   readonly files: ReadonlyMap<number, number> | undefined;
   /** The effect that was requested last. */
   readonly asked: 'nothing' | 'donate' | 'adopt' | 'hash';
@@ -199,6 +214,8 @@ export interface Running extends Membership {
   readonly task: Task;
   /** Whether this worker has contributed to the current operation. */
   readonly contributed: boolean;
+  /** Micro-batches that its ranks have done of a round of steps. */
+  readonly stepped: number;
   readonly weightsSha256: string;
 }
 

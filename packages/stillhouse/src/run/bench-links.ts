@@ -93,7 +93,7 @@ export async function joinLinks({ coordinator, token, signal, ...mesh }: JoinLin
     onMeasureLink: (other) => serveMeasure(other, reach.meshAddress),
   });
   const reach = reachAt(listening.address);
-  const routes = new Routes({ transport: webSocketTransport, clock: systemClock, token, locals });
+  const routes = new Routes({ transport: webSocketTransport, clock: systemClock, token, locals, log: () => {} });
   try {
     const over = new Promise<void>((resolve, reject) => {
       link.onClose((reason) =>

@@ -36,6 +36,8 @@ export interface MeshOptions {
 export interface MeshEvents {
   /** Where the numbers of a frame that begins to arrive belong; undefined to drop it. */
   readonly place: (from: number, header: FrameHeader) => Uint8Array | undefined;
+  /** The peer gets frames from this worker, and this worker from it. */
+  readonly onGreeted: (from: number) => void;
   readonly onFrame: (from: number, frame: MeshFrame) => void;
   /** A link broke or, while linking, could not be made. */
   readonly onLost: (from: number, what: { linking: boolean; reason: string }) => void;
@@ -49,8 +51,9 @@ class Generation {
   readonly former: Link[] = [];
   readonly incoming: Link[] = [];
   readonly #awaited = new Map<number, () => void>();
-  /** Memory that peers have offered and this worker reads, by their index; and whether they read this worker's. */
-  readonly #offered = new Map<number, number>();
+  /** Memory that peers offer, and files of it that this worker reads, by their index; and whether they read its. */
+  readonly #offers = new Map<number, MemoryOffer | undefined>();
+  readonly #opened = new Map<number, number>();
   readonly #reads = new Map<number, boolean>();
   readonly #greetings = new Map<number, () => void>();
   #own: OwnMemory | undefined;
@@ -58,7 +61,21 @@ class Generation {
   /** Peers have connected for it, and this worker has not entered it. */
   isAhead = true;
 
-  constructor(private readonly memory: HostMemory | undefined) {}
+  constructor(
+    readonly number: number,
+    private readonly memory: HostMemory | undefined,
+  ) {}
+
+  /** Peers that have connected already hear from this worker now: before, it opens no files of theirs. */
+  enter(): void {
+    this.isAhead = false;
+    for (const [index, link] of this.outgoing) this.#greet(index, link);
+  }
+
+  #greet(index: number, link: Link): void {
+    const reads = this.#accepts(index, this.#offers.get(index));
+    link.send(encodeHeader({ type: 'greeting', generation: this.number, reads, count: 0 }));
+  }
 
   /** What this worker offers to the others. */
   offer(): MemoryOffer | undefined {
@@ -82,26 +99,29 @@ class Generation {
   }
 
   /** Whether this worker reads the memory that a peer offers. It may be in use: what is offered again is the same. */
-  accepts(index: number, offer: MemoryOffer | undefined): boolean {
-    if (!this.#offered.has(index)) {
+  #accepts(index: number, offer: MemoryOffer | undefined): boolean {
+    if (!this.#opened.has(index)) {
       const file = offer && this.memory?.open(offer);
-      if (file !== undefined) this.#offered.set(index, file);
+      if (file !== undefined) this.#opened.set(index, file);
     }
-    return this.#offered.has(index);
+    return this.#opened.has(index);
   }
 
   /** The files of the members of this host that share memory both ways, and its own; none if there are none. */
   files(self: number, mates: ReadonlySet<number>): Map<number, number> {
-    const shared = [...this.#offered].filter(([index]) => mates.has(index) && this.#reads.get(index));
+    const shared = [...this.#opened].filter(([index]) => mates.has(index) && this.#reads.get(index));
     return new Map(shared.length > 0 && this.#own ? [...shared, [self, this.#own.file]] : []);
   }
 
-  arrived(index: number, link: Link): void {
+  /** A peer has connected to this worker, which greets it once it is in the generation as well. */
+  arrived(index: number, link: Link, offer: MemoryOffer | undefined): void {
     // A peer that tries again to enter the generation connects again.
     const before = this.outgoing.get(index);
     if (before && before !== link) this.former.push(before);
     if (this.former.length > limits.workerCount) return link.abort();
     this.outgoing.set(index, link);
+    this.#offers.set(index, offer);
+    if (!this.isAhead) this.#greet(index, link);
     this.#awaited.get(index)?.();
   }
 
@@ -109,7 +129,7 @@ class Generation {
     this.isCut = true;
     for (const link of [...this.outgoing.values(), ...this.former, ...this.incoming]) link.abort();
     // What appears in memory stays there.
-    for (const file of this.#offered.values()) this.memory!.close(file);
+    for (const file of this.#opened.values()) this.memory!.close(file);
     if (this.#own) this.memory!.close(this.#own.file);
   }
 }
@@ -179,11 +199,16 @@ export class Mesh {
 
   /**
    * Resolves when this worker is linked both ways with every other member.
+   * @param addresses where each member is reached
    * @returns files with the sums of members that share memory with this one, and its own, by member
    */
-  async link({ generation, members, self, hosts }: Membership, events: MeshEvents): Promise<Map<number, number>> {
+  async link(
+    { generation, self, hosts }: Pick<Membership, 'generation' | 'self' | 'hosts'>,
+    addresses: readonly string[],
+    events: MeshEvents,
+  ): Promise<Map<number, number>> {
     const links = this.#generation(generation);
-    links.isAhead = false;
+    links.enter();
     const mates = new Set(hosts?.flatMap((host, index) => (host === hosts[self] && index !== self ? [index] : [])));
     const memory = mates.size > 0 ? links.offer() : undefined;
     const helloTo = (index: number): MeshHello => ({
@@ -192,14 +217,12 @@ export class Mesh {
       index: self,
       ...(memory && mates.has(index) ? { memory } : {}),
     });
-    const peers = members.flatMap((member, index) => (index === self ? [] : [{ ...member, index }]));
-    await Promise.all(
-      peers.flatMap(({ meshAddress, index }) => [
-        links.heardBy(index),
-        this.#connect(links, { address: meshAddress, index, hello: helloTo(index) }, events),
-        links.greetedBy(index),
-      ]),
-    );
+    const linkWith = async (index: number, address: string): Promise<void> => {
+      const connecting = this.#connect(links, { address, index, hello: helloTo(index) }, events);
+      await Promise.all([links.heardBy(index), connecting, links.greetedBy(index)]);
+      events.onGreeted(index);
+    };
+    await Promise.all(addresses.flatMap((address, index) => (index === self ? [] : [linkWith(index, address)])));
     return links.files(self, mates);
   }
 
@@ -258,7 +281,7 @@ export class Mesh {
 
   #generation(generation: number): Generation {
     let links = this.#generations.get(generation);
-    if (!links) this.#generations.set(generation, (links = new Generation(this.options.memory)));
+    if (!links) this.#generations.set(generation, (links = new Generation(generation, this.options.memory)));
     return links;
   }
 
@@ -284,9 +307,7 @@ export class Mesh {
       if (hello.generation < this.#oldest) return link.abort();
       link.admit({ frameBytes: limits.helloBytes });
       const links = this.#generation(hello.generation);
-      const { generation, index, memory } = hello;
-      link.send(encodeHeader({ type: 'greeting', generation, reads: links.accepts(index, memory), count: 0 }));
-      links.arrived(index, link);
+      links.arrived(hello.index, link, hello.memory);
       this.#forgetUnlikely();
     });
   }

@@ -15,6 +15,7 @@ import {
   type Reach,
   type Route,
   type Transport,
+  unmeasuredText,
 } from '@stillhouse/core/cluster';
 import { isLoopback, type LocalAddress } from './mesh-addresses.js';
 
@@ -25,6 +26,7 @@ export interface RoutesOptions {
   readonly token: string;
   /** Addresses of this machine; nothing is measured if they are not known. */
   readonly locals: readonly LocalAddress[];
+  readonly log: (message: string) => void;
 }
 
 /** A part of an answer, as long as a chunk of a gradient; nothing depends on what is in it. */
@@ -86,10 +88,13 @@ export class Routes {
 
   /** The same, and for a worker that is not reached in time the address that names it. */
   async orNamed(peer: Reach): Promise<Route> {
-    return this.to(peer).catch(() => ({ address: peer.meshAddress }));
+    return this.to(peer).catch((error: unknown) => {
+      this.options.log(unmeasuredText(peer, messageOf(error)));
+      return { address: peer.meshAddress };
+    });
   }
 
-  /** A link broke: the address may be the reason. */
+  /** The next time its addresses are tried again. */
   forget(meshAddress: string): void {
     this.#known.delete(meshAddress);
   }

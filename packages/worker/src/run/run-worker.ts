@@ -18,7 +18,6 @@ import {
   type Clock,
   type FrameHeader,
   type Link,
-  type Route,
   type ToCoordinator,
   type Transport,
   type WorkerEffect,
@@ -183,6 +182,10 @@ class WorkerShell {
         return this.#mesh!.send(effect.generation, effect.frames);
       case 'load':
         return void this.#load(effect).catch((error: unknown) => this.#fail(error));
+      case 'route':
+        return void this.#route(effect).catch((error: unknown) => this.#fail(error));
+      case 'forgetRoute':
+        return this.#routes!.forget(effect.meshAddress);
       case 'link':
         return void this.#linkMembers(effect).catch((error: unknown) => this.#fail(error));
       case 'probe':
@@ -209,7 +212,7 @@ class WorkerShell {
     // Metrics of modules are added up here, whichever thread computes them.
     await openModules(job.recipe);
     const { fingerprint, choice } = await this.#engine.load(job, (hash) => supply.fetch(hash));
-    this.#routes = new Routes({ transport, clock, token: meshToken, locals });
+    this.#routes = new Routes({ transport, clock, token: meshToken, locals, log });
     const { listen, reachAt } = meshPlan(mesh, locals, this.#localHost);
     this.#mesh = await Mesh.open(transport, {
       address: listen,
@@ -224,43 +227,35 @@ class WorkerShell {
     this.dispatch({ type: 'loaded', fingerprint, choice, reach });
   }
 
-  async #linkMembers({ generation, members, self, hosts }: Effect<'link'>): Promise<void> {
-    this.options.log(placeOf({ generation, members, self }));
-    const peers = members.toSpliced(self, 1);
+  async #route({ generation, peers }: Effect<'route'>): Promise<void> {
     const routes = await this.#routes!.toAll(peers);
-    // Another generation may have begun meanwhile.
-    if (generation < this.#state.generation) return;
-    this.#reportRoutes(peers.map(({ workerId }, index) => ({ workerId, route: routes[index] })));
-    const addresses = routes.map(({ address }) => address).toSpliced(self, 0, members[self].meshAddress);
-    const files = await this.#mesh!.link(
-      { generation, members: members.map((member, i) => ({ ...member, meshAddress: addresses[i] })), self, hosts },
-      {
-        place: (from, header) => this.#placeOf(generation, from, header),
-        onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
-        onLost: (from, what) => {
-          // Once another generation has been announced, others cut their links.
-          if (generation === this.#state.generation) this.#routes!.forget(members[from].meshAddress);
-          this.dispatch({ type: 'peerLost', generation, from, ...what });
-        },
-      },
-    );
+    // Loopback is not worth a word.
+    for (const [index, route] of routes.entries())
+      if (route.network !== undefined) this.#logOnce(`${peers[index].workerId} is reached at ${routeText(route)}`);
+    this.dispatch({ type: 'routed', generation, routes });
+  }
+
+  #logOnce(text: string): void {
+    if (!this.#logged.has(text)) this.options.log(text);
+    this.#logged.add(text);
+  }
+
+  async #linkMembers({ addresses, ...membership }: Effect<'link'>): Promise<void> {
+    const { generation, members, self, hosts } = membership;
+    this.options.log(placeOf(membership));
+    const files = await this.#mesh!.link(membership, addresses, {
+      place: (from, header) => this.#placeOf(generation, from, header),
+      onGreeted: (from) => this.dispatch({ type: 'greeted', generation, from }),
+      onFrame: (from, frame) => this.#guard(() => this.dispatch({ type: 'frame', generation, from, frame })),
+      onLost: (from, what) =>
+        this.dispatch({ type: 'peerLost', generation, from, meshAddress: members[from].meshAddress, ...what }),
+    });
     const mates = hosts?.filter((host, i) => i !== self && host === hosts[self]).length ?? 0;
     const sharing = Math.max(0, files.size - 1);
     if (sharing > 0) this.options.log(`shares memory with ${sharing} other members on this host`);
     if (this.options.hostMemory && sharing < mates)
       this.options.log(`shares no memory with ${mates - sharing} other members on this host: sums travel by sockets`);
     this.dispatch({ type: 'linked', generation, files });
-  }
-
-  /** Loopback is not worth a word. */
-  #reportRoutes(routes: readonly { readonly workerId: string; readonly route: Route }[]): void {
-    const chosen = routes.filter(({ route }) => route.network !== undefined);
-    for (const { workerId, route } of chosen) {
-      const text = `${workerId} is reached at ${routeText(route)}`;
-      if (!this.#logged.has(text)) this.options.log(text);
-      this.#logged.add(text);
-    }
-    if (chosen.length > 0) this.dispatch({ type: 'routed', routes: chosen });
   }
 
   async #probe({ id, workers }: Effect<'probe'>): Promise<void> {
