@@ -17,7 +17,7 @@ const floors = {
     // A file next to the rooms.
     ['kernels-file'],
     ['backend', 'flat', 'block', 'checkpoint', 'augment'],
-    ['model'],
+    ['model', 'device'],
     ['objective'],
     ['distill'],
     ['engine'],

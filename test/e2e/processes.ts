@@ -75,7 +75,7 @@ export class ProcessCluster {
     recipe: RecipeInput,
     private readonly args: readonly string[] = [],
     out?: string,
-    private readonly backend = 'wasm',
+    private readonly computing: { backend: string; env?: Record<string, string> } = { backend: 'wasm' },
   ) {
     this.out = out ?? scratch.out();
     this.#recipe = scratch.recipe(recipe);
@@ -104,8 +104,17 @@ export class ProcessCluster {
 
   join(args: readonly string[] = []): Running {
     const worker = this.scratch.start(
-      ['worker', '--coordinator', this.address, '--backend', this.backend, '--heartbeat-timeout', '3', ...args],
-      { env: this.#env },
+      [
+        'worker',
+        '--coordinator',
+        this.address,
+        '--backend',
+        this.computing.backend,
+        '--heartbeat-timeout',
+        '3',
+        ...args,
+      ],
+      { env: { ...this.#env, ...this.computing.env } },
     );
     void worker.result;
     this.workers.push(worker);

@@ -1,5 +1,5 @@
-// The training state on the device, here TensorFlow's processor device: real processes that are killed, join, and resume
-// from checkpoints, compared by the hash of their weights with one worker that nobody disturbed.
+// The training state on the device, here TensorFlow's processor device: real processes that are killed, join, and
+// resume from checkpoints, compared by the hash of their weights with one worker that nobody disturbed.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { RecipeInput } from '@stillhouse/core';
@@ -10,7 +10,8 @@ import { cache, engine, skipped } from './engine.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clean());
 
-const env = { STILLHOUSE_CACHE: cache };
+const env = { STILLHOUSE_CACHE: cache, STILLHOUSE_STATE: 'device' };
+const computing = { backend: 'tensorflow', env };
 const module = unhurried(scratch);
 const rows = (large: number): RecipeInput['data'] => ({
   large: { generator: 'friedman1', rows: large },
@@ -38,7 +39,7 @@ const reference = (): Promise<Hashes> =>
 
 describe.skipIf(!engine)(`tensorflow (${skipped})`, () => {
   test('workers are killed and join; the hashes are those of one worker', async () => {
-    const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2'], undefined, 'tensorflow');
+    const cluster = new ProcessCluster(scratch, recipe, ['--heartbeat-timeout', '2'], undefined, computing);
     await cluster.start(3);
     for (let epoch = 1; epoch <= 2; epoch++) {
       await cluster.coordinator.logged(new RegExp(`epoch ${epoch}/`));
@@ -46,12 +47,13 @@ describe.skipIf(!engine)(`tensorflow (${skipped})`, () => {
       cluster.join();
     }
     const record = await cluster.finish();
+    expect(record.workers.every(({ fingerprint }) => fingerprint.includes('state=device'))).toBe(true);
     expect(hashesOf(record)).toEqual(await reference());
     expect(record.membershipChanges).toBeGreaterThan(0);
   });
 
   test('everything is killed at once; the run resumes from a checkpoint with another number of workers', async () => {
-    const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3'], undefined, 'tensorflow');
+    const cluster = new ProcessCluster(scratch, recipe, ['--checkpoint-every', '0.3'], undefined, computing);
     await cluster.start(2);
     await cluster.coordinator.logged(/epoch 2\//);
     await delay(300);

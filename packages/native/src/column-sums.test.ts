@@ -1,5 +1,4 @@
-// Tall sums laid side by side: which are, and that the graph still says what it said. What it computes is tested with
-// the engine (worker/device/device.test.ts).
+// Tall sums laid side by side: which are, and that the graph still says what it said.
 import { expect, test } from 'vitest';
 import { rowsSideBySide, splitColumnSums } from './column-sums.js';
 import { attributeKinds, type GraphNode } from './graph-def.js';

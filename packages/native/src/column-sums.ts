@@ -54,7 +54,7 @@ export function splitColumnSums(
     const { name, inputs, attributes } = node;
     const [source = '', axes = ''] = inputs;
     const shape = shapes.get(source) ?? [];
-    if (!isColumnSum(node, shape, byName.get(axes.split(':')[0]!))) return [node];
+    if (!isColumnSum(node, shape, byName.get(axes.split(':')[0]))) return [node];
     const columns = shape.at(-1)!;
     const rows = productOf(shape) / columns;
     const count = rowsSideBySide(rows, columns);

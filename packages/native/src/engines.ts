@@ -17,7 +17,6 @@ export { openOnnx } from './onnx.js';
 export { registerReluGradient } from './relu-gradient.js';
 export type { RunnableModel } from './runnable-model.js';
 export { openSavedModel } from './saved-model.js';
-export { splitColumnSums } from './column-sums.js';
 export { GraphBuilder, type ByteScaling, type SessionVariable } from './graph-builder.js';
 export { GraphSession, type GraphCall, type GraphParts, type SessionTools } from './graph-session.js';
 export {

@@ -13,7 +13,7 @@ export interface SessionVariable {
   readonly shape: readonly number[];
 }
 
-/** What bytes mean: byte · factor + offset, the factors for all numbers, for each channel (the last axis), or for each. */
+/** What bytes mean: byte · factor + offset, with one factor for all, or for each channel (last axis), or for each. */
 export interface ByteScaling {
   readonly factors: readonly number[];
   readonly offsets: readonly number[];

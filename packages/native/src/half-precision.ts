@@ -30,7 +30,7 @@ export function inHalfPrecision(nodes: readonly GraphNode[]): GraphNode[] {
     const casts = rounded.map((at): GraphNode => ({
       name: `${name}/rounded${at}`,
       op: 'Cast',
-      inputs: [node.inputs[at]!],
+      inputs: [node.inputs[at]],
       attributes: castFrom(float32, bfloat16),
     }));
     const inputs = node.inputs.map((input, at) => (rounded.includes(at) ? `${name}/rounded${at}` : input));

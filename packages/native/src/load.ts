@@ -32,8 +32,8 @@ function setLogLevel(folder: string): void {
 }
 
 /**
- * Whether a phase's training state lies on the device that computes rather than in host memory: by itself on a GPU; where
- * the processor computes, the kernels of host memory are as fast.
+ * Whether a phase's training state lies on the device that computes rather than in host memory: by itself on a GPU;
+ * where the processor computes, the kernels of host memory are as fast.
  * @throws StillhouseError BACKEND_UNAVAILABLE
  */
 function isStateOnDevice(env: NodeJS.ProcessEnv, isOnGpu: boolean): boolean {

@@ -201,9 +201,8 @@ export class TracedComputation {
     private readonly backend: NativeBackend,
     private readonly recording: Recording,
     private readonly noise: ReadonlySet<number>,
-    /** Of all inputs, then of the noise. */
-    private readonly places: readonly InputPlace[],
-    private readonly nodes: readonly GraphNode[],
+    /** With the places of all inputs, then of the noise. */
+    private readonly graph: { readonly places: readonly InputPlace[]; readonly nodes: readonly GraphNode[] },
   ) {}
 
   /** @throws TraceError if it cannot be recorded */
@@ -230,14 +229,14 @@ export class TracedComputation {
     const { shapes } = recording;
     const split = backend.binding.isUsingGpuDevice() ? splitColumnSums(nodes, shapes) : nodes;
     const fitted = isHalf ? inHalfPrecision(split) : split;
-    return new TracedComputation(backend, recording, new Set(noise), places, fitted);
+    return new TracedComputation(backend, recording, new Set(noise), { places, nodes: fitted });
   }
 
   /** @throws TraceError if TensorFlow refuses the graph */
   in(session: GraphSession, { inputs = [], outputs: targets = [], finish }: Wiring = {}): TracedCall {
     const graph = new GraphBuilder();
     const names = new Map<string, string>();
-    for (const [i, place] of this.places.entries()) {
+    for (const [i, place] of this.graph.places.entries()) {
       const source = inputs[i];
       if (source === undefined) graph.feedAt(place);
       else if (typeof source === 'number') names.set(place.name, graph.scalar(source));
@@ -246,7 +245,9 @@ export class TracedComputation {
     }
     const renamed = (input: string): string => names.get(input) ?? input;
     graph.include(
-      this.nodes.filter(({ name }) => !names.has(name)).map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),
+      this.graph.nodes
+        .filter(({ name }) => !names.has(name))
+        .map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),
     );
     const outputs = this.recording.outputs.map(renamed);
     for (const [i, output] of outputs.entries()) {

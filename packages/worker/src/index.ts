@@ -1,6 +1,6 @@
 // @stillhouse/worker: engines, training step, peer mesh.
 // @stillhouse/worker/light exports what needs no TFJS.
-export { openInferenceBackend } from './backend/open-backend.js';
+export { openInferenceBackend, type Backend } from './backend/open-backend.js';
 export type { BackendName, ConcreteBackendName } from './backend/registry.js';
 export type { FetchBlock } from './block/fetch-block.js';
 export type { Capture, StateUploader } from './checkpoint/state-upload.js';

@@ -167,10 +167,10 @@ export function precisionRefusal(recipe: Recipe, backend: string): string | unde
     : `${part}.precision is bf16, which ${backend} cannot compute: only tensorflow can`;
 }
 
-/** Why tf32 changes nothing on an engine with this fingerprint, as a sentence; undefined if it does, or is not given. */
+/** Why tf32 changes nothing on an engine with this fingerprint; undefined if it does, or is not given. */
 export const tf32Note = (recipe: Recipe, fingerprint: string): string | undefined =>
   usesTf32(recipe) && !fingerprint.split(' ').includes('tf32')
-    ? 'teacher.precision or student.precision is tf32, which changes nothing here: only tensorflow on GPUs of NVIDIA has it'
+    ? 'precision is tf32, which changes nothing here: only tensorflow on GPUs of NVIDIA has it'
     : undefined;
 
 /** Whether the job's models are trained in tf32, which is a mode of the whole process. */

@@ -48,8 +48,8 @@ export const trainingFields = {
     .enum(precisions)
     .default('fp32')
     .describe(
-      'In which numbers products of matrices and convolutions are computed while training. tf32: inputs rounded to 10 ' +
-        'bits, on GPUs of NVIDIA, for all models of a recipe or none. bf16: inputs and results rounded to 7 bits, on ' +
+      'How products of matrices and convolutions are computed while training. tf32: inputs rounded to 10 bits, on ' +
+        'GPUs of NVIDIA, for all models of a recipe or none. bf16: inputs and results rounded to 7 bits, on ' +
         'tensorflow. Weights, gradients and everything else stay fp32.',
     ),
   validation: fraction

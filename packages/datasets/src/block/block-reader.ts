@@ -30,7 +30,7 @@ export class BlockReader {
   ) {}
 
   /**
-   * @param allocate gives the memory for so many inputs, zeroed
+   * @param allocate gives the memory for so many inputs, whatever it holds
    * @throws what `fetch` throws, and StillhouseError DATA_FORMAT
    */
   async read(set: SetManifest, rowIds: RowIds, allocate = newFloats): Promise<Batch> {
@@ -38,6 +38,8 @@ export class BlockReader {
     const count = rowIds.length;
     const width = inputWidth(columns);
     const x = allocate(count * width);
+    // Tensors write all of their inputs; others leave some at zero.
+    if (allocate !== newFloats && columns.some(({ type }) => type !== 'tensor')) x.fill(0);
     const y = new Float32Array(count * labelCount);
     const parts = partsOf(set, rowIds);
     const blocks = await this.#all(parts.map(({ block }) => set.blocks[block]));

@@ -64,7 +64,7 @@ export class TrainingReader {
   }
 
   /**
-   * @param micro.allocate gives the memory for so many inputs, zeroed, if they do not come from a window
+   * @param micro.allocate gives the memory for so many inputs, whatever it holds, if they do not come from a window
    * @throws what `fetch` throws
    */
   async read({

@@ -31,18 +31,8 @@ export class DeviceKernels implements OptimizerKernels {
     private readonly hostGradient: () => readonly Float32Array[],
   ) {}
 
-  sgd(
-    _count: number,
-    _parameters: number,
-    _next: number,
-    gradient: number,
-    velocity: number,
-    clip: number,
-    decay: number,
-    momentum: number,
-    nesterov: boolean,
-    rate: number,
-  ): number {
+  sgd(...args: Parameters<OptimizerKernels['sgd']>): number {
+    const [, , , gradient, velocity, clip, decay, momentum, nesterov, rate] = args;
     return this.#step(gradient, {
       name: `sgd ${velocity} ${momentum} ${nesterov}`,
       change: { clip, coupled: decay, decoupled: 0 },
@@ -57,24 +47,8 @@ export class DeviceKernels implements OptimizerKernels {
     });
   }
 
-  adam(
-    _count: number,
-    _parameters: number,
-    _next: number,
-    gradient: number,
-    _first: number,
-    _second: number,
-    clip: number,
-    coupled: number,
-    beta1: number,
-    _rest1: number,
-    beta2: number,
-    _rest2: number,
-    rate: number,
-    scale: number,
-    epsilon: number,
-    decay: number,
-  ): number {
+  adam(...args: Parameters<OptimizerKernels['adam']>): number {
+    const [, , , gradient, , , clip, coupled, beta1, , beta2, , rate, scale, epsilon, decay] = args;
     // η·m / (√(v·s) + ε) = (η/√s)·m / (√v + ε/√s); powers of 0 switch the kernel's own correction of bias off.
     const root = Math.sqrt(scale);
     return this.#step(gradient, {

@@ -2,14 +2,7 @@
 import { expect, test } from 'vitest';
 import { randomStream } from '@stillhouse/core';
 import type { OptimizerConfig } from '@stillhouse/core/training';
-import {
-  GraphBuilder,
-  GraphSession,
-  nativeTracing,
-  splitColumnSums,
-  type GraphNode,
-  type NativeTools,
-} from '@stillhouse/native/engines';
+import { GraphSession, nativeTracing, type NativeTools } from '@stillhouse/native/engines';
 import { openInferenceBackend } from '../backend/open-backend.js';
 import { hasNative, skipped } from '../engine/engine.test.fixture.js';
 import { allocateFlat } from '../flat/memory.js';
@@ -58,35 +51,6 @@ test.skipIf(!hasNative)(
     }
   },
 );
-
-test.skipIf(!hasNative)(`tall sums that are laid side by side are the sums (${skipped})`, async () => {
-  const tools = await openTools();
-  const [rows, columns] = [4096, 64];
-  const values = drawn(1, rows * columns);
-  const graph = new GraphBuilder();
-  const x = graph.feed([rows, columns]);
-  const axis = graph.sizes([0]);
-  const node: GraphNode = {
-    name: 'sum',
-    op: 'Sum',
-    inputs: [x, axis],
-    attributes: [
-      { name: 'keep_dims', type: 3, value: false },
-      { name: 'T', type: 4, value: 1 },
-      { name: 'Tidx', type: 4, value: 3 },
-    ],
-  };
-  const split = splitColumnSums([...graph.parts.nodes, node], new Map([[x, [rows, columns]]]));
-  expect(split.filter(({ op }) => op === 'Sum')).toHaveLength(2);
-  graph.include(split.slice(graph.parts.nodes.length));
-  graph.fetch('sum');
-  const sum = new Float32Array(columns);
-  new GraphSession(tools).add(graph.parts).run([values], [sum]);
-  for (let column = 0; column < columns; column++) {
-    const expected = values.reduce((total, value, i) => (i % columns === column ? total + value : total), 0);
-    expect(sum[column]).toBeCloseTo(expected, 3);
-  }
-});
 
 test.skipIf(!hasNative)(`a slot is cleared whatever it held (${skipped})`, async () => {
   const device = deviceOf(await openTools());

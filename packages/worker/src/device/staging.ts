@@ -17,8 +17,8 @@ export function bytesFor({ sessions }: SessionTools, length: number): Uint8Array
   return bytes;
 }
 
-/** The same for numbers, zeroed. */
+/** The same for numbers. */
 export function numbersFor(tools: SessionTools, length: number): Float32Array {
-  const { buffer, byteOffset } = bytesFor(tools, length * Float32Array.BYTES_PER_ELEMENT).fill(0);
+  const { buffer, byteOffset } = bytesFor(tools, length * Float32Array.BYTES_PER_ELEMENT);
   return new Float32Array(buffer, byteOffset, length);
 }

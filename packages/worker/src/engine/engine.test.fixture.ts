@@ -53,6 +53,37 @@ export interface Setup {
   readonly y: Float32Array;
 }
 
+/** Random inputs and labels. */
+function drawnRows({
+  inputShape,
+  indices,
+  loss,
+  outputs,
+  labelCount,
+}: Pick<Case, 'inputShape'> & {
+  indices: number | undefined;
+  loss: LossName;
+  outputs: number;
+  labelCount: number;
+}): {
+  x: Float32Array;
+  y: Float32Array;
+} {
+  const next = randomStream(hashName('rows'));
+  const width = inputShape.reduce((product, size) => product * size, 1);
+  const x = Float32Array.from({ length: rowCount * width }, () =>
+    indices === undefined ? 2 * next() - 1 : Math.floor(next() * indices),
+  );
+  const y = Float32Array.from({ length: rowCount * labelCount }, () =>
+    loss === 'softmaxCrossEntropy'
+      ? Math.floor(next() * outputs)
+      : loss === 'binaryCrossEntropy'
+        ? Math.round(next())
+        : next(),
+  );
+  return { x, y };
+}
+
 export async function setUp({
   layers,
   inputShape,
@@ -83,19 +114,8 @@ export async function setUp({
       ...training,
     },
   });
-  const next = randomStream(hashName('rows'));
-  const width = inputShape.reduce((product, size) => product * size, 1);
   const labelCount = loss === 'softmaxCrossEntropy' ? 1 : outputs / lossOf(loss).outputsPerTarget;
-  const x = Float32Array.from({ length: rowCount * width }, () =>
-    indices === undefined ? 2 * next() - 1 : Math.floor(next() * indices),
-  );
-  const y = Float32Array.from({ length: rowCount * labelCount }, () =>
-    loss === 'softmaxCrossEntropy'
-      ? Math.floor(next() * outputs)
-      : loss === 'binaryCrossEntropy'
-        ? Math.round(next())
-        : next(),
-  );
+  const { x, y } = drawnRows({ inputShape, indices, loss, outputs, labelCount });
   const blocks = new Map<string, Uint8Array>();
   const inputs = scaling ? Uint8Array.from(x, (value) => 127 * (value + 1)) : x;
   const cut = cutTensors({ inputs, labels: y }, { inputShape, labelCount }, blocks);

@@ -58,10 +58,10 @@ export interface Engine {
   /** Milliseconds that steps and evaluations have waited for data. */
   readonly waitedMs: number;
   /**
-   * Sums the contributions of the ranks of each subtree into its buffer. A sum whose buffer is `flatGradient` goes to no
-   * other worker: the engine may keep its numbers to itself until `apply`, except for those after the gradient and the
-   * non-trainable weights. If the phase has rounds, a rank first takes
-   * all steps of the round by itself, from the weights that all have, and contributes what it has changed. The state
+   * Sums the contributions of the ranks of each subtree into its buffer. A sum whose buffer is `flatGradient` goes to
+   * no other worker: the engine may keep its numbers to itself until `apply`, except for those after the gradient and
+   * the non-trainable weights. If the phase has rounds, a rank first takes all steps of the round by itself, from the
+   * weights that all have, and contributes what it has changed. The state
    * that workers share stays as it is.
    */
   compute(task: ComputeTask, watch?: ComputeWatch): Promise<void>;

@@ -13,17 +13,22 @@ import { ByteBatches, scalingOf } from './byte-batches.js';
 import { DeviceHome } from './device-home.js';
 import { HostHome } from './host-home.js';
 import { outerOptimizer } from './local-weights.js';
-import type { PhaseModelOptions } from './phase-model.js';
 import { Pruning } from './pruning.js';
-import { RankStep } from './rank-step.js';
+import { RankStep, type StepOptions } from './rank-step.js';
 import type { StateHome } from './state-home.js';
+
+export interface HomeOptions {
+  readonly step: StepOptions;
+  /** Whether the state lies on the device, if it can; undefined as the backend wants it. */
+  readonly device: boolean | undefined;
+}
 
 interface HomeQuestion {
   readonly dataset: DatasetManifest;
   readonly model: tf.LayersModel;
   readonly objective: Objective;
   readonly layout: FlatLayout;
-  readonly options: Pick<PhaseModelOptions, 'step' | 'device'>;
+  readonly options: HomeOptions;
 }
 
 /** Nothing in host memory may want the numbers of the inputs: no augmentation, no teacher, no embedding of them. */

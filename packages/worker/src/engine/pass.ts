@@ -81,7 +81,8 @@ export const drawsOf = (
 });
 
 /**
- * Its inputs are the trainable weights, the others, the share, and batchInputsOf() a pass. The model's own weights must be current.
+ * Its inputs are the trainable weights, the others, the share, and batchInputsOf() a pass. The model's own weights must
+ * be current.
  * @throws TraceError if it cannot be recorded
  */
 export function recordPass(flat: FlatModel, batch: PreparedBatch, precision: Precision): TracedComputation {

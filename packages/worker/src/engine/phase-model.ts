@@ -11,10 +11,9 @@ import { TransferSets, type TransferOptions } from '../distill/transfer/transfer
 import { flatSizes } from '../flat/model.js';
 import { indexCountOf } from '../model/embedded-inputs.js';
 import type { Objective } from '../objective/objective.js';
-import { homeOf } from './home-of.js';
+import { homeOf, type HomeOptions } from './home-of.js';
 import { localWeights, type LocalWeights } from './local-weights.js';
 import { objectiveOf } from './phase-objective.js';
-import type { StepOptions } from './rank-step.js';
 import { startModel } from './start-model.js';
 import type { StateHome } from './state-home.js';
 
@@ -38,13 +37,10 @@ export interface PhaseModel {
   readonly layout: FlatLayout;
 }
 
-export interface PhaseModelOptions {
+export interface PhaseModelOptions extends HomeOptions {
   /** The teacher that the phase learns from and may copy layers of; undefined if there is none. */
   readonly teacher: Teacher | undefined;
   readonly fetchBlock: FetchBlock;
-  readonly step: StepOptions;
-  /** Whether the state lies on the device, if it can; undefined as the backend wants it. */
-  readonly device: boolean | undefined;
 }
 
 /** @throws StillhouseError as building the model does, and MODEL_LAYER */

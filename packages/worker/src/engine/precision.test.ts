@@ -53,5 +53,6 @@ const peeking = `export default ({ tf, inputShape, outputs }) => {
     }
     static get className() { return 'PeekHalf'; }
   }
-  return tf.sequential({ layers: [tf.layers.flatten({ inputShape }), new Peek({}), tf.layers.dense({ units: outputs })] });
+  const layers = [tf.layers.flatten({ inputShape }), new Peek({}), tf.layers.dense({ units: outputs })];
+  return tf.sequential({ layers });
 };`;

@@ -1,5 +1,5 @@
-// Where the state of a phase lies between steps: in host memory, or on the device that computes. The engine does not ask
-// which.
+// Where the state of a phase lies between steps: in host memory, or on the device that computes. The engine does not
+// ask which.
 import type { SumMemory, Span } from '@stillhouse/core/cluster';
 import type { FlatModel } from '../flat/model.js';
 import type { PreparedBatch } from '../objective/objective.js';
@@ -40,11 +40,11 @@ export interface StateHome {
   readonly flatGradient: Float32Array;
   /** Where sums lie that are added up to `flatGradient`. */
   readonly memory: SumMemory;
-  /** Zeroed memory for the inputs of a micro-batch, which is used again for the next one of as many. */
+  /** Memory for the inputs of a micro-batch, which is used again for the next one of as many. */
   readonly staging?: (length: number) => Float32Array;
   /** Micro-batches that may stay bytes, if the home takes any. */
   readonly byteBatches?: ByteBatches | undefined;
-  /** Memory for the bytes of a micro-batch of this form, which is used again; undefined if the home does not take them. */
+  /** Memory for the bytes of a micro-batch of this form, which is used again; undefined if the home takes none. */
   stagingBytes?(like: PreparedBatch): ((length: number) => Uint8Array) | undefined;
   sum(task: SumTask): Promise<void>;
   /**

@@ -132,8 +132,8 @@ export class FlatSums implements SumMemory {
 
   /** All of them must be in this memory, in buffers of this thread or of another one. */
   add(a: Float32Array, b: Float32Array, target: Float32Array): void {
-    const add = this.shared.flushes ? this.kernels.addFlushed : this.kernels.add;
-    add(target.length, a.byteOffset, b.byteOffset, target.byteOffset);
+    const name = this.shared.flushes ? 'addFlushed' : 'add';
+    this.kernels[name](target.length, a.byteOffset, b.byteOffset, target.byteOffset);
   }
 
   round(format: CodedFormat, numbers: Float32Array): void {
