@@ -6,11 +6,13 @@
 //   add(session: External, graph: Uint8Array, inputs: {name, dtype, shape}[], outputs: string[], targets: string[]):
 //     External, a call
 //   run(call: External, inputs: TypedArray[], outputs: Float32Array[]): boolean
+//   close(session: External): void
 //   pin(memory: TypedArray): boolean
 //
 // run() executes the targets, copies the outputs (fp32) and returns whether every value was finite. It throws what
-// TensorFlow says. pin() lets a GPU of NVIDIA read memory without a copy by the processor, for as long as the process
-// lives, so the memory must stay as well; it returns whether it could. A session is closed when it and all of its calls are collected.
+// TensorFlow says. close() frees a session's memory at once, and its calls cannot run any more; otherwise that happens
+// when it and all of its calls are collected. pin() lets a GPU of NVIDIA read memory without a copy by the processor,
+// for as long as the process lives, so the memory must stay as well; it returns whether it could.
 #include <dlfcn.h>
 
 #include <cstdint>
@@ -68,10 +70,14 @@ struct Session {
   TF_Graph* graph = nullptr;
   TF_Session* session = nullptr;
 
-  ~Session() {
+  ~Session() { close(); }
+
+  void close() {
     std::unique_ptr<TF_Status, decltype(&TF_DeleteStatus)> status(TF_NewStatus(), TF_DeleteStatus);
     if (session != nullptr) TF_DeleteSession(session, status.get());
     if (graph != nullptr) TF_DeleteGraph(graph);
+    session = nullptr;
+    graph = nullptr;
   }
 };
 
@@ -207,6 +213,7 @@ napi_value add(napi_env env, napi_callback_info info) {
   auto call = std::make_unique<Call>();
   call->session = external_in<std::shared_ptr<Session>>(env, arguments[0]);
   TF_Graph* graph = call->session->graph;
+  if (graph == nullptr) fail(env, "graph session: it is closed");
 
   const Bytes definition = bytes_of(env, arguments[1]);
   std::unique_ptr<TF_Buffer, decltype(&TF_DeleteBuffer)> buffer(TF_NewBufferFromString(definition.data, definition.length), TF_DeleteBuffer);
@@ -261,6 +268,7 @@ napi_value run(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr), "arguments");
   const Call& call = external_in<Call>(env, arguments[0]);
+  if (call.session->session == nullptr) fail(env, "graph session: it is closed");
 
   Tensors fed(call.inputs.size());
   std::vector<TF_Output> places;
@@ -301,6 +309,14 @@ napi_value run(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value close(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value arguments[1];
+  check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr), "arguments");
+  external_in<std::shared_ptr<Session>>(env, arguments[0])->close();
+  return nullptr;
+}
+
 napi_value pin(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value arguments[1];
@@ -329,9 +345,10 @@ napi_value start(napi_env env, napi_value exports) {
       {"open", nullptr, guarded<open>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"add", nullptr, guarded<add>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"run", nullptr, guarded<run>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"close", nullptr, guarded<close>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"pin", nullptr, guarded<pin>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
-  napi_define_properties(env, exports, 4, functions);
+  napi_define_properties(env, exports, 5, functions);
   return exports;
 }
 

@@ -56,6 +56,8 @@ export interface GraphSessions {
   ): CallHandle;
   /** Runs the targets and copies the outputs; returns whether all values are finite. */
   run(call: CallHandle, inputs: readonly TensorValues[], outputs: readonly Float32Array[]): boolean;
+  /** Frees its memory at once; its calls cannot run any more. */
+  close(session: SessionHandle): void;
   /**
    * Lets a GPU of NVIDIA read memory directly, for as long as the process lives, so it must not be collected; returns
    * whether it could.

@@ -1,5 +1,5 @@
 // @stillhouse/native/engines: loads installed engines into this process, next to TFJS.
-export { isTensorflowOnGpu, loadTensorflow, type EngineMode, nativeTracing } from './load.js';
+export { isTensorflowOnGpu, loadTensorflow, nativeTracing } from './load.js';
 export type {
   Binding,
   CallHandle,

@@ -1,4 +1,5 @@
 // @stillhouse/native: installs and finds engines in the user's cache. It loads no TFJS; /engines and /tfjs do.
+export type { EngineMode } from './engine-mode.js';
 export { isCarried } from './carried-file.js';
 export { linkCuda } from './cuda.js';
 export { whyNoGpuHere } from './gpu-use.js';

@@ -8,6 +8,7 @@ import { tf } from './tfjs.js';
 import { firstLineOf, StillhouseError } from '@stillhouse/core';
 import type { Binding, GraphSessions, NativeBackend } from './binding-api.js';
 import { bindingFile, logLevelFile, packageOf, sessionsFile } from './binding.js';
+import type { EngineMode } from './engine-mode.js';
 import type { Messages } from './graph-def.js';
 import { visibleGpus } from './gpus.js';
 import { installedEngines } from './home.js';
@@ -56,14 +57,6 @@ interface Loaded {
 }
 
 let loaded: Loaded | undefined;
-
-/** What TensorFlow reads only when it is loaded. */
-export interface EngineMode {
-  /** Intra-op threads. */
-  readonly threads: number;
-  /** Whether GPUs may round inputs of products to 10 bits. */
-  readonly tf32?: boolean;
-}
 
 /**
  * Registers an engine, once per process.

@@ -19,7 +19,8 @@ const sendable = (error: ErrorRecord): ErrorRecord => ({
 export function onFailed(state: WorkerState, failure: ErrorRecord): Transition {
   const { activity } = state;
   const error = sendable(failure);
-  if (activity.type === 'failing') return { state, effects: [] };
+  // The last good weights cannot be had: the failure is reported without them.
+  if (activity.type === 'failing') return sendFailure(state, activity.message);
   if (error.code === 'LOSS_NOT_FINITE' && (activity.type === 'running' || activity.type === 'finished'))
     return failNotFinite(state, activity, { error });
   const { lo, hi } = activity.type === 'running' ? ownRanks(activity) : { lo: 0, hi: 0 };

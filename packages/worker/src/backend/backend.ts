@@ -1,6 +1,6 @@
 // What a backend of TFJS is to Stillhouse. Each has a file of its own next to this one, and a line in registry.ts.
 
-import type { EngineMode } from '@stillhouse/native/engines';
+import type { EngineMode } from '@stillhouse/native';
 
 export interface BackendKind {
   /** Why `auto` should not try it on this machine; undefined if it may. */

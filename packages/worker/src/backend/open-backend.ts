@@ -1,9 +1,8 @@
 // Which backend a job is trained on. A probe trains one zero row of each of the job's models, so that a missing kernel
 // is found before the run, and `auto` can take the fastest backend that trains everything.
 import { tf } from '@stillhouse/native/tfjs';
-import type { EngineMode } from '@stillhouse/native/engines';
 import { StillhouseError } from '@stillhouse/core';
-import { visibleGpus, whyNoGpuHere } from '@stillhouse/native';
+import { visibleGpus, whyNoGpuHere, type EngineMode } from '@stillhouse/native';
 import type { BackendKind } from './backend.js';
 import { missingKernelOf } from './missing-kernel.js';
 import {

@@ -3,6 +3,7 @@
 import type { OptimizerKernels } from '@stillhouse/core/training';
 import { GraphBuilder, type GraphCall, type SessionVariable } from '@stillhouse/native/engines';
 import type { DeviceVariables } from './device-variables.js';
+import { downloaded, isFiniteOn } from './transfers.js';
 
 /** Where an optimiser finds the gradient: in the first slot, or in host memory. */
 export const gradientPlaces = { slot: 0, host: 1 } as const;
@@ -64,8 +65,9 @@ export class DeviceKernels implements OptimizerKernels {
     });
   }
 
-  /** In fp32: half the sum of each weight, then all of them. */
+  /** In fp32: half the sum of each weight, then all of them; in double in host memory if that overflows. */
   sumOfSquares(_count: number, gradient: number): number {
+    const { device } = this;
     const sum = new Float32Array(1);
     const call = this.device.call(`squares ${gradient}`, () => {
       const graph = new GraphBuilder();
@@ -73,8 +75,12 @@ export class DeviceKernels implements OptimizerKernels {
       graph.fetch(graph.sum(halves));
       return graph;
     });
-    call.run(this.#feeds(gradient), [sum]);
-    return 2 * sum[0];
+    if (call.run(this.#feeds(gradient), [sum])) return 2 * sum[0];
+    const { length } = device.trainable;
+    const values = gradient === gradientPlaces.host ? this.hostGradient() : downloaded(device, device.slot(0)).values;
+    return values
+      .slice(0, length)
+      .reduce((total, each) => each.reduce((some, value) => some + value * value, total), 0);
   }
 
   #feeds(gradient: number): readonly Float32Array[] {
@@ -117,6 +123,7 @@ export class DeviceKernels implements OptimizerKernels {
     const call: GraphCall = device.call(`${kernel.name} ${place} ${Object.keys(changes).join()}`, () => {
       const graph = new GraphBuilder();
       const { trainable, others } = this.#gradient(graph, place);
+      const squares: string[] = [];
       const fed = Object.fromEntries(Object.keys(scalars).map((name) => [name, graph.feed([])]));
       for (const [i, weight] of device.trainable.entries()) {
         const clipped = fed['clip'] === undefined ? trainable[i] : graph.op('Mul', trainable[i], fed['clip']);
@@ -129,12 +136,17 @@ export class DeviceKernels implements OptimizerKernels {
           before !== undefined && fed['decoupled'] !== undefined
             ? [graph.update('ResourceApplyGradientDescent', [weight], [fed['decoupled'], before], { after: [] })]
             : [];
-        kernel.update({ graph, weight, state: device.state.map((buffer) => buffer[i]), gradient, fed, after });
+        const state = device.state.map((buffer) => buffer[i]);
+        const stepped = kernel.update({ graph, weight, state, gradient, fed, after });
+        squares.push(graph.op('L2Loss', graph.read(weight, stepped)));
       }
-      for (const [i, variable] of device.others.entries()) graph.assign(variable, others[i]);
+      graph.fetch(graph.sum(squares));
+      for (const [i, variable] of device.others.entries())
+        graph.assign(variable, place === gradientPlaces.host ? graph.copy(others[i]) : others[i]);
       return graph;
     });
-    call.run([...this.#feeds(place), ...Object.values(scalars).map((value) => Float32Array.of(value))]);
-    return 1;
+    const inputs = [...this.#feeds(place), ...Object.values(scalars).map((value) => Float32Array.of(value))];
+    // The sum of squares may overflow although no weight has.
+    return call.run(inputs, [new Float32Array(1)]) || isFiniteOn(device, device.trainable) ? 1 : 0;
   }
 }

@@ -20,12 +20,13 @@ export class DeviceOptimizer {
    * Steps the trainable weights, and takes over the others.
    * @param at learning rate of this step, and the step counted from 0
    * @param place where the gradient is
+   * @returns whether all trainable weights are finite after it; if not, they are of no use any more
    */
-  step(at: { learningRate: number; step: number }, place: GradientPlace): void {
+  step(at: { learningRate: number; step: number }, place: GradientPlace): boolean {
     const { config, device } = this;
     const gradient = gradientPlaces[place];
     // There are no addresses: kernels know the variables.
-    optimizerOf(config).step({
+    const isFinite = optimizerOf(config).step({
       ...at,
       config,
       kernels: this.#kernels,
@@ -36,5 +37,6 @@ export class DeviceOptimizer {
       state: device.state.map((_, i) => i + 1),
       clip: clipFactor(this.#kernels, { count: 0, at: gradient }, config.clipNorm),
     });
+    return isFinite === 1;
   }
 }

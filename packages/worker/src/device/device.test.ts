@@ -62,8 +62,53 @@ test.skipIf(!hasNative)(`a slot is cleared whatever it held (${skipped})`, async
   expect(out).toEqual([new Float32Array(count), new Float32Array(3)]);
 });
 
-const sgd = { name: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 } as const;
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, learningRate: 0.001, weightDecay: 0 } as const;
+const sgd = { name: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 } as const;
+
+/** Sixteen numbers, which TensorFlow would read in place. */
+async function alignedDevice(): Promise<{ device: DeviceVariables; memory: Float32Array }> {
+  const shapes = { trainable: [[16]], others: [[16]], stateCount: 0 };
+  const device = new DeviceVariables(new GraphSession(await openTools()), shapes);
+  const [memory] = allocateFlat([1]).sums.allocate([32]);
+  upload(device, { name: 'all', variables: device.all }, [memory.subarray(0, 16), memory.subarray(16)]);
+  return { device, memory };
+}
+
+const weightsOf = (device: DeviceVariables): number[] => {
+  const out = device.all.map(() => new Float32Array(16));
+  download(device, { name: 'all', variables: device.all }, out);
+  return out.map(([first]) => first);
+};
+
+test.skipIf(!hasNative)(`variables are copies of what was fed, however it is aligned (${skipped})`, async () => {
+  const { device, memory } = await alignedDevice();
+  memory.fill(3);
+  expect(weightsOf(device)).toEqual([0, 0]);
+  const optimizer = new DeviceOptimizer(device, sgd, () => [memory.subarray(0, 16), memory.subarray(16)]);
+  optimizer.step({ learningRate: 1, step: 0 }, 'host');
+  memory.fill(7);
+  expect(weightsOf(device)).toEqual([-3, 3]);
+});
+
+test.skipIf(!hasNative)(`weights that overflow are told; large ones are not (${skipped})`, async () => {
+  const { device, memory } = await alignedDevice();
+  const optimizer = new DeviceOptimizer(device, sgd, () => [memory.subarray(0, 16), memory.subarray(16)]);
+  // Their squares are beyond fp32.
+  memory.fill(1e30);
+  expect(optimizer.step({ learningRate: 1, step: 0 }, 'host')).toBe(true);
+  memory.fill(3e38);
+  expect(optimizer.step({ learningRate: 10, step: 1 }, 'host')).toBe(false);
+});
+
+test.skipIf(!hasNative)(`a gradient whose squares are beyond fp32 is clipped all the same (${skipped})`, async () => {
+  const { device, memory } = await alignedDevice();
+  const clipped = { ...sgd, clipNorm: 1 };
+  const optimizer = new DeviceOptimizer(device, clipped, () => [memory.subarray(0, 16), memory.subarray(16)]);
+  memory.fill(1e24);
+  optimizer.step({ learningRate: 1, step: 0 }, 'host');
+  expect(weightsOf(device)[0]).toBeCloseTo(-0.25, 5);
+});
+
 const configs: OptimizerConfig[] = [
   sgd,
   { ...sgd, momentum: 0.9, weightDecay: 0.01 },

@@ -12,12 +12,12 @@ export function flushesDenormals(tools: SessionTools): boolean {
 
 function add(tools: SessionTools, a: number, b: number): number {
   const graph = new GraphBuilder();
+  const session = new GraphSession(tools);
   // Long enough for the kernels that real sums take.
   const count = 64;
   graph.fetch(graph.op('AddV2', graph.feed([count]), graph.feed([count])));
   const sum = new Float32Array(count);
-  new GraphSession(tools)
-    .add(graph.parts)
-    .run([new Float32Array(count).fill(a), new Float32Array(count).fill(b)], [sum]);
+  session.add(graph.parts).run([new Float32Array(count).fill(a), new Float32Array(count).fill(b)], [sum]);
+  session.close();
   return sum[0];
 }

@@ -10,7 +10,7 @@ export function upload(
 ): void {
   const call = device.call(`upload ${name}`, () => {
     const graph = new GraphBuilder();
-    for (const variable of variables) graph.assign(variable, graph.feed(variable.shape));
+    for (const variable of variables) graph.assign(variable, graph.copy(graph.feed(variable.shape)));
     return graph;
   });
   call.run(values);
@@ -29,6 +29,20 @@ export function download(
   });
   return call.run([], out);
 }
+
+/** Copies of variables in host memory, and whether all of their numbers are finite. */
+export function downloaded(
+  device: DeviceVariables,
+  variables: readonly SessionVariable[],
+): { values: Float32Array[]; isFinite: boolean } {
+  const sizeOf = ({ shape }: SessionVariable): number => shape.reduce((product, size) => product * size, 1);
+  const values = variables.map((variable) => new Float32Array(sizeOf(variable)));
+  const name = `${variables[0].name} and ${variables.length - 1} more`;
+  return { values, isFinite: download(device, { name, variables }, values) };
+}
+
+export const isFiniteOn = (device: DeviceVariables, variables: readonly SessionVariable[]): boolean =>
+  downloaded(device, variables).isFinite;
 
 export function clearSlot(device: DeviceVariables, slot: number): void {
   const call = device.call(`clear ${slot}`, () => {

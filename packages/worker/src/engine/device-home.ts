@@ -1,7 +1,7 @@
 // The state of a phase on the device that computes (ADR 25): variables of a session of TensorFlow. Host memory gets the
 // numbers when something wants them there: other workers the sums of ranks, a checkpoint or an evaluation the weights.
 import { addInto, codingOf, nodeSums, sumSubtree, type FlatLayout, type SumMemory } from '@stillhouse/core/cluster';
-import type { Phase } from '@stillhouse/core';
+import { StillhouseError, type Phase } from '@stillhouse/core';
 import { optimizerOf } from '@stillhouse/core/training';
 import {
   GraphSession,
@@ -12,8 +12,8 @@ import {
 } from '@stillhouse/native/engines';
 import { DeviceOptimizer } from '../device/device-optimizer.js';
 import { DeviceVariables } from '../device/device-variables.js';
-import { bytesFor, numbersFor } from '../device/staging.js';
-import { addSlots, clearSlot, download, upload } from '../device/transfers.js';
+import { Staging } from '../device/staging.js';
+import { addSlots, clearSlot, download, isFiniteOn, upload } from '../device/transfers.js';
 import { sharedFloats } from '../flat/memory.js';
 import type { FlatModel } from '../flat/model.js';
 import type { PreparedBatch } from '../objective/objective.js';
@@ -53,13 +53,14 @@ export class DeviceHome implements StateHome {
   readonly #optimizer: DeviceOptimizer;
   readonly #passes = new Map<string, TracedComputation>();
   readonly #calls = new Map<string, TracedCall>();
+  readonly #staging: Staging;
   #isEager = false;
   /** Whether the gradient of the next step is in slot 0 and not in `flatGradient`. */
   #isKept = false;
   #isHostCurrent = true;
 
   constructor(
-    private readonly tools: NativeTools,
+    tools: NativeTools,
     private readonly options: DeviceHomeOptions,
   ) {
     const { flat, flatGradient, memory, phase, layout } = options;
@@ -72,14 +73,15 @@ export class DeviceHome implements StateHome {
     this.state = Array.from({ length: stateCount }, () => sharedFloats(layout.gradients));
     this.#device = new DeviceVariables(new GraphSession(tools), { ...flat.shapes, stateCount });
     this.#optimizer = new DeviceOptimizer(this.#device, optimizer, () => flat.views(flatGradient));
+    this.#staging = new Staging(tools);
     this.#upload();
   }
 
   stagingBytes(like: PreparedBatch): ((length: number) => Uint8Array) | undefined {
-    return this.#isRecordable(like) ? (length) => bytesFor(this.tools, length) : undefined;
+    return this.#isRecordable(like) ? (length) => this.#staging.bytes(length) : undefined;
   }
 
-  readonly staging = (length: number): Float32Array => numbersFor(this.tools, length);
+  readonly staging = (length: number): Float32Array => this.#staging.numbers(length);
 
   async sum({ span, sum, scratch, write }: SumTask): Promise<void> {
     const { layout, phase } = this.options;
@@ -166,7 +168,8 @@ export class DeviceHome implements StateHome {
     const lossAndSquares = new Float32Array(2);
     const isFinite = call.run({ outputs: [lossAndSquares], ...rest });
     loss[0] = lossAndSquares[0];
-    return isFinite;
+    // The sum of squares may overflow although no number has.
+    return isFinite || (Number.isFinite(loss[0]) && isFiniteOn(this.#device, this.#device.slot(to.slot)));
   }
 
   /** @throws TraceError */
@@ -206,13 +209,19 @@ export class DeviceHome implements StateHome {
 
   async apply(at: { learningRate: number; step: number }): Promise<boolean> {
     this.#isHostCurrent = false;
-    this.#optimizer.step(at, this.#isKept ? 'slot' : 'host');
-    return true;
+    const place = this.#isKept ? 'slot' : 'host';
+    // Another gradient is to come, from wherever.
+    this.#isKept = false;
+    return this.#optimizer.step(at, place);
   }
 
   toHost(): void {
     if (this.#isHostCurrent) return;
-    download(this.#device, { name: 'all', variables: this.#device.all }, this.#views());
+    if (!download(this.#device, { name: 'all', variables: this.#device.all }, this.#views()))
+      throw new StillhouseError(
+        'LOSS_NOT_FINITE',
+        `the training state of the ${this.options.phase.name} is not finite`,
+      );
     this.#isHostCurrent = true;
     this.flat.outdated();
   }
@@ -226,6 +235,8 @@ export class DeviceHome implements StateHome {
     this.byteBatches?.dispose();
     this.#passes.clear();
     this.#calls.clear();
+    this.#device.session.close();
+    this.#staging.dispose();
   }
 
   #upload(): void {

@@ -20,6 +20,7 @@ export function refuseEagerHalf(precision: Precision, reason: string): void {
 
 export class RankStep {
   readonly #calls = new Map<string, TracedCall>();
+  readonly #sessions: GraphSession[] = [];
   #isEager: boolean;
 
   constructor(
@@ -49,6 +50,7 @@ export class RankStep {
   }
 
   dispose(): void {
+    for (const session of this.#sessions.splice(0)) session.close();
     this.#calls.clear();
   }
 
@@ -58,7 +60,9 @@ export class RankStep {
     let call = this.#calls.get(shapes);
     if (!call) {
       flat.load();
-      call = recordPass(flat, pass.batch, this.options.precision).in(new GraphSession(nativeTracing()!));
+      const session = new GraphSession(nativeTracing()!);
+      this.#sessions.push(session);
+      call = recordPass(flat, pass.batch, this.options.precision).in(session);
       this.#calls.set(shapes, call);
     }
     return call.run({
