@@ -197,8 +197,8 @@ export class GraphBuilder {
   }
 
   /**
-   * A copy of a value that is fed, for a variable: on a processor, a variable would otherwise be the memory that is fed,
-   * which its owner changes.
+   * A copy of a value that is fed, for a variable: on a processor, the variable would otherwise be the memory that is
+   * fed, which its owner changes.
    */
   copy(value: string): string {
     return this.op('DeepCopy', value);

@@ -1,5 +1,5 @@
-// Memory from which a device reads inputs directly. A device that has been told of memory may read it for as long as the
-// process lives, so it is never freed: what one home no longer needs, another one gets.
+// Memory from which a device reads inputs directly. A device that has been told of memory may read it for as long as
+// the process lives, so it is never freed: what one home no longer needs, another one gets.
 import type { SessionTools } from '@stillhouse/native/engines';
 import { Memory } from '../flat/webassembly.js';
 

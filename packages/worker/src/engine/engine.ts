@@ -69,7 +69,7 @@ export interface Engine {
    * Steps the weights of all with the gradient in `flatGradient`: by the phase's optimiser, or after a round by the
    * outer one.
    * @throws StillhouseError LOSS_NOT_FINITE if weights overflow; if the state is in host memory, the model then keeps
-   *   those of the previous step; on a device, they are noticed when the weights leave it, or by the next step's loss
+   *   those of the previous step; on a device, they are of no use any more
    */
   apply(step: number, learningRate: number): Promise<void>;
   evaluate(task: EvaluateTask): Promise<Map<number, MetricSums>>;
