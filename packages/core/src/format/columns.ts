@@ -97,18 +97,6 @@ function encodeTensors(
   { from, to, out, width }: Placing,
 ): void {
   const channels = factors.length;
-  const isUnchanged = factors.every((factor) => factor === 1) && offsets.every((offset) => offset === 0);
-  if (isUnchanged) {
-    for (let i = 0; i < from.length; i++)
-      out.set(cells.subarray(from[i]! * size, (from[i]! + 1) * size), to[i]! * width + at);
-    return;
-  }
-  if (cells instanceof Uint8Array && channels === 1) {
-    const inputs = Float32Array.from({ length: 256 }, (_, cell) => cell * factors[0]! + offsets[0]!);
-    for (let i = 0; i < from.length; i++)
-      placeBytes(cells, from[i]! * size, { inputs, size, out, target: to[i]! * width + at });
-    return;
-  }
   for (let i = 0; i < from.length; i++) {
     const source = from[i]! * size;
     const target = to[i]! * width + at;
@@ -118,15 +106,6 @@ function encodeTensors(
       if (++channel === channels) channel = 0;
     }
   }
-}
-
-/** A row of bytes: what each is as an input is looked up. A function of its own, which the compiler makes fast. */
-function placeBytes(
-  cells: Uint8Array,
-  source: number,
-  { inputs, size, out, target }: { inputs: Float32Array; size: number; out: Float32Array; target: number },
-): void {
-  for (let k = 0; k < size; k++) out[target + k] = inputs[cells[source + k]!]!;
 }
 
 function encodeNumbers(

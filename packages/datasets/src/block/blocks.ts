@@ -18,6 +18,7 @@ import {
 } from '@stillhouse/core';
 import { ledgerDigest, wholeLedger, type RowIds } from '@stillhouse/core/cluster';
 import { sha256 } from '../file/sha256.js';
+import { placeTensors } from './place-tensors.js';
 
 /** What rows look like in blocks. */
 export interface BlockShape {
@@ -160,7 +161,7 @@ export function encodePart(
   { from, to }: BatchPart,
   { x, y, width }: Pick<Batch, 'x' | 'y'> & { width: number },
 ): void {
-  encodeColumns(columns, cells, { from, to, out: x, width });
+  if (!placeTensors(columns, cells, { from, to, out: x })) encodeColumns(columns, cells, { from, to, out: x, width });
   placeLabels(labelCount, labels, { from, to, y });
 }
 
