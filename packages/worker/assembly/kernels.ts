@@ -200,44 +200,40 @@ export function sumOfSquares(count: usize, g: usize): f64 {
   return sum;
 }
 
-/** target[i] = a[i] + b[i]; target may be a or b. */
-export function add(count: usize, a: usize, b: usize, target: usize): void {
-  const bytes = count << 2;
-  const unrolled = bytes & ~63;
-  let i: usize = 0;
-  for (; i < unrolled; i += 64) {
-    v128.store(target + i, f32x4.add(v128.load(a + i), v128.load(b + i)));
-    v128.store(target + i, f32x4.add(v128.load(a + i, 16), v128.load(b + i, 16)), 16);
-    v128.store(target + i, f32x4.add(v128.load(a + i, 32), v128.load(b + i, 32)), 32);
-    v128.store(target + i, f32x4.add(v128.load(a + i, 48), v128.load(b + i, 48)), 48);
-  }
-  for (; i < bytes; i += 4) store<f32>(target + i, load<f32>(a + i) + load<f32>(b + i));
-}
-
-/** A sum of two numbers, or a zero of its sign if it is below the normal range. */
+/** The sum of each lane; where `flushes`, a zero of its sign if it is below the normal range. */
 @inline
-function flushedSum(a: v128, b: v128): v128 {
+function laneSums(a: v128, b: v128, flushes: bool): v128 {
   const sum = f32x4.add(a, b);
+  if (!flushes) return sum;
   const isNormal = v128.ne<i32>(v128.and(sum, v128.splat<i32>(0x7f800000)), v128.splat<i32>(0));
   return v128.and(sum, v128.or(isNormal, v128.splat<i32>(0x80000000)));
 }
 
-/** add() as processors and GPUs do that count numbers below the normal range as zero. */
-export function addFlushed(count: usize, a: usize, b: usize, target: usize): void {
+@inline
+function addAll(count: usize, a: usize, b: usize, target: usize, flushes: bool): void {
   const bytes = count << 2;
   const unrolled = bytes & ~63;
   let i: usize = 0;
   for (; i < unrolled; i += 64) {
-    v128.store(target + i, flushedSum(v128.load(a + i), v128.load(b + i)));
-    v128.store(target + i, flushedSum(v128.load(a + i, 16), v128.load(b + i, 16)), 16);
-    v128.store(target + i, flushedSum(v128.load(a + i, 32), v128.load(b + i, 32)), 32);
-    v128.store(target + i, flushedSum(v128.load(a + i, 48), v128.load(b + i, 48)), 48);
+    v128.store(target + i, laneSums(v128.load(a + i), v128.load(b + i), flushes));
+    v128.store(target + i, laneSums(v128.load(a + i, 16), v128.load(b + i, 16), flushes), 16);
+    v128.store(target + i, laneSums(v128.load(a + i, 32), v128.load(b + i, 32), flushes), 32);
+    v128.store(target + i, laneSums(v128.load(a + i, 48), v128.load(b + i, 48), flushes), 48);
   }
   for (; i < bytes; i += 4) {
-    const sum = load<f32>(a + i) + load<f32>(b + i);
-    const bits = reinterpret<u32>(sum);
-    store<u32>(target + i, (bits & 0x7f800000) === 0 ? bits & 0x80000000 : bits);
+    const sum = laneSums(f32x4.splat(load<f32>(a + i)), f32x4.splat(load<f32>(b + i)), flushes);
+    store<f32>(target + i, f32x4.extract_lane(sum, 0));
   }
+}
+
+/** target[i] = a[i] + b[i]; target may be a or b. */
+export function add(count: usize, a: usize, b: usize, target: usize): void {
+  addAll(count, a, b, target, false);
+}
+
+/** add() as processors and GPUs do that count numbers below the normal range as zero. */
+export function addFlushed(count: usize, a: usize, b: usize, target: usize): void {
+  addAll(count, a, b, target, true);
 }
 
 export * from './coding';

@@ -19,14 +19,18 @@ export function placeTensors(columns: readonly FittedColumn[], cells: readonly N
   const { size, factors, offsets } = column;
   const [numbers] = cells;
   const isUnchanged = factors.every((factor) => factor === 1) && offsets.every((offset) => offset === 0);
-  const isBytes = numbers instanceof Uint8Array && factors.length === 1;
-  if (!isUnchanged && !isBytes) return false;
-  const inputs = Float32Array.from({ length: 256 }, (_, byte) => byte * factors[0] + offsets[0]);
   const { from, to, out } = places;
-  for (let i = 0; i < from.length; i++) {
-    const row = numbers.subarray(from[i] * size, (from[i] + 1) * size);
-    if (isBytes) placeBytes(row as Uint8Array, inputs, out.subarray(to[i] * size, (to[i] + 1) * size));
-    else out.set(row, to[i] * size);
+  if (isUnchanged) {
+    for (let i = 0; i < from.length; i++) out.set(numbers.subarray(from[i] * size, (from[i] + 1) * size), to[i] * size);
+    return true;
   }
+  if (!(numbers instanceof Uint8Array) || factors.length > 1) return false;
+  const inputs = Float32Array.from({ length: 256 }, (_, byte) => byte * factors[0] + offsets[0]);
+  for (let i = 0; i < from.length; i++)
+    placeBytes(
+      numbers.subarray(from[i] * size, (from[i] + 1) * size),
+      inputs,
+      out.subarray(to[i] * size, (to[i] + 1) * size),
+    );
   return true;
 }

@@ -38,11 +38,10 @@ test.skipIf(!hasNative)(
       const values = [1, 2].map((seed) => [drawn(seed, count, magnitude), drawn(seed + 9, 3, magnitude)]);
       // Numbers that TensorFlow has computed are never below the normal range where it counts those as zero.
       for (const numbers of values.flat()) numbers.forEach((x, i) => Math.abs(x) < 2 ** -126 && (numbers[i] = 0));
-      for (const [slot, each] of values.entries())
-        upload(device, { name: `slot ${slot}`, variables: device.slot(slot) }, each);
+      for (const [slot, each] of values.entries()) upload(device, device.slot(slot), each);
       addSlots(device, 0, 1);
       const sum = [new Float32Array(count), new Float32Array(3)];
-      download(device, { name: 'slot', variables: device.slot(0) }, sum);
+      download(device, device.slot(0), sum);
       const [left, right, target] = sums.allocate([count, count, count]);
       left.set(values[0][0]);
       right.set(values[1][0]);
@@ -55,10 +54,10 @@ test.skipIf(!hasNative)(
 test.skipIf(!hasNative)(`a slot is cleared whatever it held (${skipped})`, async () => {
   const device = deviceOf(await openTools());
   const variables = device.slot(0);
-  upload(device, { name: 'slot 0', variables }, [drawn(1, count), drawn(2, 3)]);
+  upload(device, variables, [drawn(1, count), drawn(2, 3)]);
   clearSlot(device, 0);
   const out = [drawn(3, count), drawn(4, 3)];
-  download(device, { name: 'slot', variables }, out);
+  download(device, variables, out);
   expect(out).toEqual([new Float32Array(count), new Float32Array(3)]);
 });
 
@@ -70,13 +69,13 @@ async function alignedDevice(): Promise<{ device: DeviceVariables; memory: Float
   const shapes = { trainable: [[16]], others: [[16]], stateCount: 0 };
   const device = new DeviceVariables(new GraphSession(await openTools()), shapes);
   const [memory] = allocateFlat([1]).sums.allocate([32]);
-  upload(device, { name: 'all', variables: device.all }, [memory.subarray(0, 16), memory.subarray(16)]);
+  upload(device, device.all, [memory.subarray(0, 16), memory.subarray(16)]);
   return { device, memory };
 }
 
 const weightsOf = (device: DeviceVariables): number[] => {
   const out = device.all.map(() => new Float32Array(16));
-  download(device, { name: 'all', variables: device.all }, out);
+  download(device, device.all, out);
   return out.map(([first]) => first);
 };
 
@@ -132,21 +131,17 @@ test.skipIf(!hasNative).each(configs.map((config) => [JSON.stringify(config), co
     const start = drawn(1, count);
     host.parameters.set(start);
     const zeros = host.state.map(() => new Float32Array(count));
-    upload(device, { name: 'all', variables: device.all }, [start, new Float32Array(3), ...zeros]);
+    upload(device, device.all, [start, new Float32Array(3), ...zeros]);
     const out = [new Float32Array(count), new Float32Array(3), ...zeros.map((each) => each.slice())];
     for (let step = 0; step < 20; step++) {
       gradient.set(drawn(100 + step, count + 3));
       host.flatGradient.set(gradient);
       expect(host.apply({ learningRate: 0.01 / (step + 1), step })).toBe(true);
       // From either place.
-      if (step % 2 === 0)
-        upload(device, { name: 'slot 0', variables: device.slot(0) }, [
-          gradient.subarray(0, count),
-          gradient.subarray(count),
-        ]);
+      if (step % 2 === 0) upload(device, device.slot(0), [gradient.subarray(0, count), gradient.subarray(count)]);
       optimizer.step({ learningRate: 0.01 / (step + 1), step }, step % 2 === 0 ? 'slot' : 'host');
     }
-    download(device, { name: 'all', variables: device.all }, out);
+    download(device, device.all, out);
     expect(out[1]).toEqual(gradient.subarray(count));
     for (const [i, expected] of [host.parameters, ...host.state].entries()) {
       const actual = i === 0 ? out[0] : out[i + 1];

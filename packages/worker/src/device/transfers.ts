@@ -2,13 +2,16 @@
 import { GraphBuilder, type SessionVariable } from '@stillhouse/native/engines';
 import type { DeviceVariables } from './device-variables.js';
 
+const nameOf = (variables: readonly SessionVariable[]): string =>
+  `${variables[0].name} and ${variables.length - 1} more`;
+
 /** Copies numbers into variables. */
 export function upload(
   device: DeviceVariables,
-  { name, variables }: { name: string; variables: readonly SessionVariable[] },
+  variables: readonly SessionVariable[],
   values: readonly Float32Array[],
 ): void {
-  const call = device.call(`upload ${name}`, () => {
+  const call = device.call(`upload ${nameOf(variables)}`, () => {
     const graph = new GraphBuilder();
     for (const variable of variables) graph.assign(variable, graph.copy(graph.feed(variable.shape)));
     return graph;
@@ -19,10 +22,10 @@ export function upload(
 /** Copies variables into host memory; returns whether all numbers are finite. */
 export function download(
   device: DeviceVariables,
-  { name, variables }: { name: string; variables: readonly SessionVariable[] },
+  variables: readonly SessionVariable[],
   out: readonly Float32Array[],
 ): boolean {
-  const call = device.call(`download ${name}`, () => {
+  const call = device.call(`download ${nameOf(variables)}`, () => {
     const graph = new GraphBuilder();
     for (const variable of variables) graph.fetch(graph.read(variable));
     return graph;
@@ -37,8 +40,7 @@ export function downloaded(
 ): { values: Float32Array[]; isFinite: boolean } {
   const sizeOf = ({ shape }: SessionVariable): number => shape.reduce((product, size) => product * size, 1);
   const values = variables.map((variable) => new Float32Array(sizeOf(variable)));
-  const name = `${variables[0].name} and ${variables.length - 1} more`;
-  return { values, isFinite: download(device, { name, variables }, values) };
+  return { values, isFinite: download(device, variables, values) };
 }
 
 export const isFiniteOn = (device: DeviceVariables, variables: readonly SessionVariable[]): boolean =>

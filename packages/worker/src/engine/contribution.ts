@@ -52,15 +52,14 @@ async function byteBatch(
   { home, reader }: PhaseModel,
   { rows }: MicroBatchPlace,
 ): Promise<Pick<Pass, 'batch' | 'bytes'> | undefined> {
-  const batch = await home.byteBatches?.zeros(rows.length);
-  const staging = batch && home.stagingBytes?.(batch);
-  if (!staging) return undefined;
-  const { x, y } = await reader.readBytes(rows, staging);
-  return { batch, bytes: [x, y] };
+  const form = await home.byteBatch?.(rows.length);
+  if (!form) return undefined;
+  const { x, y } = await reader.readBytes(rows, form.allocate);
+  return { batch: form.batch, bytes: [x, y] };
 }
 
 /**
- * Runs the pass of a micro-batch that the reader has been told of.
+ * Runs the pass of a micro-batch that the reader is prepared for.
  * @returns whether all outputs are finite
  */
 export async function runMicroBatch(

@@ -1,7 +1,7 @@
 // The state of a phase on the device that computes (ADR 25): variables of a session of TensorFlow. Host memory gets the
 // numbers when something wants them there: other workers the sums of ranks, a checkpoint or an evaluation the weights.
 import { addInto, codingOf, nodeSums, sumSubtree, type FlatLayout, type SumMemory } from '@stillhouse/core/cluster';
-import { StillhouseError, type Phase } from '@stillhouse/core';
+import { invariant, StillhouseError, type Phase } from '@stillhouse/core';
 import { optimizerOf } from '@stillhouse/core/training';
 import {
   GraphSession,
@@ -20,7 +20,7 @@ import type { PreparedBatch } from '../objective/objective.js';
 import type { ByteBatches } from './byte-batches.js';
 import { batchInputsOf, drawsOf, passEagerly, recordPass, shapesOf, type Pass } from './pass.js';
 import { refuseEagerHalf, type StepOptions } from './rank-step.js';
-import type { Leaf, StateHome, SumTask } from './state-home.js';
+import type { ByteBatch, Leaf, StateHome, SumTask } from './state-home.js';
 
 export interface DeviceHomeOptions {
   readonly phase: Phase;
@@ -48,7 +48,6 @@ export class DeviceHome implements StateHome {
   readonly flatGradient: Float32Array;
   readonly memory: SumMemory;
   readonly state: readonly Float32Array[];
-  readonly byteBatches: ByteBatches | undefined;
   readonly #device: DeviceVariables;
   readonly #optimizer: DeviceOptimizer;
   readonly #passes = new Map<string, TracedComputation>();
@@ -67,7 +66,6 @@ export class DeviceHome implements StateHome {
     this.flat = flat;
     this.flatGradient = flatGradient;
     this.memory = memory;
-    this.byteBatches = options.byteBatches;
     const { optimizer } = phase.config;
     const stateCount = optimizerOf(optimizer).stateCount(optimizer);
     this.state = Array.from({ length: stateCount }, () => sharedFloats(layout.gradients));
@@ -77,8 +75,10 @@ export class DeviceHome implements StateHome {
     this.#upload();
   }
 
-  stagingBytes(like: PreparedBatch): ((length: number) => Uint8Array) | undefined {
-    return this.#isRecordable(like) ? (length) => this.#staging.bytes(length) : undefined;
+  async byteBatch(rows: number): Promise<ByteBatch | undefined> {
+    const batch = await this.options.byteBatches?.zeros(rows);
+    if (!batch || !this.#traced(() => this.#recorded(batch))) return undefined;
+    return { batch, allocate: (length) => this.#staging.bytes(length) };
   }
 
   readonly staging = (length: number): Float32Array => this.#staging.numbers(length);
@@ -110,7 +110,7 @@ export class DeviceHome implements StateHome {
       },
     );
     if (isLast) this.#isKept = true;
-    else download(this.#device, { name: 'slot', variables: this.#device.slot(0) }, this.flat.views(sum));
+    else download(this.#device, this.#device.slot(0), this.flat.views(sum));
   }
 
   #restOf(out: Float32Array): Float32Array {
@@ -132,30 +132,31 @@ export class DeviceHome implements StateHome {
     };
   }
 
-  /** Whether passes over batches of this form can be recorded; the first that cannot ends recording. */
-  #isRecordable(batch: PreparedBatch): boolean {
-    if (this.#isEager) return false;
+  /** What work on recordings gives; undefined from the first on that is impossible, which ends recording. */
+  #traced<T>(work: () => T): T | undefined {
+    if (this.#isEager) return undefined;
     try {
-      this.#recorded(batch);
-      return true;
+      return work();
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
       refuseEagerHalf(this.options.phase.config.precision, error.message);
       this.#isEager = true;
       this.options.onEager(error.message);
-      return false;
+      return undefined;
     }
   }
 
   async #write(pass: Pass, loss: Float32Array, to: Destination): Promise<boolean> {
-    if (this.#isRecordable(pass.batch)) return this.#run(pass, loss, to);
+    const isFiniteTraced = this.#traced(() => this.#run(pass, loss, to));
+    if (isFiniteTraced !== undefined) return isFiniteTraced;
+    invariant(!pass.bytes, 'a pass over bytes can be run as it was recorded');
     const numbers = 'host' in to ? to.host : new Float32Array(this.flatGradient.length);
     this.toHost();
     this.flat.load();
     const isFinite = await passEagerly(this.flat, pass, [loss, ...this.flat.views(numbers)]);
     if ('slot' in to) {
       const variables = this.#device.slot(to.slot);
-      upload(this.#device, { name: `slot ${to.slot}`, variables }, this.flat.views(numbers));
+      upload(this.#device, variables, this.flat.views(numbers));
     }
     return isFinite;
   }
@@ -191,7 +192,7 @@ export class DeviceHome implements StateHome {
     if (known) return known;
     const pass = this.#recorded(batch);
     const { session, weights } = this.#device;
-    const scaling = bytes && this.byteBatches!.scaling;
+    const scaling = bytes && this.options.byteBatches!.scaling;
     const inputs = [...weights, share, ...(scaling ? [scaling] : [])];
     const call =
       'slot' in to
@@ -217,7 +218,7 @@ export class DeviceHome implements StateHome {
 
   toHost(): void {
     if (this.#isHostCurrent) return;
-    if (!download(this.#device, { name: 'all', variables: this.#device.all }, this.#views()))
+    if (!download(this.#device, this.#device.all, this.#views()))
       throw new StillhouseError(
         'LOSS_NOT_FINITE',
         `the training state of the ${this.options.phase.name} is not finite`,
@@ -232,7 +233,7 @@ export class DeviceHome implements StateHome {
   }
 
   dispose(): void {
-    this.byteBatches?.dispose();
+    this.options.byteBatches?.dispose();
     this.#passes.clear();
     this.#calls.clear();
     this.#device.session.close();
@@ -240,7 +241,7 @@ export class DeviceHome implements StateHome {
   }
 
   #upload(): void {
-    upload(this.#device, { name: 'all', variables: this.#device.all }, this.#views());
+    upload(this.#device, this.#device.all, this.#views());
   }
 
   /** Of weights and state in host memory, in the order of the variables. */

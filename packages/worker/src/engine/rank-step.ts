@@ -20,7 +20,7 @@ export function refuseEagerHalf(precision: Precision, reason: string): void {
 
 export class RankStep {
   readonly #calls = new Map<string, TracedCall>();
-  readonly #sessions: GraphSession[] = [];
+  #session: GraphSession | undefined;
   #isEager: boolean;
 
   constructor(
@@ -50,7 +50,8 @@ export class RankStep {
   }
 
   dispose(): void {
-    for (const session of this.#sessions.splice(0)) session.close();
+    this.#session?.close();
+    this.#session = undefined;
     this.#calls.clear();
   }
 
@@ -60,9 +61,8 @@ export class RankStep {
     let call = this.#calls.get(shapes);
     if (!call) {
       flat.load();
-      const session = new GraphSession(nativeTracing()!);
-      this.#sessions.push(session);
-      call = recordPass(flat, pass.batch, this.options.precision).in(session);
+      this.#session ??= new GraphSession(nativeTracing()!);
+      call = recordPass(flat, pass.batch, this.options.precision).in(this.#session);
       this.#calls.set(shapes, call);
     }
     return call.run({

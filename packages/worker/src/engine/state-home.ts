@@ -3,7 +3,6 @@
 import type { SumMemory, Span } from '@stillhouse/core/cluster';
 import type { FlatModel } from '../flat/model.js';
 import type { PreparedBatch } from '../objective/objective.js';
-import type { ByteBatches } from './byte-batches.js';
 import type { Pass } from './pass.js';
 
 /** Where the contribution of one rank goes. */
@@ -20,6 +19,14 @@ export interface Leaf {
    * @returns whether all of it is finite
    */
   write(pass: Pass, loss: Float32Array): Promise<boolean>;
+}
+
+/** A micro-batch whose inputs are fed as bytes. */
+export interface ByteBatch {
+  /** One of the same form, in place of which the bytes are fed. */
+  readonly batch: PreparedBatch;
+  /** Memory for so many bytes, which is used again for the next one. */
+  readonly allocate: (length: number) => Uint8Array;
 }
 
 export interface SumTask {
@@ -42,16 +49,15 @@ export interface StateHome {
   readonly memory: SumMemory;
   /** Memory for the inputs of a micro-batch, which is used again for the next one of as many. */
   readonly staging?: (length: number) => Float32Array;
-  /** Micro-batches that may stay bytes, if the home takes any. */
-  readonly byteBatches?: ByteBatches | undefined;
-  /** Memory for the bytes of a micro-batch of this form, which is used again; undefined if the home takes none. */
-  stagingBytes?(like: PreparedBatch): ((length: number) => Uint8Array) | undefined;
+  /** How a micro-batch of so many rows stays bytes; undefined if it cannot. */
+  byteBatch?(rows: number): Promise<ByteBatch | undefined>;
   sum(task: SumTask): Promise<void>;
   /**
    * Steps the weights with the gradient in `flatGradient`, or the one that `sum` kept, and takes over the non-trainable
    * weights that follow it.
    * @param at learning rate of this step, and the step counted from 0
-   * @returns whether all weights are finite, as far as that is known; if not, the weights are unchanged
+   * @returns whether all weights are finite; if not, those in host memory are unchanged, and those on a device of no
+   *   use any more
    */
   apply(at: { learningRate: number; step: number }): Promise<boolean>;
   /** Makes the views of the weights and of the optimiser's state current. */
